@@ -1,0 +1,60 @@
+"""The command line: each command parses its options, calls one function and prints what it gives.
+
+Exit codes: 0 clean, 1 faults found, 2 the command could not be understood or a file could not be
+read, 130 interrupted.
+"""
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from netbuild.cli import evaluate, new, summary, train, validate
+from netbuild.cli.terminal import INTERRUPTED
+
+app = typer.Typer(
+    name="netbuild",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(validate.validate)
+app.command()(summary.summary)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(new.new)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from netbuild import __version__
+
+        typer.echo(f"netbuild {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def netbuild(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Neural networks as YAML files: checked without torch, built as plain torch."""
+
+
+def run() -> None:
+    """Run the command that `sys.argv` holds; leaves by SystemExit with its exit code."""
+    signal.signal(signal.SIGINT, _interrupted)
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `netbuild summary … | head` ends quietly
+    app()
+
+
+def _interrupted(*_: Any) -> None:
+    sys.exit(INTERRUPTED)

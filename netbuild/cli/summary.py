@@ -1,0 +1,76 @@
+"""`netbuild summary`: the shape table of a config, without torch."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from netbuild.cli.terminal import FAULTS, Settings, console, print_faults, read_source
+
+
+class Format(str, Enum):
+    """How the rows are printed."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+    csv = "csv"
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.replace("x", ",").replace("×", ",").split(",")
+    if not all(size.strip().isdecimal() and 0 < int(size) < 1 << 31 for size in sizes):
+        message = f"{text!r} is no shape: write 1,32,32, without the batch"
+        raise typer.BadParameter(message)
+    return tuple(int(size) for size in sizes)
+
+
+def summary(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A config, or - for standard input.")],
+    format: Annotated[Format, typer.Option(help="How the rows are printed.")] = Format.table,  # noqa: A002
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Fold what is nested deeper than this.")
+    ] = None,
+    input: Annotated[  # noqa: A002
+        tuple | None,
+        typer.Option(parser=_shape, metavar="SIZES", help="Another input, such as 1,32,32."),
+    ] = None,
+    set: Settings = None,  # noqa: A002
+) -> None:
+    """Print each layer's output shape, parameters, MACs and receptive field.
+
+    MACs are the multiplications for one sample. The field is how much of the input one output
+    position sees.
+
+    \b
+    netbuild summary configs/lenet.yaml
+    netbuild summary configs/lenet.yaml --depth 1
+    netbuild summary configs/lenet.yaml --input 1,32,32
+    netbuild summary configs/lenet.yaml --format json
+    """
+    from netbuild.config import read, with_input
+    from netbuild.diagnostic import errors
+    from netbuild.graph import infer
+    from netbuild.render import summary as render
+
+    config = read(read_source(file), set or ())
+    graph = infer(with_input(config, input) if input else config)
+    out = console()
+    if format is Format.json:
+        out.print(render.as_json(graph))
+    elif format is Format.markdown:
+        out.print(render.markdown(graph, depth))
+    elif format is Format.csv:
+        out.print(render.as_csv(graph, depth))
+    elif graph.rows:
+        out.print(render.table(graph, depth), soft_wrap=False)
+        out.print(render.memory(graph))
+    if graph.diagnostics:
+        as_table = format is Format.table
+        if as_table and graph.rows:
+            out.print()
+        print_faults(graph.diagnostics, stderr=not as_table)
+    if errors(graph.diagnostics):
+        raise typer.Exit(FAULTS)

@@ -1,0 +1,78 @@
+"""What the commands share: their options, the consoles, reading a file, and leaving."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from netbuild.diagnostic import Diagnostic
+    from netbuild.source import Source
+
+FAULTS, UNUSABLE, INTERRUPTED = 1, 2, 130
+
+#: The width of what is printed into a file or a pipe.
+PIPE_WIDTH = 100
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value: optimizer.Adam.lr=0.01. Repeatable."
+    ),
+]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that neither wraps nor decorates what it is given."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    if not stream.isatty():
+        made.width = PIPE_WIDTH
+    return made
+
+
+def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:
+    """Print diagnostics with their excerpts."""
+    from netbuild.render import faults
+
+    out = console(stderr=stderr)
+    out.print(faults.text(diagnostics, out.width))
+
+
+def read_source(path: str) -> Source:
+    """Parse a file, or standard input for `-`; leave with a message where it cannot be read."""
+    from netbuild import source
+
+    try:
+        if path == "-":
+            return source.from_bytes("<stdin>", sys.stdin.buffer.read(source.MAX_BYTES + 1))
+        return source.from_file(Path(path))
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror or error}")
+    except ValueError as error:  # a path with a NUL character
+        fail(f"{path!r} cannot be read: {error}")
+
+
+def fail(message: str, code: int = UNUSABLE) -> NoReturn:
+    """Print a sentence to standard error, and leave."""
+    typer.echo(f"netbuild: {message}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def needs_torch(command: str) -> Iterator[None]:
+    """Leave with the install line where an import inside fails for want of the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        fail(f'{command} needs {error.name}: pip install "netbuild[train]"')

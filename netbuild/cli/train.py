@@ -1,0 +1,96 @@
+"""`netbuild train`: a config trained on its data, into a run folder."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netbuild.cli.terminal import (
+    FAULTS,
+    INTERRUPTED,
+    Settings,
+    console,
+    fail,
+    needs_torch,
+    print_faults,
+    read_source,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from netbuild.training import Trainer
+
+
+def train(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="A config, or - for standard input.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path(
+        "runs"
+    ),
+    set: Settings = None,  # noqa: A002
+) -> None:
+    """Train a network, and keep its metrics and weights in runs/NAME/TIME/.
+
+    Ctrl-C saves where the training stands; --resume goes on from there.
+
+    \b
+    netbuild train configs/lenet.yaml
+    netbuild train configs/lenet.yaml --set train.epochs=20 --set optimizer.Adam.lr=3e-3
+    netbuild train --resume runs/lenet5
+    """
+    if (file is None) == (resume is None):
+        fail("train takes a FILE, or --resume RUN")
+    if resume is not None and set:
+        fail("a resumed run goes on with its own config: --set does not go with --resume")
+    with needs_torch("train"):
+        from netbuild import training
+    gc.enable()
+    from netbuild.config import read
+    from netbuild.diagnostic import ConfigError
+
+    try:
+        if resume is not None:
+            trainer = training.resume(resume)
+        else:
+            assert file is not None
+            trainer = training.prepare(read(read_source(file), set or ()), runs)
+        _fit(trainer, console())
+    except ConfigError as error:
+        print_faults(error.diagnostics)
+        raise typer.Exit(FAULTS) from None
+    except training.TrainingError as error:
+        fail(str(error), FAULTS)
+    except OSError as error:
+        fail(f"{error.filename or runs} cannot be written: {error.strerror or error}")
+
+
+def _fit(trainer: Trainer, out: Console) -> None:
+    from netbuild import training
+    from netbuild.training.progress import Printed
+
+    run, position = trainer.run, trainer.position
+    done = position.epoch * trainer.steps + position.step
+    if done:
+        out.print(f"going on in epoch {position.epoch + 1}, after step {position.step}")
+    try:
+        progress = Printed(
+            out, trainer.train.epochs, trainer.steps, done, len(trainer.batches)
+        )
+        with progress:
+            training.fit(trainer, progress)
+    except training.Interrupted:
+        out.print(f"stopped; go on with: netbuild train --resume {run.folder}")
+        raise typer.Exit(INTERRUPTED) from None
+    best = run.best
+    assert best is not None
+    accuracy = f", accuracy {best['val_accuracy']:.2%}" if "val_accuracy" in best else ""
+    out.print(f"best epoch {best['epoch']}: val loss {best['val_loss']:.4f}{accuracy}")
+    out.print(f"run {run.folder}")

@@ -1,0 +1,183 @@
+"""What a file can name, declared once: the base of layers, losses, optimizers and data sources.
+
+A component is a frozen pydantic class with the name, the fields and the defaults of the torch class
+that it stands for. Its fields are all there is to say about what may be written: faults, examples,
+JSON and the arguments of torch's constructor are read from them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from netbuild.diagnostic import Diagnostic, Edit, Fix, did_you_mean, suggest
+from netbuild.item import Item, shown
+from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from netbuild.diagnostic import Span
+
+
+class FromInput:
+    """Marks a field that the input decides: it may be left out, and is checked where written."""
+
+
+class Component(BaseModel):
+    """Base of everything that a file names by a Capitalised type."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, validate_default=False
+    )
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def declared(base: type[C], *modules: ModuleType) -> dict[str, type[C]]:
+    """Return the components that modules declare, by name, in the order of their files.
+
+    A class whose name begins with `_` is a family's base and stands for nothing by itself.
+    """
+    return {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and value is not base
+    }
+
+
+@cache
+def bare_field(component: type[BaseModel]) -> str | None:
+    """Return the field that a bare value (`Linear: 120`) fills: the first not left to the input."""
+    for name, info in component.model_fields.items():
+        if not any(isinstance(mark, FromInput) for mark in info.metadata):
+            return name
+    return None
+
+
+def find(
+    item: Item, known: Mapping[str, type[C]], what: str, faults: list[Diagnostic]
+) -> type[C] | None:
+    """Return the component that an item's type names; None, with a fault, where there is none."""
+    name = item.type.text
+    if name in known:
+        return known[name]
+    help_, fixes = did_you_mean(name, known, item.type.span)
+    if help_ is None and len(known) < 12:
+        help_ = f"there are {', '.join(known)}"
+    title = f"no {what} is called {name[:40]}"
+    faults.append(Diagnostic("NB103", title, item.type.span, "unknown", help=help_, fixes=fixes))
+    return None
+
+
+def fill(component: type[C], item: Item, faults: list[Diagnostic]) -> C | None:
+    """Validate an item's arguments as the component's fields; None after a fault."""
+    name, arguments = item.type.text, item.arguments
+    if arguments is None:
+        return fill_fields(component, {}, name, item.type.span, faults)
+    if isinstance(arguments, Map):
+        return fill_fields(component, arguments.entries, name, item.type.span, faults)
+    field = bare_field(component)
+    if field is None:
+        label = f"{name} has no fields"
+        faults.append(Diagnostic("NB104", f"{name} takes no argument", arguments.span, label))
+        return None
+    key = Scalar(field, arguments.span, field)
+    return fill_fields(component, {field: Entry(key, arguments)}, name, item.type.span, faults)
+
+
+def fill_fields(
+    component: type[C],
+    entries: Mapping[str, Entry],
+    owner: str,
+    at: Span,
+    faults: list[Diagnostic],
+) -> C | None:
+    """Validate entries as the fields of a component that messages call `owner`.
+
+    Returns None after a fault, and without one where a value is UNKNOWN: it has its own.
+    """
+    known = {name: e.value for name, e in entries.items() if name in component.model_fields}
+    unknown = [entry.key for name, entry in entries.items() if name not in known]
+    faults.extend(_unknown_field(component, owner, key) for key in unknown)
+    # What is misspelt is not missing as well.
+    meant = {suggest(key.text, tuple(component.model_fields)) for key in unknown}
+    blurred = {name for name, value in known.items() if _is_unknown(value)}
+    try:
+        values = {name: plain(node) for name, node in known.items()}
+        filled = component.model_validate(values)
+    except ValidationError as error:
+        faults.extend(
+            _fault(details, component, known, owner, at)
+            for details in error.errors(include_url=False)
+            if details["loc"][0] not in blurred
+            and not (details["type"] == "missing" and details["loc"][0] in meant)
+        )
+        return None
+    return None if blurred or unknown else filled
+
+
+def _is_unknown(node: Node) -> bool:
+    if isinstance(node, Scalar):
+        return node.value is UNKNOWN
+    children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
+    return any(_is_unknown(child) for child in children)
+
+
+def _unknown_field(component: type[BaseModel], owner: str, key: Scalar) -> Diagnostic:
+    fields = list(component.model_fields)
+    help_, fixes = did_you_mean(key.text, fields, key.span)
+    if help_ is None:
+        help_ = f"its fields are {', '.join(fields)}" if fields else "it takes none"
+    title = f"{owner} has no field {key.text[:40]}"
+    return Diagnostic("NB104", title, key.span, "unknown", help=help_, fixes=fixes)
+
+
+def _fault(
+    details: Any, component: type[BaseModel], known: Mapping[str, Node], owner: str, at: Span
+) -> Diagnostic:
+    """Turn one error of pydantic into a fault at the value, or at the owner."""
+    field = str(details["loc"][0])
+    if details["type"] == "missing":
+        title = f"{owner} needs {field}"
+        return Diagnostic("NB105", title, at, "missing", help=_how_to_write(component, owner, field))
+    node = known[field]
+    label = f"{field} wants {details['msg']}, not {shown(node)}"
+    help_, fixes = _reading(node, details["msg"])
+    title = f"a value that {owner}.{field} does not take"
+    return Diagnostic("NB106", title, node.span, label, help=help_, fixes=fixes)
+
+
+def _how_to_write(component: type[BaseModel], owner: str, field: str) -> str:
+    if bare_field(component) == field:
+        return f"write {owner}: …, or {owner}: {{{field}: …}}"
+    return f"add {field}: … to its fields"
+
+
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def _reading(node: Node, wanted: str) -> tuple[str | None, tuple[Fix, ...]]:
+    """Return help for a value that reads like what was wanted, but is text to YAML 1.2."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return None, ()
+    written = node.value.lower()
+    if "true or false" in wanted and written in _BOOLEANS:
+        word = _BOOLEANS[written]
+        fix = Fix(f"write {word}", (Edit(node.span, word),), safe=True)
+        return f"{node.text} is text in YAML 1.2: write {word}", (fix,)
+    if "number" in wanted and written.replace("_", "").replace(".", "", 1).isdigit():
+        number = node.value.replace("_", "")
+        fix = Fix(f"write {number}", (Edit(node.span, number),), safe=True)
+        return f"this is text: write {number}, without quotes and underscores", (fix,)
+    return None, ()

@@ -1,0 +1,188 @@
+"""The one grammar of a file: items and stacks.
+
+An item is one Capitalised key with its arguments; lower-case keys beside it modify it. A stack is a
+list of items, named by index, or a mapping from lower-case names to items. Layers, losses,
+optimizers and data sources are all written this way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from netbuild.diagnostic import Diagnostic, brief
+from netbuild.source import Entry, List, Map, Node, Scalar, plain
+
+if TYPE_CHECKING:
+    from netbuild.diagnostic import Span
+
+_NAME = re.compile(r"[a-z0-9][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """`{Conv2d: {…}, name: stem}`: a type, its arguments as written, and its modifiers."""
+
+    type: Scalar
+    arguments: Node | None
+    modifiers: dict[str, Entry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A member of a stack: its key (None in a list), where it is written, and its node."""
+
+    name: str | None
+    span: Span
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """`[item, …]`, `{name: item, …}` or `{layers: …, modifiers}`, with its members not yet read."""
+
+    children: tuple[Child, ...]
+    span: Span
+    modifiers: dict[str, Entry] = field(default_factory=dict)
+
+
+def read_item(node: Node, what: str, faults: list[Diagnostic]) -> Item | None:
+    """Read a node as an item of some kind (`layer`, `loss` …); None after a fault."""
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        if node.value[:1].isupper():
+            return Item(node, None)
+        help_ = f"a type is Capitalised: {_example(what)}"
+        return _malformed(faults, node.span, f"{brief(node.text)} is no type of {what}", help_)
+    if not isinstance(node, Map):
+        label = f"a {what} is a type with its arguments, not {kind(node)}"
+        return _malformed(faults, node.span, label, f"write {_example(what)}")
+    types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
+    if len(types) > 1:
+        names = " and ".join(brief(entry.key.text) for entry in types[:3])
+        help_ = "start each layer with its own '- '" if what == "layer" else "keep one of them"
+        label = f"one {what}, one type: this has {names}"
+        return _malformed(faults, types[1].key.span, label, help_)
+    if not types:
+        return _malformed(faults, node.span, f"no Capitalised type of {what}", _example(what))
+    modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
+    arguments = types[0].value
+    empty = isinstance(arguments, Scalar) and arguments.value is None
+    return Item(types[0].key, None if empty else arguments, modifiers)
+
+
+def is_stack(node: Node) -> bool:
+    """Tell a stack from an item: a list, or a mapping without a Capitalised key."""
+    if isinstance(node, Map):
+        return not any(name[:1].isupper() for name in node.entries)
+    return isinstance(node, List)
+
+
+def read_stack(node: Node, faults: list[Diagnostic]) -> Stack | None:
+    """Read a node that `is_stack`; None after a fault."""
+    modifiers: dict[str, Entry] = {}
+    if isinstance(node, Map) and "layers" in node.entries:
+        modifiers = {name: e for name, e in node.entries.items() if name != "layers"}
+        node = node.entries["layers"].value
+        if not is_stack(node):
+            label = f"layers wants a list or a mapping of layers, not {kind(node)}"
+            return _malformed(faults, node.span, label, "begin each layer with '- '")
+    if isinstance(node, List):
+        children = tuple(
+            Child(None, item.span, item) for item in node.items
+        )
+    else:
+        assert isinstance(node, Map)
+        children = tuple(
+            Child(name, entry.key.span, entry.value) for name, entry in node.entries.items()
+        )
+    if not children:
+        return _malformed(faults, node.span, "a stack without layers", "give it a layer")
+    return Stack(children, node.span, modifiers)
+
+
+def place(item: Item, field: str | None) -> Span:
+    """Return where an item's field is written, with its value; else where the item's type is."""
+    arguments = item.arguments
+    if isinstance(arguments, Map):
+        if field in arguments.entries:
+            key, value = arguments.entries[field]
+            if value.span.document is key.span.document:
+                end = value.span
+                return key.span._replace(end_line=end.end_line, end_column=end.end_column)
+            return value.span
+        return item.type.span
+    return arguments.span if arguments is not None and field is not None else item.type.span
+
+
+def name_fault(
+    name: str, span: Span, siblings: AbstractSet[str], *, by_key: bool
+) -> Diagnostic | None:
+    """Return the fault of a name that a module cannot have among its siblings, if it has one.
+
+    A name given in a list cannot be a number: its neighbours are named by theirs.
+    """
+    if not _NAME.fullmatch(name) or (not by_key and name[0].isdigit()):
+        label = f"{brief(name)} is no name: letters, digits and _, not Capitalised"
+    elif name in RESERVED:
+        label = f"{name} is a method or attribute of every torch module"
+    elif name in siblings:
+        label = f"two layers of this stack are called {name}"
+    else:
+        return None
+    return Diagnostic("NB109", "a name that a module cannot have", span, label)
+
+
+def kind(node: Node) -> str:
+    """Return what a node is, for a message: `the number 3`, `a list` …"""
+    if isinstance(node, Map):
+        return "a mapping"
+    if isinstance(node, List):
+        return "a list"
+    return shown(node)
+
+
+def shown(node: Node) -> str:
+    """Return a value as a message quotes it."""
+    value = plain(node)
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the text '{brief(value)}'"
+    if isinstance(value, dict):
+        return "a mapping"
+    return brief(str(value))
+
+
+def _example(what: str) -> str:
+    examples = {
+        "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
+        "loss": "CrossEntropyLoss",
+        "optimizer": "Adam, or {Adam: {lr: 1e-3}}",
+        "data source": "Digits, or {Digits, resize: [28, 28]}",
+    }
+    return examples[what]
+
+
+def _malformed(faults: list[Diagnostic], span: Span, label: str, help_: str) -> None:
+    faults.append(Diagnostic("NB108", "an item that is not written as one", span, label, help=help_))
+
+
+# `nn.Sequential.add_module` refuses a name that the module has already as an attribute. The test
+# `test_reserved_names` holds this list against the installed torch.
+RESERVED = frozenset(
+    """
+    T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extend extra_repr float forward get_buffer get_extra_state
+    get_parameter get_submodule half insert ipu load_state_dict modules mtia named_buffers
+    named_children named_modules named_parameters parameters pop register_backward_hook
+    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
+    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
+    """.split()
+)

@@ -1,0 +1,139 @@
+"""Convolutions: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html and its kin."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import field_validator
+from pydantic_core import core_schema
+
+from netbuild.fields import (
+    Bool,
+    PositiveInt,
+    SizeFromInput,
+    Sizes,
+    Wants,
+    either,
+    many,
+    one_of,
+    unwanted,
+    whole,
+)
+from netbuild.layers.layer import Shape, ShapeError, Window, product
+from netbuild.layers.spatial import Spatial, slide
+
+_Padding = Annotated[
+    int | tuple[int, ...] | Literal["same", "valid"],
+    Wants(
+        "a whole number of at least 0, a list with one for each axis, same or valid",
+        either(whole(0), many(whole(0)), core_schema.literal_schema(["same", "valid"])),
+    ),
+]
+_PaddingMode = Annotated[
+    Literal["zeros", "reflect", "replicate", "circular"],
+    one_of("zeros", "reflect", "replicate", "circular"),
+]
+
+
+class _Conv(Spatial):
+    """(C, *) to (out_channels, *), each axis ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
+
+    in_channels: SizeFromInput = None
+    out_channels: PositiveInt
+    kernel_size: Sizes
+    stride: Sizes = 1
+    padding: _Padding = 0
+    dilation: Sizes = 1
+    groups: PositiveInt = 1
+    bias: Bool = True
+    padding_mode: _PaddingMode = "zeros"
+
+    @field_validator("groups")
+    @classmethod
+    def _divides_out_channels(cls, groups: int, info: Any) -> int:
+        out_channels = info.data.get("out_channels", 0)
+        if out_channels % groups:
+            raise unwanted(f"a divisor of out_channels, {out_channels}")
+        return groups
+
+    @field_validator("padding")
+    @classmethod
+    def _same_has_stride_one(cls, padding: Any, info: Any) -> Any:
+        stride = info.data.get("stride", 1)
+        if padding == "same" and any(s != 1 for s in (stride if isinstance(stride, tuple) else [stride])):
+            raise unwanted("a number where stride is not 1")
+        return padding
+
+    def shape(self, x: Shape) -> Shape:
+        self.expect_axes(x)
+        if x[0] % self.groups:
+            message = f"{x[0]} input channels do not divide into {self.groups} groups"
+            raise ShapeError("NB203", message, at="groups")
+        if self.padding_mode in {"reflect", "circular"}:
+            self._expect_enough_to_copy(x)
+        if self.padding == "same":
+            return (self.out_channels, *x[1:])
+        return (self.out_channels, *slide(x, *self._geometry()))
+
+    def _geometry(self) -> Window:
+        """Kernel, stride, padding and dilation of each axis; `same` pads what the window reaches."""
+        kernel, dilation = self.per_axis(self.kernel_size), self.per_axis(self.dilation)
+        if self.padding == "same":
+            padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
+        else:
+            padding = self.per_axis(0 if self.padding == "valid" else self.padding)
+        return Window(kernel, self.per_axis(self.stride), padding, dilation)
+
+    def _expect_enough_to_copy(self, x: Shape) -> None:
+        """Reflection takes its padding from within the border, wrapping from the other side."""
+        kernel, _, padding, dilation = self._geometry()
+        for n, k, p, d in zip(x[1:], kernel, padding, dilation, strict=True):
+            longest = d * (k - 1) - p if self.padding == "same" else p
+            if longest > n - (self.padding_mode == "reflect"):
+                message = f"padding {longest} takes more than an axis of {n} has to {self.padding_mode}"
+                raise ShapeError("NB204", message, at="padding")
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        return {"in_channels": x[0]}
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        weight = (self.out_channels, x[0] // self.groups, *self.per_axis(self.kernel_size))
+        return {"weight": weight} | ({"bias": (self.out_channels,)} if self.bias else {})
+
+    def macs(self, x: Shape) -> int:
+        """Each output value takes one window over the channels of its group."""
+        return product(self.shape(x)) * product(self.weights(x)["weight"][1:])
+
+    def window(self, x: Shape) -> Window | None:
+        return self._geometry()
+
+    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+        return ("input",)
+
+
+class Conv1d(_Conv):
+    """1-D convolution: (C, L) to (out_channels, L'), L' = ⌊(L + 2p − d(k − 1) − 1) / s⌋ + 1.
+
+    >>> Conv1d(out_channels=8, kernel_size=3).shape((4, 10))
+    (8, 8)
+    """
+
+    rank = 1
+
+
+class Conv2d(_Conv):
+    """2-D convolution: (C, H, W) to (out_channels, H', W'), each ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
+
+    >>> Conv2d(out_channels=6, kernel_size=5, padding=2).shape((1, 28, 28))
+    (6, 28, 28)
+    """
+
+    rank = 2
+
+
+class Conv3d(_Conv):
+    """3-D convolution: (C, D, H, W) to (out_channels, D', H', W'), each axis as in Conv2d.
+
+    >>> Conv3d(out_channels=2, kernel_size=3, stride=2).shape((1, 9, 9, 9))
+    (2, 4, 4, 4)
+    """
+
+    rank = 3

@@ -1,0 +1,171 @@
+"""The contract of a layer: what is known about it without running it.
+
+Throughout the layers, `x` is the shape of the input and `y` of the output, as tuples of integers
+without the batch axis: `(C, H, W)`. Axis numbers in fields are torch's, so axis 0 is the batch and
+axis `d` of a tensor is `x[d - 1]`.
+"""
+
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+from netbuild.component import Component
+
+Shape: TypeAlias = tuple[int, ...]
+
+#: Bytes of one element, by torch's name of the dtype.
+BYTES = {
+    "float16": 2,
+    "bfloat16": 2,
+    "float32": 4,
+    "float64": 8,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "bool": 1,
+}
+
+
+class Tensor(NamedTuple):
+    """What is known of a tensor: its shape without the batch, and its dtype."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def floating(self) -> bool:
+        """Whether it holds floating-point numbers."""
+        return "float" in self.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of one sample."""
+        return product(self.shape) * BYTES[self.dtype]
+
+
+class Window(NamedTuple):
+    """What one output position sees of the input, for each spatial axis."""
+
+    kernel: Shape
+    stride: Shape
+    padding: Shape
+    dilation: Shape
+
+
+class ShapeError(ValueError):
+    """An input does not fit a layer.
+
+    The message is in the user's words, with the numbers that came; `at` is the field to blame, and
+    `formula` the rule with its numbers put in.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, at: str | None = None, formula: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code, self.at, self.formula = code, at, formula
+
+
+class Layer(Component):
+    """A module of `torch.nn`: by default one that computes element by element.
+
+    `outputs` is the general form, from any number of inputs to named results; a layer with one
+    input and one result says its `shape` instead. `weights` and `buffers` are named as in
+    `state_dict()`; parameters are counted from them.
+    """
+
+    #: What the inputs are called, in the order of `forward`'s arguments.
+    inputs: ClassVar[tuple[str, ...]] = ("input",)
+    #: Whether torch computes this for floating-point inputs only.
+    needs_float: ClassVar[bool] = True
+    #: Whether the output shares the input's memory.
+    is_view: ClassVar[bool] = False
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        """Return the results by name, the one that is passed on first.
+
+        Raises:
+            ShapeError: the inputs do not fit.
+        """
+        return {"output": Tensor(self.shape(x[0].shape), x[0].dtype)}
+
+    def shape(self, x: Shape) -> Shape:
+        """Return the shape of the output."""
+        return x
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        """Return the fields that the input decides, with torch's values for them."""
+        return {}
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        """Return the shapes of the learned parameters."""
+        return {}
+
+    def buffers(self, x: Shape) -> dict[str, Tensor]:
+        """Return the tensors that `state_dict()` keeps beside the parameters."""
+        return {}
+
+    def macs(self, x: Shape) -> int:
+        """Return the multiplications of a multiply-add for one sample; no bias, no division."""
+        return 0
+
+    def window(self, x: Shape) -> Window | None:
+        """Return what an output position sees; None where positions have no place any more."""
+        ones = (1,) * (len(x) - 1)
+        return Window(ones, ones, (0,) * len(ones), ones)
+
+    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+        """Return which of its tensors training keeps for the backward pass."""
+        return ()
+
+    def workspace(self, x: Shape) -> int:
+        """Return the bytes a sample that training keeps beside those: indices, masks."""
+        return 0
+
+    def arguments(self, x: Shape) -> dict[str, Any]:
+        """Return the arguments of torch's constructor, for an input that fits."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return values | self.decide(x)
+
+
+def product(sizes: Shape) -> int:
+    """Return the product of sizes; 1 for none."""
+    result = 1
+    for size in sizes:
+        result *= size
+    return result
+
+
+def expect_rank(x: Shape, axes: str, *, ranks: tuple[int, ...]) -> None:
+    """Refuse an input whose number of axes is not among `ranks`; `axes` names them.
+
+    Raises:
+        ShapeError: it has another number of axes.
+    """
+    if len(x) not in ranks:
+        wanted = " or ".join(str(rank) for rank in ranks)
+        plural = "axis" if ranks == (1,) else "axes"
+        raise ShapeError(
+            "NB201", f"it needs {wanted} {plural} ({axes}), and the input has {len(x)}: {times(x)}"
+        )
+
+
+def axis(dim: int, x: Shape, *, at: str) -> int:
+    """Return the position in `x` of torch's axis `dim`, which may count from the end.
+
+    Raises:
+        ShapeError: there is no such axis, or it is the batch.
+    """
+    rank = len(x) + 1
+    if not -rank <= dim < rank:
+        message = f"{at} {dim} is no axis: with the batch there are {rank}, {-rank} to {rank - 1}"
+        raise ShapeError("NB205", message, at=at)
+    if dim % rank == 0:
+        raise ShapeError("NB205", f"{at} {dim} is the batch, whose samples stay apart", at=at)
+    return dim % rank - 1
+
+
+def times(x: Shape) -> str:
+    """Return a shape as people write it: `6×28×28`."""
+    return "×".join(str(size) for size in x)
+

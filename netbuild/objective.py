@@ -1,0 +1,95 @@
+"""Whether a network, its loss and its data go together, known before any of them runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.data.dataset import Sample, Values
+from netbuild.diagnostic import Diagnostic, Note
+from netbuild.item import place, read_item
+from netbuild.layers.layer import ShapeError, Tensor, times
+
+if TYPE_CHECKING:
+    from netbuild.config import Config
+    from netbuild.diagnostic import Span
+
+
+def sample(config: Config, output: Tensor) -> Sample:
+    """Return what a sample of the config's data is, once prepared.
+
+    Raises:
+        ShapeError: the data cannot be prepared like that.
+    """
+    assert config.input is not None
+    assert config.data is not None
+    given = config.data.sample(wanted(config, output))
+    resize = config.preparation.resize
+    if resize is None:
+        return given
+    if len(given.input.shape) != 3:
+        message = f"resize changes height and width, and the samples are {times(given.input.shape)}"
+        raise ShapeError("NB501", message)
+    return given._replace(input=Tensor((given.input.shape[0], *resize), given.input.dtype))
+
+
+def wanted(config: Config, output: Tensor) -> Sample:
+    """Return the sample that the network and the loss would take."""
+    assert config.input is not None
+    target = config.loss.target(output.shape) if config.loss else Values(output.shape)
+    return Sample(config.input, target)
+
+
+def faults(config: Config, output: Tensor) -> list[Diagnostic]:
+    """Return what keeps the network, the loss and the data from going together."""
+    if config.input is None or config.data is None:
+        return []
+    try:
+        given = sample(config, output)
+    except ShapeError as error:
+        return [_data_fault(config, str(error), None)]
+    found = []
+    if given.input != config.input:
+        came, needed = _described(given.input), _described(config.input)
+        message = f"its samples are {came}, and the network's input is {needed}"
+        found.append(_data_fault(config, message, _resize(given.input, config.input)))
+    if config.loss is not None:
+        try:
+            config.loss.check(output.shape, given.target)
+        except ShapeError as error:
+            found.append(_loss_fault(config, error, output))
+    return found
+
+
+def _described(tensor: Tensor) -> str:
+    dtype = "" if tensor.dtype == "float32" else f" of {tensor.dtype}"
+    return times(tensor.shape) + dtype
+
+
+def _resize(came: Tensor, needed: Tensor) -> str | None:
+    if len(came.shape) == len(needed.shape) == 3 and came.shape[0] == needed.shape[0]:
+        return f"resize: [{needed.shape[1]}, {needed.shape[2]}] beside the type of the data"
+    return None
+
+
+def _data_fault(config: Config, message: str, help_: str | None) -> Diagnostic:
+    name, span = _named(config, "data")
+    title = f"{name} does not fit the network"
+    notes = (Note("input", f"line {config.span('input').line}"),)
+    return Diagnostic("NB501", title, span, message, notes, help=help_)
+
+
+def _loss_fault(config: Config, error: ShapeError, output: Tensor) -> Diagnostic:
+    name, span = _named(config, "loss", error.at)
+    given = f"the network gives {times(output.shape)}"
+    data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
+    notes = (Note("output", given), Note("data", data))
+    return Diagnostic(error.code, f"{name} does not fit", span, str(error), notes)
+
+
+def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:
+    """Return the type that a section names, and where it or its field is written."""
+    node = config.root.get(section)
+    item = read_item(node, section, []) if node else None
+    if item is None:
+        return section, config.span(section)
+    return item.type.text, place(item, field)

@@ -1,0 +1,1 @@
+"""What people and programs read: formats only print what the steps before have found."""

@@ -1,0 +1,170 @@
+"""The rows of a graph as a table, as JSON, as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from netbuild.layers.layer import times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.graph import Graph, Row
+    from netbuild.layers.layer import Shape
+
+_HEADERS = ("name", "type", "output", "params", "MACs", "field")
+
+
+class Line(NamedTuple):
+    """One line of the summary: a layer, or a stack folded into one."""
+
+    name: str
+    type: str
+    output: Shape
+    params: int
+    macs: int
+    receptive_field: Shape | None
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the line as people read it."""
+        seen = times(self.receptive_field) if self.receptive_field else ""
+        numbers = (f"{self.params:,}" if self.params else "", f"{self.macs:,}" if self.macs else "")
+        return (self.name, self.type, times(self.output), *numbers, seen)
+
+
+def lines(graph: Graph, depth: int | None = None) -> list[Line]:
+    """Return a line for each layer, or for each stack that lies `depth` names deep."""
+    folded: dict[str, list[Row]] = {}
+    for row in graph.rows:
+        names = row.path.split(".")
+        folded.setdefault(".".join(names[:depth] if depth else names), []).append(row)
+    return [_line(name, rows) for name, rows in folded.items()]
+
+
+def table(graph: Graph, depth: int | None = None) -> Table:
+    """Return the summary as a rich table, its totals in the footer."""
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        show_footer=True,
+        title=_title(graph),
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+    )
+    totals = ("total", "", "", f"{graph.params:,}", f"{graph.macs:,}", "")
+    for header, total in zip(_HEADERS, totals, strict=True):
+        left = header in {"name", "type"}
+        made.add_column(
+            header,
+            footer=total,
+            justify="left" if left else "right",
+            overflow="fold",
+            min_width=len(total) if total else None,
+        )
+    for line in lines(graph, depth):
+        made.add_row(*line.cells())
+    return made
+
+
+def memory(graph: Graph) -> str:
+    """Return the line below the table: how much memory the network takes."""
+    return (
+        f"weights {_size(graph.weights_bytes)} · "
+        f"activations {_size(graph.activations_bytes)} a sample in training"
+    )
+
+
+def as_json(graph: Graph) -> str:
+    """Return the summary as the JSON object that other programs read."""
+    config = graph.config
+    assert config.input is not None
+    document = {
+        "name": config.name,
+        "inputs": {"input": {"shape": config.input.shape, "dtype": config.input.dtype}},
+        "outputs": {"output": graph.output.shape} if graph.output else {},
+        "layers": [_as_dict(row) for row in graph.rows],
+        "totals": {
+            "params": graph.params,
+            "trainable": graph.trainable,
+            "macs": graph.macs,
+            "weights_bytes": graph.weights_bytes,
+            "activations_bytes": graph.activations_bytes,
+        },
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def markdown(graph: Graph, depth: int | None = None) -> str:
+    """Return the summary as a Markdown table."""
+    rows = [_HEADERS, ("---", "---", "---:", "---:", "---:", "---:")]
+    rows += [line.cells() for line in lines(graph, depth)]
+    rows.append(("**total**", "", "", f"{graph.params:,}", f"{graph.macs:,}", ""))
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"**{_title(graph)}**\n\n{body}\n\n{memory(graph)}"
+
+
+def as_csv(graph: Graph, depth: int | None = None) -> str:
+    """Return a line of plain values for each layer; sizes of a shape are joined by `x`."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("name", "type", "output", "params", "macs", "receptive_field"))
+    for line in lines(graph, depth):
+        sizes = (_joined(line.output), line.params, line.macs, _joined(line.receptive_field or ()))
+        writer.writerow((line.name, line.type, *sizes))
+    return out.getvalue().rstrip("\n")
+
+
+def _line(name: str, rows: Sequence[Row]) -> Line:
+    last = rows[-1]
+    folded = len(rows) > 1 or last.path != name
+    return Line(
+        name,
+        f"{len(rows)} layers" if folded else last.type,
+        last.output.shape,
+        sum(row.params for row in rows),
+        sum(row.macs for row in rows),
+        last.receptive_field,
+    )
+
+
+def _title(graph: Graph) -> str:
+    config = graph.config
+    given = times(config.input.shape) if config.input else "?"
+    return f"{config.name}: {given} to {times(graph.output.shape) if graph.output else '?'}"
+
+
+def _joined(shape: Shape) -> str:
+    return "x".join(str(size) for size in shape)
+
+
+def _size(count: int) -> str:
+    """Return bytes in the largest unit that leaves a whole part, with three digits."""
+    amount, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    return {
+        "path": row.path,
+        "type": row.type,
+        "inputs": [x.shape for x in row.inputs],
+        "outputs": {name: y.shape for name, y in row.outputs.items()},
+        "arguments": row.arguments,
+        "weights": row.weights,
+        "buffers": {name: buffer.shape for name, buffer in row.buffers.items()},
+        "params": row.params,
+        "trainable": row.trainable,
+        "macs": row.macs,
+        "receptive_field": row.receptive_field,
+        "line": row.span.line,
+    }

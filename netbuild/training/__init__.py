@@ -1,0 +1,212 @@
+"""From a config to a trained network in a run folder."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from netbuild import builder, objective
+from netbuild.config import Config, load
+from netbuild.diagnostic import ConfigError, Diagnostic
+from netbuild.graph import Graph, trace
+from netbuild.training import batches, loop, run
+from netbuild.training.checkpoint import load as load_checkpoint
+from netbuild.training.failure import TrainingError
+from netbuild.training.loop import Interrupted, Trainer
+from netbuild.training.progress import Silent
+from netbuild.training.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from netbuild.losses import Loss
+    from netbuild.optimizers import Optimizer
+    from netbuild.training.progress import Progress
+
+__all__ = ["Interrupted", "Run", "TrainingError", "evaluate", "prepare", "resume", "train"]
+
+
+def train(
+    path_or_config: str | Path | Config,
+    *,
+    set: Sequence[str] = (),  # noqa: A002  the option's name
+    runs: str | Path = "runs",
+) -> Run:
+    """Train the network of a config, and return its run.
+
+    Raises:
+        ConfigError: the config has faults, or lacks a section that training needs.
+        TrainingError: torch refused a step, or the loss is not finite.
+        OSError: a file cannot be read, or the run's folder cannot be written.
+        Interrupted: the process got SIGINT or SIGTERM; the state is saved.
+    """
+    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config, set)
+    trainer = prepare(config, Path(runs))
+    fit(trainer, Silent())
+    return trainer.run
+
+
+def prepare(config: Config, runs: Path) -> Trainer:
+    """Build everything that a config's training needs, and the folder of its run."""
+    graph = _trainable(config)
+    device = _device(config.train.device)
+    torch.manual_seed(config.train.seed)
+    made = _trainer(graph, device, lambda: run.create(config, runs, device))
+    return made
+
+
+def resume(folder: Path) -> Trainer:
+    """Build everything that a run's training needs to go on from its last checkpoint.
+
+    Raises:
+        TrainingError: the folder is no run, or has no checkpoint.
+    """
+    stopped = run.find(folder)
+    config = stopped.config()
+    trainer = _trainer(_trainable(config), _device(config.train.device), lambda: stopped)
+    trainer.resume()
+    return trainer
+
+
+def fit(trainer: Trainer, progress: Progress) -> None:
+    """Train to the end; SIGINT and SIGTERM save the state and raise `Interrupted`."""
+    with _stopped_by_signals(trainer.stop):
+        trainer.fit(progress)
+
+
+def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
+    """Return the validation loss, and accuracy, of a run's checkpoint `best` or `last`.
+
+    Raises:
+        TrainingError: the folder is no run, or has no such checkpoint.
+    """
+    found = run.find(Path(folder))
+    config = found.config()
+    graph = _trainable(config)
+    device = _device(config.train.device)
+    module = builder.module(graph).to(device)
+    load_checkpoint(found.checkpoint(checkpoint), module)
+    assert config.loss is not None
+    _, held_out = batches.load(graph, device)
+    sums = loop.evaluate(module, _loss(config.loss).to(device), held_out, config.train.batch_size)
+    return sums.means("val", classes=_classes(graph))
+
+
+def _trainable(config: Config) -> Graph:
+    """Return the graph of a config that has all that training needs.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    examples = {"loss": "CrossEntropyLoss", "optimizer": "Adam", "data": "Digits"}
+    missing = [
+        Diagnostic(
+            "NB102",
+            f"training needs a {section}",
+            config.start,
+            "missing",
+            help=f"write {section}: {example}",
+        )
+        for section, example in examples.items()
+        if getattr(config, section) is None
+    ]
+    graph = trace(config)
+    if not missing and graph.trainable == 0:
+        title = "there is nothing to train"
+        label = "none of the layers has weights"
+        missing = [Diagnostic("NB402", title, config.span("layers"), label)]
+    if missing:
+        raise ConfigError(missing)
+    return graph
+
+
+def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) -> Trainer:
+    config = graph.config
+    assert config.loss is not None
+    assert config.optimizer is not None
+    training, held_out = batches.load(graph, device)
+    module = builder.module(graph).to(device)
+    return Trainer(
+        make_run(),
+        module,
+        _loss(config.loss).to(device),
+        _optimizer(config.optimizer, module),
+        config.train,
+        training,
+        held_out,
+        classes=_classes(graph),
+    )
+
+
+def _classes(graph: Graph) -> bool:
+    assert graph.output is not None
+    return loop.is_classes(objective.sample(graph.config, graph.output).target)
+
+
+def _loss(declared: Loss) -> nn.Module:
+    arguments = declared.model_dump()
+    for name in ("weight", "pos_weight"):
+        if arguments.get(name) is not None:
+            arguments[name] = torch.tensor(arguments[name])
+    made: nn.Module = getattr(nn, type(declared).__name__)(**arguments)
+    return made
+
+
+def _optimizer(declared: Optimizer, module: nn.Module) -> torch.optim.Optimizer:
+    """Make the optimizer.
+
+    Raises:
+        TrainingError: torch refuses a combination of fields on this device.
+    """
+    name = type(declared).__name__
+    try:
+        made: torch.optim.Optimizer = getattr(torch.optim, name)(
+            module.parameters(), **declared.model_dump()
+        )
+    except (RuntimeError, ValueError) as error:
+        message = f"torch refuses this {name}: {error}"
+        raise TrainingError(message) from error
+    return made
+
+
+def _device(name: str) -> torch.device:
+    """Return the device of a name; `auto` is the fastest there is.
+
+    Raises:
+        TrainingError: the device is not there.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        message = f"train.device is {name}, and torch finds none"
+        raise TrainingError(message)
+    return torch.device(name)
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
+    """Call `stop` on the first SIGINT or SIGTERM; a second one ends the process as ever."""
+    def handler(number: int, _: Any) -> None:
+        stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    try:
+        before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)

@@ -1,0 +1,226 @@
+"""The loop: epochs of steps, a validation behind each, and a state from which any of it goes on.
+
+Everything random is either drawn from torch's generators, whose states a checkpoint holds, or
+decided by the seed and the number of the epoch. So a training that stopped at any step and goes on
+ends with the same weights, bit for bit, as one that did not stop.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from netbuild.data.dataset import Classes
+from netbuild.training import checkpoint
+from netbuild.training.failure import TrainingError
+
+if TYPE_CHECKING:
+    from netbuild.config import Train
+    from netbuild.training.batches import Batches
+    from netbuild.training.progress import Progress
+    from netbuild.training.run import Run
+
+
+@dataclass
+class Sums:
+    """What an epoch has added up so far, over the samples that it has seen."""
+
+    samples: int = 0
+    loss: float = 0.0
+    correct: int = 0
+
+    def means(self, prefix: str, *, classes: bool) -> dict[str, float]:
+        """Return the loss and, for classes, the accuracy, named with a prefix."""
+        means = {f"{prefix}_loss": self.loss / self.samples}
+        return means | ({f"{prefix}_accuracy": self.correct / self.samples} if classes else {})
+
+
+@dataclass
+class Position:
+    """Where a training stands."""
+
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps of the epoch under way
+    seconds: float = 0.0  # spent on the epoch under way
+    sums: Sums = field(default_factory=Sums)
+    best: float = math.inf
+
+
+class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it
+    """Training was asked to stop, and has saved its state."""
+
+
+class Trainer:
+    """A module, its loss, its optimizer and its data, and the position of their training."""
+
+    def __init__(
+        self,
+        run: Run,
+        module: nn.Module,
+        loss: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        train: Train,
+        batches: Batches,
+        held_out: Batches,
+        *,
+        classes: bool,
+    ) -> None:
+        self.run, self.module, self.loss, self.optimizer = run, module, loss, optimizer
+        self.train, self.batches, self.held_out, self.classes = train, batches, held_out, classes
+        self.position = Position()
+        self.stopping = False
+
+    def stop(self, *_: Any) -> None:
+        """Have the loop save its state and end behind the step under way; a signal handler."""
+        self.stopping = True
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of an epoch."""
+        return math.ceil(len(self.batches) / self.train.batch_size)
+
+    def fit(self, progress: Progress) -> None:
+        """Train from the position to the last epoch.
+
+        Raises:
+            Interrupted: `stop` was called.
+            TrainingError: torch refused a step, or the loss is not finite.
+        """
+        if self.position.epoch == self.position.step == 0:
+            self.save("last")
+        while self.position.epoch < self.train.epochs:
+            self.epoch(progress)
+
+    def epoch(self, progress: Progress) -> None:
+        """Finish the epoch under way, validate, and save."""
+        position, started = self.position, time.perf_counter() - self.position.seconds
+        self.module.train()
+        seed = (self.train.seed << 31) + position.epoch
+        for x, target in self.batches.shuffled(self.train.batch_size, seed, skip=position.step):
+            self.step(x, target)
+            progress.step(position, self.classes)
+            if self.stopping:
+                position.seconds = time.perf_counter() - started
+                self.save("last")
+                raise Interrupted
+        seconds = time.perf_counter() - started
+        sums = evaluate(self.module, self.loss, self.held_out, self.train.batch_size)
+        metrics = {
+            "epoch": position.epoch + 1,
+            **position.sums.means("train", classes=self.classes),
+            **sums.means("val", classes=self.classes),
+            "lr": float(self.optimizer.param_groups[0]["lr"]),
+            "seconds": round(seconds, 4),
+            "samples_per_second": round(len(self.batches) / seconds, 1),
+        }
+        self.finish(metrics)
+        progress.epoch(metrics)
+
+    def step(self, x: torch.Tensor, target: torch.Tensor) -> None:
+        """Learn from one batch."""
+        with _blamed():
+            y = self.module(x)
+            loss = self.loss(y, target)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+        value = loss.item()
+        position = self.position
+        position.step += 1
+        if not math.isfinite(value):
+            message = (
+                f"the loss is {value} in epoch {position.epoch + 1}, step {position.step}: "
+                "a lower learning rate is the usual remedy"
+            )
+            raise TrainingError(message)
+        _add(position.sums, self.loss, value, y, target)
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write an epoch's metrics and checkpoints, in an order in which none can be lost.
+
+        A kill in between leaves `last` behind: the epoch is gone through again, with the same
+        result.
+        """
+        best = metrics["val_loss"] < self.position.best
+        self.position = Position(
+            epoch=metrics["epoch"], best=min(self.position.best, metrics["val_loss"])
+        )
+        self.run.append(metrics)
+        if best:
+            self.save("best")
+        self.save("last")
+
+    def save(self, which: str) -> None:
+        """Write a checkpoint."""
+        state = {
+            "position": asdict(self.position),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        checkpoint.save(self.run.checkpoint(which), self.module, state)
+
+    def resume(self) -> None:
+        """Go back to the last checkpoint of the run.
+
+        Raises:
+            TrainingError: there is none, or it cannot be read.
+        """
+        state = checkpoint.load(self.run.checkpoint("last"), self.module)
+        self.optimizer.load_state_dict(state["optimizer"])
+        position = state["position"]
+        self.position = Position(**{**position, "sums": Sums(**position["sums"])})
+        self.run.forget_after(self.position.epoch)
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+
+
+@torch.no_grad()
+def evaluate(module: nn.Module, loss: nn.Module, data: Batches, batch_size: int) -> Sums:
+    """Return a module's loss and hits over a data set, in evaluation mode.
+
+    Raises:
+        TrainingError: torch refused a batch.
+    """
+    module.eval()
+    sums = Sums()
+    for x, target in data.in_order(batch_size):
+        with _blamed():
+            y = module(x)
+            value = loss(y, target).item()
+        _add(sums, loss, value, y, target)
+    return sums
+
+
+def is_classes(target: object) -> bool:
+    """Whether accuracy makes sense for a target."""
+    return isinstance(target, Classes)
+
+
+def _add(
+    sums: Sums, loss: nn.Module, value: float, y: torch.Tensor, target: torch.Tensor
+) -> None:
+    samples = len(target)
+    sums.samples += samples
+    sums.loss += value if getattr(loss, "reduction", "mean") == "sum" else value * samples
+    if not target.is_floating_point():
+        sums.correct += int((y.argmax(dim=1) == target).sum())
+
+
+@contextmanager
+def _blamed() -> Iterator[None]:
+    """Turn what torch refuses while it runs into one sentence."""
+    try:
+        yield
+    except (RuntimeError, ValueError, AssertionError) as error:
+        said = " ".join(str(error).split())
+        message = f"torch refused the step: {said[:300]}"
+        raise TrainingError(message) from error

@@ -1,0 +1,97 @@
+"""What a person sees of a training: a bar on a terminal, a line for each epoch everywhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from netbuild.training.loop import Position
+
+#: The least seconds between two updates of the bar.
+_PAUSE = 0.1
+
+
+class Progress(Protocol):
+    """Is told of every step and every epoch."""
+
+    def step(self, position: Position, classes: bool) -> None:  # noqa: FBT001
+        """Note a finished step."""
+
+    def epoch(self, metrics: dict[str, Any]) -> None:
+        """Note a finished epoch."""
+
+
+class Silent:
+    """Prints nothing: the progress of a training that a program started."""
+
+    def step(self, position: Position, classes: bool) -> None:  # noqa: FBT001
+        """Print nothing."""
+
+    def epoch(self, metrics: dict[str, Any]) -> None:
+        """Print nothing."""
+
+
+class Printed:
+    """Prints a line for each epoch and, on a terminal, a bar below them for all steps."""
+
+    def __init__(self, console: Console, epochs: int, steps: int, done: int, samples: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console, self.epochs, self.steps = console, epochs, steps
+        self.samples, self.shown = samples, 0.0
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[at]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[said]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            expand=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("", total=epochs * steps, completed=done, at="", said="")
+
+    def __enter__(self) -> Printed:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def step(self, position: Position, classes: bool) -> None:  # noqa: FBT001
+        """Move the bar, at most every tenth of a second."""
+        now = time.perf_counter()
+        if not self.console.is_terminal or now - self.shown < _PAUSE:
+            return
+        self.shown = now
+        done = position.epoch * self.steps + position.step
+        means = position.sums.means("train", classes=classes)
+        speed = self.bar.tasks[0].speed or 0.0  # steps a second
+        said = _said(means, "train") + f"  {speed * self.samples / self.steps:,.0f} samples/s"
+        at = f"{position.epoch + 1}/{self.epochs}"
+        self.bar.update(self.task, completed=done, at=at, said=said)
+
+    def epoch(self, metrics: dict[str, Any]) -> None:
+        """Print the line of an epoch."""
+        width = len(str(self.epochs))
+        line = (
+            f"epoch {metrics['epoch']:>{width}}/{self.epochs}  {_said(metrics, 'train')}  "
+            f"val {_said(metrics, 'val')}  {metrics['samples_per_second']:,.0f} samples/s"
+        )
+        self.console.print(line)
+
+
+def _said(metrics: dict[str, Any], prefix: str) -> str:
+    said = f"loss {metrics[f'{prefix}_loss']:.4f}"
+    accuracy = metrics.get(f"{prefix}_accuracy")
+    return said if accuracy is None else f"{said} accuracy {accuracy:.2%}"

@@ -1,6 +1,7 @@
 """`netbuild` and `python -m netbuild`."""
 
 import gc
+import os
 
 
 def main() -> None:
@@ -10,6 +11,8 @@ def main() -> None:
     looking for some would be a tenth of the time of a short command. Training turns it on again.
     """
     gc.disable()
+    # Pydantic would search every installed package for plug-ins, which takes as long as our models.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from netbuild.cli import run
 
     try:

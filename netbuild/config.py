@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from netbuild import source as yaml_source
 from netbuild.component import Component, fill, fill_fields, find
@@ -46,7 +45,7 @@ SECTIONS = (
     "train",
 )
 MAX_BASES = 10
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 class Input(Component):
@@ -67,8 +66,7 @@ class Train(Component):
     ] = "auto"
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """A file with its sections read; what has a fault or is absent is None or its default."""
 
     document: Document
@@ -212,10 +210,10 @@ class _Reader:
     def name(self) -> str:
         node = self.section("name")
         stem = Path(self.document.name).stem.strip("<>")
-        default = stem if NAME.fullmatch(stem) else "network"
+        default = stem if re.fullmatch(NAME, stem) else "network"
         if node is None:
             return default
-        if isinstance(node, Scalar) and NAME.fullmatch(node.text) and node.value is not UNKNOWN:
+        if isinstance(node, Scalar) and re.fullmatch(NAME, node.text) and node.value is not UNKNOWN:
             return node.text if isinstance(node.value, str) else str(node.text)
         label = "a name is letters, digits, '.', '_' and '-': it names the folder of the runs"
         self.fault("NB106", "the file cannot have this name", node.span, label)
@@ -334,6 +332,6 @@ def with_input(config: Config, shape: tuple[int, ...]) -> Config:
     """Return a config for another input; its data, which has another shape, is left out."""
     dtype = config.input.dtype if config.input else "float32"
     lacking = [d for d in config.diagnostics if not (d.code == "NB102" and "input" in d.title)]
-    return replace(
-        config, input=Tensor(shape, dtype), data=None, diagnostics=tuple(lacking)
+    return config._replace(
+        input=Tensor(shape, dtype), data=None, diagnostics=tuple(lacking)
     )

@@ -7,8 +7,6 @@ faults of a file. Formats (`netbuild.render.faults`) only print them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -64,21 +62,22 @@ CODES = {
 MAX_FAULTS = 100
 
 # The line breaks of YAML 1.1, which libyaml counts: a line number must mean the same everywhere.
-_LINE_BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
+_LINE_BREAK = r"\r\n|[\r\n\x85\u2028\u2029]"
 
 
-@dataclass(frozen=True, eq=False)
 class Document:
-    """A text and what it is called: a path, `<stdin>`, or a command-line option such as `--set`."""
+    """A text and what it is called: a path, `<stdin>`, or a command-line option such as `--set`.
 
-    name: str
-    text: str
-    data: bytes = b""  # the text as it was read, where that was from a file
+    `data` is the text as it was read, where that was from a file.
+    """
+
+    def __init__(self, name: str, text: str, data: bytes = b"") -> None:
+        self.name, self.text, self.data = name, text, data
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text, without their breaks."""
-        return _LINE_BREAK.split(self.text)
+        return re.split(_LINE_BREAK, self.text)
 
 
 class Span(NamedTuple):
@@ -120,8 +119,7 @@ class Note(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One fault: `title` says what is wrong with what, `label` why, beside the underlined range."""
 
     code: str
@@ -178,6 +176,8 @@ def suggest(word: str, known: tuple[str, ...]) -> str | None:
     folded = {name.lower(): name for name in reversed(known)}
     if word.lower() in folded:
         return folded[word.lower()]
+    from difflib import get_close_matches
+
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.7)
     return folded[near[0]] if near else None
 

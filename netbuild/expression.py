@@ -43,7 +43,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "Gt": operator.gt,
     "GtE": operator.ge,
 }
-_NAME = re.compile(r"\$([A-Za-z_]\w*)")
+_NAME = r"[A-Za-z_]\w*"
 
 
 class ExpressionError(ValueError):
@@ -150,9 +150,9 @@ def _pieces(text: str) -> Iterator[tuple[str, str | None, int, int]]:
             position = _closing(text, dollar + 1) + 1
             yield literal, text[dollar + 2 : position - 1], dollar, position
             literal = ""
-        elif match := _NAME.match(text, dollar):
-            position = match.end()
-            yield literal, match[1], dollar, position
+        elif match := re.match(_NAME, text[dollar + 1 :]):
+            position = dollar + 1 + match.end()
+            yield literal, match[0], dollar, position
             literal = ""
         else:
             literal, position = literal + "$", dollar + 1

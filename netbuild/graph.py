@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netbuild import objective
@@ -43,8 +42,7 @@ class Reach(NamedTuple):
         return Reach(size, stride)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One layer at its place: what it is, what reaches it and what it gives."""
 
     path: str
@@ -101,14 +99,13 @@ class Row:
         return next(iter(self.outputs.values()))
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(NamedTuple):
     """A network: its rows in the order of execution, up to the first whose shape is unknown."""
 
     config: Config
     rows: tuple[Row, ...]
     output: Tensor | None
-    diagnostics: tuple[Diagnostic, ...] = field(repr=False)
+    diagnostics: tuple[Diagnostic, ...]
 
     @property
     def params(self) -> int:
@@ -328,7 +325,7 @@ class _Tracer:
             raise _TooManyError
         before = len(self.faults)
         row = self.row(part, path, names, signal)
-        self.faults[before:] = [replace(fault, layer=path) for fault in self.faults[before:]]
+        self.faults[before:] = [fault._replace(layer=path) for fault in self.faults[before:]]
         if row is None:
             return _UNKNOWN
         self.rows.append(row)
@@ -343,7 +340,7 @@ class _Tracer:
             return None
         if item.arguments is not None:
             scope = {**names, **_input_names(x)}
-            item = replace(item, arguments=substitute(item.arguments, scope, self.faults))
+            item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
         layer = fill(component, item, self.faults)
         if layer is None or x is None:
             return None

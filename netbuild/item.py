@@ -8,9 +8,10 @@ optimizers and data sources are all written this way.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostic import Diagnostic, brief
 from netbuild.source import Entry, List, Map, Node, Scalar, plain
@@ -18,20 +19,18 @@ from netbuild.source import Entry, List, Map, Node, Scalar, plain
 if TYPE_CHECKING:
     from netbuild.diagnostic import Span
 
-_NAME = re.compile(r"[a-z0-9][A-Za-z0-9_]*")
+_NAME = r"[a-z0-9][A-Za-z0-9_]*"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """`{Conv2d: {…}, name: stem}`: a type, its arguments as written, and its modifiers."""
 
     type: Scalar
     arguments: Node | None
-    modifiers: dict[str, Entry] = field(default_factory=dict)
+    modifiers: Mapping[str, Entry] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(NamedTuple):
     """A member of a stack: its key (None in a list), where it is written, and its node."""
 
     name: str | None
@@ -39,13 +38,12 @@ class Child:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(NamedTuple):
     """`[item, …]`, `{name: item, …}` or `{layers: …, modifiers}`, with its members not yet read."""
 
     children: tuple[Child, ...]
     span: Span
-    modifiers: dict[str, Entry] = field(default_factory=dict)
+    modifiers: Mapping[str, Entry] = MappingProxyType({})
 
 
 def read_item(node: Node, what: str, faults: list[Diagnostic]) -> Item | None:
@@ -123,7 +121,7 @@ def name_fault(
 
     A name given in a list cannot be a number: its neighbours are named by theirs.
     """
-    if not _NAME.fullmatch(name) or (not by_key and name[0].isdigit()):
+    if not re.fullmatch(_NAME, name) or (not by_key and name[0].isdigit()):
         label = f"{brief(name)} is no name: letters, digits and _, not Capitalised"
     elif name in RESERVED:
         label = f"{name} is a method or attribute of every torch module"

@@ -56,9 +56,7 @@ def _types(node: Map) -> set[str]:
 
 
 def _at(document: Document, fault: Diagnostic) -> Diagnostic:
-    from dataclasses import replace
-
-    return replace(fault, span=fault.span._replace(document=document), fixes=())
+    return fault._replace(span=fault.span._replace(document=document), fixes=())
 
 
 def _relocated(node: Node, document: Document) -> Node:

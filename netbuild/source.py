@@ -9,13 +9,12 @@ chapter 10.3, or refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import yaml
 
 from netbuild.diagnostic import Diagnostic, Document, Note, Span, brief
-from netbuild.syntax import NO_SPACE, explain, missing_space
+from netbuild.syntax import explain, is_without_space, missing_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +30,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
-)
+# Patterns stay text until one is needed: compiling them all would be felt at every start.
+_INT = r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+"
+_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
 _NAN = {".nan", ".NaN", ".NAN"}
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+_LEADING_ZERO = r"[-+]?0[0-9]+"
 #: The first character of a plain scalar that is no word: a number, a sign, a dot, `~`.
-_NUMERIC = set("0123456789+-.")
+_NUMERIC = set("0123456789+-.~")
+_DIGITS = set("0123456789")
 
 class Unknown:
     """The value of a scalar that has its own fault already: nothing that needs it is blamed."""
@@ -50,8 +49,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value: str, int, float, bool or None; `text` is how it was written."""
 
     value: Any
@@ -59,8 +57,7 @@ class Scalar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(NamedTuple):
     """A YAML sequence."""
 
     items: tuple[Node, ...]
@@ -74,8 +71,7 @@ class Entry(NamedTuple):
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """A YAML mapping; the keys by their text, in the order of the file."""
 
     entries: dict[str, Entry]
@@ -90,8 +86,7 @@ class Map:
 Node: TypeAlias = "Scalar | List | Map"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A parsed text: its tree (None where there is none) and the faults found in it."""
 
     document: Document
@@ -160,16 +155,18 @@ def resolve(text: str) -> Any:
     """
     if text[:1] not in _NUMERIC:
         return None if text in _NULL else _BOOL.get(text, text)
-    if _INT.fullmatch(text):
+    if text in _DIGITS:
+        return int(text)
+    if re.fullmatch(_INT, text):
         if len(text) > 20 or not -(1 << 63) <= (value := int(text, 0)) < 1 << 63:
             msg = "the number needs more than 64 bits"
             raise ValueError(msg)
         return value
-    if _LEADING_ZERO.fullmatch(text):
+    if re.fullmatch(_LEADING_ZERO, text):
         digits = text.lstrip("+-0") or "0"
         msg = f"a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write {digits}"
         raise ValueError(msg)
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
     if text in _NAN:
         msg = "no field takes a value that is not a number"
@@ -181,19 +178,17 @@ class _Stop(Exception):  # noqa: N818  not an error: the fault is already noted
     """The rest of the text is not worth reading."""
 
 
-@dataclass(slots=True)
 class _Frame:
     """A collection being read: its children so far, and how many nodes they expand to."""
 
-    start: Span
-    flow: bool
-    is_map: bool
-    anchor: str | None
-    items: list[Node]
-    entries: dict[str, Entry]
-    key: Scalar | None = None
-    size: int = 1
-    height: int = 1
+    __slots__ = ("anchor", "entries", "flow", "height", "is_map", "items", "key", "size", "start")
+
+    def __init__(self, start: Span, *, flow: bool, is_map: bool, anchor: str | None) -> None:
+        self.start, self.flow, self.is_map, self.anchor = start, flow, is_map, anchor
+        self.items: list[Node] = []
+        self.entries: dict[str, Entry] = {}
+        self.key: Scalar | None = None
+        self.size = self.height = 1
 
 
 class _Composer:
@@ -273,7 +268,7 @@ class _Composer:
             return Scalar(text, span, text)
         frame = self.stack[-1] if self.stack else None
         in_list = frame is not None and not frame.is_map
-        if in_list and text[:1].isupper() and NO_SPACE.match(text):
+        if in_list and text[:1].isupper() and is_without_space(text):
             entry = self.split(text, span)
             return Map({entry.key.text: entry}, span)
         try:
@@ -303,7 +298,8 @@ class _Composer:
             raise self.unusable_key(start)
         if event.anchor:
             self.anchors[event.anchor] = None
-        self.stack.append(_Frame(start, bool(event.flow_style), is_map, event.anchor, [], {}))
+        flow = bool(event.flow_style)
+        self.stack.append(_Frame(start, flow=flow, is_map=is_map, anchor=event.anchor))
 
     def close(self, event: yaml.CollectionEndEvent) -> None:
         frame = self.stack.pop()
@@ -383,7 +379,7 @@ class _Composer:
         return self.stop("NB010", "a key that cannot be used", span, label)
 
     def entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
-        if NO_SPACE.match(key.text):
+        if is_without_space(key.text):
             key, value = self.split(key.text, key.span)
         first = frame.entries.get(key.text)
         if first is not None:

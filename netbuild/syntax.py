@@ -13,9 +13,9 @@ import yaml
 
 from netbuild.diagnostic import Diagnostic, Document, Edit, Fix, Span, brief
 
-#: `kernel:3`: a word, a colon, and no space behind it; neither `a::b`, `C:\x` nor `hf://x`.
-NO_SPACE = re.compile(r"[A-Za-z_]\w*:(?=[^\s:/\\])")
-_LINE_WITHOUT_SPACE = re.compile(rf"(\s*(?:- +)*)({NO_SPACE.pattern}[^#]*)")
+# `kernel:3`: a word, a colon, and no space behind it; neither `a::b`, `C:\x` nor `hf://x`.
+_NO_SPACE = r"[A-Za-z_]\w*:(?=[^\s:/\\])"
+_LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({_NO_SPACE}[^#]*)"
 
 
 class _Problem(NamedTuple):
@@ -90,6 +90,11 @@ _PROBLEMS = (
 )
 
 
+def is_without_space(text: str) -> bool:
+    """Whether a word is `kernel:3`, which was meant to be two."""
+    return ":" in text and re.match(_NO_SPACE, text) is not None
+
+
 def missing_space(text: str, span: Span) -> Diagnostic:
     """Return the fault of `kernel:3`, which YAML reads as one word."""
     word, _, rest = text.partition(":")
@@ -136,7 +141,7 @@ def _at(mark: yaml.Mark, document: Document) -> Span:
 def _missing_space_on(line: int, document: Document) -> Diagnostic | None:
     if not 0 <= line < len(document.lines):
         return None
-    match = _LINE_WITHOUT_SPACE.match(document.lines[line])
+    match = re.match(_LINE_WITHOUT_SPACE, document.lines[line])
     if match is None:
         return None
     written = match[2].rstrip()

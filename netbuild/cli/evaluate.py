@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from netbuild.cli.terminal import FAULTS, console, fail, needs_torch, print_faults
 
 
-class Checkpoint(str, Enum):
-    """Which checkpoint of a run."""
-
-    best = "best"
-    last = "last"
-
-
-class Format(str, Enum):
-    """How the metrics are printed."""
-
-    text = "text"
-    json = "json"
-
-
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     checkpoint: Annotated[
-        Checkpoint, typer.Option(help="The lowest validation loss, or the newest.")
-    ] = Checkpoint.best,
-    format: Annotated[Format, typer.Option(help="How the metrics are printed.")] = Format.text,  # noqa: A002
+        Literal["best", "last"], typer.Option(help="The lowest validation loss, or the newest.")
+    ] = "best",
+    format: Annotated[  # noqa: A002
+        Literal["text", "json"], typer.Option(help="How the metrics are printed.")
+    ] = "text",
 ) -> None:
     """Print the validation loss, and accuracy, of a trained network.
 
@@ -44,13 +31,13 @@ def evaluate(
     from netbuild.diagnostic import ConfigError
 
     try:
-        metrics = training.evaluate(run, checkpoint.value)
+        metrics = training.evaluate(run, checkpoint)
     except ConfigError as error:
         print_faults(error.diagnostics)
         raise typer.Exit(FAULTS) from None
     except training.TrainingError as error:
         fail(str(error), FAULTS)
-    if format is Format.json:
+    if format == "json":
         console().print(json.dumps(metrics))
     else:
         for name, value in metrics.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +59,7 @@ def new(
     from netbuild.config import NAME
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
-    if not NAME.fullmatch(path.stem):
+    if not re.fullmatch(NAME, path.stem):
         fail(f"{path.stem!r} is no name: letters, digits, '.', '_' and '-'")
     try:
         with path.open("x", encoding="utf-8") as file:

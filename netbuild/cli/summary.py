@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from netbuild.cli.terminal import FAULTS, Settings, console, print_faults, read_source
-
-
-class Format(str, Enum):
-    """How the rows are printed."""
-
-    table = "table"
-    json = "json"
-    markdown = "markdown"
-    csv = "csv"
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -29,7 +19,9 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def summary(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A config, or - for standard input.")],
-    format: Annotated[Format, typer.Option(help="How the rows are printed.")] = Format.table,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Literal["table", "json", "markdown", "csv"], typer.Option(help="How the rows are printed.")
+    ] = "table",
     depth: Annotated[
         int | None, typer.Option(min=1, help="Fold what is nested deeper than this.")
     ] = None,
@@ -58,17 +50,17 @@ def summary(
     config = read(read_source(file), set or ())
     graph = infer(with_input(config, input) if input else config)
     out = console()
-    if format is Format.json:
+    if format == "json":
         out.print(render.as_json(graph))
-    elif format is Format.markdown:
+    elif format == "markdown":
         out.print(render.markdown(graph, depth))
-    elif format is Format.csv:
+    elif format == "csv":
         out.print(render.as_csv(graph, depth))
     elif graph.rows:
         out.print(render.table(graph, depth), soft_wrap=False)
         out.print(render.memory(graph))
     if graph.diagnostics:
-        as_table = format is Format.table
+        as_table = format == "table"
         if as_table and graph.rows:
             out.print()
         print_faults(graph.diagnostics, stderr=not as_table)

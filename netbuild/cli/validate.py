@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,19 +15,13 @@ if TYPE_CHECKING:
 _SUFFIXES = {".yaml", ".yml"}
 
 
-class Format(str, Enum):
-    """How faults are printed."""
-
-    text = "text"
-    concise = "concise"
-    json = "json"
-
-
 def validate(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input.")
     ],
-    format: Annotated[Format, typer.Option(help="How faults are printed.")] = Format.text,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        Literal["text", "concise", "json"], typer.Option(help="How faults are printed.")
+    ] = "text",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     set: Settings = None,  # noqa: A002
 ) -> None:
@@ -49,9 +42,9 @@ def validate(
     for file in files:
         found += infer(read(read_source(file), set or ())).diagnostics
     out = console()
-    if format is Format.json:
+    if format == "json":
         out.print(faults.as_json(found, len(files)))
-    elif format is Format.concise:
+    elif format == "concise":
         if found:
             out.print(faults.concise(found))
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,6 +109,9 @@ def markdown(graph: Graph, depth: int | None = None) -> str:
 
 def as_csv(graph: Graph, depth: int | None = None) -> str:
     """Return a line of plain values for each layer; sizes of a shape are joined by `x`."""
+    import csv
+    import io
+
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("name", "type", "output", "params", "macs", "receptive_field"))

@@ -6,7 +6,6 @@ Nothing of netbuild is in what it returns: the names in the file are the names i
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +15,8 @@ from netbuild.config import Config, load
 from netbuild.graph import trace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.graph import Graph, Row
 
 _Tree = dict[str, Any]  # a Row, or a tree again

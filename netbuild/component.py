@@ -150,7 +150,9 @@ def _fault(
     field = str(details["loc"][0])
     if details["type"] == "missing":
         title = f"{owner} needs {field}"
-        return Diagnostic("NB105", title, at, "missing", help=_how_to_write(component, owner, field))
+        return Diagnostic(
+            "NB105", title, at, "missing", help=_how_to_write(component, owner, field)
+        )
     node = known[field]
     label = f"{field} wants {details['msg']}, not {shown(node)}"
     help_, fixes = _reading(node, details["msg"])

@@ -15,6 +15,7 @@ from netbuild import source as yaml_source
 from netbuild.component import Component, fill, fill_fields, find
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, did_you_mean, errors
+from netbuild.emit import dump
 from netbuild.expression import FUNCTIONS, substitute
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
 from netbuild.item import Item, is_stack, kind, read_item
@@ -123,7 +124,10 @@ def _root(source: Source, faults: list[Diagnostic]) -> Map:
     if isinstance(source.root, Map):
         return source.root
     if source.root is not None:
-        span, label = source.root.span, f"a config is a mapping of sections, not {kind(source.root)}"
+        span, label = (
+            source.root.span,
+            f"a config is a mapping of sections, not {kind(source.root)}",
+        )
         help_ = "begin with input: … and layers: …"
         faults.append(Diagnostic("NB108", "this is no config", span, label, help=help_))
     return Map({}, Span(source.document, 1, 1, 1, 1))
@@ -188,7 +192,9 @@ class _Reader:
             diagnostics=tuple(self.faults),
         )
 
-    def fault(self, code: str, title: str, span: Span, label: str, help_: str | None = None) -> None:
+    def fault(
+        self, code: str, title: str, span: Span, label: str, help_: str | None = None
+    ) -> None:
         self.faults.append(Diagnostic(code, title, span, label, help=help_))
 
     def unknown_sections(self) -> None:
@@ -232,8 +238,7 @@ class _Reader:
                 label = f"{name[:40]} is no name: letters, digits and _, not beginning with a digit"
                 self.fault("NB109", "a name that a variable cannot have", key.span, label)
                 continue
-            value = substitute(value, self.names, self.faults)
-            self.names[name] = plain(value)
+            self.names[name] = plain(substitute(value, self.names, self.faults))
 
     def input(self) -> Tensor | None:
         node = self.section("input")
@@ -273,8 +278,13 @@ class _Reader:
         if item is None:
             return None
         for key, _ in item.modifiers.values():
-            self.fault("NB104", f"{what} has no modifier {key.text[:40]}", key.span, "unknown",
-                       f"an argument stands inside: {item.type.text}: {{{key.text[:40]}: …}}")
+            self.fault(
+                "NB104",
+                f"{what} has no modifier {key.text[:40]}",
+                key.span,
+                "unknown",
+                f"an argument stands inside: {item.type.text}: {{{key.text[:40]}: …}}",
+            )
         component = find(item, known, what, self.faults)
         return fill(component, item, self.faults) if component else None
 
@@ -282,7 +292,11 @@ class _Reader:
         node = self.section(section)
         if node is None or (isinstance(node, Scalar) and node.value is UNKNOWN):
             return None
-        return read_item(node, what, self.faults)
+        item = read_item(node, what)
+        if isinstance(item, Diagnostic):
+            self.faults.append(item)
+            return None
+        return item
 
     def data(self) -> tuple[Dataset | None, Preparation]:
         item = self.item("data", "data source")
@@ -300,7 +314,9 @@ class _Reader:
             return Train()
         if not isinstance(node, Map):
             label = f"train wants names with values, not {kind(node)}"
-            self.fault("NB106", "train is no mapping", node.span, label, "write train: {epochs: 10}")
+            self.fault(
+                "NB106", "train is no mapping", node.span, label, "write train: {epochs: 10}"
+            )
             return Train()
         return fill_fields(Train, node.entries, "train", node.span, self.faults) or Train()
 
@@ -317,7 +333,7 @@ def resolved(config: Config) -> str:
         values["data"] = source | _explicit(config.preparation)
     values["train"] = _explicit(config.train)
     order = sorted(values, key=SECTIONS.index)
-    return yaml_source.dump({name: values[name] for name in order})
+    return dump({name: values[name] for name in order})
 
 
 def _explicit(component: Component) -> dict[str, Any]:
@@ -332,6 +348,4 @@ def with_input(config: Config, shape: tuple[int, ...]) -> Config:
     """Return a config for another input; its data, which has another shape, is left out."""
     dtype = config.input.dtype if config.input else "float32"
     lacking = [d for d in config.diagnostics if not (d.code == "NB102" and "input" in d.title)]
-    return config._replace(
-        input=Tensor(shape, dtype), data=None, diagnostics=tuple(lacking)
-    )
+    return config._replace(input=Tensor(shape, dtype), data=None, diagnostics=tuple(lacking))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: What each code means, in one line. The first digit is the group.
 CODES = {
-    # NB0xx: the text and its YAML
+    # The text and its YAML.
     "NB001": "the file is not UTF-8 text",
     "NB002": "the YAML cannot be parsed",
     "NB003": "a key stands twice in one mapping",
@@ -27,7 +27,7 @@ CODES = {
     "NB009": "no space after a colon",
     "NB010": "a key that is no plain word",
     "NB011": "an alias without its anchor",
-    # NB1xx: fields and sections
+    # Fields and sections.
     "NB101": "an unknown section",
     "NB102": "a missing section",
     "NB103": "an unknown type",
@@ -40,7 +40,7 @@ CODES = {
     "NB110": "an expression that cannot be evaluated",
     "NB111": "a base file that cannot be extended",
     "NB112": "a --set path that the file does not have",
-    # NB2xx: graph and shapes
+    # Graph and shapes.
     "NB201": "an input of the wrong rank",
     "NB202": "a size that contradicts the input",
     "NB203": "channels that do not divide into groups",
@@ -51,10 +51,10 @@ CODES = {
     "NB208": "several results where a chain passes on one",
     "NB209": "more layers than any network needs",
     "NB210": "one value per channel, where a normalisation needs several",
-    # NB4xx: training sections
+    # Training sections.
     "NB401": "a loss that does not take what the network gives",
     "NB402": "a network without weights",
-    # NB5xx: data and files
+    # Data and files.
     "NB501": "data that the network or the loss does not take",
 }
 
@@ -113,7 +113,7 @@ class Fix(NamedTuple):
 
 
 class Note(NamedTuple):
-    """A labelled line under the excerpt: `input`, `formula`, `see`, `help` …"""
+    """A labelled line under the excerpt, such as `input` or `formula`."""
 
     label: str
     text: str

@@ -35,9 +35,15 @@ def whole(at_least: int | None = None) -> CoreSchema:
     return core_schema.int_schema(strict=True, ge=at_least, le=(1 << 31) - 1)
 
 
-def real(**bounds: float) -> CoreSchema:
+def real(
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> CoreSchema:
     """Return the schema of a finite number."""
-    return core_schema.float_schema(strict=True, allow_inf_nan=False, **bounds)
+    return core_schema.float_schema(strict=True, allow_inf_nan=False, ge=ge, gt=gt, le=le, lt=lt)
 
 
 def either(*schemas: CoreSchema) -> CoreSchema:

@@ -36,7 +36,9 @@ class Reach(NamedTuple):
         """Return the reach behind a window: r + (k − 1)·d·j and j·s for each axis."""
         size = tuple(
             r + (k - 1) * d * j
-            for r, j, k, d in zip(self.size, self.stride, window.kernel, window.dilation, strict=True)
+            for r, j, k, d in zip(
+                self.size, self.stride, window.kernel, window.dilation, strict=True
+            )
         )
         stride = tuple(j * s for j, s in zip(self.stride, window.stride, strict=True))
         return Reach(size, stride)
@@ -185,10 +187,9 @@ def _shares_memory(layer: Layer) -> bool:
 def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Order faults as a reader meets them, without those that a repeated item reports again."""
     documents = {id(fault.span.document): number for number, fault in enumerate(faults)}
-    seen = {(fault.code, fault.span, fault.message): fault for fault in reversed(faults)}
+    distinct = {(fault.code, fault.span, fault.message): fault for fault in faults}.values()
     in_order = sorted(
-        reversed(seen.values()),
-        key=lambda fault: (documents[id(fault.span.document)], fault.span[1:]),
+        distinct, key=lambda fault: (documents[id(fault.span.document)], fault.span[1:])
     )
     return tuple(in_order)[:MAX_FAULTS]
 
@@ -226,8 +227,8 @@ class _Tracer:
 
     def trace(self, layers: Node, names: Names, signal: _Signal) -> Tensor | None:
         """Trace a whole network; return what it gives, or None where that is not known."""
-        stack = read_stack(layers, self.faults)
-        if stack is None:
+        stack = self.part(layers, names)
+        if not isinstance(stack, Stack):
             return None
         try:
             return self.stack(stack, "", names, signal).tensor
@@ -266,9 +267,11 @@ class _Tracer:
             node = substitute(node, names, self.faults)
             if isinstance(node, Scalar) and node.value is UNKNOWN:
                 return None
-        if is_stack(node):
-            return read_stack(node, self.faults)
-        return read_item(node, "layer", self.faults)
+        part = read_stack(node) if is_stack(node) else read_item(node, "layer")
+        if isinstance(part, Diagnostic):
+            self.faults.append(part)
+            return None
+        return part
 
     def modifiers(self, part: Item | Stack, names: Names) -> Modifiers | None:
         """Validate what stands beside a type or beside `layers:`; None after a fault."""

@@ -46,24 +46,24 @@ class Stack(NamedTuple):
     modifiers: Mapping[str, Entry] = MappingProxyType({})
 
 
-def read_item(node: Node, what: str, faults: list[Diagnostic]) -> Item | None:
-    """Read a node as an item of some kind (`layer`, `loss` …); None after a fault."""
+def read_item(node: Node, what: str) -> Item | Diagnostic:
+    """Read a node as an item of some kind (`layer`, `loss` …), or say why it is none."""
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value[:1].isupper():
             return Item(node, None)
         help_ = f"a type is Capitalised: {_example(what)}"
-        return _malformed(faults, node.span, f"{brief(node.text)} is no type of {what}", help_)
+        return _malformed(node.span, f"{brief(node.text)} is no type of {what}", help_)
     if not isinstance(node, Map):
         label = f"a {what} is a type with its arguments, not {kind(node)}"
-        return _malformed(faults, node.span, label, f"write {_example(what)}")
+        return _malformed(node.span, label, f"write {_example(what)}")
     types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
     if len(types) > 1:
         names = " and ".join(brief(entry.key.text) for entry in types[:3])
         help_ = "start each layer with its own '- '" if what == "layer" else "keep one of them"
         label = f"one {what}, one type: this has {names}"
-        return _malformed(faults, types[1].key.span, label, help_)
+        return _malformed(types[1].key.span, label, help_)
     if not types:
-        return _malformed(faults, node.span, f"no Capitalised type of {what}", _example(what))
+        return _malformed(node.span, f"no Capitalised type of {what}", _example(what))
     modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
     arguments = types[0].value
     empty = isinstance(arguments, Scalar) and arguments.value is None
@@ -77,26 +77,24 @@ def is_stack(node: Node) -> bool:
     return isinstance(node, List)
 
 
-def read_stack(node: Node, faults: list[Diagnostic]) -> Stack | None:
-    """Read a node that `is_stack`; None after a fault."""
+def read_stack(node: Node) -> Stack | Diagnostic:
+    """Read a node that `is_stack`, or say why it cannot be one."""
     modifiers: dict[str, Entry] = {}
     if isinstance(node, Map) and "layers" in node.entries:
         modifiers = {name: e for name, e in node.entries.items() if name != "layers"}
         node = node.entries["layers"].value
         if not is_stack(node):
             label = f"layers wants a list or a mapping of layers, not {kind(node)}"
-            return _malformed(faults, node.span, label, "begin each layer with '- '")
+            return _malformed(node.span, label, "begin each layer with '- '")
     if isinstance(node, List):
-        children = tuple(
-            Child(None, item.span, item) for item in node.items
-        )
+        children = tuple(Child(None, item.span, item) for item in node.items)
     else:
         assert isinstance(node, Map)
         children = tuple(
             Child(name, entry.key.span, entry.value) for name, entry in node.entries.items()
         )
     if not children:
-        return _malformed(faults, node.span, "a stack without layers", "give it a layer")
+        return _malformed(node.span, "a stack without layers", "give it a layer")
     return Stack(children, node.span, modifiers)
 
 
@@ -133,7 +131,7 @@ def name_fault(
 
 
 def kind(node: Node) -> str:
-    """Return what a node is, for a message: `the number 3`, `a list` …"""
+    """Return what a node is, as a message says it."""
     if isinstance(node, Map):
         return "a mapping"
     if isinstance(node, List):
@@ -156,31 +154,79 @@ def shown(node: Node) -> str:
 
 
 def _example(what: str) -> str:
-    examples = {
+    return {
         "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
         "loss": "CrossEntropyLoss",
         "optimizer": "Adam, or {Adam: {lr: 1e-3}}",
         "data source": "Digits, or {Digits, resize: [28, 28]}",
-    }
-    return examples[what]
+    }[what]
 
 
-def _malformed(faults: list[Diagnostic], span: Span, label: str, help_: str) -> None:
-    faults.append(Diagnostic("NB108", "an item that is not written as one", span, label, help=help_))
+def _malformed(span: Span, label: str, help_: str) -> Diagnostic:
+    return Diagnostic("NB108", "an item that is not written as one", span, label, help=help_)
 
 
 # `nn.Sequential.add_module` refuses a name that the module has already as an attribute. The test
 # `test_reserved_names` holds this list against the installed torch.
 RESERVED = frozenset(
-    """
-    T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda
-    double dump_patches eval extend extra_repr float forward get_buffer get_extra_state
-    get_parameter get_submodule half insert ipu load_state_dict modules mtia named_buffers
-    named_children named_modules named_parameters parameters pop register_backward_hook
-    register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
-    register_full_backward_pre_hook register_load_state_dict_post_hook
-    register_load_state_dict_pre_hook register_module register_parameter
-    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
-    set_submodule share_memory state_dict to to_empty train training type xpu zero_grad
-    """.split()
+    {
+        "T_destination",
+        "add_module",
+        "append",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extend",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "insert",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "pop",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    }
 )

@@ -33,9 +33,7 @@ class Loss(Component):
             ShapeError: they do not go together.
         """
         if target != Values(y):
-            raise ShapeError(
-                "NB401", f"it compares with {Values(y)}, and the data has {target}"
-            )
+            raise ShapeError("NB401", f"it compares with {Values(y)}, and the data has {target}")
 
 
 class _ClassLoss(Loss):
@@ -54,8 +52,8 @@ class _ClassLoss(Loss):
         if len(y) != 1:
             message = f"it needs one value for each class, and the network gives {times(y)}"
             raise ShapeError("NB401", message)
-        if y[0] < target.count:
-            message = f"the data has {target.count} classes, and the network tells {y[0]} apart"
+        if y[0] < target.classes:
+            message = f"the data has {target.classes} classes, and the network tells {y[0]} apart"
             raise ShapeError("NB401", message)
         if self.weight is not None and len(self.weight) != y[0]:
             message = f"weight has {len(self.weight)} numbers for {y[0]} classes"
@@ -84,7 +82,7 @@ class BCELoss(Loss):
     weight: _Weights = None
     reduction: _Reduction = "mean"
 
-    def check(self, y: Shape, target: Target) -> None:
+    def check(self, y: Shape, target: Target) -> None:  # noqa: D102  as Loss.check
         super().check(y, target)
         _check_weight(self.weight, y, at="weight")
 
@@ -96,7 +94,7 @@ class BCEWithLogitsLoss(Loss):
     reduction: _Reduction = "mean"
     pos_weight: _Weights = None
 
-    def check(self, y: Shape, target: Target) -> None:
+    def check(self, y: Shape, target: Target) -> None:  # noqa: D102  as Loss.check
         super().check(y, target)
         _check_weight(self.weight, y, at="weight")
         _check_weight(self.pos_weight, y, at="pos_weight")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.data.dataset import Sample, Values
 from netbuild.diagnostic import Diagnostic, Note
-from netbuild.item import place, read_item
+from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError, Tensor, times
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _loss_fault(config: Config, error: ShapeError, output: Tensor) -> Diagnostic
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:
     """Return the type that a section names, and where it or its field is written."""
     node = config.root.get(section)
-    item = read_item(node, section, []) if node else None
-    if item is None:
-        return section, config.span(section)
-    return item.type.text, place(item, field)
+    item = read_item(node, section) if node else None
+    if isinstance(item, Item):
+        return item.type.text, place(item, field)
+    return section, config.span(section)

@@ -27,7 +27,7 @@ class Optimizer(Component):
 
     @field_validator("fused", check_fields=False)
     @classmethod
-    def _one_implementation(cls, fused: bool | None, info: Any) -> bool | None:
+    def _one_implementation(cls, fused: Any, info: Any) -> Any:
         if fused and (info.data.get("foreach") or info.data.get("differentiable")):
             raise unwanted("false where foreach or differentiable is true")
         return fused
@@ -48,7 +48,7 @@ class SGD(Optimizer):
 
     @field_validator("nesterov")
     @classmethod
-    def _needs_momentum(cls, nesterov: bool, info: Any) -> bool:
+    def _needs_momentum(cls, nesterov: Any, info: Any) -> Any:
         data = info.data
         if nesterov and (data.get("momentum") == 0 or data.get("dampening") != 0):
             raise unwanted("a momentum above 0 and a dampening of 0 beside it")

@@ -22,8 +22,9 @@ def merge(under: Map, over: Map) -> Map:
     entries = dict(under.entries)
     for name, entry in over.entries.items():
         below = under.get(name)
-        both = isinstance(below, Map) and isinstance(entry.value, Map)
-        entries[name] = Entry(entry.key, merge(below, entry.value)) if both else entry  # type: ignore[arg-type]  # both are Map
+        if isinstance(below, Map) and isinstance(entry.value, Map):
+            entry = Entry(entry.key, merge(below, entry.value))  # noqa: PLW2901  the same, merged
+        entries[name] = entry
     return Map(entries, over.span)
 
 
@@ -47,8 +48,13 @@ def apply_setting(
         return root
     span = Span(document, 1, len(path) + 2, 1, len(text) + 1)
     node = _relocated(source.root, document) if source.root else Scalar(None, span, "")
-    changed = _Setter(document, path.split("."), sections, faults).replaced(root, 0, node)
-    return changed if isinstance(changed, Map) else root
+    try:
+        changed = _Setter(document, path.split("."), sections).replaced(root, 0, node)
+    except _NotThereError as error:
+        faults.append(error.fault)
+        return root
+    assert isinstance(changed, Map)
+    return changed
 
 
 def _types(node: Map) -> set[str]:
@@ -76,21 +82,21 @@ def _relocated(node: Node, document: Document) -> Node:
     return Map(entries, span)
 
 
+class _NotThereError(Exception):
+    """A path leads nowhere."""
+
+    def __init__(self, fault: Diagnostic) -> None:
+        self.fault = fault
+
+
 class _Setter:
     """Walks the tree along a path and rebuilds it from the changed end."""
 
-    def __init__(
-        self,
-        document: Document,
-        steps: list[str],
-        sections: Sequence[str],
-        faults: list[Diagnostic],
-    ) -> None:
-        self.document, self.steps, self.faults = document, steps, faults
-        self.sections = sections
+    def __init__(self, document: Document, steps: list[str], sections: Sequence[str]) -> None:
+        self.document, self.steps, self.sections = document, steps, sections
 
-    def replaced(self, node: Node, depth: int, value: Node) -> Node | None:
-        """Return `node` with the rest of the path set to `value`; None after a fault."""
+    def replaced(self, node: Node, depth: int, value: Node) -> Node:
+        """Return `node` with the rest of the path set to `value`."""
         if depth == len(self.steps):
             return value
         step = self.steps[depth]
@@ -103,24 +109,22 @@ class _Setter:
             return self._in_map(node, depth, value)
         if node.value is None:
             return self._in_map(Map({}, node.span), depth, value)
-        return self._missing(depth, (), f"{node.text[:40]} is a single value")
+        raise self._missing(depth, (), f"{node.text[:40]} is a single value")
 
-    def _in_map(self, node: Map, depth: int, value: Node) -> Node | None:
+    def _in_map(self, node: Map, depth: int, value: Node) -> Node:
         step = self.steps[depth]
         entry = node.entries.get(step)
         if entry is None:
             if not self._open(node, depth):
                 known = list(node.entries) + (list(self.sections) if depth == 0 else [])
-                return self._missing(depth, tuple(known), "not in the file")
+                raise self._missing(depth, tuple(known), "not in the file")
             key = Scalar(step, self._span(depth), step)
             entry = Entry(key, Map({}, key.span))
         changed = self.replaced(entry.value, depth + 1, value)
-        if changed is None:
-            return None
         key = Scalar(step, self._span(depth), step) if depth + 1 == len(self.steps) else entry.key
         return Map({**node.entries, step: Entry(key, changed)}, node.span)
 
-    def _in_list(self, node: List, depth: int, value: Node) -> Node | None:
+    def _in_list(self, node: List, depth: int, value: Node) -> Node:
         step = self.steps[depth]
         names = [_name(item) or str(index) for index, item in enumerate(node.items)]
         index = int(step) if step.isdecimal() and len(step) < 9 else -1
@@ -128,10 +132,8 @@ class _Setter:
             index = names.index(step)
         if not 0 <= index < len(names):
             label = f"the list has {len(names)} entries, 0 to {len(names) - 1}"
-            return self._missing(depth, tuple(names), label)
+            raise self._missing(depth, tuple(names), label)
         changed = self.replaced(node.items[index], depth + 1, value)
-        if changed is None:
-            return None
         return List((*node.items[:index], changed, *node.items[index + 1 :]), node.span)
 
     def _open(self, node: Map, depth: int) -> bool:
@@ -149,12 +151,12 @@ class _Setter:
         column = sum(len(step) + 1 for step in self.steps[:depth]) + 1
         return Span(self.document, 1, column, 1, column + len(self.steps[depth]))
 
-    def _missing(self, depth: int, known: tuple[str, ...], label: str) -> None:
+    def _missing(self, depth: int, known: tuple[str, ...], label: str) -> _NotThereError:
         title = f"there is no {'.'.join(self.steps[: depth + 1])[:80]}"
         help_, _ = did_you_mean(self.steps[depth], known, self._span(depth))
         if help_ is None and known:
             help_ = f"here stand {', '.join(known[:12])}"
-        self.faults.append(Diagnostic("NB112", title, self._span(depth), label, help=help_))
+        return _NotThereError(Diagnostic("NB112", title, self._span(depth), label, help=help_))
 
 
 def _name(node: Node) -> str | None:

@@ -39,6 +39,7 @@ _LEADING_ZERO = r"[-+]?0[0-9]+"
 _NUMERIC = set("0123456789+-.~")
 _DIGITS = set("0123456789")
 
+
 class Unknown:
     """The value of a scalar that has its own fault already: nothing that needs it is blamed."""
 
@@ -232,7 +233,7 @@ class _Composer:
         self.fault(code, title, span, label, **rest)
         return _Stop()
 
-    def span(self, event: yaml.Event) -> Span:
+    def span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
         return Span(self.document, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
@@ -249,7 +250,7 @@ class _Composer:
             label = "netbuild reads YAML 1.2"
             self.fault("NB002", "another YAML version", self.span(event), label)
 
-    def no_tag(self, event: yaml.NodeEvent) -> None:
+    def no_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         tag = event.tag
         if tag is not None and tag != "!":
             span = self.span(event)
@@ -305,9 +306,7 @@ class _Composer:
         frame = self.stack.pop()
         end = self.span(event) if frame.flow else self.last_child(frame)
         span = frame.start._replace(end_line=end.end_line, end_column=end.end_column)
-        node: Node = (
-            Map(frame.entries, span) if frame.is_map else List(tuple(frame.items), span)
-        )
+        node: Node = Map(frame.entries, span) if frame.is_map else List(tuple(frame.items), span)
         self.remember(frame.anchor, node, frame.size, frame.height)
         self.add(node, frame.size, frame.height)
 
@@ -327,7 +326,9 @@ class _Composer:
             label = f"more than {MAX_ALIASES:,} aliases"
             raise self.stop("NB007", "the file has too many aliases", span, label)
         if name not in self.anchors:
-            raise self.stop("NB011", "an alias without its anchor", span, f"no &{name} before *{name}")
+            raise self.stop(
+                "NB011", "an alias without its anchor", span, f"no &{name} before *{name}"
+            )
         found = self.anchors[name]
         if found is None:
             raise self.stop(
@@ -402,26 +403,3 @@ def _first(document: Document) -> Span:
 
 def _where(document: Document, span: Span) -> str:
     return f"line {span.line}, column {span.column}: {brief(document.lines[span.line - 1].strip())}"
-
-
-def dump(value: Any) -> str:
-    """Return plain values as YAML that `parse` reads back to the same values."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes every text that YAML 1.2 would read as something else."""
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        try:
-            style = None if resolve(text) is text else '"'
-        except ValueError:
-            style = '"'
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write shared values out: an alias would only puzzle a reader."""
-        return True
-
-
-_Dumper.add_representer(str, _Dumper.represent_text)

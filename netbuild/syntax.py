@@ -7,7 +7,7 @@ things, which this table knows.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -111,11 +111,10 @@ def missing_space(text: str, span: Span) -> Diagnostic:
 
 def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     """Return the fault that an error of PyYAML stands for."""
-    mark = getattr(error, "problem_mark", None)
+    mark: Any = getattr(error, "problem_mark", None)
     if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
         return _bad_character(error, document)
-    # PyYAML gives an absent context as None or, from libyaml, as the text "None".
-    context = error.context_mark if hasattr(error.context_mark, "line") else mark
+    context: Any = error.context_mark or mark
     for line in (context.line, mark.line, mark.line - 1):
         if found := _missing_space_on(line, document):
             return found
@@ -127,7 +126,7 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     return Diagnostic("NB002", problem.title, span, problem.label, help=problem.remedy)
 
 
-def _at(mark: yaml.Mark, document: Document) -> Span:
+def _at(mark: Any, document: Document) -> Span:
     """Return a mark as a span of one character, on a line that exists and is not empty."""
     line = min(mark.line, len(document.lines) - 1)
     column = mark.column
@@ -146,9 +145,7 @@ def _missing_space_on(line: int, document: Document) -> Diagnostic | None:
         return None
     written = match[2].rstrip()
     column = match.start(2) + 1
-    return missing_space(
-        written, Span(document, line + 1, column, line + 1, column + len(written))
-    )
+    return missing_space(written, Span(document, line + 1, column, line + 1, column + len(written)))
 
 
 def _bad_character(error: yaml.YAMLError, document: Document) -> Diagnostic:

@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, Settings, console, print_faults, read_source
+from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
 
 
 def _shape(text: str) -> tuple[int, ...]:
     sizes = text.replace("x", ",").replace("×", ",").split(",")
     if not all(size.strip().isdecimal() and 0 < int(size) < 1 << 31 for size in sizes):
-        message = f"{text!r} is no shape: write 1,32,32, without the batch"
-        raise typer.BadParameter(message)
+        fail(f"--input {text} is no shape: write 1,32,32, without the batch")
     return tuple(int(size) for size in sizes)
 
 
@@ -26,8 +25,8 @@ def summary(
         int | None, typer.Option(min=1, help="Fold what is nested deeper than this.")
     ] = None,
     input: Annotated[  # noqa: A002
-        tuple | None,
-        typer.Option(parser=_shape, metavar="SIZES", help="Another input, such as 1,32,32."),
+        str | None,
+        typer.Option(metavar="SIZES", help="Another input, such as 1,32,32."),
     ] = None,
     set: Settings = None,  # noqa: A002
 ) -> None:
@@ -48,7 +47,7 @@ def summary(
     from netbuild.render import summary as render
 
     config = read(read_source(file), set or ())
-    graph = infer(with_input(config, input) if input else config)
+    graph = infer(with_input(config, _shape(input)) if input is not None else config)
     out = console()
     if format == "json":
         out.print(render.as_json(graph))

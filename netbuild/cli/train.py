@@ -22,7 +22,7 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from netbuild.training import Trainer
+    from netbuild.training.loop import Trainer
 
 
 def train(
@@ -81,9 +81,7 @@ def _fit(trainer: Trainer, out: Console) -> None:
     if done:
         out.print(f"going on in epoch {position.epoch + 1}, after step {position.step}")
     try:
-        progress = Printed(
-            out, trainer.train.epochs, trainer.steps, done, len(trainer.batches)
-        )
+        progress = Printed(out, trainer.train.epochs, trainer.steps, done, len(trainer.batches))
         with progress:
             training.fit(trainer, progress)
     except training.Interrupted:

@@ -17,7 +17,8 @@ _SUFFIXES = {".yaml", ".yml"}
 
 def validate(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input.")
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input."),
     ],
     format: Annotated[  # noqa: A002
         Literal["text", "concise", "json"], typer.Option(help="How faults are printed.")

@@ -18,9 +18,7 @@ _HeightWidth = Annotated[
         optional(core_schema.tuple_schema([whole(1), whole(1)])),
     ),
 ]
-_Fraction = Annotated[
-    float, Wants("a number between 0 and 1, the part held out", real(gt=0, lt=1))
-]
+_Fraction = Annotated[float, Wants("a number between 0 and 1, the part held out", real(gt=0, lt=1))]
 
 
 class Preparation(Component):

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class Classes(NamedTuple):
-    """A target that is the number of a class, 0 to `count` − 1."""
+    """A target that is the number of a class, 0 to `classes` − 1."""
 
-    count: int
+    classes: int
 
     def __str__(self) -> str:
         """Return it as a message says it."""
-        return f"one of {self.count} classes"
+        return f"one of {self.classes} classes"
 
 
 class Values(NamedTuple):

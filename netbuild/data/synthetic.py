@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import field_validator
 
 from netbuild.data.dataset import Classes, Dataset, Sample, Target, Values
-from netbuild.fields import NaturalInt, OptionalCount, PositiveInt, Wants, many, optional, unwanted, whole
+from netbuild.fields import (
+    NaturalInt,
+    OptionalCount,
+    PositiveInt,
+    Wants,
+    many,
+    optional,
+    unwanted,
+    whole,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,5 +59,5 @@ class Random(Dataset):
         input_, target = self.sample(wanted)
         inputs = random.standard_normal((self.samples, *input_.shape), dtype="float32")
         if isinstance(target, Classes):
-            return inputs, random.integers(target.count, size=self.samples)
+            return inputs, random.integers(target.classes, size=self.samples)
         return inputs, random.random((self.samples, *target.shape), dtype="float32")

@@ -18,9 +18,7 @@ from netbuild.fields import (
 )
 from netbuild.layers.layer import Layer, Shape, ShapeError, axis, product
 
-_NonZeroFloat = Annotated[
-    float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))
-]
+_NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
 _Kept = tuple[Literal["input", "output"], ...]
 
 

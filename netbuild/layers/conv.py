@@ -17,7 +17,7 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
-from netbuild.layers.layer import Shape, ShapeError, Window, product
+from netbuild.layers.layer import Shape, ShapeError, Window, parameters, product
 from netbuild.layers.spatial import Spatial, slide
 
 _Padding = Annotated[
@@ -58,7 +58,9 @@ class _Conv(Spatial):
     @classmethod
     def _same_has_stride_one(cls, padding: Any, info: Any) -> Any:
         stride = info.data.get("stride", 1)
-        if padding == "same" and any(s != 1 for s in (stride if isinstance(stride, tuple) else [stride])):
+        if padding == "same" and any(
+            s != 1 for s in (stride if isinstance(stride, tuple) else [stride])
+        ):
             raise unwanted("a number where stride is not 1")
         return padding
 
@@ -74,7 +76,7 @@ class _Conv(Spatial):
         return (self.out_channels, *slide(x, *self._geometry()))
 
     def _geometry(self) -> Window:
-        """Kernel, stride, padding and dilation of each axis; `same` pads what the window reaches."""
+        """Return what slides over the axes; `same` pads by what the window reaches."""
         kernel, dilation = self.per_axis(self.kernel_size), self.per_axis(self.dilation)
         if self.padding == "same":
             padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
@@ -88,7 +90,9 @@ class _Conv(Spatial):
         for n, k, p, d in zip(x[1:], kernel, padding, dilation, strict=True):
             longest = d * (k - 1) - p if self.padding == "same" else p
             if longest > n - (self.padding_mode == "reflect"):
-                message = f"padding {longest} takes more than an axis of {n} has to {self.padding_mode}"
+                message = (
+                    f"padding {longest} takes more than an axis of {n} has to {self.padding_mode}"
+                )
                 raise ShapeError("NB204", message, at="padding")
 
     def decide(self, x: Shape) -> dict[str, Any]:
@@ -96,7 +100,7 @@ class _Conv(Spatial):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         weight = (self.out_channels, x[0] // self.groups, *self.per_axis(self.kernel_size))
-        return {"weight": weight} | ({"bias": (self.out_channels,)} if self.bias else {})
+        return parameters(weight, (self.out_channels,) if self.bias else None)
 
     def macs(self, x: Shape) -> int:
         """Each output value takes one window over the channels of its group."""

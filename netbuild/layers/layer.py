@@ -128,6 +128,11 @@ class Layer(Component):
         return values | self.decide(x)
 
 
+def parameters(weight: Shape, bias: Shape | None) -> dict[str, Shape]:
+    """Return a weight, and a bias where there is one, as `Layer.weights` names them."""
+    return {"weight": weight} | ({} if bias is None else {"bias": bias})
+
+
 def product(sizes: Shape) -> int:
     """Return the product of sizes; 1 for none."""
     result = 1
@@ -168,4 +173,3 @@ def axis(dim: int, x: Shape, *, at: str) -> int:
 def times(x: Shape) -> str:
     """Return a shape as people write it: `6×28×28`."""
     return "×".join(str(size) for size in x)
-

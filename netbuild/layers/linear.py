@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from netbuild.fields import Bool, PositiveInt, SizeFromInput
-from netbuild.layers.layer import Layer, Shape, Window, product
+from netbuild.layers.layer import Layer, Shape, Window, parameters, product
 
 
 class Identity(Layer):
@@ -37,8 +37,8 @@ class Linear(Layer):
         return {"in_features": x[-1]}
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        bias = {"bias": (self.out_features,)} if self.bias else {}
-        return {"weight": (self.out_features, x[-1])} | bias
+        bias = (self.out_features,) if self.bias else None
+        return parameters((self.out_features, x[-1]), bias)
 
     def macs(self, x: Shape) -> int:
         return product(x) * self.out_features

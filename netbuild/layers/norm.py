@@ -16,12 +16,19 @@ from netbuild.fields import (
     real,
     whole,
 )
-from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, expect_rank, product, times
+from netbuild.layers.layer import (
+    Layer,
+    Shape,
+    ShapeError,
+    Tensor,
+    expect_rank,
+    parameters,
+    product,
+    times,
+)
 from netbuild.layers.spatial import AXES
 
-_Momentum = Annotated[
-    float | None, Wants("a number, or null for a plain mean", optional(real()))
-]
+_Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", optional(real()))]
 _TrailingSizes = Annotated[
     int | tuple[int, ...] | None,
     Wants(
@@ -47,6 +54,11 @@ class _ChannelNorm(_Norm):
     axes: ClassVar[str]
 
     num_features: SizeFromInput = None
+    eps: PositiveFloat = 1e-5
+    momentum: _Momentum = 0.1
+    affine: Bool = True
+    track_running_stats: Bool = True
+    bias: Bool = True
 
     def shape(self, x: Shape) -> Shape:
         expect_rank(x, self.axes, ranks=self.ranks)
@@ -56,13 +68,10 @@ class _ChannelNorm(_Norm):
         return {"num_features": x[0]}
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        affine, bias = (getattr(self, name) for name in ("affine", "bias"))
-        if not affine:
-            return {}
-        return {"weight": (x[0],)} | ({"bias": (x[0],)} if bias else {})
+        return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
 
     def buffers(self, x: Shape) -> dict[str, Tensor]:
-        if not getattr(self, "track_running_stats"):  # noqa: B009  a field of every member
+        if not self.track_running_stats:
             return {}
         return {
             "running_mean": Tensor((x[0],)),
@@ -73,12 +82,6 @@ class _ChannelNorm(_Norm):
 
 class _BatchNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
-
-    eps: PositiveFloat = 1e-5
-    momentum: _Momentum = 0.1
-    affine: Bool = True
-    track_running_stats: Bool = True
-    bias: Bool = True
 
 
 class BatchNorm1d(_BatchNorm):
@@ -117,11 +120,8 @@ class BatchNorm3d(_BatchNorm):
 class _InstanceNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
 
-    eps: PositiveFloat = 1e-5
-    momentum: _Momentum = 0.1
     affine: Bool = False
     track_running_stats: Bool = False
-    bias: Bool = True
 
     def shape(self, x: Shape) -> Shape:
         super().shape(x)
@@ -189,7 +189,7 @@ class LayerNorm(_Norm):
             return {}
         sizes = self.decide(x)["normalized_shape"]
         shape = sizes if isinstance(sizes, tuple) else (sizes,)
-        return {"weight": shape} | ({"bias": shape} if self.bias else {})
+        return parameters(shape, shape if self.bias else None)
 
 
 class GroupNorm(_Norm):
@@ -215,9 +215,7 @@ class GroupNorm(_Norm):
         return {"num_channels": x[0]}
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        if not self.affine:
-            return {}
-        return {"weight": (x[0],)} | ({"bias": (x[0],)} if self.bias else {})
+        return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
 
 
 class LocalResponseNorm(Layer):

@@ -17,7 +17,7 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
-from netbuild.layers.layer import BYTES, Shape, ShapeError, Tensor, Window, product
+from netbuild.layers.layer import BYTES, Shape, Tensor, Window, product
 from netbuild.layers.spatial import Spatial, slide
 
 _NonZero = Annotated[

@@ -48,9 +48,7 @@ class Unflatten(_Rearranging):
     dim: Int
     unflattened_size: Annotated[
         tuple[int, ...],
-        Wants(
-            "a list of whole numbers, of which one may be -1", many(whole(-1), at_least=1)
-        ),
+        Wants("a list of whole numbers, of which one may be -1", many(whole(-1), at_least=1)),
     ]
 
     @field_validator("unflattened_size")

@@ -90,7 +90,9 @@ def _one(diagnostic: Diagnostic, width: int) -> Text:
     column = max((len(note.label) for note in notes), default=0)
     for note in notes:
         first, *rest = wrap(note.text, room - column - 2) or [""]
-        out.append(f"\n{gutter} = ", "blue").append(f"{note.label:{column}}  ", "bold").append(first)
+        out.append(f"\n{gutter} = ", "blue").append(f"{note.label:{column}}  ", "bold").append(
+            first
+        )
         for more in rest:
             out.append(f"\n{gutter}   {'':{column}}  {more}")
     return out

@@ -100,7 +100,7 @@ def as_json(graph: Graph) -> str:
 
 def markdown(graph: Graph, depth: int | None = None) -> str:
     """Return the summary as a Markdown table."""
-    rows = [_HEADERS, ("---", "---", "---:", "---:", "---:", "---:")]
+    rows: list[tuple[str, ...]] = [_HEADERS, ("---", "---", "---:", "---:", "---:", "---:")]
     rows += [line.cells() for line in lines(graph, depth)]
     rows.append(("**total**", "", "", f"{graph.params:,}", f"{graph.macs:,}", ""))
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -23,7 +23,6 @@ from netbuild.training.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
@@ -57,8 +56,7 @@ def prepare(config: Config, runs: Path) -> Trainer:
     graph = _trainable(config)
     device = _device(config.train.device)
     torch.manual_seed(config.train.seed)
-    made = _trainer(graph, device, lambda: run.create(config, runs, device))
-    return made
+    return _trainer(graph, device, lambda: run.create(config, runs, device))
 
 
 def resume(folder: Path) -> Trainer:
@@ -197,6 +195,7 @@ def _device(name: str) -> torch.device:
 @contextmanager
 def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
     """Call `stop` on the first SIGINT or SIGTERM; a second one ends the process as ever."""
+
     def handler(number: int, _: Any) -> None:
         stop()
         signal.signal(number, signal.SIG_DFL)

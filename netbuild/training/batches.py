@@ -29,7 +29,8 @@ class Batches(NamedTuple):
 
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches as the samples lie."""
-        yield from zip(self.inputs.split(size), self.targets.split(size), strict=True)
+        for start in range(0, len(self), size):
+            yield self.inputs[start : start + size], self.targets[start : start + size]
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0
@@ -37,7 +38,8 @@ class Batches(NamedTuple):
         """Yield batches in an order that the seed alone decides, without the first `skip`."""
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(self), generator=generator).to(self.inputs.device)
-        for indices in order.split(size)[skip:]:
+        for start in range(skip * size, len(self), size):
+            indices = order[start : start + size]
             yield self.inputs[indices], self.targets[indices]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from netbuild.training import checkpoint
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netbuild.config import Train
     from netbuild.training.batches import Batches
     from netbuild.training.progress import Progress
@@ -205,9 +206,7 @@ def is_classes(target: object) -> bool:
     return isinstance(target, Classes)
 
 
-def _add(
-    sums: Sums, loss: nn.Module, value: float, y: torch.Tensor, target: torch.Tensor
-) -> None:
+def _add(sums: Sums, loss: nn.Module, value: float, y: torch.Tensor, target: torch.Tensor) -> None:
     samples = len(target)
     sums.samples += samples
     sums.loss += value if getattr(loss, "reduction", "mean") == "sum" else value * samples

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console
+    from typing_extensions import Self
 
     from netbuild.training.loop import Position
 
@@ -56,7 +57,7 @@ class Printed:
         )
         self.task = self.bar.add_task("", total=epochs * steps, completed=done, at="", said="")
 
-    def __enter__(self) -> Printed:
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 

@@ -1,12 +1,12 @@
 """The folder of a run: what was asked, what was used, where, and what came of it.
 
-    runs/<name>/<time>/
-        config.yaml         the file as given, byte for byte
-        resolved.yaml       what was used: without base file, settings and defaults left out
-        environment.json    versions, device, threads
-        metrics.jsonl       one object an epoch
-        checkpoints/last/   where to go on
-        checkpoints/best/   the lowest validation loss
+runs/<name>/<time>/
+    config.yaml         the file as given, byte for byte
+    resolved.yaml       what was used: without base file, settings and defaults left out
+    environment.json    versions, device, threads
+    metrics.jsonl       one object an epoch
+    checkpoints/last/   where to go on
+    checkpoints/best/   the lowest validation loss
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import platform
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild import __version__
@@ -25,6 +24,8 @@ from netbuild.config import load, resolved
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from netbuild.config import Config

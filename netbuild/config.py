@@ -7,7 +7,6 @@ the shapes that reach them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -26,7 +25,7 @@ from netbuild.overlay import apply_setting, merge
 from netbuild.source import UNKNOWN, Map, Node, Scalar, Source, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netbuild.component import C
     from netbuild.data.dataset import Dataset

@@ -8,8 +8,6 @@ optimizers and data sources are all written this way.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +15,9 @@ from netbuild.diagnostic import Diagnostic, brief
 from netbuild.source import Entry, List, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
     from netbuild.diagnostic import Span
 
 _NAME = r"[a-z0-9][A-Za-z0-9_]*"

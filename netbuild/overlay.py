@@ -23,15 +23,16 @@ def merge(under: Map, over: Map) -> Map:
     for name, entry in over.entries.items():
         below = under.get(name)
         if isinstance(below, Map) and isinstance(entry.value, Map):
-            entry = Entry(entry.key, merge(below, entry.value))  # noqa: PLW2901  the same, merged
-        entries[name] = entry
+            entries[name] = Entry(entry.key, merge(below, entry.value))
+        else:
+            entries[name] = entry
     return Map(entries, over.span)
 
 
 def apply_setting(
     root: Map, setting: str, sections: Sequence[str], faults: list[Diagnostic]
 ) -> Map:
-    """Return the tree with one `path=value` applied; unchanged, with a fault, where it cannot be."""
+    """Return the tree with one `path=value` applied, or unchanged where that is a fault."""
     text = setting.encode("utf-8", "replace").decode()
     path, equals, value = text.partition("=")
     document = Document("--set", text)

@@ -78,7 +78,9 @@ def _fit(trainer: Trainer, out: Console) -> None:
 
     run, position = trainer.run, trainer.position
     done = position.epoch * trainer.steps + position.step
-    if done:
+    if position.epoch == trainer.train.epochs:
+        out.print("the run has finished")
+    elif done:
         out.print(f"going on in epoch {position.epoch + 1}, after step {position.step}")
     try:
         progress = Printed(out, trainer.train.epochs, trainer.steps, done, len(trainer.batches))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from netbuild import builder, objective
+from netbuild import builder
 from netbuild.config import Config, load
 from netbuild.diagnostic import ConfigError, Diagnostic
 from netbuild.graph import Graph, trace
@@ -93,7 +93,7 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
     assert config.loss is not None
     _, held_out = batches.load(graph, device)
     sums = loop.evaluate(module, _loss(config.loss).to(device), held_out, config.train.batch_size)
-    return sums.means("val", classes=_classes(graph))
+    return sums.means("val", classes=held_out.classes)
 
 
 def _trainable(config: Config) -> Graph:
@@ -138,13 +138,7 @@ def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) ->
         config.train,
         training,
         held_out,
-        classes=_classes(graph),
     )
-
-
-def _classes(graph: Graph) -> bool:
-    assert graph.output is not None
-    return loop.is_classes(objective.sample(graph.config, graph.output).target)
 
 
 def _loss(declared: Loss) -> nn.Module:

@@ -27,6 +27,11 @@ class Batches(NamedTuple):
         """The number of samples."""
         return len(self.inputs)
 
+    @property
+    def classes(self) -> bool:
+        """Whether the targets are numbers of classes, for which there is an accuracy."""
+        return not self.targets.is_floating_point()
+
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches as the samples lie."""
         for start in range(0, len(self), size):

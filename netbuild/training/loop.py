@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from netbuild.data.dataset import Classes
 from netbuild.training import checkpoint
 from netbuild.training.failure import TrainingError
 
@@ -70,11 +69,9 @@ class Trainer:
         train: Train,
         batches: Batches,
         held_out: Batches,
-        *,
-        classes: bool,
     ) -> None:
         self.run, self.module, self.loss, self.optimizer = run, module, loss, optimizer
-        self.train, self.batches, self.held_out, self.classes = train, batches, held_out, classes
+        self.train, self.batches, self.held_out = train, batches, held_out
         self.position = Position()
         self.stopping = False
 
@@ -106,7 +103,7 @@ class Trainer:
         seed = (self.train.seed << 31) + position.epoch
         for x, target in self.batches.shuffled(self.train.batch_size, seed, skip=position.step):
             self.step(x, target)
-            progress.step(position, self.classes)
+            progress.step(position, classes=self.batches.classes)
             if self.stopping:
                 position.seconds = time.perf_counter() - started
                 self.save("last")
@@ -115,8 +112,8 @@ class Trainer:
         sums = evaluate(self.module, self.loss, self.held_out, self.train.batch_size)
         metrics = {
             "epoch": position.epoch + 1,
-            **position.sums.means("train", classes=self.classes),
-            **sums.means("val", classes=self.classes),
+            **position.sums.means("train", classes=self.batches.classes),
+            **sums.means("val", classes=self.batches.classes),
             "lr": float(self.optimizer.param_groups[0]["lr"]),
             "seconds": round(seconds, 4),
             "samples_per_second": round(len(self.batches) / seconds, 1),
@@ -199,11 +196,6 @@ def evaluate(module: nn.Module, loss: nn.Module, data: Batches, batch_size: int)
             value = loss(y, target).item()
         _add(sums, loss, value, y, target)
     return sums
-
-
-def is_classes(target: object) -> bool:
-    """Whether accuracy makes sense for a target."""
-    return isinstance(target, Classes)
 
 
 def _add(sums: Sums, loss: nn.Module, value: float, y: torch.Tensor, target: torch.Tensor) -> None:

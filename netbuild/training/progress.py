@@ -20,7 +20,7 @@ _PAUSE = 0.1
 class Progress(Protocol):
     """Is told of every step and every epoch."""
 
-    def step(self, position: Position, classes: bool) -> None:  # noqa: FBT001
+    def step(self, position: Position, *, classes: bool) -> None:
         """Note a finished step."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ class Progress(Protocol):
 class Silent:
     """Prints nothing: the progress of a training that a program started."""
 
-    def step(self, position: Position, classes: bool) -> None:  # noqa: FBT001
+    def step(self, position: Position, *, classes: bool) -> None:
         """Print nothing."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ class Printed:
     ) -> None:
         self.bar.stop()
 
-    def step(self, position: Position, classes: bool) -> None:  # noqa: FBT001
+    def step(self, position: Position, *, classes: bool) -> None:
         """Move the bar, at most every tenth of a second."""
         now = time.perf_counter()
         if not self.console.is_terminal or now - self.shown < _PAUSE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netbuild.diagnostic import Diagnostic, Edit, Fix, did_you_mean, suggest
-from netbuild.item import Item, shown
+from netbuild.item import Item, shown, unknown_type
 from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
@@ -69,15 +69,10 @@ def find(
     item: Item, known: Mapping[str, type[C]], what: str, faults: list[Diagnostic]
 ) -> type[C] | None:
     """Return the component that an item's type names; None, with a fault, where there is none."""
-    name = item.type.text
-    if name in known:
-        return known[name]
-    help_, fixes = did_you_mean(name, known, item.type.span)
-    if help_ is None and len(known) < 12:
-        help_ = f"there are {', '.join(known)}"
-    title = f"no {what} is called {name[:40]}"
-    faults.append(Diagnostic("NB103", title, item.type.span, "unknown", help=help_, fixes=fixes))
-    return None
+    component = known.get(item.type.text)
+    if component is None:
+        faults.append(unknown_type(item.type, what, known))
+    return component
 
 
 def fill(component: type[C], item: Item, faults: list[Diagnostic]) -> C | None:
@@ -87,6 +82,8 @@ def fill(component: type[C], item: Item, faults: list[Diagnostic]) -> C | None:
         return fill_fields(component, {}, name, item.type.span, faults)
     if isinstance(arguments, Map):
         return fill_fields(component, arguments.entries, name, item.type.span, faults)
+    if _is_unknown(arguments):
+        return None
     field = bare_field(component)
     if field is None:
         label = f"{name} has no fields"

@@ -15,7 +15,7 @@ from netbuild.component import Component, fill, fill_fields, find
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, did_you_mean, errors
 from netbuild.emit import dump
-from netbuild.expression import FUNCTIONS, substitute
+from netbuild.expression import RESERVED, substitute
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
 from netbuild.item import Item, is_stack, kind, read_item
 from netbuild.layers.layer import BYTES, Tensor
@@ -25,7 +25,7 @@ from netbuild.overlay import apply_setting, merge
 from netbuild.source import UNKNOWN, Map, Node, Scalar, Source, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from netbuild.component import C
     from netbuild.data.dataset import Dataset
@@ -233,11 +233,14 @@ class _Reader:
             self.fault("NB106", "vars is no mapping", node.span, label, "write vars: {width: 64}")
             return
         for name, (key, value) in node.entries.items():
-            if not name.isidentifier() or name in FUNCTIONS or name in {"true", "false", "null"}:
+            if not name.isidentifier():
                 label = f"{name[:40]} is no name: letters, digits and _, not beginning with a digit"
-                self.fault("NB109", "a name that a variable cannot have", key.span, label)
+            elif name in RESERVED:
+                label = f"{name} means something else in an expression"
+            else:
+                self.names[name] = plain(substitute(value, self.names, self.faults))
                 continue
-            self.names[name] = plain(substitute(value, self.names, self.faults))
+            self.fault("NB109", "a name that a variable cannot have", key.span, label)
 
     def input(self) -> Tensor | None:
         node = self.section("input")
@@ -273,7 +276,7 @@ class _Reader:
             self.fault("NB102", title, span, "missing", f"write {example}")
 
     def component(self, section: str, known: Mapping[str, type[C]], what: str) -> C | None:
-        item = self.item(section, what)
+        item = self.item(section, what, known)
         if item is None:
             return None
         for key, _ in item.modifiers.values():
@@ -287,18 +290,18 @@ class _Reader:
         component = find(item, known, what, self.faults)
         return fill(component, item, self.faults) if component else None
 
-    def item(self, section: str, what: str) -> Item | None:
+    def item(self, section: str, what: str, known: Collection[str]) -> Item | None:
         node = self.section(section)
         if node is None or (isinstance(node, Scalar) and node.value is UNKNOWN):
             return None
-        item = read_item(node, what)
+        item = read_item(node, what, known)
         if isinstance(item, Diagnostic):
             self.faults.append(item)
             return None
         return item
 
     def data(self) -> tuple[Dataset | None, Preparation]:
-        item = self.item("data", "data source")
+        item = self.item("data", "data source", DATASETS)
         if item is None:
             return None, Preparation()
         source = find(item, DATASETS, "data source", self.faults)

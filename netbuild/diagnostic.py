@@ -51,6 +51,8 @@ CODES = {
     "NB208": "several results where a chain passes on one",
     "NB209": "more layers than any network needs",
     "NB210": "one value per channel, where a normalisation needs several",
+    # Architecture: warnings.
+    "NB301": "layers that collapse into one",
     # Training sections.
     "NB401": "a loss that does not take what the network gives",
     "NB402": "a network without weights",

@@ -26,6 +26,9 @@ MAX_TEXT = 1_000
 #: What an expression can call.
 FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "abs": abs}
 _CONSTANTS = {"true": True, "false": False, "null": None}
+#: Names that a variable cannot have.
+RESERVED = {*FUNCTIONS, *_CONSTANTS, "index", "in_shape", "in_channels", "in_features"}
+RESERVED |= {"and", "or", "not", "if", "else", "True", "False", "None"}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
     "Sub": operator.sub,

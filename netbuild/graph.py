@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from netbuild import objective
+from netbuild import lint, objective
 from netbuild.component import Component, fill, fill_fields, find
-from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, Span, errors
+from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, Span, errors, suggest
 from netbuild.expression import substitute
 from netbuild.fields import OptionalCount, OptionalText
 from netbuild.item import Child, Item, Stack, is_stack, name_fault, place, read_item, read_stack
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, product, times
-from netbuild.source import UNKNOWN, Entry, Node, Scalar
+from netbuild.source import UNKNOWN, Entry, Map, Node, Scalar
 
 if TYPE_CHECKING:
     from netbuild.config import Config
@@ -177,7 +177,10 @@ def infer(config: Config) -> Graph:
     faults = [*config.diagnostics, *tracer.faults]
     if output is not None:
         faults += objective.faults(config, output)
-    return Graph(config, tuple(tracer.rows), output, _ordered(faults))
+    graph = Graph(config, tuple(tracer.rows), output, ())
+    if not faults:
+        faults = lint.warnings(graph)
+    return graph._replace(diagnostics=_ordered(faults))
 
 
 def _shares_memory(layer: Layer) -> bool:
@@ -235,7 +238,7 @@ class _Tracer:
         except _TooManyError:
             if self.visited > MAX_LAYERS:
                 label = f"more than {MAX_LAYERS:,} layers"
-                title = "the network is larger than any"
+                title = "the network has too many layers"
                 self.faults.append(Diagnostic("NB209", title, layers.span, label))
             return None
 
@@ -267,7 +270,10 @@ class _Tracer:
             node = substitute(node, names, self.faults)
             if isinstance(node, Scalar) and node.value is UNKNOWN:
                 return None
-        part = read_stack(node) if is_stack(node) else read_item(node, "layer")
+        if is_stack(node) and not _is_lower_case_layer(node):
+            part: Item | Stack | Diagnostic = read_stack(node)
+        else:
+            part = read_item(node, "layer", LAYERS)
         if isinstance(part, Diagnostic):
             self.faults.append(part)
             return None
@@ -284,7 +290,7 @@ class _Tracer:
             if name not in misplaced
         }
         at = part.type.span if isinstance(part, Item) else part.span
-        filled = fill_fields(Modifiers, entries, "a layer", at, self.faults)
+        filled = fill_fields(Modifiers, entries, "layer", at, self.faults)
         return None if misplaced else filled
 
     def misplaced_arguments(self, item: Item) -> set[str]:
@@ -355,6 +361,19 @@ class _Tracer:
         window = layer.window(x.shape)
         reach = signal.reach.through(window) if signal.reach and window else None
         return Row(path, item.type.text, layer, (x,), outputs, reach, item.type.span)
+
+
+def _is_lower_case_layer(node: Node) -> bool:
+    """Tell `conv2d: {out_channels: 6}`, a misspelt layer, from `conv2d: {…}`, a stack of one."""
+    if not isinstance(node, Map) or len(node.entries) != 1:
+        return False
+    (name, (_, value)), *_ = node.entries.items()
+    meant = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
+    if meant is None:
+        return False
+    if isinstance(value, Map):
+        return bool(value.entries) and set(value.entries) <= set(meant.model_fields)
+    return isinstance(value, Scalar) and not isinstance(value.value, str)
 
 
 def _input_names(x: Tensor | None) -> dict[str, Any]:

@@ -11,11 +11,11 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.diagnostic import Diagnostic, brief
-from netbuild.source import Entry, List, Map, Node, Scalar, plain
+from netbuild.diagnostic import Diagnostic, brief, did_you_mean
+from netbuild.source import Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from collections.abc import Set as AbstractSet
 
     from netbuild.diagnostic import Span
@@ -47,13 +47,15 @@ class Stack(NamedTuple):
     modifiers: Mapping[str, Entry] = MappingProxyType({})
 
 
-def read_item(node: Node, what: str) -> Item | Diagnostic:
-    """Read a node as an item of some kind (`layer`, `loss` …), or say why it is none."""
+def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diagnostic:
+    """Read a node as an item of some kind (`layer`, `loss` …), or say why it is none.
+
+    `known` are the types of this kind, of which one may have been meant.
+    """
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value[:1].isupper():
             return Item(node, None)
-        help_ = f"a type is Capitalised: {_example(what)}"
-        return _malformed(node.span, f"{brief(node.text)} is no type of {what}", help_)
+        return unknown_type(node, what, known)
     if not isinstance(node, Map):
         label = f"a {what} is a type with its arguments, not {kind(node)}"
         return _malformed(node.span, label, f"write {_example(what)}")
@@ -64,11 +66,25 @@ def read_item(node: Node, what: str) -> Item | Diagnostic:
         label = f"one {what}, one type: this has {names}"
         return _malformed(types[1].key.span, label, help_)
     if not types:
-        return _malformed(node.span, f"no Capitalised type of {what}", _example(what))
+        first = next(iter(node.entries.values()), None)
+        if first is not None:
+            return unknown_type(first.key, what, known)
+        return _malformed(node.span, f"no type of {what}", f"write {_example(what)}")
     modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
     arguments = types[0].value
     empty = isinstance(arguments, Scalar) and arguments.value is None
     return Item(types[0].key, None if empty else arguments, modifiers)
+
+
+def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
+    """Return the fault of a word that is no type, with the type that was meant or the few known."""
+    help_, fixes = did_you_mean(key.text, known, key.span)
+    if help_ is None and not key.text[:1].isupper():
+        help_ = f"a type is Capitalised: {_example(what)}"
+    elif help_ is None and len(known) < 12:
+        help_ = f"there are {', '.join(known)}"
+    title = f"no {what} is called {brief(key.text)}"
+    return Diagnostic("NB103", title, key.span, "unknown", help=help_, fixes=fixes)
 
 
 def is_stack(node: Node) -> bool:
@@ -142,16 +158,23 @@ def kind(node: Node) -> str:
 
 def shown(node: Node) -> str:
     """Return a value as a message quotes it."""
-    value = plain(node)
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f"the text '{brief(value)}'"
-    if isinstance(value, dict):
+    if isinstance(node, Map):
         return "a mapping"
-    return brief(str(value))
+    if isinstance(node, List):
+        return brief(f"[{', '.join(_written(item) for item in node.items)}]")
+    if isinstance(node.value, str):
+        return f"the text '{brief(node.value)}'"
+    return "nothing" if node.value is None else _written(node)
+
+
+def _written(node: Node) -> str:
+    """Return a value as YAML writes it."""
+    if not isinstance(node, Scalar):
+        return shown(node)
+    value = node.value
+    if isinstance(value, str):
+        return f"'{value}'"
+    return "null" if value is None else str(value).lower()
 
 
 def _example(what: str) -> str:

@@ -83,7 +83,9 @@ def _loss_fault(config: Config, error: ShapeError, output: Tensor) -> Diagnostic
     given = f"the network gives {times(output.shape)}"
     data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
     notes = (Note("output", given), Note("data", data))
-    return Diagnostic(error.code, f"{name} does not fit", span, str(error), notes)
+    return Diagnostic(
+        error.code, f"{name} does not go with the network and the data", span, str(error), notes
+    )
 
 
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:

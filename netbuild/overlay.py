@@ -110,7 +110,7 @@ class _Setter:
             return self._in_map(node, depth, value)
         if node.value is None:
             return self._in_map(Map({}, node.span), depth, value)
-        raise self._missing(depth, (), f"{node.text[:40]} is a single value")
+        raise self._missing(depth, (), f"{node.text[:40]} stands here, a single value")
 
     def _in_map(self, node: Map, depth: int, value: Node) -> Node:
         step = self.steps[depth]

@@ -393,7 +393,9 @@ class _Composer:
                 help="remove one of the two: YAML would silently take the last",
             )
             return
-        if key.text != "<<":
+        if key.text == "<<" and isinstance(value, Map):  # go on as if it were one
+            frame.entries = {**value.entries, **frame.entries}
+        else:
             frame.entries[key.text] = Entry(key, value)
 
 

@@ -128,8 +128,10 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
 
 def _at(mark: Any, document: Document) -> Span:
     """Return a mark as a span of one character, on a line that exists and is not empty."""
-    line = min(mark.line, len(document.lines) - 1)
-    column = mark.column
+    line, column = mark.line, mark.column
+    if line >= len(document.lines):
+        line = len(document.lines) - 1
+        column = len(document.lines[line])
     while line > 0 and not document.lines[line].strip():
         line -= 1
         column = len(document.lines[line])

@@ -1,0 +1,39 @@
+"""Lints of how layers follow one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.diagnostic import Diagnostic, Note
+from netbuild.layers.conv import Conv1d, Conv2d, Conv3d
+from netbuild.layers.dropout import AlphaDropout, Dropout, Dropout2d
+from netbuild.layers.linear import Identity, Linear
+from netbuild.layers.tensor import Flatten, Unflatten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netbuild.graph import Graph, Row
+
+_AFFINE = (Conv1d, Conv2d, Conv3d, Linear)
+#: What an affine function passes through and stays one, dropout at least once training is over.
+_TRANSPARENT = (AlphaDropout, Dropout, Dropout2d, Flatten, Identity, Unflatten)
+
+
+def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
+    """Warn of two affine layers of a kind with nothing non-linear between: they compute as one."""
+    first: Row | None = None
+    for row in graph.rows:
+        if isinstance(row.layer, _TRANSPARENT):
+            continue
+        if first is not None and type(row.layer) is type(first.layer):
+            yield Diagnostic(
+                "NB301",
+                f"two {row.type} layers that are no more than one",
+                row.span,
+                f"nothing non-linear stands between {first.path} and this",
+                (Note("first", f"{first.path} ({first.type}, line {first.span.line})"),),
+                help="put an activation between them, such as ReLU",
+                layer=row.path,
+            )
+        first = row if isinstance(row.layer, _AFFINE) else None

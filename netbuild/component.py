@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from netbuild.diagnostic import Diagnostic, Edit, Fix, did_you_mean, suggest
+from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, did_you_mean, suggest
 from netbuild.item import Item, shown, unknown_type
 from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
@@ -105,7 +105,7 @@ def fill_fields(
     Returns None after a fault, and without one where a value is UNKNOWN: it has its own.
     """
     known = {name: e.value for name, e in entries.items() if name in component.model_fields}
-    unknown = [entry.key for name, entry in entries.items() if name not in known]
+    unknown = [entry.key for name, entry in entries.items() if name not in known][:MAX_FAULTS]
     faults.extend(_unknown_field(component, owner, key) for key in unknown)
     # What is misspelt is not missing as well.
     meant = {suggest(key.text, tuple(component.model_fields)) for key in unknown}

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from netbuild import source as yaml_source
 from netbuild.component import Component, fill, fill_fields, find
 from netbuild.data import DATASETS, Preparation
-from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, did_you_mean, errors
+from netbuild.diagnostic import (
+    MAX_FAULTS,
+    ConfigError,
+    Diagnostic,
+    Document,
+    Span,
+    brief,
+    did_you_mean,
+    errors,
+)
 from netbuild.emit import dump
 from netbuild.expression import RESERVED, substitute
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
@@ -173,8 +182,8 @@ class _Reader:
 
     def config(self) -> Config:
         self.unknown_sections()
-        name = self.name()
         self.variables()
+        name = self.name()
         data, preparation = self.data()
         return Config(
             document=self.document,
@@ -197,13 +206,13 @@ class _Reader:
         self.faults.append(Diagnostic(code, title, span, label, help=help_))
 
     def unknown_sections(self) -> None:
-        for name, (key, _) in self.root.entries.items():
-            if name not in SECTIONS:
-                help_, fixes = did_you_mean(name, SECTIONS, key.span)
-                help_ = help_ or f"the sections are {', '.join(SECTIONS)}"
-                title = f"no section is called {name[:40]}"
-                fault = Diagnostic("NB101", title, key.span, "unknown", help=help_, fixes=fixes)
-                self.faults.append(fault)
+        unknown = [entry.key for name, entry in self.root.entries.items() if name not in SECTIONS]
+        for key in unknown[:MAX_FAULTS]:
+            help_, fixes = did_you_mean(key.text, SECTIONS, key.span)
+            help_ = help_ or f"the sections are {', '.join(SECTIONS)}"
+            title = f"no section is called {brief(key.text)}"
+            fault = Diagnostic("NB101", title, key.span, "unknown", help=help_, fixes=fixes)
+            self.faults.append(fault)
 
     def section(self, name: str) -> Node | None:
         """Return a section with its expressions evaluated; None where it is absent or empty."""
@@ -218,8 +227,10 @@ class _Reader:
         default = stem if re.fullmatch(NAME, stem) else "network"
         if node is None:
             return default
-        if isinstance(node, Scalar) and re.fullmatch(NAME, node.text) and node.value is not UNKNOWN:
-            return node.text if isinstance(node.value, str) else str(node.text)
+        if isinstance(node, Scalar):
+            name = node.value if isinstance(node.value, str) else node.text
+            if node.value is UNKNOWN or re.fullmatch(NAME, name):
+                return name
         label = "a name is letters, digits, '.', '_' and '-': it names the folder of the runs"
         self.fault("NB106", "the file cannot have this name", node.span, label)
         return default
@@ -234,7 +245,9 @@ class _Reader:
             return
         for name, (key, value) in node.entries.items():
             if not name.isidentifier():
-                label = f"{name[:40]} is no name: letters, digits and _, not beginning with a digit"
+                label = (
+                    f"{brief(name)} is no name: letters, digits and _, not beginning with a digit"
+                )
             elif name in RESERVED:
                 label = f"{name} means something else in an expression"
             else:
@@ -282,10 +295,10 @@ class _Reader:
         for key, _ in item.modifiers.values():
             self.fault(
                 "NB104",
-                f"{what} has no modifier {key.text[:40]}",
+                f"{what} has no modifier {brief(key.text)}",
                 key.span,
                 "unknown",
-                f"an argument stands inside: {item.type.text}: {{{key.text[:40]}: …}}",
+                f"an argument stands inside: {item.type.text}: {{{brief(key.text)}: …}}",
             )
         component = find(item, known, what, self.faults)
         return fill(component, item, self.faults) if component else None

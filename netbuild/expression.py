@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Iterator, Mapping
 
-    from netbuild.diagnostic import Span
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
@@ -103,34 +102,25 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
 
 
 def _scalar(node: Scalar, names: Mapping[str, Any], faults: list[Diagnostic]) -> Any:
-    pieces: list[Any] = []
-    text = node.value
+    text, place = node.value, node.span
+    # A quoted scalar begins one column before its text.
+    quote = max((node.span.end_column - node.span.column - len(text)) // 2, 0)
+    joined = ""
     try:
         for literal, expression, start, end in _pieces(text):
-            if literal:
-                pieces.append(literal)
+            joined += literal
             if expression is None:
                 continue
-            # A quoted scalar begins one column before its text.
-            quote = (node.span.end_column - node.span.column - len(text)) // 2
-            place = node.span.within(start + max(quote, 0), end - start)
-            try:
-                value = evaluate(expression, names)
-            except ExpressionError as error:
-                faults.append(_fault(place, error))
-                return UNKNOWN
+            place = node.span.within(start + quote, end - start)
+            value = evaluate(expression, names)
             if value is UNKNOWN or (start, end) == (0, len(text)):
                 return value
-            pieces.append(_as_text(value))
+            joined = _bounded(joined + _as_text(value))
     except ExpressionError as error:
-        faults.append(_fault(node.span, error))
+        title = "an expression that cannot be evaluated"
+        faults.append(Diagnostic("NB110", title, place, str(error)))
         return UNKNOWN
-    joined = "".join(pieces)
-    return joined if len(joined) <= MAX_TEXT else UNKNOWN
-
-
-def _fault(span: Span, error: ExpressionError) -> Diagnostic:
-    return Diagnostic("NB110", "an expression that cannot be evaluated", span, str(error))
+    return joined
 
 
 def _as_text(value: Any) -> str:

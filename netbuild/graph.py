@@ -164,6 +164,31 @@ def trace(config: Config) -> Graph:
     return graph
 
 
+def trainable(config: Config) -> Graph:
+    """Infer the network of a config that has all that training needs.
+
+    Raises:
+        ConfigError: the config has faults, lacks a section, or has no weights.
+    """
+    graph = trace(config)
+    faults = [
+        Diagnostic("NB102", f"training needs a {section}", config.start, "missing", help=help_)
+        for section, help_ in (
+            ("loss", "write loss: CrossEntropyLoss"),
+            ("optimizer", "write optimizer: Adam"),
+            ("data", "write data: Digits"),
+        )
+        if getattr(config, section) is None
+    ]
+    if not faults and graph.trainable == 0:
+        label = "none of the layers has weights"
+        span = config.span("layers")
+        faults = [Diagnostic("NB402", "there is nothing to train", span, label)]
+    if faults:
+        raise ConfigError(faults)
+    return graph
+
+
 def infer(config: Config) -> Graph:
     """Infer the network of a config, collecting faults instead of raising."""
     tracer = _Tracer()
@@ -266,6 +291,8 @@ class _Tracer:
 
     def part(self, node: Node, names: Names) -> Item | Stack | None:
         """Read a node as the item or the stack that it is; None after a fault."""
+        if len(self.faults) > MAX_FAULTS:
+            raise _TooManyError
         if isinstance(node, Scalar):
             node = substitute(node, names, self.faults)
             if isinstance(node, Scalar) and node.value is UNKNOWN:
@@ -330,7 +357,7 @@ class _Tracer:
         if isinstance(part, Stack):
             return self.stack(part, f"{path}.", names, signal)
         self.visited += 1
-        if self.visited > MAX_LAYERS or len(self.faults) > MAX_FAULTS:
+        if self.visited > MAX_LAYERS:
             raise _TooManyError
         before = len(self.faults)
         row = self.row(part, path, names, signal)

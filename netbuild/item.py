@@ -54,7 +54,7 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
     """
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value[:1].isupper():
-            return Item(node, None)
+            return Item(node._replace(text=node.value), None)  # an expression may have given it
         return unknown_type(node, what, known)
     if not isinstance(node, Map):
         label = f"a {what} is a type with its arguments, not {kind(node)}"

@@ -36,7 +36,7 @@ _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:i
 _NAN = {".nan", ".NaN", ".NAN"}
 _LEADING_ZERO = r"[-+]?0[0-9]+"
 #: The first character of a plain scalar that is no word: a number, a sign, a dot, `~`.
-_NUMERIC = set("0123456789+-.~")
+_NUMERIC = set("0123456789+-.")
 _DIGITS = set("0123456789")
 
 

@@ -88,8 +88,10 @@ def test_five_faults_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
             "NB106",
             6,
             32,
-            "a value that Dropout.inplace does not take: "
-            "inplace wants true or false, not the text 'no'",
+            (
+                "a value that Dropout.inplace does not take: "
+                "inplace wants true or false, not the text 'no'"
+            ),
         ),
         ("NB003", 7, 45, "bias stands twice: the second one"),
     ]

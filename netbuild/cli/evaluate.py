@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, console, fail, needs_torch, print_faults
+from netbuild.cli.terminal import FAULTS, console, fail, needs_torch, reported_faults
 
 
 def evaluate(
@@ -28,15 +28,13 @@ def evaluate(
     """
     with needs_torch("evaluate"):
         from netbuild import training
-    from netbuild.diagnostic import ConfigError
-
-    try:
-        metrics = training.evaluate(run, checkpoint)
-    except ConfigError as error:
-        print_faults(error.diagnostics)
-        raise typer.Exit(FAULTS) from None
-    except training.TrainingError as error:
-        fail(str(error), FAULTS)
+    with reported_faults():
+        try:
+            metrics = training.evaluate(run, checkpoint)
+        except training.RunNotFoundError as error:
+            fail(str(error))
+        except training.TrainingError as error:
+            fail(str(error), FAULTS)
     if format == "json":
         console().print(json.dumps(metrics))
     else:

@@ -76,3 +76,15 @@ def needs_torch(command: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         fail(f'{command} needs {error.name}: pip install "netbuild[train]"')
+
+
+@contextmanager
+def reported_faults() -> Iterator[None]:
+    """Print the faults of a config that cannot be used, and leave."""
+    from netbuild.diagnostic import ConfigError
+
+    try:
+        yield
+    except ConfigError as error:
+        print_faults(error.diagnostics)
+        raise typer.Exit(FAULTS) from None

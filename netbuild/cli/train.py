@@ -15,8 +15,8 @@ from netbuild.cli.terminal import (
     console,
     fail,
     needs_torch,
-    print_faults,
     read_source,
+    reported_faults,
 )
 
 if TYPE_CHECKING:
@@ -43,33 +43,35 @@ def train(
 
     \b
     netbuild train configs/lenet.yaml
-    netbuild train configs/lenet.yaml --set train.epochs=20 --set optimizer.Adam.lr=3e-3
+    netbuild train configs/lenet.yaml --set train.epochs=20
     netbuild train --resume runs/lenet5
     """
     if (file is None) == (resume is None):
         fail("train takes a FILE, or --resume RUN")
     if resume is not None and set:
         fail("a resumed run goes on with its own config: --set does not go with --resume")
-    with needs_torch("train"):
-        from netbuild import training
-    gc.enable()
     from netbuild.config import read
-    from netbuild.diagnostic import ConfigError
+    from netbuild.graph import trainable
 
-    try:
-        if resume is not None:
-            trainer = training.resume(resume)
-        else:
-            assert file is not None
-            trainer = training.prepare(read(read_source(file), set or ()), runs)
-        _fit(trainer, console())
-    except ConfigError as error:
-        print_faults(error.diagnostics)
-        raise typer.Exit(FAULTS) from None
-    except training.TrainingError as error:
-        fail(str(error), FAULTS)
-    except OSError as error:
-        fail(f"{error.filename or runs} cannot be written: {error.strerror or error}")
+    with reported_faults():
+        # A fault is found before torch is loaded, which takes longer than to find it.
+        graph = trainable(read(read_source(file), set or ())) if file is not None else None
+        with needs_torch("train"):
+            from netbuild import training
+        gc.enable()
+        try:
+            if graph is not None:
+                trainer = training.prepare(graph, runs)
+            else:
+                assert resume is not None
+                trainer = training.resume(resume)
+            _fit(trainer, console())
+        except training.RunNotFoundError as error:
+            fail(str(error))
+        except training.TrainingError as error:
+            fail(str(error), FAULTS)
+        except OSError as error:
+            fail(f"{error.filename or runs} cannot be written: {error.strerror or error}")
 
 
 def _fit(trainer: Trainer, out: Console) -> None:

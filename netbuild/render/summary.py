@@ -81,10 +81,9 @@ def memory(graph: Graph) -> str:
 def as_json(graph: Graph) -> str:
     """Return the summary as the JSON object that other programs read."""
     config = graph.config
-    assert config.input is not None
     document = {
         "name": config.name,
-        "inputs": {"input": {"shape": config.input.shape, "dtype": config.input.dtype}},
+        "inputs": {"input": config.input._asdict()} if config.input else {},
         "outputs": {"output": graph.output.shape} if graph.output else {},
         "layers": [_as_dict(row) for row in graph.rows],
         "totals": {

@@ -12,11 +12,10 @@ from torch import nn
 
 from netbuild import builder
 from netbuild.config import Config, load
-from netbuild.diagnostic import ConfigError, Diagnostic
-from netbuild.graph import Graph, trace
+from netbuild.graph import trainable
 from netbuild.training import batches, loop, run
 from netbuild.training.checkpoint import load as load_checkpoint
-from netbuild.training.failure import TrainingError
+from netbuild.training.failure import RunNotFoundError, TrainingError
 from netbuild.training.loop import Interrupted, Trainer
 from netbuild.training.progress import Silent
 from netbuild.training.run import Run
@@ -24,11 +23,22 @@ from netbuild.training.run import Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from netbuild.graph import Graph
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
     from netbuild.training.progress import Progress
 
-__all__ = ["Interrupted", "Run", "TrainingError", "evaluate", "prepare", "resume", "train"]
+__all__ = [
+    "Interrupted",
+    "Run",
+    "RunNotFoundError",
+    "TrainingError",
+    "evaluate",
+    "fit",
+    "prepare",
+    "resume",
+    "train",
+]
 
 
 def train(
@@ -46,14 +56,14 @@ def train(
         Interrupted: the process got SIGINT or SIGTERM; the state is saved.
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config, set)
-    trainer = prepare(config, Path(runs))
+    trainer = prepare(trainable(config), Path(runs))
     fit(trainer, Silent())
     return trainer.run
 
 
-def prepare(config: Config, runs: Path) -> Trainer:
-    """Build everything that a config's training needs, and the folder of its run."""
-    graph = _trainable(config)
+def prepare(graph: Graph, runs: Path) -> Trainer:
+    """Build everything that the training of a `trainable` graph needs, and its run's folder."""
+    config = graph.config
     device = _device(config.train.device)
     torch.manual_seed(config.train.seed)
     return _trainer(graph, device, lambda: run.create(config, runs, device))
@@ -67,7 +77,7 @@ def resume(folder: Path) -> Trainer:
     """
     stopped = run.find(folder)
     config = stopped.config()
-    trainer = _trainer(_trainable(config), _device(config.train.device), lambda: stopped)
+    trainer = _trainer(trainable(config), _device(config.train.device), lambda: stopped)
     trainer.resume()
     return trainer
 
@@ -86,7 +96,7 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
     """
     found = run.find(Path(folder))
     config = found.config()
-    graph = _trainable(config)
+    graph = trainable(config)
     device = _device(config.train.device)
     module = builder.module(graph).to(device)
     load_checkpoint(found.checkpoint(checkpoint), module)
@@ -94,34 +104,6 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
     _, held_out = batches.load(graph, device)
     sums = loop.evaluate(module, _loss(config.loss).to(device), held_out, config.train.batch_size)
     return sums.means("val", classes=held_out.classes)
-
-
-def _trainable(config: Config) -> Graph:
-    """Return the graph of a config that has all that training needs.
-
-    Raises:
-        ConfigError: it has not.
-    """
-    examples = {"loss": "CrossEntropyLoss", "optimizer": "Adam", "data": "Digits"}
-    missing = [
-        Diagnostic(
-            "NB102",
-            f"training needs a {section}",
-            config.start,
-            "missing",
-            help=f"write {section}: {example}",
-        )
-        for section, example in examples.items()
-        if getattr(config, section) is None
-    ]
-    graph = trace(config)
-    if not missing and graph.trainable == 0:
-        title = "there is nothing to train"
-        label = "none of the layers has weights"
-        missing = [Diagnostic("NB402", title, config.span("layers"), label)]
-    if missing:
-        raise ConfigError(missing)
-    return graph
 
 
 def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) -> Trainer:

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from netbuild.training.failure import TrainingError
+from netbuild.training.failure import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
     recover(place)
     if not place.is_dir():
         message = f"{place} does not exist: nothing was saved there"
-        raise TrainingError(message)
+        raise RunNotFoundError(message)
     try:
         module.load_state_dict(load_file(place / WEIGHTS))
         state: dict[str, Any] = torch.load(place / STATE, weights_only=True, map_location="cpu")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild import __version__
 from netbuild.config import load, resolved
-from netbuild.training.failure import TrainingError
+from netbuild.training.failure import RunNotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,14 +98,14 @@ def find(path: Path) -> Run:
     """Return the run at a path, which is its folder, or the newest run of a network's folder.
 
     Raises:
-        TrainingError: there is no run.
+        RunNotFoundError: there is no run.
     """
     if (path / "resolved.yaml").is_file():
         return Run(path)
     inside = sorted(folder.parent for folder in path.glob("*/resolved.yaml"))
     if not inside:
         message = f"{path} is no run: it has no resolved.yaml"
-        raise TrainingError(message)
+        raise RunNotFoundError(message)
     return Run(inside[-1])
 
 

@@ -1,0 +1,74 @@
+"""What is static stays static, and what is public stays public."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netbuild
+from netbuild.diagnostic import CODES
+from netbuild.item import RESERVED
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "numpy", "sklearn", "safetensors"}
+
+PROBE = """
+import sys
+from netbuild.cli import app
+sys.argv = ["netbuild", *{arguments}]
+try:
+    app()
+except SystemExit as leave:
+    assert leave.code in (0, None), leave.code
+print("LOADED", *sorted({heavy} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate", "configs"],
+        ["summary", "configs/lenet.yaml"],
+        ["summary", "configs/lenet.yaml", "--format", "json"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_no_torch(arguments: list[str]) -> None:
+    """`validate` and `summary` load neither torch nor anything else of the extra `train`."""
+    code = PROBE.format(arguments=arguments, heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_public_surface() -> None:
+    """`__all__` is sorted and complete, and every name in it is there."""
+    assert netbuild.__all__ == sorted(netbuild.__all__)
+    assert all(getattr(netbuild, name) is not None for name in netbuild.__all__)
+    assert set(dir(netbuild)) == {*netbuild.__all__, "__version__"}
+    with pytest.raises(AttributeError, match="module 'netbuild' has no attribute 'lode'"):
+        netbuild.lode  # noqa: B018
+
+
+def test_codes_are_used() -> None:
+    """Every code of the table is given somewhere in the source, and no other one is."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "netbuild").rglob("*.py")]
+    used = re.findall(r'(?<!^    )"(NB\d{3})"', "\n".join(texts), flags=re.MULTILINE)
+    assert set(used) == set(CODES)
+
+
+def test_reserved_names() -> None:
+    """The names that a module cannot have are those that torch refuses."""
+    from torch import nn
+
+    taken = {name for name in dir(nn.Sequential()) if not name.startswith("_")}
+    assert taken == RESERVED
+    for name in sorted(RESERVED):
+        with pytest.raises(KeyError, match="already exists"):
+            nn.Sequential().add_module(name, nn.ReLU())

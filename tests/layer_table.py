@@ -5,8 +5,13 @@ shapes of its learned parameters, and its multiply-adds. Numbers that are not ob
 formula beside them.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
+
+from netbuild.config import read
+from netbuild.graph import Graph, infer
+from netbuild.source import from_bytes
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -64,6 +69,12 @@ def torch_arguments(kind: str, fields: dict[str, Any], x: Shape) -> dict[str, An
         if name != decided or value is not None:
             arguments[name] = tuple(value) if isinstance(value, list) else value
     return arguments
+
+
+def graph_of(layers: list[dict[str, Any]], x: Shape, dtype: str = "float32") -> Graph:
+    """Return what netbuild infers of a file with these layers, faults included."""
+    text = json.dumps({"input": {"shape": x, "dtype": dtype}, "layers": layers})
+    return infer(read(from_bytes("network.yaml", text.encode())))
 
 
 def affine(*sizes: int) -> dict[str, Shape]:

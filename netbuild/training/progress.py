@@ -44,7 +44,7 @@ class Printed:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.console, self.epochs, self.steps = console, epochs, steps
-        self.samples, self.shown = samples, 0.0
+        self.samples, self.shown, self.headed = samples, 0.0, False
         self.bar = Progress(
             TextColumn("epoch {task.fields[at]}"),
             BarColumn(bar_width=None),
@@ -83,13 +83,27 @@ class Printed:
         self.bar.update(self.task, completed=done, at=at, said=said)
 
     def epoch(self, metrics: dict[str, Any]) -> None:
-        """Print the line of an epoch."""
-        width = len(str(self.epochs))
-        line = (
-            f"epoch {metrics['epoch']:>{width}}/{self.epochs}  {_said(metrics, 'train')}  "
-            f"val {_said(metrics, 'val')}  {metrics['samples_per_second']:,.0f} samples/s"
+        """Print the line of an epoch, and above the first one what stands in it."""
+        accuracy = "accuracy" if "val_accuracy" in metrics else ""
+        if not self.headed:
+            headers = ("epoch", "train loss", accuracy, "val loss", accuracy, "samples/s")
+            self.console.print(_columns(*headers), style="bold")
+            self.headed = True
+        self.console.print(
+            _columns(
+                f"{metrics['epoch']}/{self.epochs}",
+                f"{metrics['train_loss']:.4f}",
+                f"{metrics['train_accuracy']:.2%}" if accuracy else "",
+                f"{metrics['val_loss']:.4f}",
+                f"{metrics['val_accuracy']:.2%}" if accuracy else "",
+                f"{metrics['samples_per_second']:,.0f}",
+            )
         )
-        self.console.print(line)
+
+
+def _columns(*cells: str) -> str:
+    widths = (9, 12, 10, 12, 10, 12)
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True) if cell)
 
 
 def _said(metrics: dict[str, Any], prefix: str) -> str:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from netbuild.builder import build
     from netbuild.config import Config, load
     from netbuild.diagnostic import ConfigError, Diagnostic
-    from netbuild.graph import Graph, Row, trace
+    from netbuild.graph import Graph, Row
+    from netbuild.tracer import trace
     from netbuild.training import Run, train
 
 __version__ = "0.1.0"
@@ -38,7 +39,7 @@ _HOMES = {
     "Run": "training",
     "build": "builder",
     "load": "config",
-    "trace": "graph",
+    "trace": "tracer",
     "train": "training",
 }
 

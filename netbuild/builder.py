@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from netbuild.config import Config, load
-from netbuild.graph import trace
+from netbuild.tracer import trace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from netbuild.source import resolve
+from netbuild.scalar import resolve
 
 
 def dump(value: Any) -> str:

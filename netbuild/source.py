@@ -8,12 +8,12 @@ chapter 10.3, or refused.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import yaml
 
 from netbuild.diagnostic import Diagnostic, Document, Note, Span, brief
+from netbuild.scalar import resolve
 from netbuild.syntax import explain, is_without_space, missing_space
 
 if TYPE_CHECKING:
@@ -27,17 +27,6 @@ MAX_NODES = 100_000
 MAX_ALIASES = 1_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_NULL = {"", "~", "null", "Null", "NULL"}
-_BOOL = {word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-# Patterns stay text until one is needed: compiling them all would be felt at every start.
-_INT = r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+"
-_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
-_NAN = {".nan", ".NaN", ".NAN"}
-_LEADING_ZERO = r"[-+]?0[0-9]+"
-#: The first character of a plain scalar that is no word: a number, a sign, a dot, `~`.
-_NUMERIC = set("0123456789+-.")
-_DIGITS = set("0123456789")
 
 
 class Unknown:
@@ -145,34 +134,6 @@ def parse(document: Document) -> Source:
         composer.faults.append(explain(error, document))
         root = None
     return Source(document, root, tuple(composer.faults))
-
-
-def resolve(text: str) -> Any:
-    """Return what a plain scalar means in the core schema of YAML 1.2.
-
-    Raises:
-        ValueError: the text is a number with a leading zero, one that needs more than 64 bits, or
-            not a number.
-    """
-    if text[:1] not in _NUMERIC:
-        return None if text in _NULL else _BOOL.get(text, text)
-    if text in _DIGITS:
-        return int(text)
-    if re.fullmatch(_INT, text):
-        if len(text) > 20 or not -(1 << 63) <= (value := int(text, 0)) < 1 << 63:
-            msg = "the number needs more than 64 bits"
-            raise ValueError(msg)
-        return value
-    if re.fullmatch(_LEADING_ZERO, text):
-        digits = text.lstrip("+-0") or "0"
-        msg = f"a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write {digits}"
-        raise ValueError(msg)
-    if re.fullmatch(_FLOAT, text):
-        return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
-    if text in _NAN:
-        msg = "no field takes a value that is not a number"
-        raise ValueError(msg)
-    return text
 
 
 class _Stop(Exception):  # noqa: N818  not an error: the fault is already noted

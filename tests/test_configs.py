@@ -12,8 +12,8 @@ import torch
 import netbuild
 from netbuild import builder
 from netbuild.config import read
-from netbuild.graph import infer
 from netbuild.source import from_file
+from netbuild.tracer import infer
 
 if TYPE_CHECKING:
     from conftest import Netbuild

@@ -14,9 +14,9 @@ import pytest
 
 from netbuild.config import read
 from netbuild.diagnostic import CODES, Diagnostic
-from netbuild.graph import infer
 from netbuild.render import faults
 from netbuild.source import from_bytes
+from netbuild.tracer import infer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ import pytest
 
 from netbuild.config import read
 from netbuild.diagnostic import Document, errors
-from netbuild.graph import infer
 from netbuild.source import parse
+from netbuild.tracer import infer
 
 if TYPE_CHECKING:
     from netbuild.graph import Graph

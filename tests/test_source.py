@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from netbuild.diagnostic import Document
 from netbuild.emit import dump
-from netbuild.source import List, Map, Node, Scalar, parse, plain, resolve
+from netbuild.scalar import resolve
+from netbuild.source import List, Map, Node, Scalar, parse, plain
 
 SCALARS: list[tuple[str, Any]] = [
     ("null", None),

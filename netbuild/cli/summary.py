@@ -43,8 +43,8 @@ def summary(
     """
     from netbuild.config import read, with_input
     from netbuild.diagnostic import errors
-    from netbuild.graph import infer
     from netbuild.render import summary as render
+    from netbuild.tracer import infer
 
     config = read(read_source(file), set or ())
     graph = infer(with_input(config, _shape(input)) if input is not None else config)

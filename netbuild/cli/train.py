@@ -51,7 +51,7 @@ def train(
     if resume is not None and set:
         fail("a resumed run goes on with its own config: --set does not go with --resume")
     from netbuild.config import read
-    from netbuild.graph import trainable
+    from netbuild.tracer import trainable
 
     with reported_faults():
         # A fault is found before torch is loaded, which takes longer than to find it.

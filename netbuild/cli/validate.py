@@ -35,8 +35,8 @@ def validate(
     netbuild validate configs/ --format json
     """
     from netbuild.config import read
-    from netbuild.graph import infer
     from netbuild.render import faults
+    from netbuild.tracer import infer
 
     files = [file for path in paths for file in _files(path)]
     found: list[Diagnostic] = []

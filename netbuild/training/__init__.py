@@ -12,7 +12,7 @@ from torch import nn
 
 from netbuild import builder
 from netbuild.config import Config, load
-from netbuild.graph import trainable
+from netbuild.tracer import trainable
 from netbuild.training import batches, loop, run
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.failure import RunNotFoundError, TrainingError

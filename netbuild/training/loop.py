@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +18,7 @@ from torch import nn
 
 from netbuild.training import checkpoint
 from netbuild.training.failure import TrainingError
+from netbuild.training.position import Position, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,31 +27,6 @@ if TYPE_CHECKING:
     from netbuild.training.batches import Batches
     from netbuild.training.progress import Progress
     from netbuild.training.run import Run
-
-
-@dataclass
-class Sums:
-    """What an epoch has added up so far, over the samples that it has seen."""
-
-    samples: int = 0
-    loss: float = 0.0
-    correct: int = 0
-
-    def means(self, prefix: str, *, classes: bool) -> dict[str, float]:
-        """Return the loss and, for classes, the accuracy, named with a prefix."""
-        means = {f"{prefix}_loss": self.loss / self.samples}
-        return means | ({f"{prefix}_accuracy": self.correct / self.samples} if classes else {})
-
-
-@dataclass
-class Position:
-    """Where a training stands."""
-
-    epoch: int = 0  # finished epochs
-    step: int = 0  # finished steps of the epoch under way
-    seconds: float = 0.0  # spent on the epoch under way
-    sums: Sums = field(default_factory=Sums)
-    best: float = math.inf
 
 
 class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it

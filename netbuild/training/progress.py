@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from typing_extensions import Self
 
-    from netbuild.training.loop import Position
+    from netbuild.training.position import Position
 
 #: The least seconds between two updates of the bar.
 _PAUSE = 0.1

@@ -1,0 +1,45 @@
+"""What a plain scalar means: the core schema of YAML 1.2.2, chapter 10.3."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOL = {word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+# Patterns stay text until one is needed: compiling them all would be felt at every start.
+_INT = r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+"
+_FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
+_NAN = {".nan", ".NaN", ".NAN"}
+_LEADING_ZERO = r"[-+]?0[0-9]+"
+#: The first character of a plain scalar that is no word: a number, a sign or a dot.
+_NUMERIC = set("0123456789+-.")
+_DIGITS = set("0123456789")
+
+
+def resolve(text: str) -> Any:
+    """Return what a plain scalar means in the core schema of YAML 1.2.
+
+    Raises:
+        ValueError: the text is a number with a leading zero, one that needs more than 64 bits, or
+            not a number.
+    """
+    if text[:1] not in _NUMERIC:
+        return None if text in _NULL else _BOOL.get(text, text)
+    if text in _DIGITS:
+        return int(text)
+    if re.fullmatch(_INT, text):
+        if len(text) > 20 or not -(1 << 63) <= (value := int(text, 0)) < 1 << 63:
+            msg = "the number needs more than 64 bits"
+            raise ValueError(msg)
+        return value
+    if re.fullmatch(_LEADING_ZERO, text):
+        digits = text.lstrip("+-0") or "0"
+        msg = f"a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write {digits}"
+        raise ValueError(msg)
+    if re.fullmatch(_FLOAT, text):
+        return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
+    if text in _NAN:
+        msg = "no field takes a value that is not a number"
+        raise ValueError(msg)
+    return text

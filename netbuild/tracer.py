@@ -1,0 +1,317 @@
+"""From a config to its graph: expressions evaluated, layers validated, every shape inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from netbuild import lint, objective
+from netbuild.component import Component, fill, fill_fields, find
+from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, errors, suggest
+from netbuild.expression import substitute
+from netbuild.fields import OptionalCount, OptionalText
+from netbuild.graph import Graph, Reach, Row
+from netbuild.item import Child, Item, Stack, is_stack, name_fault, place, read_item, read_stack
+from netbuild.layers import LAYERS
+from netbuild.layers.layer import ShapeError, Tensor, times
+from netbuild.source import UNKNOWN, Entry, Map, Node, Scalar
+
+if TYPE_CHECKING:
+    from netbuild.config import Config
+    from netbuild.layers.layer import Layer
+
+#: What an expression can name, with the values.
+Names: TypeAlias = Mapping[str, Any]
+
+#: More layers than this are refused, however short the file that asks for them.
+MAX_LAYERS = 10_000
+
+
+def trace(config: Config) -> Graph:
+    """Infer the network of a config.
+
+    Raises:
+        ConfigError: the config has faults; `.diagnostics` holds all of them.
+    """
+    graph = infer(config)
+    if errors(graph.diagnostics):
+        raise ConfigError(graph.diagnostics)
+    return graph
+
+
+def trainable(config: Config) -> Graph:
+    """Infer the network of a config that has all that training needs.
+
+    Raises:
+        ConfigError: the config has faults, lacks a section, or has no weights.
+    """
+    graph = trace(config)
+    faults = [
+        Diagnostic("NB102", f"training needs a {section}", config.start, "missing", help=help_)
+        for section, help_ in (
+            ("loss", "write loss: CrossEntropyLoss"),
+            ("optimizer", "write optimizer: Adam"),
+            ("data", "write data: Digits"),
+        )
+        if getattr(config, section) is None
+    ]
+    if not faults and graph.trainable == 0:
+        label = "none of the layers has weights"
+        span = config.span("layers")
+        faults = [Diagnostic("NB402", "there is nothing to train", span, label)]
+    if faults:
+        raise ConfigError(faults)
+    return graph
+
+
+def infer(config: Config) -> Graph:
+    """Infer the network of a config, collecting faults instead of raising."""
+    tracer = _Tracer()
+    output = None
+    if config.layers is not None:
+        signal = _Signal(config.input, f"the input (line {config.span('input').line})")
+        if config.input is not None:
+            ones = (1,) * (len(config.input.shape) - 1)
+            signal = signal._replace(reach=Reach(ones, ones) if ones else None)
+        output = tracer.trace(config.layers, config.names, signal)
+    faults = [*config.diagnostics, *tracer.faults]
+    if output is not None:
+        faults += objective.faults(config, output)
+    graph = Graph(config, tuple(tracer.rows), output, ())
+    if not faults:
+        faults = lint.warnings(graph)
+    return graph._replace(diagnostics=_ordered(faults))
+
+
+def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Order faults as a reader meets them, without those that a repeated item reports again."""
+    documents = {id(fault.span.document): number for number, fault in enumerate(faults)}
+    distinct = {(fault.code, fault.span, fault.message): fault for fault in faults}.values()
+    in_order = sorted(
+        distinct, key=lambda fault: (documents[id(fault.span.document)], fault.span[1:])
+    )
+    return tuple(in_order)[:MAX_FAULTS]
+
+
+class _Signal(NamedTuple):
+    """What one item passes to the next; the tensor is None behind a fault."""
+
+    tensor: Tensor | None
+    origin: str
+    reach: Reach | None = None
+
+
+class Modifiers(Component):
+    """What may stand beside the type of a layer, or beside `layers:`."""
+
+    name: OptionalText = None
+    repeat: OptionalCount = None
+
+
+_NO_MODIFIERS = Modifiers.model_construct()
+_UNKNOWN = _Signal(None, "")
+
+
+class _TooManyError(Exception):
+    """The network has more layers than are worth looking at."""
+
+
+class _Tracer:
+    """Walks the layers in their order with the shape that reaches each."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.faults: list[Diagnostic] = []
+        self.visited = 0
+
+    def trace(self, layers: Node, names: Names, signal: _Signal) -> Tensor | None:
+        """Trace a whole network; return what it gives, or None where that is not known."""
+        stack = self.part(layers, names)
+        if not isinstance(stack, Stack):
+            return None
+        try:
+            return self.stack(stack, "", names, signal).tensor
+        except _TooManyError:
+            if self.visited > MAX_LAYERS:
+                label = f"more than {MAX_LAYERS:,} layers"
+                title = "the network has too many layers"
+                self.faults.append(Diagnostic("NB209", title, layers.span, label))
+            return None
+
+    def stack(self, stack: Stack, path: str, names: Names, signal: _Signal) -> _Signal:
+        """Trace the members of a stack one after the other."""
+        taken: set[str] = set()
+        position = 0
+        for child in stack.children:
+            part = self.part(child.node, names)
+            modifiers = self.modifiers(part, names) if part else None
+            if part is None or modifiers is None:
+                if part is not None:  # its own faults are still found
+                    self.member(part, f"{path}{position}", names, _UNKNOWN)
+                signal, position = _UNKNOWN, position + 1
+                continue
+            name = self.name(child, modifiers, part, taken)
+            for index in range(modifiers.repeat or 1):
+                place = name or str(position)
+                scope = names
+                if modifiers.repeat is not None:
+                    scope = {**names, "index": index}
+                    place = f"{name}.{index}" if name else place
+                signal = self.member(part, f"{path}{place}", scope, signal)
+                position += name is None
+            position += name is not None
+        return signal
+
+    def part(self, node: Node, names: Names) -> Item | Stack | None:
+        """Read a node as the item or the stack that it is; None after a fault."""
+        if len(self.faults) > MAX_FAULTS:
+            raise _TooManyError
+        if isinstance(node, Scalar):
+            node = substitute(node, names, self.faults)
+            if isinstance(node, Scalar) and node.value is UNKNOWN:
+                return None
+        if is_stack(node) and not _is_lower_case_layer(node):
+            part: Item | Stack | Diagnostic = read_stack(node)
+        else:
+            part = read_item(node, "layer", LAYERS)
+        if isinstance(part, Diagnostic):
+            self.faults.append(part)
+            return None
+        return part
+
+    def modifiers(self, part: Item | Stack, names: Names) -> Modifiers | None:
+        """Validate what stands beside a type or beside `layers:`; None after a fault."""
+        if not part.modifiers:
+            return _NO_MODIFIERS
+        misplaced = self.misplaced_arguments(part) if isinstance(part, Item) else set()
+        entries = {
+            name: Entry(key, substitute(value, names, self.faults))
+            for name, (key, value) in part.modifiers.items()
+            if name not in misplaced
+        }
+        at = part.type.span if isinstance(part, Item) else part.span
+        filled = fill_fields(Modifiers, entries, "layer", at, self.faults)
+        return None if misplaced else filled
+
+    def misplaced_arguments(self, item: Item) -> set[str]:
+        """Report the arguments that stand beside their type instead of inside."""
+        kind = item.type.text
+        misplaced = set(getattr(LAYERS.get(kind), "model_fields", ())).intersection(item.modifiers)
+        for name in misplaced:
+            label = f"{name} is an argument of {kind}, and stands beside it"
+            help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"
+            span = item.modifiers[name].key.span
+            title = "an argument beside its item"
+            self.faults.append(Diagnostic("NB107", title, span, label, help=help_))
+        return misplaced
+
+    def name(
+        self, child: Child, modifiers: Modifiers, part: Item | Stack, taken: set[str]
+    ) -> str | None:
+        """Return what a member is called in its stack; None for one that is named by its index."""
+        name, span = child.name, child.span
+        if modifiers.name is not None:
+            span = part.modifiers["name"].value.span
+            if name is not None:
+                label = f"it is called {name} already, by its key"
+                self.faults.append(Diagnostic("NB109", "a layer with two names", span, label))
+                return name
+            name = modifiers.name
+        if name is None:
+            return None
+        fault = name_fault(name, span, taken, by_key=child.name is not None)
+        if fault:
+            self.faults.append(fault)
+        taken.add(name)
+        return name
+
+    def member(self, part: Item | Stack, path: str, names: Names, signal: _Signal) -> _Signal:
+        """Trace one member of a stack, once."""
+        if isinstance(part, Stack):
+            return self.stack(part, f"{path}.", names, signal)
+        self.visited += 1
+        if self.visited > MAX_LAYERS:
+            raise _TooManyError
+        before = len(self.faults)
+        row = self.row(part, path, names, signal)
+        self.faults[before:] = [fault._replace(layer=path) for fault in self.faults[before:]]
+        if row is None:
+            return _UNKNOWN
+        self.rows.append(row)
+        origin = f"{path} ({row.type}, line {row.span.line})"
+        return _Signal(row.output, origin, row.reach)
+
+    def row(self, item: Item, path: str, names: Names, signal: _Signal) -> Row | None:
+        """Validate one layer against what reaches it; None where its output is not known."""
+        x = signal.tensor
+        component = find(item, LAYERS, "layer", self.faults)
+        if component is None:
+            return None
+        if item.arguments is not None:
+            scope = {**names, **_input_names(x)}
+            item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
+        layer = fill(component, item, self.faults)
+        if layer is None or x is None:
+            return None
+        try:
+            outputs = _apply(layer, x)
+        except ShapeError as error:
+            self.faults.append(_shape_fault(error, item, path, signal))
+            return None
+        window = layer.window(x.shape)
+        reach = signal.reach.through(window) if signal.reach and window else None
+        return Row(path, item.type.text, layer, (x,), outputs, reach, item.type.span)
+
+
+def _is_lower_case_layer(node: Node) -> bool:
+    """Tell `conv2d: {out_channels: 6}`, a misspelt layer, from `conv2d: {…}`, a stack of one."""
+    if not isinstance(node, Map) or len(node.entries) != 1:
+        return False
+    (name, (_, value)), *_ = node.entries.items()
+    meant = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
+    if meant is None:
+        return False
+    if isinstance(value, Map):
+        return bool(value.entries) and set(value.entries) <= set(meant.model_fields)
+    return isinstance(value, Scalar) and not isinstance(value.value, str)
+
+
+def _input_names(x: Tensor | None) -> dict[str, Any]:
+    """Return the names by which an expression knows the input of its item."""
+    if x is None:
+        return dict.fromkeys(("in_shape", "in_channels", "in_features"), UNKNOWN)
+    return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}
+
+
+def _apply(layer: Layer, x: Tensor) -> dict[str, Tensor]:
+    """Return what a layer makes of an input.
+
+    Raises:
+        ShapeError: the input does not fit.
+    """
+    if layer.needs_float and not x.floating:
+        raise ShapeError("NB207", f"it computes with floating-point numbers, and gets {x.dtype}")
+    outputs = layer.outputs(x)
+    for name, value in layer.decide(x.shape).items():
+        written = getattr(layer, name)
+        if written is not None and written != value:
+            message = f"{name} is {_sizes(written)}, and the input has {_sizes(value)}"
+            raise ShapeError("NB202", message, at=name)
+    if len(outputs) > 1:
+        message = f"it gives {' and '.join(outputs)}, and the next layer of a stack reads one"
+        raise ShapeError("NB208", message, at="return_indices")
+    return outputs
+
+
+def _sizes(value: Any) -> str:
+    return times(value) if isinstance(value, tuple) else str(value)
+
+
+def _shape_fault(error: ShapeError, item: Item, path: str, signal: _Signal) -> Diagnostic:
+    assert signal.tensor is not None
+    received = f"{path} receives {times(signal.tensor.shape)} from {signal.origin}"
+    notes = [Note("input", received)]
+    if error.formula:
+        notes.append(Note("formula", error.formula))
+    title = f"{item.type.text} does not fit its input"
+    return Diagnostic(error.code, title, place(item, error.at), str(error), tuple(notes))

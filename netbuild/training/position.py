@@ -1,0 +1,31 @@
+"""Where a training stands, and what its epoch has added up so far."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Sums:
+    """What an epoch has added up so far, over the samples that it has seen."""
+
+    samples: int = 0
+    loss: float = 0.0
+    correct: int = 0
+
+    def means(self, prefix: str, *, classes: bool) -> dict[str, float]:
+        """Return the loss and, for classes, the accuracy, named with a prefix."""
+        means = {f"{prefix}_loss": self.loss / self.samples}
+        return means | ({f"{prefix}_accuracy": self.correct / self.samples} if classes else {})
+
+
+@dataclass
+class Position:
+    """Where a training stands."""
+
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps of the epoch under way
+    seconds: float = 0.0  # spent on the epoch under way
+    sums: Sums = field(default_factory=Sums)
+    best: float = math.inf

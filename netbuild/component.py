@@ -150,7 +150,10 @@ def _fault(
         return Diagnostic(
             "NB105", title, at, "missing", help=_how_to_write(component, owner, field)
         )
-    node = known[field]
+    node = known.get(field)
+    if node is None:  # a default that does not go with another field
+        label = f"{field} wants {details['msg']}, not its default"
+        return Diagnostic("NB106", f"a value that {owner} does not take", at, label)
     label = f"{field} wants {details['msg']}, not {shown(node)}"
     help_, fixes = _reading(node, details["msg"])
     title = f"a value that {owner}.{field} does not take"

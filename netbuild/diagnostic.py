@@ -51,6 +51,7 @@ CODES = {
     "NB208": "several results where a chain passes on one",
     "NB209": "more layers than any network needs",
     "NB210": "one value per channel, where a normalisation needs several",
+    "NB211": "a layer that overwrites what an earlier one still needs",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     # Training sections.

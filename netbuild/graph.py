@@ -125,7 +125,7 @@ class Graph(NamedTuple):
         total, kept = 0, set()
         memory = 0  # which memory holds the current tensor: a view stays in its input's
         for number, row in enumerate(self.rows, start=1):
-            behind = memory if _shares_memory(row.layer) else number
+            behind = number if row.layer.memory() == "new" else memory
             total += row.layer.workspace(row.x)
             for which in row.layer.saved(row.x):
                 place, tensor = (
@@ -136,7 +136,3 @@ class Graph(NamedTuple):
                     total += tensor.nbytes
             memory = behind
         return total
-
-
-def _shares_memory(layer: Layer) -> bool:
-    return layer.is_view or getattr(layer, "inplace", False)

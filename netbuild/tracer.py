@@ -94,11 +94,15 @@ def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 class _Signal(NamedTuple):
-    """What one item passes to the next; the tensor is None behind a fault."""
+    """What one item passes to the next; the tensor is None behind a fault.
+
+    `kept` says whether its memory must stay as it is for the backward pass.
+    """
 
     tensor: Tensor | None
     origin: str
     reach: Reach | None = None
+    kept: bool = False
 
 
 class Modifiers(Component):
@@ -239,7 +243,9 @@ class _Tracer:
             return _UNKNOWN
         self.rows.append(row)
         origin = f"{path} ({row.type}, line {row.span.line})"
-        return _Signal(row.output, origin, row.reach)
+        shared = signal.kept and row.layer.memory() != "new"
+        kept = shared or "output" in row.layer.saved(row.x)
+        return _Signal(row.output, origin, row.reach, kept)
 
     def row(self, item: Item, path: str, names: Names, signal: _Signal) -> Row | None:
         """Validate one layer against what reaches it; None where its output is not known."""
@@ -254,7 +260,7 @@ class _Tracer:
         if layer is None or x is None:
             return None
         try:
-            outputs = _apply(layer, x)
+            outputs = _apply(layer, signal, x)
         except ShapeError as error:
             self.faults.append(_shape_fault(error, item, path, signal))
             return None
@@ -283,28 +289,20 @@ def _input_names(x: Tensor | None) -> dict[str, Any]:
     return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}
 
 
-def _apply(layer: Layer, x: Tensor) -> dict[str, Tensor]:
-    """Return what a layer makes of an input.
+def _apply(layer: Layer, signal: _Signal, x: Tensor) -> dict[str, Tensor]:
+    """Return what a layer makes of an input in a chain.
 
     Raises:
-        ShapeError: the input does not fit.
+        ShapeError: the input does not fit, or a chain cannot pass on what comes of it.
     """
-    if layer.needs_float and not x.floating:
-        raise ShapeError("NB207", f"it computes with floating-point numbers, and gets {x.dtype}")
-    outputs = layer.outputs(x)
-    for name, value in layer.decide(x.shape).items():
-        written = getattr(layer, name)
-        if written is not None and written != value:
-            message = f"{name} is {_sizes(written)}, and the input has {_sizes(value)}"
-            raise ShapeError("NB202", message, at=name)
+    outputs = layer.apply(x)
     if len(outputs) > 1:
         message = f"it gives {' and '.join(outputs)}, and the next layer of a stack reads one"
         raise ShapeError("NB208", message, at="return_indices")
+    if signal.kept and layer.memory() == "overwritten":
+        message = "it overwrites its input, which the backward pass of the layer before needs"
+        raise ShapeError("NB211", message, at="inplace")
     return outputs
-
-
-def _sizes(value: Any) -> str:
-    return times(value) if isinstance(value, tuple) else str(value)
 
 
 def _shape_fault(error: ShapeError, item: Item, path: str, signal: _Signal) -> Diagnostic:

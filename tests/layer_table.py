@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from netbuild.config import read
-from netbuild.graph import Graph, infer
+from netbuild.graph import Graph
 from netbuild.source import from_bytes
+from netbuild.tracer import infer
 
 Shape: TypeAlias = tuple[int, ...]
 

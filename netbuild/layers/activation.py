@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from netbuild.fields import (
     Bool,
@@ -16,7 +16,7 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
-from netbuild.layers.layer import Layer, Shape, ShapeError, axis, product
+from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, axis, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
 _Kept = tuple[Literal["input", "output"], ...]
@@ -30,6 +30,33 @@ class _Activation(Layer):
 
     def saved(self, x: Shape) -> _Kept:
         return ("output",) if getattr(self, "inplace", False) else (self.keeps,)
+
+
+class _Leaking(_Activation):
+    """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
+
+    @field_validator("inplace", check_fields=False)
+    @classmethod
+    def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
+        slope = info.data.get("negative_slope", info.data.get("alpha", 1))
+        if inplace and slope < 0:
+            raise unwanted("false where the slope is negative: torch could not go backward")
+        return inplace
+
+
+class _Smooth(_Activation):
+    """Keeps its output; integers become floating-point numbers."""
+
+    keeps = "output"
+    needs_float = False
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        return {"output": Tensor(x[0].shape, x[0].dtype if x[0].floating else "float32")}
+
+
+def _unless_overwritten(*, inplace: bool) -> _Kept:
+    """Return what is kept by an activation that copies the input which it overwrites."""
+    return () if inplace else ("input",)
 
 
 class ReLU(_Activation):
@@ -56,8 +83,14 @@ class ReLU6(_Activation):
 
     inplace: Bool = False
 
+    def saved(self, x: Shape) -> _Kept:
+        return _unless_overwritten(inplace=self.inplace)
 
-class LeakyReLU(_Activation):
+    def workspace(self, x: Shape) -> int:
+        return 4 * product(x) * self.inplace
+
+
+class LeakyReLU(_Leaking):
     """x where x > 0, else negative_slope · x.
 
     >>> LeakyReLU(negative_slope=0.2).shape((64,))
@@ -96,7 +129,7 @@ class RReLU(_Activation):
     """
 
     lower: Float = 1 / 8
-    upper: Float = 1 / 3
+    upper: Float = Field(1 / 3, validate_default=True)
     inplace: Bool = False
 
     @field_validator("upper")
@@ -111,7 +144,7 @@ class RReLU(_Activation):
         return 4 * product(x)
 
 
-class ELU(_Activation):
+class ELU(_Leaking):
     """x where x > 0, else alpha · (eˣ − 1).
 
     >>> ELU().shape((6, 28, 28))
@@ -122,7 +155,7 @@ class ELU(_Activation):
     inplace: Bool = False
 
 
-class CELU(_Activation):
+class CELU(_Leaking):
     """x where x > 0, else alpha · (e^(x / alpha) − 1).
 
     >>> CELU(alpha=0.5).shape((6,))
@@ -163,29 +196,26 @@ class SiLU(_Activation):
     inplace: Bool = False
 
     def saved(self, x: Shape) -> _Kept:
-        return ("input",)
+        return _unless_overwritten(inplace=self.inplace)
+
+    def workspace(self, x: Shape) -> int:
+        return 4 * product(x) * self.inplace
 
 
-class Sigmoid(_Activation):
+class Sigmoid(_Smooth):
     """1 / (1 + e⁻ˣ).
 
     >>> Sigmoid().shape((6, 28, 28))
     (6, 28, 28)
     """
 
-    keeps = "output"
-    needs_float = False
 
-
-class Tanh(_Activation):
+class Tanh(_Smooth):
     """tanh(x).
 
     >>> Tanh().shape((6, 28, 28))
     (6, 28, 28)
     """
-
-    keeps = "output"
-    needs_float = False
 
 
 class Softplus(_Activation):

@@ -110,7 +110,24 @@ class _Conv(Spatial):
         return self._geometry()
 
     def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
-        return ("input",)
+        copied = self.padding_mode == "circular" or (
+            self.padding_mode == "zeros" and self.workspace(x) > 0
+        )
+        return () if copied else ("input",)
+
+    def workspace(self, x: Shape) -> int:
+        """The padded copy of the input, where the convolution does not pad by itself.
+
+        It pads with zeros, on both sides alike; other modes copy even where there is no padding.
+        """
+        kernel, _, padding, dilation = self._geometry()
+        reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
+        added = reach if self.padding == "same" else tuple(2 * p for p in padding)
+        if self.padding_mode == "zeros":
+            added = tuple(a % 2 for a in added)
+            if not any(added):
+                return 0
+        return 4 * x[0] * product(tuple(n + a for n, a in zip(x[1:], added, strict=True)))
 
 
 class Conv1d(_Conv):

@@ -1,5 +1,7 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
+from typing import Literal
+
 from netbuild.fields import Bool, Probability
 from netbuild.layers.layer import Layer, Shape, expect_rank, product
 from netbuild.layers.spatial import AXES
@@ -11,9 +13,16 @@ class _Dropout(Layer):
     p: Probability = 0.5
     inplace: Bool = False
 
+    def memory(self) -> Literal["new", "view", "overwritten"]:
+        return "view" if self.p == 0 else super().memory()
+
     def workspace(self, x: Shape) -> int:
-        """The mask, as floats, which is what torch keeps on a CPU."""
-        return 4 * product(x)
+        """The mask, as floats, which is what torch keeps on a CPU; all or nothing needs none."""
+        return 4 * self.masked(x) if 0 < self.p < 1 else 0
+
+    def masked(self, x: Shape) -> int:
+        """Return how many values are dropped or kept each for itself."""
+        return product(x)
 
 
 class Dropout(_Dropout):
@@ -35,8 +44,11 @@ class Dropout2d(_Dropout):
         expect_rank(x, AXES[2], ranks=(3,))
         return x
 
-    def workspace(self, x: Shape) -> int:
-        return 4 * x[0]
+    def memory(self) -> Literal["new", "view", "overwritten"]:
+        return "overwritten" if self.inplace else "new"
+
+    def masked(self, x: Shape) -> int:
+        return x[0]
 
 
 class AlphaDropout(_Dropout):
@@ -45,3 +57,7 @@ class AlphaDropout(_Dropout):
     >>> AlphaDropout(p=0.1).shape((64,))
     (64,)
     """
+
+    def memory(self) -> Literal["new", "view", "overwritten"]:
+        """Torch takes `inplace` and ignores it."""
+        return "view" if self.p == 0 else "new"

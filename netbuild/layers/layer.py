@@ -76,10 +76,26 @@ class Layer(Component):
 
     #: What the inputs are called, in the order of `forward`'s arguments.
     inputs: ClassVar[tuple[str, ...]] = ("input",)
-    #: Whether torch computes this for floating-point inputs only.
+    #: Whether torch computes this for floating-point inputs only, on every device.
     needs_float: ClassVar[bool] = True
-    #: Whether the output shares the input's memory.
-    is_view: ClassVar[bool] = False
+
+    def apply(self, *x: Tensor) -> dict[str, Tensor]:
+        """Return the results by name for inputs that are checked against everything declared.
+
+        Raises:
+            ShapeError: the inputs do not fit, or contradict a field that they decide.
+        """
+        for tensor in x:
+            if self.needs_float and not tensor.floating:
+                message = f"it computes with floating-point numbers, and gets {tensor.dtype}"
+                raise ShapeError("NB207", message)
+        outputs = self.outputs(*x)
+        for name, value in self.decide(x[0].shape).items():
+            written = getattr(self, name)
+            if written is not None and written != value:
+                message = f"{name} is {_sizes(written)}, and the input has {_sizes(value)}"
+                raise ShapeError("NB202", message, at=name)
+        return outputs
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         """Return the results by name, the one that is passed on first.
@@ -118,6 +134,10 @@ class Layer(Component):
         """Return which of its tensors training keeps for the backward pass."""
         return ()
 
+    def memory(self) -> Literal["new", "view", "overwritten"]:
+        """Return where the output lies: in memory of its own, or in the input's."""
+        return "overwritten" if getattr(self, "inplace", False) else "new"
+
     def workspace(self, x: Shape) -> int:
         """Return the bytes a sample that training keeps beside those: indices, masks."""
         return 0
@@ -126,6 +146,10 @@ class Layer(Component):
         """Return the arguments of torch's constructor, for an input that fits."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return values | self.decide(x)
+
+
+def _sizes(value: Any) -> str:
+    return times(value) if isinstance(value, tuple) else str(value)
 
 
 def parameters(weight: Shape, bias: Shape | None) -> dict[str, Shape]:

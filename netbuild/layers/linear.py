@@ -14,7 +14,9 @@ class Identity(Layer):
     """
 
     needs_float = False
-    is_view = True
+
+    def memory(self) -> Literal["new", "view", "overwritten"]:
+        return "view"
 
 
 class Linear(Layer):

@@ -54,7 +54,7 @@ class _ChannelNorm(_Norm):
     axes: ClassVar[str]
 
     num_features: SizeFromInput = None
-    eps: PositiveFloat = 1e-5
+    eps: Float = 1e-5
     momentum: _Momentum = 0.1
     affine: Bool = True
     track_running_stats: Bool = True
@@ -82,6 +82,8 @@ class _ChannelNorm(_Norm):
 
 class _BatchNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
+
+    eps: PositiveFloat = 1e-5
 
 
 class BatchNorm1d(_BatchNorm):
@@ -122,6 +124,10 @@ class _InstanceNorm(_ChannelNorm):
 
     affine: Bool = False
     track_running_stats: Bool = False
+
+    def workspace(self, x: Shape) -> int:
+        """Each sample's mean and deviation, and copies of the channels' weights and means."""
+        return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
 
     def shape(self, x: Shape) -> Shape:
         super().shape(x)
@@ -184,6 +190,11 @@ class LayerNorm(_Norm):
             return {"normalized_shape": x[-len(written) :]}
         return {"normalized_shape": x[-1]}
 
+    def workspace(self, x: Shape) -> int:
+        """A mean and a deviation for each place that is normalised."""
+        sizes = self.decide(x)["normalized_shape"]
+        return 8 * product(x) // product(sizes if isinstance(sizes, tuple) else (sizes,))
+
     def weights(self, x: Shape) -> dict[str, Shape]:
         if not self.elementwise_affine:
             return {}
@@ -214,11 +225,15 @@ class GroupNorm(_Norm):
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"num_channels": x[0]}
 
+    def workspace(self, x: Shape) -> int:
+        """A mean and a deviation for each group."""
+        return 8 * self.num_groups
+
     def weights(self, x: Shape) -> dict[str, Shape]:
         return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
 
 
-class LocalResponseNorm(Layer):
+class LocalResponseNorm(_Norm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, *) to the same.
 
     >>> LocalResponseNorm(size=5).shape((96, 54, 54))
@@ -233,3 +248,7 @@ class LocalResponseNorm(Layer):
     def shape(self, x: Shape) -> Shape:
         expect_rank(x, "channels and at least one more", ranks=tuple(range(2, max(len(x), 2) + 1)))
         return x
+
+    def workspace(self, x: Shape) -> int:
+        """The squares, padded by `size` − 1 channels, and two steps of their power."""
+        return 4 * (2 * product(x) + (x[0] + self.size - 1) * product(x[1:]))

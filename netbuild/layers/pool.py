@@ -17,7 +17,7 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
-from netbuild.layers.layer import BYTES, Shape, Tensor, Window, product
+from netbuild.layers.layer import BYTES, Shape, ShapeError, Tensor, Window, product
 from netbuild.layers.spatial import Spatial, slide
 
 _NonZero = Annotated[
@@ -169,6 +169,14 @@ class AvgPool3d(_AvgPool):
     rank = 3
 
     divisor_override: _NonZero = None
+
+    def shape(self, x: Shape) -> Shape:
+        y = super().shape(x)
+        for n, k in zip(x[1:], self.per_axis(self.kernel_size), strict=True):
+            if n < k:  # torch looks at the input before it is padded, in 3-D alone
+                message = f"kernel_size {k} is larger than the input {n}, which padding cannot mend"
+                raise ShapeError("NB204", message, at="kernel_size")
+        return y
 
 
 class _AdaptivePool(Spatial):

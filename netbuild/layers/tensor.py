@@ -1,6 +1,6 @@
 """Layers that only rearrange: https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import field_validator
 
@@ -13,7 +13,9 @@ class _Rearranging(Layer):
     """The same values in another shape, in the same memory."""
 
     needs_float = False
-    is_view = True
+
+    def memory(self) -> Literal["new", "view", "overwritten"]:
+        return "view"
 
     def window(self, x: Shape) -> Window | None:
         """The positions lose their places."""

@@ -1,0 +1,246 @@
+"""A checkpoint is complete or absent, and one that was damaged is told in a sentence."""
+
+import itertools
+import os
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from training_configs import STATE, WEIGHTS, Killed, Moment, ending, files, write
+
+from netbuild import training
+from netbuild.training import TrainingError, checkpoint
+
+COMPLETE = {f"last/{WEIGHTS}", f"last/{STATE}"}
+
+
+def module(value: float) -> nn.Module:
+    """Return a module whose weights all have a value."""
+    made = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    for tensor in made.state_dict().values():
+        tensor.fill_(value)
+    return made
+
+
+def save(place: Path, value: int) -> None:
+    """Save a checkpoint whose weights and state all hold a value."""
+    checkpoint.save(place, module(value), {"value": value, "noise": torch.full((50,), value)})
+
+
+def saved(place: Path) -> int:
+    """Load a checkpoint, and return the value that all of it holds."""
+    into = module(-1)
+    state = checkpoint.load(place, into)
+    values = {int(v) for tensor in into.state_dict().values() for v in tensor.flatten()}
+    assert values | {int(v) for v in state["noise"]} == {state["value"]}
+    value: int = state["value"]
+    return value
+
+
+def save_and_die(place: Path, value: int, at: Moment) -> None:
+    """Save a checkpoint in a process that ends at a moment."""
+    with ending(at), pytest.raises(Killed, match=r"^$"):
+        save(place, value)
+
+
+def moments(folder: Path, *, over: bool) -> list[Moment]:
+    """Return all moments of saving a checkpoint, over another one or where there is none."""
+    place = folder / "counted" / "last"
+    if over:
+        save(place, 0)
+    with ending(None) as counted:
+        save(place, 1)
+    return counted
+
+
+def test_load_gives_what_was_saved(tmp_path: Path) -> None:
+    """A checkpoint gives back the weights, the buffers and the state, also saved over another."""
+    place = tmp_path / "checkpoints" / "last"
+    for value in (1, 2, 3):
+        save(place, value)
+        assert saved(place) == value
+        assert files(tmp_path / "checkpoints") == COMPLETE
+
+
+def test_a_kill_leaves_one_of_both(tmp_path: Path) -> None:
+    """Killed at any moment of a save over another, a checkpoint is the one before or the new."""
+    found = []
+    for number, at in enumerate(moments(tmp_path, over=True)):
+        place = tmp_path / str(number) / "last"
+        save(place, 1)
+        save_and_die(place, 2, at)
+        found.append(saved(place))
+    assert found == sorted(found), "once the new one is there it stays"
+    assert set(found) == {1, 2}
+
+
+def test_a_kill_of_the_first_leaves_it_or_none(tmp_path: Path) -> None:
+    """Killed at any moment of the first save, a checkpoint is complete, or said to be absent."""
+    found = []
+    for number, at in enumerate(moments(tmp_path, over=False)):
+        place = tmp_path / str(number) / "last"
+        save_and_die(place, 1, at)
+        if place.exists():
+            assert saved(place) == 1
+        else:
+            with pytest.raises(TrainingError, match=r"last does not exist: nothing was saved"):
+                saved(place)
+        found.append(place.exists())
+    assert found == sorted(found)
+    assert set(found) == {False, True}
+
+
+def test_two_kills_leave_one_of_all(tmp_path: Path) -> None:
+    """A save that is killed behind another killed one leaves a complete checkpoint as well."""
+    every = moments(tmp_path, over=True)
+    lost = []
+    for number, pair in enumerate(itertools.product(every, every)):
+        place = tmp_path / str(number) / "last"
+        save(place, 1)
+        save_and_die(place, 2, pair[0])
+        with ending(pair[1]), suppress(Killed):
+            save(place, 3)
+        try:
+            saved(place)
+        except TrainingError:
+            lost.append(pair)
+    assert lost == []
+
+
+def test_a_save_behind_a_kill_leaves_nothing_else(tmp_path: Path) -> None:
+    """Whatever a kill left lying about, the next save removes."""
+    for number, at in enumerate(moments(tmp_path, over=True)):
+        folder = tmp_path / str(number)
+        save(folder / "last", 1)
+        save_and_die(folder / "last", 2, at)
+        save(folder / "last", 3)
+        assert saved(folder / "last") == 3
+        assert files(folder) == COMPLETE
+        assert [p.name for p in folder.iterdir()] == ["last"]
+
+
+def test_recover_survives_a_kill(tmp_path: Path) -> None:
+    """Killed at any moment of `recover`, the checkpoint is the new one all the same."""
+    between = Moment("rename", 1)
+    for number, at in enumerate(
+        [Moment("rename"), Moment("rmtree"), Moment("rmtree", halfway=True)]
+    ):
+        place = tmp_path / str(number) / "last"
+        save(place, 1)
+        save_and_die(place, 2, between)
+        assert not place.exists()
+        with ending(at), pytest.raises(Killed, match=r"^$"):
+            checkpoint.recover(place)
+        assert saved(place) == 2
+
+
+def test_recover_leaves_the_rest_alone(tmp_path: Path) -> None:
+    """Where no save was stopped between its renames, `recover` changes nothing."""
+    place = tmp_path / "last"
+    checkpoint.recover(place)
+    assert files(tmp_path) == set()
+    save(place, 1)
+    checkpoint.recover(place)
+    assert files(tmp_path) == COMPLETE
+    assert saved(place) == 1
+
+
+class Unknown:
+    """A class that `weights_only` does not load."""
+
+
+def halve(path: Path) -> None:
+    """Cut a file in the middle."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flip(path: Path) -> None:
+    """Change the first eight bytes of a file, which hold its kind or the size of its header."""
+    data = path.read_bytes()
+    path.write_bytes(bytes(255 - byte for byte in data[:8]) + data[8:])
+
+
+def to_folder(path: Path) -> None:
+    """Put a folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "missing": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "zeros": lambda path: path.write_bytes(bytes(1000)),
+    "text": lambda path: path.write_bytes(b"hello, I am no checkpoint\n" * 9),
+    "binary": lambda path: path.write_bytes(bytes(range(256)) * 4),
+    "half": halve,
+    "flipped": flip,
+    "folder": to_folder,
+    "pickle": lambda path: path.write_bytes(pickle.dumps({"value": 1}, protocol=2)),
+    "cut pickle": lambda path: path.write_bytes(pickle.dumps({"value": 1}, protocol=2)[:-4]),
+    "unknown class": lambda path: torch.save(Unknown(), path),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("file", [WEIGHTS, STATE])
+def test_damage_is_told(tmp_path: Path, file: str, damage: str) -> None:
+    """A file of a checkpoint that cannot be read is told in one line, whatever is wrong with it."""
+    place = tmp_path / "last"
+    save(place, 1)
+    DAMAGES[damage](place / file)
+    with pytest.raises(TrainingError, match=r"^the checkpoint .*last cannot be read: .+$") as info:
+        checkpoint.load(place, module(0))
+    assert str(info.value).isprintable()
+
+
+def test_another_networks_weights_are_told(tmp_path: Path) -> None:
+    """Weights of another network are told in one line."""
+    place = tmp_path / "last"
+    save(place, 1)
+    with pytest.raises(TrainingError, match=r"^the checkpoint .*last cannot be read: .+$") as info:
+        checkpoint.load(place, nn.Sequential(nn.Linear(5, 2)))
+    assert str(info.value).isprintable()
+
+
+@pytest.mark.parametrize("there", ["nothing", "file", "empty folder"])
+def test_no_checkpoint_is_told(tmp_path: Path, there: str) -> None:
+    """A place without a checkpoint is told in a sentence."""
+    place = tmp_path / "last"
+    if there == "file":
+        place.write_bytes(b"")
+    if there == "empty folder":
+        place.mkdir()
+    with pytest.raises(TrainingError, match=r"does not exist|cannot be read"):
+        checkpoint.load(place, module(0))
+
+
+#: What stands in state.pt, readable, that is not the state of a training.
+STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "no mapping": lambda _: [1, 2],
+    "no position": lambda state: {k: v for k, v in state.items() if k != "position"},
+    "no optimizer": lambda state: {k: v for k, v in state.items() if k != "optimizer"},
+    "no rng": lambda state: {k: v for k, v in state.items() if k != "rng"},
+    "position of another kind": lambda state: state | {"position": {"steps": 3}},
+    "position without sums": lambda state: state | {"position": {"epoch": 0, "step": 1}},
+    "optimizer of another kind": lambda state: state | {"optimizer": {"state": {}}},
+    "optimizer of another network": lambda state: (
+        state | {"optimizer": torch.optim.SGD([torch.zeros(1)]).state_dict()}
+    ),
+    "rng of another kind": lambda state: state | {"rng": torch.zeros(3)},
+}
+
+
+@pytest.mark.parametrize("change", STATES)
+def test_another_state_is_told(tmp_path: Path, change: str) -> None:
+    """A state.pt that is readable but no state of this training is told in one line."""
+    trained = training.train(write(tmp_path), set=["train.epochs=1"], runs=tmp_path / "runs")
+    path = trained.checkpoint("last") / STATE
+    torch.save(STATES[change](torch.load(path, weights_only=True)), path)
+    with pytest.raises(TrainingError, match=r"^.+$") as info:
+        training.resume(trained.folder)
+    assert str(info.value).isprintable()

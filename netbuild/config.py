@@ -27,7 +27,7 @@ from netbuild.emit import dump
 from netbuild.expression import RESERVED, substitute
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
 from netbuild.item import Item, is_stack, kind, read_item
-from netbuild.layers.layer import BYTES, Tensor
+from netbuild.layers.layer import Tensor
 from netbuild.losses import LOSSES
 from netbuild.optimizers import OPTIMIZERS
 from netbuild.overlay import apply_setting, merge
@@ -61,7 +61,8 @@ class Input(Component):
     """`input: {shape: [128], dtype: int64}`; a list is its shape, of float32."""
 
     shape: Shaped
-    dtype: Annotated[str, one_of(*BYTES)] = "float32"
+    # The weights are float32, and torch does not mix them with another floating-point dtype.
+    dtype: Annotated[str, one_of("float32", "int64", "int32", "uint8", "bool")] = "float32"
 
 
 class Train(Component):

@@ -47,11 +47,11 @@ def trainable(config: Config) -> Graph:
     """
     graph = trace(config)
     faults = [
-        Diagnostic("NB102", f"training needs a {section}", config.start, "missing", help=help_)
-        for section, help_ in (
-            ("loss", "write loss: CrossEntropyLoss"),
-            ("optimizer", "write optimizer: Adam"),
-            ("data", "write data: Digits"),
+        Diagnostic("NB102", f"training needs {called}", config.start, "missing", help=help_)
+        for section, called, help_ in (
+            ("loss", "a loss", "write loss: CrossEntropyLoss"),
+            ("optimizer", "an optimizer", "write optimizer: Adam"),
+            ("data", "data", "write data: Digits"),
         )
         if getattr(config, section) is None
     ]

@@ -823,8 +823,8 @@ UNUSABLE = {
     "set": (["--resume", "runs", "--set", "train.epochs=3"], "--set does not go with --resume"),
     "no file": (["none.yaml"], "none.yaml cannot be read: No such file"),
     "folder": (["folder"], "folder cannot be read: "),
-    "file for runs": (["tiny.yaml", "--runs", "file"], "file.* cannot be written: "),
-    "file in runs": (["tiny.yaml", "--runs", "taken"], "taken/tiny cannot be written: "),
+    "file for runs": (["tiny.yaml", "--runs", "file"], "file.* cannot be read or written: "),
+    "file in runs": (["tiny.yaml", "--runs", "taken"], "taken/tiny cannot be read or written: "),
     "unknown option": (["tiny.yaml", "--epochs", "3"], "--epochs"),
 }
 
@@ -880,7 +880,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     for arguments in (["train", "--resume", done.folder], ["evaluate", done.folder]):
         printed = command(*arguments)
         assert (printed.code, printed.out) == (1, "")
-        assert re.fullmatch(r"netbuild: the checkpoint .* cannot be read: .+\n", printed.err)
+        assert re.fullmatch(r"netbuild: the checkpoint .* is damaged \(\w+\)\n", printed.err)
 
 
 LIMITED = """

@@ -35,6 +35,8 @@ def evaluate(
             fail(str(error))
         except training.TrainingError as error:
             fail(str(error), FAULTS)
+        except OSError as error:
+            fail(f"{error.filename or run} cannot be read: {error.strerror or error}")
     if format == "json":
         console().print(json.dumps(metrics))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,7 +72,7 @@ def train(
         except training.TrainingError as error:
             fail(str(error), FAULTS)
         except OSError as error:
-            fail(f"{error.filename or runs} cannot be written: {error.strerror or error}")
+            fail(f"{error.filename or runs} cannot be read or written: {error.strerror or error}")
 
 
 def _fit(trainer: Trainer, out: Console) -> None:
@@ -89,10 +90,10 @@ def _fit(trainer: Trainer, out: Console) -> None:
         with progress:
             training.fit(trainer, progress)
     except training.Interrupted:
-        out.print(f"stopped; go on with: netbuild train --resume {run.folder}")
+        out.print(f"stopped; go on with: netbuild train --resume {shlex.quote(str(run.folder))}")
         raise typer.Exit(INTERRUPTED) from None
     best = run.best
-    assert best is not None
-    accuracy = f", accuracy {best['val_accuracy']:.2%}" if "val_accuracy" in best else ""
-    out.print(f"best epoch {best['epoch']}: val loss {best['val_loss']:.4f}{accuracy}")
+    if best is not None:
+        accuracy = f", accuracy {best['val_accuracy']:.2%}" if "val_accuracy" in best else ""
+        out.print(f"best epoch {best['epoch']}: val loss {best['val_loss']:.4f}{accuracy}")
     out.print(f"run {run.folder}")

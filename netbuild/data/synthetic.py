@@ -15,6 +15,7 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
+from netbuild.layers.layer import Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class Random(Dataset):
             target = Classes(self.classes)
         elif self.target is not None:
             target = Values(self.target)
-        return Sample(wanted.input, target)
+        return Sample(Tensor(wanted.input.shape), target)
 
     def load(self, wanted: Sample) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
         import numpy as np

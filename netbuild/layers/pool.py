@@ -96,6 +96,16 @@ class _MaxPool(_WithIndices, _Pool):
     return_indices: Bool = False
     ceil_mode: Bool = False
 
+    def shape(self, x: Shape) -> Shape:
+        y = super().shape(x)
+        _, strides, paddings, dilations = self._geometry()
+        for n, s, p, d in zip(x[1:], strides, paddings, dilations, strict=True):
+            # A window that begins in the padding has its first value at this place of the input.
+            if any(start % d >= n for start in range(-p, 0, s)):
+                message = f"with dilation {d} a window sees nothing but padding on an axis of {n}"
+                raise ShapeError("NB204", message, at="dilation")
+        return y
+
 
 class MaxPool1d(_MaxPool):
     """1-D max pooling: (C, L) to (C, L'), L' = ⌊(L + 2p − d(k − 1) − 1) / s⌋ + 1.

@@ -15,7 +15,7 @@ from netbuild.config import Config, load
 from netbuild.tracer import trainable
 from netbuild.training import batches, loop, run
 from netbuild.training.checkpoint import load as load_checkpoint
-from netbuild.training.failure import RunNotFoundError, TrainingError
+from netbuild.training.failure import RunNotFoundError, TrainingError, refused
 from netbuild.training.loop import Interrupted, Trainer
 from netbuild.training.progress import Silent
 from netbuild.training.run import Run
@@ -110,8 +110,10 @@ def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) ->
     config = graph.config
     assert config.loss is not None
     assert config.optimizer is not None
-    training, held_out = batches.load(graph, device)
-    module = builder.module(graph).to(device)
+    with refused("the data"):
+        training, held_out = batches.load(graph, device)
+    with refused("the network"):
+        module = builder.module(graph).to(device)
     return Trainer(
         make_run(),
         module,

@@ -8,6 +8,7 @@ is empty; `recover` tells that moment from a checkpoint that was never there.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from netbuild.layers.layer import times
 from netbuild.training.failure import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
@@ -27,17 +29,22 @@ WEIGHTS, STATE = "model.safetensors", "state.pt"
 
 
 def save(place: Path, module: nn.Module, state: dict[str, Any]) -> None:
-    """Write a checkpoint; a kill at any instant leaves the one before, or this one, whole."""
+    """Write a checkpoint; a kill at any instant leaves the one before, or this one, whole.
+
+    Raises:
+        OSError: the disk is full, or does not let it be written.
+    """
+    recover(place)
     new, old = _beside(place)
-    shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    save_file(weights, new / WEIGHTS)
-    torch.save(state, new / STATE)
+    try:
+        save_file({n: t.contiguous() for n, t in module.state_dict().items()}, new / WEIGHTS)
+        torch.save(state, new / STATE)
+    except (SafetensorError, RuntimeError) as error:  # neither says it as an OSError
+        raise OSError(errno.EIO, " ".join(str(error).split())[:200], str(new)) from error
     for path in (new / WEIGHTS, new / STATE, new):
         _sync(path)
     if place.exists():
-        shutil.rmtree(old, ignore_errors=True)
         place.rename(old)
     new.rename(place)
     _sync(place.parent)
@@ -48,32 +55,62 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
     """Load a checkpoint's weights into a module, and return the rest of its state.
 
     Raises:
-        TrainingError: there is no checkpoint, it is damaged, or it is of another network.
+        RunNotFoundError: there is no checkpoint.
+        TrainingError: it is damaged, or of another network.
     """
-    recover(place)
-    if not place.is_dir():
+    found = _whole(place)
+    if found is None:
         message = f"{place} does not exist: nothing was saved there"
         raise RunNotFoundError(message)
     try:
-        module.load_state_dict(load_file(place / WEIGHTS))
-        state: dict[str, Any] = torch.load(place / STATE, weights_only=True, map_location="cpu")
-    except (OSError, SafetensorError, RuntimeError, EOFError) as error:
-        first = str(error).partition("\n")[0]
-        message = f"the checkpoint {place} cannot be read: {first}"
-        raise TrainingError(message) from None
+        weights = load_file(found / WEIGHTS)
+        state: dict[str, Any] = torch.load(found / STATE, weights_only=True, map_location="cpu")
+    except Exception as error:  # a damaged file makes its reader raise anything
+        message = f"the checkpoint {place} is damaged ({type(error).__name__})"
+        raise TrainingError(message) from error
+    _check_names(place, weights, module.state_dict())
+    module.load_state_dict(weights)
     return state
 
 
 def recover(place: Path) -> None:
-    """Finish a `save` that was stopped between its two renames.
+    """Finish a `save` that was stopped, and remove what others have left.
 
-    The old checkpoint is moved away only once the new one is complete: where the place is empty and
-    the old one lies beside it, the new one is whole.
+    Only the process that writes a run's checkpoints may call it.
+    """
+    found = _whole(place)
+    new, old = _beside(place)
+    if found is not None and found != place:
+        found.rename(place)
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _whole(place: Path) -> Path | None:
+    """Return where the newest whole checkpoint lies.
+
+    The old one is moved away only once the new one is complete: where the place is empty and the
+    old one lies beside it, the new one is whole.
     """
     new, old = _beside(place)
-    if not place.exists() and old.exists() and new.exists():
-        new.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+    if place.is_dir():
+        return place
+    return new if old.is_dir() and new.is_dir() else None
+
+
+def _check_names(
+    place: Path, weights: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]
+) -> None:
+    """Refuse the weights of another network, by the first that differs."""
+    for name in [*wanted, *weights]:
+        there, here = (_shape(tensors.get(name)) for tensors in (weights, wanted))
+        if there != here:
+            message = f"the checkpoint {place} is of another network: {name} is {there}, not {here}"
+            raise TrainingError(message)
+
+
+def _shape(tensor: torch.Tensor | None) -> str:
+    return "absent" if tensor is None else times(tuple(tensor.shape)) or "one number"
 
 
 def _beside(place: Path) -> tuple[Path, Path]:

@@ -1,5 +1,13 @@
 """What can go wrong once torch runs."""
 
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class TrainingError(RuntimeError):
     """Training cannot start or go on; the message is one sentence for the one who started it."""
@@ -7,3 +15,16 @@ class TrainingError(RuntimeError):
 
 class RunNotFoundError(TrainingError):
     """There is no run, or no checkpoint, where one was asked for."""
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Turn what torch or numpy say against `what`, with their tracebacks, into one sentence."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, AssertionError, MemoryError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        said = " ".join(str(error).split())[:300] or type(error).__name__
+        message = f"torch refused {what}: {said}"
+        raise TrainingError(message) from error

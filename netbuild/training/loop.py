@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,10 @@ import torch
 from torch import nn
 
 from netbuild.training import checkpoint
-from netbuild.training.failure import TrainingError
+from netbuild.training.failure import TrainingError, refused
 from netbuild.training.position import Position, Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from netbuild.config import Train
     from netbuild.training.batches import Batches
     from netbuild.training.progress import Progress
@@ -86,6 +83,7 @@ class Trainer:
                 raise Interrupted
         seconds = time.perf_counter() - started
         sums = evaluate(self.module, self.loss, self.held_out, self.train.batch_size)
+        _expect_finite(sums.loss, f"in the validation of epoch {position.epoch + 1}")
         metrics = {
             "epoch": position.epoch + 1,
             **position.sums.means("train", classes=self.batches.classes),
@@ -99,7 +97,7 @@ class Trainer:
 
     def step(self, x: torch.Tensor, target: torch.Tensor) -> None:
         """Learn from one batch."""
-        with _blamed():
+        with refused("the step"):
             y = self.module(x)
             loss = self.loss(y, target)
             self.optimizer.zero_grad()
@@ -108,12 +106,7 @@ class Trainer:
         value = loss.item()
         position = self.position
         position.step += 1
-        if not math.isfinite(value):
-            message = (
-                f"the loss is {value} in epoch {position.epoch + 1}, step {position.step}: "
-                "a lower learning rate is the usual remedy"
-            )
-            raise TrainingError(message)
+        _expect_finite(value, f"in epoch {position.epoch + 1}, step {position.step}")
         _add(position.sums, self.loss, value, y, target)
 
     def finish(self, metrics: dict[str, Any]) -> None:
@@ -147,14 +140,21 @@ class Trainer:
         Raises:
             TrainingError: there is none, or it cannot be read.
         """
-        state = checkpoint.load(self.run.checkpoint("last"), self.module)
-        self.optimizer.load_state_dict(state["optimizer"])
-        position = state["position"]
-        self.position = Position(**{**position, "sums": Sums(**position["sums"])})
+        place = self.run.checkpoint("last")
+        for which in ("last", "best"):
+            checkpoint.recover(self.run.checkpoint(which))
+        state = checkpoint.load(place, self.module)
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+            position = state["position"]
+            self.position = Position(**{**position, "sums": Sums(**position["sums"])})
+            torch.set_rng_state(state["rng"])
+            if state["cuda_rng"] and torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(state["cuda_rng"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            message = f"the checkpoint {place} is no state of this training"
+            raise TrainingError(message) from error
         self.run.forget_after(self.position.epoch)
-        torch.set_rng_state(state["rng"])
-        if state["cuda_rng"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
 
 
 @torch.no_grad()
@@ -167,7 +167,7 @@ def evaluate(module: nn.Module, loss: nn.Module, data: Batches, batch_size: int)
     module.eval()
     sums = Sums()
     for x, target in data.in_order(batch_size):
-        with _blamed():
+        with refused("the validation"):
             y = module(x)
             value = loss(y, target).item()
         _add(sums, loss, value, y, target)
@@ -175,19 +175,23 @@ def evaluate(module: nn.Module, loss: nn.Module, data: Batches, batch_size: int)
 
 
 def _add(sums: Sums, loss: nn.Module, value: float, y: torch.Tensor, target: torch.Tensor) -> None:
-    samples = len(target)
-    sums.samples += samples
-    sums.loss += value if getattr(loss, "reduction", "mean") == "sum" else value * samples
+    sums.samples += len(target)
+    weight = _weight(loss, target)
+    sums.weight += weight
+    sums.loss += value if loss.reduction == "sum" else value * weight
     if not target.is_floating_point():
         sums.correct += int((y.argmax(dim=1) == target).sum())
 
 
-@contextmanager
-def _blamed() -> Iterator[None]:
-    """Turn what torch refuses while it runs into one sentence."""
-    try:
-        yield
-    except (RuntimeError, ValueError, AssertionError) as error:
-        said = " ".join(str(error).split())
-        message = f"torch refused the step: {said[:300]}"
-        raise TrainingError(message) from error
+def _weight(loss: nn.Module, target: torch.Tensor) -> float:
+    """Return by what torch divided the sum of a batch's losses, in samples."""
+    classes = getattr(loss, "weight", None)
+    if loss.reduction == "sum" or target.is_floating_point() or classes is None:
+        return len(target)
+    return float(classes[target[target != loss.ignore_index]].sum())
+
+
+def _expect_finite(value: float, where: str) -> None:
+    if not math.isfinite(value):
+        message = f"the loss is {value} {where}: a lower learning rate is the usual remedy"
+        raise TrainingError(message)

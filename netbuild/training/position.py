@@ -11,12 +11,13 @@ class Sums:
     """What an epoch has added up so far, over the samples that it has seen."""
 
     samples: int = 0
+    weight: float = 0.0  # samples, or the sum of their classes' weights
     loss: float = 0.0
     correct: int = 0
 
     def means(self, prefix: str, *, classes: bool) -> dict[str, float]:
         """Return the loss and, for classes, the accuracy, named with a prefix."""
-        means = {f"{prefix}_loss": self.loss / self.samples}
+        means = {f"{prefix}_loss": self.loss / self.weight}
         return means | ({f"{prefix}_accuracy": self.correct / self.samples} if classes else {})
 
 

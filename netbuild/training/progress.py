@@ -92,9 +92,9 @@ class Printed:
         self.console.print(
             _columns(
                 f"{metrics['epoch']}/{self.epochs}",
-                f"{metrics['train_loss']:.4f}",
+                _loss(metrics["train_loss"]),
                 f"{metrics['train_accuracy']:.2%}" if accuracy else "",
-                f"{metrics['val_loss']:.4f}",
+                _loss(metrics["val_loss"]),
                 f"{metrics['val_accuracy']:.2%}" if accuracy else "",
                 f"{metrics['samples_per_second']:,.0f}",
             )
@@ -106,7 +106,11 @@ def _columns(*cells: str) -> str:
     return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True) if cell)
 
 
+def _loss(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
+
+
 def _said(metrics: dict[str, Any], prefix: str) -> str:
-    said = f"loss {metrics[f'{prefix}_loss']:.4f}"
+    said = f"loss {_loss(metrics[f'{prefix}_loss'])}"
     accuracy = metrics.get(f"{prefix}_accuracy")
     return said if accuracy is None else f"{said} accuracy {accuracy:.2%}"

@@ -102,7 +102,7 @@ def find(path: Path) -> Run:
     """
     if (path / "resolved.yaml").is_file():
         return Run(path)
-    inside = sorted(folder.parent for folder in path.glob("*/resolved.yaml"))
+    inside = sorted(file.parent for file in path.glob("*/resolved.yaml"))
     if not inside:
         message = f"{path} is no run: it has no resolved.yaml"
         raise RunNotFoundError(message)
@@ -110,10 +110,10 @@ def find(path: Path) -> Run:
 
 
 def _unused(folder: Path) -> Path:
-    """Make and return a folder of this name, or of this name with a number behind it."""
+    """Make and return a folder of this name, or of this name with a number that sorts behind."""
     number = 1
     while True:
-        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number:03}")
         try:
             candidate.mkdir()
         except FileExistsError:

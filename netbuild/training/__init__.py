@@ -114,15 +114,10 @@ def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) ->
         training, held_out = batches.load(graph, device)
     with refused("the network"):
         module = builder.module(graph).to(device)
-    return Trainer(
-        make_run(),
-        module,
-        _loss(config.loss).to(device),
-        _optimizer(config.optimizer, module),
-        config.train,
-        training,
-        held_out,
-    )
+    loss = _loss(config.loss).to(device)
+    optimizer = _optimizer(config.optimizer, module)
+    # The folder comes last: what cannot be trained leaves none behind.
+    return Trainer(make_run(), module, loss, optimizer, config.train, training, held_out)
 
 
 def _loss(declared: Loss) -> nn.Module:

@@ -56,7 +56,11 @@ def summary(
     elif format == "csv":
         out.print(render.as_csv(graph, depth))
     elif graph.rows:
-        out.print(render.table(graph, depth), soft_wrap=False)
+        table = render.table(graph, depth)
+        # Rather lines that the terminal wraps than numbers in pieces.
+        natural = out.measure(table, options=out.options.update(max_width=10_000))
+        out.width = max(out.width, natural.maximum)
+        out.print(table, soft_wrap=False)
         out.print(render.memory(graph))
     if graph.diagnostics:
         as_table = format == "table"

@@ -13,6 +13,8 @@ from netbuild.layers.layer import times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import JustifyMethod
+
     from netbuild.graph import Graph, Row
     from netbuild.layers.layer import Shape
 
@@ -46,7 +48,7 @@ def lines(graph: Graph, depth: int | None = None) -> list[Line]:
 
 
 def table(graph: Graph, depth: int | None = None) -> Table:
-    """Return the summary as a rich table, its totals in the footer."""
+    """Return the summary as a rich table, nested as the file, its totals in the footer."""
     made = Table(
         box=box.SIMPLE_HEAD,
         show_footer=True,
@@ -54,19 +56,20 @@ def table(graph: Graph, depth: int | None = None) -> Table:
         title_justify="left",
         title_style="bold",
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     totals = ("total", "", "", f"{graph.params:,}", f"{graph.macs:,}", "")
     for header, total in zip(_HEADERS, totals, strict=True):
-        left = header in {"name", "type"}
-        made.add_column(
-            header,
-            footer=total,
-            justify="left" if left else "right",
-            overflow="fold",
-            min_width=len(total) if total else None,
-        )
+        justify: JustifyMethod = "left" if header in {"name", "type"} else "right"
+        made.add_column(header, footer=total, justify=justify, no_wrap=True)
+    above: list[str] = []
     for line in lines(graph, depth):
-        made.add_row(*line.cells())
+        *stacks, name = line.name.split(".")
+        shared = next((i for i, (a, b) in enumerate(zip(above, stacks)) if a != b), len(above))  # noqa: B905  of different depth
+        for level, stack in enumerate(stacks[shared:], start=shared):
+            made.add_row("  " * level + stack)
+        above = stacks
+        made.add_row("  " * len(stacks) + name, *line.cells()[1:])
     return made
 
 

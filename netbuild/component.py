@@ -174,6 +174,8 @@ def _reading(node: Node, wanted: str) -> tuple[str | None, tuple[Fix, ...]]:
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return None, ()
     written = node.value.lower()
+    if written.startswith("(") and "list" in wanted:
+        return "YAML has no tuples: a list is written [3, 3]", ()
     if "true or false" in wanted and written in _BOOLEANS:
         word = _BOOLEANS[written]
         fix = Fix(f"write {word}", (Edit(node.span, word),), safe=True)

@@ -279,6 +279,9 @@ class _Reader:
         if not (isinstance(node, Scalar) and node.value is UNKNOWN):
             label = f"layers wants a list or a mapping of layers, not {kind(node)}"
             help_ = "begin each layer with '- '"
+            if isinstance(node, Map):
+                label = "these layers have neither dashes nor names"
+                help_ += ", or give each its name: conv1: {Conv2d: …}"
             self.fault("NB108", "layers is no stack", node.span, label, help_)
         return None
 

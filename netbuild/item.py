@@ -78,8 +78,11 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
 
 def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
     """Return the fault of a word that is no type, with the type that was meant or the few known."""
+    word, called, _ = key.text.partition("(")
     help_, fixes = did_you_mean(key.text, known, key.span)
-    if help_ is None and not key.text[:1].isupper():
+    if called and word in known:
+        help_, fixes = f"arguments stand in a mapping: {word}: {{name: value}}", ()
+    elif help_ is None and not key.text[:1].isupper():
         help_ = f"a type is Capitalised: {_example(what)}"
     elif help_ is None and len(known) < 12:
         help_ = f"there are {', '.join(known)}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netbuild import lint, objective
-from netbuild.component import Component, fill, fill_fields, find
-from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, errors, suggest
+from netbuild.component import Component, bare_field, fill, fill_fields, find
+from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, brief, errors, suggest
 from netbuild.expression import substitute
 from netbuild.fields import OptionalCount, OptionalText
 from netbuild.graph import Graph, Reach, Row
@@ -133,6 +133,9 @@ class _Tracer:
         stack = self.part(layers, names)
         if not isinstance(stack, Stack):
             return None
+        for key, _ in stack.modifiers.values():
+            title = f"the network as a whole has no {brief(key.text)}"
+            self.faults.append(Diagnostic("NB104", title, key.span, "unknown"))
         try:
             return self.stack(stack, "", names, signal).tensor
         except _TooManyError:
@@ -147,8 +150,11 @@ class _Tracer:
         taken: set[str] = set()
         position = 0
         for child in stack.children:
-            part = self.part(child.node, names)
-            modifiers = self.modifiers(part, names) if part else None
+            here = {**names, **_input_names(signal.tensor)}
+            part = self.part(child.node, here)
+            if isinstance(part, Item):
+                part = self.with_misplaced_arguments(part)
+            modifiers = self.modifiers(part, here) if part else None
             if part is None or modifiers is None:
                 if part is not None:  # its own faults are still found
                     self.member(part, f"{path}{position}", names, _UNKNOWN)
@@ -187,27 +193,33 @@ class _Tracer:
         """Validate what stands beside a type or beside `layers:`; None after a fault."""
         if not part.modifiers:
             return _NO_MODIFIERS
-        misplaced = self.misplaced_arguments(part) if isinstance(part, Item) else set()
         entries = {
             name: Entry(key, substitute(value, names, self.faults))
             for name, (key, value) in part.modifiers.items()
-            if name not in misplaced
         }
         at = part.type.span if isinstance(part, Item) else part.span
-        filled = fill_fields(Modifiers, entries, "layer", at, self.faults)
-        return None if misplaced else filled
+        return fill_fields(Modifiers, entries, "layer", at, self.faults)
 
-    def misplaced_arguments(self, item: Item) -> set[str]:
-        """Report the arguments that stand beside their type instead of inside."""
+    def with_misplaced_arguments(self, item: Item) -> Item:
+        """Report arguments that stand beside their type, and go on as if they stood inside."""
         kind = item.type.text
-        misplaced = set(getattr(LAYERS.get(kind), "model_fields", ())).intersection(item.modifiers)
-        for name in misplaced:
+        fields = getattr(LAYERS.get(kind), "model_fields", ())
+        misplaced = {name: e for name, e in item.modifiers.items() if name in fields}
+        if not misplaced:
+            return item
+        for name, (key, _) in misplaced.items():
             label = f"{name} is an argument of {kind}, and stands beside it"
             help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"
-            span = item.modifiers[name].key.span
             title = "an argument beside its item"
-            self.faults.append(Diagnostic("NB107", title, span, label, help=help_))
-        return misplaced
+            self.faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
+        inside: dict[str, Entry] = {}
+        if isinstance(item.arguments, Map):
+            inside = item.arguments.entries
+        elif item.arguments is not None and (field := bare_field(LAYERS[kind])):
+            inside = {field: Entry(Scalar(field, item.arguments.span, field), item.arguments)}
+        modifiers = {name: e for name, e in item.modifiers.items() if name not in misplaced}
+        arguments = Map({**inside, **misplaced}, item.type.span)
+        return item._replace(arguments=arguments, modifiers=modifiers)
 
     def name(
         self, child: Child, modifiers: Modifiers, part: Item | Stack, taken: set[str]

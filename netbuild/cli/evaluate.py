@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, console, fail, needs_torch, reported_faults
+from netbuild.cli.terminal import console, needs_torch, reported_failures, reported_faults
 
 
 def evaluate(
@@ -28,15 +28,8 @@ def evaluate(
     """
     with needs_torch("evaluate"):
         from netbuild import training
-    with reported_faults():
-        try:
-            metrics = training.evaluate(run, checkpoint)
-        except training.RunNotFoundError as error:
-            fail(str(error))
-        except training.TrainingError as error:
-            fail(str(error), FAULTS)
-        except OSError as error:
-            fail(f"{error.filename or run} cannot be read: {error.strerror or error}")
+    with reported_faults(), reported_failures(run):
+        metrics = training.evaluate(run, checkpoint)
     if format == "json":
         console().print(json.dumps(metrics))
     else:

@@ -88,3 +88,18 @@ def reported_faults() -> Iterator[None]:
     except ConfigError as error:
         print_faults(error.diagnostics)
         raise typer.Exit(FAULTS) from None
+
+
+@contextmanager
+def reported_failures(place: Path) -> Iterator[None]:
+    """Leave with one sentence where a training cannot start or go on; needs torch."""
+    from netbuild.training.failure import RunNotFoundError, TrainingError
+
+    try:
+        yield
+    except RunNotFoundError as error:
+        fail(str(error))
+    except TrainingError as error:
+        fail(str(error), FAULTS)
+    except OSError as error:
+        fail(f"{error.filename or place} cannot be read or written: {error.strerror or error}")

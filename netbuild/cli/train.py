@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netbuild.cli.terminal import (
-    FAULTS,
     INTERRUPTED,
     Settings,
     console,
     fail,
     needs_torch,
     read_source,
+    reported_failures,
     reported_faults,
 )
 
@@ -60,19 +60,13 @@ def train(
         with needs_torch("train"):
             from netbuild import training
         gc.enable()
-        try:
+        with reported_failures(runs):
             if graph is not None:
                 trainer = training.prepare(graph, runs)
             else:
                 assert resume is not None
                 trainer = training.resume(resume)
             _fit(trainer, console())
-        except training.RunNotFoundError as error:
-            fail(str(error))
-        except training.TrainingError as error:
-            fail(str(error), FAULTS)
-        except OSError as error:
-            fail(f"{error.filename or runs} cannot be read or written: {error.strerror or error}")
 
 
 def _fit(trainer: Trainer, out: Console) -> None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from netbuild.diagnostic import Span
 
 
+#: Sizes, counts and seeds have 31 bits at the most.
+LARGEST = (1 << 31) - 1
+
+
 class FromInput:
     """Marks a field that the input decides: it may be left out, and is checked where written."""
 
@@ -58,10 +62,16 @@ def declared(base: type[C], *modules: ModuleType) -> dict[str, type[C]]:
 
 @cache
 def bare_field(component: type[BaseModel]) -> str | None:
-    """Return the field that a bare value (`Linear: 120`) fills: the first not left to the input."""
+    """Return the field that a bare value (`Linear: 120`) fills: the first not left to the input.
+
+    There is none behind such a field unless it is required: `BatchNorm2d: 64` means 64 channels to
+    whoever knows torch, and would be an eps of 64.
+    """
+    left_to_input = False
     for name, info in component.model_fields.items():
         if not any(isinstance(mark, FromInput) for mark in info.metadata):
-            return name
+            return name if info.is_required() or not left_to_input else None
+        left_to_input = True
     return None
 
 
@@ -86,8 +96,11 @@ def fill(component: type[C], item: Item, faults: list[Diagnostic]) -> C | None:
         return None
     field = bare_field(component)
     if field is None:
-        label = f"{name} has no fields"
-        faults.append(Diagnostic("NB104", f"{name} takes no argument", arguments.span, label))
+        fields = list(component.model_fields)
+        label = f"{fields[0]} comes from the input" if fields else f"{name} has no fields"
+        help_ = f"write {name}, or {name}: {{{fields[1]}: …}}" if fields else f"write {name}"
+        title = f"{name} takes no bare value"
+        faults.append(Diagnostic("NB104", title, arguments.span, label, help=help_))
         return None
     key = Scalar(field, arguments.span, field)
     return fill_fields(component, {field: Entry(key, arguments)}, name, item.type.span, faults)
@@ -154,7 +167,10 @@ def _fault(
     if node is None:  # a default that does not go with another field
         label = f"{field} wants {details['msg']}, not its default"
         return Diagnostic("NB106", f"a value that {owner} does not take", at, label)
-    label = f"{field} wants {details['msg']}, not {shown(node)}"
+    wanted = details["msg"]
+    if isinstance(node, Scalar) and type(node.value) is int and node.value > LARGEST:
+        wanted = f"a number of at most {LARGEST}"
+    label = f"{field} wants {wanted}, not {shown(node)}"
     help_, fixes = _reading(node, details["msg"])
     title = f"a value that {owner}.{field} does not take"
     return Diagnostic("NB106", title, node.span, label, help=help_, fixes=fixes)

@@ -224,7 +224,7 @@ class _Reader:
 
     def name(self) -> str:
         node = self.section("name")
-        stem = Path(self.document.name).stem.strip("<>")
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(self.document.name).stem).strip("-._")
         default = stem if re.fullmatch(NAME, stem) else "network"
         if node is None:
             return default
@@ -287,7 +287,8 @@ class _Reader:
 
     def missing(self, section: str, example: str) -> None:
         """Report a missing section, unless nothing at all could be read."""
-        if self.root.entries or not self.faults:
+        unread = any(fault.code == "NB111" for fault in self.faults)
+        if not unread and (self.root.entries or not self.faults):
             span = Span(self.document, 1, 1, 1, 2)
             title = f"the file has no {section}"
             self.fault("NB102", title, span, "missing", f"write {example}")

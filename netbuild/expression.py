@@ -165,7 +165,7 @@ def _closing(text: str, start: int) -> int:
             depth += 1 if character == "(" else -1
             if depth == 0:
                 return position
-    msg = "$( without its closing parenthesis"
+    msg = "$( without its ): quote an expression that holds a comma or a bracket"
     raise ExpressionError(msg)
 
 

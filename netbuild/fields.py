@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic_core import PydanticCustomError, core_schema
 from pydantic_core.core_schema import CoreSchema
 
-from netbuild.component import FromInput
+from netbuild.component import LARGEST, FromInput
 
 
 class Wants:
@@ -31,8 +31,8 @@ def unwanted(phrase: str) -> PydanticCustomError:
 
 
 def whole(at_least: int | None = None) -> CoreSchema:
-    """Return the schema of a whole number; sizes and counts of torch have 31 bits at the most."""
-    return core_schema.int_schema(strict=True, ge=at_least, le=(1 << 31) - 1)
+    """Return the schema of a whole number."""
+    return core_schema.int_schema(strict=True, ge=at_least, le=LARGEST)
 
 
 def real(

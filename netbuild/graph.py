@@ -120,14 +120,17 @@ class Graph(NamedTuple):
         """The memory that training keeps of one sample for the backward pass.
 
         A tensor that two layers keep counts once, and so does a view of it. Constants that do not
-        grow with the batch, such as the statistics of a batch norm, are left out.
+        grow with the batch, such as the statistics of a batch norm, are left out. Up to the first
+        layer with weights there is nothing to go back for.
         """
+        learning = False
         total, kept = 0, set()
         memory = 0  # which memory holds the current tensor: a view stays in its input's
         for number, row in enumerate(self.rows, start=1):
             behind = number if row.layer.memory() == "new" else memory
-            total += row.layer.workspace(row.x)
-            for which in row.layer.saved(row.x):
+            learning = learning or row.params > 0
+            total += row.layer.workspace(row.x) if learning else 0
+            for which in row.layer.saved(row.x) if learning else ():
                 place, tensor = (
                     (memory, row.inputs[0]) if which == "input" else (behind, row.output)
                 )

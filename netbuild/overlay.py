@@ -36,6 +36,12 @@ def apply_setting(
     text = setting.encode("utf-8", "replace").decode()
     path, equals, value = text.partition("=")
     document = Document("--set", text)
+    if path.partition(".")[0] == "extends":
+        span = Span(document, 1, 1, 1, len("extends") + 1)
+        help_ = "write it into the file, or --set what it should bring"
+        label = "the base is read before the settings"
+        faults.append(Diagnostic("NB112", "extends cannot be set", span, label, help=help_))
+        return root
     if not equals or not path:
         span = Span(document, 1, 1, 1, len(text) + 1)
         help_ = "write --set optimizer.Adam.lr=0.01"
@@ -101,9 +107,10 @@ class _Setter:
         if depth == len(self.steps):
             return value
         step = self.steps[depth]
-        if isinstance(node, Scalar) and node.value == step and step[:1].isupper():
+        if _is_bare_type(node, step):
+            assert isinstance(node, Scalar)
             # `optimizer: Adam` is the same as `optimizer: {Adam: {}}`.
-            node = Map({step: Entry(node, Map({}, node.span))}, node.span)
+            node = Map({node.text: Entry(node, Map({}, node.span))}, node.span)
         if isinstance(node, List):
             return self._in_list(node, depth, value)
         if isinstance(node, Map):
@@ -158,6 +165,13 @@ class _Setter:
         if help_ is None and known:
             help_ = f"here stand {', '.join(known[:12])}"
         return _NotThereError(Diagnostic("NB112", title, self._span(depth), label, help=help_))
+
+
+def _is_bare_type(node: Node, step: str) -> bool:
+    """Tell `Adam` where its arguments (`Adam.lr`) or its modifiers (`validation`) are to be set."""
+    if not isinstance(node, Scalar) or not node.text[:1].isupper():
+        return False
+    return node.text == step or not step[:1].isupper()
 
 
 def _name(node: Node) -> str | None:

@@ -245,3 +245,14 @@ def test_another_state_is_told(tmp_path: Path, change: str) -> None:
     with pytest.raises(TrainingError, match=r"^.+$") as info:
         training.resume(trained.folder)
     assert str(info.value).isprintable()
+
+
+def test_one_process_has_a_run(tmp_path: Path) -> None:
+    """A run that is being trained cannot be taken a second time, and can once it is let go."""
+    run = Run(tmp_path)
+    held = run.lock()
+    with pytest.raises(TrainingError, match=r"is being trained by another process$"):
+        run.lock()
+    held.release()
+    run.lock().release()
+    assert not list(tmp_path.iterdir())

@@ -199,7 +199,7 @@ def test_validate_folders(netbuild: Netbuild, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = netbuild("validate", tmp_path / "empty")
     assert done.returncode == 2
-    assert done.stderr.endswith("empty holds no .yaml and no .yml file\n")
+    assert done.stderr.endswith("empty holds no .yaml and no .yml file that can be read\n")
 
 
 def test_strict(netbuild: Netbuild) -> None:
@@ -258,3 +258,33 @@ def test_without_the_extra(arguments: list[str], tmp_path: Path) -> None:
     assert done.returncode == 2
     said = f'netbuild: {arguments[0]} needs torch: pip install "netbuild[train]"\n'
     assert done.stderr == said
+
+
+def test_validate_goes_on_behind_an_unreadable_file(netbuild: Netbuild, tmp_path: Path) -> None:
+    """A file that cannot be read hides no fault of another one; the exit code is 2."""
+    done = netbuild("validate", tmp_path / "none.yaml", "-", "--format", "concise", text=BAD)
+    assert done.returncode == 2
+    assert done.stderr.endswith("none.yaml cannot be read: No such file or directory\n")
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_validate_leaves_runs_out(netbuild: Netbuild, tmp_path: Path) -> None:
+    """A folder's runs are no configs: their copies may extend what is not beside them."""
+    run = tmp_path / "runs" / "net" / "2026-01-31T12-00-00"
+    run.mkdir(parents=True)
+    for name in ("config.yaml", "resolved.yaml", "environment.json"):
+        (run / name).write_text("extends: base.yaml\n", encoding="utf-8")
+    (tmp_path / "net.yaml").write_text("input: [4]\nlayers: [Linear: 2]\n", encoding="utf-8")
+    assert netbuild("validate", tmp_path).stdout == "1 file checked: no faults\n"
+
+
+def test_a_full_disk_behind_the_output() -> None:
+    """Output that cannot be written, or not in its encoding, is no traceback."""
+    command = [sys.executable, "-m", "netbuild", "summary", LENET]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr.count(b"Traceback")) == (2, 0)
+    env = {"PATH": "", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"6?28?28" in done.stdout

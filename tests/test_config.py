@@ -173,7 +173,7 @@ def test_load_raises_all_faults(tmp_path: Path) -> None:
         ("net.yaml", "", "net"),
         ("net.yaml", "name: other\n", "other"),
         ("<stdin>", "", "stdin"),
-        ("a b.yaml", "", "network"),
+        ("a b.yaml", "", "a-b"),
         ("net.yaml", "vars: {n: 3}\nname: net-$n\n", "net-3"),
     ],
 )

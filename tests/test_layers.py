@@ -216,8 +216,11 @@ def test_memory_is_shared_where_torch_shares_it(row: Row) -> None:
     assert shares == (x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr())
 
 
-def bytes_kept(module: nn.Module, x: Shape, batch: int) -> int:
-    """Return the bytes that torch keeps for the backward pass of a module, without its state."""
+def bytes_kept(module: nn.Module, x: Shape, batch: int, *, of_data: bool = False) -> int:
+    """Return the bytes that torch keeps for the backward pass of a module, without its state.
+
+    The input comes from a layer that learns, unless it is `of_data`.
+    """
     state = {tensor.untyped_storage().data_ptr() for tensor in module.state_dict().values()}
     kept: dict[int, torch.UntypedStorage] = {}  # which keeps them alive: no address comes twice
 
@@ -227,7 +230,7 @@ def bytes_kept(module: nn.Module, x: Shape, batch: int) -> int:
             kept[storage.data_ptr()] = storage
         return tensor
 
-    leaf = torch.randn(batch, *x, requires_grad=True)
+    leaf = torch.randn(batch, *x, requires_grad=not of_data)
     start = leaf.clone()  # as a layer before would give it: a leaf cannot be changed in place
     with torch_may_warn(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         result = module(start)
@@ -252,18 +255,19 @@ def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
 def test_activation_memory_of_neighbours_counts_once(row: Row) -> None:
     """A tensor that two neighbours keep costs its bytes once, a copy that one makes once more.
 
-    Tanh keeps its output and PReLU its input. What works in place stands behind Linear instead,
-    which does without its output.
+    Tanh keeps its output and PReLU its input. What works in place stands behind Linear, which does
+    without its output. The first Sigmoid has nothing to learn before it, and keeps nothing.
     """
-    inplace = row.fields.get("inplace", False)
-    before = {"Linear": {"out_features": row.input[-1]}} if inplace else {"Tanh": {}}
-    graph = graph_of([before, row.config, {"PReLU": {}}], row.input)
+    before: list[dict[str, Any]] = [{"Sigmoid": {}}, {"Linear": {"out_features": row.input[-1]}}]
+    first: list[nn.Module] = [nn.Sigmoid(), nn.Linear(row.input[-1], row.input[-1])]
+    if not row.fields.get("inplace", False):
+        before.append({"Tanh": {}})
+        first.append(nn.Tanh())
+    graph = graph_of([*before, row.config, {"PReLU": {}}], row.input)
     assert graph.output is not None
-    first = nn.Linear(row.input[-1], row.input[-1]) if inplace else nn.Tanh()
-    module = nn.Sequential(first, torch_layer(row), nn.PReLU()).train()
-    kept = bytes_kept(module, row.input, 3) - bytes_kept(module, row.input, 2)
-    expected = graph.activations_bytes
-    assert expected == kept
+    module = nn.Sequential(*first, torch_layer(row), nn.PReLU()).train()
+    more, less = (bytes_kept(module, row.input, batch, of_data=True) for batch in (3, 2))
+    assert graph.activations_bytes == more - less
 
 
 def influence(row: Row) -> torch.Tensor:

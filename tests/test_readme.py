@@ -11,6 +11,7 @@ import netbuild as package
 from netbuild import losses, optimizers
 from netbuild.config import SECTIONS
 from netbuild.data import DATASETS
+from netbuild.layers import LAYERS
 
 if TYPE_CHECKING:
     import pytest
@@ -69,6 +70,6 @@ def test_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_choice_is_named() -> None:
-    """Every section, loss, optimizer and data source stands in the README."""
-    for name in [*SECTIONS, *losses.LOSSES, *optimizers.OPTIMIZERS, *DATASETS]:
+    """Every section, layer, loss, optimizer and data source stands in the README."""
+    for name in [*SECTIONS, *LAYERS, *losses.LOSSES, *optimizers.OPTIMIZERS, *DATASETS]:
         assert f"`{name}`" in README

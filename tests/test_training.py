@@ -724,7 +724,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a batch of one": (
         {"train": {"batch_size": 47}},
-        "torch refused the step: Expected more than 1 value per channel",
+        "train.batch_size 47 makes a batch of one of 48 samples",
     ),
     "nan in a step": (
         {"optimizer": {"SGD": {"lr": 1e30}}, "loss": "MSELoss"},
@@ -820,7 +820,10 @@ def test_nan_leaves_the_last_checkpoint(tmp_path: Path) -> None:
 UNUSABLE = {
     "neither": ([], "train takes a FILE, or --resume RUN"),
     "both": (["tiny.yaml", "--resume", "runs"], "train takes a FILE, or --resume RUN"),
-    "set": (["--resume", "runs", "--set", "train.epochs=3"], "--set does not go with --resume"),
+    "set": (
+        ["--resume", "runs", "--set", "train.epochs=3"],
+        "--set and --runs do not go with --resume",
+    ),
     "no file": (["none.yaml"], "none.yaml cannot be read: No such file"),
     "folder": (["folder"], "folder cannot be read: "),
     "file for runs": (["tiny.yaml", "--runs", "file"], "file.* cannot be read or written: "),

@@ -4,14 +4,16 @@ Exit codes: 0 clean, 1 faults found, 2 the command could not be understood or a 
 read, 130 interrupted.
 """
 
+import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from netbuild.cli import evaluate, new, summary, train, validate
-from netbuild.cli.terminal import INTERRUPTED
+from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
 
 app = typer.Typer(
     name="netbuild",
@@ -53,7 +55,20 @@ def run() -> None:
     signal.signal(signal.SIGINT, _interrupted)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `netbuild summary … | head` ends quietly
-    app()
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started the process
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for good
+        else:
+            stream.reconfigure(errors="replace")  # a terminal that has no × gets a question mark
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:  # a full disk behind the output
+        sys.stderr.write(f"netbuild: the output cannot be written: {error.strerror or error}\n")
+        os._exit(UNUSABLE)  # a second try to flush would fail as well
 
 
 def _interrupted(*_: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,16 +52,25 @@ def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> 
 
 def read_source(path: str) -> Source:
     """Parse a file, or standard input for `-`; leave with a message where it cannot be read."""
+    source = try_source(path)
+    if source is None:
+        raise typer.Exit(UNUSABLE)
+    return source
+
+
+def try_source(path: str) -> Source | None:
+    """Parse a file, or standard input for `-`; None, with a message, where it cannot be read."""
     from netbuild import source
 
     try:
         if path == "-":
-            return source.from_bytes("<stdin>", sys.stdin.buffer.read(source.MAX_BYTES + 1))
+            stream = sys.stdin.buffer if sys.stdin else io.BytesIO()
+            return source.from_bytes("<stdin>", stream.read(source.MAX_BYTES + 1))
         return source.from_file(Path(path))
-    except OSError as error:
-        fail(f"{path} cannot be read: {error.strerror or error}")
-    except ValueError as error:  # a path with a NUL character
-        fail(f"{path!r} cannot be read: {error}")
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        said = getattr(error, "strerror", None) or error
+        typer.echo(f"netbuild: {path or repr(path)} cannot be read: {said}", err=True)
+        return None
 
 
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:

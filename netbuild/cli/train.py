@@ -33,9 +33,10 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
     ] = None,
-    runs: Annotated[Path, typer.Option(metavar="FOLDER", help="Where runs are kept.")] = Path(
-        "runs"
-    ),
+    runs: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where runs are kept.  [default: runs]"),
+    ] = None,
     set: Settings = None,  # noqa: A002
 ) -> None:
     """Train a network, and keep its metrics and weights in runs/NAME/TIME/.
@@ -49,8 +50,9 @@ def train(
     """
     if (file is None) == (resume is None):
         fail("train takes a FILE, or --resume RUN")
-    if resume is not None and set:
-        fail("a resumed run goes on with its own config: --set does not go with --resume")
+    if resume is not None and (set or runs):
+        fail("a resumed run goes on as it was: --set and --runs do not go with --resume")
+    folder = runs or Path("runs")
     from netbuild.config import read
     from netbuild.tracer import trainable
 
@@ -60,9 +62,9 @@ def train(
         with needs_torch("train"):
             from netbuild import training
         gc.enable()
-        with reported_failures(runs):
+        with reported_failures(resume or folder):
             if graph is not None:
-                trainer = training.prepare(graph, runs)
+                trainer = training.prepare(graph, folder)
             else:
                 assert resume is not None
                 trainer = training.resume(resume)

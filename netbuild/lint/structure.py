@@ -26,7 +26,7 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
     for row in graph.rows:
         if isinstance(row.layer, _TRANSPARENT):
             continue
-        if first is not None and type(row.layer) is type(first.layer):
+        if first is not None and _collapse(first, row):
             yield Diagnostic(
                 "NB301",
                 f"two {row.type} layers that are no more than one",
@@ -37,3 +37,9 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
                 layer=row.path,
             )
         first = row if isinstance(row.layer, _AFFINE) else None
+
+
+def _collapse(first: Row, second: Row) -> bool:
+    """Tell two layers that compute as one from a convolution in two parts, such as a separable."""
+    groups = (getattr(row.layer, "groups", 1) for row in (first, second))
+    return type(first.layer) is type(second.layer) and all(count == 1 for count in groups)

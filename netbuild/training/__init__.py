@@ -12,6 +12,7 @@ from torch import nn
 
 from netbuild import builder
 from netbuild.config import Config, load
+from netbuild.layers.layer import product
 from netbuild.tracer import trainable
 from netbuild.training import batches, loop, run
 from netbuild.training.checkpoint import load as load_checkpoint
@@ -84,8 +85,11 @@ def resume(folder: Path) -> Trainer:
 
 def fit(trainer: Trainer, progress: Progress) -> None:
     """Train to the end; SIGINT and SIGTERM save the state and raise `Interrupted`."""
-    with _stopped_by_signals(trainer.stop):
-        trainer.fit(progress)
+    try:
+        with _stopped_by_signals(trainer.stop):
+            trainer.fit(progress)
+    finally:
+        trainer.lock.release()
 
 
 def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
@@ -114,10 +118,28 @@ def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) ->
         training, held_out = batches.load(graph, device)
     with refused("the network"):
         module = builder.module(graph).to(device)
+    _expect_no_single_sample(graph, len(training))
     loss = _loss(config.loss).to(device)
     optimizer = _optimizer(config.optimizer, module)
     # The folder comes last: what cannot be trained leaves none behind.
     return Trainer(make_run(), module, loss, optimizer, config.train, training, held_out)
+
+
+def _expect_no_single_sample(graph: Graph, samples: int) -> None:
+    """Refuse an epoch with a batch of one sample where a batch norm would have one value.
+
+    Raises:
+        TrainingError: says which batch size leaves one.
+    """
+    size = graph.config.train.batch_size
+    single = size == 1 or samples % size == 1
+    for row in graph.rows:
+        if single and row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
+            message = (
+                f"train.batch_size {size} makes a batch of one of {samples} samples, of which "
+                f"{row.path} ({row.type}) cannot tell mean and variance: take another one"
+            )
+            raise TrainingError(message)
 
 
 def _loss(declared: Loss) -> nn.Module:

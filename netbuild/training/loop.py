@@ -43,6 +43,7 @@ class Trainer:
         batches: Batches,
         held_out: Batches,
     ) -> None:
+        self.lock = run.lock()
         self.run, self.module, self.loss, self.optimizer = run, module, loss, optimizer
         self.train, self.batches, self.held_out = train, batches, held_out
         self.position = Position()

@@ -16,12 +16,13 @@ import os
 import platform
 import sys
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netbuild import __version__
 from netbuild.config import load, resolved
-from netbuild.training.failure import RunNotFoundError
+from netbuild.training.failure import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,29 @@ if TYPE_CHECKING:
     import torch
 
     from netbuild.config import Config
+
+
+class Lock:
+    """A folder taken by this process, without a file in it; where folders cannot be, nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import fcntl
+        except ModuleNotFoundError:  # Windows
+            return
+        handle = os.open(folder, os.O_RDONLY)
+        self._close = weakref.finalize(self, os.close, handle)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            message = f"{folder} is being trained by another process"
+            raise TrainingError(message) from None
+
+    def release(self) -> None:
+        """Let go."""
+        if hasattr(self, "_close"):
+            self._close()
 
 
 @dataclass(frozen=True)
@@ -43,8 +67,8 @@ class Run:
         path = self.folder / "metrics.jsonl"
         if not path.exists():
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [epoch for line in lines if (epoch := _metrics(line)) is not None]
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -63,6 +87,14 @@ class Run:
         """Return the folder of the checkpoint `last` or `best`."""
         return self.folder / "checkpoints" / which
 
+    def lock(self) -> Lock:
+        """Take the run for this process, until it lets go or ends, however it ends.
+
+        Raises:
+            TrainingError: another process has it.
+        """
+        return Lock(self.folder)
+
     def append(self, epoch: dict[str, Any]) -> None:
         """Add the metrics of an epoch."""
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -75,6 +107,15 @@ class Run:
         kept = [epoch for epoch in self.metrics if epoch["epoch"] <= epochs]
         text = "".join(json.dumps(epoch) + "\n" for epoch in kept)
         _replace(self.folder / "metrics.jsonl", text.encode())
+
+
+def _metrics(line: str) -> dict[str, Any] | None:
+    """Return the metrics that a line holds; None for one that was damaged."""
+    try:
+        epoch = json.loads(line)
+    except ValueError:
+        return None
+    return epoch if isinstance(epoch, dict) and {"epoch", "val_loss"} <= {*epoch} else None
 
 
 def create(config: Config, runs: Path, device: torch.device) -> Run:

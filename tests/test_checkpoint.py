@@ -14,7 +14,7 @@ from torch import nn
 from training_configs import STATE, WEIGHTS, Killed, Moment, ending, files, write
 
 from netbuild import training
-from netbuild.training import TrainingError, checkpoint
+from netbuild.training import Run, TrainingError, checkpoint
 
 COMPLETE = {f"last/{WEIGHTS}", f"last/{STATE}"}
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import core_schema
 
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, did_you_mean, suggest
-from netbuild.item import Item, shown, unknown_type
+from netbuild.item import Item, read_item, shown, unknown_type
 from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
+
+    from pydantic_core.core_schema import CoreSchema
 
     from netbuild.diagnostic import Span
 
@@ -30,6 +33,24 @@ LARGEST = (1 << 31) - 1
 
 class FromInput:
     """Marks a field that the input decides: it may be left out, and is checked where written."""
+
+
+class Nested(NamedTuple):
+    """Marks a field whose value is an item, or a list of items: written as everywhere else.
+
+    `known` are the components that it may name; `what` is what messages call them.
+    """
+
+    what: str
+    known: Mapping[str, type[Component]]
+    many: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        """Take what `fill` has made of the item."""
+        one = core_schema.is_instance_schema(Component)
+        if self.many:
+            return core_schema.tuple_schema([one], variadic_item_index=0, min_length=1)
+        return core_schema.nullable_schema(one)
 
 
 class Component(BaseModel):
@@ -123,8 +144,13 @@ def fill_fields(
     # What is misspelt is not missing as well.
     meant = {suggest(key.text, tuple(component.model_fields)) for key in unknown}
     blurred = {name for name, value in known.items() if _is_unknown(value)}
+    values: dict[str, Any] = {}
+    for name, node in known.items():
+        mark = _nested(component, name)
+        values[name] = _items(mark, node, faults) if mark else plain(node)
+        if mark and values[name] is UNKNOWN:
+            blurred.add(name)
     try:
-        values = {name: plain(node) for name, node in known.items()}
         filled = component.model_validate(values)
     except ValidationError as error:
         faults.extend(
@@ -135,6 +161,38 @@ def fill_fields(
         )
         return None
     return None if blurred or unknown else filled
+
+
+def _nested(component: type[BaseModel], field: str) -> Nested | None:
+    """Return the mark of a field that holds items."""
+    marks = component.model_fields[field].metadata
+    return next((mark for mark in marks if isinstance(mark, Nested)), None)
+
+
+def _items(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
+    """Return what a field's item is, or its list of items; UNKNOWN after a fault."""
+    if isinstance(node, Scalar) and node.value is None:
+        return None
+    if not mark.many:
+        return _item(mark, node, faults)
+    if not isinstance(node, List):
+        label = f"it wants a list of items, each a {mark.what}, not {shown(node)}"
+        faults.append(Diagnostic("NB106", "a value that is no list", node.span, label))
+        return UNKNOWN
+    found = [_item(mark, child, faults) for child in node.items]
+    return UNKNOWN if any(item is UNKNOWN for item in found) else tuple(found)
+
+
+def _item(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
+    if _is_unknown(node):
+        return UNKNOWN
+    item = read_item(node, mark.what, mark.known)
+    if isinstance(item, Diagnostic):
+        faults.append(item)
+        return UNKNOWN
+    component = find(item, mark.known, mark.what, faults)
+    filled = fill(component, item, faults) if component else None
+    return UNKNOWN if filled is None else filled
 
 
 def _is_unknown(node: Node) -> bool:

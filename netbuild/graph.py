@@ -43,8 +43,13 @@ class Row(NamedTuple):
 
     @property
     def x(self) -> Shape:
-        """The shape of the first input, on which the rules of a layer depend."""
+        """The shape of the first input."""
         return self.inputs[0].shape
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of the inputs, on which the rules of a layer depend."""
+        return tuple(tensor.shape for tensor in self.inputs)
 
     @property
     def receptive_field(self) -> Shape | None:
@@ -54,17 +59,17 @@ class Row(NamedTuple):
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of torch's constructor."""
-        return self.layer.arguments(self.x)
+        return self.layer.arguments(*self.shapes)
 
     @property
     def weights(self) -> dict[str, Shape]:
         """The shapes of the parameters, by their names in the module."""
-        return self.layer.weights(self.x)
+        return self.layer.weights(*self.shapes)
 
     @property
     def buffers(self) -> dict[str, Tensor]:
         """What `state_dict()` holds beside the parameters."""
-        return self.layer.buffers(self.x)
+        return self.layer.buffers(*self.shapes)
 
     @property
     def params(self) -> int:
@@ -79,7 +84,7 @@ class Row(NamedTuple):
     @property
     def macs(self) -> int:
         """The multiplications for one sample."""
-        return self.layer.macs(self.x)
+        return self.layer.macs(*self.shapes)
 
     @property
     def output(self) -> Tensor:

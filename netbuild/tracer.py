@@ -308,9 +308,6 @@ def _apply(layer: Layer, signal: _Signal, x: Tensor) -> dict[str, Tensor]:
         ShapeError: the input does not fit, or a chain cannot pass on what comes of it.
     """
     outputs = layer.apply(x)
-    if len(outputs) > 1:
-        message = f"it gives {' and '.join(outputs)}, and the next layer of a stack reads one"
-        raise ShapeError("NB208", message, at="return_indices")
     if signal.kept and layer.memory() == "overwritten":
         message = "it overwrites its input, which the backward pass of the layer before needs"
         raise ShapeError("NB211", message, at="inplace")

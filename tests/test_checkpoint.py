@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from training_configs import STATE, WEIGHTS, Killed, Moment, ending, files, write
 
 from netbuild import training
 from netbuild.training import Run, TrainingError, checkpoint
+from tests.training_configs import STATE, WEIGHTS, Killed, Moment, ending, files, write
 
 COMPLETE = {f"last/{WEIGHTS}", f"last/{STATE}"}
 

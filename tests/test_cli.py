@@ -16,7 +16,7 @@ import pytest
 import netbuild as package
 
 if TYPE_CHECKING:
-    from conftest import Netbuild
+    from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
 LENET = "configs/lenet.yaml"

@@ -16,7 +16,7 @@ from netbuild.source import from_file
 from netbuild.tracer import infer
 
 if TYPE_CHECKING:
-    from conftest import Netbuild
+    from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Netbuild
+    from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
 HEAD = "input: [8]\nlayers:\n"

@@ -2,33 +2,43 @@
 
 import inspect
 import itertools
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
-from layer_table import DECIDED, DECIDED_BY_LAYER, ROWS, Row, Shape, graph_of, torch_arguments
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from netbuild.builder import module as build
 from netbuild.layers import LAYERS
-from netbuild.layers.layer import Layer, Tensor, Window, product
+from netbuild.layers.layer import Layer, Operation, Window, product
 from netbuild.layers.spatial import Spatial
+from tests.layers import FAMILIES
+from tests.layers.contract import (
+    BATCH,
+    Row,
+    graph_of,
+    graph_of_case,
+    results,
+    tensors,
+    torch_layer,
+    torch_may_warn,
+)
 
-BATCH = 2
-SPATIAL = [row for row in ROWS if issubclass(LAYERS[row.type], Spatial)]
+ROWS = [row for kind, family in FAMILIES.items() for row in family.rows if row.type == kind]
+#: What a chain can hold: one input of floats.
+CHAINED = [row for row in ROWS if not row.others and row.dtype == "float32"]
+SPATIAL = [row for row in CHAINED if issubclass(LAYERS[row.type], Spatial)]
 #: One row of each layer, the first.
-FIRST = list({row.type: row for row in reversed(ROWS)}.values())[::-1]
+FIRST = list({row.type: row for row in reversed(CHAINED)}.values())[::-1]
 
-#: Where the fields of a layer are not the arguments of torch's class, and why.
-FIELD_EXCEPTIONS = {
+#: Arguments of torch that are no fields, and why.
+NO_FIELDS = {
     "device": "not offered: the whole network is built on one device",
     "dtype": "not offered: the whole network is built in one dtype",
-    "args": "Sigmoid, Tanh and Identity take anything and ignore it",
-    "kwargs": "Sigmoid, Tanh and Identity take anything and ignore it",
-    **dict.fromkeys(DECIDED, "required in torch; here the input decides, so that it may be None"),
+    "args": "some activations take anything and ignore it",
+    "kwargs": "the same",
 }
 
 
@@ -38,33 +48,27 @@ def each(rows: list[Row]) -> pytest.MarkDecorator:
 
 
 def declared(row: Row) -> Layer:
-    """Return the layer that a row declares."""
-    return LAYERS[row.type].model_validate(row.fields)
+    """Return the layer that a row declares, filled as from a file."""
+    graph = graph_of_case(row.case)
+    assert not [fault for fault in graph.diagnostics if fault.severity == "error"]
+    return graph.rows[-1].layer
 
 
-@contextmanager
-def torch_may_warn() -> Iterator[None]:
-    """Allow the two warnings that torch gives for layers that it runs."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Implicit dimension choice for")
-        warnings.filterwarnings("ignore", "Using padding='same' with even kernel")
-        yield
+def of_torch(row: Row, batch: int = BATCH) -> tuple[Any, tuple[torch.Tensor, ...]]:
+    """Build torch's layer, and give its results for a batch."""
+    family = FAMILIES[row.type]
+    with torch_may_warn():
+        module = torch_layer(family, row.case)
+        return module, results(family, row.type, module, tensors(family, row.case, batch))
 
 
-def torch_layer(row: Row) -> nn.Module:
-    """Build torch's layer from a row, without netbuild, in training mode."""
-    kind: type[nn.Module] = getattr(nn, row.type)
-    return kind(**torch_arguments(row.type, row.fields, row.input)).train()
-
-
-def on_meta(row: Row) -> tuple[nn.Module, Any]:
-    """Build torch's layer on the meta device, and give its results for a batch of two.
+def on_meta(row: Row) -> tuple[Any, tuple[torch.Tensor, ...]]:
+    """The same on the meta device.
 
     A batch norm without momentum reads the number of batches, which only a real tensor has.
     """
-    with torch.device("cpu" if "momentum" in row.fields else "meta"), torch_may_warn():
-        module = torch_layer(row)
-        return module, module(torch.empty(BATCH, *row.input))
+    with torch.device("cpu" if "momentum" in row.fields else "meta"):
+        return of_torch(row)
 
 
 def shapes(named: Iterator[tuple[str, torch.Tensor]]) -> dict[str, tuple[int, ...]]:
@@ -82,30 +86,31 @@ def test_every_layer_has_rows() -> None:
 
 @each(ROWS)
 def test_output_is_the_one_expected(row: Row) -> None:
-    """The shape of the output is the one worked out by hand."""
-    assert declared(row).shape(row.input) == row.output
+    """The shape of the first result is the one worked out by hand."""
+    outputs = declared(row).apply(*row.inputs)
+    assert next(iter(outputs.values())).shape == row.output
+    assert next(iter(outputs)) == "output"
 
 
 @each(ROWS)
 def test_weights_are_the_ones_expected(row: Row) -> None:
     """The learned parameters are the ones worked out by hand."""
-    assert declared(row).weights(row.input) == row.weights
+    assert declared(row).weights(*row.shapes) == row.weights
 
 
 @each(ROWS)
 def test_macs_are_the_ones_expected(row: Row) -> None:
     """The multiply-adds of a sample are the ones worked out by hand."""
-    assert declared(row).macs(row.input) == row.macs
+    assert declared(row).macs(*row.shapes) == row.macs
 
 
 @each(ROWS)
 def test_results_are_those_of_torch(row: Row) -> None:
     """Torch gives as many results, of the same shapes and dtypes, in the same order."""
-    results = on_meta(row)[1]
-    results = results if isinstance(results, tuple) else (results,)
-    outputs = declared(row).outputs(Tensor(row.input))
+    outputs = declared(row).apply(*row.inputs)
     assert [((BATCH, *output.shape), output.dtype) for output in outputs.values()] == [
-        (tuple(result.shape), str(result.dtype).removeprefix("torch.")) for result in results
+        (tuple(result.shape), str(result.dtype).removeprefix("torch."))
+        for result in on_meta(row)[1]
     ]
 
 
@@ -113,67 +118,73 @@ def test_results_are_those_of_torch(row: Row) -> None:
 def test_parameters_are_those_of_torch(row: Row) -> None:
     """`named_parameters()` of torch's layer has the declared names and shapes, in their order."""
     module, _ = on_meta(row)
-    assert list(declared(row).weights(row.input).items()) == list(
-        shapes(module.named_parameters()).items()
-    )
+    named = module.named_parameters() if isinstance(module, nn.Module) else iter(())
+    assert list(declared(row).weights(*row.shapes).items()) == list(shapes(named).items())
 
 
 @each(ROWS)
 def test_buffers_are_those_of_torch(row: Row) -> None:
     """`named_buffers()` of torch's layer has the declared names, shapes and dtypes."""
     module, _ = on_meta(row)
-    buffers = declared(row).buffers(row.input)
+    if not isinstance(module, nn.Module):
+        assert declared(row).buffers(*row.shapes) == {}
+        return
+    buffers = declared(row).buffers(*row.shapes)
     assert {name: buffer.shape for name, buffer in buffers.items()} == shapes(
         module.named_buffers()
     )
     assert {name: f"torch.{buffer.dtype}" for name, buffer in buffers.items()} == {
         name: str(buffer.dtype) for name, buffer in module.named_buffers()
     }
-    assert set(module.state_dict()) == {*declared(row).weights(row.input), *buffers}
+    assert set(module.state_dict()) == {*declared(row).weights(*row.shapes), *buffers}
 
 
-@each(ROWS)
+@each([row for row in ROWS if row.type not in FAMILIES[row.type].uncounted])
 def test_macs_are_half_of_torchs_flops(row: Row) -> None:
-    """Torch counts two operations for a multiply-add, and none outside convolution and linear."""
+    """Torch counts two operations for a multiply-add, and none for what is element by element."""
     with FlopCounterMode(display=False) as counter:
         on_meta(row)
-    assert declared(row).macs(row.input) * 2 * BATCH == counter.get_total_flops()
+    assert declared(row).macs(*row.shapes) * 2 * BATCH == counter.get_total_flops()
 
 
 @each(ROWS)
 def test_what_is_built_computes_the_same(row: Row) -> None:
-    """The constructor with the declared arguments gives what torch gives with its own defaults."""
-    reference = torch_layer(row)
-    module = getattr(nn, row.type)(**declared(row).arguments(row.input)).train()
-    module.load_state_dict(reference.state_dict())
-    results = []
-    for each_module in (reference, module):
+    """What netbuild builds gives, with the same weights, what torch gives with its own defaults."""
+    family = FAMILIES[row.type]
+    reference = torch_layer(family, row.case)
+    module = build(graph_of_case(row.case)).train()
+    if isinstance(reference, nn.Module):
+        module.load_state_dict({f"0.{name}": t for name, t in reference.state_dict().items()})
+    x = tensors(family, row.case)
+    with torch_may_warn():
         torch.manual_seed(0)
-        x = torch.randn(BATCH, *row.input)
-        with torch_may_warn():
-            results.append(each_module(x))
-    torch.testing.assert_close(results[0], results[1], rtol=0, atol=0)
+        expected = results(family, row.type, reference, [t.clone() for t in x])[0]
+        torch.manual_seed(0)
+        torch.testing.assert_close(module(*[t.clone() for t in x]), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_fields_are_torchs_arguments(kind: str) -> None:
     """Names, order and defaults of the fields are those of torch's constructor."""
+    family = FAMILIES[kind]
+    excused = {name for layer, name in family.fields if layer == kind}
+    torchs = family.make.get(kind) or getattr(nn, kind)
     given = [
         parameter
-        for name, parameter in inspect.signature(getattr(nn, kind)).parameters.items()
-        if FIELD_EXCEPTIONS.get(name) is None or name in DECIDED
+        for name, parameter in inspect.signature(torchs).parameters.items()
+        if name not in NO_FIELDS and name not in excused
     ]
     required = inspect.Parameter.empty
     fields = {
         name: required if field.is_required() else field.default
         for name, field in LAYERS[kind].model_fields.items()
+        if name not in excused
     }
     assert list(fields) == [parameter.name for parameter in given]
     for parameter in given:
-        if parameter.name in DECIDED:
+        if parameter.name in family.decided.get(kind, {}):
             assert parameter.default is required
             assert fields[parameter.name] is None
-            assert DECIDED_BY_LAYER[kind] == parameter.name
         else:
             assert fields[parameter.name] == parameter.default
 
@@ -191,37 +202,40 @@ WHOLE_NUMBERS_ON_A_CPU_ONLY = {
 @each(FIRST)
 def test_whole_numbers_are_taken_where_torch_takes_them(row: Row) -> None:
     """A layer that needs no floats computes with int64 in torch, and gives the declared dtype."""
-    layer, module = declared(row), torch_layer(row)
-    if type(layer).__name__ in WHOLE_NUMBERS_ON_A_CPU_ONLY:
-        pytest.skip("torch pools whole numbers on a CPU, and on no other device")
-    x = torch.ones((BATCH, *row.input), dtype=torch.int64)
+    case = row.case._replace(dtype="int64")
+    graph = graph_of_case(case)
+    if row.type in WHOLE_NUMBERS_ON_A_CPU_ONLY:
+        pytest.skip("torch computes it for whole numbers on a CPU, and on no other device")
+    family = FAMILIES[row.type]
     with torch_may_warn():
-        if layer.needs_float:
+        module = torch_layer(family, case)
+        x = [torch.ones_like(t) for t in tensors(family, case)]
+        if graph.output is None:
+            assert [fault.code for fault in graph.diagnostics] == ["NB207"]
             with pytest.raises((RuntimeError, TypeError), match=r"(?i)not implemented|type|long"):
-                module(x)
+                results(family, row.type, module, x)
         else:
-            outputs = layer.outputs(Tensor(row.input, "int64"))
-            assert str(module(x).dtype) == f"torch.{outputs['output'].dtype}"
+            y = results(family, row.type, module, x)
+            assert [f"torch.{t.dtype}" for t in graph.rows[-1].outputs.values()] == [
+                str(t.dtype) for t in y
+            ]
 
 
 @each(ROWS)
 def test_memory_is_shared_where_torch_shares_it(row: Row) -> None:
-    """The output lies in the input's memory exactly for views and for layers with `inplace`."""
-    layer = declared(row)
-    x = torch.randn(BATCH, *row.input)
+    """The output lies in the first input's memory for views and for layers with `inplace`."""
+    family = FAMILIES[row.type]
+    x = tensors(family, row.case)
     with torch_may_warn():
-        result = torch_layer(row)(x)
-    y = result[0] if isinstance(result, tuple) else result
-    shares = layer.memory() != "new"
-    assert shares == (x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr())
+        y = results(family, row.type, torch_layer(family, row.case), x)[0]
+    shares = declared(row).memory() != "new"
+    assert shares == (x[0].untyped_storage().data_ptr() == y.untyped_storage().data_ptr())
 
 
-def bytes_kept(module: nn.Module, x: Shape, batch: int, *, of_data: bool = False) -> int:
-    """Return the bytes that torch keeps for the backward pass of a module, without its state.
-
-    The input comes from a layer that learns, unless it is `of_data`.
-    """
-    state = {tensor.untyped_storage().data_ptr() for tensor in module.state_dict().values()}
+def bytes_kept(module: Any, run: Any, x: list[torch.Tensor]) -> int:
+    """Return the bytes that torch keeps for the backward pass of a module, without its state."""
+    held = module.state_dict().values() if isinstance(module, nn.Module) else ()
+    state = {tensor.untyped_storage().data_ptr() for tensor in held}
     kept: dict[int, torch.UntypedStorage] = {}  # which keeps them alive: no address comes twice
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -230,28 +244,41 @@ def bytes_kept(module: nn.Module, x: Shape, batch: int, *, of_data: bool = False
             kept[storage.data_ptr()] = storage
         return tensor
 
-    leaf = torch.randn(batch, *x, requires_grad=not of_data)
-    start = leaf.clone()  # as a layer before would give it: a leaf cannot be changed in place
+    # as layers before would give them: a leaf cannot be changed in place
+    start = [t.clone() for t in x]
     with torch_may_warn(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        result = module(start)
-    result = result[0] if isinstance(result, tuple) else result
-    result.sum().backward()
+        y = run(module, start)
+    if y.requires_grad:
+        y.sum().backward()
     return sum(storage.nbytes() for storage in kept.values())
+
+
+def learning(x: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the tensors as they come from layers that learn."""
+    return [t.requires_grad_(t.is_floating_point()) for t in x]
 
 
 @each(ROWS)
 def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
     """One more sample costs the declared bytes: tensors kept and workspace, constants cancelled."""
-    layer = declared(row)
-    tensors = {"input": Tensor(row.input), "output": Tensor(layer.shape(row.input))}
-    expected = sum(tensors[name].nbytes for name in set(layer.saved(row.input)))
-    expected += layer.workspace(row.input)
-    module = torch_layer(row)
-    kept = bytes_kept(module, row.input, 3) - bytes_kept(module, row.input, 2)
-    assert expected == kept
+    family, layer = FAMILIES[row.type], declared(row)
+    named = dict(zip((*layer.inputs, *layer.optional_inputs), row.inputs, strict=False))
+    named |= layer.apply(*row.inputs)
+    expected = sum(named[name].nbytes for name in set(layer.saved(*row.shapes)))
+    expected += layer.workspace(*row.shapes)
+    module = torch_layer(family, row.case)
+
+    def kept(batch: int) -> int:
+        return bytes_kept(
+            module,
+            lambda module, x: results(family, row.type, module, x)[0],
+            learning(tensors(family, row.case, batch)),
+        )
+
+    assert expected == kept(3) - kept(2)
 
 
-@each([row for row in ROWS if "return_indices" not in row.fields])
+@each([row for row in CHAINED if not issubclass(LAYERS[row.type], Operation)])
 def test_activation_memory_of_neighbours_counts_once(row: Row) -> None:
     """A tensor that two neighbours keep costs its bytes once, a copy that one makes once more.
 
@@ -263,10 +290,17 @@ def test_activation_memory_of_neighbours_counts_once(row: Row) -> None:
     if not row.fields.get("inplace", False):
         before.append({"Tanh": {}})
         first.append(nn.Tanh())
-    graph = graph_of([*before, row.config, {"PReLU": {}}], row.input)
+    family = FAMILIES[row.type]
+    graph = graph_of([*before, row.config, {"PReLU": {}}], *row.inputs)
     assert graph.output is not None
-    module = nn.Sequential(*first, torch_layer(row), nn.PReLU()).train()
-    more, less = (bytes_kept(module, row.input, batch, of_data=True) for batch in (3, 2))
+    head, middle, tail = nn.Sequential(*first), torch_layer(family, row.case), nn.PReLU()
+    module = nn.ModuleList([head, middle, tail]).train()
+
+    def run(_: Any, x: list[torch.Tensor]) -> torch.Tensor:
+        found: torch.Tensor = tail(results(family, row.type, middle, [head(*x)])[0])
+        return found
+
+    more, less = (bytes_kept(module, run, tensors(family, row.case, batch)) for batch in (3, 2))
     assert graph.activations_bytes == more - less
 
 
@@ -276,7 +310,8 @@ def influence(row: Row) -> torch.Tensor:
     Each input position in turn is 1, in every channel, while all others are 0; with weights of 1
     nothing cancels.
     """
-    module = torch_layer(row)
+    family = FAMILIES[row.type]
+    module = torch_layer(family, row.case)
     for parameter in module.parameters():
         nn.init.ones_(parameter)
     channels, *spatial = row.input
@@ -284,8 +319,7 @@ def influence(row: Row) -> torch.Tensor:
     hot = torch.eye(count).reshape(count, 1, *spatial).expand(count, channels, *spatial)
     inputs = torch.cat([torch.zeros(1, channels, *spatial), hot])
     with torch.no_grad(), torch_may_warn():
-        result = module(inputs)
-    y = (result[0] if isinstance(result, tuple) else result).flatten(2)
+        y = results(family, row.type, module, [inputs])[0].flatten(2)
     return (y[1:] != y[:1]).any(dim=1)
 
 

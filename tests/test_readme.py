@@ -15,7 +15,8 @@ from netbuild.layers import LAYERS
 
 if TYPE_CHECKING:
     import pytest
-    from conftest import Netbuild
+
+    from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -22,7 +22,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
-from training_configs import (
+from typer.testing import CliRunner
+
+import netbuild
+from netbuild import training
+from netbuild.cli import app
+from netbuild.config import load, read, resolved
+from netbuild.data.dataset import Classes
+from netbuild.losses import LOSSES
+from netbuild.optimizers import OPTIMIZERS
+from netbuild.source import from_bytes
+from netbuild.tracer import trace, trainable
+from netbuild.training import Interrupted, Run, TrainingError, batches, run
+from netbuild.training.batches import Batches
+from netbuild.training.progress import Silent
+from tests.training_configs import (
     EPOCHS,
     FILES,
     STATE,
@@ -38,20 +52,6 @@ from training_configs import (
     train_and_die,
     write,
 )
-from typer.testing import CliRunner
-
-import netbuild
-from netbuild import training
-from netbuild.cli import app
-from netbuild.config import load, read, resolved
-from netbuild.data.dataset import Classes
-from netbuild.losses import LOSSES
-from netbuild.optimizers import OPTIMIZERS
-from netbuild.source import from_bytes
-from netbuild.tracer import trace, trainable
-from netbuild.training import Interrupted, Run, TrainingError, batches, run
-from netbuild.training.batches import Batches
-from netbuild.training.progress import Silent
 
 CPU = torch.device("cpu")
 CONFIGS = sorted(Path(__file__).parent.parent.joinpath("configs").glob("*.yaml"))

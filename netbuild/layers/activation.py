@@ -19,7 +19,7 @@ from netbuild.fields import (
 from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, axis, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
-_Kept = tuple[Literal["input", "output"], ...]
+_Kept = tuple[str, ...]
 
 
 class _Activation(Layer):
@@ -62,7 +62,7 @@ def _unless_overwritten(*, inplace: bool) -> _Kept:
 class ReLU(_Activation):
     """max(0, x).
 
-    >>> ReLU().shape((6, 28, 28))
+    >>> ReLU().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -75,7 +75,7 @@ class ReLU(_Activation):
 class ReLU6(_Activation):
     """min(max(0, x), 6).
 
-    >>> ReLU6().shape((6, 28, 28))
+    >>> ReLU6().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -93,7 +93,7 @@ class ReLU6(_Activation):
 class LeakyReLU(_Leaking):
     """x where x > 0, else negative_slope · x.
 
-    >>> LeakyReLU(negative_slope=0.2).shape((64,))
+    >>> LeakyReLU(negative_slope=0.2).output_shape((64,))
     (64,)
     """
 
@@ -111,7 +111,7 @@ class PReLU(_Activation):
     num_parameters: PositiveInt = 1
     init: Float = 0.25
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         if self.num_parameters not in {1, x[0]}:
             message = f"num_parameters {self.num_parameters} is neither 1 nor the {x[0]} channels"
             raise ShapeError("NB202", message, at="num_parameters")
@@ -124,7 +124,7 @@ class PReLU(_Activation):
 class RReLU(_Activation):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
-    >>> RReLU().shape((6, 28, 28))
+    >>> RReLU().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -147,7 +147,7 @@ class RReLU(_Activation):
 class ELU(_Leaking):
     """x where x > 0, else alpha · (eˣ − 1).
 
-    >>> ELU().shape((6, 28, 28))
+    >>> ELU().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -158,7 +158,7 @@ class ELU(_Leaking):
 class CELU(_Leaking):
     """x where x > 0, else alpha · (e^(x / alpha) − 1).
 
-    >>> CELU(alpha=0.5).shape((6,))
+    >>> CELU(alpha=0.5).output_shape((6,))
     (6,)
     """
 
@@ -169,7 +169,7 @@ class CELU(_Leaking):
 class SELU(_Activation):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
-    >>> SELU().shape((64,))
+    >>> SELU().output_shape((64,))
     (64,)
     """
 
@@ -179,7 +179,7 @@ class SELU(_Activation):
 class GELU(_Activation):
     """x · Φ(x), Φ being the normal distribution; `approximate: tanh` for its approximation.
 
-    >>> GELU(approximate="tanh").shape((64,))
+    >>> GELU(approximate="tanh").output_shape((64,))
     (64,)
     """
 
@@ -189,7 +189,7 @@ class GELU(_Activation):
 class SiLU(_Activation):
     """x · sigmoid(x).
 
-    >>> SiLU().shape((64,))
+    >>> SiLU().output_shape((64,))
     (64,)
     """
 
@@ -205,7 +205,7 @@ class SiLU(_Activation):
 class Sigmoid(_Smooth):
     """1 / (1 + e⁻ˣ).
 
-    >>> Sigmoid().shape((6, 28, 28))
+    >>> Sigmoid().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -213,7 +213,7 @@ class Sigmoid(_Smooth):
 class Tanh(_Smooth):
     """tanh(x).
 
-    >>> Tanh().shape((6, 28, 28))
+    >>> Tanh().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -221,7 +221,7 @@ class Tanh(_Smooth):
 class Softplus(_Activation):
     """log(1 + e^(beta · x)) / beta; x itself where beta · x > threshold.
 
-    >>> Softplus(beta=2).shape((64,))
+    >>> Softplus(beta=2).output_shape((64,))
     (64,)
     """
 
@@ -238,7 +238,7 @@ class _Softmax(_Activation):
         int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
     ] = None
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         axis(self._dim(x), x, at="dim")
         return x
 
@@ -258,7 +258,7 @@ class _Softmax(_Activation):
 class Softmax(_Softmax):
     """eˣ / Σ eˣ over the axis `dim`, by default 1: the classes, or the channels.
 
-    >>> Softmax(dim=-1).shape((10,))
+    >>> Softmax(dim=-1).output_shape((10,))
     (10,)
     """
 

@@ -64,7 +64,7 @@ class _Conv(Spatial):
             raise unwanted("a number where stride is not 1")
         return padding
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)
         if x[0] % self.groups:
             message = f"{x[0]} input channels do not divide into {self.groups} groups"
@@ -104,12 +104,12 @@ class _Conv(Spatial):
 
     def macs(self, x: Shape) -> int:
         """Each output value takes one window over the channels of its group."""
-        return product(self.shape(x)) * product(self.weights(x)["weight"][1:])
+        return product(self.output_shape(x)) * product(self.weights(x)["weight"][1:])
 
     def window(self, x: Shape) -> Window | None:
         return self._geometry()
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+    def saved(self, x: Shape) -> tuple[str, ...]:
         copied = self.padding_mode == "circular" or (
             self.padding_mode == "zeros" and self.workspace(x) > 0
         )
@@ -133,7 +133,7 @@ class _Conv(Spatial):
 class Conv1d(_Conv):
     """1-D convolution: (C, L) to (out_channels, L'), L' = ⌊(L + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> Conv1d(out_channels=8, kernel_size=3).shape((4, 10))
+    >>> Conv1d(out_channels=8, kernel_size=3).output_shape((4, 10))
     (8, 8)
     """
 
@@ -143,7 +143,7 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """2-D convolution: (C, H, W) to (out_channels, H', W'), each ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> Conv2d(out_channels=6, kernel_size=5, padding=2).shape((1, 28, 28))
+    >>> Conv2d(out_channels=6, kernel_size=5, padding=2).output_shape((1, 28, 28))
     (6, 28, 28)
     """
 
@@ -153,7 +153,7 @@ class Conv2d(_Conv):
 class Conv3d(_Conv):
     """3-D convolution: (C, D, H, W) to (out_channels, D', H', W'), each axis as in Conv2d.
 
-    >>> Conv3d(out_channels=2, kernel_size=3, stride=2).shape((1, 9, 9, 9))
+    >>> Conv3d(out_channels=2, kernel_size=3, stride=2).output_shape((1, 9, 9, 9))
     (2, 4, 4, 4)
     """
 

@@ -1,9 +1,7 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
-from typing import Literal
-
 from netbuild.fields import Bool, Probability
-from netbuild.layers.layer import Layer, Shape, expect_rank, product
+from netbuild.layers.layer import Layer, Memory, Shape, expect_rank, product
 from netbuild.layers.spatial import AXES
 
 
@@ -13,7 +11,7 @@ class _Dropout(Layer):
     p: Probability = 0.5
     inplace: Bool = False
 
-    def memory(self) -> Literal["new", "view", "overwritten"]:
+    def memory(self) -> Memory:
         return "view" if self.p == 0 else super().memory()
 
     def workspace(self, x: Shape) -> int:
@@ -28,7 +26,7 @@ class _Dropout(Layer):
 class Dropout(_Dropout):
     """Zeroes single values with probability p in training; any shape to the same.
 
-    >>> Dropout(p=0.2).shape((6, 28, 28))
+    >>> Dropout(p=0.2).output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -40,11 +38,11 @@ class Dropout2d(_Dropout):
     24
     """
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[2], ranks=(3,))
         return x
 
-    def memory(self) -> Literal["new", "view", "overwritten"]:
+    def memory(self) -> Memory:
         return "overwritten" if self.inplace else "new"
 
     def masked(self, x: Shape) -> int:
@@ -54,10 +52,10 @@ class Dropout2d(_Dropout):
 class AlphaDropout(_Dropout):
     """Dropout that keeps mean 0 and variance 1 behind SELU; any shape to the same.
 
-    >>> AlphaDropout(p=0.1).shape((64,))
+    >>> AlphaDropout(p=0.1).output_shape((64,))
     (64,)
     """
 
-    def memory(self) -> Literal["new", "view", "overwritten"]:
+    def memory(self) -> Memory:
         """Torch takes `inplace` and ignores it."""
         return "view" if self.p == 0 else "new"

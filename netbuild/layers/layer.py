@@ -5,6 +5,7 @@ without the batch axis: `(C, H, W)`. Axis numbers in fields are torch's, so axis
 axis `d` of a tensor is `x[d - 1]`.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.component import Component
@@ -66,18 +67,39 @@ class ShapeError(ValueError):
         self.code, self.at, self.formula = code, at, formula
 
 
+#: Where an output lies: in memory of its own, in that of the first input, or in its place.
+Memory: TypeAlias = Literal["new", "view", "overwritten"]
+
+
+class Made(NamedTuple):
+    """A module that a constructor is given: the layer that it is, and its own arguments."""
+
+    layer: "Layer"
+    arguments: dict[str, Any]
+
+
 class Layer(Component):
     """A module of `torch.nn`: by default one that computes element by element.
 
-    `outputs` is the general form, from any number of inputs to named results; a layer with one
-    input and one result says its `shape` instead. `weights` and `buffers` are named as in
-    `state_dict()`; parameters are counted from them.
+    A rule is given the shape of each input, in the order of `inputs`: a layer of one input writes
+    `macs(self, x)`, one of two `macs(self, x1, x2)`, and what may be left out has a default.
+    `outputs` is the general form of a result; a layer with one says its `output_shape` instead.
+    `weights` and `buffers` are named as in `state_dict()`; parameters are counted from them.
     """
 
     #: What the inputs are called, in the order of `forward`'s arguments.
     inputs: ClassVar[tuple[str, ...]] = ("input",)
+    #: The inputs behind those that may be left out.
+    optional_inputs: ClassVar[tuple[str, ...]] = ()
+    #: Whether the last of `inputs` may be given any number of times.
+    variadic: ClassVar[bool] = False
     #: Whether torch computes this for floating-point inputs only, on every device.
     needs_float: ClassVar[bool] = True
+
+    @classmethod
+    def torch_name(cls) -> str:
+        """Return what torch calls the class, or the function, that is built."""
+        return cls.__name__
 
     def apply(self, *x: Tensor) -> dict[str, Tensor]:
         """Return the results by name for inputs that are checked against everything declared.
@@ -85,17 +107,25 @@ class Layer(Component):
         Raises:
             ShapeError: the inputs do not fit, or contradict a field that they decide.
         """
-        for tensor in x:
-            if self.needs_float and not tensor.floating:
-                message = f"it computes with floating-point numbers, and gets {tensor.dtype}"
-                raise ShapeError("NB207", message)
+        self.expect_dtypes(*x)
         outputs = self.outputs(*x)
-        for name, value in self.decide(x[0].shape).items():
+        for name, value in self.decide(*(tensor.shape for tensor in x)).items():
             written = getattr(self, name)
             if written is not None and written != value:
                 message = f"{name} is {_sizes(written)}, and the input has {_sizes(value)}"
                 raise ShapeError("NB202", message, at=name)
         return outputs
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        """Refuse inputs whose dtypes torch does not compute with.
+
+        Raises:
+            ShapeError: says which input has which dtype.
+        """
+        for tensor in x:
+            if self.needs_float and not tensor.floating:
+                message = f"it computes with floating-point numbers, and gets {tensor.dtype}"
+                raise ShapeError("NB207", message)
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         """Return the results by name, the one that is passed on first.
@@ -103,49 +133,92 @@ class Layer(Component):
         Raises:
             ShapeError: the inputs do not fit.
         """
-        return {"output": Tensor(self.shape(x[0].shape), x[0].dtype)}
+        shape = self.output_shape(*(tensor.shape for tensor in x))
+        return {"output": Tensor(shape, x[0].dtype)}
 
-    def shape(self, x: Shape) -> Shape:
-        """Return the shape of the output."""
+    def output_shape(self, x: Shape) -> Shape:
+        """Return the shape of the only output.
+
+        Raises:
+            ShapeError: the inputs do not fit.
+        """
         return x
 
-    def decide(self, x: Shape) -> dict[str, Any]:
-        """Return the fields that the input decides, with torch's values for them."""
+    def decide(self, x: Shape, *others: Shape) -> dict[str, Any]:
+        """Return the fields that the inputs decide, with torch's values for them."""
         return {}
 
-    def weights(self, x: Shape) -> dict[str, Shape]:
+    def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
         """Return the shapes of the learned parameters."""
         return {}
 
-    def buffers(self, x: Shape) -> dict[str, Tensor]:
+    def buffers(self, x: Shape, *others: Shape) -> dict[str, Tensor]:
         """Return the tensors that `state_dict()` keeps beside the parameters."""
         return {}
 
-    def macs(self, x: Shape) -> int:
+    def macs(self, x: Shape, *others: Shape) -> int:
         """Return the multiplications of a multiply-add for one sample; no bias, no division."""
         return 0
 
-    def window(self, x: Shape) -> Window | None:
+    def window(self, x: Shape, *others: Shape) -> Window | None:
         """Return what an output position sees; None where positions have no place any more."""
         ones = (1,) * (len(x) - 1)
         return Window(ones, ones, (0,) * len(ones), ones)
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
-        """Return which of its tensors training keeps for the backward pass."""
+    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+        """Return the inputs and outputs, by name, that training keeps for the backward pass."""
         return ()
 
-    def memory(self) -> Literal["new", "view", "overwritten"]:
-        """Return where the output lies: in memory of its own, or in the input's."""
+    def memory(self) -> Memory:
+        """Return where the output lies: in memory of its own, or in the first input's."""
         return "overwritten" if getattr(self, "inplace", False) else "new"
 
-    def workspace(self, x: Shape) -> int:
+    def workspace(self, x: Shape, *others: Shape) -> int:
         """Return the bytes a sample that training keeps beside those: indices, masks."""
         return 0
 
-    def arguments(self, x: Shape) -> dict[str, Any]:
-        """Return the arguments of torch's constructor, for an input that fits."""
+    def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
+        """Return the arguments of torch's constructor, for inputs that fit.
+
+        A field that holds a layer becomes a `Made`.
+        """
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return values | self.decide(x)
+        return values | self.decide(x, *others)
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        """Call torch's `forward` with the inputs, and return its results by name.
+
+        The values are tensors, or stand for tensors while a graph is written: this may index them
+        and call their methods. Axis 0 of each is the batch.
+        """
+        return {"output": forward(*x)}
+
+
+class Lazy(Layer):
+    """A name of torch for a layer whose input decides its sizes: it becomes that layer.
+
+    A member hides the field that cannot be written with a class variable of the same name.
+    """
+
+    @classmethod
+    def torch_name(cls) -> str:
+        return cls.__name__.removeprefix("Lazy")
+
+
+class Operation(Layer):
+    """A function of `torch`, or a method of its tensors, called with fields as its keywords.
+
+    `arguments` are those keywords, as torch gets them: with the batch axis.
+    """
+
+    #: The function's name in `torch`, or the method's in `torch.Tensor`.
+    function: ClassVar[str]
+
+    needs_float = False
+
+    @classmethod
+    def torch_name(cls) -> str:
+        return cls.function
 
 
 def _sizes(value: Any) -> str:

@@ -1,28 +1,28 @@
 """Linear layers: https://docs.pytorch.org/docs/stable/nn.html#linear-layers."""
 
-from typing import Any, Literal
+from typing import Any
 
 from netbuild.fields import Bool, PositiveInt, SizeFromInput
-from netbuild.layers.layer import Layer, Shape, Window, parameters, product
+from netbuild.layers.layer import Layer, Memory, Shape, Window, parameters, product
 
 
 class Identity(Layer):
     """Passes its input on, of any shape.
 
-    >>> Identity().shape((6, 28, 28))
+    >>> Identity().output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
     needs_float = False
 
-    def memory(self) -> Literal["new", "view", "overwritten"]:
+    def memory(self) -> Memory:
         return "view"
 
 
 class Linear(Layer):
     """x · weightᵀ + bias over the last axis: (*, in_features) to (*, out_features).
 
-    >>> Linear(out_features=120).shape((400,))
+    >>> Linear(out_features=120).output_shape((400,))
     (120,)
     >>> Linear(out_features=120).macs((400,))
     48000
@@ -32,7 +32,7 @@ class Linear(Layer):
     out_features: PositiveInt
     bias: Bool = True
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         return (*x[:-1], self.out_features)
 
     def decide(self, x: Shape) -> dict[str, Any]:
@@ -49,5 +49,5 @@ class Linear(Layer):
         """Every value sees the whole last axis, which has no places any more."""
         return None
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+    def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)

@@ -1,6 +1,6 @@
 """Normalisation: https://docs.pytorch.org/docs/stable/nn.html#normalization-layers."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from netbuild.component import FromInput
 from netbuild.fields import (
@@ -42,7 +42,7 @@ _TrailingSizes = Annotated[
 class _Norm(Layer):
     """Keeps the shape; the input is kept for the backward pass."""
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+    def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
 
@@ -60,7 +60,7 @@ class _ChannelNorm(_Norm):
     track_running_stats: Bool = True
     bias: Bool = True
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, self.axes, ranks=self.ranks)
         return x
 
@@ -129,8 +129,8 @@ class _InstanceNorm(_ChannelNorm):
         """Each sample's mean and deviation, and copies of the channels' weights and means."""
         return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
 
-    def shape(self, x: Shape) -> Shape:
-        super().shape(x)
+    def output_shape(self, x: Shape) -> Shape:
+        super().output_shape(x)
         if product(x[1:]) == 1:
             message = f"it needs more than one value per channel, and the input is {times(x)}"
             raise ShapeError("NB210", message)
@@ -162,7 +162,7 @@ class InstanceNorm2d(_InstanceNorm):
 class InstanceNorm3d(_InstanceNorm):
     """Instance normalisation of (C, D, H, W), each channel over D, H and W.
 
-    >>> InstanceNorm3d().shape((6, 8, 8, 8))
+    >>> InstanceNorm3d().output_shape((6, 8, 8, 8))
     (6, 8, 8, 8)
     """
 
@@ -206,7 +206,7 @@ class LayerNorm(_Norm):
 class GroupNorm(_Norm):
     """Group normalisation of (C, *), over the channels of each of `num_groups` groups and *.
 
-    >>> GroupNorm(num_groups=3).shape((6, 28, 28))
+    >>> GroupNorm(num_groups=3).output_shape((6, 28, 28))
     (6, 28, 28)
     """
 
@@ -216,7 +216,7 @@ class GroupNorm(_Norm):
     affine: Bool = True
     bias: Bool = True
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         if x[0] % self.num_groups:
             message = f"{x[0]} channels do not divide into {self.num_groups} groups"
             raise ShapeError("NB203", message, at="num_groups")
@@ -236,7 +236,7 @@ class GroupNorm(_Norm):
 class LocalResponseNorm(_Norm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, *) to the same.
 
-    >>> LocalResponseNorm(size=5).shape((96, 54, 54))
+    >>> LocalResponseNorm(size=5).output_shape((96, 54, 54))
     (96, 54, 54)
     """
 
@@ -245,7 +245,7 @@ class LocalResponseNorm(_Norm):
     beta: Float = 0.75
     k: Float = 1.0
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, "channels and at least one more", ranks=tuple(range(2, max(len(x), 2) + 1)))
         return x
 

@@ -1,6 +1,7 @@
 """Pooling: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -41,15 +42,21 @@ class _WithIndices(Spatial):
     """A max pool: which value was the largest is a second result, kept for backward anyway."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        output = Tensor(self.shape(x[0].shape), x[0].dtype)
+        output = Tensor(self.output_shape(x[0].shape), x[0].dtype)
         if not getattr(self, "return_indices", False):
             return {"output": output}
         return {"output": output, "indices": Tensor(output.shape, "int64")}
 
-    def workspace(self, x: Shape) -> int:
-        return product(self.shape(x)) * BYTES["int64"]
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        y = forward(*x)
+        if not getattr(self, "return_indices", False):
+            return {"output": y}
+        return {"output": y[0], "indices": y[1]}
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+    def workspace(self, x: Shape) -> int:
+        return product(self.output_shape(x)) * BYTES["int64"]
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
 
@@ -70,7 +77,7 @@ class _Pool(Spatial):
                 raise unwanted("at most half of kernel_size")
         return padding
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)
         ceil_mode: bool = getattr(self, "ceil_mode", False)
         return (x[0], *slide(x, *self._geometry(), ceil_mode=ceil_mode))
@@ -96,8 +103,8 @@ class _MaxPool(_WithIndices, _Pool):
     return_indices: Bool = False
     ceil_mode: Bool = False
 
-    def shape(self, x: Shape) -> Shape:
-        y = super().shape(x)
+    def output_shape(self, x: Shape) -> Shape:
+        y = super().output_shape(x)
         _, strides, paddings, dilations = self._geometry()
         for n, s, p, d in zip(x[1:], strides, paddings, dilations, strict=True):
             # A window that begins in the padding has its first value at this place of the input.
@@ -110,7 +117,7 @@ class _MaxPool(_WithIndices, _Pool):
 class MaxPool1d(_MaxPool):
     """1-D max pooling: (C, L) to (C, L'), L' = ⌊(L + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> MaxPool1d(kernel_size=2).shape((4, 9))
+    >>> MaxPool1d(kernel_size=2).output_shape((4, 9))
     (4, 4)
     """
 
@@ -120,7 +127,7 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """2-D max pooling: (C, H, W) to (C, H', W'), each ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> MaxPool2d(kernel_size=3, stride=2, padding=1).shape((64, 112, 112))
+    >>> MaxPool2d(kernel_size=3, stride=2, padding=1).output_shape((64, 112, 112))
     (64, 56, 56)
     """
 
@@ -130,7 +137,7 @@ class MaxPool2d(_MaxPool):
 class MaxPool3d(_MaxPool):
     """3-D max pooling: (C, D, H, W) to (C, D', H', W'), each axis as in MaxPool2d.
 
-    >>> MaxPool3d(kernel_size=2).shape((1, 8, 8, 8))
+    >>> MaxPool3d(kernel_size=2).output_shape((1, 8, 8, 8))
     (1, 4, 4, 4)
     """
 
@@ -143,14 +150,14 @@ class _AvgPool(_Pool):
     ceil_mode: Bool = False
     count_include_pad: Bool = True
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+    def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
 
 class AvgPool1d(_AvgPool):
     """1-D average pooling: (C, L) to (C, L'), L' = ⌊(L + 2p − k) / s⌋ + 1.
 
-    >>> AvgPool1d(kernel_size=3).shape((4, 9))
+    >>> AvgPool1d(kernel_size=3).output_shape((4, 9))
     (4, 3)
     """
 
@@ -160,7 +167,7 @@ class AvgPool1d(_AvgPool):
 class AvgPool2d(_AvgPool):
     """2-D average pooling: (C, H, W) to (C, H', W'), each ⌊(n + 2p − k) / s⌋ + 1.
 
-    >>> AvgPool2d(kernel_size=2).shape((6, 28, 28))
+    >>> AvgPool2d(kernel_size=2).output_shape((6, 28, 28))
     (6, 14, 14)
     """
 
@@ -172,7 +179,7 @@ class AvgPool2d(_AvgPool):
 class AvgPool3d(_AvgPool):
     """3-D average pooling: (C, D, H, W) to (C, D', H', W'), each ⌊(n + 2p − k) / s⌋ + 1.
 
-    >>> AvgPool3d(kernel_size=2, ceil_mode=True).shape((1, 5, 5, 5))
+    >>> AvgPool3d(kernel_size=2, ceil_mode=True).output_shape((1, 5, 5, 5))
     (1, 3, 3, 3)
     """
 
@@ -180,8 +187,8 @@ class AvgPool3d(_AvgPool):
 
     divisor_override: _NonZero = None
 
-    def shape(self, x: Shape) -> Shape:
-        y = super().shape(x)
+    def output_shape(self, x: Shape) -> Shape:
+        y = super().output_shape(x)
         for n, k in zip(x[1:], self.per_axis(self.kernel_size), strict=True):
             if n < k:  # torch looks at the input before it is padded, in 3-D alone
                 message = f"kernel_size {k} is larger than the input {n}, which padding cannot mend"
@@ -201,7 +208,7 @@ class _AdaptivePool(Spatial):
             raise unwanted("a whole number of at least 1")
         return value
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)
         return (x[0], *self._sizes(x))
 
@@ -222,14 +229,14 @@ class _AdaptivePool(Spatial):
 class _AdaptiveAvgPool(_AdaptivePool):
     """The mean of each window; a single one is an ordinary mean, which keeps nothing."""
 
-    def saved(self, x: Shape) -> tuple[Literal["input", "output"], ...]:
+    def saved(self, x: Shape) -> tuple[str, ...]:
         return () if all(size == 1 for size in self._sizes(x)) else ("input",)
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """1-D average pooling to a given size: (C, L) to (C, output_size).
 
-    >>> AdaptiveAvgPool1d(output_size=1).shape((64, 100))
+    >>> AdaptiveAvgPool1d(output_size=1).output_shape((64, 100))
     (64, 1)
     """
 
@@ -239,7 +246,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """2-D average pooling to a given size: (C, H, W) to (C, *output_size).
 
-    >>> AdaptiveAvgPool2d(output_size=(None, 1)).shape((512, 7, 7))
+    >>> AdaptiveAvgPool2d(output_size=(None, 1)).output_shape((512, 7, 7))
     (512, 7, 1)
     """
 
@@ -249,7 +256,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """3-D average pooling to a given size: (C, D, H, W) to (C, *output_size).
 
-    >>> AdaptiveAvgPool3d(output_size=2).shape((4, 8, 8, 8))
+    >>> AdaptiveAvgPool3d(output_size=2).output_shape((4, 8, 8, 8))
     (4, 2, 2, 2)
     """
 
@@ -265,7 +272,7 @@ class _AdaptiveMaxPool(_WithIndices, _AdaptivePool):
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """1-D max pooling to a given size: (C, L) to (C, output_size).
 
-    >>> AdaptiveMaxPool1d(output_size=5).shape((64, 8))
+    >>> AdaptiveMaxPool1d(output_size=5).output_shape((64, 8))
     (64, 5)
     """
 
@@ -275,7 +282,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """2-D max pooling to a given size: (C, H, W) to (C, *output_size).
 
-    >>> AdaptiveMaxPool2d(output_size=7).shape((64, 10, 9))
+    >>> AdaptiveMaxPool2d(output_size=7).output_shape((64, 10, 9))
     (64, 7, 7)
     """
 
@@ -285,7 +292,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """3-D max pooling to a given size: (C, D, H, W) to (C, *output_size).
 
-    >>> AdaptiveMaxPool3d(output_size=1).shape((64, 8, 9, 10))
+    >>> AdaptiveMaxPool3d(output_size=1).output_shape((64, 8, 9, 10))
     (64, 1, 1, 1)
     """
 

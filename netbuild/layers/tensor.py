@@ -1,12 +1,12 @@
 """Layers that only rearrange: https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import field_validator
 
 from netbuild.fields import Int, Wants, many, unwanted, whole
 from netbuild.layers.arithmetic import signed
-from netbuild.layers.layer import Layer, Shape, ShapeError, Window, axis, product
+from netbuild.layers.layer import Layer, Memory, Shape, ShapeError, Window, axis, product
 
 
 class _Rearranging(Layer):
@@ -14,7 +14,7 @@ class _Rearranging(Layer):
 
     needs_float = False
 
-    def memory(self) -> Literal["new", "view", "overwritten"]:
+    def memory(self) -> Memory:
         return "view"
 
     def window(self, x: Shape) -> Window | None:
@@ -25,14 +25,14 @@ class _Rearranging(Layer):
 class Flatten(_Rearranging):
     """Merges the axes from start_dim to end_dim into one.
 
-    >>> Flatten().shape((16, 5, 5))
+    >>> Flatten().output_shape((16, 5, 5))
     (400,)
     """
 
     start_dim: Int = 1
     end_dim: Int = -1
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
         if start > end:
             message = f"start_dim {self.start_dim} comes after end_dim {self.end_dim}"
@@ -43,7 +43,7 @@ class Flatten(_Rearranging):
 class Unflatten(_Rearranging):
     """Splits the axis `dim` into axes of unflattened_size; a -1 among them takes what is left.
 
-    >>> Unflatten(dim=1, unflattened_size=(16, 5, -1)).shape((400,))
+    >>> Unflatten(dim=1, unflattened_size=(16, 5, -1)).output_shape((400,))
     (16, 5, 5)
     """
 
@@ -60,7 +60,7 @@ class Unflatten(_Rearranging):
             raise unwanted("sizes of at least 1, of which one may be -1")
         return sizes
 
-    def shape(self, x: Shape) -> Shape:
+    def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, x, at="dim")
         given, n = self.unflattened_size, x[position]
         known = product(tuple(size for size in given if size != -1))

@@ -1,0 +1,1 @@
+"""TODO: https://docs.pytorch.org/docs/stable/nn.html."""

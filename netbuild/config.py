@@ -26,7 +26,9 @@ from netbuild.diagnostic import (
 from netbuild.emit import dump
 from netbuild.expression import RESERVED, substitute
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
-from netbuild.item import Item, is_stack, kind, read_item
+from netbuild.initialisation import read_rules
+from netbuild.item import Item, is_stack, kind, name_fault, read_item
+from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
 from netbuild.losses import LOSSES
 from netbuild.optimizers import OPTIMIZERS
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
 
     from netbuild.component import C
     from netbuild.data.dataset import Dataset
+    from netbuild.initialisation import Rule
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
+    from netbuild.schedule import Schedule
 
 #: The sections of a file, in the order in which one is best read.
 SECTIONS = (
@@ -47,9 +51,13 @@ SECTIONS = (
     "name",
     "vars",
     "input",
+    "inputs",
     "layers",
+    "outputs",
+    "init",
     "loss",
     "optimizer",
+    "scheduler",
     "data",
     "train",
 )
@@ -83,10 +91,12 @@ class Config(NamedTuple):
     root: Map
     name: str
     names: Mapping[str, Any]
-    input: Tensor | None
+    inputs: Mapping[str, Tensor | None]
     layers: Node | None
+    init: tuple[Rule, ...]
     loss: Loss | None
     optimizer: Optimizer | None
+    scheduler: Schedule | None
     data: Dataset | None
     preparation: Preparation
     train: Train
@@ -96,6 +106,18 @@ class Config(NamedTuple):
     def start(self) -> Span:
         """The first character of the file, where a fault has no better place."""
         return Span(self.document, 1, 1, 1, 2)
+
+    @property
+    def input(self) -> Tensor | None:
+        """The only input of the network; None where there are several, or none is known."""
+        return next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
+
+    def input_span(self, name: str) -> Span:
+        """Return where an input of the network is written."""
+        inputs = self.root.get("inputs")
+        if isinstance(inputs, Map) and name in inputs.entries:
+            return inputs.entries[name].key.span
+        return self.span("input")
 
     def span(self, section: str) -> Span:
         """Return where a section's value stands: what faults that concern all of it point at."""
@@ -186,18 +208,22 @@ class _Reader:
         self.variables()
         name = self.name()
         data, preparation = self.data()
+        optimizer = self.component("optimizer", OPTIMIZERS, "optimizer")
+        train = self.train()
         return Config(
             document=self.document,
             root=self.root,
             name=name,
             names=self.names,
-            input=self.input(),
+            inputs=self.inputs(),
             layers=self.layers(),
+            init=self.init(),
             loss=self.component("loss", LOSSES, "loss"),
-            optimizer=self.component("optimizer", OPTIMIZERS, "optimizer"),
+            optimizer=optimizer,
+            scheduler=self.scheduler(optimizer, data, preparation, train),
             data=data,
             preparation=preparation,
-            train=self.train(),
+            train=train,
             diagnostics=tuple(self.faults),
         )
 
@@ -256,17 +282,45 @@ class _Reader:
                 continue
             self.fault("NB109", "a name that a variable cannot have", key.span, label)
 
-    def input(self) -> Tensor | None:
+    def inputs(self) -> dict[str, Tensor | None]:
+        """Return the inputs of the network by name; what has a fault is None."""
+        several = self.section("inputs")
         node = self.section("input")
+        if several is not None:
+            inputs = self.several_inputs(several)
+            if node is None:
+                return inputs
+            span = self.root.entries["input"].key.span
+            label = "a network has one input, or several inputs by name"
+            self.fault("NB107", "input beside inputs", span, label, "keep one of them")
+            return dict.fromkeys(inputs)
         if node is None:
             self.missing("input", "input: [1, 28, 28]  # channels, height, width")
-            return None
+            return {"input": None}
+        return {"input": self.tensor(node, "input")}
+
+    def several_inputs(self, node: Node) -> dict[str, Tensor | None]:
+        if not isinstance(node, Map) or not node.entries:
+            label = f"inputs wants names with shapes, not {kind(node)}"
+            help_ = "write inputs: {left: [1, 28, 28], right: [1, 28, 28]}"
+            self.fault("NB106", "inputs is no mapping", node.span, label, help_)
+            return {"input": None}
+        found: dict[str, Tensor | None] = {}
+        for name, (key, value) in node.entries.items():
+            fault = name_fault(name, key.span, found.keys(), by_key=True)
+            if fault:
+                self.faults.append(fault)
+            found[name] = self.tensor(value, name)
+        return found
+
+    def tensor(self, node: Node, name: str) -> Tensor | None:
+        """Read the shape of an input, and perhaps its dtype."""
         if isinstance(node, Map):
             entries = node.entries
         else:
             key = Scalar("shape", node.span, "shape")
             entries = {"shape": yaml_source.Entry(key, node)}
-        filled = fill_fields(Input, entries, "input", node.span, self.faults)
+        filled = fill_fields(Input, entries, name, node.span, self.faults)
         return Tensor(filled.shape, filled.dtype) if filled else None
 
     def layers(self) -> Node | None:
@@ -318,6 +372,28 @@ class _Reader:
             return None
         return item
 
+    def scheduler(
+        self,
+        optimizer: Optimizer | None,
+        data: Dataset | None,
+        preparation: Preparation,
+        train: Train,
+    ) -> Schedule | None:
+        if self.root.get("scheduler") is None:
+            return None
+        from netbuild.schedule import Training, batches, read_schedule
+        from netbuild.schedulers import SCHEDULERS
+
+        item = self.item("scheduler", "scheduler", SCHEDULERS)
+        samples = getattr(data, "samples", None)
+        split = samples and batches(samples, preparation.validation, train.batch_size)
+        training = Training(optimizer, train.epochs, split)
+        return read_schedule(item, training, self.faults) if item else None
+
+    def init(self) -> tuple[Rule, ...]:
+        node = self.section("init")
+        return read_rules(node, LAYERS, self.faults) if node else ()
+
     def data(self) -> tuple[Dataset | None, Preparation]:
         item = self.item("data", "data source", DATASETS)
         if item is None:
@@ -348,6 +424,8 @@ def resolved(config: Config) -> str:
     for section, component in (("loss", config.loss), ("optimizer", config.optimizer)):
         if component is not None:
             values[section] = {type(component).__name__: _explicit(component)}
+    if config.scheduler is not None:
+        values["scheduler"] = {**_plain(config.scheduler.scheduler), "step": config.scheduler.step}
     if config.data is not None:
         source = {type(config.data).__name__: _explicit(config.data)}
         values["data"] = source | _explicit(config.preparation)
@@ -358,14 +436,19 @@ def resolved(config: Config) -> str:
 
 def _explicit(component: Component) -> dict[str, Any]:
     """Return all fields with their values, as YAML can hold them."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in component.model_dump().items()
-    }
+    return {name: _plain(getattr(component, name)) for name in type(component).model_fields}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        return {type(value).__name__: _explicit(value)}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def with_input(config: Config, shape: tuple[int, ...]) -> Config:
     """Return a config for another input; its data, which has another shape, is left out."""
     dtype = config.input.dtype if config.input else "float32"
     lacking = [d for d in config.diagnostics if not (d.code == "NB102" and "input" in d.title)]
-    return config._replace(input=Tensor(shape, dtype), data=None, diagnostics=tuple(lacking))
+    return config._replace(
+        inputs={"input": Tensor(shape, dtype)}, data=None, diagnostics=tuple(lacking)
+    )

@@ -48,15 +48,20 @@ CODES = {
     "NB205": "an axis that does not exist, or that is the batch",
     "NB206": "sizes that do not multiply to the input's",
     "NB207": "an input of the wrong dtype",
-    "NB208": "several results where a chain passes on one",
+    "NB208": "as many inputs as a layer does not read",
     "NB209": "more layers than any network needs",
     "NB210": "one value per channel, where a normalisation needs several",
     "NB211": "a layer that overwrites what an earlier one still needs",
+    "NB212": "inputs whose shapes do not go together",
+    "NB213": "a name that nothing in the stack has",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     # Training sections.
     "NB401": "a loss that does not take what the network gives",
     "NB402": "a network without weights",
+    "NB403": "a scheduler that does not go with the optimizer or the training",
+    "NB404": "an initializer that does not fit a tensor",
+    "NB405": "an initializer or a rule that is for nothing",
     # Data and files.
     "NB501": "data that the network or the loss does not take",
 }

@@ -18,11 +18,16 @@ class Wants:
     """Marks a field with the schema of its values and the phrase for what is wanted."""
 
     def __init__(self, phrase: str, schema: CoreSchema) -> None:
+        self.phrase = phrase
         self.schema = core_schema.custom_error_schema(schema, "wants", custom_error_message=phrase)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         """Give pydantic the schema instead of letting it derive one from the annotation."""
         return self.schema
+
+
+#: The largest number of float32.
+MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 def unwanted(phrase: str) -> PydanticCustomError:
@@ -42,8 +47,12 @@ def real(
     le: float | None = None,
     lt: float | None = None,
 ) -> CoreSchema:
-    """Return the schema of a finite number."""
-    return core_schema.float_schema(strict=True, allow_inf_nan=False, ge=ge, gt=gt, le=le, lt=lt)
+    """Return the schema of a finite number, which float32 can hold: torch computes with that."""
+    least = -MAX_FLOAT32 if ge is None and gt is None else ge
+    most = MAX_FLOAT32 if le is None and lt is None else le
+    return core_schema.float_schema(
+        strict=True, allow_inf_nan=False, ge=least, gt=gt, le=most, lt=lt
+    )
 
 
 def either(*schemas: CoreSchema) -> CoreSchema:

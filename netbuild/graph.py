@@ -1,15 +1,21 @@
-"""A network with everything inferred: its rows, and what they add up to."""
+"""A network with everything inferred: its rows, how they are wired, and what they add up to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.layers.layer import Tensor, product
+from netbuild.layers.layer import Operation, Tensor, product
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netbuild.config import Config
     from netbuild.diagnostic import Diagnostic, Span
+    from netbuild.initialisation import Init
     from netbuild.layers.layer import Layer, Shape, Window
+
+#: The result that a reader gets who names none.
+OUTPUT = "output"
 
 
 class Reach(NamedTuple):
@@ -29,17 +35,35 @@ class Reach(NamedTuple):
         stride = tuple(j * s for j, s in zip(self.stride, window.stride, strict=True))
         return Reach(size, stride)
 
+    def joined(self, other: Reach) -> Reach:
+        """Return the largest over two paths that meet."""
+        size = tuple(map(max, self.size, other.size))
+        return Reach(size, tuple(map(max, self.stride, other.stride)))
+
+
+class Value(NamedTuple):
+    """A result of a layer, by its path, or an input of the network, whose path is empty."""
+
+    path: str
+    port: str
+
 
 class Row(NamedTuple):
     """One layer at its place: what it is, what reaches it and what it gives."""
 
     path: str
-    type: str
     layer: Layer
     inputs: tuple[Tensor, ...]
+    sources: tuple[Value, ...]
     outputs: dict[str, Tensor]
     reach: Reach | None
     span: Span
+    init: Init | None = None
+
+    @property
+    def type(self) -> str:
+        """What is built, as torch calls it."""
+        return self.layer.torch_name()
 
     @property
     def x(self) -> Shape:
@@ -91,14 +115,93 @@ class Row(NamedTuple):
         """The result that is passed on."""
         return next(iter(self.outputs.values()))
 
+    @property
+    def passed_on(self) -> Value:
+        """Where the result that is passed on comes from."""
+        return Value(self.path, next(iter(self.outputs)))
+
+    @property
+    def saved(self) -> list[tuple[Value, Tensor]]:
+        """The inputs and results that training keeps of one sample for the backward pass."""
+        names = (*self.layer.inputs, *self.layer.optional_inputs)
+        if self.layer.variadic:
+            names += names[-1:] * (len(self.inputs) - len(names))
+        reads = list(zip(names, self.sources, self.inputs, strict=False))
+        gives = [(name, Value(self.path, name), tensor) for name, tensor in self.outputs.items()]
+        kept = self.layer.saved(*self.shapes)
+        return [(value, tensor) for name, value, tensor in [*reads, *gives] if name in kept]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `nn.Sequential` can hold it: a module of one input that gives its one result."""
+        single = len(self.inputs) == len(self.outputs) == 1
+        return single and self.layer.is_plain and not isinstance(self.layer, Operation)
+
+
+class Ref(NamedTuple):
+    """What a member reads: a result of a member of its stack, or an input of the stack.
+
+    `member` is empty for an input.
+    """
+
+    member: str
+    port: str
+
+
+class Member(NamedTuple):
+    """A layer or a stack at its place in a stack, with what it reads by the names inside."""
+
+    name: str
+    part: Row | Block
+    reads: Mapping[str, Ref]
+
+
+class Block(NamedTuple):
+    """A stack as it is wired: its inputs by name, its members in order, and its results."""
+
+    inputs: tuple[str, ...]
+    members: tuple[Member, ...]
+    outputs: Mapping[str, Ref]
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each member reads just the one before, and the last one's result is the only."""
+        if len(self.inputs) != 1:
+            return False
+        ref = Ref("", self.inputs[0])
+        for member in self.members:
+            part = member.part
+            single = part.is_plain if isinstance(part, Row) else len(part.outputs) == 1
+            if not single or list(member.reads.values()) != [ref]:
+                return False
+            outputs = part.outputs
+            ref = Ref(member.name, next(iter(outputs)))
+        return list(self.outputs.values()) == [ref]
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether a layer of it, not of a stack within, needs its inputs in order."""
+        rows = (member.part for member in self.members if isinstance(member.part, Row))
+        return any(row.layer.needs_order for row in rows)
+
 
 class Graph(NamedTuple):
-    """A network: its rows in the order of execution, up to the first whose shape is unknown."""
+    """A network with everything inferred: what `summary` prints and `build` builds.
+
+    After a fault the rows end with the last layer whose shape is known, `outputs` is empty and
+    `block` is None.
+    """
 
     config: Config
     rows: tuple[Row, ...]
-    output: Tensor | None
+    block: Block | None
+    outputs: Mapping[str, Tensor]
     diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def output(self) -> Tensor | None:
+        """What the network gives, or the first of it; None after a fault."""
+        return next(iter(self.outputs.values()), None)
 
     @property
     def params(self) -> int:
@@ -128,19 +231,25 @@ class Graph(NamedTuple):
         grow with the batch, such as the statistics of a batch norm, are left out. Up to the first
         layer with weights there is nothing to go back for.
         """
-        learning = False
-        total, kept = 0, set()
-        memory = 0  # which memory holds the current tensor: a view stays in its input's
-        for number, row in enumerate(self.rows, start=1):
-            behind = number if row.layer.memory() == "new" else memory
-            learning = learning or row.params > 0
-            total += row.layer.workspace(row.x) if learning else 0
-            for which in row.layer.saved(row.x) if learning else ():
-                place, tensor = (
-                    (memory, row.inputs[0]) if which == "input" else (behind, row.output)
-                )
-                if place not in kept:
-                    kept.add(place)
-                    total += tensor.nbytes
-            memory = behind
+        total = 0
+        learning: set[Value] = set()
+        origin: dict[Value, Value] = {}  # the value in whose memory another one lies
+        size: dict[Value, int] = {}  # of the memory that a value has to itself
+        kept: set[Value] = set()
+        for row in self.rows:
+            for value, x in zip(row.sources, row.inputs, strict=True):
+                size.setdefault(value, x.nbytes)  # an input of the network
+            shares = row.layer.memory() != "new"
+            first = origin.get(row.sources[0], row.sources[0])
+            for port, y in row.outputs.items():
+                value = Value(row.path, port)
+                origin[value] = first if shares else value
+                size[value] = y.nbytes
+            if not row.weights and learning.isdisjoint(row.sources):
+                continue
+            learning |= {Value(row.path, p) for p, y in row.outputs.items() if y.floating}
+            total += row.layer.workspace(*row.shapes)
+            places = {origin.get(value, value) for value, _ in row.saved} - kept
+            kept |= places
+            total += sum(size[place] for place in places)
         return total

@@ -58,7 +58,7 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
         return unknown_type(node, what, known)
     if not isinstance(node, Map):
         label = f"a {what} is a type with its arguments, not {kind(node)}"
-        return _malformed(node.span, label, f"write {_example(what)}")
+        return _malformed(node.span, label, f"write {_example(what, known)}")
     types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
     if len(types) > 1:
         names = " and ".join(brief(entry.key.text) for entry in types[:3])
@@ -69,7 +69,7 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
         first = next(iter(node.entries.values()), None)
         if first is not None:
             return unknown_type(first.key, what, known)
-        return _malformed(node.span, f"no type of {what}", f"write {_example(what)}")
+        return _malformed(node.span, f"no type of {what}", f"write {_example(what, known)}")
     modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
     arguments = types[0].value
     empty = isinstance(arguments, Scalar) and arguments.value is None
@@ -83,7 +83,7 @@ def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
     if called and word in known:
         help_, fixes = f"arguments stand in a mapping: {word}: {{name: value}}", ()
     elif help_ is None and not key.text[:1].isupper():
-        help_ = f"a type is Capitalised: {_example(what)}"
+        help_ = f"a type is Capitalised: {_example(what, known)}"
     elif help_ is None and len(known) < 12:
         help_ = f"there are {', '.join(known)}"
     title = f"no {what} is called {brief(key.text)}"
@@ -180,13 +180,15 @@ def _written(node: Node) -> str:
     return "null" if value is None else str(value).lower()
 
 
-def _example(what: str) -> str:
-    return {
+def _example(what: str, known: Collection[str]) -> str:
+    examples = {
         "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
         "loss": "CrossEntropyLoss",
         "optimizer": "Adam, or {Adam: {lr: 1e-3}}",
+        "scheduler": "StepLR: {step_size: 3}",
         "data source": "Digits, or {Digits, resize: [28, 28]}",
-    }[what]
+    }
+    return examples.get(what) or next(iter(known))
 
 
 def _malformed(span: Span, label: str, help_: str) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""Whether a network, its loss and its data go together, known before any of them runs."""
+"""Whether a network, its loss, its optimizer and its data go together, before any of them runs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from netbuild.data.dataset import Sample, Values
 from netbuild.diagnostic import Diagnostic, Note
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError, Tensor, times
+from netbuild.optimizers import Weight
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from netbuild.config import Config
     from netbuild.diagnostic import Span
+    from netbuild.graph import Row
 
 
-def sample(config: Config, output: Tensor) -> Sample:
-    """Return what a sample of the config's data is, once prepared.
+def sample(config: Config, *outputs: Tensor) -> Sample:
+    """Return what a sample of the config's data is, once prepared, for the network's outputs.
 
     Raises:
         ShapeError: the data cannot be prepared like that.
     """
     assert config.input is not None
     assert config.data is not None
-    given = config.data.sample(wanted(config, output))
+    given = config.data.sample(wanted(config, *outputs))
     resize = config.preparation.resize
     if resize is None:
         return given
@@ -32,19 +36,19 @@ def sample(config: Config, output: Tensor) -> Sample:
     return given._replace(input=Tensor((given.input.shape[0], *resize), given.input.dtype))
 
 
-def wanted(config: Config, output: Tensor) -> Sample:
+def wanted(config: Config, *outputs: Tensor) -> Sample:
     """Return the sample that the network and the loss would take."""
     assert config.input is not None
-    target = config.loss.target(output.shape) if config.loss else Values(output.shape)
+    target = config.loss.target(outputs) if config.loss else Values(outputs[0].shape)
     return Sample(config.input, target)
 
 
-def faults(config: Config, output: Tensor) -> list[Diagnostic]:
+def faults(config: Config, *outputs: Tensor) -> list[Diagnostic]:
     """Return what keeps the network, the loss and the data from going together."""
     if config.input is None or config.data is None:
         return []
     try:
-        given = sample(config, output)
+        given = sample(config, *outputs)
     except ShapeError as error:
         return [_data_fault(config, str(error), None)]
     found = []
@@ -54,10 +58,34 @@ def faults(config: Config, output: Tensor) -> list[Diagnostic]:
         found.append(_data_fault(config, message, _resize(given.input, config.input)))
     if config.loss is not None:
         try:
-            config.loss.check(output.shape, given.target)
+            config.loss.check(outputs, given.target)
         except ShapeError as error:
-            found.append(_loss_fault(config, error, output))
+            found.append(_loss_fault(config, error, outputs))
     return found
+
+
+def optimizer_faults(config: Config, rows: Iterable[Row], *outputs: Tensor) -> list[Diagnostic]:
+    """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
+    if config.optimizer is None:
+        return []
+    try:
+        config.optimizer.check(_weights(config, rows, outputs))
+    except ShapeError as error:
+        name, span = _named(config, "optimizer", error.at)
+        title = f"{name} does not go with the network"
+        return [Diagnostic(error.code, title, span, str(error))]
+    return []
+
+
+def _weights(config: Config, rows: Iterable[Row], outputs: tuple[Tensor, ...]) -> Iterator[Weight]:
+    for row in rows:
+        sparse = bool(getattr(row.layer, "sparse", False))
+        for name, shape in row.weights.items():
+            yield Weight(f"{row.path}.{name}" if row.path else name, shape, sparse)
+    loss = config.loss
+    if loss is not None and len(outputs) == len(loss.inputs) and outputs[0].shape:
+        for name, shape in loss.weights(*(output.shape for output in outputs)).items():
+            yield Weight(f"{type(loss).__name__}.{name}", shape)
 
 
 def _described(tensor: Tensor) -> str:
@@ -78,9 +106,10 @@ def _data_fault(config: Config, message: str, help_: str | None) -> Diagnostic:
     return Diagnostic("NB501", title, span, message, notes, help=help_)
 
 
-def _loss_fault(config: Config, error: ShapeError, output: Tensor) -> Diagnostic:
+def _loss_fault(config: Config, error: ShapeError, outputs: tuple[Tensor, ...]) -> Diagnostic:
     name, span = _named(config, "loss", error.at)
-    given = f"the network gives {times(output.shape)}"
+    shapes = [times(output.shape) or "a single value" for output in outputs]
+    given = f"the network gives {', '.join(shapes)}"
     data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
     notes = (Note("output", given), Note("data", data))
     return Diagnostic(

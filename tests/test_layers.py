@@ -89,7 +89,7 @@ def test_output_is_the_one_expected(row: Row) -> None:
     """The shape of the first result is the one worked out by hand."""
     outputs = declared(row).apply(*row.inputs)
     assert next(iter(outputs.values())).shape == row.output
-    assert next(iter(outputs)) == "output"
+    assert next(iter(outputs)) == ("0" if row.type == "Chunk" else "output")
 
 
 @each(ROWS)
@@ -212,7 +212,9 @@ def test_whole_numbers_are_taken_where_torch_takes_them(row: Row) -> None:
         x = [torch.ones_like(t) for t in tensors(family, case)]
         if graph.output is None:
             assert [fault.code for fault in graph.diagnostics] == ["NB207"]
-            with pytest.raises((RuntimeError, TypeError), match=r"(?i)not implemented|type|long"):
+            with pytest.raises(
+                (RuntimeError, TypeError, ValueError), match=r"(?i)not implemented|type|long"
+            ):
                 results(family, row.type, module, x)
         else:
             y = results(family, row.type, module, x)
@@ -261,11 +263,10 @@ def learning(x: list[torch.Tensor]) -> list[torch.Tensor]:
 @each(ROWS)
 def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
     """One more sample costs the declared bytes: tensors kept and workspace, constants cancelled."""
-    family, layer = FAMILIES[row.type], declared(row)
-    named = dict(zip((*layer.inputs, *layer.optional_inputs), row.inputs, strict=False))
-    named |= layer.apply(*row.inputs)
-    expected = sum(named[name].nbytes for name in set(layer.saved(*row.shapes)))
-    expected += layer.workspace(*row.shapes)
+    family = FAMILIES[row.type]
+    traced = graph_of_case(row.case).rows[-1]
+    expected = sum(tensor.nbytes for tensor in dict(traced.saved).values())
+    expected += traced.layer.workspace(*row.shapes)
     module = torch_layer(family, row.case)
 
     def kept(batch: int) -> int:
@@ -278,7 +279,17 @@ def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
     assert expected == kept(3) - kept(2)
 
 
-@each([row for row in CHAINED if not issubclass(LAYERS[row.type], Operation)])
+#: Torch gives Fold's output in a buffer as large as its input, of which a part is used.
+OVERSIZED = {"Fold"}
+
+
+@each(
+    [
+        row
+        for row in CHAINED
+        if not issubclass(LAYERS[row.type], Operation) and row.type not in OVERSIZED
+    ]
+)
 def test_activation_memory_of_neighbours_counts_once(row: Row) -> None:
     """A tensor that two neighbours keep costs its bytes once, a copy that one makes once more.
 
@@ -329,6 +340,17 @@ def seen(window: Window, axis: int, position: int) -> list[int]:
     return [position * stride - padding + dilation * step for step in range(kernel)]
 
 
+def is_irregular(row: Row) -> bool:
+    """Tell a layer whose windows are not all alike, or whose positions lose their places."""
+    layer = declared(row)
+    if row.type in {"Fold", "Unfold"} or "Fractional" in row.type:
+        return True  # blocks are no positions; the windows are drawn
+    if "Transpose" in row.type:  # positions between the strides see fewer
+        return any(s > 1 for s in layer.per_axis(layer.stride))
+    sizes = zip(row.input[1:], row.output[1:], strict=True)
+    return "Adaptive" in row.type and any(n % m for n, m in sizes)
+
+
 @each(SPATIAL)
 def test_window_is_what_influences_an_output(row: Row) -> None:
     """Every output position depends on the input positions of its window, and on no others.
@@ -339,9 +361,7 @@ def test_window_is_what_influences_an_output(row: Row) -> None:
     window = declared(row).window(row.input)
     spatial, out = row.input[1:], row.output[1:]
     if window is None:
-        sizes = zip(spatial, out, strict=True)
-        assert "Adaptive" in row.type
-        assert any(n % m for n, m in sizes)
+        assert is_irregular(row)
         return
     touched = influence(row)
     compared = 0

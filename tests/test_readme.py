@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import netbuild as package
-from netbuild import losses, optimizers
-from netbuild.config import SECTIONS
+from netbuild.cli import app
+from netbuild.config import SECTIONS, read
 from netbuild.data import DATASETS
-from netbuild.layers import LAYERS
+from netbuild.source import from_bytes
+from netbuild.tracer import infer
 
 if TYPE_CHECKING:
     import pytest
@@ -71,6 +72,20 @@ def test_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_choice_is_named() -> None:
-    """Every section, layer, loss, optimizer and data source stands in the README."""
-    for name in [*SECTIONS, *LAYERS, *losses.LOSSES, *optimizers.OPTIMIZERS, *DATASETS]:
+    """Every section, data source and command stands in the README."""
+    commands = [f"netbuild {command.callback.__name__}" for command in app.registered_commands]
+    for name in [*SECTIONS, *DATASETS]:
         assert f"`{name}`" in README
+    for name in commands:
+        assert f"`{name}" in README
+
+
+def test_graph() -> None:
+    """The network of two inputs has no fault."""
+    assert infer(read(from_bytes("graph.yaml", block("yaml graph").encode()))).diagnostics == ()
+
+
+def test_layer(netbuild: Netbuild) -> None:
+    """The page of a layer is the one that is printed."""
+    done = netbuild("layers", "GLU")
+    assert stripped(block("console layers")) == stripped(done.stdout)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from netbuild.cli import evaluate, new, summary, train, validate
+from netbuild.cli import catalogue, evaluate, new, summary, train, validate
 from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
 
 app = typer.Typer(
@@ -28,6 +28,11 @@ app.command()(summary.summary)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(new.new)
+app.command()(catalogue.layers)
+app.command()(catalogue.losses)
+app.command()(catalogue.optimizers)
+app.command()(catalogue.schedulers)
+app.command()(catalogue.initializers)
 
 
 def _print_version(wanted: bool) -> None:

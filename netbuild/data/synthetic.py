@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
 
-from netbuild.data.dataset import Classes, Dataset, Sample, Target, Values
+from netbuild.data.dataset import Classes, Dataset, Labels, Nothing, Sample, Signs, Target, Values
 from netbuild.fields import (
     NaturalInt,
     OptionalCount,
@@ -29,14 +29,17 @@ _Shape = Annotated[
 class Random(Dataset):
     """Noise of the network's input shape, with targets that its loss takes.
 
-    The inputs are normal, the targets evenly distributed: one of `classes`, or values from 0 to 1
-    of shape `target`. There is nothing to learn; it shows that a network runs, and how fast.
+    The inputs are normal, or whole numbers from 0 to `below` − 1 where the network reads such. The
+    targets are evenly distributed: one of `classes`, at each place where the loss compares places,
+    values from 0 to 1 of shape `target`, or what the loss wants: labels, 1 and −1, or none. There
+    is nothing to learn; it shows that a network runs, and how fast.
     """
 
     samples: PositiveInt = 1000
     classes: OptionalCount = None
     target: _Shape = None
     seed: NaturalInt = 0
+    below: PositiveInt = 2
 
     @field_validator("target")
     @classmethod
@@ -47,18 +50,44 @@ class Random(Dataset):
 
     def sample(self, wanted: Sample) -> Sample:
         target: Target = wanted.target
-        if self.classes is not None:
-            target = Classes(self.classes)
-        elif self.target is not None:
+        if self.target is not None:
             target = Values(self.target)
-        return Sample(Tensor(wanted.input.shape), target)
+        elif self.classes is not None:
+            match target:
+                case Classes() | Labels():
+                    target = target._replace(classes=self.classes)
+                case _:
+                    target = Classes(self.classes)
+        return Sample(wanted.input, target)
 
     def load(self, wanted: Sample) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
         import numpy as np
 
         random = np.random.default_rng(self.seed)
         input_, target = self.sample(wanted)
-        inputs = random.standard_normal((self.samples, *input_.shape), dtype="float32")
-        if isinstance(target, Classes):
-            return inputs, random.integers(target.classes, size=self.samples)
-        return inputs, random.random((self.samples, *target.shape), dtype="float32")
+        return self._inputs(random, input_), self._targets(random, target)
+
+    def _inputs(self, random: "np.random.Generator", input_: Tensor) -> "np.ndarray[Any, Any]":
+        shape = (self.samples, *input_.shape)
+        if input_.floating:
+            return random.standard_normal(shape, dtype="float32")
+        highest = 2 if input_.dtype == "bool" else self.below
+        return random.integers(highest, size=shape).astype(input_.dtype)
+
+    def _targets(self, random: "np.random.Generator", target: Target) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        shape = (self.samples, *target.tensor.shape)
+        match target:
+            case Classes(classes):
+                return random.integers(classes, size=shape)
+            case Labels(classes, length, blank):
+                known = np.delete(np.arange(classes), [] if blank is None else [blank])
+                if not known.size:
+                    return np.full(shape, -1)
+                lengths = random.integers(1, length + 1, size=(self.samples, 1))
+                return np.where(np.arange(length) < lengths, random.choice(known, shape), -1)
+            case Signs():
+                return random.choice(np.array([-1, 1], dtype="float32"), shape)
+            case Values() | Nothing():
+                return random.random(shape, dtype="float32")

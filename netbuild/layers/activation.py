@@ -1,5 +1,6 @@
 """Activations: https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity."""
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -7,19 +8,24 @@ from pydantic import Field, field_validator
 from netbuild.fields import (
     Bool,
     Float,
+    NaturalFloat,
     PositiveInt,
     Wants,
     either,
     one_of,
-    optional,
     real,
     unwanted,
-    whole,
 )
-from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, axis, product
+from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
 _Kept = tuple[str, ...]
+#: The numbers of the dtypes that have fewer than a file.
+_RANGES = {
+    "uint8": (0, (1 << 8) - 1),
+    "int32": (-(1 << 31), (1 << 31) - 1),
+    "int64": (-(1 << 63), (1 << 63) - 1),
+}
 
 
 class _Activation(Layer):
@@ -27,6 +33,13 @@ class _Activation(Layer):
 
     #: Whether the backward pass needs what came in or what went out.
     keeps: ClassVar[Literal["input", "output"]] = "input"
+    #: Whether torch counts with booleans where it counts with whole numbers.
+    takes_bool: ClassVar[bool] = False
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        super().expect_dtypes(*x)
+        if x[0].dtype == "bool" and not self.takes_bool:
+            raise ShapeError("NB207", "it computes with numbers, and gets bool")
 
     def saved(self, x: Shape) -> _Kept:
         return ("output",) if getattr(self, "inplace", False) else (self.keeps,)
@@ -44,19 +57,47 @@ class _Leaking(_Activation):
         return inplace
 
 
-class _Smooth(_Activation):
-    """Keeps its output; integers become floating-point numbers."""
+class _Copying(_Activation):
+    """Copies the input that it overwrites, which its backward pass needs as it was."""
 
-    keeps = "output"
+    def saved(self, x: Shape) -> _Kept:
+        return () if self.memory() == "overwritten" else ("input",)
+
+    def workspace(self, x: Shape) -> int:
+        return 4 * product(x) * (self.memory() == "overwritten")
+
+
+class _Limiting(_Copying):
+    """Compares with numbers of its own, which have to be of the input's dtype."""
+
+    needs_float = False
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        super().expect_dtypes(*x)
+        least, most = _RANGES.get(x[0].dtype, (-math.inf, math.inf))
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if not least <= value <= most:
+                message = (
+                    f"{name} {value} is beyond the numbers of its input, which is {x[0].dtype}"
+                )
+                raise ShapeError("NB207", message, at=name)
+
+
+class _Floating(_Activation):
+    """Makes floating-point numbers of whole ones."""
+
     needs_float = False
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         return {"output": Tensor(x[0].shape, x[0].dtype if x[0].floating else "float32")}
 
 
-def _unless_overwritten(*, inplace: bool) -> _Kept:
-    """Return what is kept by an activation that copies the input which it overwrites."""
-    return () if inplace else ("input",)
+class _Smooth(_Floating):
+    """Keeps its output; takes booleans for 0 and 1."""
+
+    keeps = "output"
+    takes_bool = True
 
 
 class ReLU(_Activation):
@@ -72,7 +113,7 @@ class ReLU(_Activation):
     inplace: Bool = False
 
 
-class ReLU6(_Activation):
+class ReLU6(_Copying):
     """min(max(0, x), 6).
 
     >>> ReLU6().output_shape((6, 28, 28))
@@ -82,12 +123,6 @@ class ReLU6(_Activation):
     needs_float = False
 
     inplace: Bool = False
-
-    def saved(self, x: Shape) -> _Kept:
-        return _unless_overwritten(inplace=self.inplace)
-
-    def workspace(self, x: Shape) -> int:
-        return 4 * product(x) * self.inplace
 
 
 class LeakyReLU(_Leaking):
@@ -112,8 +147,9 @@ class PReLU(_Activation):
     init: Float = 0.25
 
     def output_shape(self, x: Shape) -> Shape:
-        if self.num_parameters not in {1, x[0]}:
-            message = f"num_parameters {self.num_parameters} is neither 1 nor the {x[0]} channels"
+        if self.num_parameters not in {1, *x[:1]}:
+            channels = f"the {x[0]} channels" if x else "a number of channels"
+            message = f"num_parameters {self.num_parameters} is neither 1 nor {channels}"
             raise ShapeError("NB202", message, at="num_parameters")
         return x
 
@@ -186,7 +222,7 @@ class GELU(_Activation):
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
 
 
-class SiLU(_Activation):
+class SiLU(_Copying):
     """x · sigmoid(x).
 
     >>> SiLU().output_shape((64,))
@@ -195,11 +231,66 @@ class SiLU(_Activation):
 
     inplace: Bool = False
 
-    def saved(self, x: Shape) -> _Kept:
-        return _unless_overwritten(inplace=self.inplace)
 
-    def workspace(self, x: Shape) -> int:
-        return 4 * product(x) * self.inplace
+class Mish(_Copying):
+    """x · tanh(log(1 + eˣ)).
+
+    >>> Mish().output_shape((64,))
+    (64,)
+    """
+
+    inplace: Bool = False
+
+
+class Hardswish(_Copying):
+    """x · min(max(0, x + 3), 6) / 6.
+
+    >>> Hardswish().output_shape((64,))
+    (64,)
+    """
+
+    inplace: Bool = False
+
+
+class Hardsigmoid(_Copying):
+    """min(max(0, x + 3), 6) / 6.
+
+    >>> Hardsigmoid().output_shape((64,))
+    (64,)
+    """
+
+    inplace: Bool = False
+
+
+class Hardtanh(_Limiting):
+    """min(max(min_val, x), max_val).
+
+    >>> Hardtanh(min_val=0).output_shape((64,))
+    (64,)
+    """
+
+    min_val: Float = -1.0
+    max_val: Float = Field(1.0, validate_default=True)
+    inplace: Bool = False
+
+    @field_validator("max_val")
+    @classmethod
+    def _is_above_min_val(cls, max_val: float, info: Any) -> float:
+        if max_val <= info.data.get("min_val", -math.inf):
+            raise unwanted(f"a number greater than min_val, {info.data['min_val']}")
+        return max_val
+
+
+class Threshold(_Limiting):
+    """x where x > threshold, else value.
+
+    >>> Threshold(threshold=0.1, value=20).output_shape((64,))
+    (64,)
+    """
+
+    threshold: Float
+    value: Float
+    inplace: Bool = False
 
 
 class Sigmoid(_Smooth):
@@ -218,6 +309,18 @@ class Tanh(_Smooth):
     """
 
 
+class LogSigmoid(_Activation):
+    """log(1 / (1 + e⁻ˣ)).
+
+    >>> LogSigmoid().output_shape((64,))
+    (64,)
+    """
+
+    def workspace(self, x: Shape) -> int:
+        """e⁻ˣ, which torch keeps on a CPU."""
+        return 4 * product(x)
+
+
 class Softplus(_Activation):
     """log(1 + e^(beta · x)) / beta; x itself where beta · x > threshold.
 
@@ -229,43 +332,48 @@ class Softplus(_Activation):
     threshold: Float = 20.0
 
 
-class _Softmax(_Activation):
-    """Over one axis, `dim`; the others stay apart."""
+class Softsign(_Floating):
+    """x / (1 + |x|).
 
-    keeps = "output"
-
-    dim: Annotated[
-        int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
-    ] = None
-
-    def output_shape(self, x: Shape) -> Shape:
-        axis(self._dim(x), x, at="dim")
-        return x
-
-    def _dim(self, x: Shape) -> int:
-        """Left out, torch takes axis 0 for an input of two axes and 1 else, with a warning."""
-        if self.dim is not None:
-            return self.dim
-        if len(x) == 2:
-            message = "without dim torch takes axis 0 of three, the batch: write dim"
-            raise ShapeError("NB205", message)
-        return 1
-
-    def arguments(self, x: Shape) -> dict[str, Any]:
-        return {"dim": self._dim(x)}
-
-
-class Softmax(_Softmax):
-    """eˣ / Σ eˣ over the axis `dim`, by default 1: the classes, or the channels.
-
-    >>> Softmax(dim=-1).output_shape((10,))
-    (10,)
+    >>> Softsign().output_shape((64,))
+    (64,)
     """
 
+    def workspace(self, x: Shape) -> int:
+        """What is divided by."""
+        return 4 * product(x)
 
-class LogSoftmax(_Softmax):
-    """log(eˣ / Σ eˣ) over the axis `dim`, by default 1: the classes, or the channels.
 
-    >>> LogSoftmax().arguments((10,))
-    {'dim': 1}
+class Tanhshrink(_Floating):
+    """x − tanh(x).
+
+    >>> Tanhshrink().output_shape((64,))
+    (64,)
     """
+
+    def saved(self, x: Shape) -> _Kept:
+        return ()
+
+    def workspace(self, x: Shape) -> int:
+        """tanh(x)."""
+        return 4 * product(x)
+
+
+class Hardshrink(_Activation):
+    """x where |x| > lambd, else 0.
+
+    >>> Hardshrink().output_shape((64,))
+    (64,)
+    """
+
+    lambd: Float = 0.5
+
+
+class Softshrink(_Activation):
+    """x − lambd where x > lambd, x + lambd where x < −lambd, else 0.
+
+    >>> Softshrink(lambd=1.0).output_shape((64,))
+    (64,)
+    """
+
+    lambd: NaturalFloat = 0.5

@@ -1,5 +1,7 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
+from typing import ClassVar
+
 from netbuild.fields import Bool, Probability
 from netbuild.layers.layer import Layer, Memory, Shape, expect_rank, product
 from netbuild.layers.spatial import AXES
@@ -31,31 +33,75 @@ class Dropout(_Dropout):
     """
 
 
-class Dropout2d(_Dropout):
+class _ChannelDropout(_Dropout):
+    """Zeroes whole channels with probability p in training; (C, *) to the same."""
+
+    rank: ClassVar[int]
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, AXES[self.rank], ranks=(self.rank + 1,))
+        return x
+
+    def masked(self, x: Shape) -> int:
+        return x[0]
+
+
+class Dropout1d(_ChannelDropout):
+    """Zeroes whole channels of (C, L) with probability p in training.
+
+    >>> Dropout1d().workspace((6, 28))
+    24
+    """
+
+    rank = 1
+
+
+class Dropout2d(_ChannelDropout):
     """Zeroes whole channels of (C, H, W) with probability p in training.
 
     >>> Dropout2d().workspace((6, 28, 28))
     24
     """
 
-    def output_shape(self, x: Shape) -> Shape:
-        expect_rank(x, AXES[2], ranks=(3,))
-        return x
+    rank = 2
+
+
+class Dropout3d(_ChannelDropout):
+    """Zeroes whole channels of (C, D, H, W) with probability p in training.
+
+    >>> Dropout3d().workspace((6, 8, 8, 8))
+    24
+    """
+
+    rank = 3
+
+
+class _AlphaDropout(_Dropout):
+    """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
 
     def memory(self) -> Memory:
-        return "overwritten" if self.inplace else "new"
-
-    def masked(self, x: Shape) -> int:
-        return x[0]
+        return "view" if self.p == 0 else "new"
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_AlphaDropout):
     """Dropout that keeps mean 0 and variance 1 behind SELU; any shape to the same.
 
     >>> AlphaDropout(p=0.1).output_shape((64,))
     (64,)
     """
 
-    def memory(self) -> Memory:
-        """Torch takes `inplace` and ignores it."""
-        return "view" if self.p == 0 else "new"
+
+class FeatureAlphaDropout(_AlphaDropout):
+    """AlphaDropout of whole channels, of (C, *) to the same.
+
+    >>> FeatureAlphaDropout().workspace((6, 28, 28))
+    24
+    """
+
+    def output_shape(self, x: Shape) -> Shape:
+        if not x:
+            expect_rank(x, "channels", ranks=(1,))
+        return x
+
+    def masked(self, x: Shape) -> int:
+        return x[0]

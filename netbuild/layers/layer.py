@@ -93,13 +93,20 @@ class Layer(Component):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the last of `inputs` may be given any number of times.
     variadic: ClassVar[bool] = False
+    #: Whether torch needs the values of its inputs to lie in order, as a permuted view's do not.
+    needs_order: ClassVar[bool] = False
     #: Whether torch computes this for floating-point inputs only, on every device.
     needs_float: ClassVar[bool] = True
 
     @classmethod
     def torch_name(cls) -> str:
-        """Return what torch calls the class, or the function, that is built."""
+        """Return what torch calls the class that is built."""
         return cls.__name__
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether torch's `forward` takes the inputs and gives the result as they are."""
+        return type(self).run is Layer.run
 
     def apply(self, *x: Tensor) -> dict[str, Tensor]:
         """Return the results by name for inputs that are checked against everything declared.
@@ -211,14 +218,11 @@ class Operation(Layer):
     `arguments` are those keywords, as torch gets them: with the batch axis.
     """
 
-    #: The function's name in `torch`, or the method's in `torch.Tensor`.
     function: ClassVar[str]
+    #: Where torch has it.
+    namespace: ClassVar[Literal["torch", "torch.Tensor"]] = "torch"
 
     needs_float = False
-
-    @classmethod
-    def torch_name(cls) -> str:
-        return cls.function
 
 
 def _sizes(value: Any) -> str:
@@ -268,5 +272,5 @@ def axis(dim: int, x: Shape, *, at: str) -> int:
 
 
 def times(x: Shape) -> str:
-    """Return a shape as people write it: `6×28×28`."""
-    return "×".join(str(size) for size in x)
+    """Return a shape as people write it: `6×28×28`; one number a sample is a `scalar`."""
+    return "×".join(str(size) for size in x) or "scalar"

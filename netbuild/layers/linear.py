@@ -1,9 +1,19 @@
 """Linear layers: https://docs.pytorch.org/docs/stable/nn.html#linear-layers."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from netbuild.fields import Bool, PositiveInt, SizeFromInput
-from netbuild.layers.layer import Layer, Memory, Shape, Window, parameters, product
+from netbuild.layers.layer import (
+    Layer,
+    Lazy,
+    Memory,
+    Shape,
+    ShapeError,
+    Window,
+    parameters,
+    product,
+    times,
+)
 
 
 class Identity(Layer):
@@ -33,6 +43,7 @@ class Linear(Layer):
     bias: Bool = True
 
     def output_shape(self, x: Shape) -> Shape:
+        _expect_features(x)
         return (*x[:-1], self.out_features)
 
     def decide(self, x: Shape) -> dict[str, Any]:
@@ -51,3 +62,61 @@ class Linear(Layer):
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
+
+
+class LazyLinear(Lazy, Linear):
+    """A Linear whose in_features the input decides: (*, in_features) to (*, out_features).
+
+    >>> LazyLinear(out_features=10).weights((84,))
+    {'weight': (10, 84), 'bias': (10,)}
+    """
+
+    in_features: ClassVar[None] = None
+
+
+class Bilinear(Layer):
+    """x1ᵀ · weight · x2 + bias: (*, in1_features) and (*, in2_features) to (*, out_features).
+
+    >>> Bilinear(out_features=10).output_shape((7, 20), (7, 30))
+    (7, 10)
+    >>> Bilinear(out_features=10).weights((20,), (30,))
+    {'weight': (10, 20, 30), 'bias': (10,)}
+    """
+
+    inputs = ("input1", "input2")
+
+    in1_features: SizeFromInput = None
+    in2_features: SizeFromInput = None
+    out_features: PositiveInt
+    bias: Bool = True
+
+    def output_shape(self, x1: Shape, x2: Shape) -> Shape:
+        _expect_features(x1, x2)
+        if x1[:-1] != x2[:-1]:
+            message = f"input1 is {times(x1)} and input2 is {times(x2)}"
+            raise ShapeError("NB212", f"{message}: they may differ on the last axis only")
+        return (*x1[:-1], self.out_features)
+
+    def decide(self, x1: Shape, x2: Shape) -> dict[str, Any]:
+        return {"in1_features": x1[-1], "in2_features": x2[-1]}
+
+    def weights(self, x1: Shape, x2: Shape) -> dict[str, Shape]:
+        bias = (self.out_features,) if self.bias else None
+        return parameters((self.out_features, x1[-1], x2[-1]), bias)
+
+    def macs(self, x1: Shape, x2: Shape) -> int:
+        """For each feature x1 by a matrix, then by x2: two products in torch's `_trilinear`."""
+        return product(x1[:-1]) * self.out_features * (x1[-1] * x2[-1] + x2[-1])
+
+    def window(self, x1: Shape, x2: Shape) -> Window | None:
+        """Every value sees the whole last axis, as in Linear."""
+        return None
+
+    def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
+        return self.inputs
+
+
+def _expect_features(*x: Shape) -> None:
+    """Refuse inputs of the batch axis only, which torch takes for features."""
+    if () in x:
+        raise ShapeError("NB201", "it needs an axis of features, and the input has the batch only")

@@ -1,12 +1,14 @@
-"""Normalisation: https://docs.pytorch.org/docs/stable/nn.html#normalization-layers."""
+"""Normalisation with the statistics of each sample: over its last axes, or groups of channels.
 
-from typing import Annotated, Any, ClassVar
+https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
+"""
+
+from typing import Annotated, Any
 
 from netbuild.component import FromInput
 from netbuild.fields import (
     Bool,
     Float,
-    PositiveFloat,
     PositiveInt,
     SizeFromInput,
     Wants,
@@ -20,15 +22,13 @@ from netbuild.layers.layer import (
     Layer,
     Shape,
     ShapeError,
-    Tensor,
     expect_rank,
     parameters,
     product,
-    times,
 )
 from netbuild.layers.spatial import AXES
 
-_Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", optional(real()))]
+_OptionalFloat = Annotated[float | None, Wants("a number, or null", optional(real()))]
 _TrailingSizes = Annotated[
     int | tuple[int, ...] | None,
     Wants(
@@ -37,6 +37,8 @@ _TrailingSizes = Annotated[
     ),
     FromInput(),
 ]
+#: With 1, torch computes forward and cannot go backward.
+_AtLeastTwo = Annotated[int, Wants("a whole number of at least 2", whole(2))]
 
 
 class _Norm(Layer):
@@ -46,132 +48,43 @@ class _Norm(Layer):
         return ("input",)
 
 
-class _ChannelNorm(_Norm):
-    """Normalises (C, *), with one weight, one bias and one running mean and variance a channel."""
+def _expect_at_least(rank: int, x: Shape, axes: str) -> None:
+    expect_rank(x, axes, ranks=tuple(range(rank, max(len(x), rank) + 1)))
 
-    #: The numbers of axes that torch takes, without the batch.
-    ranks: ClassVar[tuple[int, ...]]
-    axes: ClassVar[str]
 
-    num_features: SizeFromInput = None
-    eps: Float = 1e-5
-    momentum: _Momentum = 0.1
-    affine: Bool = True
-    track_running_stats: Bool = True
-    bias: Bool = True
+class _TrailingNorm(_Norm):
+    """Over the last axes, (*, *normalized_shape) to the same.
+
+    Left out, `normalized_shape` is the last axis.
+    """
+
+    normalized_shape: _TrailingSizes = None
+    eps: _OptionalFloat = None
+    elementwise_affine: Bool = True
 
     def output_shape(self, x: Shape) -> Shape:
-        expect_rank(x, self.axes, ranks=self.ranks)
+        _expect_at_least(1, x, "features")
         return x
 
     def decide(self, x: Shape) -> dict[str, Any]:
-        return {"num_features": x[0]}
+        many = isinstance(self.normalized_shape, tuple)
+        return {"normalized_shape": self.sizes(x) if many else x[-1]}
+
+    def sizes(self, x: Shape) -> Shape:
+        """Return the sizes of the axes that are normalised."""
+        written = self.normalized_shape
+        return x[-len(written) :] if isinstance(written, tuple) else x[-1:]
+
+    def places(self, x: Shape) -> int:
+        """Return how often the axes that are normalised occur in a sample."""
+        return product(x) // product(self.sizes(x))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
-
-    def buffers(self, x: Shape) -> dict[str, Tensor]:
-        if not self.track_running_stats:
-            return {}
-        return {
-            "running_mean": Tensor((x[0],)),
-            "running_var": Tensor((x[0],)),
-            "num_batches_tracked": Tensor((), "int64"),
-        }
+        return {"weight": self.sizes(x)} if self.elementwise_affine else {}
 
 
-class _BatchNorm(_ChannelNorm):
-    """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
-
-    eps: PositiveFloat = 1e-5
-
-
-class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (C) or (C, L), each channel over the batch and L.
-
-    >>> BatchNorm1d().weights((120,))
-    {'weight': (120,), 'bias': (120,)}
-    """
-
-    ranks = (1, 2)
-    axes = "channels, or channels and length"
-
-
-class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (C, H, W), each channel over the batch, H and W.
-
-    >>> sorted(BatchNorm2d().buffers((6, 28, 28)))
-    ['num_batches_tracked', 'running_mean', 'running_var']
-    """
-
-    ranks = (3,)
-    axes = AXES[2]
-
-
-class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of (C, D, H, W), each channel over the batch, D, H and W.
-
-    >>> BatchNorm3d(affine=False).weights((4, 8, 8, 8))
-    {}
-    """
-
-    ranks = (4,)
-    axes = AXES[3]
-
-
-class _InstanceNorm(_ChannelNorm):
-    """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
-
-    affine: Bool = False
-    track_running_stats: Bool = False
-
-    def workspace(self, x: Shape) -> int:
-        """Each sample's mean and deviation, and copies of the channels' weights and means."""
-        return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
-
-    def output_shape(self, x: Shape) -> Shape:
-        super().output_shape(x)
-        if product(x[1:]) == 1:
-            message = f"it needs more than one value per channel, and the input is {times(x)}"
-            raise ShapeError("NB210", message)
-        return x
-
-
-class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of (C, L), each channel over L.
-
-    >>> InstanceNorm1d(affine=True).weights((6, 10))
-    {'weight': (6,), 'bias': (6,)}
-    """
-
-    ranks = (2,)
-    axes = AXES[1]
-
-
-class InstanceNorm2d(_InstanceNorm):
-    """Instance normalisation of (C, H, W), each channel over H and W.
-
-    >>> InstanceNorm2d().weights((6, 28, 28))
-    {}
-    """
-
-    ranks = (3,)
-    axes = AXES[2]
-
-
-class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of (C, D, H, W), each channel over D, H and W.
-
-    >>> InstanceNorm3d().output_shape((6, 8, 8, 8))
-    (6, 8, 8, 8)
-    """
-
-    ranks = (4,)
-    axes = AXES[3]
-
-
-class LayerNorm(_Norm):
-    """Layer normalisation over the last axes, (*, *normalized_shape) to the same.
+class LayerNorm(_TrailingNorm):
+    """(x − mean) / √(variance + eps) · weight + bias over the last axes; any shape to the same.
 
     Left out, `normalized_shape` is the last axis.
 
@@ -179,28 +92,30 @@ class LayerNorm(_Norm):
     {'weight': (28, 28), 'bias': (28, 28)}
     """
 
-    normalized_shape: _TrailingSizes = None
     eps: Float = 1e-5
-    elementwise_affine: Bool = True
     bias: Bool = True
-
-    def decide(self, x: Shape) -> dict[str, Any]:
-        written = self.normalized_shape
-        if isinstance(written, tuple):
-            return {"normalized_shape": x[-len(written) :]}
-        return {"normalized_shape": x[-1]}
 
     def workspace(self, x: Shape) -> int:
         """A mean and a deviation for each place that is normalised."""
-        sizes = self.decide(x)["normalized_shape"]
-        return 8 * product(x) // product(sizes if isinstance(sizes, tuple) else (sizes,))
+        return 8 * self.places(x)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
-        if not self.elementwise_affine:
-            return {}
-        sizes = self.decide(x)["normalized_shape"]
-        shape = sizes if isinstance(sizes, tuple) else (sizes,)
-        return parameters(shape, shape if self.bias else None)
+        weights = super().weights(x)
+        return weights | {"bias": self.sizes(x)} if weights and self.bias else weights
+
+
+class RMSNorm(_TrailingNorm):
+    """x / √(mean of x² + eps) · weight over the last axes; any shape to the same.
+
+    Left out, `normalized_shape` is the last axis, and `eps` the smallest step of the dtype.
+
+    >>> RMSNorm().weights((10, 64))
+    {'weight': (64,)}
+    """
+
+    def workspace(self, x: Shape) -> int:
+        """The root for each place that is normalised; the normalised input, for its weight."""
+        return 4 * (self.places(x) + product(x) * self.elementwise_affine)
 
 
 class GroupNorm(_Norm):
@@ -217,6 +132,7 @@ class GroupNorm(_Norm):
     bias: Bool = True
 
     def output_shape(self, x: Shape) -> Shape:
+        _expect_at_least(1, x, "channels")
         if x[0] % self.num_groups:
             message = f"{x[0]} channels do not divide into {self.num_groups} groups"
             raise ShapeError("NB203", message, at="num_groups")
@@ -240,15 +156,41 @@ class LocalResponseNorm(_Norm):
     (96, 54, 54)
     """
 
+    needs_order = True
+
     size: PositiveInt
     alpha: Float = 1e-4
     beta: Float = 0.75
     k: Float = 1.0
 
     def output_shape(self, x: Shape) -> Shape:
-        expect_rank(x, "channels and at least one more", ranks=tuple(range(2, max(len(x), 2) + 1)))
+        _expect_at_least(2, x, "channels and at least one more")
         return x
 
     def workspace(self, x: Shape) -> int:
         """The squares, padded by `size` − 1 channels, and two steps of their power."""
         return 4 * (2 * product(x) + (x[0] + self.size - 1) * product(x[1:]))
+
+
+class CrossMapLRN2d(_Norm):
+    """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, H, W) to the same.
+
+    >>> CrossMapLRN2d(size=5).output_shape((96, 54, 54))
+    (96, 54, 54)
+    """
+
+    size: _AtLeastTwo
+    alpha: Float = 1e-4
+    beta: Float = 0.75
+    k: Float = 1.0
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, AXES[2], ranks=(3,))
+        return x
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input", "output")
+
+    def workspace(self, x: Shape) -> int:
+        """What was divided by, before its power."""
+        return 4 * product(x)

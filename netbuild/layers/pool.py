@@ -1,6 +1,5 @@
 """Pooling: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import field_validator
@@ -10,15 +9,17 @@ from netbuild.fields import (
     Bool,
     OptionalSizes,
     Paddings,
+    PositiveInt,
     Sizes,
     Wants,
     either,
-    many,
     optional,
     unwanted,
     whole,
 )
-from netbuild.layers.layer import BYTES, Shape, ShapeError, Tensor, Window, product
+from netbuild.layers.arithmetic import DOT, MINUS, signed
+from netbuild.layers.indices import WithIndices
+from netbuild.layers.layer import BYTES, Shape, ShapeError, Tensor, Window, product, times
 from netbuild.layers.spatial import Spatial, slide
 
 _NonZero = Annotated[
@@ -28,36 +29,16 @@ _NonZero = Annotated[
         optional(either(whole(1), core_schema.int_schema(strict=True, lt=0))),
     ),
 ]
-#: Sizes of which some may be null: such an axis stays as it is.
-_AdaptiveSizes = Annotated[
-    int | tuple[int | None, ...],
+_Norm = Annotated[
+    float,
     Wants(
-        "a whole number of at least 1, or a list with one, or null, for each axis",
-        either(whole(1), many(optional(whole(1)))),
+        "a number other than 0, or .inf",
+        either(
+            core_schema.float_schema(strict=True, gt=0),
+            core_schema.float_schema(strict=True, lt=0),
+        ),
     ),
 ]
-
-
-class _WithIndices(Spatial):
-    """A max pool: which value was the largest is a second result, kept for backward anyway."""
-
-    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        output = Tensor(self.output_shape(x[0].shape), x[0].dtype)
-        if not getattr(self, "return_indices", False):
-            return {"output": output}
-        return {"output": output, "indices": Tensor(output.shape, "int64")}
-
-    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
-        y = forward(*x)
-        if not getattr(self, "return_indices", False):
-            return {"output": y}
-        return {"output": y[0], "indices": y[1]}
-
-    def workspace(self, x: Shape) -> int:
-        return product(self.output_shape(x)) * BYTES["int64"]
-
-    def saved(self, x: Shape) -> tuple[str, ...]:
-        return ("input",)
 
 
 class _Pool(Spatial):
@@ -96,7 +77,7 @@ def _each(value: int | Shape, rank: int) -> Shape:
     return value if isinstance(value, tuple) else (value,) * rank
 
 
-class _MaxPool(_WithIndices, _Pool):
+class _MaxPool(WithIndices, _Pool):
     """The largest value of each window; with `return_indices`, where it was as a second result."""
 
     dilation: Sizes = 1
@@ -189,111 +170,175 @@ class AvgPool3d(_AvgPool):
 
     def output_shape(self, x: Shape) -> Shape:
         y = super().output_shape(x)
-        for n, k in zip(x[1:], self.per_axis(self.kernel_size), strict=True):
-            if n < k:  # torch looks at the input before it is padded, in 3-D alone
-                message = f"kernel_size {k} is larger than the input {n}, which padding cannot mend"
-                raise ShapeError("NB204", message, at="kernel_size")
+        _expect_kernel_inside(x, self.per_axis(self.kernel_size))
         return y
 
 
-class _AdaptivePool(Spatial):
-    """(C, *) to (C, *output_size): position i of m sees ⌊i·n / m⌋ up to ⌈(i + 1)·n / m⌉ of n."""
+def _expect_kernel_inside(x: Shape, kernel: Shape) -> None:
+    """Refuse what torch refuses of a mean in 3-D alone: it looks at the input itself."""
+    for n, k in zip(x[1:], kernel, strict=True):
+        if n < k:
+            message = f"kernel_size {k} is larger than the input {n}, without padding or ceil_mode"
+            raise ShapeError("NB204", message, at="kernel_size")
 
-    output_size: _AdaptiveSizes
 
-    @field_validator("output_size")
-    @classmethod
-    def _no_null_alone(cls, value: Any) -> Any:
-        if value == (None,):  # torch's 1-D pools do not take it
-            raise unwanted("a whole number of at least 1")
-        return value
+class _LPPool(Spatial):
+    """(Σ xᵖ)^(1/p) over each window, with norm_type for p; .inf gives the largest |x|."""
+
+    needs_float = False
+
+    norm_type: _Norm
+    kernel_size: Sizes
+    stride: OptionalSizes = None
+    ceil_mode: Bool = False
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        """A power of whole numbers is a float; their max pool works on a CPU alone."""
+        if self._is_max() and not x[0].floating:
+            message = f"the largest is taken of floating-point numbers, and it gets {x[0].dtype}"
+            raise ShapeError("NB207", message, at="norm_type")
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        dtype = x[0].dtype if x[0].floating else "float32"
+        return {"output": Tensor(self.output_shape(x[0].shape), dtype)}
 
     def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)
-        return (x[0], *self._sizes(x))
+        return (x[0], *slide(x, *self._geometry(), ceil_mode=self.ceil_mode))
 
-    def _sizes(self, x: Shape) -> Shape:
-        sizes = self.output_size
-        each = sizes if isinstance(sizes, tuple) else (sizes,) * self.rank
-        return tuple(n if m is None else m for n, m in zip(x[1:], each, strict=True))
+    def _geometry(self) -> Window:
+        kernel = self.per_axis(self.kernel_size)
+        stride = kernel if self.stride is None else self.per_axis(self.stride)
+        return Window(kernel, stride, (0,) * self.rank, (1,) * self.rank)
 
     def window(self, x: Shape) -> Window | None:
-        """Windows are regular only where the output divides the input."""
-        sizes = self._sizes(x)
-        if any(n % m for n, m in zip(x[1:], sizes, strict=True)):
-            return None
-        kernel = tuple(n // m for n, m in zip(x[1:], sizes, strict=True))
-        return Window(kernel, kernel, (0,) * self.rank, (1,) * self.rank)
+        return self._geometry()
 
-
-class _AdaptiveAvgPool(_AdaptivePool):
-    """The mean of each window; a single one is an ordinary mean, which keeps nothing."""
+    def _is_max(self) -> bool:
+        return abs(self.norm_type) == float("inf")
 
     def saved(self, x: Shape) -> tuple[str, ...]:
-        return () if all(size == 1 for size in self._sizes(x)) else ("input",)
+        return ("input",)
+
+    def workspace(self, x: Shape) -> int:
+        """What torch computes on the way; it is composed of a mean or a max pool and arithmetic.
+
+        A max pool keeps |x| and its indices. Else it is xᵖ, and of their mean m: m, sign(m),
+        relu(|m|), and the product of these with the kernel's size.
+        """
+        before, behind = product(x), product(self.output_shape(x))
+        if self._is_max():
+            return before * BYTES["float32"] + behind * BYTES["int64"]
+        return (before + 4 * behind) * BYTES["float32"]
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """1-D average pooling to a given size: (C, L) to (C, output_size).
+class LPPool1d(_LPPool):
+    """1-D power-average pooling: (C, L) to (C, L'), L' = ⌊(L − k) / s⌋ + 1.
 
-    >>> AdaptiveAvgPool1d(output_size=1).output_shape((64, 100))
-    (64, 1)
+    >>> LPPool1d(norm_type=2, kernel_size=3).output_shape((4, 9))
+    (4, 3)
     """
 
     rank = 1
 
+    kernel_size: PositiveInt  # torch multiplies by it, and takes no list of one
 
-class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """2-D average pooling to a given size: (C, H, W) to (C, *output_size).
 
-    >>> AdaptiveAvgPool2d(output_size=(None, 1)).output_shape((512, 7, 7))
-    (512, 7, 1)
+class LPPool2d(_LPPool):
+    """2-D power-average pooling: (C, H, W) to (C, H', W'), each ⌊(n − k) / s⌋ + 1.
+
+    >>> LPPool2d(norm_type=2, kernel_size=(3, 2), stride=2).output_shape((4, 9, 9))
+    (4, 4, 4)
     """
 
     rank = 2
 
 
-class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """3-D average pooling to a given size: (C, D, H, W) to (C, *output_size).
+class LPPool3d(_LPPool):
+    """3-D power-average pooling: (C, D, H, W) to (C, D', H', W'), each ⌊(n − k) / s⌋ + 1.
 
-    >>> AdaptiveAvgPool3d(output_size=2).output_shape((4, 8, 8, 8))
-    (4, 2, 2, 2)
+    >>> LPPool3d(norm_type=1, kernel_size=2).output_shape((4, 8, 8, 6))
+    (4, 4, 4, 3)
     """
 
     rank = 3
 
+    def output_shape(self, x: Shape) -> Shape:
+        y = super().output_shape(x)
+        if not self._is_max():
+            _expect_kernel_inside(x, self.per_axis(self.kernel_size))
+        return y
 
-class _AdaptiveMaxPool(_WithIndices, _AdaptivePool):
-    """The largest value of each window."""
 
-    return_indices: Bool = False
+class _MaxUnpool(Spatial):
+    """Each value where a max pool found it, and 0 elsewhere: (C, *) to (C, *).
+
+    Each axis becomes (n − 1)s + k − 2p, with the fields of the pool; the indices are its second
+    result, whose values must lie inside the output.
+    """
+
+    inputs = ("input", "indices")
+
+    kernel_size: Sizes
+    stride: OptionalSizes = None
+    padding: Paddings = 0
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        super().expect_dtypes(x[0])
+        if x[1].dtype != "int64":
+            raise ShapeError("NB207", f"indices are int64, and these are {x[1].dtype}")
+
+    def output_shape(self, x: Shape, indices: Shape) -> Shape:
+        self.expect_axes(x)
+        if indices != x:
+            message = f"there is an index for each value: {times(x)}, and not {times(indices)}"
+            raise ShapeError("NB212", message)
+        kernel = self.per_axis(self.kernel_size)
+        strides = kernel if self.stride is None else self.per_axis(self.stride)
+        sizes = []
+        axes = zip(x[1:], kernel, strides, self.per_axis(self.padding), strict=True)
+        for n, k, s, p in axes:
+            size = (n - 1) * s + k - 2 * p
+            if size < 1:
+                message = f"padding {p} leaves nothing of an axis of {n}"
+                formula = f"({n} {MINUS} 1){DOT}{s} + {k} {MINUS} 2{DOT}{p} = {signed(size)}"
+                raise ShapeError("NB204", message, at="padding", formula=formula)
+            sizes.append(size)
+        return (x[0], *sizes)
+
+    def window(self, x: Shape, indices: Shape) -> Window | None:
+        """The indices place the values."""
+        return None
+
+    def saved(self, x: Shape, indices: Shape) -> tuple[str, ...]:
+        return ("indices",)
 
 
-class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """1-D max pooling to a given size: (C, L) to (C, output_size).
+class MaxUnpool1d(_MaxUnpool):
+    """1-D max pooling undone: (C, L), twice, to (C, L'), L' = (L − 1)s + k − 2p.
 
-    >>> AdaptiveMaxPool1d(output_size=5).output_shape((64, 8))
-    (64, 5)
+    >>> MaxUnpool1d(kernel_size=2).output_shape((4, 9), (4, 9))
+    (4, 18)
     """
 
     rank = 1
 
 
-class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """2-D max pooling to a given size: (C, H, W) to (C, *output_size).
+class MaxUnpool2d(_MaxUnpool):
+    """2-D max pooling undone: (C, H, W), twice, to (C, H', W'), each (n − 1)s + k − 2p.
 
-    >>> AdaptiveMaxPool2d(output_size=7).output_shape((64, 10, 9))
-    (64, 7, 7)
+    >>> MaxUnpool2d(kernel_size=3, stride=2, padding=1).output_shape((4, 5, 6), (4, 5, 6))
+    (4, 9, 11)
     """
 
     rank = 2
 
 
-class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """3-D max pooling to a given size: (C, D, H, W) to (C, *output_size).
+class MaxUnpool3d(_MaxUnpool):
+    """3-D max pooling undone: (C, D, H, W), twice, to (C, D', H', W'), each axis as in 2-D.
 
-    >>> AdaptiveMaxPool3d(output_size=1).output_shape((64, 8, 9, 10))
-    (64, 1, 1, 1)
+    >>> MaxUnpool3d(kernel_size=2, stride=1).output_shape((4, 5, 5, 5), (4, 5, 5, 5))
+    (4, 6, 6, 6)
     """
 
     rank = 3

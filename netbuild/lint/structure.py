@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostic import Diagnostic, Note
@@ -13,7 +14,7 @@ from netbuild.layers.tensor import Flatten, Unflatten
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netbuild.graph import Graph, Row
+    from netbuild.graph import Graph, Row, Value
 
 _AFFINE = (Conv1d, Conv2d, Conv3d, Linear)
 #: What an affine function passes through and stays one, dropout at least once training is over.
@@ -21,10 +22,18 @@ _TRANSPARENT = (AlphaDropout, Dropout, Dropout2d, Flatten, Identity, Unflatten)
 
 
 def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
-    """Warn of two affine layers of a kind with nothing non-linear between: they compute as one."""
-    first: Row | None = None
+    """Warn of two affine layers of a kind with nothing non-linear between: they compute as one.
+
+    What several layers read is a representation of its own, and may well be affine.
+    """
+    readers = Counter(source for row in graph.rows for source in row.sources)
+    affine: dict[Value, Row] = {}  # the affine layer of which a value is a function
     for row in graph.rows:
+        source = row.sources[0]
+        first = affine.get(source) if readers[source] == 1 else None
         if isinstance(row.layer, _TRANSPARENT):
+            if first is not None:
+                affine[row.passed_on] = first
             continue
         if first is not None and _collapse(first, row):
             yield Diagnostic(
@@ -36,7 +45,8 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
                 help="put an activation between them, such as ReLU",
                 layer=row.path,
             )
-        first = row if isinstance(row.layer, _AFFINE) else None
+        if isinstance(row.layer, _AFFINE):
+            affine[row.passed_on] = row
 
 
 def _collapse(first: Row, second: Row) -> bool:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich import box
 from rich.table import Table
 
-from netbuild.layers.layer import times
+from netbuild.layers.layer import Made, times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import JustifyMethod
 
     from netbuild.graph import Graph, Row
-    from netbuild.layers.layer import Shape
+    from netbuild.layers.layer import Shape, Tensor
 
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
 
@@ -86,8 +86,8 @@ def as_json(graph: Graph) -> str:
     config = graph.config
     document = {
         "name": config.name,
-        "inputs": {"input": config.input._asdict()} if config.input else {},
-        "outputs": {"output": graph.output.shape} if graph.output else {},
+        "inputs": {name: x._asdict() for name, x in config.inputs.items() if x},
+        "outputs": {name: tensor.shape for name, tensor in graph.outputs.items()},
         "layers": [_as_dict(row) for row in graph.rows],
         "totals": {
             "params": graph.params,
@@ -138,8 +138,12 @@ def _line(name: str, rows: Sequence[Row]) -> Line:
 
 def _title(graph: Graph) -> str:
     config = graph.config
-    given = times(config.input.shape) if config.input else "?"
-    return f"{config.name}: {given} to {times(graph.output.shape) if graph.output else '?'}"
+    given = _all({name: x for name, x in config.inputs.items() if x})
+    return f"{config.name}: {given} to {_all(graph.outputs)}"
+
+
+def _all(tensors: Mapping[str, Tensor]) -> str:
+    return " and ".join(times(tensor.shape) for tensor in tensors.values()) or "?"
 
 
 def _joined(shape: Shape) -> str:
@@ -156,13 +160,23 @@ def _size(count: int) -> str:
     return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
 
 
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a constructor, modules among them as items."""
+    return {
+        name: {value.layer.torch_name(): _plain(value.arguments)}
+        if isinstance(value, Made)
+        else value
+        for name, value in arguments.items()
+    }
+
+
 def _as_dict(row: Row) -> dict[str, Any]:
     return {
         "path": row.path,
         "type": row.type,
         "inputs": [x.shape for x in row.inputs],
         "outputs": {name: y.shape for name, y in row.outputs.items()},
-        "arguments": row.arguments,
+        "arguments": _plain(row.arguments),
         "weights": row.weights,
         "buffers": {name: buffer.shape for name, buffer in row.buffers.items()},
         "params": row.params,

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from netbuild import builder
 from netbuild.config import Config, load
 from netbuild.layers.layer import product
+from netbuild.schedule import Training
 from netbuild.tracer import trainable
 from netbuild.training import batches, loop, run
 from netbuild.training.checkpoint import load as load_checkpoint
+from netbuild.training.criterion import Criterion
 from netbuild.training.failure import RunNotFoundError, TrainingError, refused
 from netbuild.training.loop import Interrupted, Trainer
 from netbuild.training.progress import Silent
 from netbuild.training.run import Run
+from netbuild.training.scheduling import Scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from torch import nn
+
     from netbuild.graph import Graph
-    from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
     from netbuild.training.progress import Progress
 
@@ -103,26 +107,40 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
     graph = trainable(config)
     device = _device(config.train.device)
     module = builder.module(graph).to(device)
-    load_checkpoint(found.checkpoint(checkpoint), module)
-    assert config.loss is not None
+    loss = Criterion(graph, device)
+    place = found.checkpoint(checkpoint)
+    state = load_checkpoint(place, module)
+    loss.load(state, place)
     _, held_out = batches.load(graph, device)
-    sums = loop.evaluate(module, _loss(config.loss).to(device), held_out, config.train.batch_size)
-    return sums.means("val", classes=held_out.classes)
+    sums = loop.evaluate(module, loss, held_out, config.train.batch_size)
+    return sums.means("val", classes=loss.classifies(held_out.targets))
 
 
 def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) -> Trainer:
     config = graph.config
-    assert config.loss is not None
     assert config.optimizer is not None
     with refused("the data"):
         training, held_out = batches.load(graph, device)
     with refused("the network"):
         module = builder.module(graph).to(device)
+    with refused("the loss"):
+        loss = Criterion(graph, device)
     _expect_no_single_sample(graph, len(training))
-    loss = _loss(config.loss).to(device)
-    optimizer = _optimizer(config.optimizer, module)
+    optimizer = _optimizer(config.optimizer, module, loss.module)
+    steps = ceil(len(training) / config.train.batch_size)
+    known = Training(config.optimizer, config.train.epochs, steps)
+    scheduling = Scheduling(config.scheduler, optimizer, known)
     # The folder comes last: what cannot be trained leaves none behind.
-    return Trainer(make_run(), module, loss, optimizer, config.train, training, held_out)
+    return Trainer(
+        make_run(),
+        module,
+        loss,
+        optimizer,
+        scheduling,
+        config.train,
+        batches=training,
+        held_out=held_out,
+    )
 
 
 def _expect_no_single_sample(graph: Graph, samples: int) -> None:
@@ -142,17 +160,8 @@ def _expect_no_single_sample(graph: Graph, samples: int) -> None:
             raise TrainingError(message)
 
 
-def _loss(declared: Loss) -> nn.Module:
-    arguments = declared.model_dump()
-    for name in ("weight", "pos_weight"):
-        if arguments.get(name) is not None:
-            arguments[name] = torch.tensor(arguments[name])
-    made: nn.Module = getattr(nn, type(declared).__name__)(**arguments)
-    return made
-
-
-def _optimizer(declared: Optimizer, module: nn.Module) -> torch.optim.Optimizer:
-    """Make the optimizer.
+def _optimizer(declared: Optimizer, *modules: nn.Module) -> torch.optim.Optimizer:
+    """Make the optimizer of all parameters of the network and of its loss.
 
     Raises:
         TrainingError: torch refuses a combination of fields on this device.
@@ -160,7 +169,7 @@ def _optimizer(declared: Optimizer, module: nn.Module) -> torch.optim.Optimizer:
     name = type(declared).__name__
     try:
         made: torch.optim.Optimizer = getattr(torch.optim, name)(
-            module.parameters(), **declared.model_dump()
+            [p for module in modules for p in module.parameters()], **declared.model_dump()
         )
     except (RuntimeError, ValueError) as error:
         message = f"torch refuses this {name}: {error}"

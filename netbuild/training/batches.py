@@ -21,16 +21,11 @@ class Batches(NamedTuple):
     """Inputs and targets of one split, on the device that computes."""
 
     inputs: torch.Tensor  # (samples, *input)
-    targets: torch.Tensor  # (samples,) or (samples, *target)
+    targets: torch.Tensor  # (samples, *target)
 
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.inputs)
-
-    @property
-    def classes(self) -> bool:
-        """Whether the targets are numbers of classes, for which there is an accuracy."""
-        return not self.targets.is_floating_point()
 
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches as the samples lie."""
@@ -56,8 +51,7 @@ def load(graph: Graph, device: torch.device) -> tuple[Batches, Batches]:
     """
     config = graph.config
     assert config.data is not None
-    assert graph.output is not None
-    wanted = objective.wanted(config, graph.output)
+    wanted = objective.wanted(config, *graph.outputs.values())
     inputs, targets = (torch.from_numpy(a) for a in config.data.load(wanted))
     if config.preparation.resize:
         inputs = interpolate(
@@ -70,7 +64,8 @@ def load(graph: Graph, device: torch.device) -> tuple[Batches, Batches]:
             f"to {'train on' if held_out else 'validate with'}"
         )
         raise TrainingError(message)
-    by_class = isinstance(config.data.sample(wanted).target, Classes)
+    # One class a sample; a sample of many places is of no class.
+    by_class = isinstance(config.data.sample(wanted).target, Classes) and targets.ndim == 1
     first, second = _split(targets if by_class else None, len(inputs), held_out, config.train.seed)
     return tuple(  # type: ignore[return-value]  # of two
         Batches(inputs[part].to(device), targets[part].to(device)) for part in (first, second)

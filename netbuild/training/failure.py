@@ -22,7 +22,14 @@ def refused(what: str) -> Iterator[None]:
     """Turn what torch or numpy say against `what`, with their tracebacks, into one sentence."""
     try:
         yield
-    except (RuntimeError, ValueError, TypeError, AssertionError, MemoryError) as error:
+    except (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        AssertionError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:
         if isinstance(error, TrainingError):
             raise
         said = " ".join(str(error).split())[:300] or type(error).__name__

@@ -13,17 +13,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from netbuild.training import checkpoint
 from netbuild.training.failure import TrainingError, refused
 from netbuild.training.position import Position, Sums
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from netbuild.config import Train
     from netbuild.training.batches import Batches
+    from netbuild.training.criterion import Criterion
     from netbuild.training.progress import Progress
     from netbuild.training.run import Run
+    from netbuild.training.scheduling import Scheduling
 
 
 class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it
@@ -37,17 +40,25 @@ class Trainer:
         self,
         run: Run,
         module: nn.Module,
-        loss: nn.Module,
+        loss: Criterion,
         optimizer: torch.optim.Optimizer,
+        scheduling: Scheduling,
         train: Train,
+        *,
         batches: Batches,
         held_out: Batches,
     ) -> None:
         self.lock = run.lock()
         self.run, self.module, self.loss, self.optimizer = run, module, loss, optimizer
+        self.scheduling = scheduling
         self.train, self.batches, self.held_out = train, batches, held_out
         self.position = Position()
         self.stopping = False
+
+    @property
+    def classifies(self) -> bool:
+        """Whether there is an accuracy."""
+        return self.loss.classifies(self.batches.targets)
 
     def stop(self, *_: Any) -> None:
         """Have the loop save its state and end behind the step under way; a signal handler."""
@@ -77,7 +88,7 @@ class Trainer:
         seed = (self.train.seed << 31) + position.epoch
         for x, target in self.batches.shuffled(self.train.batch_size, seed, skip=position.step):
             self.step(x, target)
-            progress.step(position, classes=self.batches.classes)
+            progress.step(position, classes=self.classifies)
             if self.stopping:
                 position.seconds = time.perf_counter() - started
                 self.save("last")
@@ -87,28 +98,43 @@ class Trainer:
         _expect_finite(sums.loss, f"in the validation of epoch {position.epoch + 1}")
         metrics = {
             "epoch": position.epoch + 1,
-            **position.sums.means("train", classes=self.batches.classes),
-            **sums.means("val", classes=self.batches.classes),
-            "lr": float(self.optimizer.param_groups[0]["lr"]),
+            **position.sums.means("train", classes=self.classifies),
+            **sums.means("val", classes=self.classifies),
+            "lr": position.lr,
             "seconds": round(seconds, 4),
             "samples_per_second": round(len(self.batches) / seconds, 1),
         }
+        self.scheduling.after_epoch(metrics["val_loss"])
         self.finish(metrics)
         progress.epoch(metrics)
 
     def step(self, x: torch.Tensor, target: torch.Tensor) -> None:
-        """Learn from one batch."""
-        with refused("the step"):
+        """Learn from one batch.
+
+        An optimizer that searches, LBFGS, computes the loss several times: that of the step is the
+        first, with the weights that it came with.
+        """
+        given: list[Any] = []
+
+        def closure() -> Any:
             y = self.module(x)
             loss = self.loss(y, target)
             self.optimizer.zero_grad()
             loss.backward()
-            self.optimizer.step()
-        value = loss.item()
+            if not given:
+                given.extend((loss.detach(), y))
+            return loss
+
+        with refused("the step"):
+            self.optimizer.step(closure)
+        self.position.lr = float(self.optimizer.param_groups[0]["lr"])
+        self.scheduling.after_batch()
+        first, y = given
+        value = first.item()
         position = self.position
         position.step += 1
         _expect_finite(value, f"in epoch {position.epoch + 1}, step {position.step}")
-        _add(position.sums, self.loss, value, y, target)
+        self.loss.add(position.sums, value, y, target)
 
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write an epoch's metrics and checkpoints, in an order in which none can be lost.
@@ -130,6 +156,8 @@ class Trainer:
         state = {
             "position": asdict(self.position),
             "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduling.state_dict(),
+            "loss": self.loss.module.state_dict(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
@@ -145,8 +173,10 @@ class Trainer:
         for which in ("last", "best"):
             checkpoint.recover(self.run.checkpoint(which))
         state = checkpoint.load(place, self.module)
+        self.loss.load(state, place)
         try:
             self.optimizer.load_state_dict(state["optimizer"])
+            self.scheduling.load_state_dict(state["scheduler"])
             position = state["position"]
             self.position = Position(**{**position, "sums": Sums(**position["sums"])})
             torch.set_rng_state(state["rng"])
@@ -159,7 +189,7 @@ class Trainer:
 
 
 @torch.no_grad()
-def evaluate(module: nn.Module, loss: nn.Module, data: Batches, batch_size: int) -> Sums:
+def evaluate(module: nn.Module, loss: Criterion, data: Batches, batch_size: int) -> Sums:
     """Return a module's loss and hits over a data set, in evaluation mode.
 
     Raises:
@@ -171,25 +201,8 @@ def evaluate(module: nn.Module, loss: nn.Module, data: Batches, batch_size: int)
         with refused("the validation"):
             y = module(x)
             value = loss(y, target).item()
-        _add(sums, loss, value, y, target)
+        loss.add(sums, value, y, target)
     return sums
-
-
-def _add(sums: Sums, loss: nn.Module, value: float, y: torch.Tensor, target: torch.Tensor) -> None:
-    sums.samples += len(target)
-    weight = _weight(loss, target)
-    sums.weight += weight
-    sums.loss += value if loss.reduction == "sum" else value * weight
-    if not target.is_floating_point():
-        sums.correct += int((y.argmax(dim=1) == target).sum())
-
-
-def _weight(loss: nn.Module, target: torch.Tensor) -> float:
-    """Return by what torch divided the sum of a batch's losses, in samples."""
-    classes = getattr(loss, "weight", None)
-    if loss.reduction == "sum" or target.is_floating_point() or classes is None:
-        return len(target)
-    return float(classes[target[target != loss.ignore_index]].sum())
 
 
 def _expect_finite(value: float, where: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import torch
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from netbuild.config import read
 from netbuild.layers.layer import Shape, Tensor
@@ -86,7 +87,8 @@ class Row(NamedTuple):
         """The layer with its fields and its inputs, in one word."""
         fields = ",".join(f"{name}={value}" for name, value in self.fields.items())
         inputs = ",".join("x".join(map(str, shape)) for shape in self.shapes)
-        return f"{self.type}({fields})-{inputs}".replace(" ", "")
+        dtype = "" if self.dtype == "float32" else f"-{self.dtype}"
+        return f"{self.type}({fields})-{inputs}{dtype}".replace(" ", "")
 
 
 class Case(NamedTuple):
@@ -129,7 +131,7 @@ class Family(NamedTuple):
     #: How torch calls one, giving a tuple of all results with the batch in front.
     call: dict[str, Callable[..., tuple[torch.Tensor, ...]]] = {}  # noqa: RUF012
     #: Tensors that the layer can take, where random and zero will not do.
-    data: dict[str, Callable[[Case], list[torch.Tensor]]] = {}  # noqa: RUF012
+    data: dict[str, Callable[[Case, int], list[torch.Tensor]]] = {}  # noqa: RUF012
     #: By layer and name: why a field is not an argument of torch's, or the other way round, or
     #: has another default.
     fields: dict[tuple[str, str], str] = {}  # noqa: RUF012
@@ -152,13 +154,15 @@ def torch_layer(family: Family, case: Case) -> Any:
     """Build torch's layer, without netbuild, in training mode."""
     make = family.make.get(case.kind) or getattr(nn, case.kind)
     made = make(**torch_arguments(family, case))
+    if isinstance(made, LazyModuleMixin):  # as its first forward would, without going forward
+        made._infer_parameters(made, tuple(tensors(family, case)))
     return made.train() if isinstance(made, nn.Module) else made
 
 
 def tensors(family: Family, case: Case, batch: int = BATCH) -> list[torch.Tensor]:
     """Return inputs of a case: random where they are floats, else zeros."""
     if case.kind in family.data:
-        return family.data[case.kind](case)
+        return family.data[case.kind](case, batch)
     return [torch.rand(batch, *x.shape) if x.floating else zeros(x, batch) for x in case.inputs]
 
 
@@ -230,7 +234,8 @@ def graph_of(layers: Any, *inputs: Tensor) -> Graph:
     named: dict[str, Any] = {"input": given[0]}
     if len(given) > 1:
         named = {"inputs": {f"in{number}": x for number, x in enumerate(given)}}
-    return infer(read(from_bytes("network.yaml", json.dumps({**named, "layers": layers}).encode())))
+    text = json.dumps({**named, "layers": layers}).replace("Infinity", ".inf")
+    return infer(read(from_bytes("network.yaml", text.encode())))
 
 
 def graph_of_case(case: Case) -> Graph:

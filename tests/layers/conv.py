@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import torch
 from hypothesis import strategies as st
+from torch import nn
 
 from tests.layers.contract import (
+    BATCH,
     BOOLS,
     Case,
     Family,
@@ -14,8 +20,12 @@ from tests.layers.contract import (
     cases,
     shapes,
     sizes,
+    torch_may_warn,
     without_batch,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = [
     Row(
@@ -215,6 +225,56 @@ ROWS = [
         {"weight": (1, 2, 2, 2, 2), "bias": (1,)},
         1_024,
     ),
+    Row(
+        {"LazyConv1d": {"out_channels": 8, "kernel_size": 3}},
+        (4, 10),
+        (8, 8),
+        {"weight": (8, 4, 3), "bias": (8,)},
+        768,
+    ),
+    Row(
+        {"LazyConv1d": {"out_channels": 4, "kernel_size": 3, "padding": "same", "groups": 2}},
+        (6, 5),
+        (4, 5),
+        {"weight": (4, 3, 3), "bias": (4,)},
+        180,
+    ),
+    Row(
+        {"LazyConv2d": {"out_channels": 6, "kernel_size": 5, "bias": False}},
+        (1, 8, 9),
+        (6, 4, 5),
+        {"weight": (6, 1, 5, 5)},
+        3_000,
+    ),
+    Row(
+        {
+            "LazyConv2d": {
+                "out_channels": 2,
+                "kernel_size": [1, 3],
+                "stride": 2,
+                "padding": 1,
+                "padding_mode": "circular",
+            }
+        },
+        (3, 5, 5),
+        (2, 4, 3),  # ⌊(5 + 2 − 1) / 2⌋ + 1 and ⌊(5 + 2 − 3) / 2⌋ + 1
+        {"weight": (2, 3, 1, 3), "bias": (2,)},
+        216,
+    ),
+    Row(
+        {"LazyConv3d": {"out_channels": 2, "kernel_size": 3}},
+        (1, 4, 4, 4),
+        (2, 2, 2, 2),
+        {"weight": (2, 1, 3, 3, 3), "bias": (2,)},
+        432,
+    ),
+    Row(
+        {"LazyConv3d": {"out_channels": 3, "kernel_size": 1, "dilation": 2}},
+        (2, 3, 2, 1),
+        (3, 3, 2, 1),
+        {"weight": (3, 2, 1, 1, 1), "bias": (3,)},
+        36,
+    ),
 ]
 
 EDGES = [
@@ -225,15 +285,46 @@ EDGES = [
 ]
 
 
-def convolutions(rank: int) -> st.SearchStrategy[Case]:
+def lazily(kind: str) -> Callable[..., Callable[..., Any]]:
+    """Return how torch makes a lazy layer: `shape` is what it sees first, and learns from."""
+    lazy = getattr(nn, kind)
+
+    def make(shape: tuple[int, ...], **arguments: Any) -> nn.Module:
+        with torch_may_warn():  # of lazy layers, which are new
+            layer: nn.Module = lazy(**arguments)
+        layer.initialize_parameters(torch.empty(BATCH, *shape, device="meta"))  # type: ignore[operator]
+        return layer
+
+    make.__signature__ = inspect.signature(lazy)  # type: ignore[attr-defined]
+    return make
+
+
+def samples_as_channels(family: str) -> list[Strictness]:
+    """Return why an input without channels is refused: with as many samples it would run."""
+    return [
+        strict._replace(example=strict.example._replace(x=(BATCH, 8, 8)[: len(strict.example.x)]))
+        for strict in without_batch(family, {"out_channels": 4, "kernel_size": 2})
+    ]
+
+
+def _crops(case: Case) -> bool:
+    padding = case.fields.get("padding", 0)
+    each = padding if isinstance(padding, list) else [padding]
+    return case.fields.get("padding_mode", "zeros") != "zeros" and any(
+        isinstance(p, int) and p < 0 for p in each
+    )
+
+
+def convolutions(kind: str, rank: int) -> st.SearchStrategy[Case]:
     """Draw convolutions over `rank` axes."""
     counts = st.sampled_from([1, 2, 3, 4, 6])
+    in_channels = {"in_channels": st.none() | counts}
     return cases(
-        f"Conv{rank}d",
+        kind,
         shapes(rank),
         {"out_channels": counts | st.sampled_from([0, 4, 6]), "kernel_size": sizes(rank, 1, 4)},
         {
-            "in_channels": st.none() | counts,
+            **({} if kind.startswith("Lazy") else in_channels),
             "stride": sizes(rank, 1, 3),
             "padding": sizes(rank, 0, 3) | st.sampled_from(["same", "valid"]),
             "dilation": sizes(rank, 1, 2),
@@ -244,18 +335,32 @@ def convolutions(rank: int) -> st.SearchStrategy[Case]:
     )
 
 
-CASES = {f"Conv{rank}d": convolutions(rank) for rank in (1, 2, 3)}
+KINDS = {f"Conv{rank}d": rank for rank in (1, 2, 3)}
+LAZY = {f"Lazy{kind}": rank for kind, rank in KINDS.items()}
+
+CASES = {kind: convolutions(kind, rank) for kind, rank in (KINDS | LAZY).items()}
 
 STRICTNESS = [
-    *without_batch("Conv", {"out_channels": 4, "kernel_size": 2}),
-    *another_number_of_axes("Conv", {"out_channels": 4, "kernel_size": [2]}),
+    *samples_as_channels("Conv"),
+    *samples_as_channels("LazyConv"),
+    *another_number_of_axes("Conv", {"out_channels": 4, "kernel_size": 2, "stride": [2]}),
+    *another_number_of_axes("LazyConv", {"out_channels": 4, "kernel_size": 2, "stride": [2]}),
     Strictness(
-        "a size of 0 makes an empty tensor",
-        lambda case: 0 in (case.fields["out_channels"], case.fields["kernel_size"]),
-        Case("Conv2d", {"out_channels": 0, "kernel_size": 2}, (3, 4, 4)),
+        "a negative padding crops, but torch takes it in some modes only: there are layers for it",
+        _crops,
+        Case(
+            "Conv1d",
+            {"out_channels": 1, "kernel_size": 1, "padding": -1, "padding_mode": "reflect"},
+            (1, 3),
+        ),
     ),
 ]
 
-DECIDED = {f"Conv{rank}d": {"in_channels": lambda x: x[0]} for rank in (1, 2, 3)}
+DECIDED = {
+    **{kind: {"in_channels": lambda x: x[0]} for kind in KINDS},
+    **{kind: {"shape": lambda x: x} for kind in LAZY},
+}
 
-FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED)
+MAKE = {kind: lazily(kind) for kind in LAZY}
+
+FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED, MAKE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import strategies as st
 
 from tests.layers.contract import (
@@ -11,10 +9,11 @@ from tests.layers.contract import (
     Case,
     Family,
     Row,
+    Shape,
     Strictness,
+    Tensor,
     another_number_of_axes,
     cases,
-    per_axis,
     shapes,
     sizes,
     without_batch,
@@ -115,26 +114,78 @@ ROWS = [
         {},
         0,
     ),
-    Row({"AdaptiveAvgPool1d": {"output_size": 1}}, (64, 100), (64, 1), {}, 0),
-    Row({"AdaptiveAvgPool1d": {"output_size": 5}}, (3, 10), (3, 5), {}, 0),
-    Row({"AdaptiveAvgPool1d": {"output_size": [4]}}, (3, 10), (3, 4), {}, 0),
-    Row({"AdaptiveAvgPool2d": {"output_size": 1}}, (16, 7, 7), (16, 1, 1), {}, 0),
-    Row({"AdaptiveAvgPool2d": {"output_size": [None, 1]}}, (16, 7, 7), (16, 7, 1), {}, 0),
-    Row({"AdaptiveAvgPool2d": {"output_size": [3, 2]}}, (4, 9, 8), (4, 3, 2), {}, 0),
-    Row({"AdaptiveAvgPool2d": {"output_size": 8}}, (4, 5, 5), (4, 8, 8), {}, 0),
-    Row({"AdaptiveAvgPool3d": {"output_size": 2}}, (4, 8, 8, 8), (4, 2, 2, 2), {}, 0),
-    Row({"AdaptiveAvgPool3d": {"output_size": [1, None, 3]}}, (2, 5, 4, 7), (2, 1, 4, 3), {}, 0),
-    Row({"AdaptiveMaxPool1d": {"output_size": 5}}, (6, 8), (6, 5), {}, 0),
-    Row({"AdaptiveMaxPool1d": {"output_size": 4, "return_indices": True}}, (2, 8), (2, 4), {}, 0),
-    Row({"AdaptiveMaxPool2d": {"output_size": 7}}, (6, 10, 9), (6, 7, 7), {}, 0),
-    Row({"AdaptiveMaxPool2d": {"output_size": [None, 2]}}, (3, 5, 6), (3, 5, 2), {}, 0),
-    Row({"AdaptiveMaxPool3d": {"output_size": 1}}, (4, 8, 9, 10), (4, 1, 1, 1), {}, 0),
+    # Power averages: without padding, ⌊(n − k) / s⌋ + 1.
+    Row({"LPPool1d": {"norm_type": 2, "kernel_size": 3}}, (4, 9), (4, 3), {}, 0),
     Row(
-        {"AdaptiveMaxPool3d": {"output_size": [2, None, 3], "return_indices": True}},
-        (2, 4, 5, 6),
-        (2, 2, 5, 3),
+        {"LPPool1d": {"norm_type": 0.5, "kernel_size": 2, "stride": [3], "ceil_mode": True}},
+        (2, 10),
+        (2, 4),  # ⌈(10 − 2) / 3⌉ + 1, and the fourth begins at 9, inside
         {},
         0,
+    ),
+    Row(
+        {"LPPool2d": {"norm_type": 2.0, "kernel_size": [3, 2], "stride": 2}},
+        (3, 9, 8),
+        (3, 4, 4),
+        {},
+        0,
+    ),
+    Row(
+        {"LPPool2d": {"norm_type": 3, "kernel_size": 2, "stride": [1, 2]}},
+        (2, 5, 6),
+        (2, 4, 3),
+        {},
+        0,
+    ),
+    Row({"LPPool3d": {"norm_type": 1, "kernel_size": 2}}, (2, 4, 6, 5), (2, 2, 3, 2), {}, 0),
+    Row(
+        {"LPPool3d": {"norm_type": 2, "kernel_size": [1, 2, 3], "stride": [2, 1, 1]}},
+        (1, 5, 3, 5),
+        (1, 3, 2, 3),
+        {},
+        0,
+    ),
+    # Pools undone: (n − 1)s + k − 2p.
+    Row({"MaxUnpool1d": {"kernel_size": 2}}, (4, 9), (4, 18), {}, 0, (Tensor((4, 9), "int64"),)),
+    Row(
+        {"MaxUnpool1d": {"kernel_size": [3], "stride": 2, "padding": [1]}},
+        (2, 5),
+        (2, 9),  # 4 · 2 + 3 − 2
+        {},
+        0,
+        (Tensor((2, 5), "int64"),),
+    ),
+    Row(
+        {"MaxUnpool2d": {"kernel_size": [2, 3], "stride": [2, 1]}},
+        (3, 4, 5),
+        (3, 8, 7),  # 3 · 2 + 2 and 4 · 1 + 3
+        {},
+        0,
+        (Tensor((3, 4, 5), "int64"),),
+    ),
+    Row(
+        {"MaxUnpool2d": {"kernel_size": 3, "stride": None, "padding": [0, 1]}},
+        (1, 2, 2),
+        (1, 6, 4),
+        {},
+        0,
+        (Tensor((1, 2, 2), "int64"),),
+    ),
+    Row(
+        {"MaxUnpool3d": {"kernel_size": 2}},
+        (2, 3, 2, 1),
+        (2, 6, 4, 2),
+        {},
+        0,
+        (Tensor((2, 3, 2, 1), "int64"),),
+    ),
+    Row(
+        {"MaxUnpool3d": {"kernel_size": [1, 2, 3], "stride": [3, 2, 1], "padding": [0, 0, 1]}},
+        (1, 3, 3, 3),
+        (1, 7, 6, 3),  # 2 · 3 + 1, 2 · 2 + 2, 2 · 1 + 3 − 2
+        {},
+        0,
+        (Tensor((1, 3, 3, 3), "int64"),),
     ),
 ]
 
@@ -161,6 +212,28 @@ EDGES = [
     Case("MaxPool2d", {"kernel_size": 2, "padding": 1}, (1, 1, 1)),
     Case("MaxPool2d", {"kernel_size": 3, "padding": 2}, (1, 8, 8)),
     Case("MaxPool2d", {"kernel_size": 2, "padding": 1, "dilation": 3}, (1, 2, 2)),
+    Case("LPPool1d", {"norm_type": 2, "kernel_size": [2]}, (1, 4)),
+    Case("LPPool1d", {"norm_type": 0, "kernel_size": 2}, (1, 4)),
+    *[
+        Case(
+            f"LPPool{rank}d",
+            {"norm_type": norm_type, "kernel_size": 2, "stride": 3, "ceil_mode": True},
+            (1, *[n] * rank),
+        )
+        for rank in (1, 2, 3)
+        for norm_type in (2, -0.5)
+        for n in (1, 3, 4)
+    ],
+    *[
+        Case(
+            f"MaxUnpool{rank}d",
+            {"kernel_size": k, "stride": 1, "padding": 1},
+            (1, *[2] * rank),
+            (Tensor((1, *[2] * rank), "int64"),),
+        )
+        for rank in (1, 2, 3)
+        for k in (1, 2)
+    ],
 ]
 
 
@@ -197,28 +270,56 @@ def average_pools(rank: int) -> st.SearchStrategy[Case]:
     )
 
 
-def adaptive_pools(mean_or_max: str, rank: int) -> st.SearchStrategy[Case]:
-    """Draw pools to a given size over `rank` axes."""
-    size = st.none() | st.integers(1, 9) | st.integers(0, 9)
-    indices = {"return_indices": st.sampled_from([False, False, True])}
+def power_averages(rank: int) -> st.SearchStrategy[Case]:
+    """Draw power-average pools over `rank` axes."""
     return cases(
-        f"Adaptive{mean_or_max}Pool{rank}d",
+        f"LPPool{rank}d",
         shapes(rank),
-        {"output_size": per_axis(rank, size)},
-        indices if mean_or_max == "Max" else {},
+        {
+            "norm_type": st.sampled_from([1, 2, 2.0, 3, 0.5, 1.5, -1, -0.5, 1e-300, 0]),
+            "kernel_size": st.integers(1, 4) | sizes(rank, 1, 4),
+        },
+        {"stride": st.none() | sizes(rank, 1, 4), "ceil_mode": BOOLS},
+        dtype=st.sampled_from(["float32"] * 6 + ["int64", "uint8"]),
     )
 
 
-def _has_size_zero(case: Case) -> bool:
-    values = [case.fields.get(name) for name in ("kernel_size", "output_size")]
-    return any(value == 0 or (isinstance(value, list) and 0 in value) for value in values)
+def unpools(rank: int) -> st.SearchStrategy[Case]:
+    """Draw pools undone over `rank` axes, with an index for each value mostly."""
+
+    def of(x: Shape) -> st.SearchStrategy[Case]:
+        indices = [Tensor(x, "int64")] * 12
+        indices += [Tensor(x), Tensor(x, "int32"), Tensor((*x[:-1], x[-1] + 1), "int64")]
+        return cases(
+            f"MaxUnpool{rank}d",
+            st.just(x),
+            {"kernel_size": sizes(rank, 1, 4)},
+            {"stride": st.none() | sizes(rank, 1, 4), "padding": sizes(rank, 0, 2)},
+            others=st.tuples(st.sampled_from(indices)),
+            dtype=st.sampled_from(["float32"] * 9 + ["int64"]),
+        )
+
+    return shapes(rank, most=5).flatmap(of)
 
 
-def _is_a_mean_of_the_last_axes(case: Case) -> bool:
-    size = case.fields.get("output_size")
-    ones = size == 1 or (isinstance(size, list) and set(size) <= {1, None})
-    rank = int(case.kind[-2])
-    return case.kind.startswith("AdaptiveAvgPool") and ones and len(case.x) - 1 != rank
+def _is_read_in_part(case: Case) -> bool:
+    """Tell lists of too many or too few numbers, of which an unpool reads some."""
+    lists = [value for value in case.fields.values() if isinstance(value, list)]
+    return case.kind.startswith("MaxUnpool") and any(
+        len(value) != int(case.kind[-2]) for value in lists
+    )
+
+
+def _is_of_no_pool(case: Case) -> bool:
+    zero = 0 in [*_each(case, "kernel_size"), *_each(case, "stride")]
+    less = any(p < 0 for p in _each(case, "padding", 0))
+    return case.kind.startswith("MaxUnpool") and (zero or less)
+
+
+def _each(case: Case, name: str, default: int = 1) -> list[int]:
+    """Return the numbers of a field, one for each axis."""
+    value = case.fields.get(name, default)
+    return value if isinstance(value, list) else [value] * int(case.kind[-2])
 
 
 def _pools_nothing_but_padding(case: Case) -> bool:
@@ -226,13 +327,9 @@ def _pools_nothing_but_padding(case: Case) -> bool:
     if not case.kind.startswith("MaxPool") or len(case.x) != rank + 1:
         return False
 
-    def each(name: str, default: Any) -> list[int]:
-        value = fields.get(name, default)
-        return value if isinstance(value, list) else [value] * rank
-
-    kernels = each("kernel_size", 1)
-    strides = each("stride", None) if fields.get("stride") is not None else kernels
-    axes = zip(case.x[1:], kernels, strides, each("padding", 0), each("dilation", 1), strict=False)
+    kernels, paddings = _each(case, "kernel_size"), _each(case, "padding", 0)
+    strides = kernels if fields.get("stride") is None else _each(case, "stride")
+    axes = zip(case.x[1:], kernels, strides, paddings, _each(case, "dilation", 1), strict=False)
     return any(
         not any(0 <= start + tap * d < n for tap in range(k))
         for n, k, s, p, d in axes
@@ -240,40 +337,58 @@ def _pools_nothing_but_padding(case: Case) -> bool:
     )
 
 
+def _gives_nothing(case: Case) -> bool:
+    rank = int(case.kind[-2])
+    if not case.kind.startswith("MaxUnpool") or len(case.x) != rank + 1:
+        return False
+    kernels, paddings = _each(case, "kernel_size"), _each(case, "padding", 0)
+    strides = kernels if case.fields.get("stride") is None else _each(case, "stride")
+    axes = zip(case.x[1:], kernels, strides, paddings, strict=False)
+    return any((n - 1) * s + k - 2 * p == 0 for n, k, s, p in axes)
+
+
 CASES = {
     **{f"MaxPool{rank}d": max_pools(rank) for rank in (1, 2, 3)},
     **{f"AvgPool{rank}d": average_pools(rank) for rank in (1, 2, 3)},
-    **{
-        f"Adaptive{kind}Pool{rank}d": adaptive_pools(kind, rank)
-        for kind in ("Avg", "Max")
-        for rank in (1, 2, 3)
-    },
+    **{f"LPPool{rank}d": power_averages(rank) for rank in (1, 2, 3)},
+    **{f"MaxUnpool{rank}d": unpools(rank) for rank in (1, 2, 3)},
 }
+
+_THREE, _FOUR = Tensor((1, 3), "int64"), Tensor((1, 4), "int64")
 
 STRICTNESS = [
     *without_batch("MaxPool", {"kernel_size": 2}),
     *without_batch("AvgPool", {"kernel_size": 2}),
-    *without_batch("AdaptiveMaxPool", {"output_size": 2}),
-    *without_batch("AdaptiveAvgPool", {"output_size": 2}),
+    *without_batch("LPPool", {"norm_type": 2, "kernel_size": 2}),
+    *[
+        strict._replace(
+            example=strict.example._replace(others=(Tensor(strict.example.x, "int64"),))
+        )
+        for strict in without_batch("MaxUnpool", {"kernel_size": 2})
+    ],
     *another_number_of_axes("MaxPool", {"kernel_size": [2]}),
     *another_number_of_axes("AvgPool", {"kernel_size": [2]}),
+    *another_number_of_axes("LPPool", {"norm_type": 2, "kernel_size": 2, "stride": [1]}),
     Strictness(
         "torch runs forward, and writes outside of its memory going backward",
         _pools_nothing_but_padding,
         Case("MaxPool1d", {"kernel_size": 2, "padding": 1, "dilation": 3}, (1, 2)),
     ),
     Strictness(
-        "a size of 0 makes an empty tensor",
-        _has_size_zero,
-        Case("AdaptiveAvgPool2d", {"output_size": 0}, (1, 4, 4)),
+        "an unpool that leaves nothing makes an empty tensor",
+        _gives_nothing,
+        Case("MaxUnpool1d", {"kernel_size": 2, "stride": 1, "padding": 2}, (1, 3), (_THREE,)),
     ),
     Strictness(
-        "an output of one value is a mean to torch, which forgets to look at the number of axes",
-        _is_a_mean_of_the_last_axes,
-        Case("AdaptiveAvgPool2d", {"output_size": 1}, (3, 4, 5, 6)),
+        "a list of too many numbers, of which an unpool reads the first",
+        _is_read_in_part,
+        Case("MaxUnpool1d", {"kernel_size": 2, "stride": [2, 3]}, (1, 4), (_FOUR,)),
+    ),
+    Strictness(
+        "a window or a step of 0, or a negative padding, which no pool has",
+        _is_of_no_pool,
+        Case("MaxUnpool1d", {"kernel_size": 0, "stride": 2}, (1, 4), (_FOUR,)),
     ),
 ]
 
-DECIDED = {}
-
-FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED)
+FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS)

@@ -1,0 +1,79 @@
+"""`netbuild layers` and its kin: what a file can name, all of it or one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netbuild.cli.terminal import console, fail
+
+_Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, by its name.")]
+
+
+def layers(name: _Name = None) -> None:
+    """List the layers by family, or describe one: its formula, its fields, an example.
+
+    \b
+    netbuild layers
+    netbuild layers Conv2d
+    """
+    _show("layers", "layer", name)
+
+
+def losses(name: _Name = None) -> None:
+    """List the losses by what they compare, or describe one.
+
+    \b
+    netbuild losses
+    netbuild losses CrossEntropyLoss
+    """
+    _show("losses", "loss", name)
+
+
+def optimizers(name: _Name = None) -> None:
+    """List the optimizers, or describe one.
+
+    \b
+    netbuild optimizers
+    netbuild optimizers AdamW
+    """
+    _show("optimizers", "optimizer", name)
+
+
+def schedulers(name: _Name = None) -> None:
+    """List the schedulers of the learning rate, or describe one.
+
+    \b
+    netbuild schedulers
+    netbuild schedulers OneCycleLR
+    """
+    _show("schedulers", "scheduler", name)
+
+
+def initializers(name: _Name = None) -> None:
+    """List the initializers of weights, or describe one.
+
+    \b
+    netbuild initializers
+    netbuild initializers kaiming_normal_
+    """
+    _show("initializers", "initializer", name)
+
+
+def _show(what: str, one: str, name: str | None) -> None:
+    from netbuild import catalogue
+    from netbuild.diagnostic import suggest
+    from netbuild.render import catalogue as render
+
+    known = catalogue.catalogue(what)
+    out = console()
+    out.soft_wrap = False
+    if name is None:
+        out.print(render.listing(known))
+    elif name in known:
+        out.print(render.page(name, known[name]))
+    else:
+        meant = suggest(name, tuple(known))
+        hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"
+        fail(f"no {one} is called {name[:60]}{hint}")

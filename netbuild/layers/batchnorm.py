@@ -1,0 +1,290 @@
+"""Normalisation with the statistics of each channel: over a batch, an instance, or both.
+
+https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
+"""
+
+from typing import Annotated, Any, ClassVar
+
+from netbuild.fields import Bool, Float, PositiveFloat, SizeFromInput, Wants, optional, real
+from netbuild.layers.layer import (
+    Layer,
+    Lazy,
+    Shape,
+    ShapeError,
+    Tensor,
+    expect_rank,
+    parameters,
+    product,
+    times,
+)
+from netbuild.layers.spatial import AXES
+
+_Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", optional(real()))]
+
+
+class _ChannelNorm(Layer):
+    """Normalises (C, *), with one weight, one bias and one running mean and variance a channel."""
+
+    #: The numbers of axes that torch takes, without the batch.
+    ranks: ClassVar[tuple[int, ...]]
+    axes: ClassVar[str]
+
+    num_features: SizeFromInput = None
+    eps: Float = 1e-5
+    momentum: _Momentum = 0.1
+    affine: Bool = True
+    track_running_stats: Bool = True
+    bias: Bool = True
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, self.axes, ranks=self.ranks)
+        return x
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        return {"num_features": x[0]}
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
+
+    def buffers(self, x: Shape) -> dict[str, Tensor]:
+        if not self.track_running_stats:
+            return {}
+        return {
+            "running_mean": Tensor((x[0],)),
+            "running_var": Tensor((x[0],)),
+            "num_batches_tracked": Tensor((), "int64"),
+        }
+
+
+class _BatchNorm(_ChannelNorm):
+    """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
+
+    eps: PositiveFloat = 1e-5
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of (C) or (C, L), each channel over the batch and L.
+
+    >>> BatchNorm1d().weights((120,))
+    {'weight': (120,), 'bias': (120,)}
+    """
+
+    ranks = (1, 2)
+    axes = "channels, or channels and length"
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of (C, H, W), each channel over the batch, H and W.
+
+    >>> sorted(BatchNorm2d().buffers((6, 28, 28)))
+    ['num_batches_tracked', 'running_mean', 'running_var']
+    """
+
+    ranks = (3,)
+    axes = AXES[2]
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of (C, D, H, W), each channel over the batch, D, H and W.
+
+    >>> BatchNorm3d(affine=False).weights((4, 8, 8, 8))
+    {}
+    """
+
+    ranks = (4,)
+    axes = AXES[3]
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation of (C, *), each channel over the batch, * and every process of a run.
+
+    >>> SyncBatchNorm().weights((64, 7, 7))
+    {'weight': (64,), 'bias': (64,)}
+    """
+
+    axes = "channels, and any others"
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, self.axes, ranks=tuple(range(1, max(len(x), 1) + 1)))
+        return x
+
+
+class LazyBatchNorm1d(Lazy, BatchNorm1d):
+    """BatchNorm1d by another name: without `num_features`.
+
+    >>> LazyBatchNorm1d().weights((120,))
+    {'weight': (120,), 'bias': (120,)}
+    """
+
+    num_features: ClassVar[None] = None
+
+
+class LazyBatchNorm2d(Lazy, BatchNorm2d):
+    """BatchNorm2d by another name: without `num_features`.
+
+    >>> LazyBatchNorm2d().weights((6, 28, 28))
+    {'weight': (6,), 'bias': (6,)}
+    """
+
+    num_features: ClassVar[None] = None
+
+
+class LazyBatchNorm3d(Lazy, BatchNorm3d):
+    """BatchNorm3d by another name: without `num_features`.
+
+    >>> LazyBatchNorm3d().weights((4, 8, 8, 8))
+    {'weight': (4,), 'bias': (4,)}
+    """
+
+    num_features: ClassVar[None] = None
+
+
+class _InstanceNorm(_ChannelNorm):
+    """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
+
+    affine: Bool = False
+    track_running_stats: Bool = False
+
+    def workspace(self, x: Shape) -> int:
+        """Each sample's mean and deviation, and copies of the channels' weights and means."""
+        return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
+
+    def output_shape(self, x: Shape) -> Shape:
+        super().output_shape(x)
+        _expect_many(x)
+        return x
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalisation of (C, L), each channel over L.
+
+    >>> InstanceNorm1d(affine=True).weights((6, 10))
+    {'weight': (6,), 'bias': (6,)}
+    """
+
+    ranks = (2,)
+    axes = AXES[1]
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance normalisation of (C, H, W), each channel over H and W.
+
+    >>> InstanceNorm2d().weights((6, 28, 28))
+    {}
+    """
+
+    ranks = (3,)
+    axes = AXES[2]
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance normalisation of (C, D, H, W), each channel over D, H and W.
+
+    >>> InstanceNorm3d().output_shape((6, 8, 8, 8))
+    (6, 8, 8, 8)
+    """
+
+    ranks = (4,)
+    axes = AXES[3]
+
+
+class LazyInstanceNorm1d(Lazy, InstanceNorm1d):
+    """InstanceNorm1d by another name: without `num_features`, and with weights and averages.
+
+    >>> LazyInstanceNorm1d().weights((6, 10))
+    {'weight': (6,), 'bias': (6,)}
+    """
+
+    num_features: ClassVar[None] = None
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+class LazyInstanceNorm2d(Lazy, InstanceNorm2d):
+    """InstanceNorm2d by another name: without `num_features`, and with weights and averages.
+
+    >>> LazyInstanceNorm2d().weights((6, 28, 28))
+    {'weight': (6,), 'bias': (6,)}
+    """
+
+    num_features: ClassVar[None] = None
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
+    """InstanceNorm3d by another name: without `num_features`, and with weights and averages.
+
+    >>> LazyInstanceNorm3d().weights((6, 8, 8, 8))
+    {'weight': (6,), 'bias': (6,)}
+    """
+
+    num_features: ClassVar[None] = None
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+class _SwitchableNorm(_ChannelNorm):
+    """(x − mean) / √(variance + eps), of shares of the statistics of instance, layer and batch.
+
+    It is netbuild's own: `netbuild.modules` has the formula and its source.
+    """
+
+    def output_shape(self, x: Shape) -> Shape:
+        super().output_shape(x)
+        _expect_many(x)
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
+
+    def workspace(self, x: Shape) -> int:
+        """A mean and a variance for the sample; for each channel both, their mixtures, a scale."""
+        return 4 * (2 + x[0] * (4 + self.affine))
+
+
+class SwitchableNorm1d(_SwitchableNorm):
+    """Switchable normalisation of (C, L): by instance, layer and batch (Luo et al. 2018).
+
+    >>> SwitchableNorm1d(affine=False).weights((6, 10))
+    {'mean_weight': (3,), 'var_weight': (3,)}
+    """
+
+    ranks = (2,)
+    axes = AXES[1]
+
+
+class SwitchableNorm2d(_SwitchableNorm):
+    """Switchable normalisation of (C, H, W): by instance, layer and batch (Luo et al. 2018).
+
+    >>> SwitchableNorm2d(affine=False).weights((6, 28, 28))
+    {'mean_weight': (3,), 'var_weight': (3,)}
+    """
+
+    ranks = (3,)
+    axes = AXES[2]
+
+
+class SwitchableNorm3d(_SwitchableNorm):
+    """Switchable normalisation of (C, D, H, W): by instance, layer and batch (Luo et al. 2018).
+
+    >>> SwitchableNorm3d(affine=False).weights((6, 8, 8, 8))
+    {'mean_weight': (3,), 'var_weight': (3,)}
+    """
+
+    ranks = (4,)
+    axes = AXES[3]
+
+
+def _expect_many(x: Shape) -> None:
+    """Refuse an input with one value a channel, which has no variance.
+
+    Raises:
+        ShapeError: it has.
+    """
+    if product(x[1:]) == 1:
+        message = f"it needs more than one value per channel, and the input is {times(x)}"
+        raise ShapeError("NB210", message)

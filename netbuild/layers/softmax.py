@@ -1,0 +1,100 @@
+"""Activations over an axis: softmax and its kin, and gates.
+
+https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-other
+"""
+
+from typing import Annotated, Any
+
+from netbuild.fields import Int, Wants, optional, whole
+from netbuild.layers.layer import Layer, Shape, ShapeError, Window, axis, expect_rank
+from netbuild.layers.spatial import AXES
+
+
+class _Softmax(Layer):
+    """Over one axis, `dim`; the others stay apart."""
+
+    dim: Annotated[
+        int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
+    ] = None
+
+    def output_shape(self, x: Shape) -> Shape:
+        axis(self._dim(x), x, at="dim")
+        return x
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("output",)
+
+    def _dim(self, x: Shape) -> int:
+        """Left out, torch takes axis 0 for an input of two axes and 1 else, with a warning."""
+        if self.dim is not None:
+            return self.dim
+        if len(x) == 2:
+            message = "without dim torch takes axis 0 of three, the batch: write dim"
+            raise ShapeError("NB205", message)
+        return 1
+
+    def arguments(self, x: Shape) -> dict[str, Any]:
+        return {"dim": self._dim(x)}
+
+
+class Softmax(_Softmax):
+    """eˣ / Σ eˣ over the axis `dim`, by default 1: the classes, or the channels.
+
+    >>> Softmax(dim=-1).output_shape((10,))
+    (10,)
+    """
+
+
+class LogSoftmax(_Softmax):
+    """log(eˣ / Σ eˣ) over the axis `dim`, by default 1: the classes, or the channels.
+
+    >>> LogSoftmax().arguments((10,))
+    {'dim': 1}
+    """
+
+
+class Softmin(_Softmax):
+    """e⁻ˣ / Σ e⁻ˣ over the axis `dim`, by default 1: the classes, or the channels.
+
+    >>> Softmin(dim=2).output_shape((5, 10))
+    (5, 10)
+    """
+
+
+class Softmax2d(Layer):
+    """eˣ / Σ eˣ over the channels of (C, H, W), at each place.
+
+    >>> Softmax2d().output_shape((6, 28, 28))
+    (6, 28, 28)
+    """
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, AXES[2], ranks=(3,))
+        return x
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("output",)
+
+
+class GLU(Layer):
+    """a · sigmoid(b) of the first and the second half of the axis `dim`, which gets half as long.
+
+    >>> GLU(dim=1).output_shape((6, 28, 28))
+    (3, 28, 28)
+    """
+
+    dim: Int = -1
+
+    def output_shape(self, x: Shape) -> Shape:
+        at = axis(self.dim, x, at="dim")
+        if x[at] % 2:
+            message = f"axis {self.dim} has {x[at]} values, which do not divide into two halves"
+            raise ShapeError("NB203", message, at="dim")
+        return (*x[:at], x[at] // 2, *x[at + 1 :])
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+    def window(self, x: Shape) -> Window | None:
+        """Halves of a spatial axis meet from afar."""
+        return super().window(x) if axis(self.dim, x, at="dim") == 0 else None

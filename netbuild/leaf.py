@@ -1,0 +1,160 @@
+"""One layer at its place: its fields validated, what it reads arranged, its results inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from netbuild.component import fill, find
+from netbuild.diagnostic import Diagnostic, Note
+from netbuild.expression import substitute
+from netbuild.graph import OUTPUT, Reach, Row, Value
+from netbuild.initialisation import read_init
+from netbuild.item import Item, place
+from netbuild.layers import LAYERS
+from netbuild.layers.layer import ShapeError, Tensor, times
+from netbuild.source import UNKNOWN
+from netbuild.wiring import Signal, arity_fault, name_of_input_fault
+
+if TYPE_CHECKING:
+    from netbuild.layers.layer import Layer, Shape
+
+#: What an expression can name, with the values.
+Names: TypeAlias = Mapping[str, Any]
+
+#: More layers than this are refused, however short the file that asks for them.
+MAX_LAYERS = 10_000
+
+#: What is passed on behind a fault.
+UNKNOWN_SIGNAL = Signal(None, "")
+
+
+class TooManyError(Exception):
+    """The network has more layers than are worth looking at."""
+
+
+class Leaves:
+    """The layers in their order, each validated against what reaches it."""
+
+    def __init__(self, faults: list[Diagnostic]) -> None:
+        self.rows: list[Row] = []
+        self.faults = faults
+        self.visited = 0
+        #: The value in whose memory another one lies, and those that backward needs as they are.
+        self.memory: dict[Value, Value] = {}
+        self.needed: set[Value] = set()
+
+    def trace(
+        self, item: Item, path: str, names: Names, signals: list[tuple[str | None, Signal]]
+    ) -> tuple[Row | None, dict[str, Signal]]:
+        """Trace a layer; return its row and its results."""
+        self.visited += 1
+        if self.visited > MAX_LAYERS:
+            raise TooManyError
+        before = len(self.faults)
+        row = self.row(item, path, names, signals)
+        self.faults[before:] = [fault._replace(layer=path) for fault in self.faults[before:]]
+        if row is None:
+            return None, {OUTPUT: UNKNOWN_SIGNAL}
+        self.rows.append(row)
+        origin = f"{path} ({row.type}, line {row.span.line})"
+        shared = self.memory.get(row.sources[0], row.sources[0])
+        results = {}
+        for port, tensor in row.outputs.items():
+            value = Value(path, port)
+            results[port] = Signal(tensor, origin, value, row.reach)
+            self.memory[value] = value if row.layer.memory() == "new" else shared
+        self.needed |= {self.memory.get(value, value) for value, _ in row.saved}
+        return row, results
+
+    def row(
+        self, item: Item, path: str, names: Names, signals: list[tuple[str | None, Signal]]
+    ) -> Row | None:
+        """Validate one layer against what reaches it; None where its output is not known."""
+        component = find(item, LAYERS, "layer", self.faults)
+        if component is None:
+            return None
+        scope = {**names, **input_names(signals[0][1].tensor if signals else None)}
+        init = None
+        if "init" in item.modifiers:
+            written = substitute(item.modifiers["init"].value, scope, self.faults)
+            init = read_init(written, self.faults)
+        if item.arguments is not None:
+            item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
+        layer = fill(component, item, self.faults)
+        arranged = self.arranged(component, item, signals) if signals else None
+        if layer is None or arranged is None:
+            return None
+        inputs = [signal.tensor for signal in arranged if signal.tensor is not None]
+        if len(inputs) < len(arranged):
+            return None
+        try:
+            outputs = layer.apply(*inputs)
+            self.expect_not_needed(layer, arranged[0])
+        except ShapeError as error:
+            self.faults.append(_shape_fault(error, item, path, arranged))
+            return None
+        shapes = tuple(tensor.shape for tensor in inputs)
+        sources = tuple(signal.value for signal in arranged)
+        reach = _reach(layer, shapes, arranged)
+        return Row(path, layer, tuple(inputs), sources, outputs, reach, item.type.span, init)
+
+    def arranged(
+        self, component: type[Layer], item: Item, signals: list[tuple[str | None, Signal]]
+    ) -> list[Signal] | None:
+        """Return what a layer reads in the order of its inputs; None after a fault."""
+        names = [*component.inputs, *component.optional_inputs]
+        inputs = item.modifiers.get("inputs")
+        span = inputs.value.span if inputs else item.type.span
+        fault = arity_fault(component, item.type.text, len(signals), span)
+        if fault is None and signals[0][0] is not None:
+            given = dict(signals)
+            fault = name_of_input_fault(names, inputs, item.type.text)
+            signals = [(name, given[name]) for name in names if name in given]
+        if fault is not None:
+            self.faults.append(fault)
+            return None
+        return [signal for _, signal in signals]
+
+    def expect_not_needed(self, layer: Layer, first: Signal) -> None:
+        """Refuse a layer that overwrites what an earlier one keeps for the backward pass.
+
+        Raises:
+            ShapeError: it does.
+        """
+        place = self.memory.get(first.value, first.value)
+        if layer.memory() == "overwritten" and place in self.needed:
+            message = "it overwrites its input, which the backward pass of the layer before needs"
+            raise ShapeError("NB211", message, at="inplace")
+
+
+def _reach(layer: Layer, shapes: tuple[Shape, ...], signals: list[Signal]) -> Reach | None:
+    """Return the receptive field behind a layer: the largest over what it reads."""
+    window = layer.window(*shapes)
+    if window is None:
+        return None
+    reach: Reach | None = None
+    for signal in signals:
+        if signal.reach is None or len(signal.reach.size) != len(window.kernel):
+            return None
+        behind = signal.reach.through(window)
+        reach = behind if reach is None else reach.joined(behind)
+    return reach
+
+
+def input_names(x: Tensor | None) -> dict[str, Any]:
+    """Return the names by which an expression knows the input of its item."""
+    if x is None:
+        return dict.fromkeys(("in_shape", "in_channels", "in_features"), UNKNOWN)
+    if not x.shape:  # one number a sample has neither channels nor features
+        return {"in_shape": ()}
+    return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}
+
+
+def _shape_fault(error: ShapeError, item: Item, path: str, signals: list[Signal]) -> Diagnostic:
+    came = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
+    notes = [Note("input", f"{path} receives {' and '.join(came)}")]
+    if error.formula:
+        notes.append(Note("formula", error.formula))
+    title = f"{item.type.text} does not fit its input{'s' if len(came) > 1 else ''}"
+    return Diagnostic(error.code, title, place(item, error.at), str(error), tuple(notes))

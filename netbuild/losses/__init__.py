@@ -1,0 +1,13 @@
+"""Losses: https://docs.pytorch.org/docs/stable/nn.html#loss-functions.
+
+Each says what it wants of the network's output and of the data, so that both are checked before
+anything runs.
+"""
+
+from netbuild.component import declared
+from netbuild.losses import classes, labels, pairs, values
+from netbuild.losses.loss import Loss
+
+__all__ = ["LOSSES", "Loss"]
+
+LOSSES = declared(Loss, classes, values, labels, pairs)

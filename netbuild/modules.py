@@ -1,0 +1,176 @@
+"""Modules of torch's kind that torch has not: plain torch, which needs nothing of netbuild."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+class _SwitchableNorm(nn.Module):
+    """Normalises each channel with a learned mixture of instance, layer and batch statistics.
+
+    (x − Σ wₖ · meanₖ) / √(Σ vₖ · varianceₖ + eps) · weight + bias, where k is the instance, the
+    layer and the batch, w = softmax(mean_weight) and v = softmax(var_weight): Luo et al. 2018,
+    "Differentiable Learning-to-Normalize via Switchable Normalization",
+    https://arxiv.org/abs/1806.10779, section 3. The arguments, and the batch statistics that stand
+    in for those of a batch in evaluation, are those of torch's batch norms.
+
+    Args:
+        num_features: the number of channels, C.
+        eps: what is added to the variance.
+        momentum: the share of a new batch in the running averages; None for a plain mean.
+        affine: whether each channel has a learned weight and bias.
+        track_running_stats: whether evaluation takes running averages for the batch statistics.
+        bias: whether there is a bias beside the weight.
+    """
+
+    #: The number of axes of an input, and their names.
+    rank: ClassVar[int]
+    axes: ClassVar[str]
+
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,  # noqa: FBT001, FBT002  as in torch's norms
+        track_running_stats: bool = True,  # noqa: FBT001, FBT002  the same
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        c = num_features
+        self.register_parameter("weight", nn.Parameter(torch.empty(c)) if affine else None)
+        self.register_parameter("bias", nn.Parameter(torch.empty(c)) if affine and bias else None)
+        self.mean_weight = nn.Parameter(torch.empty(3))
+        self.var_weight = nn.Parameter(torch.empty(3))
+        if track_running_stats:
+            self.register_buffer("running_mean", torch.empty(c))
+            self.register_buffer("running_var", torch.empty(c))
+            self.register_buffer("num_batches_tracked", torch.tensor(0))
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Forget the batches that were seen."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Start anew, with the three statistics in equal shares."""
+        self.reset_running_stats()
+        nn.init.ones_(self.mean_weight)
+        nn.init.ones_(self.var_weight)
+        if self.weight is not None:
+            nn.init.ones_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised input, of the same shape.
+
+        Raises:
+            ValueError: the input has other axes or channels, or one value a channel.
+        """
+        self._check(x)
+        space = tuple(range(2, x.dim()))  # x: (N, C, *)
+        var_in, mean_in = torch.var_mean(x, space, correction=0)  # (N, C)
+        mean_ln, var_ln = _pooled(mean_in, var_in, dim=1)  # (N, 1)
+        mean_bn, var_bn = self._of_batch(mean_in, var_in, x[:, 0].numel())  # (1, C)
+        mean = _mixed(self.mean_weight, mean_in, mean_ln, mean_bn)  # (N, C)
+        var = _mixed(self.var_weight, var_in, var_ln, var_bn)  # (N, C)
+
+        scale = (var + self.eps).rsqrt()  # (N, C)
+        if self.weight is not None:
+            scale = scale * self.weight  # (N, C)
+        shift = -mean * scale  # (N, C)
+        if self.bias is not None:
+            shift = shift + self.bias  # (N, C)
+        # One pass over x, which keeps nothing of its size for the backward pass but x.
+        whole = (*scale.shape, *(1,) * len(space))
+        return torch.addcmul(shift.view(whole), x, scale.view(whole))  # (N, C, *)
+
+    def extra_repr(self) -> str:
+        """Return what is printed between the brackets, as torch's norms have it."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        )
+
+    def _check(self, x: Tensor) -> None:
+        if x.dim() != self.rank:
+            raise ValueError(f"expected {self.axes}, got an input of {x.dim()} axes")
+        if x.size(1) != self.num_features:
+            raise ValueError(f"expected {self.num_features} channels, got {x.size(1)}")
+        if x[0, 0].numel() == 1:
+            raise ValueError(f"expected more than 1 value per channel, got {tuple(x.shape)}")
+
+    def _of_batch(self, mean: Tensor, var: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Return the mean and the variance over a batch, or over those seen: (1, C) each.
+
+        Args:
+            mean: the mean of each instance, (N, C).
+            var: the variance of each instance, (N, C).
+            count: the number of values of a channel in the batch.
+        """
+        if not self.training and self.track_running_stats:
+            return self.running_mean[None], self.running_var[None]  # (1, C)
+        mean, var = _pooled(mean, var, dim=0)  # (1, C)
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked.add_(1)
+            seen = self.num_batches_tracked
+            share = 1 / seen.item() if self.momentum is None else self.momentum
+            with torch.no_grad():
+                # As in torch's batch norms, what is kept is the unbiased variance.
+                unbiased = var[0] * (count / (count - 1))  # (C)
+                self.running_mean.lerp_(mean[0].to(self.running_mean), share)  # (C)
+                self.running_var.lerp_(unbiased.to(self.running_var), share)  # (C)
+        return mean, var
+
+
+def _pooled(mean: Tensor, var: Tensor, *, dim: int) -> tuple[Tensor, Tensor]:
+    """Return the mean and the variance over an axis of equally large groups, from theirs.
+
+    The variance is that within the groups and that between them.
+    """
+    between, mean = torch.var_mean(mean, dim, correction=0, keepdim=True)
+    return mean, var.mean(dim, keepdim=True) + between
+
+
+def _mixed(weight: Tensor, instance: Tensor, layer: Tensor, batch: Tensor) -> Tensor:
+    """Return the mixture of a statistic, (N, C), of (N, C), (N, 1) and (1, C)."""
+    share = weight.softmax(0)  # (3)
+    return share[0] * instance + share[1] * layer + share[2] * batch
+
+
+class SwitchableNorm1d(_SwitchableNorm):
+    """Switchable normalisation of (N, C, L)."""
+
+    rank = 3
+    axes = "(N, C, L)"
+
+
+class SwitchableNorm2d(_SwitchableNorm):
+    """Switchable normalisation of (N, C, H, W)."""
+
+    rank = 4
+    axes = "(N, C, H, W)"
+
+
+class SwitchableNorm3d(_SwitchableNorm):
+    """Switchable normalisation of (N, C, D, H, W)."""
+
+    rank = 5
+    axes = "(N, C, D, H, W)"

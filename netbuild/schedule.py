@@ -1,0 +1,121 @@
+"""The section `scheduler:`: a scheduler, when it steps, and whether it goes with the training."""
+
+from collections.abc import Iterator
+from math import ceil
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
+
+from pydantic_core import core_schema
+
+from netbuild.component import Component, fill, fill_fields, find
+from netbuild.diagnostic import Diagnostic, brief
+from netbuild.fields import Wants, optional
+from netbuild.item import Item, place, read_item
+from netbuild.layers.layer import ShapeError
+from netbuild.schedulers import SCHEDULERS, ReduceLROnPlateau, Scheduler, Step, Use
+from netbuild.source import List, Map
+
+if TYPE_CHECKING:
+    from netbuild.optimizers import Optimizer
+
+
+class Stepping(Component):
+    """What stands beside the type of a scheduler."""
+
+    step: Annotated[
+        Step | None,
+        Wants("epoch or batch", optional(core_schema.literal_schema(["epoch", "batch"]))),
+    ] = None
+
+
+class Schedule(NamedTuple):
+    """A scheduler, and when it steps."""
+
+    scheduler: Scheduler
+    step: Step
+
+    def total(self, training: "Training") -> int | None:
+        """Return how often it steps in a training; None where that is not known yet."""
+        if self.step == "epoch":
+            return training.epochs
+        return None if training.batches is None else training.epochs * training.batches
+
+
+class Training(NamedTuple):
+    """What a file says of its training that a scheduler has to go with."""
+
+    optimizer: Optional["Optimizer"]
+    epochs: int
+    batches: int | None  # of an epoch; None where only the data itself knows
+
+
+_REMEDIES = {
+    "cycle_momentum": "write cycle_momentum: false",
+    "total_steps": "leave total_steps out: it is then the number that the training makes",
+    "steps_per_epoch": "leave it out, and epochs: the training knows how many steps it makes",
+}
+
+
+def batches(samples: int, validation: float, size: int) -> int:
+    """Return the batches of an epoch, as training splits its data."""
+    return ceil((samples - round(samples * validation)) / size)
+
+
+def read_schedule(item: Item, training: Training, faults: list[Diagnostic]) -> Schedule | None:
+    """Return the schedule that an item stands for; None after a fault."""
+    component = find(item, SCHEDULERS, "scheduler", faults)
+    scheduler = fill(component, item, faults) if component else None
+    beside = {
+        name: entry for name, entry in item.modifiers.items() if name in Stepping.model_fields
+    }
+    for name, (key, _) in item.modifiers.items():
+        if name not in beside:
+            title = f"scheduler has no modifier {brief(name)}"
+            help_ = f"an argument stands inside: {item.type.text}: {{{brief(name)}: …}}"
+            faults.append(Diagnostic("NB104", title, key.span, "unknown", help=help_))
+    stepping = fill_fields(Stepping, beside, "scheduler", item.type.span, faults)
+    if scheduler is None or stepping is None:
+        return None
+    schedule = Schedule(scheduler, stepping.step or scheduler.steps_every)
+    if isinstance(scheduler, ReduceLROnPlateau) and schedule.step == "batch":
+        label = "it reads the validation loss, which is there once an epoch"
+        span = beside["step"].value.span
+        faults.append(Diagnostic("NB403", _title(scheduler), span, label))
+    for (path, part), error in misfits(schedule, training):
+        span = place(_written(item, path), error.at)
+        remedy = _REMEDIES.get(error.at or "")
+        faults.append(Diagnostic(error.code, _title(part), span, str(error), help=remedy))
+    return schedule
+
+
+def misfits(
+    schedule: Schedule, training: Training
+) -> Iterator[tuple[tuple[tuple[int, ...], Scheduler], ShapeError]]:
+    """Yield why schedulers do not go with the training, each with its place among the parts."""
+    steps = schedule.total(training)
+    first: tuple[int, ...] = ()
+    pending = [(first, schedule.scheduler, Use(training.optimizer, steps, steps))]
+    while pending:
+        path, scheduler, use = pending.pop()
+        try:
+            scheduler.check(use)
+        except ShapeError as error:
+            yield (path, scheduler), error
+        parts = enumerate(scheduler.parts(use))
+        pending += [((*path, number), part, inner) for number, (part, inner) in parts]
+
+
+def _title(scheduler: Scheduler) -> str:
+    return f"{type(scheduler).__name__} does not go with the training"
+
+
+def _written(item: Item, path: tuple[int, ...]) -> Item:
+    """Return the item of a part; the one around it where that is written as a variable."""
+    for number in path:
+        parts = item.arguments
+        if isinstance(parts, Map):
+            parts = parts.get("schedulers")
+        inner = read_item(parts.items[number], "scheduler") if isinstance(parts, List) else None
+        if not isinstance(inner, Item):
+            break
+        item = inner
+    return item

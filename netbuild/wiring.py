@@ -1,0 +1,158 @@
+"""What an item reads: `inputs:` names results of its stack, `outputs:` what the stack gives.
+
+Names are looked up in the same stack only. `lstm.h_n` is the result `h_n` of the member `lstm`, and
+`input`, or the names of several inputs, are what the stack itself is given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.diagnostic import Diagnostic, brief, did_you_mean
+from netbuild.graph import OUTPUT, Reach, Ref, Value
+from netbuild.item import shown
+from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netbuild.diagnostic import Span
+    from netbuild.layers.layer import Layer, Tensor
+
+
+class Signal(NamedTuple):
+    """A tensor on its way; None behind a fault. `origin` is what messages call it."""
+
+    tensor: Tensor | None
+    origin: str
+    value: Value = Value("", "")
+    reach: Reach | None = None
+
+
+class Wire(NamedTuple):
+    """A name inside (None where it is not given), and the name outside that it stands for."""
+
+    inside: str | None
+    outside: str
+    span: Span
+
+
+def read_wires(node: Node, what: str, faults: list[Diagnostic]) -> list[Wire]:
+    """Read `inputs:` or `outputs:`: a name, a list of names, or names by names.
+
+    Whatever is not one is reported, and left out.
+    """
+    if isinstance(node, Map):
+        named = [(name, entry.value) for name, entry in node.entries.items()]
+    else:
+        nodes = node.items if isinstance(node, List) else (node,)
+        named = [(None, child) for child in nodes]  # type: ignore[misc]
+    wires = []
+    for inside, child in named:
+        if isinstance(child, Scalar) and type(child.value) in {str, int}:
+            wires.append(Wire(inside, str(child.value), child.span))
+        elif not (isinstance(child, Scalar) and child.value is UNKNOWN):
+            label = f"the name of a layer is wanted, not {shown(child)}"
+            help_ = f"write {what}: name, {what}: [name, name] or {what}: {{inside: name}}"
+            title = "no name of a result"
+            faults.append(Diagnostic("NB213", title, child.span, label, help=help_))
+    return wires
+
+
+class Scope:
+    """The names in reach of the members of one stack, as far as it has been walked."""
+
+    def __init__(self, inputs: Mapping[str, Signal], coming: Sequence[str]) -> None:
+        self.inputs = dict(inputs)
+        self.coming = set(coming)
+        self.members: dict[str, dict[str, Signal]] = {}
+        #: What an item reads that does not say it: nothing definite before the first of several.
+        self.last: Ref | None = Ref("", next(iter(inputs))) if len(inputs) == 1 else None
+
+    def add(self, member: str, results: dict[str, Signal]) -> None:
+        """Have a member's results known by its name, and its first read by the next member."""
+        self.members[member] = results
+        self.coming.discard(member)
+        self.last = Ref(member, next(iter(results)))
+
+    def signal(self, ref: Ref) -> Signal:
+        """Return what a reference stands for."""
+        if ref.member == "":
+            return self.inputs[ref.port]
+        results = self.members[ref.member]
+        # After a fault a member has one result, which stands for any.
+        return results.get(ref.port) or next(iter(results.values()))
+
+    def find(self, wire: Wire, faults: list[Diagnostic]) -> Ref | None:
+        """Return what a name stands for; None, with a fault, where that is nothing."""
+        name, dot, port = wire.outside.partition(".")
+        if not dot and name in self.inputs and name not in self.members:
+            return Ref("", name)
+        if name not in self.members:
+            faults.append(self._unknown(name, wire))
+            return None
+        results = self.members[name]
+        if next(iter(results.values())).tensor is None:
+            return Ref(name, port or OUTPUT)
+        if not dot:
+            return Ref(name, next(iter(results)))
+        if port in results:
+            return Ref(name, port)
+        help_, fixes = did_you_mean(f"{name}.{port}", [f"{name}.{p}" for p in results], wire.span)
+        help_ = help_ or f"it gives {', '.join(f'{name}.{p}' for p in results)}"
+        title = f"{name} has no result {brief(port)}"
+        faults.append(Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes))
+        return None
+
+    def _unknown(self, name: str, wire: Wire) -> Diagnostic:
+        if name in self.coming:
+            label = f"{name} comes later in this stack"
+            above = "a layer reads what stands above it"
+            return Diagnostic("NB213", "an input from below", wire.span, label, help=above)
+        known = [*self.inputs, *self.members]
+        help_, fixes = did_you_mean(name, known, wire.span)
+        help_ = help_ or f"in reach are {', '.join(known[-8:])}"
+        title = f"nothing in this stack is called {brief(name)}"
+        return Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes)
+
+
+def arity_fault(layer: type[Layer], kind: str, count: int, span: Span) -> Diagnostic | None:
+    """Return the fault of a layer that gets too few inputs, or too many; None where they fit."""
+    least, most = len(layer.inputs), len(layer.inputs) + len(layer.optional_inputs)
+    if least <= count and (count <= most or layer.variadic):
+        return None
+    names = [*layer.inputs, *(f"perhaps {name}" for name in layer.optional_inputs)]
+    reads = "two or more" if layer.variadic else _enumerated(names)
+    label = f"it reads {reads}, and gets {_number(count)}"
+    help_ = None
+    if count < least:
+        help_ = f"name them beside it: {{{kind}: …, inputs: [{', '.join(layer.inputs)}]}}"
+        help_ = help_.replace("[input]", "[…]")
+    return Diagnostic("NB208", f"{kind} gets another number of inputs", span, label, help=help_)
+
+
+def name_of_input_fault(names: Sequence[str], inputs: Entry | None, kind: str) -> Diagnostic | None:
+    """Return the fault of `inputs:` by names that a layer does not have, or with a gap."""
+    assert inputs is not None
+    assert isinstance(inputs.value, Map)
+    given = inputs.value.entries
+    for name, (key, _) in given.items():
+        if name not in names:
+            help_, fixes = did_you_mean(name, names, key.span)
+            help_ = help_ or f"it reads {', '.join(names)}"
+            title = f"{kind} has no input {brief(name)}"
+            return Diagnostic("NB104", title, key.span, "unknown", help=help_, fixes=fixes)
+    missing = next(name for name in [*names, ""] if name not in given)
+    behind = [name for name in names[names.index(missing) :] if name in given] if missing else []
+    if not behind:
+        return None
+    label = f"{behind[0]} goes with {missing}, which is not given"
+    return Diagnostic("NB208", f"{kind} lacks an input", inputs.value.span, label)
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "one input"
+
+
+def _number(count: int) -> str:
+    return "one" if count == 1 else str(count)

@@ -62,6 +62,7 @@ CODES = {
     "NB403": "a scheduler that does not go with the optimizer or the training",
     "NB404": "an initializer that does not fit a tensor",
     "NB405": "an initializer or a rule that is for nothing",
+    "NB406": "an optimizer that does not take the network's weights",
     # Data and files.
     "NB501": "data that the network or the loss does not take",
 }

@@ -47,12 +47,8 @@ def real(
     le: float | None = None,
     lt: float | None = None,
 ) -> CoreSchema:
-    """Return the schema of a finite number, which float32 can hold: torch computes with that."""
-    least = -MAX_FLOAT32 if ge is None and gt is None else ge
-    most = MAX_FLOAT32 if le is None and lt is None else le
-    return core_schema.float_schema(
-        strict=True, allow_inf_nan=False, ge=least, gt=gt, le=most, lt=lt
-    )
+    """Return the schema of a finite number."""
+    return core_schema.float_schema(strict=True, allow_inf_nan=False, ge=ge, gt=gt, le=le, lt=lt)
 
 
 def either(*schemas: CoreSchema) -> CoreSchema:
@@ -81,6 +77,8 @@ Int = Annotated[int, Wants("a whole number", whole())]
 PositiveInt = Annotated[int, Wants("a whole number of at least 1", whole(1))]
 NaturalInt = Annotated[int, Wants("a whole number of at least 0", whole(0))]
 Float = Annotated[float, Wants("a number", real())]
+#: A number that torch makes a float32 of.
+Float32 = Annotated[float, Wants("a number of float32", real(ge=-MAX_FLOAT32, le=MAX_FLOAT32))]
 PositiveFloat = Annotated[float, Wants("a number greater than 0", real(gt=0))]
 NaturalFloat = Annotated[float, Wants("a number of at least 0", real(ge=0))]
 Probability = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]

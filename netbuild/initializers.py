@@ -14,7 +14,9 @@ from pydantic import Field, field_validator
 
 from netbuild.component import Component, declared
 from netbuild.fields import (
+    MAX_FLOAT32,
     Float,
+    Float32,
     NaturalFloat,
     PositiveFloat,
     PositiveInt,
@@ -25,9 +27,6 @@ from netbuild.fields import (
     unwanted,
 )
 
-#: The largest number of float32.
-_MAX = (2 - 2**-23) * 2.0**127
-_Float32 = Annotated[float, Wants("a number of float32", real(ge=-_MAX, le=_MAX))]
 # Torch squares it.
 _Slope = Annotated[float, Wants("a number from -1e150 to 1e150", real(ge=-1e150, le=1e150))]
 _Mode = Annotated[str, one_of("fan_in", "fan_out")]
@@ -61,14 +60,14 @@ class Initializer(Component):
 class Uniform(Initializer):
     """Evenly from `a` to `b`."""
 
-    a: _Float32 = 0.0
-    b: Annotated[_Float32, Field(validate_default=True)] = 1.0
+    a: Float32 = 0.0
+    b: Annotated[Float32, Field(validate_default=True)] = 1.0
 
     @field_validator("b")
     @classmethod
     def _above(cls, b: Any, info: Any) -> Any:
         a = info.data.get("a", b)
-        if a > b or b - a > _MAX:
+        if a > b or b - a > MAX_FLOAT32:
             raise unwanted(
                 f"a number of at least a, {a}, and not further away than float32 reaches"
             )
@@ -87,14 +86,14 @@ class TruncNormal(Initializer):
 
     mean: Float = 0.0
     std: PositiveFloat = 1.0
-    a: _Float32 = -2.0
-    b: Annotated[_Float32, Field(validate_default=True)] = 2.0
+    a: Float32 = -2.0
+    b: Annotated[Float32, Field(validate_default=True)] = 2.0
 
     @field_validator("b")
     @classmethod
     def _reachable(cls, b: Any, info: Any) -> Any:
         a = info.data.get("a", b)
-        if a > b or b - a > _MAX:
+        if a > b or b - a > MAX_FLOAT32:
             raise unwanted(
                 f"a number of at least a, {a}, and not further away than float32 reaches"
             )
@@ -108,7 +107,7 @@ class TruncNormal(Initializer):
 class Constant(Initializer):
     """`val` everywhere."""
 
-    val: _Float32
+    val: Float32
 
 
 class Ones(Initializer):
@@ -153,7 +152,7 @@ class XavierUniform(_Fan):
         if len(x) < 2:
             return super().misfit(x)
         bound = self.gain * sqrt(6 / ((x[0] + x[1]) * prod(x[2:])))
-        return f"a gain smaller than {self.gain}" if 2 * bound > _MAX else None
+        return f"a gain smaller than {self.gain}" if 2 * bound > MAX_FLOAT32 else None
 
 
 class XavierNormal(_Fan):

@@ -45,8 +45,11 @@ def wanted(config: Config, *outputs: Tensor) -> Sample:
 
 def faults(config: Config, *outputs: Tensor) -> list[Diagnostic]:
     """Return what keeps the network, the loss and the data from going together."""
-    if config.input is None or config.data is None:
+    if config.data is None or not all(config.inputs.values()):
         return []
+    if config.input is None:
+        message = f"it gives one input, and the network reads {', '.join(config.inputs)}"
+        return [_data_fault(config, message, None)]
     try:
         given = sample(config, *outputs)
     except ShapeError as error:
@@ -108,7 +111,7 @@ def _data_fault(config: Config, message: str, help_: str | None) -> Diagnostic:
 
 def _loss_fault(config: Config, error: ShapeError, outputs: tuple[Tensor, ...]) -> Diagnostic:
     name, span = _named(config, "loss", error.at)
-    shapes = [times(output.shape) or "a single value" for output in outputs]
+    shapes = [times(output.shape) for output in outputs]
     given = f"the network gives {', '.join(shapes)}"
     data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
     notes = (Note("output", given), Note("data", data))

@@ -345,7 +345,7 @@ class Muon(Optimizer):
 
     def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
         if len(weight.shape) != 2:
-            shape = times(weight.shape) or "a single number"
+            shape = times(weight.shape)
             message = f"it steps with matrices only, and {weight.name} is {shape}"
             raise ShapeError("NB406", message)
         super().check_weight(weight)

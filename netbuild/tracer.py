@@ -58,10 +58,11 @@ def infer(config: Config) -> Graph:
         block, outputs = walk.trace(config)
         graph = graph._replace(rows=tuple(walk.leaves.rows), block=block, outputs=outputs)
     faults = [*config.diagnostics, *walk.faults]
-    if graph.block is not None:
+    if graph.outputs:
+        given = graph.outputs.values()
         faults += initialisation.faults(graph.rows, config.init)
-    if graph.output is not None:
-        faults += objective.faults(config, graph.output)
+        faults += objective.faults(config, *given)
+        faults += objective.optimizer_faults(config, graph.rows, *given)
     if not faults:
         faults = lint.warnings(graph)
     return graph._replace(diagnostics=_ordered(faults))

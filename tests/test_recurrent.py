@@ -196,7 +196,7 @@ def test_gradients_reach_the_first_states() -> None:
         ),
         (
             Case("GRUCell", {"hidden_size": 2}, (3,), (Tensor(()),)),
-            "hx is a single number, and the state that it begins is 2",
+            "hx is scalar, and the state that it begins is 2",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from netbuild.fields import (
     Bool,
-    Float,
+    Float32,
     NaturalFloat,
     PositiveInt,
     Wants,
@@ -132,7 +132,7 @@ class LeakyReLU(_Leaking):
     (64,)
     """
 
-    negative_slope: Float = 0.01
+    negative_slope: Float32 = 0.01
     inplace: Bool = False
 
 
@@ -144,7 +144,7 @@ class PReLU(_Activation):
     """
 
     num_parameters: PositiveInt = 1
-    init: Float = 0.25
+    init: Float32 = 0.25
 
     def output_shape(self, x: Shape) -> Shape:
         if self.num_parameters not in {1, *x[:1]}:
@@ -164,8 +164,8 @@ class RReLU(_Activation):
     (6, 28, 28)
     """
 
-    lower: Float = 1 / 8
-    upper: Float = Field(1 / 3, validate_default=True)
+    lower: Float32 = 1 / 8
+    upper: Float32 = Field(1 / 3, validate_default=True)
     inplace: Bool = False
 
     @field_validator("upper")
@@ -187,7 +187,7 @@ class ELU(_Leaking):
     (6, 28, 28)
     """
 
-    alpha: Float = 1.0
+    alpha: Float32 = 1.0
     inplace: Bool = False
 
 
@@ -269,8 +269,8 @@ class Hardtanh(_Limiting):
     (64,)
     """
 
-    min_val: Float = -1.0
-    max_val: Float = Field(1.0, validate_default=True)
+    min_val: Float32 = -1.0
+    max_val: Float32 = Field(1.0, validate_default=True)
     inplace: Bool = False
 
     @field_validator("max_val")
@@ -288,8 +288,8 @@ class Threshold(_Limiting):
     (64,)
     """
 
-    threshold: Float
-    value: Float
+    threshold: Float32
+    value: Float32
     inplace: Bool = False
 
 
@@ -328,8 +328,8 @@ class Softplus(_Activation):
     (64,)
     """
 
-    beta: Float = 1.0
-    threshold: Float = 20.0
+    beta: Float32 = 1.0
+    threshold: Float32 = 20.0
 
 
 class Softsign(_Floating):
@@ -366,7 +366,7 @@ class Hardshrink(_Activation):
     (64,)
     """
 
-    lambd: Float = 0.5
+    lambd: Float32 = 0.5
 
 
 class Softshrink(_Activation):

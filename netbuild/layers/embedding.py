@@ -141,7 +141,7 @@ class EmbeddingBag(_Table):
             raise ShapeError("NB208", message, at="mode")
         for shape in factors:
             if shape != x:
-                size = times(shape) or "a single number"
+                size = times(shape)
                 message = f"per_sample_weights is {size}, and the indices are {times(x)}"
                 raise ShapeError("NB212", message)
         return (self.embedding_dim,)

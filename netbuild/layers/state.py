@@ -47,6 +47,6 @@ class Stateful(Layer):
             raise ShapeError("NB208", message)
         for name, shape, expected in zip(names, given, wanted, strict=False):
             if shape != expected:
-                size = times(shape) or "a single number"
+                size = times(shape)
                 message = f"{name} is {size}, and the state that it begins is {times(expected)}"
                 raise ShapeError("NB212", message)

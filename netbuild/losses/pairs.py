@@ -100,5 +100,5 @@ def _expect_alike(names: tuple[str, ...], y: tuple[Shape, ...]) -> None:
     """
     for name, shape in zip(names, y, strict=True):
         if shape != y[0]:
-            first, other = (times(s) or "a single value" for s in (y[0], shape))
+            first, other = (times(s) for s in (y[0], shape))
             raise mismatch(f"{names[0]} is {first}, and {name} is {other}: they must be alike")

@@ -107,7 +107,7 @@ class GaussianNLLLoss(_ValueLoss):
         other = [b for a, b in zip(mean, var, strict=False) if a != b]
         fits = var == mean or (mean and var == mean[:-1])
         if not fits and not (len(mean) == len(var) and sum(other) == 1):
-            shown = times(var) or "a single value"
+            shown = times(var)
             message = f"var is {shown}, and one variance for each of {times(mean) or 1} is needed"
             raise mismatch(message)
 

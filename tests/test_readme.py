@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import netbuild as package
 from netbuild.cli import app
-from netbuild.config import SECTIONS, read
+from netbuild.config import read
 from netbuild.data import DATASETS
+from netbuild.sections import SECTIONS
 from netbuild.source import from_bytes
 from netbuild.tracer import infer
 

@@ -21,7 +21,7 @@ from netbuild.training.position import Position, Sums
 if TYPE_CHECKING:
     from torch import nn
 
-    from netbuild.config import Train
+    from netbuild.sections import Train
     from netbuild.training.batches import Batches
     from netbuild.training.criterion import Criterion
     from netbuild.training.progress import Progress

@@ -1,0 +1,276 @@
+"""Each section of a file, validated: from what is written to what it means.
+
+The layers stay as they are written; `netbuild.tracer` reads them, for their expressions depend on
+the shapes that reach them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from netbuild.component import Component, fill, fill_fields, find
+from netbuild.data import DATASETS, Preparation
+from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, did_you_mean
+from netbuild.expression import RESERVED, substitute
+from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
+from netbuild.initialisation import read_rules
+from netbuild.item import Item, is_stack, kind, name_fault, read_item
+from netbuild.layers import LAYERS
+from netbuild.layers.layer import Tensor
+from netbuild.source import UNKNOWN, Entry, Map, Node, Scalar, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from netbuild.component import C
+    from netbuild.data.dataset import Dataset
+    from netbuild.initialisation import Rule
+    from netbuild.optimizers import Optimizer
+    from netbuild.schedule import Schedule
+
+#: The sections of a file, in the order in which one is best read.
+SECTIONS = (
+    "extends",
+    "name",
+    "vars",
+    "input",
+    "inputs",
+    "layers",
+    "outputs",
+    "init",
+    "loss",
+    "optimizer",
+    "scheduler",
+    "data",
+    "train",
+)
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+
+class Input(Component):
+    """`input: {shape: [128], dtype: int64}`; a list is its shape, of float32."""
+
+    shape: Shaped
+    # The weights are float32, and torch does not mix them with another floating-point dtype.
+    dtype: Annotated[str, one_of("float32", "int64", "int32", "uint8", "bool")] = "float32"
+
+
+class Train(Component):
+    """`train:` how a network is trained."""
+
+    epochs: PositiveInt = 10
+    batch_size: PositiveInt = 64
+    seed: NaturalInt = 0
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], one_of("auto", "cpu", "cuda", "mps")
+    ] = "auto"
+
+
+class Reader:
+    """Validates the sections one after the other, all faults into one list."""
+
+    def __init__(self, document: Document, root: Map, faults: list[Diagnostic]) -> None:
+        self.document, self.root, self.faults = document, root, faults
+        self._unknown_sections()
+        self.names = self._variables()
+
+    def _fault(
+        self, code: str, title: str, span: Span, label: str, help_: str | None = None
+    ) -> None:
+        self.faults.append(Diagnostic(code, title, span, label, help=help_))
+
+    def _unknown_sections(self) -> None:
+        unknown = [entry.key for name, entry in self.root.entries.items() if name not in SECTIONS]
+        for key in unknown[:MAX_FAULTS]:
+            help_, fixes = did_you_mean(key.text, SECTIONS, key.span)
+            help_ = help_ or f"the sections are {', '.join(SECTIONS)}"
+            title = f"no section is called {brief(key.text)}"
+            fault = Diagnostic("NB101", title, key.span, "unknown", help=help_, fixes=fixes)
+            self.faults.append(fault)
+
+    def _section(self, name: str) -> Node | None:
+        """Return a section with its expressions evaluated; None where it is absent or empty."""
+        node = self.root.get(name)
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return None
+        return substitute(node, self.names, self.faults)
+
+    def name(self) -> str:
+        """Return what the runs are called: the file's own name where none is given."""
+        node = self._section("name")
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(self.document.name).stem).strip("-._")
+        default = stem if re.fullmatch(NAME, stem) else "network"
+        if node is None:
+            return default
+        if isinstance(node, Scalar):
+            name = node.value if isinstance(node.value, str) else node.text
+            if node.value is UNKNOWN or re.fullmatch(NAME, name):
+                return name
+        label = "a name is letters, digits, '.', '_' and '-': it names the folder of the runs"
+        self._fault("NB106", "the file cannot have this name", node.span, label)
+        return default
+
+    def _variables(self) -> dict[str, Any]:
+        """Return the names that expressions know; each value may use those above it."""
+        node = self.root.get("vars")
+        if node is None:
+            return {}
+        if not isinstance(node, Map):
+            label = f"vars wants names with values, not {kind(node)}"
+            self._fault("NB106", "vars is no mapping", node.span, label, "write vars: {width: 64}")
+            return {}
+        names: dict[str, Any] = {}
+        for name, (key, value) in node.entries.items():
+            if not name.isidentifier():
+                label = (
+                    f"{brief(name)} is no name: letters, digits and _, not beginning with a digit"
+                )
+            elif name in RESERVED:
+                label = f"{name} means something else in an expression"
+            else:
+                names[name] = plain(substitute(value, names, self.faults))
+                continue
+            self._fault("NB109", "a name that a variable cannot have", key.span, label)
+        return names
+
+    def inputs(self) -> dict[str, Tensor | None]:
+        """Return the inputs of the network by name; what has a fault is None."""
+        several = self._section("inputs")
+        node = self._section("input")
+        if several is not None:
+            inputs = self._several_inputs(several)
+            if node is None:
+                return inputs
+            span = self.root.entries["input"].key.span
+            label = "a network has one input, or several inputs by name"
+            self._fault("NB107", "input beside inputs", span, label, "keep one of them")
+            return dict.fromkeys(inputs)
+        if node is None:
+            self._missing("input", "input: [1, 28, 28]  # channels, height, width")
+            return {"input": None}
+        return {"input": self._tensor(node, "input")}
+
+    def _several_inputs(self, node: Node) -> dict[str, Tensor | None]:
+        if not isinstance(node, Map) or not node.entries:
+            label = f"inputs wants names with shapes, not {kind(node)}"
+            help_ = "write inputs: {left: [1, 28, 28], right: [1, 28, 28]}"
+            self._fault("NB106", "inputs is no mapping", node.span, label, help_)
+            return {"input": None}
+        found: dict[str, Tensor | None] = {}
+        for name, (key, value) in node.entries.items():
+            fault = name_fault(name, key.span, found.keys(), by_key=True)
+            if fault:
+                self.faults.append(fault)
+            found[name] = self._tensor(value, name)
+        return found
+
+    def _tensor(self, node: Node, name: str) -> Tensor | None:
+        """Read the shape of an input, and perhaps its dtype."""
+        if isinstance(node, Map):
+            entries = node.entries
+        else:
+            key = Scalar("shape", node.span, "shape")
+            entries = {"shape": Entry(key, node)}
+        filled = fill_fields(Input, entries, name, node.span, self.faults)
+        return Tensor(filled.shape, filled.dtype) if filled else None
+
+    def layers(self) -> Node | None:
+        """Return the network as it is written; None where it is missing or no stack."""
+        node = self.root.get("layers")
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            self._missing("layers", "layers: [Flatten, Linear: 10]")
+            return None
+        if is_stack(node):
+            return node
+        if not (isinstance(node, Scalar) and node.value is UNKNOWN):
+            label = f"layers wants a list or a mapping of layers, not {kind(node)}"
+            help_ = "begin each layer with '- '"
+            if isinstance(node, Map):
+                label = "these layers have neither dashes nor names"
+                help_ += ", or give each its name: conv1: {Conv2d: …}"
+            self._fault("NB108", "layers is no stack", node.span, label, help_)
+        return None
+
+    def _missing(self, section: str, example: str) -> None:
+        """Report a missing section, unless nothing at all could be read."""
+        unread = any(fault.code == "NB111" for fault in self.faults)
+        if not unread and (self.root.entries or not self.faults):
+            span = Span(self.document, 1, 1, 1, 2)
+            title = f"the file has no {section}"
+            self._fault("NB102", title, span, "missing", f"write {example}")
+
+    def component(self, what: str, known: Mapping[str, type[C]]) -> C | None:
+        """Read a section that holds one item: a loss, an optimizer."""
+        item = self._item(what, what, known)
+        if item is None:
+            return None
+        for key, _ in item.modifiers.values():
+            self._fault(
+                "NB104",
+                f"{what} has no modifier {brief(key.text)}",
+                key.span,
+                "unknown",
+                f"an argument stands inside: {item.type.text}: {{{brief(key.text)}: …}}",
+            )
+        component = find(item, known, what, self.faults)
+        return fill(component, item, self.faults) if component else None
+
+    def _item(self, section: str, what: str, known: Collection[str]) -> Item | None:
+        node = self._section(section)
+        if node is None or (isinstance(node, Scalar) and node.value is UNKNOWN):
+            return None
+        item = read_item(node, what, known)
+        if isinstance(item, Diagnostic):
+            self.faults.append(item)
+            return None
+        return item
+
+    def scheduler(
+        self,
+        optimizer: Optimizer | None,
+        data: Dataset | None,
+        preparation: Preparation,
+        train: Train,
+    ) -> Schedule | None:
+        """Return how the learning rate changes, checked against how long the training is."""
+        if self.root.get("scheduler") is None:
+            return None
+        from netbuild.schedule import Training, batches, read_schedule
+        from netbuild.schedulers import SCHEDULERS
+
+        item = self._item("scheduler", "scheduler", SCHEDULERS)
+        samples = getattr(data, "samples", None)
+        split = samples and batches(samples, preparation.validation, train.batch_size)
+        training = Training(optimizer, train.epochs, split)
+        return read_schedule(item, training, self.faults) if item else None
+
+    def init(self) -> tuple[Rule, ...]:
+        """Return the rules by which weights begin."""
+        node = self._section("init")
+        return read_rules(node, LAYERS, self.faults) if node else ()
+
+    def data(self) -> tuple[Dataset | None, Preparation]:
+        """Return the source of the samples, and what is done to them."""
+        item = self._item("data", "data source", DATASETS)
+        if item is None:
+            return None, Preparation()
+        source = find(item, DATASETS, "data source", self.faults)
+        dataset = fill(source, item, self.faults) if source else None
+        at = item.type.span
+        preparation = fill_fields(Preparation, item.modifiers, "data", at, self.faults)
+        return (dataset if preparation else None), preparation or Preparation()
+
+    def train(self) -> Train:
+        """Return how the network is trained."""
+        node = self._section("train")
+        if node is None:
+            return Train()
+        if not isinstance(node, Map):
+            label = f"train wants names with values, not {kind(node)}"
+            self._fault(
+                "NB106", "train is no mapping", node.span, label, "write train: {epochs: 10}"
+            )
+            return Train()
+        return fill_fields(Train, node.entries, "train", node.span, self.faults) or Train()

@@ -75,7 +75,9 @@ class Network(NamedTuple):
     def text(self) -> str:
         """The file."""
         given = {"shape": list(self.x.shape), "dtype": self.x.dtype}
-        return yaml.safe_dump({"input": given, "layers": self.layers}, sort_keys=False)
+        return yaml.safe_dump(
+            {"input": given, "layers": self.layers}, sort_keys=False, default_flow_style=None
+        )
 
 
 def check(draw: Any) -> None:
@@ -103,11 +105,10 @@ def check(draw: Any) -> None:
             _expect_refusal(network, case, reads, graph.diagnostics[0])
             return
         network = _extended(network, f"l{number}", case, reads)
-        row = graph.rows[-1]
-        y = network.values[f"l{number}"]
-        if (2, *row.output.shape) != tuple(y.shape) or str(y.dtype) != f"torch.{row.output.dtype}":
-            said = f"netbuild says {row.output}, torch gives {tuple(y.shape)} of {y.dtype}"
-            raise Disagreement(said, network.text)
+        said, given = graph.rows[-1].output, _described(network.values[f"l{number}"])
+        if said != given:
+            what = f"netbuild says {tuple(said)}, torch gives {tuple(given)}"
+            raise Disagreement(what, network.text)
     _compare(graph, network, start)
 
 

@@ -12,6 +12,9 @@ import pytest
 import netbuild
 from netbuild.diagnostic import CODES
 from netbuild.item import RESERVED
+from netbuild.layers import LAYERS
+from tests.layers import FAMILIES
+from tests.layers.contract import text_of_case
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "numpy", "sklearn", "safetensors"}
@@ -19,13 +22,23 @@ HEAVY = {"torch", "numpy", "sklearn", "safetensors"}
 PROBE = """
 import sys
 from netbuild.cli import app
-sys.argv = ["netbuild", *{arguments}]
-try:
-    app()
-except SystemExit as leave:
-    assert leave.code in (0, None), leave.code
+for arguments in {commands}:
+    sys.argv = ["netbuild", *arguments]
+    try:
+        app()
+    except SystemExit as leave:
+        assert leave.code in (0, None), (arguments, leave.code)
 print("LOADED", *sorted({heavy} & set(sys.modules)))
 """
+
+
+def output(*commands: list[str]) -> list[str]:
+    """Run commands in one new process; return what it printed, and last what heavy it loaded."""
+    code = PROBE.format(commands=commands, heavy=HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -34,17 +47,31 @@ print("LOADED", *sorted({heavy} & set(sys.modules)))
         ["validate", "configs"],
         ["summary", "configs/lenet.yaml"],
         ["summary", "configs/lenet.yaml", "--format", "json"],
+        ["layers"],
+        ["layers", "Conv2d"],
+        ["losses"],
+        ["optimizers"],
+        ["schedulers"],
+        ["initializers"],
         ["--version"],
     ],
     ids=" ".join,
 )
 def test_no_torch(arguments: list[str]) -> None:
     """`validate` and `summary` load neither torch nor anything else of the extra `train`."""
-    code = PROBE.format(arguments=arguments, heavy=HEAVY)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout.splitlines()[-1] == "LOADED"
+    assert output(arguments)[-1] == "LOADED"
+
+
+def test_no_torch_for_any_layer(tmp_path: Path) -> None:
+    """Neither does the summary of a network with any of the layers."""
+    for family in FAMILIES.values():
+        for row in family.rows:
+            (tmp_path / f"{row.type}.yaml").write_text(text_of_case(row.case), encoding="utf-8")
+    files = sorted(tmp_path.glob("*.yaml"))
+    assert {path.stem for path in files} == set(LAYERS)
+    lines = output(*[["summary", str(path)] for path in files])
+    assert sum(line.startswith(" total") for line in lines) == len(LAYERS)
+    assert lines[-1] == "LOADED"
 
 
 def test_public_surface() -> None:

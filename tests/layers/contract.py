@@ -225,8 +225,8 @@ def by_torch(family: Family, case: Case, *, backward: bool) -> Outcome | Excepti
         return error
 
 
-def graph_of(layers: Any, *inputs: Tensor) -> Graph:
-    """Return what netbuild infers of a file with these layers, faults included.
+def text_of(layers: Any, *inputs: Tensor) -> str:
+    """Return a file with these layers.
 
     A single input is `input:`; several are `inputs:`, called `in0`, `in1` and so on.
     """
@@ -234,16 +234,25 @@ def graph_of(layers: Any, *inputs: Tensor) -> Graph:
     named: dict[str, Any] = {"input": given[0]}
     if len(given) > 1:
         named = {"inputs": {f"in{number}": x for number, x in enumerate(given)}}
-    text = json.dumps({**named, "layers": layers}).replace("Infinity", ".inf")
-    return infer(read(from_bytes("network.yaml", text.encode())))
+    return json.dumps({**named, "layers": layers}).replace("Infinity", ".inf")
 
 
-def graph_of_case(case: Case) -> Graph:
-    """Return what netbuild infers of a file with one layer that reads all inputs."""
+def text_of_case(case: Case) -> str:
+    """Return a file with one layer that reads all inputs."""
     item: dict[str, Any] = {case.kind: case.fields}
     if case.others:
         item["inputs"] = [f"in{number}" for number in range(len(case.inputs))]
-    return graph_of([item], *case.inputs)
+    return text_of([item], *case.inputs)
+
+
+def graph_of(layers: Any, *inputs: Tensor) -> Graph:
+    """Return what netbuild infers of a file with these layers, faults included."""
+    return infer(read(from_bytes("network.yaml", text_of(layers, *inputs).encode())))
+
+
+def graph_of_case(case: Case) -> Graph:
+    """Return what netbuild infers of a file with one layer, faults included."""
+    return infer(read(from_bytes("network.yaml", text_of_case(case).encode())))
 
 
 def affine(*sizes: int) -> Weights:

@@ -1,0 +1,34 @@
+"""Whole random networks, in every run of the tests; `python -m tests.fuzz` draws more of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.layers.linear import Linear
+from tests import fuzz
+
+if TYPE_CHECKING:
+    import pytest
+
+    from netbuild.layers.layer import Shape
+
+
+def test_networks_agree_with_torch(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two thousand networks: netbuild accepts those that torch runs, and says what they give."""
+    assert fuzz.main(["--cases", "2000", "--seed", "0"]) == 0
+    assert capsys.readouterr().out == "seed 0: 2,000 cases, 0 disagreements\n"
+
+
+def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that is off by one is found, and shown by a network of one layer."""
+
+    def off_by_one(self: Linear, x: Shape) -> Shape:
+        return (*x[:-1], self.out_features + 1)
+
+    monkeypatch.setattr(Linear, "output_shape", off_by_one)
+    found = fuzz.batch(1000, 0)
+    assert found is not None
+    what, text = found
+    assert what.startswith("netbuild says ((")
+    assert text.count("Linear") == 1
+    assert "l1" not in text

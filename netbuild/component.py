@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import core_schema
 
-from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, did_you_mean, suggest
+from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, brief, did_you_mean, suggest
 from netbuild.item import Item, read_item, shown, unknown_type
 from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from types import ModuleType
 
     from pydantic_core.core_schema import CoreSchema
@@ -106,6 +106,39 @@ def find(
     return component
 
 
+def read_component(
+    node: Node, what: str, known: Mapping[str, type[C]], faults: list[Diagnostic]
+) -> C | None:
+    """Read an item that no modifier may stand beside; None after a fault."""
+    item = read_item(node, what, known)
+    if isinstance(item, Diagnostic):
+        faults.append(item)
+        return None
+    component = find(item, known, what, faults)
+    if component:
+        refuse_modifiers(item, component, what, faults)
+    return fill(component, item, faults) if component else None
+
+
+def refuse_modifiers(
+    item: Item,
+    component: type[BaseModel],
+    what: str,
+    faults: list[Diagnostic],
+    *,
+    allowed: Collection[str] = (),
+) -> None:
+    """Report what stands beside an item and should not."""
+    for name, (key, _) in item.modifiers.items():
+        if name in allowed:
+            continue
+        help_ = f"beside it may stand {', '.join(allowed) or 'nothing'}"
+        if name in component.model_fields:
+            help_ = f"a field stands inside: {item.type.text}: {{{name}: …}}"
+        title = f"{what} has no modifier {brief(name)}"
+        faults.append(Diagnostic("NB104", title, key.span, "unknown", help=help_))
+
+
 def fill(component: type[C], item: Item, faults: list[Diagnostic]) -> C | None:
     """Validate an item's arguments as the component's fields; None after a fault."""
     name, arguments = item.type.text, item.arguments
@@ -179,6 +212,10 @@ def _items(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
         label = f"it wants a list of items, each a {mark.what}, not {shown(node)}"
         faults.append(Diagnostic("NB106", "a value that is no list", node.span, label))
         return UNKNOWN
+    if not node.items:
+        label = f"it wants at least one {mark.what}"
+        faults.append(Diagnostic("NB106", "an empty list", node.span, label))
+        return UNKNOWN
     found = [_item(mark, child, faults) for child in node.items]
     return UNKNOWN if any(item is UNKNOWN for item in found) else tuple(found)
 
@@ -186,12 +223,7 @@ def _items(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
 def _item(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
     if _is_unknown(node):
         return UNKNOWN
-    item = read_item(node, mark.what, mark.known)
-    if isinstance(item, Diagnostic):
-        faults.append(item)
-        return UNKNOWN
-    component = find(item, mark.known, mark.what, faults)
-    filled = fill(component, item, faults) if component else None
+    filled = read_component(node, mark.what, mark.known, faults)
     return UNKNOWN if filled is None else filled
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 from pydantic_core import core_schema
 
-from netbuild.component import Component, fill, fill_fields, find
-from netbuild.diagnostic import Diagnostic, brief
+from netbuild.component import Component, fill, fill_fields, find, refuse_modifiers
+from netbuild.diagnostic import Diagnostic
 from netbuild.fields import Wants, optional
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError
@@ -64,14 +64,10 @@ def read_schedule(item: Item, training: Training, faults: list[Diagnostic]) -> S
     """Return the schedule that an item stands for; None after a fault."""
     component = find(item, SCHEDULERS, "scheduler", faults)
     scheduler = fill(component, item, faults) if component else None
-    beside = {
-        name: entry for name, entry in item.modifiers.items() if name in Stepping.model_fields
-    }
-    for name, (key, _) in item.modifiers.items():
-        if name not in beside:
-            title = f"scheduler has no modifier {brief(name)}"
-            help_ = f"an argument stands inside: {item.type.text}: {{{brief(name)}: …}}"
-            faults.append(Diagnostic("NB104", title, key.span, "unknown", help=help_))
+    modifiers = Stepping.model_fields
+    if component:
+        refuse_modifiers(item, component, "scheduler", faults, allowed=modifiers)
+    beside = {name: entry for name, entry in item.modifiers.items() if name in modifiers}
     stepping = fill_fields(Stepping, beside, "scheduler", item.type.span, faults)
     if scheduler is None or stepping is None:
         return None

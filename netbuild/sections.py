@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from netbuild.component import Component, fill, fill_fields, find
+from netbuild.component import Component, fill, fill_fields, find, read_component
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, did_you_mean
 from netbuild.expression import RESERVED, substitute
@@ -203,19 +203,10 @@ class Reader:
 
     def component(self, what: str, known: Mapping[str, type[C]]) -> C | None:
         """Read a section that holds one item: a loss, an optimizer."""
-        item = self._item(what, what, known)
-        if item is None:
+        node = self._section(what)
+        if node is None or (isinstance(node, Scalar) and node.value is UNKNOWN):
             return None
-        for key, _ in item.modifiers.values():
-            self._fault(
-                "NB104",
-                f"{what} has no modifier {brief(key.text)}",
-                key.span,
-                "unknown",
-                f"an argument stands inside: {item.type.text}: {{{brief(key.text)}: …}}",
-            )
-        component = find(item, known, what, self.faults)
-        return fill(component, item, self.faults) if component else None
+        return read_component(node, what, known, self.faults)
 
     def _item(self, section: str, what: str, known: Collection[str]) -> Item | None:
         node = self._section(section)

@@ -220,7 +220,6 @@ def batch(cases: int, number: int) -> tuple[str, str] | None:
     def agree(data: st.DataObject) -> None:
         check(partial(data.draw))
 
-    torch.set_num_threads(1)
     try:
         agree()
     except Disagreement as found:
@@ -240,9 +239,11 @@ def main(arguments: list[str] | None = None) -> int:
     sizes = [min(BATCH, options.cases - done) for done in range(0, options.cases, BATCH)]
     numbers = [(options.seed << 32) + number for number in range(len(sizes))]
     found: list[tuple[str, str]] = []
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs, initializer=partial(torch.set_num_threads, 1)) as pool:
         for done, differs in enumerate(pool.map(batch, sizes, numbers), start=1):
-            found += [differs] if differs else []
+            if differs:
+                found.append(differs)
+                sys.stderr.write("\n{}\n{}\n".format(*differs))
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r{sum(sizes[:done]):,} cases, {len(found)} disagreements ")
     sys.stdout.write(f"seed {options.seed}: {options.cases:,} cases, {len(found)} disagreements\n")

@@ -93,7 +93,7 @@ def test_errors(text: str, message: str) -> None:
         evaluate(text, NAMES)
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 @given(st.text("width+-*/%() 0123456789.'<>=!andornotif else[]_,:", max_size=60) | st.text())
 def test_any_text_has_a_value_or_an_error(text: str) -> None:
     """No text does anything but give a value or raise ExpressionError."""

@@ -162,7 +162,7 @@ def test_names_and_defaults(name: str) -> None:
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_acceptance(name: str, data: st.DataObject) -> None:
     """What torch runs is accepted, with the same values; all else is a fault."""
     fields, shape = data.draw(FIELDS[name]), data.draw(shapes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from netbuild.builder import module as build
 from netbuild.layers import LAYERS
@@ -20,13 +20,6 @@ from tests.layers.contract import Outcome, by_torch, graph_of_case, outcome, ten
 if TYPE_CHECKING:
     from tests.layers.contract import Case, Strictness
 
-#: Every example is the same on every run.
-fuzzed = settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
 #: The families, each once.
 TABLES = list({id(family): family for family in FAMILIES.values()}.values())
 EDGES = [case for family in TABLES for case in family.edges]
@@ -67,7 +60,7 @@ def test_every_layer_is_fuzzed() -> None:
 def test_netbuild_and_torch_agree(kind: str) -> None:
     """Netbuild accepts a layer if and only if torch runs it, and then says what torch gives."""
 
-    @fuzzed
+    @settings(max_examples=200)
     @given(FAMILIES[kind].cases[kind])
     def agree(case: Case) -> None:
         check(case)

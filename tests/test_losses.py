@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
@@ -362,7 +362,7 @@ def test_netbuild_takes_what_torch_computes(kind: str) -> None:
     """For any fields, outputs and targets, netbuild accepts exactly what torch computes."""
     seen: set[bool] = set()
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100)
     @given(case=cases(kind))
     def compare(case: Case) -> None:
         agree(case)
@@ -523,7 +523,7 @@ def test_the_weights_are_those_of_torch(kind: str, fields: dict[str, Any]) -> No
 # Data made up for a loss.
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200)
 @given(case=st.sampled_from(list(LOSSES)).flatmap(cases))
 @example(case_of("CTCLoss", (1, 1), target=Nothing()))
 def test_random_supplies_what_a_loss_wants(case: Case) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
@@ -191,7 +191,7 @@ def test_netbuild_takes_what_torch_takes(kind: str) -> None:
     """For any values of their types, netbuild accepts exactly the fields that torch accepts."""
     seen: set[bool] = set()
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200)
     @given(case=cases(kind))
     def compare(case: Case) -> None:
         agree(case)

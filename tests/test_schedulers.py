@@ -250,7 +250,7 @@ def test_momentum(name: str) -> None:
 
 
 @given(item=ANY)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_acceptance(item: dict[str, Any]) -> None:
     """What torch makes and steps is accepted, with its learning rates; all else is a fault."""
     ((name, fields),) = item.items()

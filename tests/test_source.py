@@ -87,7 +87,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), VALUES, min_size=1))
 def test_dump_reads_back(value: dict[str, Any]) -> None:
     """What `dump` writes, `parse` reads as the same values."""
@@ -97,7 +97,7 @@ def test_dump_reads_back(value: dict[str, Any]) -> None:
     assert plain(source.root) == value
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 @given(st.text(st.characters(codec="utf-8")) | st.text("abC:-{}[],'\"#&*!|>%@ \n\t$", max_size=60))
 def test_any_text_gives_a_tree_or_a_fault(text: str) -> None:
     """No text raises; without a tree there is a fault, and its place exists."""

@@ -590,7 +590,7 @@ def samples(split: Batches) -> set[bytes]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     count=st.integers(2, 200),
     classes=st.integers(1, 3),
@@ -651,7 +651,6 @@ def test_the_split_depends_on_the_seed(tmp_path: Path) -> None:
 numbered = st.integers(1, 60).map(lambda n: Batches(torch.arange(n) * 1.0, torch.arange(n)))
 
 
-@settings(deadline=None)
 @given(split=numbered, size=st.integers(1, 70), seed=st.integers(0, 2**62), skip=st.integers(0, 70))
 def test_an_epoch_sees_every_sample_once(split: Batches, size: int, seed: int, skip: int) -> None:
     """Shuffled batches hold every sample once, with its target, and `skip` leaves just the tail."""

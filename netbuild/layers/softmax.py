@@ -25,11 +25,12 @@ class _Softmax(Layer):
         return ("output",)
 
     def _dim(self, x: Shape) -> int:
-        """Left out, torch takes axis 0 for an input of two axes and 1 else, with a warning."""
+        """Left out, torch takes axis 0 of one or three axes and 1 else, with a warning."""
         if self.dim is not None:
             return self.dim
-        if len(x) == 2:
-            message = "without dim torch takes axis 0 of three, the batch: write dim"
+        if len(x) in {0, 2}:
+            number = "three" if x else "one"
+            message = f"without dim torch takes axis 0 of {number}, the batch: write dim"
             raise ShapeError("NB205", message)
         return 1
 

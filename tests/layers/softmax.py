@@ -25,6 +25,7 @@ ROWS = [
 
 EDGES = [
     Case("Softmax", {}, (3, 4)),
+    Case("Softmax", {}, ()),
     Case("Softmin", {}, (3, 4)),
     Case("Softmin", {}, (2, 3, 4)),
     Case("Softmax2d", {}, (2, 3, 4, 5)),
@@ -38,7 +39,7 @@ SOFTMAXES = ("Softmax", "LogSoftmax", "Softmin")
 def _crosses_the_batch(case: Case) -> bool:
     dim = case.fields.get("dim")
     if case.kind in SOFTMAXES and dim is None:
-        return len(case.x) == 2
+        return len(case.x) in {0, 2}
     return dim is not None and dim % (len(case.x) + 1) == 0
 
 

@@ -7,7 +7,10 @@ JSON and the arguments of torch's constructor are read from them.
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from collections import deque
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
@@ -16,10 +19,10 @@ from pydantic_core import core_schema
 
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, brief, did_you_mean, suggest
 from netbuild.item import Item, read_item, shown, unknown_type
-from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar, plain
+from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Iterator
     from types import ModuleType
 
     from pydantic_core.core_schema import CoreSchema
@@ -57,21 +60,24 @@ class Component(BaseModel):
     """Base of everything that a file names by a Capitalised type."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, validate_default=False
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        validate_default=False,
+        protected_namespaces=(),
     )
 
 
 C = TypeVar("C", bound=BaseModel)
 
 
-def declared(base: type[C], *modules: ModuleType) -> dict[str, type[C]]:
-    """Return the components that modules declare, by name, in the order of their files.
+def declared(base: type[C], module: ModuleType) -> dict[str, type[C]]:
+    """Return the components that a module declares, by name, in the order of the file.
 
     A class whose name begins with `_` is a family's base and stands for nothing by itself.
     """
     return {
         name: value
-        for module in modules
         for name, value in vars(module).items()
         if inspect.isclass(value)
         and issubclass(value, base)
@@ -79,6 +85,37 @@ def declared(base: type[C], *modules: ModuleType) -> dict[str, type[C]]:
         and not name.startswith("_")
         and value is not base
     }
+
+
+class Families(Mapping[str, type[C]]):
+    """The components that the modules of a package declare, by name, in the order of `families`.
+
+    The modules are imported one after the other until a name is found: a network of convolutions
+    does not wait for transformers.
+    """
+
+    def __init__(self, base: type[C], package: str, families: Iterable[str]) -> None:
+        self._base = base
+        self._unread = deque(f"{package}.{family}" for family in families)
+        self._known: dict[str, type[C]] = {}
+
+    def __getitem__(self, name: str) -> type[C]:
+        while name not in self._known and self._unread:
+            self._read_next()
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        while self._unread:
+            self._read_next()
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _read_next(self) -> None:
+        module = importlib.import_module(self._unread[0])
+        self._known |= declared(self._base, module)
+        self._unread.popleft()
 
 
 @cache

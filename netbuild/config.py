@@ -12,10 +12,10 @@ from netbuild.emit import dump
 from netbuild.item import kind
 from netbuild.layers.layer import Tensor
 from netbuild.losses import LOSSES
+from netbuild.node import Map, Node, Scalar, plain
 from netbuild.optimizers import OPTIMIZERS
 from netbuild.overlay import apply_setting, merge
 from netbuild.sections import SECTIONS, Reader
-from netbuild.source import Map, Node, Scalar, Source, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netbuild.optimizers import Optimizer
     from netbuild.schedule import Schedule
     from netbuild.sections import Train
+    from netbuild.source import Source
 
 MAX_BASES = 10
 

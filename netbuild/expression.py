@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostic import Diagnostic, brief, suggest
-from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar
+from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
     import ast

@@ -110,10 +110,8 @@ OptionalSizes = Annotated[
         optional(either(whole(1), many(whole(1)))),
     ),
 ]
-#: The sizes of a tensor: one, or a list of them.
-Shaped = Annotated[
-    tuple[int, ...], Wants("a list of whole numbers of at least 1", many(whole(1), at_least=1))
-]
+#: The sizes of a tensor; none where it is one number.
+Shaped = Annotated[tuple[int, ...], Wants("a list of whole numbers of at least 1", many(whole(1)))]
 
 #: A size that the input decides; `Layer.decide` says which.
 SizeFromInput = Annotated[

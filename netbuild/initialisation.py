@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.component import fill
 from netbuild.diagnostic import Diagnostic, Span, brief, did_you_mean, suggest
 from netbuild.item import Item, kind, unknown_type
-from netbuild.source import UNKNOWN, List, Map, Node, Scalar
+from netbuild.node import UNKNOWN, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

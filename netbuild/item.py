@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
-from netbuild.source import Entry, List, Map, Node, Scalar
+from netbuild.node import Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

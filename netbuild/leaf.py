@@ -13,7 +13,7 @@ from netbuild.initialisation import read_init
 from netbuild.item import Item, place
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import ShapeError, Tensor, times
-from netbuild.source import UNKNOWN
+from netbuild.node import UNKNOWN
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostic import Diagnostic, Document, Span, did_you_mean
-from netbuild.source import Entry, List, Map, Node, Scalar, parse
+from netbuild.node import Entry, List, Map, Node, Scalar
+from netbuild.source import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from netbuild.diagnostic import Diagnostic
 from netbuild.fields import Wants, optional
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError
+from netbuild.node import List, Map
 from netbuild.schedulers import SCHEDULERS, ReduceLROnPlateau, Scheduler, Step, Use
-from netbuild.source import List, Map
 
 if TYPE_CHECKING:
     from netbuild.optimizers import Optimizer

@@ -19,7 +19,7 @@ from netbuild.initialisation import read_rules
 from netbuild.item import Item, is_stack, kind, name_fault, read_item
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
-from netbuild.source import UNKNOWN, Entry, Map, Node, Scalar, plain
+from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

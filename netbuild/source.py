@@ -8,11 +8,12 @@ chapter 10.3, or refused.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from netbuild.diagnostic import Diagnostic, Document, Note, Span, brief
+from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar
 from netbuild.scalar import resolve
 from netbuild.syntax import explain, is_without_space, missing_space
 
@@ -29,68 +30,12 @@ MAX_ALIASES = 1_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Unknown:
-    """The value of a scalar that has its own fault already: nothing that needs it is blamed."""
-
-    def __repr__(self) -> str:
-        return "?"
-
-
-UNKNOWN = Unknown()
-
-
-class Scalar(NamedTuple):
-    """A single value: str, int, float, bool or None; `text` is how it was written."""
-
-    value: Any
-    span: Span
-    text: str
-
-
-class List(NamedTuple):
-    """A YAML sequence."""
-
-    items: tuple[Node, ...]
-    span: Span
-
-
-class Entry(NamedTuple):
-    """A key of a mapping and its value."""
-
-    key: Scalar
-    value: Node
-
-
-class Map(NamedTuple):
-    """A YAML mapping; the keys by their text, in the order of the file."""
-
-    entries: dict[str, Entry]
-    span: Span
-
-    def get(self, key: str) -> Node | None:
-        """Return the value of a key, or None."""
-        entry = self.entries.get(key)
-        return entry.value if entry else None
-
-
-Node: TypeAlias = "Scalar | List | Map"
-
-
 class Source(NamedTuple):
     """A parsed text: its tree (None where there is none) and the faults found in it."""
 
     document: Document
     root: Node | None
     diagnostics: tuple[Diagnostic, ...] = ()
-
-
-def plain(node: Node) -> Any:
-    """Return a node as plain Python values: dict, list and scalars."""
-    if isinstance(node, Map):
-        return {key: plain(entry.value) for key, entry in node.entries.items()}
-    if isinstance(node, List):
-        return [plain(item) for item in node.items]
-    return node.value
 
 
 def from_file(path: Path) -> Source:

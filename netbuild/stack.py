@@ -14,7 +14,7 @@ from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
 from netbuild.item import Child, Item, Stack, is_stack, name_fault, read_item, read_stack
 from netbuild.layers import LAYERS
 from netbuild.leaf import MAX_LAYERS, UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
-from netbuild.source import UNKNOWN, Entry, Map, Node, Scalar
+from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar
 from netbuild.wiring import Scope, Signal, read_wires
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
 from netbuild.graph import OUTPUT, Reach, Ref, Value
 from netbuild.item import shown
-from netbuild.source import UNKNOWN, Entry, List, Map, Node, Scalar
+from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

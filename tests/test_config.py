@@ -9,7 +9,8 @@ import pytest
 import netbuild
 from netbuild.config import read, resolved
 from netbuild.diagnostic import Document
-from netbuild.source import from_bytes, parse, plain
+from netbuild.node import plain
+from netbuild.source import from_bytes, parse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from netbuild.diagnostic import Diagnostic, Document
 from netbuild.expression import ExpressionError, evaluate, substitute
-from netbuild.source import UNKNOWN, Scalar, parse, plain
+from netbuild.node import UNKNOWN, Scalar, plain
+from netbuild.source import parse
 
 NAMES: dict[str, Any] = {
     "width": 32,

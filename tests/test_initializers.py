@@ -29,7 +29,8 @@ from netbuild.initialisation import (
 )
 from netbuild.initializers import INITIALIZERS
 from netbuild.layers import LAYERS
-from netbuild.source import Node, from_bytes, plain
+from netbuild.node import Node, plain
+from netbuild.source import from_bytes
 
 #: Arguments of torch that are no fields, with the reason.
 LEFT_OUT = {

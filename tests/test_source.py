@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from netbuild.diagnostic import Document
 from netbuild.emit import dump
+from netbuild.node import List, Map, Node, Scalar, plain
 from netbuild.scalar import resolve
-from netbuild.source import List, Map, Node, Scalar, parse, plain
+from netbuild.source import parse
 
 SCALARS: list[tuple[str, Any]] = [
     ("null", None),

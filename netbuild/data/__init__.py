@@ -4,12 +4,11 @@ from typing import Annotated
 
 from pydantic_core import core_schema
 
-from netbuild.component import Component, declared
-from netbuild.data import bundled, synthetic
+from netbuild.component import Component, Families
 from netbuild.data.dataset import Dataset
 from netbuild.fields import Wants, optional, real, whole
 
-DATASETS = declared(Dataset, bundled, synthetic)
+DATASETS: Families[Dataset] = Families(Dataset, __name__, ("bundled", "synthetic"))
 
 _HeightWidth = Annotated[
     tuple[int, int] | None,

@@ -4,10 +4,9 @@ Each says what it wants of the network's output and of the data, so that both ar
 anything runs.
 """
 
-from netbuild.component import declared
-from netbuild.losses import classes, labels, pairs, values
+from netbuild.component import Families
 from netbuild.losses.loss import Loss
 
 __all__ = ["LOSSES", "Loss"]
 
-LOSSES = declared(Loss, classes, values, labels, pairs)
+LOSSES: Families[Loss] = Families(Loss, __name__, ("classes", "values", "labels", "pairs"))

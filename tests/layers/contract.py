@@ -262,8 +262,8 @@ def affine(*sizes: int) -> Weights:
 
 BOOLS = st.booleans()
 NUMBERS = st.sampled_from([0.0, 1e-5, 0.1, 1.0, -1.0, 2, 30.0])
-#: Shapes of any rank, small.
-SMALL = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
+#: Shapes of any rank, small; one number a sample has none.
+SMALL = st.lists(st.integers(1, 4), max_size=4).map(tuple)
 #: Numbers of axes, that are there or not.
 DIMS = st.integers(-6, 6)
 

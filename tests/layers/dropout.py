@@ -49,6 +49,11 @@ CASES = {
 
 STRICTNESS = [
     Strictness(
+        "without channels there is nothing to drop, where p is 0 neither",
+        lambda case: case.kind == "FeatureAlphaDropout" and not case.x,
+        Case("FeatureAlphaDropout", {"p": 0}, ()),
+    ),
+    Strictness(
         "an input without its batch axis: Dropout1d takes the samples for channels",
         lambda case: case.kind == "Dropout1d" and len(case.x) == 1,
         Case("Dropout1d", {}, (4,)),

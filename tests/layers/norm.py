@@ -75,7 +75,7 @@ def trailing_norms(kind: str, fields: dict[str, st.SearchStrategy[Any]]) -> Any:
             {
                 "normalized_shape": st.none()
                 | st.integers(0, 4)
-                | st.integers(1, len(x)).map(lambda n: list(x[-n:]))
+                | st.integers(1, max(len(x), 1)).map(lambda n: list(x[-n:]))
                 | st.just([BATCH, *x])
                 | st.lists(st.integers(0, 4), max_size=3),
                 "elementwise_affine": BOOLS,

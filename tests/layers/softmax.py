@@ -37,10 +37,10 @@ SOFTMAXES = ("Softmax", "LogSoftmax", "Softmin")
 
 
 def _crosses_the_batch(case: Case) -> bool:
-    dim = case.fields.get("dim")
-    if case.kind in SOFTMAXES and dim is None:
-        return len(case.x) in {0, 2}
-    return dim is not None and dim % (len(case.x) + 1) == 0
+    dim = case.fields.get("dim", -1 if case.kind == "GLU" else None)
+    if dim is None:
+        return case.kind in SOFTMAXES and len(case.x) in {0, 2}
+    return dim % (len(case.x) + 1) == 0
 
 
 CASES = {

@@ -232,7 +232,7 @@ class Reader:
         from netbuild.schedulers import SCHEDULERS
 
         item = self._item("scheduler", "scheduler", SCHEDULERS)
-        samples = getattr(data, "samples", None)
+        samples = data.size if data else None
         split = samples and batches(samples, preparation.validation, train.batch_size)
         training = Training(optimizer, train.epochs, split)
         return read_schedule(item, training, self.faults) if item else None

@@ -16,6 +16,10 @@ class Digits(Dataset):
     down to 8×8.
     """
 
+    @property
+    def size(self) -> int:
+        return 1797
+
     def sample(self, wanted: Sample) -> Sample:
         return Sample(Tensor((1, 8, 8)), Classes(10))
 

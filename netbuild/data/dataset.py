@@ -102,6 +102,11 @@ class Sample(NamedTuple):
 class Dataset(Component):
     """A source of samples: `sample` says what they are, `load` reads them all."""
 
+    @property
+    def size(self) -> int | None:
+        """How many samples there are; None where only loading them tells."""
+        return None
+
     def sample(self, wanted: Sample) -> Sample:
         """Return what a sample is; a synthetic source gives what is `wanted`."""
         raise TypeError(f"{type(self).__name__} does not say what its samples are")

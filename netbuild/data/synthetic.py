@@ -48,6 +48,10 @@ class Random(Dataset):
             raise unwanted("to stand without classes: a target is one or the other")
         return target
 
+    @property
+    def size(self) -> int:
+        return self.samples
+
     def sample(self, wanted: Sample) -> Sample:
         target: Target = wanted.target
         if self.target is not None:

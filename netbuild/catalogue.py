@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from doctest import DocTestParser
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.component import FromInput, Nested, bare_field
+from netbuild.component import FromInput, Nested
+from netbuild.config import read
+from netbuild.diagnostic import Document
+from netbuild.emit import dump
 from netbuild.fields import Wants
-from netbuild.layers.layer import Layer, Operation, ShapeError, Tensor, product
+from netbuild.layers.layer import Layer, Operation
+from netbuild.node import List, Map, plain
+from netbuild.source import from_bytes, parse
+from netbuild.tracer import infer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.component import Component
+    from netbuild.graph import Row
 
 
 class Field(NamedTuple):
@@ -28,13 +33,10 @@ class Field(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An item as a file holds it; for a layer also inputs for it and what it does to them."""
+    """What a file may hold; for a layer also what it does to some inputs."""
 
-    item: dict[str, Any]
-    inputs: tuple[Tensor, ...] = ()
-    outputs: Mapping[str, Tensor] = {}
-    params: int = 0
-    macs: int = 0
+    text: str
+    row: Row | None
 
 
 def catalogue(what: str) -> Mapping[str, type[Component]]:
@@ -65,13 +67,17 @@ def families(known: Mapping[str, type[Component]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, component in known.items():
         title = (sys.modules[component.__module__].__doc__ or "").splitlines()[0]
-        found.setdefault(re.split(r"[:,]|\.$", title)[0], []).append(name)
+        found.setdefault(re.split(r":|\.$", title)[0], []).append(name)
     return found
 
 
 def description(component: type[Component]) -> str:
-    """Return the docstring of a component without its examples."""
-    return (getdoc(component) or "").partition("\n>>>")[0].strip()
+    """Return the docstring of a component without its example, which is the last paragraph.
+
+    Each paragraph is one line, to be wrapped at the width of whoever reads it.
+    """
+    paragraphs = (getdoc(component) or "").split("\n\n")[:-1]
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
 def fields(component: type[Component]) -> list[Field]:
@@ -101,66 +107,30 @@ def page(component: type[Component]) -> str | None:
     }[module]
 
 
-def example(name: str, component: type[Component]) -> Example | None:
-    """Return the first example of a docstring as an item, with what it does.
-
-    None where the docstring has none and a field must be written.
-    """
-    for written in DocTestParser().get_examples(getdoc(component) or ""):
-        for call in ast.walk(ast.parse(written.source, mode="eval")):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == component.__name__:
-                return _evaluated(name, component, written.source, call)
-    required = any(info.is_required() for info in component.model_fields.values())
-    return None if required else Example({name: {}})
+def example(component: type[Component]) -> Example:
+    """Return the example of a docstring; for a layer also what it does, as netbuild infers it."""
+    *_, text = (getdoc(component) or "").split("\n\n")
+    text, _, inputs = text.partition("# ")
+    return Example(text.strip(), _traced(text, inputs) if issubclass(component, Layer) else None)
 
 
-def _evaluated(
-    name: str, component: type[Component], source: str, call: ast.Call
-) -> Example | None:
-    """Return an example from `Type(field=…).rule(shape, …)`, evaluated by netbuild itself."""
-    given = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if _is_literal(k.value)}
-    if len(given) < len(call.keywords):
-        return Example({name: {k.arg: ast.unparse(k.value) for k in call.keywords}})
-    arguments = {field: _plain(value) for field, value in given.items()}
-    item = Example({name: _short(component, arguments)})
-    outer = next(
-        (
-            node
-            for node in ast.walk(ast.parse(source, mode="eval"))
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.value is not None
-            and ast.unparse(node.func.value) == ast.unparse(call)
-        ),
-        None,
-    )
-    layer = component(**given)
-    if outer is None or not isinstance(layer, Layer):
-        return item
-    shapes = [ast.literal_eval(node) for node in outer.args if isinstance(node, ast.Tuple)]
-    for dtype in ("float32", "int64"):
-        inputs = tuple(Tensor(shape, dtype) for shape in shapes)
-        try:
-            outputs = layer.apply(*inputs)
-        except (ShapeError, TypeError):
-            continue
-        params = sum(product(shape) for shape in layer.weights(*shapes).values())
-        return item._replace(
-            inputs=inputs, outputs=outputs, params=params, macs=layer.macs(*shapes)
-        )
-    return item
+def _traced(item: str, inputs: str) -> Row:
+    """Return the row of an item in a network whose inputs are written as `6×8×8 and 6×1×1 to …`."""
+    root = parse(Document("example", item)).root
+    assert isinstance(root, List)
+    wires = plain(root.items[0]) if isinstance(root.items[0], Map) else {}
+    names = wires.get("inputs", ["input"])
+    shapes = inputs.partition(" to ")[0].split(" and ")
+    given = dict(zip(names, map(_input, shapes), strict=True))
+    section = {"input": given["input"]} if len(given) == 1 else {"inputs": given}
+    text = dump({**section, "layers": plain(root)})
+    return infer(read(from_bytes("example", text.encode()))).rows[0]
 
 
-def _is_literal(node: ast.expr) -> bool:
-    return not any(isinstance(part, (ast.Call, ast.Name)) for part in ast.walk(node))
-
-
-def _short(component: type[Component], arguments: dict[str, Any]) -> Any:
-    """Return arguments as they are best written: nothing, a bare value, or fields."""
-    field = bare_field(component)
-    if field is not None and list(arguments) == [field] and not isinstance(arguments[field], list):
-        return arguments[field]
-    return arguments or None
+def _input(written: str) -> dict[str, Any]:
+    """Return the section of an input that is written as `20` or `20 of int64`."""
+    sizes, _, dtype = written.partition(" of ")
+    return {"shape": [int(size) for size in sizes.split("×")], "dtype": dtype or "float32"}
 
 
 def _plain(value: Any) -> Any:
@@ -168,8 +138,6 @@ def _plain(value: Any) -> Any:
 
 
 def _written(value: Any) -> str:
-    from netbuild.emit import dump
-
     return dump(_plain(value)).removesuffix("\n").removesuffix("\n...").strip()
 
 

@@ -58,7 +58,10 @@ class Initializer(Component):
 
 
 class Uniform(Initializer):
-    """Evenly from `a` to `b`."""
+    """Evenly from `a` to `b`.
+
+    - {Linear: 120, init: {uniform_: {a: -0.1, b: 0.1}}}
+    """
 
     a: Float32 = 0.0
     b: Annotated[Float32, Field(validate_default=True)] = 1.0
@@ -75,14 +78,20 @@ class Uniform(Initializer):
 
 
 class Normal(Initializer):
-    """Normally around `mean` with the standard deviation `std`."""
+    """Normally around `mean` with the standard deviation `std`.
+
+    - {Linear: 120, init: {normal_: {std: 0.02}}}
+    """
 
     mean: Float = 0.0
     std: NaturalFloat = 1.0
 
 
 class TruncNormal(Initializer):
-    """Normally around `mean`, drawn again until it lies from `a` to `b`."""
+    """Normally around `mean`, drawn again until it lies from `a` to `b`.
+
+    - {Linear: 120, init: {trunc_normal_: {std: 0.02}}}
+    """
 
     mean: Float = 0.0
     std: PositiveFloat = 1.0
@@ -105,28 +114,43 @@ class TruncNormal(Initializer):
 
 
 class Constant(Initializer):
-    """`val` everywhere."""
+    """`val` everywhere.
+
+    - {Linear: 120, init: {bias: {constant_: 0.1}}}
+    """
 
     val: Float32
 
 
 class Ones(Initializer):
-    """1 everywhere."""
+    """1 everywhere.
+
+    - {BatchNorm2d, init: {weight: ones_}}
+    """
 
 
 class Zeros(Initializer):
-    """0 everywhere."""
+    """0 everywhere.
+
+    - {BatchNorm2d, init: {weight: zeros_}}
+    """
 
 
 class Eye(Initializer):
-    """The identity, for tensors of two axes."""
+    """The identity, for tensors of two axes.
+
+    - {Linear: 120, init: eye_}
+    """
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         return None if len(x) == 2 else "two axes"
 
 
 class Dirac(Initializer):
-    """The identity of convolutions: each of `groups` passes its first channels on."""
+    """The identity of convolutions: each of `groups` passes its first channels on.
+
+    - {Conv2d: {out_channels: 64, kernel_size: 3}, init: dirac_}
+    """
 
     groups: PositiveInt = 1
 
@@ -144,7 +168,10 @@ class _Fan(Initializer):
 
 
 class XavierUniform(_Fan):
-    """Evenly from −b to b with b = gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010."""
+    """Evenly from −b to b with b = gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
+
+    - {Linear: 120, init: {xavier_uniform_: {gain: 2}}}
+    """
 
     gain: NaturalFloat = 1.0
 
@@ -156,7 +183,10 @@ class XavierUniform(_Fan):
 
 
 class XavierNormal(_Fan):
-    """Normally with std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010."""
+    """Normally with std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
+
+    - {Linear: 120, init: xavier_normal_}
+    """
 
     gain: NaturalFloat = 1.0
 
@@ -170,21 +200,33 @@ class _Kaiming(_Fan):
 
 
 class KaimingUniform(_Kaiming):
-    """Evenly from −b to b with b = gain · √(3 / fan). He et al. 2015."""
+    """Evenly from −b to b with b = gain · √(3 / fan). He et al. 2015.
+
+    - {Linear: 120, init: {kaiming_uniform_: {nonlinearity: relu}}}
+    """
 
 
 class KaimingNormal(_Kaiming):
-    """Normally with std = gain / √fan. He et al. 2015."""
+    """Normally with std = gain / √fan. He et al. 2015.
+
+    - {Linear: 120, init: {kaiming_normal_: {nonlinearity: relu, mode: fan_out}}}
+    """
 
 
 class Orthogonal(_Fan):
-    """`gain` times an orthogonal matrix of the first axis and all others. Saxe et al. 2013."""
+    """`gain` times an orthogonal matrix of the first axis and all others. Saxe et al. 2013.
+
+    - {Linear: 120, init: {orthogonal_: {gain: 0.5}}}
+    """
 
     gain: Float = 1.0
 
 
 class Sparse(Initializer):
-    """Normally with `std`, and in each column a part `sparsity` of zeros. Martens 2010."""
+    """Normally with `std`, and in each column a part `sparsity` of zeros. Martens 2010.
+
+    - {Linear: 120, init: {sparse_: {sparsity: 0.9}}}
+    """
 
     sparsity: Probability
     std: NaturalFloat = 0.01

@@ -94,7 +94,10 @@ class Optimizer(Component):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, w ← w − lr · v, with v the gradient or its momentum."""
+    """Stochastic gradient descent, w ← w − lr · v, with v the gradient or its momentum.
+
+    optimizer: {SGD: {lr: 0.1, momentum: 0.9, nesterov: true}}
+    """
 
     takes_sparse = True
 
@@ -121,6 +124,8 @@ class ASGD(Optimizer):
     """Polyak and Juditsky 1992: SGD whose lr falls, lr / (1 + lambd · lr · t)^alpha, and averages.
 
     The mean of the weights from step t0 on is in its state; the network keeps the weights.
+
+    optimizer: {ASGD: {lr: 0.01}}
     """
 
     lr: NaturalFloat = 1e-2
@@ -139,6 +144,8 @@ class Rprop(Optimizer):
 
     A step grows by etas[1] while the sign stays and shrinks by etas[0] when it turns, within
     step_sizes. It is for gradients of all samples at once.
+
+    optimizer: Rprop
     """
 
     lr: NaturalFloat = 1e-2
@@ -160,7 +167,10 @@ class Rprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Duchi et al. 2011: each weight's gradient over the root of the sum of its squares."""
+    """Duchi et al. 2011: each weight's gradient over the root of the sum of its squares.
+
+    optimizer: {Adagrad: {lr: 0.01}}
+    """
 
     takes_sparse = True
 
@@ -176,7 +186,10 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Zeiler 2012: the gradient times the mean size of the last steps over that of gradients."""
+    """Zeiler 2012: the gradient times the mean size of the last steps over that of gradients.
+
+    optimizer: Adadelta
+    """
 
     lr: NaturalFloat = 1.0
     rho: Probability = 0.9
@@ -189,7 +202,10 @@ class Adadelta(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Hinton 2012: each weight's gradient over the root of its mean square."""
+    """Hinton 2012: each weight's gradient over the root of its mean square.
+
+    optimizer: {RMSprop: {lr: 1e-3, momentum: 0.9}}
+    """
 
     lr: NaturalFloat = 1e-2
     alpha: NaturalFloat = 0.99
@@ -204,7 +220,10 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Kingma and Ba 2015: each weight's step is its mean gradient over the root of its variance."""
+    """Kingma and Ba 2015: each weight's step is its mean gradient over the root of its variance.
+
+    optimizer: {Adam: {lr: 1e-3}}
+    """
 
     lr: NaturalFloat = 1e-3
     betas: _Betas = (0.9, 0.999)
@@ -220,7 +239,10 @@ class Adam(Optimizer):
 
 
 class AdamW(Optimizer):
-    """Adam with the weights' decay apart from their gradient (Loshchilov and Hutter 2019)."""
+    """Adam with the weights' decay apart from their gradient (Loshchilov and Hutter 2019).
+
+    optimizer: {AdamW: {lr: 3e-4, weight_decay: 0.05}}
+    """
 
     lr: NaturalFloat = 1e-3
     betas: _Betas = (0.9, 0.999)
@@ -235,7 +257,10 @@ class AdamW(Optimizer):
 
 
 class Adamax(Optimizer):
-    """Adam with the largest gradient so far, which fades, in place of the root (its section 7)."""
+    """Adam with the largest gradient so far, which fades, in place of the root (its section 7).
+
+    optimizer: {Adamax: {lr: 2e-3}}
+    """
 
     lr: NaturalFloat = 2e-3
     betas: _Betas = (0.9, 0.999)
@@ -248,7 +273,10 @@ class Adamax(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Dozat 2016: Adam with the momentum of Nesterov, which momentum_decay lets rise."""
+    """Dozat 2016: Adam with the momentum of Nesterov, which momentum_decay lets rise.
+
+    optimizer: {NAdam: {lr: 2e-3}}
+    """
 
     lr: NaturalFloat = 2e-3
     betas: _Betas = (0.9, 0.999)
@@ -263,7 +291,10 @@ class NAdam(Optimizer):
 
 
 class RAdam(Optimizer):
-    """Liu et al. 2020: Adam that does without the variance until it is known well enough."""
+    """Liu et al. 2020: Adam that does without the variance until it is known well enough.
+
+    optimizer: {RAdam: {lr: 1e-3}}
+    """
 
     lr: NaturalFloat = 1e-3
     betas: _Betas = (0.9, 0.999)
@@ -280,6 +311,8 @@ class SparseAdam(Optimizer):
     """Adam for sparse gradients: rows of an Embedding that a batch does not read stay as they are.
 
     It takes nothing else: each weight is that of an Embedding or EmbeddingBag with `sparse: true`.
+
+    optimizer: {SparseAdam: {lr: 1e-3}}
     """
 
     takes_sparse = True
@@ -300,6 +333,8 @@ class Adafactor(Optimizer):
 
     `eps` are the least gradient, null for that of the dtype, and the least size of a weight, in
     proportion to which it steps; `d` clips the step.
+
+    optimizer: {Adafactor: {lr: 0.01}}
     """
 
     lr: NaturalFloat = 1e-2
@@ -321,6 +356,8 @@ class Muon(Optimizer):
     """Jordan et al. 2024: momentum made orthogonal by ns_steps of Newton and Schulz.
 
     It takes matrices only: no bias, no norm and no convolution.
+
+    optimizer: {Muon: {lr: 0.02}}
     """
 
     lr: NaturalFloat = 1e-3
@@ -357,6 +394,8 @@ class LBFGS(Optimizer):
     A step computes the loss of its batch up to max_eval times, 1.25 · max_iter where it is null; a
     search along the line finds how far to go, or lr says it. It is for gradients of all samples at
     once: train with a batch_size of all.
+
+    optimizer: {LBFGS: {line_search_fn: strong_wolfe}}
     """
 
     takes_sparse = True

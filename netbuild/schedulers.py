@@ -93,21 +93,30 @@ class Scheduler(Component):
 
 
 class StepLR(Scheduler):
-    """lr · gamma after every `step_size` steps."""
+    """lr · gamma after every `step_size` steps.
+
+    scheduler: {StepLR: {step_size: 30}}
+    """
 
     step_size: _WholeDivisor
     gamma: Float = 0.1
 
 
 class MultiStepLR(Scheduler):
-    """lr · gamma after each number of steps in `milestones`."""
+    """lr · gamma after each number of steps in `milestones`.
+
+    scheduler: {MultiStepLR: {milestones: [30, 60, 80]}}
+    """
 
     milestones: _Milestones
     gamma: Float = 0.1
 
 
 class ConstantLR(Scheduler):
-    """lr · factor for the first `total_iters` steps, and lr from there on."""
+    """lr · factor for the first `total_iters` steps, and lr from there on.
+
+    scheduler: {ConstantLR: {factor: 0.1, total_iters: 3}}
+    """
 
     factor: _Fraction = 1 / 3
     total_iters: Annotated[Int, Field(validate_default=True)] = 5
@@ -121,7 +130,10 @@ class ConstantLR(Scheduler):
 
 
 class LinearLR(Scheduler):
-    """lr · f, f on a line from `start_factor` to `end_factor` over `total_iters` steps."""
+    """lr · f, f on a line from `start_factor` to `end_factor` over `total_iters` steps.
+
+    scheduler: {LinearLR: {start_factor: 0.1, total_iters: 5}}
+    """
 
     start_factor: _Start = 1 / 3
     end_factor: _Fraction = 1.0
@@ -132,13 +144,19 @@ class LinearLR(Scheduler):
 
 
 class ExponentialLR(Scheduler):
-    """lr · gamma after every step."""
+    """lr · gamma after every step.
+
+    scheduler: {ExponentialLR: 0.95}
+    """
 
     gamma: Float
 
 
 class PolynomialLR(Scheduler):
-    """lr · (1 − step / total_iters)^power, and 0 from `total_iters` steps on."""
+    """lr · (1 − step / total_iters)^power, and 0 from `total_iters` steps on.
+
+    scheduler: {PolynomialLR: {total_iters: 10}}
+    """
 
     total_iters: Int = 5
     power: Float = 1.0
@@ -157,14 +175,20 @@ class PolynomialLR(Scheduler):
 
 
 class CosineAnnealingLR(Scheduler):
-    """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: down to `eta_min`, and up."""
+    """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: down to `eta_min`, and up.
+
+    scheduler: {CosineAnnealingLR: {T_max: 10}}
+    """
 
     T_max: _WholeDivisor
     eta_min: Float = 0.0
 
 
 class CosineAnnealingWarmRestarts(Scheduler):
-    """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer."""
+    """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer.
+
+    scheduler: {CosineAnnealingWarmRestarts: {T_0: 5, T_mult: 2}}
+    """
 
     T_0: PositiveInt
     T_mult: PositiveInt = 1
@@ -191,6 +215,8 @@ class CyclicLR(_Cycle):
 
     Smith 2017. The heights stay (triangular), halve (triangular2) or go with gamma^step
     (exp_range).
+
+    scheduler: {CyclicLR: {base_lr: 1e-3, max_lr: 0.1}}
     """
 
     base_lr: _PerGroup
@@ -237,6 +263,8 @@ class OneCycleLR(_Cycle):
 
     Smith and Topin 2018. Where neither `total_steps` nor `epochs` and `steps_per_epoch` are given
     the steps are those of the training; torch, which does not know them, refuses that.
+
+    scheduler: {OneCycleLR: {max_lr: 0.1}}
     """
 
     max_lr: _PerGroup
@@ -293,7 +321,10 @@ class OneCycleLR(_Cycle):
 
 
 class ReduceLROnPlateau(Scheduler):
-    """lr · factor when the validation loss has not become better for `patience` epochs."""
+    """lr · factor when the validation loss has not become better for `patience` epochs.
+
+    scheduler: {ReduceLROnPlateau: {patience: 5}}
+    """
 
     mode: Annotated[str, one_of("min", "max")] = "min"
     factor: _BelowOne = 0.1
@@ -327,7 +358,10 @@ class _Composite(Scheduler):
 
 
 class SequentialLR(_Composite):
-    """One scheduler after the other, each from its number of steps in `milestones` on."""
+    """One scheduler after the other, each from its number of steps in `milestones` on.
+
+    scheduler: {SequentialLR: {schedulers: [LinearLR, {CosineAnnealingLR: 5}], milestones: [5]}}
+    """
 
     milestones: _Milestones
 
@@ -362,6 +396,8 @@ class ChainedScheduler(_Composite):
     """All schedulers at each step, each multiplying what the others give.
 
     Torch's `optimizer` is the one that they have.
+
+    scheduler: {ChainedScheduler: {schedulers: [LinearLR, {ExponentialLR: 0.95}]}}
     """
 
     def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:  # noqa: D102  as Scheduler.parts

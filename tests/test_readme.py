@@ -89,4 +89,6 @@ def test_graph() -> None:
 def test_layer(netbuild: Netbuild) -> None:
     """The page of a layer is the one that is printed."""
     done = netbuild("layers", "GLU")
-    assert stripped(block("console layers")) == stripped(done.stdout)
+    command, _, shown = block("console layers").partition("\n")
+    assert command == "$ netbuild layers GLU"
+    assert stripped(shown) == stripped(done.stdout)

@@ -103,8 +103,7 @@ class _Smooth(_Floating):
 class ReLU(_Activation):
     """max(0, x).
 
-    >>> ReLU().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - ReLU  # 6×28×28 to 6×28×28
     """
 
     keeps = "output"
@@ -116,8 +115,7 @@ class ReLU(_Activation):
 class ReLU6(_Copying):
     """min(max(0, x), 6).
 
-    >>> ReLU6().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - ReLU6  # 6×28×28 to 6×28×28
     """
 
     needs_float = False
@@ -128,8 +126,7 @@ class ReLU6(_Copying):
 class LeakyReLU(_Leaking):
     """x where x > 0, else negative_slope · x.
 
-    >>> LeakyReLU(negative_slope=0.2).output_shape((64,))
-    (64,)
+    - LeakyReLU: 0.2  # 64 to 64
     """
 
     negative_slope: Float32 = 0.01
@@ -139,8 +136,7 @@ class LeakyReLU(_Leaking):
 class PReLU(_Activation):
     """x where x > 0, else weight · x, with one learned weight, or one a channel.
 
-    >>> PReLU(num_parameters=6).weights((6, 28, 28))
-    {'weight': (6,)}
+    - PReLU: 6  # 6×28×28 to 6×28×28
     """
 
     num_parameters: PositiveInt = 1
@@ -160,8 +156,7 @@ class PReLU(_Activation):
 class RReLU(_Activation):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
-    >>> RReLU().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - RReLU  # 6×28×28 to 6×28×28
     """
 
     lower: Float32 = 1 / 8
@@ -183,8 +178,7 @@ class RReLU(_Activation):
 class ELU(_Leaking):
     """x where x > 0, else alpha · (eˣ − 1).
 
-    >>> ELU().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - ELU  # 6×28×28 to 6×28×28
     """
 
     alpha: Float32 = 1.0
@@ -194,8 +188,7 @@ class ELU(_Leaking):
 class CELU(_Leaking):
     """x where x > 0, else alpha · (e^(x / alpha) − 1).
 
-    >>> CELU(alpha=0.5).output_shape((6,))
-    (6,)
+    - CELU: 0.5  # 6 to 6
     """
 
     alpha: _NonZeroFloat = 1.0
@@ -205,8 +198,7 @@ class CELU(_Leaking):
 class SELU(_Activation):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
-    >>> SELU().output_shape((64,))
-    (64,)
+    - SELU  # 64 to 64
     """
 
     inplace: Bool = False
@@ -215,8 +207,7 @@ class SELU(_Activation):
 class GELU(_Activation):
     """x · Φ(x), Φ being the normal distribution; `approximate: tanh` for its approximation.
 
-    >>> GELU(approximate="tanh").output_shape((64,))
-    (64,)
+    - GELU: tanh  # 64 to 64
     """
 
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
@@ -225,8 +216,7 @@ class GELU(_Activation):
 class SiLU(_Copying):
     """x · sigmoid(x).
 
-    >>> SiLU().output_shape((64,))
-    (64,)
+    - SiLU  # 64 to 64
     """
 
     inplace: Bool = False
@@ -235,8 +225,7 @@ class SiLU(_Copying):
 class Mish(_Copying):
     """x · tanh(log(1 + eˣ)).
 
-    >>> Mish().output_shape((64,))
-    (64,)
+    - Mish  # 64 to 64
     """
 
     inplace: Bool = False
@@ -245,8 +234,7 @@ class Mish(_Copying):
 class Hardswish(_Copying):
     """x · min(max(0, x + 3), 6) / 6.
 
-    >>> Hardswish().output_shape((64,))
-    (64,)
+    - Hardswish  # 64 to 64
     """
 
     inplace: Bool = False
@@ -255,8 +243,7 @@ class Hardswish(_Copying):
 class Hardsigmoid(_Copying):
     """min(max(0, x + 3), 6) / 6.
 
-    >>> Hardsigmoid().output_shape((64,))
-    (64,)
+    - Hardsigmoid  # 64 to 64
     """
 
     inplace: Bool = False
@@ -265,8 +252,7 @@ class Hardsigmoid(_Copying):
 class Hardtanh(_Limiting):
     """min(max(min_val, x), max_val).
 
-    >>> Hardtanh(min_val=0).output_shape((64,))
-    (64,)
+    - Hardtanh: 0  # 64 to 64
     """
 
     min_val: Float32 = -1.0
@@ -284,8 +270,7 @@ class Hardtanh(_Limiting):
 class Threshold(_Limiting):
     """x where x > threshold, else value.
 
-    >>> Threshold(threshold=0.1, value=20).output_shape((64,))
-    (64,)
+    - Threshold: {threshold: 0.1, value: 20}  # 64 to 64
     """
 
     threshold: Float32
@@ -296,24 +281,21 @@ class Threshold(_Limiting):
 class Sigmoid(_Smooth):
     """1 / (1 + e⁻ˣ).
 
-    >>> Sigmoid().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - Sigmoid  # 6×28×28 to 6×28×28
     """
 
 
 class Tanh(_Smooth):
     """tanh(x).
 
-    >>> Tanh().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - Tanh  # 6×28×28 to 6×28×28
     """
 
 
 class LogSigmoid(_Activation):
     """log(1 / (1 + e⁻ˣ)).
 
-    >>> LogSigmoid().output_shape((64,))
-    (64,)
+    - LogSigmoid  # 64 to 64
     """
 
     def workspace(self, x: Shape) -> int:
@@ -324,8 +306,7 @@ class LogSigmoid(_Activation):
 class Softplus(_Activation):
     """log(1 + e^(beta · x)) / beta; x itself where beta · x > threshold.
 
-    >>> Softplus(beta=2).output_shape((64,))
-    (64,)
+    - Softplus: 2  # 64 to 64
     """
 
     beta: Float32 = 1.0
@@ -335,8 +316,7 @@ class Softplus(_Activation):
 class Softsign(_Floating):
     """x / (1 + |x|).
 
-    >>> Softsign().output_shape((64,))
-    (64,)
+    - Softsign  # 64 to 64
     """
 
     def workspace(self, x: Shape) -> int:
@@ -347,8 +327,7 @@ class Softsign(_Floating):
 class Tanhshrink(_Floating):
     """x − tanh(x).
 
-    >>> Tanhshrink().output_shape((64,))
-    (64,)
+    - Tanhshrink  # 64 to 64
     """
 
     def saved(self, x: Shape) -> _Kept:
@@ -362,8 +341,7 @@ class Tanhshrink(_Floating):
 class Hardshrink(_Activation):
     """x where |x| > lambd, else 0.
 
-    >>> Hardshrink().output_shape((64,))
-    (64,)
+    - Hardshrink  # 64 to 64
     """
 
     lambd: Float32 = 0.5
@@ -372,8 +350,7 @@ class Hardshrink(_Activation):
 class Softshrink(_Activation):
     """x − lambd where x > lambd, x + lambd where x < −lambd, else 0.
 
-    >>> Softshrink(lambd=1.0).output_shape((64,))
-    (64,)
+    - Softshrink: 1.0  # 64 to 64
     """
 
     lambd: NaturalFloat = 0.5

@@ -1,4 +1,4 @@
-"""Pools to a given size: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
+"""Adaptive and fractional pooling: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -78,8 +78,7 @@ class _AdaptiveAvgPool(_AdaptivePool):
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """1-D average pooling to a given size: (C, L) to (C, output_size).
 
-    >>> AdaptiveAvgPool1d(output_size=1).output_shape((64, 100))
-    (64, 1)
+    - AdaptiveAvgPool1d: 1  # 64×100 to 64×1
     """
 
     rank = 1
@@ -88,8 +87,7 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """2-D average pooling to a given size: (C, H, W) to (C, *output_size).
 
-    >>> AdaptiveAvgPool2d(output_size=(None, 1)).output_shape((512, 7, 7))
-    (512, 7, 1)
+    - AdaptiveAvgPool2d: {output_size: [null, 1]}  # 512×7×7 to 512×7×1
     """
 
     rank = 2
@@ -98,8 +96,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """3-D average pooling to a given size: (C, D, H, W) to (C, *output_size).
 
-    >>> AdaptiveAvgPool3d(output_size=2).output_shape((4, 8, 8, 8))
-    (4, 2, 2, 2)
+    - AdaptiveAvgPool3d: 2  # 4×8×8×8 to 4×2×2×2
     """
 
     rank = 3
@@ -114,8 +111,7 @@ class _AdaptiveMaxPool(WithIndices, _AdaptivePool):
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """1-D max pooling to a given size: (C, L) to (C, output_size).
 
-    >>> AdaptiveMaxPool1d(output_size=5).output_shape((64, 8))
-    (64, 5)
+    - AdaptiveMaxPool1d: 5  # 64×8 to 64×5
     """
 
     rank = 1
@@ -124,8 +120,7 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """2-D max pooling to a given size: (C, H, W) to (C, *output_size).
 
-    >>> AdaptiveMaxPool2d(output_size=7).output_shape((64, 10, 9))
-    (64, 7, 7)
+    - AdaptiveMaxPool2d: 7  # 64×10×9 to 64×7×7
     """
 
     rank = 2
@@ -134,8 +129,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """3-D max pooling to a given size: (C, D, H, W) to (C, *output_size).
 
-    >>> AdaptiveMaxPool3d(output_size=1).output_shape((64, 8, 9, 10))
-    (64, 1, 1, 1)
+    - AdaptiveMaxPool3d: 1  # 64×8×9×10 to 64×1×1×1
     """
 
     rank = 3
@@ -203,8 +197,7 @@ def _windows(count: int) -> str:
 class FractionalMaxPool2d(_FractionalMaxPool):
     """2-D max pooling of random windows: (C, H, W) to (C, *output_size), or ⌊n · output_ratio⌋.
 
-    >>> FractionalMaxPool2d(kernel_size=3, output_ratio=0.7).output_shape((64, 32, 30))
-    (64, 22, 21)
+    - FractionalMaxPool2d: {kernel_size: 3, output_ratio: 0.7}  # 64×32×30 to 64×22×21
     """
 
     rank = 2
@@ -214,8 +207,7 @@ class FractionalMaxPool2d(_FractionalMaxPool):
 class FractionalMaxPool3d(_FractionalMaxPool):
     """3-D max pooling of random windows: (C, D, H, W) to (C, *output_size), as in 2-D.
 
-    >>> FractionalMaxPool3d(kernel_size=2, output_size=(4, 5, 6)).output_shape((8, 9, 9, 9))
-    (8, 4, 5, 6)
+    - FractionalMaxPool3d: {kernel_size: 2, output_size: [4, 5, 6]}  # 8×9×9×9 to 8×4×5×6
     """
 
     rank = 3

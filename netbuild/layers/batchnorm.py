@@ -1,4 +1,4 @@
-"""Normalisation with the statistics of each channel: over a batch, an instance, or both.
+"""Batch and instance normalisation: with the statistics of each channel.
 
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
@@ -68,8 +68,7 @@ class _BatchNorm(_ChannelNorm):
 class BatchNorm1d(_BatchNorm):
     """Batch normalisation of (C) or (C, L), each channel over the batch and L.
 
-    >>> BatchNorm1d().weights((120,))
-    {'weight': (120,), 'bias': (120,)}
+    - BatchNorm1d  # 120 to 120
     """
 
     ranks = (1, 2)
@@ -79,8 +78,7 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Batch normalisation of (C, H, W), each channel over the batch, H and W.
 
-    >>> sorted(BatchNorm2d().buffers((6, 28, 28)))
-    ['num_batches_tracked', 'running_mean', 'running_var']
+    - BatchNorm2d  # 6×28×28 to 6×28×28
     """
 
     ranks = (3,)
@@ -90,8 +88,7 @@ class BatchNorm2d(_BatchNorm):
 class BatchNorm3d(_BatchNorm):
     """Batch normalisation of (C, D, H, W), each channel over the batch, D, H and W.
 
-    >>> BatchNorm3d(affine=False).weights((4, 8, 8, 8))
-    {}
+    - BatchNorm3d: {affine: false}  # 4×8×8×8 to 4×8×8×8
     """
 
     ranks = (4,)
@@ -101,8 +98,7 @@ class BatchNorm3d(_BatchNorm):
 class SyncBatchNorm(_BatchNorm):
     """Batch normalisation of (C, *), each channel over the batch, * and every process of a run.
 
-    >>> SyncBatchNorm().weights((64, 7, 7))
-    {'weight': (64,), 'bias': (64,)}
+    - SyncBatchNorm  # 64×7×7 to 64×7×7
     """
 
     axes = "channels, and any others"
@@ -115,8 +111,7 @@ class SyncBatchNorm(_BatchNorm):
 class LazyBatchNorm1d(Lazy, BatchNorm1d):
     """BatchNorm1d by another name: without `num_features`.
 
-    >>> LazyBatchNorm1d().weights((120,))
-    {'weight': (120,), 'bias': (120,)}
+    - LazyBatchNorm1d  # 120 to 120
     """
 
     num_features: ClassVar[None] = None
@@ -125,8 +120,7 @@ class LazyBatchNorm1d(Lazy, BatchNorm1d):
 class LazyBatchNorm2d(Lazy, BatchNorm2d):
     """BatchNorm2d by another name: without `num_features`.
 
-    >>> LazyBatchNorm2d().weights((6, 28, 28))
-    {'weight': (6,), 'bias': (6,)}
+    - LazyBatchNorm2d  # 6×28×28 to 6×28×28
     """
 
     num_features: ClassVar[None] = None
@@ -135,8 +129,7 @@ class LazyBatchNorm2d(Lazy, BatchNorm2d):
 class LazyBatchNorm3d(Lazy, BatchNorm3d):
     """BatchNorm3d by another name: without `num_features`.
 
-    >>> LazyBatchNorm3d().weights((4, 8, 8, 8))
-    {'weight': (4,), 'bias': (4,)}
+    - LazyBatchNorm3d  # 4×8×8×8 to 4×8×8×8
     """
 
     num_features: ClassVar[None] = None
@@ -161,8 +154,7 @@ class _InstanceNorm(_ChannelNorm):
 class InstanceNorm1d(_InstanceNorm):
     """Instance normalisation of (C, L), each channel over L.
 
-    >>> InstanceNorm1d(affine=True).weights((6, 10))
-    {'weight': (6,), 'bias': (6,)}
+    - InstanceNorm1d: {affine: true}  # 6×10 to 6×10
     """
 
     ranks = (2,)
@@ -172,8 +164,7 @@ class InstanceNorm1d(_InstanceNorm):
 class InstanceNorm2d(_InstanceNorm):
     """Instance normalisation of (C, H, W), each channel over H and W.
 
-    >>> InstanceNorm2d().weights((6, 28, 28))
-    {}
+    - InstanceNorm2d  # 6×28×28 to 6×28×28
     """
 
     ranks = (3,)
@@ -183,8 +174,7 @@ class InstanceNorm2d(_InstanceNorm):
 class InstanceNorm3d(_InstanceNorm):
     """Instance normalisation of (C, D, H, W), each channel over D, H and W.
 
-    >>> InstanceNorm3d().output_shape((6, 8, 8, 8))
-    (6, 8, 8, 8)
+    - InstanceNorm3d  # 6×8×8×8 to 6×8×8×8
     """
 
     ranks = (4,)
@@ -194,8 +184,7 @@ class InstanceNorm3d(_InstanceNorm):
 class LazyInstanceNorm1d(Lazy, InstanceNorm1d):
     """InstanceNorm1d by another name: without `num_features`, and with weights and averages.
 
-    >>> LazyInstanceNorm1d().weights((6, 10))
-    {'weight': (6,), 'bias': (6,)}
+    - LazyInstanceNorm1d  # 6×10 to 6×10
     """
 
     num_features: ClassVar[None] = None
@@ -206,8 +195,7 @@ class LazyInstanceNorm1d(Lazy, InstanceNorm1d):
 class LazyInstanceNorm2d(Lazy, InstanceNorm2d):
     """InstanceNorm2d by another name: without `num_features`, and with weights and averages.
 
-    >>> LazyInstanceNorm2d().weights((6, 28, 28))
-    {'weight': (6,), 'bias': (6,)}
+    - LazyInstanceNorm2d  # 6×28×28 to 6×28×28
     """
 
     num_features: ClassVar[None] = None
@@ -218,8 +206,7 @@ class LazyInstanceNorm2d(Lazy, InstanceNorm2d):
 class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
     """InstanceNorm3d by another name: without `num_features`, and with weights and averages.
 
-    >>> LazyInstanceNorm3d().weights((6, 8, 8, 8))
-    {'weight': (6,), 'bias': (6,)}
+    - LazyInstanceNorm3d  # 6×8×8×8 to 6×8×8×8
     """
 
     num_features: ClassVar[None] = None
@@ -249,8 +236,7 @@ class _SwitchableNorm(_ChannelNorm):
 class SwitchableNorm1d(_SwitchableNorm):
     """Switchable normalisation of (C, L): by instance, layer and batch (Luo et al. 2018).
 
-    >>> SwitchableNorm1d(affine=False).weights((6, 10))
-    {'mean_weight': (3,), 'var_weight': (3,)}
+    - SwitchableNorm1d: {affine: false}  # 6×10 to 6×10
     """
 
     ranks = (2,)
@@ -260,8 +246,7 @@ class SwitchableNorm1d(_SwitchableNorm):
 class SwitchableNorm2d(_SwitchableNorm):
     """Switchable normalisation of (C, H, W): by instance, layer and batch (Luo et al. 2018).
 
-    >>> SwitchableNorm2d(affine=False).weights((6, 28, 28))
-    {'mean_weight': (3,), 'var_weight': (3,)}
+    - SwitchableNorm2d: {affine: false}  # 6×28×28 to 6×28×28
     """
 
     ranks = (3,)
@@ -271,8 +256,7 @@ class SwitchableNorm2d(_SwitchableNorm):
 class SwitchableNorm3d(_SwitchableNorm):
     """Switchable normalisation of (C, D, H, W): by instance, layer and batch (Luo et al. 2018).
 
-    >>> SwitchableNorm3d(affine=False).weights((6, 8, 8, 8))
-    {'mean_weight': (3,), 'var_weight': (3,)}
+    - SwitchableNorm3d: {affine: false}  # 6×8×8×8 to 6×8×8×8
     """
 
     ranks = (4,)

@@ -149,8 +149,7 @@ class _Conv(_Convolution):
 class Conv1d(_Conv):
     """1-D convolution: (C, L) to (out_channels, L'), L' = ⌊(L + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> Conv1d(out_channels=8, kernel_size=3).output_shape((4, 10))
-    (8, 8)
+    - Conv1d: {out_channels: 8, kernel_size: 3}  # 4×10 to 8×8
     """
 
     rank = 1
@@ -159,8 +158,7 @@ class Conv1d(_Conv):
 class Conv2d(_Conv):
     """2-D convolution: (C, H, W) to (out_channels, H', W'), each ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> Conv2d(out_channels=6, kernel_size=5, padding=2).output_shape((1, 28, 28))
-    (6, 28, 28)
+    - Conv2d: {out_channels: 6, kernel_size: 5, padding: 2}  # 1×28×28 to 6×28×28
     """
 
     rank = 2
@@ -169,8 +167,7 @@ class Conv2d(_Conv):
 class Conv3d(_Conv):
     """3-D convolution: (C, D, H, W) to (out_channels, D', H', W'), each axis as in Conv2d.
 
-    >>> Conv3d(out_channels=2, kernel_size=3, stride=2).output_shape((1, 9, 9, 9))
-    (2, 4, 4, 4)
+    - Conv3d: {out_channels: 2, kernel_size: 3, stride: 2}  # 1×9×9×9 to 2×4×4×4
     """
 
     rank = 3
@@ -179,8 +176,7 @@ class Conv3d(_Conv):
 class LazyConv1d(Lazy, Conv1d):
     """A Conv1d whose in_channels the input decides: (C, L) to (out_channels, L').
 
-    >>> LazyConv1d(out_channels=8, kernel_size=3).weights((4, 10))["weight"]
-    (8, 4, 3)
+    - LazyConv1d: {out_channels: 8, kernel_size: 3}  # 4×10 to 8×8
     """
 
     in_channels: ClassVar[None] = None
@@ -189,8 +185,7 @@ class LazyConv1d(Lazy, Conv1d):
 class LazyConv2d(Lazy, Conv2d):
     """A Conv2d whose in_channels the input decides: (C, H, W) to (out_channels, H', W').
 
-    >>> LazyConv2d(out_channels=6, kernel_size=5).output_shape((1, 28, 28))
-    (6, 24, 24)
+    - LazyConv2d: {out_channels: 6, kernel_size: 5}  # 1×28×28 to 6×24×24
     """
 
     in_channels: ClassVar[None] = None
@@ -199,8 +194,7 @@ class LazyConv2d(Lazy, Conv2d):
 class LazyConv3d(Lazy, Conv3d):
     """A Conv3d whose in_channels the input decides: (C, D, H, W) to (out_channels, D', H', W').
 
-    >>> LazyConv3d(out_channels=2, kernel_size=3).output_shape((1, 9, 9, 9))
-    (2, 7, 7, 7)
+    - LazyConv3d: {out_channels: 2, kernel_size: 3}  # 1×9×9×9 to 2×7×7×7
     """
 
     in_channels: ClassVar[None] = None
@@ -285,8 +279,7 @@ class ConvTranspose1d(_ConvTranspose):
 
     L' = (L − 1)s − 2p + d(k − 1) + output_padding + 1.
 
-    >>> ConvTranspose1d(out_channels=8, kernel_size=4, stride=2, padding=1).output_shape((4, 10))
-    (8, 20)
+    - ConvTranspose1d: {out_channels: 8, kernel_size: 4, stride: 2, padding: 1}  # 4×10 to 8×20
     """
 
     rank = 1
@@ -295,8 +288,7 @@ class ConvTranspose1d(_ConvTranspose):
 class ConvTranspose2d(_ConvTranspose):
     """2-D transposed convolution: (C, H, W) to (out_channels, H', W'), as in ConvTranspose1d.
 
-    >>> ConvTranspose2d(out_channels=16, kernel_size=2, stride=2).output_shape((32, 7, 7))
-    (16, 14, 14)
+    - ConvTranspose2d: {out_channels: 16, kernel_size: 2, stride: 2}  # 32×7×7 to 16×14×14
     """
 
     rank = 2
@@ -305,8 +297,7 @@ class ConvTranspose2d(_ConvTranspose):
 class ConvTranspose3d(_ConvTranspose):
     """3-D transposed convolution: (C, D, H, W) to (out_channels, D', H', W'), as before.
 
-    >>> ConvTranspose3d(out_channels=2, kernel_size=3).output_shape((1, 4, 4, 4))
-    (2, 6, 6, 6)
+    - ConvTranspose3d: {out_channels: 2, kernel_size: 3}  # 1×4×4×4 to 2×6×6×6
     """
 
     rank = 3
@@ -315,8 +306,7 @@ class ConvTranspose3d(_ConvTranspose):
 class LazyConvTranspose1d(Lazy, ConvTranspose1d):
     """A ConvTranspose1d whose in_channels the input decides: (C, L) to (out_channels, L').
 
-    >>> LazyConvTranspose1d(out_channels=8, kernel_size=3).weights((4, 10))["weight"]
-    (4, 8, 3)
+    - LazyConvTranspose1d: {out_channels: 8, kernel_size: 3}  # 4×10 to 8×12
     """
 
     in_channels: ClassVar[None] = None
@@ -325,8 +315,7 @@ class LazyConvTranspose1d(Lazy, ConvTranspose1d):
 class LazyConvTranspose2d(Lazy, ConvTranspose2d):
     """A ConvTranspose2d whose in_channels the input decides: (C, H, W) to (out_channels, H', W').
 
-    >>> LazyConvTranspose2d(out_channels=6, kernel_size=5).output_shape((1, 24, 24))
-    (6, 28, 28)
+    - LazyConvTranspose2d: {out_channels: 6, kernel_size: 5}  # 1×24×24 to 6×28×28
     """
 
     in_channels: ClassVar[None] = None
@@ -335,8 +324,7 @@ class LazyConvTranspose2d(Lazy, ConvTranspose2d):
 class LazyConvTranspose3d(Lazy, ConvTranspose3d):
     """A ConvTranspose3d whose in_channels the input decides: (C, D, H, W) to (out_channels, …).
 
-    >>> LazyConvTranspose3d(out_channels=2, kernel_size=3).output_shape((1, 7, 7, 7))
-    (2, 9, 9, 9)
+    - LazyConvTranspose3d: {out_channels: 2, kernel_size: 3}  # 1×7×7×7 to 2×9×9×9
     """
 
     in_channels: ClassVar[None] = None

@@ -34,10 +34,7 @@ class _Distance(Layer):
 class CosineSimilarity(_Distance):
     """x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `dim`, which goes: (*, n, *) to (*).
 
-    >>> CosineSimilarity().output_shape((128,), (128,))
-    ()
-    >>> CosineSimilarity(dim=2).output_shape((10, 128), (1, 128))
-    (10,)
+    - {CosineSimilarity, inputs: [left, right]}  # 128 and 128 to scalar
     """
 
     dim: Int = 1
@@ -66,10 +63,7 @@ class CosineSimilarity(_Distance):
 class PairwiseDistance(_Distance):
     """‖x1 − x2 + eps‖ by the norm p, along the last axis: (*, n) and (*, n) to (*).
 
-    >>> PairwiseDistance().output_shape((10, 128), (10, 128))
-    (10,)
-    >>> PairwiseDistance(keepdim=True).output_shape((128,), (128,))
-    (1,)
+    - {PairwiseDistance, inputs: [left, right]}  # 10×128 and 10×128 to 10
     """
 
     p: _Norm = 2.0

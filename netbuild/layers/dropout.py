@@ -28,8 +28,7 @@ class _Dropout(Layer):
 class Dropout(_Dropout):
     """Zeroes single values with probability p in training; any shape to the same.
 
-    >>> Dropout(p=0.2).output_shape((6, 28, 28))
-    (6, 28, 28)
+    - Dropout: 0.2  # 6×28×28 to 6×28×28
     """
 
 
@@ -49,8 +48,7 @@ class _ChannelDropout(_Dropout):
 class Dropout1d(_ChannelDropout):
     """Zeroes whole channels of (C, L) with probability p in training.
 
-    >>> Dropout1d().workspace((6, 28))
-    24
+    - Dropout1d  # 6×28 to 6×28
     """
 
     rank = 1
@@ -59,8 +57,7 @@ class Dropout1d(_ChannelDropout):
 class Dropout2d(_ChannelDropout):
     """Zeroes whole channels of (C, H, W) with probability p in training.
 
-    >>> Dropout2d().workspace((6, 28, 28))
-    24
+    - Dropout2d  # 6×28×28 to 6×28×28
     """
 
     rank = 2
@@ -69,8 +66,7 @@ class Dropout2d(_ChannelDropout):
 class Dropout3d(_ChannelDropout):
     """Zeroes whole channels of (C, D, H, W) with probability p in training.
 
-    >>> Dropout3d().workspace((6, 8, 8, 8))
-    24
+    - Dropout3d  # 6×8×8×8 to 6×8×8×8
     """
 
     rank = 3
@@ -86,16 +82,14 @@ class _AlphaDropout(_Dropout):
 class AlphaDropout(_AlphaDropout):
     """Dropout that keeps mean 0 and variance 1 behind SELU; any shape to the same.
 
-    >>> AlphaDropout(p=0.1).output_shape((64,))
-    (64,)
+    - AlphaDropout: 0.1  # 64 to 64
     """
 
 
 class FeatureAlphaDropout(_AlphaDropout):
     """AlphaDropout of whole channels, of (C, *) to the same.
 
-    >>> FeatureAlphaDropout().workspace((6, 28, 28))
-    24
+    - FeatureAlphaDropout  # 6×28×28 to 6×28×28
     """
 
     def output_shape(self, x: Shape) -> Shape:

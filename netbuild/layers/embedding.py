@@ -1,4 +1,4 @@
-"""Look-up tables: https://docs.pytorch.org/docs/stable/nn.html#sparse-layers."""
+"""Embeddings: https://docs.pytorch.org/docs/stable/nn.html#sparse-layers."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -73,8 +73,7 @@ class _Table(Layer):
 class Embedding(_Table):
     """Looks each index up: (*) of int64 or int32 to (*, embedding_dim) of float32.
 
-    >>> Embedding(num_embeddings=1000, embedding_dim=64).output_shape((20,))
-    (20, 64)
+    - Embedding: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 20×64
     """
 
     padding_idx: _Index = None
@@ -96,8 +95,7 @@ class EmbeddingBag(_Table):
     Each sample is one bag, so that there are no offsets; include_last_offset changes nothing. With
     the mode sum, a second input `per_sample_weights` of (length) may hold a factor for each index.
 
-    >>> EmbeddingBag(num_embeddings=1000, embedding_dim=64).output_shape((20,))
-    (64,)
+    - EmbeddingBag: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 64
     """
 
     optional_inputs = ("per_sample_weights",)

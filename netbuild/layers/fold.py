@@ -1,4 +1,4 @@
-"""Images as blocks and back: https://docs.pytorch.org/docs/stable/generated/torch.nn.Unfold.html."""
+"""Fold and unfold: https://docs.pytorch.org/docs/stable/generated/torch.nn.Unfold.html."""
 
 from netbuild.fields import Paddings, Sizes
 from netbuild.layers.arithmetic import positions, positions_formula
@@ -25,8 +25,7 @@ class Fold(_Blocks):
 
     L is the number of blocks, the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over output_size.
 
-    >>> Fold(output_size=(4, 5), kernel_size=(2, 2)).output_shape((12, 12))
-    (3, 4, 5)
+    - Fold: {output_size: [4, 5], kernel_size: [2, 2]}  # 12×12 to 3×4×5
     """
 
     output_size: Sizes
@@ -72,8 +71,7 @@ class Unfold(_Blocks):
 
     L is the number of blocks, the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over H and W.
 
-    >>> Unfold(kernel_size=(2, 3)).output_shape((5, 3, 4))
-    (30, 4)
+    - Unfold: {kernel_size: [2, 3]}  # 5×3×4 to 30×4
     """
 
     kernel_size: Sizes

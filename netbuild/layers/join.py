@@ -1,4 +1,4 @@
-"""Joins of several tensors: https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops."""
+"""Joins: https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -160,8 +160,7 @@ class _KeepingBoth(_Folding):
 class Add(_Scaled, _Folding):
     """input + alpha · other, or the sum of several inputs: (*) and (*) to (*).
 
-    >>> Add().output_shape((64, 8, 8), (64, 8, 8), (64, 1, 1))
-    (64, 8, 8)
+    - {Add, inputs: [body, shortcut]}  # 64×8×8 and 64×8×8 to 64×8×8
     """
 
     function = "add"
@@ -176,8 +175,7 @@ class Add(_Scaled, _Folding):
 class Subtract(_Scaled):
     """input − alpha · other: (*) and (*) to (*).
 
-    >>> Subtract().output_shape((3, 5), (3, 1))
-    (3, 5)
+    - {Subtract, inputs: [left, right]}  # 3×5 and 3×1 to 3×5
     """
 
     function = "sub"
@@ -200,8 +198,7 @@ def expect_no_bool(*x: Tensor) -> None:
 class Multiply(_KeepingBoth):
     """The product of the inputs, element by element: (*) and (*) to (*).
 
-    >>> Multiply().output_shape((64, 8, 8), (64, 1, 1))
-    (64, 8, 8)
+    - {Multiply, inputs: [features, gates]}  # 64×8×8 and 64×1×1 to 64×8×8
     """
 
     function = "mul"
@@ -210,8 +207,7 @@ class Multiply(_KeepingBoth):
 class Divide(_Elementwise):
     """input / other, as floats, or rounded to whole numbers: (*) and (*) to (*).
 
-    >>> Divide().outputs(Tensor((3,), "int64"), Tensor((3,), "int64"))
-    {'output': Tensor(shape=(3,), dtype='float32')}
+    - {Divide, inputs: [left, right]}  # 6×8×8 and 6×8×8 to 6×8×8
     """
 
     function = "div"
@@ -234,8 +230,7 @@ class Divide(_Elementwise):
 class Maximum(_KeepingBoth):
     """The larger of the inputs, element by element: (*) and (*) to (*).
 
-    >>> Maximum().output_shape((3, 5), (3, 5))
-    (3, 5)
+    - {Maximum, inputs: [left, right]}  # 3×5 and 3×5 to 3×5
     """
 
     function = "maximum"
@@ -255,8 +250,7 @@ class _Listed(_Join):
 class Concat(_Listed):
     """Puts the inputs behind one another on the axis `dim`, along which their sizes add up.
 
-    >>> Concat().output_shape((64, 8, 8), (32, 8, 8))
-    (96, 8, 8)
+    - {Concat, inputs: [left, right]}  # 64×8×8 and 32×8×8 to 96×8×8
     """
 
     function = "cat"
@@ -279,8 +273,7 @@ class Concat(_Listed):
 class Stack(_Listed):
     """Puts inputs of one shape side by side on a new axis `dim`: (*) and (*) to (2, *).
 
-    >>> Stack().output_shape((3, 5), (3, 5), (3, 5))
-    (3, 3, 5)
+    - {Stack, inputs: [red, green, blue]}  # 3×5 and 3×5 and 3×5 to 3×3×5
     """
 
     function = "stack"
@@ -301,10 +294,7 @@ class Stack(_Listed):
 class MatMul(_Join):
     """The matrix product of the last two axes: (*, N, M) and (*, M, P) to (*, N, P).
 
-    >>> MatMul().output_shape((8, 10, 64), (8, 64, 10))
-    (8, 10, 10)
-    >>> MatMul().macs((8, 10, 64), (8, 64, 10))
-    51200
+    - {MatMul, inputs: [queries, keys]}  # 8×10×64 and 8×64×10 to 8×10×10
     """
 
     function = "matmul"

@@ -19,8 +19,7 @@ from netbuild.layers.layer import (
 class Identity(Layer):
     """Passes its input on, of any shape.
 
-    >>> Identity().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - Identity  # 6×28×28 to 6×28×28
     """
 
     needs_float = False
@@ -32,10 +31,7 @@ class Identity(Layer):
 class Linear(Layer):
     """x · weightᵀ + bias over the last axis: (*, in_features) to (*, out_features).
 
-    >>> Linear(out_features=120).output_shape((400,))
-    (120,)
-    >>> Linear(out_features=120).macs((400,))
-    48000
+    - Linear: 120  # 400 to 120
     """
 
     in_features: SizeFromInput = None
@@ -67,8 +63,7 @@ class Linear(Layer):
 class LazyLinear(Lazy, Linear):
     """A Linear whose in_features the input decides: (*, in_features) to (*, out_features).
 
-    >>> LazyLinear(out_features=10).weights((84,))
-    {'weight': (10, 84), 'bias': (10,)}
+    - LazyLinear: 10  # 84 to 10
     """
 
     in_features: ClassVar[None] = None
@@ -77,10 +72,7 @@ class LazyLinear(Lazy, Linear):
 class Bilinear(Layer):
     """x1ᵀ · weight · x2 + bias: (*, in1_features) and (*, in2_features) to (*, out_features).
 
-    >>> Bilinear(out_features=10).output_shape((7, 20), (7, 30))
-    (7, 10)
-    >>> Bilinear(out_features=10).weights((20,), (30,))
-    {'weight': (10, 20, 30), 'bias': (10,)}
+    - {Bilinear: 10, inputs: [left, right]}  # 7×20 and 7×30 to 7×10
     """
 
     inputs = ("input1", "input2")

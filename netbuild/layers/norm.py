@@ -1,4 +1,4 @@
-"""Normalisation with the statistics of each sample: over its last axes, or groups of channels.
+"""Layer and group normalisation: with the statistics of each sample.
 
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
@@ -88,8 +88,7 @@ class LayerNorm(_TrailingNorm):
 
     Left out, `normalized_shape` is the last axis.
 
-    >>> LayerNorm(normalized_shape=(28, 28)).weights((6, 28, 28))
-    {'weight': (28, 28), 'bias': (28, 28)}
+    - LayerNorm: {normalized_shape: [28, 28]}  # 6×28×28 to 6×28×28
     """
 
     eps: Float = 1e-5
@@ -109,8 +108,7 @@ class RMSNorm(_TrailingNorm):
 
     Left out, `normalized_shape` is the last axis, and `eps` the smallest step of the dtype.
 
-    >>> RMSNorm().weights((10, 64))
-    {'weight': (64,)}
+    - RMSNorm  # 10×64 to 10×64
     """
 
     def workspace(self, x: Shape) -> int:
@@ -121,8 +119,7 @@ class RMSNorm(_TrailingNorm):
 class GroupNorm(_Norm):
     """Group normalisation of (C, *), over the channels of each of `num_groups` groups and *.
 
-    >>> GroupNorm(num_groups=3).output_shape((6, 28, 28))
-    (6, 28, 28)
+    - GroupNorm: 3  # 6×28×28 to 6×28×28
     """
 
     num_groups: PositiveInt
@@ -152,8 +149,7 @@ class GroupNorm(_Norm):
 class LocalResponseNorm(_Norm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, *) to the same.
 
-    >>> LocalResponseNorm(size=5).output_shape((96, 54, 54))
-    (96, 54, 54)
+    - LocalResponseNorm: 5  # 96×54×54 to 96×54×54
     """
 
     needs_order = True
@@ -175,8 +171,7 @@ class LocalResponseNorm(_Norm):
 class CrossMapLRN2d(_Norm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, H, W) to the same.
 
-    >>> CrossMapLRN2d(size=5).output_shape((96, 54, 54))
-    (96, 54, 54)
+    - CrossMapLRN2d: 5  # 96×54×54 to 96×54×54
     """
 
     size: _AtLeastTwo

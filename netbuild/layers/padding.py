@@ -98,8 +98,7 @@ class _Constant(_Pad):
 class ZeroPad1d(_Constant):
     """Zeros before and behind the last axis: (*, L) to (*, L + before + behind).
 
-    >>> ZeroPad1d(padding=(3, 1)).output_shape((4, 10))
-    (4, 14)
+    - ZeroPad1d: {padding: [3, 1]}  # 4×10 to 4×14
     """
 
     rank = 1
@@ -108,8 +107,7 @@ class ZeroPad1d(_Constant):
 class ZeroPad2d(_Constant):
     """Zeros around the last two axes: (*, H, W) to (*, H', W'), each n + before + behind.
 
-    >>> ZeroPad2d(padding=(1, 1, 2, 0)).output_shape((3, 28, 28))
-    (3, 30, 30)
+    - ZeroPad2d: {padding: [1, 1, 2, 0]}  # 3×28×28 to 3×30×30
     """
 
     rank = 2
@@ -118,8 +116,7 @@ class ZeroPad2d(_Constant):
 class ZeroPad3d(_Constant):
     """Zeros around the last three axes: (*, D, H, W) to (*, D', H', W'), each as in ZeroPad2d.
 
-    >>> ZeroPad3d(padding=1).output_shape((3, 8, 8, 8))
-    (3, 10, 10, 10)
+    - ZeroPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
 
     rank = 3
@@ -140,8 +137,7 @@ class _ConstantPad(_Constant):
 class ConstantPad1d(_ConstantPad):
     """A value before and behind the last axis: (*, L) to (*, L + before + behind).
 
-    >>> ConstantPad1d(padding=(0, 5), value=-1.0).output_shape((27,))
-    (32,)
+    - ConstantPad1d: {padding: [0, 5], value: -1.0}  # 27 to 32
     """
 
     rank = 1
@@ -150,8 +146,7 @@ class ConstantPad1d(_ConstantPad):
 class ConstantPad2d(_ConstantPad):
     """A value around the last two axes: (*, H, W) to (*, H', W'), each n + before + behind.
 
-    >>> ConstantPad2d(padding=-2, value=0.0).output_shape((3, 32, 32))
-    (3, 28, 28)
+    - ConstantPad2d: {padding: -2, value: 0.0}  # 3×32×32 to 3×28×28
     """
 
     rank = 2
@@ -160,8 +155,7 @@ class ConstantPad2d(_ConstantPad):
 class ConstantPad3d(_ConstantPad):
     """A value around the last three axes: (*, D, H, W) to (*, D', H', W'), as in ConstantPad2d.
 
-    >>> ConstantPad3d(padding=1, value=0.5).output_shape((3, 8, 8, 8))
-    (3, 10, 10, 10)
+    - ConstantPad3d: {padding: 1, value: 0.5}  # 3×8×8×8 to 3×10×10×10
     """
 
     rank = 3
@@ -191,8 +185,7 @@ class _ReflectionPad(_Copying):
 class ReflectionPad1d(_ReflectionPad):
     """The mirrored input before and behind the last axis: (C, L) to (C, L + before + behind).
 
-    >>> ReflectionPad1d(padding=2).output_shape((4, 10))
-    (4, 14)
+    - ReflectionPad1d: 2  # 4×10 to 4×14
     """
 
     rank = 1
@@ -201,8 +194,7 @@ class ReflectionPad1d(_ReflectionPad):
 class ReflectionPad2d(_ReflectionPad):
     """The mirrored input around: (C, H, W) to (C, H', W'), each n + before + behind.
 
-    >>> ReflectionPad2d(padding=3).output_shape((3, 28, 28))
-    (3, 34, 34)
+    - ReflectionPad2d: 3  # 3×28×28 to 3×34×34
     """
 
     rank = 2
@@ -211,8 +203,7 @@ class ReflectionPad2d(_ReflectionPad):
 class ReflectionPad3d(_ReflectionPad):
     """The mirrored input around: (C, D, H, W) to (C, D', H', W'), each as in ReflectionPad2d.
 
-    >>> ReflectionPad3d(padding=1).output_shape((3, 8, 8, 8))
-    (3, 10, 10, 10)
+    - ReflectionPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
 
     rank = 3
@@ -221,8 +212,7 @@ class ReflectionPad3d(_ReflectionPad):
 class ReplicationPad1d(_Copying):
     """The border values before and behind the last axis: (C, L) to (C, L + before + behind).
 
-    >>> ReplicationPad1d(padding=(0, 20)).output_shape((4, 10))
-    (4, 30)
+    - ReplicationPad1d: {padding: [0, 20]}  # 4×10 to 4×30
     """
 
     rank = 1
@@ -231,8 +221,7 @@ class ReplicationPad1d(_Copying):
 class ReplicationPad2d(_Copying):
     """The border values around: (C, H, W) to (C, H', W'), each n + before + behind.
 
-    >>> ReplicationPad2d(padding=(1, 1, 0, 0)).output_shape((3, 28, 28))
-    (3, 28, 30)
+    - ReplicationPad2d: {padding: [1, 1, 0, 0]}  # 3×28×28 to 3×28×30
     """
 
     rank = 2
@@ -241,8 +230,7 @@ class ReplicationPad2d(_Copying):
 class ReplicationPad3d(_Copying):
     """The border values around: (C, D, H, W) to (C, D', H', W'), each as in ReplicationPad2d.
 
-    >>> ReplicationPad3d(padding=1).output_shape((3, 8, 8, 8))
-    (3, 10, 10, 10)
+    - ReplicationPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
 
     rank = 3
@@ -264,8 +252,7 @@ class _CircularPad(_Pad):
 class CircularPad1d(_CircularPad):
     """The input wrapped around its last axis: (C, L) to (C, L + before + behind).
 
-    >>> CircularPad1d(padding=10).output_shape((4, 10))
-    (4, 30)
+    - CircularPad1d: 10  # 4×10 to 4×30
     """
 
     rank = 1
@@ -274,8 +261,7 @@ class CircularPad1d(_CircularPad):
 class CircularPad2d(_CircularPad):
     """The input wrapped around: (C, H, W) to (C, H', W'), each n + before + behind.
 
-    >>> CircularPad2d(padding=(2, 2, 0, 0)).output_shape((3, 28, 28))
-    (3, 28, 32)
+    - CircularPad2d: {padding: [2, 2, 0, 0]}  # 3×28×28 to 3×28×32
     """
 
     rank = 2
@@ -284,8 +270,7 @@ class CircularPad2d(_CircularPad):
 class CircularPad3d(_CircularPad):
     """The input wrapped around: (C, D, H, W) to (C, D', H', W'), each as in CircularPad2d.
 
-    >>> CircularPad3d(padding=1).output_shape((3, 8, 8, 8))
-    (3, 10, 10, 10)
+    - CircularPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
 
     rank = 3

@@ -98,8 +98,7 @@ class _MaxPool(WithIndices, _Pool):
 class MaxPool1d(_MaxPool):
     """1-D max pooling: (C, L) to (C, L'), L' = ⌊(L + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> MaxPool1d(kernel_size=2).output_shape((4, 9))
-    (4, 4)
+    - MaxPool1d: 2  # 4×9 to 4×4
     """
 
     rank = 1
@@ -108,8 +107,7 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """2-D max pooling: (C, H, W) to (C, H', W'), each ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    >>> MaxPool2d(kernel_size=3, stride=2, padding=1).output_shape((64, 112, 112))
-    (64, 56, 56)
+    - MaxPool2d: {kernel_size: 3, stride: 2, padding: 1}  # 64×112×112 to 64×56×56
     """
 
     rank = 2
@@ -118,8 +116,7 @@ class MaxPool2d(_MaxPool):
 class MaxPool3d(_MaxPool):
     """3-D max pooling: (C, D, H, W) to (C, D', H', W'), each axis as in MaxPool2d.
 
-    >>> MaxPool3d(kernel_size=2).output_shape((1, 8, 8, 8))
-    (1, 4, 4, 4)
+    - MaxPool3d: 2  # 1×8×8×8 to 1×4×4×4
     """
 
     rank = 3
@@ -138,8 +135,7 @@ class _AvgPool(_Pool):
 class AvgPool1d(_AvgPool):
     """1-D average pooling: (C, L) to (C, L'), L' = ⌊(L + 2p − k) / s⌋ + 1.
 
-    >>> AvgPool1d(kernel_size=3).output_shape((4, 9))
-    (4, 3)
+    - AvgPool1d: 3  # 4×9 to 4×3
     """
 
     rank = 1
@@ -148,8 +144,7 @@ class AvgPool1d(_AvgPool):
 class AvgPool2d(_AvgPool):
     """2-D average pooling: (C, H, W) to (C, H', W'), each ⌊(n + 2p − k) / s⌋ + 1.
 
-    >>> AvgPool2d(kernel_size=2).output_shape((6, 28, 28))
-    (6, 14, 14)
+    - AvgPool2d: 2  # 6×28×28 to 6×14×14
     """
 
     rank = 2
@@ -160,8 +155,7 @@ class AvgPool2d(_AvgPool):
 class AvgPool3d(_AvgPool):
     """3-D average pooling: (C, D, H, W) to (C, D', H', W'), each ⌊(n + 2p − k) / s⌋ + 1.
 
-    >>> AvgPool3d(kernel_size=2, ceil_mode=True).output_shape((1, 5, 5, 5))
-    (1, 3, 3, 3)
+    - AvgPool3d: {kernel_size: 2, ceil_mode: true}  # 1×5×5×5 to 1×3×3×3
     """
 
     rank = 3
@@ -235,8 +229,7 @@ class _LPPool(Spatial):
 class LPPool1d(_LPPool):
     """1-D power-average pooling: (C, L) to (C, L'), L' = ⌊(L − k) / s⌋ + 1.
 
-    >>> LPPool1d(norm_type=2, kernel_size=3).output_shape((4, 9))
-    (4, 3)
+    - LPPool1d: {norm_type: 2, kernel_size: 3}  # 4×9 to 4×3
     """
 
     rank = 1
@@ -247,8 +240,7 @@ class LPPool1d(_LPPool):
 class LPPool2d(_LPPool):
     """2-D power-average pooling: (C, H, W) to (C, H', W'), each ⌊(n − k) / s⌋ + 1.
 
-    >>> LPPool2d(norm_type=2, kernel_size=(3, 2), stride=2).output_shape((4, 9, 9))
-    (4, 4, 4)
+    - LPPool2d: {norm_type: 2, kernel_size: [3, 2], stride: 2}  # 4×9×9 to 4×4×4
     """
 
     rank = 2
@@ -257,8 +249,7 @@ class LPPool2d(_LPPool):
 class LPPool3d(_LPPool):
     """3-D power-average pooling: (C, D, H, W) to (C, D', H', W'), each ⌊(n − k) / s⌋ + 1.
 
-    >>> LPPool3d(norm_type=1, kernel_size=2).output_shape((4, 8, 8, 6))
-    (4, 4, 4, 3)
+    - LPPool3d: {norm_type: 1, kernel_size: 2}  # 4×8×8×6 to 4×4×4×3
     """
 
     rank = 3
@@ -317,8 +308,7 @@ class _MaxUnpool(Spatial):
 class MaxUnpool1d(_MaxUnpool):
     """1-D max pooling undone: (C, L), twice, to (C, L'), L' = (L − 1)s + k − 2p.
 
-    >>> MaxUnpool1d(kernel_size=2).output_shape((4, 9), (4, 9))
-    (4, 18)
+    - {MaxUnpool1d: 2, inputs: [x, indices]}  # 4×5 and 4×5 of int64 to 4×10
     """
 
     rank = 1
@@ -327,8 +317,8 @@ class MaxUnpool1d(_MaxUnpool):
 class MaxUnpool2d(_MaxUnpool):
     """2-D max pooling undone: (C, H, W), twice, to (C, H', W'), each (n − 1)s + k − 2p.
 
-    >>> MaxUnpool2d(kernel_size=3, stride=2, padding=1).output_shape((4, 5, 6), (4, 5, 6))
-    (4, 9, 11)
+    - {MaxUnpool2d: {kernel_size: 3, stride: 2, padding: 1}, inputs: [x, indices]}
+    # 6×4×4 and 6×4×4 of int64 to 6×7×7
     """
 
     rank = 2
@@ -337,8 +327,8 @@ class MaxUnpool2d(_MaxUnpool):
 class MaxUnpool3d(_MaxUnpool):
     """3-D max pooling undone: (C, D, H, W), twice, to (C, D', H', W'), each axis as in 2-D.
 
-    >>> MaxUnpool3d(kernel_size=2, stride=1).output_shape((4, 5, 5, 5), (4, 5, 5, 5))
-    (4, 6, 6, 6)
+    - {MaxUnpool3d: {kernel_size: 2, stride: 1}, inputs: [x, indices]}
+    # 1×3×3×3 and 1×3×3×3 of int64 to 1×4×4×4
     """
 
     rank = 3

@@ -61,10 +61,7 @@ class RNNCell(_Cell):
 
     It reads perhaps a state `hx` of (hidden_size), else zeros.
 
-    >>> RNNCell(hidden_size=20).output_shape((10,))
-    (20,)
-    >>> RNNCell(hidden_size=20).macs((10,))
-    600
+    - RNNCell: 20  # 10 to 20
     """
 
     gates = 1
@@ -81,8 +78,7 @@ class LSTMCell(_Cell):
     The gates i, f and o are σ(W_ih · x + b_ih + W_hh · h + b_hh), and g is the tanh of such a sum.
     It reads perhaps both states `hx` and `cx` of (hidden_size), else zeros.
 
-    >>> LSTMCell(hidden_size=20).macs((10,))
-    2400
+    - LSTMCell: 20  # 10 to 20, c_1: 20
     """
 
     gates = 4
@@ -107,8 +103,7 @@ class GRUCell(_Cell):
     The gates r and z are σ(W_ih · x + b_ih + W_hh · h + b_hh), and n is
     tanh(W_in · x + b_in + r ⊙ (W_hn · h + b_hn)). It reads perhaps a state `hx`, else zeros.
 
-    >>> GRUCell(hidden_size=20).macs((10,))
-    1800
+    - GRUCell: 20  # 10 to 20
     """
 
     gates = 3
@@ -232,10 +227,7 @@ class RNN(_Sequence, _Activated):
     (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
     (num_layers · directions, hidden_size); it reads perhaps the first ones, `h_0`, else zeros.
 
-    >>> RNN(hidden_size=20).output_shape((5, 10))
-    (5, 20)
-    >>> RNN(hidden_size=20).macs((5, 10))
-    3000
+    - RNN: 20  # 5×10 to 5×20, h_n: 1×20
     """
 
     gates = 1
@@ -253,10 +245,7 @@ class LSTM(_Sequence):
     else zeros. With proj_size, h_t becomes W_hr · h_t of that size, at proj_size · hidden_size
     multiplications more: https://arxiv.org/abs/1402.1128.
 
-    >>> LSTM(hidden_size=20, bidirectional=True).output_shape((5, 10))
-    (5, 40)
-    >>> LSTM(hidden_size=20).macs((5, 10))
-    12000
+    - LSTM: {hidden_size: 20, bidirectional: true}  # 5×10 to 5×40, h_n: 2×20, c_n: 2×20
     """
 
     gates = 4
@@ -326,10 +315,7 @@ class GRU(_Sequence):
     (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
     (num_layers · directions, hidden_size); it reads perhaps the first ones, `h_0`, else zeros.
 
-    >>> GRU(hidden_size=20, num_layers=2).output_shape((5, 10))
-    (5, 20)
-    >>> GRU(hidden_size=20, num_layers=2).macs((5, 10))
-    21000
+    - GRU: {hidden_size: 20, num_layers: 2}  # 5×10 to 5×20, h_n: 2×20
     """
 
     gates = 3

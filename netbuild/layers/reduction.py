@@ -1,4 +1,4 @@
-"""One value for many: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops."""
+"""Reductions: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops."""
 
 from netbuild.fields import Bool
 from netbuild.layers.layer import Operation, Shape, Tensor, Window
@@ -29,8 +29,7 @@ class _Reduction(Operation):
 class Mean(_Reduction):
     """The mean along the axes `dim`: (A, n) to (A).
 
-    >>> Mean(dim=(2, 3)).output_shape((512, 7, 7))
-    (512,)
+    - Mean: {dim: [2, 3]}  # 512×7×7 to 512
     """
 
     function = "mean"
@@ -40,8 +39,7 @@ class Mean(_Reduction):
 class Sum(_Reduction):
     """The sum along the axes `dim`, of whole numbers as int64: (A, n) to (A).
 
-    >>> Sum(dim=1).outputs(Tensor((5, 3), "bool"))
-    {'output': Tensor(shape=(3,), dtype='int64')}
+    - Sum: 1  # 6 to scalar
     """
 
     function = "sum"
@@ -54,8 +52,7 @@ class Sum(_Reduction):
 class Amax(_Reduction):
     """The largest value along the axes `dim`: (A, n) to (A).
 
-    >>> Amax(dim=-1, keepdim=True).output_shape((10, 64))
-    (10, 1)
+    - Amax: {dim: -1, keepdim: true}  # 10×64 to 10×1
     """
 
     function = "amax"

@@ -1,4 +1,4 @@
-"""Parts of a tensor: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
+"""Selections: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -23,8 +23,7 @@ _Chunks = Annotated[
 class Select(View):
     """Takes one slice of the axis `dim`, which goes: (A, n, B) to (A, B).
 
-    >>> Select(dim=1, index=0).output_shape((197, 768))
-    (768,)
+    - Select: {dim: 1, index: 0}  # 197×768 to 768
     """
 
     function = "select"
@@ -44,8 +43,7 @@ class Select(View):
 class Narrow(View):
     """Takes `length` slices of the axis `dim` from `start` on: (A, n, B) to (A, length, B).
 
-    >>> Narrow(dim=1, start=-3, length=2).output_shape((10, 64))
-    (2, 64)
+    - Narrow: {dim: 1, start: -3, length: 2}  # 10×64 to 2×64
     """
 
     function = "narrow"
@@ -78,8 +76,7 @@ class Narrow(View):
 class Chunk(View):
     """Cuts the axis `dim` into `chunks` parts of ⌈n / chunks⌉, the last perhaps smaller.
 
-    >>> Chunk(chunks=3).outputs(Tensor((8,)))["2"]
-    Tensor(shape=(2,), dtype='float32')
+    - Chunk: 2  # 6×8 to 3×8, 1: 3×8
     """
 
     function = "chunk"

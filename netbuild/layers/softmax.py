@@ -1,4 +1,4 @@
-"""Activations over an axis: softmax and its kin, and gates.
+"""Softmax and gates: activations over an axis.
 
 https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-other
 """
@@ -41,32 +41,28 @@ class _Softmax(Layer):
 class Softmax(_Softmax):
     """eˣ / Σ eˣ over the axis `dim`, by default 1: the classes, or the channels.
 
-    >>> Softmax(dim=-1).output_shape((10,))
-    (10,)
+    - Softmax: -1  # 10 to 10
     """
 
 
 class LogSoftmax(_Softmax):
     """log(eˣ / Σ eˣ) over the axis `dim`, by default 1: the classes, or the channels.
 
-    >>> LogSoftmax().arguments((10,))
-    {'dim': 1}
+    - LogSoftmax  # 10 to 10
     """
 
 
 class Softmin(_Softmax):
     """e⁻ˣ / Σ e⁻ˣ over the axis `dim`, by default 1: the classes, or the channels.
 
-    >>> Softmin(dim=2).output_shape((5, 10))
-    (5, 10)
+    - Softmin: 2  # 5×10 to 5×10
     """
 
 
 class Softmax2d(Layer):
     """eˣ / Σ eˣ over the channels of (C, H, W), at each place.
 
-    >>> Softmax2d().output_shape((6, 28, 28))
-    (6, 28, 28)
+    - Softmax2d  # 6×28×28 to 6×28×28
     """
 
     def output_shape(self, x: Shape) -> Shape:
@@ -80,8 +76,7 @@ class Softmax2d(Layer):
 class GLU(Layer):
     """a · sigmoid(b) of the first and the second half of the axis `dim`, which gets half as long.
 
-    >>> GLU(dim=1).output_shape((6, 28, 28))
-    (3, 28, 28)
+    - GLU: 1  # 6×28×28 to 3×28×28
     """
 
     dim: Int = -1

@@ -1,4 +1,4 @@
-"""Operations on one tensor: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
+"""Tensor operations: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
 
 from typing import Annotated, Any
 
@@ -45,8 +45,7 @@ def _filled(sizes: Shape, n: int, of: str, *, at: str) -> Shape:
 class Flatten(Rearranging):
     """Merges the axes from start_dim to end_dim into one.
 
-    >>> Flatten().output_shape((16, 5, 5))
-    (400,)
+    - Flatten  # 16×5×5 to 400
     """
 
     start_dim: Int = 1
@@ -63,8 +62,7 @@ class Flatten(Rearranging):
 class Unflatten(Rearranging):
     """Splits the axis `dim` into axes of unflattened_size; a -1 among them takes what is left.
 
-    >>> Unflatten(dim=1, unflattened_size=(16, 5, -1)).output_shape((400,))
-    (16, 5, 5)
+    - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
     """
 
     dim: Int
@@ -88,8 +86,7 @@ class Reshape(View):
 
     It is a view of what lies in order in memory, and a copy behind an operation that moved axes.
 
-    >>> Reshape(shape=(16, -1)).output_shape((16, 5, 5))
-    (16, 25)
+    - Reshape: {shape: [16, -1]}  # 16×5×5 to 16×25
     """
 
     function = "reshape"
@@ -110,8 +107,7 @@ class Reshape(View):
 class Permute(View):
     """Puts the axes in the order of dims, whose first is the batch: (A, B) to (B, A).
 
-    >>> Permute(dims=(0, 2, 3, 1)).output_shape((3, 28, 30))
-    (28, 30, 3)
+    - Permute: {dims: [0, 2, 3, 1]}  # 3×28×30 to 28×30×3
     """
 
     function = "permute"
@@ -132,8 +128,7 @@ class Permute(View):
 class Transpose(View):
     """Swaps two axes: (A, B) to (B, A).
 
-    >>> Transpose(dim0=1, dim1=-1).output_shape((10, 4, 64))
-    (64, 4, 10)
+    - Transpose: {dim0: 1, dim1: -1}  # 10×4×64 to 64×4×10
     """
 
     function = "transpose"
@@ -151,8 +146,7 @@ class Transpose(View):
 class Squeeze(View):
     """Takes away the axes `dim` that have size 1: (A, 1, B) to (A, B).
 
-    >>> Squeeze(dim=(2, 3)).output_shape((64, 1, 1))
-    (64,)
+    - Squeeze: {dim: [2, 3]}  # 64×1×1 to 64
     """
 
     function = "squeeze"
@@ -167,8 +161,7 @@ class Squeeze(View):
 class Unsqueeze(View):
     """Puts a new axis of size 1 at `dim`: (A, B) to (A, 1, B).
 
-    >>> Unsqueeze(dim=1).output_shape((28, 28))
-    (1, 28, 28)
+    - Unsqueeze: 1  # 28×28 to 1×28×28
     """
 
     function = "unsqueeze"
@@ -183,8 +176,7 @@ class Unsqueeze(View):
 class Expand(View):
     """Repeats axes of size 1 without a copy; a size of -1 stays: (A, 1) to sizes.
 
-    >>> Expand(sizes=(-1, 8, 8)).output_shape((64, 1, 1))
-    (64, 8, 8)
+    - Expand: {sizes: [-1, 8, 8]}  # 64×1×1 to 64×8×8
     """
 
     function = "expand"
@@ -221,8 +213,7 @@ class Expand(View):
 class Roll(Operation):
     """Shifts the values along axes, and in again at the other end: (*) to (*).
 
-    >>> Roll(shifts=(3, 3), dims=(1, 2)).output_shape((14, 14, 96))
-    (14, 14, 96)
+    - Roll: {shifts: [3, 3], dims: [1, 2]}  # 14×14×96 to 14×14×96
     """
 
     function = "roll"

@@ -183,8 +183,7 @@ class TransformerEncoderLayer(_TransformerLayer):
     With a = self_attn and f = linear2(activation(linear1(x))), y = norm1(x + a(x)) and the output
     is norm2(y + f(y)); with `norm_first` y = x + a(norm1(x)) and the output is y + f(norm2(y)).
 
-    >>> TransformerEncoderLayer(nhead=2, dim_feedforward=8).macs((5, 6))
-    1500
+    - TransformerEncoderLayer: 8  # 16×64 to 16×64
     """
 
     inputs = ("src",)
@@ -196,8 +195,7 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     The three are added and normalised as in TransformerEncoderLayer; memory is (S, E).
 
-    >>> TransformerDecoderLayer(nhead=2, dim_feedforward=8).macs((5, 6), (1, 6))
-    1992
+    - {TransformerDecoderLayer: 8, inputs: [target, memory]}  # 16×64 and 20×64 to 16×64
     """
 
     inputs = ("tgt", "memory")
@@ -278,9 +276,8 @@ class TransformerEncoder(_Stack):
     Nested tensors only serve masks, which are not offered. Torch warns where it does without them,
     as behind `norm_first`, without bias and with an odd number of heads: there it is given false.
 
-    >>> layer = TransformerEncoderLayer(nhead=2, dim_feedforward=8)
-    >>> TransformerEncoder(encoder_layer=layer, num_layers=6).macs((5, 6))
-    9000
+    - TransformerEncoder: {encoder_layer: {TransformerEncoderLayer: 8}, num_layers: 6}
+    # 16×64 to 16×64
     """
 
     inputs = ("src",)
@@ -311,9 +308,9 @@ class TransformerDecoder(_Stack):
 
     (T, E) and a memory (S, E) to (T, E).
 
-    >>> layer = TransformerDecoderLayer(nhead=2, dim_feedforward=8)
-    >>> TransformerDecoder(decoder_layer=layer, num_layers=6).macs((5, 6), (1, 6))
-    11952
+    - TransformerDecoder: {decoder_layer: {TransformerDecoderLayer: 8}, num_layers: 6}
+      inputs: [target, memory]
+    # 16×64 and 20×64 to 16×64
     """
 
     inputs = ("tgt", "memory")
@@ -333,8 +330,7 @@ class Transformer(_Composed):
     Both end in a LayerNorm. Where torch would warn that it does without nested tensors, its
     constructor is given the encoder that it would have made, made without them.
 
-    >>> Transformer(nhead=2, dim_feedforward=8).macs((1, 6), (5, 6))
-    13464
+    - {Transformer, inputs: [source, target]}  # 20×64 and 16×64 to 16×64
     """
 
     inputs = ("src", "tgt")

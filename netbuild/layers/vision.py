@@ -1,4 +1,4 @@
-"""Images: https://docs.pytorch.org/docs/stable/nn.html#vision-layers, and shuffled channels."""
+"""Vision: https://docs.pytorch.org/docs/stable/nn.html#vision-layers, and shuffled channels."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -31,8 +31,7 @@ def _expect_image(x: Shape) -> None:
 class PixelShuffle(Layer):
     """Channels become pixels: (*, C·r², H, W) to (*, C, H·r, W·r), with upscale_factor for r.
 
-    >>> PixelShuffle(upscale_factor=3).output_shape((9, 4, 5))
-    (1, 12, 15)
+    - PixelShuffle: 3  # 9×4×5 to 1×12×15
     """
 
     needs_float = False
@@ -56,8 +55,7 @@ class PixelShuffle(Layer):
 class PixelUnshuffle(Layer):
     """Pixels become channels: (*, C, H·r, W·r) to (*, C·r², H, W), with downscale_factor for r.
 
-    >>> PixelUnshuffle(downscale_factor=3).output_shape((1, 12, 15))
-    (9, 4, 5)
+    - PixelUnshuffle: 3  # 1×12×15 to 9×4×5
     """
 
     needs_float = False
@@ -82,8 +80,7 @@ class PixelUnshuffle(Layer):
 class ChannelShuffle(Layer):
     """Groups of channels are dealt out, one of each in turn: (C, *) keeps its shape.
 
-    >>> ChannelShuffle(groups=2).output_shape((4, 8, 8))
-    (4, 8, 8)
+    - ChannelShuffle: 2  # 4×8×8 to 4×8×8
     """
 
     needs_float = False
@@ -134,10 +131,7 @@ class Upsample(Layer):
 
     Without a size, each axis becomes ⌊n · scale_factor⌋.
 
-    >>> Upsample(scale_factor=2).output_shape((8, 14, 14))
-    (8, 28, 28)
-    >>> Upsample(scale_factor=(0.7, 1), mode="bilinear").output_shape((8, 10, 14))
-    (8, 7, 14)
+    - Upsample: {scale_factor: 2}  # 8×14×14 to 8×28×28
     """
 
     size: OptionalSizes = None
@@ -228,8 +222,7 @@ class UpsamplingNearest2d(Upsample):
 
     In spite of its name torch takes one and three spatial axes as well.
 
-    >>> UpsamplingNearest2d(scale_factor=2).output_shape((8, 14, 14))
-    (8, 28, 28)
+    - UpsamplingNearest2d: {scale_factor: 2}  # 8×14×14 to 8×28×28
     """
 
     mode: ClassVar[str] = "nearest"
@@ -240,8 +233,7 @@ class UpsamplingNearest2d(Upsample):
 class UpsamplingBilinear2d(Upsample):
     """Images interpolated with their corners kept: (C, H, W) to (C, *size), or ⌊n · scale_factor⌋.
 
-    >>> UpsamplingBilinear2d(size=(20, 30)).output_shape((8, 14, 14))
-    (8, 20, 30)
+    - UpsamplingBilinear2d: {size: [20, 30]}  # 8×14×14 to 8×20×30
     """
 
     mode: ClassVar[str] = "bilinear"

@@ -52,6 +52,8 @@ class CrossEntropyLoss(_ClassLoss):
     Takes raw scores (classes) or (classes, *), and a class number or one at each place (*); or
     probabilities of the output's shape, p, for −Σ w_c · p_c · log softmax(y)_c. `label_smoothing` ε
     mixes p with ε / classes; `ignore_index` is a class that does not count.
+
+    loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
 
     label_smoothing: Probability = 0.0
@@ -72,11 +74,16 @@ class NLLLoss(_ClassLoss):
 
     Takes log-probabilities (classes) or (classes, *), as LogSoftmax gives them, and a class number
     or one at each place (*).
+
+    loss: NLLLoss
     """
 
 
 class NLLLoss2d(NLLLoss):
-    """An old name of NLLLoss, which torch has deprecated: NLLLoss is built."""
+    """An old name of NLLLoss, which torch has deprecated: NLLLoss is built.
+
+    loss: NLLLoss2d
+    """
 
     @classmethod
     def torch_name(cls) -> str:
@@ -88,6 +95,8 @@ class MultiMarginLoss(Loss):
 
     Takes scores (classes) and a class number; Weston and Watkins 1999. Margin and p are of the
     hinge: p is 1 or 2.
+
+    loss: {MultiMarginLoss: {p: 2}}
     """
 
     classifies = True
@@ -113,6 +122,8 @@ class LinearCrossEntropyLoss(Loss):
     Takes features (in_features), of which it learns num_classes · ∏ out_features scores, and a
     class number of shape out_features, or probabilities (num_classes, *out_features). `options`,
     which save memory and change no number, are left out: they are an object of Python.
+
+    loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
 
     classifies = True
@@ -164,6 +175,8 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
     Takes features (in_features) and a class number; classes are sorted by how often they come. The
     head scores those below the first of the cutoffs and, as one each, the clusters between two of
     them, which have ⌊in_features / div_value^i⌋ features. Grave et al. 2017.
+
+    loss: {AdaptiveLogSoftmaxWithLoss: {n_classes: 10000, cutoffs: [100, 1000]}}
     """
 
     classifies = True

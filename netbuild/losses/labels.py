@@ -14,6 +14,8 @@ class MultiLabelMarginLoss(Loss):
 
     Takes scores (classes) and as many whole numbers: the classes that are there, and −1 behind the
     last one.
+
+    loss: MultiLabelMarginLoss
     """
 
     reduction: Reduction = "mean"
@@ -38,6 +40,8 @@ class CTCLoss(Loss):
     The class `blank` stands between labels. A sequence that is too long for the steps has an
     infinite loss, or 0 with `zero_infinity`. torch wants (steps, samples, classes) and the lengths:
     they are made of that, and all steps count.
+
+    loss: {CTCLoss: {zero_infinity: true}}
     """
 
     blank: NaturalInt = 0

@@ -30,6 +30,8 @@ class MarginRankingLoss(_Pair):
 
     Takes two outputs of one shape, and a target of the same: 1 where the first should be the
     larger, −1 where the second should.
+
+    loss: {MarginRankingLoss: {margin: 0.1}}
     """
 
     def wanted(self, *y: Shape) -> Target:
@@ -40,6 +42,8 @@ class CosineEmbeddingLoss(_Pair):
     """1 − cos(y₁, y₂) where t is 1, and max(0, cos(y₁, y₂) − margin) where t is −1, averaged.
 
     Takes two outputs (features), and a single target: 1 for what is alike, −1 for what is not.
+
+    loss: {CosineEmbeddingLoss: {margin: 0.5}}
     """
 
     def wanted(self, *y: Shape) -> Target:
@@ -72,6 +76,8 @@ class TripletMarginLoss(_Triplet):
 
     Takes three outputs (*, features) of one shape: an anchor a, something like it, p, and something
     unlike it, n; a target is not read. With `swap`, d(p, n) counts where it is less than d(a, n).
+
+    loss: {TripletMarginLoss: {margin: 0.2}}
     """
 
     margin: PositiveFloat = 1.0
@@ -85,6 +91,8 @@ class TripletMarginWithDistanceLoss(_Triplet):
     """TripletMarginLoss with the Euclidean distance.
 
     torch takes any distance as `distance_function`, which is left out: it is a function of Python.
+
+    loss: {TripletMarginWithDistanceLoss: {swap: true}}
     """
 
     margin: PositiveFloat = 1.0

@@ -29,13 +29,19 @@ class _FloatLoss(_ValueLoss):
 
 
 class L1Loss(_ValueLoss):
-    """|y − t|, averaged: takes values of any shape and a target of the same."""
+    """|y − t|, averaged: takes values of any shape and a target of the same.
+
+    loss: L1Loss
+    """
 
     reduction: Reduction = "mean"
 
 
 class MSELoss(_ValueLoss):
-    """(y − t)², averaged: takes values of any shape and a target of the same."""
+    """(y − t)², averaged: takes values of any shape and a target of the same.
+
+    loss: MSELoss
+    """
 
     reduction: Reduction = "mean"
 
@@ -44,6 +50,8 @@ class SmoothL1Loss(_ValueLoss):
     """½ (y − t)² / beta where |y − t| < beta, and |y − t| − beta / 2 elsewhere, averaged.
 
     Takes values of any shape and a target of the same.
+
+    loss: {SmoothL1Loss: {beta: 0.5}}
     """
 
     reduction: Reduction = "mean"
@@ -54,6 +62,8 @@ class HuberLoss(_FloatLoss):
     """½ (y − t)² where |y − t| < delta, and delta · (|y − t| − delta / 2) elsewhere, averaged.
 
     Takes values of any shape and a target of the same.
+
+    loss: {HuberLoss: {delta: 0.5}}
     """
 
     reduction: Reduction = "mean"
@@ -66,6 +76,8 @@ class KLDivLoss(_FloatLoss):
     Takes log-probabilities of any shape, as LogSoftmax gives them, and probabilities of the same,
     or their logarithms with `log_target`. Only `batchmean`, the sum over the number of samples, is
     the divergence of mathematics; `mean` divides by the number of values.
+
+    loss: {KLDivLoss: {reduction: batchmean}}
     """
 
     reduction: Annotated[
@@ -79,6 +91,8 @@ class PoissonNLLLoss(_ValueLoss):
 
     Takes the logarithm of a rate, or the rate, of any shape, and counts of the same. `full` adds
     Stirling's approximation of log t!.
+
+    loss: {PoissonNLLLoss: {full: true}}
     """
 
     log_input: Bool = True
@@ -92,6 +106,8 @@ class GaussianNLLLoss(_ValueLoss):
 
     Takes means of any shape, a target of the same, and variances as a second output: of the same
     shape, without its last axis, or with one axis of size 1. `full` adds ½ log 2π.
+
+    loss: GaussianNLLLoss
     """
 
     inputs = ("input", "var")
@@ -120,6 +136,8 @@ class BCELoss(_FloatLoss):
 
     Takes probabilities of any shape, as Sigmoid gives them, and a target of the same from 0 to 1;
     a weight for each place of the last axis.
+
+    loss: BCELoss
     """
 
     weight: Weights = None
@@ -138,6 +156,8 @@ class BCEWithLogitsLoss(_FloatLoss):
 
     Takes raw scores of any shape and a target of the same from 0 to 1; weights for each place of
     the last axis.
+
+    loss: {BCEWithLogitsLoss: {pos_weight: [3, 1]}}
     """
 
     weight: Weights = None
@@ -155,6 +175,8 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
 
     Takes raw scores (*, classes) and a target of the same shape, 1 for each class that is there
     and 0 elsewhere; a weight for each class.
+
+    loss: MultiLabelSoftMarginLoss
     """
 
     weight: Weights = None
@@ -181,6 +203,8 @@ class HingeEmbeddingLoss(_SignLoss):
     """y where t is 1, and max(0, margin − y) where t is −1, averaged.
 
     Takes distances of any shape and a target of the same: 1 for what is alike, −1 for what is not.
+
+    loss: {HingeEmbeddingLoss: {margin: 0.5}}
     """
 
     margin: Float = 1.0
@@ -188,7 +212,10 @@ class HingeEmbeddingLoss(_SignLoss):
 
 
 class SoftMarginLoss(_SignLoss):
-    """log(1 + exp(−t · y)), averaged: takes scores of any shape and a target of the same, ±1."""
+    """log(1 + exp(−t · y)), averaged: takes scores of any shape and a target of the same, ±1.
+
+    loss: SoftMarginLoss
+    """
 
     reduction: Reduction = "mean"
 

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from netbuild import catalogue
-from netbuild.emit import dump
 from netbuild.layers.layer import Layer, times
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
     from netbuild.catalogue import Example
     from netbuild.component import Component
+    from netbuild.graph import Row
+    from netbuild.layers.layer import Tensor
 
 
 def listing(known: Mapping[str, type[Component]]) -> Group:
@@ -39,9 +40,8 @@ def page(name: str, component: type[Component]) -> Group:
     parts += ["", Text("fields", "bold")]
     fields = catalogue.fields(component)
     parts.append(_fields(fields) if fields else Text("  none"))
-    example = catalogue.example(name, component)
-    if example is not None:
-        parts += ["", Text("example", "bold"), Padding(_example(example), (0, 0, 0, 2))]
+    example = _example(catalogue.example(component))
+    parts += ["", Text("example", "bold"), Padding(example, (0, 0, 0, 2))]
     torchs = catalogue.page(component)
     if torchs is not None:
         parts += ["", Text.assemble(("torch", "bold"), f"  {torchs}")]
@@ -71,15 +71,22 @@ def _fields(fields: list[catalogue.Field]) -> Padding:
 
 
 def _example(example: Example) -> Text:
-    text = dump([example.item]).strip()
-    if list(example.item.values()) in ([None], [{}]):
-        text = f"- {next(iter(example.item))}"
-    if not example.outputs:
-        return Text(text.removeprefix("- "))
-    came = " and ".join(times(x.shape) for x in example.inputs)
-    results = {name: times(y.shape) for name, y in example.outputs.items()}
-    gives = ", ".join(f"{name} {y}" if len(results) > 1 else y for name, y in results.items())
-    counted = [f"{came} to {gives}"]
-    counted += [f"{example.params:,} parameters"] if example.params else []
-    counted += [f"{example.macs:,} MACs"] if example.macs else []
-    return Text(f"{text}\n{', '.join(counted)}")
+    if example.row is None:
+        return Text(example.text)
+    row = example.row
+    counted = [does(row)]
+    counted += [f"{row.params:,} parameters"] if row.params else []
+    counted += [f"{row.macs:,} MACs"] if row.macs else []
+    return Text(f"{example.text}\n{', '.join(counted)}")
+
+
+def does(row: Row) -> str:
+    """Return from what to what a layer leads: `1×28×28 to 6×28×28`."""
+    came = " and ".join(map(_written, row.inputs))
+    (_, first), *others = row.outputs.items()
+    more = "".join(f", {port}: {_written(y)}" for port, y in others)
+    return f"{came} to {_written(first)}{more}"
+
+
+def _written(x: Tensor) -> str:
+    return times(x.shape) + ("" if x.dtype == "float32" else f" of {x.dtype}")

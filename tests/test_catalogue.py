@@ -1,0 +1,96 @@
+"""What `netbuild layers` and its kin print is complete, true, and fits a terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+import yaml
+from rich.console import Console
+
+from netbuild import catalogue
+from netbuild.config import read
+from netbuild.layers import LAYERS
+from netbuild.render.catalogue import does, listing, page
+from netbuild.source import from_bytes
+from netbuild.tracer import infer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers")
+NAMED = [(kind, name) for kind in KINDS for name in catalogue.catalogue(kind)]
+
+
+def printed(what: RenderableType) -> str:
+    """Return what a terminal of 80 columns shows."""
+    console = Console(file=io.StringIO(), width=80)
+    console.print(what)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_name_is_listed(kind: str) -> None:
+    """The listing has every name, under the title of its family."""
+    known = catalogue.catalogue(kind)
+    lines = printed(listing(known)).splitlines()
+    titles = [line for line in lines if line and line[0] != " "]
+    assert " ".join(line for line in lines if line not in titles).split() == list(known)
+    assert titles == list(catalogue.families(known))
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMED, ids=" ".join)
+def test_page(kind: str, name: str) -> None:
+    """A page has what there is to know; its example names the type, and torch has such a page."""
+    component = catalogue.catalogue(kind)[name]
+    text = printed(page(name, component))
+    lines = text.splitlines()
+    assert lines[0].strip() == name
+    assert max(map(len, lines)) <= 80
+    assert all(f"  {field} " in text for field in component.model_fields)
+    assert catalogue.description(component)
+    assert name in catalogue.example(component).text
+    torchs = catalogue.page(component)
+    if torchs is None:
+        assert name.startswith("SwitchableNorm")
+        return
+    assert lines[-1].strip() == f"torch  {torchs}"
+    found = torch
+    for part in torchs.removeprefix("torch.").split("."):
+        found = getattr(found, part)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_example_of_a_layer(name: str) -> None:
+    """The docstring says from what to what the example leads."""
+    example = catalogue.example(LAYERS[name])
+    assert example.row is not None
+    assert type(example.row.layer).__name__ == name
+    (said,) = [line for line in (LAYERS[name].__doc__ or "").splitlines() if "# " in line]
+    assert said.partition("# ")[2] == does(example.row)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [n for n in NAMED if n[0] not in {"layers", "initializers"}], ids=" ".join
+)
+def test_example_of_a_section(kind: str, name: str) -> None:
+    """The example of a loss, an optimizer or a scheduler is read without a fault."""
+    text = catalogue.example(catalogue.catalogue(kind)[name]).text
+    config = read(from_bytes("example", f"input: [8]\nlayers: [Linear: 2]\n{text}".encode()))
+    assert not config.diagnostics
+    (section,) = set(yaml.safe_load(text))
+    found = getattr(config, section)
+    found = found.scheduler if section == "scheduler" else found
+    assert type(found).__name__ == name
+
+
+@pytest.mark.parametrize("name", catalogue.catalogue("initializers"))
+def test_example_of_an_initializer(name: str) -> None:
+    """The example of an initializer fits the layer that it stands beside."""
+    text = catalogue.example(catalogue.catalogue("initializers")[name]).text
+    graph = infer(read(from_bytes("example", f"input: [8, 9, 9]\nlayers:\n{text}".encode())))
+    assert not graph.diagnostics
+    (initializer,) = graph.rows[0].init.by_name.values()
+    assert initializer.torch_name() == name

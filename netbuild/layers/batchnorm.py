@@ -12,6 +12,7 @@ from netbuild.layers.layer import (
     Shape,
     ShapeError,
     Tensor,
+    expect_at_least,
     expect_rank,
     parameters,
     product,
@@ -101,10 +102,10 @@ class SyncBatchNorm(_BatchNorm):
     - SyncBatchNorm  # 64×7×7 to 64×7×7
     """
 
-    axes = "channels, and any others"
+    axes = "channels"
 
     def output_shape(self, x: Shape) -> Shape:
-        expect_rank(x, self.axes, ranks=tuple(range(1, max(len(x), 1) + 1)))
+        expect_at_least(1, x, self.axes)
         return x
 
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from netbuild.fields import Bool, Probability
-from netbuild.layers.layer import Layer, Memory, Shape, expect_rank, product
+from netbuild.layers.layer import Layer, Memory, Shape, expect_at_least, expect_rank, product
 from netbuild.layers.spatial import AXES
 
 
@@ -93,8 +93,7 @@ class FeatureAlphaDropout(_AlphaDropout):
     """
 
     def output_shape(self, x: Shape) -> Shape:
-        if not x:
-            expect_rank(x, "channels", ranks=(1,))
+        expect_at_least(1, x, "channels")
         return x
 
     def masked(self, x: Shape) -> int:

@@ -250,10 +250,23 @@ def expect_rank(x: Shape, axes: str, *, ranks: tuple[int, ...]) -> None:
     """
     if len(x) not in ranks:
         wanted = " or ".join(str(rank) for rank in ranks)
-        plural = "axis" if ranks == (1,) else "axes"
-        raise ShapeError(
-            "NB201", f"it needs {wanted} {plural} ({axes}), and the input has {len(x)}: {times(x)}"
-        )
+        raise _wrong_rank(x, axes, wanted, plural=ranks != (1,))
+
+
+def expect_at_least(rank: int, x: Shape, axes: str) -> None:
+    """Refuse an input of fewer axes than `rank`; `axes` names them.
+
+    Raises:
+        ShapeError: it has fewer.
+    """
+    if len(x) < rank:
+        raise _wrong_rank(x, axes, f"at least {rank}", plural=rank > 1)
+
+
+def _wrong_rank(x: Shape, axes: str, wanted: str, *, plural: bool) -> ShapeError:
+    noun = "axes" if plural else "axis"
+    message = f"it needs {wanted} {noun} ({axes}), and the input has {len(x)}: {times(x)}"
+    return ShapeError("NB201", message)
 
 
 def axis(dim: int, x: Shape, *, at: str) -> int:

@@ -22,6 +22,7 @@ from netbuild.layers.layer import (
     Layer,
     Shape,
     ShapeError,
+    expect_at_least,
     expect_rank,
     parameters,
     product,
@@ -48,10 +49,6 @@ class _Norm(Layer):
         return ("input",)
 
 
-def _expect_at_least(rank: int, x: Shape, axes: str) -> None:
-    expect_rank(x, axes, ranks=tuple(range(rank, max(len(x), rank) + 1)))
-
-
 class _TrailingNorm(_Norm):
     """Over the last axes, (*, *normalized_shape) to the same.
 
@@ -63,7 +60,7 @@ class _TrailingNorm(_Norm):
     elementwise_affine: Bool = True
 
     def output_shape(self, x: Shape) -> Shape:
-        _expect_at_least(1, x, "features")
+        expect_at_least(1, x, "features")
         return x
 
     def decide(self, x: Shape) -> dict[str, Any]:
@@ -129,7 +126,7 @@ class GroupNorm(_Norm):
     bias: Bool = True
 
     def output_shape(self, x: Shape) -> Shape:
-        _expect_at_least(1, x, "channels")
+        expect_at_least(1, x, "channels")
         if x[0] % self.num_groups:
             message = f"{x[0]} channels do not divide into {self.num_groups} groups"
             raise ShapeError("NB203", message, at="num_groups")
@@ -160,7 +157,7 @@ class LocalResponseNorm(_Norm):
     k: Float = 1.0
 
     def output_shape(self, x: Shape) -> Shape:
-        _expect_at_least(2, x, "channels and at least one more")
+        expect_at_least(2, x, "channels and at least one more")
         return x
 
     def workspace(self, x: Shape) -> int:

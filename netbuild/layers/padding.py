@@ -10,7 +10,15 @@ from pydantic import field_validator
 
 from netbuild.fields import Float, Wants, either, many, unwanted, whole
 from netbuild.layers.arithmetic import signed
-from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, Window, expect_rank
+from netbuild.layers.layer import (
+    Layer,
+    Shape,
+    ShapeError,
+    Tensor,
+    Window,
+    expect_at_least,
+    expect_rank,
+)
 from netbuild.layers.spatial import AXES
 
 _Padding = Annotated[
@@ -83,9 +91,7 @@ class _Constant(_Pad):
     """Surrounds the last axes with one value, whatever axes there are before them."""
 
     def _expect_axes(self, x: Shape) -> None:
-        axes = AXES[self.rank].removeprefix("channels, ")
-        ranks = tuple(range(self.rank, max(len(x), self.rank) + 1))
-        expect_rank(x, f"{axes}, or more before them", ranks=ranks)
+        expect_at_least(self.rank, x, AXES[self.rank].removeprefix("channels, "))
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
         """It crops first, and all of an axis may go: then it pads."""

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Any
-
-import torch
 from hypothesis import strategies as st
-from torch import nn
 
 from tests.layers.contract import (
     BATCH,
@@ -20,12 +15,8 @@ from tests.layers.contract import (
     cases,
     shapes,
     sizes,
-    torch_may_warn,
     without_batch,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROWS = [
     Row(
@@ -285,20 +276,6 @@ EDGES = [
 ]
 
 
-def lazily(kind: str) -> Callable[..., Callable[..., Any]]:
-    """Return how torch makes a lazy layer: `shape` is what it sees first, and learns from."""
-    lazy = getattr(nn, kind)
-
-    def make(shape: tuple[int, ...], **arguments: Any) -> nn.Module:
-        with torch_may_warn():  # of lazy layers, which are new
-            layer: nn.Module = lazy(**arguments)
-        layer.initialize_parameters(torch.empty(BATCH, *shape, device="meta"))  # type: ignore[operator]
-        return layer
-
-    make.__signature__ = inspect.signature(lazy)  # type: ignore[attr-defined]
-    return make
-
-
 def samples_as_channels(family: str) -> list[Strictness]:
     """Return why an input without channels is refused: with as many samples it would run."""
     return [
@@ -356,11 +333,6 @@ STRICTNESS = [
     ),
 ]
 
-DECIDED = {
-    **{kind: {"in_channels": lambda x: x[0]} for kind in KINDS},
-    **{kind: {"shape": lambda x: x} for kind in LAZY},
-}
+DECIDED = {kind: {"in_channels": lambda x: x[0]} for kind in KINDS}
 
-MAKE = {kind: lazily(kind) for kind in LAZY}
-
-FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED, MAKE)
+FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED)

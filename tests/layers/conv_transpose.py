@@ -15,7 +15,7 @@ from tests.layers.contract import (
     shapes,
     sizes,
 )
-from tests.layers.conv import lazily, samples_as_channels
+from tests.layers.conv import samples_as_channels
 
 ROWS = [
     Row(
@@ -247,11 +247,6 @@ STRICTNESS = [
     ),
 ]
 
-DECIDED = {
-    **{kind: {"in_channels": lambda x: x[0]} for kind in KINDS},
-    **{kind: {"shape": lambda x: x} for kind in LAZY},
-}
+DECIDED = {kind: {"in_channels": lambda x: x[0]} for kind in KINDS}
 
-MAKE = {kind: lazily(kind) for kind in LAZY}
-
-FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED, MAKE)
+FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS, DECIDED)

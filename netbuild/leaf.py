@@ -43,6 +43,8 @@ class Leaves:
         #: The value in whose memory another one lies, and those that backward needs as they are.
         self.memory: dict[Value, Value] = {}
         self.needed: set[Value] = set()
+        #: Views that torch lets nothing overwrite, and views of them.
+        self.locked: set[Value] = set()
 
     def trace(
         self, item: Item, path: str, names: Names, signals: list[tuple[str | None, Signal]]
@@ -58,12 +60,15 @@ class Leaves:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.rows.append(row)
         origin = f"{path} ({row.type}, line {row.span.line})"
+        memory = row.layer.memory()
         shared = self.memory.get(row.sources[0], row.sources[0])
         results = {}
         for port, tensor in row.outputs.items():
             value = Value(path, port)
             results[port] = Signal(tensor, origin, value, row.reach)
-            self.memory[value] = value if row.layer.memory() == "new" else shared
+            self.memory[value] = value if memory == "new" else shared
+            if memory == "locked" or (memory == "view" and row.sources[0] in self.locked):
+                self.locked.add(value)
         self.needed |= {self.memory.get(value, value) for value, _ in row.saved}
         return row, results
 
@@ -120,11 +125,16 @@ class Leaves:
         """Refuse a layer that overwrites what an earlier one keeps for the backward pass.
 
         Raises:
-            ShapeError: it does.
+            ShapeError: it does, or it overwrites a view that torch keeps from that.
         """
-        place = self.memory.get(first.value, first.value)
-        if layer.memory() == "overwritten" and place in self.needed:
+        if layer.memory() != "overwritten":
+            return
+        message = ""
+        if self.memory.get(first.value, first.value) in self.needed:
             message = "it overwrites its input, which the backward pass of the layer before needs"
+        elif first.value in self.locked:
+            message = "it overwrites its input, whose memory others share: torch forbids that"
+        if message:
             raise ShapeError("NB211", message, at="inplace")
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from pydantic_core import PydanticUndefined
+from torch import nn
 from torch.nn import modules
 
+from netbuild.builder import module as build
 from netbuild.catalogue import fields
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
 from netbuild.layers.spatial import Spatial
 from tests.layers import FAMILIES
-from tests.layers.contract import Row, graph_of_case
+from tests.layers.contract import Row, graph_of, graph_of_case
 
 CONTAINERS = {"Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
 #: What `torch.nn` exports beside its layers.
@@ -102,3 +105,25 @@ def test_defaults_are_in_the_catalogue() -> None:
         for field in fields(component):
             info = component.model_fields[field.name]
             assert (field.default is None) == (info.default is PydanticUndefined)
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        [{"Chunk": 2}],
+        [{"Chunk": 2}, {"Unsqueeze": 2}],
+        [{"Unsqueeze": 2}, {"Expand": {"sizes": [4, 3]}}],
+    ],
+    ids=str,
+)
+def test_what_torch_lets_nothing_overwrite(above: list[Any]) -> None:
+    """One of several views, and one value at several positions, are refused where torch does."""
+    layers = [{"Linear": 4}, *above, {"ReLU": {"inplace": True}}]
+    (fault,) = graph_of(layers, Tensor((4,))).diagnostics
+    assert (fault.code, fault.label) == (
+        "NB211",
+        "it overwrites its input, whose memory others share: torch forbids that",
+    )
+    y = build(graph_of(layers[:-1], Tensor((4,))))(torch.rand(2, 4))
+    with pytest.raises(RuntimeError, match=r"inplace|single memory location"):
+        nn.ReLU(inplace=True)(y)

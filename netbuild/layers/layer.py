@@ -67,8 +67,9 @@ class ShapeError(ValueError):
         self.code, self.at, self.formula = code, at, formula
 
 
-#: Where an output lies: in memory of its own, in that of the first input, or in its place.
-Memory: TypeAlias = Literal["new", "view", "overwritten"]
+#: Where an output lies: in memory of its own, in that of the first input, or in its place. What is
+#: `locked` is a view that torch lets nothing overwrite: one of several, or one value in many places.
+Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
 
 
 class Made(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic_core import core_schema
 
 from netbuild.fields import Int, PositiveInt, Wants
-from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, Window, axis
+from netbuild.layers.layer import Layer, Memory, Shape, ShapeError, Tensor, Window, axis
 from netbuild.layers.view import View
 
 #: Only so many results of one layer can be named.
@@ -100,6 +100,9 @@ class Chunk(View):
             str(number): Tensor((*shape[:position], part, *shape[position + 1 :]), dtype)
             for number, part in enumerate(sizes)
         }
+
+    def memory(self) -> Memory:
+        return "locked"
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         parts = forward(*x)

@@ -8,7 +8,17 @@ from pydantic_core import core_schema
 from netbuild.component import LARGEST
 from netbuild.fields import Int, Wants, either, many, unwanted, whole
 from netbuild.layers.arithmetic import signed
-from netbuild.layers.layer import Layer, Operation, Shape, ShapeError, Window, axis, product, times
+from netbuild.layers.layer import (
+    Layer,
+    Memory,
+    Operation,
+    Shape,
+    ShapeError,
+    Window,
+    axis,
+    product,
+    times,
+)
 from netbuild.layers.view import Axes, Rearranging, View, axes, each
 
 _SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
@@ -200,6 +210,9 @@ class Expand(View):
                 message = f"axis {number} is {n}, and only an axis of 1 repeats, not to {size}"
                 raise ShapeError("NB202", message, at="sizes")
         return tuple(n if size == -1 else size for size, n in zip(self.sizes, x, strict=True))
+
+    def memory(self) -> Memory:
+        return "view" if set(self.sizes) <= {-1} else "locked"
 
     def arguments(self, x: Shape) -> dict[str, Any]:
         """Call them by the name that `torch.Tensor.expand` has for its sizes."""

@@ -276,7 +276,9 @@ def power_averages(rank: int) -> st.SearchStrategy[Case]:
         f"LPPool{rank}d",
         shapes(rank),
         {
-            "norm_type": st.sampled_from([1, 2, 2.0, 3, 0.5, 1.5, -1, -0.5, 1e-300, 0, float("inf")]),
+            "norm_type": st.sampled_from(
+                [1, 2, 2.0, 3, 0.5, 1.5, -1, -0.5, 1e-300, 0, float("inf")]
+            ),
             "kernel_size": st.integers(1, 4) | sizes(rank, 1, 4),
         },
         {"stride": st.none() | sizes(rank, 1, 4), "ceil_mode": BOOLS},

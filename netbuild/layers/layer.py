@@ -68,7 +68,7 @@ class ShapeError(ValueError):
 
 
 #: Where an output lies: in memory of its own, in that of the first input, or in its place. What is
-#: `locked` is a view that torch lets nothing overwrite: one of several, or one value in many places.
+#: `locked` is a view that torch lets nothing overwrite: one of several, or values that repeat.
 Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
 
 

@@ -17,16 +17,18 @@ from torch import fx, nn
 
 from netbuild import modules
 from netbuild.config import Config, load
-from netbuild.graph import Row
+from netbuild.graph import OUTPUT, Block, Ref, Row
 from netbuild.initialisation import initialise
+from netbuild.layers.join import BROADCASTING
 from netbuild.layers.layer import Made, Operation
+from netbuild.layers.parameter import Parameter
 from netbuild.tracer import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from netbuild.graph import Block, Graph
+    from netbuild.graph import Graph, Member
     from netbuild.layers.layer import Layer
 
 
@@ -59,11 +61,11 @@ def _stack(block: Block, name: str, *, in_order: bool) -> nn.Module:
     parts = OrderedDict(
         (member.name, _part(member.part, member.name, in_order=in_order))
         for member in block.members
-        if not _is_operation(member.part)
+        if not member.module and not _is_loose(member.part)
     )
     if block.is_chain and (in_order or not block.needs_order):
         return nn.Sequential(parts)
-    return _graph(block, parts, name)
+    return _Writer(block, parts).module(block.type or name)
 
 
 def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
@@ -72,8 +74,9 @@ def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
     return _stack(part, name, in_order=in_order)
 
 
-def _is_operation(part: Row | Block) -> bool:
-    return isinstance(part, Row) and isinstance(part.layer, Operation)
+def _is_loose(part: Row | Block) -> bool:
+    """Whether a part has no module: a function, or a tensor of the stack itself."""
+    return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
 
 
 def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
@@ -88,51 +91,87 @@ def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
     )
 
 
-def _graph(block: Block, parts: dict[str, nn.Module], name: str) -> fx.GraphModule:
-    """Write a stack that is no chain as a graph, whose nodes are called as the file calls them."""
-    root = nn.Module()
-    for called, part in parts.items():
-        root.add_module(called, part)
-    graph = fx.Graph()
-    tracer = fx.proxy.GraphAppendingTracer(graph)
-    values: dict[tuple[str, str], fx.Proxy] = {}
-    for port in block.inputs:
-        values["", port] = fx.Proxy(graph.placeholder(port), tracer)
-    for member in block.members:
-        inputs = [values[ref] for ref in member.reads.values()]
-        if isinstance(member.part, Row):
-            if member.part.layer.needs_order:
-                inputs = [x.contiguous() for x in inputs]
-            forward = _forward(member.part, member.name, tracer)
-            results = member.part.layer.run(forward, *inputs)
+class _Writer:
+    """Writes a stack that is no chain as a graph, whose nodes are called as the file calls them."""
+
+    def __init__(self, block: Block, parts: Mapping[str, nn.Module]) -> None:
+        self.block = block
+        self.root = nn.Module()
+        for name, part in parts.items():
+            self.root.add_module(name, part)
+        self.graph = fx.Graph()
+        self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
+        self.values: dict[Ref, fx.Proxy] = {}
+        #: How often to repeat those that all samples share, along each axis behind the batch.
+        self.shared: dict[Ref, tuple[int, ...]] = {}
+
+    def module(self, name: str) -> fx.GraphModule:
+        """Write all members, and return the module whose `forward` calls them."""
+        for port in self.block.inputs:
+            self.values[Ref("", port)] = fx.Proxy(self.graph.placeholder(port), self.tracer)
+        for member in self.block.members:
+            for port, value in self.results(member).items():
+                self.values[Ref(member.name, port)] = value
+        given = tuple(self.read(ref).node for ref in self.block.outputs.values())
+        self.graph.output(given if len(given) > 1 else given[0])
+        for node in reversed(self.graph.nodes):
+            if node.op in {"call_function", "call_method", "get_attr"} and not node.users:
+                self.graph.erase_node(node)
+        return fx.GraphModule(self.root, self.graph, _class_name(name))
+
+    def read(self, ref: Ref) -> fx.Proxy:
+        """Return a value with its batch axis: what all samples share is repeated for each."""
+        if ref in self.shared:
+            batch = self.values[Ref("", self.block.inputs[0])].size(0)
+            self.values[ref] = self.values[ref].expand(batch, *self.shared.pop(ref))
+        return self.values[ref]
+
+    def results(self, member: Member) -> dict[str, fx.Proxy]:
+        """Write a member; return its results."""
+        part = member.part
+        if isinstance(part, Block):
+            ports = list(part.outputs)
+            x = [self.read(member.reads[port]) for port in part.inputs]
+            y: Any = self.call(member.module or member.name, *x)
+            several = len(ports) > 1
+            return {port: y[n] if several else y for n, port in enumerate(ports)}
+        if isinstance(part.layer, Parameter):
+            return {OUTPUT: self.parameter(member.name, part)}
+        refs = list(member.reads.values())
+        # These repeat by themselves what all samples share, unless there is nothing else.
+        alone = all(ref in self.shared for ref in refs)
+        if isinstance(part.layer, BROADCASTING) and not alone:
+            x = [self.values[ref] for ref in refs]
         else:
-            ports = list(member.part.outputs)
-            ordered = [values[member.reads[port]] for port in member.part.inputs]
-            y: Any = _call(tracer, member.name, *ordered)
-            results = {port: y[n] for n, port in enumerate(ports)} if len(ports) > 1 else {}
-            results = results or {ports[0]: y}
-        values.update({(member.name, port): value for port, value in results.items()})
-    given = tuple(values[ref].node for ref in block.outputs.values())
-    graph.output(given if len(given) > 1 else given[0])
-    for node in reversed(graph.nodes):
-        if node.op in {"call_function", "call_method"} and not node.users:
-            graph.erase_node(node)
-    return fx.GraphModule(root, graph, _class_name(name))
+            x = [self.read(ref) for ref in refs]
+        if part.layer.needs_order:
+            x = [value.contiguous() for value in x]
+        results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
+        return results
 
+    def parameter(self, name: str, row: Row) -> fx.Proxy:
+        """Write a tensor of the stack itself, which begins with zeros."""
+        ((_, shape),) = row.weights.items()
+        self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+        if len(shape) > len(row.output.shape):
+            self.shared[Ref(name, OUTPUT)] = (-1,) * len(row.output.shape)
+        made: fx.Proxy = self.tracer.create_proxy("get_attr", name, (), {})
+        return made
 
-def _call(tracer: fx.proxy.TracerBase, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
-    made: fx.Proxy = tracer.create_proxy("call_module", name, x, keywords)
-    return made
+    def forward(self, member: Member) -> Callable[..., Any]:
+        """Return what stands for a layer's `forward` while its graph is written."""
+        assert isinstance(member.part, Row)
+        layer, arguments = member.part.layer, member.part.arguments
+        if not isinstance(layer, Operation):
+            return partial(self.call, member.module or member.name)
+        if layer.namespace == "torch.Tensor":
+            return partial(_method, layer.function, **arguments)
+        return partial(getattr(torch, layer.function), **arguments)
 
-
-def _forward(row: Row, name: str, tracer: fx.proxy.TracerBase) -> Callable[..., Any]:
-    """Return what stands for a layer's `forward` while its graph is written."""
-    layer = row.layer
-    if not isinstance(layer, Operation):
-        return partial(_call, tracer, name)
-    if layer.namespace == "torch.Tensor":
-        return partial(_method, layer.function, **row.arguments)
-    return partial(getattr(torch, layer.function), **row.arguments)
+    def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
+        """Write the call of a module."""
+        made: fx.Proxy = self.tracer.create_proxy("call_module", name, x, keywords)
+        return made
 
 
 def _method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:

@@ -120,7 +120,8 @@ def _traced(item: str, inputs: str) -> Row:
     assert isinstance(root, List)
     wires = plain(root.items[0]) if isinstance(root.items[0], Map) else {}
     names = wires.get("inputs", ["input"])
-    shapes = inputs.partition(" to ")[0].split(" and ")
+    came, _, _ = inputs.rpartition(" to ")
+    shapes = came.split(" and ") if came else ["1"]  # a Parameter reads nothing
     given = dict(zip(names, map(_input, shapes), strict=True))
     section = {"input": given["input"]} if len(given) == 1 else {"inputs": given}
     text = dump({**section, "layers": plain(root)})

@@ -20,6 +20,7 @@ from netbuild.sections import SECTIONS, Reader
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from netbuild.block import Definition
     from netbuild.data import Preparation
     from netbuild.data.dataset import Dataset
     from netbuild.initialisation import Rule
@@ -39,6 +40,7 @@ class Config(NamedTuple):
     root: Map
     name: str
     names: Mapping[str, Any]
+    blocks: Mapping[str, Definition | None]
     inputs: Mapping[str, Tensor | None]
     layers: Node | None
     init: tuple[Rule, ...]
@@ -105,6 +107,7 @@ def read(source: Source, settings: Iterable[str] = ()) -> Config:
         root=root,
         name=sections.name(),
         names=sections.names,
+        blocks=sections.blocks(),
         inputs=sections.inputs(),
         layers=sections.layers(),
         init=sections.init(),

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostic import Diagnostic, brief, suggest
-from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar
+from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
 if TYPE_CHECKING:
     import ast
@@ -86,11 +86,13 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
     """Return the tree with every `$name` and `$(expression)` replaced by its value.
 
     A scalar that is one expression keeps the type of its value; inside a longer string the value
-    becomes text. `$$` is a dollar sign. The spans stay those of the expressions.
+    becomes text. `$$` is a dollar sign. The spans stay those of the expressions; only an item that
+    a name stands for keeps its own.
     """
     if isinstance(node, Scalar):
         if isinstance(node.value, str) and "$" in node.value:
-            return Scalar(_scalar(node, names, faults), node.span, node.text)
+            value = _scalar(node, names, faults)
+            return value if isinstance(value, (Map, List)) else Scalar(value, node.span, node.text)
         return node
     if isinstance(node, List):
         return List(tuple(substitute(item, names, faults) for item in node.items), node.span)
@@ -99,6 +101,15 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
         for name, (key, value) in node.entries.items()
     }
     return Map(entries, node.span)
+
+
+def value_of(node: Node) -> Any:
+    """Return what a name stands for: a plain value, or what holds an item as it is written."""
+    return node if _holds_item(node) else plain(node)
+
+
+def _holds_item(node: Node) -> bool:
+    return isinstance(node, Map) or (isinstance(node, List) and any(map(_holds_item, node.items)))
 
 
 def _scalar(node: Scalar, names: Mapping[str, Any], faults: list[Diagnostic]) -> Any:
@@ -124,6 +135,8 @@ def _scalar(node: Scalar, names: Mapping[str, Any], faults: list[Diagnostic]) ->
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, (Map, List)):
+        raise ExpressionError("an item cannot stand inside a text")
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
@@ -279,7 +292,8 @@ class _Walk:
 
     def visit_Subscript(self, node: ast.Subscript, depth: int) -> Any:
         values, index = self.visit(node.value, depth), self.visit(node.slice, depth)
-        if not isinstance(values, (list, tuple)) or type(index) is not int:
+        plain_list = type(values) in {list, tuple}  # no item, which is a named tuple
+        if not plain_list or type(index) is not int:
             msg = "[ ] picks from a list, by a whole number"
             raise ExpressionError(msg)
         if not -len(values) <= index < len(values):
@@ -304,7 +318,8 @@ _CALLED = {
 
 def _number(value: Any, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        msg = f"{where} needs numbers, and {value!r:.40} is none"
+        shown = "an item" if isinstance(value, (Map, List)) else f"{value!r:.40}"
+        msg = f"{where} needs numbers, and {shown} is none"
         raise ExpressionError(msg)
 
 

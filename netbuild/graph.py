@@ -41,11 +41,20 @@ class Reach(NamedTuple):
         return Reach(size, tuple(map(max, self.stride, other.stride)))
 
 
+#: What does not come from the network's input looks nowhere, and joins what does.
+NOWHERE = Reach((), ())
+
+
 class Value(NamedTuple):
     """A result of a layer, by its path, or an input of the network, whose path is empty."""
 
     path: str
     port: str
+
+
+def state_key(path: str, parameter: str) -> str:
+    """Return what `state_dict()` calls a parameter of the layer at a path."""
+    return f"{path}.{parameter}" if parameter else path
 
 
 class Row(NamedTuple):
@@ -59,6 +68,8 @@ class Row(NamedTuple):
     reach: Reach | None
     span: Span
     init: Init | None = None
+    #: The path of the layer whose weights these are, where it is called again.
+    reuses: str | None = None
 
     @property
     def type(self) -> str:
@@ -78,7 +89,7 @@ class Row(NamedTuple):
     @property
     def receptive_field(self) -> Shape | None:
         """What an output position sees of the network's input; None where it has no place."""
-        return self.reach.size if self.reach else None
+        return self.reach.size if self.reach and self.reach != NOWHERE else None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -87,13 +98,13 @@ class Row(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Shape]:
-        """The shapes of the parameters, by their names in the module."""
-        return self.layer.weights(*self.shapes)
+        """The shapes of the parameters, by their names in the module; none of a layer's again."""
+        return {} if self.reuses else self.layer.weights(*self.shapes)
 
     @property
     def buffers(self) -> dict[str, Tensor]:
-        """What `state_dict()` holds beside the parameters."""
-        return self.layer.buffers(*self.shapes)
+        """What `state_dict()` holds beside the parameters; nothing of a layer's again."""
+        return {} if self.reuses else self.layer.buffers(*self.shapes)
 
     @property
     def params(self) -> int:
@@ -149,19 +160,27 @@ class Ref(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A layer or a stack at its place in a stack, with what it reads by the names inside."""
+    """A layer or a stack at its place in a stack, with what it reads by the names inside.
+
+    `module` is the member whose module is called again, where it is not its own.
+    """
 
     name: str
     part: Row | Block
     reads: Mapping[str, Ref]
+    module: str | None = None
 
 
 class Block(NamedTuple):
-    """A stack as it is wired: its inputs by name, its members in order, and its results."""
+    """A stack as it is wired: its inputs by name, its members in order, and its results.
+
+    `type` is the name of the block that it is, where it is one.
+    """
 
     inputs: tuple[str, ...]
     members: tuple[Member, ...]
     outputs: Mapping[str, Ref]
+    type: str = ""
 
     @property
     def is_chain(self) -> bool:
@@ -172,7 +191,7 @@ class Block(NamedTuple):
         for member in self.members:
             part = member.part
             single = part.is_plain if isinstance(part, Row) else len(part.outputs) == 1
-            if not single or list(member.reads.values()) != [ref]:
+            if not single or member.module or list(member.reads.values()) != [ref]:
                 return False
             outputs = part.outputs
             ref = Ref(member.name, next(iter(outputs)))
@@ -240,12 +259,12 @@ class Graph(NamedTuple):
             for value, x in zip(row.sources, row.inputs, strict=True):
                 size.setdefault(value, x.nbytes)  # an input of the network
             shares = row.layer.memory() != "new"
-            first = origin.get(row.sources[0], row.sources[0])
+            first = next((origin.get(value, value) for value in row.sources[:1]), None)
             for port, y in row.outputs.items():
                 value = Value(row.path, port)
-                origin[value] = first if shares else value
-                size[value] = y.nbytes
-            if not row.weights and learning.isdisjoint(row.sources):
+                origin[value] = first if shares and first else value
+                size[value] = y.nbytes if row.sources else 0  # a parameter is counted as a weight
+            if not row.layer.weights(*row.shapes) and learning.isdisjoint(row.sources):
                 continue
             learning |= {Value(row.path, p) for p, y in row.outputs.items() if y.floating}
             total += row.layer.workspace(*row.shapes)

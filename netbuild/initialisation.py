@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.component import fill
 from netbuild.diagnostic import Diagnostic, Span, brief, did_you_mean, suggest
+from netbuild.graph import state_key
 from netbuild.item import Item, kind, unknown_type
 from netbuild.node import UNKNOWN, List, Map, Node, Scalar
 
@@ -63,12 +64,12 @@ class Rule(NamedTuple):
             return False
         if self.match is None or fnmatchcase(row.path, self.match):
             return is_weight(parameter)
-        return fnmatchcase(f"{row.path}.{parameter}", self.match)
+        return fnmatchcase(state_key(row.path, parameter), self.match)
 
 
 def is_weight(parameter: str) -> bool:
-    """Whether a parameter of a layer is a weight, by its name."""
-    return "weight" in parameter.rpartition(".")[2]
+    """Whether a parameter of a layer is a weight, by its name; one without is all there is."""
+    return parameter == "" or "weight" in parameter.rpartition(".")[2]
 
 
 def plan(rows: Iterable[Row], rules: Sequence[Rule]) -> dict[str, Initializer]:
@@ -131,7 +132,7 @@ def _uses(row: Row, rules: Sequence[Rule]) -> Iterator[_Use]:
     init = row.init
     for parameter, shape in row.weights.items():
         own = "" if is_weight(parameter) else parameter
-        name = f"{row.path}.{parameter}"
+        name = state_key(row.path, parameter)
         applying = [rule for rule in rules if rule.applies(row, parameter)]
         matched = [rule.span for rule in applying]
         by_name = init.by_name if init else {}

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from netbuild.component import fill, find
 from netbuild.diagnostic import Diagnostic, Note
 from netbuild.expression import substitute
-from netbuild.graph import OUTPUT, Reach, Row, Value
+from netbuild.graph import NOWHERE, OUTPUT, Reach, Row, Value, state_key
 from netbuild.initialisation import read_init
 from netbuild.item import Item, place
 from netbuild.layers import LAYERS
+from netbuild.layers.join import BROADCASTING
 from netbuild.layers.layer import ShapeError, Tensor, times
+from netbuild.layers.parameter import Parameter
 from netbuild.node import UNKNOWN
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What an expression can name, with the values.
 Names: TypeAlias = Mapping[str, Any]
+#: What a layer reads, in order: the input's name, where it is given, and what reaches it.
+Signals: TypeAlias = "list[tuple[str | None, Signal]]"
 
 #: More layers than this are refused, however short the file that asks for them.
 MAX_LAYERS = 10_000
@@ -30,7 +34,7 @@ UNKNOWN_SIGNAL = Signal(None, "")
 
 
 class TooManyError(Exception):
-    """The network has more layers than are worth looking at."""
+    """The network has more layers, or more faults, than are worth looking at."""
 
 
 class Leaves:
@@ -45,14 +49,16 @@ class Leaves:
         self.needed: set[Value] = set()
         #: Views that torch lets nothing overwrite, and views of them.
         self.locked: set[Value] = set()
+        #: Tensors without a batch axis.
+        self.loose: set[Value] = set()
 
     def trace(
-        self, item: Item, path: str, names: Names, signals: list[tuple[str | None, Signal]]
+        self, item: Item, path: str, names: Names, signals: Signals | None
     ) -> tuple[Row | None, dict[str, Signal]]:
-        """Trace a layer; return its row and its results."""
+        """Trace a layer; return its row and its results. `signals` is None behind a fault."""
         self.visited += 1
         if self.visited > MAX_LAYERS:
-            raise TooManyError
+            raise TooManyError(f"more than {MAX_LAYERS:,} layers")
         before = len(self.faults)
         row = self.row(item, path, names, signals)
         self.faults[before:] = [fault._replace(layer=path) for fault in self.faults[before:]]
@@ -61,20 +67,43 @@ class Leaves:
         self.rows.append(row)
         origin = f"{path} ({row.type}, line {row.span.line})"
         memory = row.layer.memory()
-        shared = self.memory.get(row.sources[0], row.sources[0])
         results = {}
         for port, tensor in row.outputs.items():
             value = Value(path, port)
             results[port] = Signal(tensor, origin, value, row.reach)
-            self.memory[value] = value if memory == "new" else shared
+            self.memory[value] = value
+            if memory != "new" and row.sources:
+                self.memory[value] = self.memory.get(row.sources[0], row.sources[0])
+            if isinstance(row.layer, Parameter) and not row.layer.batch_axis:
+                self.loose.add(value)
             if memory == "locked" or (memory == "view" and row.sources[0] in self.locked):
                 self.locked.add(value)
         self.needed |= {self.memory.get(value, value) for value, _ in row.saved}
         return row, results
 
-    def row(
-        self, item: Item, path: str, names: Names, signals: list[tuple[str | None, Signal]]
-    ) -> Row | None:
+    def share(self, start: int, path: str, module: str, item: Item) -> None:
+        """Have the rows from `start` on, those under `path`, use the weights of those of `module`.
+
+        Weights of other shapes are reported.
+        """
+        first = {row.path: row for row in self.rows[:start]}
+        for number, row in enumerate(self.rows[start:], start):
+            origin = first.get(module + row.path.removeprefix(path))
+            if origin is None:  # it has a fault of its own
+                continue
+            origin = first[origin.reuses] if origin.reuses else origin
+            for name, shape in row.weights.items():
+                if origin.weights[name] != shape:
+                    label = (
+                        f"{state_key(origin.path, name)} is {times(origin.weights[name])}, and for "
+                    )
+                    label += f"{times(row.x)} it would be {times(shape)}"
+                    title = f"{module} does not fit these inputs"
+                    fault = Diagnostic("NB215", title, item.type.span, label, layer=row.path)
+                    self.faults.append(fault)
+            self.rows[number] = row._replace(reuses=origin.path)
+
+    def row(self, item: Item, path: str, names: Names, signals: Signals | None) -> Row | None:
         """Validate one layer against what reaches it; None where its output is not known."""
         component = find(item, LAYERS, "layer", self.faults)
         if component is None:
@@ -87,7 +116,7 @@ class Leaves:
         if item.arguments is not None:
             item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
         layer = fill(component, item, self.faults)
-        arranged = self.arranged(component, item, signals) if signals else None
+        arranged = None if signals is None else self.arranged(component, item, signals)
         if layer is None or arranged is None:
             return None
         inputs = [signal.tensor for signal in arranged if signal.tensor is not None]
@@ -95,7 +124,9 @@ class Leaves:
             return None
         try:
             outputs = layer.apply(*inputs)
-            self.expect_not_needed(layer, arranged[0])
+            if arranged:
+                self.expect_not_needed(layer, arranged[0])
+                self.expect_batch(layer, arranged)
         except ShapeError as error:
             self.faults.append(_shape_fault(error, item, path, arranged))
             return None
@@ -104,15 +135,13 @@ class Leaves:
         reach = _reach(layer, shapes, arranged)
         return Row(path, layer, tuple(inputs), sources, outputs, reach, item.type.span, init)
 
-    def arranged(
-        self, component: type[Layer], item: Item, signals: list[tuple[str | None, Signal]]
-    ) -> list[Signal] | None:
+    def arranged(self, component: type[Layer], item: Item, signals: Signals) -> list[Signal] | None:
         """Return what a layer reads in the order of its inputs; None after a fault."""
         names = [*component.inputs, *component.optional_inputs]
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
         fault = arity_fault(component, item.type.text, len(signals), span)
-        if fault is None and signals[0][0] is not None:
+        if fault is None and signals and signals[0][0] is not None:
             given = dict(signals)
             fault = name_of_input_fault(names, inputs, item.type.text)
             signals = [(name, given[name]) for name in names if name in given]
@@ -137,17 +166,31 @@ class Leaves:
         if message:
             raise ShapeError("NB211", message, at="inplace")
 
+    def expect_batch(self, layer: Layer, signals: list[Signal]) -> None:
+        """Refuse a tensor without a batch axis where nothing gives it one.
+
+        Raises:
+            ShapeError: the layer does not, or has nothing else that does.
+        """
+        loose = [signal.value in self.loose for signal in signals]
+        if any(loose) and (all(loose) or not isinstance(layer, BROADCASTING)):
+            message = "it reads a Parameter without a batch axis, which a join has to repeat"
+            raise ShapeError("NB212", message)
+
 
 def _reach(layer: Layer, shapes: tuple[Shape, ...], signals: list[Signal]) -> Reach | None:
     """Return the receptive field behind a layer: the largest over what it reads."""
+    looking = [signal.reach for signal in signals if signal.reach != NOWHERE]
+    if not looking:
+        return NOWHERE
     window = layer.window(*shapes)
     if window is None:
         return None
     reach: Reach | None = None
-    for signal in signals:
-        if signal.reach is None or len(signal.reach.size) != len(window.kernel):
+    for before in looking:
+        if before is None or len(before.size) != len(window.kernel):
             return None
-        behind = signal.reach.through(window)
+        behind = before.through(window)
         reach = behind if reach is None else reach.joined(behind)
     return reach
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.data.dataset import Sample, Values
 from netbuild.diagnostic import Diagnostic, Note
+from netbuild.graph import state_key
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError, Tensor, times
 from netbuild.optimizers import Weight
@@ -84,7 +85,7 @@ def _weights(config: Config, rows: Iterable[Row], outputs: tuple[Tensor, ...]) -
     for row in rows:
         sparse = bool(getattr(row.layer, "sparse", False))
         for name, shape in row.weights.items():
-            yield Weight(f"{row.path}.{name}" if row.path else name, shape, sparse)
+            yield Weight(state_key(row.path, name), shape, sparse)
     loss = config.loss
     if loss is not None and len(outputs) == len(loss.inputs) and outputs[0].shape:
         for name, shape in loss.weights(*(output.shape for output in outputs)).items():

@@ -10,20 +10,22 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from netbuild.block import read_blocks
 from netbuild.component import Component, fill, fill_fields, find, read_component
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, did_you_mean
-from netbuild.expression import RESERVED, substitute
+from netbuild.expression import RESERVED, substitute, value_of
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
 from netbuild.initialisation import read_rules
 from netbuild.item import Item, is_stack, kind, name_fault, read_item
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
-from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar, plain
+from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from netbuild.block import Definition
     from netbuild.component import C
     from netbuild.data.dataset import Dataset
     from netbuild.initialisation import Rule
@@ -35,6 +37,7 @@ SECTIONS = (
     "extends",
     "name",
     "vars",
+    "blocks",
     "input",
     "inputs",
     "layers",
@@ -130,10 +133,15 @@ class Reader:
             elif name in RESERVED:
                 label = f"{name} means something else in an expression"
             else:
-                names[name] = plain(substitute(value, names, self.faults))
+                names[name] = value_of(substitute(value, names, self.faults))
                 continue
             self._fault("NB109", "a name that a variable cannot have", key.span, label)
         return names
+
+    def blocks(self) -> dict[str, Definition | None]:
+        """Return the blocks that are defined, by their types."""
+        node = self.root.get("blocks")
+        return read_blocks(node, self.faults) if node else {}
 
     def inputs(self) -> dict[str, Tensor | None]:
         """Return the inputs of the network by name; what has a fault is None."""

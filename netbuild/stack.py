@@ -2,69 +2,74 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pydantic_core import core_schema
-
-from netbuild.component import Component, bare_field, fill_fields
-from netbuild.diagnostic import MAX_FAULTS, Diagnostic, brief, suggest
+from netbuild.diagnostic import Diagnostic, brief
 from netbuild.expression import substitute
-from netbuild.fields import OptionalCount, OptionalText, Wants
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
-from netbuild.item import Child, Item, Stack, is_stack, name_fault, read_item, read_stack
+from netbuild.item import Child, Item, Stack, name_fault, shown
 from netbuild.layers import LAYERS
-from netbuild.leaf import MAX_LAYERS, UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
-from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar
+from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
+from netbuild.node import Map, Node, Scalar
+from netbuild.parts import REUSE, Parts
 from netbuild.wiring import Scope, Signal, read_wires
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from netbuild.config import Config
     from netbuild.diagnostic import Span
     from netbuild.layers.layer import Tensor
+    from netbuild.modifiers import Modifiers
 
-#: A value that is read with its places, by `wiring` or by `initialisation`.
-_Elsewhere = Annotated[Any, Wants("a value", core_schema.any_schema())]
+#: Stacks and blocks within one another, and members of them all; more are refused.
+MAX_DEPTH = 100
+MAX_MEMBERS = 100_000
 
-
-class Modifiers(Component):
-    """What may stand beside a layer and beside a stack."""
-
-    name: OptionalText = None
-    repeat: OptionalCount = None
-    inputs: _Elsewhere = None
-
-
-class LayerModifiers(Modifiers):
-    """What may stand beside the type of a layer."""
-
-    init: _Elsewhere = None
-
-
-class StackModifiers(Modifiers):
-    """What may stand beside `layers:`."""
-
-    outputs: _Elsewhere = None
-
-
-_NO_MODIFIERS = Modifiers.model_construct()
 #: What an item reads, in order: the name inside, where it is given, and the result that it means.
-_Reads: TypeAlias = list[tuple[str | None, Ref]]
+_Reads: TypeAlias = "list[tuple[str | None, Ref]]"
+
+
+class Recipe(NamedTuple):
+    """How a member was traced, so that it can be traced again for other inputs."""
+
+    part: Item | Stack
+    names: Names
+    repeat: int | None
+    module: str
+
+
+class Level:
+    """One stack while it is walked: where it stands, what expressions know there, what it has."""
+
+    def __init__(
+        self, path: str, names: Names, inputs: Mapping[str, Signal], coming: Sequence[str] = ()
+    ) -> None:
+        self.path, self.names = path, names
+        self.scope = Scope(inputs, coming)
+        self.members: list[Member] = []
+        self.recipes: dict[str, Recipe] = {}
+        self.taken: set[str] = set()
+        self.position = 0
 
 
 class Walk:
     """Walks the stacks of a network, item by item, with the shapes that reach each."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self.config = config
         self.faults: list[Diagnostic] = []
         self.leaves = Leaves(self.faults)
+        self.parts = Parts(config.blocks, self.faults)
+        #: The blocks that are being walked, the outermost first.
+        self.calling: list[str] = []
+        self.visited = 0
 
-    def trace(self, config: Config) -> tuple[Block | None, dict[str, Tensor]]:
-        """Trace a whole network; return how it is wired and what it gives, or nothing."""
-        layers = config.layers
-        assert layers is not None
-        stack = self.part(layers, config.names)
+    def trace(self) -> tuple[Block | None, dict[str, Tensor]]:
+        """Trace the whole network; return how it is wired and what it gives, or nothing."""
+        config = self.config
+        assert config.layers is not None
+        stack = self.parts.read(config.layers, config.names)
         if not isinstance(stack, Stack):
             return None, {}
         for key, _ in stack.modifiers.values():
@@ -76,11 +81,11 @@ class Walk:
         }
         try:
             block, results = self.stack(stack, "", config.names, inputs, config.root.get("outputs"))
-        except TooManyError:
-            if self.leaves.visited > MAX_LAYERS:
-                label = f"more than {MAX_LAYERS:,} layers"
+        except TooManyError as error:
+            if str(error):
                 title = "the network has too many layers"
-                self.faults.append(Diagnostic("NB209", title, layers.span, label))
+                fault = Diagnostic("NB209", title, config.layers.span, str(error))
+                self.faults.append(fault)
             return None, {}
         outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
         return (block, outputs) if len(outputs) == len(results) else (None, {})
@@ -91,46 +96,193 @@ class Walk:
         path: str,
         names: Names,
         inputs: Mapping[str, Signal],
-        outputs: Node | None = None,
+        outputs: Node | None,
+        called: str = "",
     ) -> tuple[Block, dict[str, Signal]]:
         """Trace the members of a stack one after the other; return what it gives."""
-        scope = Scope(inputs, [name for child in stack.children if (name := _called(child))])
-        members: list[Member] = []
-        taken: set[str] = set()
-        position = 0
+        if path.count(".") > MAX_DEPTH:
+            raise TooManyError(f"more than {MAX_DEPTH} stacks and blocks within one another")
+        coming = [name for child in stack.children if (name := _called(child))]
+        level = Level(path, names, inputs, coming)
         for child in stack.children:
-            last = scope.signal(scope.last) if scope.last else UNKNOWN_SIGNAL
-            here = {**names, **input_names(last.tensor)}
-            part = self.part(child.node, here)
-            if isinstance(part, Item):
-                part = self.with_misplaced_arguments(part)
-            modifiers = self.modifiers(part, here) if part else None
-            if part is None or modifiers is None:
-                if part is not None:  # its own faults are still found
-                    self.member(part, str(position), path, names, scope, None)
-                scope.add(child.name or str(position), {OUTPUT: UNKNOWN_SIGNAL})
-                position += 1
-                continue
-            name = self.name(child, modifiers, part, taken)
-            reads = self.reads(part, scope)
-            if modifiers.repeat is not None and name is not None:
-                members += self.repeated(part, modifiers.repeat, name, path, names, scope, reads)
-                position += 1
-                continue
-            for index in range(modifiers.repeat or 1):
-                known = names if modifiers.repeat is None else {**names, "index": index}
-                place = name or str(position)
-                members += self.member(part, place, path, known, scope, reads)
-                if reads:  # what is repeated reads itself, and all else as before
-                    reads = [(reads[0][0], _first(place, scope)), *reads[1:]]
-                position += 1
-        given = self.outputs(outputs, scope)
-        results = {port: scope.signal(ref) for port, ref in given.items()}
-        return Block(tuple(inputs), tuple(members), given), results
+            self.child(child, level)
+        given = self.outputs(outputs, level)
+        results = {port: level.scope.signal(ref) for port, ref in given.items()}
+        return Block(tuple(inputs), tuple(level.members), given, called), results
 
-    def reads(self, part: Item | Stack, scope: Scope) -> _Reads | None:
+    def child(self, child: Child, level: Level) -> None:
+        """Trace one member of a stack, as often as it is repeated, if at all."""
+        self.visited += 1
+        if self.visited > MAX_MEMBERS:
+            raise TooManyError(f"more than {MAX_MEMBERS:,} members of stacks and blocks")
+        scope = level.scope
+        last = scope.signal(scope.last).tensor if scope.last else None
+        before = len(self.faults)
+        part = self.parts.read(child.node, {**level.names, **input_names(last)})
+        place = f"{level.path}{child.name or level.position}"
+        self.faults[before:] = [fault._replace(layer=place) for fault in self.faults[before:]]
+        reads = self.reads(part, level) if part else None
+        x = scope.signal(reads[0][1]).tensor if reads else None
+        names = {**level.names, **input_names(x)}
+        modifiers = self.parts.modifiers(part, names) if part else None
+        if part is None or modifiers is None:
+            if part is not None:  # its own faults are still found
+                self.member(part, str(level.position), level, level.names, None)
+            scope.add(_called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
+            level.position += 1
+            return
+        name = self.name(child, modifiers, part, level.taken)
+        if not modifiers.when:
+            scope.skip(name, reads[0][1] if reads else scope.last)
+        elif modifiers.repeat is not None and name is not None:
+            level.members += self.repeated(part, modifiers.repeat, name, level, reads)
+            level.recipes.setdefault(name, Recipe(part, level.names, modifiers.repeat, name))
+            level.position += 1
+        else:
+            self.in_a_row(part, modifiers.repeat, name, level, reads)
+
+    def in_a_row(
+        self,
+        part: Item | Stack,
+        repeat: int | None,
+        name: str | None,
+        level: Level,
+        reads: _Reads | None,
+    ) -> None:
+        """Trace a part once, or several times under as many positions of its stack."""
+        for index in range(repeat or 1):
+            known = level.names if repeat is None else {**level.names, "index": index}
+            place = name or str(level.position)
+            level.members += self.member(part, place, level, known, reads)
+            level.recipes.setdefault(place, Recipe(part, known, None, place))
+            if reads:  # what is repeated reads itself, and all else as before
+                reads = [(reads[0][0], level.scope.first(place)), *reads[1:]]
+            level.position += 1
+
+    def repeated(
+        self, part: Item | Stack, count: int, name: str, level: Level, reads: _Reads | None
+    ) -> list[Member]:
+        """Trace a part several times in a row, as a stack of this name."""
+        if reads is None:
+            self.member(part, name, level, level.names, None)
+            return []
+        inside = [given or (f"input{n}" if n else "input") for n, (given, _) in enumerate(reads)]
+        signals = [level.scope.signal(ref) for _, ref in reads]
+        within = Level(f"{level.path}{name}.", level.names, dict(zip(inside, signals, strict=True)))
+        fed: _Reads = [(given, Ref("", i)) for i, (given, _) in zip(inside, reads, strict=True)]
+        self.in_a_row(part, count, None, within, fed)
+        given = {OUTPUT: within.scope.first(str(count - 1))}
+        level.scope.add(name, {OUTPUT: within.scope.signal(given[OUTPUT])})
+        block = Block(tuple(inside), tuple(within.members), given)
+        refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
+        return [Member(name, block, refs)]
+
+    def member(
+        self,
+        part: Item | Stack,
+        name: str,
+        level: Level,
+        names: Names,
+        reads: _Reads | None,
+    ) -> list[Member]:
+        """Trace one member of a stack, once, and have its results known by its name.
+
+        `reads` is None where what it reads is not known: its own faults are still found. The list
+        is empty after a fault.
+        """
+        if isinstance(part, Item) and part.type.text == REUSE:
+            return self.reused(part, name, level, reads)
+        place = f"{level.path}{name}"
+        signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
+        made: Block | Row | None
+        if isinstance(part, Stack) or part.type.text in self.config.blocks:
+            inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
+            inner = list(inputs)
+            made, results = self.call(part, f"{place}.", names, inputs)
+        else:
+            inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
+            known = None if reads is None else signals
+            made, results = self.leaves.trace(part, place, names, known)
+        level.scope.add(name, results)
+        if made is None or reads is None:
+            return []
+        refs = dict(zip(inner, (ref for _, ref in reads), strict=True))
+        if isinstance(made, Row) and reads and reads[0][0] is not None:
+            order = [*made.layer.inputs, *made.layer.optional_inputs]
+            refs = {inside: refs[inside] for inside in order if inside in refs}
+        return [Member(name, made, refs)]
+
+    def call(
+        self, part: Item | Stack, path: str, names: Names, inputs: Mapping[str, Signal]
+    ) -> tuple[Block | None, dict[str, Signal]]:
+        """Trace a stack where it is written, or a block with its parameters."""
+        if isinstance(part, Stack):
+            outputs = part.modifiers.get("outputs")
+            return self.stack(part, path, names, inputs, outputs.value if outputs else None)
+        block = self.config.blocks[part.type.text]
+        if block is None:  # its definition has a fault
+            return None, {OUTPUT: UNKNOWN_SIGNAL}
+        if block.name in self.calling:
+            chain = [*self.calling[self.calling.index(block.name) :], block.name]
+            label = f"{block.name} is within itself: {' > '.join(chain)}"
+            fault = Diagnostic("NB214", "a block that never ends", part.type.span, label)
+            self.faults.append(fault)
+            return None, {OUTPUT: UNKNOWN_SIGNAL}
+        here = {**names, **input_names(next(iter(inputs.values())).tensor)}
+        values = block.bind(part, here, self.config.names, self.faults)
+        if values is None:
+            return None, {OUTPUT: UNKNOWN_SIGNAL}
+        self.calling.append(block.name)
+        known = {**self.config.names, **values}
+        outputs = block.stack.modifiers.get("outputs")
+        given = outputs.value if outputs else None
+        made = self.stack(block.stack, path, known, inputs, given, block.name)
+        self.calling.pop()
+        return made
+
+    def reused(self, item: Item, name: str, level: Level, reads: _Reads | None) -> list[Member]:
+        """Trace a member of the stack again, for the inputs of this item."""
+        recipe = self.recipe(item, level)
+        if recipe is None or reads is None:
+            level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            return []
+        own = {key: e for key, e in recipe.part.modifiers.items() if key in {"init", "outputs"}}
+        inputs = {key: e for key, e in item.modifiers.items() if key == "inputs"}
+        part = recipe.part._replace(modifiers={**own, **inputs})
+        before = len(self.leaves.rows)
+        if recipe.repeat is None:
+            members = self.member(part, name, level, recipe.names, reads)
+        else:
+            members = self.repeated(part, recipe.repeat, name, level, reads)
+        level.recipes[name] = recipe
+        self.leaves.share(before, f"{level.path}{name}", f"{level.path}{recipe.module}", item)
+        return [member._replace(module=recipe.module) for member in members]
+
+    def recipe(self, item: Item, level: Level) -> Recipe | None:
+        """Return how the member that a Reuse names was traced; None after a fault."""
+        written = item.arguments
+        if not isinstance(written, Scalar) or not isinstance(written.value, (str, int)):
+            label = "it wants the name of a layer or a stack above it"
+            if written is not None:
+                label += f", not {shown(written)}"
+            span = written.span if written else item.type.span
+            help_ = "write {Reuse: encoder, inputs: right}"
+            fault = Diagnostic("NB106", "a Reuse of nothing", span, label, help=help_)
+            self.faults.append(fault)
+            return None
+        name = str(written.value)
+        if name in level.recipes:
+            return level.recipes[name]
+        if name not in level.scope.members:
+            self.faults.append(level.scope.unknown(name, written.span))
+        return None
+
+    def reads(self, part: Item | Stack, level: Level) -> _Reads | None:
         """Return what an item reads: what it says, or the item before; None after a fault."""
+        scope = level.scope
         if "inputs" not in part.modifiers:
+            if isinstance(part, Item) and not getattr(LAYERS.get(part.type.text), "inputs", True):
+                return []
             if scope.last is not None:
                 return [(None, scope.last)]
             label = f"this network has the inputs {', '.join(scope.inputs)}"
@@ -140,10 +292,11 @@ class Walk:
             self.faults.append(Diagnostic("NB208", title, span, label, help=help_))
             return None
         before = len(self.faults)
-        node = part.modifiers["inputs"].value
+        node = substitute(part.modifiers["inputs"].value, level.names, self.faults)
         wires = read_wires(node, "inputs", self.faults)
         found = [(wire.inside, scope.find(wire, self.faults)) for wire in wires]
-        if isinstance(part, Stack) and len(wires) > 1 and not isinstance(node, Map):
+        by_name = isinstance(part, Stack) or part.type.text in self.config.blocks
+        if by_name and len(wires) > 1 and not isinstance(node, Map):
             label = "a stack knows its inputs by name"
             help_ = f"give each its name inside: inputs: {{left: {wires[0].outside}, …}}"
             title = "several inputs without names"
@@ -152,100 +305,29 @@ class Walk:
             return None
         return [(inside, ref) for inside, ref in found if ref is not None]
 
-    def outputs(self, node: Node | None, scope: Scope) -> dict[str, Ref]:
-        """Return what a stack gives: what it says, or what its last member gives first."""
-        assert scope.last is not None
+    def outputs(self, node: Node | None, level: Level) -> dict[str, Ref]:
+        """Return what a stack gives: what it says, or what its last member gives first.
+
+        After a fault that is one of its inputs: something has to be given.
+        """
+        scope = level.scope
+        first = Ref("", next(iter(scope.inputs)))
         if node is None:
-            return {OUTPUT: scope.last}
-        wires = read_wires(node, "outputs", self.faults)
+            return {OUTPUT: scope.last or first}
+        before = len(self.faults)
+        wires = read_wires(substitute(node, level.names, self.faults), "outputs", self.faults)
         found: dict[str, Ref] = {}
         for wire in wires:
             ref = scope.find(wire, self.faults)
             port = wire.inside or (OUTPUT if len(wires) == 1 else wire.outside)
-            if ref is not None:
-                found[port.replace(".", "_")] = ref
-        return (
-            found if len(found) == len(wires) > 0 else {OUTPUT: Ref("", next(iter(scope.inputs)))}
-        )
-
-    def repeated(
-        self,
-        part: Item | Stack,
-        count: int,
-        name: str,
-        path: str,
-        names: Names,
-        scope: Scope,
-        reads: _Reads | None,
-    ) -> list[Member]:
-        """Trace a part several times in a row, as a stack of this name."""
-        if reads is None:
-            self.member(part, name, path, names, scope, None)
-            return []
-        inside = [given or (f"input{n}" if n else "input") for n, (given, _) in enumerate(reads)]
-        signals = [scope.signal(ref) for _, ref in reads]
-        within = Scope(dict(zip(inside, signals, strict=True)), ())
-        fed: _Reads = [(given, Ref("", i)) for i, (given, _) in zip(inside, reads, strict=True)]
-        members: list[Member] = []
-        for index in range(count):
-            known = {**names, "index": index}
-            members += self.member(part, str(index), f"{path}{name}.", known, within, fed)
-            fed = [(fed[0][0], _first(str(index), within)), *fed[1:]]
-        given = {OUTPUT: _first(str(count - 1), within)}
-        scope.add(name, {OUTPUT: within.signal(given[OUTPUT])})
-        block = Block(tuple(inside), tuple(members), given)
-        refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
-        return [Member(name, block, refs)]
-
-    def part(self, node: Node, names: Names) -> Item | Stack | None:
-        """Read a node as the item or the stack that it is; None after a fault."""
-        if len(self.faults) > MAX_FAULTS:
-            raise TooManyError
-        if isinstance(node, Scalar):
-            node = substitute(node, names, self.faults)
-            if isinstance(node, Scalar) and node.value is UNKNOWN:
-                return None
-        if is_stack(node) and not _is_lower_case_layer(node):
-            part: Item | Stack | Diagnostic = read_stack(node)
-        else:
-            part = read_item(node, "layer", LAYERS)
-        if isinstance(part, Diagnostic):
-            self.faults.append(part)
-            return None
-        return part
-
-    def modifiers(self, part: Item | Stack, names: Names) -> Modifiers | None:
-        """Validate what stands beside a type or beside `layers:`; None after a fault."""
-        if not part.modifiers:
-            return _NO_MODIFIERS
-        entries = {
-            name: Entry(key, substitute(value, names, self.faults))
-            for name, (key, value) in part.modifiers.items()
-        }
-        if isinstance(part, Item):
-            return fill_fields(LayerModifiers, entries, "layer", part.type.span, self.faults)
-        return fill_fields(StackModifiers, entries, "stack", part.span, self.faults)
-
-    def with_misplaced_arguments(self, item: Item) -> Item:
-        """Report arguments that stand beside their type, and go on as if they stood inside."""
-        kind = item.type.text
-        fields = getattr(LAYERS.get(kind), "model_fields", ())
-        misplaced = {name: e for name, e in item.modifiers.items() if name in fields}
-        if not misplaced:
-            return item
-        for name, (key, _) in misplaced.items():
-            label = f"{name} is an argument of {kind}, and stands beside it"
-            help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"
-            title = "an argument beside its item"
-            self.faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
-        inside: dict[str, Entry] = {}
-        if isinstance(item.arguments, Map):
-            inside = item.arguments.entries
-        elif item.arguments is not None and (field := bare_field(LAYERS[kind])):
-            inside = {field: Entry(Scalar(field, item.arguments.span, field), item.arguments)}
-        modifiers = {name: e for name, e in item.modifiers.items() if name not in misplaced}
-        arguments = Map({**inside, **misplaced}, item.type.span)
-        return item._replace(arguments=arguments, modifiers=modifiers)
+            port = port.replace(".", "_")
+            if port in found:
+                label = f"two results are called {port}"
+                help_ = "give each its name: outputs: {name: result}"
+                title = "a result that is given twice"
+                self.faults.append(Diagnostic("NB213", title, wire.span, label, help=help_))
+            found[port] = ref or first
+        return {OUTPUT: first} if len(self.faults) > before or not found else found
 
     def name(
         self, child: Child, modifiers: Modifiers, part: Item | Stack, taken: set[str]
@@ -267,52 +349,11 @@ class Walk:
         taken.add(name)
         return name
 
-    def member(
-        self,
-        part: Item | Stack,
-        name: str,
-        path: str,
-        names: Names,
-        scope: Scope,
-        reads: _Reads | None,
-    ) -> list[Member]:
-        """Trace one member of a stack, once, and have its results known by its name.
-
-        `reads` is None where what it reads is not known: its own faults are still found. The list
-        is empty after a fault.
-        """
-        place = f"{path}{name}"
-        signals = [(inside, scope.signal(ref)) for inside, ref in reads or []]
-        made: Block | Row | None
-        if isinstance(part, Stack):
-            inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
-            outputs = part.modifiers.get("outputs")
-            made, results = self.stack(
-                part, f"{place}.", names, inputs, outputs.value if outputs else None
-            )
-            inner = list(inputs)
-        else:
-            made, results = self.leaves.trace(part, place, names, signals)
-            inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
-        scope.add(name, results)
-        if made is None or reads is None:
-            return []
-        refs = dict(zip(inner, (ref for _, ref in reads), strict=True))
-        if isinstance(made, Row) and reads[0][0] is not None:  # in the order of the layer's inputs
-            order = [*made.layer.inputs, *made.layer.optional_inputs]
-            refs = {inside: refs[inside] for inside in order if inside in refs}
-        return [Member(name, made, refs)]
-
 
 def _called(child: Child) -> str | None:
     """Return the name that a member is going to have."""
     name = child.node.get("name") if isinstance(child.node, Map) else None
     return child.name or (name.text if isinstance(name, Scalar) else None)
-
-
-def _first(member: str, scope: Scope) -> Ref:
-    """Return the result of a member that is passed on."""
-    return Ref(member, next(iter(scope.members[member])))
 
 
 def _from_outside(name: str, tensor: Tensor | None, span: Span) -> Signal:
@@ -323,16 +364,3 @@ def _from_outside(name: str, tensor: Tensor | None, span: Span) -> Signal:
         reach = Reach(ones, ones)
     called = "the input" if name == "input" else name
     return Signal(tensor, f"{called} (line {span.line})", Value("", name), reach)
-
-
-def _is_lower_case_layer(node: Node) -> bool:
-    """Tell `conv2d: {out_channels: 6}`, a misspelt layer, from `conv2d: {…}`, a stack of one."""
-    if not isinstance(node, Map) or len(node.entries) != 1:
-        return False
-    (name, (_, value)), *_ = node.entries.items()
-    meant = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
-    if meant is None:
-        return False
-    if isinstance(value, Map):
-        return bool(value.entries) and set(value.entries) <= set(meant.model_fields)
-    return isinstance(value, Scalar) and not isinstance(value.value, str)

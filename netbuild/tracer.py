@@ -52,10 +52,10 @@ def trainable(config: Config) -> Graph:
 
 def infer(config: Config) -> Graph:
     """Infer the network of a config, collecting faults instead of raising."""
-    walk = Walk()
+    walk = Walk(config)
     graph = Graph(config, (), None, {}, ())
     if config.layers is not None:
-        block, outputs = walk.trace(config)
+        block, outputs = walk.trace()
         graph = graph._replace(rows=tuple(walk.leaves.rows), block=block, outputs=outputs)
     faults = [*config.diagnostics, *walk.faults]
     if graph.outputs:

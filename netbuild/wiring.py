@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
 from netbuild.graph import OUTPUT, Reach, Ref, Value
 from netbuild.item import shown
-from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar
+from netbuild.node import Entry, List, Map, Node, Scalar, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,21 +42,31 @@ def read_wires(node: Node, what: str, faults: list[Diagnostic]) -> list[Wire]:
 
     Whatever is not one is reported, and left out.
     """
+    named: list[tuple[str | None, Node]]
     if isinstance(node, Map):
         named = [(name, entry.value) for name, entry in node.entries.items()]
     else:
-        nodes = node.items if isinstance(node, List) else (node,)
-        named = [(None, child) for child in nodes]  # type: ignore[misc]
-    wires = []
-    for inside, child in named:
-        if isinstance(child, Scalar) and type(child.value) in {str, int}:
-            wires.append(Wire(inside, str(child.value), child.span))
-        elif not (isinstance(child, Scalar) and child.value is UNKNOWN):
-            label = f"the name of a layer is wanted, not {shown(child)}"
-            help_ = f"write {what}: name, {what}: [name, name] or {what}: {{inside: name}}"
-            title = "no name of a result"
-            faults.append(Diagnostic("NB213", title, child.span, label, help=help_))
+        named = [(None, child) for child in (node.items if isinstance(node, List) else (node,))]
+    wires = [
+        Wire(inside, child.text if isinstance(child.value, float) else str(child.value), child.span)
+        for inside, child in named
+        if isinstance(child, Scalar) and type(child.value) in _NAMES
+    ]
+    strange = [
+        child
+        for _, child in named
+        if not isinstance(child, Scalar) or type(child.value) not in {*_NAMES, Unknown}
+    ]
+    for child in strange or ([] if named else [node]):
+        label = f"the name of a layer is wanted, not {shown(child)}"
+        help_ = f"write {what}: name, {what}: [name, name] or {what}: {{inside: name}}"
+        fault = Diagnostic("NB213", "no name of a result", child.span, label, help=help_)
+        faults.append(fault)
     return wires
+
+
+#: What a name is in YAML: a layer of a list is `0`, and the first part of a Chunk there `0.0`.
+_NAMES = (str, int, float)
 
 
 class Scope:
@@ -66,6 +76,8 @@ class Scope:
         self.inputs = dict(inputs)
         self.coming = set(coming)
         self.members: dict[str, dict[str, Signal]] = {}
+        #: Members that are left out, and what stands in their place.
+        self.skipped: dict[str, Ref] = {}
         #: What an item reads that does not say it: nothing definite before the first of several.
         self.last: Ref | None = Ref("", next(iter(inputs))) if len(inputs) == 1 else None
 
@@ -74,6 +86,18 @@ class Scope:
         self.members[member] = results
         self.coming.discard(member)
         self.last = Ref(member, next(iter(results)))
+
+    def skip(self, member: str | None, ref: Ref | None) -> None:
+        """Leave a member out: its name means what it would have read, and so it is passed on."""
+        if ref is not None:
+            self.last = ref
+            if member is not None:
+                self.skipped[member] = ref
+                self.coming.discard(member)
+
+    def first(self, member: str) -> Ref:
+        """Return the result of a member that is passed on."""
+        return Ref(member, next(iter(self.members[member])))
 
     def signal(self, ref: Ref) -> Signal:
         """Return what a reference stands for."""
@@ -88,8 +112,10 @@ class Scope:
         name, dot, port = wire.outside.partition(".")
         if not dot and name in self.inputs and name not in self.members:
             return Ref("", name)
+        if wire.outside in self.skipped:
+            return self.skipped[wire.outside]
         if name not in self.members:
-            faults.append(self._unknown(name, wire))
+            faults.append(self.unknown(name, wire.span))
             return None
         results = self.members[name]
         if next(iter(results.values())).tensor is None:
@@ -104,16 +130,17 @@ class Scope:
         faults.append(Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes))
         return None
 
-    def _unknown(self, name: str, wire: Wire) -> Diagnostic:
+    def unknown(self, name: str, span: Span) -> Diagnostic:
+        """Return the fault of a name that stands for nothing above in this stack."""
         if name in self.coming:
             label = f"{name} comes later in this stack"
             above = "a layer reads what stands above it"
-            return Diagnostic("NB213", "an input from below", wire.span, label, help=above)
-        known = [*self.inputs, *self.members]
-        help_, fixes = did_you_mean(name, known, wire.span)
+            return Diagnostic("NB213", "an input from below", span, label, help=above)
+        known = [*self.inputs, *self.members, *self.skipped]
+        help_, fixes = did_you_mean(name, known, span)
         help_ = help_ or f"in reach are {', '.join(known[-8:])}"
         title = f"nothing in this stack is called {brief(name)}"
-        return Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes)
+        return Diagnostic("NB213", title, span, "unknown", help=help_, fixes=fixes)
 
 
 def arity_fault(layer: type[Layer], kind: str, count: int, span: Span) -> Diagnostic | None:
@@ -151,7 +178,9 @@ def name_of_input_fault(names: Sequence[str], inputs: Entry | None, kind: str) -
 
 
 def _enumerated(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "one input"
+    if len(names) > 1:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return "one input" if names else "nothing"
 
 
 def _number(count: int) -> str:

@@ -15,7 +15,7 @@ from netbuild.catalogue import fields
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
 from netbuild.layers.spatial import Spatial
-from tests.layers import FAMILIES
+from tests.layers import FAMILIES, READERS
 from tests.layers.contract import Row, graph_of, graph_of_case
 
 CONTAINERS = {"Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
@@ -29,7 +29,7 @@ NO_LAYERS = {
     "RNNCellBase",  # the base of their cells
 }
 FIRST = {row.type: row for family in FAMILIES.values() for row in reversed(family.rows)}
-FIELDS = [(kind, field) for kind in LAYERS for field in LAYERS[kind].model_fields]
+FIELDS = [(kind, field) for kind in READERS for field in LAYERS[kind].model_fields]
 
 
 def faults(row: Row, **changed: Any) -> list[Any]:
@@ -45,7 +45,7 @@ def test_every_layer_of_torch_is_declared() -> None:
     assert len(torchs) >= 129
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", READERS)
 def test_unknown_field(kind: str) -> None:
     """A field that a layer does not have is told from those it has."""
     (fault,) = faults(FIRST[kind], colour=1)
@@ -79,7 +79,7 @@ def test_wrong_rank(kind: str) -> None:
     assert "and the input has 1: 4" in fault.label
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", READERS)
 def test_wrong_dtype(kind: str) -> None:
     """An input of another dtype is taken, or refused with the dtype that came."""
     row = FIRST[kind]

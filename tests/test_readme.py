@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import netbuild as package
 from netbuild.cli import app
 from netbuild.config import read
@@ -16,8 +18,6 @@ from netbuild.source import from_bytes
 from netbuild.tracer import infer
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
@@ -81,9 +81,11 @@ def test_every_choice_is_named() -> None:
         assert f"`{name}" in README
 
 
-def test_graph() -> None:
-    """The network of two inputs has no fault."""
-    assert infer(read(from_bytes("graph.yaml", block("yaml graph").encode()))).diagnostics == ()
+@pytest.mark.parametrize("name", ["graph", "blocks"])
+def test_network(name: str) -> None:
+    """The networks of two inputs and of blocks have no fault."""
+    text = block(f"yaml {name}").encode()
+    assert infer(read(from_bytes("network.yaml", text))).diagnostics == ()
 
 
 def test_layer(netbuild: Netbuild) -> None:

@@ -12,8 +12,7 @@ import pytest
 import netbuild
 from netbuild.diagnostic import CODES
 from netbuild.item import RESERVED
-from netbuild.layers import LAYERS
-from tests.layers import FAMILIES
+from tests.layers import FAMILIES, READERS
 from tests.layers.contract import text_of_case
 
 ROOT = Path(__file__).parent.parent
@@ -68,9 +67,9 @@ def test_no_torch_for_any_layer(tmp_path: Path) -> None:
         for row in family.rows:
             (tmp_path / f"{row.type}.yaml").write_text(text_of_case(row.case), encoding="utf-8")
     files = sorted(tmp_path.glob("*.yaml"))
-    assert {path.stem for path in files} == set(LAYERS)
+    assert {path.stem for path in files} == set(READERS)
     lines = output(*[["summary", str(path)] for path in files])
-    assert sum(line.startswith(" total") for line in lines) == len(LAYERS)
+    assert sum(line.startswith(" total") for line in lines) == len(READERS)
     assert lines[-1] == "LOADED"
 
 

@@ -29,5 +29,6 @@ LAYERS: Families[Layer] = Families(
         "join",
         "selection",
         "reduction",
+        "parameter",
     ),
 )

@@ -136,6 +136,10 @@ class _Scaled(_Elementwise):
             raise ShapeError("NB207", message, at="alpha")
         return outputs
 
+    def arguments(self, *x: Shape) -> dict[str, Any]:
+        """Leave out what scales nothing: `torch.add(a, b)` is what a person writes."""
+        return {} if self.alpha == 1 else {"alpha": self.alpha}
+
 
 class _Folding(_Elementwise):
     """Takes two or more inputs, from the left: (a ∘ b) ∘ c."""
@@ -333,3 +337,7 @@ class MatMul(_Join):
         stacked = self.output_shape(x, other)[:-2]
         copies = [product((*stacked, *s[-2:])) for s in (x, other) if s[:-2] != stacked]
         return sum(copies) * BYTES["float32"]
+
+
+#: Joins that repeat what lacks an axis, the batch too.
+BROADCASTING = (Add, Subtract, Multiply, Divide, Maximum)

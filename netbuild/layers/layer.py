@@ -152,28 +152,28 @@ class Layer(Component):
         """
         return x
 
-    def decide(self, x: Shape, *others: Shape) -> dict[str, Any]:
+    def decide(self, *x: Shape) -> dict[str, Any]:
         """Return the fields that the inputs decide, with torch's values for them."""
         return {}
 
-    def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
+    def weights(self, *x: Shape) -> dict[str, Shape]:
         """Return the shapes of the learned parameters."""
         return {}
 
-    def buffers(self, x: Shape, *others: Shape) -> dict[str, Tensor]:
+    def buffers(self, *x: Shape) -> dict[str, Tensor]:
         """Return the tensors that `state_dict()` keeps beside the parameters."""
         return {}
 
-    def macs(self, x: Shape, *others: Shape) -> int:
+    def macs(self, *x: Shape) -> int:
         """Return the multiplications of a multiply-add for one sample; no bias, no division."""
         return 0
 
-    def window(self, x: Shape, *others: Shape) -> Window | None:
+    def window(self, *x: Shape) -> Window | None:
         """Return what an output position sees; None where positions have no place any more."""
-        ones = (1,) * (len(x) - 1)
+        ones = (1,) * (len(x[0]) - 1)
         return Window(ones, ones, (0,) * len(ones), ones)
 
-    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+    def saved(self, *x: Shape) -> tuple[str, ...]:
         """Return the inputs and outputs, by name, that training keeps for the backward pass."""
         return ()
 
@@ -181,17 +181,17 @@ class Layer(Component):
         """Return where the output lies: in memory of its own, or in the first input's."""
         return "overwritten" if getattr(self, "inplace", False) else "new"
 
-    def workspace(self, x: Shape, *others: Shape) -> int:
+    def workspace(self, *x: Shape) -> int:
         """Return the bytes a sample that training keeps beside those: indices, masks."""
         return 0
 
-    def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
+    def arguments(self, *x: Shape) -> dict[str, Any]:
         """Return the arguments of torch's constructor, for inputs that fit.
 
         A field that holds a layer becomes a `Made`.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return values | self.decide(x, *others)
+        return values | self.decide(*x)
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         """Call torch's `forward` with the inputs, and return its results by name.

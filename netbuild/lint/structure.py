@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from netbuild.diagnostic import Diagnostic, Note
 from netbuild.layers.conv import Conv1d, Conv2d, Conv3d
-from netbuild.layers.dropout import AlphaDropout, Dropout, Dropout2d
+from netbuild.layers.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from netbuild.layers.linear import Identity, Linear
 from netbuild.layers.tensor import Flatten, Unflatten
 
@@ -17,8 +24,9 @@ if TYPE_CHECKING:
     from netbuild.graph import Graph, Row, Value
 
 _AFFINE = (Conv1d, Conv2d, Conv3d, Linear)
+_DROPOUTS = (AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout)
 #: What an affine function passes through and stays one, dropout at least once training is over.
-_TRANSPARENT = (AlphaDropout, Dropout, Dropout2d, Flatten, Identity, Unflatten)
+_TRANSPARENT = (Flatten, Identity, Unflatten, *_DROPOUTS)
 
 
 def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
@@ -29,8 +37,8 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
     readers = Counter(source for row in graph.rows for source in row.sources)
     affine: dict[Value, Row] = {}  # the affine layer of which a value is a function
     for row in graph.rows:
-        source = row.sources[0]
-        first = affine.get(source) if readers[source] == 1 else None
+        source = next(iter(row.sources), None)  # none of a Parameter
+        first = affine.get(source) if source and readers[source] == 1 else None
         if isinstance(row.layer, _TRANSPARENT):
             if first is not None:
                 affine[row.passed_on] = first
@@ -52,4 +60,4 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
 def _collapse(first: Row, second: Row) -> bool:
     """Tell two layers that compute as one from a convolution in two parts, such as a separable."""
     groups = (getattr(row.layer, "groups", 1) for row in (first, second))
-    return type(first.layer) is type(second.layer) and all(count == 1 for count in groups)
+    return first.type == second.type and all(count == 1 for count in groups)

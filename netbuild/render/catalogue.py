@@ -54,7 +54,7 @@ def _grid(gap: int) -> Table:
 
 def _wires(layer: type[Layer]) -> list[RenderableType]:
     """Return a line on the inputs, where there is more than one."""
-    if len(layer.inputs) + len(layer.optional_inputs) == 1:
+    if len(layer.inputs) + len(layer.optional_inputs) <= 1:
         return []
     optional = "".join(f", {name} (may be left out)" for name in layer.optional_inputs)
     more = ", and more" if layer.variadic else ""
@@ -85,7 +85,7 @@ def does(row: Row) -> str:
     came = " and ".join(map(_written, row.inputs))
     (_, first), *others = row.outputs.items()
     more = "".join(f", {port}: {_written(y)}" for port, y in others)
-    return f"{came} to {_written(first)}{more}"
+    return f"{came} to {_written(first)}{more}" if came else _written(first)
 
 
 def _written(x: Tensor) -> str:

@@ -171,7 +171,8 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
-    return {
+    again = {"reuses": row.reuses} if row.reuses else {}
+    return again | {
         "path": row.path,
         "type": row.type,
         "inputs": [x.shape for x in row.inputs],

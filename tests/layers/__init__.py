@@ -4,6 +4,7 @@ Every property is tested over every row and every case, in `tests/test_layers.py
 `tests/test_layers_fuzz.py`; a layer of `netbuild` without rows or cases fails a test.
 """
 
+from netbuild.layers import LAYERS
 from tests.layers import (
     activation,
     adaptive_pool,
@@ -57,3 +58,7 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
+#: What reads nothing, and is tested in `tests/test_blocks.py` among what reads it.
+SOURCES = ("Parameter",)
+#: Every layer that reads something.
+READERS = {kind: layer for kind, layer in LAYERS.items() if kind not in SOURCES}

@@ -1,0 +1,340 @@
+"""Blocks, what is left out, what is used again, and tensors of a stack: as a person would write."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import fx, nn
+from torch.nn.parallel import DistributedDataParallel
+
+import netbuild
+from netbuild.builder import module as build
+from netbuild.config import read
+from netbuild.diagnostic import errors
+from netbuild.render.summary import as_json
+from netbuild.source import from_bytes
+from netbuild.tracer import infer
+
+if TYPE_CHECKING:
+    from netbuild.graph import Graph
+
+RESIDUAL = """
+input: [3, 16, 16]
+blocks:
+  BasicBlock:
+    params: {channels, stride: 1}
+    layers:
+      conv1: {Conv2d: {out_channels: $channels, kernel_size: 3, stride: $stride, padding: 1}}
+      bn1: BatchNorm2d
+      relu: ReLU
+      conv2: {Conv2d: {out_channels: $channels, kernel_size: 3, padding: 1}}
+      bn2: BatchNorm2d
+      downsample:
+        when: $(stride != 1 or in_channels != channels)
+        inputs: input
+        layers:
+          - Conv2d: {out_channels: $channels, kernel_size: 1, stride: $stride}
+          - BatchNorm2d
+      add: {Add, inputs: [bn2, downsample]}
+      again: {Reuse: relu}
+layers:
+  stem: {Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}}
+  layer1: {BasicBlock: 8, repeat: 2}
+  layer2:
+    - BasicBlock: {channels: 16, stride: 2}
+    - BasicBlock: 16
+  flatten: Flatten
+  fc: {Linear: 10}
+"""
+
+
+class BasicBlock(nn.Module):
+    """The block as a person writes it."""
+
+    def __init__(self, before: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.downsample = None
+        if stride != 1 or before != channels:
+            shortcut = nn.Conv2d(before, channels, 1, stride)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add the shortcut to the body."""
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class Residual(nn.Module):
+    """The network as a person writes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.layer1 = nn.Sequential(BasicBlock(8, 8), BasicBlock(8, 8))
+        self.layer2 = nn.Sequential(BasicBlock(8, 16, 2), BasicBlock(16, 16))
+        self.fc = nn.Linear(16 * 8 * 8, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Call one after the other."""
+        return self.fc(self.layer2(self.layer1(self.stem(x))).flatten(1))
+
+
+SIAMESE = """
+inputs: {anchor: [1, 8, 8], other: [1, 8, 8]}
+layers:
+  encoder:
+    inputs: anchor
+    layers: [Conv2d: {out_channels: 4, kernel_size: 3}, ReLU, Flatten, Linear: 5]
+  same: {Reuse: encoder, inputs: other}
+outputs: [encoder, same]
+"""
+TOKENS = """
+input: [6, 8]
+layers:
+  class_token: {Parameter: {shape: [1, 8]}}
+  tokens: {Concat, inputs: [class_token, input]}
+  position: {Parameter: {shape: [7, 8]}, init: {normal_: {std: 0.02}}}
+  placed: {Add, inputs: [tokens, position]}
+  scale: {Parameter: {shape: [7, 8], batch_axis: false}, init: ones_}
+  scaled: {Multiply, inputs: [placed, scale]}
+  first: {Select: {dim: 1, index: 0}}
+"""
+NETWORKS = {"blocks": RESIDUAL, "sharing": SIAMESE, "tensors": TOKENS}
+
+
+def graph(text: str) -> Graph:
+    """Return what is inferred of a file without faults."""
+    found = infer(read(from_bytes("network.yaml", text.encode())))
+    assert [str(fault) for fault in errors(found.diagnostics)] == []
+    return found
+
+
+def inputs(found: Graph) -> list[torch.Tensor]:
+    """Return three samples for each input."""
+    return [torch.randn(3, *x.shape) for x in found.config.inputs.values() if x]
+
+
+def test_a_block_is_the_module_that_a_person_would_write() -> None:
+    """Names, shapes, parameters and results are those of the class, in training and after."""
+    theirs, found = Residual(), graph(RESIDUAL)
+    ours = build(found)
+    assert {k: v.shape for k, v in ours.state_dict().items()} == {
+        k: v.shape for k, v in theirs.state_dict().items()
+    }
+    assert found.params == sum(p.numel() for p in theirs.parameters())
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(4, 3, 16, 16)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=0, atol=0)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=0, atol=0)
+
+
+def test_a_block_has_its_name_and_reads_as_written() -> None:
+    """Its class is called like it, and its `forward` like its members."""
+    block = build(graph(RESIDUAL)).layer2[0]
+    assert isinstance(block, fx.GraphModule)
+    assert "class BasicBlock(" in block.print_readable(print_output=False)
+    assert "add = torch.add(bn2, downsample)" in block.code
+    assert "downsample = self.downsample(input_1)" in block.code
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_built_is_plain_torch(name: str) -> None:
+    """It is copied, pickled, exported and compiled, and gives the same."""
+    found = graph(NETWORKS[name])
+    module, x = build(found).eval(), inputs(found)
+    expected = module(*x)
+    for other in (
+        copy.deepcopy(module),
+        pickle.loads(pickle.dumps(module)),  # noqa: S301  just made
+        torch.export.export(module, tuple(x)).module(),
+        torch.compile(module, backend="eager", fullgraph=True),
+    ):
+        torch.testing.assert_close(other(*x), expected)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_built_trains_distributed(name: str, tmp_path: Any) -> None:
+    """`DistributedDataParallel` takes it, and every weight gets a gradient."""
+    found = graph(NETWORKS[name])
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        module = DistributedDataParallel(build(found))
+        y = module(*inputs(found))
+        sum(part.square().sum() for part in (y if isinstance(y, tuple) else (y,))).backward()
+        assert all(p.grad is not None for p in module.parameters())
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_memory_is_what_torch_keeps(name: str) -> None:
+    """The bytes of a sample are those that torch saves more of for each sample."""
+    found = graph(NETWORKS[name])
+    module = build(found).train()
+    kept = []
+    for batch in (2, 3):
+        saved: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor, saved: dict[int, int] = saved) -> torch.Tensor:
+            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        x = [torch.randn(batch, *x.shape) for x in found.config.inputs.values() if x]
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            y = module(*x)
+        kept.append(sum(saved.values()))
+        del y
+    assert kept[1] - kept[0] == found.activations_bytes
+
+
+def test_left_out_it_means_its_input() -> None:
+    """What `when` leaves out takes no position, and whoever reads it reads what it would have."""
+    text = """
+input: [4]
+vars: {deep: false}
+layers:
+  - Linear: 4
+  - {Linear: 4, when: $deep, name: extra}
+  - {Linear: 3, name: here}
+  - {Linear: 5, when: $deep, inputs: input, name: side}
+  - ReLU
+  - {Linear: 2, inputs: extra}
+"""
+    rows = graph(text).rows
+    assert [row.path for row in rows] == ["0", "here", "2", "3"]
+    assert [row.sources[0].path for row in rows] == ["", "0", "", "0"]
+    assert len(graph(text.replace("false", "true")).rows) == 6
+
+
+def test_a_stack_of_nothing_is_the_identity() -> None:
+    """A stack whose members are all left out gives what it is given."""
+    found = graph("input: [4]\nlayers: {a: [{ReLU, when: false}], b: {Linear: 2}}")
+    module = build(found)
+    assert len(module.a) == 0
+    assert module(torch.ones(3, 4)).shape == (3, 2)
+
+
+def test_a_parameter_of_a_block_may_be_an_item() -> None:
+    """An item, a list of them and the name of a type stand for themselves."""
+    text = """
+input: [8]
+vars: {small: {Linear: 3}}
+blocks:
+  Dense:
+    params: {width, norm: LayerNorm, act: ReLU, hidden: $(width * 2)}
+    layers: [{Linear: $hidden}, $norm, $act, {Linear: $width}]
+layers:
+  - Dense: 4
+  - Dense: {width: 4, norm: {GroupNorm: 2}, act: [Tanh, {Dropout: 0.1}], hidden: 6}
+  - $small
+"""
+    rows = graph(text).rows
+    assert [row.type for row in rows] == [
+        *("Linear", "LayerNorm", "ReLU", "Linear"),
+        *("Linear", "GroupNorm", "Tanh", "Dropout", "Linear", "Linear"),
+    ]
+    assert [row.output.shape for row in rows if row.type == "Linear"] == [
+        (8,), (4,), (6,), (4,), (3,)
+    ]  # fmt: skip
+
+
+def test_a_block_sees_nothing_else_of_the_file() -> None:
+    """Neither the parameters of the block around it nor the index of a repetition."""
+    for outer in ("width", "index"):
+        text = f"""
+input: [4]
+blocks:
+  Inner: {{layers: [Linear: ${outer}]}}
+  Outer: {{params: [width], layers: [Inner]}}
+layers: [{{Outer: 3, repeat: 2}}]
+"""
+        found = infer(read(from_bytes("network.yaml", text.encode())))
+        assert found.diagnostics[0].code == "NB110"
+
+
+def test_an_expression_knows_the_input_of_its_own_item() -> None:
+    """`in_features` is that of what the item reads, not of the item above it."""
+    text = """
+input: [4]
+blocks:
+  Same: {layers: [Linear: $in_features]}
+layers:
+  - Linear: 2
+  - {Linear: $in_features, inputs: input}
+  - {Same, inputs: input}
+  - {ReLU, inputs: input, repeat: $in_features}
+"""
+    rows = graph(text).rows
+    assert [row.output.shape for row in rows] == [(2,), (4,), (4,), *[(4,)] * 4]
+
+
+def test_what_is_used_again_counts_once() -> None:
+    """Its weights are listed once; its multiplications and its memory as often as it runs."""
+    found = graph(SIAMESE)
+    alone = graph(SIAMESE.replace("  same: {Reuse: encoder, inputs: other}\n", "").replace(
+        "[encoder, same]", "encoder"
+    ))  # fmt: skip
+    assert found.params == alone.params
+    assert found.macs == 2 * alone.macs
+    listed = json.loads(as_json(found))["layers"]
+    assert [row.get("reuses") for row in listed] == [None] * 4 + [f"encoder.{n}" for n in range(4)]
+    assert [row["params"] for row in listed[4:]] == [0] * 4
+    assert set(build(found).state_dict()) == set(build(alone).state_dict())
+
+
+def test_a_tensor_of_a_stack_is_a_parameter() -> None:
+    """It has the member's name, a batch axis that repeats, and begins as it is told."""
+    module = build(graph(TOKENS))
+    assert {k: tuple(v.shape) for k, v in module.named_parameters()} == {
+        "class_token": (1, 1, 8),
+        "position": (1, 7, 8),
+        "scale": (7, 8),
+    }
+    assert not module.class_token.any()
+    assert 0.01 < module.position.std() < 0.03
+    assert (module.scale == 1).all()
+    x = torch.randn(2, 6, 8)
+    tokens = torch.cat([module.class_token.expand(2, -1, -1), x], 1)
+    torch.testing.assert_close(module(x), ((tokens + module.position) * module.scale)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("blocks", "label"),
+    [
+        (["[ReLU]"] + [f"[B{n}, B{n}]" for n in range(40)], "more than 10,000 layers"),
+        (
+            ["[{ReLU, when: false}]"] + [f"[B{n}, B{n}]" for n in range(40)],
+            "more than 100,000 members of stacks and blocks",
+        ),
+        (
+            ["[ReLU]"] + [f"[B{n}]" for n in range(400)],
+            "more than 100 stacks and blocks within one another",
+        ),
+    ],
+)
+def test_runaway_sizes_are_refused(blocks: list[str], label: str) -> None:
+    """Blocks within blocks end soon, however many they would be."""
+    defined = "".join(f"  B{n}: {{layers: {text}}}\n" for n, text in enumerate(blocks))
+    text = f"input: [4]\nblocks:\n{defined}layers: [B{len(blocks) - 1}]\n"
+    started = time.process_time()
+    (fault,) = infer(read(from_bytes("network.yaml", text.encode()))).diagnostics
+    assert (fault.code, fault.label) == ("NB209", label)
+    assert time.process_time() - started < 30
+
+
+def test_build_from_python() -> None:
+    """`netbuild.build` takes a config with blocks."""
+    config = read(from_bytes("network.yaml", RESIDUAL.encode()))
+    assert netbuild.build(config)(torch.zeros(1, 3, 16, 16)).shape == (1, 10)

@@ -295,7 +295,12 @@ def _fault(
         label = f"{field} wants {details['msg']}, not its default"
         return Diagnostic("NB106", f"a value that {owner} does not take", at, label)
     wanted = details["msg"]
-    if isinstance(node, Scalar) and type(node.value) is int and node.value > LARGEST:
+    if (
+        isinstance(node, Scalar)
+        and type(node.value) is int
+        and node.value > LARGEST
+        and "number" in wanted
+    ):
         wanted = f"a number of at most {LARGEST}"
     label = f"{field} wants {wanted}, not {shown(node)}"
     help_, fixes = _reading(node, details["msg"])

@@ -10,7 +10,6 @@ from netbuild.component import Component
 from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, errors
 from netbuild.emit import dump
 from netbuild.item import kind
-from netbuild.layers.layer import Tensor
 from netbuild.losses import LOSSES
 from netbuild.node import Map, Node, Scalar, plain
 from netbuild.optimizers import OPTIMIZERS
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from netbuild.data import Preparation
     from netbuild.data.dataset import Dataset
     from netbuild.initialisation import Rule
+    from netbuild.layers.layer import Shape, Tensor
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
     from netbuild.schedule import Schedule
@@ -91,14 +91,18 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
     return config
 
 
-def read(source: Source, settings: Iterable[str] = ()) -> Config:
-    """Read the sections of a source, collecting faults instead of raising."""
+def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = None) -> Config:
+    """Read the sections of a source, collecting faults instead of raising.
+
+    `shape` is another one for its input; the data, which has the old one, is left out.
+    """
     faults = list(source.diagnostics)
     root = _root(source, faults)
     root = _extended(root, source.document, faults, ())
     for setting in settings:
         root = apply_setting(root, setting, SECTIONS, faults)
     sections = Reader(source.document, root, faults)
+    inputs = sections.inputs() if shape is None else sections.input_of(shape)
     data, preparation = sections.data()
     optimizer = sections.component("optimizer", OPTIMIZERS)
     train = sections.train()
@@ -108,13 +112,13 @@ def read(source: Source, settings: Iterable[str] = ()) -> Config:
         name=sections.name(),
         names=sections.names,
         blocks=sections.blocks(),
-        inputs=sections.inputs(),
+        inputs=inputs,
         layers=sections.layers(),
         init=sections.init(),
         loss=sections.component("loss", LOSSES),
         optimizer=optimizer,
         scheduler=sections.scheduler(optimizer, data, preparation, train),
-        data=data,
+        data=data if shape is None else None,
         preparation=preparation,
         train=train,
         diagnostics=tuple(faults),
@@ -192,12 +196,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Component):
         return {type(value).__name__: _explicit(value)}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
-
-
-def with_input(config: Config, shape: tuple[int, ...]) -> Config:
-    """Return a config for another input; its data, which has another shape, is left out."""
-    dtype = config.input.dtype if config.input else "float32"
-    lacking = [d for d in config.diagnostics if not (d.code == "NB102" and "input" in d.title)]
-    return config._replace(
-        inputs={"input": Tensor(shape, dtype)}, data=None, diagnostics=tuple(lacking)
-    )

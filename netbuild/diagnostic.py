@@ -36,7 +36,7 @@ CODES = {
     "NB106": "a value that a field does not take",
     "NB107": "an argument beside its item instead of inside, or a modifier inside",
     "NB108": "an item that is not written as one",
-    "NB109": "a name that a module cannot have",
+    "NB109": "a name that cannot be had, or is taken",
     "NB110": "an expression that cannot be evaluated",
     "NB111": "a base file that cannot be extended",
     "NB112": "a --set path that the file does not have",

@@ -275,7 +275,12 @@ class _Walk:
                 msg = "an expression compares with == != < <= > >= only"
                 raise ExpressionError(msg)
             right = self.visit(operand, depth)
-            if not _COMPARISONS[kind](left, right):
+            try:
+                holds = _COMPARISONS[kind](left, right)
+            except TypeError:
+                msg = f"{left!r:.40} and {right!r:.40} cannot be compared"
+                raise ExpressionError(msg) from None
+            if not holds:
                 return False
             left = right
         return True

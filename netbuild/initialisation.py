@@ -28,12 +28,13 @@ from netbuild.item import Item, kind, unknown_type
 from netbuild.node import UNKNOWN, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torch import nn
 
     from netbuild.graph import Graph, Row
     from netbuild.initializers import Initializer
+    from netbuild.layers.layer import Layer
 
 #: What is compared with every parameter is bounded.
 MAX_RULES = 100
@@ -194,12 +195,15 @@ def read_init(node: Node, faults: list[Diagnostic]) -> Init | None:
     return Init(found, spans) if len(found) == len(read) else None
 
 
-def read_rules(node: Node, types: Collection[str], faults: list[Diagnostic]) -> tuple[Rule, ...]:
+def read_rules(
+    node: Node, types: Mapping[str, type[Layer]], faults: list[Diagnostic]
+) -> tuple[Rule, ...]:
     """Read the section `init:`, leaving out rules with faults; `types` are those of layers."""
     if isinstance(node, Scalar) and node.value is UNKNOWN:
         return ()
     if not isinstance(node, List) or len(node.items) > MAX_RULES:
-        label = f"init wants a list of at most {MAX_RULES} rules, not {kind(node)}"
+        found = f"{len(node.items):,}" if isinstance(node, List) else kind(node)
+        label = f"init wants a list of at most {MAX_RULES} rules, not {found}"
         help_ = 'write init: [{match: "*.bias", zeros_}, {type: Linear, normal_: {std: 0.02}}]'
         faults.append(Diagnostic("NB106", "init is no list of rules", node.span, label, help=help_))
         return ()
@@ -255,7 +259,7 @@ def _filled(name: Scalar, arguments: Node | None, faults: list[Diagnostic]) -> I
     return fill(component, Item(name, None if empty else arguments), faults)
 
 
-def _rule(node: Node, types: Collection[str], faults: list[Diagnostic]) -> Rule | None:
+def _rule(node: Node, types: Mapping[str, type[Layer]], faults: list[Diagnostic]) -> Rule | None:
     if isinstance(node, Scalar) and node.value is UNKNOWN:
         return None
     entries = node.entries if isinstance(node, Map) else {}
@@ -284,7 +288,9 @@ def _rule(node: Node, types: Collection[str], faults: list[Diagnostic]) -> Rule 
     return Rule(initializer, texts.get("match"), texts.get("type"), condition, key.span)
 
 
-def _text(name: str, node: Node, types: Collection[str], faults: list[Diagnostic]) -> str | None:
+def _text(
+    name: str, node: Node, types: Mapping[str, type[Layer]], faults: list[Diagnostic]
+) -> str | None:
     """Return the pattern or the type of a rule; None after a fault, or where it is UNKNOWN."""
     value = node.value if isinstance(node, Scalar) else None
     if value is UNKNOWN:
@@ -293,9 +299,13 @@ def _text(name: str, node: Node, types: Collection[str], faults: list[Diagnostic
         assert isinstance(node, Scalar)
         faults.append(unknown_type(node._replace(text=value), "layer", types))
         return None
+    if name == "type" and isinstance(value, str):
+        return types[value].torch_name()  # of a Lazy name the layer that it becomes
     if isinstance(value, str) and len(value) <= MAX_PATTERN:
         return value
     wanted = "a pattern of names" if name == "match" else "the type of a layer"
+    if isinstance(value, str):
+        wanted += f" of at most {MAX_PATTERN} characters"
     label = f"{name} wants {wanted}, not {kind(node)}"
     title = f"a value that a rule's {name} does not take"
     faults.append(Diagnostic("NB106", title, node.span, label))

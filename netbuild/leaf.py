@@ -46,7 +46,7 @@ class Leaves:
         self.visited = 0
         #: The value in whose memory another one lies, and those that backward needs as they are.
         self.memory: dict[Value, Value] = {}
-        self.needed: set[Value] = set()
+        self.needed: dict[Value, str] = {}
         #: Views that torch lets nothing overwrite, and views of them.
         self.locked: set[Value] = set()
         #: Tensors without a batch axis.
@@ -78,7 +78,8 @@ class Leaves:
                 self.loose.add(value)
             if memory == "locked" or (memory == "view" and row.sources[0] in self.locked):
                 self.locked.add(value)
-        self.needed |= {self.memory.get(value, value) for value, _ in row.saved}
+        for value, _ in row.saved:
+            self.needed.setdefault(self.memory.get(value, value), path)
         return row, results
 
     def share(self, start: int, path: str, module: str, item: Item) -> None:
@@ -159,8 +160,9 @@ class Leaves:
         if layer.memory() != "overwritten":
             return
         message = ""
-        if self.memory.get(first.value, first.value) in self.needed:
-            message = "it overwrites its input, which the backward pass of the layer before needs"
+        reader = self.needed.get(self.memory.get(first.value, first.value))
+        if reader:
+            message = f"it overwrites its input, which the backward pass of {reader} needs"
         elif first.value in self.locked:
             message = "it overwrites its input, whose memory others share: torch forbids that"
         if message:

@@ -106,7 +106,7 @@ def _resize(came: Tensor, needed: Tensor) -> str | None:
 def _data_fault(config: Config, message: str, help_: str | None) -> Diagnostic:
     name, span = _named(config, "data")
     title = f"{name} does not fit the network"
-    notes = (Note("input", f"line {config.span('input').line}"),)
+    notes = (Note("input", f"line {config.input_span(next(iter(config.inputs))).line}"),)
     return Diagnostic("NB501", title, span, message, notes, help=help_)
 
 

@@ -220,7 +220,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Kingma and Ba 2015: each weight's step is its mean gradient over the root of its variance.
+    """Kingma and Ba 2015: each weight's step is its mean gradient over the root of its mean square.
 
     optimizer: {Adam: {lr: 1e-3}}
     """
@@ -329,7 +329,7 @@ class SparseAdam(Optimizer):
 
 
 class Adafactor(Optimizer):
-    """Shazeer and Stern 2018: Adam that keeps a row and a column for the variance of a matrix.
+    """Shazeer and Stern 2018: Adam that keeps a row and a column for the mean squares of a matrix.
 
     `eps` are the least gradient, null for that of the dtype, and the least size of a weight, in
     proportion to which it steps; `d` clips the step.

@@ -141,6 +141,7 @@ class _Setter:
             index = names.index(step)
         if not 0 <= index < len(names):
             label = f"the list has {len(names)} entries, 0 to {len(names) - 1}"
+            label = label if names else "the list is empty"
             raise self._missing(depth, tuple(names), label)
         changed = self.replaced(node.items[index], depth + 1, value)
         return List((*node.items[:index], changed, *node.items[index + 1 :]), node.span)

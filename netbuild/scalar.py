@@ -34,7 +34,7 @@ def resolve(text: str) -> Any:
             raise ValueError(msg)
         return value
     if re.fullmatch(_LEADING_ZERO, text):
-        digits = text.lstrip("+-0") or "0"
+        digits = "-" * text.startswith("-") + (text.lstrip("+-0") or "0")
         msg = f"a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write {digits}"
         raise ValueError(msg)
     if re.fullmatch(_FLOAT, text):

@@ -321,7 +321,7 @@ class OneCycleLR(_Cycle):
 
 
 class ReduceLROnPlateau(Scheduler):
-    """lr · factor when the validation loss has not become better for `patience` epochs.
+    """lr · factor when the validation loss has not become better for more than `patience` epochs.
 
     scheduler: {ReduceLROnPlateau: {patience: 5}}
     """

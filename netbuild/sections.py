@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netbuild.component import C
     from netbuild.data.dataset import Dataset
     from netbuild.initialisation import Rule
+    from netbuild.layers.layer import Shape
     from netbuild.optimizers import Optimizer
     from netbuild.schedule import Schedule
 
@@ -69,6 +70,10 @@ class Train(Component):
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], one_of("auto", "cpu", "cuda", "mps")
     ] = "auto"
+
+
+def _is_unknown(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is UNKNOWN
 
 
 class Reader:
@@ -160,7 +165,19 @@ class Reader:
             return {"input": None}
         return {"input": self._tensor(node, "input")}
 
+    def input_of(self, shape: Shape) -> dict[str, Tensor | None]:
+        """Return the only input with another shape."""
+        if "inputs" in self.root.entries:
+            span = self.root.entries["inputs"].key.span
+            label = "another shape is for a network of one input"
+            self._fault("NB107", "--input beside inputs", span, label)
+        node = self._section("input")
+        written = self._tensor(node, "input") if node else None
+        return {"input": Tensor(shape, written.dtype if written else "float32")}
+
     def _several_inputs(self, node: Node) -> dict[str, Tensor | None]:
+        if _is_unknown(node):
+            return {"input": None}
         if not isinstance(node, Map) or not node.entries:
             label = f"inputs wants names with shapes, not {kind(node)}"
             help_ = "write inputs: {left: [1, 28, 28], right: [1, 28, 28]}"
@@ -192,7 +209,7 @@ class Reader:
             return None
         if is_stack(node):
             return node
-        if not (isinstance(node, Scalar) and node.value is UNKNOWN):
+        if not _is_unknown(node):
             label = f"layers wants a list or a mapping of layers, not {kind(node)}"
             help_ = "begin each layer with '- '"
             if isinstance(node, Map):
@@ -212,13 +229,13 @@ class Reader:
     def component(self, what: str, known: Mapping[str, type[C]]) -> C | None:
         """Read a section that holds one item: a loss, an optimizer."""
         node = self._section(what)
-        if node is None or (isinstance(node, Scalar) and node.value is UNKNOWN):
+        if node is None or _is_unknown(node):
             return None
         return read_component(node, what, known, self.faults)
 
     def _item(self, section: str, what: str, known: Collection[str]) -> Item | None:
         node = self._section(section)
-        if node is None or (isinstance(node, Scalar) and node.value is UNKNOWN):
+        if node is None or _is_unknown(node):
             return None
         item = read_item(node, what, known)
         if isinstance(item, Diagnostic):
@@ -264,7 +281,7 @@ class Reader:
     def train(self) -> Train:
         """Return how the network is trained."""
         node = self._section("train")
-        if node is None:
+        if node is None or _is_unknown(node):
             return Train()
         if not isinstance(node, Map):
             label = f"train wants names with values, not {kind(node)}"

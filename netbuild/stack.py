@@ -107,7 +107,11 @@ class Walk:
         for child in stack.children:
             self.child(child, level)
         given = self.outputs(outputs, level)
-        results = {port: level.scope.signal(ref) for port, ref in given.items()}
+        if given is None:  # something has to be given, of which nothing is known
+            given = {OUTPUT: Ref("", next(iter(inputs)))}
+            results = {OUTPUT: UNKNOWN_SIGNAL}
+        else:
+            results = {port: level.scope.signal(ref) for port, ref in given.items()}
         return Block(tuple(inputs), tuple(level.members), given, called), results
 
     def child(self, child: Child, level: Level) -> None:
@@ -285,7 +289,8 @@ class Walk:
                 return []
             if scope.last is not None:
                 return [(None, scope.last)]
-            label = f"this network has the inputs {', '.join(scope.inputs)}"
+            where = "stack" if level.path else "network"
+            label = f"this {where} has the inputs {', '.join(scope.inputs)}"
             help_ = "say which it reads: inputs: [" + ", ".join(scope.inputs) + "]"
             span = part.type.span if isinstance(part, Item) else part.span
             title = "a first layer that does not say what it reads"
@@ -305,15 +310,14 @@ class Walk:
             return None
         return [(inside, ref) for inside, ref in found if ref is not None]
 
-    def outputs(self, node: Node | None, level: Level) -> dict[str, Ref]:
+    def outputs(self, node: Node | None, level: Level) -> dict[str, Ref] | None:
         """Return what a stack gives: what it says, or what its last member gives first.
 
-        After a fault that is one of its inputs: something has to be given.
+        None after a fault.
         """
         scope = level.scope
-        first = Ref("", next(iter(scope.inputs)))
         if node is None:
-            return {OUTPUT: scope.last or first}
+            return {OUTPUT: scope.last} if scope.last else None
         before = len(self.faults)
         wires = read_wires(substitute(node, level.names, self.faults), "outputs", self.faults)
         found: dict[str, Ref] = {}
@@ -326,8 +330,10 @@ class Walk:
                 help_ = "give each its name: outputs: {name: result}"
                 title = "a result that is given twice"
                 self.faults.append(Diagnostic("NB213", title, wire.span, label, help=help_))
-            found[port] = ref or first
-        return {OUTPUT: first} if len(self.faults) > before or not found else found
+            if ref is not None:
+                found[port] = ref
+        complete = len(self.faults) == before and len(found) == len(wires) > 0
+        return found if complete else None
 
     def name(
         self, child: Child, modifiers: Modifiers, part: Item | Stack, taken: set[str]

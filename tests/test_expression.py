@@ -70,7 +70,7 @@ ERRORS: list[tuple[str, str]] = [
     ("1 2", "1 2 is not an expression"),
     ("", "nothing is not an expression"),
     ("'\\n'", "an expression has no backslash"),
-    ("1 < 'a'", "'<' not supported between instances of 'int' and 'str'"),
+    ("1 < 'a'", "1 and 'a' cannot be compared"),
     ("f'{width}'", "an f-string cannot stand in an expression"),
     ("(width := 3)", ":= cannot stand in an expression"),
     ("1j", "1j is neither a number, a text nor a boolean"),

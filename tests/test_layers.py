@@ -1,4 +1,4 @@
-"""Every declared layer against the table of `layer_table`, and against torch itself."""
+"""Every declared layer against the tables of its family, and against torch itself."""
 
 import inspect
 import itertools

@@ -62,7 +62,7 @@ def test_scalars(text: str, value: Any) -> None:
     ("text", "message"),
     [
         ("010", "a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write 10"),
-        ("-007", "a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write 7"),
+        ("-007", "a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write -7"),
         ("9223372036854775808", "the number needs more than 64 bits"),
         (".nan", "no field takes a value that is not a number"),
     ],

@@ -977,3 +977,12 @@ def test_the_command_to_go_on_can_be_pasted(tmp_path: Path) -> None:
     assert printed.code == 130
     said = printed.out.strip().partition("go on with: netbuild ")[2]
     assert command(*shlex.split(said)).code == 0
+
+
+def test_evaluation_leaves_the_data_alone(tmp_path: Path) -> None:
+    """A first layer that works in place overwrites a copy of each batch."""
+    layers = [{"Hardswish": {"inplace": True}}, *_layers(10)]
+    file = write(tmp_path, data="Digits", input=[1, 8, 8], layers=["Flatten", *layers])
+    done = training.train(file, runs=tmp_path / "runs")
+    best = min(epoch["val_loss"] for epoch in done.metrics)
+    assert training.evaluate(done.folder)["val_loss"] == pytest.approx(best, abs=1e-6)

@@ -10,8 +10,12 @@ from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults,
 
 
 def _shape(text: str) -> tuple[int, ...]:
+    from netbuild.component import LARGEST
+
     sizes = text.replace("x", ",").replace("×", ",").split(",")
-    if not all(size.strip().isdecimal() and 0 < int(size) < 1 << 31 for size in sizes):
+    if not all(size.strip().isdecimal() and len(size) < 12 for size in sizes) or not all(
+        0 < int(size) <= LARGEST for size in sizes
+    ):
         fail(f"--input {text} is no shape: write 1,32,32, without the batch")
     return tuple(int(size) for size in sizes)
 
@@ -41,13 +45,13 @@ def summary(
     netbuild summary configs/lenet.yaml --input 1,32,32
     netbuild summary configs/lenet.yaml --format json
     """
-    from netbuild.config import read, with_input
+    from netbuild.config import read
     from netbuild.diagnostic import errors
     from netbuild.render import summary as render
     from netbuild.tracer import infer
 
-    config = read(read_source(file), set or ())
-    graph = infer(with_input(config, _shape(input)) if input is not None else config)
+    shape = None if input is None else _shape(input)
+    graph = infer(read(read_source(file), set or (), shape))
     out = console()
     if format == "json":
         out.print(render.as_json(graph))

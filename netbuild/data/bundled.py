@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Digits(Dataset):
     """1,797 handwritten digits as grey images, 1×8×8, from 0 (paper) to 1 (ink); 10 classes.
 
-    Alpaydin and Kaynak 1998, as scikit-learn ships them: 43 writers, scanned at 32×32 and counted
-    down to 8×8.
+    Alpaydin and Kaynak 1998, as scikit-learn ships them: those of 13 writers, scanned at 32×32 and
+    counted down to 8×8.
     """
 
     @property

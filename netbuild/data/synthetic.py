@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _Shape = Annotated[
     tuple[int, ...] | None,
-    Wants("a list of whole numbers of at least 1", optional(many(whole(1), at_least=1))),
+    Wants("a list of whole numbers of at least 1", optional(many(whole(1)))),
 ]
 
 

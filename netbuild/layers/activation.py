@@ -299,7 +299,7 @@ class LogSigmoid(_Activation):
     """
 
     def workspace(self, x: Shape) -> int:
-        """e⁻ˣ, which torch keeps on a CPU."""
+        """e^−|x|, which torch keeps on a CPU."""
         return 4 * product(x)
 
 

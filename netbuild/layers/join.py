@@ -88,7 +88,7 @@ def _size(place: int, x: tuple[Shape, ...]) -> int:
     for number, shape in enumerate(x):
         if shape[place] not in {1, size}:
             raise _contradiction(
-                place, (first, x[first]), (number, shape), "are equal, or one is 1"
+                place, (first, x[first]), (number, shape), "have to be equal, or one of them 1"
             )
     return size
 
@@ -286,7 +286,7 @@ class Stack(_Listed):
         for number, shape in enumerate(x, start=1):
             if shape != x[0]:
                 message = f"input 1 is {times(x[0])} and input {number} is {times(shape)}"
-                raise ShapeError("NB212", f"{message}: the shapes are equal")
+                raise ShapeError("NB212", f"{message}: they have to be equal")
         position = axis(self.dim, (*x[0], 1), at="dim")
         return (*x[0][:position], len(x), *x[0][position:])
 
@@ -317,7 +317,7 @@ class MatMul(_Join):
         if x[-1] != other[-2]:
             message = f"axis {len(x)} is {x[-1]} in input 1 ({times(x)})"
             message += f" and axis {len(x) - 1} is {other[-2]} in input 2 ({times(other)})"
-            raise ShapeError("NB212", f"{message}: rows and columns have one length")
+            raise ShapeError("NB212", f"{message}: they have to be equal")
         return (*stacked, x[-2], other[-1])
 
     def macs(self, x: Shape, other: Shape) -> int:

@@ -91,7 +91,7 @@ class NLLLoss2d(NLLLoss):
 
 
 class MultiMarginLoss(Loss):
-    """Σ_i max(0, w_c · (margin − y_c + y_i)^p) / classes over the classes i other than c.
+    """Σ_i w_c · max(0, margin − y_c + y_i)^p / classes over the classes i other than c.
 
     Takes scores (classes) and a class number; Weston and Watkins 1999. Margin and p are of the
     hinge: p is 1 or 2.

@@ -28,9 +28,9 @@ class Batches(NamedTuple):
         return len(self.inputs)
 
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield batches as the samples lie."""
+        """Yield batches as the samples lie, copied: a first layer may work in place."""
         for start in range(0, len(self), size):
-            yield self.inputs[start : start + size], self.targets[start : start + size]
+            yield self.inputs[start : start + size].clone(), self.targets[start : start + size]
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0

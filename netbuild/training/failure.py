@@ -27,6 +27,7 @@ def refused(what: str) -> Iterator[None]:
         ValueError,
         TypeError,
         AssertionError,
+        IndexError,
         ArithmeticError,
         MemoryError,
     ) as error:

@@ -2,7 +2,7 @@
 
 runs/<name>/<time>/
     config.yaml         the file as given, byte for byte
-    resolved.yaml       what was used: without base file, settings and defaults left out
+    resolved.yaml       what was used: it means the same without base, settings and defaults
     environment.json    versions, device, threads
     metrics.jsonl       one object an epoch
     checkpoints/last/   where to go on

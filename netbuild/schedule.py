@@ -12,7 +12,8 @@ from netbuild.fields import Wants, optional
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError
 from netbuild.node import List, Map
-from netbuild.schedulers import SCHEDULERS, ReduceLROnPlateau, Scheduler, Step, Use
+from netbuild.schedulers import SCHEDULERS, Scheduler, Step, Use
+from netbuild.schedulers.decay import ReduceLROnPlateau
 
 if TYPE_CHECKING:
     from netbuild.optimizers import Optimizer

@@ -29,7 +29,7 @@ from netbuild import training
 from netbuild.cli import app
 from netbuild.config import load, read, resolved
 from netbuild.data.dataset import Classes
-from netbuild.optimizers import Adam
+from netbuild.optimizers.adaptive import Adam
 from netbuild.source import from_bytes
 from netbuild.tracer import trace, trainable
 from netbuild.training import Interrupted, Run, TrainingError, batches, run

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch.optim import lr_scheduler
 
 from netbuild.schedule import misfits
-from netbuild.schedulers import ChainedScheduler, OneCycleLR, Scheduler, SequentialLR
+from netbuild.schedulers.composite import ChainedScheduler, SequentialLR
+from netbuild.schedulers.cycle import OneCycleLR
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from netbuild.schedule import Schedule, Training
+    from netbuild.schedulers import Scheduler
 
 
 class Scheduling:

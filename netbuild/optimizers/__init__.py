@@ -1,0 +1,13 @@
+"""Optimizers: https://docs.pytorch.org/docs/stable/optim.html#algorithms.
+
+Throughout, w is a weight, g its gradient and lr the learning rate. `foreach` and `fused` choose how
+torch computes a step, `capturable` is for CUDA graphs, `maximize` goes up instead of down, and none
+of them changes the method.
+"""
+
+from netbuild.component import Families
+from netbuild.optimizers.optimizer import Optimizer, Weight
+
+__all__ = ["OPTIMIZERS", "Optimizer", "Weight"]
+
+OPTIMIZERS: Families[Optimizer] = Families(Optimizer, __name__, ("gradient", "adaptive"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.component import FromInput, Nested
 from netbuild.config import read
-from netbuild.diagnostic import Document
+from netbuild.diagnostic import Document, article
 from netbuild.emit import dump
 from netbuild.fields import Wants
 from netbuild.layers.layer import Layer, Operation
@@ -149,5 +149,9 @@ def _wanted(metadata: list[Any]) -> str:
             return mark.phrase
         if isinstance(mark, Nested):
             names = " or ".join(mark.known)
-            return f"a list, each a {mark.what}" if mark.many else f"a {mark.what}: {names}"
+            return (
+                f"a list, each {article(mark.what)} {mark.what}"
+                if mark.many
+                else f"{article(mark.what)} {mark.what}: {names}"
+            )
     return ""

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import core_schema
 
-from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, brief, did_you_mean, suggest
+from netbuild.diagnostic import (
+    MAX_FAULTS,
+    Diagnostic,
+    Edit,
+    Fix,
+    article,
+    brief,
+    did_you_mean,
+    suggest,
+)
 from netbuild.item import Item, read_item, shown, unknown_type
 from netbuild.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
@@ -246,7 +255,9 @@ def _items(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
     if not mark.many:
         return _item(mark, node, faults)
     if not isinstance(node, List):
-        label = f"it wants a list of items, each a {mark.what}, not {shown(node)}"
+        label = (
+            f"it wants a list of items, each {article(mark.what)} {mark.what}, not {shown(node)}"
+        )
         faults.append(Diagnostic("NB106", "a value that is no list", node.span, label))
         return UNKNOWN
     if not node.items:
@@ -288,7 +299,7 @@ def _fault(
     if details["type"] == "missing":
         title = f"{owner} needs {field}"
         return Diagnostic(
-            "NB105", title, at, "missing", help=_how_to_write(component, owner, field)
+            "NB105", title, at, "missing", help=_how_to_write(component, owner, field, known)
         )
     node = known.get(field)
     if node is None:  # a default that does not go with another field
@@ -308,10 +319,12 @@ def _fault(
     return Diagnostic("NB106", title, node.span, label, help=help_, fixes=fixes)
 
 
-def _how_to_write(component: type[BaseModel], owner: str, field: str) -> str:
-    if bare_field(component) == field:
-        return f"write {owner}: …, or {owner}: {{{field}: …}}"
-    return f"add {field}: … to its fields"
+def _how_to_write(
+    component: type[BaseModel], owner: str, field: str, written: Iterable[str]
+) -> str:
+    fields = ", ".join(f"{name}: …" for name in [*written, field])
+    bare = f"{owner}: …, or " if bare_field(component) == field and fields.count(":") == 1 else ""
+    return f"write {bare}{owner}: {{{fields}}}"
 
 
 _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}

@@ -49,7 +49,7 @@ CODES = {
     "NB206": "sizes that do not multiply to the input's",
     "NB207": "an input of the wrong dtype",
     "NB208": "another number of inputs than the layer reads",
-    "NB209": "more layers than any network needs",
+    "NB209": "more than any network needs",
     "NB210": "one value per channel, where a normalisation needs several",
     "NB211": "a layer that overwrites what an earlier one still needs",
     "NB212": "inputs whose shapes do not go together",
@@ -164,6 +164,11 @@ class ConfigError(ValueError):
                 for d in self.diagnostics
             )
         )
+
+
+def article(noun: str) -> str:
+    """Return `a` or `an`."""
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def brief(text: str, length: int = 40) -> str:

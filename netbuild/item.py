@@ -7,11 +7,12 @@ optimizers and data sources are all written this way.
 
 from __future__ import annotations
 
+import keyword
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.diagnostic import Diagnostic, brief, did_you_mean
+from netbuild.diagnostic import Diagnostic, article, brief, did_you_mean
 from netbuild.node import Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostic import Span
 
+#: What no result in a generated `forward` can be called.
+_NO_NAMES = {*keyword.kwlist, "self", "torch"}
 _NAME = r"[a-z0-9][A-Za-z0-9_]*"
 
 
@@ -57,7 +60,7 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
             return Item(node._replace(text=node.value), None)  # an expression may have given it
         return unknown_type(node, what, known)
     if not isinstance(node, Map):
-        label = f"a {what} is a type with its arguments, not {kind(node)}"
+        label = f"{article(what)} {what} is a type with its arguments, not {kind(node)}"
         return _malformed(node.span, label, f"write {_example(what, known)}")
     types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
     if len(types) > 1:
@@ -76,11 +79,16 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
     return Item(types[0].key, None if empty else arguments, modifiers)
 
 
+_CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
+
+
 def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
     """Return the fault of a word that is no type, with the type that was meant or the few known."""
     word, called, _ = key.text.partition("(")
     help_, fixes = did_you_mean(key.text, known, key.span)
-    if called and word in known:
+    if key.text in _CONTAINERS and what == "layer":
+        help_, fixes = "a stack has no type: write its layers as a list, or by name", ()
+    elif called and word in known:
         help_, fixes = f"arguments stand in a mapping: {word}: {{name: value}}", ()
     elif help_ is None and not key.text[:1].isupper():
         help_ = f"a type is Capitalised: {_example(what, known)}"
@@ -141,6 +149,8 @@ def name_fault(
     """
     if not re.fullmatch(_NAME, name) or (not by_key and name[0].isdigit()):
         label = f"{brief(name)} is no name: letters, digits and _, not Capitalised"
+    elif name in _NO_NAMES:
+        label = f"{name} means something to Python, in which networks are written"
     elif name in RESERVED:
         label = f"{name} is a method or attribute of every torch module"
     elif name in siblings:
@@ -153,9 +163,9 @@ def name_fault(
 def kind(node: Node) -> str:
     """Return what a node is, as a message says it."""
     if isinstance(node, Map):
-        return "a mapping"
+        return "a mapping" if node.entries else "an empty mapping"
     if isinstance(node, List):
-        return "a list"
+        return "a list" if node.items else "an empty list"
     return shown(node)
 
 
@@ -177,6 +187,8 @@ def _written(node: Node) -> str:
     value = node.value
     if isinstance(value, str):
         return f"'{value}'"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(str, value))}]"
     return "null" if value is None else str(value).lower()
 
 
@@ -195,21 +207,25 @@ def _malformed(span: Span, label: str, help_: str) -> Diagnostic:
     return Diagnostic("NB108", "an item that is not written as one", span, label, help=help_)
 
 
-# `nn.Sequential.add_module` refuses a name that the module has already as an attribute. The test
-# `test_reserved_names` holds this list against the installed torch.
+# `add_module` refuses a name that the module, an `nn.Sequential` or a `GraphModule`, has already as
+# an attribute. The test `test_reserved_names` holds this list against the installed torch.
 RESERVED = frozenset(
     {
         "T_destination",
         "add_module",
+        "add_submodule",
         "append",
         "apply",
         "bfloat16",
         "buffers",
         "call_super_init",
         "children",
+        "code",
         "compile",
         "cpu",
         "cuda",
+        "delete_all_unused_submodules",
+        "delete_submodule",
         "double",
         "dump_patches",
         "eval",
@@ -221,10 +237,12 @@ RESERVED = frozenset(
         "get_extra_state",
         "get_parameter",
         "get_submodule",
+        "graph",
         "half",
         "insert",
         "ipu",
         "load_state_dict",
+        "meta",
         "modules",
         "mtia",
         "named_buffers",
@@ -233,6 +251,8 @@ RESERVED = frozenset(
         "named_parameters",
         "parameters",
         "pop",
+        "print_readable",
+        "recompile",
         "register_backward_hook",
         "register_buffer",
         "register_forward_hook",
@@ -248,10 +268,12 @@ RESERVED = frozenset(
         "requires_grad_",
         "set_extra_state",
         "set_submodule",
+        "shape_env",
         "share_memory",
         "state_dict",
         "to",
         "to_empty",
+        "to_folder",
         "train",
         "training",
         "type",

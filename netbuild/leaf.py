@@ -13,7 +13,7 @@ from netbuild.initialisation import read_init
 from netbuild.item import Item, place
 from netbuild.layers import LAYERS
 from netbuild.layers.join import BROADCASTING
-from netbuild.layers.layer import ShapeError, Tensor, times
+from netbuild.layers.layer import Origin, ShapeError, Tensor, product, times
 from netbuild.layers.parameter import Parameter
 from netbuild.node import UNKNOWN
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
@@ -49,6 +49,7 @@ class Leaves:
         self.needed: dict[Value, str] = {}
         #: Views that torch lets nothing overwrite, and views of them.
         self.locked: set[Value] = set()
+        self.origins: dict[Value, Origin] = {}
         #: Tensors without a batch axis.
         self.loose: set[Value] = set()
 
@@ -65,12 +66,14 @@ class Leaves:
         if row is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.rows.append(row)
-        origin = f"{path} ({row.type}, line {row.span.line})"
+        kind = f"({row.type}, line {row.span.line})"
         memory = row.layer.memory()
-        results = {}
+        results: dict[str, Signal] = {}
         for port, tensor in row.outputs.items():
             value = Value(path, port)
-            results[port] = Signal(tensor, origin, value, row.reach)
+            called = f"{path}.{port}" if results else path
+            results[port] = Signal(tensor, f"{called} {kind}", value, row.reach)
+            self.origins[value] = Origin(row.layer, row.shapes)
             self.memory[value] = value
             if memory != "new" and row.sources:
                 self.memory[value] = self.memory.get(row.sources[0], row.sources[0])
@@ -128,6 +131,9 @@ class Leaves:
             if arranged:
                 self.expect_not_needed(layer, arranged[0])
                 self.expect_batch(layer, arranged)
+                y = next(iter(outputs.values())).shape
+                layer.expect_origins(y, *(self.origins.get(x.value) for x in arranged))
+            _expect_addressable(outputs, layer.weights(*(x.shape for x in inputs)))
         except ShapeError as error:
             self.faults.append(_shape_fault(error, item, path, arranged))
             return None
@@ -178,6 +184,17 @@ class Leaves:
         if any(loose) and (all(loose) or not isinstance(layer, BROADCASTING)):
             message = "it reads a Parameter without a batch axis, which a join has to repeat"
             raise ShapeError("NB212", message)
+
+
+def _expect_addressable(outputs: Mapping[str, Tensor], weights: Mapping[str, Shape]) -> None:
+    """Refuse tensors that no machine counts the values of.
+
+    Raises:
+        ShapeError: one of them has 2⁶³ values or more.
+    """
+    for shape in (*(tensor.shape for tensor in outputs.values()), *weights.values()):
+        if product(shape) >= 1 << 63:
+            raise ShapeError("NB209", f"a tensor of {times(shape)} has too many values")
 
 
 def _reach(layer: Layer, shapes: tuple[Shape, ...], signals: list[Signal]) -> Reach | None:

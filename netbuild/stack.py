@@ -123,6 +123,8 @@ class Walk:
         last = scope.signal(scope.last).tensor if scope.last else None
         before = len(self.faults)
         part = self.parts.read(child.node, {**level.names, **input_names(last)})
+        if part is None and scope.last is None and len(self.faults) == before:
+            self.reads_nothing(child.span, level)
         place = f"{level.path}{child.name or level.position}"
         self.faults[before:] = [fault._replace(layer=place) for fault in self.faults[before:]]
         reads = self.reads(part, level) if part else None
@@ -289,12 +291,7 @@ class Walk:
                 return []
             if scope.last is not None:
                 return [(None, scope.last)]
-            where = "stack" if level.path else "network"
-            label = f"this {where} has the inputs {', '.join(scope.inputs)}"
-            help_ = "say which it reads: inputs: [" + ", ".join(scope.inputs) + "]"
-            span = part.type.span if isinstance(part, Item) else part.span
-            title = "a first layer that does not say what it reads"
-            self.faults.append(Diagnostic("NB208", title, span, label, help=help_))
+            self.reads_nothing(part.type.span if isinstance(part, Item) else part.span, level)
             return None
         before = len(self.faults)
         node = substitute(part.modifiers["inputs"].value, level.names, self.faults)
@@ -309,6 +306,14 @@ class Walk:
         if not wires or len(self.faults) > before:
             return None
         return [(inside, ref) for inside, ref in found if ref is not None]
+
+    def reads_nothing(self, span: Span, level: Level) -> None:
+        """Report a first member that does not say which of several inputs it reads."""
+        names = ", ".join(level.scope.inputs)
+        label = f"this {'stack' if level.path else 'network'} has the inputs {names}"
+        help_ = f"say which it reads: inputs: [{names}]"
+        title = "a first layer that does not say what it reads"
+        self.faults.append(Diagnostic("NB208", title, span, label, help=help_))
 
     def outputs(self, node: Node | None, level: Level) -> dict[str, Ref] | None:
         """Return what a stack gives: what it says, or what its last member gives first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,8 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     made = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
     if not stream.isatty():
-        made.width = PIPE_WIDTH
+        columns = os.environ.get("COLUMNS", "")
+        made.width = int(columns) if columns.isdecimal() and len(columns) < 5 else PIPE_WIDTH
     return made
 
 

@@ -72,6 +72,13 @@ class ShapeError(ValueError):
 Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
 
 
+class Origin(NamedTuple):
+    """What an input comes from: a layer, and the shapes that it was given."""
+
+    layer: "Layer"
+    shapes: tuple[Shape, ...]
+
+
 class Made(NamedTuple):
     """A module that a constructor is given: the layer that it is, and its own arguments."""
 
@@ -124,15 +131,23 @@ class Layer(Component):
                 raise ShapeError("NB202", message, at=name)
         return outputs
 
+    def expect_origins(self, y: Shape, *origins: "Origin | None") -> None:
+        """Refuse inputs by the layers that they come from, None being the network's own inputs.
+
+        Raises:
+            ShapeError: says what does not go together with the output's shape.
+        """
+
     def expect_dtypes(self, *x: Tensor) -> None:
         """Refuse inputs whose dtypes torch does not compute with.
 
         Raises:
             ShapeError: says which input has which dtype.
         """
-        for tensor in x:
+        for number, tensor in enumerate(x):
             if self.needs_float and not tensor.floating:
-                message = f"it computes with floating-point numbers, and gets {tensor.dtype}"
+                gets = "gets" if len(x) == 1 else f"its input {number + 1} is"
+                message = f"it computes with floating-point numbers, and {gets} {tensor.dtype}"
                 raise ShapeError("NB207", message)
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:

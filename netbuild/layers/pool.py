@@ -1,5 +1,6 @@
 """Pooling: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import field_validator
@@ -19,7 +20,7 @@ from netbuild.fields import (
 )
 from netbuild.layers.arithmetic import DOT, MINUS, signed
 from netbuild.layers.indices import WithIndices
-from netbuild.layers.layer import BYTES, Shape, ShapeError, Tensor, Window, product, times
+from netbuild.layers.layer import BYTES, Origin, Shape, ShapeError, Tensor, Window, product, times
 from netbuild.layers.spatial import Spatial, slide
 
 _NonZero = Annotated[
@@ -273,6 +274,7 @@ class _MaxUnpool(Spatial):
     kernel_size: Sizes
     stride: OptionalSizes = None
     padding: Paddings = 0
+    output_size: OptionalSizes = None
 
     def expect_dtypes(self, *x: Tensor) -> None:
         super().expect_dtypes(x[0])
@@ -288,14 +290,41 @@ class _MaxUnpool(Spatial):
         strides = kernel if self.stride is None else self.per_axis(self.stride)
         sizes = []
         axes = zip(x[1:], kernel, strides, self.per_axis(self.padding), strict=True)
-        for n, k, s, p in axes:
+        given = (None,) * self.rank if self.output_size is None else self.per_axis(self.output_size)
+        for (n, k, s, p), wanted in zip(axes, given, strict=True):
             size = (n - 1) * s + k - 2 * p
+            if wanted is not None and not size - s < wanted < size + s:
+                message = f"an axis of {n} makes one of {size - s + 1} to {size + s - 1}"
+                raise ShapeError("NB204", f"{message}, not {wanted}", at="output_size")
+            size = size if wanted is None else wanted
             if size < 1:
                 message = f"padding {p} leaves nothing of an axis of {n}"
                 formula = f"({n} {MINUS} 1){DOT}{s} + {k} {MINUS} 2{DOT}{p} = {signed(size)}"
                 raise ShapeError("NB204", message, at="padding", formula=formula)
             sizes.append(size)
         return (x[0], *sizes)
+
+    def expect_origins(self, y: Shape, *origins: Origin | None) -> None:
+        """Refuse indices into another shape than the output's: values would land elsewhere."""
+        origin = origins[1]
+        if origin is None or not isinstance(origin.layer, WithIndices):
+            return
+        pooled, made = origin.shapes[0][1:], y[1:]
+        if pooled != made:
+            message = f"its indices are those of {times(pooled)}, and it makes {times(made)}"
+            sizes = ", ".join(map(str, pooled))
+            raise ShapeError("NB212", f"{message}: write output_size: [{sizes}]", at="output_size")
+
+    def arguments(self, *x: Shape) -> dict[str, Any]:
+        """Leave out what `forward` is given."""
+        arguments = super().arguments(*x)
+        del arguments["output_size"]
+        return arguments
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        if self.output_size is None:
+            return super().run(forward, *x)
+        return {"output": forward(*x, output_size=list(self.per_axis(self.output_size)))}
 
     def window(self, x: Shape, indices: Shape) -> Window | None:
         """The indices place the values."""
@@ -308,6 +337,8 @@ class _MaxUnpool(Spatial):
 class MaxUnpool1d(_MaxUnpool):
     """1-D max pooling undone: (C, L), twice, to (C, L'), L' = (L − 1)s + k − 2p.
 
+    `output_size` is the size that was pooled, where the pool's last step left a rest of it.
+
     - {MaxUnpool1d: 2, inputs: [x, indices]}  # 4×5 and 4×5 of int64 to 4×10
     """
 
@@ -316,6 +347,8 @@ class MaxUnpool1d(_MaxUnpool):
 
 class MaxUnpool2d(_MaxUnpool):
     """2-D max pooling undone: (C, H, W), twice, to (C, H', W'), each (n − 1)s + k − 2p.
+
+    `output_size` is the size that was pooled, where the pool's last step left a rest of it.
 
     - {MaxUnpool2d: {kernel_size: 3, stride: 2, padding: 1}, inputs: [x, indices]}
     # 6×4×4 and 6×4×4 of int64 to 6×7×7
@@ -326,6 +359,8 @@ class MaxUnpool2d(_MaxUnpool):
 
 class MaxUnpool3d(_MaxUnpool):
     """3-D max pooling undone: (C, D, H, W), twice, to (C, D', H', W'), each axis as in 2-D.
+
+    `output_size` is the size that was pooled, where the pool's last step left a rest of it.
 
     - {MaxUnpool3d: {kernel_size: 2, stride: 1}, inputs: [x, indices]}
     # 1×3×3×3 and 1×3×3×3 of int64 to 1×4×4×4

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
 from hypothesis import strategies as st
+from torch import nn
 
 from tests.layers.contract import (
     BOOLS,
@@ -18,6 +22,9 @@ from tests.layers.contract import (
     sizes,
     without_batch,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = [
     # Pools: the same rule; with ceil_mode a last window that begins inside the input counts.
@@ -296,7 +303,11 @@ def unpools(rank: int) -> st.SearchStrategy[Case]:
             f"MaxUnpool{rank}d",
             st.just(x),
             {"kernel_size": sizes(rank, 1, 4)},
-            {"stride": st.none() | sizes(rank, 1, 4), "padding": sizes(rank, 0, 2)},
+            {
+                "stride": st.none() | sizes(rank, 1, 4),
+                "padding": sizes(rank, 0, 2),
+                "output_size": st.none() | st.none() | sizes(rank, 1, 12),
+            },
             others=st.tuples(st.sampled_from(indices)),
             dtype=st.sampled_from(["float32"] * 9 + ["int64"]),
         )
@@ -377,6 +388,11 @@ STRICTNESS = [
         Case("MaxPool1d", {"kernel_size": 2, "padding": 1, "dilation": 3}, (1, 2)),
     ),
     Strictness(
+        "a list for the only axis, which LPPool1d takes with an infinite norm and with no other",
+        lambda case: case.kind == "LPPool1d" and isinstance(case.fields["kernel_size"], list),
+        Case("LPPool1d", {"norm_type": float("inf"), "kernel_size": [2]}, (1, 4)),
+    ),
+    Strictness(
         "an unpool that leaves nothing makes an empty tensor",
         _gives_nothing,
         Case("MaxUnpool1d", {"kernel_size": 2, "stride": 1, "padding": 2}, (1, 3), (_THREE,)),
@@ -393,4 +409,29 @@ STRICTNESS = [
     ),
 ]
 
-FAMILY = Family(ROWS, CASES, EDGES, STRICTNESS)
+UNPOOLS = {f"MaxUnpool{rank}d": rank for rank in (1, 2, 3)}
+
+
+def _unpool(kind: str, rank: int) -> Callable[..., nn.Module]:
+    """Return how torch makes an unpool; `output_size` is for its `forward`."""
+    torchs = getattr(nn, kind)
+
+    @wraps(torchs, updated=())
+    def make(output_size: Any = None, **arguments: Any) -> nn.Module:
+        module: nn.Module = torchs(**arguments)
+        each = (output_size,) * rank if isinstance(output_size, int) else output_size
+        module.given = {} if each is None else {"output_size": list(each)}  # type: ignore[assignment]
+        return module
+
+    return make
+
+
+FAMILY = Family(
+    ROWS,
+    CASES,
+    EDGES,
+    STRICTNESS,
+    make={kind: _unpool(kind, rank) for kind, rank in UNPOOLS.items()},
+    call=dict.fromkeys(UNPOOLS, lambda module, *x: (module(*x, **module.given),)),
+    fields={(kind, "output_size"): "an argument of forward" for kind in UNPOOLS},
+)

@@ -81,7 +81,7 @@ def test_every_choice_is_named() -> None:
         assert f"`{name}" in README
 
 
-@pytest.mark.parametrize("name", ["graph", "blocks"])
+@pytest.mark.parametrize("name", ["graph", "blocks", "init"])
 def test_network(name: str) -> None:
     """The networks of two inputs and of blocks have no fault."""
     text = block(f"yaml {name}").encode()

@@ -4,11 +4,13 @@ A list of paddings runs from the last axis backwards, two numbers for each: befo
 What is negative crops.
 """
 
+from math import isinf
 from typing import Annotated, Any, ClassVar
 
 from pydantic import field_validator
+from pydantic_core import core_schema
 
-from netbuild.fields import Float, Wants, either, many, unwanted, whole
+from netbuild.fields import Wants, either, many, unwanted, whole
 from netbuild.layers.arithmetic import signed
 from netbuild.layers.layer import (
     Layer,
@@ -21,6 +23,10 @@ from netbuild.layers.layer import (
 )
 from netbuild.layers.spatial import AXES
 
+_Anything = Annotated[
+    float,
+    Wants("a number, or .inf", core_schema.float_schema(strict=True, allow_inf_nan=True)),
+]
 _Padding = Annotated[
     int | tuple[int, ...],
     Wants("a whole number, or a list with two for each axis", either(whole(), many(whole()))),
@@ -131,12 +137,13 @@ class ZeroPad3d(_Constant):
 class _ConstantPad(_Constant):
     """Surrounds the last axes with `value`."""
 
-    value: Float
+    value: _Anything
 
     def expect_dtypes(self, *x: Tensor) -> None:
         least, greatest = _LIMITS.get(x[0].dtype, (self.value, self.value))
         fills = any(padding > 0 for pair in self._pairs() for padding in pair)
-        if fills and not least <= self.value <= greatest:
+        endless = isinf(self.value) and x[0].floating
+        if fills and not endless and not least <= self.value <= greatest:
             raise ShapeError("NB207", f"{x[0].dtype} has no value {self.value}", at="value")
 
 

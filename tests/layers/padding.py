@@ -91,6 +91,11 @@ EDGES = [
             (3.4028234663852886e38, "float32"),
             (-3.4028234663852887e38, "float32"),
             (1e300, "float32"),
+            (float("inf"), "float32"),
+            (float("-inf"), "float32"),
+            (float("inf"), "int64"),
+            (float("-inf"), "uint8"),
+            (float("inf"), "bool"),
         )
     ],
 ]

@@ -58,6 +58,8 @@ CODES = {
     "NB215": "a module that is called again with inputs of other sizes",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
+    "NB302": "a result that nobody reads",
+    "NB303": "an input that nobody reads",
     # Training sections.
     "NB401": "a loss that does not take what the network gives",
     "NB402": "a network without weights",

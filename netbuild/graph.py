@@ -168,6 +168,7 @@ class Member(NamedTuple):
     name: str
     part: Row | Block
     reads: Mapping[str, Ref]
+    span: Span
     module: str | None = None
 
 

@@ -181,7 +181,7 @@ class Walk:
         level.scope.add(name, {OUTPUT: within.scope.signal(given[OUTPUT])})
         block = Block(tuple(inside), tuple(within.members), given)
         refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
-        return [Member(name, block, refs)]
+        return [Member(name, block, refs, _place(part))]
 
     def member(
         self,
@@ -216,7 +216,7 @@ class Walk:
         if isinstance(made, Row) and reads and reads[0][0] is not None:
             order = [*made.layer.inputs, *made.layer.optional_inputs]
             refs = {inside: refs[inside] for inside in order if inside in refs}
-        return [Member(name, made, refs)]
+        return [Member(name, made, refs, _place(part))]
 
     def call(
         self, part: Item | Stack, path: str, names: Names, inputs: Mapping[str, Signal]
@@ -291,7 +291,7 @@ class Walk:
                 return []
             if scope.last is not None:
                 return [(None, scope.last)]
-            self.reads_nothing(part.type.span if isinstance(part, Item) else part.span, level)
+            self.reads_nothing(_place(part), level)
             return None
         before = len(self.faults)
         node = substitute(part.modifiers["inputs"].value, level.names, self.faults)
@@ -359,6 +359,11 @@ class Walk:
             self.faults.append(fault)
         taken.add(name)
         return name
+
+
+def _place(part: Item | Stack) -> Span:
+    """Return where a part is written: its type, or its layers."""
+    return part.type.span if isinstance(part, Item) else part.span
 
 
 def _called(child: Child) -> str | None:

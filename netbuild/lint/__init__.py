@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.lint.structure import collapsing_layers
+from netbuild.lint.wiring import unread_inputs, unread_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from netbuild.diagnostic import Diagnostic
     from netbuild.graph import Graph
 
-LINTS: tuple[Callable[[Graph], Iterator[Diagnostic]], ...] = (collapsing_layers,)
+LINTS: tuple[Callable[[Graph], Iterator[Diagnostic]], ...] = (
+    collapsing_layers,
+    unread_results,
+    unread_inputs,
+)
 
 
 def warnings(graph: Graph) -> list[Diagnostic]:

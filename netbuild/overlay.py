@@ -13,18 +13,32 @@ if TYPE_CHECKING:
 
 
 def merge(under: Map, over: Map) -> Map:
-    """Return a mapping laid over another: mappings merge by key, everything else is replaced.
+    """Return a file laid over another: mappings merge by key, everything else is replaced.
 
     An item is replaced as a whole by an item of another type: `{SGD: …}` over `{Adam: …}` is SGD.
+    The types under `blocks` are no items: each is a definition of its own.
     """
+    merged = _merged(under, over)
+    below, above = under.get("blocks"), over.get("blocks")
+    if isinstance(below, Map) and isinstance(above, Map):
+        entry = Entry(over.entries["blocks"].key, _by_key(below, above))
+        merged.entries["blocks"] = entry
+    return merged
+
+
+def _merged(under: Map, over: Map) -> Map:
     over_types, under_types = _types(over), _types(under)
     if over_types and under_types and over_types != under_types:
         return over
+    return _by_key(under, over)
+
+
+def _by_key(under: Map, over: Map) -> Map:
     entries = dict(under.entries)
     for name, entry in over.entries.items():
         below = under.get(name)
         if isinstance(below, Map) and isinstance(entry.value, Map):
-            entries[name] = Entry(entry.key, merge(below, entry.value))
+            entries[name] = Entry(entry.key, _merged(below, entry.value))
         else:
             entries[name] = entry
     return Map(entries, over.span)

@@ -10,7 +10,8 @@ import netbuild
 from netbuild.config import read, resolved
 from netbuild.diagnostic import Document
 from netbuild.node import plain
-from netbuild.source import from_bytes, parse
+from netbuild.source import from_bytes, from_file, parse
+from netbuild.tracer import infer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,3 +183,16 @@ def test_name(file: str, text: str, name: str) -> None:
     """A network is called what the file says, else as the file."""
     source = parse(Document(file, text + "input: [4]\nlayers: [ReLU]\n"))
     assert read(source).name == name
+
+
+def test_blocks_are_added_to_those_of_the_base(tmp_path: Path) -> None:
+    """Each block is a definition of its own, whatever their types: none replaces another."""
+    base = "blocks:\n  A: {layers: [ReLU]}\n  B: {params: {x: 1}, layers: [Linear: $x]}\n"
+    (tmp_path / "base.yaml").write_text(base)
+    over = "extends: base.yaml\ninput: [4]\nblocks:\n  B: {params: {x: 2}}\n  C: {layers: [A, B]}\n"
+    (tmp_path / "over.yaml").write_text(over + "layers: [C]\n")
+    graph = infer(read(from_file(tmp_path / "over.yaml")))
+    assert not graph.diagnostics
+    assert [row.type for row in graph.rows] == ["ReLU", "Linear"]
+    assert graph.output is not None
+    assert graph.output.shape == (2,)

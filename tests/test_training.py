@@ -761,7 +761,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
             "input": [1, 8, 8],
             "data": "Digits",
             "layers": [
-                {"Conv2d": {"out_channels": _TOO_LARGE, "kernel_size": 100001, "padding": 50000}},
+                {"Conv2d": {"out_channels": _TOO_LARGE, "kernel_size": 1001, "padding": 500}},
                 *_FLAT,
             ],
         },

@@ -1,0 +1,83 @@
+"""The networks under `configs/torchvision`: torchvision's names, so that its weights load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import netbuild
+from tests.torchvision_networks import AlexNet, ResNet, SqueezeNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+FOLDER = Path(__file__).parent.parent / "configs" / "torchvision"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+#: As torchvision's documentation of each network's weights says them.
+PARAMETERS = {
+    "alexnet": 61_100_840,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnext50_32x4d": 25_028_904,
+    "resnext101_32x8d": 88_791_336,
+    "resnext101_64x4d": 83_455_272,
+    "squeezenet1_0": 1_248_424,
+    "squeezenet1_1": 1_235_496,
+    "wide_resnet50_2": 68_883_240,
+    "wide_resnet101_2": 126_886_696,
+}
+BY_HAND: dict[str, Callable[[], nn.Module]] = {
+    "alexnet": AlexNet,
+    "resnet18": lambda: ResNet((2, 2, 2, 2)),
+    "resnet34": lambda: ResNet((3, 4, 6, 3)),
+    "resnet50": lambda: ResNet((3, 4, 6, 3), width=64),
+    "resnet101": lambda: ResNet((3, 4, 23, 3), width=64),
+    "resnet152": lambda: ResNet((3, 8, 36, 3), width=64),
+    "resnext50_32x4d": lambda: ResNet((3, 4, 6, 3), groups=32, width=4),
+    "resnext101_32x8d": lambda: ResNet((3, 4, 23, 3), groups=32, width=8),
+    "resnext101_64x4d": lambda: ResNet((3, 4, 23, 3), groups=64, width=4),
+    "squeezenet1_0": lambda: SqueezeNet(96, 7, (0, 3, 7)),
+    "squeezenet1_1": lambda: SqueezeNet(64, 3, (0, 2, 4)),
+    "wide_resnet50_2": lambda: ResNet((3, 4, 6, 3), width=128),
+    "wide_resnet101_2": lambda: ResNet((3, 4, 23, 3), width=128),
+}
+
+
+def test_every_network_is_known() -> None:
+    """Each has its published number of parameters, and is written by hand."""
+    assert set(NAMES) == set(PARAMETERS) == set(BY_HAND)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_shapes_and_number_of_parameters(name: str) -> None:
+    """`state_dict()` is that of the network written by hand, and the total the published one."""
+    path = FOLDER / f"{name}.yaml"
+    assert netbuild.trace(netbuild.load(path)).params == PARAMETERS[name]
+    with torch.device("meta"):
+        ours, theirs = netbuild.build(path), BY_HAND[name]()
+    assert {k: v.shape for k, v in ours.state_dict().items()} == {
+        k: v.shape for k, v in theirs.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d", "squeezenet1_1"])
+def test_scores(name: str) -> None:
+    """With the same weights it computes the same, at any size of picture."""
+    ours, theirs = netbuild.build(FOLDER / f"{name}.yaml").eval(), BY_HAND[name]().eval()
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+
+
+def test_resnet50_is_short() -> None:
+    """One block says it all, in at most 45 lines."""
+    assert len((FOLDER / "resnet50.yaml").read_text(encoding="utf-8").splitlines()) <= 45

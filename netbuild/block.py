@@ -40,7 +40,7 @@ class Definition(NamedTuple):
         """Return the values of the parameters for an item; None after a fault.
 
         What is given is evaluated with `names`, those around the item; a default with `known`, the
-        variables of the file, and the parameters above it.
+        variables of the file and the block's input, and the parameters above it.
         """
         before = len(faults)
         given = self._given(item, faults)

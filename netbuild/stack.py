@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from netbuild.diagnostic import Diagnostic, brief
 from netbuild.expression import substitute
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
-from netbuild.item import Child, Item, Stack, name_fault, shown
+from netbuild.item import Child, Item, Stack, shown
 from netbuild.layers import LAYERS
 from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
+from netbuild.naming import called, name_of, numbered, without_number
 from netbuild.node import Map, Node, Scalar
 from netbuild.parts import REUSE, Parts
 from netbuild.wiring import Scope, Signal, read_wires
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from netbuild.config import Config
     from netbuild.diagnostic import Span
     from netbuild.layers.layer import Tensor
-    from netbuild.modifiers import Modifiers
 
 #: Stacks and blocks within one another, and members of them all; more are refused.
 MAX_DEPTH = 100
@@ -97,12 +97,12 @@ class Walk:
         names: Names,
         inputs: Mapping[str, Signal],
         outputs: Node | None,
-        called: str = "",
+        type_: str = "",
     ) -> tuple[Block, dict[str, Signal]]:
         """Trace the members of a stack one after the other; return what it gives."""
         if path.count(".") > MAX_DEPTH:
             raise TooManyError(f"more than {MAX_DEPTH} stacks and blocks within one another")
-        coming = [name for child in stack.children if (name := _called(child))]
+        coming = [name for child in stack.children if (name := called(child))]
         level = Level(path, names, inputs, coming)
         for child in stack.children:
             self.child(child, level)
@@ -112,7 +112,7 @@ class Walk:
             results = {OUTPUT: UNKNOWN_SIGNAL}
         else:
             results = {port: level.scope.signal(ref) for port, ref in given.items()}
-        return Block(tuple(inputs), tuple(level.members), given, called), results
+        return Block(tuple(inputs), tuple(level.members), given, type_), results
 
     def child(self, child: Child, level: Level) -> None:
         """Trace one member of a stack, as often as it is repeated, if at all."""
@@ -130,14 +130,15 @@ class Walk:
         reads = self.reads(part, level) if part else None
         x = scope.signal(reads[0][1]).tensor if reads else None
         names = {**level.names, **input_names(x)}
+        part, number_name = without_number(part) if part else (None, None)
         modifiers = self.parts.modifiers(part, names) if part else None
         if part is None or modifiers is None:
             if part is not None:  # its own faults are still found
                 self.member(part, str(level.position), level, level.names, None)
-            scope.add(_called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
+            scope.add(called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
             level.position += 1
             return
-        name = self.name(child, modifiers, part, level.taken)
+        name = name_of(child, modifiers, part, level.taken, self.faults)
         if not modifiers.when:
             scope.skip(name, reads[0][1] if reads else scope.last)
         elif modifiers.repeat is not None and name is not None:
@@ -145,20 +146,26 @@ class Walk:
             level.recipes.setdefault(name, Recipe(part, level.names, modifiers.repeat, name))
             level.position += 1
         else:
-            self.in_a_row(part, modifiers.repeat, name, level, reads)
+            self.in_a_row(part, modifiers.repeat, name or number_name, level, reads)
 
     def in_a_row(
         self,
         part: Item | Stack,
         repeat: int | None,
-        name: str | None,
+        name: str | Node | None,
         level: Level,
         reads: _Reads | None,
     ) -> None:
-        """Trace a part once, or several times under as many positions of its stack."""
+        """Trace a part once, or several times under as many positions of its stack.
+
+        `name` is what it is called instead; a node is evaluated with each index.
+        """
         for index in range(repeat or 1):
             known = level.names if repeat is None else {**level.names, "index": index}
-            place = name or str(level.position)
+            chosen = (
+                name if isinstance(name, str) else numbered(name, known, level.taken, self.faults)
+            )
+            place = chosen or str(level.position)
             level.members += self.member(part, place, level, known, reads)
             level.recipes.setdefault(place, Recipe(part, known, None, place))
             if reads:  # what is repeated reads itself, and all else as before
@@ -235,7 +242,8 @@ class Walk:
             self.faults.append(fault)
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         here = {**names, **input_names(next(iter(inputs.values())).tensor)}
-        values = block.bind(part, here, self.config.names, self.faults)
+        own = {**self.config.names, **input_names(next(iter(inputs.values())).tensor)}
+        values = block.bind(part, here, own, self.faults)
         if values is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.calling.append(block.name)
@@ -340,36 +348,10 @@ class Walk:
         complete = len(self.faults) == before and len(found) == len(wires) > 0
         return found if complete else None
 
-    def name(
-        self, child: Child, modifiers: Modifiers, part: Item | Stack, taken: set[str]
-    ) -> str | None:
-        """Return what a member is called in its stack; None for one that is named by its index."""
-        name, span = child.name, child.span
-        if modifiers.name is not None:
-            span = part.modifiers["name"].value.span
-            if name is not None:
-                label = f"it is called {name} already, by its key"
-                self.faults.append(Diagnostic("NB109", "a layer with two names", span, label))
-                return name
-            name = modifiers.name
-        if name is None:
-            return None
-        fault = name_fault(name, span, taken, by_key=child.name is not None)
-        if fault:
-            self.faults.append(fault)
-        taken.add(name)
-        return name
-
 
 def _place(part: Item | Stack) -> Span:
     """Return where a part is written: its type, or its layers."""
     return part.type.span if isinstance(part, Item) else part.span
-
-
-def _called(child: Child) -> str | None:
-    """Return the name that a member is going to have."""
-    name = child.node.get("name") if isinstance(child.node, Map) else None
-    return child.name or (name.text if isinstance(name, Scalar) else None)
 
 
 def _from_outside(name: str, tensor: Tensor | None, span: Span) -> Signal:

@@ -45,6 +45,7 @@ def netbuild() -> Netbuild:
         *arguments: str | Path, text: str | bytes | None = None, cwd: Path = ROOT
     ) -> subprocess.CompletedProcess[str]:
         data = text.encode() if isinstance(text, str) else text
+        unset = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "netbuild", *map(str, arguments)],
             input=data,
@@ -52,7 +53,7 @@ def netbuild() -> Netbuild:
             cwd=cwd,
             check=False,
             timeout=120,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
+            env={**unset, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
         )
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in out + err, out + err

@@ -338,3 +338,31 @@ def test_build_from_python() -> None:
     """`netbuild.build` takes a config with blocks."""
     config = read(from_bytes("network.yaml", RESIDUAL.encode()))
     assert netbuild.build(config)(torch.zeros(1, 3, 16, 16)).shape == (1, 10)
+
+
+def test_names_may_hold_the_index() -> None:
+    """What is repeated in a list has one name each, where its name holds `index`."""
+    text = """
+input: [4]
+layers:
+  - {Linear: 4, name: "layer$(index + 1)", repeat: 2}
+  - ReLU
+  - {Linear: 3, inputs: layer2}
+"""
+    rows = graph(text).rows
+    assert [row.path for row in rows] == ["layer1", "layer2", "2", "3"]
+    assert rows[3].sources[0].path == "layer2"
+    again = text.replace("layer$(index + 1)", "l$(index // 2)")
+    found = infer(read(from_bytes("network.yaml", again.encode())))
+    assert [fault.code for fault in found.diagnostics][:1] == ["NB109"]
+
+
+def test_a_default_knows_the_input_of_the_block() -> None:
+    """A parameter that is not given may depend on what reaches the block, and on those above it."""
+    text = """
+input: [4]
+blocks:
+  Wide: {params: {by: 2, width: $(in_features * by)}, layers: [Linear: $width]}
+layers: [Wide, Wide: 3, {Wide: {width: 5}, inputs: input}]
+"""
+    assert [row.output.shape for row in graph(text).rows] == [(8,), (24,), (5,)]

@@ -9,7 +9,15 @@ import pytest
 import torch
 
 import netbuild
-from tests.torchvision_networks import AlexNet, ResNet, SqueezeNet
+from tests.torchvision_networks import (
+    VGG,
+    AlexNet,
+    DenseNet,
+    GoogLeNet,
+    MobileNetV2,
+    ResNet,
+    SqueezeNet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +29,12 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 #: As torchvision's documentation of each network's weights says them.
 PARAMETERS = {
     "alexnet": 61_100_840,
+    "densenet121": 7_978_856,
+    "densenet161": 28_681_000,
+    "densenet169": 14_149_480,
+    "densenet201": 20_013_928,
+    "googlenet": 13_004_888,
+    "mobilenet_v2": 3_504_872,
     "resnet18": 11_689_512,
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
@@ -31,11 +45,25 @@ PARAMETERS = {
     "resnext101_64x4d": 83_455_272,
     "squeezenet1_0": 1_248_424,
     "squeezenet1_1": 1_235_496,
+    "vgg11": 132_863_336,
+    "vgg11_bn": 132_868_840,
+    "vgg13": 133_047_848,
+    "vgg13_bn": 133_053_736,
+    "vgg16": 138_357_544,
+    "vgg16_bn": 138_365_992,
+    "vgg19": 143_667_240,
+    "vgg19_bn": 143_678_248,
     "wide_resnet50_2": 68_883_240,
     "wide_resnet101_2": 126_886_696,
 }
 BY_HAND: dict[str, Callable[[], nn.Module]] = {
     "alexnet": AlexNet,
+    "densenet121": lambda: DenseNet((6, 12, 24, 16)),
+    "densenet161": lambda: DenseNet((6, 12, 36, 24), 48, 96),
+    "densenet169": lambda: DenseNet((6, 12, 32, 32)),
+    "densenet201": lambda: DenseNet((6, 12, 48, 32)),
+    "googlenet": GoogLeNet,
+    "mobilenet_v2": MobileNetV2,
     "resnet18": lambda: ResNet((2, 2, 2, 2)),
     "resnet34": lambda: ResNet((3, 4, 6, 3)),
     "resnet50": lambda: ResNet((3, 4, 6, 3), width=64),
@@ -46,6 +74,14 @@ BY_HAND: dict[str, Callable[[], nn.Module]] = {
     "resnext101_64x4d": lambda: ResNet((3, 4, 23, 3), groups=64, width=4),
     "squeezenet1_0": lambda: SqueezeNet(96, 7, (0, 3, 7)),
     "squeezenet1_1": lambda: SqueezeNet(64, 3, (0, 2, 4)),
+    "vgg11": lambda: VGG((1, 1, 2, 2, 2)),
+    "vgg11_bn": lambda: VGG((1, 1, 2, 2, 2), norm=True),
+    "vgg13": lambda: VGG((2, 2, 2, 2, 2)),
+    "vgg13_bn": lambda: VGG((2, 2, 2, 2, 2), norm=True),
+    "vgg16": lambda: VGG((2, 2, 3, 3, 3)),
+    "vgg16_bn": lambda: VGG((2, 2, 3, 3, 3), norm=True),
+    "vgg19": lambda: VGG((2, 2, 4, 4, 4)),
+    "vgg19_bn": lambda: VGG((2, 2, 4, 4, 4), norm=True),
     "wide_resnet50_2": lambda: ResNet((3, 4, 6, 3), width=128),
     "wide_resnet101_2": lambda: ResNet((3, 4, 23, 3), width=128),
 }
@@ -68,7 +104,13 @@ def test_names_shapes_and_number_of_parameters(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("resnet18", "resnet50", "resnext50_32x4d", "squeezenet1_1"),
+        *("densenet121", "googlenet", "mobilenet_v2"),
+    ],
+)
 def test_scores(name: str) -> None:
     """With the same weights it computes the same, at any size of picture."""
     ours, theirs = netbuild.build(FOLDER / f"{name}.yaml").eval(), BY_HAND[name]().eval()

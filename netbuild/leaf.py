@@ -112,7 +112,9 @@ class Leaves:
         component = find(item, LAYERS, "layer", self.faults)
         if component is None:
             return None
-        scope = {**names, **input_names(signals[0][1].tensor if signals else None)}
+        reads_nothing = signals is not None and not signals
+        x = signals[0][1].tensor if signals else None
+        scope = names if reads_nothing else {**names, **input_names(x)}
         init = None
         if "init" in item.modifiers:
             written = substitute(item.modifiers["init"].value, scope, self.faults)

@@ -120,7 +120,7 @@ class Walk:
         if self.visited > MAX_MEMBERS:
             raise TooManyError(f"more than {MAX_MEMBERS:,} members of stacks and blocks")
         scope = level.scope
-        last = scope.signal(scope.last).tensor if scope.last else None
+        last = self.before(scope)
         before = len(self.faults)
         part = self.parts.read(child.node, {**level.names, **input_names(last)})
         if part is None and scope.last is None and len(self.faults) == before:
@@ -128,7 +128,8 @@ class Walk:
         place = f"{level.path}{child.name or level.position}"
         self.faults[before:] = [fault._replace(layer=place) for fault in self.faults[before:]]
         reads = self.reads(part, level) if part else None
-        x = scope.signal(reads[0][1]).tensor if reads else None
+        # What reads nothing knows the shape that it stands behind.
+        x = scope.signal(reads[0][1]).tensor if reads else last
         names = {**level.names, **input_names(x)}
         part, number_name = without_number(part) if part else (None, None)
         modifiers = self.parts.modifiers(part, names) if part else None
@@ -148,6 +149,10 @@ class Walk:
         else:
             self.in_a_row(part, modifiers.repeat, name or number_name, level, reads)
 
+    def before(self, scope: Scope) -> Tensor | None:
+        """Return what the item above gives; None where it is not known."""
+        return scope.signal(scope.last).tensor if scope.last else None
+
     def in_a_row(
         self,
         part: Item | Stack,
@@ -161,7 +166,8 @@ class Walk:
         `name` is what it is called instead; a node is evaluated with each index.
         """
         for index in range(repeat or 1):
-            known = level.names if repeat is None else {**level.names, "index": index}
+            known = {**level.names, **input_names(self.before(level.scope))}
+            known |= {} if repeat is None else {"index": index}
             chosen = (
                 name if isinstance(name, str) else numbered(name, known, level.taken, self.faults)
             )

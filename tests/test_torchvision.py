@@ -12,11 +12,15 @@ import netbuild
 from tests.torchvision_networks import (
     VGG,
     AlexNet,
+    ConvNeXt,
     DenseNet,
     GoogLeNet,
+    MNASNet,
     MobileNetV2,
     ResNet,
+    ShuffleNet,
     SqueezeNet,
+    ViT,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +32,23 @@ FOLDER = Path(__file__).parent.parent / "configs" / "torchvision"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 #: As torchvision's documentation of each network's weights says them.
 PARAMETERS = {
+    "convnext_tiny": 28_589_128,
+    "convnext_small": 50_223_688,
+    "convnext_base": 88_591_464,
+    "convnext_large": 197_767_336,
+    "mnasnet0_5": 2_218_512,
+    "mnasnet0_75": 3_170_208,
+    "mnasnet1_0": 4_383_312,
+    "mnasnet1_3": 6_282_256,
+    "shufflenet_v2_x0_5": 1_366_792,
+    "shufflenet_v2_x1_0": 2_278_604,
+    "shufflenet_v2_x1_5": 3_503_624,
+    "shufflenet_v2_x2_0": 7_393_996,
+    "vit_b_16": 86_567_656,
+    "vit_b_32": 88_224_232,
+    "vit_l_16": 304_326_632,
+    "vit_l_32": 306_535_400,
+    "vit_h_14": 632_045_800,
     "alexnet": 61_100_840,
     "densenet121": 7_978_856,
     "densenet161": 28_681_000,
@@ -57,6 +78,23 @@ PARAMETERS = {
     "wide_resnet101_2": 126_886_696,
 }
 BY_HAND: dict[str, Callable[[], nn.Module]] = {
+    "convnext_tiny": lambda: ConvNeXt((3, 3, 9, 3), (96, 192, 384, 768)),
+    "convnext_small": lambda: ConvNeXt((3, 3, 27, 3), (96, 192, 384, 768)),
+    "convnext_base": lambda: ConvNeXt((3, 3, 27, 3), (128, 256, 512, 1024)),
+    "convnext_large": lambda: ConvNeXt((3, 3, 27, 3), (192, 384, 768, 1536)),
+    "mnasnet0_5": lambda: MNASNet(0.5),
+    "mnasnet0_75": lambda: MNASNet(0.75),
+    "mnasnet1_0": lambda: MNASNet(1.0),
+    "mnasnet1_3": lambda: MNASNet(1.3),
+    "shufflenet_v2_x0_5": lambda: ShuffleNet((48, 96, 192, 1024)),
+    "shufflenet_v2_x1_0": lambda: ShuffleNet((116, 232, 464, 1024)),
+    "shufflenet_v2_x1_5": lambda: ShuffleNet((176, 352, 704, 1024)),
+    "shufflenet_v2_x2_0": lambda: ShuffleNet((244, 488, 976, 2048)),
+    "vit_b_16": lambda: ViT(16),
+    "vit_b_32": lambda: ViT(32),
+    "vit_l_16": lambda: ViT(16, 24, 16, 1024, 4096),
+    "vit_l_32": lambda: ViT(32, 24, 16, 1024, 4096),
+    "vit_h_14": lambda: ViT(14, 32, 16, 1280, 5120),
     "alexnet": AlexNet,
     "densenet121": lambda: DenseNet((6, 12, 24, 16)),
     "densenet161": lambda: DenseNet((6, 12, 36, 24), 48, 96),
@@ -108,14 +146,15 @@ def test_names_shapes_and_number_of_parameters(name: str) -> None:
     "name",
     [
         *("resnet18", "resnet50", "resnext50_32x4d", "squeezenet1_1"),
-        *("densenet121", "googlenet", "mobilenet_v2"),
+        *("densenet121", "googlenet", "mobilenet_v2", "mnasnet0_5", "shufflenet_v2_x0_5"),
+        *("vit_b_32", "convnext_tiny"),
     ],
 )
 def test_scores(name: str) -> None:
-    """With the same weights it computes the same, at any size of picture."""
+    """With the same weights it computes the same."""
     ours, theirs = netbuild.build(FOLDER / f"{name}.yaml").eval(), BY_HAND[name]().eval()
     ours.load_state_dict(theirs.state_dict())
-    x = torch.randn(2, 3, 64, 96)
+    x = torch.randn(2, 3, 224, 224)
     with torch.inference_mode():
         torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
 

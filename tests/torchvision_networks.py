@@ -334,3 +334,222 @@ class GoogLeNet(nn.Module):
         aux2 = self.aux2(x)
         x = self.inception5b(self.inception5a(pool(self.inception4e(x), 2)))
         return self.fc(x.mean((2, 3))), aux2, aux1
+
+
+class Searched(nn.Module):
+    """The block of MNASNet: an inverted residual of one list of layers."""
+
+    def __init__(self, before: int, channels: int, size: int, stride: int, expand: int) -> None:
+        super().__init__()
+        inner = before * expand
+        self.same = stride == 1 and before == channels
+        self.layers = nn.Sequential(
+            *(conv(before, inner, 1), nn.BatchNorm2d(inner), nn.ReLU()),
+            *(conv(inner, inner, size, stride, inner), nn.BatchNorm2d(inner), nn.ReLU()),
+            *(conv(inner, channels, 1), nn.BatchNorm2d(channels)),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add the input where it has the same shape."""
+        return x + self.layers(x) if self.same else self.layers(x)
+
+
+class MNASNet(nn.Module):
+    """Tan et al. 2019: `alpha` times as wide, in whole eights."""
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        wide = []
+        for width in (32, 16, 24, 40, 80, 96, 192, 320):
+            rounded = max(8, int(width * alpha + 4) // 8 * 8)
+            wide.append(rounded if rounded >= 0.9 * width * alpha else rounded + 8)
+        groups = []
+        for number, (size, stride, expand, count) in enumerate(
+            ((3, 2, 3, 3), (5, 2, 3, 3), (5, 2, 6, 3), (3, 1, 6, 2), (5, 2, 6, 4), (3, 1, 6, 1)),
+            start=2,
+        ):
+            blocks = [Searched(wide[number - 1], wide[number], size, stride, expand)]
+            blocks += [
+                Searched(wide[number], wide[number], size, 1, expand) for _ in range(count - 1)
+            ]
+            groups.append(nn.Sequential(*blocks))
+        self.layers = nn.Sequential(
+            *(conv(3, wide[0], 3, 2), nn.BatchNorm2d(wide[0]), nn.ReLU()),
+            *(conv(wide[0], wide[0], 3, 1, wide[0]), nn.BatchNorm2d(wide[0]), nn.ReLU()),
+            *(conv(wide[0], wide[1], 1), nn.BatchNorm2d(wide[1]), *groups),
+            *(conv(wide[7], 1280, 1), nn.BatchNorm2d(1280), nn.ReLU()),
+        )
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, 1000))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return 1000 scores."""
+        return self.classifier(self.layers(x).mean((2, 3)))
+
+
+class Shuffled(nn.Module):
+    """The unit of ShuffleNetV2: one half, or a copy, is changed, and both are mixed."""
+
+    def __init__(self, before: int, channels: int, stride: int) -> None:
+        super().__init__()
+        half = channels // 2
+        self.branch1 = nn.Sequential()
+        if stride > 1:
+            self.branch1 = nn.Sequential(
+                *(conv(before, before, 3, stride, before), nn.BatchNorm2d(before)),
+                *(conv(before, half, 1), nn.BatchNorm2d(half), nn.ReLU()),
+            )
+        self.branch2 = nn.Sequential(
+            *(conv(before if stride > 1 else half, half, 1), nn.BatchNorm2d(half), nn.ReLU()),
+            *(conv(half, half, 3, stride, half), nn.BatchNorm2d(half)),
+            *(conv(half, half, 1), nn.BatchNorm2d(half), nn.ReLU()),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return both halves, their channels in turn."""
+        one, two = (x, x) if len(self.branch1) else x.chunk(2, 1)
+        y = torch.stack([self.branch1(one), self.branch2(two)], 2)
+        return y.flatten(1, 2)
+
+
+class ShuffleNet(nn.Module):
+    """Ma et al. 2018."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.conv1 = nn.Sequential(conv(3, 24, 3, 2), nn.BatchNorm2d(24), nn.ReLU())
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        before = 24
+        for number, (width, count) in enumerate(zip(widths, (4, 8, 4), strict=False), start=2):
+            units = [Shuffled(before, width, 2)]
+            units += [Shuffled(width, width, 1) for _ in range(count - 1)]
+            self.add_module(f"stage{number}", nn.Sequential(*units))
+            before = width
+        last = widths[3]
+        self.conv5 = nn.Sequential(conv(before, last, 1), nn.BatchNorm2d(last), nn.ReLU())
+        self.fc = nn.Linear(last, 1000)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return 1000 scores."""
+        x = self.maxpool(self.conv1(x))
+        x = self.conv5(self.stage4(self.stage3(self.stage2(x))))  # type: ignore[operator]
+        return self.fc(x.mean((2, 3)))
+
+
+class EncoderLayer(nn.Module):
+    """Attention and a perceptron, each behind a norm and each adding its input."""
+
+    def __init__(self, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.self_attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.mlp = nn.Sequential(
+            *(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(0)),
+            *(nn.Linear(hidden, width), nn.Dropout(0)),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what is seen at each place."""
+        y = self.ln_1(x)
+        x = x + self.self_attention(y, y, y, need_weights=False)[0]
+        return x + self.mlp(self.ln_2(x))
+
+
+class Encoder(nn.Module):
+    """The layers, with a position for each place."""
+
+    def __init__(self, length: int, depth: int, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.pos_embedding = nn.Parameter(torch.empty(1, length, width).normal_(std=0.02))
+        self.layers = nn.Sequential()
+        for number in range(depth):
+            self.layers.add_module(f"encoder_layer_{number}", EncoderLayer(width, heads, hidden))
+        self.ln = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what is seen at each place."""
+        return self.ln(self.layers(x + self.pos_embedding))
+
+
+class ViT(nn.Module):
+    """Dosovitskiy et al. 2021, for pictures of 224×224."""
+
+    def __init__(
+        self,
+        patch: int,
+        depth: int = 12,
+        heads: int = 12,
+        width: int = 768,
+        hidden: int = 3072,
+    ) -> None:
+        super().__init__()
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.conv_proj = nn.Conv2d(3, width, patch, patch)
+        self.encoder = Encoder((224 // patch) ** 2 + 1, depth, width, heads, hidden)
+        self.heads = nn.Sequential()
+        self.heads.add_module("head", nn.Linear(width, 1000))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return 1000 scores."""
+        x = self.conv_proj(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.class_token.expand(len(x), -1, -1), x], 1)
+        return self.heads(self.encoder(x)[:, 0])
+
+
+class ChannelNorm(nn.LayerNorm):
+    """A layer norm over channels, which stand first."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Put the channels last, and first again."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Permute(nn.Module):
+    """Another order of the axes."""
+
+    def __init__(self, *dims: int) -> None:
+        super().__init__()
+        self.dims = dims
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the axes in that order."""
+        return x.permute(self.dims)
+
+
+class NextBlock(nn.Module):
+    """The block of ConvNeXt."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            *(nn.Conv2d(width, width, 7, padding=3, groups=width), Permute(0, 2, 3, 1)),
+            *(nn.LayerNorm(width, eps=1e-6), nn.Linear(width, 4 * width), nn.GELU()),
+            *(nn.Linear(4 * width, width), Permute(0, 3, 1, 2)),
+        )
+        self.layer_scale = nn.Parameter(torch.full((width, 1, 1), 1e-6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add what is found, first very little of it."""
+        return x + self.layer_scale * self.block(x)
+
+
+class ConvNeXt(nn.Module):
+    """Liu et al. 2022."""
+
+    def __init__(self, depths: Sequence[int], widths: Sequence[int]) -> None:
+        super().__init__()
+        parts: list[nn.Module] = [
+            nn.Sequential(nn.Conv2d(3, widths[0], 4, 4), ChannelNorm(widths[0], eps=1e-6))
+        ]
+        for number, (depth, width) in enumerate(zip(depths, widths, strict=True)):
+            if number:
+                norm = ChannelNorm(widths[number - 1], eps=1e-6)
+                parts.append(nn.Sequential(norm, nn.Conv2d(widths[number - 1], width, 2, 2)))
+            parts.append(nn.Sequential(*(NextBlock(width) for _ in range(depth))))
+        self.features = nn.Sequential(*parts)
+        self.classifier = nn.Sequential(
+            ChannelNorm(widths[-1], eps=1e-6), nn.Flatten(), nn.Linear(widths[-1], 1000)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return 1000 scores."""
+        return self.classifier(self.features(x).mean((2, 3), keepdim=True))

@@ -19,7 +19,6 @@ from netbuild import modules
 from netbuild.config import Config, load
 from netbuild.graph import OUTPUT, Block, Ref, Row
 from netbuild.initialisation import initialise
-from netbuild.layers.join import BROADCASTING
 from netbuild.layers.layer import Made, Operation
 from netbuild.layers.parameter import Parameter
 from netbuild.tracer import trace
@@ -140,7 +139,8 @@ class _Writer:
         refs = list(member.reads.values())
         # These repeat by themselves what all samples share, unless there is nothing else.
         alone = all(ref in self.shared for ref in refs)
-        if isinstance(part.layer, BROADCASTING) and not alone:
+        repeats = isinstance(part.layer, Operation) and part.layer.broadcasts
+        if repeats and not alone:
             x = [self.values[ref] for ref in refs]
         else:
             x = [self.read(ref) for ref in refs]

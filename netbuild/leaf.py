@@ -12,8 +12,7 @@ from netbuild.graph import NOWHERE, OUTPUT, Reach, Row, Value, state_key
 from netbuild.initialisation import read_init
 from netbuild.item import Item, place
 from netbuild.layers import LAYERS
-from netbuild.layers.join import BROADCASTING
-from netbuild.layers.layer import Origin, ShapeError, Tensor, product, times
+from netbuild.layers.layer import Operation, Origin, ShapeError, Tensor, product, times
 from netbuild.layers.parameter import Parameter
 from netbuild.node import UNKNOWN
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
@@ -183,7 +182,8 @@ class Leaves:
             ShapeError: the layer does not, or has nothing else that does.
         """
         loose = [signal.value in self.loose for signal in signals]
-        if any(loose) and (all(loose) or not isinstance(layer, BROADCASTING)):
+        repeats = isinstance(layer, Operation) and layer.broadcasts
+        if any(loose) and (all(loose) or not repeats):
             message = "it reads a Parameter without a batch axis, which a join has to repeat"
             raise ShapeError("NB212", message)
 

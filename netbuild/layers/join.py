@@ -116,6 +116,8 @@ class _Join(Operation):
 class _Elementwise(_Join):
     """Computes element by element; an axis of size 1 repeats."""
 
+    broadcasts = True
+
     def output_shape(self, *x: Shape) -> Shape:
         return broadcast(*x)
 
@@ -337,7 +339,3 @@ class MatMul(_Join):
         stacked = self.output_shape(x, other)[:-2]
         copies = [product((*stacked, *s[-2:])) for s in (x, other) if s[:-2] != stacked]
         return sum(copies) * BYTES["float32"]
-
-
-#: Joins that repeat what lacks an axis, the batch too.
-BROADCASTING = (Add, Subtract, Multiply, Divide, Maximum)

@@ -237,6 +237,8 @@ class Operation(Layer):
     function: ClassVar[str]
     #: Where torch has it.
     namespace: ClassVar[Literal["torch", "torch.Tensor"]] = "torch"
+    #: Whether it repeats what lacks an axis, the batch too.
+    broadcasts: ClassVar[bool] = False
 
     needs_float = False
 

@@ -73,7 +73,6 @@ class Component(BaseModel):
         extra="forbid",
         defer_build=True,
         validate_default=False,
-        protected_namespaces=(),
     )
 
 

@@ -231,4 +231,5 @@ def _shape_fault(error: ShapeError, item: Item, path: str, signals: list[Signal]
     if error.formula:
         notes.append(Note("formula", error.formula))
     title = f"{item.type.text} does not fit its input{'s' if len(came) > 1 else ''}"
-    return Diagnostic(error.code, title, place(item, error.at), str(error), tuple(notes))
+    span = place(item, error.at)
+    return Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)

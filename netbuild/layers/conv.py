@@ -218,22 +218,14 @@ class _ConvTranspose(_Convolution):
     def _one_output_padding_per_axis(cls, value: Any) -> Any:
         return cls._one_per_axis(value)
 
-    @field_validator("dilation")
-    @classmethod
-    def _above_output_padding(cls, dilation: Any, info: Any) -> Any:
-        """Of stride and dilation, either must be: torch's `slow_conv_transpose2d_shape_check`."""
-        values = [info.data.get(name) for name in ("output_padding", "stride")]
-        if None not in values:
-            each = (v if isinstance(v, tuple) else (v,) * cls.rank for v in (*values, dilation))
-            if any(added >= s and added >= d for added, s, d in zip(*each, strict=True)):
-                raise unwanted("more than output_padding, unless stride is more")
-        return dilation
-
     def output_shape(self, x: Shape) -> Shape:
         self._expect_groups(x, self.groups)
         sizes = []
         added = self.per_axis(self.output_padding)
         for n, k, s, p, d, o in zip(x[1:], *self._geometry(), added, strict=True):
+            if o >= s and o >= d:  # as torch's `slow_conv_transpose2d_shape_check`
+                message = f"output_padding {o} has to be less than stride {s} or dilation {d}"
+                raise ShapeError("NB204", message, at="output_padding")
             size = (n - 1) * s - 2 * p + d * (k - 1) + o + 1
             if size < 1:
                 raise ShapeError(

@@ -57,7 +57,8 @@ class _Table(Layer):
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype not in {"int64", "int32"}:
             message = f"its input holds indices, int64 or int32, and is {x[0].dtype}"
-            raise ShapeError("NB207", message)
+            help_ = "whole numbers come in by input: {shape: […], dtype: int64}"
+            raise ShapeError("NB207", message, help=help_)
 
     def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}

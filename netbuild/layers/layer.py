@@ -56,15 +56,21 @@ class Window(NamedTuple):
 class ShapeError(ValueError):
     """An input does not fit a layer.
 
-    The message is in the user's words, with the numbers that came; `at` is the field to blame, and
-    `formula` the rule with its numbers put in.
+    The message is in the user's words, with the numbers that came; `at` is the field to blame,
+    `formula` the rule with its numbers put in, and `help` what to write instead.
     """
 
     def __init__(
-        self, code: str, message: str, *, at: str | None = None, formula: str | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        at: str | None = None,
+        formula: str | None = None,
+        help: str | None = None,  # noqa: A002  as messages call it
     ) -> None:
         super().__init__(message)
-        self.code, self.at, self.formula = code, at, formula
+        self.code, self.at, self.formula, self.help = code, at, formula, help
 
 
 #: Where an output lies: in memory of its own, in that of the first input, or in its place. What is

@@ -17,6 +17,7 @@ LAYERS: Families[Layer] = Families(
         "batchnorm",
         "norm",
         "softmax",
+        "conv_transpose",
         "adaptive_pool",
         "padding",
         "embedding",

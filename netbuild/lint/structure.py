@@ -6,27 +6,24 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostic import Diagnostic, Note
-from netbuild.layers.conv import Conv1d, Conv2d, Conv3d
-from netbuild.layers.dropout import (
-    AlphaDropout,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    FeatureAlphaDropout,
-)
-from netbuild.layers.linear import Identity, Linear
-from netbuild.layers.tensor import Flatten, Unflatten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.graph import Graph, Row, Value
 
-_AFFINE = (Conv1d, Conv2d, Conv3d, Linear)
-_DROPOUTS = (AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout)
+# By their names, for what a network has not need not be imported.
+_AFFINE = {"Conv1d", "Conv2d", "Conv3d", "Linear"}
+_DROPOUTS = {f"Dropout{rank}" for rank in ("", "1d", "2d", "3d")}
 #: What an affine function passes through and stays one, dropout at least once training is over.
-_TRANSPARENT = (Flatten, Identity, Unflatten, *_DROPOUTS)
+_TRANSPARENT = {
+    *_DROPOUTS,
+    "AlphaDropout",
+    "FeatureAlphaDropout",
+    "Flatten",
+    "Identity",
+    "Unflatten",
+}
 
 
 def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
@@ -39,7 +36,7 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
     for row in graph.rows:
         source = next(iter(row.sources), None)  # none of a Parameter
         first = affine.get(source) if source and readers[source] == 1 else None
-        if isinstance(row.layer, _TRANSPARENT):
+        if row.type in _TRANSPARENT:
             if first is not None:
                 affine[row.passed_on] = first
             continue
@@ -53,7 +50,7 @@ def collapsing_layers(graph: Graph) -> Iterator[Diagnostic]:
                 help="put an activation between them, such as ReLU",
                 layer=row.path,
             )
-        if isinstance(row.layer, _AFFINE):
+        if row.type in _AFFINE:
             affine[row.passed_on] = row
 
 

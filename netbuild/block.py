@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
 from netbuild.expression import RESERVED, substitute, value_of
-from netbuild.item import Item, Stack, kind, read_stack
+from netbuild.item import REUSE, Item, Stack, kind, read_stack
 from netbuild.layers import LAYERS
 from netbuild.node import Entry, List, Map, Node, Scalar
 
@@ -93,7 +93,7 @@ def _definition(entry: Entry, faults: list[Diagnostic]) -> Definition | None:
     label = ""
     if not re.fullmatch(_TYPE, name):
         label = f"{brief(name)} is no type: a type is Capitalised, of letters, digits and _"
-    elif name in LAYERS or name == "Reuse":
+    elif name in LAYERS or name == REUSE:
         label = f"{name} is a layer already"
     if label:
         faults.append(Diagnostic("NB109", "a name that a block cannot have", span, label))

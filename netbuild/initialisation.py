@@ -25,7 +25,7 @@ from netbuild.component import fill
 from netbuild.diagnostic import Diagnostic, Span, brief, did_you_mean, suggest
 from netbuild.graph import state_key
 from netbuild.item import Item, kind, unknown_type
-from netbuild.node import UNKNOWN, List, Map, Node, Scalar
+from netbuild.node import UNKNOWN, List, Map, Node, Scalar, is_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -199,7 +199,7 @@ def read_rules(
     node: Node, types: Mapping[str, type[Layer]], faults: list[Diagnostic]
 ) -> tuple[Rule, ...]:
     """Read the section `init:`, leaving out rules with faults; `types` are those of layers."""
-    if isinstance(node, Scalar) and node.value is UNKNOWN:
+    if is_unknown(node):
         return ()
     if not isinstance(node, List) or len(node.items) > MAX_RULES:
         found = f"{len(node.items):,}" if isinstance(node, List) else kind(node)
@@ -213,7 +213,7 @@ def read_rules(
 
 def read_initializer(node: Node, faults: list[Diagnostic]) -> Initializer | None:
     """Read an initializer: its name, or a mapping from it to its arguments."""
-    if isinstance(node, Scalar) and node.value is UNKNOWN:
+    if is_unknown(node):
         return None
     if isinstance(node, Scalar) and isinstance(node.value, str):
         return _filled(node._replace(text=node.value), None, faults)
@@ -260,7 +260,7 @@ def _filled(name: Scalar, arguments: Node | None, faults: list[Diagnostic]) -> I
 
 
 def _rule(node: Node, types: Mapping[str, type[Layer]], faults: list[Diagnostic]) -> Rule | None:
-    if isinstance(node, Scalar) and node.value is UNKNOWN:
+    if is_unknown(node):
         return None
     entries = node.entries if isinstance(node, Map) else {}
     conditions = {name: entry for name, entry in entries.items() if name in _CONDITIONS}

@@ -26,6 +26,10 @@ _NO_NAMES = {*keyword.kwlist, "self", "torch"}
 _NAME = r"[a-z0-9][A-Za-z0-9_]*"
 
 
+#: The type of an item that calls a module of its stack again.
+REUSE = "Reuse"
+
+
 class Item(NamedTuple):
     """`{Conv2d: {…}, name: stem}`: a type, its arguments as written, and its modifiers."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from netbuild.component import fill, find
+from netbuild.component import fill
 from netbuild.diagnostic import Diagnostic, Note
 from netbuild.expression import substitute
 from netbuild.graph import NOWHERE, OUTPUT, Reach, Row, Value, state_key
@@ -41,6 +41,7 @@ class Leaves:
 
     def __init__(self, faults: list[Diagnostic]) -> None:
         self.rows: list[Row] = []
+        self.by_path: dict[str, Row] = {}
         self.faults = faults
         self.visited = 0
         #: The value in whose memory another one lies, and those that backward needs as they are.
@@ -65,6 +66,7 @@ class Leaves:
         if row is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.rows.append(row)
+        self.by_path[path] = row
         kind = f"({row.type}, line {row.span.line})"
         memory = row.layer.memory()
         results: dict[str, Signal] = {}
@@ -89,12 +91,11 @@ class Leaves:
 
         Weights of other shapes are reported.
         """
-        first = {row.path: row for row in self.rows[:start]}
         for number, row in enumerate(self.rows[start:], start):
-            origin = first.get(module + row.path.removeprefix(path))
+            origin = self.by_path.get(module + row.path.removeprefix(path))
             if origin is None:  # it has a fault of its own
                 continue
-            origin = first[origin.reuses] if origin.reuses else origin
+            origin = self.by_path[origin.reuses] if origin.reuses else origin
             for name, shape in row.weights.items():
                 if origin.weights[name] != shape:
                     label = (
@@ -104,13 +105,11 @@ class Leaves:
                     title = f"{module} does not fit these inputs"
                     fault = Diagnostic("NB215", title, item.type.span, label, layer=row.path)
                     self.faults.append(fault)
-            self.rows[number] = row._replace(reuses=origin.path)
+            self.rows[number] = self.by_path[row.path] = row._replace(reuses=origin.path)
 
     def row(self, item: Item, path: str, names: Names, signals: Signals | None) -> Row | None:
         """Validate one layer against what reaches it; None where its output is not known."""
-        component = find(item, LAYERS, "layer", self.faults)
-        if component is None:
-            return None
+        component = LAYERS[item.type.text]
         reads_nothing = signals is not None and not signals
         x = signals[0][1].tensor if signals else None
         scope = names if reads_nothing else {**names, **input_names(x)}

@@ -55,6 +55,11 @@ class Map(NamedTuple):
 Node: TypeAlias = "Scalar | List | Map"
 
 
+def is_unknown(node: Node) -> bool:
+    """Whether a node is a scalar that has its own fault already."""
+    return isinstance(node, Scalar) and node.value is UNKNOWN
+
+
 def plain(node: Node) -> Any:
     """Return a node as plain Python values: dict, list and scalars."""
     if isinstance(node, Map):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netbuild.component import bare_field
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, suggest
 from netbuild.expression import substitute
-from netbuild.item import Item, Stack, is_stack, read_item, read_stack, unknown_type
+from netbuild.item import REUSE, Item, Stack, is_stack, read_item, read_stack, unknown_type
 from netbuild.layers import LAYERS
 from netbuild.leaf import Names, TooManyError
 from netbuild.modifiers import (
@@ -19,15 +19,13 @@ from netbuild.modifiers import (
     with_misplaced_arguments,
     with_misplaced_modifiers,
 )
-from netbuild.node import UNKNOWN, Map, Node, Scalar
+from netbuild.node import Map, Node, Scalar, is_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.block import Definition
-
-#: The type of an item that calls a module of its stack again.
-REUSE = "Reuse"
+    from netbuild.layers.layer import Layer
 
 
 class Parts:
@@ -43,7 +41,7 @@ class Parts:
             raise TooManyError
         if isinstance(node, Scalar):
             node = substitute(node, names, self.faults)
-            if isinstance(node, Scalar) and node.value is UNKNOWN:
+            if is_unknown(node):
                 return None
         if is_stack(node) and not _is_lower_case_layer(node):
             part: Item | Stack | Diagnostic = read_stack(node)
@@ -56,21 +54,26 @@ class Parts:
             return None
         return self._in_place(part) if isinstance(part, Item) else part
 
+    def layer(self, item: Item) -> type[Layer] | None:
+        """Return the layer that an item is; None for a block and for a Reuse."""
+        kind = item.type.text
+        return None if kind == REUSE or kind in self.blocks else LAYERS.get(kind)
+
     def modifiers(self, part: Item | Stack, names: Names) -> Modifiers | None:
         """Validate what stands beside a part; None after a fault, or where it is not known."""
         kind: type[Modifiers] = StackModifiers
         if isinstance(part, Item):
-            kind = LayerModifiers if part.type.text in LAYERS else Modifiers
+            kind = LayerModifiers if self.layer(part) else Modifiers
         return read_modifiers(part, kind, names, self.faults)
 
     def _in_place(self, item: Item) -> Item:
         """Return an item with its arguments inside and its modifiers beside it."""
-        kind = item.type.text
-        if kind in LAYERS:
-            fields, bare = tuple(LAYERS[kind].model_fields), bare_field(LAYERS[kind])
+        layer = self.layer(item)
+        if layer is not None:
+            fields, bare = tuple(layer.model_fields), bare_field(layer)
             item = with_misplaced_modifiers(item, fields, LayerModifiers, self.faults)
         else:
-            block = self.blocks.get(kind)
+            block = self.blocks.get(item.type.text)
             fields = tuple(block.params) if block else ()
             bare = next(iter(fields), None)
         return with_misplaced_arguments(item, fields, bare, self.faults)
@@ -81,9 +84,9 @@ def _is_lower_case_layer(node: Node) -> bool:
     if not isinstance(node, Map) or len(node.entries) != 1:
         return False
     (name, (_, value)), *_ = node.entries.items()
+    fields = set(value.entries) if isinstance(value, Map) else set()
+    a_number = isinstance(value, Scalar) and not isinstance(value.value, str)
+    if not a_number and (not fields or any(field[:1].isupper() for field in fields)):
+        return False  # nor are all layers imported to tell
     meant = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
-    if meant is None:
-        return False
-    if isinstance(value, Map):
-        return bool(value.entries) and set(value.entries) <= set(meant.model_fields)
-    return isinstance(value, Scalar) and not isinstance(value.value, str)
+    return meant is not None and fields <= set(meant.model_fields)

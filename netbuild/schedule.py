@@ -56,9 +56,9 @@ _REMEDIES = {
 }
 
 
-def batches(samples: int, validation: float, size: int) -> int:
-    """Return the batches of an epoch, as training splits its data."""
-    return ceil((samples - round(samples * validation)) / size)
+def batches(samples: int, size: int) -> int:
+    """Return the number of batches that samples make, the last perhaps smaller."""
+    return ceil(samples / size)
 
 
 def read_schedule(item: Item, training: Training, faults: list[Diagnostic]) -> Schedule | None:

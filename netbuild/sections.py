@@ -20,7 +20,7 @@ from netbuild.initialisation import read_rules
 from netbuild.item import Item, is_stack, kind, name_fault, read_item
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
-from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar
+from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar, is_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -70,10 +70,6 @@ class Train(Component):
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], one_of("auto", "cpu", "cuda", "mps")
     ] = "auto"
-
-
-def _is_unknown(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is UNKNOWN
 
 
 class Reader:
@@ -176,7 +172,7 @@ class Reader:
         return {"input": Tensor(shape, written.dtype if written else "float32")}
 
     def _several_inputs(self, node: Node) -> dict[str, Tensor | None]:
-        if _is_unknown(node):
+        if is_unknown(node):
             return {"input": None}
         if not isinstance(node, Map) or not node.entries:
             label = f"inputs wants names with shapes, not {kind(node)}"
@@ -209,7 +205,7 @@ class Reader:
             return None
         if is_stack(node):
             return node
-        if not _is_unknown(node):
+        if not is_unknown(node):
             label = f"layers wants a list or a mapping of layers, not {kind(node)}"
             help_ = "begin each layer with '- '"
             if isinstance(node, Map):
@@ -229,13 +225,13 @@ class Reader:
     def component(self, what: str, known: Mapping[str, type[C]]) -> C | None:
         """Read a section that holds one item: a loss, an optimizer."""
         node = self._section(what)
-        if node is None or _is_unknown(node):
+        if node is None or is_unknown(node):
             return None
         return read_component(node, what, known, self.faults)
 
     def _item(self, section: str, what: str, known: Collection[str]) -> Item | None:
         node = self._section(section)
-        if node is None or _is_unknown(node):
+        if node is None or is_unknown(node):
             return None
         item = read_item(node, what, known)
         if isinstance(item, Diagnostic):
@@ -258,8 +254,10 @@ class Reader:
 
         item = self._item("scheduler", "scheduler", SCHEDULERS)
         samples = data.size if data else None
-        split = samples and batches(samples, preparation.validation, train.batch_size)
-        training = Training(optimizer, train.epochs, split)
+        steps = None
+        if samples:
+            steps = batches(samples - preparation.held_out(samples), train.batch_size)
+        training = Training(optimizer, train.epochs, steps)
         return read_schedule(item, training, self.faults) if item else None
 
     def init(self) -> tuple[Rule, ...]:
@@ -281,7 +279,7 @@ class Reader:
     def train(self) -> Train:
         """Return how the network is trained."""
         node = self._section("train")
-        if node is None or _is_unknown(node):
+        if node is None or is_unknown(node):
             return Train()
         if not isinstance(node, Map):
             label = f"train wants names with values, not {kind(node)}"

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from netbuild.diagnostic import Diagnostic, brief
 from netbuild.expression import substitute
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
-from netbuild.item import Child, Item, Stack, shown
-from netbuild.layers import LAYERS
+from netbuild.item import REUSE, Child, Item, Stack, shown
 from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
 from netbuild.naming import called, name_of, numbered, without_number
 from netbuild.node import Map, Node, Scalar
-from netbuild.parts import REUSE, Parts
+from netbuild.parts import Parts
 from netbuild.wiring import Scope, Signal, read_wires
 
 if TYPE_CHECKING:
@@ -247,16 +246,17 @@ class Walk:
             fault = Diagnostic("NB214", "a block that never ends", part.type.span, label)
             self.faults.append(fault)
             return None, {OUTPUT: UNKNOWN_SIGNAL}
-        here = {**names, **input_names(next(iter(inputs.values())).tensor)}
-        own = {**self.config.names, **input_names(next(iter(inputs.values())).tensor)}
-        values = block.bind(part, here, own, self.faults)
+        own = input_names(next(iter(inputs.values())).tensor)
+        known = {**self.config.names, **own}
+        values = block.bind(part, {**names, **own}, known, self.faults)
         if values is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.calling.append(block.name)
-        known = {**self.config.names, **values}
         outputs = block.stack.modifiers.get("outputs")
         given = outputs.value if outputs else None
-        made = self.stack(block.stack, path, known, inputs, given, block.name)
+        made = self.stack(
+            block.stack, path, {**self.config.names, **values}, inputs, given, block.name
+        )
         self.calling.pop()
         return made
 
@@ -301,7 +301,8 @@ class Walk:
         """Return what an item reads: what it says, or the item before; None after a fault."""
         scope = level.scope
         if "inputs" not in part.modifiers:
-            if isinstance(part, Item) and not getattr(LAYERS.get(part.type.text), "inputs", True):
+            layer = self.parts.layer(part) if isinstance(part, Item) else None
+            if layer is not None and not layer.inputs:
                 return []
             if scope.last is not None:
                 return [(None, scope.last)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
 from netbuild.graph import OUTPUT, Reach, Ref, Value
 from netbuild.item import shown
-from netbuild.node import Entry, List, Map, Node, Scalar, Unknown
+from netbuild.node import Entry, List, Map, Node, Scalar, is_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,17 +47,15 @@ def read_wires(node: Node, what: str, faults: list[Diagnostic]) -> list[Wire]:
         named = [(name, entry.value) for name, entry in node.entries.items()]
     else:
         named = [(None, child) for child in (node.items if isinstance(node, List) else (node,))]
-    wires = [
-        Wire(inside, child.text if isinstance(child.value, float) else str(child.value), child.span)
-        for inside, child in named
-        if isinstance(child, Scalar) and type(child.value) in _NAMES
-    ]
-    strange = [
-        child
-        for _, child in named
-        if not isinstance(child, Scalar) or type(child.value) not in {*_NAMES, Unknown}
-    ]
-    for child in strange or ([] if named else [node]):
+    wires = []
+    strange = [] if named else [node]
+    for inside, child in named:
+        if isinstance(child, Scalar) and type(child.value) in _NAMES:
+            name = child.text if isinstance(child.value, float) else str(child.value)
+            wires.append(Wire(inside, name, child.span))
+        elif not is_unknown(child):
+            strange.append(child)
+    for child in strange:
         label = f"the name of a layer is wanted, not {shown(child)}"
         help_ = f"write {what}: name, {what}: [name, name] or {what}: {{inside: name}}"
         fault = Diagnostic("NB213", "no name of a result", child.span, label, help=help_)

@@ -416,7 +416,8 @@ def test_unknown_number_of_samples(tmp_path: Path) -> None:
 def test_batches(samples: int, validation: float, size: int) -> None:
     """An epoch has as many batches as the data is split into."""
     held_out = round(samples * Preparation(validation=validation).validation)
-    assert batches(samples, validation, size) == len(range(0, samples - held_out, size))
+    kept = samples - Preparation(validation=validation).held_out(samples)
+    assert batches(kept, size) == len(range(0, samples - held_out, size))
 
 
 class Stopping(Silent):

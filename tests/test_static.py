@@ -12,6 +12,8 @@ import pytest
 import netbuild
 from netbuild.diagnostic import CODES
 from netbuild.item import RESERVED
+from netbuild.layers import LAYERS
+from netbuild.lint import structure
 from tests.layers import FAMILIES, READERS
 from tests.layers.contract import text_of_case
 
@@ -99,3 +101,8 @@ def test_reserved_names() -> None:
     for name in sorted({name for name in dir(modules[0]) if not name.startswith("_")}):
         with pytest.raises(KeyError, match="already exists"):
             nn.Sequential().add_module(name, nn.ReLU())
+
+
+def test_lints_name_layers() -> None:
+    """What a lint knows by its name is a layer."""
+    assert set(LAYERS) >= structure._AFFINE | structure._TRANSPARENT

@@ -25,3 +25,7 @@ class Preparation(Component):
 
     resize: _HeightWidth = None
     validation: _Fraction = 0.2
+
+    def held_out(self, samples: int) -> int:
+        """Return how many of a source's samples are kept for validation."""
+        return round(samples * self.validation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +126,7 @@ def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) ->
         loss = Criterion(graph, device)
     _expect_no_single_sample(graph, len(training))
     optimizer = _optimizer(config.optimizer, module, loss.module)
-    steps = ceil(len(training) / config.train.batch_size)
+    steps = training.count(config.train.batch_size)
     known = Training(config.optimizer, config.train.epochs, steps)
     scheduling = Scheduling(config.scheduler, optimizer, known)
     # The folder comes last: what cannot be trained leaves none behind.

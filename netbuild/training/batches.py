@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch.nn.functional import interpolate
 
-from netbuild import objective
+from netbuild import objective, schedule
 from netbuild.data.dataset import Classes
 from netbuild.training.failure import TrainingError
 
@@ -26,6 +26,10 @@ class Batches(NamedTuple):
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.inputs)
+
+    def count(self, size: int) -> int:
+        """Return the number of batches of this size."""
+        return schedule.batches(len(self), size)
 
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield batches as the samples lie, copied: a first layer may work in place."""
@@ -57,7 +61,7 @@ def load(graph: Graph, device: torch.device) -> tuple[Batches, Batches]:
         inputs = interpolate(
             inputs, size=config.preparation.resize, mode="bilinear", antialias=True
         )
-    held_out = round(len(inputs) * config.preparation.validation)
+    held_out = config.preparation.held_out(len(inputs))
     if not 0 < held_out < len(inputs):
         message = (
             f"{len(inputs)} samples with validation {config.preparation.validation} leave none "

@@ -67,7 +67,7 @@ class Trainer:
     @property
     def steps(self) -> int:
         """The number of steps of an epoch."""
-        return math.ceil(len(self.batches) / self.train.batch_size)
+        return self.batches.count(self.train.batch_size)
 
     def fit(self, progress: Progress) -> None:
         """Train from the position to the last epoch.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
-from netbuild import modules
+from netbuild import modules, pretrained
 from netbuild.config import Config, load
 from netbuild.graph import OUTPUT, Block, Ref, Row
 from netbuild.initialisation import initialise
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def build(path_or_config: str | Path | Config) -> nn.Module:
-    """Build the network of a config file, with torch's own initial weights.
+    """Build the network of a config file, with torch's own initial weights or `pretrained:` ones.
 
     Its modules are made on torch's default device: within `torch.device("meta")` they take no
     memory. A network of several inputs takes them in the order of the file, and one of several
@@ -52,6 +52,7 @@ def module(graph: Graph) -> nn.Module:
     in_order = all(row.is_plain for row in graph.rows)
     made = _stack(graph.block, graph.config.name, in_order=in_order)
     initialise(made, graph)
+    pretrained.load(made, graph)
     return made
 
 

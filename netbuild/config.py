@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netbuild.layers.layer import Shape, Tensor
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
+    from netbuild.pretrained import Pretrained
     from netbuild.schedule import Schedule
     from netbuild.sections import Train
     from netbuild.source import Source
@@ -44,6 +45,7 @@ class Config(NamedTuple):
     inputs: Mapping[str, Tensor | None]
     layers: Node | None
     init: tuple[Rule, ...]
+    pretrained: Pretrained | None
     loss: Loss | None
     optimizer: Optimizer | None
     scheduler: Schedule | None
@@ -115,6 +117,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         inputs=inputs,
         layers=sections.layers(),
         init=sections.init(),
+        pretrained=sections.pretrained(),
         loss=sections.component("loss", LOSSES),
         optimizer=optimizer,
         scheduler=sections.scheduler(optimizer, data, preparation, train),
@@ -182,6 +185,9 @@ def resolved(config: Config) -> str:
     if config.data is not None:
         source = {type(config.data).__name__: _explicit(config.data)}
         values["data"] = source | _explicit(config.preparation)
+    if config.pretrained is not None:  # seen from anywhere
+        file = str(Path(config.pretrained.file).resolve())
+        values["pretrained"] = _explicit(config.pretrained) | {"file": file}
     values["train"] = _explicit(config.train)
     order = sorted(values, key=SECTIONS.index)
     return dump({name: values[name] for name in order})

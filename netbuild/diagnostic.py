@@ -69,6 +69,8 @@ CODES = {
     "NB406": "an optimizer that does not take the network's weights",
     # Data and files.
     "NB501": "data that the network or the loss does not take",
+    "NB502": "a file of weights that cannot be read",
+    "NB503": "weights that do not fit the network",
 }
 
 #: A file with more faults than this is reported up to here: nobody reads on, and time is bounded.

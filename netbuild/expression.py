@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostic import Diagnostic, brief, suggest
@@ -22,8 +23,23 @@ MAX_LENGTH = 500
 MAX_DEPTH = 40
 MAX_TEXT = 1_000
 
+
+def _length(values: Any) -> int:
+    if isinstance(values, List):
+        values = values.items
+    if type(values) not in {list, tuple, str}:
+        raise TypeError("len counts the values of a list")
+    return len(values)
+
+
 #: What an expression can call.
-FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "abs": abs}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": min,
+    "max": max,
+    "round": round,
+    "abs": abs,
+    "len": _length,
+}
 _CONSTANTS = {"true": True, "false": False, "null": None}
 #: Names that a variable cannot have.
 RESERVED = {*FUNCTIONS, *_CONSTANTS, "index", "in_shape", "in_channels", "in_features"}
@@ -91,8 +107,7 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
     """
     if isinstance(node, Scalar):
         if isinstance(node.value, str) and "$" in node.value:
-            value = _scalar(node, names, faults)
-            return value if isinstance(value, (Map, List)) else Scalar(value, node.span, node.text)
+            return _node(_scalar(node, names, faults), node)
         return node
     if isinstance(node, List):
         return List(tuple(substitute(item, names, faults) for item in node.items), node.span)
@@ -101,6 +116,15 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
         for name, (key, value) in node.entries.items()
     }
     return Map(entries, node.span)
+
+
+def _node(value: Any, written: Scalar) -> Node:
+    """Return a value as what might have been written in place of an expression."""
+    if isinstance(value, (Map, List)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return List(tuple(_node(part, written) for part in value), written.span)
+    return Scalar(value, written.span, written.text)
 
 
 def value_of(node: Node) -> Any:
@@ -142,8 +166,13 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str | None, int, int]]:
+@lru_cache(maxsize=4096)  # a block's expressions are met once for each place that it has
+def _pieces(text: str) -> tuple[tuple[str, str | None, int, int], ...]:
     """Split a string into (literal text, the expression after it, its start, its end)."""
+    return tuple(_split(text))
+
+
+def _split(text: str) -> Iterator[tuple[str, str | None, int, int]]:
     literal, position = "", 0
     while position < len(text):
         dollar = text.find("$", position)
@@ -182,6 +211,7 @@ def _closing(text: str, start: int) -> int:
     raise ExpressionError(msg)
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
     import ast
 
@@ -226,6 +256,9 @@ class _Walk:
             return value
         if node.id in _CONSTANTS:
             return _CONSTANTS[node.id]
+        if node.id == "index":
+            msg = "index counts inside of what is repeated, and is not known here"
+            raise ExpressionError(msg)
         near = suggest(node.id, tuple(self.names))
         hint = f": did you mean {near}?" if near else self.reachable()
         msg = f"no variable is called {node.id}{hint}"
@@ -297,6 +330,8 @@ class _Walk:
 
     def visit_Subscript(self, node: ast.Subscript, depth: int) -> Any:
         values, index = self.visit(node.value, depth), self.visit(node.slice, depth)
+        if isinstance(values, List):  # with items in it, which stay as they are written
+            values = [value_of(item) for item in values.items]
         plain_list = type(values) in {list, tuple}  # no item, which is a named tuple
         if not plain_list or type(index) is not int:
             msg = "[ ] picks from a list, by a whole number"

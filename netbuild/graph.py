@@ -35,6 +35,14 @@ class Reach(NamedTuple):
         stride = tuple(j * s for j, s in zip(self.stride, window.stride, strict=True))
         return Reach(size, stride)
 
+    def repeated(self, sizes: Shape, wider: Shape) -> Reach:
+        """Return the reach where an axis of one position is repeated to a wider one.
+
+        All its positions look at the same place then, and its stride says nothing more.
+        """
+        axes = zip(self.stride, sizes, wider, strict=True)
+        return Reach(self.size, tuple(1 if size == 1 < wide else s for s, size, wide in axes))
+
     def joined(self, other: Reach) -> Reach:
         """Return the largest over two paths that meet."""
         size = tuple(map(max, self.size, other.size))
@@ -227,6 +235,18 @@ class Graph(NamedTuple):
     def params(self) -> int:
         """The number of learned values."""
         return sum(row.params for row in self.rows)
+
+    @property
+    def tensors(self) -> dict[str, Shape]:
+        """The shapes of all that `state_dict()` holds, parameters and buffers, by their names."""
+        return {
+            state_key(row.path, name): shape
+            for row in self.rows
+            for name, shape in [
+                *row.weights.items(),
+                *((n, b.shape) for n, b in row.buffers.items()),
+            ]
+        }
 
     @property
     def trainable(self) -> int:

@@ -200,17 +200,22 @@ def _expect_addressable(outputs: Mapping[str, Tensor], weights: Mapping[str, Sha
 
 def _reach(layer: Layer, shapes: tuple[Shape, ...], signals: list[Signal]) -> Reach | None:
     """Return the receptive field behind a layer: the largest over what it reads."""
-    looking = [signal.reach for signal in signals if signal.reach != NOWHERE]
+    looking = [
+        (signal.reach, x[1:])
+        for signal, x in zip(signals, shapes, strict=True)
+        if signal.reach != NOWHERE
+    ]
     if not looking:
         return NOWHERE
     window = layer.window(*shapes)
     if window is None:
         return None
     reach: Reach | None = None
-    for before in looking:
+    largest = tuple(map(max, zip(*(sizes for _, sizes in looking), strict=False)))
+    for before, sizes in looking:
         if before is None or len(before.size) != len(window.kernel):
             return None
-        behind = before.through(window)
+        behind = before.through(window).repeated(sizes, largest)
         reach = behind if reach is None else reach.joined(behind)
     return reach
 

@@ -17,10 +17,12 @@ from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, d
 from netbuild.expression import RESERVED, substitute, value_of
 from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
 from netbuild.initialisation import read_rules
-from netbuild.item import Item, is_stack, kind, name_fault, read_item
+from netbuild.item import Item, is_stack, kind, read_item
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
+from netbuild.naming import input_name_fault
 from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar, is_unknown
+from netbuild.pretrained import read_pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from netbuild.initialisation import Rule
     from netbuild.layers.layer import Shape
     from netbuild.optimizers import Optimizer
+    from netbuild.pretrained import Pretrained
     from netbuild.schedule import Schedule
 
 #: The sections of a file, in the order in which one is best read.
@@ -44,6 +47,7 @@ SECTIONS = (
     "layers",
     "outputs",
     "init",
+    "pretrained",
     "loss",
     "optimizer",
     "scheduler",
@@ -181,7 +185,7 @@ class Reader:
             return {"input": None}
         found: dict[str, Tensor | None] = {}
         for name, (key, value) in node.entries.items():
-            fault = name_fault(name, key.span, found.keys(), by_key=True)
+            fault = input_name_fault(name, key.span)
             if fault:
                 self.faults.append(fault)
             found[name] = self._tensor(value, name)
@@ -264,6 +268,11 @@ class Reader:
         """Return the rules by which weights begin."""
         node = self._section("init")
         return read_rules(node, LAYERS, self.faults) if node else ()
+
+    def pretrained(self) -> Pretrained | None:
+        """Return the file of weights to begin with."""
+        node = self._section("pretrained")
+        return None if node is None or is_unknown(node) else read_pretrained(node, self.faults)
 
     def data(self) -> tuple[Dataset | None, Preparation]:
         """Return the source of the samples, and what is done to them."""

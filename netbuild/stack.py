@@ -9,8 +9,8 @@ from netbuild.expression import substitute
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
 from netbuild.item import REUSE, Child, Item, Stack, shown
 from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
-from netbuild.naming import called, name_of, numbered, without_number
-from netbuild.node import Map, Node, Scalar
+from netbuild.naming import called, input_name_fault, name_of, numbered, without_number
+from netbuild.node import UNKNOWN, Map, Node, Scalar
 from netbuild.parts import Parts
 from netbuild.wiring import Scope, Signal, read_wires
 
@@ -125,7 +125,7 @@ class Walk:
         if part is None and scope.last is None and len(self.faults) == before:
             self.reads_nothing(child.span, level)
         place = f"{level.path}{child.name or level.position}"
-        self.faults[before:] = [fault._replace(layer=place) for fault in self.faults[before:]]
+        self.at(place, before)
         reads = self.reads(part, level) if part else None
         # What reads nothing knows the shape that it stands behind.
         x = scope.signal(reads[0][1]).tensor if reads else last
@@ -134,7 +134,8 @@ class Walk:
         modifiers = self.parts.modifiers(part, names) if part else None
         if part is None or modifiers is None:
             if part is not None:  # its own faults are still found
-                self.member(part, str(level.position), level, level.names, None)
+                known = {**level.names, "index": UNKNOWN}
+                self.member(part, str(level.position), level, known, None)
             scope.add(called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
             level.position += 1
             return
@@ -147,6 +148,10 @@ class Walk:
             level.position += 1
         else:
             self.in_a_row(part, modifiers.repeat, name or number_name, level, reads)
+
+    def at(self, place: str, before: int) -> None:
+        """Have the faults found since there were `before` say the layer that they are of."""
+        self.faults[before:] = [fault._replace(layer=place) for fault in self.faults[before:]]
 
     def before(self, scope: Scope) -> Tensor | None:
         """Return what the item above gives; None where it is not known."""
@@ -248,7 +253,9 @@ class Walk:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         own = input_names(next(iter(inputs.values())).tensor)
         known = {**self.config.names, **own}
+        before = len(self.faults)
         values = block.bind(part, {**names, **own}, known, self.faults)
+        self.at(path.removesuffix("."), before)
         if values is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.calling.append(block.name)
@@ -318,6 +325,9 @@ class Walk:
             help_ = f"give each its name inside: inputs: {{left: {wires[0].outside}, …}}"
             title = "several inputs without names"
             self.faults.append(Diagnostic("NB208", title, node.span, label, help=help_))
+        if by_name and isinstance(node, Map):
+            named = (input_name_fault(name, key.span) for name, (key, _) in node.entries.items())
+            self.faults += filter(None, named)
         if not wires or len(self.faults) > before:
             return None
         return [(inside, ref) for inside, ref in found if ref is not None]

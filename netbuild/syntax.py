@@ -123,7 +123,10 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     if problem is None:
         return Diagnostic("NB002", "the YAML cannot be parsed", _at(mark, document), said)
     span = _at(context if problem.at_context else mark, document)
-    return Diagnostic("NB002", problem.title, span, problem.label, help=problem.remedy)
+    remedy = problem.remedy
+    if re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
+        remedy = "quote an expression that holds a comma or a bracket, or " + remedy
+    return Diagnostic("NB002", problem.title, span, problem.label, help=remedy)
 
 
 def _at(mark: Any, document: Document) -> Span:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild import initialisation, lint, objective
-from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, errors
+from netbuild import initialisation, lint, objective, pretrained
+from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, errors
 from netbuild.graph import Graph
 from netbuild.stack import Walk
 
 if TYPE_CHECKING:
     from netbuild.config import Config
+    from netbuild.diagnostic import Span
 
 
 def trace(config: Config) -> Graph:
@@ -61,6 +62,7 @@ def infer(config: Config) -> Graph:
     if graph.outputs:
         given = graph.outputs.values()
         faults += initialisation.faults(graph.rows, config.init)
+        faults += pretrained.faults(config, graph.tensors)
         faults += objective.faults(config, *given)
         faults += objective.optimizer_faults(config, graph.rows, *given)
     if not faults:
@@ -69,10 +71,26 @@ def infer(config: Config) -> Graph:
 
 
 def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Order faults as a reader meets them, without those that a repeated item reports again."""
+    """Order faults as a reader meets them, those of one place in a file together."""
     documents = {id(fault.span.document): number for number, fault in enumerate(faults)}
-    distinct = {(fault.code, fault.span, fault.message): fault for fault in faults}.values()
+    alike: dict[tuple[str, Span, str], list[Diagnostic]] = {}
+    for fault in faults:
+        alike.setdefault((fault.code, fault.span, fault.title), []).append(fault)
     in_order = sorted(
-        distinct, key=lambda fault: (documents[id(fault.span.document)], fault.span[1:])
+        (fault for together in alike.values() for fault in _together(together)),
+        key=lambda fault: (documents[id(fault.span.document)], fault.span[1:]),
     )
     return tuple(in_order)[:MAX_FAULTS]
+
+
+def _together(alike: list[Diagnostic]) -> list[Diagnostic]:
+    """Return the distinct faults of one place, of a repeated item and of a block the first.
+
+    It says in which other layers the place is at fault as well, unless for the very same reason.
+    """
+    first, *others = {fault.message: fault for fault in alike}.values()
+    also = list(dict.fromkeys(f.layer for f in others if f.layer not in {None, first.layer}))
+    if also:
+        text = ", ".join(map(str, also[:3])) + (f" and {len(also) - 3} more" if also[3:] else "")
+        first = first._replace(notes=(*first.notes, Note("also", f"at fault in {text}")))
+    return [first, *(fault for fault in others if fault.layer in {None, first.layer})]

@@ -373,6 +373,37 @@ layers:
     assert [fault.code for fault in found.diagnostics][:1] == ["NB109"]
 
 
+def test_names_may_hold_a_hyphen() -> None:
+    """As torch's may: `forward` reads them by `getattr`."""
+    text = """
+input: [4]
+layers:
+  - {Linear: 4, name: "block-$(index)", repeat: 2}
+  - {LSTM: 4, when: false, name: no-lstm}
+  - {Add, inputs: [block-0, block-1], name: sum-of-both}
+  - {Parameter: {shape: [4]}, name: layer-scale}
+  - {Multiply, inputs: [sum-of-both, layer-scale]}
+"""
+    module = build(graph(text))
+    assert set(module.state_dict()) == {
+        *("layer-scale", "block-0.weight", "block-0.bias", "block-1.weight", "block-1.bias")
+    }
+    assert module(torch.ones(3, 4)).shape == (3, 4)
+
+
+def test_a_table_may_hold_items() -> None:
+    """A row of a list is picked by the index, and its items stand for themselves."""
+    text = """
+input: [8]
+vars: {leaky: {LeakyReLU: 0.1}, rows: [[16, $leaky], [4, Tanh], [2, [ReLU, Dropout]]]}
+blocks: {Dense: {params: {width, act}, layers: [Linear: $width, $act]}}
+layers:
+  - {Dense: {width: "$(rows[index][0])", act: "$(rows[index][1])"}, repeat: $(len(rows))}
+"""
+    types = ["Linear", "LeakyReLU", "Linear", "Tanh", "Linear", "ReLU", "Dropout"]
+    assert [row.type for row in graph(text).rows] == types
+
+
 def test_a_default_knows_the_input_of_the_block() -> None:
     """A parameter that is not given may depend on what reaches the block, and on those above it."""
     text = """

@@ -43,6 +43,7 @@ VALUES: list[tuple[str, Any]] = [
     ("name + '-' + name", "net-net"),
     ("sizes[1] + sizes[-1]", 32),
     ("true != false", True),
+    ("len(sizes) + len(name)", 5),
     ("lost + 1", UNKNOWN),
     ("deep or lost", True),
 ]
@@ -52,8 +53,8 @@ ERRORS: list[tuple[str, str]] = [
     ("a.b", "a dot cannot stand in an expression"),
     ("[x for x in sizes]", "a loop cannot stand in an expression"),
     ("lambda: 1", "lambda cannot stand in an expression"),
-    ("__import__('os')", "the functions are min, max, round, abs"),
-    ("min(sizes, key=abs)", "the functions are min, max, round, abs"),
+    ("__import__('os')", "the functions are min, max, round, abs, len"),
+    ("min(sizes, key=abs)", "the functions are min, max, round, abs, len"),
     ("1 / 0", "a division by zero"),
     ("9 ** 9 ** 9", "9**387420489 is too large"),
     ("10.0 ** 400", "a number is too large"),

@@ -88,6 +88,11 @@ def test_shapes_are_not_guessed_behind_a_fault() -> None:
         ("[AdaptiveAvgPool2d: 3]", [None]),
         ("[Flatten]", [None]),
         ("[Conv2d: {out_channels: 2, kernel_size: 3}, Flatten, Linear: 2]", [None]),
+        # One weight a channel is the same everywhere: neighbours still look one apart.
+        (
+            "[AdaptiveAvgPool2d: 1, {Multiply, inputs: [0, input]}, MaxPool2d: [3, 3]]",
+            [(10, 10)],
+        ),
     ],
 )
 def test_receptive_field(layers: str, fields: list[tuple[int, ...] | None]) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 import netbuild
 from netbuild.diagnostic import CODES
-from netbuild.item import RESERVED
 from netbuild.layers import LAYERS
 from netbuild.lint import structure
+from netbuild.naming import RESERVED
 from tests.layers import FAMILIES, READERS
 from tests.layers.contract import text_of_case
 

@@ -76,12 +76,12 @@ class Run:
         return min(self.metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
     def config(self) -> Config:
-        """Return the config that the run used.
+        """Return the config that the run used, with the weights of its checkpoints to begin with.
 
         Raises:
             ConfigError: the file in the folder was changed, and has faults.
         """
-        return load(self.folder / "resolved.yaml")
+        return load(self.folder / "resolved.yaml")._replace(pretrained=None)
 
     def checkpoint(self, which: str) -> Path:
         """Return the folder of the checkpoint `last` or `best`."""

@@ -1,0 +1,78 @@
+"""`netbuild weights`: whether a file of weights fits a network, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
+
+if TYPE_CHECKING:
+    from netbuild.weights import Comparison
+
+
+def weights(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="safetensors, or what torch.save writes.")
+    ],
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="A config, or - for standard input.")
+    ],
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE", help="Neither loaded nor wanted: fc. Repeatable."),
+    ] = None,
+    format: Annotated[  # noqa: A002
+        Literal["table", "json"], typer.Option(help="How the comparison is printed.")
+    ] = "table",
+    set: Settings = None,  # noqa: A002
+) -> None:
+    """Compare the tensors of a file with those of a network, by name and shape.
+
+    No values are read. Exit code 1 says that the file does not fit.
+
+    \b
+    netbuild weights resnet18.safetensors configs/resnet18.yaml
+    netbuild weights resnet18.pth configs/resnet18.yaml --leave-out fc
+    """
+    from netbuild.config import read
+    from netbuild.diagnostic import errors
+    from netbuild.tracer import infer
+    from netbuild.weights import WeightsError, compare, read_shapes
+
+    loaded = read(read_source(config), set or ())
+    section = loaded.pretrained
+    graph = infer(loaded._replace(pretrained=None))
+    if errors(graph.diagnostics):
+        print_faults(errors(graph.diagnostics), stderr=True)
+        raise typer.Exit(FAULTS)
+    try:
+        held = read_shapes(file)
+    except (OSError, WeightsError) as error:
+        fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
+    without = leave_out or (section.leave_out if section else ())
+    comparison = compare(held, graph.tensors, without)
+    _show(comparison, format)
+    if comparison.differences:
+        raise typer.Exit(FAULTS)
+
+
+def _show(comparison: Comparison, format_: str) -> None:
+    from netbuild.pretrained import advice
+    from netbuild.render import weights as render
+
+    out = console()
+    if format_ == "json":
+        out.print(render.as_json(comparison))
+        return
+    if comparison.differences:
+        made = render.table(comparison)
+        out.width = max(out.width, out.measure(made).maximum)
+        out.print(made, soft_wrap=False)
+        out.print()
+    out.print(render.counts(comparison))
+    help_ = advice(comparison)
+    if help_:
+        out.print(f"help: {help_}")

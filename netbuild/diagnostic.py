@@ -56,6 +56,7 @@ CODES = {
     "NB213": "a name that nothing in the stack has",
     "NB214": "a block within itself",
     "NB215": "a module that is called again with inputs of other sizes",
+    "NB216": "layers that read one another in a circle",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     "NB302": "a result that nobody reads",

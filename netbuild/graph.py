@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.layers.layer import Operation, Tensor, product
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netbuild.config import Config
     from netbuild.diagnostic import Diagnostic, Span
@@ -115,6 +115,11 @@ class Row(NamedTuple):
         return {} if self.reuses else self.layer.buffers(*self.shapes)
 
     @property
+    def tensors(self) -> dict[str, Shape]:
+        """The shapes of its parameters and buffers, by their names in the module."""
+        return self.weights | {name: buffer.shape for name, buffer in self.buffers.items()}
+
+    @property
     def params(self) -> int:
         """The number of learned values."""
         return sum(product(shape) for shape in self.weights.values())
@@ -207,10 +212,26 @@ class Block(NamedTuple):
         return list(self.outputs.values()) == [ref]
 
     @property
+    def last(self) -> Row | None:
+        """The layer whose result it passes on; None where that is an input of it."""
+        ref = next(iter(self.outputs.values()))
+        part = next((member.part for member in self.members if member.name == ref.member), None)
+        return part.last if isinstance(part, Block) else part
+
+    @property
     def needs_order(self) -> bool:
         """Whether a layer of it, not of a stack within, needs its inputs in order."""
         rows = (member.part for member in self.members if isinstance(member.part, Row))
         return any(row.layer.needs_order for row in rows)
+
+
+def stacks(block: Block, path: str = "") -> Iterator[tuple[str, Member, Block]]:
+    """Yield each stack within a stack with its path, the outer ones first."""
+    for member in block.members:
+        if isinstance(member.part, Block):
+            inside = f"{path}{member.name}"
+            yield inside, member, member.part
+            yield from stacks(member.part, f"{inside}.")
 
 
 class Graph(NamedTuple):
@@ -242,10 +263,7 @@ class Graph(NamedTuple):
         return {
             state_key(row.path, name): shape
             for row in self.rows
-            for name, shape in [
-                *row.weights.items(),
-                *((n, b.shape) for n, b in row.buffers.items()),
-            ]
+            for name, shape in row.tensors.items()
         }
 
     @property

@@ -230,10 +230,17 @@ def input_names(x: Tensor | None) -> dict[str, Any]:
 
 
 def _shape_fault(error: ShapeError, item: Item, path: str, signals: list[Signal]) -> Diagnostic:
+    receives = f"{path} receives"
     came = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
-    notes = [Note("input", f"{path} receives {' and '.join(came)}")]
+    several = len(came) > 1
+    notes = [
+        Note(f"input {number}" if several else "input", f"{'and' if number > 1 else receives} {x}")
+        for number, x in enumerate(came, start=1)
+    ]
     if error.formula:
         notes.append(Note("formula", error.formula))
-    title = f"{item.type.text} does not fit its input{'s' if len(came) > 1 else ''}"
+    title = f"{item.type.text} does not fit its input{'s' if several else ''}"
     span = place(item, error.at)
+    if several and error.at is None and "inputs" in item.modifiers:
+        span = item.modifiers["inputs"].value.span
     return Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)

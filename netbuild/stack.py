@@ -42,10 +42,10 @@ class Level:
     """One stack while it is walked: where it stands, what expressions know there, what it has."""
 
     def __init__(
-        self, path: str, names: Names, inputs: Mapping[str, Signal], coming: Sequence[str] = ()
+        self, path: str, names: Names, inputs: Mapping[str, Signal], children: Sequence[Child] = ()
     ) -> None:
         self.path, self.names = path, names
-        self.scope = Scope(inputs, coming)
+        self.scope = Scope(inputs, children)
         self.members: list[Member] = []
         self.recipes: dict[str, Recipe] = {}
         self.taken: set[str] = set()
@@ -101,8 +101,7 @@ class Walk:
         """Trace the members of a stack one after the other; return what it gives."""
         if path.count(".") > MAX_DEPTH:
             raise TooManyError(f"more than {MAX_DEPTH} stacks and blocks within one another")
-        coming = [name for child in stack.children if (name := called(child))]
-        level = Level(path, names, inputs, coming)
+        level = Level(path, names, inputs, stack.children)
         for child in stack.children:
             self.child(child, level)
         given = self.outputs(outputs, level)
@@ -119,6 +118,7 @@ class Walk:
         if self.visited > MAX_MEMBERS:
             raise TooManyError(f"more than {MAX_MEMBERS:,} members of stacks and blocks")
         scope = level.scope
+        scope.current = child
         last = self.before(scope)
         before = len(self.faults)
         part = self.parts.read(child.node, {**level.names, **input_names(last)})

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
 from netbuild.graph import OUTPUT, Reach, Ref, Value
-from netbuild.item import shown
+from netbuild.item import Child, shown
+from netbuild.naming import called
 from netbuild.node import Entry, List, Map, Node, Scalar, is_unknown
 
 if TYPE_CHECKING:
@@ -70,9 +71,11 @@ _NAMES = (str, int, float)
 class Scope:
     """The names in reach of the members of one stack, as far as it has been walked."""
 
-    def __init__(self, inputs: Mapping[str, Signal], coming: Sequence[str]) -> None:
+    def __init__(self, inputs: Mapping[str, Signal], children: Sequence[Child]) -> None:
         self.inputs = dict(inputs)
-        self.coming = set(coming)
+        self.children = children
+        #: The child that is being traced.
+        self.current: Child | None = None
         self.members: dict[str, dict[str, Signal]] = {}
         #: Members that are left out, and what stands in their place.
         self.skipped: dict[str, Ref] = {}
@@ -82,7 +85,6 @@ class Scope:
     def add(self, member: str, results: dict[str, Signal]) -> None:
         """Have a member's results known by its name, and its first read by the next member."""
         self.members[member] = results
-        self.coming.discard(member)
         self.last = Ref(member, next(iter(results)))
 
     def skip(self, member: str | None, ref: Ref | None) -> None:
@@ -91,7 +93,6 @@ class Scope:
             self.last = ref
             if member is not None:
                 self.skipped[member] = ref
-                self.coming.discard(member)
 
     def first(self, member: str) -> Ref:
         """Return the result of a member that is passed on."""
@@ -130,15 +131,66 @@ class Scope:
 
     def unknown(self, name: str, span: Span) -> Diagnostic:
         """Return the fault of a name that stands for nothing above in this stack."""
-        if name in self.coming:
-            label = f"{name} comes later in this stack"
-            above = "a layer reads what stands above it"
-            return Diagnostic("NB213", "an input from below", span, label, help=above)
+        below = self.below(name, span)
+        if below is not None:
+            return below
         known = [*self.inputs, *self.members, *self.skipped]
         help_, fixes = did_you_mean(name, known, span)
         help_ = help_ or f"in reach are {', '.join(known[-8:])}"
         title = f"nothing in this stack is called {brief(name)}"
         return Diagnostic("NB213", title, span, "unknown", help=help_, fixes=fixes)
+
+    def below(self, name: str, span: Span) -> Diagnostic | None:
+        """Return the fault of a name that the reader itself has, or one below it; else None."""
+        reads = {
+            _name(n, child): _read_by(n, self.children) for n, child in enumerate(self.children)
+        }
+        own = next((_name(n, c) for n, c in enumerate(self.children) if c is self.current), None)
+        if name not in reads:
+            return None
+        chain = _chain(name, own, reads)
+        if chain:
+            label = f"{name} reads {own}"
+            if len(chain) > 2:
+                label = f"it reads itself: {' reads '.join([str(own), *chain])}"
+            if name == own:
+                label = f"{name} is this layer itself"
+            help_ = (
+                "a network runs from top to bottom: for a recurrence there is RNNCell and its kin"
+            )
+            return Diagnostic("NB216", "layers in a circle", span, label, help=help_)
+        label = f"{name} comes later in this stack"
+        help_ = f"a layer reads what stands above it: move {name} up"
+        return Diagnostic("NB213", "an input from below", span, label, help=help_)
+
+
+def _name(position: int, child: Child) -> str:
+    return called(child) or str(position)
+
+
+def _read_by(position: int, children: Sequence[Child]) -> list[str]:
+    """Return the names that a child reads, as far as they are written out."""
+    node = children[position].node
+    inputs = node.get("inputs") if isinstance(node, Map) else None
+    if inputs is None:
+        return [_name(position - 1, children[position - 1])] if position else []
+    if isinstance(inputs, Map):
+        named = [entry.value for entry in inputs.entries.values()]
+    else:
+        named = list(inputs.items) if isinstance(inputs, List) else [inputs]
+    return [node.text.partition(".")[0] for node in named if isinstance(node, Scalar)]
+
+
+def _chain(start: str, end: str | None, reads: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the names from a layer to one that it reads, perhaps through others; else none."""
+    chains, seen = [[start]], {start}
+    for chain in chains:
+        if chain[-1] == end:
+            return chain
+        new = [name for name in reads.get(chain[-1], ()) if name not in seen]
+        seen.update(new)
+        chains += [[*chain, name] for name in new]
+    return []
 
 
 def arity_fault(layer: type[Layer], kind: str, count: int, span: Span) -> Diagnostic | None:

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 
 import netbuild as package
+from netbuild.render import summary as render
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
 LENET = "configs/lenet.yaml"
 BAD = "input: [4]\nlayers:\n  - Linaer: 2\n  - Dropout: {inplace: no}\n"
-COMMANDS = ["validate", "summary", "train", "evaluate", "new"]
+COMMANDS = ["validate", "summary", "diff", "weights", "train", "evaluate", "new"]
 
 
 def test_summary_json(netbuild: Netbuild) -> None:
@@ -103,6 +107,50 @@ def test_summary_depth(netbuild: Netbuild) -> None:
         "features,6 layers,16x5x5,2572,357600,16x16",
         "classifier,6 layers,10,59134,58920,",
     ]
+
+
+def test_summary_of_blocks(netbuild: Netbuild) -> None:
+    """A folded stack says its block, and has the shape of what it gives, not of its last layer."""
+    text = """
+input: [4]
+blocks:
+  Two: {layers: {wide: {Linear: 8}, narrow: {Linear: 3}}, outputs: {first: wide, second: narrow}}
+layers:
+  a: Two
+  b: {Reuse: a, inputs: input}
+  c: [ReLU]
+"""
+    done = netbuild("summary", "-", "--format", "csv", "--depth", "1", text=text)
+    assert done.stdout.splitlines()[1:] == [
+        'a,"Two, 2 layers",8,67,56,',
+        'b,"Reuse: a, 2 layers",8,0,56,',
+        "c,1 layer,8,0,0,",
+    ]
+    lines = netbuild("summary", "-", text=text).stdout.splitlines()
+    assert [line.split() for line in lines if line.startswith((" a", " b"))] == [
+        ["a", "Two"],
+        ["b", "Reuse:", "a"],
+    ]
+
+
+def test_summary_fits_its_terminal() -> None:
+    """A table that is too wide gets shorter MACs, then no fields, and keeps its other numbers."""
+    graph = package.trace(package.load("configs/torchvision/efficientnet_b0.yaml"))
+    wide, short, narrow = map(_printed, render.tables(graph))
+    assert (len(wide[0]), len(short[0]), len(narrow[0])) == (94, 90, 79)
+    assert "10,838,016" in wide[6]
+    assert "10.8 M" in short[6]
+    assert [row.split()[:4] for row in narrow[6:8]] == [
+        ["0", "Conv2d", "32×112×112", "864"],
+        ["1", "BatchNorm2d", "32×112×112", "64"],
+    ]
+
+
+def _printed(table: Table) -> list[str]:
+    console = Console(width=200, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().splitlines()
 
 
 @pytest.mark.parametrize("size", ["1,32,32", "1x32x32"])

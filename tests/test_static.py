@@ -48,6 +48,7 @@ def output(*commands: list[str]) -> list[str]:
         ["validate", "configs"],
         ["summary", "configs/lenet.yaml"],
         ["summary", "configs/lenet.yaml", "--format", "json"],
+        ["diff", "configs/lenet.yaml", "configs/lenet-bn.yaml"],
         ["layers"],
         ["layers", "Conv2d"],
         ["losses"],

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from netbuild.cli import catalogue, evaluate, new, summary, train, validate, weights
+from netbuild.cli import catalogue, diff, evaluate, new, summary, train, validate, weights
 from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(validate.validate)
 app.command()(summary.summary)
+app.command()(diff.diff)
 app.command()(weights.weights)
 app.command()(train.train)
 app.command()(evaluate.evaluate)

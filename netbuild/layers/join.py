@@ -76,9 +76,8 @@ def expect_same_rank(*x: Shape) -> None:
         if len(shape) != len(x[0]):
             raise ShapeError(
                 "NB212",
-                f"input 1 has {len(x[0])} axes ({times(x[0])}) and input {number} has"
-                f" {len(shape)} ({times(shape)}): axes meet from the last one on, and the batch"
-                " of one would meet another axis",
+                f"input 1 is {times(x[0])} and input {number} is {times(shape)}: axes meet from"
+                " the last one on, and the batch of one would meet another axis",
             )
 
 
@@ -315,7 +314,7 @@ class MatMul(_Join):
                 f"it needs matrices (*, N, M), and the inputs are {times(x)} and {times(other)}"
             )
             raise ShapeError("NB201", message)
-        stacked = broadcast(x[:-2], other[:-2])
+        stacked = tuple(_size(place, (x, other)) for place in range(len(x) - 2))
         if x[-1] != other[-2]:
             message = f"axis {len(x)} is {x[-1]} in input 1 ({times(x)})"
             message += f" and axis {len(x) - 1} is {other[-2]} in input 2 ({times(other)})"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich import box
 from rich.table import Table
 
+from netbuild.graph import stacks
 from netbuild.layers.layer import Made, times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import JustifyMethod
 
@@ -31,10 +32,10 @@ class Line(NamedTuple):
     macs: int
     receptive_field: Shape | None
 
-    def cells(self) -> tuple[str, ...]:
-        """Return the line as people read it."""
+    def cells(self, *, short: bool = False) -> tuple[str, ...]:
+        """Return the line as people read it, perhaps with three digits of large MACs."""
         seen = times(self.receptive_field) if self.receptive_field else ""
-        numbers = (f"{self.params:,}" if self.params else "", f"{self.macs:,}" if self.macs else "")
+        numbers = _number(self.params), (_short if short else _number)(self.macs)
         return (self.name, self.type, times(self.output), *numbers, seen)
 
 
@@ -44,10 +45,20 @@ def lines(graph: Graph, depth: int | None = None) -> list[Line]:
     for row in graph.rows:
         names = row.path.split(".")
         folded.setdefault(".".join(names[:depth] if depth else names), []).append(row)
-    return [_line(name, rows) for name, rows in folded.items()]
+    known = _stacks(graph)
+    return [_line(name, rows, known.get(name)) for name, rows in folded.items()]
 
 
-def table(graph: Graph, depth: int | None = None) -> Table:
+def tables(graph: Graph, depth: int | None = None) -> Iterator[Table]:
+    """Yield the table, and narrower ones: with three digits of large MACs, and without fields."""
+    yield table(graph, depth)
+    yield table(graph, depth, short=True)
+    yield table(graph, depth, short=True, columns=len(_HEADERS) - 1)
+
+
+def table(
+    graph: Graph, depth: int | None = None, *, short: bool = False, columns: int = len(_HEADERS)
+) -> Table:
     """Return the summary as a rich table, nested as the file, its totals in the footer."""
     made = Table(
         box=box.SIMPLE_HEAD,
@@ -58,18 +69,21 @@ def table(graph: Graph, depth: int | None = None) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    totals = ("total", "", "", f"{graph.params:,}", f"{graph.macs:,}", "")
-    for header, total in zip(_HEADERS, totals, strict=True):
+    macs = (_short if short else _number)(graph.macs) or "0"
+    totals = ("total", "", "", f"{graph.params:,}", macs, "")
+    for header, total in list(zip(_HEADERS, totals, strict=True))[:columns]:
         justify: JustifyMethod = "left" if header in {"name", "type"} else "right"
         made.add_column(header, footer=total, justify=justify, no_wrap=True)
     above: list[str] = []
+    known = _stacks(graph)
     for line in lines(graph, depth):
-        *stacks, name = line.name.split(".")
-        shared = next((i for i, (a, b) in enumerate(zip(above, stacks)) if a != b), len(above))  # noqa: B905  of different depth
-        for level, stack in enumerate(stacks[shared:], start=shared):
-            made.add_row("  " * level + stack)
-        above = stacks
-        made.add_row("  " * len(stacks) + name, *line.cells()[1:])
+        *within, name = line.name.split(".")
+        shared = next((i for i, (a, b) in enumerate(zip(above, within)) if a != b), len(above))  # noqa: B905  of different depth
+        for level, stack in enumerate(within[shared:], start=shared):
+            path = ".".join(within[: level + 1])
+            made.add_row("  " * level + stack, known[path].type if path in known else "")
+        above = within
+        made.add_row("  " * len(within) + name, *line.cells(short=short)[1:columns])
     return made
 
 
@@ -123,12 +137,34 @@ def as_csv(graph: Graph, depth: int | None = None) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _line(name: str, rows: Sequence[Row]) -> Line:
-    last = rows[-1]
-    folded = len(rows) > 1 or last.path != name
+class _Stack(NamedTuple):
+    """What a stack is: a block by its type, another one called again, or nothing to say."""
+
+    type: str
+    last: Row | None
+
+
+def _stacks(graph: Graph) -> dict[str, _Stack]:
+    """Return the stacks of a graph by their paths; none after a fault."""
+    if graph.block is None:
+        return {}
+    return {
+        path: _Stack(f"Reuse: {member.module}" if member.module else block.type, block.last)
+        for path, member, block in stacks(graph.block)
+    }
+
+
+def _line(name: str, rows: Sequence[Row], stack: _Stack | None) -> Line:
+    """Return the line of a layer, or of a stack of layers."""
+    last, type_ = rows[-1], rows[-1].type
+    if len(rows) > 1 or last.path != name:
+        type_ = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
+    if stack is not None:
+        last = stack.last or last
+        type_ = f"{stack.type}, {type_}" if stack.type else type_
     return Line(
         name,
-        f"{len(rows)} layers" if folded else last.type,
+        type_,
         last.output.shape,
         sum(row.params for row in rows),
         sum(row.macs for row in rows),
@@ -150,13 +186,28 @@ def _joined(shape: Shape) -> str:
     return "x".join(str(size) for size in shape)
 
 
+def _number(count: int) -> str:
+    """Return a number with its digits in groups of three; nothing for 0."""
+    return f"{count:,}" if count else ""
+
+
+def _short(count: int) -> str:
+    """Return a number of a million and more with three digits."""
+    return _number(count) if count < 1_000_000 else _scaled(count, 1000, " kMGTPE")
+
+
 def _size(count: int) -> str:
-    """Return bytes in the largest unit that leaves a whole part, with three digits."""
-    amount, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024:
+    """Return bytes with three digits."""
+    return _scaled(count, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
+
+
+def _scaled(count: int, base: int, units: Sequence[str]) -> str:
+    """Return a count in the largest unit that leaves a whole part."""
+    amount, unit = float(count), units[0]
+    for larger in units[1:]:
+        if amount < base:
             break
-        amount, unit = amount / 1024, larger
+        amount, unit = amount / base, larger
     return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
 
 

@@ -1,0 +1,97 @@
+"""How long it takes from a file to all its rows, and how that grows with the number of layers.
+
+    python -m benchmarks.tracing --rounds 20
+
+ResNet-152 is traced in turn with what torch takes to make the same modules on the meta device, and
+chains of 10 to 10,000 layers, written out one by one and as a repeated block, are traced in turn
+with each other: what a layer takes must not depend on how many there are. Times are those of the
+processor, in this process, with the collector at rest as the commands have it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from netbuild import source
+from netbuild.config import read
+from netbuild.tracer import infer
+from tests.torchvision_networks import ResNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILE = Path(__file__).parent.parent / "configs" / "torchvision" / "resnet152.yaml"
+LENGTHS = (12, 100, 1_000, 10_000)
+LINES = ("Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}", "BatchNorm2d", "ReLU")
+BLOCK = """
+input: [8, 16, 16]
+blocks:
+  Residual:
+    layers:
+      conv: {Conv2d: {out_channels: $in_channels, kernel_size: 3, padding: 1}}
+      norm: BatchNorm2d
+      relu: ReLU
+      add: {Add, inputs: [relu, input]}
+layers:
+  - {Residual, repeat: %d}
+"""
+
+
+def chain(length: int) -> bytes:
+    """Return a file with so many layers, each on a line of its own."""
+    lines = (f"  - {LINES[i % len(LINES)]}\n" for i in range(length))
+    return ("input: [8, 16, 16]\nlayers:\n" + "".join(lines)).encode()
+
+
+def blocks(length: int) -> bytes:
+    """Return a file with so many layers, in blocks of four."""
+    return (BLOCK % (length // 4)).encode()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the processor time of some work."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def by_hand() -> None:
+    """Make ResNet-152 without memory."""
+    with torch.device("meta"):
+        ResNet((3, 8, 36, 3), width=64)
+
+
+def main() -> None:
+    """Time all of it and print what a layer takes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    rounds: int = parser.parse_args().rounds
+    gc.disable()
+    layers = len(infer(read(source.from_file(FILE))).rows)
+    pairs = [
+        (seconds(lambda: infer(read(source.from_file(FILE)))), seconds(by_hand))
+        for _ in range(rounds)
+    ]
+    for what, times in zip(("traced", "made by torch"), zip(*pairs, strict=True), strict=True):
+        low, middle = min(times) * 1e3, statistics.median(times) * 1e3
+        print(f"ResNet-152 {what}, {layers} layers: min {low:.1f} ms, median {middle:.1f} ms")
+    for what, make in (("written out", chain), ("as blocks", blocks)):
+        texts = {length: make(length) for length in LENGTHS}
+        found: dict[int, list[float]] = {length: [] for length in LENGTHS}
+        for _ in range(rounds // 4):
+            for length, text in texts.items():
+                took = seconds(lambda text=text: infer(read(source.from_bytes("chain", text))))
+                found[length].append(took / length * 1e6)
+        each = ", ".join(f"{min(found[n]):.0f} of {n:,}" for n in LENGTHS)
+        print(f"{what}: microseconds a layer {each}")
+
+
+if __name__ == "__main__":
+    main()

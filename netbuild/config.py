@@ -10,7 +10,6 @@ from netbuild.component import Component
 from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, errors
 from netbuild.emit import dump
 from netbuild.item import kind
-from netbuild.losses import LOSSES
 from netbuild.node import Map, Node, Scalar, plain
 from netbuild.optimizers import OPTIMIZERS
 from netbuild.overlay import apply_setting, merge
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from netbuild.schedule import Schedule
     from netbuild.sections import Train
     from netbuild.source import Source
+    from netbuild.wiring import Wire
 
 MAX_BASES = 10
 
@@ -47,6 +47,8 @@ class Config(NamedTuple):
     init: tuple[Rule, ...]
     pretrained: Pretrained | None
     loss: Loss | None
+    #: The outputs that the loss reads, where it says which.
+    reads: tuple[Wire, ...]
     optimizer: Optimizer | None
     scheduler: Schedule | None
     data: Dataset | None
@@ -108,6 +110,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     data, preparation = sections.data()
     optimizer = sections.component("optimizer", OPTIMIZERS)
     train = sections.train()
+    loss, reads = sections.loss()
     return Config(
         document=source.document,
         root=root,
@@ -118,7 +121,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         layers=sections.layers(),
         init=sections.init(),
         pretrained=sections.pretrained(),
-        loss=sections.component("loss", LOSSES),
+        loss=loss,
+        reads=reads,
         optimizer=optimizer,
         scheduler=sections.scheduler(optimizer, data, preparation, train),
         data=data if shape is None else None,
@@ -180,6 +184,8 @@ def resolved(config: Config) -> str:
     for section, component in (("loss", config.loss), ("optimizer", config.optimizer)):
         if component is not None:
             values[section] = {type(component).__name__: _explicit(component)}
+    if config.reads:
+        values["loss"]["inputs"] = [wire.outside for wire in config.reads]
     if config.scheduler is not None:
         values["scheduler"] = {**_plain(config.scheduler.scheduler), "step": config.scheduler.step}
     if config.data is not None:

@@ -253,6 +253,12 @@ class Graph(NamedTuple):
         return next(iter(self.outputs.values()), None)
 
     @property
+    def compared(self) -> dict[str, Tensor]:
+        """The outputs that the loss reads, in its order, by their names: all, or those it names."""
+        named = [wire.outside for wire in self.config.reads] or list(self.outputs)
+        return {name: self.outputs[name] for name in named if name in self.outputs}
+
+    @property
     def params(self) -> int:
         """The number of learned values."""
         return sum(row.params for row in self.rows)

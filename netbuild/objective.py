@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.data.dataset import Sample, Values
-from netbuild.diagnostic import Diagnostic, Note
+from netbuild.diagnostic import Diagnostic, Note, brief, did_you_mean
 from netbuild.graph import state_key
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError, Tensor, times
 from netbuild.optimizers import Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from netbuild.config import Config
     from netbuild.diagnostic import Span
@@ -25,47 +25,74 @@ def sample(config: Config, *outputs: Tensor) -> Sample:
     Raises:
         ShapeError: the data cannot be prepared like that.
     """
-    assert config.input is not None
     assert config.data is not None
     given = config.data.sample(wanted(config, *outputs))
     resize = config.preparation.resize
     if resize is None:
         return given
-    if len(given.input.shape) != 3:
-        message = f"resize changes height and width, and the samples are {times(given.input.shape)}"
-        raise ShapeError("NB501", message)
-    return given._replace(input=Tensor((given.input.shape[0], *resize), given.input.dtype))
+    for x in given.inputs:
+        if len(x.shape) != 3:
+            message = f"resize changes height and width, and the samples are {times(x.shape)}"
+            raise ShapeError("NB501", message)
+    inputs = tuple(Tensor((x.shape[0], *resize), x.dtype) for x in given.inputs)
+    return given._replace(inputs=inputs)
 
 
 def wanted(config: Config, *outputs: Tensor) -> Sample:
     """Return the sample that the network and the loss would take."""
-    assert config.input is not None
+    inputs = tuple(x for x in config.inputs.values() if x is not None)
     target = config.loss.target(outputs) if config.loss else Values(outputs[0].shape)
-    return Sample(config.input, target)
+    return Sample(inputs, target)
 
 
-def faults(config: Config, *outputs: Tensor) -> list[Diagnostic]:
+def unknown_outputs(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """Return the faults of the outputs that the loss names, and the network does not give."""
+    found = []
+    for number, wire in enumerate(config.reads):
+        help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
+        title = f"the network has no output {brief(wire.outside)}"
+        label = "unknown"
+        if wire.outside in {other.outside for other in config.reads[:number]}:
+            title, label, help_, fixes = "an output that is named twice", "named before", None, ()
+        elif wire.outside in outputs:
+            continue
+        help_ = help_ or f"it gives {', '.join(outputs)}"
+        found.append(Diagnostic("NB213", title, wire.span, label, help=help_, fixes=fixes))
+    return found
+
+
+def faults(config: Config, compared: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return what keeps the network, the loss and the data from going together."""
+    outputs = tuple(compared.values())
     if config.data is None or not all(config.inputs.values()):
         return []
-    if config.input is None:
-        message = f"it gives one input, and the network reads {', '.join(config.inputs)}"
-        return [_data_fault(config, message, None)]
     try:
         given = sample(config, *outputs)
     except ShapeError as error:
         return [_data_fault(config, str(error), None)]
     found = []
-    if given.input != config.input:
-        came, needed = _described(given.input), _described(config.input)
-        message = f"its samples are {came}, and the network's input is {needed}"
-        found.append(_data_fault(config, message, _resize(given.input, config.input)))
+    if len(given.inputs) != len(config.inputs):
+        message = f"it gives one input, and the network reads {', '.join(config.inputs)}"
+        found.append(_data_fault(config, message, None))
+    else:
+        found += _other_inputs(config, given.inputs, wanted(config, *outputs).inputs)
     if config.loss is not None:
         try:
             config.loss.check(outputs, given.target)
         except ShapeError as error:
-            found.append(_loss_fault(config, error, outputs))
+            found.append(_loss_fault(config, error, compared))
     return found
+
+
+def _other_inputs(
+    config: Config, given: tuple[Tensor, ...], wanted: tuple[Tensor, ...]
+) -> list[Diagnostic]:
+    """Return the fault of the first input that the data has in another shape or dtype."""
+    for came, needed in zip(given, wanted, strict=True):
+        if came != needed:
+            message = f"its samples are {_described(came)}, and the network's input is "
+            return [_data_fault(config, message + _described(needed), _resize(came, needed))]
+    return []
 
 
 def optimizer_faults(config: Config, rows: Iterable[Row], *outputs: Tensor) -> list[Diagnostic]:
@@ -110,15 +137,18 @@ def _data_fault(config: Config, message: str, help_: str | None) -> Diagnostic:
     return Diagnostic("NB501", title, span, message, notes, help=help_)
 
 
-def _loss_fault(config: Config, error: ShapeError, outputs: tuple[Tensor, ...]) -> Diagnostic:
+def _loss_fault(config: Config, error: ShapeError, compared: Mapping[str, Tensor]) -> Diagnostic:
     name, span = _named(config, "loss", error.at)
-    shapes = [times(output.shape) for output in outputs]
+    shapes = [times(output.shape) for output in compared.values()]
+    help_ = None
+    if config.loss is not None and len(config.loss.inputs) < len(compared):
+        read = ", ".join(list(compared)[: len(config.loss.inputs)])
+        help_ = f"say which it reads: {{{name}, inputs: [{read}]}}"
     given = f"the network gives {', '.join(shapes)}"
     data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
     notes = (Note("output", given), Note("data", data))
-    return Diagnostic(
-        error.code, f"{name} does not go with the network and the data", span, str(error), notes
-    )
+    title = f"{name} does not go with the network and the data"
+    return Diagnostic(error.code, title, span, str(error), notes, help=help_)
 
 
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from netbuild.block import read_blocks
-from netbuild.component import Component, fill, fill_fields, find, read_component
+from netbuild.component import Component, fill, fill_fields, find, read_component, refuse_modifiers
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, did_you_mean
 from netbuild.expression import RESERVED, substitute, value_of
@@ -20,9 +20,11 @@ from netbuild.initialisation import read_rules
 from netbuild.item import Item, is_stack, kind, read_item
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
+from netbuild.losses import LOSSES
 from netbuild.naming import input_name_fault
 from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar, is_unknown
 from netbuild.pretrained import read_pretrained
+from netbuild.wiring import name_of_input_fault, read_wires
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     from netbuild.data.dataset import Dataset
     from netbuild.initialisation import Rule
     from netbuild.layers.layer import Shape
+    from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
     from netbuild.pretrained import Pretrained
     from netbuild.schedule import Schedule
+    from netbuild.wiring import Wire
 
 #: The sections of a file, in the order in which one is best read.
 SECTIONS = (
@@ -232,6 +236,26 @@ class Reader:
         if node is None or is_unknown(node):
             return None
         return read_component(node, what, known, self.faults)
+
+    def loss(self) -> tuple[Loss | None, tuple[Wire, ...]]:
+        """Return the loss, and the outputs that it reads where it says which."""
+        item = self._item("loss", "loss", LOSSES)
+        kind = find(item, LOSSES, "loss", self.faults) if item else None
+        if item is None or kind is None:
+            return None, ()
+        refuse_modifiers(item, kind, "loss", self.faults, allowed=["inputs"])
+        loss = fill(kind, item, self.faults)
+        written = item.modifiers.get("inputs")
+        if written is None:
+            return loss, ()
+        wires = read_wires(written.value, "inputs", self.faults)
+        if isinstance(written.value, Map):
+            fault = name_of_input_fault(kind.inputs, written, item.type.text)
+            if fault is not None:
+                self.faults.append(fault)
+                return None, ()
+            wires.sort(key=lambda wire: kind.inputs.index(str(wire.inside)))
+        return (loss if wires else None), tuple(wires)
 
     def _item(self, section: str, what: str, known: Collection[str]) -> Item | None:
         node = self._section(section)

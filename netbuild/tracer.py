@@ -60,11 +60,13 @@ def infer(config: Config) -> Graph:
         graph = graph._replace(rows=tuple(walk.leaves.rows), block=block, outputs=outputs)
     faults = [*config.diagnostics, *walk.faults]
     if graph.outputs:
-        given = graph.outputs.values()
         faults += initialisation.faults(graph.rows, config.init)
         faults += pretrained.faults(config, graph.tensors)
-        faults += objective.faults(config, *given)
-        faults += objective.optimizer_faults(config, graph.rows, *given)
+        faults += objective.unknown_outputs(config, graph.outputs)
+        given = graph.compared
+        if len(given) == len(config.reads or graph.outputs):
+            faults += objective.faults(config, given)
+            faults += objective.optimizer_faults(config, graph.rows, *given.values())
     if not faults:
         faults = lint.warnings(graph)
     return graph._replace(diagnostics=_ordered(faults))

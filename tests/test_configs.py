@@ -110,6 +110,12 @@ def first(y: Any) -> torch.Tensor:
     return first(y[0]) if isinstance(y, tuple) else y
 
 
+def test_the_inception_block_is_short() -> None:
+    """Its four branches take at most 20 lines of the file, its convolutions' block with it."""
+    lines = (ROOT / "configs" / "googlenet.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines.index("vars:") - lines.index("blocks:") - 1 <= 20
+
+
 @every_config
 def test_nothing_of_netbuild_is_built(path: Path) -> None:
     """What is built is torch's own classes only."""
@@ -173,7 +179,7 @@ def test_activation_memory(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in CONFIGS if p.stem not in LARGE and package.load(p).data],
+    [p for p in CONFIGS if p.stem not in LARGE],
     ids=lambda p: p.stem,
 )
 def test_trains(path: Path, tmp_path: Path) -> None:

@@ -535,7 +535,7 @@ def test_random_supplies_what_a_loss_wants(case: Case) -> None:
         return
     wanted = loss.target(case.outputs)
     loss.check(case.outputs, wanted)
-    inputs, targets = Random(samples=40).load(Sample(Tensor((2,)), wanted))
+    (inputs,), targets = Random(samples=40).load(Sample((Tensor((2,)),), wanted))
     assert (inputs.shape, str(inputs.dtype)) == ((40, 2), "float32")
     assert targets.shape == (40, *wanted.tensor.shape)
     assert str(targets.dtype) == wanted.tensor.dtype
@@ -554,15 +554,15 @@ def test_random_takes_the_classes_it_is_told() -> None:
     """`classes` changes how many there are, and leaves alone where they stand."""
     source = Random(classes=5)
     x = Tensor((2,))
-    assert source.sample(Sample(x, Classes(3, (4, 4)))).target == Classes(5, (4, 4))
-    assert source.sample(Sample(x, Labels(3, 2, 0))).target == Labels(5, 2, 0)
-    assert source.sample(Sample(x, Values((3,)))).target == Classes(5)
+    assert source.sample(Sample((x,), Classes(3, (4, 4)))).target == Classes(5, (4, 4))
+    assert source.sample(Sample((x,), Labels(3, 2, 0))).target == Labels(5, 2, 0)
+    assert source.sample(Sample((x,), Values((3,)))).target == Classes(5)
 
 
 @pytest.mark.parametrize(("dtype", "highest"), [("int64", 8), ("uint8", 8), ("bool", 1)])
 def test_random_gives_whole_numbers(dtype: str, highest: int) -> None:
     """A network that reads whole numbers gets such, from 0 to below `below`."""
-    inputs, _ = Random(samples=400, below=9).load(Sample(Tensor((3,), dtype), Values(())))
+    (inputs,), _ = Random(samples=400, below=9).load(Sample((Tensor((3,), dtype),), Values(())))
     assert str(inputs.dtype) == dtype
     assert (inputs.min(), inputs.max()) == (0, highest)
 
@@ -669,7 +669,7 @@ def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
     trainer = prepared(tmp_path, {"CrossEntropyLoss": {"ignore_index": 1}}, layers=layers)
     x, target = next(trainer.held_out.in_order(12))
     assert target.shape == (12, 2, 2)
-    y = trainer.module.eval()(x)
+    y = trainer.module.eval()(*x)
     sums = Sums()
     trainer.loss.add(sums, 1.0, y, target)
     counted = target != 1

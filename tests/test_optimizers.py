@@ -430,11 +430,11 @@ def test_the_loss_of_a_step_that_searches(tmp_path: Path) -> None:
     trainer = training.prepare(trainable(load(file, settings_)), tmp_path / "runs")
     x, target = trainer.batches
     with torch.no_grad():
-        y = trainer.module(x)
+        y = trainer.module(*x)
     training.fit(trainer, Silent())
     (epoch,) = trainer.run.metrics
     assert epoch["train_loss"] == pytest.approx(nn.CrossEntropyLoss()(y, target).item())
     assert epoch["train_accuracy"] == pytest.approx((y.argmax(1) == target).float().mean().item())
     with torch.no_grad():
-        y = trainer.module(x)
+        y = trainer.module(*x)
     assert nn.CrossEntropyLoss()(y, target).item() < epoch["train_loss"]

@@ -28,7 +28,7 @@ import netbuild
 from netbuild import training
 from netbuild.cli import app
 from netbuild.config import load, read, resolved
-from netbuild.data.dataset import Classes
+from netbuild.data.dataset import Classes, Sample
 from netbuild.optimizers.adaptive import Adam
 from netbuild.source import from_bytes
 from netbuild.tracer import trace, trainable
@@ -550,7 +550,7 @@ def test_evaluate_is_what_torch_computes(whole: Run) -> None:
     module.load_state_dict(load_file(whole.checkpoint("best") / WEIGHTS))
     held_out = batches.load(trace(config), CPU)[1]
     with torch.no_grad():
-        y = module.eval()(held_out.inputs)
+        y = module.eval()(*held_out.inputs)
     found = training.evaluate(whole.folder)
     assert found["val_loss"] == pytest.approx(nn.CrossEntropyLoss()(y, held_out.targets).item())
     assert found["val_accuracy"] == (y.argmax(1) == held_out.targets).double().mean().item()
@@ -586,7 +586,7 @@ def samples(split: Batches) -> set[bytes]:
     """Return the samples of a split, each with its target, for sets."""
     return {
         x.numpy().tobytes() + t.numpy().tobytes()
-        for x, t in zip(split.inputs, split.targets, strict=True)
+        for x, t in zip(*split.inputs, split.targets, strict=True)
     }
 
 
@@ -609,8 +609,9 @@ def test_the_split_is_a_partition(count: int, classes: int, validation: float, s
         return
     training_, validation_ = batches.load(graph, CPU)
     assert (len(training_), len(validation_)) == (count - held_out, held_out)
-    inputs, targets = (torch.from_numpy(a) for a in _random(count, classes))
-    assert samples(training_) | samples(validation_) == samples(Batches(inputs, targets))
+    (inputs,), targets = _random(count, classes)
+    all_ = Batches((torch.from_numpy(inputs),), torch.from_numpy(targets))
+    assert samples(training_) | samples(validation_) == samples(all_)
     assert len(samples(training_)) + len(samples(validation_)) == count
 
 
@@ -618,8 +619,7 @@ def _random(count: int, classes: int) -> Any:
     config = read(from_bytes("all.yaml", text(data={"Random": {"samples": count}}).encode()))
     assert config.data is not None
     assert config.input is not None
-    wanted = config.data.sample(SimpleNamespace(input=config.input, target=Classes(classes)))  # type: ignore[arg-type]
-    return config.data.load(wanted)
+    return config.data.load(Sample((config.input,), Classes(classes)))
 
 
 #: Data with classes: ten real ones, and a few made up.
@@ -644,11 +644,11 @@ def test_the_split_depends_on_the_seed(tmp_path: Path) -> None:
     """The same seed splits alike, and another one differently."""
     file = write(tmp_path)
     first, again, other = (loaded(file, f"train.seed={seed}")[1] for seed in (0, 0, 1))
-    assert torch.equal(first.inputs, again.inputs)
+    assert torch.equal(first.inputs[0], again.inputs[0])
     assert samples(first) != samples(other)
 
 
-numbered = st.integers(1, 60).map(lambda n: Batches(torch.arange(n) * 1.0, torch.arange(n)))
+numbered = st.integers(1, 60).map(lambda n: Batches((torch.arange(n) * 1.0,), torch.arange(n)))
 
 
 @given(split=numbered, size=st.integers(1, 70), seed=st.integers(0, 2**62), skip=st.integers(0, 70))
@@ -660,7 +660,7 @@ def test_an_epoch_sees_every_sample_once(split: Batches, size: int, seed: int, s
     assert 0 < len(every[-1]) <= size
     tail = list(split.shuffled(size, seed, skip=skip))
     assert [targets.tolist() for _, targets in tail] == every[skip:]
-    assert all(inputs.tolist() == targets.tolist() for inputs, targets in tail)
+    assert all(inputs.tolist() == targets.tolist() for (inputs,), targets in tail)
 
 
 @given(split=numbered, size=st.integers(1, 70))
@@ -677,11 +677,11 @@ class Recorded(Batches):
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    ) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
         """Yield the batches, and note the first input of each sample."""
         self.seen.append([])
         for x, target in super().shuffled(size, seed, skip):
-            self.seen[-1] += x[:, 0].tolist()
+            self.seen[-1] += x[0][:, 0].tolist()
             yield x, target
 
 
@@ -692,7 +692,7 @@ def test_every_epoch_has_its_own_order(tmp_path: Path) -> None:
     Recorded.seen = []
     trainer.batches = Recorded(*trainer.batches)
     training.fit(trainer, Silent())
-    everything = sorted(trainer.batches.inputs[:, 0].tolist())
+    everything = sorted(trainer.batches.inputs[0][:, 0].tolist())
     assert [sorted(epoch) for epoch in Recorded.seen] == [everything] * 4
     assert len({tuple(epoch) for epoch in Recorded.seen}) == 4
 

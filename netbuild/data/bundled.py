@@ -1,12 +1,7 @@
 """Real data that comes with scikit-learn."""
 
-from typing import TYPE_CHECKING, Any
-
-from netbuild.data.dataset import Classes, Dataset, Sample
+from netbuild.data.dataset import Arrays, Classes, Dataset, Sample
 from netbuild.layers.layer import Tensor
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class Digits(Dataset):
@@ -21,11 +16,11 @@ class Digits(Dataset):
         return 1797
 
     def sample(self, wanted: Sample) -> Sample:
-        return Sample(Tensor((1, 8, 8)), Classes(10))
+        return Sample((Tensor((1, 8, 8)),), Classes(10))
 
-    def load(self, wanted: Sample) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+    def load(self, wanted: Sample) -> Arrays:
         from sklearn.datasets import load_digits
 
         digits = load_digits()
         images = digits.images[:, None].astype("float32") / 16  # (1797, 1, 8, 8)
-        return images, digits.target.astype("int64")
+        return (images,), digits.target.astype("int64")

@@ -93,10 +93,14 @@ Target: TypeAlias = Classes | Labels | Values | Signs | Nothing
 
 
 class Sample(NamedTuple):
-    """What one sample holds: the input and the target."""
+    """What one sample holds: the inputs, in the order of the network's, and the target."""
 
-    input: Tensor
+    inputs: tuple[Tensor, ...]
     target: Target
+
+
+#: All samples: each input, (samples, *input), and the targets, (samples, *target).
+Arrays: TypeAlias = "tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]"
 
 
 class Dataset(Component):
@@ -111,6 +115,6 @@ class Dataset(Component):
         """Return what a sample is; a synthetic source gives what is `wanted`."""
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
 
-    def load(self, wanted: Sample) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-        """Return all inputs, (samples, *input), and all targets, (samples, *target)."""
+    def load(self, wanted: Sample) -> Arrays:
+        """Return all inputs and all targets."""
         raise TypeError(f"{type(self).__name__} does not load its samples")

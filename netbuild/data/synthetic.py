@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
 
-from netbuild.data.dataset import Classes, Dataset, Labels, Nothing, Sample, Signs, Target, Values
+from netbuild.data.dataset import (
+    Arrays,
+    Classes,
+    Dataset,
+    Labels,
+    Nothing,
+    Sample,
+    Signs,
+    Target,
+    Values,
+)
 from netbuild.fields import (
     NaturalInt,
     OptionalCount,
@@ -27,7 +37,7 @@ _Shape = Annotated[
 
 
 class Random(Dataset):
-    """Noise of the network's input shape, with targets that its loss takes.
+    """Noise of the shapes of the network's inputs, with targets that its loss takes.
 
     The inputs are normal, or whole numbers from 0 to `below` − 1 where the network reads such. The
     targets are evenly distributed: one of `classes`, at each place where the loss compares places,
@@ -62,16 +72,16 @@ class Random(Dataset):
                     target = target._replace(classes=self.classes)
                 case _:
                     target = Classes(self.classes)
-        return Sample(wanted.input, target)
+        return Sample(wanted.inputs, target)
 
-    def load(self, wanted: Sample) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+    def load(self, wanted: Sample) -> Arrays:
         import numpy as np
 
         random = np.random.default_rng(self.seed)
-        input_, target = self.sample(wanted)
-        return self._inputs(random, input_), self._targets(random, target)
+        inputs, target = self.sample(wanted)
+        return tuple(self._input(random, x) for x in inputs), self._targets(random, target)
 
-    def _inputs(self, random: "np.random.Generator", input_: Tensor) -> "np.ndarray[Any, Any]":
+    def _input(self, random: "np.random.Generator", input_: Tensor) -> "np.ndarray[Any, Any]":
         shape = (self.samples, *input_.shape)
         if input_.floating:
             return random.standard_normal(shape, dtype="float32")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 from torch.nn.functional import interpolate
@@ -17,34 +17,38 @@ if TYPE_CHECKING:
     from netbuild.graph import Graph
 
 
+Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
+
+
 class Batches(NamedTuple):
     """Inputs and targets of one split, on the device that computes."""
 
-    inputs: torch.Tensor  # (samples, *input)
+    inputs: Inputs  # of the network, each (samples, *input)
     targets: torch.Tensor  # (samples, *target)
 
     def __len__(self) -> int:
         """The number of samples."""
-        return len(self.inputs)
+        return len(self.targets)
 
     def count(self, size: int) -> int:
         """Return the number of batches of this size."""
         return schedule.batches(len(self), size)
 
-    def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def in_order(self, size: int) -> Iterator[tuple[Inputs, torch.Tensor]]:
         """Yield batches as the samples lie, copied: a first layer may work in place."""
         for start in range(0, len(self), size):
-            yield self.inputs[start : start + size].clone(), self.targets[start : start + size]
+            part = slice(start, start + size)
+            yield tuple(x[part].clone() for x in self.inputs), self.targets[part]
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    ) -> Iterator[tuple[Inputs, torch.Tensor]]:
         """Yield batches in an order that the seed alone decides, without the first `skip`."""
         generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(self), generator=generator).to(self.inputs.device)
+        order = torch.randperm(len(self), generator=generator).to(self.targets.device)
         for start in range(skip * size, len(self), size):
             indices = order[start : start + size]
-            yield self.inputs[indices], self.targets[indices]
+            yield tuple(x[indices] for x in self.inputs), self.targets[indices]
 
 
 def load(graph: Graph, device: torch.device) -> tuple[Batches, Batches]:
@@ -55,24 +59,26 @@ def load(graph: Graph, device: torch.device) -> tuple[Batches, Batches]:
     """
     config = graph.config
     assert config.data is not None
-    wanted = objective.wanted(config, *graph.outputs.values())
-    inputs, targets = (torch.from_numpy(a) for a in config.data.load(wanted))
+    wanted = objective.wanted(config, *graph.compared.values())
+    loaded, labels = config.data.load(wanted)
+    inputs, targets = tuple(map(torch.from_numpy, loaded)), torch.from_numpy(labels)
     if config.preparation.resize:
-        inputs = interpolate(
-            inputs, size=config.preparation.resize, mode="bilinear", antialias=True
-        )
-    held_out = config.preparation.held_out(len(inputs))
-    if not 0 < held_out < len(inputs):
+        size = config.preparation.resize
+        inputs = tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
+    samples = len(targets)
+    held_out = config.preparation.held_out(samples)
+    if not 0 < held_out < samples:
         message = (
-            f"{len(inputs)} samples with validation {config.preparation.validation} leave none "
+            f"{samples} samples with validation {config.preparation.validation} leave none "
             f"to {'train on' if held_out else 'validate with'}"
         )
         raise TrainingError(message)
     # One class a sample; a sample of many places is of no class.
     by_class = isinstance(config.data.sample(wanted).target, Classes) and targets.ndim == 1
-    first, second = _split(targets if by_class else None, len(inputs), held_out, config.train.seed)
+    first, second = _split(targets if by_class else None, samples, held_out, config.train.seed)
     return tuple(  # type: ignore[return-value]  # of two
-        Batches(inputs[part].to(device), targets[part].to(device)) for part in (first, second)
+        Batches(tuple(x[part].to(device) for x in inputs), targets[part].to(device))
+        for part in (first, second)
     )
 
 

@@ -27,9 +27,12 @@ class Criterion:
 
     def __init__(self, graph: Graph, device: torch.device) -> None:
         assert graph.config.loss is not None
+        names = list(graph.outputs)
+        #: The outputs that the loss reads, by their positions.
+        self.reads = [names.index(name) for name in graph.compared]
         self.declared: Loss = graph.config.loss
         self.module: Any
-        arguments = self.declared.arguments(*(y.shape for y in graph.outputs.values()))
+        arguments = self.declared.arguments(*(y.shape for y in graph.compared.values()))
         for name in _TENSORS:
             if arguments.get(name) is not None:
                 arguments[name] = torch.tensor(arguments[name])
@@ -40,7 +43,7 @@ class Criterion:
         with warnings.catch_warnings():
             # `reduction: mean` is what was asked for.
             warnings.filterwarnings("ignore", "reduction: 'mean' divides the total loss")
-            return self.declared.run(self.module, _outputs(y), target)
+            return self.declared.run(self.module, self._compared(y), target)
 
     def load(self, state: dict[str, Any], place: Path) -> None:
         """Go back to what a checkpoint holds of the loss's own weights.
@@ -66,9 +69,14 @@ class Criterion:
         if self.classifies(target):
             told = target != self._ignored
             with torch.no_grad():
-                hits = (self._classes(_outputs(y)[0]) == target) & told
+                hits = (self._classes(self._compared(y)[0]) == target) & told
             sums.correct += int(hits.sum())
             sums.told += int(told.sum())
+
+    def _compared(self, y: Any) -> tuple[torch.Tensor, ...]:
+        """Return what the loss reads of what the network gives, one output or a tuple of them."""
+        outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
+        return tuple(outputs[position] for position in self.reads)
 
     @property
     def _summed(self) -> bool:
@@ -97,8 +105,3 @@ class Criterion:
             case LinearCrossEntropyLoss(num_classes=classes, out_features=places):
                 y = self.module.linear(y).reshape(len(y), classes, *places)
         return y.argmax(dim=1)
-
-
-def _outputs(y: Any) -> tuple[torch.Tensor, ...]:
-    """Return what a network gives, one output or a tuple of them, as a tuple."""
-    return (y,) if isinstance(y, torch.Tensor) else tuple(y)

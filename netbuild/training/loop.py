@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netbuild.sections import Train
-    from netbuild.training.batches import Batches
+    from netbuild.training.batches import Batches, Inputs
     from netbuild.training.criterion import Criterion
     from netbuild.training.progress import Progress
     from netbuild.training.run import Run
@@ -108,7 +108,7 @@ class Trainer:
         self.finish(metrics)
         progress.epoch(metrics)
 
-    def step(self, x: torch.Tensor, target: torch.Tensor) -> None:
+    def step(self, x: Inputs, target: torch.Tensor) -> None:
         """Learn from one batch.
 
         An optimizer that searches, LBFGS, computes the loss several times: that of the step is the
@@ -117,7 +117,7 @@ class Trainer:
         given: list[Any] = []
 
         def closure() -> Any:
-            y = self.module(x)
+            y = self.module(*x)
             loss = self.loss(y, target)
             self.optimizer.zero_grad()
             loss.backward()
@@ -199,7 +199,7 @@ def evaluate(module: nn.Module, loss: Criterion, data: Batches, batch_size: int)
     sums = Sums()
     for x, target in data.in_order(batch_size):
         with refused("the validation"):
-            y = module(x)
+            y = module(*x)
             value = loss(y, target).item()
         loss.add(sums, value, y, target)
     return sums

@@ -17,7 +17,7 @@ from torch import fx, nn
 
 from netbuild import modules, pretrained
 from netbuild.config import Config, load
-from netbuild.graph import OUTPUT, Block, Ref, Row
+from netbuild.graph import OUTPUT, Block, Ref, Row, state_key
 from netbuild.initialisation import initialise
 from netbuild.layers.layer import Made, Operation
 from netbuild.layers.parameter import Parameter
@@ -53,6 +53,9 @@ def module(graph: Graph) -> nn.Module:
     made = _stack(graph.block, graph.config.name, in_order=in_order)
     initialise(made, graph)
     pretrained.load(made, graph)
+    for row in graph.rows:
+        for name in row.weights if row.frozen else ():
+            made.get_parameter(state_key(row.path, name)).requires_grad_(False)
     return made
 
 
@@ -117,7 +120,11 @@ class _Writer:
         for node in reversed(self.graph.nodes):
             if node.op in {"call_function", "call_method", "get_attr"} and not node.users:
                 self.graph.erase_node(node)
-        return fx.GraphModule(self.root, self.graph, _class_name(name))
+        made = fx.GraphModule(self.root, self.graph, _class_name(name))
+        for unread, parameter in self.root.named_parameters(recurse=False):
+            if not hasattr(made, unread):
+                made.register_parameter(unread, parameter)
+        return made
 
     def read(self, ref: Ref) -> fx.Proxy:
         """Return a value with its batch axis: what all samples share is repeated for each."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from netbuild.block import Definition
+    from netbuild.budget import Budget
     from netbuild.data import Preparation
     from netbuild.data.dataset import Dataset
     from netbuild.initialisation import Rule
@@ -54,6 +55,9 @@ class Config(NamedTuple):
     data: Dataset | None
     preparation: Preparation
     train: Train
+    budget: Budget
+    #: How large objects are, of the inputs that say it.
+    object_sizes: Mapping[str, int | Shape]
     diagnostics: tuple[Diagnostic, ...]
 
     @property
@@ -65,6 +69,14 @@ class Config(NamedTuple):
     def input(self) -> Tensor | None:
         """The only input of the network; None where there are several, or none is known."""
         return next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
+
+    @property
+    def written_inputs(self) -> dict[str, Node]:
+        """The inputs of the network as they are written, by name."""
+        one, several = self.root.get("input"), self.root.get("inputs")
+        if isinstance(several, Map):
+            return {name: entry.value for name, entry in several.entries.items()}
+        return {} if one is None else {"input": one}
 
     def input_span(self, name: str) -> Span:
         """Return where an input of the network is written."""
@@ -128,6 +140,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         data=data if shape is None else None,
         preparation=preparation,
         train=train,
+        budget=sections.budget(),
+        object_sizes=sections.object_sizes,
         diagnostics=tuple(faults),
     )
 
@@ -179,6 +193,11 @@ def _extended(
 
 def resolved(config: Config) -> str:
     """Return the text of a config that means the same without its base, settings and defaults."""
+    return dump(resolved_values(config))
+
+
+def resolved_values(config: Config) -> dict[str, Any]:
+    """Return the sections of `resolved`, in their order."""
     values = {name: plain(e.value) for name, e in config.root.entries.items() if name != "extends"}
     values["name"] = config.name
     for section, component in (("loss", config.loss), ("optimizer", config.optimizer)):
@@ -196,7 +215,7 @@ def resolved(config: Config) -> str:
         values["pretrained"] = _explicit(config.pretrained) | {"file": file}
     values["train"] = _explicit(config.train)
     order = sorted(values, key=SECTIONS.index)
-    return dump({name: values[name] for name in order})
+    return {name: values[name] for name in order}
 
 
 def _explicit(component: Component) -> dict[str, Any]:

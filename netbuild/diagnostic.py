@@ -75,6 +75,7 @@ CODES = {
     "NB315": "a deep stack of activations that saturate",
     "NB316": "weights that nothing trains",
     "NB317": "a scheduler that has no effect, or ends too early",
+    "NB318": "an ignore comment that silences nothing",
     # Training sections.
     "NB401": "a loss that does not take what the network gives",
     "NB402": "a network without weights",

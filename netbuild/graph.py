@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.layers.layer import Operation, Tensor, product
+from netbuild.layers.layer import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netbuild.config import Config
     from netbuild.diagnostic import Diagnostic, Span
+    from netbuild.inferred import Inferred
     from netbuild.initialisation import Init
     from netbuild.layers.layer import Layer, Shape, Window
 
@@ -69,30 +70,45 @@ class Row(NamedTuple):
     """One layer at its place: what it is, what reaches it and what it gives."""
 
     path: str
-    layer: Layer
-    inputs: tuple[Tensor, ...]
+    inferred: Inferred
     sources: tuple[Value, ...]
-    outputs: dict[str, Tensor]
     reach: Reach | None
     span: Span
     init: Init | None = None
+    #: Whether training leaves its weights as they are.
+    frozen: bool = False
     #: The path of the layer whose weights these are, where it is called again.
     reuses: str | None = None
 
     @property
+    def layer(self) -> Layer:
+        """The layer, its fields validated."""
+        return self.inferred.layer
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What reaches it."""
+        return self.inferred.inputs
+
+    @property
+    def outputs(self) -> dict[str, Tensor]:
+        """What it gives, by name, the one that is passed on first."""
+        return self.inferred.outputs
+
+    @property
     def type(self) -> str:
         """What is built, as torch calls it."""
-        return self.layer.torch_name()
+        return self.inferred.type
 
     @property
     def x(self) -> Shape:
         """The shape of the first input."""
-        return self.inputs[0].shape
+        return self.inferred.shapes[0]
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The shapes of the inputs, on which the rules of a layer depend."""
-        return tuple(tensor.shape for tensor in self.inputs)
+        return self.inferred.shapes
 
     @property
     def receptive_field(self) -> Shape | None:
@@ -102,17 +118,17 @@ class Row(NamedTuple):
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments of torch's constructor."""
-        return self.layer.arguments(*self.shapes)
+        return self.inferred.arguments
 
     @property
     def weights(self) -> dict[str, Shape]:
         """The shapes of the parameters, by their names in the module; none of a layer's again."""
-        return {} if self.reuses else self.layer.weights(*self.shapes)
+        return {} if self.reuses else self.inferred.weights
 
     @property
     def buffers(self) -> dict[str, Tensor]:
         """What `state_dict()` holds beside the parameters; nothing of a layer's again."""
-        return {} if self.reuses else self.layer.buffers(*self.shapes)
+        return {} if self.reuses else self.inferred.buffers
 
     @property
     def tensors(self) -> dict[str, Shape]:
@@ -122,44 +138,51 @@ class Row(NamedTuple):
     @property
     def params(self) -> int:
         """The number of learned values."""
-        return sum(product(shape) for shape in self.weights.values())
+        return 0 if self.reuses else self.inferred.params
 
     @property
     def trainable(self) -> int:
         """The number of values that training changes."""
-        return self.params
+        return 0 if self.frozen else self.params
+
+    @property
+    def learns(self) -> bool:
+        """Whether it has weights that training changes, its own or another layer's."""
+        return bool(self.inferred.weights) and not self.frozen
 
     @property
     def macs(self) -> int:
         """The multiplications for one sample."""
-        return self.layer.macs(*self.shapes)
+        return self.inferred.macs
 
     @property
     def output(self) -> Tensor:
         """The result that is passed on."""
-        return next(iter(self.outputs.values()))
+        return next(iter(self.inferred.outputs.values()))
 
     @property
     def passed_on(self) -> Value:
         """Where the result that is passed on comes from."""
-        return Value(self.path, next(iter(self.outputs)))
+        return Value(self.path, next(iter(self.inferred.outputs)))
 
     @property
     def saved(self) -> list[tuple[Value, Tensor]]:
         """The inputs and results that training keeps of one sample for the backward pass."""
-        names = (*self.layer.inputs, *self.layer.optional_inputs)
-        if self.layer.variadic:
-            names += names[-1:] * (len(self.inputs) - len(names))
-        reads = list(zip(names, self.sources, self.inputs, strict=False))
-        gives = [(name, Value(self.path, name), tensor) for name, tensor in self.outputs.items()]
-        kept = self.layer.saved(*self.shapes)
-        return [(value, tensor) for name, value, tensor in [*reads, *gives] if name in kept]
+        inferred = self.inferred
+        kept = inferred.saved
+        if self.frozen:
+            kept -= set(self.layer.saved_for_weights)
+        if not kept:
+            return []
+        reads = zip(inferred.input_names, self.sources, inferred.inputs, strict=False)
+        found = [(value, tensor) for name, value, tensor in reads if name in kept]
+        gives = inferred.outputs.items()
+        return found + [(Value(self.path, name), y) for name, y in gives if name in kept]
 
     @property
     def is_plain(self) -> bool:
         """Whether `nn.Sequential` can hold it: a module of one input that gives its one result."""
-        single = len(self.inputs) == len(self.outputs) == 1
-        return single and self.layer.is_plain and not isinstance(self.layer, Operation)
+        return self.inferred.is_plain
 
 
 class Ref(NamedTuple):
@@ -293,27 +316,9 @@ class Graph(NamedTuple):
 
         A tensor that two layers keep counts once, and so does a view of it. Constants that do not
         grow with the batch, such as the statistics of a batch norm, are left out. Up to the first
-        layer with weights there is nothing to go back for.
+        layer whose weights learn there is nothing to go back for. Frozen recurrent and attention
+        layers keep less than is counted.
         """
-        total = 0
-        learning: set[Value] = set()
-        origin: dict[Value, Value] = {}  # the value in whose memory another one lies
-        size: dict[Value, int] = {}  # of the memory that a value has to itself
-        kept: set[Value] = set()
-        for row in self.rows:
-            for value, x in zip(row.sources, row.inputs, strict=True):
-                size.setdefault(value, x.nbytes)  # an input of the network
-            shares = row.layer.memory() != "new"
-            first = next((origin.get(value, value) for value in row.sources[:1]), None)
-            for port, y in row.outputs.items():
-                value = Value(row.path, port)
-                origin[value] = first if shares and first else value
-                size[value] = y.nbytes if row.sources else 0  # a parameter is counted as a weight
-            if not row.layer.weights(*row.shapes) and learning.isdisjoint(row.sources):
-                continue
-            learning |= {Value(row.path, p) for p, y in row.outputs.items() if y.floating}
-            total += row.layer.workspace(*row.shapes)
-            places = {origin.get(value, value) for value, _ in row.saved} - kept
-            kept |= places
-            total += sum(size[place] for place in places)
-        return total
+        from netbuild import memory
+
+        return sum(kept.nbytes for kept in memory.kept(self.rows))

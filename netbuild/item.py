@@ -54,7 +54,8 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value[:1].isupper():
             return Item(node._replace(text=node.value), None)  # an expression may have given it
-        return unknown_type(node, what, known)
+        fault = unknown_type(node._replace(text=node.value), what, known)
+        return fault if node.text == node.value else fault._replace(fixes=())
     if not isinstance(node, Map):
         label = f"{article(what)} {what} is a type with its arguments, not {kind(node)}"
         return _malformed(node.span, label, f"write {_example(what, known)}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from netbuild import inferred as inference
 from netbuild.component import fill
-from netbuild.diagnostic import Diagnostic, Note
+from netbuild.diagnostic import Diagnostic, Fix, Note
 from netbuild.expression import substitute
 from netbuild.graph import NOWHERE, OUTPUT, Reach, Row, Value, state_key
+from netbuild.inferred import Inferred
 from netbuild.initialisation import read_init
 from netbuild.item import Item, place
 from netbuild.layers import LAYERS
@@ -18,7 +20,8 @@ from netbuild.node import UNKNOWN
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
 
 if TYPE_CHECKING:
-    from netbuild.layers.layer import Layer, Shape
+    from netbuild.layers.layer import Layer
+    from netbuild.node import Node
 
 #: What an expression can name, with the values.
 Names: TypeAlias = Mapping[str, Any]
@@ -39,11 +42,16 @@ class TooManyError(Exception):
 class Leaves:
     """The layers in their order, each validated against what reaches it."""
 
-    def __init__(self, faults: list[Diagnostic]) -> None:
+    def __init__(self, faults: list[Diagnostic], given: Mapping[str, Node]) -> None:
+        #: The inputs of the network as they are written.
+        self.given = given
         self.rows: list[Row] = []
         self.by_path: dict[str, Row] = {}
+        self.items: dict[str, Item] = {}
         self.faults = faults
         self.visited = 0
+        #: Whether the weights of what is traced stay as they begin.
+        self.frozen = False
         #: The value in whose memory another one lies, and those that backward needs as they are.
         self.memory: dict[Value, Value] = {}
         self.needed: dict[Value, str] = {}
@@ -62,19 +70,20 @@ class Leaves:
             raise TooManyError(f"more than {MAX_LAYERS:,} layers")
         before = len(self.faults)
         row = self.row(item, path, names, signals)
-        self.faults[before:] = [fault._replace(layer=path) for fault in self.faults[before:]]
+        if len(self.faults) > before:
+            self.faults[before:] = [fault._replace(layer=path) for fault in self.faults[before:]]
         if row is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.rows.append(row)
-        self.by_path[path] = row
+        self.by_path[path], self.items[path] = row, item
         kind = f"({row.type}, line {row.span.line})"
-        memory = row.layer.memory()
+        memory = row.inferred.memory
         results: dict[str, Signal] = {}
         for port, tensor in row.outputs.items():
             value = Value(path, port)
             called = f"{path}.{port}" if results else path
             results[port] = Signal(tensor, f"{called} {kind}", value, row.reach)
-            self.origins[value] = Origin(row.layer, row.shapes)
+            self.origins[value] = row.inferred.origin
             self.memory[value] = value
             if memory != "new" and row.sources:
                 self.memory[value] = self.memory.get(row.sources[0], row.sources[0])
@@ -86,26 +95,30 @@ class Leaves:
             self.needed.setdefault(self.memory.get(value, value), path)
         return row, results
 
-    def share(self, start: int, path: str, module: str, item: Item) -> None:
+    def share(self, start: int, layers: int, path: str, module: str, item: Item) -> None:
         """Have the rows from `start` on, those under `path`, use the weights of those of `module`.
 
-        Weights of other shapes are reported.
+        A module that would have to be another one for these inputs is reported: `layers` are those
+        that it has.
         """
+        title = f"{module} does not fit these inputs"
+        if len(self.rows) - start != layers:
+            label = f"it has {layers} layers, and for these it would have {len(self.rows) - start}"
+            self.faults.append(Diagnostic("NB215", title, item.type.span, label, layer=path))
+            return
         for number, row in enumerate(self.rows[start:], start):
             origin = self.by_path.get(module + row.path.removeprefix(path))
             if origin is None:  # it has a fault of its own
                 continue
             origin = self.by_path[origin.reuses] if origin.reuses else origin
-            for name, shape in row.weights.items():
-                if origin.weights[name] != shape:
-                    label = (
-                        f"{state_key(origin.path, name)} is {times(origin.weights[name])}, and for "
-                    )
-                    label += f"{times(row.x)} it would be {times(shape)}"
-                    title = f"{module} does not fit these inputs"
-                    fault = Diagnostic("NB215", title, item.type.span, label, layer=row.path)
-                    self.faults.append(fault)
-            self.rows[number] = self.by_path[row.path] = row._replace(reuses=origin.path)
+            own_function = row.path == path and isinstance(row.layer, Operation)
+            other = "" if own_function else _other_module(origin, row)
+            if other:
+                fault = Diagnostic("NB215", title, item.type.span, other, layer=row.path)
+                self.faults.append(fault)
+            self.rows[number] = self.by_path[row.path] = row._replace(
+                reuses=origin.path, frozen=origin.frozen
+            )
 
     def row(self, item: Item, path: str, names: Names, signals: Signals | None) -> Row | None:
         """Validate one layer against what reaches it; None where its output is not known."""
@@ -119,28 +132,70 @@ class Leaves:
             init = read_init(written, self.faults)
         if item.arguments is not None:
             item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
-        layer = fill(component, item, self.faults)
         arranged = None if signals is None else self.arranged(component, item, signals)
-        if layer is None or arranged is None:
+        inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
+        if arranged is None or len(inputs) < len(arranged):
+            fill(component, item, self.faults)  # its own faults are still found
             return None
-        inputs = [signal.tensor for signal in arranged if signal.tensor is not None]
-        if len(inputs) < len(arranged):
+        if len(inputs) > 1 and issubclass(component, Operation) and component.broadcasts:
+            inputs = self.aligned(arranged, inputs)
+        inferred = self.inferred(component, item, path, arranged, inputs)
+        if inferred is None:
+            return None
+        sources = tuple([signal.value for signal in arranged])
+        reach = _reach(inferred, arranged)
+        return Row(path, inferred, sources, reach, item.type.span, init, self.frozen)
+
+    def inferred(
+        self,
+        component: type[Layer],
+        item: Item,
+        path: str,
+        signals: list[Signal],
+        inputs: tuple[Tensor, ...],
+    ) -> Inferred | None:
+        """Return what a layer does to what reaches it; None after a fault."""
+        key = inference.key(item.type.text, item.arguments, inputs)
+        found = inference.known(key)
+        layer = found.layer if found else fill(component, item, self.faults)
+        if layer is None:
             return None
         try:
-            outputs = layer.apply(*inputs)
-            if arranged:
-                self.expect_not_needed(layer, arranged[0])
-                self.expect_batch(layer, arranged)
-                y = next(iter(outputs.values())).shape
-                layer.expect_origins(y, *(self.origins.get(x.value) for x in arranged))
-            _expect_addressable(outputs, layer.weights(*(x.shape for x in inputs)))
+            if found is None:
+                found = Inferred(layer, inputs, layer.apply(*inputs))
+                _expect_addressable(found)
+                inference.keep(key, found)
+            if signals:
+                self.expect_not_needed(found, signals[0])
+                self.expect_batch(layer, signals)
+                y = next(iter(found.outputs.values())).shape
+                layer.expect_origins(y, *(self.origins.get(x.value) for x in signals))
         except ShapeError as error:
-            self.faults.append(_shape_fault(error, item, path, arranged))
+            fixes = self.fixes(error, layer, item, signals, inputs)
+            self.faults.append(_shape_fault(error, item, path, signals, fixes))
             return None
-        shapes = tuple(tensor.shape for tensor in inputs)
-        sources = tuple(signal.value for signal in arranged)
-        reach = _reach(layer, shapes, arranged)
-        return Row(path, layer, tuple(inputs), sources, outputs, reach, item.type.span, init)
+        return found
+
+    def fixes(
+        self,
+        error: ShapeError,
+        layer: Layer,
+        item: Item,
+        signals: list[Signal],
+        inputs: Sequence[Tensor],
+    ) -> tuple[Fix, ...]:
+        """Return what would make a layer fit: in it, before it, in its branches, at the input."""
+        from netbuild import joining, solver  # which a network without faults does not need
+
+        found = solver.fixes(error, layer, item, inputs)
+        if error.code == "NB212":
+            sources = [signal.value for signal in signals]
+            found += joining.fixes(layer, inputs, sources, self.by_path, self.items)
+        if error.code == "NB207" and len(inputs) == 1:
+            found += joining.other_dtype(
+                layer, inputs[0], signals[0].value, self.by_path, self.given
+            )
+        return tuple(found)
 
     def arranged(self, component: type[Layer], item: Item, signals: Signals) -> list[Signal] | None:
         """Return what a layer reads in the order of its inputs; None after a fault."""
@@ -157,13 +212,25 @@ class Leaves:
             return None
         return [signal for _, signal in signals]
 
-    def expect_not_needed(self, layer: Layer, first: Signal) -> None:
+    def aligned(self, signals: list[Signal], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return inputs of one rank: what has no batch axis gets axes of 1 in front."""
+        if not self.loose:
+            return inputs
+        rank = max(len(x.shape) for x in inputs)
+        return tuple(
+            x._replace(shape=(1,) * (rank - len(x.shape)) + x.shape)
+            if signal.value in self.loose
+            else x
+            for signal, x in zip(signals, inputs, strict=True)
+        )
+
+    def expect_not_needed(self, inferred: Inferred, first: Signal) -> None:
         """Refuse a layer that overwrites what an earlier one keeps for the backward pass.
 
         Raises:
             ShapeError: it does, or it overwrites a view that torch keeps from that.
         """
-        if layer.memory() != "overwritten":
+        if inferred.memory != "overwritten":
             return
         message = ""
         reader = self.needed.get(self.memory.get(first.value, first.value))
@@ -180,34 +247,68 @@ class Leaves:
         Raises:
             ShapeError: the layer does not, or has nothing else that does.
         """
+        if not self.loose:
+            return
         loose = [signal.value in self.loose for signal in signals]
         repeats = isinstance(layer, Operation) and layer.broadcasts
         if any(loose) and (all(loose) or not repeats):
-            message = "it reads a Parameter without a batch axis, which a join has to repeat"
+            message = "it reads a Parameter without a batch axis, which only Add, Multiply and "
+            message += "their kin repeat, for what has one"
             raise ShapeError("NB212", message)
 
 
-def _expect_addressable(outputs: Mapping[str, Tensor], weights: Mapping[str, Shape]) -> None:
+def _other_module(origin: Row, row: Row) -> str:
+    """Return why a layer is called with inputs for which it would be another one, if it is."""
+    for name, shape in row.weights.items():
+        if origin.weights.get(name) != shape:
+            is_ = times(origin.weights.get(name, ()))
+            key = state_key(origin.path, name)
+            return f"{key} is {is_}, and for {times(row.x)} it would be {times(shape)}"
+    arguments = origin.arguments
+    for name, value in row.arguments.items():
+        if arguments.get(name) != value:
+            said = f"{origin.path} is made with {name} {_said(arguments.get(name))}"
+            return f"{said}, and for {times(row.x)} it would be {_said(value)}"
+    return ""
+
+
+def _said(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def _expect_addressable(inferred: Inferred) -> None:
     """Refuse tensors that no machine counts the values of.
 
     Raises:
         ShapeError: one of them has 2⁶³ values or more.
     """
-    for shape in (*(tensor.shape for tensor in outputs.values()), *weights.values()):
+    outputs = [tensor.shape for tensor in inferred.outputs.values()]
+    for shape in (*outputs, *inferred.weights.values()):
         if product(shape) >= 1 << 63:
             raise ShapeError("NB209", f"a tensor of {times(shape)} has too many values")
 
 
-def _reach(layer: Layer, shapes: tuple[Shape, ...], signals: list[Signal]) -> Reach | None:
+def _reach_of_one(inferred: Inferred, before: Reach | None) -> Reach | None:
+    window = inferred.window
+    if before is None or before == NOWHERE:
+        return before
+    if window is None or len(before.size) != len(window.kernel):
+        return None
+    return before if inferred.is_pointwise else before.through(window)
+
+
+def _reach(inferred: Inferred, signals: list[Signal]) -> Reach | None:
     """Return the receptive field behind a layer: the largest over what it reads."""
+    if len(signals) == 1:
+        return _reach_of_one(inferred, signals[0].reach)
     looking = [
         (signal.reach, x[1:])
-        for signal, x in zip(signals, shapes, strict=True)
+        for signal, x in zip(signals, inferred.shapes, strict=True)
         if signal.reach != NOWHERE
     ]
     if not looking:
         return NOWHERE
-    window = layer.window(*shapes)
+    window = inferred.window
     if window is None:
         return None
     reach: Reach | None = None
@@ -229,7 +330,9 @@ def input_names(x: Tensor | None) -> dict[str, Any]:
     return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}
 
 
-def _shape_fault(error: ShapeError, item: Item, path: str, signals: list[Signal]) -> Diagnostic:
+def _shape_fault(
+    error: ShapeError, item: Item, path: str, signals: list[Signal], fixes: tuple[Fix, ...]
+) -> Diagnostic:
     receives = f"{path} receives"
     came = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
     several = len(came) > 1
@@ -243,4 +346,7 @@ def _shape_fault(error: ShapeError, item: Item, path: str, signals: list[Signal]
     span = place(item, error.at)
     if several and error.at is None and "inputs" in item.modifiers:
         span = item.modifiers["inputs"].value.span
-    return Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)
+    if fixes:
+        notes.append(Note("fix", ", or ".join(fix.title for fix in fixes)))
+    found = Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)
+    return found._replace(fixes=fixes)

@@ -9,40 +9,46 @@ from pydantic_core import core_schema
 from netbuild.component import Component, fill_fields
 from netbuild.diagnostic import Diagnostic
 from netbuild.expression import substitute
-from netbuild.fields import OptionalCount, OptionalText, Wants
+from netbuild.fields import Bool, OptionalCount, OptionalText, Wants
 from netbuild.item import Item, Stack
 from netbuild.node import Entry, Map, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 #: A value that is read with its places, by `wiring` or by `initialisation`.
 _Elsewhere = Annotated[Any, Wants("a value", core_schema.any_schema())]
-_Condition = Annotated[bool, Wants("true or false", core_schema.bool_schema(strict=True))]
 
 
 class Modifiers(Component):
-    """What may stand beside any member of a stack."""
+    """What may stand beside any member of a stack, a Reuse too."""
 
     name: OptionalText = None
     repeat: OptionalCount = None
-    when: _Condition = True
+    when: Bool = True
     inputs: _Elsewhere = None
 
 
-class LayerModifiers(Modifiers):
+class BlockModifiers(Modifiers):
+    """What may stand beside the type of a block."""
+
+    #: Whether its weights keep the values that they begin with.
+    freeze: Bool = False
+
+
+class LayerModifiers(BlockModifiers):
     """What may stand beside the type of a layer."""
 
     init: _Elsewhere = None
 
 
-class StackModifiers(Modifiers):
+class StackModifiers(BlockModifiers):
     """What may stand beside `layers:`."""
 
     outputs: _Elsewhere = None
 
 
-_NONE = Modifiers.model_construct()
+_NONE = BlockModifiers.model_construct()
 
 
 def read_modifiers(
@@ -61,12 +67,13 @@ def read_modifiers(
 
 
 def with_misplaced_modifiers(
-    item: Item, fields: Sequence[str], modifiers: type[Modifiers], faults: list[Diagnostic]
+    item: Item, fields: Collection[str], modifiers: type[Modifiers], faults: list[Diagnostic]
 ) -> Item:
     """Report modifiers that stand inside their type, and go on as if they stood beside it."""
-    inside = item.arguments.entries if isinstance(item.arguments, Map) else {}
-    known = set(modifiers.model_fields) - set(fields)
-    misplaced = {name: entry for name, entry in inside.items() if name in known}
+    if not isinstance(item.arguments, Map):
+        return item
+    inside, known = item.arguments.entries, modifiers.model_fields
+    misplaced = {name: e for name, e in inside.items() if name in known and name not in fields}
     if not misplaced:
         return item
     kind = item.type.text
@@ -76,22 +83,21 @@ def with_misplaced_modifiers(
         title = "a modifier inside its item"
         faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
     rest = {name: entry for name, entry in inside.items() if name not in misplaced}
-    assert item.arguments is not None
     arguments = Map(rest, item.arguments.span)
     return item._replace(arguments=arguments, modifiers={**item.modifiers, **misplaced})
 
 
 def with_misplaced_arguments(
-    item: Item, fields: Sequence[str], bare: str | None, faults: list[Diagnostic]
+    item: Item, fields: Collection[str], bare: str | None, faults: list[Diagnostic]
 ) -> Item:
     """Report arguments that stand beside their type, and go on as if they stood inside.
 
     `fields` are those of the type, and `bare` the one that a bare value fills.
     """
-    kind = item.type.text
     misplaced = {name: e for name, e in item.modifiers.items() if name in fields}
     if not misplaced:
         return item
+    kind = item.type.text
     for name, (key, _) in misplaced.items():
         label = f"{name} is an argument of {kind}, and stands beside it"
         help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"

@@ -12,6 +12,7 @@ from netbuild.item import REUSE, Item, Stack, is_stack, read_item, read_stack, u
 from netbuild.layers import LAYERS
 from netbuild.leaf import Names, TooManyError
 from netbuild.modifiers import (
+    BlockModifiers,
     LayerModifiers,
     Modifiers,
     StackModifiers,
@@ -22,7 +23,7 @@ from netbuild.modifiers import (
 from netbuild.node import Map, Node, Scalar, is_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from netbuild.block import Definition
     from netbuild.layers.layer import Layer
@@ -33,6 +34,9 @@ class Parts:
 
     def __init__(self, blocks: Mapping[str, Definition | None], faults: list[Diagnostic]) -> None:
         self.blocks, self.faults = blocks, faults
+        #: What was read before, by its node: a block's layers are met for each place that it has.
+        self.known: dict[int, Item | Stack] = {}
+        self.kept: list[Node] = []  # whose numbers no other node can have therefore
         self.types = ChainMap[str, object]({REUSE: None}, dict(blocks), LAYERS)  # type: ignore[arg-type]
 
     def read(self, node: Node, names: Names) -> Item | Stack | None:
@@ -43,16 +47,29 @@ class Parts:
             node = substitute(node, names, self.faults)
             if is_unknown(node):
                 return None
+        elif id(node) in self.known:
+            return self.known[id(node)]
+        before = len(self.faults)
+        part = self._read(node)
+        if part is not None and len(self.faults) == before:
+            self.known[id(node)] = part
+            self.kept.append(node)
+        return part
+
+    def _read(self, node: Node) -> Item | Stack | None:
         if is_stack(node) and not _is_lower_case_layer(node):
             part: Item | Stack | Diagnostic = read_stack(node)
         else:
             part = read_item(node, "layer", self.types)
-        if isinstance(part, Item) and part.type.text not in self.types:
+        if isinstance(part, Item) and not self._is_type(part.type.text):
             part = unknown_type(part.type, "layer", self.types)
         if isinstance(part, Diagnostic):
             self.faults.append(part)
             return None
         return self._in_place(part) if isinstance(part, Item) else part
+
+    def _is_type(self, name: str) -> bool:
+        return name in self.blocks or name == REUSE or name in LAYERS
 
     def layer(self, item: Item) -> type[Layer] | None:
         """Return the layer that an item is; None for a block and for a Reuse."""
@@ -63,18 +80,20 @@ class Parts:
         """Validate what stands beside a part; None after a fault, or where it is not known."""
         kind: type[Modifiers] = StackModifiers
         if isinstance(part, Item):
-            kind = LayerModifiers if self.layer(part) else Modifiers
+            kind = LayerModifiers if self.layer(part) else BlockModifiers
+            kind = Modifiers if part.type.text == REUSE else kind
         return read_modifiers(part, kind, names, self.faults)
 
     def _in_place(self, item: Item) -> Item:
         """Return an item with its arguments inside and its modifiers beside it."""
         layer = self.layer(item)
         if layer is not None:
-            fields, bare = tuple(layer.model_fields), bare_field(layer)
+            fields: Collection[str] = layer.model_fields
+            bare = bare_field(layer)
             item = with_misplaced_modifiers(item, fields, LayerModifiers, self.faults)
         else:
             block = self.blocks.get(item.type.text)
-            fields = tuple(block.params) if block else ()
+            fields = block.params if block else {}
             bare = next(iter(fields), None)
         return with_misplaced_arguments(item, fields, bare, self.faults)
 

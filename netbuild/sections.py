@@ -10,12 +10,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import field_validator
+
 from netbuild.block import read_blocks
+from netbuild.budget import Budget
 from netbuild.component import Component, fill, fill_fields, find, read_component, refuse_modifiers
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, did_you_mean
 from netbuild.expression import RESERVED, substitute, value_of
-from netbuild.fields import NaturalInt, PositiveInt, Shaped, one_of
+from netbuild.fields import NaturalInt, OptionalSizes, PositiveInt, Shaped, one_of, unwanted
 from netbuild.initialisation import read_rules
 from netbuild.item import Item, is_stack, kind, read_item
 from netbuild.layers import LAYERS
@@ -57,6 +60,7 @@ SECTIONS = (
     "scheduler",
     "data",
     "train",
+    "budget",
 )
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
@@ -67,6 +71,16 @@ class Input(Component):
     shape: Shaped
     # The weights are float32, and torch does not mix them with another floating-point dtype.
     dtype: Annotated[str, one_of("float32", "int64", "int32", "uint8", "bool")] = "float32"
+    #: How large what is to be found is, along the axes behind the first: lints ask whether it fits.
+    object_size: OptionalSizes = None
+
+    @field_validator("object_size")
+    @classmethod
+    def _one_per_axis(cls, object_size: Any, info: Any) -> Any:
+        axes = max(0, len(info.data.get("shape", ())) - 1)
+        if isinstance(object_size, tuple) and len(object_size) != axes:
+            raise unwanted(f"one number, or one for each of the {axes} axes behind the first")
+        return object_size
 
 
 class Train(Component):
@@ -85,6 +99,8 @@ class Reader:
 
     def __init__(self, document: Document, root: Map, faults: list[Diagnostic]) -> None:
         self.document, self.root, self.faults = document, root, faults
+        #: How large objects are, of the inputs that say it.
+        self.object_sizes: dict[str, int | Shape] = {}
         self._unknown_sections()
         self.names = self._variables()
 
@@ -203,6 +219,8 @@ class Reader:
             key = Scalar("shape", node.span, "shape")
             entries = {"shape": Entry(key, node)}
         filled = fill_fields(Input, entries, name, node.span, self.faults)
+        if filled and filled.object_size is not None:
+            self.object_sizes[name] = filled.object_size
         return Tensor(filled.shape, filled.dtype) if filled else None
 
     def layers(self) -> Node | None:
@@ -321,3 +339,15 @@ class Reader:
             )
             return Train()
         return fill_fields(Train, node.entries, "train", node.span, self.faults) or Train()
+
+    def budget(self) -> Budget:
+        """Return how large the network may be."""
+        node = self._section("budget")
+        if node is None or is_unknown(node):
+            return Budget()
+        if not isinstance(node, Map):
+            label = f"budget wants names with values, not {kind(node)}"
+            help_ = "write budget: {params: 5M}"
+            self._fault("NB106", "budget is no mapping", node.span, label, help_)
+            return Budget()
+        return fill_fields(Budget, node.entries, "budget", node.span, self.faults) or Budget()

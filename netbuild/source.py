@@ -18,7 +18,7 @@ from netbuild.scalar import resolve
 from netbuild.syntax import explain, is_without_space, missing_space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 #: Limits that no honest network comes near; together they bound time and memory.
@@ -73,7 +73,7 @@ def parse(document: Document) -> Source:
     """Parse a document. Never raises: a text that is no YAML gives a `Source` with its fault."""
     composer = _Composer(document)
     try:
-        root = composer.compose(yaml.parse(document.text, Loader=_LOADER))
+        root = composer.compose(_LOADER(document.text))
     except _Stop:
         root = None
     except yaml.YAMLError as error:
@@ -108,26 +108,24 @@ class _Composer:
         self.stack: list[_Frame] = []
         # An anchor's node, the nodes it expands to and its height; None while it is being read.
         self.anchors: dict[str, tuple[Node, int, int] | None] = {}
-        self.aliases = 0
+        self.aliases = self.documents = 0
         self.root: Node | None = None
 
-    def compose(self, events: Iterator[yaml.Event]) -> Node | None:
-        documents = 0
-        for event in events:
-            if isinstance(event, yaml.ScalarEvent):
-                self.no_tag(event)
-                node = self.scalar(event)
-                self.remember(event.anchor, node, 1, 1)
-                self.add(node, 1, 1)
-            elif isinstance(event, yaml.CollectionStartEvent):
-                self.open(event)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self.close(event)
-            elif isinstance(event, yaml.AliasEvent):
-                self.alias(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                self.document_start(event, documents)
+    def compose(self, loader: Any) -> Node | None:
+        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self.leaf,
+            yaml.SequenceStartEvent: self.open,
+            yaml.MappingStartEvent: self.open,
+            yaml.SequenceEndEvent: self.close,
+            yaml.MappingEndEvent: self.close,
+            yaml.AliasEvent: self.alias,
+            yaml.DocumentStartEvent: self.document_start,
+        }
+        next_event = loader.get_event
+        while (event := next_event()) is not None:
+            handler = handlers.get(type(event))
+            if handler is not None:
+                handler(event)
         if self.root is None or (isinstance(self.root, Scalar) and self.root.value is None):
             self.fault("NB005", "the file is empty", _first(self.document))
             return None
@@ -144,8 +142,16 @@ class _Composer:
         start, end = event.start_mark, event.end_mark
         return Span(self.document, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
-    def document_start(self, event: yaml.DocumentStartEvent, count: int) -> None:
-        if count > 1:
+    def leaf(self, event: yaml.ScalarEvent) -> None:
+        self.no_tag(event)
+        node = self.scalar(event)
+        if event.anchor:
+            self.anchors[event.anchor] = (node, 1, 1)
+        self.add(node, 1, 1)
+
+    def document_start(self, event: yaml.DocumentStartEvent) -> None:
+        self.documents += 1
+        if self.documents > 1:
             raise self.stop(
                 "NB005",
                 "the file holds more than one document",
@@ -214,7 +220,8 @@ class _Composer:
         end = self.span(event) if frame.flow else self.last_child(frame)
         span = frame.start._replace(end_line=end.end_line, end_column=end.end_column)
         node: Node = Map(frame.entries, span) if frame.is_map else List(tuple(frame.items), span)
-        self.remember(frame.anchor, node, frame.size, frame.height)
+        if frame.anchor:
+            self.anchors[frame.anchor] = (node, frame.size, frame.height)
         self.add(node, frame.size, frame.height)
 
     @staticmethod
@@ -242,10 +249,6 @@ class _Composer:
                 "NB011", "an alias inside its own anchor", span, f"&{name} is not finished here"
             )
         self.add(*found)
-
-    def remember(self, anchor: str | None, node: Node, size: int, height: int) -> None:
-        if anchor:
-            self.anchors[anchor] = (node, size, height)
 
     def add(self, node: Node, size: int, height: int) -> None:
         """Put a finished node where it belongs: at the root, into the list, as key or as value."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
+from netbuild import reuse
 from netbuild.diagnostic import Diagnostic, brief
 from netbuild.expression import substitute
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
-from netbuild.item import REUSE, Child, Item, Stack, shown
+from netbuild.item import REUSE, Child, Item, Stack
 from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
 from netbuild.naming import called, input_name_fault, name_of, numbered, without_number
-from netbuild.node import UNKNOWN, Map, Node, Scalar
+from netbuild.node import UNKNOWN, Map, Node
 from netbuild.parts import Parts
+from netbuild.reuse import Reads, Recipe
 from netbuild.wiring import Scope, Signal, read_wires
 
 if TYPE_CHECKING:
@@ -24,18 +26,6 @@ if TYPE_CHECKING:
 #: Stacks and blocks within one another, and members of them all; more are refused.
 MAX_DEPTH = 100
 MAX_MEMBERS = 100_000
-
-#: What an item reads, in order: the name inside, where it is given, and the result that it means.
-_Reads: TypeAlias = "list[tuple[str | None, Ref]]"
-
-
-class Recipe(NamedTuple):
-    """How a member was traced, so that it can be traced again for other inputs."""
-
-    part: Item | Stack
-    names: Names
-    repeat: int | None
-    module: str
 
 
 class Level:
@@ -58,7 +48,7 @@ class Walk:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.faults: list[Diagnostic] = []
-        self.leaves = Leaves(self.faults)
+        self.leaves = Leaves(self.faults, config.written_inputs)
         self.parts = Parts(config.blocks, self.faults)
         #: The blocks that are being walked, the outermost first.
         self.calling: list[str] = []
@@ -86,6 +76,12 @@ class Walk:
                 fault = Diagnostic("NB209", title, config.layers.span, str(error))
                 self.faults.append(fault)
             return None, {}
+        for signal in results.values():
+            if signal.value in self.leaves.loose:
+                span = self.leaves.by_path[signal.value.path].span
+                label = "it has no batch axis, and the network gives it as it is"
+                title = "an output that is not there for each sample"
+                self.faults.append(Diagnostic("NB212", title, span, label))
         outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
         return (block, outputs) if len(outputs) == len(results) else (None, {})
 
@@ -140,14 +136,19 @@ class Walk:
             level.position += 1
             return
         name = name_of(child, modifiers, part, level.taken, self.faults)
+        frozen = self.leaves.frozen
+        self.leaves.frozen = frozen or getattr(modifiers, "freeze", False)
         if not modifiers.when:
             scope.skip(name, reads[0][1] if reads else scope.last)
         elif modifiers.repeat is not None and name is not None:
-            level.members += self.repeated(part, modifiers.repeat, name, level, reads)
-            level.recipes.setdefault(name, Recipe(part, level.names, modifiers.repeat, name))
+            before = len(self.leaves.rows)
+            members = self.repeated(part, modifiers.repeat, name, level, reads)
+            self.remember(part, name, level, level.names, modifiers.repeat, members, before)
+            level.members += members
             level.position += 1
         else:
             self.in_a_row(part, modifiers.repeat, name or number_name, level, reads)
+        self.leaves.frozen = frozen
 
     def at(self, place: str, before: int) -> None:
         """Have the faults found since there were `before` say the layer that they are of."""
@@ -163,7 +164,7 @@ class Walk:
         repeat: int | None,
         name: str | Node | None,
         level: Level,
-        reads: _Reads | None,
+        reads: Reads | None,
     ) -> None:
         """Trace a part once, or several times under as many positions of its stack.
 
@@ -176,23 +177,48 @@ class Walk:
                 name if isinstance(name, str) else numbered(name, known, level.taken, self.faults)
             )
             place = chosen or str(level.position)
-            level.members += self.member(part, place, level, known, reads)
-            level.recipes.setdefault(place, Recipe(part, known, None, place))
+            before = len(self.leaves.rows)
+            members = self.member(part, place, level, known, reads)
+            self.remember(part, place, level, known, None, members, before)
+            level.members += members
             if reads:  # what is repeated reads itself, and all else as before
                 reads = [(reads[0][0], level.scope.first(place)), *reads[1:]]
             level.position += 1
 
+    def remember(
+        self,
+        part: Item | Stack,
+        name: str,
+        level: Level,
+        names: Names,
+        repeat: int | None,
+        members: list[Member],
+        before: int,
+    ) -> None:
+        """Keep how a member was traced, for a Reuse; `before` it there were so many layers."""
+        made = members[0].part if members else None
+        inputs = made.inputs if isinstance(made, Block) else ()
+        layers = len(self.leaves.rows) - before
+        level.recipes.setdefault(name, Recipe(part, names, repeat, name, inputs, layers))
+
     def repeated(
-        self, part: Item | Stack, count: int, name: str, level: Level, reads: _Reads | None
+        self, part: Item | Stack, count: int, name: str, level: Level, reads: Reads | None
     ) -> list[Member]:
         """Trace a part several times in a row, as a stack of this name."""
         if reads is None:
             self.member(part, name, level, level.names, None)
             return []
+        alone = not reads  # as a Parameter is, within a stack that stands behind something
+        if alone and level.scope.last is None:
+            self.reads_nothing(part, level)
+            return []
+        if alone:
+            reads = [(None, level.scope.last or Ref("", ""))]
         inside = [given or (f"input{n}" if n else "input") for n, (given, _) in enumerate(reads)]
         signals = [level.scope.signal(ref) for _, ref in reads]
         within = Level(f"{level.path}{name}.", level.names, dict(zip(inside, signals, strict=True)))
-        fed: _Reads = [(given, Ref("", i)) for i, (given, _) in zip(inside, reads, strict=True)]
+        fed: Reads = [(given, Ref("", i)) for i, (given, _) in zip(inside, reads, strict=True)]
+        fed = [] if alone else fed
         self.in_a_row(part, count, None, within, fed)
         given = {OUTPUT: within.scope.first(str(count - 1))}
         level.scope.add(name, {OUTPUT: within.scope.signal(given[OUTPUT])})
@@ -206,7 +232,7 @@ class Walk:
         name: str,
         level: Level,
         names: Names,
-        reads: _Reads | None,
+        reads: Reads | None,
     ) -> list[Member]:
         """Trace one member of a stack, once, and have its results known by its name.
 
@@ -247,8 +273,8 @@ class Walk:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         if block.name in self.calling:
             chain = [*self.calling[self.calling.index(block.name) :], block.name]
-            label = f"{block.name} is within itself: {' > '.join(chain)}"
-            fault = Diagnostic("NB214", "a block that never ends", part.type.span, label)
+            label = f"a block cannot hold itself: {' > '.join(chain)}"
+            fault = Diagnostic("NB214", "a block within itself", part.type.span, label)
             self.faults.append(fault)
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         own = input_names(next(iter(inputs.values())).tensor)
@@ -267,44 +293,38 @@ class Walk:
         self.calling.pop()
         return made
 
-    def reused(self, item: Item, name: str, level: Level, reads: _Reads | None) -> list[Member]:
+    def reused(self, item: Item, name: str, level: Level, reads: Reads | None) -> list[Member]:
         """Trace a member of the stack again, for the inputs of this item."""
-        recipe = self.recipe(item, level)
-        if recipe is None or reads is None:
+        recipe = reuse.find(item, level.recipes, level.scope, self.faults)
+        failed = recipe and level.scope.signal(level.scope.first(recipe.module)).tensor is None
+        if recipe is None or reads is None or failed:
             level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return []
         own = {key: e for key, e in recipe.part.modifiers.items() if key in {"init", "outputs"}}
         inputs = {key: e for key, e in item.modifiers.items() if key == "inputs"}
         part = recipe.part._replace(modifiers={**own, **inputs})
-        before = len(self.leaves.rows)
+        before, faults = len(self.leaves.rows), len(self.faults)
+        if recipe.inputs:
+            reads = reuse.in_order(item, recipe, reads, self.faults)
+            written = item.modifiers.get("inputs")
+            leaf = isinstance(part, Item) and part.type.text not in self.config.blocks
+            if reads and leaf and not (written and isinstance(written.value, Map)):
+                reads = [(None, ref) for _, ref in reads]  # a layer that is repeated
+        if reads is None:
+            level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            return []
         if recipe.repeat is None:
             members = self.member(part, name, level, recipe.names, reads)
         else:
             members = self.repeated(part, recipe.repeat, name, level, reads)
         level.recipes[name] = recipe
-        self.leaves.share(before, f"{level.path}{name}", f"{level.path}{recipe.module}", item)
+        module = f"{level.path}{recipe.module}"
+        if len(self.faults) == faults:
+            self.leaves.share(before, recipe.layers, f"{level.path}{name}", module, item)
+        reuse.blame(item, self.faults, faults)
         return [member._replace(module=recipe.module) for member in members]
 
-    def recipe(self, item: Item, level: Level) -> Recipe | None:
-        """Return how the member that a Reuse names was traced; None after a fault."""
-        written = item.arguments
-        if not isinstance(written, Scalar) or not isinstance(written.value, (str, int)):
-            label = "it wants the name of a layer or a stack above it"
-            if written is not None:
-                label += f", not {shown(written)}"
-            span = written.span if written else item.type.span
-            help_ = "write {Reuse: encoder, inputs: right}"
-            fault = Diagnostic("NB106", "a Reuse of nothing", span, label, help=help_)
-            self.faults.append(fault)
-            return None
-        name = str(written.value)
-        if name in level.recipes:
-            return level.recipes[name]
-        if name not in level.scope.members:
-            self.faults.append(level.scope.unknown(name, written.span))
-        return None
-
-    def reads(self, part: Item | Stack, level: Level) -> _Reads | None:
+    def reads(self, part: Item | Stack, level: Level) -> Reads | None:
         """Return what an item reads: what it says, or the item before; None after a fault."""
         scope = level.scope
         if "inputs" not in part.modifiers:
@@ -313,7 +333,7 @@ class Walk:
                 return []
             if scope.last is not None:
                 return [(None, scope.last)]
-            self.reads_nothing(_place(part), level)
+            self.reads_nothing(part, level)
             return None
         before = len(self.faults)
         node = substitute(part.modifiers["inputs"].value, level.names, self.faults)
@@ -332,11 +352,15 @@ class Walk:
             return None
         return [(inside, ref) for inside, ref in found if ref is not None]
 
-    def reads_nothing(self, span: Span, level: Level) -> None:
+    def reads_nothing(self, part: Item | Stack | Span, level: Level) -> None:
         """Report a first member that does not say which of several inputs it reads."""
-        names = ", ".join(level.scope.inputs)
-        label = f"this {'stack' if level.path else 'network'} has the inputs {names}"
-        help_ = f"say which it reads: inputs: [{names}]"
+        span = _place(part) if isinstance(part, (Item, Stack)) else part
+        names = list(level.scope.inputs)
+        label = f"this {'stack' if level.path else 'network'} has the inputs {', '.join(names)}"
+        layer = self.parts.layer(part) if isinstance(part, Item) else None
+        several = layer is not None and (layer.variadic or len(layer.inputs) > 1)
+        meant = f"[{', '.join(names)}]" if several else names[0]
+        help_ = f"say which it reads: inputs: {meant}"
         title = "a first layer that does not say what it reads"
         self.faults.append(Diagnostic("NB208", title, span, label, help=help_))
 

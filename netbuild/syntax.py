@@ -98,14 +98,18 @@ def is_without_space(text: str) -> bool:
 def missing_space(text: str, span: Span) -> Diagnostic:
     """Return the fault of `kernel:3`, which YAML reads as one word."""
     word, _, rest = text.partition(":")
-    gap = span.within(len(word) + 1, 0)
+    line, column = span.line, span.column + len(word) + 1
+    gap = span._replace(column=column, end_line=line, end_column=column)
+    # In quotes, or with an escape, it is written otherwise, and meant to be one word.
+    plain = span.document.lines[line - 1].startswith(f"{word}:", span.column - 1)
+    fix = Fix("insert a space", (Edit(gap, " "),), safe=True)
     return Diagnostic(
         "NB009",
         "no space after a colon",
         span,
         f"YAML reads {word}:{brief(rest)} as one word",
         help=f"write {word}: {brief(rest)}",
-        fixes=(Fix("insert a space", (Edit(gap, " "),), safe=True),),
+        fixes=(fix,) if plain else (),
     )
 
 

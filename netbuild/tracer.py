@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild import initialisation, lint, objective, pretrained
+from netbuild import budget, initialisation, lint, objective, pretrained, suppression
 from netbuild.diagnostic import MAX_FAULTS, ConfigError, Diagnostic, Note, errors
 from netbuild.graph import Graph
 from netbuild.stack import Walk
@@ -43,7 +43,7 @@ def trainable(config: Config) -> Graph:
         if getattr(config, section) is None
     ]
     if not faults and graph.trainable == 0:
-        label = "none of the layers has weights"
+        label = "all its weights are frozen" if graph.params else "none of the layers has weights"
         span = config.span("layers")
         faults = [Diagnostic("NB402", "there is nothing to train", span, label)]
     if faults:
@@ -60,6 +60,7 @@ def infer(config: Config) -> Graph:
         graph = graph._replace(rows=tuple(walk.leaves.rows), block=block, outputs=outputs)
     faults = [*config.diagnostics, *walk.faults]
     if graph.outputs:
+        faults += budget.faults(graph)
         faults += initialisation.faults(graph.rows, config.init)
         faults += pretrained.faults(config, graph.tensors)
         faults += objective.unknown_outputs(config, graph.outputs)
@@ -69,6 +70,7 @@ def infer(config: Config) -> Graph:
             faults += objective.optimizer_faults(config, graph.rows, *given.values())
     if not faults:
         faults = lint.warnings(graph)
+    faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))
 
 

@@ -131,6 +131,10 @@ class Scope:
 
     def unknown(self, name: str, span: Span) -> Diagnostic:
         """Return the fault of a name that stands for nothing above in this stack."""
+        if name in self.skipped:
+            label = f"{name} is left out by its when"
+            means = "its name means what it would have read, and nothing else"
+            return Diagnostic("NB213", "a layer that is not there", span, label, help=means)
         below = self.below(name, span)
         if below is not None:
             return below
@@ -150,11 +154,9 @@ class Scope:
             return None
         chain = _chain(name, own, reads)
         if chain:
-            label = f"{name} reads {own}"
+            label = f"{name} reads {own}" if len(chain) > 1 else f"{name} is this layer itself"
             if len(chain) > 2:
                 label = f"it reads itself: {' reads '.join([str(own), *chain])}"
-            if name == own:
-                label = f"{name} is this layer itself"
             help_ = (
                 "a network runs from top to bottom: for a recurrence there is RNNCell and its kin"
             )

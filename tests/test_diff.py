@@ -215,14 +215,15 @@ def test_the_same(netbuild: Netbuild) -> None:
         done = netbuild("diff", LENET, LENET, "--exit-code", "--format", format_)
         assert (done.returncode, done.stdout) == (0, sentence)
     optimizer = netbuild("diff", LENET, "--set", "optimizer.Adam.lr=1", "--exit-code")
-    assert (optimizer.returncode, optimizer.stdout) == (0, sentence)
+    also = f"{sentence.rstrip()} Different too: optimizer.\n"
+    assert (optimizer.returncode, optimizer.stdout) == (1, also)
 
 
 def test_json(netbuild: Netbuild) -> None:
     """The JSON has the documented keys, and its changes add up to its totals."""
     done = netbuild("diff", LENET, "-", "--format", "json", text=WITH_NORM)
     said: dict[str, Any] = json.loads(done.stdout)
-    assert list(said) == ["a", "b", "layers", "same", "totals", "checkpoint"]
+    assert list(said) == ["a", "b", "layers", "same", "sections", "totals", "checkpoint"]
     assert (said["a"], said["b"], said["same"]) == (LENET, "<stdin>", 7)
     assert said["layers"][0] == {
         "change": "added",

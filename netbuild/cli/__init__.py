@@ -12,7 +12,19 @@ from typing import Annotated, Any
 
 import typer
 
-from netbuild.cli import catalogue, diff, evaluate, new, summary, train, validate, weights
+from netbuild.cli import (
+    catalogue,
+    diff,
+    evaluate,
+    explain,
+    new,
+    rule,
+    schema,
+    summary,
+    train,
+    validate,
+    weights,
+)
 from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
 
 app = typer.Typer(
@@ -25,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(validate.validate)
 app.command()(summary.summary)
+app.command()(explain.explain)
 app.command()(diff.diff)
 app.command()(weights.weights)
 app.command()(train.train)
@@ -35,6 +48,8 @@ app.command()(catalogue.losses)
 app.command()(catalogue.optimizers)
 app.command()(catalogue.schedulers)
 app.command()(catalogue.initializers)
+app.command()(schema.schema)
+app.command()(rule.rule)
 
 
 def _print_version(wanted: bool) -> None:

@@ -22,7 +22,7 @@ def diff(
     ] = "table",
     set: Settings = None,  # noqa: A002
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 where the networks differ.")
+        bool, typer.Option("--exit-code", help="Exit with 1 where they differ.")
     ] = False,
 ) -> None:
     """Print which layers changed from A to B, and what of a checkpoint of A would load into B.

@@ -69,7 +69,8 @@ def _show(comparison: Comparison, format_: str) -> None:
         return
     if comparison.differences:
         made = render.table(comparison)
-        out.width = max(out.width, out.measure(made).maximum)
+        natural = out.measure(made, options=out.options.update(max_width=10_000))
+        out.width = max(out.width, natural.maximum)
         out.print(made, soft_wrap=False)
         out.print()
     out.print(render.counts(comparison))

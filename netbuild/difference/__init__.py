@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from netbuild.config import resolved_values
 from netbuild.difference.alignment import align, chosen, flat, written_arguments
 from netbuild.difference.rewiring import Wires
 from netbuild.graph import state_key
+from netbuild.sections import SECTIONS
 from netbuild.weights import Comparison, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.graph import Graph, Row, Value
+
+#: The sections that layers, shapes and names come from.
+_NETWORK = {"extends", "name", "vars", "blocks", "input", "inputs", "layers", "outputs"}
 
 #: A layer is `reshaped` where its shapes alone changed, and no weight of it.
 Kind: TypeAlias = Literal["added", "removed", "changed", "moved", "reshaped"]
@@ -65,13 +70,20 @@ class Changes(NamedTuple):
     checkpoint: Comparison
     #: The tensors that are the same under another name, by their names before.
     renamed: Mapping[str, str]
+    #: The sections that differ beside those of the network.
+    sections: tuple[str, ...]
 
     @property
-    def is_empty(self) -> bool:
+    def is_same_network(self) -> bool:
         """Whether the networks are the same."""
         a, b = self.before, self.after
         outside = (a.config.inputs, a.outputs) == (b.config.inputs, b.outputs)
         return outside and not self.layers and not self.rewired
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all differs."""
+        return self.is_same_network and not self.sections
 
 
 def diff(a: Graph, b: Graph) -> Changes:
@@ -92,7 +104,16 @@ def diff(a: Graph, b: Graph) -> Changes:
         rewired=wires.other_outputs(),
         checkpoint=compare(a.tensors, b.tensors),
         renamed={old: new for names in renamed for old, new in names.items()},
+        sections=tuple(_sections(a, b)),
     )
+
+
+def _sections(a: Graph, b: Graph) -> Iterator[str]:
+    """Yield the sections of a training that differ, as they are written out."""
+    before, after = (resolved_values(graph.config) for graph in (a, b))
+    for name in SECTIONS:
+        if name not in _NETWORK and before.get(name) != after.get(name):
+            yield name
 
 
 def _in_order(

@@ -16,6 +16,7 @@ from netbuild.fields import (
     real,
     unwanted,
 )
+from netbuild.layers.formula import Formulas, formula
 from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
@@ -151,6 +152,10 @@ class PReLU(_Activation):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_parameters,)}
+
+    def formulas(self, x: Shape) -> Formulas:
+        weight = formula("num_parameters", num_parameters=self.num_parameters)
+        return Formulas(weights={"weight": weight})
 
 
 class RReLU(_Activation):

@@ -16,9 +16,10 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
+from netbuild.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.layers.indices import WithIndices
 from netbuild.layers.layer import Shape, ShapeError, Window
-from netbuild.layers.spatial import Spatial
+from netbuild.layers.spatial import N, Spatial, by_name
 
 #: Sizes of which some may be null: such an axis stays as it is.
 _AdaptiveSizes = Annotated[
@@ -67,6 +68,15 @@ class _AdaptivePool(Spatial):
         kernel = tuple(n // m for n, m in zip(x[1:], sizes, strict=True))
         return Window(kernel, kernel, (0,) * self.rank, (1,) * self.rank)
 
+    def formulas(self, x: Shape) -> Formulas:
+        written = self.output_size
+        each = written if isinstance(written, tuple) else (written,) * self.rank
+        sizes = [
+            unchanged(n) if m is None else formula("output_size", output_size=m)
+            for n, m in zip(x[1:], each, strict=True)
+        ]
+        return Formulas(by_name(unchanged(x[0]), *sizes))
+
 
 class _AdaptiveAvgPool(_AdaptivePool):
     """The mean of each window; a single one is an ordinary mean, which keeps nothing."""
@@ -106,6 +116,9 @@ class _AdaptiveMaxPool(WithIndices, _AdaptivePool):
     """The largest value of each window."""
 
     return_indices: Bool = False
+
+    def formulas(self, x: Shape) -> Formulas:
+        return super().formulas(x)._replace(workspace=self.kept_indices(x))
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
@@ -188,6 +201,18 @@ class _FractionalMaxPool(WithIndices):
     def window(self, x: Shape) -> Window | None:
         """Windows begin at random."""
         return None
+
+    def formulas(self, x: Shape) -> Formulas:
+        ratio = self.output_ratio
+        ratios = ratio if isinstance(ratio, tuple) else (ratio,) * self.rank
+        sizes = [formula("output_size", output_size=m) for m in self._sizes(x)]
+        if self.output_size is None:
+            sizes = [
+                Formula("⌊n·output_ratio⌋", {"n": n, "output_ratio": r or 0})
+                for n, r in zip(x[1:], ratios, strict=True)
+            ]
+        kept = self.kept_indices(x)
+        return Formulas(by_name(unchanged(x[0]), *sizes), workspace=kept, terms=N)
 
 
 def _windows(count: int) -> str:

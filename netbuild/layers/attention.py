@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic_core import core_schema
 
 from netbuild.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
+from netbuild.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, Window, product, times
 
 #: Torch's own default is false, and puts the batch in axis 1.
@@ -173,6 +174,30 @@ class MultiheadAttention(Layer):
         """Return how many positions are attended to."""
         return key[0] + self.add_bias_kv + self.add_zero_attn
 
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        query, key, value = _three(x, *others)
+        numbers: dict[str, int] = {"embed_dim": query[1], "kdim": key[1], "vdim": value[1]}
+        numbers |= {"L": query[0], "S": key[0], "A": self._attended(key)}
+        numbers |= {"num_heads": self.num_heads}
+        own = self.weights(x, *others)
+        rules = {
+            "query": "L·embed_dim·embed_dim",
+            "key": "S·kdim·embed_dim",
+            "value": "S·vdim·embed_dim",
+            "scores": "L·A·embed_dim",
+            "sums": "L·A·embed_dim",
+            "output": "L·embed_dim·embed_dim",
+        }
+        axes = ("L", "A") if self.average_attn_weights else ("num_heads", "L", "A")
+        names = {"num_heads": "heads", "L": "length", "A": "attended"}
+        return Formulas(
+            {"length": unchanged(query[0]), "features": Formula("embed_dim", numbers)},
+            {name: Formula(_WEIGHTS[name], numbers) for name in own},
+            {name: Formula(rule, numbers) for name, rule in rules.items()},
+            {"weights": {names[axis]: formula(axis, **{axis: numbers[axis]}) for axis in axes}},
+            terms=_TERMS,
+        )
+
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         """Leave out what `forward` is given, and sizes that torch takes from `embed_dim`."""
         values = super().arguments(x, *others)
@@ -191,6 +216,24 @@ class MultiheadAttention(Layer):
         y = forward(*_three(*x), **given)
         return {"output": y[0], "weights": y[1]} if self.need_weights else {"output": y[0]}
 
+
+#: The numbers of values of the weights.
+_WEIGHTS = {
+    "in_proj_weight": "3·embed_dim·embed_dim",
+    "q_proj_weight": "embed_dim·embed_dim",
+    "k_proj_weight": "embed_dim·kdim",
+    "v_proj_weight": "embed_dim·vdim",
+    "in_proj_bias": "3·embed_dim",
+    "bias_k": "embed_dim",
+    "bias_v": "embed_dim",
+    "out_proj.weight": "embed_dim·embed_dim",
+    "out_proj.bias": "embed_dim",
+}
+_TERMS = {
+    "L": "the length of query",
+    "S": "the length of key and value",
+    "A": "how many positions are attended to: S, and one for add_bias_kv and for add_zero_attn",
+}
 
 _T = TypeVar("_T")
 

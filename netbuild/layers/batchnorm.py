@@ -6,6 +6,7 @@ https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 from typing import Annotated, Any, ClassVar
 
 from netbuild.fields import Bool, Float, PositiveFloat, SizeFromInput, Wants, optional, real
+from netbuild.layers.formula import Formulas, biased, formula
 from netbuild.layers.layer import (
     Layer,
     Lazy,
@@ -49,6 +50,10 @@ class _ChannelNorm(Layer):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
+
+    def formulas(self, x: Shape) -> Formulas:
+        each = formula("num_features", num_features=x[0])
+        return Formulas(weights=biased(each, each, self.weights(x)))
 
     def buffers(self, x: Shape) -> dict[str, Tensor]:
         if not self.track_running_stats:
@@ -146,6 +151,12 @@ class _InstanceNorm(_ChannelNorm):
         """Each sample's mean and deviation, and copies of the channels' weights and means."""
         return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
 
+    def formulas(self, x: Shape) -> Formulas:
+        rule = "4 B·num_features·(2 + affine + 2·track_running_stats)"
+        numbers = {"affine": +self.affine, "track_running_stats": +self.track_running_stats}
+        kept = formula(rule, num_features=x[0], **numbers)
+        return super().formulas(x)._replace(workspace=kept)
+
     def output_shape(self, x: Shape) -> Shape:
         super().output_shape(x)
         _expect_many(x)
@@ -232,6 +243,17 @@ class _SwitchableNorm(_ChannelNorm):
     def workspace(self, x: Shape) -> int:
         """A mean and a variance for the sample; for each channel both, their mixtures, a scale."""
         return 4 * (2 + x[0] * (4 + self.affine))
+
+    def formulas(self, x: Shape) -> Formulas:
+        found = super().formulas(x)
+        three = formula("statistics", statistics=3)
+        shares = {"mean_weight": three, "var_weight": three}
+        terms = {"statistics": "those of instance, layer and batch"}
+        kept = formula(
+            "4 B·(2 + num_features·(4 + affine))", num_features=x[0], affine=+self.affine
+        )
+        weights = {**found.weights, **shares}
+        return found._replace(weights=weights, workspace=kept, terms=terms)
 
 
 class SwitchableNorm1d(_SwitchableNorm):

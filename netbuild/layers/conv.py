@@ -17,8 +17,9 @@ from netbuild.fields import (
     whole,
 )
 from netbuild.layers.convolution import Convolution
+from netbuild.layers.formula import Formula, Formulas, biased, formula, unchanged
 from netbuild.layers.layer import Lazy, Shape, ShapeError, Window, parameters, product
-from netbuild.layers.spatial import slide
+from netbuild.layers.spatial import N, by_name, sizes_of, slide, slide_formulas
 
 _Padding = Annotated[
     int | tuple[int, ...] | Literal["same", "valid"],
@@ -110,6 +111,23 @@ class _Conv(Convolution):
             if not any(added):
                 return 0
         return 4 * x[0] * product(tuple(n + a for n, a in zip(x[1:], added, strict=True)))
+
+    def formulas(self, x: Shape) -> Formulas:
+        numbers = self.numbers(x)
+        if self.padding == "same":
+            sizes = [unchanged(n) for n in x[1:]]
+        else:
+            sizes = slide_formulas(x, self._geometry())
+        places = sizes_of(self.output_shape(x)[1:])
+        weight = "out_channels·(in_channels / groups)·∏ kernel_size"
+        macs = weight.replace("·", f"·{'·'.join(places)}·", 1)
+        bias = Formula("out_channels", numbers)
+        return Formulas(
+            by_name(formula("out_channels", out_channels=self.out_channels), *sizes),
+            biased(Formula(weight, numbers), bias, self.weights(x)),
+            {"": Formula(macs, {**numbers, **places})},
+            terms=N,
+        )
 
 
 class Conv1d(_Conv):

@@ -14,7 +14,9 @@ from netbuild.fields import (
 )
 from netbuild.layers.arithmetic import DOT, MINUS, signed
 from netbuild.layers.convolution import Convolution
+from netbuild.layers.formula import Formula, Formulas, biased, formula
 from netbuild.layers.layer import Lazy, Shape, ShapeError, Window, parameters, product
+from netbuild.layers.spatial import N, by_name, sizes_of
 
 _NoPaddingMode = Annotated[
     Literal["zeros"],
@@ -74,9 +76,9 @@ class _ConvTranspose(Convolution):
         return product(x) * product(self.weights(x)["weight"][1:])
 
     def window(self, x: Shape) -> Window | None:
-        """With stride 1 it is a convolution with the flipped kernel, which pads with what is left.
+        """Neighbouring positions see different parts of the kernel, unless the stride is 1.
 
-        Otherwise neighbouring positions see different parts of the kernel.
+        Then it is a convolution with the flipped kernel, which pads with what is left.
         """
         kernel, stride, padding, dilation = self._geometry()
         if any(s != 1 for s in stride):
@@ -86,6 +88,24 @@ class _ConvTranspose(Convolution):
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
+
+    def formulas(self, x: Shape) -> Formulas:
+        rule = "(n − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1"
+        fields = ("kernel_size", "stride", "padding", "dilation", "output_padding")
+        each = (self.per_axis(getattr(self, field)) for field in fields)
+        sizes = [
+            Formula(rule, dict(zip(("n", *fields), numbers, strict=True)))
+            for numbers in zip(x[1:], *each, strict=True)
+        ]
+        numbers, places = self.numbers(x), sizes_of(x[1:])
+        weight = "in_channels·(out_channels / groups)·∏ kernel_size"
+        macs = weight.replace("·", f"·{'·'.join(places)}·", 1)
+        return Formulas(
+            by_name(formula("out_channels", out_channels=self.out_channels), *sizes),
+            biased(Formula(weight, numbers), Formula("out_channels", numbers), self.weights(x)),
+            {"": Formula(macs, {**numbers, **places})},
+            terms=N | dict.fromkeys(places, "of the input"),
+        )
 
 
 class ConvTranspose1d(_ConvTranspose):

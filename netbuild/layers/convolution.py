@@ -33,6 +33,15 @@ class Convolution(Spatial):
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"in_channels": x[0]}
 
+    def numbers(self, x: Shape) -> dict[str, int | Shape]:
+        """Return the numbers that the formulas of weights name."""
+        return {
+            "in_channels": x[0],
+            "out_channels": self.out_channels,
+            "groups": getattr(self, "groups", 1),
+            "kernel_size": self.per_axis(self.kernel_size),
+        }
+
     def _expect_groups(self, x: Shape, groups: int) -> None:
         self.expect_axes(x)
         if x[0] % groups:

@@ -5,7 +5,14 @@ from typing import Annotated
 from pydantic_core import core_schema
 
 from netbuild.fields import Bool, Float, Int, Wants, real
-from netbuild.layers.join import LARGEST_FLOAT, broadcast, expect_no_bool, promoted
+from netbuild.layers.formula import Formula, Formulas, by_axis, formula, without
+from netbuild.layers.join import (
+    LARGEST_FLOAT,
+    broadcast,
+    broadcast_formulas,
+    expect_no_bool,
+    promoted,
+)
 from netbuild.layers.layer import BYTES, Layer, Shape, ShapeError, Tensor, Window, axis, product
 
 #: A norm may be that of the largest difference.
@@ -29,6 +36,15 @@ class _Distance(Layer):
     def window(self, x1: Shape, x2: Shape) -> Window | None:
         """The axes lose their places."""
         return None
+
+    def broadcast_without(self, place: int, x1: Shape, x2: Shape) -> dict[str, Formula]:
+        """Return the formulas of the axes that stay where one goes."""
+        shape = broadcast(x1, x2)
+        if x1 == x2:
+            return without(shape, [place % len(shape)])
+        axes = list((broadcast_formulas(x1, x2) or {}).values())
+        del axes[place]
+        return by_axis(axes)
 
 
 class CosineSimilarity(_Distance):
@@ -59,6 +75,13 @@ class CosineSimilarity(_Distance):
         vectors, lengths = product(broadcast(x1, x2)), product(self.output_shape(x1, x2))
         return (2 * vectors + 4 * lengths) * BYTES["float32"]
 
+    def formulas(self, x1: Shape, x2: Shape) -> Formulas:
+        shape = broadcast(x1, x2)
+        sizes = self.broadcast_without(axis(self.dim, shape, at="dim"), x1, x2)
+        rule = "4 B·(2·∏ vectors + 4·∏ output)"
+        kept = formula(rule, vectors=shape, output=self.output_shape(x1, x2))
+        return Formulas(sizes, workspace=kept, terms={"vectors": "the shape of both together"})
+
 
 class PairwiseDistance(_Distance):
     """‖x1 − x2 + eps‖ by the norm p, along the last axis: (*, n) and (*, n) to (*).
@@ -86,3 +109,10 @@ class PairwiseDistance(_Distance):
     def workspace(self, x1: Shape, x2: Shape) -> int:
         """The difference."""
         return product(broadcast(x1, x2)) * BYTES["float32"]
+
+    def formulas(self, x1: Shape, x2: Shape) -> Formulas:
+        sizes = self.broadcast_without(-1, x1, x2)
+        if self.keepdim:
+            sizes[f"axis {len(sizes) + 1}"] = formula("1")
+        kept = formula("4 B·∏ vectors", vectors=broadcast(x1, x2))
+        return Formulas(sizes, workspace=kept, terms={"vectors": "the shape of both together"})

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from netbuild.fields import Bool, Probability
+from netbuild.layers.formula import Formulas, formula
 from netbuild.layers.layer import Layer, Memory, Shape, expect_at_least, expect_rank, product
 from netbuild.layers.spatial import AXES
 
@@ -19,6 +20,10 @@ class _Dropout(Layer):
     def workspace(self, x: Shape) -> int:
         """The mask, as floats, which is what torch keeps on a CPU; all or nothing needs none."""
         return 4 * self.masked(x) if 0 < self.p < 1 else 0
+
+    def formulas(self, x: Shape) -> Formulas:
+        kept = formula("4 B·masked", masked=self.masked(x)) if self.workspace(x) else None
+        return Formulas(workspace=kept)
 
     def masked(self, x: Shape) -> int:
         """Return how many values are dropped or kept each for itself."""

@@ -16,6 +16,7 @@ from netbuild.fields import (
     unwanted,
     whole,
 )
+from netbuild.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.layers.layer import (
     BYTES,
     Layer,
@@ -69,6 +70,13 @@ class _Table(Layer):
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
         return ("input",)
+
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        count, size = self.num_embeddings, self.embedding_dim
+        table = formula("num_embeddings·embedding_dim", num_embeddings=count, embedding_dim=size)
+        places = by_axis(unchanged(n) for n in x[: len(self.output_shape(x, *others)) - 1])
+        features = formula("embedding_dim", embedding_dim=size)
+        return Formulas({**places, "features": features}, {"weight": table})
 
 
 class Embedding(_Table):

@@ -2,8 +2,9 @@
 
 from netbuild.fields import Paddings, Sizes
 from netbuild.layers.arithmetic import positions, positions_formula
+from netbuild.layers.formula import Formula, Formulas, formula
 from netbuild.layers.layer import Shape, ShapeError, Tensor, Window, expect_rank, product
-from netbuild.layers.spatial import Spatial, slide
+from netbuild.layers.spatial import N, Spatial, by_name, slide, slide_formulas
 
 
 class _Blocks(Spatial):
@@ -65,6 +66,12 @@ class Fold(_Blocks):
             counts.append(count)
         return tuple(counts)
 
+    def formulas(self, x: Shape) -> Formulas:
+        kernel = self.per_axis(self.kernel_size)
+        sizes = [formula("output_size", output_size=n) for n in self.per_axis(self.output_size)]
+        channels = formula("n / (∏ kernel_size)", n=x[0], kernel_size=kernel)
+        return Formulas(by_name(channels, *sizes), terms=N)
+
 
 class Unfold(_Blocks):
     """Each block as a column: (C, H, W) to (C·∏ kernel_size, L).
@@ -84,3 +91,11 @@ class Unfold(_Blocks):
         fields = (self.kernel_size, self.stride, self.padding, self.dilation)
         kernel, stride, padding, dilation = (self.per_axis(field) for field in fields)
         return (x[0] * product(kernel), product(slide(x, kernel, stride, padding, dilation)))
+
+    def formulas(self, x: Shape) -> Formulas:
+        fields = (self.kernel_size, self.stride, self.padding, self.dilation)
+        window = Window(*(self.per_axis(field) for field in fields))
+        counts = "·".join(f"({one.filled})" for one in slide_formulas(x, window))
+        columns = formula("channels·∏ kernel_size", channels=x[0], kernel_size=window.kernel)
+        rule = "∏ (⌊(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1)"
+        return Formulas({"values": columns, "blocks": Formula(rule, {rule: counts})}, terms=N)

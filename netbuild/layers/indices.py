@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from netbuild.layers.formula import Formula, formula
 from netbuild.layers.layer import BYTES, Shape, Tensor, product
 from netbuild.layers.spatial import Spatial
 
@@ -34,3 +35,8 @@ class WithIndices(Spatial):
     def workspace(self, x: Shape) -> int:
         """The indices, where they are no result."""
         return 0 if self._gives_indices else product(self.output_shape(x)) * BYTES["int64"]
+
+    def kept_indices(self, x: Shape) -> Formula | None:
+        """Return the formula of the bytes of the indices."""
+        y = self.output_shape(x)
+        return formula("8 B·∏ output", output=y) if self.workspace(x) else None

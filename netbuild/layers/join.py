@@ -8,6 +8,7 @@ from pydantic_core import core_schema
 
 from netbuild.component import LARGEST
 from netbuild.fields import Int, Wants, either, optional, real
+from netbuild.layers.formula import Formula, Formulas, Numbers, by_axis, formula, unchanged
 from netbuild.layers.layer import (
     BYTES,
     Operation,
@@ -66,6 +67,19 @@ def broadcast(*x: Shape) -> Shape:
     return tuple(_size(place, x) for place in range(len(x[0])))
 
 
+_WIDEST = "the largest of the inputs"
+
+
+def broadcast_formulas(*x: Shape) -> dict[str, Formula] | None:
+    """Return the formulas of what `broadcast` returns; None where all inputs have that shape."""
+    if len(set(x)) == 1:
+        return None
+    axes = zip(*x, strict=True)
+    return by_axis(
+        Formula(_WIDEST, {_WIDEST: f"max({', '.join(map(str, sizes))})"}) for sizes in axes
+    )
+
+
 def expect_same_rank(*x: Shape) -> None:
     """Refuse inputs of different numbers of axes.
 
@@ -120,6 +134,9 @@ class _Elementwise(_Join):
     def output_shape(self, *x: Shape) -> Shape:
         return broadcast(*x)
 
+    def formulas(self, *x: Shape) -> Formulas:
+        return Formulas(broadcast_formulas(*x))
+
 
 class _Scaled(_Elementwise):
     """Multiplies the second input by `alpha`, in the dtype of the result."""
@@ -160,6 +177,12 @@ class _KeepingBoth(_Folding):
     def workspace(self, *x: Shape) -> int:
         between = [product(broadcast(*x[:count])) for count in range(2, len(x))]
         return sum(between) * BYTES["float32"]
+
+    def formulas(self, *x: Shape) -> Formulas:
+        between = tuple(product(broadcast(*x[:count])) for count in range(2, len(x)))
+        kept = formula("4 B·(Σ steps)", steps=between) if between else None
+        terms = {"steps": "the values of each result on the way"} if between else {}
+        return super().formulas(*x)._replace(workspace=kept, terms=terms)
 
 
 class Add(_Scaled, _Folding):
@@ -270,6 +293,13 @@ class Concat(_Listed):
                     raise _contradiction(place, (0, x[0]), (number, shape), wanted_)
         return (*x[0][:position], sum(shape[position] for shape in x), *x[0][position + 1 :])
 
+    def formulas(self, *x: Shape) -> Formulas:
+        position = axis(self.dim, x[0], at="dim")
+        sizes = [unchanged(n) for n in x[0]]
+        name = "those of the inputs"
+        sizes[position] = Formula(f"Σ {name}", {name: tuple(shape[position] for shape in x)})
+        return Formulas(by_axis(sizes))
+
     def window(self, *x: Shape) -> Window | None:
         """Along the channels every position keeps its place."""
         return super().window(*x) if axis(self.dim, x[0], at="dim") == 0 else None
@@ -290,6 +320,12 @@ class Stack(_Listed):
                 raise ShapeError("NB212", f"{message}: they have to be equal")
         position = axis(self.dim, (*x[0], 1), at="dim")
         return (*x[0][:position], len(x), *x[0][position:])
+
+    def formulas(self, *x: Shape) -> Formulas:
+        position = axis(self.dim, (*x[0], 1), at="dim")
+        sizes, name = [unchanged(n) for n in x[0]], "number of inputs"
+        number = Formula(name, {name: len(x)})
+        return Formulas(by_axis([*sizes[:position], number, *sizes[position:]]))
 
     def window(self, *x: Shape) -> Window | None:
         """The axes move."""
@@ -323,6 +359,18 @@ class MatMul(_Join):
 
     def macs(self, x: Shape, other: Shape) -> int:
         return product(self.output_shape(x, other)) * x[-1]
+
+    def formulas(self, x: Shape, other: Shape) -> Formulas:
+        stacked, rows, columns = self.output_shape(x, other)[:-2], x[-2], other[-1]
+        numbers: Numbers = {"N": rows, "M": x[-1], "P": columns, "stacked": stacked}
+        sizes = [*map(unchanged, stacked), Formula("N", numbers), Formula("P", numbers)]
+        if x[:-2] != other[:-2]:
+            sizes[:-2] = (broadcast_formulas(x[:-2], other[:-2]) or {}).values()
+        terms = {"N": "the rows of input", "M": "its columns", "P": "the columns of other"}
+        rule = "∏ stacked·N·M·P" if stacked else "N·M·P"
+        if stacked:
+            terms["stacked"] = "the sizes of the axes before the matrices"
+        return Formulas(by_axis(sizes), macs={"": Formula(rule, numbers)}, terms=terms)
 
     def window(self, x: Shape, other: Shape) -> Window | None:
         """Every value sees a whole row and a whole column."""

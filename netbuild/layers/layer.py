@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.component import Component
+from netbuild.layers.formula import Formulas
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -107,6 +108,8 @@ class Layer(Component):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the last of `inputs` may be given any number of times.
     variadic: ClassVar[bool] = False
+    #: Which of `saved` it keeps for the gradients of its weights alone.
+    saved_for_weights: ClassVar[tuple[str, ...]] = ()
     #: Whether torch needs the values of its inputs to lie in order, as a permuted view's do not.
     needs_order: ClassVar[bool] = False
     #: Whether torch computes this for floating-point inputs only, on every device.
@@ -205,6 +208,13 @@ class Layer(Component):
     def workspace(self, *x: Shape) -> int:
         """Return the bytes a sample that training keeps beside those: indices, masks."""
         return 0
+
+    def formulas(self, *x: Shape) -> Formulas:
+        """Return how those numbers come about, for inputs that fit, as `netbuild explain` says it.
+
+        What is computed element by element has the shape of its input, and no more to say.
+        """
+        return Formulas()
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
         """Return the arguments of torch's constructor, for inputs that fit.

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from netbuild.fields import Bool, PositiveInt, SizeFromInput
+from netbuild.layers.formula import Formula, Formulas, Numbers, biased, by_axis, unchanged
 from netbuild.layers.layer import (
     Layer,
     Lazy,
@@ -59,6 +60,24 @@ class Linear(Layer):
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
+    saved_for_weights = ("input",)
+
+    def formulas(self, x: Shape) -> Formulas:
+        numbers: Numbers = {
+            "out_features": self.out_features,
+            "in_features": x[-1],
+            "places": x[:-1],
+        }
+        bias = Formula("out_features", numbers)
+        matrix = Formula("out_features·in_features", numbers)
+        each = "∏ places·" if len(x) > 1 else ""
+        return Formulas(
+            _features(x, bias),
+            biased(matrix, bias, self.weights(x)),
+            {"": Formula(f"{each}{matrix.rule}", numbers)},
+            terms={"places": "the sizes of the axes before the last one"} if each else {},
+        )
+
 
 class LazyLinear(Lazy, Linear):
     """A Linear whose in_features the input decides: (*, in_features) to (*, out_features).
@@ -106,6 +125,25 @@ class Bilinear(Layer):
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
         return self.inputs
+
+    def formulas(self, x1: Shape, x2: Shape) -> Formulas:
+        numbers: Numbers = {"in1_features": x1[-1], "in2_features": x2[-1], "places": x1[:-1]}
+        numbers |= {"out_features": self.out_features}
+        bias = Formula("out_features", numbers)
+        each = "∏ places·" if len(x1) > 1 else ""
+        macs = f"{each}out_features·(in1_features·in2_features + in2_features)"
+        weight = Formula("out_features·in1_features·in2_features", numbers)
+        return Formulas(
+            _features(x1, bias),
+            biased(weight, bias, self.weights(x1, x2)),
+            {"": Formula(macs, numbers)},
+            terms={"places": "the sizes of the axes before the last one"} if each else {},
+        )
+
+
+def _features(x: Shape, features: Formula) -> dict[str, Formula]:
+    """Return the formulas of the axes where the last one becomes other features."""
+    return {**by_axis(unchanged(n) for n in x[:-1]), "features": features}
 
 
 def _expect_features(*x: Shape) -> None:

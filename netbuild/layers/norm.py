@@ -18,6 +18,7 @@ from netbuild.fields import (
     real,
     whole,
 )
+from netbuild.layers.formula import Formula, Formulas, Numbers, biased, formula
 from netbuild.layers.layer import (
     Layer,
     Shape,
@@ -79,6 +80,14 @@ class _TrailingNorm(_Norm):
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": self.sizes(x)} if self.elementwise_affine else {}
 
+    def formulas(self, x: Shape) -> Formulas:
+        each = formula("∏ normalized_shape", normalized_shape=self.sizes(x))
+        return Formulas(weights=biased(each, each, self.weights(x)), workspace=self.kept(x))
+
+    def kept(self, x: Shape) -> Formula:
+        """Return the formula of `workspace`."""
+        raise NotImplementedError
+
 
 class LayerNorm(_TrailingNorm):
     """(x − mean) / √(variance + eps) · weight + bias over the last axes; any shape to the same.
@@ -94,6 +103,9 @@ class LayerNorm(_TrailingNorm):
     def workspace(self, x: Shape) -> int:
         """A mean and a deviation for each place that is normalised."""
         return 8 * self.places(x)
+
+    def kept(self, x: Shape) -> Formula:
+        return Formula("8 B·places", {"places": self.places(x)})
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         weights = super().weights(x)
@@ -111,6 +123,10 @@ class RMSNorm(_TrailingNorm):
     def workspace(self, x: Shape) -> int:
         """The root for each place that is normalised; the normalised input, for its weight."""
         return 4 * (self.places(x) + product(x) * self.elementwise_affine)
+
+    def kept(self, x: Shape) -> Formula:
+        rule = "4 B·(places + ∏ input)" if self.elementwise_affine else "4 B·places"
+        return Formula(rule, {"places": self.places(x), "input": x})
 
 
 class GroupNorm(_Norm):
@@ -142,6 +158,11 @@ class GroupNorm(_Norm):
     def weights(self, x: Shape) -> dict[str, Shape]:
         return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
 
+    def formulas(self, x: Shape) -> Formulas:
+        each = formula("num_channels", num_channels=x[0])
+        kept = formula("8 B·num_groups", num_groups=self.num_groups)
+        return Formulas(weights=biased(each, each, self.weights(x)), workspace=kept)
+
 
 class LocalResponseNorm(_Norm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, *) to the same.
@@ -163,6 +184,11 @@ class LocalResponseNorm(_Norm):
     def workspace(self, x: Shape) -> int:
         """The squares, padded by `size` − 1 channels, and two steps of their power."""
         return 4 * (2 * product(x) + (x[0] + self.size - 1) * product(x[1:]))
+
+    def formulas(self, x: Shape) -> Formulas:
+        numbers: Numbers = {"input": x, "channels": x[0], "size": self.size, "others": x[1:]}
+        rule = "4 B·(2·∏ input + (channels + size − 1)·∏ others)"
+        return Formulas(workspace=Formula(rule, numbers))
 
 
 class CrossMapLRN2d(_Norm):
@@ -186,3 +212,6 @@ class CrossMapLRN2d(_Norm):
     def workspace(self, x: Shape) -> int:
         """What was divided by, before its power."""
         return 4 * product(x)
+
+    def formulas(self, x: Shape) -> Formulas:
+        return Formulas(workspace=formula("4 B·∏ input", input=x))

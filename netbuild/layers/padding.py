@@ -12,6 +12,7 @@ from pydantic_core import core_schema
 
 from netbuild.fields import Wants, either, many, unwanted, whole
 from netbuild.layers.arithmetic import signed
+from netbuild.layers.formula import Formula, Formulas, by_axis, unchanged
 from netbuild.layers.layer import (
     Layer,
     Shape,
@@ -21,7 +22,7 @@ from netbuild.layers.layer import (
     expect_at_least,
     expect_rank,
 )
-from netbuild.layers.spatial import AXES
+from netbuild.layers.spatial import AXES, N, by_name
 
 _Anything = Annotated[
     float,
@@ -91,6 +92,18 @@ class _Pad(Layer):
         ones = (1,) * (len(x) - 1)
         before = (0,) * (len(x) - self.rank) + tuple(pair[0] for pair in self._pairs())
         return Window(ones, ones, before[1:], ones)
+
+    def formulas(self, x: Shape) -> Formulas:
+        around = zip(x[-self.rank :], self._pairs(), strict=True)
+        sizes = [
+            Formula("n + before + behind", {"n": n, "before": before, "behind": behind})
+            for n, (before, behind) in around
+        ]
+        others = [unchanged(n) for n in x[: -self.rank]]
+        named = by_name if len(others) == 1 else lambda *each: by_axis(each)
+        pairs = "of padding, which has two numbers for each axis, from the last one backwards"
+        terms = N | {"before": pairs, "behind": pairs}
+        return Formulas(named(*others, *sizes), terms=terms)
 
 
 class _Constant(_Pad):

@@ -1,6 +1,7 @@
 """Parameters: https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html."""
 
 from netbuild.fields import Bool, Shaped
+from netbuild.layers.formula import Formulas, by_axis, formula
 from netbuild.layers.layer import Layer, Memory, Shape, Tensor
 
 
@@ -25,6 +26,10 @@ class Parameter(Layer):
     def weights(self) -> dict[str, Shape]:
         """It has no module: its name in `state_dict()` is that of the member alone."""
         return {"": (1, *self.shape) if self.batch_axis else self.shape}
+
+    def formulas(self) -> Formulas:
+        sizes = by_axis(formula("shape", shape=size) for size in self.shape)
+        return Formulas(sizes, {"": formula("∏ shape", shape=self.shape)})
 
     def memory(self) -> Memory:
         """Torch lets nothing overwrite what it learns."""

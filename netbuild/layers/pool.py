@@ -19,9 +19,10 @@ from netbuild.fields import (
     whole,
 )
 from netbuild.layers.arithmetic import DOT, MINUS, signed
+from netbuild.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.layers.indices import WithIndices
 from netbuild.layers.layer import BYTES, Origin, Shape, ShapeError, Tensor, Window, product, times
-from netbuild.layers.spatial import Spatial, slide
+from netbuild.layers.spatial import N, Spatial, by_name, slide, slide_formulas
 
 _NonZero = Annotated[
     int | None,
@@ -73,6 +74,16 @@ class _Pool(Spatial):
     def window(self, x: Shape) -> Window | None:
         return self._geometry()
 
+    def formulas(self, x: Shape) -> Formulas:
+        ceil_mode: bool = getattr(self, "ceil_mode", False)
+        sizes = slide_formulas(x, self._geometry(), ceil_mode=ceil_mode)
+        return Formulas(by_name(unchanged(x[0]), *sizes), terms=_terms(self.stride))
+
+
+def _terms(stride: int | Shape | None) -> dict[str, str]:
+    """Return what the formulas name beside fields, and a stride that is left out."""
+    return N | ({"stride": "kernel_size, as none is written"} if stride is None else {})
+
 
 def _each(value: int | Shape, rank: int) -> Shape:
     return value if isinstance(value, tuple) else (value,) * rank
@@ -94,6 +105,9 @@ class _MaxPool(WithIndices, _Pool):
                 message = f"with dilation {d} a window sees nothing but padding on an axis of {n}"
                 raise ShapeError("NB204", message, at="dilation")
         return y
+
+    def formulas(self, x: Shape) -> Formulas:
+        return super().formulas(x)._replace(workspace=self.kept_indices(x))
 
 
 class MaxPool1d(_MaxPool):
@@ -226,6 +240,13 @@ class _LPPool(Spatial):
             return before * BYTES["float32"] + behind * BYTES["int64"]
         return (before + 4 * behind) * BYTES["float32"]
 
+    def formulas(self, x: Shape) -> Formulas:
+        sizes = slide_formulas(x, self._geometry(), ceil_mode=self.ceil_mode)
+        rule = "4 B·∏ input + 8 B·∏ output" if self._is_max() else "4 B·(∏ input + 4·∏ output)"
+        kept = formula(rule, input=x, output=self.output_shape(x))
+        terms = _terms(self.stride)
+        return Formulas(by_name(unchanged(x[0]), *sizes), workspace=kept, terms=terms)
+
 
 class LPPool1d(_LPPool):
     """1-D power-average pooling: (C, L) to (C, L'), L' = ⌊(L − k) / s⌋ + 1.
@@ -332,6 +353,19 @@ class _MaxUnpool(Spatial):
 
     def saved(self, x: Shape, indices: Shape) -> tuple[str, ...]:
         return ("indices",)
+
+    def formulas(self, x: Shape, indices: Shape) -> Formulas:
+        kernel = self.per_axis(self.kernel_size)
+        strides = kernel if self.stride is None else self.per_axis(self.stride)
+        rule = "(n − 1)·stride + kernel_size − 2·padding"
+        sizes = [
+            Formula(rule, {"n": n, "kernel_size": k, "stride": s, "padding": p})
+            for n, k, s, p in zip(x[1:], kernel, strides, self.per_axis(self.padding), strict=True)
+        ]
+        if self.output_size is not None:
+            written = self.per_axis(self.output_size)
+            sizes = [formula("output_size", output_size=size) for size in written]
+        return Formulas(by_name(unchanged(x[0]), *sizes), terms=_terms(self.stride))
 
 
 class MaxUnpool1d(_MaxUnpool):

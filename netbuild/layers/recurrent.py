@@ -15,6 +15,7 @@ from netbuild.fields import (
     one_of,
     unwanted,
 )
+from netbuild.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.layers.layer import BYTES, Shape, Tensor, expect_rank, product
 from netbuild.layers.state import Stateful
 
@@ -54,6 +55,19 @@ class _Cell(Stateful):
     def computed(self) -> int:
         """Return how many numbers on the way to the next state are kept."""
         return 0
+
+    def formulas(self, x: Shape, *states: Shape) -> Formulas:
+        size = formula("input_size", input_size=x[0])
+        cell = self.cell_formulas(size, "hidden_size")
+        own = self.weights(x)
+        rule = "gates·hidden_size·(input_size + hidden_size)"
+        numbers = {"gates": self.gates, "hidden_size": self.hidden_size, "input_size": x[0]}
+        return Formulas(
+            {"features": formula("hidden_size", hidden_size=self.hidden_size)},
+            {name: cell[name] for name in own},
+            {"": Formula(rule, numbers)},
+            terms=self.terms(),
+        )
 
 
 class RNNCell(_Cell):
@@ -216,6 +230,63 @@ class _Sequence(_Sizes):
         """Return how many numbers a cell keeps of its steps, at which it reads `size` values."""
         raise NotImplementedError
 
+    @property
+    def _state_field(self) -> str:
+        """The field that says the size of what a cell gives."""
+        return "proj_size" if self.state != self.hidden_size else "hidden_size"
+
+    def formulas(self, x: Shape, *states: Shape) -> Formulas:
+        numbers = {"directions": self.directions, self._state_field: self.state}
+        features = Formula(f"directions·{self._state_field}", numbers)
+        terms = self.terms() | {"directions": "2 where it is bidirectional, else 1"}
+        return Formulas(
+            {"length": unchanged(x[0]), "features": features},
+            {name: size for cell in self._cells(x) for name, size in cell.items()},
+            {f"layer {layer}": product for layer, product in enumerate(self._products(x))},
+            self._last_states(),
+            terms=terms,
+        )
+
+    def _layer_sizes(self, x: Shape) -> list[Formula]:
+        """Return the formulas of what each layer reads at a step."""
+        first = formula("input_size", input_size=x[1])
+        numbers = {"directions": self.directions, self._state_field: self.state}
+        above = Formula(f"directions·{self._state_field}", numbers)
+        return [first] + (self.num_layers - 1) * [above]
+
+    def _cells(self, x: Shape) -> list[dict[str, Formula]]:
+        """Return the formulas of the weights of each cell, by their names."""
+        own = self.weights(x)
+        found = []
+        for layer, size in enumerate(self._layer_sizes(x)):
+            cell = self.cell_formulas(size, self._state_field)
+            for direction in ("", "_reverse")[: self.directions]:
+                named = {f"{name}_l{layer}{direction}": cell[name] for name in cell}
+                found.append({name: named[name] for name in named if name in own})
+        return found
+
+    def _products(self, x: Shape) -> list[Formula]:
+        """Return the formula of the multiplications of each layer."""
+        numbers = {"length": x[0], "directions": self.directions, "gates": self.gates}
+        numbers |= {"hidden_size": self.hidden_size, self._state_field: self.state}
+        found = []
+        for size in self._layer_sizes(x):
+            step = f"gates·hidden_size·({size.rule} + {self._state_field})"
+            if self.state != self.hidden_size:
+                step = f"({step} + proj_size·hidden_size)"
+            found.append(Formula(f"length·directions·{step}", {**numbers, **size.numbers}))
+        return found
+
+    def _last_states(self) -> dict[str, dict[str, Formula]]:
+        """Return the formulas of the axes of the last states."""
+        numbers = {"num_layers": self.num_layers, "directions": self.directions}
+        cells = Formula("num_layers·directions", numbers)
+        fields = (self._state_field, "hidden_size")
+        return {
+            name.replace("_0", "_n"): {"cells": cells, "features": formula(field, **{field: size})}
+            for name, field, size in zip(self.optional_inputs, fields, self.states(), strict=False)
+        }
+
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         y = forward(x[0], *(_swapped(state) for state in x[1:]))
         return {"output": y[0], "h_n": y[1].transpose(0, 1)}
@@ -270,6 +341,11 @@ class LSTM(_Sequence):
     def cell_weights(self, size: int, state: int, *, bias: bool) -> dict[str, Shape]:
         projection = {"weight_hr": (self.proj_size, self.hidden_size)} if self.proj_size else {}
         return super().cell_weights(size, state, bias=bias) | projection
+
+    def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
+        numbers = {"proj_size": self.proj_size, "hidden_size": self.hidden_size}
+        projection = Formula("proj_size·hidden_size", numbers)
+        return super().cell_formulas(size, state) | {"weight_hr": projection}
 
     @property
     def _keeps_output(self) -> bool:

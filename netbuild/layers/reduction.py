@@ -1,6 +1,7 @@
 """Reductions: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops."""
 
 from netbuild.fields import Bool
+from netbuild.layers.formula import Formulas, by_axis, formula, unchanged, without
 from netbuild.layers.layer import Operation, Shape, Tensor, Window
 from netbuild.layers.view import Axes, axes
 
@@ -16,6 +17,14 @@ class _Reduction(Operation):
         if self.keepdim:
             return tuple(1 if place in reduced else n for place, n in enumerate(x))
         return tuple(n for place, n in enumerate(x) if place not in reduced)
+
+    def formulas(self, x: Shape) -> Formulas:
+        reduced = axes(self.dim, x, at="dim")
+        if not self.keepdim:
+            return Formulas(without(x, reduced))
+        one = formula("1")
+        kept = (one if place in reduced else unchanged(n) for place, n in enumerate(x))
+        return Formulas(by_axis(kept))
 
     def window(self, x: Shape) -> Window | None:
         """A position that stays sees all along its axis; what goes takes the places with it."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic_core import core_schema
 
 from netbuild.fields import Int, PositiveInt, Wants
+from netbuild.layers.formula import Formulas, by_axis, formula, unchanged, without
 from netbuild.layers.layer import Layer, Memory, Shape, ShapeError, Tensor, Window, axis
 from netbuild.layers.view import View
 
@@ -39,6 +40,9 @@ class Select(View):
             raise ShapeError("NB204", message, at="index")
         return (*x[:position], *x[position + 1 :])
 
+    def formulas(self, x: Shape) -> Formulas:
+        return Formulas(without(x, [axis(self.dim, x, at="dim")]))
+
 
 class Narrow(View):
     """Takes `length` slices of the axis `dim` from `start` on: (A, n, B) to (A, length, B).
@@ -60,6 +64,11 @@ class Narrow(View):
             at = "length" if 0 <= start < n else "start"
             raise ShapeError("NB204", message, at=at)
         return (*x[:position], self.length, *x[position + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        sizes = [unchanged(n) for n in x]
+        sizes[axis(self.dim, x, at="dim")] = formula("length", length=self.length)
+        return Formulas(by_axis(sizes))
 
     def _start(self, x: Shape) -> int:
         n = x[axis(self.dim, x, at="dim")]
@@ -100,6 +109,18 @@ class Chunk(View):
             str(number): Tensor((*shape[:position], part, *shape[position + 1 :]), dtype)
             for number, part in enumerate(sizes)
         }
+
+    def formulas(self, x: Shape) -> Formulas:
+        position = axis(self.dim, x, at="dim")
+        n, found = x[position], []
+        each = formula("⌈n / chunks⌉", n=n, chunks=self.chunks)
+        before = formula("n − (chunks − 1)·⌈n / chunks⌉", n=n, chunks=self.chunks)
+        for number in range(self.chunks):
+            sizes = [unchanged(size) for size in x]
+            sizes[position] = before if number == self.chunks - 1 else each
+            found.append(by_axis(sizes))
+        results = {str(number): sizes for number, sizes in enumerate(found)}
+        return Formulas(found[0], results=results, terms={"n": "the size of the axis that is cut"})
 
     def memory(self) -> Memory:
         return "locked"

@@ -6,6 +6,7 @@ https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-other
 from typing import Annotated, Any
 
 from netbuild.fields import Int, Wants, optional, whole
+from netbuild.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.layers.layer import Layer, Shape, ShapeError, Window, axis, expect_rank
 from netbuild.layers.spatial import AXES
 
@@ -87,6 +88,12 @@ class GLU(Layer):
             message = f"axis {self.dim} has {x[at]} values, which do not divide into two halves"
             raise ShapeError("NB203", message, at="dim")
         return (*x[:at], x[at] // 2, *x[at + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        sizes = [unchanged(n) for n in x]
+        place = axis(self.dim, x, at="dim")
+        sizes[place] = formula("n / 2", n=x[place])
+        return Formulas(by_axis(sizes), terms={"n": "the size of the axis in the input"})
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)

@@ -6,7 +6,8 @@ from pydantic import field_validator
 
 from netbuild.fields import unwanted
 from netbuild.layers.arithmetic import positions, positions_formula
-from netbuild.layers.layer import Layer, Shape, ShapeError, expect_rank
+from netbuild.layers.formula import Formula
+from netbuild.layers.layer import Layer, Shape, ShapeError, Window, expect_rank
 
 #: The names of the axes of an input, by the number of spatial ones.
 AXES = {1: "channels, length", 2: "channels, height, width", 3: "channels, depth, height, width"}
@@ -63,3 +64,30 @@ def slide(
             )
         sizes.append(size)
     return tuple(sizes)
+
+
+#: What a rule calls an axis of the input.
+N = {"n": "the size of the axis in the input"}
+
+
+def by_name(*formulas: Formula) -> dict[str, Formula]:
+    """Return the formulas of channels and spatial axes by the names of these axes."""
+    return dict(zip(AXES[len(formulas) - 1].split(", "), formulas, strict=True))
+
+
+def sizes_of(x: Shape) -> dict[str, int]:
+    """Return the sizes of spatial axes by their names."""
+    return dict(zip(AXES[len(x)].split(", ")[1:], x, strict=True))
+
+
+def slide_formulas(x: Shape, window: Window, *, ceil_mode: bool = False) -> list[Formula]:
+    """Return the formulas of what `slide` returns."""
+    rule = "(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride"
+    found = []
+    for n, k, s, p, d in zip(x[1:], *window, strict=True):
+        numbers = {"n": n, "kernel_size": k, "stride": s, "padding": p, "dilation": d}
+        whole = f"⌈{rule}⌉ + 1" if ceil_mode else f"⌊{rule}⌋ + 1"
+        if ceil_mode and (p + n) <= s * -(-(n + 2 * p - d * (k - 1) - 1) // s):
+            whole += " − 1"  # the last window would begin in the padding behind the input
+        found.append(Formula(whole, numbers))
+    return found

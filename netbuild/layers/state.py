@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from netbuild.fields import PositiveInt, SizeFromInput
+from netbuild.layers.formula import Formula
 from netbuild.layers.layer import Layer, Shape, ShapeError, Window, product, times
 
 
@@ -26,6 +27,23 @@ class Stateful(Layer):
         rows = self.gates * self.hidden_size
         biases = {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
         return {"weight_ih": (rows, size), "weight_hh": (rows, state), **biases}
+
+    def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
+        """Return the formulas of the weights of a cell that reads `size` and passes `state` on."""
+        rows = {"gates": self.gates, "hidden_size": self.hidden_size}
+        both = rows | {state: getattr(self, state)}
+        bias = Formula("gates·hidden_size", rows)
+        reads = Formula(f"gates·hidden_size·{size.rule}", {**rows, **size.numbers})
+        return {
+            "weight_ih": reads,
+            "weight_hh": Formula(f"gates·hidden_size·{state}", both),
+            "bias_ih": bias,
+            "bias_hh": bias,
+        }
+
+    def terms(self) -> dict[str, str]:
+        """Return what the formulas name beside fields."""
+        return {"gates": f"how many {type(self).__name__} computes for each value of its state"}
 
     def macs(self, x: Shape, *states: Shape) -> int:
         matrices = [shape for shape in self.weights(x).values() if len(shape) > 1]

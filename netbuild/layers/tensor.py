@@ -8,6 +8,15 @@ from pydantic_core import core_schema
 from netbuild.component import LARGEST
 from netbuild.fields import Int, Wants, either, many, unwanted, whole
 from netbuild.layers.arithmetic import signed
+from netbuild.layers.formula import (
+    Formula,
+    Formulas,
+    axis_of_input,
+    by_axis,
+    formula,
+    unchanged,
+    without,
+)
 from netbuild.layers.layer import (
     Layer,
     Memory,
@@ -52,6 +61,20 @@ def _filled(sizes: Shape, n: int, of: str, *, at: str) -> Shape:
     return tuple(n // known if size == -1 else size for size in sizes)
 
 
+def _written(sizes: Shape, n: int, field: str) -> list[Formula]:
+    """Return the formulas of sizes that a field says, with what is left of `n` for a -1."""
+    known = tuple(size for size in sizes if size != -1)
+    left = formula("values / (∏ others)", values=n, others=known)
+    return [left if size == -1 else formula(field, **{field: size}) for size in sizes]
+
+
+#: What the formula of a -1 names.
+_LEFT = {
+    "values": "how many there are to share out",
+    "others": "the sizes that are written beside the -1",
+}
+
+
 class Flatten(Rearranging):
     """Merges the axes from start_dim to end_dim into one.
 
@@ -67,6 +90,13 @@ class Flatten(Rearranging):
             message = f"start_dim {self.start_dim} comes after end_dim {self.end_dim}"
             raise ShapeError("NB205", message, at="start_dim")
         return (*x[:start], product(x[start : end + 1]), *x[end + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
+        merged = formula("∏ merged", merged=x[start : end + 1])
+        sizes = (*map(unchanged, x[:start]), merged, *map(unchanged, x[end + 1 :]))
+        terms = {"merged": "the sizes of the axes from start_dim to end_dim"}
+        return Formulas(by_axis(sizes), terms=terms)
 
 
 class Unflatten(Rearranging):
@@ -90,6 +120,12 @@ class Unflatten(Rearranging):
         sizes = _filled(self.unflattened_size, n, f"the {n} of axis {self.dim}", at=at)
         return (*x[:position], *sizes, *x[position + 1 :])
 
+    def formulas(self, x: Shape) -> Formulas:
+        position = axis(self.dim, x, at="dim")
+        sizes = _written(self.unflattened_size, x[position], "unflattened_size")
+        around = map(unchanged, x[:position]), map(unchanged, x[position + 1 :])
+        return Formulas(by_axis([*around[0], *sizes, *around[1]]), terms=_LEFT)
+
 
 class Reshape(View):
     """The same values in another shape, written without the batch: (*) to shape.
@@ -108,6 +144,9 @@ class Reshape(View):
     def output_shape(self, x: Shape) -> Shape:
         n = product(x)
         return _filled(self.shape, n, f"the {n} values of {times(x)}", at="shape")
+
+    def formulas(self, x: Shape) -> Formulas:
+        return Formulas(by_axis(_written(self.shape, product(x), "shape")), terms=_LEFT)
 
     def arguments(self, x: Shape) -> dict[str, Any]:
         """Leave the batch open, and nothing else: torch takes one -1."""
@@ -134,6 +173,10 @@ class Permute(View):
             raise ShapeError("NB205", message, at="dims")
         return tuple(x[position] for position in axes(self.dims[1:], x, at="dims"))
 
+    def formulas(self, x: Shape) -> Formulas:
+        order = axes(self.dims[1:], x, at="dims")
+        return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
+
 
 class Transpose(View):
     """Swaps two axes: (A, B) to (B, A).
@@ -152,6 +195,12 @@ class Transpose(View):
         y[first], y[second] = x[second], x[first]
         return tuple(y)
 
+    def formulas(self, x: Shape) -> Formulas:
+        first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
+        swapped = {first: second, second: first}
+        order = [swapped.get(place, place) for place in range(len(x))]
+        return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
+
 
 class Squeeze(View):
     """Takes away the axes `dim` that have size 1: (A, 1, B) to (A, B).
@@ -167,6 +216,10 @@ class Squeeze(View):
         named = axes(self.dim, x, at="dim")
         return tuple(n for place, n in enumerate(x) if n != 1 or place not in named)
 
+    def formulas(self, x: Shape) -> Formulas:
+        named = axes(self.dim, x, at="dim")
+        return Formulas(without(x, [place for place in named if x[place] == 1]))
+
 
 class Unsqueeze(View):
     """Puts a new axis of size 1 at `dim`: (A, B) to (A, 1, B).
@@ -181,6 +234,11 @@ class Unsqueeze(View):
     def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, (*x, 1), at="dim")  # the new axis counts too
         return (*x[:position], 1, *x[position:])
+
+    def formulas(self, x: Shape) -> Formulas:
+        position = axis(self.dim, (*x, 1), at="dim")
+        sizes = [axis_of_input(place, n) for place, n in enumerate(x)]
+        return Formulas(by_axis([*sizes[:position], formula("1"), *sizes[position:]]))
 
 
 class Expand(View):
@@ -210,6 +268,11 @@ class Expand(View):
                 message = f"axis {number} is {n}, and only an axis of 1 repeats, not to {size}"
                 raise ShapeError("NB202", message, at="sizes")
         return tuple(n if size == -1 else size for size, n in zip(self.sizes, x, strict=True))
+
+    def formulas(self, x: Shape) -> Formulas:
+        pairs = zip(self.sizes, x, strict=True)
+        sizes = (unchanged(n) if m == -1 else formula("sizes", sizes=m) for m, n in pairs)
+        return Formulas(by_axis(sizes))
 
     def memory(self) -> Memory:
         return "view" if set(self.sizes) <= {-1} else "locked"

@@ -1,6 +1,7 @@
 """Transformers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import field_validator
@@ -24,6 +25,7 @@ from netbuild.layers.attention import (
     expect_sequence,
 )
 from netbuild.layers.dropout import Dropout
+from netbuild.layers.formula import Formula, Formulas, added, by_axis, unchanged
 from netbuild.layers.layer import Layer, Made, Shape, ShapeError, Tensor, Window, product
 from netbuild.layers.linear import Linear
 from netbuild.layers.norm import LayerNorm, RMSNorm
@@ -91,6 +93,30 @@ class _Composed(Layer):
     def between(self, x: Shape, *others: Shape) -> int:
         """Return the bytes kept by what is no part; less than 0 where parts keep the same."""
         return 0
+
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        """Each part has one formula: the sum of those of its weights, or of its products."""
+        weights: dict[str, Formula] = {}
+        macs: dict[str, Formula] = {}
+        terms: dict[str, str] = {}
+        owners: dict[str, dict[str, None]] = {}
+        for name, part in self.parts(x, *others).items():
+            found = part.layer.formulas(*part.x)
+            weights |= _by_part(name, part.layer, found.weights)
+            macs |= _by_part(name, part.layer, found.macs)
+            terms |= found.terms
+            for one in (*found.weights.values(), *found.macs.values()):
+                for field in one.numbers.keys() - found.terms.keys():
+                    owners.setdefault(field, {})[name] = None
+        terms |= {field: f"of {', '.join(names)}" for field, names in sorted(owners.items())}
+        return Formulas(weights=weights, macs=macs, terms=terms)
+
+
+def _by_part(name: str, layer: Layer, found: Mapping[str, Formula]) -> dict[str, Formula]:
+    """Return the formulas of a part's parts, or of itself the sum."""
+    if isinstance(layer, _Composed):
+        return {f"{name}.{part}": one for part, one in found.items()}
+    return {name: added(found.values())} if found else {}
 
 
 class _TransformerLayer(_Composed):
@@ -249,6 +275,22 @@ class _Stack(_Composed):
         values["norm"] = None if values["norm"] is None else _made(values["norm"], x)
         return values
 
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        """The layers are all alike: each part of one counts `num_layers` times."""
+        layer, number, norm = self._members()
+        one = layer.formulas(x, *others)
+        times = {"num_layers": number}
+        weights, macs = (
+            {
+                name: Formula(f"num_layers·({part.rule})", {**part.numbers, **times})
+                for name, part in found.items()
+            }
+            for found in (one.weights, one.macs)
+        )
+        behind = norm.formulas(x).weights if norm else {}
+        weights |= {"norm": added(behind.values())} if behind else {}
+        return Formulas(weights=weights, macs=macs, terms=one.terms)
+
     def _members(self) -> tuple[Layer, int, Layer | None]:
         """Return the layer, how often it is repeated, and the norm."""
         return getattr(self, self.repeated), self.num_layers, self.norm  # type: ignore[attr-defined]
@@ -365,6 +407,11 @@ class Transformer(_Composed):
             "encoder": _Part(self._encoder(), (x,)),
             "decoder": _Part(decoder, (*others, x)),
         }
+
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        found = super().formulas(x, *others)
+        output = by_axis([unchanged(n) for n in others[0]])
+        return found._replace(sizes=output)
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
         parts = self.parts(x, *others)

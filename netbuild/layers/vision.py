@@ -17,8 +17,9 @@ from netbuild.fields import (
     real,
     unwanted,
 )
+from netbuild.layers.formula import Formula, Formulas, by_axis, formula, unchanged
 from netbuild.layers.layer import Layer, Shape, ShapeError, Tensor, Window, expect_rank, times
-from netbuild.layers.spatial import AXES
+from netbuild.layers.spatial import AXES, N, by_name
 
 
 def _expect_image(x: Shape) -> None:
@@ -51,6 +52,10 @@ class PixelShuffle(Layer):
         """A pixel comes from a part of a place."""
         return None
 
+    def formulas(self, x: Shape) -> Formulas:
+        rules = ("n / (upscale_factor·upscale_factor)", *2 * ("n·upscale_factor",))
+        return _image_formulas(x, rules, upscale_factor=self.upscale_factor)
+
 
 class PixelUnshuffle(Layer):
     """Pixels become channels: (*, C, H·r, W·r) to (*, C·r², H, W), with downscale_factor for r.
@@ -75,6 +80,18 @@ class PixelUnshuffle(Layer):
         """All channels of a place together see one square."""
         square = (self.downscale_factor,) * 2
         return Window(square, square, (0, 0), (1, 1)) if len(x) == 3 else None
+
+    def formulas(self, x: Shape) -> Formulas:
+        rules = ("n·downscale_factor·downscale_factor", *2 * ("n / downscale_factor",))
+        return _image_formulas(x, rules, downscale_factor=self.downscale_factor)
+
+
+def _image_formulas(x: Shape, rules: tuple[str, ...], **factor: int) -> Formulas:
+    """Return the formulas of the last three axes, by a rule for each; the others stay."""
+    image = [formula(rule, n=n, **factor) for rule, n in zip(rules, x[-3:], strict=True)]
+    if len(x) == 3:
+        return Formulas(by_name(*image), terms=N)
+    return Formulas(by_axis([*map(unchanged, x[:-3]), *image]), terms=N)
 
 
 class ChannelShuffle(Layer):
@@ -184,6 +201,17 @@ class Upsample(Layer):
         """An area is an adaptive average pool, and a plain mean where it is everything."""
         everything = all(size == 1 for size in self.output_shape(x)[1:])
         return ("input",) if self.mode == "area" and not everything else ()
+
+    def formulas(self, x: Shape) -> Formulas:
+        if self.size is not None:
+            each = _each(self.size, x, "size")
+            return Formulas(by_name(unchanged(x[0]), *(formula("size", size=n) for n in each)))
+        factors = _each(self.scale_factor, x, "scale_factor")
+        sizes = [
+            Formula("⌊n·scale_factor⌋", {"n": n, "scale_factor": factor})
+            for n, factor in zip(x[1:], factors, strict=True)
+        ]
+        return Formulas(by_name(unchanged(x[0]), *sizes), terms=N)
 
 
 def _each(value: Any, x: Shape, field: str) -> tuple[Any, ...]:

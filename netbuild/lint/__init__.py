@@ -1,14 +1,21 @@
 """Faults of taste and of learning, which torch would accept: warnings, NB3xx.
 
-A lint is a function from a graph without faults to the warnings it has about it. Adding one takes
-the function in the file of its group, its line in `CODES`, and its name here.
+A lint is a function from the flow of a graph without faults to the warnings it has about it. Adding
+one takes the function in the file of its group, its line in `CODES`, and its name here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.lint.structure import collapsing_layers
+from netbuild.lint.dropouts import harmful_dropouts, unfit_dropouts
+from netbuild.lint.flow import Flow
+from netbuild.lint.frozen import untrained_weights
+from netbuild.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
+from netbuild.lint.normalisation import lost_biases, single_samples
+from netbuild.lint.schedules import idle_schedulers
+from netbuild.lint.structure import collapsing_layers, saturating_stacks
+from netbuild.lint.windows import checkerboards, skipping_strides, small_fields, unseen_borders
 from netbuild.lint.wiring import unread_inputs, unread_results
 
 if TYPE_CHECKING:
@@ -17,13 +24,28 @@ if TYPE_CHECKING:
     from netbuild.diagnostic import Diagnostic
     from netbuild.graph import Graph
 
-LINTS: tuple[Callable[[Graph], Iterator[Diagnostic]], ...] = (
+LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     collapsing_layers,
     unread_results,
     unread_inputs,
+    squashed_twice,
+    scores_for_probabilities,
+    too_many_outputs,
+    lost_biases,
+    harmful_dropouts,
+    unfit_dropouts,
+    single_samples,
+    unseen_borders,
+    skipping_strides,
+    small_fields,
+    checkerboards,
+    saturating_stacks,
+    untrained_weights,
+    idle_schedulers,
 )
 
 
 def warnings(graph: Graph) -> list[Diagnostic]:
     """Return what all lints say of a graph."""
-    return [diagnostic for lint in LINTS for diagnostic in lint(graph)]
+    flow = Flow(graph)
+    return [diagnostic for lint in LINTS for diagnostic in lint(flow)]

@@ -10,21 +10,24 @@ from netbuild.graph import Block
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netbuild.graph import Graph, Member
+    from netbuild.graph import Member
+    from netbuild.lint.flow import Flow
 
 
-def unread_results(graph: Graph) -> Iterator[Diagnostic]:
+def unread_results(flow: Flow) -> Iterator[Diagnostic]:
     """Warn of a layer or a stack whose result nobody reads: its weights cannot learn."""
+    graph = flow.graph
     assert graph.block is not None
     for path, member in _unread(graph.block, ""):
-        label = f"nothing reads what {member.name} gives, nor is it an output"
+        label = f"nothing reads what {path} gives, nor is it an output"
         help_ = "name it in the inputs of a layer below, or among the outputs"
         title = "a result that nobody reads"
         yield Diagnostic("NB302", title, member.span, label, help=help_, layer=path)
 
 
-def unread_inputs(graph: Graph) -> Iterator[Diagnostic]:
+def unread_inputs(flow: Flow) -> Iterator[Diagnostic]:
     """Warn of an input of the network that no layer reads."""
+    graph = flow.graph
     block = graph.block
     assert block is not None
     read = {ref.port for member in block.members for ref in member.reads.values() if not ref.member}

@@ -110,12 +110,18 @@ def verdict(changes: Changes) -> str:
 def same(changes: Changes) -> str:
     """Return the sentence for networks that do not differ."""
     graph = changes.after
-    return f"The networks are the same: {layer_count(len(graph.rows))}, {graph.params:,} params."
+    said = f"The networks are the same: {layer_count(len(graph.rows))}, {graph.params:,} params."
+    return f"{said} {others(changes)}".rstrip()
+
+
+def others(changes: Changes) -> str:
+    """Return the sentence for the sections that differ beside the network."""
+    return f"Different too: {', '.join(changes.sections)}." if changes.sections else ""
 
 
 def table(changes: Changes, console: Console) -> RenderableType:
     """Return the report for a terminal, its lines broken at the arrows where it is narrow."""
-    if changes.is_empty:
+    if changes.is_same_network:
         return Text(same(changes))
     layers, room = _changed(changes), console.options.update(max_width=10_000)
     if console.measure(layers, options=room).maximum > console.width:
@@ -127,7 +133,11 @@ def table(changes: Changes, console: Console) -> RenderableType:
         tensors.add_row(*mismatch)
     parts: list[RenderableType] = [Text(_title(changes), "bold")]
     parts += [layers] if layers.row_count else [""]
-    parts += [Text(counted(changes)), sums, Text(verdict(changes))]
+    parts += [
+        Text(f"{counted(changes)}. {others(changes)}".rstrip(". ")),
+        sums,
+        Text(verdict(changes)),
+    ]
     parts += [tensors] if tensors.row_count else []
     return Group(*parts, *(Text(f"{a} is now {b}{note}") for a, b, note in moves(changes)))
 
@@ -147,12 +157,12 @@ def _changed(changes: Changes, *, narrow: bool = False) -> Table:
 
 def markdown(changes: Changes) -> str:
     """Return the report for a comment on a change."""
-    if changes.is_empty:
+    if changes.is_same_network:
         return same(changes)
     parts = [
         f"**{_title(changes)}**",
         _markdown(_LAYERS, (line.cells() for line in lines(changes)), coded=(1, 3)),
-        counted(changes),
+        f"{counted(changes)}. {others(changes)}".rstrip(". "),
         _markdown(_TOTALS, totals(changes)),
         verdict(changes),
         _markdown(_TENSORS, mismatches(changes), coded=(0,)),
@@ -168,6 +178,7 @@ def as_json(changes: Changes) -> str:
         "b": changes.after.config.document.name,
         "layers": [_as_dict(change) for change in changes.layers],
         "same": changes.same,
+        "sections": changes.sections,
         "totals": _totals(changes),
         "checkpoint": {
             "fits": len(changes.checkpoint.fitting),

@@ -88,8 +88,9 @@ def table(
 
 
 def memory(graph: Graph) -> str:
-    """Return the line below the table: how much memory the network takes."""
-    return (
+    """Return the line below the table: how much memory the network takes, and what is frozen."""
+    learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
+    return learned + (
         f"weights {_size(graph.weights_bytes)} · "
         f"activations {_size(graph.activations_bytes)} a sample in training"
     )

@@ -168,7 +168,8 @@ def _optimizer(declared: Optimizer, *modules: nn.Module) -> torch.optim.Optimize
     name = type(declared).__name__
     try:
         made: torch.optim.Optimizer = getattr(torch.optim, name)(
-            [p for module in modules for p in module.parameters()], **declared.model_dump()
+            [p for module in modules for p in module.parameters() if p.requires_grad],
+            **declared.model_dump(),
         )
     except (RuntimeError, ValueError) as error:
         message = f"torch refuses this {name}: {error}"

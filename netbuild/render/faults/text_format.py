@@ -1,10 +1,9 @@
-"""Diagnostics as text with excerpts, as one line each, and as JSON."""
+"""For people: each fault with its line and the place underlined, and the counts below."""
 
 from __future__ import annotations
 
-import json
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -15,47 +14,38 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netbuild.diagnostic import Diagnostic, Span
-
-#: The widest excerpt of a line; what is further from the fault is cut.
-WIDTH = 100
+    from netbuild.render.faults.report import Report
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
 
-def text(diagnostics: Sequence[Diagnostic], width: int = WIDTH) -> Text:
+def render(report: Report, width: int) -> Text:
+    """Return the excerpts, an empty line and the last line."""
+    found = report.diagnostics
+    last = last_line(found, report.files, report.hidden)
+    if report.fixed:
+        done = "would be fixed" if report.diff else "fixed"
+        last.append(", ").append(f"{report.fixed:,} {done}", "green")
+    return Text("\n\n").join([excerpts(found, width), last]) if found else last
+
+
+def excerpts(diagnostics: Sequence[Diagnostic], width: int) -> Text:
     """Return the diagnostics with excerpts, underlined, an empty line between them."""
     return Text("\n\n").join([_one(diagnostic, max(width, 40)) for diagnostic in diagnostics])
 
 
-def concise(diagnostics: Sequence[Diagnostic]) -> Text:
-    """Return a line for each diagnostic: `file:line:column: CODE message`."""
-    return Text("\n").join(
-        [Text(f"{_place(d.span)}: {d.severity}[{d.code}] {d.message}") for d in diagnostics]
-    )
-
-
-def as_json(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """Return the diagnostics as the JSON object that other programs read."""
-    count = sum(d.severity == "error" for d in diagnostics)
-    document = {
-        "files": files,
-        "errors": count,
-        "warnings": len(diagnostics) - count,
-        "diagnostics": [_as_dict(diagnostic) for diagnostic in diagnostics],
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False)
-
-
-def counts(diagnostics: Sequence[Diagnostic], files: int) -> Text:
-    """Return the last line of a report: how many files, errors and warnings."""
+def last_line(diagnostics: Sequence[Diagnostic], files: int, hidden: int = 0) -> Text:
+    """Return how many files, errors and warnings there are, and errors that are not shown."""
     errors = sum(d.severity == "error" for d in diagnostics)
     warnings = len(diagnostics) - errors
     checked = Text(f"{_number(files, 'file')} checked: ")
-    if not diagnostics:
+    if not diagnostics and not hidden:
         return checked.append("no faults", "green")
     checked.append(_number(errors, "error"), _COLOURS["error"] if errors else "")
     if warnings:
         checked.append(f", {_number(warnings, 'warning')}", _COLOURS["warning"])
+    if hidden:
+        checked.append(f", {_number(hidden, 'error')} hidden", _COLOURS["error"])
     return checked
 
 
@@ -122,32 +112,3 @@ def _excerpt(span: Span, room: int) -> tuple[str, int, int]:
         line = head + cut[len(head) : len(cut) - len(tail)] + tail
         start, end = start - first, min(end - first, room)
     return line, cell_len(line[:start]), max(1, cell_len(line[start:end]))
-
-
-def _as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
-    return {
-        "file": diagnostic.span.document.name,
-        **_range(diagnostic.span),
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "message": diagnostic.message,
-        "help": diagnostic.help,
-        "layer": diagnostic.layer,
-        "fixes": [
-            {
-                "title": fix.title,
-                "safe": fix.safe,
-                "edits": [{**_range(edit.span), "text": edit.text} for edit in fix.edits],
-            }
-            for fix in diagnostic.fixes
-        ],
-    }
-
-
-def _range(span: Span) -> dict[str, int]:
-    return {
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }

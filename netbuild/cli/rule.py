@@ -1,0 +1,64 @@
+"""`netbuild rule`: what a code means, and how what it is about is repaired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from netbuild.cli.terminal import console, fail
+
+if TYPE_CHECKING:
+    from netbuild.rules import Page
+
+
+def rule(
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="A code such as NB204, or a group: NB2.")
+    ] = None,
+    format: Annotated[  # noqa: A002
+        Literal["text", "json", "markdown"], typer.Option(help="How it is printed.")
+    ] = "text",
+) -> None:
+    """Explain a code: why what it finds is bad, a file that has it, and one that has not.
+
+    Without a code all are listed, with the beginning of some those.
+
+    \b
+    netbuild rule
+    netbuild rule NB204
+    netbuild rule NB2 --format json
+    netbuild rule --format markdown > docs/rules.md
+    """
+    from netbuild import rules
+
+    found = rules.codes(code or "")
+    if not found:
+        meant = rules.nearest(code or "")
+        hint = f"did you mean {meant}?" if meant else "netbuild rule lists them"
+        fail(f"no code is called {(code or '')[:60]}: {hint}")
+    if format == "text" and len(found) > 1:
+        _list(found)
+    else:
+        _show([rules.page(code) for code in found], format)
+
+
+def _list(codes: tuple[str, ...]) -> None:
+    from netbuild.render import rules as render
+
+    out = console()
+    out.soft_wrap = False
+    out.print(render.listing(codes))
+
+
+def _show(pages: list[Page], format_: str) -> None:
+    from netbuild.render import rules as render
+
+    if format_ == "json":
+        typer.echo(render.as_json(pages))
+    elif format_ == "markdown":
+        typer.echo(render.markdown(pages), nl=False)
+    else:
+        out = console()
+        out.soft_wrap = False
+        out.print(render.text(pages[0], out.width))

@@ -1,0 +1,220 @@
+"""Every number of a network with its formula, and where the values in it come from.
+
+The rules belong to the layers, which say theirs as `Formulas`; those of the receptive field and of
+the memory are the graph's. Each is a step here, with the result that the graph has. All of this is
+data without torch: `netbuild.render.explanation` prints it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.catalogue import description
+from netbuild.explanation.field import Fields
+from netbuild.explanation.memory import kept, weights_bytes
+from netbuild.explanation.origins import Origins
+from netbuild.explanation.step import Count, Step, Term, reason, step, term
+from netbuild.graph import stacks
+from netbuild.layers.formula import AS_INPUT, Formula
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.explanation.field import Field
+    from netbuild.explanation.origins import Origin
+    from netbuild.graph import Graph, Row
+    from netbuild.layers.formula import Formulas
+    from netbuild.layers.layer import Tensor
+
+
+class Read(NamedTuple):
+    """An input of a layer: its name, what reaches it, and from where."""
+
+    name: str
+    tensor: Tensor
+    source: str
+
+
+class Explained(NamedTuple):
+    """A layer with its numbers: the steps that lead to each, and the origins of their values."""
+
+    row: Row
+    #: The line of the `Reuse` that calls it again, where one does.
+    again: str
+    does: str
+    written: tuple[tuple[int, str], ...]
+    reads: tuple[Read, ...]
+    outputs: Mapping[str, tuple[Step, ...]]
+    params: Count
+    macs: Count
+    field: Field
+    kept: Count
+    weights_bytes: Count
+    origins: tuple[Origin, ...]
+    terms: tuple[Term, ...]
+
+
+class Summed(NamedTuple):
+    """A stack, or with an empty path the network: what its members add up to."""
+
+    path: str
+    type: str
+    layers: int
+    params: Count
+    macs: Count
+    kept: Count
+    weights_bytes: Count
+
+
+class Explanation(NamedTuple):
+    """A network, or what lies at a path of it: stacks, each before its layers, and the totals."""
+
+    graph: Graph
+    parts: tuple[Summed | Explained, ...]
+    total: Summed | None
+
+
+def paths(graph: Graph) -> list[str]:
+    """Return all that can be explained by its path: the layers, and the stacks that hold them."""
+    above = (row.path[:end] for row in graph.rows for end in _dots(row.path))
+    return list(dict.fromkeys([*above, *(row.path for row in graph.rows)]))
+
+
+def explain(graph: Graph, path: str = "") -> Explanation:
+    """Explain the layer or the stack at a path; all of the network without one."""
+    origins, fields, memory = Origins(graph), Fields(graph), kept(graph)
+    types = {inside: block.type for inside, _, block in stacks(graph.block)} if graph.block else {}
+    sums = _sums(graph, memory)
+    parts: list[Summed | Explained] = []
+    told: set[str] = set()
+    for row in graph.rows:
+        if not is_within(row.path, path):
+            continue
+        for above in (row.path[:end] for end in _dots(row.path)):
+            if above not in told and is_within(above, path):
+                parts.append(_summed(above, types.get(above, ""), sums[above]))
+            told.add(above)
+        parts.append(_explained(row, origins, fields, memory[row.path]))
+    total = None if path or graph.block is None else _summed("", "", sums.get("", {}))
+    return Explanation(graph, tuple(parts), total)
+
+
+def is_within(path: str, stack: str) -> bool:
+    """Whether something is the stack or in it, where an empty path is the network's."""
+    return not stack or path == stack or path.startswith(f"{stack}.")
+
+
+def _dots(path: str) -> Iterator[int]:
+    """Yield where the paths of the stacks end that something is in, the outermost first."""
+    return (end for end, character in enumerate(path) if character == ".")
+
+
+def _explained(row: Row, origins: Origins, fields: Fields, memory: Count) -> Explained:
+    found = row.layer.formulas(*row.shapes)
+    whole = row.macs if len(found.macs) == 1 else None
+    macs = tuple(step(name, each, result=whole) for name, each in found.macs.items())
+    outputs = {
+        port: _sizes(row, tensor, found.results.get(port, found.sizes))
+        for port, tensor in row.outputs.items()
+    }
+    seen = fields.of(row)
+    names = _names(row)
+    reads = tuple(
+        Read(name, x, origins.called(value))
+        for name, x, value in zip(names, row.inputs, row.sources, strict=True)
+    )
+    return Explained(
+        row=row,
+        again=origins.again(row.path),
+        does=description(type(row.layer)),
+        written=origins.lines(row.path),
+        reads=reads,
+        outputs=outputs,
+        params=_params(row, found.weights),
+        macs=Count(row.macs, macs, reason(row.layer, "macs") if row.macs else ""),
+        field=seen,
+        kept=memory,
+        weights_bytes=weights_bytes(row.params),
+        origins=origins.of(row),
+        terms=(*_terms(found), *seen.terms),
+    )
+
+
+def _terms(found: Formulas) -> Iterator[Term]:
+    """Yield the names in the formulas of a layer that are no fields."""
+    results = [sizes.values() for sizes in found.results.values()]
+    groups = [(found.sizes or {}).values(), found.weights.values(), found.macs.values(), *results]
+    formulas = [formula for group in groups for formula in group]
+    formulas += [found.workspace] if found.workspace else []
+    terms = (term(name, meaning, formulas) for name, meaning in found.terms.items())
+    return (one for one in terms if one.values)
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    """Return the names of a layer's inputs, numbered where the last may be given repeatedly."""
+    names = (*row.layer.inputs, *row.layer.optional_inputs)[: len(row.inputs)]
+    more = range(len(names) + 1, len(row.inputs) + 1)
+    return (*names, *(f"input {number}" for number in more))
+
+
+def _sizes(row: Row, y: Tensor, sizes: Mapping[str, Formula] | None) -> tuple[Step, ...]:
+    """Return a step for each axis of a result, or one for all where it is the input's shape."""
+    if sizes is None:
+        return (Step("shape", AS_INPUT, "", None, y.shape),) if row.inputs else ()
+    pairs = zip(sizes.items(), y.shape, strict=True)
+    return tuple(step(name, size, result=n) for (name, size), n in pairs)
+
+
+def _params(row: Row, formulas: Mapping[str, Formula]) -> Count:
+    """Return the parameters of a layer: what each weight has, or each part of it."""
+    if row.reuses and row.layer.weights(*row.shapes):
+        return Count(0, (), f"those of {row.reuses}, which it calls again: they count there")
+    shapes = row.weights
+    steps = [step(name, each, shape=shapes.get(name)) for name, each in formulas.items()]
+    note = "frozen: training leaves them as they are" if row.params and row.frozen else ""
+    return Count(row.params, tuple(steps), note)
+
+
+class _Member(NamedTuple):
+    """What the layers of a member of a stack add up to."""
+
+    layers: int = 0
+    params: int = 0
+    macs: int = 0
+    kept: int = 0
+
+
+def _sums(graph: Graph, memory: Mapping[str, Count]) -> dict[str, dict[str, _Member]]:
+    """Return the members of each stack by its path, the network's being empty."""
+    found: dict[str, dict[str, _Member]] = {}
+    for row in graph.rows:
+        own = _Member(1, row.params, row.macs, memory[row.path].total)
+        start = 0
+        for end in (*_dots(row.path), len(row.path)):
+            members = found.setdefault(row.path[: max(start - 1, 0)], {})
+            name = row.path[start:end]
+            before = members.get(name, _Member())
+            members[name] = _Member(*map(sum, zip(before, own, strict=True)))
+            start = end + 1
+    return found
+
+
+def _summed(path: str, type_: str, members: Mapping[str, _Member]) -> Summed:
+    """Return what the members of a stack add up to."""
+    # A sum of numbers that are names would be read as one.
+    above = f"{path}." if path else "layer "
+    named = {f"{above}{name}" if name.isdecimal() else name: m for name, m in members.items()}
+    params = _sum({name: member.params for name, member in named.items()})
+    macs = _sum({name: member.macs for name, member in named.items()})
+    bytes_ = _sum({name: member.kept for name, member in named.items()})
+    layers = sum(member.layers for member in members.values())
+    return Summed(path, type_, layers, params, macs, bytes_, weights_bytes(params.total))
+
+
+def _sum(numbers: Mapping[str, int]) -> Count:
+    """Return the sum of what has a number at all, by names."""
+    shown = {name: number for name, number in numbers.items() if number}
+    total = sum(shown.values())
+    if len(shown) < 2:
+        return Count(total, (), f"all in {next(iter(shown))}" if shown else "")
+    return Count(total, (step("", Formula(" + ".join(shown), shown), result=total),))

@@ -1,0 +1,167 @@
+"""What would make a layer fit its input: nearby values of its fields, tried by its own rules.
+
+No formula is turned around here. A field is given values further and further from the one that does
+not fit, and the first that the layer takes is offered, with the shape that it gives: so what is
+offered is right by the rule that refused the other one.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from netbuild import edits
+from netbuild.component import bare_field
+from netbuild.diagnostic import Edit, Fix
+from netbuild.layers import LAYERS
+from netbuild.layers.layer import ShapeError, Tensor, product, times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from netbuild.item import Item
+    from netbuild.layers.layer import Layer
+
+#: How far from the value that does not fit another one is looked for, and how many are offered.
+REACH = 64
+OFFERED = 3
+
+#: Of two fields that could be changed by as much, the earlier one is offered first.
+_FIELDS = (
+    *("padding", "kernel_size", "stride", "dilation", "groups", "num_groups", "num_heads"),
+    *("start_dim", "end_dim", "dim", "unflattened_size", "shape", "upscale_factor"),
+)
+#: What a network is drawn with, and is not changed to fit: widths, and what an input decides.
+_WIDTHS = {"out_channels", "out_features", "num_embeddings", "embedding_dim", "hidden_size"}
+
+
+class Candidate(NamedTuple):
+    """A change that makes a layer fit: what it says, how far it is, its edits, what it gives."""
+
+    said: str
+    distance: float
+    edits: tuple[Edit | None, ...]
+    gives: Tensor
+
+
+def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Fix]:
+    """Return the nearest changes of a layer, or in front of it, with which it takes its inputs."""
+    if error.code == "NB211":
+        edit = edits.set_field(item, bare_field(type(layer)), "inplace", False)
+        return offered([Candidate("inplace: false", 0, (edit,), inputs[0])])
+    if applied(layer, {}, inputs) is not None:  # what is wrong is not its fields
+        return []
+    found = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
+    return offered([*found, *_other_rank(error, layer, item, inputs)])
+
+
+def offered(found: Sequence[Candidate]) -> list[Fix]:
+    """Return the nearest candidates as fixes, none that is another one and more.
+
+    What an expression decides is left alone.
+    """
+    fixes: list[Fix] = []
+    for candidate in sorted(found, key=lambda candidate: candidate.distance):
+        made = tuple(edit for edit in candidate.edits if edit is not None)
+        more = any(set(fix.edits) <= set(made) for fix in fixes)
+        if len(made) == len(candidate.edits) and not more:
+            title = f"{candidate.said} gives {times(candidate.gives.shape)}"
+            fixes.append(Fix(title, made))
+    return fixes[:OFFERED]
+
+
+def _fields(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+) -> Iterator[Candidate]:
+    """Yield for each field the nearest value with which the layer fits."""
+    decided = type(layer).model_fields
+    order = [*dict.fromkeys([error.at, *_FIELDS])]
+    for place, field in enumerate(order):
+        if field is None or field not in decided or field in _WIDTHS:
+            continue
+        for distance, value in nearby(field, getattr(layer, field), inputs[0]):
+            y = applied(layer, {field: value}, inputs)
+            if y is not None:
+                edit = edits.set_field(item, bare_field(type(layer)), field, value)
+                said = f"{field}: {edits.written(value)}"
+                yield Candidate(said, distance + place / 100, (edit,), y)
+                break
+
+
+def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tuple[float, Any]]:
+    """Yield other values of a field with how far they are, the nearest first."""
+    first = -1 if field == "kernel_size" else 1  # a window is rather made smaller
+    if isinstance(value, bool):
+        yield 1, not value
+    elif isinstance(value, int):
+        for step in range(1, reach):
+            yield step, value + first * step
+            yield step, value - first * step
+        if field in {"in_features", "in_channels", "num_features", "num_channels"}:
+            yield 1, x.shape[-1] if field == "in_features" else x.shape[0]
+    elif isinstance(value, tuple) and value and all(type(part) is int for part in value):
+        yield from _filled(value, product(x.shape))
+        for step in range(1, reach):
+            for by in (first * step, -first * step):
+                for place in range(len(value)):
+                    changed = value[place] + by
+                    yield step, (*value[:place], changed, *value[place + 1 :])
+                yield step, tuple(part + by for part in value)
+
+
+def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Yield sizes of which one is what the others leave of `count` values, or those of a square."""
+    for place in reversed(range(len(sizes))):
+        rest = product((*sizes[:place], *sizes[place + 1 :]))
+        if rest > 0 and count % rest == 0:
+            yield 1, (*sizes[:place], count // rest, *sizes[place + 1 :])
+    first, *others = sizes
+    side = isqrt(count // first) if first > 0 else 0
+    if len(others) == 2 and first * side**2 == count:
+        yield 2, (first, side, side)
+
+
+def _in_front(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+) -> Iterator[Candidate]:
+    """Yield a Flatten in front of what needs one axis, or as many features as there are values."""
+    x = inputs[0]
+    if len(inputs) != 1 or len(x.shape) < 2 or error.code not in {"NB201", "NB202"}:
+        return
+    y = applied(layer, {}, [x._replace(shape=(product(x.shape),))])
+    edit = edits.put_before(item, "Flatten", "flatten")
+    if y is not None and edit is not None:
+        yield Candidate("Flatten before it", 0, (edit,), y)
+
+
+def _other_rank(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+) -> Iterator[Candidate]:
+    """Yield the layer of the same name for as many axes as the input has: Conv1d, Conv2d."""
+    name = item.type.text
+    if error.code != "NB201" or name[-2:-1] not in set("123") or not name.endswith("d"):
+        return
+    for rank in "123":
+        other = f"{name[:-2]}{rank}d"
+        if other != name and other in LAYERS:
+            y = applied(layer, {}, inputs, LAYERS[other])
+            if y is not None:
+                yield Candidate(other, 0, (Edit(item.type.span, other),), y)
+
+
+def applied(
+    layer: Layer,
+    changes: Mapping[str, Any],
+    inputs: Sequence[Tensor],
+    kind: type[Layer] | None = None,
+) -> Tensor | None:
+    """Return the first result of a layer with other fields, if it takes the inputs then."""
+    given = {name: getattr(layer, name) for name in layer.model_fields_set}
+    try:
+        made = (kind or type(layer)).model_validate({**given, **changes})
+        outputs = made.apply(*inputs)
+    except (ValidationError, ShapeError):
+        return None
+    return next(iter(outputs.values()))

@@ -1,0 +1,195 @@
+"""`Reuse`: the same module for other inputs, or a fault where it would have to be another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import netbuild as package
+from netbuild.config import read
+from netbuild.source import from_bytes
+from netbuild.tracer import infer, trace
+
+if TYPE_CHECKING:
+    from netbuild.diagnostic import Diagnostic
+
+TWO = "inputs: {x: [4], y: [4]}\n"
+DIFFERENCE = "{inputs: {a: x, b: y}, layers: {c: {Subtract, inputs: [a, b]}}}"
+
+
+def built(text: str) -> torch.nn.Module:
+    """Return the module of a text."""
+    return package.build(read(from_bytes("net.yaml", text.encode())))
+
+
+def faults(text: str) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a text."""
+    return infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+
+
+@pytest.mark.parametrize("inputs", ["{a: x, b: y}", "{b: y, a: x}"])
+def test_inputs_go_by_their_names(inputs: str) -> None:
+    """In whatever order they are written, as in the stack that is called again."""
+    again = f"{{Reuse: s, inputs: {inputs}}}"
+    text = f"{TWO}layers: {{s: {DIFFERENCE}, t: {again}}}\noutputs: {{s: s, t: t}}\n"
+    x, y = torch.randn(2, 3, 4)
+    first, second = built(text)(x, y)
+    assert torch.equal(first, x - y)
+    assert torch.equal(second, x - y)
+
+
+def test_a_block_of_several_inputs_too() -> None:
+    """And with the inputs swapped it computes the other difference."""
+    text = f"""
+{TWO}blocks: {{Minus: {{layers: {{c: {{Subtract, inputs: [a, b]}}}}}}}}
+layers:
+  s: {{Minus, inputs: {{a: x, b: y}}}}
+  t: {{Reuse: s, inputs: {{b: x, a: y}}}}
+outputs: {{s: s, t: t}}
+"""
+    x, y = torch.randn(2, 3, 4)
+    first, second = built(text)(x, y)
+    assert torch.equal(first, -second)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code", "said"),
+    [
+        ("[y, x]", "NB208", "s has the inputs a, b"),
+        ("x", "NB208", "s has the inputs a, b"),
+        ("{a: x}", "NB208", "s has the inputs a, b"),
+        ("{a: x, b: y, c: x}", "NB104", "unknown"),
+        ("{a: x, d: y}", "NB104", "unknown"),
+    ],
+)
+def test_other_inputs_than_it_has(inputs: str, code: str, said: str) -> None:
+    """Too few, too many, without names, or by names that it does not have."""
+    text = f"{TWO}layers: {{s: {DIFFERENCE}, t: {{Reuse: s, inputs: {inputs}}}}}\n"
+    (fault,) = faults(text)
+    assert (fault.code, fault.label) == (code, said)
+
+
+@pytest.mark.parametrize(
+    ("layers", "label"),
+    [
+        (
+            "{c: {MaxPool2d: {kernel_size: 2, stride: $(in_shape[1] // 4)}}, d: {Reuse: c}}",
+            "c is made with stride 2, and for 3×4×4 it would be 1",
+        ),
+        (
+            "{c: {AvgPool2d: $(in_channels // 2)}, r: {Reshape: [4, 6, 8]}, d: {Reuse: c}}",
+            "c is made with kernel_size 1, and for 4×6×8 it would be 2",
+        ),
+        (
+            "{s: [{Reshape: {shape: [2, -1]}}], p: {Linear: 6}, t: {Reuse: s}}",
+            "s.0 is made with shape [-1, 2, 96], and for 2×6 it would be [-1, 2, 6]",
+        ),
+        (
+            "{s: [{MaxPool2d: 2, when: $(in_shape[1] == 8)}, ReLU], t: {Reuse: s}}",
+            "it has 2 layers, and for these it would have 1",
+        ),
+        (
+            "{s: [{ReLU, repeat: $(in_shape[1])}], m: {MaxPool2d: 2}, t: {Reuse: s}}",
+            "it has 8 layers, and for these it would have 4",
+        ),
+        (
+            "{n: {LayerNorm: {elementwise_affine: false}}, l: {Linear: 6}, m: {Reuse: n}}",
+            "n is made with normalized_shape 8, and for 3×8×6 it would be 6",
+        ),
+        (
+            "{n: InstanceNorm2d, c: {Conv2d: {out_channels: 5, kernel_size: 1}}, m: {Reuse: n}}",
+            "n is made with num_features 3, and for 5×8×8 it would be 5",
+        ),
+    ],
+)
+def test_what_would_have_to_be_another_module(layers: str, label: str) -> None:
+    """Its arguments, or its layers, depend on inputs that it does not get again."""
+    for quoted in ("$(in_shape[1] // 4)", "$(in_shape[1] == 8)", "$(in_shape[1])"):
+        layers = layers.replace(quoted, f'"{quoted}"')
+    (fault,) = [f for f in faults(f"input: [3, 8, 8]\nlayers: {layers}\n") if f.code == "NB215"]
+    assert (fault.label, fault.span.document.lines[1][fault.span.column - 1 :][:5]) == (
+        label,
+        "Reuse",
+    )
+
+
+def test_a_layer_that_is_repeated() -> None:
+    """All of its repetitions are called again, one behind the other."""
+    text = f"""
+{TWO}layers:
+  three: {{Linear: 4, repeat: 3, inputs: x}}
+  more: {{Reuse: three, inputs: y}}
+outputs: {{first: three, second: more}}
+"""
+    x, module = torch.randn(2, 4), built(text)
+    first, second = module(x, x)
+    assert torch.equal(first, second)
+    assert len(list(module.parameters())) == 6
+
+
+def test_a_function_has_no_module_to_fit() -> None:
+    """It is called with what these inputs ask for."""
+    text = """
+input: [4, 8]
+layers:
+  s: {Reshape: {shape: [2, -1]}}
+  p: {Linear: 6, inputs: input}
+  t: {Reuse: s}
+outputs: {s: s, t: t}
+"""
+    first, second = built(text)(torch.zeros(5, 4, 8))
+    assert (first.shape, second.shape) == ((5, 2, 16), (5, 2, 12))
+
+
+def test_faults_point_at_the_reuse() -> None:
+    """It is the call that does not fit, and a note says where the layer is written."""
+    text = """
+input: [3, 8, 8]
+layers:
+  s:
+    - Conv2d: {out_channels: 3, kernel_size: 5}
+  t: {Reuse: s}
+"""
+    (fault,) = faults(text)
+    assert (fault.code, fault.span.line, fault.layer) == ("NB204", 6, "t.0")
+    assert ("there", "t.0 is written in line 5") in fault.notes
+
+
+def test_a_fault_is_not_repeated_by_each_reuse() -> None:
+    """What is called again has its fault where it stands, and nowhere else."""
+    conv = "Conv2d: {out_channels: 3, kernel_size: 9}"
+    text = f"input: [3, 8, 8]\nlayers: {{s: [{conv}], t: {{Reuse: s}}}}\n"
+    assert [fault.span.line for fault in faults(text)] == [2]
+    assert len(faults(text)) == 1
+
+
+def test_repeated_and_unread_parameters() -> None:
+    """Both are in `state_dict()`, as the summary counts them."""
+    text = """
+input: [4]
+layers:
+  p: {Parameter: {shape: [4]}, repeat: 2}
+  unread: {Parameter: {shape: [3]}}
+  a: {Add, inputs: [p, input]}
+"""
+    graph = trace(read(from_bytes("net.yaml", text.encode())))
+    state = package.build(graph.config).state_dict()
+    assert {name: tuple(t.shape) for name, t in state.items()} == graph.tensors
+    assert set(graph.tensors) == {"p.0", "p.1", "unread"}
+
+
+def test_a_parameter_without_a_batch_axis() -> None:
+    """It joins what has more axes, as in torch, and is no output by itself."""
+    text = """
+input: [4, 3]
+layers:
+  scale: {Parameter: {shape: [3], batch_axis: false}, init: ones_}
+  a: {Add, inputs: [input, scale]}
+  b: {Multiply, inputs: [scale, a]}
+"""
+    x = torch.randn(2, 4, 3)
+    torch.testing.assert_close(built(text)(x), x + 1)
+    (fault,) = faults(text.partition("  a:")[0])
+    assert fault.title == "an output that is not there for each sample"

@@ -187,6 +187,14 @@ class ConfigError(ValueError):
         )
 
 
+def with_fixes(fault: Diagnostic, fixes: tuple[Fix, ...]) -> Diagnostic:
+    """Return a fault with other fixes, and the note that says what they give."""
+    notes = tuple(note for note in fault.notes if note.label != "fix")
+    if fixes:
+        notes += (Note("fix", ", or ".join(fix.title for fix in fixes)),)
+    return fault._replace(notes=notes, fixes=fixes)
+
+
 def article(noun: str) -> str:
     """Return `a` or `an`."""
     return "an" if noun[0] in "aeiou" else "a"

@@ -38,11 +38,26 @@ def set_entry(node: Node, bare: str | None, key: str, value: Any) -> Edit | None
     """Return the edit that gives a key of a mapping a value; another node is that of `bare`."""
     if not isinstance(node, Map):
         if key == bare:
-            return _replace(node, written(value))
-        return _replace(node, f"{{{bare}: {_source(node)}, {key}: {written(value)}}}")
+            return replaced(node, written(value))
+        return replaced(node, f"{{{bare}: {_source(node)}, {key}: {written(value)}}}")
     if key in node.entries:
-        return _replace(node.entries[key].value, written(value))
+        return replaced(node.entries[key].value, written(value))
     return _insert(node, f"{key}: {written(value)}")
+
+
+def set_inputs(item: Item, names: str) -> Edit | None:
+    """Return the edit that names the inputs of an item; None where it takes several lines."""
+    span = item.type.span
+    if "inputs" in item.modifiers:
+        return replaced(item.modifiers["inputs"].value, names)
+    if item.arguments is None:
+        written = f"{item.type.text}, inputs: {names}"
+        return None if item.modifiers else Edit(span, f"{{{written}}}")
+    line = span.document.lines[span.line - 1]
+    if not line[: span.column - 1].rstrip().endswith("{"):
+        return None
+    end = item.arguments.span
+    return Edit(_at(end, end.end_line, end.end_column), f", inputs: {names}")
 
 
 def put_before(item: Item, layer: str, name: str) -> Edit | None:
@@ -64,7 +79,8 @@ def put_before(item: Item, layer: str, name: str) -> Edit | None:
     return None
 
 
-def _replace(node: Node, text: str) -> Edit | None:
+def replaced(node: Node, text: str) -> Edit | None:
+    """Return the edit that writes another value; None where an expression decides it."""
     return (
         None if _is_computed(node) or node.span.document.name == "--set" else Edit(node.span, text)
     )

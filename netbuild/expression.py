@@ -109,6 +109,8 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
         if isinstance(node.value, str) and "$" in node.value:
             return _node(_scalar(node, names, faults), node)
         return node
+    if not is_computed(node):
+        return node
     if isinstance(node, List):
         return List(tuple(substitute(item, names, faults) for item in node.items), node.span)
     entries = {
@@ -116,6 +118,15 @@ def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -
         for name, (key, value) in node.entries.items()
     }
     return Map(entries, node.span)
+
+
+def is_computed(node: Node) -> bool:
+    """Whether an expression stands anywhere in a node."""
+    if isinstance(node, Scalar):
+        return isinstance(node.value, str) and "$" in node.value
+    if isinstance(node, List):
+        return any(is_computed(item) for item in node.items)
+    return any(is_computed(entry.value) for entry in node.entries.values())
 
 
 def _node(value: Any, written: Scalar) -> Node:

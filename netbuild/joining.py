@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild import edits
 from netbuild.component import bare_field
+from netbuild.graph import Value
+from netbuild.layers.layer import ShapeError
 from netbuild.solver import Candidate, applied, nearby, offered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.diagnostic import Fix
-    from netbuild.graph import Row, Value
+    from netbuild.graph import Row
     from netbuild.item import Item
-    from netbuild.layers.layer import Layer, Tensor
+    from netbuild.layers.layer import Layer, Shape, Tensor
     from netbuild.node import Node
 
 #: How many layers of a branch are looked at, from the join backwards, and how far their values go.
@@ -49,7 +51,121 @@ def fixes(
                 if made:
                     found.append(_candidate(row, items[row.path], changes, distance, made))
             behind.insert(0, row)
+        parameter = rows.get(value.path)
+        if parameter is not None and parameter.type == "Parameter":
+            found += _parameters(join, number, inputs, parameter, items[value.path])
     return offered(found)
+
+
+def _parameters(
+    join: Layer, number: int, inputs: Sequence[Tensor], row: Row, item: Item
+) -> Iterator[Candidate]:
+    """Yield the shapes of the other inputs for a Parameter that is one of them."""
+    others = {x.shape for x in inputs if len(x.shape) == len(inputs[number].shape)}
+    for shape in others - {inputs[number].shape}:
+        y = inputs[number]._replace(shape=shape)
+        made = applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
+        if made:
+            yield _candidate(row, item, {"shape": shape}, 1, made)
+
+
+def width(
+    layer: Layer,
+    came: Tensor,
+    source: Value,
+    rows: Mapping[str, Row],
+    items: Mapping[str, Item],
+) -> list[Fix]:
+    """Return the nearest width of the layer before with which one divides its channels."""
+    behind: list[Row] = []
+    for row in _branch(source, rows):
+        for field in ("out_channels", "out_features"):
+            for distance, value in nearby(field, getattr(row.layer, field, None), came):
+                y = _through(row, {field: value}, behind)
+                made = y and applied(layer, {}, [y])
+                if made:
+                    changes = {field: value}
+                    return offered([_candidate(row, items[row.path], changes, distance, made)])
+        behind.insert(0, row)
+    return []
+
+
+def other_shape(
+    layer: Layer,
+    came: Tensor,
+    source: Value,
+    rows: Mapping[str, Row],
+    given: Mapping[str, Node],
+    *,
+    alone: bool,
+) -> list[Fix]:
+    """Return the shapes of the network's input, with its axes in torch's order, that would fit.
+
+    Where something else would make the layer fit, no axis is dropped but one of size 1.
+    """
+    branch = list(_branch(source, rows))
+    first = branch[-1].sources[0] if branch else source
+    written = None if first.path else given.get(first.port)
+    if written is None:
+        return []
+    x = branch[-1].inputs[0] if branch else came
+    found = []
+    for distance, shape in enumerate(_orders(x.shape, alone=alone)):
+        y: Tensor | None = x._replace(shape=shape)
+        for row in reversed(branch):
+            y = y and applied(row.layer, {}, [y])
+        y = y and applied(layer, {}, [y])
+        if y:
+            edit = edits.set_entry(written, "shape", "shape", shape)
+            said = f"{edits.written(shape)} for the input"
+            found.append(Candidate(said, distance, (edit,), y))
+    return offered(found)
+
+
+def more_inputs(
+    layer: Layer,
+    item: Item,
+    path: str,
+    read: Sequence[tuple[Value, Tensor]],
+    rows: Mapping[str, Row],
+    inputs: Mapping[str, Tensor | None],
+) -> list[Fix]:
+    """Return the inputs that a layer lacks: what nothing in its stack reads, if it is as many."""
+    stack = path.rpartition(".")[0]
+    known = {value for row in rows.values() for value in row.sources}
+    known |= {value for value, _ in read}
+    within = {Value("", name): x for name, x in inputs.items() if x and not stack}
+    for row in rows.values():
+        if row.path.rpartition(".")[0] == stack:
+            within |= {Value(row.path, port): y for port, y in row.outputs.items()}
+    found = [*read, *((value, x) for value, x in within.items() if value not in known)]
+    if len(found) != max(len(layer.inputs), 2 if layer.variadic else 0):
+        return []
+    try:
+        y = next(iter(layer.apply(*(x for _, x in found)).values()))
+    except ShapeError:
+        return []
+    names = ", ".join(_called(value, stack, rows) for value, _ in found)
+    edit = edits.set_inputs(item, f"[{names}]")
+    return offered([Candidate(f"inputs: [{names}]", 0, (edit,), y)])
+
+
+def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:
+    """Return the name of a value in a stack."""
+    if not value.path:
+        return value.port
+    name = value.path[len(stack) + 1 if stack else 0 :].partition(".")[0]
+    row = rows[value.path]
+    return name if value == row.passed_on else f"{name}.{value.port}"
+
+
+def _orders(shape: Shape, *, alone: bool) -> list[Shape]:
+    """Return a shape without a batch, with channels, and with the channels in front."""
+    orders = [(1, *shape), (*shape[-1:], *shape[:-1])]
+    orders += [shape[1:]] if alone or shape[:1] == (1,) else []
+    if len(shape) == 4:
+        orders.append((shape[1], shape[0], *shape[2:]))  # frames, which come before the channels
+    return [order for order in orders if order and order != shape]
 
 
 def _above(value: Value, rows: Mapping[str, Row]) -> set[str]:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild import inferred as inference
 from netbuild.component import fill
-from netbuild.diagnostic import Diagnostic, Fix, Note
+from netbuild.diagnostic import Diagnostic, Fix, Note, with_fixes
 from netbuild.expression import substitute
 from netbuild.graph import NOWHERE, OUTPUT, Reach, Row, Value, state_key
 from netbuild.inferred import Inferred
 from netbuild.initialisation import read_init
 from netbuild.item import Item, place
+from netbuild.known import Known
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Operation, Origin, ShapeError, Tensor, product, times
 from netbuild.layers.parameter import Parameter
-from netbuild.node import UNKNOWN
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
 
 if TYPE_CHECKING:
@@ -42,9 +42,14 @@ class TooManyError(Exception):
 class Leaves:
     """The layers in their order, each validated against what reaches it."""
 
-    def __init__(self, faults: list[Diagnostic], given: Mapping[str, Node]) -> None:
-        #: The inputs of the network as they are written.
-        self.given = given
+    def __init__(
+        self,
+        faults: list[Diagnostic],
+        given: Mapping[str, Node],
+        inputs: Mapping[str, Tensor | None],
+    ) -> None:
+        #: The inputs of the network as they are written, and as they are.
+        self.given, self.inputs = given, inputs
         self.rows: list[Row] = []
         self.by_path: dict[str, Row] = {}
         self.items: dict[str, Item] = {}
@@ -125,14 +130,14 @@ class Leaves:
         component = LAYERS[item.type.text]
         reads_nothing = signals is not None and not signals
         x = signals[0][1].tensor if signals else None
-        scope = names if reads_nothing else {**names, **input_names(x)}
+        scope = names if reads_nothing else Known(names, x)
         init = None
         if "init" in item.modifiers:
             written = substitute(item.modifiers["init"].value, scope, self.faults)
             init = read_init(written, self.faults)
         if item.arguments is not None:
             item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
-        arranged = None if signals is None else self.arranged(component, item, signals)
+        arranged = None if signals is None else self.arranged(component, item, path, signals)
         inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
         if arranged is None or len(inputs) < len(arranged):
             fill(component, item, self.faults)  # its own faults are still found
@@ -191,18 +196,42 @@ class Leaves:
         if error.code == "NB212":
             sources = [signal.value for signal in signals]
             found += joining.fixes(layer, inputs, sources, self.by_path, self.items)
+        if error.code in {"NB201", "NB202"} and len(inputs) == 1:
+            found = [
+                *joining.other_shape(
+                    layer,
+                    inputs[0],
+                    signals[0].value,
+                    self.by_path,
+                    self.given,
+                    alone=not found,
+                ),
+                *found,
+            ]
+        if error.code == "NB203" and len(inputs) == 1:
+            found += joining.width(layer, inputs[0], signals[0].value, self.by_path, self.items)
         if error.code == "NB207" and len(inputs) == 1:
             found += joining.other_dtype(
                 layer, inputs[0], signals[0].value, self.by_path, self.given
             )
         return tuple(found)
 
-    def arranged(self, component: type[Layer], item: Item, signals: Signals) -> list[Signal] | None:
+    def arranged(
+        self, component: type[Layer], item: Item, path: str, signals: Signals
+    ) -> list[Signal] | None:
         """Return what a layer reads in the order of its inputs; None after a fault."""
         names = [*component.inputs, *component.optional_inputs]
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
         fault = arity_fault(component, item.type.text, len(signals), span)
+        if fault is not None:
+            from netbuild import joining
+
+            layer = fill(component, item, [])
+            read = [(s.value, s.tensor) for _, s in signals if s.tensor is not None]
+            if layer is not None and len(read) == len(signals):
+                fixes = joining.more_inputs(layer, item, path, read, self.by_path, self.inputs)
+                fault = fault._replace(fixes=tuple(fixes))
         if fault is None and signals and signals[0][0] is not None:
             given = dict(signals)
             fault = name_of_input_fault(names, inputs, item.type.text)
@@ -321,15 +350,6 @@ def _reach(inferred: Inferred, signals: list[Signal]) -> Reach | None:
     return reach
 
 
-def input_names(x: Tensor | None) -> dict[str, Any]:
-    """Return the names by which an expression knows the input of its item."""
-    if x is None:
-        return dict.fromkeys(("in_shape", "in_channels", "in_features"), UNKNOWN)
-    if not x.shape:  # one number a sample has neither channels nor features
-        return {"in_shape": ()}
-    return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}
-
-
 def _shape_fault(
     error: ShapeError, item: Item, path: str, signals: list[Signal], fixes: tuple[Fix, ...]
 ) -> Diagnostic:
@@ -346,7 +366,5 @@ def _shape_fault(
     span = place(item, error.at)
     if several and error.at is None and "inputs" in item.modifiers:
         span = item.modifiers["inputs"].value.span
-    if fixes:
-        notes.append(Note("fix", ", or ".join(fix.title for fix in fixes)))
     found = Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)
-    return found._replace(fixes=fixes)
+    return with_fixes(found, fixes)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.item import Item
-    from netbuild.layers.layer import Layer
+    from netbuild.layers.layer import Layer, Shape
 
 #: How far from the value that does not fit another one is looked for, and how many are offered.
 REACH = 64
@@ -31,8 +31,15 @@ OFFERED = 3
 #: Of two fields that could be changed by as much, the earlier one is offered first.
 _FIELDS = (
     *("padding", "kernel_size", "stride", "dilation", "groups", "num_groups", "num_heads"),
-    *("start_dim", "end_dim", "dim", "unflattened_size", "shape", "upscale_factor"),
+    *("start_dim", "end_dim", "dim", "unflattened_size", "shape", "upscale_factor", "mode"),
 )
+#: What the size of an axis of the input decides, by that axis.
+_DECIDED = {
+    **dict.fromkeys(("in_channels", "num_features", "num_channels"), 0),
+    **dict.fromkeys(("in_features", "input_size", "embed_dim", "d_model"), -1),
+}
+#: How an Upsample is said to interpolate, for as many axes as the input has behind the channels.
+_LINEAR = {"linear": 2, "bilinear": 3, "trilinear": 4}
 #: What a network is drawn with, and is not changed to fit: widths, and what an input decides.
 _WIDTHS = {"out_channels", "out_features", "num_embeddings", "embedding_dim", "hidden_size"}
 
@@ -54,7 +61,8 @@ def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor])
     if applied(layer, {}, inputs) is not None:  # what is wrong is not its fields
         return []
     found = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
-    return offered([*found, *_other_rank(error, layer, item, inputs)])
+    found += [*_other_rank(error, layer, item, inputs), *_keys_and_values(layer, item, inputs)]
+    return offered(found)
 
 
 def offered(found: Sequence[Candidate]) -> list[Fix]:
@@ -92,6 +100,7 @@ def _fields(
 
 def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tuple[float, Any]]:
     """Yield other values of a field with how far they are, the nearest first."""
+    yield from _meant(field, value, x)
     first = -1 if field == "kernel_size" else 1  # a window is rather made smaller
     if isinstance(value, bool):
         yield 1, not value
@@ -99,8 +108,6 @@ def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tu
         for step in range(1, reach):
             yield step, value + first * step
             yield step, value - first * step
-        if field in {"in_features", "in_channels", "num_features", "num_channels"}:
-            yield 1, x.shape[-1] if field == "in_features" else x.shape[0]
     elif isinstance(value, tuple) and value and all(type(part) is int for part in value):
         yield from _filled(value, product(x.shape))
         for step in range(1, reach):
@@ -109,6 +116,16 @@ def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tu
                     changed = value[place] + by
                     yield step, (*value[:place], changed, *value[place + 1 :])
                 yield step, tuple(part + by for part in value)
+
+
+def _meant(field: str, value: Any, x: Tensor) -> Iterator[tuple[float, Any]]:
+    """Yield values of a field that the input decides, whatever was written."""
+    if field in _DECIDED and x.shape:
+        yield 1, x.shape[_DECIDED[field]]
+    elif field == "mode" and value in _LINEAR:
+        yield from ((1, mode) for mode, axes in _LINEAR.items() if axes == len(x.shape))
+    elif field == "dims" and isinstance(value, tuple) and len(value) == len(x.shape):
+        yield 1, (0, *(place + 1 for place in value))  # they were counted without the batch
 
 
 def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[int, ...]]]:
@@ -126,14 +143,37 @@ def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[i
 def _in_front(
     error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
 ) -> Iterator[Candidate]:
-    """Yield a Flatten in front of what needs one axis, or as many features as there are values."""
+    """Yield what brings the values into another shape, in front of what needs that one.
+
+    A Flatten for what needs one axis, or as many features as there are values; a Transpose for what
+    reads a sequence whose features come first.
+    """
     x = inputs[0]
-    if len(inputs) != 1 or len(x.shape) < 2 or error.code not in {"NB201", "NB202"}:
+    if len(inputs) != 1 or len(x.shape) < 2 or error.code not in {"NB201", "NB202", "NB203"}:
         return
-    y = applied(layer, {}, [x._replace(shape=(product(x.shape),))])
-    edit = edits.put_before(item, "Flatten", "flatten")
-    if y is not None and edit is not None:
-        yield Candidate("Flatten before it", 0, (edit,), y)
+    shapes: dict[str, Shape] = {}
+    if error.code != "NB203":
+        shapes["Flatten"] = (product(x.shape),)
+    if len(x.shape) == 2:
+        shapes["Transpose: {dim0: 1, dim1: 2}"] = (x.shape[1], x.shape[0])
+    for written, shape in shapes.items():
+        y = applied(layer, {}, [x._replace(shape=shape)])
+        kind = written.partition(":")[0]
+        edit = edits.put_before(item, written, kind.lower())
+        if y is not None and edit is not None:
+            yield Candidate(f"{kind} before it", 0, (edit,), y)
+
+
+def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
+    """Yield the widths of keys and values for an attention, of which one alone would not do."""
+    if len(inputs) != 3 or not hasattr(layer, "kdim"):
+        return
+    changes = {"kdim": inputs[1].shape[-1], "vdim": inputs[2].shape[-1]}
+    y = applied(layer, changes, inputs)
+    if y is not None:
+        made = tuple(edits.set_field(item, None, field, n) for field, n in changes.items())
+        said = " and ".join(f"{field}: {n}" for field, n in changes.items())
+        yield Candidate(said, 1, made, y)
 
 
 def _other_rank(

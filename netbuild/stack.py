@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild import reuse
-from netbuild.diagnostic import Diagnostic, brief
+from netbuild import edits, reuse
+from netbuild.diagnostic import Diagnostic, Fix, brief, with_fixes
 from netbuild.expression import substitute
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
 from netbuild.item import REUSE, Child, Item, Stack
-from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError, input_names
+from netbuild.known import Known, input_names
+from netbuild.layers.layer import times
+from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError
 from netbuild.naming import called, input_name_fault, name_of, numbered, without_number
 from netbuild.node import UNKNOWN, Map, Node
 from netbuild.parts import Parts
@@ -48,10 +50,11 @@ class Walk:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.faults: list[Diagnostic] = []
-        self.leaves = Leaves(self.faults, config.written_inputs)
+        self.leaves = Leaves(self.faults, config.written_inputs, config.inputs)
         self.parts = Parts(config.blocks, self.faults)
         #: The blocks that are being walked, the outermost first.
         self.calling: list[str] = []
+        self.called: set[str] = set()
         self.visited = 0
 
     def trace(self) -> tuple[Block | None, dict[str, Tensor]]:
@@ -117,20 +120,21 @@ class Walk:
         scope.current = child
         last = self.before(scope)
         before = len(self.faults)
-        part = self.parts.read(child.node, {**level.names, **input_names(last)})
+        part = self.parts.read(child.node, Known(level.names, last))
         if part is None and scope.last is None and len(self.faults) == before:
             self.reads_nothing(child.span, level)
         place = f"{level.path}{child.name or level.position}"
-        self.at(place, before)
+        if len(self.faults) > before:
+            self.at(place, before)
         reads = self.reads(part, level) if part else None
         # What reads nothing knows the shape that it stands behind.
         x = scope.signal(reads[0][1]).tensor if reads else last
-        names = {**level.names, **input_names(x)}
+        names = Known(level.names, x)
         part, number_name = without_number(part) if part else (None, None)
         modifiers = self.parts.modifiers(part, names) if part else None
         if part is None or modifiers is None:
             if part is not None:  # its own faults are still found
-                known = {**level.names, "index": UNKNOWN}
+                known = Known(level.names, last, index=UNKNOWN)
                 self.member(part, str(level.position), level, known, None)
             scope.add(called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
             level.position += 1
@@ -171,8 +175,9 @@ class Walk:
         `name` is what it is called instead; a node is evaluated with each index.
         """
         for index in range(repeat or 1):
-            known = {**level.names, **input_names(self.before(level.scope))}
-            known |= {} if repeat is None else {"index": index}
+            more = {} if repeat is None else {"index": index}
+            x, faults = self.before(level.scope), len(self.faults)
+            known = Known(level.names, x, **more)
             chosen = (
                 name if isinstance(name, str) else numbered(name, known, level.taken, self.faults)
             )
@@ -181,9 +186,22 @@ class Walk:
             members = self.member(part, place, level, known, reads)
             self.remember(part, place, level, known, None, members, before)
             level.members += members
+            if index and x is not None and len(self.faults) > faults:
+                self.fewer(part, index, x, faults)
             if reads:  # what is repeated reads itself, and all else as before
                 reads = [(reads[0][0], level.scope.first(place)), *reads[1:]]
             level.position += 1
+
+    def fewer(self, part: Item | Stack, count: int, x: Tensor, before: int) -> None:
+        """Offer as many repetitions as fit, before which there were so many faults.
+
+        A change of a layer would change it in all of them.
+        """
+        made = edits.replaced(part.modifiers["repeat"].value, str(count))
+        fix = Fix(f"repeat: {count} gives {times(x.shape)}", (made,)) if made else None
+        for number, fault in enumerate(self.faults[before:], before):
+            if fault.fixes:
+                self.faults[number] = with_fixes(fault, (fix,) if fix else ())
 
     def remember(
         self,
@@ -285,12 +303,16 @@ class Walk:
         if values is None:
             return None, {OUTPUT: UNKNOWN_SIGNAL}
         self.calling.append(block.name)
+        again = block.name in self.called
+        self.called.add(block.name)
         outputs = block.stack.modifiers.get("outputs")
         given = outputs.value if outputs else None
         made = self.stack(
             block.stack, path, {**self.config.names, **values}, inputs, given, block.name
         )
         self.calling.pop()
+        if again:
+            self.faults[before:] = [_in_each(f, block.name) for f in self.faults[before:]]
         return made
 
     def reused(self, item: Item, name: str, level: Level, reads: Reads | None) -> list[Member]:
@@ -388,6 +410,16 @@ class Walk:
                 found[port] = ref
         complete = len(self.faults) == before and len(found) == len(wires) > 0
         return found if complete else None
+
+
+def _in_each(fault: Diagnostic, block: str) -> Diagnostic:
+    """Have the fixes of a block that is used several times say that they change it everywhere."""
+    end = f", in each {block}"
+    fixes = (
+        fix if fix.title.endswith(end) else fix._replace(title=fix.title + end)
+        for fix in fault.fixes
+    )
+    return with_fixes(fault, tuple(fixes)) if fault.fixes else fault
 
 
 def _place(part: Item | Stack) -> Span:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netbuild.component import Component, FromInput, bare_field
 from netbuild.item import REUSE, Item
-from netbuild.leaf import input_names
+from netbuild.known import input_names
 from netbuild.node import List, Map, Scalar
 from netbuild.render.folding import value_name
 from netbuild.stack import Walk

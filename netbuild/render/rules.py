@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _STYLES = {"error": "bold red", "warning": "bold yellow"}  # as faults have them
 _WIDEST = 100
 _INTRODUCTION = (
-    "What `netbuild validate` finds, by its codes: what each means, why it is bad, a file that has\n"
-    "it, and the file without it. NB3xx are warnings, of what torch would accept; all others are\n"
-    "errors. `netbuild rule NB204` prints one of these pages, and\n"
+    "What `netbuild validate` finds, by its codes: what each means, why it is bad, a file that\n"
+    "has it, and the file without it. NB3xx are warnings, of what torch would accept; all others\n"
+    "are errors. `netbuild rule NB204` prints one of these pages, and\n"
     "`netbuild rule --format markdown > docs/rules.md` wrote them all."
 )
 

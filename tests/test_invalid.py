@@ -1,0 +1,189 @@
+"""Broken files as people write them, each with the whole text of its faults beside it.
+
+Every file of `tests/invalid/` is a test; `pytest tests/test_invalid.py --overwrite` writes the text
+of a new one, and `docs/faults.md`, in which torch speaks of the same networks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from netbuild import builder
+from netbuild.config import read
+from netbuild.diagnostic import CODES, errors
+from netbuild.render import faults
+from netbuild.repair import Repair
+from netbuild.source import from_bytes
+from netbuild.tracer import infer
+from tests import torch_counterparts
+from tests.test_faults import is_title
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netbuild.diagnostic import Diagnostic, Fix
+    from netbuild.source import Source
+
+FOLDER = Path(__file__).parent / "invalid"
+FILES = sorted(FOLDER.glob("*.yaml"))
+TABLE = FOLDER.parent.parent / "docs/faults.md"
+
+#: What no file has by itself: a --set, the start of a training, a file that does not fit.
+NOT_OF_A_FILE = {"NB112", "NB402", "NB503"}
+#: Of NB2xx, what is about names and numbers of layers, and not about shapes: Python, not torch,
+#: would find it, or nothing would.
+NOT_OF_SHAPES = {"NB209", "NB213", "NB214", "NB216"}
+
+
+def check(source: Source) -> Sequence[Diagnostic]:
+    """Return what `netbuild validate` finds in a source."""
+    return infer(read(source)).diagnostics
+
+
+@cache
+def found(path: Path) -> Sequence[Diagnostic]:
+    """Return what it finds in a file."""
+    return check(from_bytes(path.name, path.read_bytes()))
+
+
+def is_of_shapes(path: Path) -> bool:
+    """Whether a file has a shape fault."""
+    codes = {d.code for d in found(path)} - NOT_OF_SHAPES
+    return any(code.startswith("NB2") for code in codes)
+
+
+SHAPE_FAULTS = [path for path in FILES if is_of_shapes(path)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_text(path: Path, expect: Callable[[Path, str], None]) -> None:
+    """The whole text of the faults is the expected one, at 80 columns, none of them wider."""
+    assert found(path)
+    text = faults.text(found(path), 80).plain
+    expect(path.with_suffix(".txt"), text)
+    too_wide = [line for line in text.splitlines() if len(line) > 80 and not is_title(line)]
+    assert not too_wide
+
+
+def test_every_code_has_a_file() -> None:
+    """Each code that a file alone can have is given by some file."""
+    given = {diagnostic.code for path in FILES for diagnostic in found(path)}
+    assert given | NOT_OF_A_FILE == set(CODES)
+    assert len(FILES) >= 50
+
+
+def test_texts_have_their_files() -> None:
+    """No text is left of a file that is gone."""
+    assert {path.stem for path in FOLDER.iterdir()} == {path.stem for path in FILES}
+
+
+@pytest.mark.parametrize("path", SHAPE_FAULTS, ids=lambda path: path.stem)
+def test_one_shape_fault(path: Path) -> None:
+    """A shape fault is one fault: what follows from it is not reported as others."""
+    assert len(found(path)) == 1
+
+
+def first_fix(diagnostic: Diagnostic) -> Fix | None:
+    """Return the fix of an error that is offered first."""
+    return diagnostic.fixes[0] if diagnostic.severity == "error" and diagnostic.fixes else None
+
+
+FIXED = [path for path in SHAPE_FAULTS if any(map(first_fix, found(path)))]
+
+
+@pytest.mark.parametrize("path", FIXED, ids=lambda path: path.stem)
+def test_fix(path: Path) -> None:
+    """With the fix that is offered first, a file validates, and runs in torch.
+
+    Another fault that comes to light then has a fix of its own: behind a convolution of the wrong
+    rank mostly stands a pool of the same.
+    """
+    source = from_bytes(path.name, path.read_bytes())
+    repair = Repair(check, first_fix, lambda _: None)
+    (left,) = repair.run([source])
+    assert errors(left) == []
+    graph = infer(read(from_bytes(path.name, repair.text(source))))
+    with torch.device("meta"):
+        module = builder.module(graph)
+        x = [
+            torch.zeros(2, *x.shape, dtype=getattr(torch, x.dtype))
+            for x in graph.config.inputs.values()
+            if x is not None
+        ]
+        y = module(*x)
+    shapes = [tuple(part.shape[1:]) for part in (y if isinstance(y, tuple) else (y,))]
+    assert shapes == [x.shape for x in graph.outputs.values()]
+
+
+#: What netbuild knows no repair of, so far.
+UNFIXED = {
+    *("attention-without-transpose", "cosine-of-other-widths", "instancenorm-behind-global-pool"),
+    *("siamese-with-two-encoders", "squeeze-and-excitation", "text-and-picture"),
+}
+
+
+def test_unfixed() -> None:
+    """Those that come without a fix are known."""
+    assert {path.stem for path in SHAPE_FAULTS} - {path.stem for path in FIXED} == UNFIXED
+
+
+def test_share_of_fixes() -> None:
+    """Nine of ten shape faults come with a fix."""
+    assert len(FIXED) / len(SHAPE_FAULTS) >= 0.9
+
+
+@cache
+def torchs(name: str) -> str:
+    """Return the last line of the traceback of a counterpart in torch."""
+    counterpart = getattr(torch_counterparts, name.replace("-", "_"))
+    with pytest.raises(Exception, match=r".") as raised:
+        counterpart()
+    line = f"{raised.type.__name__}: {raised.value}".strip().splitlines()[-1]
+    assert "`" not in line
+    return line
+
+
+def test_every_shape_fault_has_a_counterpart() -> None:
+    """Each is written in torch as well, under its name."""
+    names = {path.stem.replace("-", "_") for path in SHAPE_FAULTS}
+    assert names <= set(vars(torch_counterparts))
+
+
+@pytest.mark.parametrize("path", SHAPE_FAULTS, ids=lambda path: path.stem)
+def test_torch_refuses(path: Path) -> None:
+    """Torch raises for it too, when the network is made or runs; the table has its words."""
+    assert torchs(path.stem)
+
+
+INTRODUCTION = """\
+# What netbuild says, and what torch says
+
+The shape faults of `tests/invalid/`, by their codes. On the left is what `netbuild validate` says
+of the file in one line, before anything runs; with it come the excerpt, the shapes and the fixes,
+which stand in the `.txt` beside each file. On the right is the last line of the traceback of the
+same network in torch, `tests/torch_counterparts.py`, for a batch of two.
+
+`pytest tests/test_invalid.py --overwrite` wrote this table; the test holds that torch says it.
+"""
+
+
+def test_table(expect: Callable[[Path, str], None]) -> None:
+    """`docs/faults.md` has netbuild's and torch's words for each shape fault."""
+    by_code: dict[str, list[str]] = {}
+    for path in SHAPE_FAULTS:
+        (fault,) = found(path)
+        link = f"[{path.stem}](../tests/invalid/{path.name})"
+        said = f"line {fault.span.line}: {fault.message}".replace("|", "\\|").replace("*", "\\*")
+        row = f"| {link} | {said} | `{torchs(path.stem)}` |"
+        by_code.setdefault(fault.code, []).append(row)
+    parts = [INTRODUCTION]
+    for code in sorted(by_code):
+        parts.append(f"## [{code}](rules.md#{code.lower()}): {CODES[code]}\n")
+        parts.append("\n".join(["| file | netbuild | torch |", "|---|---|---|", *by_code[code]]))
+        parts.append("")
+    expect(TABLE, "\n".join(parts))

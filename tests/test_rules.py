@@ -1,0 +1,217 @@
+"""Each code has a page, whose example has the fault and whose repair has none."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from netbuild import rules
+from netbuild.config import read
+from netbuild.diagnostic import CODES, ConfigError, Diagnostic
+from netbuild.render import rules as render
+from netbuild.source import from_bytes
+from netbuild.tracer import infer, trainable
+from tests.test_static import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import RenderableType
+
+    from tests.conftest import Netbuild
+
+ROOT = Path(__file__).parent.parent
+PAGES = {code: rules.page(code) for code in CODES}
+
+#: Codes that `netbuild train` gives and `netbuild validate` does not.
+ONLY_IN_TRAINING = {"NB402"}
+
+
+def printed(what: RenderableType) -> list[str]:
+    """Return the lines that a terminal of 80 columns shows."""
+    console = Console(file=io.StringIO(), width=80)
+    console.print(what)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def weights_of(text: str) -> bytes:
+    """Return a safetensors file with zeros for the weights of a network."""
+    header, end = {}, 0
+    for name, shape in infer(read(from_bytes("trunk", text.encode()))).tensors.items():
+        count = 4  # bytes
+        for size in shape:
+            count *= size
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + count]}
+        end += count
+    described = json.dumps(header).encode()
+    return len(described).to_bytes(8, "little") + described + bytes(end)
+
+
+def check(page: rules.Page, name: str) -> Sequence[Diagnostic]:
+    """Return what is found in a file of a page, with its other files beside it.
+
+    A first line `# netbuild …` is the command, and `# saved as …` the encoding.
+    """
+    for other, text in page.files.items():
+        if other not in {"bad", "good"}:
+            data = weights_of(text) if other.endswith(".safetensors") else text.encode()
+            Path(other).write_bytes(data)
+    text = page.files[name]
+    first = text.partition("\n")[0]
+    words = shlex.split(first[1:]) if first.startswith("# netbuild validate") else []
+    settings = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
+    encoding = "latin-1" if first.startswith("# saved as Latin-1") else "utf-8"
+    config = read(from_bytes("net.yaml", text.encode(encoding)), settings)
+    if page.code in ONLY_IN_TRAINING:
+        try:
+            return trainable(config).diagnostics
+        except ConfigError as error:
+            return error.diagnostics
+    return infer(config).diagnostics
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_bad(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bad file of a page has this fault, and no other."""
+    monkeypatch.chdir(tmp_path)
+    assert {d.code for d in check(PAGES[code], "bad")} == {code}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_good(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The good file has none, and no warning."""
+    monkeypatch.chdir(tmp_path)
+    assert check(PAGES[code], "good") == ()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_form(code: str) -> None:
+    """A page begins with a paragraph, is short, and its examples fit a terminal."""
+    page = PAGES[code]
+    first, *_, last = page.parts
+    assert isinstance(first, str)
+    assert isinstance(last, rules.Example)
+    assert [name for name in page.files if name in {"bad", "good"}] == ["bad", "good"]
+    assert "```" not in page.text
+    assert len(page.text.split()) <= 110
+    lines = printed(render.text(page, 80))
+    assert lines[0] == f"{code}  {CODES[code]}"
+    for text in page.files.values():
+        assert all(f"  {line}".rstrip() in lines for line in text.splitlines())
+
+
+def test_every_page_has_a_code() -> None:
+    """There are as many pages as codes, and each group has a title."""
+    folder = Path(rules.__file__).parent
+    assert sorted(path.stem for path in folder.glob("*.md")) == sorted(CODES)
+    assert list(rules.GROUPS) == list(dict.fromkeys(code[:3] for code in CODES))
+
+
+def test_pages_name_what_there_is() -> None:
+    """Codes in the text of a page are codes, and commands are commands."""
+    from netbuild.cli import app
+
+    commands = {command.callback.__name__ for command in app.registered_commands}
+    for page in PAGES.values():
+        assert set(re.findall(r"NB\d{3}", page.text)) <= set(CODES)
+        assert set(re.findall(r"`netbuild (\w+)", page.text)) <= commands
+
+
+def test_document(expect: Callable[[Path, str], None]) -> None:
+    """`docs/rules.md` is up to date; `netbuild rule --format markdown` writes it."""
+    expect(ROOT / "docs/rules.md", render.markdown(list(PAGES.values())))
+
+
+def test_links_of_the_document() -> None:
+    """Each link of the table leads to a heading, which GitHub's anchors are made of."""
+    text = (ROOT / "docs/rules.md").read_text("utf-8")
+    anchors = re.findall(r"\]\(#(.*?)\)", text)
+    assert anchors == [heading.lower() for heading in re.findall(r"^### (.*)$", text, re.MULTILINE)]
+    assert len(anchors) == len(CODES)
+
+
+def test_listing(netbuild: Netbuild) -> None:
+    """Without a code all are listed by group, with the beginning of some those."""
+    done = netbuild("rule")
+    listed = re.findall(r"^  (NB\d{3})  (.*)$", done.stdout, re.MULTILINE)
+    assert dict(listed) == CODES
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    group = netbuild("rule", "nb5").stdout
+    assert group == (
+        "Data and files\n"
+        "  NB501  data that the network or the loss does not take\n"
+        "  NB502  a file of weights that cannot be read\n"
+        "  NB503  weights that do not fit the network\n"
+    )
+
+
+def test_page(netbuild: Netbuild) -> None:
+    """One code is a page; small letters do."""
+    done = netbuild("rule", "nb009")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "NB009  no space after a colon",
+        "",
+        "Without a space behind it a colon is part of a word: YAML reads `Linear:10` as text, and",
+        "`{kernel_size:3}` as a key without a value. Put a space behind the colon.",
+        "",
+        "bad",
+        "  input: [16]",
+        "  layers:",
+        "    - Linear:10",
+        "",
+        "good",
+        "  input: [16]",
+        "  layers:",
+        "    - Linear: 10",
+    ]
+
+
+def test_json(netbuild: Netbuild) -> None:
+    """For programs a page is an object, and there is always a list of them."""
+    (page,) = json.loads(netbuild("rule", "NB302", "--format", "json").stdout)
+    assert {name: page[name] for name in ("code", "severity", "group", "title")} == {
+        "code": "NB302",
+        "severity": "warning",
+        "group": "Architecture",
+        "title": "a result that nobody reads",
+    }
+    assert page["text"] == PAGES["NB302"].text
+    assert page["files"] == PAGES["NB302"].files
+    assert len(json.loads(netbuild("rule", "--format", "json").stdout)) == len(CODES)
+
+
+def test_markdown(netbuild: Netbuild) -> None:
+    """The Markdown of all codes is the document; that of one is its section."""
+    whole = (ROOT / "docs/rules.md").read_text("utf-8")
+    assert netbuild("rule", "--format", "markdown").stdout == whole
+    one = netbuild("rule", "NB204", "--format", "markdown").stdout
+    assert f"##{one}" in whole
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("NB219", "no code is called NB219: did you mean NB21"),
+        ("N204", "no code is called N204: did you mean NB204?"),
+        ("windows", "no code is called windows: netbuild rule lists them"),
+    ],
+)
+def test_unknown(netbuild: Netbuild, code: str, said: str) -> None:
+    """A code that does not exist is answered by what is nearest."""
+    done = netbuild("rule", code)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"netbuild: {said}")
+
+
+def test_static() -> None:
+    """No torch is loaded for any of the formats."""
+    for format_ in ("text", "json", "markdown"):
+        assert output(["rule", "NB204", "--format", format_])[-1] == "LOADED"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections import deque
+import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -98,32 +98,46 @@ def declared(base: type[C], module: ModuleType) -> dict[str, type[C]]:
 class Families(Mapping[str, type[C]]):
     """The components that the modules of a package declare, by name, in the order of `families`.
 
-    The modules are imported one after the other until a name is found: a network of convolutions
-    does not wait for transformers.
+    A module is imported when a name of its own is asked for: a network of convolutions does not
+    wait for transformers. Which one that is stands in the sources, at the beginning of lines.
     """
 
     def __init__(self, base: type[C], package: str, families: Iterable[str]) -> None:
-        self._base = base
-        self._unread = deque(f"{package}.{family}" for family in families)
+        self._base, self._package = base, package
+        self._families = (*families,)
+        self._unread = {*self._families}
+        self._found: dict[str, dict[str, type[C]]] = {}
         self._known: dict[str, type[C]] = {}
 
     def __getitem__(self, name: str) -> type[C]:
-        while name not in self._known and self._unread:
-            self._read_next()
+        if name not in self._known and self._unread and name in self._homes:
+            self._read(self._homes[name])
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        while self._unread:
-            self._read_next()
-        return iter(self._known)
+        for family in self._families:
+            if family in self._unread:
+                self._read(family)
+        return iter([name for family in self._families for name in self._found[family]])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _read_next(self) -> None:
-        module = importlib.import_module(self._unread[0])
-        self._known |= declared(self._base, module)
-        self._unread.popleft()
+    @cached_property
+    def _homes(self) -> dict[str, str]:
+        """The family of each class, by its name."""
+        folder = importlib.import_module(self._package).__path__[0]
+        found: dict[str, str] = {}
+        for family in self._families:
+            with open(f"{folder}/{family}.py", encoding="utf-8") as file:  # noqa: PTH123  at start
+                found |= dict.fromkeys(re.findall(r"(?m)^class ([A-Z]\w*)\b", file.read()), family)
+        return found
+
+    def _read(self, family: str) -> None:
+        module = importlib.import_module(f"{self._package}.{family}")
+        self._found[family] = declared(self._base, module)
+        self._known |= self._found[family]
+        self._unread.discard(family)
 
 
 @cache

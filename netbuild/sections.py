@@ -151,6 +151,9 @@ class Reader:
             return {}
         names: dict[str, Any] = {}
         for name, (key, value) in node.entries.items():
+            if len(self.faults) > MAX_FAULTS:
+                names[name] = UNKNOWN
+                continue
             if not name.isidentifier():
                 label = (
                     f"{brief(name)} is no name: letters, digits and _, not beginning with a digit"

@@ -60,9 +60,8 @@ def from_bytes(name: str, data: bytes) -> Source:
     except UnicodeDecodeError as error:
         document = Document(name, data.decode("utf-8", "replace"))
         text: bytes = error.object  # without the byte order mark
-        before = text[: error.start].decode("utf-8", "replace")
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
+        before = Document(name, text[: error.start].decode("utf-8", "replace")).lines
+        line, column = len(before), len(before[-1]) + 1
         span = Span(document, line, column, line, column + 1)
         label = f"the byte 0x{text[error.start]:02x} is not UTF-8"
         title, help_ = "the file is not text in UTF-8", "save the file as UTF-8"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild import edits, reuse
-from netbuild.diagnostic import Diagnostic, Fix, brief, with_fixes
+from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Fix, brief, with_fixes
 from netbuild.expression import substitute
 from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
 from netbuild.item import REUSE, Child, Item, Stack
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Stacks and blocks within one another, and members of them all; more are refused.
 MAX_DEPTH = 100
-MAX_MEMBERS = 100_000
+MAX_MEMBERS = 40_000
 
 
 class Level:
@@ -257,6 +257,8 @@ class Walk:
         `reads` is None where what it reads is not known: its own faults are still found. The list
         is empty after a fault.
         """
+        if len(self.faults) > MAX_FAULTS:
+            raise TooManyError
         if isinstance(part, Item) and part.type.text == REUSE:
             return self.reused(part, name, level, reads)
         place = f"{level.path}{name}"

@@ -7,6 +7,8 @@ too. Errors are not silenced: what they are about does not run.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
@@ -14,7 +16,7 @@ import yaml
 from netbuild.diagnostic import CODES, Diagnostic, Edit, Fix, Span, brief, errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netbuild.diagnostic import Document
 
@@ -39,8 +41,11 @@ def silence(faults: list[Diagnostic], document: Document) -> list[Diagnostic]:
     that it extends: another one may need it.
     """
     documents = {id(d): d for d in (document, *(fault.span.document for fault in faults))}
-    comments = {key: list(_comments(d)) for key, d in documents.items() if _WORD in d.text}
-    if not any(comments.values()):
+    comments: dict[tuple[int, int], list[_Comment]] = defaultdict(list)
+    for key, found in documents.items():
+        for comment in _comments(found) if _WORD in found.text else ():
+            comments[key, comment.span.line].append(comment)
+    if not comments:
         return faults
     kept, used = [], set()
     for fault in faults:
@@ -49,18 +54,20 @@ def silence(faults: list[Diagnostic], document: Document) -> list[Diagnostic]:
         if not silencing:
             kept.append(fault)
     if not errors(kept):
-        for comment in comments.get(id(document), ()):
+        own = (c for (key, _), there in comments.items() if key == id(document) for c in there)
+        for comment in own:
             kept += _useless(comment, used)
     return kept
 
 
-def _places(comments: dict[int, list[_Comment]], fault: Diagnostic) -> Iterator[Span]:
+def _places(
+    comments: Mapping[tuple[int, int], list[_Comment]], fault: Diagnostic
+) -> Iterator[Span]:
     """Yield where the code of a fault is named on the line on which it begins."""
-    for comment in comments.get(id(fault.span.document), ()):
-        if comment.span.line == fault.span.line:
-            for code, span in comment.codes:
-                if len(code) > 1 and fault.code.startswith(code):
-                    yield span
+    for comment in comments.get((id(fault.span.document), fault.span.line), ()):
+        for code, span in comment.codes:
+            if len(code) > 1 and fault.code.startswith(code):
+                yield span
 
 
 def _useless(comment: _Comment, used: set[Span]) -> Iterator[Diagnostic]:
@@ -104,19 +111,23 @@ def _comments(document: Document) -> Iterator[_Comment]:
         if _WORD in line
         for match in re.finditer(_COMMENT, line)
     ]
-    tokens = _tokens(document) if found else []
+    texts = _texts(document) if found else []
+    starts = [(text.start_mark.line, text.start_mark.column) for text in texts]
     for line, match in found:
-        if not any(_holds(token, line - 1, match.start()) for token in tokens):
+        before = bisect_right(starts, (line - 1, match.start()))
+        if not before or not _holds(texts[before - 1], line - 1, match.start()):
             start, end = match.span()
             span = Span(document, line, start + 1, line, end + 1)
             yield _Comment(span, tuple(_codes(span, match)))
 
 
-def _tokens(document: Document) -> list[yaml.Token]:
+def _texts(document: Document) -> list[yaml.Token]:
+    """Return the scalars of a document, in their order; none where its YAML cannot be read."""
     try:
-        return [*yaml.scan(document.text, Loader=_LOADER)]
+        tokens = [*yaml.scan(document.text, Loader=_LOADER)]
     except yaml.YAMLError:
         return []
+    return [token for token in tokens if isinstance(token, yaml.ScalarToken)]
 
 
 def _holds(token: yaml.Token, line: int, column: int) -> bool:

@@ -6,6 +6,7 @@ Names are looked up in the same stack only. `lstm.h_n` is the result `h_n` of th
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostic import Diagnostic, brief, did_you_mean
@@ -144,11 +145,16 @@ class Scope:
         title = f"nothing in this stack is called {brief(name)}"
         return Diagnostic("NB213", title, span, "unknown", help=help_, fixes=fixes)
 
-    def below(self, name: str, span: Span) -> Diagnostic | None:
-        """Return the fault of a name that the reader itself has, or one below it; else None."""
-        reads = {
+    @cached_property
+    def read_by(self) -> dict[str, list[str]]:
+        """The names that each child reads, as far as they are written out."""
+        return {
             _name(n, child): _read_by(n, self.children) for n, child in enumerate(self.children)
         }
+
+    def below(self, name: str, span: Span) -> Diagnostic | None:
+        """Return the fault of a name that the reader itself has, or one below it; else None."""
+        reads = self.read_by
         own = next((_name(n, c) for n, c in enumerate(self.children) if c is self.current), None)
         if name not in reads:
             return None
@@ -156,7 +162,8 @@ class Scope:
         if chain:
             label = f"{name} reads {own}" if len(chain) > 1 else f"{name} is this layer itself"
             if len(chain) > 2:
-                label = f"it reads itself: {' reads '.join([str(own), *chain])}"
+                shown = chain if len(chain) < 6 else [*chain[:3], "…", *chain[-2:]]
+                label = f"it reads itself: {' reads '.join([str(own), *shown])}"
             help_ = (
                 "a network runs from top to bottom: for a recurrence there is RNNCell and its kin"
             )
@@ -185,14 +192,25 @@ def _read_by(position: int, children: Sequence[Child]) -> list[str]:
 
 def _chain(start: str, end: str | None, reads: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the names from a layer to one that it reads, perhaps through others; else none."""
-    chains, seen = [[start]], {start}
-    for chain in chains:
-        if chain[-1] == end:
-            return chain
-        new = [name for name in reads.get(chain[-1], ()) if name not in seen]
-        seen.update(new)
-        chains += [[*chain, name] for name in new]
+    reader: dict[str, str | None] = {start: None}
+    found = [start]
+    for name in found:
+        if name == end:
+            return _back(name, reader)
+        new = [other for other in reads.get(name, ()) if other not in reader]
+        reader |= dict.fromkeys(new, name)
+        found += dict.fromkeys(new)
     return []
+
+
+def _back(name: str, reader: Mapping[str, str | None]) -> list[str]:
+    """Return the way to a name from the one that nobody reads, the latter first."""
+    way: list[str] = []
+    at: str | None = name
+    while at is not None:
+        way.append(at)
+        at = reader[at]
+    return way[::-1]
 
 
 def arity_fault(layer: type[Layer], kind: str, count: int, span: Span) -> Diagnostic | None:

@@ -332,7 +332,7 @@ def test_a_tensor_of_a_stack_is_a_parameter() -> None:
         (["[ReLU]"] + [f"[B{n}, B{n}]" for n in range(40)], "more than 10,000 layers"),
         (
             ["[{ReLU, when: false}]"] + [f"[B{n}, B{n}]" for n in range(40)],
-            "more than 100,000 members of stacks and blocks",
+            "more than 40,000 members of stacks and blocks",
         ),
         (
             ["[ReLU]"] + [f"[B{n}]" for n in range(400)],

@@ -30,6 +30,26 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         (HEAD + "  - {layers: [{layers: [ReLU], repeat: 100000}], repeat: 100000}\n").encode(),
         "NB209",
     ),
+    "repeats of a Reuse": (
+        (HEAD + "  a: ReLU\n  b: {Reuse: c, repeat: 99999}\n").encode(),
+        "NB213",
+    ),
+    "ignore comments": (
+        (HEAD + "  - Zebra  # netbuild: ignore[NB301]\n" * 5000).encode(),
+        "NB103",
+    ),
+    "variables that wait for one another": (
+        b"input: [8]\nvars:\n" + b"".join(b"  v%d: $v%d\n" % (i, i + 1) for i in range(20_000)),
+        "NB110",
+    ),
+    "a circle of layers": (
+        (
+            HEAD
+            + "".join(f"  n{i}: {{ReLU, inputs: n{i + 1}}}\n" for i in range(5000))
+            + "  n5000: {ReLU, inputs: n0}\n"
+        ).encode(),
+        "NB216",
+    ),
     "repeats of a fault": (
         (HEAD + "  - {layers: [{layers: [Zebra], repeat: 100000}], repeat: 100000}\n").encode(),
         "NB103",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -22,10 +18,6 @@ def _shape(text: str) -> tuple[int, ...]:
     ):
         fail(f"--input {text} is no shape: write 1,32,32, without the batch")
     return tuple(int(size) for size in sizes)
-
-
-def _width(out: Console, table: Table) -> int:
-    return out.measure(table, options=out.options.update(max_width=10_000)).maximum
 
 
 def summary(
@@ -68,11 +60,9 @@ def summary(
     elif format == "csv":
         out.print(render.as_csv(graph, depth))
     elif graph.rows:
-        for table in render.tables(graph, depth):
-            if _width(out, table) <= out.width:
-                break
+        table, width = render.fitting(graph, depth, out.width)
         # Rather lines that the terminal wraps than numbers in pieces.
-        out.width = max(out.width, _width(out, table))
+        out.width = max(out.width, width)
         out.print(table, soft_wrap=False)
         out.print(render.memory(graph))
     if graph.diagnostics:

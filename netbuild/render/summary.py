@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 
 from netbuild.graph import stacks
@@ -47,6 +48,17 @@ def lines(graph: Graph, depth: int | None = None) -> list[Line]:
         folded.setdefault(".".join(names[:depth] if depth else names), []).append(row)
     known = _stacks(graph)
     return [_line(name, rows, known.get(name)) for name, rows in folded.items()]
+
+
+def fitting(graph: Graph, depth: int | None, room: int) -> tuple[Table, int]:
+    """Return the first of `tables` for which there is room, or else the last, and its width."""
+    for made in tables(graph, depth):
+        cells = [[str(cell) for cell in (c.header, c.footer, *c.cells)] for c in made.columns]
+        # A blank stands on each side of a column.
+        width = sum(2 + max(map(cell_len, column)) for column in cells)
+        if width <= room:
+            break
+    return made, width
 
 
 def tables(graph: Graph, depth: int | None = None) -> Iterator[Table]:

@@ -166,7 +166,7 @@ def _in_front(
 
 def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
     """Yield the widths of keys and values for an attention, of which one alone would not do."""
-    if len(inputs) != 3 or not hasattr(layer, "kdim"):
+    if len(inputs) != 3 or not hasattr(layer, "kdim") or not all(x.shape for x in inputs):
         return
     changes = {"kdim": inputs[1].shape[-1], "vdim": inputs[2].shape[-1]}
     y = applied(layer, changes, inputs)

@@ -24,6 +24,7 @@ from netbuild import training
 from netbuild.config import load, read
 from netbuild.data.dataset import Classes, Labels, Nothing, Sample, Signs, Target, Values
 from netbuild.data.synthetic import Random
+from netbuild.diagnostic import errors
 from netbuild.layers.layer import Shape, ShapeError, Tensor
 from netbuild.losses import LOSSES
 from netbuild.source import from_bytes
@@ -682,7 +683,7 @@ def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
 
 def _faults(**sections: Any) -> list[str]:
     graph = infer(read(from_bytes("tiny.yaml", text(**sections).encode())))
-    return [fault.label for fault in graph.diagnostics]
+    return [fault.label for fault in errors(graph.diagnostics)]
 
 
 def test_the_config_is_checked_without_training() -> None:

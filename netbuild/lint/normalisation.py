@@ -107,9 +107,9 @@ def single_samples(flow: Flow) -> Iterator[Diagnostic]:
         if training % size != 1:
             return
         label = f"of {training} samples it leaves one for the last batch, which has no variance"
-        other = next(n for n in range(size + 1, training + 2) if training % n != 1)
-        help_ = f"write batch_size: {other}"
-        fixes = refilled(train(graph), "batch_size", str(other))
+        other = next((n for n in range(size + 1, training + 2) if training % n != 1), None)
+        help_ = f"write batch_size: {other}" if other else "it takes more samples than one"
+        fixes = refilled(train(graph), "batch_size", str(other)) if other else ()
     if norms:
         item = train(graph)
         span = place(item, "batch_size") if item else norms[0].span

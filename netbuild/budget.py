@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic_core import core_schema
@@ -42,7 +41,9 @@ def _quantity(units: dict[str, int], phrase: str) -> Wants:
 
     def value(text: Any) -> float:
         number, unit = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]*)", text).groups()  # type: ignore[union-attr]  # the pattern below
-        return float(Fraction(number) * units[unit])
+        whole, _, part = number.partition(".")
+        exact: int = int(whole + part) * units[unit]
+        return exact / 10.0 ** len(part)
 
     names = "|".join(unit for unit in units if unit)
     pattern = rf"^[0-9]{{1,15}}(\.[0-9]{{1,15}})? ?({names})?$"

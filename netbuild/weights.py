@@ -9,9 +9,6 @@ are not read, and nothing that a pickle names is called: it may hold tensors by 
 from __future__ import annotations
 
 import json
-import pickle
-import zipfile
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -140,6 +137,10 @@ def _safetensors(file: BinaryIO) -> dict[str, Shape]:
 
 
 def _zipped(file: BinaryIO) -> Any:
+    import zipfile
+
+    from netbuild.pickled import Shapes
+
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         if any(name.endswith("/constants.pkl") for name in names):
@@ -148,37 +149,15 @@ def _zipped(file: BinaryIO) -> Any:
         if held is None or archive.getinfo(held).file_size > MAX_HEADER:
             raise WeightsError("it is a zip archive, and not one that torch.save wrote")
         with archive.open(held) as pickled:
-            return _Shapes(pickled).load()
+            return Shapes(pickled).load()
 
 
 def _before_1_6(file: BinaryIO) -> Any:
+    from netbuild.pickled import Shapes
+
     for _ in ("magic number", "protocol", "machine"):
-        _Shapes(file).load()
-    return _Shapes(file).load()
-
-
-class _Tensor(NamedTuple):
-    shape: Shape
-
-
-class _Shapes(pickle.Unpickler):
-    """Reads a pickled `state_dict()`, of each tensor its shape alone."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for the little that a `state_dict()` is made of."""
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if module == "torch._utils" and name.startswith("_rebuild_tensor"):
-            return lambda *given: _Tensor(tuple(given[2]))  # storage, offset, size, …
-        if module == "torch._utils" and name.startswith("_rebuild_parameter"):
-            return lambda tensor, *_: tensor
-        if module in {"torch", "torch.storage"}:  # the types of storages and of their values
-            return name
-        raise WeightsError(f"it holds a {module}.{name}: save the module's state_dict() alone")
-
-    def persistent_load(self, saved: Any) -> Any:
-        """Leave the values where they are."""
-        return saved
+        Shapes(file).load()
+    return Shapes(file).load()
 
 
 def _tensors(saved: Any) -> dict[str, Shape]:
@@ -187,9 +166,11 @@ def _tensors(saved: Any) -> dict[str, Shape]:
     Raises:
         WeightsError: it is more, or something else, than tensors by name.
     """
+    from netbuild.pickled import Pickled
+
     if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved):
         raise WeightsError("it holds no tensors by name: save module.state_dict()")
-    others = [name for name, value in saved.items() if not isinstance(value, _Tensor)]
+    others = [name for name, value in saved.items() if not isinstance(value, Pickled)]
     if others:
         listed = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
         raise WeightsError(f"beside tensors it holds {listed}: save the state_dict() alone")

@@ -232,7 +232,7 @@ def fill_fields(
     """
     known = {name: e.value for name, e in entries.items() if name in component.model_fields}
     unknown = [entry.key for name, entry in entries.items() if name not in known][:MAX_FAULTS]
-    faults.extend(_unknown_field(component, owner, key) for key in unknown)
+    faults.extend(_unknown_field(component, owner, key, known) for key in unknown)
     # What is misspelt is not missing as well.
     meant = {suggest(key.text, tuple(component.model_fields)) for key in unknown}
     blurred = {name for name, value in known.items() if _is_unknown(value)}
@@ -295,9 +295,11 @@ def _is_unknown(node: Node) -> bool:
     return any(_is_unknown(child) for child in children)
 
 
-def _unknown_field(component: type[BaseModel], owner: str, key: Scalar) -> Diagnostic:
+def _unknown_field(
+    component: type[BaseModel], owner: str, key: Scalar, given: Collection[str]
+) -> Diagnostic:
     fields = list(component.model_fields)
-    help_, fixes = did_you_mean(key.text, fields, key.span)
+    help_, fixes = did_you_mean(key.text, [f for f in fields if f not in given], key.span)
     if help_ is None:
         help_ = f"its fields are {', '.join(fields)}" if fields else "it takes none"
     title = f"{owner} has no field {key.text[:40]}"

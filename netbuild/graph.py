@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netbuild.layers.layer import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from netbuild.config import Config
     from netbuild.diagnostic import Diagnostic, Span
@@ -235,26 +235,49 @@ class Block(NamedTuple):
         return list(self.outputs.values()) == [ref]
 
     @property
-    def last(self) -> Row | None:
-        """The layer whose result it passes on; None where that is an input of it."""
-        ref = next(iter(self.outputs.values()))
-        part = next((member.part for member in self.members if member.name == ref.member), None)
-        return part.last if isinstance(part, Block) else part
-
-    @property
     def needs_order(self) -> bool:
         """Whether a layer of it, not of a stack within, needs its inputs in order."""
         rows = (member.part for member in self.members if isinstance(member.part, Row))
         return any(row.layer.needs_order for row in rows)
 
 
-def stacks(block: Block, path: str = "") -> Iterator[tuple[str, Member, Block]]:
-    """Yield each stack within a stack with its path, the outer ones first."""
+class Given(NamedTuple):
+    """What a stack within a stack gives first, and what one position of that sees."""
+
+    member: Member
+    block: Block
+    shape: Shape
+    receptive_field: Shape | None
+
+
+def stacks(graph: Graph) -> dict[str, Given]:
+    """Return each stack within the network's own by its path; none after a fault."""
+    found: dict[str, Given] = {}
+    inputs = {name: (x.shape, None) for name, x in graph.config.inputs.items() if x is not None}
+    if graph.block is not None:
+        _given(graph.block, inputs, "", found)
+    return found
+
+
+_Seen: TypeAlias = "tuple[Shape, Shape | None]"
+
+
+def _given(
+    block: Block, inputs: Mapping[str, _Seen], path: str, found: dict[str, Given]
+) -> dict[str, _Seen]:
+    """Return what a stack gives by name, and note what those within it give."""
+    made: dict[Ref, _Seen] = {Ref("", name): x for name, x in inputs.items()}
     for member in block.members:
-        if isinstance(member.part, Block):
-            inside = f"{path}{member.name}"
-            yield inside, member, member.part
-            yield from stacks(member.part, f"{inside}.")
+        part = member.part
+        if isinstance(part, Row):
+            results = {p: (y.shape, part.receptive_field) for p, y in part.outputs.items()}
+        else:
+            read = {name: made[ref] for name, ref in member.reads.items()}
+            results = _given(part, read, f"{path}{member.name}.", found)
+            first = next(iter(results.values()))
+            found[f"{path}{member.name}"] = Given(member, part, *first)
+        made |= {Ref(member.name, port): y for port, y in results.items()}
+    return {port: made[ref] for port, ref in block.outputs.items()}
 
 
 class Graph(NamedTuple):

@@ -133,6 +133,18 @@ layers:
     ]
 
 
+def test_summary_of_a_stack_that_gives_its_input(netbuild: Netbuild) -> None:
+    """Where its last layer is left out, its name means what that would have read."""
+    text = """
+input: [4]
+layers:
+  a: {wide: {Linear: 8}, add: {Add, inputs: [input, wide], when: false}}
+  b: [Linear: 3]
+"""
+    done = netbuild("summary", "-", "--format", "csv", "--depth", "1", text=text)
+    assert done.stdout.splitlines()[1:] == ["a,1 layer,4,40,32,", "b,1 layer,3,15,12,"]
+
+
 def test_summary_fits_its_terminal() -> None:
     """A table that is too wide gets shorter MACs, then no fields, and keeps its other numbers."""
     graph = package.trace(package.load("configs/torchvision/efficientnet_b0.yaml"))

@@ -83,7 +83,7 @@ def paths(graph: Graph) -> list[str]:
 def explain(graph: Graph, path: str = "") -> Explanation:
     """Explain the layer or the stack at a path; all of the network without one."""
     origins, fields, memory = Origins(graph), Fields(graph), kept(graph)
-    types = {inside: block.type for inside, _, block in stacks(graph.block)} if graph.block else {}
+    types = {path: given.block.type for path, given in stacks(graph).items()}
     sums = _sums(graph, memory)
     parts: list[Summed | Explained] = []
     told: set[str] = set()

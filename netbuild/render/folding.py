@@ -53,9 +53,7 @@ def lines(changes: Changes) -> list[Line]:
 
 def blocks_of(graph: Graph) -> dict[str, str]:
     """Return the type of each block of a network, by its path, the outer ones first."""
-    if graph.block is None:
-        return {}
-    return {path: block.type for path, _, block in stacks(graph.block) if block.type}
+    return {path: given.block.type for path, given in stacks(graph).items() if given.block.type}
 
 
 def whole_blocks(changes: Changes, blocks: Iterable[str]) -> dict[str, set[str]]:

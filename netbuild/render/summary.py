@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import JustifyMethod
 
-    from netbuild.graph import Graph, Row
+    from netbuild.graph import Given, Graph, Row
     from netbuild.layers.layer import Shape, Tensor
 
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
@@ -46,7 +46,7 @@ def lines(graph: Graph, depth: int | None = None) -> list[Line]:
     for row in graph.rows:
         names = row.path.split(".")
         folded.setdefault(".".join(names[:depth] if depth else names), []).append(row)
-    known = _stacks(graph)
+    known = stacks(graph)
     return [_line(name, rows, known.get(name)) for name, rows in folded.items()]
 
 
@@ -87,13 +87,13 @@ def table(
         justify: JustifyMethod = "left" if header in {"name", "type"} else "right"
         made.add_column(header, footer=total, justify=justify, no_wrap=True)
     above: list[str] = []
-    known = _stacks(graph)
+    known = stacks(graph)
     for line in lines(graph, depth):
         *within, name = line.name.split(".")
         shared = next((i for i, (a, b) in enumerate(zip(above, within)) if a != b), len(above))  # noqa: B905  of different depth
         for level, stack in enumerate(within[shared:], start=shared):
             path = ".".join(within[: level + 1])
-            made.add_row("  " * level + stack, known[path].type if path in known else "")
+            made.add_row("  " * level + stack, _type(known[path]) if path in known else "")
         above = within
         made.add_row("  " * len(within) + name, *line.cells(short=short)[1:columns])
     return made
@@ -150,38 +150,27 @@ def as_csv(graph: Graph, depth: int | None = None) -> str:
     return out.getvalue().rstrip("\n")
 
 
-class _Stack(NamedTuple):
-    """What a stack is: a block by its type, another one called again, or nothing to say."""
-
-    type: str
-    last: Row | None
-
-
-def _stacks(graph: Graph) -> dict[str, _Stack]:
-    """Return the stacks of a graph by their paths; none after a fault."""
-    if graph.block is None:
-        return {}
-    return {
-        path: _Stack(f"Reuse: {member.module}" if member.module else block.type, block.last)
-        for path, member, block in stacks(graph.block)
-    }
+def _type(stack: Given) -> str:
+    """Return what a stack is: a block by its type, another one called again, or nothing to say."""
+    module = stack.member.module
+    return f"Reuse: {module}" if module else stack.block.type
 
 
-def _line(name: str, rows: Sequence[Row], stack: _Stack | None) -> Line:
+def _line(name: str, rows: Sequence[Row], stack: Given | None) -> Line:
     """Return the line of a layer, or of a stack of layers."""
     last, type_ = rows[-1], rows[-1].type
     if len(rows) > 1 or last.path != name:
         type_ = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
-    if stack is not None:
-        last = stack.last or last
-        type_ = f"{stack.type}, {type_}" if stack.type else type_
+    if stack is not None and _type(stack):
+        type_ = f"{_type(stack)}, {type_}"
+    given = stack or last
     return Line(
         name,
         type_,
-        last.output.shape,
+        stack.shape if stack else last.output.shape,
         sum(row.params for row in rows),
         sum(row.macs for row in rows),
-        last.receptive_field,
+        given.receptive_field,
     )
 
 

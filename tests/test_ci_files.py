@@ -140,7 +140,7 @@ def action(folder: Path, **inputs: str) -> Done:
     return run(VALIDATE["run"], folder, **variables)
 
 
-def test_the_action_is_one() -> None:
+def test_the_action_is_one(project: Path) -> None:
     """Every input has a default and is used, and none is pasted into a script."""
     assert ACTION.keys() == {"name", "description", "inputs", "runs"}
     assert all(said.keys() == {"description", "default"} for said in ACTION["inputs"].values())
@@ -151,7 +151,7 @@ def test_the_action_is_one() -> None:
     for step in (INSTALL, VALIDATE):
         assert step["shell"] == "bash"
         assert "${{" not in step["run"]
-        assert run(step["run"], ROOT / "docs", "bash -n").code == 0
+        assert run(step["run"], project, "bash -n").code == 0
     assert DEFAULTS["format"] in get_args(Format)
 
 

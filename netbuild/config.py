@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild import source as yaml_source
 from netbuild.component import Component
-from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, errors
+from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, errors, reason
 from netbuild.emit import dump
 from netbuild.item import kind
 from netbuild.node import Map, Node, Scalar, plain
@@ -182,7 +182,7 @@ def _extended(
         try:
             source = yaml_source.from_file(path)
         except (OSError, ValueError) as error:
-            label = f"{base.value}: {getattr(error, 'strerror', None) or error}"
+            label = f"{base.value}: {reason(error)}"
     if label:
         faults.append(Diagnostic("NB111", title, base.span, label))
         return root

@@ -165,8 +165,8 @@ class Diagnostic(NamedTuple):
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """NB3xx are matters of taste and of learning, which torch would accept."""
-        return "warning" if self.code.startswith("NB3") else "error"
+        """Whether it is an error, or a warning of what torch would accept."""
+        return severity(self.code)
 
     @property
     def message(self) -> str:
@@ -193,6 +193,16 @@ def with_fixes(fault: Diagnostic, fixes: tuple[Fix, ...]) -> Diagnostic:
     if fixes:
         notes += (Note("fix", ", or ".join(fix.title for fix in fixes)),)
     return fault._replace(notes=notes, fixes=fixes)
+
+
+def severity(code: str) -> Literal["error", "warning"]:
+    """Return what a code is: NB3xx are matters of taste and of learning, warnings."""
+    return "warning" if code.startswith("NB3") else "error"
+
+
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, in the words of the system where these are its own."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def article(noun: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.layers.layer import Tensor
 
@@ -242,41 +242,50 @@ class Block(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a stack within a stack gives first, and what one position of that sees."""
+    """A stack within a stack: how it is wired there, and the values that it gives, by name."""
 
     member: Member
     block: Block
-    shape: Shape
-    receptive_field: Shape | None
+    values: Mapping[str, Value]
+
+    @property
+    def first(self) -> Value:
+        """The value that it passes on."""
+        return next(iter(self.values.values()))
+
+
+def results(graph: Graph) -> dict[str, Value]:
+    """Return the values that a network without faults gives, by name."""
+    assert graph.block is not None
+    return _given(graph.block, _own(graph.block), "", {})
 
 
 def stacks(graph: Graph) -> dict[str, Given]:
     """Return each stack within the network's own by its path; none after a fault."""
     found: dict[str, Given] = {}
-    inputs = {name: (x.shape, None) for name, x in graph.config.inputs.items() if x is not None}
     if graph.block is not None:
-        _given(graph.block, inputs, "", found)
+        _given(graph.block, _own(graph.block), "", found)
     return found
 
 
-_Seen: TypeAlias = "tuple[Shape, Shape | None]"
+def _own(block: Block) -> dict[str, Value]:
+    return {name: Value("", name) for name in block.inputs}
 
 
 def _given(
-    block: Block, inputs: Mapping[str, _Seen], path: str, found: dict[str, Given]
-) -> dict[str, _Seen]:
-    """Return what a stack gives by name, and note what those within it give."""
-    made: dict[Ref, _Seen] = {Ref("", name): x for name, x in inputs.items()}
+    block: Block, inputs: Mapping[str, Value], path: str, found: dict[str, Given]
+) -> dict[str, Value]:
+    """Return what a stack gives for what it reads, and note what those within it give."""
+    made = {Ref("", name): value for name, value in inputs.items()}
     for member in block.members:
         part = member.part
         if isinstance(part, Row):
-            results = {p: (y.shape, part.receptive_field) for p, y in part.outputs.items()}
+            values = {port: Value(part.path, port) for port in part.outputs}
         else:
             read = {name: made[ref] for name, ref in member.reads.items()}
-            results = _given(part, read, f"{path}{member.name}.", found)
-            first = next(iter(results.values()))
-            found[f"{path}{member.name}"] = Given(member, part, *first)
-        made |= {Ref(member.name, port): y for port, y in results.items()}
+            values = _given(part, read, f"{path}{member.name}.", found)
+            found[f"{path}{member.name}"] = Given(member, part, values)
+        made |= {Ref(member.name, port): value for port, value in values.items()}
     return {port: made[ref] for port, ref in block.outputs.items()}
 
 

@@ -164,8 +164,6 @@ def _written(node: Node) -> str:
     value = node.value
     if isinstance(value, str):
         return f"'{value}'"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(str, value))}]"
     return "null" if value is None else str(value).lower()
 
 

@@ -11,7 +11,7 @@ from netbuild.layers.layer import ShapeError
 from netbuild.solver import Candidate, applied, nearby, offered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from netbuild.diagnostic import Fix
     from netbuild.graph import Row
@@ -103,21 +103,50 @@ def other_shape(
 
     Where something else would make the layer fit, no axis is dropped but one of size 1.
     """
+
+    def orders(x: Tensor) -> list[tuple[str, Tensor]]:
+        shapes = _orders(x.shape, alone=alone)
+        return [(f"{edits.written(n)} for the input", x._replace(shape=n)) for n in shapes]
+
+    return _other_input(layer, came, source, rows, given, "shape", orders)
+
+
+def other_dtype(
+    layer: Layer, came: Tensor, source: Value, rows: Mapping[str, Row], given: Mapping[str, Node]
+) -> list[Fix]:
+    """Return the dtypes of the network's input with which a layer, behind others, would fit."""
+
+    def dtypes(x: Tensor) -> list[tuple[str, Tensor]]:
+        return [(f"dtype: {dtype} of the input", x._replace(dtype=dtype)) for dtype in DTYPES]
+
+    return _other_input(layer, came, source, rows, given, "dtype", dtypes)
+
+
+def _other_input(
+    layer: Layer,
+    came: Tensor,
+    source: Value,
+    rows: Mapping[str, Row],
+    given: Mapping[str, Node],
+    key: str,
+    others: Callable[[Tensor], list[tuple[str, Tensor]]],
+) -> list[Fix]:
+    """Return the changes of an input of the network with which a layer behind it would fit.
+
+    `others` are what the input may be instead, with what is said of them, the likeliest first, and
+    `key` is what changes.
+    """
     branch = list(_branch(source, rows))
     first = branch[-1].sources[0] if branch else source
     written = None if first.path else given.get(first.port)
     if written is None:
         return []
-    x = branch[-1].inputs[0] if branch else came
     found = []
-    for distance, shape in enumerate(_orders(x.shape, alone=alone)):
-        y: Tensor | None = x._replace(shape=shape)
-        for row in reversed(branch):
-            y = y and applied(row.layer, {}, [y])
-        y = y and applied(layer, {}, [y])
+    for distance, (said, x) in enumerate(others(branch[-1].inputs[0] if branch else came)):
+        passed = _passed(x, branch[::-1])
+        y = passed and applied(layer, {}, [passed])
         if y:
-            edit = edits.set_entry(written, "shape", "shape", shape)
-            said = f"{edits.written(shape)} for the input"
+            edit = edits.set_entry(written, "shape", key, getattr(x, key))
             found.append(Candidate(said, distance, (edit,), y))
     return offered(found)
 
@@ -180,28 +209,6 @@ def _above(value: Value, rows: Mapping[str, Row]) -> set[str]:
     return found
 
 
-def other_dtype(
-    layer: Layer, came: Tensor, source: Value, rows: Mapping[str, Row], given: Mapping[str, Node]
-) -> list[Fix]:
-    """Return the dtypes of the network's input with which a layer, behind others, would fit."""
-    branch = list(_branch(source, rows))
-    first = branch[-1].sources[0] if branch else source
-    written = None if first.path else given.get(first.port)
-    if written is None:
-        return []
-    x = branch[-1].inputs[0] if branch else came
-    found = []
-    for place, dtype in enumerate(DTYPES):
-        y: Tensor | None = x._replace(dtype=dtype)
-        for row in reversed(branch):
-            y = y and applied(row.layer, {}, [y])
-        y = y and applied(layer, {}, [y])
-        if y:
-            edit = edits.set_entry(written, "shape", "dtype", dtype)
-            found.append(Candidate(f"dtype: {dtype} of the input", place, (edit,), y))
-    return offered(found)
-
-
 def _branch(value: Value, rows: Mapping[str, Row]) -> Iterator[Row]:
     """Yield the layers of a branch from its end, as long as each reads one only."""
     for _ in range(LAYERS_BACK):
@@ -233,8 +240,14 @@ def _changes(row: Row, inputs: Sequence[Tensor]) -> Iterator[tuple[dict[str, Any
 def _through(row: Row, changes: Mapping[str, Any], behind: Sequence[Row]) -> Tensor | None:
     """Return what comes out of a branch whose layer is changed."""
     y = applied(row.layer, changes, row.inputs)
-    for other in behind:
-        y = y and applied(other.layer, {}, [y])
+    return y and _passed(y, behind)
+
+
+def _passed(x: Tensor, rows: Iterable[Row]) -> Tensor | None:
+    """Return what layers make of a tensor, one behind the other, if all of them take it."""
+    y: Tensor | None = x
+    for row in rows:
+        y = y and applied(row.layer, {}, [y])
     return y
 
 

@@ -20,8 +20,8 @@ from netbuild.layers.parameter import Parameter
 from netbuild.wiring import Signal, arity_fault, name_of_input_fault
 
 if TYPE_CHECKING:
+    from netbuild.config import Config
     from netbuild.layers.layer import Layer
-    from netbuild.node import Node
 
 #: What an expression can name, with the values.
 Names: TypeAlias = Mapping[str, Any]
@@ -42,14 +42,8 @@ class TooManyError(Exception):
 class Leaves:
     """The layers in their order, each validated against what reaches it."""
 
-    def __init__(
-        self,
-        faults: list[Diagnostic],
-        given: Mapping[str, Node],
-        inputs: Mapping[str, Tensor | None],
-    ) -> None:
-        #: The inputs of the network as they are written, and as they are.
-        self.given, self.inputs = given, inputs
+    def __init__(self, config: Config, faults: list[Diagnostic]) -> None:
+        self.config = config
         self.rows: list[Row] = []
         self.by_path: dict[str, Row] = {}
         self.items: dict[str, Item] = {}
@@ -203,7 +197,7 @@ class Leaves:
                     inputs[0],
                     signals[0].value,
                     self.by_path,
-                    self.given,
+                    self.config.written_inputs,
                     alone=not found,
                 ),
                 *found,
@@ -212,7 +206,7 @@ class Leaves:
             found += joining.width(layer, inputs[0], signals[0].value, self.by_path, self.items)
         if error.code == "NB207" and len(inputs) == 1:
             found += joining.other_dtype(
-                layer, inputs[0], signals[0].value, self.by_path, self.given
+                layer, inputs[0], signals[0].value, self.by_path, self.config.written_inputs
             )
         return tuple(found)
 
@@ -230,7 +224,9 @@ class Leaves:
             layer = fill(component, item, [])
             read = [(s.value, s.tensor) for _, s in signals if s.tensor is not None]
             if layer is not None and len(read) == len(signals):
-                fixes = joining.more_inputs(layer, item, path, read, self.by_path, self.inputs)
+                fixes = joining.more_inputs(
+                    layer, item, path, read, self.by_path, self.config.inputs
+                )
                 fault = fault._replace(fixes=tuple(fixes))
         if fault is None and signals and signals[0][0] is not None:
             given = dict(signals)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic_core import core_schema
 
 from netbuild.component import Component, fill_fields
-from netbuild.diagnostic import Diagnostic, Note, brief, did_you_mean
+from netbuild.diagnostic import Diagnostic, Note, brief, did_you_mean, reason
 from netbuild.fields import Bool, Wants, many
 from netbuild.layers.layer import times
 from netbuild.node import Entry, List, Map, Node, Scalar
@@ -86,17 +86,18 @@ def _as_names(node: Node) -> Node:
     return List(tuple(items), node.span)
 
 
-def faults(config: Config, tensors: Mapping[str, Shape]) -> list[Diagnostic]:
-    """Return what keeps a network of these tensors from beginning with the weights of its file."""
-    pretrained = config.pretrained
+def faults(graph: Graph) -> list[Diagnostic]:
+    """Return what keeps a network from beginning with the weights of its file."""
+    config, pretrained = graph.config, graph.config.pretrained
     if pretrained is None:
         return []
     span = _written(config, "file")
     try:
         held = read_shapes(pretrained.file)
     except (OSError, WeightsError) as error:
-        label = f"{pretrained.file}: {getattr(error, 'strerror', None) or error}"
+        label = f"{pretrained.file}: {reason(error)}"
         return [Diagnostic("NB502", "a file of weights that cannot be read", span, label)]
+    tensors = graph.tensors
     found = list(_for_nothing(config, pretrained, {**held, **tensors}))
     comparison = compare(held, tensors, pretrained.leave_out)
     if comparison.differences:

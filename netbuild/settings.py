@@ -48,11 +48,6 @@ def is_known(prefix: str) -> bool:
     return len(prefix) > 1 and any(code.startswith(prefix) for code in CODES)
 
 
-def is_warning(code: str) -> bool:
-    """Whether a code is a warning, as `Diagnostic.severity` has it."""
-    return code.startswith("NB3")
-
-
 def near(word: str) -> str:
     """Return what is to be said of a word that is no code."""
     alike = {code[: len(word)] for code in CODES if len(word) in {3, 5}}  # a group, or a code

@@ -14,14 +14,15 @@ from pydantic import ValidationError
 
 from netbuild import edits
 from netbuild.component import bare_field
-from netbuild.diagnostic import Edit, Fix
+from netbuild.diagnostic import Edit, Fix, with_fixes
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import ShapeError, Tensor, product, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from netbuild.item import Item
+    from netbuild.diagnostic import Diagnostic
+    from netbuild.item import Item, Stack
     from netbuild.layers.layer import Layer, Shape
 
 #: How far from the value that does not fit another one is looked for, and how many are offered.
@@ -205,3 +206,28 @@ def applied(
     except (ValidationError, ShapeError):
         return None
     return next(iter(outputs.values()))
+
+
+def fewer(
+    part: Item | Stack, count: int, x: Tensor, faults: Sequence[Diagnostic]
+) -> list[Diagnostic]:
+    """Return faults of a repetition, which as many of it as fit would mend, and give `x`.
+
+    A change of a layer would change it in all of them.
+    """
+    made = edits.replaced(part.modifiers["repeat"].value, str(count))
+    fixes = (Fix(f"repeat: {count} gives {times(x.shape)}", (made,)),) if made else ()
+    return [with_fixes(fault, fixes) if fault.fixes else fault for fault in faults]
+
+
+def in_each(block: str, faults: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Return faults of a block that is used several times: a fix changes it everywhere."""
+    end = f", in each {block}"
+
+    def said(fix: Fix) -> Fix:
+        return fix if fix.title.endswith(end) else fix._replace(title=fix.title + end)
+
+    return [
+        with_fixes(fault, tuple(map(said, fault.fixes))) if fault.fixes else fault
+        for fault in faults
+    ]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild import edits, reuse
-from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Fix, brief, with_fixes
+from netbuild import reuse
+from netbuild.diagnostic import MAX_FAULTS, Diagnostic, brief
 from netbuild.expression import substitute
-from netbuild.graph import OUTPUT, Block, Member, Reach, Ref, Row, Value
+from netbuild.graph import OUTPUT, Block, Member, Ref, Row
 from netbuild.item import REUSE, Child, Item, Stack
 from netbuild.known import Known, input_names
-from netbuild.layers.layer import times
 from netbuild.leaf import UNKNOWN_SIGNAL, Leaves, Names, TooManyError
 from netbuild.naming import called, input_name_fault, name_of, numbered, without_number
 from netbuild.node import UNKNOWN, Map, Node
 from netbuild.parts import Parts
 from netbuild.reuse import Reads, Recipe
-from netbuild.wiring import Scope, Signal, read_wires
+from netbuild.wiring import Scope, Signal, from_outside, read_wires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +49,7 @@ class Walk:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.faults: list[Diagnostic] = []
-        self.leaves = Leaves(self.faults, config.written_inputs, config.inputs)
+        self.leaves = Leaves(config, self.faults)
         self.parts = Parts(config.blocks, self.faults)
         #: The blocks that are being walked, the outermost first.
         self.calling: list[str] = []
@@ -68,7 +67,7 @@ class Walk:
             title = f"the network as a whole has no {brief(key.text)}"
             self.faults.append(Diagnostic("NB104", title, key.span, "unknown"))
         inputs = {
-            name: _from_outside(name, tensor, config.input_span(name))
+            name: from_outside(name, tensor, config.input_span(name))
             for name, tensor in config.inputs.items()
         }
         try:
@@ -187,21 +186,12 @@ class Walk:
             self.remember(part, place, level, known, None, members, before)
             level.members += members
             if index and x is not None and len(self.faults) > faults:
-                self.fewer(part, index, x, faults)
+                from netbuild import solver  # which a network without faults does not need
+
+                self.faults[faults:] = solver.fewer(part, index, x, self.faults[faults:])
             if reads:  # what is repeated reads itself, and all else as before
                 reads = [(reads[0][0], level.scope.first(place)), *reads[1:]]
             level.position += 1
-
-    def fewer(self, part: Item | Stack, count: int, x: Tensor, before: int) -> None:
-        """Offer as many repetitions as fit, before which there were so many faults.
-
-        A change of a layer would change it in all of them.
-        """
-        made = edits.replaced(part.modifiers["repeat"].value, str(count))
-        fix = Fix(f"repeat: {count} gives {times(x.shape)}", (made,)) if made else None
-        for number, fault in enumerate(self.faults[before:], before):
-            if fault.fixes:
-                self.faults[number] = with_fixes(fault, (fix,) if fix else ())
 
     def remember(
         self,
@@ -313,8 +303,10 @@ class Walk:
             block.stack, path, {**self.config.names, **values}, inputs, given, block.name
         )
         self.calling.pop()
-        if again:
-            self.faults[before:] = [_in_each(f, block.name) for f in self.faults[before:]]
+        if again and len(self.faults) > before:
+            from netbuild import solver
+
+            self.faults[before:] = solver.in_each(block.name, self.faults[before:])
         return made
 
     def reused(self, item: Item, name: str, level: Level, reads: Reads | None) -> list[Member]:
@@ -379,14 +371,9 @@ class Walk:
     def reads_nothing(self, part: Item | Stack | Span, level: Level) -> None:
         """Report a first member that does not say which of several inputs it reads."""
         span = _place(part) if isinstance(part, (Item, Stack)) else part
-        names = list(level.scope.inputs)
-        label = f"this {'stack' if level.path else 'network'} has the inputs {', '.join(names)}"
         layer = self.parts.layer(part) if isinstance(part, Item) else None
-        several = layer is not None and (layer.variadic or len(layer.inputs) > 1)
-        meant = f"[{', '.join(names)}]" if several else names[0]
-        help_ = f"say which it reads: inputs: {meant}"
-        title = "a first layer that does not say what it reads"
-        self.faults.append(Diagnostic("NB208", title, span, label, help=help_))
+        where = "stack" if level.path else "network"
+        self.faults.append(level.scope.unsaid(layer, span, where))
 
     def outputs(self, node: Node | None, level: Level) -> dict[str, Ref] | None:
         """Return what a stack gives: what it says, or what its last member gives first.
@@ -414,26 +401,6 @@ class Walk:
         return found if complete else None
 
 
-def _in_each(fault: Diagnostic, block: str) -> Diagnostic:
-    """Have the fixes of a block that is used several times say that they change it everywhere."""
-    end = f", in each {block}"
-    fixes = (
-        fix if fix.title.endswith(end) else fix._replace(title=fix.title + end)
-        for fix in fault.fixes
-    )
-    return with_fixes(fault, tuple(fixes)) if fault.fixes else fault
-
-
 def _place(part: Item | Stack) -> Span:
     """Return where a part is written: its type, or its layers."""
     return part.type.span if isinstance(part, Item) else part.span
-
-
-def _from_outside(name: str, tensor: Tensor | None, span: Span) -> Signal:
-    """Return an input of the network as a signal."""
-    reach = None
-    if tensor is not None and len(tensor.shape) > 1:
-        ones = (1,) * (len(tensor.shape) - 1)
-        reach = Reach(ones, ones)
-    called = "the input" if name == "input" else name
-    return Signal(tensor, f"{called} (line {span.line})", Value("", name), reach)

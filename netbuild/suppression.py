@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
-from netbuild.diagnostic import CODES, Diagnostic, Edit, Fix, Span, brief, errors
+from netbuild.diagnostic import CODES, Diagnostic, Edit, Fix, Span, brief, errors, severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,11 +94,11 @@ def _removal(span: Span) -> tuple[Fix, ...]:
 
 
 def _reason(code: str) -> tuple[str, str]:
-    from netbuild.settings import is_known, is_warning, near
+    from netbuild.settings import is_known, near
 
     if not is_known(code):
         return f"no code begins with {brief(code)}", near(code)
-    if not any(is_warning(known) for known in CODES if known.startswith(code)):
+    if not any(severity(known) == "warning" for known in CODES if known.startswith(code)):
         return f"{code} is an error", "only warnings, NB3xx, can be ignored"
     return f"no {code} begins on this line", "remove it, or put it at the end of the line it is for"
 

@@ -62,7 +62,7 @@ def infer(config: Config) -> Graph:
     if graph.outputs:
         faults += budget.faults(graph)
         faults += initialisation.faults(graph.rows, config.init)
-        faults += pretrained.faults(config, graph.tensors)
+        faults += pretrained.faults(graph)
         faults += objective.unknown_outputs(config, graph.outputs)
         given = graph.compared
         if len(given) == len(config.reads or graph.outputs):

@@ -31,6 +31,16 @@ class Signal(NamedTuple):
     reach: Reach | None = None
 
 
+def from_outside(name: str, tensor: Tensor | None, span: Span) -> Signal:
+    """Return an input of the network as a signal."""
+    reach = None
+    if tensor is not None and len(tensor.shape) > 1:
+        ones = (1,) * (len(tensor.shape) - 1)
+        reach = Reach(ones, ones)
+    said = "the input" if name == "input" else name
+    return Signal(tensor, f"{said} (line {span.line})", Value("", name), reach)
+
+
 class Wire(NamedTuple):
     """A name inside (None where it is not given), and the name outside that it stands for."""
 
@@ -144,6 +154,16 @@ class Scope:
         help_ = help_ or f"in reach are {', '.join(known[-8:])}"
         title = f"nothing in this stack is called {brief(name)}"
         return Diagnostic("NB213", title, span, "unknown", help=help_, fixes=fixes)
+
+    def unsaid(self, layer: type[Layer] | None, span: Span, where: str) -> Diagnostic:
+        """Return the fault of a first member that does not say which of several inputs it reads."""
+        names = list(self.inputs)
+        label = f"this {where} has the inputs {', '.join(names)}"
+        several = layer is not None and (layer.variadic or len(layer.inputs) > 1)
+        meant = f"[{', '.join(names)}]" if several else names[0]
+        help_ = f"say which it reads: inputs: {meant}"
+        title = "a first layer that does not say what it reads"
+        return Diagnostic("NB208", title, span, label, help=help_)
 
     @cached_property
     def read_by(self) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from netbuild.diagnostic import errors
 from netbuild.render.summary import as_json
 from netbuild.source import from_bytes
 from netbuild.tracer import infer
+from tests.saved import kept_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,17 +202,8 @@ def test_memory_is_what_torch_keeps(name: str) -> None:
     module = build(found).train()
     kept = []
     for batch in (2, 3):
-        saved: dict[int, int] = {}
-
-        def pack(tensor: torch.Tensor, saved: dict[int, int] = saved) -> torch.Tensor:
-            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
         x = [torch.randn(batch, *x.shape) for x in found.config.inputs.values() if x]
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            y = module(*x)
-        kept.append(sum(saved.values()))
-        del y
+        kept.append(kept_bytes(module, *x)[0])
     assert kept[1] - kept[0] == found.activations_bytes
 
 

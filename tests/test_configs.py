@@ -18,6 +18,7 @@ from netbuild.config import read
 from netbuild.layers.recurrent import LSTM
 from netbuild.source import from_file
 from netbuild.tracer import infer
+from tests.saved import kept_bytes
 
 if TYPE_CHECKING:
     from netbuild.graph import Graph
@@ -155,22 +156,11 @@ def test_activation_memory(path: Path) -> None:
     """
     graph = package.trace(package.load(path))
     module = builder.module(graph)
-    own = {t.untyped_storage().data_ptr() for t in module.state_dict().values()}
 
     def saved(batch: int) -> int:
-        kept: dict[int, int] = {}
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                kept[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
-        x = inputs(graph, batch)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            y = results(module(*x))
-        assert y[0].requires_grad
-        return sum(kept.values())
+        kept, y = kept_bytes(module, *inputs(graph, batch))
+        assert results(y)[0].requires_grad
+        return kept
 
     # A recurrent layer's workspace comes in whole pages: their rest is gone over many samples.
     more = 1024 if any(isinstance(row.layer, LSTM) for row in graph.rows) else 1

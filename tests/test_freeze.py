@@ -14,6 +14,7 @@ from netbuild.config import read
 from netbuild.diagnostic import ConfigError
 from netbuild.source import from_bytes
 from netbuild.tracer import infer, trace, trainable
+from tests.saved import kept_bytes
 from tests.training_configs import write
 
 if TYPE_CHECKING:
@@ -80,23 +81,8 @@ def test_memory_is_what_torch_keeps(layers: str) -> None:
     names = "vars: {conv: {Conv2d: {out_channels: 4, kernel_size: 3}}, on: true}"
     found = graph(f"input: [3, 8, 8]\n{names}\nlayers: {layers}\n")
     module = package.build(found.config)
-    own = {t.untyped_storage().data_ptr() for t in module.state_dict().values()}
-
-    def saved(batch: int) -> int:
-        kept: dict[int, int] = {}
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                kept[storage.data_ptr()] = storage.nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            y = module(torch.randn(batch, 3, 8, 8))
-        del y
-        return sum(kept.values())
-
-    assert saved(3) - saved(2) == found.activations_bytes
+    more, less = (kept_bytes(module, torch.randn(batch, 3, 8, 8))[0] for batch in (3, 2))
+    assert more - less == found.activations_bytes
 
 
 def test_training_leaves_them_alone(tmp_path: Path) -> None:

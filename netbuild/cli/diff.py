@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
+from netbuild.cli.terminal import (
+    FAULTS,
+    Settings,
+    console,
+    fail,
+    print_faults,
+    print_whole,
+    read_source,
+)
 
 _DIFFERENT = 1
 
@@ -63,10 +71,6 @@ def diff(
     elif format == "markdown":
         out.print(render.markdown(changes))
     else:
-        report = render.table(changes, out)
-        # Rather lines that the terminal wraps than names and numbers in pieces.
-        natural = out.measure(report, options=out.options.update(max_width=10_000))
-        out.width = max(out.width, natural.maximum)
-        out.print(report, soft_wrap=False)
+        print_whole(out, render.table(changes, out))
     if exit_code and not changes.is_empty:
         raise typer.Exit(_DIFFERENT)

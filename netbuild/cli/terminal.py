@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from netbuild.diagnostic import Diagnostic
     from netbuild.source import Source
@@ -44,6 +44,13 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
+def print_whole(out: Console, made: RenderableType) -> None:
+    """Print a table in its own width: rather lines that the terminal wraps than cut names."""
+    natural = out.measure(made, options=out.options.update(max_width=10_000))
+    out.width = max(out.width, natural.maximum)
+    out.print(made, soft_wrap=False)
+
+
 def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:
     """Print diagnostics with their excerpts."""
     from netbuild.render import faults
@@ -63,6 +70,7 @@ def read_source(path: str) -> Source:
 def try_source(path: str) -> Source | None:
     """Parse a file, or standard input for `-`; None, with a message, where it cannot be read."""
     from netbuild import source
+    from netbuild.diagnostic import reason
 
     try:
         if path == "-":
@@ -70,8 +78,8 @@ def try_source(path: str) -> Source | None:
             return source.from_bytes("<stdin>", stream.read(source.MAX_BYTES + 1))
         return source.from_file(Path(path))
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
-        said = getattr(error, "strerror", None) or error
-        typer.echo(f"netbuild: {path or repr(path)} cannot be read: {said}", err=True)
+        said = f"netbuild: {path or repr(path)} cannot be read: {reason(error)}"
+        typer.echo(said, err=True)
         return None
 
 

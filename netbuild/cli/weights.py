@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
+from netbuild.cli.terminal import (
+    FAULTS,
+    Settings,
+    console,
+    fail,
+    print_faults,
+    print_whole,
+    read_source,
+)
 
 if TYPE_CHECKING:
     from netbuild.weights import Comparison
@@ -38,7 +46,7 @@ def weights(
     netbuild weights resnet18.pth configs/resnet18.yaml --leave-out fc
     """
     from netbuild.config import read
-    from netbuild.diagnostic import errors
+    from netbuild.diagnostic import errors, reason
     from netbuild.tracer import infer
     from netbuild.weights import WeightsError, compare, read_shapes
 
@@ -51,7 +59,7 @@ def weights(
     try:
         held = read_shapes(file)
     except (OSError, WeightsError) as error:
-        fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
+        fail(f"{file} cannot be read: {reason(error)}")
     without = leave_out or (section.leave_out if section else ())
     comparison = compare(held, graph.tensors, without)
     _show(comparison, format)
@@ -68,10 +76,7 @@ def _show(comparison: Comparison, format_: str) -> None:
         out.print(render.as_json(comparison))
         return
     if comparison.differences:
-        made = render.table(comparison)
-        natural = out.measure(made, options=out.options.update(max_width=10_000))
-        out.width = max(out.width, natural.maximum)
-        out.print(made, soft_wrap=False)
+        print_whole(out, render.table(comparison))
         out.print()
     out.print(render.counts(comparison))
     help_ = advice(comparison)

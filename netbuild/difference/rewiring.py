@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.graph import Row, Value
+from netbuild.graph import Value, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from netbuild.graph import Block, Graph, Ref
+    from netbuild.graph import Graph, Row
 
 
 class Wires:
@@ -31,7 +31,7 @@ class Wires:
 
     def other_outputs(self) -> bool:
         """Whether an output of the network comes from elsewhere."""
-        was, is_ = _results(self.a), _results(self.b)
+        was, is_ = results(self.a), results(self.b)
         return not all(self._same(was[port], is_[port]) for port in was.keys() & is_.keys())
 
     def _same(self, was: Value, is_: Value) -> bool:
@@ -52,25 +52,3 @@ def _origins(rows: Sequence[Row], called: Mapping[str, str]) -> Callable[[Value]
         if row.path not in called:
             through[row.path] = frozenset[Value]().union(*map(origin, row.sources))
     return origin
-
-
-def _results(graph: Graph) -> dict[str, Value]:
-    """Return where each output of a network comes from."""
-    block = graph.block
-    assert block is not None
-    return {
-        port: _result(block, ref, lambda name: Value("", name))
-        for port, ref in block.outputs.items()
-    }
-
-
-def _result(block: Block, ref: Ref, outside: Callable[[str], Value]) -> Value:
-    """Return the result that a reference means, `outside` finding what the stack is given."""
-    if not ref.member:
-        return outside(ref.port)
-    member = next(member for member in block.members if member.name == ref.member)
-    part = member.part
-    if isinstance(part, Row):
-        return Value(part.path, ref.port)
-    inside = part.outputs[ref.port]
-    return _result(part, inside, lambda port: _result(block, member.reads[port], outside))

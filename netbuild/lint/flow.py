@@ -6,14 +6,14 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from netbuild.graph import Block, Row, Value
+from netbuild.graph import Value, results
 from netbuild.lint.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from netbuild.diagnostic import Note
-    from netbuild.graph import Graph, Ref
+    from netbuild.graph import Graph, Row
 
 # By their names, for what a network has not need not be imported.
 CONVOLUTIONS = frozenset({"Conv1d", "Conv2d", "Conv3d"})
@@ -73,9 +73,7 @@ class Flow:
     @cached_property
     def outputs(self) -> dict[str, Value]:
         """The results of the network, by name."""
-        block = self.graph.block
-        assert block is not None
-        return _results(block, {name: Value("", name) for name in block.inputs})
+        return results(self.graph)
 
     @cached_property
     def compared(self) -> list[Value]:
@@ -122,20 +120,3 @@ def listed(label: str, rows: list[Row], most: int = 3) -> Note:
 
     more = f" and {len(rows) - most} more" if len(rows) > most else ""
     return Note(label, ", ".join(called(row) for row in rows[:most]) + more)
-
-
-def _results(block: Block, inputs: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the values that a stack gives by name, for those that it reads by name."""
-    made: dict[str, dict[str, Value]] = {"": dict(inputs)}
-
-    def value(ref: Ref) -> Value:
-        return made[ref.member][ref.port]
-
-    for member in block.members:
-        part = member.part
-        if isinstance(part, Row):
-            made[member.name] = {port: Value(part.path, port) for port in part.outputs}
-        else:
-            read = {inside: value(ref) for inside, ref in member.reads.items()}
-            made[member.name] = _results(part, read)
-    return {port: value(ref) for port, ref in block.outputs.items()}

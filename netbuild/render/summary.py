@@ -13,11 +13,11 @@ from netbuild.graph import stacks
 from netbuild.layers.layer import Made, times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.console import JustifyMethod
 
-    from netbuild.graph import Given, Graph, Row
+    from netbuild.graph import Given, Graph, Row, Value
     from netbuild.layers.layer import Shape, Tensor
 
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
@@ -42,12 +42,23 @@ class Line(NamedTuple):
 
 def lines(graph: Graph, depth: int | None = None) -> list[Line]:
     """Return a line for each layer, or for each stack that lies `depth` names deep."""
+    return _lines(graph, depth, stacks(graph))
+
+
+def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[Line]:
     folded: dict[str, list[Row]] = {}
     for row in graph.rows:
         names = row.path.split(".")
         folded.setdefault(".".join(names[:depth] if depth else names), []).append(row)
-    known = stacks(graph)
-    return [_line(name, rows, known.get(name)) for name, rows in folded.items()]
+    by_path = {row.path: row for row in graph.rows}
+    found = []
+    for name, rows in folded.items():
+        shape, field = rows[-1].output.shape, rows[-1].receptive_field
+        if name in known:
+            shape, field = _given(graph, known[name].first, by_path)
+        counts = sum(row.params for row in rows), sum(row.macs for row in rows)
+        found.append(Line(name, _called(name, rows, known), shape, *counts, field))
+    return found
 
 
 def fitting(graph: Graph, depth: int | None, room: int) -> tuple[Table, int]:
@@ -62,16 +73,23 @@ def fitting(graph: Graph, depth: int | None, room: int) -> tuple[Table, int]:
 
 
 def tables(graph: Graph, depth: int | None = None) -> Iterator[Table]:
-    """Yield the table, and narrower ones: with three digits of large MACs, and without fields."""
-    yield table(graph, depth)
-    yield table(graph, depth, short=True)
-    yield table(graph, depth, short=True, columns=len(_HEADERS) - 1)
+    """Yield the summary as a rich table, nested as the file, its totals in the footer.
+
+    Narrower ones follow: with three digits of large MACs, and without fields.
+    """
+    nested = list(_nested(graph, depth))
+    yield _table(graph, nested)
+    yield _table(graph, nested, short=True)
+    yield _table(graph, nested, short=True, columns=len(_HEADERS) - 1)
 
 
-def table(
-    graph: Graph, depth: int | None = None, *, short: bool = False, columns: int = len(_HEADERS)
+def _table(
+    graph: Graph,
+    nested: Iterable[tuple[str, str | Line]],
+    *,
+    short: bool = False,
+    columns: int = len(_HEADERS),
 ) -> Table:
-    """Return the summary as a rich table, nested as the file, its totals in the footer."""
     made = Table(
         box=box.SIMPLE_HEAD,
         show_footer=True,
@@ -86,17 +104,24 @@ def table(
     for header, total in list(zip(_HEADERS, totals, strict=True))[:columns]:
         justify: JustifyMethod = "left" if header in {"name", "type"} else "right"
         made.add_column(header, footer=total, justify=justify, no_wrap=True)
+    for name, of in nested:
+        rest = (of,) if isinstance(of, str) else of.cells(short=short)[1:columns]
+        made.add_row(name, *rest)
+    return made
+
+
+def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Line]]:
+    """Yield each line below the stacks that it is in, by its indented name: of these the type."""
     above: list[str] = []
     known = stacks(graph)
-    for line in lines(graph, depth):
+    for line in _lines(graph, depth, known):
         *within, name = line.name.split(".")
         shared = next((i for i, (a, b) in enumerate(zip(above, within)) if a != b), len(above))  # noqa: B905  of different depth
         for level, stack in enumerate(within[shared:], start=shared):
             path = ".".join(within[: level + 1])
-            made.add_row("  " * level + stack, _type(known[path]) if path in known else "")
+            yield "  " * level + stack, _type(known[path]) if path in known else ""
         above = within
-        made.add_row("  " * len(within) + name, *line.cells(short=short)[1:columns])
-    return made
+        yield "  " * len(within) + name, line
 
 
 def memory(graph: Graph) -> str:
@@ -156,22 +181,23 @@ def _type(stack: Given) -> str:
     return f"Reuse: {module}" if module else stack.block.type
 
 
-def _line(name: str, rows: Sequence[Row], stack: Given | None) -> Line:
-    """Return the line of a layer, or of a stack of layers."""
-    last, type_ = rows[-1], rows[-1].type
-    if len(rows) > 1 or last.path != name:
-        type_ = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
-    if stack is not None and _type(stack):
-        type_ = f"{_type(stack)}, {type_}"
-    given = stack or last
-    return Line(
-        name,
-        type_,
-        stack.shape if stack else last.output.shape,
-        sum(row.params for row in rows),
-        sum(row.macs for row in rows),
-        given.receptive_field,
-    )
+def _called(name: str, rows: Sequence[Row], known: Mapping[str, Given]) -> str:
+    """Return the type of a layer, or of a stack of layers with their number."""
+    if len(rows) == 1 and rows[0].path == name:
+        return rows[0].type
+    count = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
+    type_ = _type(known[name]) if name in known else ""
+    return f"{type_}, {count}" if type_ else count
+
+
+def _given(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[Shape, Shape | None]:
+    """Return the shape of a value, and what one position of it sees."""
+    if value.path:
+        row = rows[value.path]
+        return row.outputs[value.port].shape, row.receptive_field
+    tensor = graph.config.inputs[value.port]
+    assert tensor is not None  # there are no stacks where an input is not known
+    return tensor.shape, None
 
 
 def _title(graph: Graph) -> str:

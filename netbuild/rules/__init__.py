@@ -11,7 +11,7 @@ import re
 from importlib import resources
 from typing import NamedTuple
 
-from netbuild.diagnostic import CODES, suggest
+from netbuild.diagnostic import CODES, severity, suggest
 
 #: What the first digit of a code stands for.
 GROUPS = {
@@ -47,7 +47,7 @@ class Page(NamedTuple):
     @property
     def severity(self) -> str:
         """`error`, or `warning` for what torch would accept."""
-        return "warning" if self.code.startswith("NB3") else "error"
+        return severity(self.code)
 
     @property
     def text(self) -> str:

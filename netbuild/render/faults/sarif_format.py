@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from netbuild import __version__
-from netbuild.diagnostic import CODES
-from netbuild.settings import is_warning
+from netbuild.diagnostic import CODES, severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +43,7 @@ def _rules() -> list[dict[str, Any]]:
         {
             "id": code,
             "shortDescription": {"text": _braced(meaning)},
-            "defaultConfiguration": {"level": "warning" if is_warning(code) else "error"},
+            "defaultConfiguration": {"level": severity(code)},
         }
         for code, meaning in CODES.items()
     ]

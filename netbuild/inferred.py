@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_KEPT = 20_000
 
 _kept: dict[Hashable, Inferred] = {}
+_layers: dict[Hashable, Layer] = {}
 
 
 class Inferred:
@@ -96,21 +97,28 @@ class Inferred:
         return single and self.layer.is_plain and not isinstance(self.layer, Operation)
 
 
-def key(type_: str, arguments: Node | None, inputs: tuple[Tensor, ...]) -> Hashable:
-    """Return what decides all that is inferred of a layer: as written, and what reaches it."""
-    return type_, _content(arguments), inputs
+def content(type_: str, arguments: Node | None) -> Hashable:
+    """Return what decides the fields of a layer: all that is written of it but its places."""
+    return type_, _content(arguments)
 
 
-def known(key: Hashable) -> Inferred | None:
-    """Return what was inferred before, in this file or in another one."""
-    return _kept.get(key)
+def layer(content: Hashable) -> Layer | None:
+    """Return a layer that was validated before, in this file or in another one."""
+    return _layers.get(content)
 
 
-def keep(key: Hashable, inferred: Inferred) -> None:
+def known(content: Hashable, inputs: tuple[Tensor, ...]) -> Inferred | None:
+    """Return what was inferred before of a layer and what reaches it."""
+    return _kept.get((content, inputs))
+
+
+def keep(content: Hashable, inferred: Inferred) -> None:
     """Keep what is inferred."""
     if len(_kept) >= MAX_KEPT:
         _kept.clear()
-    _kept[key] = inferred
+        _layers.clear()
+    _kept[content, inferred.inputs] = inferred
+    _layers[content] = inferred.layer
 
 
 def _content(node: Node | None) -> Hashable:

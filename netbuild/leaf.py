@@ -154,16 +154,16 @@ class Leaves:
         inputs: tuple[Tensor, ...],
     ) -> Inferred | None:
         """Return what a layer does to what reaches it; None after a fault."""
-        key = inference.key(item.type.text, item.arguments, inputs)
-        found = inference.known(key)
-        layer = found.layer if found else fill(component, item, self.faults)
+        content = inference.content(item.type.text, item.arguments)
+        found = inference.known(content, inputs)
+        layer = inference.layer(content) or fill(component, item, self.faults)
         if layer is None:
             return None
         try:
             if found is None:
                 found = Inferred(layer, inputs, layer.apply(*inputs))
                 _expect_addressable(found)
-                inference.keep(key, found)
+                inference.keep(content, found)
             if signals:
                 self.expect_not_needed(found, signals[0])
                 self.expect_batch(layer, signals)

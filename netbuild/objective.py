@@ -110,7 +110,7 @@ def optimizer_faults(config: Config, rows: Iterable[Row], *outputs: Tensor) -> l
 
 def _weights(config: Config, rows: Iterable[Row], outputs: tuple[Tensor, ...]) -> Iterator[Weight]:
     for row in rows:
-        if row.frozen:
+        if not row.weights or row.frozen:
             continue
         sparse = bool(getattr(row.layer, "sparse", False))
         for name, shape in row.weights.items():

@@ -220,7 +220,7 @@ def _summary(graph: Graph) -> None:
         render.markdown(graph, depth).encode(), render.as_csv(graph, depth).encode()
         if len(graph.rows) <= MOST_ROWS:
             for table in render.tables(graph, depth):
-                Console(file=io.StringIO(), width=80).print(table)
+                Console(file=io.StringIO(), width=80).print(table.text())
 
 
 # ------------------------------------------------------------------------------ how texts change

@@ -7,49 +7,63 @@ read, 130 interrupted.
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from netbuild.cli import (
-    catalogue,
-    diff,
-    evaluate,
-    explain,
-    new,
-    rule,
-    schema,
-    summary,
-    train,
-    validate,
-    weights,
-)
 from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
 
-app = typer.Typer(
-    name="netbuild",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(validate.validate)
-app.command()(summary.summary)
-app.command()(explain.explain)
-app.command()(diff.diff)
-app.command()(weights.weights)
-app.command()(train.train)
-app.command()(evaluate.evaluate)
-app.command()(new.new)
-app.command()(catalogue.layers)
-app.command()(catalogue.losses)
-app.command()(catalogue.optimizers)
-app.command()(catalogue.schedulers)
-app.command()(catalogue.initializers)
-app.command()(schema.schema)
-app.command()(rule.rule)
+#: The commands in the order of the help, with their modules, which hold a function of that name.
+COMMANDS = {
+    "validate": "validate",
+    "summary": "summary",
+    "explain": "explain",
+    "diff": "diff",
+    "weights": "weights",
+    "train": "train",
+    "evaluate": "evaluate",
+    "new": "new",
+    **dict.fromkeys(("layers", "losses", "optimizers", "schedulers", "initializers"), "catalogue"),
+    "schema": "schema",
+    "rule": "rule",
+}
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, each imported when it is asked for, so that a start reads one only."""
+
+    def __getitem__(self, name: str) -> Any:
+        module = import_module(f"netbuild.cli.{COMMANDS[name]}")
+        alone = typer.Typer(**_SETTINGS)
+        alone.command()(getattr(module, name))
+        return typer.main.get_command(alone)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Group(TyperGroup):
+    """The program, whose commands are imported one by one."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = Commands()  # type: ignore[assignment]  # nothing is added
+
+
+app = typer.Typer(name="netbuild", cls=Group, no_args_is_help=True, **_SETTINGS)
 
 
 def _print_version(wanted: bool) -> None:

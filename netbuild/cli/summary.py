@@ -60,10 +60,7 @@ def summary(
     elif format == "csv":
         out.print(render.as_csv(graph, depth))
     elif graph.rows:
-        table, width = render.fitting(graph, depth, out.width)
-        # Rather lines that the terminal wraps than numbers in pieces.
-        out.width = max(out.width, width)
-        out.print(table, soft_wrap=False)
+        out.print(render.fitting(graph, depth, out.width).text())
         out.print(render.memory(graph))
     if graph.diagnostics:
         as_table = format == "table"

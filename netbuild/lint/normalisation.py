@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netbuild.graph import Row
 
 _BATCH_NORMS = frozenset({"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"})
+_BIASED = {"Linear"} | CONVOLUTIONS | TRANSPOSED
 _INSTANCE_NORMS = frozenset({"InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"})
 
 
@@ -37,7 +38,8 @@ def lost_biases(flow: Flow) -> Iterator[Diagnostic]:
     places = flow.places
     uses = defaultdict(list)  # of each module
     for row in graph.rows:
-        uses[row.reuses or row.path].append(row)
+        if row.type in _BIASED:
+            uses[row.reuses or row.path].append(row)
     for first, *again in uses.values():
         norms = _removing(flow, first)
         if not norms or not all(_removing(flow, row) for row in again):
@@ -57,8 +59,6 @@ def lost_biases(flow: Flow) -> Iterator[Diagnostic]:
 
 def _removing(flow: Flow, row: Row) -> list[Row]:
     """Return the norms that take a layer's bias away: all of its readers, or none."""
-    if row.type != "Linear" and row.type not in CONVOLUTIONS | TRANSPOSED:
-        return []
     if row.frozen or not getattr(row.layer, "bias", False):
         return []
     readers = flow.only_readers(row)

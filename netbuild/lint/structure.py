@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _AFFINE = {"Linear"} | CONVOLUTIONS | TRANSPOSED
 #: What an affine function passes through and stays one, dropout at least once training is over.
 _TRANSPARENT = DROPOUTS | ALPHA_DROPOUTS | {"Flatten", "Identity", "Unflatten"}
+_COLLAPSING = _AFFINE | _TRANSPARENT
 
 #: Activations that flatten out on both sides, by how much they count, and what is too much.
 _SATURATING = {"Sigmoid": 2, "Hardsigmoid": 2, "Tanh": 1, "Softsign": 1}
@@ -39,9 +40,10 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
     What several layers read, or the network gives, is a representation of its own, and may well be
     affine. So may a layer in two parts that have fewer weights than it.
     """
-    graph = flow.graph
     affine: dict[Value, Row] = {}  # the affine layer of which a value is a function
-    for row in graph.rows:
+    for row in flow.graph.rows:
+        if row.type not in _COLLAPSING:
+            continue
         source = next(iter(row.sources), None)  # none of a Parameter
         maker = flow.maker.get(source) if source else None
         single = maker is not None and len(flow.only_readers(maker)) == 1

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich import box
-from rich.cells import cell_len
-from rich.table import Table
-
 from netbuild.graph import stacks
 from netbuild.layers.layer import Made, times
+from netbuild.render.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from rich.console import JustifyMethod
 
     from netbuild.graph import Given, Graph, Row, Value
     from netbuild.layers.layer import Shape, Tensor
@@ -61,19 +56,16 @@ def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[
     return found
 
 
-def fitting(graph: Graph, depth: int | None, room: int) -> tuple[Table, int]:
-    """Return the first of `tables` for which there is room, or else the last, and its width."""
+def fitting(graph: Graph, depth: int | None, room: int) -> Columns:
+    """Return the first of `tables` for which there is room, or else the last."""
     for made in tables(graph, depth):
-        cells = [[str(cell) for cell in (c.header, c.footer, *c.cells)] for c in made.columns]
-        # A blank stands on each side of a column.
-        width = sum(2 + max(map(cell_len, column)) for column in cells)
-        if width <= room:
+        if made.width <= room:
             break
-    return made, width
+    return made
 
 
-def tables(graph: Graph, depth: int | None = None) -> Iterator[Table]:
-    """Yield the summary as a rich table, nested as the file, its totals in the footer.
+def tables(graph: Graph, depth: int | None = None) -> Iterator[Columns]:
+    """Yield the summary as a table, nested as the file, its totals in the footer.
 
     Narrower ones follow: with three digits of large MACs, and without fields.
     """
@@ -89,25 +81,14 @@ def _table(
     *,
     short: bool = False,
     columns: int = len(_HEADERS),
-) -> Table:
-    made = Table(
-        box=box.SIMPLE_HEAD,
-        show_footer=True,
-        title=_title(graph),
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+) -> Columns:
     macs = (_short if short else _number)(graph.macs) or "0"
-    totals = ("total", "", "", f"{graph.params:,}", macs, "")
-    for header, total in list(zip(_HEADERS, totals, strict=True))[:columns]:
-        justify: JustifyMethod = "left" if header in {"name", "type"} else "right"
-        made.add_column(header, footer=total, justify=justify, no_wrap=True)
-    for name, of in nested:
-        rest = (of,) if isinstance(of, str) else of.cells(short=short)[1:columns]
-        made.add_row(name, *rest)
-    return made
+    rows = [
+        (name, *((of,) if isinstance(of, str) else of.cells(short=short)[1:columns]))
+        for name, of in nested
+    ]
+    totals = ("total", "", "", f"{graph.params:,}", macs)
+    return Columns(_title(graph), _HEADERS[:columns], rows, totals, words=2)
 
 
 def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Line]]:

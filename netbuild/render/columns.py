@@ -1,0 +1,63 @@
+"""A table of plain rows, laid out here.
+
+A summary may have thousands of rows, and rich takes longer for a table of them than all else does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.cells import cell_len
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BESIDE = 2  # blanks between two columns
+
+
+class Columns(NamedTuple):
+    """A title, a header, rows and a footer, each row with as many cells as the header or fewer.
+
+    The first `words` columns are aligned at the left, the others, of numbers, at the right.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    footer: tuple[str, ...]
+    words: int
+
+    @property
+    def width(self) -> int:
+        """How many columns of a terminal it takes."""
+        return 1 + sum(self._widths) + _BESIDE * (len(self.header) - 1)
+
+    @property
+    def _widths(self) -> list[int]:
+        every = (self.header, self.footer, *self.rows)
+        return [
+            max(cell_len(row[column]) for row in every if column < len(row))
+            for column in range(len(self.header))
+        ]
+
+    def text(self) -> Text:
+        """Return its lines, the title and the header, its rule and the footer set off."""
+        widths = self._widths
+        rule = " " + "─" * (self.width - 1)
+        body = "\n".join(self._line(row, widths) for row in self.rows)
+        return Text.assemble(
+            (self.title, "bold"),
+            "\n\n",
+            (self._line(self.header, widths), "bold"),
+            f"\n{rule}\n{body}\n\n",
+            (self._line(self.footer, widths), "bold"),
+            "\n",
+        )
+
+    def _line(self, row: tuple[str, ...], widths: list[int]) -> str:
+        cells = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=False)):
+            blank = " " * (width - cell_len(cell))
+            cells.append(cell + blank if column < self.words else blank + cell)
+        return (" " + (" " * _BESIDE).join(cells)).rstrip()

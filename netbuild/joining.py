@@ -111,6 +111,58 @@ def other_shape(
     return _other_input(layer, came, source, rows, given, "shape", orders)
 
 
+def other_size(
+    join: Layer,
+    sources: Sequence[Value],
+    rows: Mapping[str, Row],
+    inputs: Mapping[str, Tensor | None],
+    given: Mapping[str, Node],
+) -> list[Fix]:
+    """Return the nearest sizes of an input of the network, halved evenly, that a join would fit.
+
+    A branch that halves an odd size and doubles it again comes back one short.
+    """
+    found = []
+    for name, x in inputs.items():
+        for size in _even(x.shape) if x is not None and name in given else ():
+            assert x is not None
+            y = x._replace(shape=size)
+            made = replayed(rows.values(), {**inputs, name: y})
+            read = [made[value] for value in sources if value in made]
+            gives = applied(join, {}, read) if len(read) == len(sources) else None
+            if gives:
+                edit = edits.set_entry(given[name], "shape", "shape", size)
+                said = f"{edits.written(size)} for {'the input' if name == 'input' else name}"
+                distance = sum(abs(new - old) for new, old in zip(size, x.shape, strict=True))
+                found.append(Candidate(said, distance, (edit,), gives))
+    return offered(found)[:1]
+
+
+def _even(shape: Shape) -> list[Shape]:
+    """Return a shape with all axes but the first rounded down and up to multiples of 2, 4 … 64."""
+    found: dict[Shape, None] = {}
+    for halvings in range(1, 7):
+        step = 1 << halvings
+        for up in (0, step - 1):
+            rounded = tuple(max((size + up) // step, 1) * step for size in shape[1:])
+            found[shape[:1] + rounded] = None
+    return [other for other in found if other != shape]
+
+
+def replayed(rows: Iterable[Row], inputs: Mapping[str, Tensor | None]) -> dict[Value, Tensor]:
+    """Return what layers give for other inputs of the network, as far as they take them."""
+    made = {Value("", name): x for name, x in inputs.items() if x is not None}
+    for row in rows:
+        read = [made[value] for value in row.sources if value in made]
+        if len(read) == len(row.sources):
+            try:
+                outputs = row.layer.apply(*read)
+            except ShapeError:
+                continue
+            made |= {Value(row.path, port): y for port, y in outputs.items()}
+    return made
+
+
 def other_dtype(
     layer: Layer, came: Tensor, source: Value, rows: Mapping[str, Row], given: Mapping[str, Node]
 ) -> list[Fix]:

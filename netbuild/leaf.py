@@ -190,6 +190,9 @@ class Leaves:
         if error.code == "NB212":
             sources = [signal.value for signal in signals]
             found += joining.fixes(layer, inputs, sources, self.by_path, self.items)
+            found += joining.other_size(
+                layer, sources, self.by_path, self.config.inputs, self.config.written_inputs
+            )
         if error.code in {"NB201", "NB202"} and len(inputs) == 1:
             found = [
                 *joining.other_shape(

@@ -41,6 +41,10 @@ _DECIDED = {
 }
 #: How an Upsample is said to interpolate, for as many axes as the input has behind the channels.
 _LINEAR = {"linear": 2, "bilinear": 3, "trilinear": 4}
+#: Fields that spell out the sizes of a result.
+_SHAPES = {"shape", "unflattened_size"}
+#: What passes its input on where that keeps its shape.
+_RESHAPING = {"Flatten", "Unflatten", "Reshape", "Squeeze", "PixelShuffle", "PixelUnshuffle"}
 #: What a network is drawn with, and is not changed to fit: widths, and what an input decides.
 _WIDTHS = {"out_channels", "out_features", "num_embeddings", "embedding_dim", "hidden_size"}
 
@@ -52,6 +56,8 @@ class Candidate(NamedTuple):
     distance: float
     edits: tuple[Edit | None, ...]
     gives: Tensor
+    #: Whether the layer does nothing then: it fits, and is hardly what was meant.
+    idle: bool = False
 
 
 def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Fix]:
@@ -63,7 +69,9 @@ def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor])
         return []
     found = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
     found += [*_other_rank(error, layer, item, inputs), *_keys_and_values(layer, item, inputs)]
-    return offered(found)
+    useful = [candidate for candidate in found if not candidate.idle]
+    # Channels that do not divide can be made others in front of the layer, as `joining` offers.
+    return offered(useful if useful or error.code == "NB203" else found)
 
 
 def offered(found: Sequence[Candidate]) -> list[Fix]:
@@ -90,13 +98,47 @@ def _fields(
     for place, field in enumerate(order):
         if field is None or field not in decided or field in _WIDTHS:
             continue
-        for distance, value in nearby(field, getattr(layer, field), inputs[0]):
-            y = applied(layer, {field: value}, inputs)
-            if y is not None:
-                edit = edits.set_field(item, bare_field(type(layer)), field, value)
-                said = f"{field}: {edits.written(value)}"
-                yield Candidate(said, distance + place / 100, (edit,), y)
-                break
+        fitting = _fitting(layer, item, field, inputs)
+        nearest = next(fitting, None)
+        if nearest is not None and nearest.idle:
+            nearest = next((other for other in fitting if not other.idle), nearest)
+        if nearest is not None:
+            yield nearest._replace(distance=nearest.distance + place / 100)
+
+
+def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
+    """Yield the values of a field with which the layer fits, the nearest first."""
+    written = getattr(layer, field)
+    for distance, value in nearby(field, written, inputs[0]):
+        y = applied(layer, {field: value}, inputs)
+        if y is None or (field in _SHAPES and -1 in {*value} - {*written}):  # it takes what is left
+            continue
+        edit = edits.set_field(item, bare_field(type(layer)), field, value)
+        said = f"{field}: {edits.written(value)}"
+        alone = field == "kernel_size" and set(_sizes(value)) == {1}
+        far = distance + REACH * alone  # a window of one position sees no neighbours any more
+        yield Candidate(said, far, (edit,), y, is_idle(layer, {field: value}, inputs[0], y))
+
+
+def is_idle(layer: Layer, changes: Mapping[str, Any], x: Tensor, y: Tensor) -> bool:
+    """Whether a layer that gives `y` with other fields only passes on what it reads."""
+    if y.shape != x.shape:
+        return False
+    kind = type(layer).__name__
+    fields = {name: changes.get(name, getattr(layer, name)) for name in type(layer).model_fields}
+    if kind == "ChannelShuffle":
+        return fields["groups"] in {1, x.shape[0]}
+    if kind == "Transpose":
+        axes = {fields[name] % (len(x.shape) + 1) for name in ("dim0", "dim1")}
+        return len(axes) == 1
+    if "kernel_size" in fields:
+        return "Pool" in kind and set(_sizes(fields["kernel_size"])) == {1}
+    return kind in _RESHAPING or not any(_sizes(fields.get("padding", 1)))
+
+
+def _sizes(value: Any) -> tuple[Any, ...]:
+    """Return the sizes of the axes, of which a bare one is that of each."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tuple[float, Any]]:

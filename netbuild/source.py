@@ -76,9 +76,19 @@ def parse(document: Document) -> Source:
     except _Stop:
         root = None
     except yaml.YAMLError as error:
-        composer.faults.append(explain(error, document))
+        composer.faults = _with(explain(error, document), composer.faults)
         root = None
     return Source(document, root, tuple(composer.faults))
+
+
+def _with(fault: Diagnostic, faults: list[Diagnostic]) -> list[Diagnostic]:
+    """Return faults and one more; of the same one at one place only that which ends first.
+
+    A word without its space may have been read with the lines below it already.
+    """
+    alike = [f for f in faults if (f.code, f.span[:3]) == (fault.code, fault.span[:3])]
+    rest = [f for f in faults if f not in alike]
+    return [*rest, min([fault, *alike], key=lambda f: f.span[3:])]
 
 
 class _Stop(Exception):  # noqa: N818  not an error: the fault is already noted

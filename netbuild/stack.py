@@ -78,6 +78,7 @@ class Walk:
                 fault = Diagnostic("NB209", title, config.layers.span, str(error))
                 self.faults.append(fault)
             return None, {}
+        self.unused()
         for signal in results.values():
             if signal.value in self.leaves.loose:
                 span = self.leaves.by_path[signal.value.path].span
@@ -86,6 +87,22 @@ class Walk:
                 self.faults.append(Diagnostic("NB212", title, span, label))
         outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
         return (block, outputs) if len(outputs) == len(results) else (None, {})
+
+    def unused(self) -> None:
+        """Find what is wrong with the fields of blocks that nothing uses, whatever they read."""
+        faults, leaves = self.faults, self.leaves
+        for block in self.config.blocks.values():
+            if block is None or block.name in self.called:
+                continue
+            self.faults = []
+            self.leaves, self.parts.faults = Leaves(self.config, self.faults), self.faults
+            names = {**self.config.names, **dict.fromkeys(block.params, UNKNOWN)}
+            self.calling.append(block.name)
+            self.stack(block.stack, "", names, {"input": UNKNOWN_SIGNAL}, None, block.name)
+            self.calling.pop()
+            # What it reads is for its user to say, by any names.
+            faults += [fault for fault in self.faults if fault.code.startswith("NB1")]
+        self.faults, self.leaves, self.parts.faults = faults, leaves, faults
 
     def stack(
         self,

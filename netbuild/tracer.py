@@ -68,8 +68,8 @@ def infer(config: Config) -> Graph:
         if len(given) == len(config.reads or graph.outputs):
             faults += objective.faults(config, given)
             faults += objective.optimizer_faults(config, graph.rows, *given.values())
-    if not faults:
-        faults = lint.warnings(graph)
+    if graph.outputs and not walk.faults:  # of a network with faults nothing is certain
+        faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))
 

@@ -405,3 +405,29 @@ blocks:
 layers: [Wide, Wide: 3, {Wide: {width: 5}, inputs: input}]
 """
     assert [row.output.shape for row in graph(text).rows] == [(8,), (24,), (5,)]
+
+
+UNUSED = """
+input: [3, 8, 8]
+blocks:
+  Stem:
+    params: {width, kernel: 3}
+    layers:
+      conv: {Conv2d: {out_chanels: $width, kernel_size: $kernel}}
+      skip: {Add, inputs: [conv, shortcut]}
+      again: {Tail: $width, when: $(in_channels > 3)}
+  Tail:
+    params: [width]
+    layers: [Liner: $width]
+layers: [Flatten]
+"""
+
+
+def test_a_block_that_nothing_uses_is_checked() -> None:
+    """Its types and fields are; what its user would give, such as its inputs, is not missed."""
+    faults = infer(read(from_bytes("net.yaml", UNUSED.encode()))).diagnostics
+    assert [(f.code, f.span.line) for f in faults] == [("NB104", 7), ("NB103", 12)]
+    whole = UNUSED.replace("chanels", "channels").replace("Liner", "Linear")
+    graph = infer(read(from_bytes("net.yaml", whole.encode())))
+    assert graph.diagnostics == ()
+    assert [row.type for row in graph.rows] == ["Flatten"]

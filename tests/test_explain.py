@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
 import math
 import re
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 
 from netbuild.config import read
 from netbuild.explanation import Explained, explain, paths
@@ -24,6 +27,7 @@ from tests.layers.contract import graph_of_case
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from netbuild.explanation import Explanation
     from netbuild.graph import Graph
     from tests.conftest import Netbuild
     from tests.layers.contract import Row
@@ -218,6 +222,8 @@ def test_stack(netbuild: Netbuild) -> None:
         ("featurs.3", "did you mean features.3?"),
         ("classifier.conv", "there are classifier.0 to classifier.5"),
         ("nothing", "there are features, classifier"),
+        ("features.99", "there are features.0 to features.5"),
+        ("features.2.conv", "features.2 is a layer, and has none inside"),
     ],
 )
 def test_unknown_layer(layer: str, said: str, netbuild: Netbuild) -> None:
@@ -225,6 +231,32 @@ def test_unknown_layer(layer: str, said: str, netbuild: Netbuild) -> None:
     done = netbuild("explain", LENET, layer)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"netbuild: {LENET} has no layer {layer}: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("stage1.0.convx", "did you mean stage1.0.conv1 or stage1.0.conv2?"),
+        ("stage1.0.skip", "there are stage1.0.conv1, stage1.0.conv2, stage1.0.act"),
+        ("stage9.0", "did you mean stage1.0 or stage2.0?"),
+        ("stage2.1", "there is stage2.0"),
+        ("stage1.7.conv1", "there are stage1.0 to stage1.1"),
+        ("stage1.0.", "there are stage1.0.conv1, stage1.0.conv2, stage1.0.act"),
+    ],
+)
+def test_unknown_layer_of_a_stack(layer: str, said: str, netbuild: Netbuild) -> None:
+    """What is named is at the level at which the path goes wrong, and not in another stack."""
+    text = """\
+input: [8]
+blocks:
+  Deep: {layers: {conv1: {Linear: 8}, conv2: {Linear: 8}, act: ReLU}}
+layers:
+  stage1: {layers: [Deep, Deep]}
+  stage2: {layers: [{layers: {conv1: {Linear: 8}, skip: ReLU}}]}
+"""
+    done = netbuild("explain", "-", layer, text=text)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"netbuild: <stdin> has no layer {layer}: {said}\n"
 
 
 def test_faulty_file(netbuild: Netbuild) -> None:
@@ -258,6 +290,45 @@ def test_large_numbers() -> None:
     explanation = explain(graph)
     assert f"{graph.macs:,}" in render.text(explanation).plain
     assert render.markdown(explanation)
+
+
+def calls(layers: int, printed: Callable[[Explanation], object]) -> int:
+    """Return how many functions are called to explain and print a network of so many layers."""
+    text = f"input: [8]\nlayers: [{{layers: [Linear: 8, ReLU], repeat: {layers // 2}}}]\n"
+    graph = infer(read(from_bytes("deep.yaml", text.encode())))
+    profile = cProfile.Profile()
+    profile.runcall(lambda: printed(explain(graph)))
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def on_a_console(explanation: Explanation) -> None:
+    """Print an explanation as the command does."""
+    Console(file=StringIO(), width=100, soft_wrap=True).print(render.text(explanation))
+
+
+@pytest.mark.parametrize(
+    ("printed", "most"), [(on_a_console, 1200), (render.as_json, 1800), (render.markdown, 800)]
+)
+def test_deep_networks(printed: Callable[[Explanation], object], most: int) -> None:
+    """The work grows with the number of layers, and is little for one more."""
+    calls(100, printed)  # what the process keeps from then on
+    few, many = calls(1000, printed), calls(2000, printed)
+    assert (many - few) / 1000 < most
+
+
+def test_styles_do_not_change_the_text() -> None:
+    """A terminal gets the same characters as a pipe, in colours, and no control codes."""
+    made = render.text(explain(graph_of(LENET)))
+    shown = Console(file=StringIO(), width=100, soft_wrap=True, color_system=None)
+    coloured = Console(
+        file=StringIO(), width=100, soft_wrap=True, force_terminal=True, color_system="standard"
+    )
+    for console in (shown, coloured):
+        console.print(made)
+    with_styles = coloured.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1;32m" in with_styles
+    assert re.sub(r"\x1b\[[\d;]*m", "", with_styles) == shown.file.getvalue()  # type: ignore[attr-defined]
+    assert shown.file.getvalue() == f"{made.plain}\n"  # type: ignore[attr-defined]
 
 
 def test_paths() -> None:

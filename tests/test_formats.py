@@ -268,7 +268,7 @@ help: no is text in YAML 1.2: write false</failure>
     </testcase>
     <testcase name="b.yaml" classname="netbuild">
       <system-out>b.yaml:2:21: warning[NB301] two Linear layers that are no more than one: \
-nothing non-linear stands between 0 and this</system-out>
+nothing non-linear stands between Linear 0 and this one</system-out>
     </testcase>
     <testcase name="c.yaml" classname="netbuild" />
     <testcase name="gone.yaml" classname="netbuild">

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from netbuild import builder, lint
+from netbuild import builder, lint, rules
 from netbuild.config import read
 from netbuild.diagnostic import errors
 from netbuild.emit import dump
@@ -454,8 +454,20 @@ def test_softmax_twice_has_a_floor() -> None:
     loss = nn.CrossEntropyLoss()
     assert loss(scores, torch.arange(10)) == 0
     assert loss(scores.softmax(1), torch.arange(10)).item() == pytest.approx(1.4612, abs=1e-3)
-    twice = nn.functional.log_softmax(scores.log_softmax(1), 1)
-    torch.testing.assert_close(twice, scores.log_softmax(1))
+
+
+def test_log_softmax_twice_is_once() -> None:
+    """NB304: behind a LogSoftmax the loss and its gradient are those of the scores themselves."""
+    torch.manual_seed(0)
+    scores, target = torch.randn(20, 10, dtype=torch.double), torch.arange(20) % 10
+
+    def learned(function: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        x = scores.clone().requires_grad_()
+        loss = nn.CrossEntropyLoss()(function(x), target)
+        return loss, torch.autograd.grad(loss, x)[0]
+
+    torch.testing.assert_close(learned(nn.LogSoftmax(1)), learned(nn.Identity()))
+    assert learned(nn.Softmax(1))[1].norm() < learned(nn.Identity())[1].norm() / 2
 
 
 @pytest.mark.parametrize("text", [t for t in BAD["NB305"] if BCE in t])
@@ -487,6 +499,14 @@ def bias_gradient(text: str) -> float:
 def test_lost_biases_have_no_gradient(text: str) -> None:
     """NB307: the gradient of a bias that a norm takes away is 0, up to rounding."""
     assert bias_gradient(text) < 1e-9
+
+
+def test_norms_with_a_bias() -> None:
+    """NB307: the page knows that a batch norm has a bias by default, and an instance norm none."""
+    assert nn.BatchNorm2d(3).bias is not None
+    assert nn.InstanceNorm2d(3).bias is None
+    assert nn.InstanceNorm2d(3, affine=True).bias is not None
+    assert "`InstanceNorm`\nhas none unless it says `affine: true`" in rules.page("NB307").text
 
 
 @pytest.mark.parametrize("text", GOOD["NB307"][1:7])
@@ -692,3 +712,10 @@ def test_chains(data: st.DataObject) -> None:
 def _first(chain: list[Any]) -> Any:
     """Return the input of a chain's first layer."""
     return next(row.input for row in _ROWS if row.config is chain[0])
+
+
+def test_a_fault_of_a_section_hides_no_warning() -> None:
+    """The network is whole: what is strange about it is said in the same run."""
+    text = f"{VECTOR}layers: [Linear: 8, Linear: 4]\noptimizer: {{Adam: {{learning_rate: 1}}}}\n"
+    graph = infer(read(from_bytes("net.yaml", text.encode())))
+    assert [fault.code for fault in graph.diagnostics] == ["NB301", "NB104"]

@@ -201,7 +201,9 @@ def test_markdown(netbuild: Netbuild) -> None:
     [
         ("NB219", "no code is called NB219: did you mean NB21"),
         ("N204", "no code is called N204: did you mean NB204?"),
-        ("windows", "no code is called windows: netbuild rule lists them"),
+        ("windows", "no code is called windows: netbuild rule lists them, in the groups NB0 to"),
+        ("NB9", "no code is called NB9: netbuild rule lists them, in the groups NB0 to NB5"),
+        ("nb33", "no code is called nb33: netbuild rule lists them, in the groups NB0 to NB5"),
     ],
 )
 def test_unknown(netbuild: Netbuild, code: str, said: str) -> None:

@@ -114,6 +114,38 @@ layers:
   add: {Add, inputs: [left, norm]}
 = out_channels: 6 in left gives 6×8×8, or out_channels: 4 in right gives 4×8×8
 
+# a pool of one pixel
+input: [3, 1, 1]
+layers: [MaxPool2d: 2]
+= padding: 1 gives 3×1×1
+
+# a pool that has nothing else
+input: [7, 1, 4]
+layers: [LPPool2d: {norm_type: 2, kernel_size: 2}]
+= kernel_size: 1 gives 7×1×4
+
+# a dilated window
+input: [3, 4, 4]
+layers: [Conv2d: {out_channels: 8, kernel_size: 3, dilation: 4}]
+= padding: 3 gives 8×2×2, or dilation: 1 gives 8×2×2, or kernel_size: 1 gives 8×4×4
+
+# a flatten of one axis
+input: [4, 4, 4]
+layers: [Flatten: {start_dim: 4}]
+= start_dim: 2 gives 4×16
+
+# an axis swapped with itself
+input: [4, 5, 6]
+layers: [Transpose: {dim0: 3, dim1: 4}]
+= dim1: 2 gives 4×6×5
+
+# pixels of other channels
+input: [3, 8, 8]
+layers:
+  conv: {Conv2d: {out_channels: 3, kernel_size: 3}}
+  up: {PixelShuffle: 2}
+= out_channels: 4 in conv gives 1×12×12
+
 # branches of other strides
 input: [3, 8, 8]
 layers:
@@ -176,7 +208,7 @@ def test_fixes(text: str, titles: str) -> None:
 
 def test_all_networks_are_tried() -> None:
     """None is lost between the lines."""
-    assert len(CASES) == NETWORKS.count("\n# ") == 16
+    assert len(CASES) == NETWORKS.count("\n# ") == 22
 
 
 def test_an_expression_is_left_alone() -> None:
@@ -184,6 +216,20 @@ def test_an_expression_is_left_alone() -> None:
     text = "input: [1, 5, 5]\nvars: {k: 7}\nlayers: [Conv2d: {out_channels: 2, kernel_size: $k}]\n"
     (fault,) = found(text).diagnostics
     assert [fix.title for fix in fault.fixes] == ["padding: 1 gives 2×1×1"]
+
+
+@pytest.mark.parametrize(
+    ("input_", "layer"),
+    [
+        ("[3, 8, 8]", "PixelShuffle: 2"),
+        ("[7, 4, 4]", "ChannelShuffle: 2"),
+        ("[64]", "Unflatten: {dim: 1, unflattened_size: [3, 5, 5]}"),
+    ],
+)
+def test_nothing_is_offered(input_: str, layer: str) -> None:
+    """A layer that would do nothing, or a size of -1 that nobody has written, is no fix."""
+    (fault,) = found(f"input: {input_}\nlayers: [{layer}]\n").diagnostics
+    assert fault.fixes == ()
 
 
 BROKEN = 97  # what is added to a number so that it fits nothing

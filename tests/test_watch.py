@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -42,24 +43,33 @@ class Watching:
         )
 
         self.lines: SimpleQueue[str] = SimpleQueue()
-        Thread(target=self.listen, daemon=True).start()
-
-    def listen(self) -> None:
-        """Take what is printed, line by line, until it ends."""
+        self.errors: SimpleQueue[str] = SimpleQueue()
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip())
+        assert self.process.stderr is not None
+        Thread(target=listen, args=(self.process.stdout, self.lines), daemon=True).start()
+        self.complaints = Thread(target=listen, args=(self.process.stderr, self.errors))
+        self.complaints.start()
 
     def says(self) -> str:
         """Return the next line; fails where none comes in reasonable time."""
         return self.lines.get(timeout=20)
 
+    def complains(self) -> str:
+        """Return the next line of standard error."""
+        return self.errors.get(timeout=20)
+
     def ends(self) -> tuple[int, str]:
-        """Press Ctrl-C; return the exit code and what was said to standard error."""
+        """Press Ctrl-C; return the exit code and what else was said to standard error."""
         self.process.send_signal(signal.SIGINT)
         code = self.process.wait(timeout=20)
-        assert self.process.stderr is not None
-        return code, self.process.stderr.read()
+        self.complaints.join(timeout=20)
+        return code, "".join(f"{self.errors.get()}\n" for _ in range(self.errors.qsize()))
+
+
+def listen(stream: IO[str], lines: SimpleQueue[str]) -> None:
+    """Take what is printed, line by line, until it ends."""
+    for line in stream:
+        lines.put(line.rstrip())
 
 
 @pytest.fixture
@@ -104,6 +114,36 @@ def test_a_base(watching: Callable[..., Watching], tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(BAD, encoding="utf-8")
     assert process.says() == "base.yaml:2:10: error[NB103] no layer is called Linaer: unknown"
     assert process.ends() == (130, "")
+
+
+def test_a_deleted_file(watching: Callable[..., Watching], tmp_path: Path) -> None:
+    """Of a file that is gone it is said that it cannot be read, not that it has no faults."""
+    net = tmp_path / "net.yaml"
+    net.write_text(GOOD, encoding="utf-8")
+    process = watching("net.yaml")
+    assert process.says() == "1 file checked: no faults"
+    net.unlink()
+    assert process.complains() == "netbuild: net.yaml cannot be read: No such file or directory"
+    net.write_text(BAD, encoding="utf-8")
+    assert process.says() == "error[NB103]: no layer is called Linaer"
+    assert process.ends() == (130, "")
+
+
+def test_the_screen_is_cleared_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a check says to standard error is not wiped away: the screen is clear by then."""
+    screen = io.BytesIO()
+    terminal = io.TextIOWrapper(screen)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    seen = []
+
+    def run() -> None:
+        seen.append(screen.getvalue().decode())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watch.watch(run, list)
+    assert seen == [watch._CLEAR]
 
 
 def test_standard_input(netbuild: Netbuild) -> None:

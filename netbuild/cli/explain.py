@@ -9,6 +9,8 @@ import typer
 from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from netbuild.graph import Graph
 
 
@@ -48,9 +50,9 @@ def explain(
         found = explanation.explain(graph, layer)
         out = console()
         if format == "json":
-            out.print(render.as_json(found))
+            typer.echo(render.as_json(found))
         elif format == "markdown":
-            out.print(render.markdown(found))
+            typer.echo(render.markdown(found))
         else:
             out.print(render.text(found, out.width))
         if format == "text" and graph.diagnostics:
@@ -63,16 +65,43 @@ def explain(
         raise typer.Exit(FAULTS)
 
 
-def _unknown(layer: str, known: list[str], graph: Graph) -> str:
-    """Return what to say of a path at which there is nothing."""
-    from netbuild.diagnostic import brief, suggest
+def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
+    """Return what to say of a path at which there is nothing: what is there where it goes wrong."""
+    from netbuild.diagnostic import brief
 
-    stack = layer.rpartition(".")[0]
-    among = [path for path in known if path.rpartition(".")[0] == (stack if stack in known else "")]
-    numbered = all(path.rpartition(".")[2].isdecimal() for path in among)
-    near = suggest(layer, tuple(known))
-    said = f"did you mean {near}?"
-    if near is None or (near in among and numbered):  # any number is near to any other
-        there = f"{among[0]} to {among[-1]}" if numbered else brief(", ".join(among), 60)
-        said = f"there are {there}" if among else "it has none"
+    names = layer.split(".")
+    right = 0
+    while ".".join(names[: right + 1]) in known:
+        right += 1
+    stack, (wrong, *rest) = ".".join(names[:right]), names[right:]
+    start = f"{stack}." if stack else ""
+    below = (row.path.removeprefix(start) for row in graph.rows if row.path.startswith(start))
+    there = [*dict.fromkeys(path.split(".")[0] for path in below)]
+    near = [f"{start}{name}" for name in _near(wrong, there)]
+    said = _listed(start, there) if there else f"{stack} is a layer, and has none inside"
+    if near:
+        whole = [".".join([path, *rest]) for path in near]
+        *others, last = [path for path in whole if path in known] or near
+        said = f"did you mean {' or '.join([', '.join(others), last] if others else [last])}?"
     return f"{graph.config.document.name} has no layer {brief(layer)}: {said}"
+
+
+def _listed(start: str, there: list[str]) -> str:
+    """Return what a stack has; of numbers the first and the last one."""
+    from netbuild.diagnostic import brief
+
+    paths = [f"{start}{name}" for name in there]
+    if len(paths) == 1:
+        return f"there is {paths[0]}"
+    if all(name.isdecimal() for name in there):
+        return f"there are {paths[0]} to {paths[-1]}"
+    return f"there are {brief(', '.join(paths), 60)}"
+
+
+def _near(name: str, there: list[str]) -> list[str]:
+    """Return the few names that a misspelt one may stand for; any number is near to any other."""
+    from difflib import get_close_matches
+
+    folded = {each.lower(): each for each in there if not each.isdecimal()}
+    found = get_close_matches(name[:40].lower(), folded, n=3, cutoff=0.7)  # quadratic in the name
+    return [each for key, each in folded.items() if key in found]

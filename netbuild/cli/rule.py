@@ -34,9 +34,7 @@ def rule(
 
     found = rules.codes(code or "")
     if not found:
-        meant = rules.nearest(code or "")
-        hint = f"did you mean {meant}?" if meant else "netbuild rule lists them"
-        fail(f"no code is called {(code or '')[:60]}: {hint}")
+        fail(f"no code is called {(code or '')[:60]}: {rules.hint(code or '')}")
     if format == "text" and len(found) > 1:
         _list(found)
     else:

@@ -153,6 +153,8 @@ class _Job(NamedTuple):
         """Print a report in its format."""
         from netbuild.render.faults import render
 
+        if self.format == "text" and report.checked and not report.files:
+            return  # that none can be read is said already
         out = console(stderr=stderr)
         rendered = render(self.format, report, out.width)
         if not isinstance(rendered, str):

@@ -35,6 +35,7 @@ def watch(run: Callable[[], object], files: Callable[[], Iterable[Path]]) -> NoR
         seen = stamps(known)
         terminal = sys.stdout.isatty()
         sys.stdout.write(_CLEAR if terminal else "")
+        sys.stdout.flush()  # or it would wipe away what goes to standard error
         run()
         sys.stdout.write("\nwatching; Ctrl-C ends\n" if terminal else "")
         sys.stdout.flush()

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.catalogue import description
 from netbuild.explanation.field import Fields
 from netbuild.explanation.memory import kept, weights_bytes
+from netbuild.explanation.numbers import numbers
 from netbuild.explanation.origins import Origins
-from netbuild.explanation.step import Count, Step, Term, reason, step, term
+from netbuild.explanation.step import Count, Step
 from netbuild.graph import stacks
-from netbuild.layers.formula import AS_INPUT, Formula
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netbuild.explanation.field import Field
     from netbuild.explanation.origins import Origin
+    from netbuild.explanation.step import Term
     from netbuild.graph import Graph, Row
-    from netbuild.layers.formula import Formulas
     from netbuild.layers.layer import Tensor
 
 
@@ -110,69 +109,35 @@ def _dots(path: str) -> Iterator[int]:
 
 
 def _explained(row: Row, origins: Origins, fields: Fields, memory: Count) -> Explained:
-    found = row.layer.formulas(*row.shapes)
-    whole = row.macs if len(found.macs) == 1 else None
-    macs = tuple(step(name, each, result=whole) for name, each in found.macs.items())
-    outputs = {
-        port: _sizes(row, tensor, found.results.get(port, found.sizes))
-        for port, tensor in row.outputs.items()
-    }
+    own = numbers(row.inferred)
     seen = fields.of(row)
-    names = _names(row)
     reads = tuple(
         Read(name, x, origins.called(value))
-        for name, x, value in zip(names, row.inputs, row.sources, strict=True)
+        for name, x, value in zip(own.inputs, row.inputs, row.sources, strict=True)
     )
     return Explained(
         row=row,
         again=origins.again(row.path),
-        does=description(type(row.layer)),
+        does=own.does,
         written=origins.lines(row.path),
         reads=reads,
-        outputs=outputs,
-        params=_params(row, found.weights),
-        macs=Count(row.macs, macs, reason(row.layer, "macs") if row.macs else ""),
+        outputs=own.outputs,
+        params=_params(row, own.weights),
+        macs=own.macs,
         field=seen,
         kept=memory,
         weights_bytes=weights_bytes(row.params),
         origins=origins.of(row),
-        terms=(*_terms(found), *seen.terms),
+        terms=own.terms + seen.terms,
     )
 
 
-def _terms(found: Formulas) -> Iterator[Term]:
-    """Yield the names in the formulas of a layer that are no fields."""
-    results = [sizes.values() for sizes in found.results.values()]
-    groups = [(found.sizes or {}).values(), found.weights.values(), found.macs.values(), *results]
-    formulas = [formula for group in groups for formula in group]
-    formulas += [found.workspace] if found.workspace else []
-    terms = (term(name, meaning, formulas) for name, meaning in found.terms.items())
-    return (one for one in terms if one.values)
-
-
-def _names(row: Row) -> tuple[str, ...]:
-    """Return the names of a layer's inputs, numbered where the last may be given repeatedly."""
-    names = (*row.layer.inputs, *row.layer.optional_inputs)[: len(row.inputs)]
-    more = range(len(names) + 1, len(row.inputs) + 1)
-    return (*names, *(f"input {number}" for number in more))
-
-
-def _sizes(row: Row, y: Tensor, sizes: Mapping[str, Formula] | None) -> tuple[Step, ...]:
-    """Return a step for each axis of a result, or one for all where it is the input's shape."""
-    if sizes is None:
-        return (Step("shape", AS_INPUT, "", None, y.shape),) if row.inputs else ()
-    pairs = zip(sizes.items(), y.shape, strict=True)
-    return tuple(step(name, size, result=n) for (name, size), n in pairs)
-
-
-def _params(row: Row, formulas: Mapping[str, Formula]) -> Count:
+def _params(row: Row, weights: tuple[Step, ...]) -> Count:
     """Return the parameters of a layer: what each weight has, or each part of it."""
-    if row.reuses and row.layer.weights(*row.shapes):
+    if row.reuses and row.inferred.weights:
         return Count(0, (), f"those of {row.reuses}, which it calls again: they count there")
-    shapes = row.weights
-    steps = [step(name, each, shape=shapes.get(name)) for name, each in formulas.items()]
     note = "frozen: training leaves them as they are" if row.params and row.frozen else ""
-    return Count(row.params, tuple(steps), note)
+    return Count(row.params, weights, note)
 
 
 class _Member(NamedTuple):
@@ -217,4 +182,5 @@ def _sum(numbers: Mapping[str, int]) -> Count:
     total = sum(shown.values())
     if len(shown) < 2:
         return Count(total, (), f"all in {next(iter(shown))}" if shown else "")
-    return Count(total, (step("", Formula(" + ".join(shown), shown), result=total),))
+    added = " + ".join(f"{number:,}" for number in shown.values())
+    return Count(total, (Step("", " + ".join(shown), added, total),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netbuild import memory
@@ -13,11 +14,14 @@ from netbuild.render.folding import value_name
 
 if TYPE_CHECKING:
     from netbuild.graph import Graph, Row
+    from netbuild.inferred import Inferred
+    from netbuild.layers.layer import Tensor
     from netbuild.memory import Held, Kept
 
 _NOTHING_BEFORE = "neither it nor a layer before it learns, so backward does not come here"
 
 
+@lru_cache(maxsize=1024)
 def weights_bytes(params: int) -> Count:
     """Return the bytes of parameters, which are of float32."""
     return Count(4 * params, (step("", formula("4 B·params", params=params)),) if params else ())
@@ -36,7 +40,7 @@ def _kept(row: Row, found: Kept) -> Count:
     names = _names(row)
     steps = [_tensor(names[held.value], held) for held in found.tensors]
     if found.workspace:
-        steps.append(_workspace(row, found.workspace))
+        steps.append(_workspace(row.inferred))
     note = "" if steps else "its backward pass needs no values"
     return Count(found.nbytes, tuple(steps), note)
 
@@ -47,11 +51,17 @@ def _tensor(name: str, held: Held) -> Step:
         return Step(name, "", "", 0, note=f"kept by {held.keeper} already")
     if held.is_weight:
         return Step(name, "", "", 0, note="a weight, and counted as one")
-    rule = formula(f"{BYTES[held.tensor.dtype]} B·∏ shape", shape=held.tensor.shape)
-    note = ""
-    if held.place != held.value:
-        note = f"the memory of {value_name(held.place)}, in which it lies"
-    return step(name, rule, result=held.nbytes)._replace(note=note)
+    found = _bytes(name, held.tensor)
+    if held.place == held.value:
+        return found
+    return found._replace(note=f"the memory of {value_name(held.place)}, in which it lies")
+
+
+@lru_cache(maxsize=1024)
+def _bytes(name: str, tensor: Tensor) -> Step:
+    """Return the step of the bytes of a tensor."""
+    rule = formula(f"{BYTES[tensor.dtype]} B·∏ shape", shape=tensor.shape)
+    return step(name, rule, result=tensor.nbytes)
 
 
 def _names(row: Row) -> dict[Value, str]:
@@ -62,10 +72,11 @@ def _names(row: Row) -> dict[Value, str]:
     return {Value(row.path, port): port for port in row.outputs} | inputs
 
 
-def _workspace(row: Row, size: int) -> Step:
+@lru_cache(maxsize=1024)
+def _workspace(inferred: Inferred) -> Step:
     """Return the step of what a layer keeps beside tensors that others know."""
-    found = row.layer.formulas(*row.shapes).workspace
-    note = reasons(row.layer, "workspace")
+    size, note = inferred.workspace, reasons(inferred.layer, "workspace")
+    found = inferred.layer.formulas(*inferred.shapes).workspace
     if found is None:
         return Step("besides", "", "", size, note=note)
     return step("besides", found, result=size)._replace(note=note)

@@ -95,13 +95,14 @@ class Origins:
         call = self.items[row.path]
         written = _arguments(call.item, bare_field(type(row.layer)))
         arguments = row.arguments
+        decided = row.layer.decide(*row.shapes)
         found = []
         for name in type(row.layer).model_fields:
             value = arguments.get(name, getattr(row.layer, name))
             if name in written:
                 value = getattr(row.layer, name)
                 found.append(self.written(name, value, written[name], call.names, row.path))
-            elif name in row.layer.decide(*row.shapes):
+            elif name in decided:
                 place = " and ".join(map(self.called, _deciding(row, name)))
                 found.append(Origin(name, value, "input", place))
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,17 +79,18 @@ def _value(numbers: str) -> int | None:
 
 def reason(layer: Layer, rule: str) -> str:
     """Return what a layer says of one of its rules in the first paragraph; "" for nothing."""
-    return (_said(layer, rule) or [""])[-1].rstrip(".")
+    return (_said(type(layer), rule) or [""])[-1].rstrip(".")
 
 
 def reasons(layer: Layer, rule: str) -> str:
     """Return what the families of a layer say of a rule to which each adds something."""
-    return " ".join(_said(layer, rule)).rstrip(".")
+    return " ".join(_said(type(layer), rule)).rstrip(".")
 
 
-def _said(layer: Layer, rule: str) -> list[str]:
+@cache
+def _said(kind: type[Layer], rule: str) -> list[str]:
     """Return the first paragraphs on a rule, from the general family to the layer itself."""
-    families = [family for family in type(layer).__mro__ if rule in vars(family)]
+    families = [family for family in kind.__mro__ if rule in vars(family)]
     own = [vars(family)[rule].__doc__ for family in families if family is not Layer]
     paragraphs = (cleandoc(doc).split("\n\n")[0] for doc in reversed(own) if doc)
     return [paragraph.replace("\n", " ") for paragraph in paragraphs]

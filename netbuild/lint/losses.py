@@ -64,12 +64,16 @@ def squashed_twice(flow: Flow) -> Iterator[Diagnostic]:
         if function == "softmax" and not _over_classes(flow, value, row):
             continue
         name = type(loss).__name__
-        label = f"{name} takes scores as they are, and applies {function} itself"
+        again = "squashes again"
+        label = f"{name} applies {function} itself: a second one flattens the gradient"
+        if row.type == "LogSoftmax":  # applied twice it gives the same as once
+            again = "has its own"
+            label = f"{name} applies one itself: this is superfluous, and does no harm"
         where = Note("loss", f"{name}, line {named(graph, 'loss').line}")
         help_ = f"leave {row.type} out; where probabilities are wanted, apply it to what is given"
         yield Diagnostic(
             "NB304",
-            f"{row.type} before {name}, which squashes again",
+            f"{row.type} before {name}, which {again}",
             row.span,
             label,
             (where,),

@@ -57,7 +57,7 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
                 "NB301",
                 f"two {row.type} layers that are no more than one",
                 row.span,
-                f"nothing non-linear stands between {first.path} and this",
+                f"nothing non-linear stands between {first.type} {first.path} and this one",
                 (Note("first", called(first)),),
                 help="put an activation between them, such as ReLU",
                 layer=row.path,

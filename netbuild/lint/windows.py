@@ -75,30 +75,46 @@ def unseen_borders(flow: Flow) -> Iterator[Diagnostic]:
         lost = [axis for axis in lost if axis.unseen > max(1, axis.n / 50)]
         if not lost:
             continue
-        worst = max(lost, key=lambda axis: axis.unseen / axis.n)
-        rest = (worst.n + 2 * worst.padding - worst.span) % worst.stride
-        formula = (
-            f"({worst.n} + 2·{worst.padding} − {worst.span}) mod {worst.stride} = {rest}, "
-            f"and padding {worst.padding}"
-        )
+        alike = _alike(lost)
+        unseen = [f"the last {axis.unseen} of {axis.n} values of {axis.name}" for axis in alike]
+        formulas = [Note("formula", _remainder(axis)) for axis in alike]
         yield Diagnostic(
             "NB311",
             f"{row.type} leaves a border of its input out",
             places.field(row, "stride" if getattr(row.layer, "stride", None) else "kernel_size"),
-            f"no window sees the last {worst.unseen} of {worst.n} values of the {worst.name}",
-            (
-                Note("input", f"{row.path} reads {times(row.x)}"),
-                Note("formula", formula),
-            ),
-            help=_whole(worst),
+            f"no window sees {', nor '.join(unseen)}",
+            (Note("input", f"{row.path} reads {times(row.x)}"), *formulas),
+            help=_whole(alike),
             layer=row.path,
         )
 
 
-def _whole(axis: _Axis) -> str:
-    """Return the sizes of an axis at which no border is left out."""
-    less = axis.n - axis.unseen
-    return f"an input of {less} or of {less + axis.stride} is seen as a whole; so is padding"
+def _alike(axes: list[_Axis]) -> list[_Axis]:
+    """Return those of the same sizes and windows as one, called `the height and the width`."""
+    names: dict[_Axis, list[str]] = {}
+    for axis in axes:
+        names.setdefault(axis._replace(name=""), []).append(f"the {axis.name}")
+    return [
+        axis._replace(name=" and ".join(filter(None, (", ".join(others), last))))
+        for axis, (*others, last) in names.items()
+    ]
+
+
+def _remainder(axis: _Axis) -> str:
+    """Return how many values are left behind the last window, and how many of them are padding."""
+    rest = (axis.n + 2 * axis.padding - axis.span) % axis.stride
+    steps = f"({axis.n} + 2·{axis.padding} − {axis.span}) mod {axis.stride}"
+    return f"{steps} = {rest}, and padding {axis.padding}"
+
+
+def _whole(axes: list[_Axis]) -> str:
+    """Return the sizes of axes at which no border is left out."""
+    whole = [(axis.n - axis.unseen, axis) for axis in axes]
+    if len(axes) > 1:
+        sizes = [f"{size} or {size + axis.stride} for {axis.name}" for size, axis in whole]
+        return f"take {', and '.join(sizes)}, or padding"
+    ((size, axis),) = whole
+    return f"an input of {size} or of {size + axis.stride} is seen as a whole; so is padding"
 
 
 def skipping_strides(flow: Flow) -> Iterator[Diagnostic]:

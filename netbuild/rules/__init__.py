@@ -79,6 +79,10 @@ def codes(prefix: str = "") -> tuple[str, ...]:
     return tuple(code for code in CODES if code.startswith(prefix.upper()))
 
 
-def nearest(word: str) -> str | None:
-    """Return the code that is most likely meant, if one is."""
-    return suggest(word, tuple(CODES))
+def hint(word: str) -> str:
+    """Return what is to be said of a word that no code begins with."""
+    group = re.fullmatch(r"NB\d{0,2}", word.upper())  # which no single code is meant by
+    meant = None if group else suggest(word, tuple(CODES))
+    first, *_, last = GROUPS
+    lists = f"netbuild rule lists them, in the groups {first} to {last}"
+    return f"did you mean {meant}?" if meant else lists

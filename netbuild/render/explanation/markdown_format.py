@@ -32,7 +32,7 @@ def _blocks(part: Explained | Summed, explanation: Explanation) -> Iterator[str]
     name, type_, shapes = heading(part, explanation)
     yield f"### `{name}` {type_}{f': {shapes}' if shapes else ''}"
     if isinstance(part, Explained):
-        yield "\n".join(["```yaml", *(line for _, line in dedented(part)), "```"])
+        yield "\n".join(["```yaml", *(line.expandtabs() for _, line in dedented(part)), "```"])
         yield does(part)
     rows = [row for section in sections(part) for row in _rows(section)]
     yield _table(("", "", "formula", "with its numbers"), rows)

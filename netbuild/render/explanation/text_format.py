@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from textwrap import wrap
-from typing import TYPE_CHECKING
+import textwrap
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from rich.text import Text
+from rich.control import strip_control_codes
+from rich.segment import Segment
 
 from netbuild.diagnostic import brief
 from netbuild.explanation import Explained
@@ -24,9 +26,14 @@ from netbuild.render.explanation.sections import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console, ConsoleOptions, RenderResult
+
     from netbuild.explanation import Explanation, Summed
     from netbuild.explanation.step import Step
     from netbuild.render.explanation.sections import Section
+
+#: A line as its pieces, each with its style.
+Line: TypeAlias = "tuple[tuple[str, str], ...]"
 
 #: Longer lines are harder to read, however wide the terminal.
 WIDTH = 100
@@ -40,59 +47,86 @@ _VALUE = 16
 _LINES = 8
 
 
-def text(explanation: Explanation, width: int = WIDTH) -> Text:
+class Lines(NamedTuple):
+    """Lines that fit, which rich prints as they are: to wrap a `Text` of many takes it long."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def plain(self) -> str:
+        """The lines without their styles."""
+        return "\n".join("".join(piece for piece, _ in line) for line in self.lines)
+
+    def __rich_console__(self, console: Console, _: ConsoleOptions) -> RenderResult:
+        """Yield the pieces of each line; all of them at once, where there are no styles."""
+        if console.color_system is None:
+            yield Segment(f"{self.plain}\n")
+            return
+        for line in self.lines:
+            for piece, style in line:
+                yield Segment(piece, console.get_style(style) if style else None)
+            yield Segment.line()
+
+
+def text(explanation: Explanation, width: int = WIDTH) -> Lines:
     """Return an explanation for a terminal, nothing of it wider than `width`."""
+    return Lines(tuple(_lines(explanation, width)))
+
+
+def _lines(explanation: Explanation, width: int) -> Iterator[Line]:
+    """Yield the lines of an explanation, a blank one between its parts."""
     width = min(max(width, 40), WIDTH)
-    texts = []
-    for part in parts(explanation):
-        lines = [_title(part, explanation, width)]
+    for number, part in enumerate(parts(explanation)):
+        if number:
+            yield ()
+        yield _title(part, explanation, width)
         if isinstance(part, Explained):
-            about = (Text(f"  {line}", "italic") for line in wrap(does(part), width - 2))
-            lines += [Text(), *_written(part, width), Text(), *about, Text()]
+            yield from ((), *_written(part, width), ())
+            yield from (((f"  {line}", "italic"),) for line in _wrap(does(part), width - 2))
+            yield ()
         for section in sections(part):
-            lines += _section(section, width)
+            yield from _section(section, width)
         if isinstance(part, Explained):
-            lines += _values(part, width)
-        texts.append(Text("\n").join(lines))
-    return Text("\n\n").join(texts)
+            yield from _values(part, width)
 
 
-def _title(part: Explained | Summed, explanation: Explanation, width: int) -> Text:
+def _title(part: Explained | Summed, explanation: Explanation, width: int) -> Line:
     name, type_, shapes = heading(part, explanation)
-    line = Text(name, "bold").append(f"  {type_} ", "bold cyan")
-    rule = width - len(line) - len(shapes) - 1
+    title: Line = ((strip_control_codes(name), "bold"), (f"  {type_} ", "bold cyan"))
+    rule = width - sum(len(piece) for piece, _ in title) - len(shapes) - 1
     if rule < 3:  # the shapes are said below as well
-        return line
-    return line.append("─" * rule, "dim").append(f" {shapes}" if shapes else "─", "bold")
+        return title
+    return (*title, ("─" * rule, "bold dim"), (f" {shapes}" if shapes else "─", "bold"))
 
 
-def _written(part: Explained, width: int) -> Iterator[Text]:
+def _written(part: Explained, width: int) -> Iterator[Line]:
     """Yield the lines of the file with their numbers, as faults show them."""
     lines = dedented(part)[:_LINES]
     gutter = max(len(str(number)) for number, _ in lines)
     for number, line in lines:
         shown = brief(line, width - gutter - 5)
-        yield Text(f"  {number:>{gutter}} | ", "blue").append(shown)
+        yield ((f"  {number:>{gutter}} | {shown}".expandtabs(), "blue"),)
     if len(part.written) > _LINES:
-        yield Text(f"  {'':>{gutter}} | …", "blue")
+        yield ((f"  {'':>{gutter}} | …", "blue"),)
 
 
-def _section(section: Section, width: int) -> Iterator[Text]:
-    """Yield a section: its number, and below it how that comes about."""
-    room = width - 12
-    for number, line in enumerate(wrap(section.result, room)):
-        style = "dim" if line.startswith("none") or number else "bold green"
-        yield Text(f"  {'' if number else section.name:<8}  ", "bold").append(line, style)
+@lru_cache(maxsize=1024)
+def _section(section: Section, width: int) -> tuple[Line, ...]:
+    """Return the lines of a section: its number, and below it how that comes about."""
+    lines: list[Line] = []
+    for number, line in enumerate(_wrap(section.result, width - 12)):
+        style = "bold dim" if line.startswith("none") or number else "bold green"
+        lines.append(((f"  {'' if number else section.name:<8}  ", "bold"), (line, style)))
     column = max([_FORMULA, *(len(one.name) + _STEP + 2 for one in section.steps)])
     before: Step | None = None
     for one in section.steps:
-        yield from _step(one, before, column, width, section.unit)
+        lines += _step(one, before, column, width, section.unit)
         before = one
-    for line in wrap(section.note, width - column):
-        yield Text(f"{'':{column}}{line}", "dim")
+    lines += [((f"{'':{column}}{line}", "dim"),) for line in _wrap(section.note, width - column)]
+    return tuple(lines)
 
 
-def _step(step: Step, before: Step | None, column: int, width: int, unit: str) -> Iterator[Text]:
+def _step(step: Step, before: Step | None, column: int, width: int, unit: str) -> Iterator[Line]:
     """Yield a formula, the formula with its numbers, and the result, an `=` before each.
 
     What the step before has said is not said again.
@@ -101,10 +135,10 @@ def _step(step: Step, before: Step | None, column: int, width: int, unit: str) -
     for sign, line in _chain(step, before, width - column, unit):
         for more, part in enumerate(folded(line, width - column)):
             start = f"{'':{_STEP}}{name:<{column - _STEP - 2}}{'' if more else sign:<2}"
-            yield Text(start).append(part, "" if sign else "cyan")
+            yield ((start, ""), (part, "" if sign else "cyan"))
             name = ""
-    for line in wrap(step.note, width - column) if step.rule else []:
-        yield Text(f"{'':{column}}{line}", "dim")
+    for line in _wrap(step.note, width - column) if step.rule else []:
+        yield ((f"{'':{column}}{line}", "dim"),)
 
 
 def _chain(step: Step, before: Step | None, room: int, unit: str) -> list[tuple[str, str]]:
@@ -145,30 +179,47 @@ def folded(formula: str, room: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _values(part: Explained, width: int) -> Iterator[Text]:
+def _values(part: Explained, width: int) -> Iterator[Line]:
     """Yield where the values come from: a tree of the names in expressions, then the defaults."""
     table, others = values(part), defaults(part)
     if table or others:
-        yield Text("  values", "bold")
+        yield (("  values", "bold"),)
     names = max((len(name) for name, _, _ in table), default=0)
     wide = max((len(value) for _, value, _ in table if len(value) <= _VALUE), default=0)
     for name, value, place in table:
         start, column = f"{'':{_STEP}}{name:<{names}}  ", _STEP + names + 2
         if len(value) > _VALUE:
-            first, *rest = wrap(value, width - column)
-            yield Text(f"{start}{first}")
-            yield from (Text(f"{'':{column}}{more}") for more in rest)
-            yield from (Text(f"{'':{column}}{line}") for line in wrap(place, width - column))
+            first, *rest = _wrap(value, width - column)
+            yield ((f"{start}{first}", ""),)
+            behind = [*rest, *_wrap(place, width - column)]
+            yield from (((f"{'':{column}}{line}", ""),) for line in behind)
             continue
         column += wide + 2
-        for number, line in enumerate(wrap(place, width - column)):
-            yield Text(f"{'':{column}}" if number else f"{start}{value:<{wide}}  ").append(line)
+        for number, line in enumerate(_wrap(place, width - column)):
+            shown = f"{'':{column}}" if number else f"{start}{value:<{wide}}  "
+            yield ((strip_control_codes(f"{shown}{line}"), ""),)
     for whose, fields in others.items():
-        pairs = (field.replace(" ", "\N{NO-BREAK SPACE}") for field in fields)
-        for number, line in enumerate(_wrapped(f"{whose}: {', '.join(pairs)}", width - _STEP - 2)):
-            yield Text(f"{'':{_STEP + 2 * bool(number)}}{line}", "dim")
+        yield from _defaults(whose, tuple(fields), width)
 
 
-def _wrapped(line: str, width: int) -> list[str]:
-    """Return a text in lines that are not broken at its no-break spaces."""
-    return [part.replace("\N{NO-BREAK SPACE}", " ") for part in wrap(line, width)]
+@lru_cache(maxsize=1024)
+def _defaults(whose: str, fields: tuple[str, ...], width: int) -> tuple[Line, ...]:
+    """Return the lines of fields with their defaults, none of which is broken."""
+    pairs = (field.replace(" ", "\N{NO-BREAK SPACE}") for field in fields)
+    lines = _wrap(f"{whose}: {', '.join(pairs)}", width - _STEP - 2)
+    whole = (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
+    return tuple(
+        ((f"{'':{_STEP + 2 * bool(number)}}{line}", "dim"),) for number, line in enumerate(whole)
+    )
+
+
+def _wrap(text: str, room: int) -> tuple[str, ...]:
+    """Return a text in lines that fit, as `textwrap` does; most fit as they are."""
+    if text and len(text) <= room and " ".join(text.split()) == text:
+        return (text,)
+    return _wrapped(text, room)
+
+
+@lru_cache(maxsize=1024)
+def _wrapped(text: str, room: int) -> tuple[str, ...]:
+    return tuple(textwrap.wrap(text, room))

@@ -124,15 +124,19 @@ def read_stack(node: Node) -> Stack | Diagnostic:
 
 
 def place(item: Item, field: str | None) -> Span:
-    """Return where an item's field is written, with its value; else where the item's type is."""
+    """Return where an item's field is written, with its value; else where the item's type is.
+
+    A field of what is prepared, such as `resize`, stands beside the type.
+    """
     arguments = item.arguments
+    inside = arguments.entries if isinstance(arguments, Map) else {}
+    if field is not None and (field in inside or field in item.modifiers):
+        key, value = inside.get(field) or item.modifiers[field]
+        if value.span.document is key.span.document:
+            end = value.span
+            return key.span._replace(end_line=end.end_line, end_column=end.end_column)
+        return value.span
     if isinstance(arguments, Map):
-        if field in arguments.entries:
-            key, value = arguments.entries[field]
-            if value.span.document is key.span.document:
-                end = value.span
-                return key.span._replace(end_line=end.end_line, end_column=end.end_column)
-            return value.span
         return item.type.span
     return arguments.span if arguments is not None and field is not None else item.type.span
 

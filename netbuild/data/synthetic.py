@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import field_validator
 
 from netbuild.data.dataset import (
-    Arrays,
     Classes,
     Dataset,
+    Declared,
     Labels,
+    Loaded,
     Nothing,
     Sample,
     Signs,
+    Size,
     Target,
     Values,
 )
@@ -58,11 +60,13 @@ class Random(Dataset):
             raise unwanted("to stand without classes: a target is one or the other")
         return target
 
-    @property
-    def size(self) -> int:
+    def count(self) -> int:
         return self.samples
 
-    def sample(self, wanted: Sample) -> Sample:
+    def sample(self, wanted: Sample) -> Declared:
+        return Declared(wanted.inputs, self._target(wanted))
+
+    def _target(self, wanted: Sample) -> Target:
         target: Target = wanted.target
         if self.target is not None:
             target = Values(self.target)
@@ -72,14 +76,15 @@ class Random(Dataset):
                     target = target._replace(classes=self.classes)
                 case _:
                     target = Classes(self.classes)
-        return Sample(wanted.inputs, target)
+        return target
 
-    def load(self, wanted: Sample) -> Arrays:
+    def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
+        self.without_splits(split)
         import numpy as np
 
         random = np.random.default_rng(self.seed)
-        inputs, target = self.sample(wanted)
-        return tuple(self._input(random, x) for x in inputs), self._targets(random, target)
+        inputs = tuple(self._input(random, x) for x in wanted.inputs)
+        return inputs, self._targets(random, self._target(wanted))
 
     def _input(self, random: "np.random.Generator", input_: Tensor) -> "np.ndarray[Any, Any]":
         shape = (self.samples, *input_.shape)

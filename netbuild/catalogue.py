@@ -40,7 +40,7 @@ class Example(NamedTuple):
 
 
 def catalogue(what: str) -> Mapping[str, type[Component]]:
-    """Return what can be named: `layers`, `losses`, `optimizers`, `schedulers`, `initializers`."""
+    """Return what can be named: `layers`, `losses`, `optimizers`, `augmentations` and so on."""
     if what == "layers":
         from netbuild.layers import LAYERS
 
@@ -57,6 +57,10 @@ def catalogue(what: str) -> Mapping[str, type[Component]]:
         from netbuild.schedulers import SCHEDULERS
 
         return SCHEDULERS
+    if what == "augmentations":
+        from netbuild.augmentations import AUGMENTATIONS
+
+        return AUGMENTATIONS
     from netbuild.initializers import INITIALIZERS
 
     return INITIALIZERS
@@ -99,6 +103,8 @@ def page(component: type[Component]) -> str | None:
     if issubclass(component, Layer):
         return None if name.startswith("Switchable") else f"torch.nn.{component.__name__}"
     module = component.__module__.split(".")[1]
+    if module == "augmentations":
+        return None
     return {
         "losses": f"torch.nn.{name}",
         "optimizers": f"torch.optim.{name}",

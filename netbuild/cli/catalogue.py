@@ -61,6 +61,16 @@ def initializers(name: _Name = None) -> None:
     _show("initializers", "initializer", name)
 
 
+def augmentations(name: _Name = None) -> None:
+    """List the augmentations of images, or describe one.
+
+    \b
+    netbuild augmentations
+    netbuild augmentations RandomCrop
+    """
+    _show("augmentations", "augmentation", name)
+
+
 def _show(what: str, one: str, name: str | None) -> None:
     from netbuild import catalogue
     from netbuild.diagnostic import suggest

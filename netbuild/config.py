@@ -11,26 +11,26 @@ from netbuild.diagnostic import ConfigError, Diagnostic, Document, Span, errors,
 from netbuild.emit import dump
 from netbuild.item import kind
 from netbuild.node import Map, Node, Scalar, plain
-from netbuild.optimizers import OPTIMIZERS
 from netbuild.overlay import apply_setting, merge
 from netbuild.sections import SECTIONS, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netbuild.block import Definition
     from netbuild.budget import Budget
     from netbuild.data import Preparation
     from netbuild.data.dataset import Dataset
+    from netbuild.groups import Group
+    from netbuild.hyperparameters import Train
     from netbuild.initialisation import Rule
     from netbuild.layers.layer import Shape, Tensor
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
     from netbuild.pretrained import Pretrained
     from netbuild.schedule import Schedule
-    from netbuild.sections import Train
     from netbuild.source import Source
-    from netbuild.wiring import Wire
+    from netbuild.terms import Term
 
 MAX_BASES = 10
 
@@ -47,10 +47,11 @@ class Config(NamedTuple):
     layers: Node | None
     init: tuple[Rule, ...]
     pretrained: Pretrained | None
-    loss: Loss | None
-    #: The outputs that the loss reads, where it says which.
-    reads: tuple[Wire, ...]
+    #: The losses, of which the training makes the weighted sum small.
+    terms: tuple[Term, ...]
+    metrics: tuple[str, ...]
     optimizer: Optimizer | None
+    groups: tuple[Group, ...]
     scheduler: Schedule | None
     data: Dataset | None
     preparation: Preparation
@@ -64,6 +65,11 @@ class Config(NamedTuple):
     def start(self) -> Span:
         """The first character of the file, where a fault has no better place."""
         return Span(self.document, 1, 1, 1, 2)
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss, or the first of several; None where there is none."""
+        return self.terms[0].loss if self.terms else None
 
     @property
     def input(self) -> Tensor | None:
@@ -120,9 +126,9 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     sections = Reader(source.document, root, faults)
     inputs = sections.inputs() if shape is None else sections.input_of(shape)
     data, preparation = sections.data()
-    optimizer = sections.component("optimizer", OPTIMIZERS)
+    optimizer, groups = sections.optimizer()
     train = sections.train()
-    loss, reads = sections.loss()
+    terms = sections.terms()
     return Config(
         document=source.document,
         root=root,
@@ -133,9 +139,10 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         layers=sections.layers(),
         init=sections.init(),
         pretrained=sections.pretrained(),
-        loss=loss,
-        reads=reads,
+        terms=terms,
+        metrics=sections.metrics(terms[0].loss if terms else None),
         optimizer=optimizer,
+        groups=groups,
         scheduler=sections.scheduler(optimizer, data, preparation, train),
         data=data if shape is None else None,
         preparation=preparation,
@@ -191,6 +198,25 @@ def _extended(
     return merge(under, root)
 
 
+def differences(before: Config, after: Config) -> list[str]:
+    """Return what a config has otherwise than another one, as `path: value → value`."""
+    return list(_differences("", resolved_values(before), resolved_values(after)))
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            inner = f"{path}.{name}" if path else str(name)
+            yield from _differences(inner, before.get(name), after.get(name))
+    elif before != after:
+        yield f"{path}: {_brief(before)} → {_brief(after)}"
+
+
+def _brief(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
 def resolved(config: Config) -> str:
     """Return the text of a config that means the same without its base, settings and defaults."""
     return dump(resolved_values(config))
@@ -200,22 +226,42 @@ def resolved_values(config: Config) -> dict[str, Any]:
     """Return the sections of `resolved`, in their order."""
     values = {name: plain(e.value) for name, e in config.root.entries.items() if name != "extends"}
     values["name"] = config.name
-    for section, component in (("loss", config.loss), ("optimizer", config.optimizer)):
-        if component is not None:
-            values[section] = {type(component).__name__: _explicit(component)}
-    if config.reads:
-        values["loss"]["inputs"] = [wire.outside for wire in config.reads]
+    if config.terms:
+        terms = [_term(term) for term in config.terms]
+        values["loss"] = terms if len(terms) > 1 else terms[0]
+    if config.optimizer is not None:
+        values["optimizer"] = {type(config.optimizer).__name__: _explicit(config.optimizer)}
+    if config.metrics:
+        values["metrics"] = list(config.metrics)
+    if config.groups:
+        values["optimizer"]["groups"] = [
+            {"match": group.match} | {name: _plain(v) for name, v in group.options.items()}
+            for group in config.groups
+        ]
     if config.scheduler is not None:
         values["scheduler"] = {**_plain(config.scheduler.scheduler), "step": config.scheduler.step}
     if config.data is not None:
-        source = {type(config.data).__name__: _explicit(config.data)}
+        paths = {name: _anywhere(getattr(config.data, name)) for name in config.data.paths}
+        source = {type(config.data).__name__: _explicit(config.data) | paths}
         values["data"] = source | _explicit(config.preparation)
-    if config.pretrained is not None:  # seen from anywhere
-        file = str(Path(config.pretrained.file).resolve())
-        values["pretrained"] = _explicit(config.pretrained) | {"file": file}
+    if config.pretrained is not None:
+        file = {"file": _anywhere(config.pretrained.file)}
+        values["pretrained"] = _explicit(config.pretrained) | file
     values["train"] = _explicit(config.train)
     order = sorted(values, key=SECTIONS.index)
     return {name: values[name] for name in order}
+
+
+def _anywhere(path: str | None) -> str | None:
+    """Return a path that means the same seen from any folder."""
+    return path and str(Path(path).resolve())
+
+
+def _term(term: Term) -> dict[str, Any]:
+    """Return a loss with what stands beside it."""
+    reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
+    weight = {"weight": term.weight} if term.weight != 1 else {}
+    return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
 
 
 def _explicit(component: Component) -> dict[str, Any]:

@@ -84,6 +84,8 @@ CODES = {
     "NB405": "an initializer or a rule that is for nothing",
     "NB406": "an optimizer that does not take the network's weights",
     "NB407": "a network that exceeds its budget",
+    "NB408": "a parameter group without weights",
+    "NB409": "a metric that does not go with the loss",
     # Data and files.
     "NB501": "data that the network or the loss does not take",
     "NB502": "a file of weights that cannot be read",

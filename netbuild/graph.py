@@ -309,9 +309,9 @@ class Graph(NamedTuple):
 
     @property
     def compared(self) -> dict[str, Tensor]:
-        """The outputs that the loss reads, in its order, by their names: all, or those it names."""
-        named = [wire.outside for wire in self.config.reads] or list(self.outputs)
-        return {name: self.outputs[name] for name in named if name in self.outputs}
+        """The outputs that the first loss reads, in its order, by their names."""
+        terms = self.config.terms
+        return terms[0].compared(self.outputs) if terms else dict(self.outputs)
 
     @property
     def params(self) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.data.dataset import Sample, Values
+from netbuild import groups
+from netbuild.data.dataset import DataError, Declared, Sample, Values
 from netbuild.diagnostic import Diagnostic, Note, brief, did_you_mean
 from netbuild.graph import state_key
 from netbuild.item import Item, place, read_item
 from netbuild.layers.layer import ShapeError, Tensor, times
+from netbuild.metrics import OF_VALUES
 from netbuild.optimizers import Weight
+from netbuild.terms import loss_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,13 +20,14 @@ if TYPE_CHECKING:
     from netbuild.config import Config
     from netbuild.diagnostic import Span
     from netbuild.graph import Row
+    from netbuild.terms import Term
 
 
-def sample(config: Config, *outputs: Tensor) -> Sample:
-    """Return what a sample of the config's data is, once prepared, for the network's outputs.
+def sample(config: Config, *outputs: Tensor) -> Declared:
+    """Return what is known of a sample of the config's data, once prepared, for these outputs.
 
     Raises:
-        ShapeError: the data cannot be prepared like that.
+        DataError: the data cannot be prepared like that, or what is there of it is no data.
     """
     assert config.data is not None
     given = config.data.sample(wanted(config, *outputs))
@@ -31,11 +35,12 @@ def sample(config: Config, *outputs: Tensor) -> Sample:
     if resize is None:
         return given
     for x in given.inputs:
-        if len(x.shape) != 3:
+        if x is not None and len(x.shape) != 3:
             message = f"resize changes height and width, and the samples are {times(x.shape)}"
-            raise ShapeError("NB501", message)
-    inputs = tuple(Tensor((x.shape[0], *resize), x.dtype) for x in given.inputs)
-    return given._replace(inputs=inputs)
+            raise DataError(message, "resize")
+    return given._replace(
+        inputs=tuple(x and Tensor((x.shape[0], *resize), x.dtype) for x in given.inputs)
+    )
 
 
 def wanted(config: Config, *outputs: Tensor) -> Sample:
@@ -46,79 +51,119 @@ def wanted(config: Config, *outputs: Tensor) -> Sample:
 
 
 def unknown_outputs(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the faults of the outputs that the loss names, and the network does not give."""
-    found = []
-    for number, wire in enumerate(config.reads):
+    """Return the faults of the outputs that a loss names, and the network does not give."""
+    return [fault for term in config.terms for fault in _unknown(term, outputs)]
+
+
+def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
+    """Whether each loss finds the outputs that it reads, each once."""
+    return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.terms)
+
+
+def _unknown(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
+    for number, wire in enumerate(term.reads):
         help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
         title = f"the network has no output {brief(wire.outside)}"
         label = "unknown"
-        if wire.outside in {other.outside for other in config.reads[:number]}:
+        if wire.outside in {other.outside for other in term.reads[:number]}:
             title, label, help_, fixes = "an output that is named twice", "named before", None, ()
         elif wire.outside in outputs:
             continue
         help_ = help_ or f"it gives {', '.join(outputs)}"
-        found.append(Diagnostic("NB213", title, wire.span, label, help=help_, fixes=fixes))
-    return found
+        yield Diagnostic("NB213", title, wire.span, label, help=help_, fixes=fixes)
 
 
-def faults(config: Config, compared: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return what keeps the network, the loss and the data from going together."""
-    outputs = tuple(compared.values())
+def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """Return what keeps the network, its losses and the data from going together."""
+    first = config.terms[0].compared(outputs) if config.terms else outputs
     if config.data is None or not all(config.inputs.values()):
         return []
     try:
-        given = sample(config, *outputs)
-    except ShapeError as error:
-        return [_data_fault(config, str(error), None)]
+        given = sample(config, *first.values())
+    except DataError as error:
+        return [data_fault(config, str(error), error.help, error.at)]
     found = []
     if len(given.inputs) != len(config.inputs):
-        message = f"it gives one input, and the network reads {', '.join(config.inputs)}"
-        found.append(_data_fault(config, message, None))
+        count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
+        message = f"it gives {count}, and the network reads {', '.join(config.inputs)}"
+        found.append(data_fault(config, message, None))
     else:
-        found += _other_inputs(config, given.inputs, wanted(config, *outputs).inputs)
-    if config.loss is not None:
+        found += _other_inputs(config, given.inputs, wanted(config, *first.values()).inputs)
+    if config.preparation.augment:
+        from netbuild.augmentations import fitting
+
+        found += fitting.faults(config)
+    found += _metric_faults(config, outputs)
+    for term in config.terms:
+        compared = term.compared(outputs)
+        own = tuple(compared.values())
+        target = given.target or term.loss.target(own)  # what is not known yet may fit
         try:
-            config.loss.check(outputs, given.target)
+            term.loss.check(own, target)
         except ShapeError as error:
-            found.append(_loss_fault(config, error, compared))
+            found.append(_loss_fault(config, term, error, compared))
     return found
 
 
+def _metric_faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """Return the fault of a metric of values where the loss compares with something else."""
+    if not config.terms or not any(name in OF_VALUES for name in config.metrics):
+        return []
+    first = config.terms[0]
+    target = first.loss.target(tuple(first.compared(outputs).values()))
+    if isinstance(target, Values):
+        return []
+    title = "a metric that does not go with the loss"
+    label = f"it is of values, and {type(first.loss).__name__} compares with {target}"
+    return [Diagnostic("NB409", title, config.span("metrics"), label)]
+
+
 def _other_inputs(
-    config: Config, given: tuple[Tensor, ...], wanted: tuple[Tensor, ...]
+    config: Config, given: tuple[Tensor | None, ...], wanted: tuple[Tensor, ...]
 ) -> list[Diagnostic]:
     """Return the fault of the first input that the data has in another shape or dtype."""
     for came, needed in zip(given, wanted, strict=True):
-        if came != needed:
+        if came is not None and came != needed:
             message = f"its samples are {_described(came)}, and the network's input is "
-            return [_data_fault(config, message + _described(needed), _resize(came, needed))]
+            return [data_fault(config, message + _described(needed), _resize(came, needed))]
     return []
 
 
-def optimizer_faults(config: Config, rows: Iterable[Row], *outputs: Tensor) -> list[Diagnostic]:
+def optimizer_faults(
+    config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
+) -> list[Diagnostic]:
     """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
     if config.optimizer is None:
         return []
+    if type(config.optimizer).__name__ == "LBFGS" and config.train.precision == "fp16":
+        label = "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
+        title = "LBFGS does not go with fp16"
+        return [Diagnostic("NB406", title, config.span("train"), label)]
+    weights = list(_weights(config, rows, outputs))
+    found = groups.faults([weight.name for weight in weights], config.groups)
     try:
-        config.optimizer.check(_weights(config, rows, outputs))
+        config.optimizer.check(weights)
     except ShapeError as error:
         name, span = _named(config, "optimizer", error.at)
         title = f"{name} does not go with the network"
-        return [Diagnostic(error.code, title, span, str(error))]
-    return []
+        found.append(Diagnostic(error.code, title, span, str(error)))
+    return found
 
 
-def _weights(config: Config, rows: Iterable[Row], outputs: tuple[Tensor, ...]) -> Iterator[Weight]:
+def _weights(
+    config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
+) -> Iterator[Weight]:
     for row in rows:
         if not row.weights or row.frozen:
             continue
         sparse = bool(getattr(row.layer, "sparse", False))
         for name, shape in row.weights.items():
             yield Weight(state_key(row.path, name), shape, sparse)
-    loss = config.loss
-    if loss is not None and len(outputs) == len(loss.inputs) and outputs[0].shape:
-        for name, shape in loss.weights(*(output.shape for output in outputs)).items():
-            yield Weight(f"{type(loss).__name__}.{name}", shape)
+    for called, term in zip(loss_names(config.terms), config.terms, strict=True):
+        loss, own = term.loss, tuple(term.compared(outputs).values())
+        if len(own) == len(loss.inputs) and own[0].shape:
+            for name, shape in loss.weights(*(output.shape for output in own)).items():
+                yield Weight(f"{called}.{name}", shape)
 
 
 def _described(tensor: Tensor) -> str:
@@ -132,19 +177,24 @@ def _resize(came: Tensor, needed: Tensor) -> str | None:
     return None
 
 
-def _data_fault(config: Config, message: str, help_: str | None) -> Diagnostic:
-    name, span = _named(config, "data")
+def data_fault(
+    config: Config, message: str, help_: str | None, at: str | None = None
+) -> Diagnostic:
+    """Return the fault of the data, or of a field of it."""
+    name, span = _named(config, "data", at)
     title = f"{name} does not fit the network"
     notes = (Note("input", f"line {config.input_span(next(iter(config.inputs))).line}"),)
     return Diagnostic("NB501", title, span, message, notes, help=help_)
 
 
-def _loss_fault(config: Config, error: ShapeError, compared: Mapping[str, Tensor]) -> Diagnostic:
-    name, span = _named(config, "loss", error.at)
+def _loss_fault(
+    config: Config, term: Term, error: ShapeError, compared: Mapping[str, Tensor]
+) -> Diagnostic:
+    name, span = term.item.type.text, place(term.item, error.at)
     shapes = [times(output.shape) for output in compared.values()]
     help_ = None
-    if config.loss is not None and len(config.loss.inputs) < len(compared):
-        read = ", ".join(list(compared)[: len(config.loss.inputs)])
+    if len(term.loss.inputs) < len(compared):
+        read = ", ".join(list(compared)[: len(term.loss.inputs)])
         help_ = f"say which it reads: {{{name}, inputs: [{read}]}}"
     given = f"the network gives {', '.join(shapes)}"
     data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"

@@ -8,40 +8,43 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
 
 from netbuild.block import read_blocks
 from netbuild.budget import Budget
-from netbuild.component import Component, fill, fill_fields, find, read_component, refuse_modifiers
+from netbuild.component import Component, fill, fill_fields, find, refuse_modifiers
 from netbuild.data import DATASETS, Preparation
 from netbuild.diagnostic import MAX_FAULTS, Diagnostic, Document, Span, brief, did_you_mean
 from netbuild.expression import RESERVED, substitute, value_of
-from netbuild.fields import NaturalInt, OptionalSizes, PositiveInt, Shaped, one_of, unwanted
+from netbuild.fields import OptionalSizes, Shaped, one_of, unwanted
+from netbuild.groups import read_groups
+from netbuild.hyperparameters import Train
 from netbuild.initialisation import read_rules
-from netbuild.item import Item, is_stack, kind, read_item
+from netbuild.item import Item, is_stack, kind, place, read_item
 from netbuild.layers import LAYERS
 from netbuild.layers.layer import Tensor
-from netbuild.losses import LOSSES
+from netbuild.metrics import measured, read_metrics
 from netbuild.naming import input_name_fault
 from netbuild.node import UNKNOWN, Entry, Map, Node, Scalar, is_unknown
+from netbuild.optimizers import OPTIMIZERS
 from netbuild.pretrained import read_pretrained
-from netbuild.wiring import name_of_input_fault, read_wires
+from netbuild.terms import read_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from netbuild.block import Definition
-    from netbuild.component import C
     from netbuild.data.dataset import Dataset
+    from netbuild.groups import Group
     from netbuild.initialisation import Rule
     from netbuild.layers.layer import Shape
     from netbuild.losses import Loss
     from netbuild.optimizers import Optimizer
     from netbuild.pretrained import Pretrained
     from netbuild.schedule import Schedule
-    from netbuild.wiring import Wire
+    from netbuild.terms import Term
 
 #: The sections of a file, in the order in which one is best read.
 SECTIONS = (
@@ -56,6 +59,7 @@ SECTIONS = (
     "init",
     "pretrained",
     "loss",
+    "metrics",
     "optimizer",
     "scheduler",
     "data",
@@ -81,17 +85,6 @@ class Input(Component):
         if isinstance(object_size, tuple) and len(object_size) != axes:
             raise unwanted(f"one number, or one for each of the {axes} axes behind the first")
         return object_size
-
-
-class Train(Component):
-    """`train:` how a network is trained."""
-
-    epochs: PositiveInt = 10
-    batch_size: PositiveInt = 64
-    seed: NaturalInt = 0
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], one_of("auto", "cpu", "cuda", "mps")
-    ] = "auto"
 
 
 class Reader:
@@ -251,32 +244,27 @@ class Reader:
             title = f"the file has no {section}"
             self._fault("NB102", title, span, "missing", f"write {example}")
 
-    def component(self, what: str, known: Mapping[str, type[C]]) -> C | None:
-        """Read a section that holds one item: a loss, an optimizer."""
-        node = self._section(what)
-        if node is None or is_unknown(node):
-            return None
-        return read_component(node, what, known, self.faults)
-
-    def loss(self) -> tuple[Loss | None, tuple[Wire, ...]]:
-        """Return the loss, and the outputs that it reads where it says which."""
-        item = self._item("loss", "loss", LOSSES)
-        kind = find(item, LOSSES, "loss", self.faults) if item else None
-        if item is None or kind is None:
+    def optimizer(self) -> tuple[Optimizer | None, tuple[Group, ...]]:
+        """Return the optimizer, and the groups of weights that it treats otherwise."""
+        item = self._item("optimizer", "optimizer", OPTIMIZERS)
+        found = find(item, OPTIMIZERS, "optimizer", self.faults) if item else None
+        if item is None or found is None:
             return None, ()
-        refuse_modifiers(item, kind, "loss", self.faults, allowed=["inputs"])
-        loss = fill(kind, item, self.faults)
-        written = item.modifiers.get("inputs")
-        if written is None:
-            return loss, ()
-        wires = read_wires(written.value, "inputs", self.faults)
-        if isinstance(written.value, Map):
-            fault = name_of_input_fault(kind.inputs, written, item.type.text)
-            if fault is not None:
-                self.faults.append(fault)
-                return None, ()
-            wires.sort(key=lambda wire: kind.inputs.index(str(wire.inside)))
-        return (loss if wires else None), tuple(wires)
+        refuse_modifiers(item, found, "optimizer", self.faults, allowed=["groups"])
+        optimizer = fill(found, item, self.faults)
+        return optimizer, read_groups(item, optimizer, self.faults) if optimizer else ()
+
+    def terms(self) -> tuple[Term, ...]:
+        """Return the losses, and the outputs that each reads where it says which."""
+        node = self._section("loss")
+        return () if node is None or is_unknown(node) else read_terms(node, self.faults)
+
+    def metrics(self, loss: Loss | None) -> tuple[str, ...]:
+        """Return the names of what is measured beside the loss."""
+        node = self._section("metrics")
+        if node is None or is_unknown(node):
+            return measured(None, loss)
+        return read_metrics(node, loss, self.faults)
 
     def _item(self, section: str, what: str, known: Collection[str]) -> Item | None:
         node = self._section(section)
@@ -326,9 +314,19 @@ class Reader:
             return None, Preparation()
         source = find(item, DATASETS, "data source", self.faults)
         dataset = fill(source, item, self.faults) if source else None
+        dataset = dataset and self._located(dataset, item)
         at = item.type.span
         preparation = fill_fields(Preparation, item.modifiers, "data", at, self.faults)
         return (dataset if preparation else None), preparation or Preparation()
+
+    def _located(self, dataset: Dataset, item: Item) -> Dataset:
+        """Return a source whose paths are seen from here, not from the folder of their file."""
+        found = {}
+        for name in dataset.paths:
+            if getattr(dataset, name) is not None:
+                folder = Path(place(item, name).document.name).parent
+                found[name] = str(folder / getattr(dataset, name))
+        return dataset.model_copy(update=found) if found else dataset
 
     def train(self) -> Train:
         """Return how the network is trained."""

@@ -21,8 +21,9 @@ def trace(config: Config) -> Graph:
         ConfigError: the config has faults; `.diagnostics` holds all of them.
     """
     graph = infer(config)
-    if errors(graph.diagnostics):
-        raise ConfigError(graph.diagnostics)
+    found = errors(graph.diagnostics)
+    if found:
+        raise ConfigError(found)
     return graph
 
 
@@ -64,10 +65,11 @@ def infer(config: Config) -> Graph:
         faults += initialisation.faults(graph.rows, config.init)
         faults += pretrained.faults(graph)
         faults += objective.unknown_outputs(config, graph.outputs)
-        given = graph.compared
-        if len(given) == len(config.reads or graph.outputs):
-            faults += objective.faults(config, given)
-            faults += objective.optimizer_faults(config, graph.rows, *given.values())
+        if all(
+            len(t.compared(graph.outputs)) == len(t.reads or graph.outputs) for t in config.terms
+        ):
+            faults += objective.faults(config, graph.outputs)
+            faults += objective.optimizer_faults(config, graph.rows, graph.outputs)
     if graph.outputs and not walk.faults:  # of a network with faults nothing is certain
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)

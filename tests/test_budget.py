@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from netbuild.config import read, resolved
+from netbuild.diagnostic import errors
 from netbuild.source import from_bytes
 from netbuild.tracer import infer
 
@@ -134,5 +135,5 @@ def test_resolved_keeps_it() -> None:
 def test_a_long_network_takes_no_long_time() -> None:
     """Of thousands of layers in one stack none is named."""
     text = "input: [4]\nlayers: [{Linear: 4, repeat: 3000}]\nbudget: {activations: 1}\n"
-    (fault,) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    (fault,) = errors(infer(read(from_bytes("net.yaml", text.encode()))).diagnostics)
     assert (fault.code, fault.notes) == ("NB407", ())

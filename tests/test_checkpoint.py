@@ -29,7 +29,8 @@ def module(value: float) -> nn.Module:
 
 def save(place: Path, value: int) -> None:
     """Save a checkpoint whose weights and state all hold a value."""
-    checkpoint.save(place, module(value), {"value": value, "noise": torch.full((50,), value)})
+    state = {"value": value, "noise": torch.full((50,), value)}
+    checkpoint.save(place, module(value).state_dict(), state)
 
 
 def saved(place: Path) -> int:
@@ -225,14 +226,22 @@ STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no mapping": lambda _: [1, 2],
     "no position": lambda state: {k: v for k, v in state.items() if k != "position"},
     "no optimizer": lambda state: {k: v for k, v in state.items() if k != "optimizer"},
-    "no rng": lambda state: {k: v for k, v in state.items() if k != "rng"},
+    "no randomness": lambda state: {k: v for k, v in state.items() if k != "randomness"},
+    "no measures": lambda state: {k: v for k, v in state.items() if k != "measures"},
     "position of another kind": lambda state: state | {"position": {"steps": 3}},
-    "position without sums": lambda state: state | {"position": {"epoch": 0, "step": 1}},
+    "position with more": lambda state: state | {"position": state["position"] | {"more": 1}},
     "optimizer of another kind": lambda state: state | {"optimizer": {"state": {}}},
     "optimizer of another network": lambda state: (
         state | {"optimizer": torch.optim.SGD([torch.zeros(1)]).state_dict()}
     ),
-    "rng of another kind": lambda state: state | {"rng": torch.zeros(3)},
+    "randomness of another kind": lambda state: state | {"randomness": torch.zeros(3)},
+    "randomness of no process": lambda state: state | {"randomness": []},
+    "a generator of another kind": lambda state: (
+        state | {"randomness": [state["randomness"][0] | {"rng": torch.zeros(3)}]}
+    ),
+    "a generator too few": lambda state: (
+        state | {"randomness": [{k: v for k, v in state["randomness"][0].items() if k != "rng"}]}
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from netbuild import training
 from netbuild.config import read, resolved
 from netbuild.source import from_bytes
 from netbuild.tracer import infer, trace, trainable
-from tests.training_configs import outcome
+from tests.training_configs import in_memory, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,16 +61,16 @@ def test_a_loss_reads_the_outputs_that_it_names(loss: str, tmp_path: Path) -> No
     """In its own order, whatever the order in which they are named."""
     trainer = prepared(loss, tmp_path)
     places, by_torch = LOSSES[loss]
-    assert trainer.loss.reads == places
+    assert trainer.learner.criterion.first.reads == places
     x, target = next(trainer.held_out.in_order(5))
     assert [(tuple(part.shape), part.dtype) for part in x] == [
         ((5, 4), torch.float32),
         ((5, 3), torch.int64),
     ]
-    y = trainer.module(*x)
+    y = trainer.learner.module(*x)
     if by_torch is not None:
         wanted = by_torch(*(y[place] for place in places), target)
-        torch.testing.assert_close(trainer.loss(y, target), wanted)
+        torch.testing.assert_close(trainer.learner.criterion(y, target), wanted)
 
 
 @pytest.mark.parametrize("loss", ["{MSELoss, inputs: second}", "{CrossEntropyLoss, inputs: other}"])
@@ -80,6 +80,7 @@ def test_it_trains_and_goes_on(loss: str, tmp_path: Path) -> None:
     training.fit(whole, training.Silent())
     cut = prepared(loss, tmp_path / "cut")
     cut.epoch(training.Silent())
+    assert cut.lock is not None
     cut.lock.release()
     again = training.resume(cut.run.folder)
     training.fit(again, training.Silent())
@@ -101,11 +102,11 @@ def test_inputs_of_a_sample_stay_together(tmp_path: Path) -> None:
     trainer = prepared("{MSELoss, inputs: second}", tmp_path)
     everything = {
         (tuple(a.tolist()), tuple(b.tolist()), tuple(t.tolist()))
-        for split in (trainer.batches, trainer.held_out)
+        for split in map(in_memory, (trainer.training, trainer.held_out))
         for a, b, t in zip(*split.inputs, split.targets, strict=True)
     }
     assert len(everything) == 40
-    for (left, right), target in trainer.batches.shuffled(7, seed=3):
+    for (left, right), target in trainer.training.shuffled(7, seed=3):
         for a, b, t in zip(left, right, target, strict=True):
             assert (tuple(a.tolist()), tuple(b.tolist()), tuple(t.tolist())) in everything
 

@@ -30,7 +30,6 @@ from netbuild.losses import LOSSES
 from netbuild.source import from_bytes
 from netbuild.tracer import infer, trace, trainable
 from netbuild.training.loop import Trainer
-from netbuild.training.position import Sums
 from netbuild.training.progress import Silent
 from tests.training_configs import outcome, text, write
 
@@ -599,7 +598,7 @@ def test_every_loss_trains(tmp_path: Path, name: str) -> None:
     """Every loss trains: all weights change, its own too, and a checkpoint evaluates alike."""
     loss = {name: REQUIRED.get(name, {})}
     trainer = prepared(tmp_path, loss, "train.epochs=1")
-    parts = (trainer.module, trainer.loss.module)
+    parts = (trainer.learner.module, trainer.learner.criterion.module)
     before = [p.detach().clone() for part in parts for p in part.parameters()]
     training.fit(trainer, Silent())
     after = [p for part in parts for p in part.parameters()]
@@ -645,8 +644,8 @@ def test_a_loss_with_weights_of_its_own_resumes(tmp_path: Path, name: str) -> No
     resumed = training.resume(trainer.run.folder)
     training.fit(resumed, Silent())
     assert outcome(resumed.run) == outcome(whole.run)
-    assert set(resumed.module.state_dict()) == {"0.weight", "0.bias"}
-    ours, theirs = (t.loss.module.state_dict() for t in (resumed, whole))
+    assert set(resumed.learner.module.state_dict()) == {"0.weight", "0.bias"}
+    ours, theirs = (t.learner.criterion.module.state_dict() for t in (resumed, whole))
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
@@ -670,15 +669,14 @@ def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
     trainer = prepared(tmp_path, {"CrossEntropyLoss": {"ignore_index": 1}}, layers=layers)
     x, target = next(trainer.held_out.in_order(12))
     assert target.shape == (12, 2, 2)
-    y = trainer.module.eval()(*x)
-    sums = Sums()
-    trainer.loss.add(sums, 1.0, y, target)
+    y = trainer.learner.module.eval()(*x)
+    measures = trainer.learner.new_measures()
+    measures.add([torch.tensor(1.0)], y, target)
     counted = target != 1
     hits = (y.argmax(1) == target) & counted
-    assert (sums.told, sums.correct) == (int(counted.sum()), int(hits.sum()))
-    assert sums.means("val", classes=True)["val_accuracy"] == pytest.approx(
-        float(hits.sum() / counted.sum())
-    )
+    assert measures.sums["told"] == counted.sum()
+    assert measures.sums["correct"] == hits.sum()
+    assert measures.means("val")["val_accuracy"] == float(hits.double().sum() / counted.sum())
 
 
 def _faults(**sections: Any) -> list[str]:
@@ -697,4 +695,4 @@ def test_a_network_is_plain_whatever_its_loss_learns() -> None:
     """What is built has none of the loss's weights."""
     config = read(from_bytes("tiny.yaml", text(loss={"LinearCrossEntropyLoss": 3}).encode()))
     names = set(netbuild.build(config).state_dict())
-    assert names == set(netbuild.build(trace(config).config._replace(loss=None)).state_dict())
+    assert names == set(netbuild.build(trace(config).config._replace(terms=())).state_dict())

@@ -23,7 +23,7 @@ from netbuild.optimizers import OPTIMIZERS, Optimizer, Weight
 from netbuild.source import from_bytes
 from netbuild.tracer import infer, trainable
 from netbuild.training.progress import Silent
-from tests.training_configs import STEPS, outcome, text, write
+from tests.training_configs import STEPS, in_memory, outcome, text, write
 
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError)
 
@@ -326,7 +326,7 @@ def test_what_is_said_of_weights(name: str) -> None:
     optimizer = sections["optimizer"]
     kind = optimizer if isinstance(optimizer, str) else next(iter(optimizer))
     graph = load_graph(sections)
-    faults = objective.optimizer_faults(graph.config, graph.rows, *graph.outputs.values())
+    faults = objective.optimizer_faults(graph.config, graph.rows, graph.outputs)
     found = [(fault.code, fault.title, fault.label) for fault in faults]
     assert found == [("NB406", f"{kind} does not go with the network", said)]
 
@@ -349,10 +349,10 @@ def test_a_sparse_gradient_is_known() -> None:
     """The weight of an Embedding with `sparse: true` is for optimizers that take it."""
     said = "0.weight has a sparse gradient, which SGD, Adagrad, SparseAdam or LBFGS would take"
     graph = load_graph({**WORDS, "optimizer": "Adam"})
-    faults = objective.optimizer_faults(graph.config, graph.rows, *graph.outputs.values())
+    faults = objective.optimizer_faults(graph.config, graph.rows, graph.outputs)
     assert [fault.label for fault in faults] == [said]
     graph = load_graph({**WORDS, "optimizer": "SparseAdam"})
-    assert objective.optimizer_faults(graph.config, graph.rows, *graph.outputs.values()) == []
+    assert objective.optimizer_faults(graph.config, graph.rows, graph.outputs) == []
 
 
 # Training.
@@ -411,10 +411,10 @@ def test_a_training_resumes(tmp_path: Path, name: str, fields: dict[str, Any]) -
     whole = training.train(file, runs=tmp_path / "whole")
     graph = trainable(load(file))
     trainer = training.prepare(graph, tmp_path / "stopped")
-    before = {key: tensor.clone() for key, tensor in trainer.module.state_dict().items()}
+    before = {key: tensor.clone() for key, tensor in trainer.learner.module.state_dict().items()}
     with pytest.raises(training.Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(STEPS + 1))
-    after = trainer.module.state_dict()
+    after = trainer.learner.module.state_dict()
     assert all(not torch.equal(before[key], after[key]) for key in before)
     torch.manual_seed(1)  # whatever else the process does with torch
     resumed = training.resume(trainer.run.folder)
@@ -428,13 +428,14 @@ def test_the_loss_of_a_step_that_searches(tmp_path: Path) -> None:
     file = write(tmp_path, layers=plain, optimizer={"LBFGS": {"lr": 0.1, "max_iter": 5}})
     settings_ = ["train.epochs=1", "train.batch_size=48"]
     trainer = training.prepare(trainable(load(file, settings_)), tmp_path / "runs")
-    x, target = trainer.batches
+    split = in_memory(trainer.training)
+    x, target = split.inputs, split.targets
     with torch.no_grad():
-        y = trainer.module(*x)
+        y = trainer.learner.module(*x)
     training.fit(trainer, Silent())
     (epoch,) = trainer.run.metrics
     assert epoch["train_loss"] == pytest.approx(nn.CrossEntropyLoss()(y, target).item())
     assert epoch["train_accuracy"] == pytest.approx((y.argmax(1) == target).float().mean().item())
     with torch.no_grad():
-        y = trainer.module(*x)
+        y = trainer.learner.module(*x)
     assert nn.CrossEntropyLoss()(y, target).item() < epoch["train_loss"]

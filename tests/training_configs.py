@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from netbuild import training
 from netbuild.emit import dump
 from netbuild.training import checkpoint
-from netbuild.training.loop import Trainer
+from netbuild.training.batches import Batches
+from netbuild.training.learner import Learner
 from netbuild.training.run import Run
 
 #: All that is random or remembered counts here: dropout, batch norms and the optimizer's means.
@@ -79,6 +80,12 @@ def outcome(run: Run) -> dict[str, Any]:
     return found
 
 
+def in_memory(split: Any) -> Batches:
+    """Return a split that is held in memory, as all are that are small."""
+    assert isinstance(split, Batches)
+    return split
+
+
 class Moment(NamedTuple):
     """A moment of the writing: before the call of an operation, or halfway through it."""
 
@@ -114,7 +121,7 @@ _OPERATIONS: list[tuple[Any, str, Callable[..., None] | None]] = [
     (pathlib.Path, "mkdir", None),
     (pathlib.Path, "rename", None),
     (pathlib.Path, "replace", None),
-    (Trainer, "step", None),
+    (Learner, "step", None),
 ]
 
 

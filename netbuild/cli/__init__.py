@@ -26,8 +26,13 @@ COMMANDS = {
     "weights": "weights",
     "train": "train",
     "evaluate": "evaluate",
+    "predict": "predict",
+    "runs": "runs",
     "new": "new",
-    **dict.fromkeys(("layers", "losses", "optimizers", "schedulers", "initializers"), "catalogue"),
+    **dict.fromkeys(
+        ("layers", "losses", "optimizers", "schedulers", "initializers", "augmentations"),
+        "catalogue",
+    ),
     "schema": "schema",
     "rule": "rule",
 }

@@ -4,35 +4,74 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from netbuild.cli.terminal import console, needs_torch, reported_failures, reported_faults
+from netbuild.cli.terminal import (
+    Settings,
+    console,
+    fail,
+    needs_torch,
+    read_source,
+    reported_failures,
+    reported_faults,
+)
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|FILE", help="A run folder, or a config with --weights.")
+    ],
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The weights of the config's network.")
+    ] = None,
     checkpoint: Annotated[
         Literal["best", "last"], typer.Option(help="The lowest validation loss, or the newest.")
     ] = "best",
     format: Annotated[  # noqa: A002
         Literal["text", "json"], typer.Option(help="How the metrics are printed.")
     ] = "text",
+    set: Settings = None,  # noqa: A002
 ) -> None:
-    """Print the validation loss, and accuracy, of a trained network.
+    """Print the validation loss, and the metrics, of a trained network.
 
     \b
     netbuild evaluate runs/lenet5
     netbuild evaluate runs/lenet5/2026-01-31T12-00-00 --checkpoint last
+    netbuild evaluate configs/lenet.yaml --weights lenet.safetensors
     """
+    if weights is None and set:
+        fail("a run has its own config: --set goes with --weights")
+    config = None
+    if weights is not None:
+        from netbuild.config import read
+
+        config = read(read_source(run), set or ())
     with needs_torch("evaluate"):
         from netbuild import training
-    with reported_faults(), reported_failures(run):
-        metrics = training.evaluate(run, checkpoint)
+    with reported_faults(), reported_failures(Path(run)):
+        if config is not None and weights is not None:
+            metrics = training.evaluate_weights(config, weights)
+        else:
+            metrics = training.evaluate(run, checkpoint)
     if format == "json":
         console().print(json.dumps(metrics))
     else:
-        for name, value in metrics.items():
-            shown = f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
-            console().print(f"{name:13} {shown}")
+        _print(metrics)
+
+
+def _print(metrics: dict[str, Any]) -> None:
+    from netbuild.training.progress import value
+
+    out = console()
+    width = max(map(len, metrics))
+    for name, measured in metrics.items():
+        if isinstance(measured, float):
+            out.print(f"{name:{width}} {value(name, measured)}")
+    for name, measured in metrics.items():
+        if isinstance(measured, list):
+            out.print(f"\n{name}: each row is of one class, each column what it was taken for")
+            cells = max(len(str(count)) for row in measured for count in row) + 2
+            for row in measured:
+                out.print("".join(f"{count:>{cells}}" for count in row))

@@ -84,18 +84,30 @@ def try_source(path: str) -> Source | None:
 
 
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:
-    """Print a sentence to standard error, and leave."""
-    typer.echo(f"netbuild: {message}", err=True)
+    """Print a sentence to standard error, and leave; of several processes it says which it is."""
+    rank = os.environ.get("RANK", "0")
+    who = "netbuild" if rank == "0" else f"netbuild, process {rank}"
+    typer.echo(f"{who}: {message}", err=True)
     raise typer.Exit(code)
 
 
 @contextmanager
 def needs_torch(command: str) -> Iterator[None]:
-    """Leave with the install line where an import inside fails for want of the extra."""
+    """Leave with the install line where an import inside fails for want of an extra."""
     try:
         yield
     except ModuleNotFoundError as error:
-        fail(f'{command} needs {error.name}: pip install "netbuild[train]"')
+        _needs(command, error)
+
+
+#: The modules of extras other than `train`.
+_EXTRAS = {"datasets": "data", "kornia": "data", "PIL": "data"}
+
+
+def _needs(what: str, error: ModuleNotFoundError) -> NoReturn:
+    """Leave with the install line of the extra that brings a module."""
+    module = (error.name or "").partition(".")[0]
+    fail(f'{what} needs {module}: pip install "netbuild[{_EXTRAS.get(module, "train")}]"')
 
 
 @contextmanager
@@ -121,5 +133,7 @@ def reported_failures(place: Path) -> Iterator[None]:
         fail(str(error))
     except TrainingError as error:
         fail(str(error), FAULTS)
+    except ModuleNotFoundError as error:  # what only some configs import
+        _needs("the config", error)
     except OSError as error:
         fail(f"{error.filename or place} cannot be read or written: {error.strerror or error}")

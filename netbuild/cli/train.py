@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import shlex
+import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netbuild.cli.terminal import (
+    FAULTS,
     INTERRUPTED,
     Settings,
     console,
@@ -23,6 +26,8 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from netbuild.config import Config
+    from netbuild.graph import Graph
     from netbuild.training.loop import Trainer
 
 
@@ -33,56 +38,153 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
     ] = None,
+    allow_changes: Annotated[
+        bool, typer.Option("--allow-changes", help="Go on although the config is another one.")
+    ] = False,
     runs: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where runs are kept.  [default: runs]"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="One batch through everything; nothing is kept.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Train with so many processes together.")
+    ] = 1,
     set: Settings = None,  # noqa: A002
 ) -> None:
     """Train a network, and keep its metrics and weights in runs/NAME/TIME/.
 
-    Ctrl-C saves where the training stands; --resume goes on from there.
+    Ctrl-C saves where the training stands; --resume goes on from there, with a FILE or --set as
+    they are now.
 
     \b
     netbuild train configs/lenet.yaml
     netbuild train configs/lenet.yaml --set train.epochs=20
+    netbuild train configs/lenet.yaml --dry-run
     netbuild train --resume runs/lenet5
+    netbuild train --resume runs/lenet5 --set train.epochs=30 --allow-changes
+    netbuild train configs/lenet.yaml --processes 2
     """
-    if (file is None) == (resume is None):
+    if file is None and resume is None:
         fail("train takes a FILE, or --resume RUN")
-    if resume is not None and (set or runs):
-        fail("a resumed run goes on as it was: --set and --runs do not go with --resume")
-    folder = runs or Path("runs")
+    if resume is not None and (runs or dry_run):
+        fail("a resumed run stays where it is: --runs and --dry-run do not go with --resume")
+    if file == "-" and processes > 1:
+        fail("several processes cannot all read standard input: name a file")
+    graph = _graph(file, set or [])
+    with needs_torch("train"):
+        from netbuild import training
+        from netbuild.training import launching
+    if processes > 1:
+        raise typer.Exit(launching.launch(processes, sys.argv[1:]))
+    gc.enable()
+    place = resume or runs or Path("runs")
+    with reported_faults(), reported_failures(place), launching.only_the_first_prints():
+        if resume is not None:
+            config = _changed(resume, graph, set or [], allowed=allow_changes)
+            trainer = training.resume(resume, config)
+            if config is not None and launching.rank() == 0:  # now that it has gone well
+                trainer.run.change(config)
+            _fit(trainer, console())
+        elif dry_run:
+            assert graph is not None
+            _try(graph, console())
+        else:
+            assert graph is not None
+            trainer = training.prepare(graph, place)
+            _fit(trainer, console())
+
+
+def _graph(file: str | None, settings: list[str]) -> Graph | None:
+    """Return the network of a file; a fault is found before torch is loaded, which takes longer."""
     from netbuild.config import read
     from netbuild.tracer import trainable
 
+    if file is None:
+        return None
     with reported_faults():
-        # A fault is found before torch is loaded, which takes longer than to find it.
-        graph = trainable(read(read_source(file), set or ())) if file is not None else None
-        with needs_torch("train"):
-            from netbuild import training
-        gc.enable()
-        with reported_failures(resume or folder):
-            if graph is not None:
-                trainer = training.prepare(graph, folder)
-            else:
-                assert resume is not None
-                trainer = training.resume(resume)
-            _fit(trainer, console())
+        return trainable(read(read_source(file), settings))
+
+
+def _changed(
+    resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
+) -> Config | None:
+    """Return the config with which a run goes on, where it is another one and that is allowed."""
+    from netbuild import training
+    from netbuild.config import differences
+
+    stopped = training.find(resume)
+    before = stopped.config()
+    after = graph.config if graph is not None else stopped.config(settings)
+    if after.preparation.normalize is True and before.preparation.normalize:
+        # What was measured for the run is what the file asks for.
+        measured = {"normalize": before.preparation.normalize}
+        after = after._replace(preparation=after.preparation.model_copy(update=measured))
+    changes = differences(before, after)
+    if not changes:
+        return None
+    said = "".join(f"\n  {change}" for change in changes)
+    if not allowed:
+        fail(f"the config is not that of the run; --allow-changes goes on with{said}", FAULTS)
+    console().print(f"going on with{said}")
+    return after
+
+
+def _try(graph: Graph, out: Console) -> None:
+    """Take a step and validate a batch, and leave nothing behind."""
+    from netbuild import training
+
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = training.prepare(graph, Path(folder))
+        limits = {"max_steps": 1, "limit_batches": trainer.train.accumulate}
+        trainer.train = trainer.train.model_copy(update=limits)
+        _print_groups(graph, out)
+        try:
+            training.fit(trainer, training.Silent())
+        except training.Interrupted:
+            raise typer.Exit(INTERRUPTED) from None
+        metrics = trainer.run.metrics[-1]
+    losses = (f"{name} {number}" for name, number in _numbers(metrics).items())
+    out.print(f"a dry run: {', '.join(losses)}; nothing is kept")
+
+
+def _numbers(metrics: dict[str, Any]) -> dict[str, str]:
+    from netbuild.training.progress import number
+
+    names = ("train_loss", "val_loss")
+    return {name.replace("_", " "): number(metrics[name]) for name in names}
+
+
+def _print_groups(graph: Graph, out: Console) -> None:
+    """Print which weights have which options, where a config has groups."""
+    if not graph.config.groups:
+        return
+    from rich.table import Table
+
+    from netbuild.groups import described
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for header in ("group", "weights", "params", "options"):
+        made.add_column(header, justify="right" if header in {"weights", "params"} else "left")
+    for group in described(graph):
+        made.add_row(group.name, str(group.weights), f"{group.params:,}", group.options)
+    out.print(made)
+    out.print()
 
 
 def _fit(trainer: Trainer, out: Console) -> None:
     from netbuild import training
-    from netbuild.training.progress import Printed
+    from netbuild.training.progress import Printed, number, shown_metric, value
 
     run, position = trainer.run, trainer.position
-    done = position.epoch * trainer.steps + position.step
-    if position.epoch == trainer.train.epochs:
+    _print_groups(trainer.graph, out)
+    if trainer.finished:
         out.print("the run has finished")
-    elif done:
+    elif position.total:
         out.print(f"going on in epoch {position.epoch + 1}, after step {position.step}")
     try:
-        progress = Printed(out, trainer.train.epochs, trainer.steps, done, len(trainer.batches))
+        progress = Printed(out, trainer.train.epochs, trainer.steps, position.total)
         with progress:
             training.fit(trainer, progress)
     except training.Interrupted:
@@ -90,6 +192,7 @@ def _fit(trainer: Trainer, out: Console) -> None:
         raise typer.Exit(INTERRUPTED) from None
     best = run.best
     if best is not None:
-        accuracy = f", accuracy {best['val_accuracy']:.2%}" if "val_accuracy" in best else ""
-        out.print(f"best epoch {best['epoch']}: val loss {best['val_loss']:.4f}{accuracy}")
+        name = shown_metric(best, "val")
+        metric = f", {name} {value(name, best[f'val_{name}'])}" if name else ""
+        out.print(f"best epoch {best['epoch']}: val loss {number(best['val_loss'])}{metric}")
     out.print(f"run {run.folder}")

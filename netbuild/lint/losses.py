@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild import objective
-from netbuild.data.dataset import Classes
+from netbuild.data.dataset import Classes, DataError
 from netbuild.diagnostic import Diagnostic, Note
 from netbuild.layers.layer import axis
 from netbuild.lint.flow import AFFINE, ALPHA_DROPOUTS, DROPOUTS, POOLS, REARRANGING, Flow, called
@@ -178,7 +178,10 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
     config = graph.config
     if config.loss is None or config.data is None or not config.loss.classifies:
         return
-    target = objective.sample(config, *graph.compared.values()).target
+    try:
+        target = objective.sample(config, *graph.compared.values()).target
+    except DataError:  # which is a fault of its own
+        return
     own = next((n for n in ("num_classes", "n_classes") if hasattr(config.loss, n)), None)
     output = next(iter(graph.compared.values()))
     scores = getattr(config.loss, own) if own else output.shape[0]

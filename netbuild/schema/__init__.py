@@ -12,6 +12,7 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from netbuild.augmentations import AUGMENTATIONS
 from netbuild.data import DATASETS
 from netbuild.initializers import INITIALIZERS
 from netbuild.layers import LAYERS
@@ -29,7 +30,15 @@ __all__ = ["language", "written"]
 #: Characters of a definition's name.
 LONGEST = 32
 
-_CATALOGUES = (LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, INITIALIZERS, DATASETS)
+_CATALOGUES = (
+    LAYERS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULERS,
+    INITIALIZERS,
+    DATASETS,
+    AUGMENTATIONS,
+)
 
 
 def language() -> Schema:

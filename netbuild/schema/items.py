@@ -76,7 +76,10 @@ def field(component: type[Component], name: str) -> Schema:
     """Return the schema of a field of a component."""
     info = component.model_fields[name]
     mark = _mark(info)
-    value = _nested(mark) if isinstance(mark, Nested) else value_schema(mark)
+    if isinstance(mark, Nested):
+        value = _nested(mark, required=info.is_required())
+    else:
+        value = value_schema(mark)
     (shown,) = (field for field in catalogue.fields(component) if field.name == name)
     return value | default(info) | {"description": _sentence(shown)}
 
@@ -162,8 +165,9 @@ def _sentence(field: catalogue.Field) -> str:
     return f"{field.wanted}. {rest}"
 
 
-def _nested(mark: Nested) -> Schema:
+def _nested(mark: Nested, *, required: bool) -> Schema:
     if mark.many:
+        types = ["array", "string", *([] if required else ["null"])]
         one: Any = reference(mark.what)
-        return {"type": ["array", "string"], "items": one, "minItems": 1, "pattern": r"\$"}
+        return {"type": types, "items": one, "minItems": 1, "pattern": r"\$"}
     return choice(mark.known) | {"type": ["object", "string", "null"]}

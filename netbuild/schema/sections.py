@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.augmentations import AUGMENTATIONS
 from netbuild.budget import Budget
 from netbuild.data import DATASETS, Preparation
+from netbuild.hyperparameters import Train
 from netbuild.initializers import INITIALIZERS
 from netbuild.layers import LAYERS
 from netbuild.losses import LOSSES
+from netbuild.metrics import METRICS
 from netbuild.optimizers import OPTIMIZERS
 from netbuild.pretrained import Pretrained
 from netbuild.schedule import Stepping
 from netbuild.schedulers import SCHEDULERS
 from netbuild.schema.items import arguments, choice, field, reference
 from netbuild.schema.stacks import CLOSED, OVERLAY, WITH_BLOCKS, Kind, block, variable, wires
-from netbuild.schema.values import text
-from netbuild.sections import NAME, SECTIONS, Input, Train
+from netbuild.schema.values import text, words
+from netbuild.sections import NAME, SECTIONS, Input
+from netbuild.terms import Weighing
 
 if TYPE_CHECKING:
     from netbuild.component import Component
@@ -40,6 +44,7 @@ _DESCRIPTIONS = {
     " counts.",
     "pretrained": "A file of weights to begin with.",
     "loss": "What the training makes small.",
+    "metrics": "What is measured beside the loss.",
     "optimizer": "How the training changes the weights.",
     "scheduler": "How the learning rate changes.",
     "data": "Where the samples come from.",
@@ -72,8 +77,8 @@ def root() -> Schema:
 
 
 def definitions() -> dict[str, Schema]:
-    """Return the definitions that the sections refer to, and what a scheduler is made of."""
-    return {"scheduler": choice(SCHEDULERS)}
+    """Return the definitions that the sections refer to: what lists of items are made of."""
+    return {"scheduler": choice(SCHEDULERS), "augmentation": choice(AUGMENTATIONS)}
 
 
 def _always() -> dict[str, Schema]:
@@ -84,12 +89,31 @@ def _always() -> dict[str, Schema]:
         "vars": {"type": "object", "additionalProperties": variable()},
         "outputs": wires(),
         "init": {"type": "array", "items": _rule()},
-        "optimizer": choice(OPTIMIZERS),
+        "metrics": _metrics(),
+        "optimizer": choice(OPTIMIZERS, {"groups": _groups()}),
         "data": choice(DATASETS, _beside(Preparation)),
         "train": _mapping(Train),
         "budget": _mapping(Budget),
     }
     return {name: _section(name, schema) for name, schema in sections.items()}
+
+
+def _losses(*, complete: bool) -> Schema:
+    """Return the schema of a loss, or of several in a list."""
+    one = choice(LOSSES, {"inputs": wires(), **_beside(Weighing)}, complete=complete)
+    return one | {"type": [*one["type"], "array"], "items": one, "minItems": 1}
+
+
+def _metrics() -> Schema:
+    named: list[Schema] = [{"const": name, "description": said} for name, said in METRICS.items()]
+    one = text(words(METRICS)) | {"anyOf": [*named, {}]}
+    return {"type": ["array", "string"], "items": one, "anyOf": [*named, {}]}
+
+
+def _groups() -> Schema:
+    """Return the schema of parameter groups; their options are those of the optimizer."""
+    one = {"type": "object", "properties": {"match": text(".")}, "required": ["match"]}
+    return {"type": "array", "items": one, "description": "Other options for weights by name."}
 
 
 def _branching(*, complete: bool) -> dict[str, Schema]:
@@ -104,7 +128,7 @@ def _branching(*, complete: bool) -> dict[str, Schema]:
         "input": shape,
         "inputs": {"type": "object", "additionalProperties": shape, "minProperties": 1},
         "pretrained": _loose(_pretrained(), complete=complete),
-        "loss": choice(LOSSES, {"inputs": wires()}, complete=complete),
+        "loss": _losses(complete=complete),
         "scheduler": choice(SCHEDULERS, _beside(Stepping), complete=complete),
     }
     return {name: _section(name, schema) for name, schema in sections.items()}

@@ -12,33 +12,42 @@ import torch
 from netbuild import builder
 from netbuild.config import Config, load
 from netbuild.layers.layer import product
+from netbuild.pretrained import Pretrained
 from netbuild.schedule import Training
 from netbuild.tracer import trainable
-from netbuild.training import batches, loop, run
+from netbuild.training import batches, events, learner, loading, randomness, run
+from netbuild.training.batches import Batches
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.criterion import Criterion
+from netbuild.training.distributed import join
 from netbuild.training.failure import RunNotFoundError, TrainingError, refused
+from netbuild.training.learner import Learner
 from netbuild.training.loop import Interrupted, Trainer
+from netbuild.training.predicting import InputError, predict
 from netbuild.training.progress import Silent
-from netbuild.training.run import Run
+from netbuild.training.run import Run, find
 from netbuild.training.scheduling import Scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from torch import nn
-
     from netbuild.graph import Graph
-    from netbuild.optimizers import Optimizer
+    from netbuild.training.distributed import World
+    from netbuild.training.loading import Data
     from netbuild.training.progress import Progress
 
 __all__ = [
+    "InputError",
     "Interrupted",
     "Run",
     "RunNotFoundError",
+    "Silent",
     "TrainingError",
     "evaluate",
+    "evaluate_weights",
+    "find",
     "fit",
+    "predict",
     "prepare",
     "resume",
     "train",
@@ -67,21 +76,29 @@ def train(
 
 def prepare(graph: Graph, runs: Path) -> Trainer:
     """Build everything that the training of a `trainable` graph needs, and its run's folder."""
-    config = graph.config
-    device = _device(config.train.device)
-    torch.manual_seed(config.train.seed)
-    return _trainer(graph, device, lambda: run.create(config, runs, device))
+    events.expect_package(graph.config.train)
+    world = join(graph.config.train)
+
+    def make(config: Config) -> Run:
+        run.expect_room(runs, graph.weights_bytes)
+        return run.create(config, runs, world.device)
+
+    return _trainer(graph, world, make)
 
 
-def resume(folder: Path) -> Trainer:
+def resume(folder: Path, config: Config | None = None) -> Trainer:
     """Build everything that a run's training needs to go on from its last checkpoint.
+
+    With another `config` it goes on as that says.
 
     Raises:
         TrainingError: the folder is no run, or has no checkpoint.
     """
     stopped = run.find(folder)
-    config = stopped.config()
-    trainer = _trainer(trainable(config), _device(config.train.device), lambda: stopped)
+    config = config or stopped.config()
+    events.expect_package(config.train)
+    world = join(config.train)
+    trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
     trainer.resume()
     return trainer
 
@@ -91,55 +108,92 @@ def fit(trainer: Trainer, progress: Progress) -> None:
     try:
         with _stopped_by_signals(trainer.stop):
             trainer.fit(progress)
+    except Interrupted:
+        trainer.world.leave()
+        raise
+    else:
+        trainer.world.leave()
     finally:
-        trainer.lock.release()
+        trainer.events.close()
+        if trainer.lock:
+            trainer.lock.release()
 
 
-def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, float]:
-    """Return the validation loss, and accuracy, of a run's checkpoint `best` or `last`.
+def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
+    """Return the validation loss, and the metrics, of a run's checkpoint `best` or `last`.
 
     Raises:
         TrainingError: the folder is no run, or has no such checkpoint.
     """
     found = run.find(Path(folder))
-    config = found.config()
-    graph = trainable(config)
-    device = _device(config.train.device)
-    module = builder.module(graph).to(device)
-    loss = Criterion(graph, device)
     place = found.checkpoint(checkpoint)
-    state = load_checkpoint(place, module)
-    loss.load(state, place)
-    _, held_out = batches.load(graph, device)
-    sums = loop.evaluate(module, loss, held_out, config.train.batch_size)
-    return sums.means("val", classes=loss.classifies(held_out.targets))
+    trainer = _validating(trainable(found.config()), found)
+    state = load_checkpoint(place, trainer.learner.module)
+    trainer.learner.criterion.load(state, place)
+    return trainer.learner.validate(trainer.validation()).means("val")
 
 
-def _trainer(graph: Graph, device: torch.device, make_run: Callable[[], Run]) -> Trainer:
+def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -> dict[str, Any]:
+    """Return the validation loss, and the metrics, of a config's network with a file's weights.
+
+    Raises:
+        ConfigError: the config has faults, or its tensors are not those of the file.
+    """
+    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
+    graph = trainable(config._replace(pretrained=Pretrained(file=str(weights))))
+    trainer = _validating(graph, Run(Path(weights).parent))
+    return trainer.learner.validate(trainer.validation()).means("val")
+
+
+def _validating(graph: Graph, found: Run) -> Trainer:
+    """Return what validates with the weights of a network as they are."""
     config = graph.config
-    assert config.optimizer is not None
+    config = config._replace(train=config.train.model_copy(update={"ema": None}))
+    graph = graph._replace(config=config)
+    return _trainer(graph, join(config.train), lambda _: found, lock=False)
+
+
+def _trainer(
+    graph: Graph, world: World, make_run: Callable[[Config], Run], *, lock: bool = True
+) -> Trainer:
+    config, train = graph.config, graph.config.train
+    randomness.seed(train.seed, deterministic=train.deterministic)
     with refused("the data"):
-        training, held_out = batches.load(graph, device)
-    with refused("the network"):
-        module = builder.module(graph).to(device)
-    with refused("the loss"):
-        loss = Criterion(graph, device)
-    _expect_no_single_sample(graph, len(training))
-    optimizer = _optimizer(config.optimizer, module, loss.module)
-    steps = training.count(config.train.batch_size)
-    known = Training(config.optimizer, config.train.epochs, steps)
-    scheduling = Scheduling(config.scheduler, optimizer, known)
+        data = loading.load(graph, world)
+    learning = _learner(graph, data, world)
+    if world.rank:  # what is random in a layer differs from process to process
+        torch.manual_seed(train.seed + world.rank)
     # The folder comes last: what cannot be trained leaves none behind.
+    made = make_run(config._replace(preparation=data.preparation)) if world.writes else None
     return Trainer(
-        make_run(),
-        module,
-        loss,
-        optimizer,
-        scheduling,
-        config.train,
-        batches=training,
-        held_out=held_out,
+        world.share(made),
+        graph,
+        learning,
+        world,
+        training=data.training,
+        held_out=data.held_out,
+        lock=lock,
     )
+
+
+def _learner(graph: Graph, data: Data, world: World) -> Learner:
+    config, train = graph.config, graph.config.train
+    with refused("the network"):
+        module = builder.module(graph).to(world.device)
+        if train.channels_last:
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        forward = world.distributed(module)
+    with refused("the loss"):
+        criterion = Criterion(graph, world.device, data.class_weights)
+    if isinstance(data.training, Batches):
+        _expect_no_single_sample(graph, len(data.training))
+        criterion.look(data.training.targets)
+    losses = [part.module for part in criterion.parts]
+    optimizer = learner.optimizer(config, module, losses)
+    steps = batches.steps(data.training, train)
+    known = Training(config.optimizer, train.epochs, steps)
+    scheduling = Scheduling(config.scheduler, optimizer, known)
+    return Learner(config, module, forward, criterion, optimizer, scheduling, world)
 
 
 def _expect_no_single_sample(graph: Graph, samples: int) -> None:
@@ -148,8 +202,9 @@ def _expect_no_single_sample(graph: Graph, samples: int) -> None:
     Raises:
         TrainingError: says which batch size leaves one.
     """
-    size = graph.config.train.batch_size
-    single = size == 1 or samples % size == 1
+    size, train = graph.config.train.batch_size, graph.config.train
+    all_of_it = train.batches(samples) * size >= samples
+    single = size == 1 or (all_of_it and samples % size == 1)
     for row in graph.rows:
         if single and row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
             message = (
@@ -157,43 +212,6 @@ def _expect_no_single_sample(graph: Graph, samples: int) -> None:
                 f"{row.path} ({row.type}) cannot tell mean and variance: take another one"
             )
             raise TrainingError(message)
-
-
-def _optimizer(declared: Optimizer, *modules: nn.Module) -> torch.optim.Optimizer:
-    """Make the optimizer of all parameters of the network and of its loss.
-
-    Raises:
-        TrainingError: torch refuses a combination of fields on this device.
-    """
-    name = type(declared).__name__
-    try:
-        made: torch.optim.Optimizer = getattr(torch.optim, name)(
-            [p for module in modules for p in module.parameters() if p.requires_grad],
-            **declared.model_dump(),
-        )
-    except (RuntimeError, ValueError) as error:
-        message = f"torch refuses this {name}: {error}"
-        raise TrainingError(message) from error
-    return made
-
-
-def _device(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the fastest there is.
-
-    Raises:
-        TrainingError: the device is not there.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        name = next(device for device, there in available.items() if there)
-    if not available[name]:
-        message = f"train.device is {name}, and torch finds none"
-        raise TrainingError(message)
-    return torch.device(name)
 
 
 @contextmanager

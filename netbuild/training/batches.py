@@ -1,100 +1,234 @@
-"""A data set held in memory, whose batches are index selections."""
+"""Batches of samples: index selections of tensors in memory, or what worker processes read.
+
+The order of an epoch is decided by the seed and the epoch alone, and so any of its batches can be
+the first. Of each batch a process of several takes every so manieth sample; where none is left for
+it, it takes one that does not count, whose targets are empty: all processes take the same steps.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
-from torch.nn.functional import interpolate
-
-from netbuild import objective, schedule
-from netbuild.data.dataset import Classes
-from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from netbuild.graph import Graph
+    import numpy as np
 
+    from netbuild.data.dataset import Samples, Stream
+    from netbuild.hyperparameters import Train
 
 Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
+Batch: TypeAlias = "tuple[Inputs, torch.Tensor]"
+#: What is done to the inputs of a batch that trains, or of any.
+Change: TypeAlias = "Callable[[Inputs], Inputs]"
 
 
-class Batches(NamedTuple):
+class Share(NamedTuple):
+    """Which part of each batch is that of this process."""
+
+    rank: int = 0
+    size: int = 1
+
+    def of(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return its samples of a batch."""
+        return indices if self.size == 1 else indices[self.rank :: self.size]
+
+
+ALONE = Share()
+
+
+@dataclass(frozen=True)
+class Batches:
     """Inputs and targets of one split, on the device that computes."""
 
     inputs: Inputs  # of the network, each (samples, *input)
     targets: torch.Tensor  # (samples, *target)
+    augment: Change | None = None
+    prepare: Change | None = None
+    share: Share = ALONE
 
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.targets)
 
-    def count(self, size: int) -> int:
-        """Return the number of batches of this size."""
-        return schedule.batches(len(self), size)
-
-    def in_order(self, size: int) -> Iterator[tuple[Inputs, torch.Tensor]]:
+    def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
         """Yield batches as the samples lie, copied: a first layer may work in place."""
-        for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            yield tuple(x[part].clone() for x in self.inputs), self.targets[part]
+        order = torch.arange(len(self), device=self.targets.device)
+        yield from self._chosen(_parts(order, size, 0, most), self.prepare)
 
     def shuffled(
-        self, size: int, seed: int, skip: int = 0
-    ) -> Iterator[tuple[Inputs, torch.Tensor]]:
+        self, size: int, seed: int, skip: int = 0, most: int | None = None
+    ) -> Iterator[Batch]:
         """Yield batches in an order that the seed alone decides, without the first `skip`."""
-        generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(len(self), generator=generator).to(self.targets.device)
-        for start in range(skip * size, len(self), size):
-            indices = order[start : start + size]
-            yield tuple(x[indices] for x in self.inputs), self.targets[indices]
+        order = _order(len(self), seed).to(self.targets.device)
+        change = _both(self.augment, self.prepare)
+        yield from self._chosen(_parts(order, size, skip, most), change)
 
-
-def load(graph: Graph, device: torch.device) -> tuple[Batches, Batches]:
-    """Load a config's data, prepare it, and split it for training and validation.
-
-    Raises:
-        TrainingError: there are too few samples to split.
-    """
-    config = graph.config
-    assert config.data is not None
-    wanted = objective.wanted(config, *graph.compared.values())
-    loaded, labels = config.data.load(wanted)
-    inputs, targets = tuple(map(torch.from_numpy, loaded)), torch.from_numpy(labels)
-    if config.preparation.resize:
-        size = config.preparation.resize
-        inputs = tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
-    samples = len(targets)
-    held_out = config.preparation.held_out(samples)
-    if not 0 < held_out < samples:
-        message = (
-            f"{samples} samples with validation {config.preparation.validation} leave none "
-            f"to {'train on' if held_out else 'validate with'}"
+    def first(self, samples: int) -> Batches:
+        """Return the first samples alone."""
+        return replace(
+            self, inputs=tuple(x[:samples] for x in self.inputs), targets=self.targets[:samples]
         )
-        raise TrainingError(message)
-    # One class a sample; a sample of many places is of no class.
-    by_class = isinstance(config.data.sample(wanted).target, Classes) and targets.ndim == 1
-    first, second = _split(targets if by_class else None, samples, held_out, config.train.seed)
-    return tuple(  # type: ignore[return-value]  # of two
-        Batches(tuple(x[part].to(device) for x in inputs), targets[part].to(device))
-        for part in (first, second)
-    )
+
+    def _chosen(self, parts: Iterator[torch.Tensor], change: Change | None) -> Iterator[Batch]:
+        for part in parts:
+            own = self.share.of(part)
+            taken = own if len(own) else part[:1]
+            x = tuple([x.index_select(0, taken) for x in self.inputs])
+            yield (change(x) if change else x), self.targets.index_select(0, own)
 
 
-def _split(
-    classes: torch.Tensor | None, samples: int, held_out: int, seed: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the indices of both splits; with the same share of each class where that can be."""
-    from sklearn.model_selection import train_test_split
+@dataclass(frozen=True)
+class Read:
+    """Samples of one split that worker processes read as they are wanted."""
 
-    stratify = None
-    if classes is not None:
-        counts = classes.bincount()
-        present = int((counts > 0).sum())
-        if counts[counts > 0].min() >= 2 and present <= min(held_out, samples - held_out):
-            stratify = classes.numpy()
-    first, second = train_test_split(
-        torch.arange(samples).numpy(), test_size=held_out, random_state=seed, stratify=stratify
-    )
-    return torch.from_numpy(first), torch.from_numpy(second)
+    samples: Samples
+    device: torch.device
+    workers: int
+    augment: Change | None = None
+    prepare: Change | None = None
+    share: Share = ALONE
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        return len(self.samples)
+
+    def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
+        """Yield batches as the samples lie."""
+        yield from self._chosen(_parts(torch.arange(len(self)), size, 0, most), self.prepare)
+
+    def shuffled(
+        self, size: int, seed: int, skip: int = 0, most: int | None = None
+    ) -> Iterator[Batch]:
+        """Yield batches in an order that the seed alone decides, without the first `skip`."""
+        change = _both(self.augment, self.prepare)
+        yield from self._chosen(_parts(_order(len(self), seed), size, skip, most), change)
+
+    def first(self, samples: int) -> Read:
+        """Return the first samples alone."""
+        return replace(self, samples=Chosen(self.samples, range(min(samples, len(self)))))
+
+    def _chosen(self, parts: Iterator[torch.Tensor], change: Change | None) -> Iterator[Batch]:
+        from torch.utils.data import DataLoader
+
+        shares = [(self.share.of(part), part) for part in parts]
+        loader: DataLoader[Batch] = DataLoader(
+            _Collatable(self.samples),  # type: ignore[arg-type]  # all that a data set has to be
+            batch_sampler=[(own if len(own) else part[:1]).tolist() for own, part in shares],
+            num_workers=self.workers,
+            collate_fn=_stacked,
+            # Whose seed for the workers would be drawn from what dropout draws from.
+            generator=torch.Generator(),
+            pin_memory=self.device.type == "cuda",
+        )
+        for (own, _), (inputs, targets) in zip(shares, loader, strict=True):
+            x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
+            target = targets.to(self.device, non_blocking=True)[: len(own)]
+            yield (change(x) if change else x), target
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Samples that come one after the other, nobody knows how many."""
+
+    stream: Stream
+    device: torch.device
+    augment: Change | None = None
+    prepare: Change | None = None
+
+    def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
+        """Yield batches as the samples come."""
+        for batch in islice(self._collected(size, None), most):
+            yield _changed(batch, self.prepare)
+
+    def shuffled(
+        self, size: int, seed: int, skip: int = 0, most: int | None = None
+    ) -> Iterator[Batch]:
+        """Yield batches in an order that the seed decides, without the first `skip`."""
+        change = _both(self.augment, self.prepare)
+        for batch in islice(self._collected(size, seed), skip, most):
+            yield _changed(batch, change)
+
+    def first(self, samples: int) -> Batches:
+        """Return the first samples alone, in memory."""
+        x, target = next(self._collected(samples, None))
+        return Batches(x, target, self.augment, self.prepare)
+
+    def _collected(self, size: int, seed: int | None) -> Iterator[Batch]:
+        samples = iter(self.stream.samples(seed))
+        while together := list(islice(samples, size)):
+            inputs, targets = _stacked([_tensors(sample) for sample in together])
+            yield tuple(t.to(self.device) for t in inputs), targets.to(self.device)
+
+
+class Chosen:
+    """Some of the samples of a source, in another order."""
+
+    def __init__(self, samples: Samples, indices: Sequence[int]) -> None:
+        self.samples, self.indices = samples, indices
+
+    def __len__(self) -> int:
+        """The number of those that were chosen."""
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one of them."""
+        return self.samples[int(self.indices[index])]
+
+
+class _Collatable:
+    """Samples as torch's loader reads them."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Batch:
+        return _tensors(self.samples[index])
+
+
+def steps(data: Batches | Read | Streamed, train: Train) -> int | None:
+    """Return the number of steps of an epoch; None where only its end tells."""
+    if isinstance(data, Streamed):
+        limit = train.limit_batches
+        return None if limit is None else -(-limit // train.accumulate)
+    return train.steps(len(data))
+
+
+def _changed(batch: Batch, change: Change | None) -> Batch:
+    x, target = batch
+    return (change(x) if change else x), target
+
+
+def _both(first: Change | None, second: Change | None) -> Change | None:
+    """Return what does both, one after the other."""
+    if first is None or second is None:
+        return first or second
+    return lambda inputs: second(first(inputs))
+
+
+def _tensors(sample: tuple[tuple[np.ndarray[Any, Any], ...], Any]) -> Batch:
+    inputs, target = sample
+    return tuple(torch.as_tensor(x) for x in inputs), torch.as_tensor(target)
+
+
+def _stacked(samples: list[Batch]) -> Batch:
+    columns = zip(*(inputs for inputs, _ in samples), strict=True)
+    return tuple(map(torch.stack, columns)), torch.stack([target for _, target in samples])
+
+
+def _order(samples: int, seed: int) -> torch.Tensor:
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(seed))
+
+
+def _parts(order: torch.Tensor, size: int, skip: int, most: int | None) -> Iterator[torch.Tensor]:
+    """Yield the indices of each batch, from one on, up to a number of them."""
+    end = len(order) if most is None else min(len(order), most * size)
+    for start in range(skip * size, end, size):
+        yield order[start : min(start + size, end)]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WEIGHTS, STATE = "model.safetensors", "state.pt"
 
 
-def save(place: Path, module: nn.Module, state: dict[str, Any]) -> None:
+def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
     """Write a checkpoint; a kill at any instant leaves the one before, or this one, whole.
 
     Raises:
@@ -38,7 +38,7 @@ def save(place: Path, module: nn.Module, state: dict[str, Any]) -> None:
     new, old = _beside(place)
     new.mkdir(parents=True)
     try:
-        save_file({n: t.contiguous() for n, t in module.state_dict().items()}, new / WEIGHTS)
+        save_file({n: t.contiguous() for n, t in weights.items()}, new / WEIGHTS)
         torch.save(state, new / STATE)
     except (SafetensorError, RuntimeError) as error:  # neither says it as an OSError
         raise OSError(errno.EIO, " ".join(str(error).split())[:200], str(new)) from error
@@ -58,6 +58,19 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
         RunNotFoundError: there is no checkpoint.
         TrainingError: it is damaged, or of another network.
     """
+    weights, state = read(place)
+    check_names(place, weights, module.state_dict())
+    module.load_state_dict(weights)
+    return state
+
+
+def read(place: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return a checkpoint's weights, and the rest of its state.
+
+    Raises:
+        RunNotFoundError: there is no checkpoint.
+        TrainingError: it is damaged.
+    """
     found = _whole(place)
     if found is None:
         message = f"{place} does not exist: nothing was saved there"
@@ -68,9 +81,7 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
     except Exception as error:  # a damaged file makes its reader raise anything
         message = f"the checkpoint {place} is damaged ({type(error).__name__})"
         raise TrainingError(message) from error
-    _check_names(place, weights, module.state_dict())
-    module.load_state_dict(weights)
-    return state
+    return weights, state
 
 
 def recover(place: Path) -> None:
@@ -98,10 +109,14 @@ def _whole(place: Path) -> Path | None:
     return new if old.is_dir() and new.is_dir() else None
 
 
-def _check_names(
+def check_names(
     place: Path, weights: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]
 ) -> None:
-    """Refuse the weights of another network, by the first that differs."""
+    """Refuse the weights of another network, by the first that differs.
+
+    Raises:
+        TrainingError: one does.
+    """
     for name in [*wanted, *weights]:
         there, here = (_shape(tensors.get(name)) for tensors in (weights, wanted))
         if there != here:
@@ -110,7 +125,7 @@ def _check_names(
 
 
 def _shape(tensor: torch.Tensor | None) -> str:
-    return "absent" if tensor is None else times(tuple(tensor.shape)) or "one number"
+    return "absent" if tensor is None else times(tuple(tensor.shape))
 
 
 def _beside(place: Path) -> tuple[Path, Path]:

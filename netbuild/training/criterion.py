@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -9,41 +10,61 @@ import torch
 from torch import nn
 
 from netbuild.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
+from netbuild.losses.values import KLDivLoss
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from netbuild.graph import Graph
-    from netbuild.losses import Loss
-    from netbuild.training.position import Sums
+    from netbuild.terms import Term
 
 #: The fields that torch takes as tensors.
 _TENSORS = ("weight", "pos_weight")
 
 
 class Criterion:
-    """The loss of a graph: a module of torch, which may learn weights of its own."""
+    """The loss of a graph: modules of torch, which may learn weights of their own, and their sum.
 
-    def __init__(self, graph: Graph, device: torch.device) -> None:
-        assert graph.config.loss is not None
-        names = list(graph.outputs)
-        #: The outputs that the loss reads, by their positions.
-        self.reads = [names.index(name) for name in graph.compared]
-        self.declared: Loss = graph.config.loss
-        self.module: Any
-        arguments = self.declared.arguments(*(y.shape for y in graph.compared.values()))
-        for name in _TENSORS:
-            if arguments.get(name) is not None:
-                arguments[name] = torch.tensor(arguments[name])
-        self.module = getattr(nn, self.declared.torch_name())(**arguments).to(device)
+    The first of several is what metrics go by.
+    """
+
+    def __init__(
+        self, graph: Graph, device: torch.device, class_weights: torch.Tensor | None = None
+    ) -> None:
+        self.parts = [_Part(term, graph, device, class_weights) for term in graph.config.terms]
+        self.first = self.parts[0]
+        modules = [part.module for part in self.parts]
+        self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
 
     def __call__(self, y: Any, target: torch.Tensor) -> Any:
         """Return the loss of a batch of what the network gives: one number."""
-        with warnings.catch_warnings():
-            # `reduction: mean` is what was asked for.
-            warnings.filterwarnings("ignore", "reduction: 'mean' divides the total loss")
-            return self.declared.run(self.module, self._compared(y), target)
+        return self.total(self.losses(y, target))
+
+    def losses(self, y: Any, target: torch.Tensor) -> list[Any]:
+        """Return the loss of a batch by each part."""
+        return [part(y, target) for part in self.parts]
+
+    def total(self, losses: list[Any], shares: Sequence[Any] | None = None) -> Any:
+        """Return the sum of losses: of all of each, or of some share."""
+        if shares is not None:
+            losses = [loss * share for loss, share in zip(losses, shares, strict=True)]
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def look(self, targets: torch.Tensor) -> None:
+        """Note whether any of all targets is of a class that does not count."""
+        for part in self.parts:
+            classes = part.has_classes(targets)
+            part.ignores = classes and bool((targets == part.ignored).any())
+
+    def counts(self, target: torch.Tensor) -> bool:
+        """Whether a batch has anything that counts: of nothing, torch's mean is no number."""
+        return len(target) > 0 and all(part.counts(target) for part in self.parts)
+
+    def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
+        """Return what each part divides the sum of a batch's losses by; None where it does not."""
+        return [None if part.summed else part.weight(target) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:
         """Go back to what a checkpoint holds of the loss's own weights.
@@ -57,51 +78,105 @@ class Criterion:
             message = f"the checkpoint {place} is no state of this training"
             raise TrainingError(message) from error
 
-    def classifies(self, targets: torch.Tensor) -> bool:
-        """Whether there is an accuracy: the targets are numbers of classes, told apart by it."""
-        return self.declared.classifies and not targets.is_floating_point()
+    def compared(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what metrics compare: scores (n, classes) with n classes, or values with values.
 
-    def add(self, sums: Sums, value: float, y: Any, target: torch.Tensor) -> None:
-        """Add a batch whose loss is known."""
-        weight = self._weight(target)
-        sums.weight += weight
-        sums.loss += value if self._summed else value * weight
-        if self.classifies(target):
-            told = target != self._ignored
-            with torch.no_grad():
-                hits = (self._classes(self._compared(y)[0]) == target) & told
-            sums.correct += int(hits.sum())
-            sums.told += int(told.sum())
+        Places of a sample count as samples do, and a class that the loss ignores not at all. Of
+        targets that are probabilities the class is the likeliest.
+        """
+        part = self.first
+        output = _read(y, part.reads)[0].detach()
+        if not part.term.loss.classifies:
+            return output, target
+        scores = part.scores(output).movedim(1, -1).flatten(0, -2)
+        if target.is_floating_point():
+            target = target.argmax(1)
+        classes = target.flatten()
+        if part.ignores:
+            told = classes != part.ignored
+            scores, classes = scores[told], classes[told]
+        return scores, classes
 
-    def _compared(self, y: Any) -> tuple[torch.Tensor, ...]:
-        """Return what the loss reads of what the network gives, one output or a tuple of them."""
-        outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
-        return tuple(outputs[position] for position in self.reads)
+
+class _Part:
+    """One of the losses that are added up."""
+
+    def __init__(
+        self, term: Term, graph: Graph, device: torch.device, class_weights: torch.Tensor | None
+    ) -> None:
+        self.term = term
+        compared = term.compared(graph.outputs)
+        names = list(graph.outputs)
+        #: The outputs that it reads, by their positions.
+        self.reads = [names.index(name) for name in compared]
+        arguments = term.loss.arguments(*(y.shape for y in compared.values()))
+        if class_weights is not None and "weight" in type(term.loss).model_fields:
+            arguments["weight"] = class_weights.tolist()
+        for name in _TENSORS:
+            if arguments.get(name) is not None:
+                arguments[name] = torch.tensor(arguments[name])
+        self.module: Any = getattr(nn, term.loss.torch_name())(**arguments).to(device)
+        self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
+        #: Whether there may be samples of the class that does not count.
+        self.ignores = True
+
+    def __call__(self, y: Any, target: torch.Tensor) -> Any:
+        with self.quiet():
+            loss = self.term.loss.run(self.module, _read(y, self.reads), target)
+        return loss if self.term.weight == 1 else loss * self.term.weight
 
     @property
-    def _summed(self) -> bool:
+    def summed(self) -> bool:
+        """Whether a batch's loss is the sum over its samples, not their mean."""
         return getattr(self.module, "reduction", "mean") == "sum"
 
     @property
-    def _ignored(self) -> int:
+    def ignored(self) -> int:
         """The class that does not count; torch's default where there is none."""
         ignored: int | None = getattr(self.module, "ignore_index", None)
         return -100 if ignored is None else ignored
 
-    def _weight(self, target: torch.Tensor) -> float:
-        """Return by what torch divided the sum of a batch's losses: samples, or in proportion."""
-        if self._summed or not self.classifies(target) or not hasattr(self.module, "ignore_index"):
-            return len(target)
-        counted = target[target != self._ignored]
-        classes = self.module.weight
-        return float(counted.numel() if classes is None else classes[counted].sum())
+    def has_classes(self, target: torch.Tensor) -> bool:
+        """Whether targets are numbers of classes, of which some may not count."""
+        classes = self.term.loss.classifies and hasattr(self.module, "ignore_index")
+        return classes and not target.is_floating_point()
 
-    def _classes(self, y: torch.Tensor) -> torch.Tensor:
-        """Return the class that has the highest score, for each sample and place."""
-        match self.declared:
+    def counts(self, target: torch.Tensor) -> bool:
+        """Whether a batch has a sample that counts."""
+        if not self.ignores or not self.has_classes(target):
+            return True
+        return bool((target != self.ignored).any())
+
+    def weight(self, target: torch.Tensor) -> torch.Tensor | float:
+        """Return by what torch divides the sum of a batch's losses: samples, or in proportion."""
+        if not self.has_classes(target):
+            return len(target)
+        classes = target.flatten()
+        if self.ignores:
+            classes = classes[classes != self.ignored]
+        weights = self.module.weight
+        return classes.numel() if weights is None else weights[classes].sum()
+
+    def scores(self, y: torch.Tensor) -> torch.Tensor:
+        """Return the score of each class, along axis 1, for each sample and place."""
+        match self.term.loss:
             case AdaptiveLogSoftmaxWithLoss():
-                best: torch.Tensor = self.module.predict(y)
-                return best
+                scores: torch.Tensor = self.module.log_prob(y)
+                return scores
             case LinearCrossEntropyLoss(num_classes=classes, out_features=places):
                 y = self.module.linear(y).reshape(len(y), classes, *places)
-        return y.argmax(dim=1)
+        return y
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Have torch not warn of `reduction: mean`, which is what was asked for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "reduction: 'mean' divides the total loss")
+        yield
+
+
+def _read(y: Any, positions: list[int]) -> tuple[torch.Tensor, ...]:
+    """Return some of what the network gives, one output or a tuple of them."""
+    outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
+    return tuple(outputs[position] for position in positions)

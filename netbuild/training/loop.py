@@ -1,8 +1,8 @@
 """The loop: epochs of steps, a validation behind each, and a state from which any of it goes on.
 
-Everything random is either drawn from torch's generators, whose states a checkpoint holds, or
-decided by the seed and the number of the epoch. So a training that stopped at any step and goes on
-ends with the same weights, bit for bit, as one that did not stop.
+Everything random is either drawn from generators whose states a checkpoint holds, or decided by the
+seed and the number of the epoch. So a training that stopped at any step and goes on ends with the
+same weights, bit for bit, as one that did not stop.
 """
 
 from __future__ import annotations
@@ -10,23 +10,31 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from netbuild.training import checkpoint
-from netbuild.training.failure import TrainingError, refused
-from netbuild.training.position import Position, Sums
+from netbuild.training import checkpoint, randomness
+from netbuild.training.batches import steps
+from netbuild.training.events import Events
+from netbuild.training.failure import TrainingError
+from netbuild.training.position import Position
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Iterable, Iterator
 
-    from netbuild.sections import Train
-    from netbuild.training.batches import Batches, Inputs
-    from netbuild.training.criterion import Criterion
+    from netbuild.graph import Graph
+    from netbuild.training.batches import Batch, Batches, Read, Streamed
+    from netbuild.training.distributed import World
+    from netbuild.training.learner import Learner
     from netbuild.training.progress import Progress
     from netbuild.training.run import Run
-    from netbuild.training.scheduling import Scheduling
+
+
+#: What a state that is none raises as it is gone back to.
+_NO_STATE = (
+    *(KeyError, TypeError, ValueError, RuntimeError, AttributeError),
+    *(IndexError, ArithmeticError),
+)
 
 
 class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it
@@ -34,134 +42,157 @@ class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it
 
 
 class Trainer:
-    """A module, its loss, its optimizer and its data, and the position of their training."""
+    """A learner, its data and its run, and the position of their training."""
 
     def __init__(
         self,
         run: Run,
-        module: nn.Module,
-        loss: Criterion,
-        optimizer: torch.optim.Optimizer,
-        scheduling: Scheduling,
-        train: Train,
+        graph: Graph,
+        learner: Learner,
+        world: World,
         *,
-        batches: Batches,
-        held_out: Batches,
+        training: Batches | Read | Streamed,
+        held_out: Batches | Read | Streamed,
+        lock: bool = True,
     ) -> None:
-        self.lock = run.lock()
-        self.run, self.module, self.loss, self.optimizer = run, module, loss, optimizer
-        self.scheduling = scheduling
-        self.train, self.batches, self.held_out = train, batches, held_out
+        self.lock = run.lock() if lock and world.writes else None
+        self.run, self.graph, self.learner, self.world = run, graph, learner, world
+        self.train = graph.config.train
+        self.training, self.held_out = training, held_out
         self.position = Position()
+        self.events = Events(run.folder, wanted=self.train.tensorboard and world.writes)
         self.stopping = False
-
-    @property
-    def classifies(self) -> bool:
-        """Whether there is an accuracy."""
-        return self.loss.classifies(self.batches.targets)
 
     def stop(self, *_: Any) -> None:
         """Have the loop save its state and end behind the step under way; a signal handler."""
         self.stopping = True
 
     @property
-    def steps(self) -> int:
-        """The number of steps of an epoch."""
-        return self.batches.count(self.train.batch_size)
+    def steps(self) -> int | None:
+        """The number of steps of an epoch; None where only its end tells."""
+        return steps(self.training, self.train)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has trained as long as it may, or as it helps."""
+        train, position = self.train, self.position
+        waited = train.patience is not None and position.waited >= train.patience
+        limited = position.step == 0 and self._at_limit()
+        return position.epoch >= train.epochs or waited or limited
 
     def fit(self, progress: Progress) -> None:
-        """Train from the position to the last epoch.
+        """Train from the position to the end.
 
         Raises:
             Interrupted: `stop` was called.
             TrainingError: torch refused a step, or the loss is not finite.
         """
-        if self.position.epoch == self.position.step == 0:
+        if self.position.total == 0:
             self.save("last")
-        while self.position.epoch < self.train.epochs:
+        while not self.finished:
             self.epoch(progress)
 
     def epoch(self, progress: Progress) -> None:
         """Finish the epoch under way, validate, and save."""
         position, started = self.position, time.perf_counter() - self.position.seconds
-        self.module.train()
-        seed = (self.train.seed << 31) + position.epoch
-        for x, target in self.batches.shuffled(self.train.batch_size, seed, skip=position.step):
-            self.step(x, target)
-            progress.step(position, classes=self.classifies)
-            if self.stopping:
-                position.seconds = time.perf_counter() - started
+        self.learner.module.train()
+        for batches in self._groups():
+            if self._at_limit():
+                break
+            at = f"in epoch {position.epoch + 1}, step {position.step + 1}"
+            # The rate that this step has; the scheduler has changed it for the next one behind it.
+            position.lr = float(self.learner.optimizer.param_groups[0]["lr"])
+            self.learner.step(batches, at)
+            position.samples += sum(len(target) for _, target in batches)
+            position.step += 1
+            position.total += 1
+            position.seconds = time.perf_counter() - started
+            self.events.step(position.total, self.learner.value)
+            progress.step(position, self.learner.measures)
+            if self.world.any(self.stopping):
                 self.save("last")
                 raise Interrupted
-        seconds = time.perf_counter() - started
-        sums = evaluate(self.module, self.loss, self.held_out, self.train.batch_size)
-        _expect_finite(sums.loss, f"in the validation of epoch {position.epoch + 1}")
-        metrics = {
-            "epoch": position.epoch + 1,
-            **position.sums.means("train", classes=self.classifies),
-            **sums.means("val", classes=self.classifies),
-            "lr": position.lr,
-            "seconds": round(seconds, 4),
-            "samples_per_second": round(len(self.batches) / seconds, 1),
-        }
-        self.scheduling.after_epoch(metrics["val_loss"])
-        self.finish(metrics)
-        progress.epoch(metrics)
+        if not position.step:
+            raise TrainingError("the data has no samples to train on")
+        self._finish(progress)
 
-    def step(self, x: Inputs, target: torch.Tensor) -> None:
-        """Learn from one batch.
-
-        An optimizer that searches, LBFGS, computes the loss several times: that of the step is the
-        first, with the weights that it came with.
-        """
-        given: list[Any] = []
-
-        def closure() -> Any:
-            y = self.module(*x)
-            loss = self.loss(y, target)
-            self.optimizer.zero_grad()
-            loss.backward()
-            if not given:
-                given.extend((loss.detach(), y))
-            return loss
-
-        with refused("the step"):
-            self.optimizer.step(closure)
-        self.position.lr = float(self.optimizer.param_groups[0]["lr"])
-        self.scheduling.after_batch()
-        first, y = given
-        value = first.item()
-        position = self.position
-        position.step += 1
-        _expect_finite(value, f"in epoch {position.epoch + 1}, step {position.step}")
-        self.loss.add(position.sums, value, y, target)
-
-    def finish(self, metrics: dict[str, Any]) -> None:
-        """Write an epoch's metrics and checkpoints, in an order in which none can be lost.
-
-        A kill in between leaves `last` behind: the epoch is gone through again, with the same
-        result.
-        """
-        best = metrics["val_loss"] < self.position.best
-        self.position = Position(
-            epoch=metrics["epoch"], best=min(self.position.best, metrics["val_loss"])
+    def _groups(self) -> Iterator[list[Batch]]:
+        """Yield the batches of each step that is left of the epoch."""
+        train, position = self.train, self.position
+        seed = (train.seed << 31) + position.epoch
+        batches = self.training.shuffled(
+            train.batch_size,
+            seed,
+            skip=position.step * train.accumulate,
+            most=train.limit_batches,
         )
-        self.run.append(metrics)
+        while together := list(islice(batches, train.accumulate)):
+            yield together
+
+    def _at_limit(self) -> bool:
+        """Whether this was the last step, whatever is left of the epoch."""
+        train, position = self.train, self.position
+        late = train.max_time is not None and position.spent + position.seconds >= train.max_time
+        steps = train.max_steps is not None and position.total >= train.max_steps
+        return steps or self.world.any(late)
+
+    def _finish(self, progress: Progress) -> None:
+        """Validate behind an epoch, and write its metrics and checkpoints.
+
+        They are written in an order in which none can be lost: a kill in between leaves `last`
+        behind, and the epoch is gone through again, with the same result.
+        """
+        position, learner = self.position, self.learner
+        learner.measures.load_state_dict(self.world.sums(learner.measures.tensors()))
+        seen = learner.validate(self.validation()).means("val")
+        epoch = position.epoch + 1
+        if not math.isfinite(seen["val_loss"]):
+            message = f"the loss is {seen['val_loss']} in the validation of epoch {epoch}"
+            raise TrainingError(message)
+        metrics = {
+            "epoch": epoch,
+            **learner.measures.means("train"),
+            **seen,
+            "lr": position.lr,
+            "seconds": round(position.seconds, 4),
+            "samples_per_second": round(position.samples * self.world.size / position.seconds, 1),
+        }
+        learner.scheduling.after_epoch(seen["val_loss"])
+        best = seen["val_loss"] < position.best
+        learner.measures = learner.new_measures()
+        self.position = Position(
+            epoch=epoch,
+            total=position.total,
+            spent=position.spent + position.seconds,
+            lr=position.lr,
+            best=min(position.best, seen["val_loss"]),
+            waited=0 if best else position.waited + 1,
+        )
+        if self.world.writes:
+            self.run.append(metrics)
+            self.events.epoch(self.position.total, metrics)
         if best:
             self.save("best")
         self.save("last")
+        progress.epoch(metrics)
+
+    def validation(self) -> Iterable[Batch]:
+        """Return the batches to validate with."""
+        return self.held_out.in_order(self.train.batch_size, self.train.limit_batches)
 
     def save(self, which: str) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, of what all processes have."""
+        learner = self.learner
+        validated = learner.averaged.module if learner.averaged else learner.module
+        weights = self.world.model_state(validated)
         state = {
             "position": asdict(self.position),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduling.state_dict(),
-            "loss": self.loss.module.state_dict(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            **learner.state_dict(),
+            "randomness": self.world.gather(randomness.state()),
         }
-        checkpoint.save(self.run.checkpoint(which), self.module, state)
+        if self.world.writes:
+            checkpoint.save(self.run.checkpoint(which), weights, state)
+        self.world.wait()
 
     def resume(self) -> None:
         """Go back to the last checkpoint of the run.
@@ -170,42 +201,23 @@ class Trainer:
             TrainingError: there is none, or it cannot be read.
         """
         place = self.run.checkpoint("last")
-        for which in ("last", "best"):
-            checkpoint.recover(self.run.checkpoint(which))
-        state = checkpoint.load(place, self.module)
-        self.loss.load(state, place)
+        if self.world.writes:
+            for which in ("last", "best"):
+                checkpoint.recover(self.run.checkpoint(which))
+        self.world.wait()
+        weights, state = checkpoint.read(place)
+        learner = self.learner
+        validated = learner.averaged.module if learner.averaged else learner.module
+        checkpoint.check_names(place, weights, validated.state_dict())
         try:
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scheduling.load_state_dict(state["scheduler"])
-            position = state["position"]
-            self.position = Position(**{**position, "sums": Sums(**position["sums"])})
-            torch.set_rng_state(state["rng"])
-            if state["cuda_rng"] and torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(state["cuda_rng"])
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            self.world.load_model(validated, weights)
+            learner.load_state_dict(state)
+            self.position = Position(**state["position"])
+            states = state["randomness"]
+            randomness.restore(states[self.world.rank % len(states)])
+        except _NO_STATE as error:
             message = f"the checkpoint {place} is no state of this training"
             raise TrainingError(message) from error
-        self.run.forget_after(self.position.epoch)
-
-
-@torch.no_grad()
-def evaluate(module: nn.Module, loss: Criterion, data: Batches, batch_size: int) -> Sums:
-    """Return a module's loss and hits over a data set, in evaluation mode.
-
-    Raises:
-        TrainingError: torch refused a batch.
-    """
-    module.eval()
-    sums = Sums()
-    for x, target in data.in_order(batch_size):
-        with refused("the validation"):
-            y = module(*x)
-            value = loss(y, target).item()
-        loss.add(sums, value, y, target)
-    return sums
-
-
-def _expect_finite(value: float, where: str) -> None:
-    if not math.isfinite(value):
-        message = f"the loss is {value} {where}: a lower learning rate is the usual remedy"
-        raise TrainingError(message)
+        if self.world.writes:
+            self.run.forget_after(self.position.epoch)
+            self.events.resume(self.position)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from typing_extensions import Self
 
+    from netbuild.training.measures import Measures
     from netbuild.training.position import Position
 
 #: The least seconds between two updates of the bar.
@@ -20,7 +21,7 @@ _PAUSE = 0.1
 class Progress(Protocol):
     """Is told of every step and every epoch."""
 
-    def step(self, position: Position, *, classes: bool) -> None:
+    def step(self, position: Position, measures: Measures) -> None:
         """Note a finished step."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
@@ -30,7 +31,7 @@ class Progress(Protocol):
 class Silent:
     """Prints nothing: the progress of a training that a program started."""
 
-    def step(self, position: Position, *, classes: bool) -> None:
+    def step(self, position: Position, measures: Measures) -> None:
         """Print nothing."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
@@ -40,11 +41,11 @@ class Silent:
 class Printed:
     """Prints a line for each epoch and, on a terminal, a bar below them for all steps."""
 
-    def __init__(self, console: Console, epochs: int, steps: int, done: int, samples: int) -> None:
+    def __init__(self, console: Console, epochs: int, steps: int | None, done: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.console, self.epochs, self.steps = console, epochs, steps
-        self.samples, self.shown, self.headed = samples, 0.0, False
+        self.console, self.epochs = console, epochs
+        self.shown, self.headed = 0.0, False
         self.bar = Progress(
             TextColumn("epoch {task.fields[at]}"),
             BarColumn(bar_width=None),
@@ -55,7 +56,8 @@ class Printed:
             expand=True,
             disable=not console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=epochs * steps, completed=done, at="", said="")
+        total = None if steps is None else epochs * steps
+        self.task = self.bar.add_task("", total=total, completed=done, at="", said="")
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -69,33 +71,34 @@ class Printed:
     ) -> None:
         self.bar.stop()
 
-    def step(self, position: Position, *, classes: bool) -> None:
-        """Move the bar, at most every tenth of a second."""
+    def step(self, position: Position, measures: Measures) -> None:
+        """Move the bar, at most every tenth of a second: a value waits for the device."""
         now = time.perf_counter()
         if not self.console.is_terminal or now - self.shown < _PAUSE:
             return
         self.shown = now
-        done = position.epoch * self.steps + position.step
-        means = position.sums.means("train", classes=classes)
-        speed = self.bar.tasks[0].speed or 0.0  # steps a second
-        said = _said(means, "train") + f"  {speed * self.samples / self.steps:,.0f} samples/s"
+        means = measures.means("train")
+        said = [f"loss {number(means['train_loss'])}"]
+        metric = shown_metric(means, "train")
+        said += [f"{metric} {value(metric, means[f'train_{metric}'])}"] if metric else []
+        said.append(f" {position.samples / position.seconds:,.0f} samples/s")
         at = f"{position.epoch + 1}/{self.epochs}"
-        self.bar.update(self.task, completed=done, at=at, said=said)
+        self.bar.update(self.task, completed=position.total, at=at, said=" ".join(said))
 
     def epoch(self, metrics: dict[str, Any]) -> None:
         """Print the line of an epoch, and above the first one what stands in it."""
-        accuracy = "accuracy" if "val_accuracy" in metrics else ""
+        name = shown_metric(metrics, "val") or ""
         if not self.headed:
-            headers = ("epoch", "train loss", accuracy, "val loss", accuracy, "samples/s")
+            headers = ("epoch", "train loss", name, "val loss", name, "samples/s")
             self.console.print(_columns(*headers), style="bold")
             self.headed = True
         self.console.print(
             _columns(
                 f"{metrics['epoch']}/{self.epochs}",
-                _loss(metrics["train_loss"]),
-                f"{metrics['train_accuracy']:.2%}" if accuracy else "",
-                _loss(metrics["val_loss"]),
-                f"{metrics['val_accuracy']:.2%}" if accuracy else "",
+                number(metrics["train_loss"]),
+                value(name, metrics[f"train_{name}"]) if name else "",
+                number(metrics["val_loss"]),
+                value(name, metrics[f"val_{name}"]) if name else "",
                 f"{metrics['samples_per_second']:,.0f}",
             )
         )
@@ -106,11 +109,18 @@ def _columns(*cells: str) -> str:
     return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True) if cell)
 
 
-def _loss(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 1e5 else f"{value:.4g}"
+def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:
+    """Return the first metric that is one number, which a line has room for."""
+    names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(prefix))
+    numbers = (n for n in names if n != "loss" and isinstance(metrics[f"{prefix}_{n}"], float))
+    return next(numbers, None)
 
 
-def _said(metrics: dict[str, Any], prefix: str) -> str:
-    said = f"loss {_loss(metrics[f'{prefix}_loss'])}"
-    accuracy = metrics.get(f"{prefix}_accuracy")
-    return said if accuracy is None else f"{said} accuracy {accuracy:.2%}"
+def value(name: str, measured: float) -> str:
+    """Return a metric as people read it: what is a part of all in percent."""
+    return f"{measured:.2%}" if name.endswith("accuracy") else number(measured)
+
+
+def number(measured: float) -> str:
+    """Return a number with four decimals; a very large one with four digits."""
+    return f"{measured:.4f}" if abs(measured) < 1e5 else f"{measured:.4g}"

@@ -12,8 +12,10 @@ runs/<name>/<time>/
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
+import shutil
 import sys
 import time
 import weakref
@@ -25,6 +27,7 @@ from netbuild.config import load, resolved
 from netbuild.training.failure import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import torch
@@ -75,13 +78,22 @@ class Run:
         """The metrics of the epoch with the lowest validation loss."""
         return min(self.metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
-    def config(self) -> Config:
+    def config(self, settings: Sequence[str] = ()) -> Config:
         """Return the config that the run used, with the weights of its checkpoints to begin with.
+
+        `settings` change it, as `path=value`.
 
         Raises:
             ConfigError: the file in the folder was changed, and has faults.
         """
-        return load(self.folder / "resolved.yaml")._replace(pretrained=None)
+        return load(self.folder / "resolved.yaml", settings)._replace(pretrained=None)
+
+    def change(self, config: Config) -> None:
+        """Have the run go on with another config; what was used before is kept beside it."""
+        number = 1 + len(list(self.folder.glob("resolved-*.yaml")))
+        before = (self.folder / "resolved.yaml").read_bytes()
+        _replace(self.folder / f"resolved-{number}.yaml", before)
+        _replace(self.folder / "resolved.yaml", resolved(config).encode())
 
     def checkpoint(self, which: str) -> Path:
         """Return the folder of the checkpoint `last` or `best`."""
@@ -98,7 +110,7 @@ class Run:
     def append(self, epoch: dict[str, Any]) -> None:
         """Add the metrics of an epoch."""
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(epoch) + "\n")
+            file.write(json.dumps(_finite(epoch), allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -109,13 +121,22 @@ class Run:
         _replace(self.folder / "metrics.jsonl", text.encode())
 
 
+def _finite(epoch: dict[str, Any]) -> dict[str, Any]:
+    """Return metrics without what JSON has no word for: R² of targets that are all the same."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in epoch.items()
+    }
+
+
 def _metrics(line: str) -> dict[str, Any] | None:
     """Return the metrics that a line holds; None for one that was damaged."""
     try:
         epoch = json.loads(line)
     except ValueError:
         return None
-    return epoch if isinstance(epoch, dict) and {"epoch", "val_loss"} <= {*epoch} else None
+    known = isinstance(epoch, dict) and isinstance(epoch.get("epoch"), int)
+    return epoch if known and isinstance(epoch.get("val_loss"), (int, float)) else None
 
 
 def create(config: Config, runs: Path, device: torch.device) -> Run:
@@ -133,6 +154,25 @@ def create(config: Config, runs: Path, device: torch.device) -> Run:
     environment = json.dumps(_environment(device), indent=2) + "\n"
     _replace(folder / "environment.json", environment.encode())
     return run
+
+
+def expect_room(runs: Path, weights: int) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    `last`, `best`, and one that is being written each hold the weights and what an optimizer such
+    as Adam knows of them, twice as much.
+
+    Raises:
+        TrainingError: says how much is there, and how much is needed.
+    """
+    there = next(folder for folder in (runs, *runs.resolve().parents) if folder.exists())
+    free, needed = shutil.disk_usage(there).free, 9 * weights
+    if free < needed:
+        message = (
+            f"{there} has room for {free >> 20:,} MiB, and the checkpoints of this network may "
+            f"take {needed >> 20:,}"
+        )
+        raise TrainingError(message)
 
 
 def find(path: Path) -> Run:

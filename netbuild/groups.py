@@ -1,0 +1,139 @@
+"""Parameter groups: other options of the optimizer for the weights that a pattern names.
+
+    optimizer: {AdamW: {lr: 1e-3}, groups: [{match: "features.*", lr: 1e-4}]}
+
+A pattern is for a layer's path or for a name in `state_dict()`, as those of `init:` are. The first
+group that matches a weight has it; what none matches has the options of the optimizer itself.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.component import fill
+from netbuild.diagnostic import Diagnostic, brief
+from netbuild.graph import state_key
+from netbuild.item import Item, kind
+from netbuild.layers.layer import product
+from netbuild.node import List, Map, Node, Scalar, is_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from netbuild.diagnostic import Span
+    from netbuild.graph import Graph
+    from netbuild.optimizers import Optimizer
+
+_HELP = 'write groups: [{match: "features.*", lr: 1e-4}]'
+
+
+class Group(NamedTuple):
+    """A pattern of names, and what the optimizer does otherwise with what it matches."""
+
+    match: str
+    options: dict[str, Any]
+    span: Span  # of the pattern
+
+    def matches(self, name: str) -> bool:
+        """Whether a weight belongs to it, by its name or that of its layer."""
+        return fnmatchcase(name, self.match) or fnmatchcase(name.rpartition(".")[0], self.match)
+
+
+def read_groups(item: Item, optimizer: Optimizer, faults: list[Diagnostic]) -> tuple[Group, ...]:
+    """Read what stands beside an optimizer; what has a fault is left out."""
+    if "groups" not in item.modifiers:
+        return ()
+    key, node = item.modifiers["groups"]
+    if not isinstance(node, List):
+        label = f"groups wants a list, not {kind(node)}"
+        faults.append(Diagnostic("NB106", "groups is no list", node.span, label, help=_HELP))
+        return ()
+    if type(optimizer).__name__ == "LBFGS":
+        label = "LBFGS searches for all weights at once, and takes no groups"
+        faults.append(Diagnostic("NB406", "groups that do not go with LBFGS", key.span, label))
+        return ()
+    read = (_group(part, item, type(optimizer), faults) for part in node.items)
+    return tuple(group for group in read if group is not None)
+
+
+def _group(
+    node: Node, item: Item, optimizer: type[Optimizer], faults: list[Diagnostic]
+) -> Group | None:
+    entries = dict(node.entries) if isinstance(node, Map) else {}
+    match = entries.pop("match", None)
+    if match is None or not entries:
+        lacks = "an option, such as lr" if match else "match, a pattern of names"
+        label = f"it lacks {lacks}" if isinstance(node, Map) else f"not {kind(node)}"
+        title = "a group is a pattern with its options"
+        faults.append(Diagnostic("NB106", title, node.span, label, help=_HELP))
+        return None
+    pattern = match.value
+    if not isinstance(pattern, Scalar) or not isinstance(pattern.value, str):
+        if not is_unknown(pattern):
+            label = f"match wants a pattern of names, not {kind(pattern)}"
+            faults.append(Diagnostic("NB106", "a pattern that is none", pattern.span, label))
+        return None
+    # What the optimizer itself has counts too: some options go only with others.
+    own = item.arguments.entries if isinstance(item.arguments, Map) else {}
+    whole = item._replace(arguments=Map({**own, **entries}, node.span))
+    filled = fill(optimizer, whole, faults)
+    if filled is None:
+        return None
+    return Group(pattern.value, {n: getattr(filled, n) for n in entries}, pattern.span)
+
+
+def assigned(names: Iterable[str], groups: Sequence[Group]) -> list[list[str]]:
+    """Return the names of each group, and last of those that are in none."""
+    found: list[list[str]] = [[] for _ in range(len(groups) + 1)]
+    for name in names:
+        number = next((n for n, group in enumerate(groups) if group.matches(name)), len(groups))
+        found[number].append(name)
+    return found
+
+
+class Described(NamedTuple):
+    """A group as it is printed before training."""
+
+    name: str
+    weights: int
+    params: int
+    options: str
+
+
+def described(graph: Graph) -> list[Described]:
+    """Return the groups of a network's weights that learn, the last of them the rest."""
+    groups = graph.config.groups
+    sizes = {
+        state_key(row.path, name): product(shape)
+        for row in graph.rows
+        if not row.frozen
+        for name, shape in row.weights.items()
+    }
+    found = []
+    for number, names in enumerate(assigned(sizes, groups)):
+        group = groups[number] if number < len(groups) else None
+        options = group.options if group else {}
+        text = ", ".join(f"{name} {value}" for name, value in options.items())
+        params = sum(sizes[name] for name in names)
+        if group or names:
+            found.append(
+                Described(group.match if group else "all others", len(names), params, text)
+            )
+    return found
+
+
+def faults(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
+    """Return the faults of groups that have nothing, for weights of these names that learn."""
+    found = []
+    for group, own in zip(groups, assigned(names, groups), strict=False):
+        if own:
+            continue
+        early = any(group.matches(name) for name in names)
+        label = "the groups before it have all that it matches"
+        if not early:
+            label = f"no weight that learns is called {brief(group.match)}"
+        help_ = f"a name is written like {names[0]}" if names and not early else None
+        title = "a group without weights"
+        found.append(Diagnostic("NB408", title, group.span, label, help=help_))
+    return found

@@ -1,0 +1,65 @@
+"""The section `metrics:`: what is measured beside the loss, by name.
+
+    metrics: [accuracy, macro_f1]
+
+Without it a network that tells classes apart has its accuracy measured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.diagnostic import Diagnostic, did_you_mean
+from netbuild.item import kind
+from netbuild.node import List, Node, Scalar
+
+if TYPE_CHECKING:
+    from netbuild.losses import Loss
+
+#: Those of classes, and those of values, each with what it is.
+OF_CLASSES = {
+    "accuracy": "the part of samples, or of places in them, whose class has the highest score",
+    "top_5_accuracy": "the part whose class is among the five highest scores",
+    "macro_f1": "the mean over the classes of F1, 2·TP / (2·TP + FP + FN), 0 where none is there",
+    "confusion_matrix": "how many of each class (rows) were taken for each class (columns)",
+}
+OF_VALUES = {
+    "mae": "the mean absolute error",
+    "rmse": "the root of the mean squared error",
+    "r2": "1 − the squared error / that of the mean of the targets",
+}
+METRICS = OF_CLASSES | OF_VALUES
+
+
+def read_metrics(node: Node, loss: Loss | None, faults: list[Diagnostic]) -> tuple[str, ...]:
+    """Read the section; what has a fault is left out."""
+    nodes = node.items if isinstance(node, List) else (node,)
+    found: dict[str, None] = {}
+    for part in nodes:
+        name = part.value if isinstance(part, Scalar) else None
+        if not isinstance(name, str):
+            label = f"metrics wants names, not {kind(part)}"
+            help_ = "write metrics: [accuracy]"
+            faults.append(Diagnostic("NB106", "a metric is a name", part.span, label, help=help_))
+        elif name not in METRICS:
+            meant, fixes = did_you_mean(name, METRICS, part.span)
+            help_ = meant or f"there are {', '.join(METRICS)}"
+            title = f"no metric is called {name}"
+            faults.append(Diagnostic("NB103", title, part.span, "unknown", help=help_, fixes=fixes))
+        elif loss is not None and (name in OF_CLASSES) != loss.classifies:
+            of = "classes" if name in OF_CLASSES else "values"
+            label = f"it is of {of}, and {type(loss).__name__} does not compare those"
+            known = ", ".join(OF_CLASSES if loss.classifies else OF_VALUES)
+            title = "a metric that does not go with the loss"
+            help_ = f"with it go {known}"
+            faults.append(Diagnostic("NB409", title, part.span, label, help=help_))
+        else:
+            found[name] = None
+    return tuple(found)
+
+
+def measured(written: tuple[str, ...] | None, loss: Loss | None) -> tuple[str, ...]:
+    """Return what is measured where a file says this, or nothing."""
+    if written is not None:
+        return written
+    return ("accuracy",) if loss is not None and loss.classifies else ()

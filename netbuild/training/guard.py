@@ -1,0 +1,58 @@
+"""Which layer was the first to give what is no number, once a loss is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """Return the tensors in what a module takes or gives."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [tensor for part in value for tensor in tensors(part)]
+    return []
+
+
+def _finite(value: Any) -> bool:
+    return all(bool(t.isfinite().all()) for t in tensors(value) if t.is_floating_point())
+
+
+@torch.no_grad()
+def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
+    """Return a sentence about the first layer whose output is not finite for these inputs.
+
+    What is random within layers is drawn anew, and their running statistics stay as they are.
+    """
+    if not _finite(inputs):
+        return "the data itself holds values that are not finite"
+    found: list[str] = []
+
+    def look(name: str) -> Any:
+        def hook(layer: nn.Module, _: Any, y: Any) -> None:
+            if not found and not _finite(y):
+                weights = [n for n, p in layer.named_parameters(recurse=False) if not _finite(p)]
+                of = f", whose {weights[0]} is not finite" if weights else ""
+                found.append(f"the first output that is not finite is that of {name}{of}")
+
+        return hook
+
+    leaves = [(name, m) for name, m in module.named_modules() if name and not [*m.children()]]
+    hooks = [layer.register_forward_hook(look(name)) for name, layer in leaves]
+    before = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    try:
+        with torch.random.fork_rng():
+            y = module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for name, buffer in module.named_buffers():
+            buffer.copy_(before[name])
+    if found:
+        return found[0]
+    return "the network gives what is finite" if _finite(y) else "a join between layers gives it"

@@ -1,0 +1,259 @@
+"""A network, its loss and its optimizer: what takes a step, and what is validated.
+
+A step is what a careful engineer writes: gradients of one batch or of several, unscaled, clipped,
+the optimizer, the scheduler, the average of the weights. A batch's part in it is by its samples, so
+that several small batches, and several processes, make the step of one large batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from netbuild.groups import assigned
+from netbuild.terms import loss_names
+from netbuild.training import guard
+from netbuild.training.averaging import Averaged
+from netbuild.training.failure import TrainingError, refused
+from netbuild.training.measures import Measures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor, nn
+
+    from netbuild.config import Config
+    from netbuild.training.batches import Batch
+    from netbuild.training.criterion import Criterion
+    from netbuild.training.distributed import World
+    from netbuild.training.scheduling import Scheduling
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner:
+    """A module in training. `measures` is what the epoch under way adds up."""
+
+    def __init__(
+        self,
+        config: Config,
+        module: nn.Module,
+        forward: Any,
+        criterion: Criterion,
+        optimizer: torch.optim.Optimizer,
+        scheduling: Scheduling,
+        world: World,
+    ) -> None:
+        train = config.train
+        self.train, self.world = train, world
+        self.module, self.criterion = module, criterion
+        self.optimizer, self.scheduling = optimizer, scheduling
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
+        self.averaged = Averaged(module, train.ema) if train.ema else None
+        self.forward = forward  # what computes with the module, here and in other processes
+        self.validated: Any = self.averaged.module if self.averaged else module
+        if train.compile:
+            # Sizes that change, as that of a last batch, are compiled for once more.
+            self.forward = torch.compile(self.forward)
+            self.validated = torch.compile(self.validated)
+        self.names = config.metrics
+        self.measures = self.new_measures()
+        self.value = math.nan  # of the loss of the last step
+
+    def new_measures(self) -> Measures:
+        """Return sums of nothing yet."""
+        return Measures(self.criterion, self.names, self.world.device)
+
+    def step(self, batches: Sequence[Batch], where: str) -> None:
+        """Learn from some batches together.
+
+        An optimizer that searches, LBFGS, computes the loss several times: that of the step is the
+        first, with the weights that it came with.
+
+        Raises:
+            TrainingError: torch refused the step, or its loss is not finite: `where` says when.
+        """
+        with refused("the step"):
+            shares = self._shares(batches)
+            if isinstance(self.optimizer, torch.optim.LBFGS):
+                first = iter([True])
+                self.optimizer.step(  # type: ignore[no-untyped-call]
+                    lambda: self._gradients(batches, shares, where, measured=next(first, False))
+                )
+            else:
+                self._gradients(batches, shares, where, measured=True)
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+        if self.averaged:
+            self.averaged.update()
+        self.scheduling.after_batch()
+
+    def _gradients(
+        self, batches: Sequence[Batch], shares: list[Any], where: str, *, measured: bool
+    ) -> Any:
+        """Compute the gradients of a step; return its loss."""
+        self.optimizer.zero_grad()
+        losses, outputs = [], []
+        for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
+            with self.world.gradients_stay(self.forward, last=number == len(batches)):
+                with self._cast():
+                    y = self.forward(*self._laid_out(x))
+                    counts = self.criterion.counts(target)
+                    own = self.criterion.losses(y, target) if counts else []
+                    part = self.criterion.total(own, share) if counts else _nothing(y)
+                losses.append(part.detach())
+                outputs.append(y)
+                if measured and number == len(batches):
+                    watched = self.world.watched(_total(losses))
+                self.scaler.scale(part).backward()
+            if measured and counts:
+                self.measures.add(own, y, target)
+        if measured:
+            self.value = watched()
+            self._expect_finite(batches, where)
+        self._clip()
+        return _total(losses)
+
+    def _shares(self, batches: Sequence[Batch]) -> list[list[Any] | None]:
+        """Return for each batch what part of the step's losses its own are; None for all of it.
+
+        A mean is of the samples of all batches and processes, whose gradients are averaged.
+        """
+        size = self.world.size
+        if len(batches) == size == 1:
+            return [None]
+        of_batches = [self.criterion.weights(target) for _, target in batches]
+        found = []
+        for weights in zip(*of_batches, strict=True):  # of each loss
+            if weights[0] is None:
+                found.append([size] * len(batches))
+                continue
+            each = torch.stack([torch.as_tensor(w).to(self.world.device).float() for w in weights])
+            found.append(list(each / self.world.sum(each.sum()) * size))
+        return [list(shares) for shares in zip(*found, strict=True)]
+
+    def _cast(self) -> Any:
+        """Return the context in which the network computes with half the bits, or as it is."""
+        dtype = _AUTOCAST.get(self.train.precision)
+        if dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.world.device.type, dtype=dtype)
+
+    def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return inputs as the network wants them in memory."""
+        if not self.train.channels_last:
+            return x
+        return tuple(
+            t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in x
+        )
+
+    def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
+        if math.isfinite(self.value):
+            return
+        with self._cast():
+            whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
+        why = next((w for w in whys if not w.startswith("the network gives what")), "")
+        why = why or "the network gives what is finite, and the loss makes that of it"
+        message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
+        raise TrainingError(message)
+
+    def _clip(self) -> None:
+        """Keep the gradients of a step within what the config says."""
+        norm, value = self.train.clip_grad_norm, self.train.clip_grad_value
+        if norm is None and value is None:
+            return
+        self.scaler.unscale_(self.optimizer)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, norm)
+        if value is not None:
+            torch.nn.utils.clip_grad_value_(parameters, value)
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Batch]) -> Measures:
+        """Return what a data set adds up to, in evaluation mode.
+
+        Raises:
+            TrainingError: torch refused a batch.
+        """
+        module = self.averaged.module if self.averaged else self.module
+        module.eval()
+        measures = self.new_measures()
+        with refused("the validation"):
+            for x, target in batches:
+                with self._cast():
+                    y = self.validated(*self._laid_out(x))
+                    counts = self.criterion.counts(target)
+                    losses = self.criterion.losses(y, target) if counts else []
+                if counts:
+                    measures.add(losses, y, target)
+            measures.load_state_dict(self.world.sums(measures.tensors()))
+        return measures
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds beside the weights that are validated."""
+        return {
+            "optimizer": self.world.optimizer_state(self.module, self.optimizer),
+            "scheduler": self.scheduling.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "loss": self.criterion.module.state_dict(),
+            "measures": self._measured_by_all(),
+            "averaged": self.averaged.state_dict() if self.averaged else {},
+            "model": self.world.model_state(self.module) if self.averaged else {},
+        }
+
+    def _measured_by_all(self) -> dict[str, Tensor]:
+        sums = self.world.sums(self.measures.tensors())
+        return {name: value.cpu() for name, value in sums.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to what a checkpoint held; the validated weights have been loaded before."""
+        self.criterion.module.load_state_dict(state["loss"])
+        self.world.load_optimizer(self.module, self.optimizer, state["optimizer"])
+        self.scheduling.load_state_dict(state["scheduler"])
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+        if self.world.writes:  # they are the sums of all processes
+            self.measures.load_state_dict(state["measures"])
+        if self.averaged:
+            self.world.load_model(self.module, state["model"])
+            self.averaged.load_state_dict(state["averaged"])
+
+
+def _nothing(y: Any) -> Tensor:
+    """Return a loss of 0 of a batch that does not count, which has gradients all the same."""
+    return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()
+
+
+def _total(losses: list[Tensor]) -> Tensor:
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def optimizer(
+    config: Config, network: nn.Module, losses: Sequence[nn.Module]
+) -> torch.optim.Optimizer:
+    """Make the optimizer of all parameters of the network and of its loss, in their groups.
+
+    Raises:
+        TrainingError: torch refuses a combination of fields on this device.
+    """
+    assert config.optimizer is not None
+    name = type(config.optimizer).__name__
+    learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
+    for called, loss in zip(loss_names(config.terms), losses, strict=True):
+        learning |= {f"{called}.{n}": p for n, p in loss.named_parameters()}
+    *grouped, rest = assigned(learning, config.groups)
+    groups: list[dict[str, Any]] = [{"params": [learning[n] for n in rest]}] if rest else []
+    for group, names in zip(config.groups, grouped, strict=True):
+        groups.append({"params": [learning[n] for n in names], **group.options})
+    try:
+        made: torch.optim.Optimizer = getattr(torch.optim, name)(
+            groups, **config.optimizer.model_dump()
+        )
+    except (RuntimeError, ValueError) as error:
+        message = f"torch refuses this {name}: {error}"
+        raise TrainingError(message) from error
+    return made

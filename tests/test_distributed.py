@@ -1,0 +1,179 @@
+"""Several processes: the training of one, each sample once, and an end that is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from netbuild.emit import dump
+from netbuild.training.batches import Batches, Share
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="gloo's processes are started by fork")
+
+#: Without dropout and batch norm, which see the samples of their own process only. 1,438 samples
+#: train, so that the last batch of 50 has 38.
+SECTIONS: dict[str, Any] = {
+    "name": "digits",
+    "input": [1, 8, 8],
+    "layers": ["Flatten", {"Linear": 16}, "Tanh", {"Linear": 10}],
+    "loss": "CrossEntropyLoss",
+    "optimizer": {"SGD": {"lr": 0.1, "momentum": 0.9}},
+    "data": {"Digits": {}, "class_weights": "balanced"},
+    "train": {"epochs": 2, "batch_size": 50, "device": "cpu"},
+}
+
+
+def write(folder: Path, **sections: Any) -> Path:
+    """Write the config, with other sections; what is in `train` is laid over its own."""
+    merged = SECTIONS | sections
+    merged["train"] = SECTIONS["train"] | sections.get("train", {})
+    path = folder / "digits.yaml"
+    path.write_text(dump(merged), encoding="utf-8")
+    return path
+
+
+def start(folder: Path, *arguments: object, module: str = "netbuild") -> Any:
+    """Start a command in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def trained(folder: Path, *arguments: object, module: str = "netbuild") -> Path:
+    """Run a command to its end, and return the folder of the run that it has made."""
+    process = start(folder, *arguments, module=module)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    return max((folder / "runs" / "digits").iterdir())
+
+
+def weights(run: Path, which: str = "last") -> dict[str, torch.Tensor]:
+    """Return the weights of a checkpoint."""
+    return load_file(run / "checkpoints" / which / "model.safetensors")
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """Return what was measured in each epoch."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the run of one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    return trained(folder, "train", write(folder))
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """Assert that two runs have come to the same weights and the same metrics."""
+    assert all(torch.allclose(w, weights(other)[n], atol=1e-6) for n, w in weights(run).items())
+    for one, two in zip(metrics(run), metrics(other), strict=True):
+        for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy"):
+            assert one[name] == pytest.approx(two[name], abs=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_train_as_one(tmp_path: Path, alone: Path, strategy: str) -> None:
+    """Within 1e-6, with the same batches; the checkpoint is one that a single process loads."""
+    file = write(tmp_path, train={"strategy": strategy})
+    run = trained(tmp_path, "train", file, "--processes", 2)
+    assert_same(run, alone)
+    shapes = {name: w.shape for name, w in weights(alone).items()}
+    assert {name: w.shape for name, w in weights(run).items()} == shapes
+    trained(tmp_path, "evaluate", run)
+    more = ["--set", "train.epochs=3", "--allow-changes"]
+    trained(tmp_path, "train", "--resume", run, *more)
+    assert [epoch["epoch"] for epoch in metrics(run)] == [1, 2, 3]
+
+
+def test_torchrun(tmp_path: Path, alone: Path) -> None:
+    """The same command under torch's own launcher."""
+    file = write(tmp_path)
+    launcher = ["--standalone", "--nproc-per-node", 2, "-m", "netbuild", "train", file]
+    assert_same(trained(tmp_path, *launcher, module="torch.distributed.run"), alone)
+
+
+def test_small_batches_of_two_processes(tmp_path: Path, alone: Path) -> None:
+    """Two of 25 samples in each make a step of 50."""
+    file = write(tmp_path, train={"batch_size": 25, "accumulate": 2})
+    assert_same(trained(tmp_path, "train", file, "--processes", 2), alone)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("samples", [1, 5, 12])
+def test_every_sample_once(size: int, samples: int) -> None:
+    """The processes see all samples, none twice, in the same number of batches."""
+    data = torch.arange(samples)
+    seen: list[int] = []
+    batches = []
+    for rank in range(size):
+        split = Batches((data[:, None],), data, share=Share(rank, size))
+        found = list(split.shuffled(4, seed=3))
+        batches.append(len(found))
+        for (x,), target in found:
+            assert len(x) >= 1  # a batch that does not count has a sample all the same
+            assert x[: len(target), 0].tolist() == target.tolist()
+            seen += target.tolist()
+    assert sorted(seen) == list(range(samples))
+    assert len(set(batches)) == 1
+
+
+def _children(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def _wait_for_epochs(folder: Path, process: Any, epochs: int) -> Path:
+    for _ in range(600):
+        files = list((folder / "runs").glob("digits/*/metrics.jsonl"))
+        if files and files[0].read_text().count("\n") >= epochs:
+            return files[0].parent
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    raise AssertionError("the training has not begun")
+
+
+def test_a_process_that_is_killed_ends_the_run(tmp_path: Path) -> None:
+    """With a sentence, and a checkpoint from which one process goes on."""
+    process = start(tmp_path, "train", write(tmp_path, train={"epochs": 5000}), "--processes", 2)
+    run = _wait_for_epochs(tmp_path, process, 2)
+    os.kill(_children(process.pid)[-1], signal.SIGKILL)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "was ended by signal 9; the last checkpoint is whole" in err
+    assert "Traceback" not in err
+    epochs = len(metrics(run))
+    more = ["--set", f"train.epochs={epochs + 1}", "--allow-changes"]
+    trained(tmp_path, "train", "--resume", run, *more)
+    assert len(metrics(run)) == epochs + 1
+
+
+def test_an_interrupt_saves_where_the_training_stands(tmp_path: Path) -> None:
+    """All processes stop behind the same step, and the run goes on from there."""
+    process = start(tmp_path, "train", write(tmp_path, train={"epochs": 5000}), "--processes", 2)
+    run = _wait_for_epochs(tmp_path, process, 1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (130, "")
+    assert "stopped; go on with: netbuild train --resume" in out
+    epochs = len(metrics(run))
+    more = ["--set", f"train.epochs={epochs + 1}", "--allow-changes"]
+    trained(tmp_path, "train", "--resume", run, "--processes", 2, *more)
+    assert len(metrics(run)) == epochs + 1

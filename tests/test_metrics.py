@@ -1,0 +1,278 @@
+"""Metrics: what is measured beside the loss is what scikit-learn computes of all samples."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sklearn_metrics
+from typer.testing import CliRunner
+
+from netbuild import training
+from netbuild.cli import app
+from netbuild.config import load, read
+from netbuild.losses import LOSSES
+from netbuild.metrics import METRICS, OF_CLASSES, OF_VALUES
+from netbuild.source import from_bytes
+from netbuild.tracer import infer, trainable
+from netbuild.training.loop import Trainer
+from netbuild.training.progress import Silent
+from tests.training_configs import in_memory, text, write
+
+CLASSES = 7
+#: Networks whose outputs are compared in different shapes; some classes are there, others not.
+SECTIONS: dict[str, dict[str, Any]] = {
+    "a class": {"layers": [{"Linear": CLASSES}]},
+    "absent classes": {
+        "layers": [{"Linear": CLASSES}],
+        "data": {"Random": {"samples": 60, "classes": 3}},
+    },
+    "an ignored class": {
+        "layers": [{"Linear": CLASSES}],
+        "loss": {"CrossEntropyLoss": {"ignore_index": 2}},
+    },
+    "weighted": {
+        "layers": [{"Linear": CLASSES}],
+        "loss": {"CrossEntropyLoss": {"weight": [float(n + 1) for n in range(CLASSES)]}},
+    },
+    "places": {
+        "input": [1, 3, 5],
+        "layers": [{"Conv2d": {"out_channels": CLASSES, "kernel_size": 1}}],
+        "loss": {"CrossEntropyLoss": {"ignore_index": 1}},
+    },
+    "its own weights": {
+        "layers": [{"Linear": 4}],
+        "loss": {"LinearCrossEntropyLoss": {"num_classes": CLASSES}},
+    },
+    "margins": {"layers": [{"Linear": CLASSES}], "loss": "MultiMarginLoss"},
+    "few": {"layers": [{"Linear": 3}]},
+}
+
+
+def trained(folder: Path, metrics: Any, *settings_: str, **sections: Any) -> Trainer:
+    """Return the training of a small network with metrics, finished."""
+    sections = {"metrics": metrics, "optimizer": {"SGD": {"lr": 0.1}}} | sections
+    file = write(folder, **sections)
+    settings_ = ("train.batch_size=5", "train.epochs=1", *settings_)
+    trainer = training.prepare(trainable(load(file, settings_)), folder / "runs")
+    training.fit(trainer, Silent())
+    return trainer
+
+
+def compared(trainer: Trainer) -> tuple[Any, Any]:
+    """Return the scores of all places that were validated and count, and their classes."""
+    (x,), target = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
+    criterion = trainer.learner.criterion
+    with torch.no_grad():
+        y = trainer.learner.module.eval()(x)
+        if hasattr(criterion.module, "linear"):
+            y = criterion.module.linear(y)
+    scores = y.movedim(1, -1).reshape(-1, y.shape[1])
+    classes = target.reshape(-1)
+    counted = classes != criterion.first.ignored
+    return scores[counted].double().numpy(), classes[counted].numpy()
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_metrics_of_classes(tmp_path: Path, name: str) -> None:
+    """All of them are scikit-learn's, over several batches, classes that are ignored left out."""
+    trainer = trained(tmp_path, [*OF_CLASSES], **SECTIONS[name])
+    scores, classes = compared(trainer)
+    count = scores.shape[1]
+    labels, told = np.arange(count), scores.argmax(1)
+    (epoch,) = trainer.run.metrics
+    assert epoch["val_accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(classes, told))
+    matrix = sklearn_metrics.confusion_matrix(classes, told, labels=labels)
+    assert epoch["val_confusion_matrix"] == matrix.tolist()
+    expected = sklearn_metrics.f1_score(
+        classes, told, labels=labels, average="macro", zero_division=0
+    )
+    assert epoch["val_macro_f1"] == pytest.approx(expected)
+    expected = 1.0
+    if count > 5:
+        expected = sklearn_metrics.top_k_accuracy_score(classes, scores, k=5, labels=labels)
+    assert epoch["val_top_5_accuracy"] == pytest.approx(expected)
+    assert sum(map(sum, epoch["val_confusion_matrix"])) == len(classes)
+
+
+VALUES: dict[str, dict[str, Any]] = {
+    "one": {"layers": [{"Linear": 1}], "loss": "MSELoss"},
+    "several": {"layers": [{"Linear": 3}], "loss": "L1Loss"},
+    "places": {
+        "input": [1, 3, 5],
+        "layers": [{"Conv2d": {"out_channels": 2, "kernel_size": 1}}],
+        "loss": {"MSELoss": {"reduction": "sum"}},
+        "optimizer": {"SGD": {"lr": 1e-4}},
+    },
+    "diabetes": {
+        "input": [10],
+        "layers": [{"Linear": 1}],
+        "data": "Diabetes",
+        "loss": "MSELoss",
+        "optimizer": "Adam",
+    },
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_metrics_of_values(tmp_path: Path, name: str) -> None:
+    """The mean errors and R² are scikit-learn's, of all values of all batches."""
+    trainer = trained(tmp_path, [*OF_VALUES], **VALUES[name])
+    (x,), target = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
+    with torch.no_grad():
+        y = trainer.learner.module.eval()(x)
+    ours, theirs = (t.flatten().double().numpy() for t in (y, target))
+    (epoch,) = trainer.run.metrics
+    mae = sklearn_metrics.mean_absolute_error(theirs, ours)
+    rmse = sklearn_metrics.root_mean_squared_error(theirs, ours)
+    assert epoch["val_mae"] == pytest.approx(mae, rel=1e-5)
+    assert epoch["val_rmse"] == pytest.approx(rmse, rel=1e-5)
+    assert epoch["val_r2"] == pytest.approx(sklearn_metrics.r2_score(theirs, ours), rel=1e-5)
+
+
+def test_metrics_of_what_trains(tmp_path: Path) -> None:
+    """Those of an epoch are of each batch with the weights before its step."""
+    trainer = trained(
+        tmp_path, [*OF_CLASSES], optimizer={"SGD": {"lr": 0}}, layers=[{"Linear": CLASSES}]
+    )
+    (x,), target = in_memory(trainer.training).inputs, in_memory(trainer.training).targets
+    with torch.no_grad():
+        told = trainer.learner.module(x).argmax(1)
+    (epoch,) = trainer.run.metrics
+    labels = np.arange(CLASSES)
+    matrix = sklearn_metrics.confusion_matrix(target, told, labels=labels)
+    assert epoch["train_confusion_matrix"] == matrix.tolist()
+    assert epoch["train_accuracy"] == sklearn_metrics.accuracy_score(target, told)
+
+
+def test_metrics_do_not_depend_on_batches(tmp_path: Path) -> None:
+    """The batch size changes none of them, and accumulated batches count all."""
+    still = {"SGD": {"lr": 0}}
+    sections = SECTIONS["places"] | {"optimizer": still}
+    found = []
+    for more in (("train.batch_size=1",), ("train.batch_size=60",), ("train.accumulate=4",)):
+        (epoch,) = trained(tmp_path, [*OF_CLASSES], *more, **sections).run.metrics
+        found.append(
+            {k: v for k, v in epoch.items() if k.removeprefix("val_") in OF_CLASSES}
+            | {k: v for k, v in epoch.items() if k.removeprefix("train_") in OF_CLASSES}
+        )
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 2 * len(OF_CLASSES)
+
+
+def test_metrics_resume(tmp_path: Path) -> None:
+    """What an epoch has added up before it was stopped counts when it goes on."""
+    whole = trained(tmp_path, [*OF_CLASSES], **SECTIONS["a class"])
+    file = write(tmp_path, metrics=[*OF_CLASSES], optimizer={"SGD": 0.1}, **SECTIONS["a class"])
+    settings_ = ["train.batch_size=5", "train.epochs=1"]
+    first = training.prepare(trainable(load(file, settings_)), tmp_path / "runs")
+    stopping = Silent()
+    stopping.step = lambda *_, **__: first.stop()  # type: ignore[method-assign]
+    with pytest.raises(training.Interrupted, match=r"^$"):
+        training.fit(first, stopping)
+    again = training.resume(first.run.folder)
+    training.fit(again, Silent())
+    times = {"seconds", "samples_per_second"}
+    ours, theirs = (
+        {k: v for k, v in t.run.metrics[0].items() if k not in times} for t in (again, whole)
+    )
+    assert ours == theirs
+
+
+def test_the_metrics_are_those_that_are_written(tmp_path: Path) -> None:
+    """Without the section classes have their accuracy measured; with it just what it says."""
+    (epoch,) = trained(tmp_path, None).run.metrics
+    assert {k for k in epoch if k.startswith("val_")} == {"val_loss", "val_accuracy"}
+    (epoch,) = trained(tmp_path, []).run.metrics
+    assert {k for k in epoch if k.startswith("val_")} == {"val_loss"}
+    (epoch,) = trained(tmp_path, "macro_f1").run.metrics
+    assert {k for k in epoch if k.startswith("val_")} == {"val_loss", "val_macro_f1"}
+
+
+def test_r2_of_a_target_that_is_the_same_everywhere(tmp_path: Path) -> None:
+    """There is nothing to explain: what is written is JSON all the same."""
+    np.savez(tmp_path / "a.npz", x=np.ones((60, 4), "float32"), y=np.full((60, 1), 3.0))
+    data = {"Arrays": {"file": str(tmp_path / "a.npz")}}
+    done = trained(tmp_path, ["r2"], data=data, layers=[{"Linear": 1}], loss="MSELoss").run
+    line = (done.folder / "metrics.jsonl").read_text(encoding="utf-8")
+    epoch = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert epoch["val_r2"] is None or math.isfinite(epoch["val_r2"])
+
+
+def test_evaluate_prints_a_confusion_matrix(tmp_path: Path) -> None:
+    """Numbers in lines, and the matrix below them, row by row; as JSON all is in one object."""
+    trainer = trained(tmp_path, ["accuracy", "confusion_matrix"])
+    folder = str(trainer.run.folder)
+    (epoch,) = trainer.run.metrics
+    lines = CliRunner().invoke(app, ["evaluate", folder]).stdout.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["val_loss", "val_accuracy"]
+    rows = [[int(cell) for cell in line.split()] for line in lines[-3:]]
+    assert rows == epoch["val_confusion_matrix"]
+    printed = CliRunner().invoke(app, ["evaluate", folder, "--format=json"]).stdout
+    assert json.loads(printed) == {k: v for k, v in epoch.items() if k.startswith("val_")}
+
+
+def faults(**sections: Any) -> list[tuple[str, str, str | None]]:
+    """Return the codes, titles and help of a config's faults."""
+    graph = infer(read(from_bytes("tiny.yaml", text(**sections).encode())))
+    return [(f.code, f.title, f.help) for f in graph.diagnostics if f.severity == "error"]
+
+
+def test_what_is_no_metric_is_told() -> None:
+    """An unknown name, and what does not go with the loss, are faults of the file."""
+    ((code, title, help_),) = faults(metrics=["acuracy"])
+    assert (code, title) == ("NB103", "no metric is called acuracy")
+    assert "accuracy" in str(help_)
+    ((code, title, help_),) = faults(metrics=["mae"])
+    assert (code, title) == ("NB409", "a metric that does not go with the loss")
+    assert help_ == f"with it go {', '.join(OF_CLASSES)}"
+    ((code, _, help_),) = faults(metrics=["accuracy"], loss="MSELoss")
+    assert (code, help_) == ("NB409", f"with it go {', '.join(OF_VALUES)}")
+    ((code, *_),) = faults(metrics=[{"accuracy": 3}])
+    assert code == "NB106"
+
+
+_LOG: list[Any] = [{"Linear": 6}, "LogSoftmax"]
+#: The layers that each loss of one output is trained with; the others take raw scores.
+LAYERS: dict[str, list[Any]] = {
+    "NLLLoss": _LOG,
+    "NLLLoss2d": _LOG,
+    "KLDivLoss": _LOG,
+    "BCELoss": [{"Linear": 6}, "Sigmoid"],
+    "CTCLoss": [
+        {"Linear": 12},
+        {"Unflatten": {"dim": 1, "unflattened_size": [4, 3]}},
+        {"LogSoftmax": {"dim": 2}},
+    ],
+}
+FIELDS = {
+    "LinearCrossEntropyLoss": {"num_classes": 3},
+    "AdaptiveLogSoftmaxWithLoss": {"n_classes": 9, "cutoffs": [2, 5]},
+}
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if len(loss.inputs) == 1])
+def test_what_is_taken_is_measured(tmp_path: Path, loss: str) -> None:
+    """With every loss, a metric is a fault of the file, or is measured."""
+    layers = LAYERS.get(loss, [{"Linear": 6}])
+    measured = []
+    for name in METRICS:
+        sections = {"layers": layers, "loss": {loss: FIELDS.get(loss, {})}}
+        if faults(metrics=[name], **sections):
+            continue
+        (epoch,) = trained(tmp_path, [name], **sections).run.metrics
+        measured.append(epoch[f"val_{name}"])
+    assert None not in measured
+
+
+@pytest.mark.parametrize("metrics", [["accuracy"], ["macro_f1"]])
+def test_targets_that_are_probabilities(tmp_path: Path, metrics: list[str]) -> None:
+    """Where the target is a probability of each class, a metric is a fault, or is measured."""
+    data = {"Random": {"samples": 60, "target": [3]}}
+    if not faults(metrics=metrics, data=data):
+        trained(tmp_path, metrics, data=data)
+    trained(tmp_path, None, data=data)

@@ -28,8 +28,12 @@ BENCHMARKS = {
     "validation": (["--rounds", "5"], ["--rounds", "1", "--files", "100"]),
     "tracing": (["--rounds", "20"], ["--rounds", "4"]),
     "steps": (["--rounds", "200"], ["--rounds", "10"]),
+    "train": (["--rounds", "7"], ["--rounds", "1"]),
 }
-PACKAGES = ("netbuild", "pydantic", "PyYAML", "typer", "rich", "torch", "torchinfo")
+PACKAGES = (
+    *("netbuild", "pydantic", "PyYAML", "typer", "rich", "torch", "torchinfo"),
+    *("lightning", "keras"),
+)
 
 
 def lines(name: str, options: list[str]) -> list[tuple[str, str]]:

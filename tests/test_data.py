@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from netbuild.data import DATASETS
 from netbuild.data.dataset import Classes, DataError, Nothing, Sample, Signs, Values
@@ -93,6 +94,19 @@ def test_classes_stay_classes() -> None:
     assert DATASETS["Iris"]().sample(wanted(4, target=ONE)).target == Classes(3)
     assert DATASETS["Diabetes"]().sample(wanted(10, target=Classes(2))).target == Values(())
     assert DATASETS["Iris"]().sample(wanted(4, target=Nothing())).target == Classes(3)
+
+
+@pytest.mark.parametrize("kind", ["Iris", "Wine", "BreastCancer"])
+def test_names(kind: str) -> None:
+    """Classes are called as scikit-learn calls them."""
+    found = {"Iris": load_iris, "Wine": load_wine, "BreastCancer": load_breast_cancer}[kind]()
+    assert DATASETS[kind]().names() == tuple(found.target_names)
+
+
+@pytest.mark.parametrize("kind", ["Digits", "Diabetes", "Random"])
+def test_no_names(kind: str) -> None:
+    """Digits are called as they are numbered; values and noise have no names."""
+    assert DATASETS[kind]().names() is None
 
 
 @pytest.mark.parametrize("kind", ["Digits", "Iris", "Diabetes", "Random"])

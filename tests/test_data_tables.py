@@ -92,6 +92,26 @@ def test_csv_target(
     assert loaded(source, reads)[1].tolist() == values
 
 
+@pytest.mark.parametrize(
+    ("column", "fields", "names"),
+    [
+        ("b a b", {}, ("a", "b")),
+        ("10 2 10", {}, ("2", "10")),
+        ("0 1 1", {"classes": 2}, None),
+        ("b a b", {"classes": 2}, ("a", "b")),
+        ("true false true", {}, ("False", "True")),
+        ("1.5 2 3", {}, None),
+    ],
+)
+def test_csv_names(tmp_path: Path, column: str, fields: Any, names: Any) -> None:
+    """Classes are called by the values of the target, unless these are their numbers."""
+    text = "".join(f"{n},{value}\n" for n, value in enumerate(column.split()))
+    source = csv(tmp_path, f"a,species\n{text}", **fields)
+    assert source.names() == names
+    (tmp_path / "x.csv").unlink()
+    assert source.names() is None
+
+
 def test_csv_inputs(tmp_path: Path) -> None:
     """Inputs are those that are named, in that order; a column without a name is no input."""
     text = '\ufeff;"a;b";c;y\n0;True;2;1\n\n1;False;3;0\n'
@@ -262,6 +282,23 @@ def test_columns(tmp_path: Path) -> None:
     assert loaded(some, reads)[0].tolist() == [[1], [2]]
 
 
+def test_names_of_the_hub(tmp_path: Path) -> None:
+    """A ClassLabel names its classes, text is their names, and numbers have none."""
+    source = table(tmp_path, "parquet")
+    assert source.names() is None
+    assert source.model_copy(update={"target": "kind"}).names() == ("x", "y", "z")
+    features = datasets.Features(
+        a=datasets.Value("float32"), b=datasets.ClassLabel(names=["n", "m"])
+    )
+    with quiet():
+        datasets.Dataset.from_dict({"a": [1, 2], "b": [1, 0]}, features).to_parquet(
+            tmp_path / "named.parquet"
+        )
+    for streaming in (False, True):
+        named = Hub(files=f"{tmp_path}/named.parquet", streaming=streaming)
+        assert named.names() == ("n", "m")
+
+
 def test_own_splits(tmp_path: Path) -> None:
     """What another split has is read as what trains: its classes have the same numbers."""
     train = datasets.Dataset.from_dict({"a": [1, 2, 3], "kind": ["x", "y", "z"]})
@@ -413,6 +450,7 @@ def test_image_folder(tmp_path: Path, ending: str, splits: bool) -> None:  # noq
     if ending in {"png", "bmp", "tif"}:
         expected = np.stack([*pixels.values()]).transpose(0, 3, 1, 2)
         assert np.array_equal(x, expected.astype("float32") / 255)
+    assert source.names() == ("cat", "dog")
     if splits:
         assert loaded(source, RGB, "test")[1].tolist() == [1]
         refused = (f"{source.folder} has no split dev", "folder", "its splits are test, train")

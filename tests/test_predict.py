@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from netbuild import training
 from netbuild.cli import app
+from netbuild.data import DATASETS
 from netbuild.emit import dump
 from netbuild.training import InputError, Run, TrainingError, predict
 from netbuild.training.predicting import Predictor
@@ -275,7 +276,7 @@ def test_names_choose_columns(flowers: Path, tmp_path: Path) -> None:
 
 
 def test_without_the_data(flowers: Path, tmp_path: Path) -> None:
-    """A run predicts where the data that trained it is gone; it has no names of classes then."""
+    """A run predicts where the data that trained it is gone: it has the names of its classes."""
     folder = tmp_path / "moved"
     shutil.copytree(flowers, folder)
     text = (folder / "resolved.yaml").read_text("utf-8")
@@ -284,8 +285,40 @@ def test_without_the_data(flowers: Path, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("species,a,b,c,d\n,5,3,1,0.2\n", encoding="utf-8")
     (found,) = predict(folder, tmp_path / "x.csv")
     (wanted,) = predict(flowers, tmp_path / "x.csv")
-    assert wanted.pop("name") == "setosa"
     assert found == wanted
+    assert found["name"] == "setosa"
+
+
+@pytest.mark.parametrize("names", [None, "[", "{}", "[1, 2, 3]", '["a", "b"]'])
+def test_without_names(flowers: Path, tmp_path: Path, names: str | None) -> None:
+    """The names are those of classes.json; where it is missing or damaged there are none."""
+    folder = tmp_path / "run"
+    shutil.copytree(flowers, folder)
+    place = folder / "classes.json"
+    assert json.loads(place.read_text("utf-8")) == ["setosa", "versicolor", "virginica"]
+    if names is None:
+        place.unlink()
+    else:
+        place.write_text(names, encoding="utf-8")
+    x = load_iris().data[:1]
+    (found,) = predict(folder, x)
+    assert "name" not in found
+    assert found.items() < predict(flowers, x)[0].items()
+    place.write_text('["a", "b", "c"]', encoding="utf-8")
+    assert predict(folder, x)[0]["name"] == "a"
+
+
+def test_names_change_with_the_data(iris: Path, tmp_path: Path) -> None:
+    """A run that goes on with other data has the names of that, or none."""
+    shutil.copytree(iris, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    config = run.config()
+    assert run.classes == ("setosa", "versicolor", "virginica")
+    run.change(config._replace(data=DATASETS["Wine"]()))
+    assert run.classes == ("class_0", "class_1", "class_2")
+    run.change(config._replace(data=DATASETS["Random"]()))
+    assert run.classes is None
+    assert not (run.folder / "classes.json").exists()
 
 
 # Other networks.

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import random
 import re
 import shlex
 import signal
@@ -39,6 +40,7 @@ from netbuild.training.progress import Silent
 from tests.training_configs import (
     EPOCHS,
     FILES,
+    SECTIONS,
     STATE,
     STEPS,
     TIMES,
@@ -47,6 +49,7 @@ from tests.training_configs import (
     Moment,
     ending,
     files,
+    go_on_and_be_killed,
     in_memory,
     outcome,
     text,
@@ -261,6 +264,28 @@ def test_killed_at_any_moment(tmp_path: Path, whole: Run) -> None:
             different.append(at)
     assert different == []
     assert _started(runs)
+
+
+def test_killed_at_fifty_random_moments(tmp_path: Path) -> None:
+    """One run, killed again and again by SIGKILL, ends as one that nothing stopped.
+
+    With an average of the weights and scaled gradients, whose states count too. What is written is
+    never unreadable: each resumption reads it.
+    """
+    epochs = 200
+    options = {"epochs": epochs, "ema": 0.9, "precision": "fp16", "accumulate": 2}
+    file = write(tmp_path, train=SECTIONS["train"] | options)
+    straight = training.train(file, runs=tmp_path / "straight")
+    chance = random.Random(0)  # noqa: S311  no secret
+    trainer = training.prepare(trainable(load(file)), tmp_path / "runs")
+    trainer.save("last")
+    trainer.lock.release()
+    killed = 0
+    while killed < 50 and len(trainer.run.metrics) < epochs:
+        code = go_on_and_be_killed(trainer.run.folder, chance.uniform(0.05, 0.35))
+        killed += code == -signal.SIGKILL
+    assert killed == 50
+    assert outcome(go_on(trainer.run.folder)) == outcome(straight)
 
 
 def _started(runs: Path) -> bool:

@@ -21,6 +21,7 @@ from netbuild.emit import dump
 from netbuild.training import checkpoint
 from netbuild.training.batches import Batches
 from netbuild.training.learner import Learner
+from netbuild.training.progress import Silent
 from netbuild.training.run import Run
 
 #: All that is random or remembered counts here: dropout, batch norms and the optimizer's means.
@@ -163,13 +164,33 @@ def _train_and_die(config: Path, runs: Path, at: Moment) -> None:
         training.train(config, runs=runs)
 
 
-def train_and_die(config: Path, runs: Path, at: Moment) -> int | None:
-    """Train in another process that kills itself at a moment, and return its exit code."""
+def _forked() -> Any:
+    """Return what starts processes that have torch imported already."""
     # The server imports torch once, and forks before torch has started any thread.
     context = multiprocessing.get_context("forkserver")
-    slow = ["pytest", "netbuild.training", "sklearn.model_selection", "torch._dynamo"]
-    context.set_forkserver_preload(slow)
-    process = context.Process(target=_train_and_die, args=(config, runs, at))
+    context.set_forkserver_preload(["pytest", "netbuild.training", "torch._dynamo"])
+    return context
+
+
+def go_on_and_be_killed(run: Path, seconds: float) -> int | None:
+    """Resume a run in another process, kill it after a time, and return its exit code."""
+    process = _forked().Process(target=_go_on, args=(run,))
+    process.start()
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join(60)
+    code: int | None = process.exitcode
+    return code
+
+
+def _go_on(run: Path) -> None:
+    training.fit(training.resume(run), Silent())
+
+
+def train_and_die(config: Path, runs: Path, at: Moment) -> int | None:
+    """Train in another process that kills itself at a moment, and return its exit code."""
+    process = _forked().Process(target=_train_and_die, args=(config, runs, at))
     process.start()
     process.join(60)
     return process.exitcode

@@ -62,7 +62,7 @@ def evaluate(
 
 
 def _print(metrics: dict[str, Any]) -> None:
-    from netbuild.training.progress import value
+    from netbuild.render.runs import value
 
     out = console()
     width = max(map(len, metrics))

@@ -24,7 +24,8 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netbuild.training.predicting import InputError, Prediction
+    from netbuild.training.inputs import InputError
+    from netbuild.training.predicting import Prediction
 
 
 def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
@@ -101,7 +102,7 @@ class _Faults:
 
     def said(self, found: Iterable[Prediction | InputError]) -> Iterator[Prediction]:
         """Yield the predictions alone."""
-        from netbuild.training.predicting import InputError, UnreadableError
+        from netbuild.training.inputs import InputError, UnreadableError
 
         for one in found:
             if isinstance(one, InputError):

@@ -150,7 +150,7 @@ def _try(graph: Graph, out: Console) -> None:
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, str]:
-    from netbuild.training.progress import number
+    from netbuild.render.runs import number
 
     names = ("train_loss", "val_loss")
     return {name.replace("_", " "): number(metrics[name]) for name in names}
@@ -175,7 +175,9 @@ def _print_groups(graph: Graph, out: Console) -> None:
 
 def _fit(trainer: Trainer, out: Console) -> None:
     from netbuild import training
-    from netbuild.training.progress import Printed, number, shown_metric, value
+    from netbuild.render.runs import number, value
+    from netbuild.runs import shown_metric
+    from netbuild.training.progress import Printed
 
     run, position = trainer.run, trainer.position
     _print_groups(trainer.graph, out)

@@ -49,15 +49,22 @@ class _Table(Dataset):
     _samples: ClassVar[int]
     _features: ClassVar[int]
     #: None where the target is a value.
-    _classes: ClassVar[int | None] = None
+    _names: ClassVar[tuple[str, ...] | None] = None
 
     def count(self) -> int:
         return self._samples
 
     def sample(self, wanted: Sample) -> Declared:
-        stored = Tensor((), "float64" if self._classes is None else "int64")
+        stored = Tensor((), "float64" if self._names is None else "int64")
         target = target_of(stored, wanted.target, self._classes)
         return Declared((Tensor((self._features,)),), target)
+
+    def names(self) -> tuple[str, ...] | None:
+        return self._names
+
+    @property
+    def _classes(self) -> int | None:
+        return None if self._names is None else len(self._names)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)
@@ -76,7 +83,8 @@ class Iris(_Table):
     They are the length and width of sepal and petal. Fisher 1936, as scikit-learn ships them.
     """
 
-    _samples, _features, _classes = 150, 4, 3
+    _samples, _features = 150, 4
+    _names = ("setosa", "versicolor", "virginica")
 
     def _read(self) -> Any:
         from sklearn.datasets import load_iris
@@ -91,7 +99,8 @@ class Wine(_Table):
     own, up to 1,680.
     """
 
-    _samples, _features, _classes = 178, 13, 3
+    _samples, _features = 178, 13
+    _names = ("class_0", "class_1", "class_2")
 
     def _read(self) -> Any:
         from sklearn.datasets import load_wine
@@ -107,7 +116,8 @@ class BreastCancer(_Table):
     with scales of their own, up to 4,254.
     """
 
-    _samples, _features, _classes = 569, 30, 2
+    _samples, _features = 569, 30
+    _names = ("malignant", "benign")
 
     def _read(self) -> Any:
         from sklearn.datasets import load_breast_cancer

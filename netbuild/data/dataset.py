@@ -184,6 +184,16 @@ class Dataset(Component):
         """
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
 
+    def names(self) -> tuple[str, ...] | None:
+        """Return what the classes are called, in the order of their numbers; None: nobody knows.
+
+        They mean something only where the loss compares with classes.
+
+        Raises:
+            DataError: its files cannot be read.
+        """
+        return None
+
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         """Return all inputs and all targets, those that train or those of another split.
 

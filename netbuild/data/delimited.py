@@ -73,6 +73,17 @@ class Csv(Dataset):
         read = wanted.inputs[0]
         return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), target)
 
+    def names(self) -> tuple[str, ...] | None:
+        if not Path(self.file).is_file():
+            return None
+        scan = self._scan(None)
+        self._inputs(scan)
+        assert scan.columns is not None
+        column = scan.columns[self.target]
+        if column.dtype == "float64" or (column.dtype != "string" and self.classes is not None):
+            return None
+        return tuple(map(str, column.values))
+
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)
         import datasets  # type: ignore[import-untyped]

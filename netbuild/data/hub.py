@@ -75,6 +75,11 @@ class Hub(Dataset):
         target = target_of(Tensor((), "int64"), wanted.target, self.classes)
         return Declared((None,) * len(wanted.inputs), target if self.classes else None)
 
+    def names(self) -> tuple[str, ...] | None:
+        table = self._table(None)
+        labels = self._labels(self._columns(table), table)
+        return None if labels is None else tuple(map(str, labels))
+
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         if self.streaming:
             return super().load(wanted, split, size)
@@ -89,14 +94,24 @@ class Hub(Dataset):
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | Stream:
-        from netbuild.data.rows import Reader, Rows, Streamed, choose
+        from netbuild.data.rows import Reader, Rows, Streamed
 
         table = self._table(split)
-        features = table.features or table._resolve_features().features  # noqa: SLF001
-        columns = choose(features, self.inputs, self.target)
+        columns = self._columns(table)
         labels = self._labels(columns, table if split is None else None)
         reader = Reader(columns, wanted, size, classes=self.classes, labels=labels)
         return Streamed(table, reader) if self.streaming else Rows(table, reader)
+
+    def _columns(self, table: Any) -> "Columns":
+        """Return the columns of a table that are read.
+
+        Raises:
+            DataError: as `choose` does.
+        """
+        from netbuild.data.rows import choose
+
+        features = table.features or table._resolve_features().features  # noqa: SLF001
+        return choose(features, self.inputs, self.target)
 
     def _labels(self, columns: "Columns", table: Any) -> Any:
         """Return what the classes are called, as those that train say it; None for numbers."""

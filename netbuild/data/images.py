@@ -36,6 +36,9 @@ class ImageFolder(Dataset):
         image = Tensor((channels(wanted.inputs[0]), *size)) if size else None
         return Declared((image,), target)
 
+    def names(self) -> tuple[str, ...] | None:
+        return self._listed(None)[0] if Path(self.folder).is_dir() else None
+
     def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
         import datasets  # type: ignore[import-untyped]
 

@@ -96,7 +96,7 @@ class Learner:
     ) -> Any:
         """Compute the gradients of a step; return its loss."""
         self.optimizer.zero_grad()
-        losses, outputs = [], []
+        losses: list[Tensor] = []
         for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
             with self.world.gradients_stay(self.forward, last=number == len(batches)):
                 with self._cast():
@@ -105,7 +105,6 @@ class Learner:
                     own = self.criterion.losses(y, target) if counts else []
                     part = self.criterion.total(own, share) if counts else _nothing(y)
                 losses.append(part.detach())
-                outputs.append(y)
                 if measured and number == len(batches):
                     watched = self.world.watched(_total(losses))
                 self.scaler.scale(part).backward()

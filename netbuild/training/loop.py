@@ -142,32 +142,11 @@ class Trainer:
         They are written in an order in which none can be lost: a kill in between leaves `last`
         behind, and the epoch is gone through again, with the same result.
         """
-        position, learner = self.position, self.learner
-        learner.measures.load_state_dict(self.world.sums(learner.measures.tensors()))
-        seen = learner.validate(self.validation()).means("val")
-        epoch = position.epoch + 1
-        if not math.isfinite(seen["val_loss"]):
-            message = f"the loss is {seen['val_loss']} in the validation of epoch {epoch}"
-            raise TrainingError(message)
-        metrics = {
-            "epoch": epoch,
-            **learner.measures.means("train"),
-            **seen,
-            "lr": position.lr,
-            "seconds": round(position.seconds, 4),
-            "samples_per_second": round(position.samples * self.world.size / position.seconds, 1),
-        }
-        learner.scheduling.after_epoch(seen["val_loss"])
-        best = seen["val_loss"] < position.best
-        learner.measures = learner.new_measures()
-        self.position = Position(
-            epoch=epoch,
-            total=position.total,
-            spent=position.spent + position.seconds,
-            lr=position.lr,
-            best=min(position.best, seen["val_loss"]),
-            waited=0 if best else position.waited + 1,
-        )
+        metrics = self._measured()
+        loss = metrics["val_loss"]
+        self.learner.scheduling.after_epoch(loss)
+        best = loss < self.position.best
+        self.position = self.position.behind(loss)
         if self.world.writes:
             self.run.append(metrics)
             self.events.epoch(self.position.total, metrics)
@@ -175,6 +154,31 @@ class Trainer:
             self.save("best")
         self.save("last")
         progress.epoch(metrics)
+
+    def _measured(self) -> dict[str, Any]:
+        """Validate, and return the metrics of the epoch.
+
+        Raises:
+            TrainingError: the validation loss is not finite.
+        """
+        position, learner = self.position, self.learner
+        learner.measures.load_state_dict(self.world.sums(learner.measures.tensors()))
+        trained = learner.measures.means("train")
+        learner.measures = learner.new_measures()
+        seen = learner.validate(self.validation()).means("val")
+        epoch = position.epoch + 1
+        if not math.isfinite(seen["val_loss"]):
+            message = f"the loss is {seen['val_loss']} in the validation of epoch {epoch}"
+            raise TrainingError(message)
+        speed = position.samples * self.world.size / position.seconds
+        return {
+            "epoch": epoch,
+            **trained,
+            **seen,
+            "lr": position.lr,
+            "seconds": round(position.seconds, 4),
+            "samples_per_second": round(speed, 1),
+        }
 
     def validation(self) -> Iterable[Batch]:
         """Return the batches to validate with."""

@@ -19,3 +19,15 @@ class Position:
     lr: float = 0.0  # of the last step
     best: float = math.inf  # validation loss
     waited: int = 0  # epochs since it was reached
+
+    def behind(self, loss: float) -> Position:
+        """Return where it stands behind the epoch, whose validation loss was this."""
+        best = loss < self.best
+        return Position(
+            epoch=self.epoch + 1,
+            total=self.total,
+            spent=self.spent + self.seconds,
+            lr=self.lr,
+            best=loss if best else self.best,
+            waited=0 if best else self.waited + 1,
+        )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from netbuild.render.runs import number, value
+from netbuild.runs import shown_metric
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -107,20 +110,3 @@ class Printed:
 def _columns(*cells: str) -> str:
     widths = (9, 12, 10, 12, 10, 12)
     return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True) if cell)
-
-
-def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:
-    """Return the first metric that is one number, which a line has room for."""
-    names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(prefix))
-    numbers = (n for n in names if n != "loss" and isinstance(metrics[f"{prefix}_{n}"], float))
-    return next(numbers, None)
-
-
-def value(name: str, measured: float) -> str:
-    """Return a metric as people read it: what is a part of all in percent."""
-    return f"{measured:.2%}" if name.endswith("accuracy") else number(measured)
-
-
-def number(measured: float) -> str:
-    """Return a number with four decimals; a very large one with four digits."""
-    return f"{measured:.4f}" if abs(measured) < 1e5 else f"{measured:.4g}"

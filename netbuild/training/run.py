@@ -4,6 +4,8 @@ runs/<name>/<time>/
     config.yaml         the file as given, byte for byte
     resolved.yaml       what was used: it means the same without base, settings and defaults
     environment.json    versions, device, threads
+    classes.json        what the classes are called, in the order of their numbers, where the
+                        data says it: a list of names
     metrics.jsonl       one object an epoch
     checkpoints/last/   where to go on
     checkpoints/best/   the lowest validation loss
@@ -19,11 +21,14 @@ import shutil
 import sys
 import time
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netbuild import __version__
 from netbuild.config import load, resolved
+from netbuild.data.dataset import DataError
+from netbuild.runs import best_of, read_metrics
 from netbuild.training.failure import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
@@ -67,16 +72,22 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """One object for each finished epoch, in their order."""
-        path = self.folder / "metrics.jsonl"
-        if not path.exists():
-            return []
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [epoch for line in lines if (epoch := _metrics(line)) is not None]
+        return read_metrics(self.folder)
 
     @property
     def best(self) -> dict[str, Any] | None:
         """The metrics of the epoch with the lowest validation loss."""
-        return min(self.metrics, key=lambda epoch: epoch["val_loss"], default=None)
+        return best_of(self.metrics)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """What the classes are called, in the order of their numbers; None where nobody said."""
+        try:
+            names = json.loads((self.folder / "classes.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        known = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        return tuple(names) if known else None
 
     def config(self, settings: Sequence[str] = ()) -> Config:
         """Return the config that the run used, with the weights of its checkpoints to begin with.
@@ -94,6 +105,7 @@ class Run:
         before = (self.folder / "resolved.yaml").read_bytes()
         _replace(self.folder / f"resolved-{number}.yaml", before)
         _replace(self.folder / "resolved.yaml", resolved(config).encode())
+        _write_classes(self.folder, config)
 
     def checkpoint(self, which: str) -> Path:
         """Return the folder of the checkpoint `last` or `best`."""
@@ -129,16 +141,6 @@ def _finite(epoch: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _metrics(line: str) -> dict[str, Any] | None:
-    """Return the metrics that a line holds; None for one that was damaged."""
-    try:
-        epoch = json.loads(line)
-    except ValueError:
-        return None
-    known = isinstance(epoch, dict) and isinstance(epoch.get("epoch"), int)
-    return epoch if known and isinstance(epoch.get("val_loss"), (int, float)) else None
-
-
 def create(config: Config, runs: Path, device: torch.device) -> Run:
     """Make the folder of a new run, never over another one, and write down what it will do.
 
@@ -153,6 +155,7 @@ def create(config: Config, runs: Path, device: torch.device) -> Run:
     _replace(folder / "resolved.yaml", resolved(config).encode())
     environment = json.dumps(_environment(device), indent=2) + "\n"
     _replace(folder / "environment.json", environment.encode())
+    _write_classes(folder, config)
     return run
 
 
@@ -211,6 +214,18 @@ def _replace(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def _write_classes(folder: Path, config: Config) -> None:
+    """Write down what the classes are called, where there are classes and the data names them."""
+    names = None
+    if config.data is not None and config.loss is not None and config.loss.classifies:
+        with suppress(DataError):  # whose files have changed since they were loaded
+            names = config.data.names()
+    if names is None:
+        (folder / "classes.json").unlink(missing_ok=True)
+        return
+    _replace(folder / "classes.json", (json.dumps(names, ensure_ascii=False) + "\n").encode())
 
 
 def _environment(device: torch.device) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.component import FromInput, Nested
 from netbuild.config import read
+from netbuild.data.dataset import Dataset
 from netbuild.diagnostic import Document, article
 from netbuild.emit import dump
 from netbuild.fields import Wants
@@ -61,6 +62,10 @@ def catalogue(what: str) -> Mapping[str, type[Component]]:
         from netbuild.augmentations import AUGMENTATIONS
 
         return AUGMENTATIONS
+    if what == "datasets":
+        from netbuild.data import DATASETS
+
+        return DATASETS
     from netbuild.initializers import INITIALIZERS
 
     return INITIALIZERS
@@ -80,7 +85,9 @@ def description(component: type[Component]) -> str:
 
     Each paragraph is one line, to be wrapped at the width of whoever reads it.
     """
-    paragraphs = (getdoc(component) or "").split("\n\n")[:-1]
+    paragraphs = (getdoc(component) or "").split("\n\n")
+    if not issubclass(component, Dataset):  # whose fields are example enough
+        paragraphs = paragraphs[:-1]
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
@@ -103,7 +110,7 @@ def page(component: type[Component]) -> str | None:
     if issubclass(component, Layer):
         return None if name.startswith("Switchable") else f"torch.nn.{component.__name__}"
     module = component.__module__.split(".")[1]
-    if module == "augmentations":
+    if module in {"augmentations", "data"}:
         return None
     return {
         "losses": f"torch.nn.{name}",
@@ -115,6 +122,11 @@ def page(component: type[Component]) -> str | None:
 
 def example(component: type[Component]) -> Example:
     """Return the example of a docstring; for a layer also what it does, as netbuild infers it."""
+    if issubclass(component, Dataset):
+        required = [field.name for field in fields(component) if field.default is None]
+        given = ", ".join(f"{name}: …" for name in required)
+        name = component.__name__
+        return Example(f"data: {{{name}: {{{given}}}}}" if given else f"data: {name}", None)
     *_, text = (getdoc(component) or "").split("\n\n")
     text, _, inputs = text.partition("# ")
     return Example(text.strip(), _traced(text, inputs) if issubclass(component, Layer) else None)

@@ -81,7 +81,7 @@ def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     try:
         given = sample(config, *first.values())
     except DataError as error:
-        return [data_fault(config, str(error), error.help, error.at)]
+        return [unusable(config, error)]
     found = []
     if len(given.inputs) != len(config.inputs):
         count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
@@ -185,6 +185,13 @@ def data_fault(
     title = f"{name} does not fit the network"
     notes = (Note("input", f"line {config.input_span(next(iter(config.inputs))).line}"),)
     return Diagnostic("NB501", title, span, message, notes, help=help_)
+
+
+def unusable(config: Config, error: DataError) -> Diagnostic:
+    """Return the fault of data that cannot be had as it is written."""
+    name, span = _named(config, "data", error.at)
+    title = f"{name} cannot be used as it is written"
+    return Diagnostic("NB501", title, span, str(error), help=error.help)
 
 
 def _loss_fault(

@@ -1013,7 +1013,6 @@ def test_a_config_that_is_the_same_is_no_change(tmp_path: Path) -> None:
 CHANGES: dict[str, dict[str, Any]] = {
     "network": {"layers": [{"Linear": 9}, "Tanh", {"Linear": 3}]},
     "optimizer": {"optimizer": {"Adam": {"lr": 0.01}}, "layers": ["Tanh", *PLAIN]},
-    "average": {"train": {"epochs": 2, "batch_size": 16, "device": "cpu", "ema": 0.9}},
 }
 
 
@@ -1032,6 +1031,40 @@ def test_a_change_that_cannot_be_leaves_the_run_as_it_was(tmp_path: Path, name: 
     assert command("train", "--resume", first.folder)[0] == 0
 
 
+def test_an_average_can_begin_later(tmp_path: Path) -> None:
+    """It begins with the weights that are there, and can be done without again."""
+    first = stopped(prepared(tmp_path), 2)
+    ema = ["--set", "train.ema=0.9", "--allow-changes"]
+    assert command("train", "--resume", first.folder, *ema)[0] == 0
+    weights = load_file(first.folder / "checkpoints" / "last" / "model.safetensors")
+    state = torch.load(first.folder / "checkpoints" / "last" / "state.pt", weights_only=True)
+    assert any(not torch.equal(state["model"][name], weights[name]) for name in weights)
+    more = ["--set", "train.ema=null", "--set", "train.epochs=3", "--allow-changes"]
+    assert command("train", "--resume", first.folder, *more)[0] == 0
+
+
+def test_other_samples_have_their_own_best(tmp_path: Path) -> None:
+    """A validation loss on other samples is not compared with the ones before."""
+    done = training.train(write(tmp_path), runs=tmp_path / "runs")
+    more = ["--set", "data.validation=0.5", "--set", "train.epochs=3", "--allow-changes"]
+    code, printed = command("train", "--resume", done.folder, *more)
+    assert code == 0
+    assert "other samples train and validate now" in printed
+    state = torch.load(done.folder / "checkpoints" / "best" / "state.pt", weights_only=True)
+    assert state["position"]["epoch"] == 3
+
+
+def test_why_it_ends_is_said(tmp_path: Path) -> None:
+    """By which limit, where that is not the number of epochs."""
+    for setting, said in (
+        ("train.max_steps=4", "ended with epoch 2: after 4 steps: max_steps"),
+        ("train.max_time=0.000001", "ended with epoch 1: the time is over: max_time"),
+    ):
+        code, printed = command("train", write(tmp_path), "--set", setting)
+        assert code == 0
+        assert said in printed
+
+
 # A dry run.
 
 
@@ -1042,7 +1075,10 @@ def test_a_dry_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with ending(None) as moments:
         code, printed = command("train", file, "--dry-run")
     assert code == 0
-    said = r"a dry run: train loss \d\.\d{4}, val loss \d\.\d{4}; nothing is kept\n"
+    numbers = (
+        r"train_loss \d\.\d{4}, train_accuracy [\d.]+%, val_loss \d\.\d{4}, val_accuracy [\d.]+%"
+    )
+    said = rf"a dry run: {numbers}; nothing is kept\n"
     assert re.fullmatch(said, printed), printed
     assert files(tmp_path) == {file.name}
     assert [m for m in moments if m.operation == "step"] == [Moment("step")]

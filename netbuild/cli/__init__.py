@@ -30,7 +30,10 @@ COMMANDS = {
     "runs": "runs",
     "new": "new",
     **dict.fromkeys(
-        ("layers", "losses", "optimizers", "schedulers", "initializers", "augmentations"),
+        (
+            *("layers", "losses", "optimizers", "schedulers", "initializers"),
+            *("datasets", "augmentations"),
+        ),
         "catalogue",
     ),
     "schema": "schema",

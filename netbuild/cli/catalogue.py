@@ -71,6 +71,16 @@ def augmentations(name: _Name = None) -> None:
     _show("augmentations", "augmentation", name)
 
 
+def datasets(name: _Name = None) -> None:
+    """List the data sources, or describe one with its fields.
+
+    \b
+    netbuild datasets
+    netbuild datasets Csv
+    """
+    _show("datasets", "data source", name)
+
+
 def _show(what: str, one: str, name: str | None) -> None:
     from netbuild import catalogue
     from netbuild.diagnostic import suggest

@@ -43,6 +43,10 @@ def evaluate(
     """
     if weights is None and set:
         fail("a run has its own config: --set goes with --weights")
+    if weights is None and Path(run).is_file():
+        fail(f"{run} is a config: say of which weights, with --weights FILE")
+    if weights is not None and Path(run).is_dir():
+        fail(f"{run} is a folder: --weights goes with a config")
     config = None
     if weights is not None:
         from netbuild.config import read
@@ -73,5 +77,8 @@ def _print(metrics: dict[str, Any]) -> None:
         if isinstance(measured, list):
             out.print(f"\n{name}: each row is of one class, each column what it was taken for")
             cells = max(len(str(count)) for row in measured for count in row) + 2
+            if cells * len(measured) > out.width:
+                out.print("it is wider than the terminal: --format json has it")
+                continue
             for row in measured:
                 out.print("".join(f"{count:>{cells}}" for count in row))

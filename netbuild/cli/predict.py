@@ -44,8 +44,9 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
         bool, typer.Option("--raw", help="What the network gives, not the classes.")
     ] = False,
     format: Annotated[  # noqa: A002
-        Literal["json", "csv"], typer.Option(help="How the predictions are written.")
-    ] = "json",
+        Literal["json", "csv"] | None,
+        typer.Option(help="How the predictions are written.  [default: as --output ends, or json]"),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where, instead of standard output.")
     ] = None,
@@ -76,6 +77,8 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
     fit. A file that exists is only replaced with --overwrite, and not before
     the last prediction.
     """
+    if format is None:
+        format = "csv" if output is not None and output.suffix == ".csv" else "json"  # noqa: A001
     if overwrite and output is None:
         fail("--overwrite goes with --output")
     if output is not None and output.is_file() and not overwrite:

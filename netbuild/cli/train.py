@@ -80,7 +80,7 @@ def train(
         raise typer.Exit(launching.launch(processes, sys.argv[1:]))
     gc.enable()
     place = resume or runs or Path("runs")
-    with reported_faults(), reported_failures(place), launching.only_the_first_prints():
+    with launching.only_the_first_prints(), reported_faults(), reported_failures(place):
         if resume is not None:
             config = _changed(resume, graph, set or [], allowed=allow_changes)
             trainer = training.resume(resume, config)
@@ -128,12 +128,15 @@ def _changed(
     if not allowed:
         fail(f"the config is not that of the run; --allow-changes goes on with{said}", FAULTS)
     console().print(f"going on with{said}")
+    if training.splits_anew(before, after):
+        console().print("other samples train and validate now: which epoch is best begins anew")
     return after
 
 
 def _try(graph: Graph, out: Console) -> None:
     """Take a step and validate a batch, and leave nothing behind."""
     from netbuild import training
+    from netbuild.render.runs import value
 
     with tempfile.TemporaryDirectory() as folder:
         trainer = training.prepare(graph, Path(folder))
@@ -145,15 +148,12 @@ def _try(graph: Graph, out: Console) -> None:
         except training.Interrupted:
             raise typer.Exit(INTERRUPTED) from None
         metrics = trainer.run.metrics[-1]
-    losses = (f"{name} {number}" for name, number in _numbers(metrics).items())
-    out.print(f"a dry run: {', '.join(losses)}; nothing is kept")
+    shown = (f"{name} {value(name, m)}" for name, m in metrics.items() if _is_measured(name, m))
+    out.print(f"a dry run: {', '.join(shown)}; nothing is kept")
 
 
-def _numbers(metrics: dict[str, Any]) -> dict[str, str]:
-    from netbuild.render.runs import number
-
-    names = ("train_loss", "val_loss")
-    return {name.replace("_", " "): number(metrics[name]) for name in names}
+def _is_measured(name: str, metric: Any) -> bool:
+    return name.startswith(("train_", "val_")) and isinstance(metric, float)
 
 
 def _print_groups(graph: Graph, out: Console) -> None:
@@ -192,6 +192,8 @@ def _fit(trainer: Trainer, out: Console) -> None:
     except training.Interrupted:
         out.print(f"stopped; go on with: netbuild train --resume {shlex.quote(str(run.folder))}")
         raise typer.Exit(INTERRUPTED) from None
+    if trainer.finished and trainer.ending:
+        out.print(f"ended with epoch {trainer.position.epoch}: {trainer.ending}")
     best = run.best
     if best is not None:
         name = shown_metric(best, "val")

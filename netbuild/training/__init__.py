@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,7 +101,18 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     world = join(config.train)
     trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
     trainer.resume()
+    if splits_anew(stopped.config(), config):  # what was best was so on other samples
+        trainer.position.best, trainer.position.waited = math.inf, 0
     return trainer
+
+
+def splits_anew(before: Config, after: Config) -> bool:
+    """Whether other samples train and validate than before."""
+    return (before.data, before.preparation.validation, before.train.seed) != (
+        after.data,
+        after.preparation.validation,
+        after.train.seed,
+    )
 
 
 def fit(trainer: Trainer, progress: Progress) -> None:
@@ -186,7 +198,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
     if isinstance(data.training, Batches):
-        _expect_no_single_sample(graph, len(data.training))
+        _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]
     optimizer = learner.optimizer(config, module, losses)
@@ -196,20 +208,29 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     return Learner(config, module, forward, criterion, optimizer, scheduling, world)
 
 
-def _expect_no_single_sample(graph: Graph, samples: int) -> None:
+def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:
     """Refuse an epoch with a batch of one sample where a batch norm would have one value.
 
     Raises:
-        TrainingError: says which batch size leaves one.
+        TrainingError: says which batch size leaves one, or that some process would have none.
     """
-    size, train = graph.config.train.batch_size, graph.config.train
-    all_of_it = train.batches(samples) * size >= samples
-    single = size == 1 or (all_of_it and samples % size == 1)
+    train = graph.config.train
+    size = train.batch_size
+    if size < processes:
+        message = f"train.batch_size {size} leaves some of {processes} processes without samples"
+        raise TrainingError(message)
+    last = samples % size if train.batches(samples) * size >= samples else 0
+    shares = {
+        (n + rank) // processes for n in (min(size, samples), last) for rank in range(processes)
+    }
+    if 1 not in shares:
+        return
     for row in graph.rows:
-        if single and row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
+        if row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
+            each = f" in each of {processes} processes" if processes > 1 else ""
             message = (
-                f"train.batch_size {size} makes a batch of one of {samples} samples, of which "
-                f"{row.path} ({row.type}) cannot tell mean and variance: take another one"
+                f"train.batch_size {size} makes a batch of one of {samples} samples{each}, of "
+                f"which {row.path} ({row.type}) cannot tell mean and variance: take another one"
             )
             raise TrainingError(message)
 

@@ -217,8 +217,11 @@ class Learner:
             self.scaler.load_state_dict(state["scaler"])
         if self.world.writes:  # they are the sums of all processes
             self.measures.load_state_dict(state["measures"])
-        if self.averaged:
+        if state["model"]:  # the weights themselves, where their average was validated
             self.world.load_model(self.module, state["model"])
+        elif self.averaged:  # which begins here
+            self.module.load_state_dict(self.averaged.module.state_dict())
+        if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
 
 

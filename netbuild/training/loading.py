@@ -48,8 +48,7 @@ def load(graph: Graph, world: World) -> Data:
     try:
         return _loaded(graph, world)
     except DataError as error:
-        fault = objective.data_fault(graph.config, str(error), error.help, error.at)
-        raise ConfigError([fault]) from error
+        raise ConfigError([objective.unusable(graph.config, error)]) from error
 
 
 def _loaded(graph: Graph, world: World) -> Data:
@@ -153,8 +152,9 @@ def _split(
     """
     samples, held_out = len(data), preparation.held_out(len(data))
     if not 0 < held_out < samples:
+        plural = "" if samples == 1 else "s"
         message = (
-            f"{samples} samples with validation {preparation.validation} leave none "
+            f"{samples} sample{plural} with validation {preparation.validation} leave none "
             f"to {'train on' if held_out else 'validate with'}"
         )
         raise TrainingError(message)

@@ -80,6 +80,19 @@ class Trainer:
         limited = position.step == 0 and self._at_limit()
         return position.epoch >= train.epochs or waited or limited
 
+    @property
+    def ending(self) -> str:
+        """Why it has finished, where that is not after all steps of all epochs."""
+        train, position = self.train, self.position
+        whole = position.epoch >= train.epochs
+        if whole and self.steps is not None and position.total >= train.epochs * self.steps:
+            return ""
+        if train.patience is not None and position.waited >= train.patience:
+            return f"the validation loss has not become lower for {train.patience} epochs: patience"
+        if train.max_steps is not None and position.total >= train.max_steps:
+            return f"after {position.total} steps: max_steps"
+        return "the time is over: max_time" if self._at_limit() else ""
+
     def fit(self, progress: Progress) -> None:
         """Train from the position to the end.
 

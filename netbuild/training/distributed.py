@@ -125,6 +125,7 @@ class World:
         if self.size > 1 and dist.is_initialized():
             self.wait()
             dist.destroy_process_group()
+            self.size = 1  # from here on it is alone
 
     def model_state(self, module: nn.Module) -> dict[str, Tensor]:
         """Return the whole `state_dict()` of a module, in the process that writes."""

@@ -145,9 +145,11 @@ class Trainer:
     def _at_limit(self) -> bool:
         """Whether this was the last step, whatever is left of the epoch."""
         train, position = self.train, self.position
-        late = train.max_time is not None and position.spent + position.seconds >= train.max_time
-        steps = train.max_steps is not None and position.total >= train.max_steps
-        return steps or self.world.any(late)
+        if train.max_steps is not None and position.total >= train.max_steps:
+            return True
+        if train.max_time is None:
+            return False
+        return self.world.any(position.spent + position.seconds >= train.max_time)
 
     def _finish(self, progress: Progress) -> None:
         """Validate behind an epoch, and write its metrics and checkpoints.

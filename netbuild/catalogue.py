@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib import import_module
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,35 +41,23 @@ class Example(NamedTuple):
     row: Row | None
 
 
+#: Where the components of each kind are.
+_CATALOGUES = {
+    "layers": "netbuild.layers",
+    "losses": "netbuild.losses",
+    "optimizers": "netbuild.optimizers",
+    "schedulers": "netbuild.schedulers",
+    "initializers": "netbuild.initializers",
+    "datasets": "netbuild.data",
+    "augmentations": "netbuild.augmentations",
+}
+
+
 def catalogue(what: str) -> Mapping[str, type[Component]]:
     """Return what can be named: `layers`, `losses`, `optimizers`, `augmentations` and so on."""
-    if what == "layers":
-        from netbuild.layers import LAYERS
-
-        return LAYERS
-    if what == "losses":
-        from netbuild.losses import LOSSES
-
-        return LOSSES
-    if what == "optimizers":
-        from netbuild.optimizers import OPTIMIZERS
-
-        return OPTIMIZERS
-    if what == "schedulers":
-        from netbuild.schedulers import SCHEDULERS
-
-        return SCHEDULERS
-    if what == "augmentations":
-        from netbuild.augmentations import AUGMENTATIONS
-
-        return AUGMENTATIONS
-    if what == "datasets":
-        from netbuild.data import DATASETS
-
-        return DATASETS
-    from netbuild.initializers import INITIALIZERS
-
-    return INITIALIZERS
+    known: Mapping[str, type[Component]]
+    known = getattr(import_module(_CATALOGUES[what]), what.upper())
+    return known
 
 
 def families(known: Mapping[str, type[Component]]) -> dict[str, list[str]]:

@@ -125,7 +125,7 @@ def _other_inputs(
     for came, needed in zip(given, wanted, strict=True):
         if came is not None and came != needed:
             message = f"its samples are {_described(came)}, and the network's input is "
-            return [data_fault(config, message + _described(needed), _resize(came, needed))]
+            return [data_fault(config, message + _described(needed), resize(came, needed))]
     return []
 
 
@@ -171,7 +171,8 @@ def _described(tensor: Tensor) -> str:
     return times(tensor.shape) + dtype
 
 
-def _resize(came: Tensor, needed: Tensor) -> str | None:
+def resize(came: Tensor, needed: Tensor) -> str | None:
+    """Return what brings samples to the size of an input, where that is all that they lack."""
     if len(came.shape) == len(needed.shape) == 3 and came.shape[0] == needed.shape[0]:
         return f"resize: [{needed.shape[1]}, {needed.shape[2]}] beside the type of the data"
     return None

@@ -1,7 +1,6 @@
 """The section `scheduler:`: a scheduler, when it steps, and whether it goes with the training."""
 
 from collections.abc import Iterator
-from math import ceil
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 from pydantic_core import core_schema
@@ -54,11 +53,6 @@ _REMEDIES = {
     "total_steps": "leave total_steps out: it is then the number that the training makes",
     "steps_per_epoch": "leave it out, and epochs: the training knows how many steps it makes",
 }
-
-
-def batches(samples: int, size: int) -> int:
-    """Return the number of batches that samples make, the last perhaps smaller."""
-    return ceil(samples / size)
 
 
 def read_schedule(item: Item, training: Training, faults: list[Diagnostic]) -> Schedule | None:

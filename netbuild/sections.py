@@ -286,14 +286,14 @@ class Reader:
         """Return how the learning rate changes, checked against how long the training is."""
         if self.root.get("scheduler") is None:
             return None
-        from netbuild.schedule import Training, batches, read_schedule
+        from netbuild.schedule import Training, read_schedule
         from netbuild.schedulers import SCHEDULERS
 
         item = self._item("scheduler", "scheduler", SCHEDULERS)
         samples = data.size if data else None
         steps = None
         if samples:
-            steps = batches(samples - preparation.held_out(samples), train.batch_size)
+            steps = train.steps(samples - preparation.held_out(samples))
         training = Training(optimizer, train.epochs, steps)
         return read_schedule(item, training, self.faults) if item else None
 

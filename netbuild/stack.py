@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from netbuild import reuse
@@ -90,19 +91,16 @@ class Walk:
 
     def unused(self) -> None:
         """Find what is wrong with the fields of blocks that nothing uses, whatever they read."""
-        faults, leaves = self.faults, self.leaves
         for block in self.config.blocks.values():
             if block is None or block.name in self.called:
                 continue
-            self.faults = []
-            self.leaves, self.parts.faults = Leaves(self.config, self.faults), self.faults
+            walk = Walk(self.config)
+            walk.called, walk.calling = self.called, [block.name]
             names = {**self.config.names, **dict.fromkeys(block.params, UNKNOWN)}
-            self.calling.append(block.name)
-            self.stack(block.stack, "", names, {"input": UNKNOWN_SIGNAL}, None, block.name)
-            self.calling.pop()
+            with suppress(TooManyError):  # what was found until then is enough
+                walk.stack(block.stack, "", names, {"input": UNKNOWN_SIGNAL}, None, block.name)
             # What it reads is for its user to say, by any names.
-            faults += [fault for fault in self.faults if fault.code.startswith("NB1")]
-        self.faults, self.leaves, self.parts.faults = faults, leaves, faults
+            self.faults += [fault for fault in walk.faults if fault.code.startswith("NB1")]
 
     def stack(
         self,

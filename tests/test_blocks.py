@@ -431,3 +431,12 @@ def test_a_block_that_nothing_uses_is_checked() -> None:
     graph = infer(read(from_bytes("net.yaml", whole.encode())))
     assert graph.diagnostics == ()
     assert [row.type for row in graph.rows] == ["Flatten"]
+
+
+def test_an_unused_block_of_many_faults() -> None:
+    """As many of them are told as of any file, and nothing breaks."""
+    wrong = "".join(f"      - Linear: {{out_feature{n}: 3}}\n" for n in range(300))
+    text = f"input: [4]\nblocks:\n  Big:\n    layers:\n{wrong}layers: [Linear: 3]\n"
+    graph = infer(read(from_bytes("net.yaml", text.encode())))
+    assert {fault.code for fault in graph.diagnostics} == {"NB104"}
+    assert len(graph.rows) == 1

@@ -18,8 +18,9 @@ from netbuild.component import bare_field
 from netbuild.config import load, read, resolved
 from netbuild.data import Preparation
 from netbuild.emit import dump
+from netbuild.hyperparameters import Train
 from netbuild.optimizers import OPTIMIZERS
-from netbuild.schedule import Schedule, Training, batches, misfits
+from netbuild.schedule import Schedule, Training, misfits
 from netbuild.schedulers import SCHEDULERS
 from netbuild.source import from_bytes
 from netbuild.tracer import trainable
@@ -417,7 +418,7 @@ def test_batches(samples: int, validation: float, size: int) -> None:
     """An epoch has as many batches as the data is split into."""
     held_out = round(samples * Preparation(validation=validation).validation)
     kept = samples - Preparation(validation=validation).held_out(samples)
-    assert batches(kept, size) == len(range(0, samples - held_out, size))
+    assert Train(batch_size=size).steps(kept) == len(range(0, samples - held_out, size))
 
 
 class Stopping(Silent):

@@ -29,7 +29,7 @@ class Augmentation(Component):
             ShapeError: it takes no such image.
         """
         if len(x) != 3:
-            message = f"it changes images, C×H×W, and the samples are {times(x) or 'one number'}"
+            message = f"it changes images, C×H×W, and the samples are {times(x)}"
             raise ShapeError("NB501", message)
         if self.channels and x[0] not in self.channels:
             wanted = " or ".join(map(str, self.channels))

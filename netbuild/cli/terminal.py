@@ -83,10 +83,14 @@ def try_source(path: str) -> Source | None:
         return None
 
 
+def rank() -> int:
+    """Return which of several processes this is, as torch's launcher says; 0 where it is alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:
     """Print a sentence to standard error, and leave; of several processes it says which it is."""
-    rank = os.environ.get("RANK", "0")
-    who = "netbuild" if rank == "0" else f"netbuild, process {rank}"
+    who = f"netbuild, process {rank()}" if rank() else "netbuild"
     typer.echo(f"{who}: {message}", err=True)
     raise typer.Exit(code)
 

@@ -18,6 +18,7 @@ from netbuild.cli.terminal import (
     console,
     fail,
     needs_torch,
+    rank,
     read_source,
     reported_failures,
     reported_faults,
@@ -73,9 +74,10 @@ def train(
     if file == "-" and processes > 1:
         fail("several processes cannot all read standard input: name a file")
     graph = _graph(file, set or [])
+    from netbuild.cli import launching
+
     with needs_torch("train"):
         from netbuild import training
-        from netbuild.training import launching
     if processes > 1:
         raise typer.Exit(launching.launch(processes, sys.argv[1:]))
     gc.enable()
@@ -84,7 +86,7 @@ def train(
         if resume is not None:
             config = _changed(resume, graph, set or [], allowed=allow_changes)
             trainer = training.resume(resume, config)
-            if config is not None and launching.rank() == 0:  # now that it has gone well
+            if config is not None and rank() == 0:  # now that it has gone well
                 trainer.run.change(config)
             _fit(trainer, console())
         elif dry_run:

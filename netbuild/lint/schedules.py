@@ -77,14 +77,14 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
 
 def _steps(config: Config) -> int | None:
     """Return how often the scheduler steps, the first time for step 0; None if not known."""
-    from netbuild.schedule import Training, batches  # only who has a scheduler imports them
+    from netbuild.schedule import Training  # only who has a scheduler imports them
 
     assert config.scheduler is not None
     samples = config.data.size if config.data else None
     of_epoch = None
     if samples is not None:
         training = samples - config.preparation.held_out(samples)
-        of_epoch = batches(training, config.train.batch_size)
+        of_epoch = config.train.steps(training)
     return config.scheduler.total(Training(config.optimizer, config.train.epochs, of_epoch))
 
 

@@ -96,12 +96,13 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
         TrainingError: the folder is no run, or has no checkpoint.
     """
     stopped = run.find(folder)
-    config = config or stopped.config()
+    before = stopped.config()
+    config = config or before
     events.expect_package(config.train)
     world = join(config.train)
     trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
     trainer.resume()
-    if splits_anew(stopped.config(), config):  # what was best was so on other samples
+    if splits_anew(before, config):  # what was best was so on other samples
         trainer.position.best, trainer.position.waited = math.inf, 0
     return trainer
 

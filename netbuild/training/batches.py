@@ -41,8 +41,38 @@ class Share(NamedTuple):
 ALONE = Share()
 
 
+class _Numbered:
+    """Samples that have numbers, of which any can be had."""
+
+    augment: Change | None
+    prepare: Change | None
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        raise NotImplementedError
+
+    def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
+        """Yield batches as the samples lie, copied: a first layer may work in place."""
+        for batch in self._chosen(torch.arange(len(self)), size, 0, most):
+            yield _changed(batch, self.prepare)
+
+    def shuffled(
+        self, size: int, seed: int, skip: int = 0, most: int | None = None
+    ) -> Iterator[Batch]:
+        """Yield batches in an order that the seed alone decides, without the first `skip`."""
+        change = _both(self.augment, self.prepare)
+        for batch in self._chosen(in_an_order(len(self), seed), size, skip, most):
+            yield _changed(batch, change)
+
+    def _chosen(
+        self, order: torch.Tensor, size: int, skip: int, most: int | None
+    ) -> Iterator[Batch]:
+        """Yield the batches of an order, without the first `skip` and up to `most`."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Batches:
+class Batches(_Numbered):
     """Inputs and targets of one split, on the device that computes."""
 
     inputs: Inputs  # of the network, each (samples, *input)
@@ -55,35 +85,25 @@ class Batches:
         """The number of samples."""
         return len(self.targets)
 
-    def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
-        """Yield batches as the samples lie, copied: a first layer may work in place."""
-        order = torch.arange(len(self), device=self.targets.device)
-        yield from self._chosen(_parts(order, size, 0, most), self.prepare)
-
-    def shuffled(
-        self, size: int, seed: int, skip: int = 0, most: int | None = None
-    ) -> Iterator[Batch]:
-        """Yield batches in an order that the seed alone decides, without the first `skip`."""
-        order = _order(len(self), seed).to(self.targets.device)
-        change = _both(self.augment, self.prepare)
-        yield from self._chosen(_parts(order, size, skip, most), change)
-
     def first(self, samples: int) -> Batches:
         """Return the first samples alone."""
         return replace(
             self, inputs=tuple(x[:samples] for x in self.inputs), targets=self.targets[:samples]
         )
 
-    def _chosen(self, parts: Iterator[torch.Tensor], change: Change | None) -> Iterator[Batch]:
-        for part in parts:
+    def _chosen(
+        self, order: torch.Tensor, size: int, skip: int, most: int | None
+    ) -> Iterator[Batch]:
+        # The whole order at once: each move to a device takes its time.
+        for part in _parts(order.to(self.targets.device), size, skip, most):
             own = self.share.of(part)
             taken = own if len(own) else part[:1]
             x = tuple([x.index_select(0, taken) for x in self.inputs])
-            yield (change(x) if change else x), self.targets.index_select(0, own)
+            yield x, self.targets.index_select(0, own)
 
 
 @dataclass(frozen=True)
-class Read:
+class Read(_Numbered):
     """Samples of one split that worker processes read as they are wanted."""
 
     samples: Samples
@@ -97,25 +117,16 @@ class Read:
         """The number of samples."""
         return len(self.samples)
 
-    def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
-        """Yield batches as the samples lie."""
-        yield from self._chosen(_parts(torch.arange(len(self)), size, 0, most), self.prepare)
-
-    def shuffled(
-        self, size: int, seed: int, skip: int = 0, most: int | None = None
-    ) -> Iterator[Batch]:
-        """Yield batches in an order that the seed alone decides, without the first `skip`."""
-        change = _both(self.augment, self.prepare)
-        yield from self._chosen(_parts(_order(len(self), seed), size, skip, most), change)
-
     def first(self, samples: int) -> Read:
         """Return the first samples alone."""
         return replace(self, samples=Chosen(self.samples, range(min(samples, len(self)))))
 
-    def _chosen(self, parts: Iterator[torch.Tensor], change: Change | None) -> Iterator[Batch]:
+    def _chosen(
+        self, order: torch.Tensor, size: int, skip: int, most: int | None
+    ) -> Iterator[Batch]:
         from torch.utils.data import DataLoader
 
-        shares = [(self.share.of(part), part) for part in parts]
+        shares = [(self.share.of(part), part) for part in _parts(order, size, skip, most)]
         loader: DataLoader[Batch] = DataLoader(
             _Collatable(self.samples),  # type: ignore[arg-type]  # all that a data set has to be
             batch_sampler=[(own if len(own) else part[:1]).tolist() for own, part in shares],
@@ -127,8 +138,7 @@ class Read:
         )
         for (own, _), (inputs, targets) in zip(shares, loader, strict=True):
             x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
-            target = targets.to(self.device, non_blocking=True)[: len(own)]
-            yield (change(x) if change else x), target
+            yield x, targets.to(self.device, non_blocking=True)[: len(own)]
 
 
 @dataclass(frozen=True)
@@ -223,7 +233,8 @@ def _stacked(samples: list[Batch]) -> Batch:
     return tuple(map(torch.stack, columns)), torch.stack([target for _, target in samples])
 
 
-def _order(samples: int, seed: int) -> torch.Tensor:
+def in_an_order(samples: int, seed: int) -> torch.Tensor:
+    """Return the numbers of all samples in an order that the seed alone decides."""
     return torch.randperm(samples, generator=torch.Generator().manual_seed(seed))
 
 

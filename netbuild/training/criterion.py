@@ -50,7 +50,7 @@ class Criterion:
         """Return the sum of losses: of all of each, or of some share."""
         if shares is not None:
             losses = [loss * share for loss, share in zip(losses, shares, strict=True)]
-        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        return summed(losses)
 
     def look(self, targets: torch.Tensor) -> None:
         """Note whether any of all targets is of a class that does not count."""
@@ -166,6 +166,11 @@ class _Part:
             case LinearCrossEntropyLoss(num_classes=classes, out_features=places):
                 y = self.module.linear(y).reshape(len(y), classes, *places)
         return y
+
+
+def summed(losses: list[Any]) -> Any:
+    """Return the sum of losses; of a single one itself, with no operation between."""
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 @contextlib.contextmanager

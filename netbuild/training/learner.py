@@ -17,6 +17,7 @@ from netbuild.groups import assigned
 from netbuild.terms import loss_names
 from netbuild.training import guard
 from netbuild.training.averaging import Averaged
+from netbuild.training.criterion import summed
 from netbuild.training.failure import TrainingError, refused
 from netbuild.training.measures import Measures
 
@@ -54,11 +55,13 @@ class Learner:
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
         self.forward = forward  # what computes with the module, here and in other processes
-        self.validated: Any = self.averaged.module if self.averaged else module
+        #: What is validated, and kept: the module, or the average of its weights.
+        self.validated = self.averaged.module if self.averaged else module
+        self.validation: Any = self.validated  # what computes with it
         if train.compile:
             # Sizes that change, as that of a last batch, are compiled for once more.
             self.forward = torch.compile(self.forward)
-            self.validated = torch.compile(self.validated)
+            self.validation = torch.compile(self.validation)
         self.names = config.metrics
         self.measures = self.new_measures()
         self.value = math.nan  # of the loss of the last step
@@ -106,7 +109,7 @@ class Learner:
                     part = self.criterion.total(own, share) if counts else _nothing(y)
                 losses.append(part.detach())
                 if measured and number == len(batches):
-                    watched = self.world.watched(_total(losses))
+                    watched = self.world.watched(summed(losses))
                 self.scaler.scale(part).backward()
             if measured and counts:
                 self.measures.add(own, y, target)
@@ -114,7 +117,7 @@ class Learner:
             self.value = watched()
             self._expect_finite(batches, where)
         self._clip()
-        return _total(losses)
+        return summed(losses)
 
     def _shares(self, batches: Sequence[Batch]) -> list[list[Any] | None]:
         """Return for each batch what part of the step's losses its own are; None for all of it.
@@ -154,7 +157,7 @@ class Learner:
             return
         with self._cast():
             whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
-        why = next((w for w in whys if not w.startswith("the network gives what")), "")
+        why = next(filter(None, whys), None)
         why = why or "the network gives what is finite, and the loss makes that of it"
         message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
         raise TrainingError(message)
@@ -178,18 +181,17 @@ class Learner:
         Raises:
             TrainingError: torch refused a batch.
         """
-        module = self.averaged.module if self.averaged else self.module
-        module.eval()
+        self.validated.eval()
         measures = self.new_measures()
         with refused("the validation"):
             for x, target in batches:
                 with self._cast():
-                    y = self.validated(*self._laid_out(x))
+                    y = self.validation(*self._laid_out(x))
                     counts = self.criterion.counts(target)
                     losses = self.criterion.losses(y, target) if counts else []
                 if counts:
                     measures.add(losses, y, target)
-            measures.load_state_dict(self.world.sums(measures.tensors()))
+            measures.add_up(self.world)
         return measures
 
     def state_dict(self) -> dict[str, Any]:
@@ -228,10 +230,6 @@ class Learner:
 def _nothing(y: Any) -> Tensor:
     """Return a loss of 0 of a batch that does not count, which has gradients all the same."""
     return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()
-
-
-def _total(losses: list[Tensor]) -> Tensor:
-    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 def optimizer(

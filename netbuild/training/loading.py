@@ -15,7 +15,7 @@ from netbuild.data.dataset import Classes, DataError
 from netbuild.diagnostic import ConfigError
 from netbuild.layers.layer import Tensor, product, times
 from netbuild.training.augmenting import augmenting
-from netbuild.training.batches import Batches, Chosen, Read, Share, Streamed
+from netbuild.training.batches import Batches, Chosen, Read, Share, Streamed, in_an_order
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
@@ -124,12 +124,9 @@ def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
     for x, needed in zip(inputs, wanted.inputs, strict=True):
         came = Tensor(tuple(x.shape[1:]), str(x.dtype).removeprefix("torch."))
         if came != needed:
-            said = f"its samples are {times(came.shape) or 'one number'} of {came.dtype}"
+            said = f"its samples are {times(came.shape)} of {came.dtype}"
             message = f"{said}, and the network reads {times(needed.shape)} of {needed.dtype}"
-            help_ = None
-            if len(came.shape) == len(needed.shape) == 3 and came.shape[0] == needed.shape[0]:
-                help_ = f"resize: [{needed.shape[1]}, {needed.shape[2]}] beside the type"
-            raise DataError(message, help_=help_)
+            raise DataError(message, help_=objective.resize(came, needed))
         if x.is_floating_point() and not bool(x.isfinite().all()):
             sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(f"sample {sample} (from 0) holds values that are not finite")
@@ -161,13 +158,15 @@ def _split(
     classes = None
     # One class a sample; a sample of many places is of no class.
     if by_class and isinstance(data, Batches) and data.targets.ndim == 1:
-        counts = data.targets.clamp(min=0).bincount()
-        present = int((counts > 0).sum())
-        if counts[counts > 0].min() >= 2 and present <= min(held_out, samples - held_out):
-            classes = data.targets.clamp(min=0)
-    order = torch.randperm(samples, generator=torch.Generator().manual_seed(seed))
-    second = _first_of_each(classes[order], held_out) if classes is not None else None
-    chosen = torch.arange(samples) < held_out if second is None else second
+        known = data.targets.clamp(min=0)
+        counts = known.bincount()
+        counts = counts[counts > 0]
+        if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
+            classes = known
+    order = in_an_order(samples, seed)
+    chosen = torch.arange(samples) < held_out
+    if classes is not None:
+        chosen = _first_of_each(classes[order], held_out)
     return _chosen(data, order[~chosen]), _chosen(data, order[chosen])
 
 

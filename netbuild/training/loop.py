@@ -177,7 +177,7 @@ class Trainer:
             TrainingError: the validation loss is not finite.
         """
         position, learner = self.position, self.learner
-        learner.measures.load_state_dict(self.world.sums(learner.measures.tensors()))
+        learner.measures.add_up(self.world)
         trained = learner.measures.means("train")
         learner.measures = learner.new_measures()
         seen = learner.validate(self.validation()).means("val")
@@ -202,8 +202,7 @@ class Trainer:
     def save(self, which: str) -> None:
         """Write a checkpoint, of what all processes have."""
         learner = self.learner
-        validated = learner.averaged.module if learner.averaged else learner.module
-        weights = self.world.model_state(validated)
+        weights = self.world.model_state(learner.validated)
         state = {
             "position": asdict(self.position),
             **learner.state_dict(),
@@ -226,10 +225,9 @@ class Trainer:
         self.world.wait()
         weights, state = checkpoint.read(place)
         learner = self.learner
-        validated = learner.averaged.module if learner.averaged else learner.module
-        checkpoint.check_names(place, weights, validated.state_dict())
+        checkpoint.check_names(place, weights, learner.validated.state_dict())
         try:
-            self.world.load_model(validated, weights)
+            self.world.load_model(learner.validated, weights)
             learner.load_state_dict(state)
             self.position = Position(**state["position"])
             states = state["randomness"]

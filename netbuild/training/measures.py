@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netbuild.training.criterion import Criterion
+    from netbuild.training.distributed import World
 
 
 class Measures:
@@ -59,6 +60,10 @@ class Measures:
             name: torch.as_tensor(value, dtype=self.dtype, device=self.device)
             for name, value in self.sums.items()
         }
+
+    def add_up(self, world: World) -> None:
+        """Add what the other processes have."""
+        self.load_state_dict(world.sums(self.tensors()))
 
     def means(self, prefix: str) -> dict[str, Any]:
         """Return the loss and the metrics of all that was added, named with a prefix."""

@@ -9,15 +9,14 @@ import logging
 import os
 import sys
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netbuild.cli.terminal import INTERRUPTED, rank
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-#: What a process leaves with that was stopped, and that was interrupted.
-_INTERRUPTED = 130
 
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
@@ -52,7 +51,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
             sys.stderr.write(f"netbuild: {said}: netbuild train --resume goes on from it\n")
         return 1 if code < 0 else code
     except (SignalException, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 
@@ -67,20 +66,11 @@ def _without_processes(arguments: Sequence[str]) -> list[str]:
     return found
 
 
-def rank() -> int:
-    """Return which of several processes this is; 0 where it is alone."""
-    return int(os.environ.get("RANK", "0"))
-
-
 @contextmanager
 def only_the_first_prints() -> Iterator[None]:
     """Have what a process prints that is not the first of several go nowhere."""
     if rank() == 0:
         yield
         return
-    out, sys.stdout = sys.stdout, Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
-    try:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         yield
-    finally:
-        sys.stdout.close()
-        sys.stdout = out

@@ -6,17 +6,21 @@ needs the extra `bench`. LeNet learns 20,000 random pictures of 1×28×28 in bat
 ResNet-18 some hundreds of 3×32×32: on one thread, on all, and on a GPU where torch finds one. The
 other sides are
 
-    loader     a loop by hand over a DataLoader of a TensorDataset
-    in memory  the best loop by hand: each batch an index selection of tensors on the device
-    Lightning  its Trainer with `barebones`, which leaves out all that costs time, over that loader
-    Keras      Keras 3 on torch: its own layers, and `fit` on arrays
+    loader         a loop by hand over a DataLoader of a TensorDataset
+    in memory      the best loop by hand: each batch an index selection of tensors on the device,
+                   and a fused Adam
+    channels last  that, with images and weights that have their channels last in memory: it depends
+                   on the network which of the two is the best
+    Lightning      its Trainer with `barebones`, which leaves out all that costs time, over that
+                   loader
+    Keras          Keras 3 on torch: its own layers, and `fit` on arrays
 
-All have the samples and the first weights of netbuild's trainer, Adam as torch or Keras makes it
-when no more than `lr` is said, and a last batch that is smaller. All count hits, and sum the loss
-on the device, where it is read once an epoch; Keras does so in its own way. An epoch is timed from
-asking for the first batch to having its loss: validation and checkpoints, of which netbuild has two
-an epoch and the others none, come behind it. netbuild also looks, in each step, whether the loss is
-finite, and keeps a position from which it can go on.
+All have the samples and the first weights of netbuild's trainer, and a last batch that is smaller.
+Where nothing else is said Adam is as torch or Keras makes it by `lr` alone. All count hits, and sum
+the loss on the device, where it is read once an epoch; Keras does so in its own way. An epoch is
+timed from asking for the first batch to having its loss: validation and checkpoints, of which
+netbuild has two an epoch and the others none, come behind it. netbuild also looks, in each step,
+whether the loss is finite, and keeps a position from which it can go on.
 
 Each side is a process, and they take turns of an epoch, so that a slow moment of the machine meets
 all of them; the first epoch does not count. Times are those of the processor for one thread, of the
@@ -41,6 +45,7 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,9 +73,12 @@ HELD_OUT = 0.025
 WANTED = {
     ("LeNet", "in memory", 64): 0.97,
     ("LeNet", "in memory", 256): 0.97,
+    ("LeNet", "channels last", 64): 0.97,
+    ("LeNet", "channels last", 256): 0.97,
     ("LeNet", "loader", 64): 1.35,
     ("LeNet", "Lightning", 64): 1.35,
     ("ResNet-18", "in memory", 32): 0.98,
+    ("ResNet-18", "channels last", 32): 0.98,
 }
 MOST_STARTUP = 0.5
 #: What an epoch is timed in.
@@ -281,12 +289,16 @@ def of_netbuild(task: Task, turns: Turns) -> None:
         trainer.epoch(Watched())
 
 
-def in_memory(task: Task, turns: Turns) -> None:
+def in_memory(
+    task: Task, turns: Turns, layout: torch.memory_format = torch.contiguous_format
+) -> None:
     """Train by hand, on tensors that lie on the device."""
     device, size = task.setting.device, task.setting.batch
     x, y = task.samples
+    x = x.contiguous(memory_format=layout)
     network, compute = task.network(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    network = network.to(memory_format=layout)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
     for _ in turns:
         sums = Sums(device)
         for chosen in torch.randperm(len(y), device=device).split(size):
@@ -415,6 +427,7 @@ SIDES: dict[str, Callable[[Task, Turns], None]] = {
     "netbuild": of_netbuild,
     "loader": with_loader,
     "in memory": in_memory,
+    "channels last": partial(in_memory, layout=torch.channels_last),
     "Lightning": with_lightning,
     "Keras": with_keras,
 }
@@ -522,7 +535,7 @@ def settings() -> Iterator[Setting]:
         for batch in (64, 256):
             yield Setting("LeNet", 20_000, batch, device, threads, tuple(SIDES))
         samples = 12_800 if device == "cuda" else 320
-        sides = ("netbuild", "in memory")
+        sides = ("netbuild", "in memory", "channels last")
         yield Setting("ResNet-18", samples, 32, device, threads, sides)
 
 

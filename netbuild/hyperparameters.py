@@ -57,6 +57,14 @@ _Workers = Annotated[
     int | None, Wants("a whole number of at least 0, or null for one a core", optional(whole(0)))
 ]
 
+_Layout = Annotated[
+    bool | None,
+    Wants(
+        "true, false or null for the faster one",
+        optional(core_schema.bool_schema(strict=True)),
+    ),
+]
+
 
 class Train(Component):
     """`train:` how a network is trained."""
@@ -70,7 +78,8 @@ class Train(Component):
     ] = "auto"
     precision: Annotated[Literal["fp32", "bf16", "fp16"], one_of("fp32", "bf16", "fp16")] = "fp32"
     compile: Bool = False
-    channels_last: Bool = False
+    #: Whether images lie in memory pixel by pixel, and not channel by channel.
+    channels_last: _Layout = None
     deterministic: Bool = False
     #: Batches whose gradients make one step.
     accumulate: PositiveInt = 1
@@ -101,9 +110,11 @@ class Train(Component):
 
     @field_validator("strategy")
     @classmethod
-    def _one_average(cls, value: Any, info: Any) -> Any:
+    def _whole_weights(cls, value: Any, info: Any) -> Any:
         if value == "fsdp" and info.data.get("ema") is not None:
             raise unwanted("ddp where there is an ema: an average is of whole weights")
+        if value == "fsdp" and info.data.get("channels_last"):
+            raise unwanted("ddp where there is channels_last: parts of weights lie as they are")
         return value
 
     def batches(self, samples: int) -> int:

@@ -46,16 +46,24 @@ def read_metrics(node: Node, loss: Loss | None, faults: list[Diagnostic]) -> tup
             help_ = meant or f"there are {', '.join(METRICS)}"
             title = f"no metric is called {name}"
             faults.append(Diagnostic("NB103", title, part.span, "unknown", help=help_, fixes=fixes))
-        elif loss is not None and (name in OF_CLASSES) != loss.classifies:
+        elif loss is not None and name not in _of(loss):
             of = "classes" if name in OF_CLASSES else "values"
             label = f"it is of {of}, and {type(loss).__name__} does not compare those"
-            known = ", ".join(OF_CLASSES if loss.classifies else OF_VALUES)
+            if loss.binary:
+                label = f"it is of many classes, and {type(loss).__name__} tells two"
             title = "a metric that does not go with the loss"
-            help_ = f"with it go {known}"
+            help_ = f"with it go {', '.join(_of(loss))}"
             faults.append(Diagnostic("NB409", title, part.span, label, help=help_))
         else:
             found[name] = None
     return tuple(found)
+
+
+def _of(loss: Loss) -> list[str]:
+    """Return the metrics that go with a loss."""
+    if loss.binary:
+        return [name for name in METRICS if name != "top_5_accuracy"]
+    return list(OF_CLASSES if loss.classifies else OF_VALUES)
 
 
 def measured(written: tuple[str, ...] | None, loss: Loss | None) -> tuple[str, ...]:

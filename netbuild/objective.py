@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild import groups
-from netbuild.data.dataset import DataError, Declared, Sample, Values
+from netbuild.data.dataset import Classes, DataError, Declared, Sample, Values
 from netbuild.diagnostic import Diagnostic, Note, brief, did_you_mean
 from netbuild.graph import state_key
 from netbuild.item import Item, place, read_item
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netbuild.config import Config
     from netbuild.diagnostic import Span
     from netbuild.graph import Row
+    from netbuild.hyperparameters import Train
     from netbuild.terms import Term
 
 
@@ -106,16 +107,19 @@ def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
 
 
 def _metric_faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the fault of a metric of values where the loss compares with something else."""
-    if not config.terms or not any(name in OF_VALUES for name in config.metrics):
+    """Return the fault of a metric that is of something else than what the loss compares with."""
+    if not config.terms:
         return []
     first = config.terms[0]
     target = first.loss.target(tuple(first.compared(outputs).values()))
-    if isinstance(target, Values):
-        return []
+    of_values = any(name in OF_VALUES for name in config.metrics)
+    label = ""
+    if of_values and not isinstance(target, Values) and not first.loss.binary:
+        label = f"it is of values, and {type(first.loss).__name__} compares with {target}"
+    if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
+        label = f"of {target.classes} classes each one is among the five best"
     title = "a metric that does not go with the loss"
-    label = f"it is of values, and {type(first.loss).__name__} compares with {target}"
-    return [Diagnostic("NB409", title, config.span("metrics"), label)]
+    return [Diagnostic("NB409", title, config.span("metrics"), label)] if label else []
 
 
 def _other_inputs(
@@ -135,10 +139,10 @@ def optimizer_faults(
     """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
     if config.optimizer is None:
         return []
-    if type(config.optimizer).__name__ == "LBFGS" and config.train.precision == "fp16":
-        label = "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
-        title = "LBFGS does not go with fp16"
-        return [Diagnostic("NB406", title, config.span("train"), label)]
+    if type(config.optimizer).__name__ == "LBFGS":
+        for option, label in _against_lbfgs(config.train):
+            title = f"LBFGS does not go with {option}"
+            return [Diagnostic("NB406", title, config.span("train"), label)]
     weights = list(_weights(config, rows, outputs))
     found = groups.faults([weight.name for weight in weights], config.groups)
     try:
@@ -148,6 +152,14 @@ def optimizer_faults(
         title = f"{name} does not go with the network"
         found.append(Diagnostic(error.code, title, span, str(error)))
     return found
+
+
+def _against_lbfgs(train: Train) -> Iterator[tuple[str, str]]:
+    """Yield the options of a training with which torch's LBFGS cannot step, and why."""
+    if train.precision == "fp16":
+        yield "fp16", "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
+    if train.channels_last:
+        yield "channels_last", "LBFGS reads a gradient as one row, which it is not then"
 
 
 def _weights(

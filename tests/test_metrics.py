@@ -48,7 +48,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "loss": {"LinearCrossEntropyLoss": {"num_classes": CLASSES}},
     },
     "margins": {"layers": [{"Linear": CLASSES}], "loss": "MultiMarginLoss"},
-    "few": {"layers": [{"Linear": 3}]},
+    "few": {"layers": [{"Linear": 6}]},
 }
 
 
@@ -91,11 +91,37 @@ def test_metrics_of_classes(tmp_path: Path, name: str) -> None:
         classes, told, labels=labels, average="macro", zero_division=0
     )
     assert epoch["val_macro_f1"] == pytest.approx(expected)
-    expected = 1.0
-    if count > 5:
-        expected = sklearn_metrics.top_k_accuracy_score(classes, scores, k=5, labels=labels)
+    expected = sklearn_metrics.top_k_accuracy_score(classes, scores, k=5, labels=labels)
     assert epoch["val_top_5_accuracy"] == pytest.approx(expected)
     assert sum(map(sum, epoch["val_confusion_matrix"])) == len(classes)
+
+
+BINARY: dict[str, tuple[dict[str, Any], float, float]] = {
+    "a probability": ({"layers": [{"Linear": 1}, "Sigmoid"], "loss": "BCELoss"}, 0.5, 0.5),
+    "a logit": ({"layers": [{"Linear": 1}], "loss": "BCEWithLogitsLoss"}, 0, 0.5),
+    "labels": ({"layers": [{"Linear": 4}], "loss": "MultiLabelSoftMarginLoss"}, 0, 0.5),
+    "signs": ({"layers": [{"Linear": 3}], "loss": "SoftMarginLoss"}, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_metrics_of_yes_and_no(tmp_path: Path, name: str) -> None:
+    """Each place of an output is one of two classes; of values there are metrics as well."""
+    sections, threshold, middle = BINARY[name]
+    trainer = trained(tmp_path, ["accuracy", "macro_f1", "confusion_matrix", "mae"], **sections)
+    held_out = in_memory(trainer.held_out)
+    with torch.no_grad():
+        y = trainer.learner.module.eval()(held_out.inputs[0]).double().numpy()
+    target = held_out.targets.double().numpy()
+    classes, told = (target > middle).ravel(), (y > threshold).ravel()
+    assert set(classes) == {False, True}
+    (epoch,) = trainer.run.metrics
+    assert epoch["val_accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(classes, told))
+    matrix = sklearn_metrics.confusion_matrix(classes, told, labels=[False, True])
+    assert epoch["val_confusion_matrix"] == matrix.tolist()
+    expected = sklearn_metrics.f1_score(classes, told, average="macro", zero_division=0)
+    assert epoch["val_macro_f1"] == pytest.approx(expected)
+    assert epoch["val_mae"] == pytest.approx(np.abs(y - target).mean())
 
 
 VALUES: dict[str, dict[str, Any]] = {
@@ -233,6 +259,12 @@ def test_what_is_no_metric_is_told() -> None:
     assert (code, help_) == ("NB409", f"with it go {', '.join(OF_VALUES)}")
     ((code, *_),) = faults(metrics=[{"accuracy": 3}])
     assert code == "NB106"
+    ((code, _, help_),) = faults(
+        metrics=["top_5_accuracy"], layers=[{"Linear": 1}], loss="BCEWithLogitsLoss"
+    )
+    assert (code, "top_5_accuracy" in str(help_)) == ("NB409", False)
+    ((code, *_),) = faults(metrics=["top_5_accuracy"], layers=[{"Linear": 5}])
+    assert code == "NB409"
 
 
 _LOG: list[Any] = [{"Linear": 6}, "LogSoftmax"]

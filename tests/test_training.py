@@ -781,7 +781,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "torch refuse|the loss is",
     ),
     "refused by the optimizer": (
-        {"optimizer": {"Adam": {"capturable": True}}},
+        {"optimizer": {"Adam": {"capturable": True, "fused": False}}},
         "torch refuse[sd] ",
     ),
     "refused in the step": (

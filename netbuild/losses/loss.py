@@ -33,6 +33,8 @@ class Loss(Component):
     inputs: ClassVar[tuple[str, ...]] = ("input",)
     #: Whether it tells classes apart, so that there is an accuracy.
     classifies: ClassVar[bool] = False
+    #: Whether it tells at each place of an output whether something is so: two classes each.
+    binary: ClassVar[bool] = False
 
     @classmethod
     def torch_name(cls) -> str:

@@ -140,6 +140,8 @@ class BCELoss(_FloatLoss):
     loss: BCELoss
     """
 
+    binary = True
+
     weight: Weights = None
     reduction: Reduction = "mean"
 
@@ -160,6 +162,8 @@ class BCEWithLogitsLoss(_FloatLoss):
     loss: {BCEWithLogitsLoss: {pos_weight: [3, 1]}}
     """
 
+    binary = True
+
     weight: Weights = None
     reduction: Reduction = "mean"
     pos_weight: Weights = None
@@ -178,6 +182,8 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
 
     loss: MultiLabelSoftMarginLoss
     """
+
+    binary = True
 
     weight: Weights = None
     reduction: Reduction = "mean"
@@ -216,6 +222,8 @@ class SoftMarginLoss(_SignLoss):
 
     loss: SoftMarginLoss
     """
+
+    binary = True
 
     reduction: Reduction = "mean"
 

@@ -16,14 +16,16 @@ from netbuild.layers.layer import product
 from netbuild.pretrained import Pretrained
 from netbuild.schedule import Training
 from netbuild.tracer import trainable
-from netbuild.training import batches, events, learner, loading, randomness, run
+from netbuild.training import batches, events, loading, randomness, run
 from netbuild.training.batches import Batches
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.criterion import Criterion
 from netbuild.training.distributed import join
 from netbuild.training.failure import RunNotFoundError, TrainingError, refused
+from netbuild.training.layout import channels_last
 from netbuild.training.learner import Learner
 from netbuild.training.loop import Interrupted, Trainer
+from netbuild.training.optimizing import optimizer
 from netbuild.training.predicting import InputError, predict
 from netbuild.training.progress import Silent
 from netbuild.training.run import Run, find
@@ -193,7 +195,8 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     config, train = graph.config, graph.config.train
     with refused("the network"):
         module = builder.module(graph).to(world.device)
-        if train.channels_last:
+        last = channels_last(graph, world)
+        if last:
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         forward = world.distributed(module)
     with refused("the loss"):
@@ -202,11 +205,13 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]
-    optimizer = learner.optimizer(config, module, losses)
+    stepping = optimizer(config, module, losses, world)
     steps = batches.steps(data.training, train)
     known = Training(config.optimizer, train.epochs, steps)
-    scheduling = Scheduling(config.scheduler, optimizer, known)
-    return Learner(config, module, forward, criterion, optimizer, scheduling, world)
+    scheduling = Scheduling(config.scheduler, stepping, known)
+    return Learner(
+        config, module, forward, criterion, stepping, scheduling, world, channels_last=last
+    )
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:

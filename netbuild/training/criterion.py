@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netbuild.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
-from netbuild.losses.values import KLDivLoss
+from netbuild.losses.values import BCELoss, KLDivLoss, SoftMarginLoss
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
@@ -78,18 +78,22 @@ class Criterion:
             message = f"the checkpoint {place} is no state of this training"
             raise TrainingError(message) from error
 
-    def compared(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what metrics compare: scores (n, classes) with n classes, or values with values.
+    def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what metrics of values compare: an output with the target."""
+        return _read(y, self.first.reads)[0].detach(), target
+
+    def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what metrics of classes compare: scores (n, classes) with n classes.
 
         Places of a sample count as samples do, and a class that the loss ignores not at all. Of
         targets that are probabilities the class is the likeliest.
         """
         part = self.first
         output = _read(y, part.reads)[0].detach()
-        if not part.term.loss.classifies:
-            return output, target
         scores = part.scores(output).movedim(1, -1).flatten(0, -2)
-        if target.is_floating_point():
+        if part.term.loss.binary:
+            target = target > (0 if isinstance(part.term.loss, SoftMarginLoss) else 0.5)
+        elif target.is_floating_point():
             target = target.argmax(1)
         classes = target.flatten()
         if part.ignores:
@@ -158,8 +162,15 @@ class _Part:
         return classes.numel() if weights is None else weights[classes].sum()
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
-        """Return the score of each class, along axis 1, for each sample and place."""
+        """Return the score of each class, along axis 1, for each sample and place.
+
+        Their softmax gives probabilities, as far as the loss knows of such.
+        """
         match self.term.loss:
+            case BCELoss():
+                return torch.stack((torch.log1p(-y), y.log()), 1)
+            case loss if loss.binary:
+                return torch.stack((torch.zeros_like(y), y), 1)  # the softmax is the sigmoid
             case AdaptiveLogSoftmaxWithLoss():
                 scores: torch.Tensor = self.module.log_prob(y)
                 return scores

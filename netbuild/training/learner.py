@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netbuild.groups import assigned
-from netbuild.terms import loss_names
 from netbuild.training import guard
 from netbuild.training.averaging import Averaged
 from netbuild.training.criterion import summed
 from netbuild.training.failure import TrainingError, refused
+from netbuild.training.layout import with_channels_last
 from netbuild.training.measures import Measures
 
 if TYPE_CHECKING:
@@ -47,9 +46,11 @@ class Learner:
         optimizer: torch.optim.Optimizer,
         scheduling: Scheduling,
         world: World,
+        *,
+        channels_last: bool,
     ) -> None:
         train = config.train
-        self.train, self.world = train, world
+        self.train, self.world, self.channels_last = train, world, channels_last
         self.module, self.criterion = module, criterion
         self.optimizer, self.scheduling = optimizer, scheduling
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
@@ -146,11 +147,7 @@ class Learner:
 
     def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return inputs as the network wants them in memory."""
-        if not self.train.channels_last:
-            return x
-        return tuple(
-            t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in x
-        )
+        return with_channels_last(x) if self.channels_last else x
 
     def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
         if math.isfinite(self.value):
@@ -230,30 +227,3 @@ class Learner:
 def _nothing(y: Any) -> Tensor:
     """Return a loss of 0 of a batch that does not count, which has gradients all the same."""
     return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()
-
-
-def optimizer(
-    config: Config, network: nn.Module, losses: Sequence[nn.Module]
-) -> torch.optim.Optimizer:
-    """Make the optimizer of all parameters of the network and of its loss, in their groups.
-
-    Raises:
-        TrainingError: torch refuses a combination of fields on this device.
-    """
-    assert config.optimizer is not None
-    name = type(config.optimizer).__name__
-    learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    for called, loss in zip(loss_names(config.terms), losses, strict=True):
-        learning |= {f"{called}.{n}": p for n, p in loss.named_parameters()}
-    *grouped, rest = assigned(learning, config.groups)
-    groups: list[dict[str, Any]] = [{"params": [learning[n] for n in rest]}] if rest else []
-    for group, names in zip(config.groups, grouped, strict=True):
-        groups.append({"params": [learning[n] for n in names], **group.options})
-    try:
-        made: torch.optim.Optimizer = getattr(torch.optim, name)(
-            groups, **config.optimizer.model_dump()
-        )
-    except (RuntimeError, ValueError) as error:
-        message = f"torch refuses this {name}: {error}"
-        raise TrainingError(message) from error
-    return made

@@ -6,17 +6,22 @@ to the whole. Nothing waits for the device before a value is asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
+from netbuild.metrics import OF_CLASSES, OF_VALUES
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor
 
     from netbuild.training.criterion import Criterion
     from netbuild.training.distributed import World
+
+    #: What a batch adds, by name.
+    _Sums: TypeAlias = Callable[[Tensor, Tensor], dict[str, Tensor | float]]
 
 
 class Measures:
@@ -24,6 +29,8 @@ class Measures:
 
     def __init__(self, criterion: Criterion, names: Iterable[str], device: torch.device) -> None:
         self.criterion, self.names = criterion, tuple(names)
+        self.of_classes = {_SUMS[name]: None for name in self.names if name in OF_CLASSES}
+        self.of_values = {_SUMS[name]: None for name in self.names if name in OF_VALUES}
         # Whole numbers and long sums are exact in double precision, which Apple's GPUs lack.
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
@@ -35,11 +42,15 @@ class Measures:
             weight = len(target) if part.summed else part.weight(target)
             self._add(f"weight{number}", weight)
             self._add(f"loss{number}", loss.detach(), 1 if part.summed else weight)
-        if self.names:
-            scores, wanted = self.criterion.compared(y, target)
-            for summed in dict.fromkeys(_SUMS[name] for name in self.names):
-                for name, value in summed(scores, wanted).items():
-                    self._add(name, value)
+        if self.of_classes:
+            self._compare(self.of_classes, *self.criterion.classes(y, target))
+        if self.of_values:
+            self._compare(self.of_values, *self.criterion.values(y, target))
+
+    def _compare(self, sums: Iterable[_Sums], output: Tensor, target: Tensor) -> None:
+        for summed in sums:
+            for name, value in summed(output, target).items():
+                self._add(name, value)
 
     def _add(self, name: str, value: Tensor | float, times: Tensor | float = 1) -> None:
         """Add a value so many times, on the device where it is."""
@@ -109,7 +120,7 @@ def _errors(values: Tensor, target: Tensor) -> dict[str, Tensor | float]:
     }
 
 
-_SUMS = {
+_SUMS: dict[str, _Sums] = {
     "accuracy": _hits,
     "top_5_accuracy": _hits_of_five,
     "macro_f1": _confusion,

@@ -15,6 +15,7 @@ import torch
 
 from netbuild import builder, objective
 from netbuild.data.dataset import Classes, Sample
+from netbuild.layers.layer import product
 from netbuild.tracer import trace
 from netbuild.training import checkpoint as checkpoints
 from netbuild.training.batches import Batches
@@ -51,8 +52,9 @@ def predict(
     Each sample has its `input`, the path of its file, and its `index` where a file or an array
     holds several. A loss that tells classes apart gives `class`, its `name` where the run knows
     it, and `probability`, the softmax of the scores; with `top` greater than 1 also that many of
-    the best, as `top`. Other losses, and `raw`, give what the network does: `output`, an array, or
-    by their names the `outputs` of a network with several.
+    the best, as `top`. So does one of a single number that is about yes or no, as BCELoss: class 1
+    or 0. Other losses, and `raw`, give what the network does: `output`, an array, or by their names
+    the `outputs` of a network with several.
 
     >>> predict("runs/lenet5", ["a.png", "b.png"])  # doctest: +SKIP
     [{'input': 'a.png', 'class': 3, 'probability': 0.98}, …]
@@ -93,11 +95,13 @@ class Predictor:
         place = run.checkpoint(checkpoint)
         state = checkpoints.load(place, self.module)
         self.module.eval()
-        classifies = config.loss is not None and config.loss.classifies
+        shape = self.sample.target.tensor.shape
+        binary = config.loss is not None and config.loss.binary and product(shape) == 1
+        classifies = binary or (config.loss is not None and config.loss.classifies)
         self.criterion = None
         if classifies and not raw:
             self.criterion = _criterion(Criterion(graph, self.device), state, place)
-        self.places = getattr(self.sample.target, "shape", ())
+        self.places = () if binary else getattr(self.sample.target, "shape", ())
         self.top = top
         if top > 1 and (self.criterion is None or self.places):
             one = "one at each place" if self.criterion else "no classes"
@@ -110,11 +114,11 @@ class Predictor:
 
     def _class_names(self, run: Run) -> tuple[str, ...] | None:
         """Return what the run calls the classes, where it knows."""
-        target = self.sample.target
-        if self.criterion is None or not isinstance(target, Classes):
+        if self.criterion is None or run.classes is None:
             return None
-        names = run.classes
-        return names if names is not None and len(names) == target.classes else None
+        target = self.sample.target
+        count = target.classes if isinstance(target, Classes) else 2
+        return run.classes if len(run.classes) == count else None
 
     def predictions(self, inputs: Iterable[Input]) -> Iterator[Prediction | InputError]:
         """Yield what is predicted for each sample, and what keeps inputs from being predicted.
@@ -172,7 +176,7 @@ class Predictor:
             scores = None
             if self.criterion is not None:
                 none = torch.zeros((len(samples), *self.places), dtype=torch.int64)
-                flat, _ = self.criterion.compared(y, none.to(self.device))
+                flat, _ = self.criterion.classes(y, none.to(self.device))
                 shares = flat.float().softmax(1)  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
             return tuple(output.float().cpu().numpy() for output in outputs), scores

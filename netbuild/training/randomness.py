@@ -21,7 +21,8 @@ def seed(value: int, *, deterministic: bool) -> None:
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(deterministic)
+    if torch.are_deterministic_algorithms_enabled() != deterministic:  # it imports torch's compiler
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def state() -> dict[str, Any]:

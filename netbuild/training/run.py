@@ -219,7 +219,8 @@ def _replace(path: Path, data: bytes) -> None:
 def _write_classes(folder: Path, config: Config) -> None:
     """Write down what the classes are called, where there are classes and the data names them."""
     names = None
-    if config.data is not None and config.loss is not None and config.loss.classifies:
+    loss = config.loss
+    if config.data is not None and loss is not None and (loss.classifies or loss.binary):
         with suppress(DataError):  # whose files have changed since they were loaded
             names = config.data.names()
     if names is None:

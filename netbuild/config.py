@@ -143,7 +143,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         metrics=sections.metrics(terms[0].loss if terms else None),
         optimizer=optimizer,
         groups=groups,
-        scheduler=sections.scheduler(optimizer, data, preparation, train),
+        scheduler=sections.scheduler(optimizer, groups, data, preparation, train),
         data=data if shape is None else None,
         preparation=preparation,
         train=train,

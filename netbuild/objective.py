@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild import groups
+from netbuild.data import fitting
 from netbuild.data.dataset import Classes, DataError, Declared, Sample, Values
 from netbuild.diagnostic import Diagnostic, Note, brief, did_you_mean
 from netbuild.graph import state_key
@@ -84,16 +85,19 @@ def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     except DataError as error:
         return [unusable(config, error)]
     found = []
+    needed = wanted(config, *first.values())
     if len(given.inputs) != len(config.inputs):
         count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
         message = f"it gives {count}, and the network reads {', '.join(config.inputs)}"
         found.append(data_fault(config, message, None))
     else:
-        found += _other_inputs(config, given.inputs, wanted(config, *first.values()).inputs)
+        found += _other_inputs(config, given.inputs, needed.inputs)
+    if not found:
+        found += [unusable(config, error) for error in fitting.errors(config, needed)]
     if config.preparation.augment:
-        from netbuild.augmentations import fitting
+        from netbuild.augmentations import fitting as augmented
 
-        found += fitting.faults(config)
+        found += augmented.faults(config)
     found += _metric_faults(config, outputs)
     for term in config.terms:
         compared = term.compared(outputs)

@@ -46,11 +46,13 @@ class Training(NamedTuple):
     optimizer: Optional["Optimizer"]
     epochs: int
     batches: int | None  # of an epoch; None where only the data itself knows
+    grouped: bool = False  # whether some weights have a learning rate of their own
 
 
 _REMEDIES = {
     "cycle_momentum": "write cycle_momentum: false",
     "total_steps": "leave total_steps out: it is then the number that the training makes",
+    "max_lr": "leave lr out of the groups, or take a scheduler that begins with each one's rate",
     "steps_per_epoch": "leave it out, and epochs: the training knows how many steps it makes",
 }
 
@@ -84,7 +86,7 @@ def misfits(
     """Yield why schedulers do not go with the training, each with its place among the parts."""
     steps = schedule.total(training)
     first: tuple[int, ...] = ()
-    pending = [(first, schedule.scheduler, Use(training.optimizer, steps, steps))]
+    pending = [(first, schedule.scheduler, Use(training.optimizer, steps, steps, grouped=training.grouped))]
     while pending:
         path, scheduler, use = pending.pop()
         try:

@@ -33,7 +33,7 @@ from netbuild.pretrained import read_pretrained
 from netbuild.terms import read_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from netbuild.block import Definition
     from netbuild.data.dataset import Dataset
@@ -279,6 +279,7 @@ class Reader:
     def scheduler(
         self,
         optimizer: Optimizer | None,
+        groups: Sequence[Group],
         data: Dataset | None,
         preparation: Preparation,
         train: Train,
@@ -294,7 +295,8 @@ class Reader:
         steps = None
         if samples:
             steps = train.steps(samples - preparation.held_out(samples))
-        training = Training(optimizer, train.epochs, steps)
+        grouped = any("lr" in group.options for group in groups)
+        training = Training(optimizer, train.epochs, steps, grouped)
         return read_schedule(item, training, self.faults) if item else None
 
     def init(self) -> tuple[Rule, ...]:

@@ -123,6 +123,23 @@ def test_a_scheduler_changes_every_group(tmp_path: Path) -> None:
     assert options(trainer, "lr")["features.first.weight"] == pytest.approx(0.025)
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_a_scheduler_that_sets_every_rate(*, within: bool) -> None:
+    """OneCycleLR and CyclicLR do not go with a rate of a group, which they would replace."""
+    optimizer = {"SGD": {"lr": 0.1, "momentum": 0.9}}
+    for cycle in ({"OneCycleLR": 0.1}, {"CyclicLR": {"base_lr": 0.01, "max_lr": 0.1}}):
+        scheduler: Any = cycle
+        if within:
+            parts = [{"ConstantLR": {"total_iters": 1}}, cycle]
+            scheduler = {"SequentialLR": {"schedulers": parts, "milestones": [1]}}
+        rate = sections([{"match": "head", "lr": 0.5}], optimizer, scheduler=scheduler)
+        decay = sections([{"match": "head", "weight_decay": 0.5}], optimizer, scheduler=scheduler)
+        ((code, label),) = faults(**rate)
+        assert code == "NB403"
+        assert label == "it sets the rate of all weights, and a group has an lr of its own"
+        assert not faults(**decay)
+
+
 def test_groups_resume(tmp_path: Path) -> None:
     """A training with groups that was stopped ends with the same, bit for bit."""
     whole = prepared(tmp_path, GROUPS)
@@ -192,7 +209,7 @@ def faults(**more: Any) -> list[tuple[str, str]]:
     return [(f.code, f.label) for f in graph.diagnostics if f.code in {*_CODES}]
 
 
-_CODES = ("NB103", "NB104", "NB105", "NB106", "NB109", "NB406", "NB408")
+_CODES = ("NB103", "NB104", "NB105", "NB106", "NB109", "NB403", "NB406", "NB408")
 #: Groups, the optimizer beside which they stand, and the code and a part of what is said.
 FAULTS: dict[str, tuple[Any, Any, str, str]] = {
     "matches nothing": (

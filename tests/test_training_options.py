@@ -822,7 +822,7 @@ def folder_of_images(folder: Path) -> dict[str, Any]:
     generator = np.random.default_rng(0)
     for number in range(40):
         split = "train" if number < 30 else "test"
-        place = folder / "images" / split / "ab"[number % 2]
+        place = folder / "images" / split / "ab"[number % 5 == 0]
         place.mkdir(parents=True, exist_ok=True)
         pixels = generator.integers(0, 256, (4, 4), dtype="uint8")
         Image.fromarray(pixels).save(place / f"{number}.png")
@@ -853,7 +853,7 @@ def test_what_is_read_trains_alike(tmp_path: Path, layers: str, workers: int) ->
 def test_what_is_read_is_split_alike(tmp_path: Path) -> None:
     """The part that is held out is the same, and of each class, whether or not memory holds all."""
     sections = folder_of_images(tmp_path) | {"layers": READ["plain"]}
-    sections["data"] |= {"validation": 0.2}
+    sections["data"] |= {"validation": 0.2, "class_weights": "balanced"}
     held = prepared(tmp_path, **sections)
     sections["data"] |= {"in_memory": False}
     read_ = prepared(tmp_path, "train.workers=0", **sections)
@@ -861,8 +861,11 @@ def test_what_is_read_is_split_alike(tmp_path: Path) -> None:
         torch.cat([target for _, target in trainer.held_out.in_order(99)])
         for trainer in (held, read_)
     ]
-    assert targets[0].bincount().tolist() == [3, 3]
+    assert targets[0].bincount().tolist() == [5, 1]
     assert torch.equal(*targets)
+    weights = [trainer.learner.criterion.module.weight for trainer in (held, read_)]
+    assert weights[1].tolist() == pytest.approx([24 / (2 * 19), 24 / (2 * 5)])
+    assert torch.equal(*weights)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

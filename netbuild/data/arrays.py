@@ -55,6 +55,10 @@ class Arrays(Dataset):
         rest = [stored.tensor for stored in inputs[len(given) :]]
         return Declared((*given, *rest), target_of(target.tensor, wanted.target, classes))
 
+    def check_split(self, split: str) -> None:
+        if Path(self.file).exists():
+            self._stored(split)
+
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         *inputs, target = self._stored(split)
         names = self._names(split)

@@ -140,6 +140,13 @@ class Samples(Protocol):
             DataError: it cannot be read, or is not what the others are.
         """
 
+    def targets(self) -> "np.ndarray[Any, Any]":
+        """Return the targets of all, (samples, *target), without reading their inputs.
+
+        Raises:
+            DataError: one cannot be read.
+        """
+
 
 class Stream(Protocol):
     """Samples that come one after the other, whose number nobody knows."""
@@ -159,6 +166,11 @@ class Dataset(Component):
     paths: ClassVar[tuple[str, ...]] = ()
     #: Whether samples are images that `load` brings to one size, where it is given one.
     resizes: ClassVar[bool] = False
+
+    @property
+    def streams(self) -> bool:
+        """Whether samples come one after the other, nobody knows how many."""
+        return False
 
     @property
     def size(self) -> int | None:
@@ -216,6 +228,14 @@ class Dataset(Component):
             DataError: as `load` does.
         """
         return None
+
+    def check_split(self, split: str) -> None:
+        """Refuse a split that the source is known not to have; by default it has none.
+
+        Raises:
+            DataError: it has no such split.
+        """
+        self.without_splits(split)
 
     def without_splits(self, split: str | None) -> None:
         """Refuse to give another split than what trains.

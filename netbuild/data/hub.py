@@ -75,6 +75,13 @@ class Hub(Dataset):
         target = target_of(Tensor((), "int64"), wanted.target, self.classes)
         return Declared((None,) * len(wanted.inputs), target if self.classes else None)
 
+    @property
+    def streams(self) -> bool:
+        return self.streaming
+
+    def check_split(self, split: str) -> None:
+        """Take it for there: only opening the data set tells, and it may have to be fetched."""
+
     def names(self) -> tuple[str, ...] | None:
         table = self._table(None)
         labels = self._labels(self._columns(table), table)

@@ -27,15 +27,20 @@ class Idx(Dataset):
     classes: OptionalCount = None
 
     def count(self) -> int | None:
-        found = self._files(None)
-        return None if None in found else self._stored(None)[0].shape[0]
+        return self._stored(None)[0].shape[0] if any(self._files(None)) else None
 
     def sample(self, wanted: Sample) -> Declared:
-        if None in self._files(None):
+        if not any(self._files(None)):
             return Declared((None,), None)
         images, labels = self._stored(None)
         target = target_of(labels.tensor, wanted.target, self.classes or labels.classes())
         return Declared((input_of(images.tensor, wanted.inputs[0]),), target)
+
+    def check_split(self, split: str) -> None:
+        if split not in _PARTS:
+            self.without_splits(split)
+        if any(self._files(split)):
+            self._stored(split)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         images, labels = self._stored(split)

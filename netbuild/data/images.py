@@ -36,6 +36,10 @@ class ImageFolder(Dataset):
         image = Tensor((channels(wanted.inputs[0]), *size)) if size else None
         return Declared((image,), target)
 
+    def check_split(self, split: str) -> None:
+        if Path(self.folder).is_dir():
+            self._root(split)
+
     def names(self) -> tuple[str, ...] | None:
         return self._listed(None)[0] if Path(self.folder).is_dir() else None
 

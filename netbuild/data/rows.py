@@ -130,7 +130,7 @@ class Reader:
             )
         else:
             inputs = (self._side_by_side(columns, start),)
-        return inputs, self._target(rows[self.columns.target], start)
+        return inputs, self.targets(rows[self.columns.target], start)
 
     def row(self, rows: Mapping[str, Sequence[Any]], index: int) -> Any:
         """Return the sample of one row, the only one given.
@@ -183,7 +183,12 @@ class Reader:
             found.append(input_values(array, Tensor((), wanted.dtype), name, self._at(start)))
         return np.stack(found, axis=1)
 
-    def _target(self, values: Sequence[Any], start: int) -> "np.ndarray[Any, Any]":
+    def targets(self, values: Sequence[Any], start: int = 0) -> "np.ndarray[Any, Any]":
+        """Return the targets of some rows, of which the first is number `start`.
+
+        Raises:
+            DataError: one of them is no target.
+        """
         name = self.columns.target
         array = _array(name, values, self._at(start))
         if self.labels is not None and self.columns.names is None:
@@ -255,6 +260,13 @@ class Rows:
         with reading(self.reader.place(index)):
             row = self.table[index : index + 1]
         return self.reader.row(row, index)
+
+    def targets(self) -> "np.ndarray[Any, Any]":
+        """Return the targets of all rows."""
+        name = self.reader.columns.target
+        with reading(name):
+            values = self.table[name][:]
+        return self.reader.targets(values)
 
 
 class Streamed:

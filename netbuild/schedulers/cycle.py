@@ -66,6 +66,9 @@ class _Cycle(Scheduler):
     steps_every = "batch"
 
     def check(self, use: Use) -> None:
+        if use.grouped:
+            message = "it sets the rate of all weights, and a group has an lr of its own"
+            raise ShapeError("NB403", message, at="max_lr")
         cycles: bool = getattr(self, "cycle_momentum")  # noqa: B009  a field of the members
         if cycles and use.optimizer is not None:
             optimizer = type(use.optimizer)

@@ -20,6 +20,7 @@ class Use(NamedTuple):
     owner: str = ""  # the type of the scheduler that this one is part of
     restarted: bool = False  # SequentialLR starts it at a milestone
     undone: bool = False  # SequentialLR takes its first step back, and repeats it
+    grouped: bool = False  # some weights have a learning rate of their own
 
 
 class Scheduler(Component):

@@ -17,7 +17,7 @@ from netbuild.pretrained import Pretrained
 from netbuild.schedule import Training
 from netbuild.tracer import trainable
 from netbuild.training import batches, events, loading, randomness, run
-from netbuild.training.batches import Batches
+from netbuild.training.batches import Streamed
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.criterion import Criterion
 from netbuild.training.distributed import join
@@ -201,7 +201,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         forward = world.distributed(module)
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
-    if isinstance(data.training, Batches):
+    if not isinstance(data.training, Streamed):
         _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]

@@ -117,6 +117,11 @@ class Read(_Numbered):
         """The number of samples."""
         return len(self.samples)
 
+    @property
+    def targets(self) -> torch.Tensor:
+        """The targets of all samples, of which only they are read."""
+        return torch.from_numpy(self.samples.targets())
+
     def first(self, samples: int) -> Read:
         """Return the first samples alone."""
         return replace(self, samples=Chosen(self.samples, range(min(samples, len(self)))))
@@ -188,6 +193,11 @@ class Chosen:
     def __getitem__(self, index: int) -> Any:
         """Return one of them."""
         return self.samples[int(self.indices[index])]
+
+    def targets(self) -> np.ndarray[Any, Any]:
+        """Return the targets of those that were chosen."""
+        found: np.ndarray[Any, Any] = self.samples.targets()[list(self.indices)]
+        return found
 
 
 class _Collatable:

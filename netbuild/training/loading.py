@@ -60,16 +60,14 @@ def _loaded(graph: Graph, world: World) -> Data:
     training = _opened(source, wanted, preparation, None)
     held_out = _opened(source, wanted, preparation, own) if own else None
     if held_out is None:
-        if isinstance(training, Streamed):
-            message = "a stream has no end of which a part could be held out"
-            raise DataError(message, "validation", "name a split: validation: test")
+        assert not isinstance(training, Streamed)  # a split of which is named: data/fitting.py
         declared = source.sample(wanted).target
         by_class = isinstance(declared or wanted.target, Classes)
         training, held_out = _split(training, preparation, train.seed, by_class=by_class)
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
-    weights = _class_weights(training, measured, graph)
+    weights = _class_weights(training, measured, wanted)
     # What is to be learned by heart stays as it is.
     augment = None if train.overfit_batches else augmenting(preparation.augment, world.device)
     workers = _workers(train.workers)
@@ -157,8 +155,9 @@ def _split(
         raise TrainingError(message)
     classes = None
     # One class a sample; a sample of many places is of no class.
-    if by_class and isinstance(data, Batches) and data.targets.ndim == 1:
-        known = data.targets.clamp(min=0)
+    targets = data.targets if by_class else torch.empty(0, 0)
+    if targets.ndim == 1:
+        known = targets.clamp(min=0)
         counts = known.bincount()
         counts = counts[counts > 0]
         if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
@@ -196,24 +195,13 @@ def _chosen(data: Batches | Read, indices: torch.Tensor) -> Batches | Read:
 def normalised(
     data: Batches | Read | Streamed, preparation: Preparation, wanted: Sample
 ) -> tuple[Preparation, Change | None]:
-    """Return the preparation with what was measured, and what normalises a batch.
-
-    Raises:
-        DataError: the network's input has no channels to normalise, or another number of them.
-    """
+    """Return the preparation with what was measured, and what normalises a batch."""
     given = preparation.normalize
     if given is False:
         return preparation, None
-    if len(wanted.inputs) != 1 or not wanted.inputs[0].floating or not wanted.inputs[0].shape:
-        message = "it is for networks with one input, of floating-point numbers"
-        raise DataError(message, "normalize")
     channels = wanted.inputs[0].shape[0]
     if given is True:
         given = _measured(data, channels)
-    for values in given:
-        if len(values) != channels:
-            message = f"it has {len(values)} numbers, and the samples have {channels} channels"
-            raise DataError(message, "normalize")
     shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
     mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
 
@@ -227,9 +215,6 @@ def _measured(
     data: Batches | Read | Streamed, channels: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and the deviation of each channel, over samples and positions."""
-    if isinstance(data, Streamed):
-        message = "what is streamed is not measured before it is there"
-        raise DataError(message, "normalize", "give the numbers: [[0.5], [0.25]]")
     count = 0
     total, squares = torch.zeros(2, channels, dtype=torch.float64)
     for (x,), _ in data.in_order(1024):
@@ -246,30 +231,20 @@ def _measured(
 
 
 def _class_weights(
-    data: Batches | Read | Streamed, preparation: Preparation, graph: Graph
+    data: Batches | Read | Streamed, preparation: Preparation, wanted: Sample
 ) -> torch.Tensor | None:
-    """Return the weight of each class in the loss: what is given, or n / (classes · count).
-
-    Raises:
-        DataError: the loss takes none, or another number of them.
-    """
+    """Return the weight of each class in the loss: what is given, or n / (classes · count)."""
     given = preparation.class_weights
     if given is None:
         return None
-    loss, target = graph.config.loss, objective.wanted(graph.config, *graph.compared.values())[1]
-    if loss is None or "weight" not in type(loss).model_fields or not isinstance(target, Classes):
-        message = f"{type(loss).__name__} takes no weights of classes"
-        raise DataError(message, "class_weights")
-    if given == "balanced":
-        if not isinstance(data, Batches):
-            message = "what is read one by one is not counted: give a number for each class"
-            raise DataError(message, "class_weights")
-        counts = data.targets[data.targets >= 0].bincount(minlength=target.classes)
-        return counts.sum() / (target.classes * counts.clamp(min=1))
-    if len(given) != target.classes:
-        message = f"it has {len(given)} numbers, and there are {target.classes} classes"
-        raise DataError(message, "class_weights")
-    return torch.tensor(given)
+    if given != "balanced":
+        return torch.tensor(given)
+    # By data/fitting.py the loss compares with classes, and nothing is streamed.
+    assert isinstance(wanted.target, Classes)
+    assert not isinstance(data, Streamed)
+    classes, targets = wanted.target.classes, data.targets
+    counts = targets[targets >= 0].bincount(minlength=classes)
+    return counts.sum() / (classes * counts.clamp(min=1))
 
 
 def _placed(

@@ -86,7 +86,8 @@ def misfits(
     """Yield why schedulers do not go with the training, each with its place among the parts."""
     steps = schedule.total(training)
     first: tuple[int, ...] = ()
-    pending = [(first, schedule.scheduler, Use(training.optimizer, steps, steps, grouped=training.grouped))]
+    use = Use(training.optimizer, steps, steps, grouped=training.grouped)
+    pending = [(first, schedule.scheduler, use)]
     while pending:
         path, scheduler, use = pending.pop()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from netbuild.emit import dump
+from netbuild.training import checkpoint, evaluate
 from netbuild.training.batches import Batches, Share
 
 if TYPE_CHECKING:
@@ -65,8 +67,8 @@ def trained(folder: Path, *arguments: object, module: str = "netbuild") -> Path:
 
 
 def weights(run: Path, which: str = "last") -> dict[str, torch.Tensor]:
-    """Return the weights of a checkpoint."""
-    return load_file(run / "checkpoints" / which / "model.safetensors")
+    """Return the weights of a checkpoint, whole or in parts."""
+    return checkpoint.Saved(run / "checkpoints" / which).weights()
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:
@@ -101,6 +103,53 @@ def test_two_processes_train_as_one(tmp_path: Path, alone: Path, strategy: str) 
     more = ["--set", "train.epochs=3", "--allow-changes"]
     trained(tmp_path, "train", "--resume", run, *more)
     assert [epoch["epoch"] for epoch in metrics(run)] == [1, 2, 3]
+
+
+def test_checkpoints_in_parts(tmp_path: Path) -> None:
+    """Each process writes its part of the last one, which one process or others go on with.
+
+    The best one is a plain file; and from whole checkpoints several processes go on as well.
+    """
+    longer = ["--set", "train.epochs=3", "--allow-changes"]
+    whole = trained(tmp_path, "train", write(tmp_path))
+    shutil.copytree(whole, tmp_path / "whole")
+    trained(tmp_path, "train", "--resume", whole, *longer)
+    fsdp = ["--processes", 2, "--set", "train.strategy=fsdp"]
+    parted = trained(tmp_path, "train", write(tmp_path), *fsdp)
+    last = parted / "checkpoints" / "last"
+    assert {path.name for path in last.iterdir()} == {"parts", "state.pt"}
+    parts = {path.name for path in (last / "parts").iterdir()}
+    assert parts == {".metadata", "__0_0.distcp", "__1_0.distcp"}
+    best = load_file(parted / "checkpoints" / "best" / "model.safetensors")
+    assert best.keys() == weights(parted).keys()
+    found = evaluate(parted, "last")
+    assert found["val_loss"] == pytest.approx(metrics(parted)[-1]["val_loss"], abs=1e-6)
+    for number, ways in enumerate(([], fsdp, ["--processes", 2, "--set", "train.strategy=ddp"])):
+        again = tmp_path / str(number)
+        shutil.copytree(parted, again)
+        trained(tmp_path, "train", "--resume", again, *ways, *longer)
+        assert_same(again, whole)
+    trained(tmp_path, "train", "--resume", tmp_path / "whole", *fsdp, *longer)
+    assert_same(tmp_path / "whole", whole)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_the_weights_of_a_loss_learn_from_all(tmp_path: Path, strategy: str) -> None:
+    """A loss with weights of its own is the same in each process, and that of one."""
+    sections = {
+        "layers": ["Flatten", {"Linear": 16}, "Tanh"],
+        "loss": {"LinearCrossEntropyLoss": {"num_classes": 10}},
+        "data": "Digits",
+    }
+    alone_ = trained(tmp_path, "train", write(tmp_path, **sections))
+    more = ["--processes", 2, "--set", f"train.strategy={strategy}"]
+    several = trained(tmp_path, "train", write(tmp_path, **sections), *more)
+    assert_same(several, alone_)
+    states = [
+        checkpoint.Saved(run / "checkpoints" / "last").state()["loss"] for run in (several, alone_)
+    ]
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
 
 
 def test_torchrun(tmp_path: Path, alone: Path) -> None:
@@ -150,15 +199,17 @@ def _wait_for_epochs(folder: Path, process: Any, epochs: int) -> Path:
     raise AssertionError("the training has not begun")
 
 
-def test_a_process_that_is_killed_ends_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_a_process_that_is_killed_ends_the_run(tmp_path: Path, strategy: str) -> None:
     """With a sentence, and a checkpoint from which one process goes on."""
-    process = start(tmp_path, "train", write(tmp_path, train={"epochs": 5000}), "--processes", 2)
+    file = write(tmp_path, train={"epochs": 5000, "strategy": strategy})
+    process = start(tmp_path, "train", file, "--processes", 2)
     run = _wait_for_epochs(tmp_path, process, 2)
     os.kill(_children(process.pid)[-1], signal.SIGKILL)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 1
     assert "was ended by signal 9; the last checkpoint is whole" in err
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     epochs = len(metrics(run))
     more = ["--set", f"train.epochs={epochs + 1}", "--allow-changes"]
     trained(tmp_path, "train", "--resume", run, *more)

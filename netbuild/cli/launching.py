@@ -13,6 +13,8 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from netbuild.cli.terminal import INTERRUPTED, rank
 
 if TYPE_CHECKING:
@@ -44,12 +46,15 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     try:
         elastic_launch(config, sys.executable)("-m", "netbuild", *own)
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        code = failure.exitcode
-        if code < 0:
-            said = f"process {rank} was ended by signal {-code}; the last checkpoint is whole"
-            sys.stderr.write(f"netbuild: {said}: netbuild train --resume goes on from it\n")
-        return 1 if code < 0 else code
+        codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        # One that was killed cannot say so; the others end since it is gone.
+        killed = next((rank for rank, code in codes.items() if code < 0), None)
+        if killed is None:
+            return int(error.get_first_failure()[1].exitcode)
+        said = f"process {killed} was ended by signal {-codes[killed]}"
+        more = "the last checkpoint is whole: netbuild train --resume goes on from it"
+        sys.stderr.write(f"netbuild: {said}; {more}\n")
+        return 1
     except (SignalException, KeyboardInterrupt):
         return INTERRUPTED
     return 0
@@ -67,10 +72,20 @@ def _without_processes(arguments: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def only_the_first_prints() -> Iterator[None]:
-    """Have what a process prints that is not the first of several go nowhere."""
-    if rank() == 0:
-        yield
-        return
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
-        yield
+def one_of_several() -> Iterator[None]:
+    """Have only the first of several processes print, and each that fails end at once.
+
+    At an exit as usual torch's threads, which wait for processes that are gone, get in the way.
+    """
+    try:
+        if rank() == 0:
+            yield
+            return
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            yield
+    except typer.Exit as ended:
+        if ended.exit_code and "RANK" in os.environ:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.exit_code)
+        raise

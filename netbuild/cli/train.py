@@ -18,7 +18,6 @@ from netbuild.cli.terminal import (
     console,
     fail,
     needs_torch,
-    rank,
     read_source,
     reported_failures,
     reported_faults,
@@ -82,12 +81,10 @@ def train(
         raise typer.Exit(launching.launch(processes, sys.argv[1:]))
     gc.enable()
     place = resume or runs or Path("runs")
-    with launching.only_the_first_prints(), reported_faults(), reported_failures(place):
+    with launching.one_of_several(), reported_faults(), reported_failures(place):
         if resume is not None:
             config = _changed(resume, graph, set or [], allowed=allow_changes)
             trainer = training.resume(resume, config)
-            if config is not None and rank() == 0:  # now that it has gone well
-                trainer.run.change(config)
             _fit(trainer, console())
         elif dry_run:
             assert graph is not None
@@ -130,8 +127,11 @@ def _changed(
     if not allowed:
         fail(f"the config is not that of the run; --allow-changes goes on with{said}", FAULTS)
     console().print(f"going on with{said}")
-    if training.splits_anew(before, after):
+    begins = training.anew(before, after)
+    if begins.best:
         console().print("other samples train and validate now: which epoch is best begins anew")
+    if begins.optimizer:
+        console().print("what the optimizer keeps of the weights begins anew")
     return after
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netbuild import builder
-from netbuild.config import Config, load
+from netbuild.config import Config, differences, load
 from netbuild.layers.layer import product
 from netbuild.pretrained import Pretrained
 from netbuild.schedule import Training
@@ -28,6 +27,7 @@ from netbuild.training.loop import Interrupted, Trainer
 from netbuild.training.optimizing import optimizer
 from netbuild.training.predicting import InputError, predict
 from netbuild.training.progress import Silent
+from netbuild.training.resuming import anew
 from netbuild.training.run import Run, find
 from netbuild.training.scheduling import Scheduling
 
@@ -46,6 +46,7 @@ __all__ = [
     "RunNotFoundError",
     "Silent",
     "TrainingError",
+    "anew",
     "evaluate",
     "evaluate_weights",
     "find",
@@ -92,7 +93,7 @@ def prepare(graph: Graph, runs: Path) -> Trainer:
 def resume(folder: Path, config: Config | None = None) -> Trainer:
     """Build everything that a run's training needs to go on from its last checkpoint.
 
-    With another `config` it goes on as that says.
+    With another `config` it goes on as that says, and keeps what it was beside it.
 
     Raises:
         TrainingError: the folder is no run, or has no checkpoint.
@@ -103,19 +104,10 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     events.expect_package(config.train)
     world = join(config.train)
     trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
-    trainer.resume()
-    if splits_anew(before, config):  # what was best was so on other samples
-        trainer.position.best, trainer.position.waited = math.inf, 0
+    trainer.resume(anew(before, config))
+    if world.writes and differences(before, config):  # now that it has gone well
+        stopped.change(config)
     return trainer
-
-
-def splits_anew(before: Config, after: Config) -> bool:
-    """Whether other samples train and validate than before."""
-    return (before.data, before.preparation.validation, before.train.seed) != (
-        after.data,
-        after.preparation.validation,
-        after.train.seed,
-    )
 
 
 def fit(trainer: Trainer, progress: Progress) -> None:

@@ -1,8 +1,9 @@
 """Checkpoints that are complete or absent, whenever the process or the machine stops.
 
 A checkpoint is a folder of two files: `model.safetensors`, the plain `state_dict()`, and
-`state.pt`, all else that training needs to go on as if it had not stopped. It is written beside its
-place, synced, and renamed. A folder cannot be renamed over another one, so for a moment the place
+`state.pt`, all else that training needs to go on as if it had not stopped. Where no process has all
+weights, a folder of parts stands in place of the first. It is written beside its place, synced, and
+renamed. A folder cannot be renamed over another one, so for a moment the place
 is empty; `recover` tells that moment from a checkpoint that was never there.
 """
 
@@ -11,21 +12,23 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from netbuild.layers.layer import times
 from netbuild.training.failure import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import nn
 
-WEIGHTS, STATE = "model.safetensors", "state.pt"
+WEIGHTS, PARTS, STATE = "model.safetensors", "parts", "state.pt"
 
 
 def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
@@ -34,15 +37,30 @@ def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -
     Raises:
         OSError: the disk is full, or does not let it be written.
     """
-    recover(place)
-    new, old = _beside(place)
-    new.mkdir(parents=True)
-    try:
+    with _written(begin(place)) as new:
         save_file({n: t.contiguous() for n, t in weights.items()}, new / WEIGHTS)
+    finish(place, state)
+
+
+def begin(place: Path) -> Path:
+    """Make the folder in which a checkpoint is written before it takes its place, and return it."""
+    recover(place)
+    new = beginning(place)
+    new.mkdir(parents=True)
+    return new
+
+
+def beginning(place: Path) -> Path:
+    """Return that folder, which other processes may write into as well."""
+    return _beside(place)[0]
+
+
+def finish(place: Path, state: dict[str, Any]) -> None:
+    """Have a checkpoint take its place, with the state beside the weights that are there."""
+    new, old = _beside(place)
+    with _written(new):
         torch.save(state, new / STATE)
-    except (SafetensorError, RuntimeError) as error:  # neither says it as an OSError
-        raise OSError(errno.EIO, " ".join(str(error).split())[:200], str(new)) from error
-    for path in (new / WEIGHTS, new / STATE, new):
+    for path in (*new.rglob("*"), new):
         _sync(path)
     if place.exists():
         place.rename(old)
@@ -58,30 +76,91 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
         RunNotFoundError: there is no checkpoint.
         TrainingError: it is damaged, or of another network.
     """
-    weights, state = read(place)
+    found = Saved(place)
+    weights = found.weights()
     check_names(place, weights, module.state_dict())
     module.load_state_dict(weights)
-    return state
+    return found.state()
 
 
-def read(place: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return a checkpoint's weights, and the rest of its state.
+class Saved:
+    """A checkpoint that was written.
 
     Raises:
-        RunNotFoundError: there is no checkpoint.
-        TrainingError: it is damaged.
+        RunNotFoundError: there is none.
     """
-    found = _whole(place)
-    if found is None:
-        message = f"{place} does not exist: nothing was saved there"
-        raise RunNotFoundError(message)
+
+    def __init__(self, place: Path) -> None:
+        found = _whole(place)
+        if found is None:
+            message = f"{place} does not exist: nothing was saved there"
+            raise RunNotFoundError(message)
+        self.place, self.folder = place, found
+
+    @property
+    def parts(self) -> Path | None:
+        """Where its weights lie in parts, with what the optimizer keeps of them, if they do."""
+        parts = self.folder / PARTS
+        return parts if parts.is_dir() else None
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return the plain `state_dict()` of the network.
+
+        Raises:
+            TrainingError: it is damaged.
+        """
+        with _damaged(self.place):
+            if self.parts is None:
+                return load_file(self.folder / WEIGHTS)
+            from netbuild.training import sharding
+
+            return sharding.weights(self.parts)
+
+    def described(self) -> dict[str, torch.Tensor]:
+        """Return tensors of their shapes, without values.
+
+        Raises:
+            TrainingError: it is damaged.
+        """
+        with _damaged(self.place):
+            if self.parts is None:
+                with safe_open(self.folder / WEIGHTS, "pt") as file:
+                    shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+                return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+            from netbuild.training import sharding
+
+            return sharding.described(self.parts)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is not in the weights' file, or in their parts.
+
+        Raises:
+            TrainingError: it is damaged.
+        """
+        with _damaged(self.place):
+            state: dict[str, Any] = torch.load(
+                self.folder / STATE, weights_only=True, map_location="cpu"
+            )
+            return state
+
+
+@contextmanager
+def _written(new: Path) -> Iterator[Path]:
+    """Say as an OSError what others say in their own way where a file cannot be written."""
     try:
-        weights = load_file(found / WEIGHTS)
-        state: dict[str, Any] = torch.load(found / STATE, weights_only=True, map_location="cpu")
-    except Exception as error:  # a damaged file makes its reader raise anything
+        yield new
+    except (SafetensorError, RuntimeError) as error:
+        raise OSError(errno.EIO, " ".join(str(error).split())[:200], str(new)) from error
+
+
+@contextmanager
+def _damaged(place: Path) -> Iterator[None]:
+    """Say in one sentence that a file cannot be read: its reader may raise anything."""
+    try:
+        yield
+    except Exception as error:
         message = f"the checkpoint {place} is damaged ({type(error).__name__})"
         raise TrainingError(message) from error
-    return weights, state
 
 
 def recover(place: Path) -> None:

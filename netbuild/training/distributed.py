@@ -16,7 +16,7 @@ from torch import distributed as dist
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from torch import Tensor, nn
 
@@ -88,6 +88,14 @@ class World:
             dist.all_reduce(value)
         return value
 
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Have parameters that are whole in each process learn from all of them."""
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = self.sum(own) / self.size
+
     def sums(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the sums of the values of all processes, which have the same names."""
         return {name: self.sum(value.clone()) for name, value in values.items()}
@@ -136,14 +144,6 @@ class World:
         state: dict[str, Any] = get_model_state_dict(module, options=_whole())
         return state
 
-    def optimizer_state(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
-        """Return the whole state of an optimizer, in the process that writes."""
-        if not self.sharded:
-            return optimizer.state_dict()
-        from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
-
-        return get_optimizer_state_dict(module, optimizer, options=_whole())
-
     def load_model(self, module: nn.Module, state: dict[str, Any]) -> None:
         """Give a module a whole `state_dict()`."""
         if not self.sharded:
@@ -154,16 +154,24 @@ class World:
         set_model_state_dict(module, state, options=_whole())
 
     def load_optimizer(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, state: Any
+        self, learning: nn.Module, optimizer: torch.optim.Optimizer, state: Any
     ) -> None:
-        """Give an optimizer a whole state, of one process or of several."""
-        named = any(isinstance(key, str) for key in state["state"])
-        if not self.sharded and not named:
+        """Give an optimizer of what learns its whole `state_dict()`."""
+        if not self.sharded:
             optimizer.load_state_dict(state)
             return
         from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
 
-        set_optimizer_state_dict(module, optimizer, state, options=_whole())
+        names = {p: name for name, p in learning.named_parameters()}
+        by_number = [names[p] for group in optimizer.param_groups for p in group["params"]]
+        named: Any = {
+            "state": {by_number[number]: kept for number, kept in state["state"].items()},
+            "param_groups": [
+                {**group, "params": [by_number[number] for number in group["params"]]}
+                for group in state["param_groups"]
+            ],
+        }
+        set_optimizer_state_dict(learning, optimizer, named, options=_whole())
 
 
 @contextlib.contextmanager

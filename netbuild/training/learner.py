@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from netbuild.training import guard
 from netbuild.training.averaging import Averaged
@@ -22,15 +23,20 @@ from netbuild.training.measures import Measures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from netbuild.config import Config
     from netbuild.training.batches import Batch
     from netbuild.training.criterion import Criterion
     from netbuild.training.distributed import World
+    from netbuild.training.position import Position
+    from netbuild.training.resuming import Anew
     from netbuild.training.scheduling import Scheduling
 
+#: Options of an optimizer that choose how torch computes its steps.
+_WAYS = ("foreach", "fused", "capturable")
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -52,6 +58,8 @@ class Learner:
         train = config.train
         self.train, self.world, self.channels_last = train, world, channels_last
         self.module, self.criterion = module, criterion
+        #: All that may learn, by the names under which parts of a checkpoint have it.
+        self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.optimizer, self.scheduling = optimizer, scheduling
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
@@ -63,6 +71,8 @@ class Learner:
             # Sizes that change, as that of a last batch, are compiled for once more.
             self.forward = torch.compile(self.forward)
             self.validation = torch.compile(self.validation)
+        #: Of each group, as the config says it for the first step.
+        self.options = [_options(group) for group in optimizer.param_groups]
         self.names = config.metrics
         self.measures = self.new_measures()
         self.value = math.nan  # of the loss of the last step
@@ -117,6 +127,7 @@ class Learner:
         if measured:
             self.value = watched()
             self._expect_finite(batches, where)
+        self.world.average_gradients(self.criterion.module.parameters())
         self._clip()
         return summed(losses)
 
@@ -192,9 +203,12 @@ class Learner:
         return measures
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint holds beside the weights that are validated."""
+        """Return what a checkpoint holds beside the weights that are validated.
+
+        What the optimizer keeps of weights in parts is with those parts.
+        """
         return {
-            "optimizer": self.world.optimizer_state(self.module, self.optimizer),
+            "optimizer": None if self.world.sharded else self.optimizer.state_dict(),
             "scheduler": self.scheduling.state_dict(),
             "scaler": self.scaler.state_dict(),
             "loss": self.criterion.module.state_dict(),
@@ -207,11 +221,24 @@ class Learner:
         sums = self.world.sums(self.measures.tensors())
         return {name: value.cpu() for name, value in sums.items()}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def save_parts(self, folder: Path) -> None:
+        """Write what this process has of weights, and of what the optimizer keeps of them."""
+        from netbuild.training import sharding  # which imports much of torch
+
+        sharding.save(folder, self.learning, self.optimizer)
+
+    def load_parts(self, folder: Path, anew: Anew) -> None:
+        """Go back to what all processes have written so."""
+        from netbuild.training import sharding
+
+        sharding.load(folder, self.learning, None if anew.optimizer else self.optimizer)
+
+    def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
         """Go back to what a checkpoint held; the validated weights have been loaded before."""
         self.criterion.module.load_state_dict(state["loss"])
-        self.world.load_optimizer(self.module, self.optimizer, state["optimizer"])
-        self.scheduling.load_state_dict(state["scheduler"])
+        if state["optimizer"] is not None and not anew.optimizer:
+            self.world.load_optimizer(self.learning, self.optimizer, state["optimizer"])
+        self._go_on(state["scheduler"], position, anew)
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         if self.world.writes:  # they are the sums of all processes
@@ -222,6 +249,21 @@ class Learner:
             self.module.load_state_dict(self.averaged.module.state_dict())
         if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
+
+    def _go_on(self, schedule: dict[str, Any], position: Position, anew: Anew) -> None:
+        """Have the optimizer's options be those of the step to come."""
+        # Where losses have lowered a rate, nothing but another rate raises it again.
+        all_ = anew.options or (anew.schedule and not self.scheduling.remembers)
+        for group, options in zip(self.optimizer.param_groups, self.options, strict=True):
+            group.update({n: value for n, value in options.items() if all_ or n in _WAYS})
+        if anew.schedule:
+            self.scheduling.replay(position.epoch, position.total, schedule)
+        else:
+            self.scheduling.load_state_dict(schedule)
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: option for name, option in group.items() if name != "params"}
 
 
 def _nothing(y: Any) -> Tensor:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netbuild.training.distributed import World
     from netbuild.training.learner import Learner
     from netbuild.training.progress import Progress
+    from netbuild.training.resuming import Anew
     from netbuild.training.run import Run
 
 
@@ -201,19 +202,27 @@ class Trainer:
 
     def save(self, which: str) -> None:
         """Write a checkpoint, of what all processes have."""
-        learner = self.learner
-        weights = self.world.model_state(learner.validated)
+        learner, place = self.learner, self.run.checkpoint(which)
         state = {
             "position": asdict(self.position),
             **learner.state_dict(),
             "randomness": self.world.gather(randomness.state()),
         }
-        if self.world.writes:
-            checkpoint.save(self.run.checkpoint(which), weights, state)
+        if self.world.sharded and which == "last":  # the best ones are for others as well
+            if self.world.writes:
+                checkpoint.begin(place)
+            self.world.wait()
+            learner.save_parts(checkpoint.beginning(place) / checkpoint.PARTS)
+            if self.world.writes:
+                checkpoint.finish(place, state)
+        else:
+            weights = self.world.model_state(learner.validated)
+            if self.world.writes:
+                checkpoint.save(place, weights, state)
         self.world.wait()
 
-    def resume(self) -> None:
-        """Go back to the last checkpoint of the run.
+    def resume(self, anew: Anew) -> None:
+        """Go back to the last checkpoint of the run, but for what begins anew.
 
         Raises:
             TrainingError: there is none, or it cannot be read.
@@ -223,13 +232,18 @@ class Trainer:
             for which in ("last", "best"):
                 checkpoint.recover(self.run.checkpoint(which))
         self.world.wait()
-        weights, state = checkpoint.read(place)
-        learner = self.learner
+        saved, learner = checkpoint.Saved(place), self.learner
+        state, weights = saved.state(), saved.described()
         checkpoint.check_names(place, weights, learner.validated.state_dict())
         try:
-            self.world.load_model(learner.validated, weights)
-            learner.load_state_dict(state)
             self.position = Position(**state["position"])
+            if saved.parts:
+                learner.load_parts(saved.parts, anew)
+            else:
+                self.world.load_model(learner.validated, saved.weights())
+            learner.load_state_dict(state, self.position, anew)
+            if anew.best:
+                self.position.best, self.position.waited = math.inf, 0
             states = state["randomness"]
             randomness.restore(states[self.world.rank % len(states)])
         except _NO_STATE as error:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from netbuild.schedulers import Scheduler
 
 
+#: What ReduceLROnPlateau remembers of the losses.
+_SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
+
+
 class Scheduling:
     """Steps a scheduler, if there is one, behind each batch or each epoch.
 
@@ -42,6 +46,11 @@ class Scheduling:
         with _torch():
             self.made = made(schedule.scheduler, optimizer, schedule.total(training))
 
+    @property
+    def remembers(self) -> bool:
+        """Whether it goes by the losses that there were, not by the number of steps alone."""
+        return isinstance(self.made, lr_scheduler.ReduceLROnPlateau)
+
     def after_batch(self) -> None:
         """Step, if this is the time for it."""
         if self.step == "batch":
@@ -51,13 +60,27 @@ class Scheduling:
     def after_epoch(self, val_loss: float) -> None:
         """Step, if this is the time for it."""
         if self.step == "epoch":
-            plateau = isinstance(self.made, lr_scheduler.ReduceLROnPlateau)
             with _torch():
-                self.made.step(*([val_loss] if plateau else []))
+                self.made.step(*([val_loss] if self.remembers else []))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds of it."""
         return self.made.state_dict() if self.made else {}
+
+    def replay(self, epochs: int, steps: int, state: dict[str, Any]) -> None:
+        """Go to where the schedule is behind so many epochs, and steps in all.
+
+        What ReduceLROnPlateau has seen, by the state of a scheduler of before, still counts.
+        """
+        if self.made is None:
+            return
+        if self.remembers:
+            for name in _SEEN:
+                setattr(self.made, name, state.get(name, getattr(self.made, name)))
+            return
+        with _torch():
+            for _ in range(epochs if self.step == "epoch" else steps):
+                self.made.step()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to what a checkpoint held; the optimizer has been there before."""

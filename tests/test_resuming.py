@@ -1,0 +1,125 @@
+"""A run that goes on with another config: what changes has an effect, and the rest goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from netbuild import training
+from netbuild.training.loop import Trainer
+from netbuild.training.progress import Silent
+from tests.training_configs import outcome, write
+
+ADAM = {"Adam": {"lr": 0.01}}
+EXPONENTIAL = {"ExponentialLR": {"gamma": 0.5}}
+CYCLE = {"OneCycleLR": {"max_lr": 0.1, "cycle_momentum": False}}
+
+
+def trained(folder: Path, **sections: Any) -> Path:
+    """Return the folder of a run of two epochs."""
+    sections = {"optimizer": ADAM, "train": {"epochs": 2, "batch_size": 12}} | sections
+    return training.train(write(folder, **sections), runs=folder / "runs").folder
+
+
+def resumed(run: Path, *settings_: str) -> Trainer:
+    """Return the trainer that goes on with a run, changed by settings."""
+    return training.resume(run, training.find(run).config(["train.epochs=4", *settings_]))
+
+
+def rates(run: Path) -> list[float]:
+    """Return the rates of the last steps of each epoch."""
+    return [epoch["lr"] for epoch in training.find(run).metrics]
+
+
+def rate(trainer: Trainer) -> float:
+    """Return the rate of the next step."""
+    return float(trainer.learner.optimizer.param_groups[0]["lr"])
+
+
+def test_another_rate_is_that_of_the_next_step(tmp_path: Path) -> None:
+    """And Adam goes on with its moments."""
+    run = trained(tmp_path)
+    trainer = resumed(run, "optimizer.Adam.lr=0.002")
+    assert rate(trainer) == 0.002
+    kept = torch.load(run / "checkpoints/last/state.pt", weights_only=True)["optimizer"]["state"]
+    states = trainer.learner.optimizer.state_dict()["state"]
+    assert torch.equal(states[0]["exp_avg"], kept[0]["exp_avg"])
+    training.fit(trainer, Silent())
+    assert rates(run) == [0.01, 0.01, 0.002, 0.002]
+
+
+#: A scheduler, how it changes, and the rates of the epochs then, of 0.01 in the beginning.
+SCHEDULES: dict[str, tuple[dict[str, Any], list[str], list[float]]] = {
+    "as it was": ({"scheduler": EXPONENTIAL}, [], [0.01, 0.005, 0.0025, 0.00125]),
+    "another rate": (
+        {"scheduler": EXPONENTIAL},
+        ["optimizer.Adam.lr=0.1"],
+        [0.01, 0.005, 0.025, 0.0125],
+    ),
+    "another factor": (
+        {"scheduler": EXPONENTIAL},
+        ["scheduler.ExponentialLR.gamma=0.1"],
+        [0.01, 0.005, 1e-4, 1e-5],
+    ),
+    "another one": (
+        {"scheduler": EXPONENTIAL},
+        ["scheduler={StepLR: {step_size: 3}}"],
+        [0.01, 0.005, 0.01, 0.001],
+    ),
+    "none": ({"scheduler": EXPONENTIAL}, ["scheduler=null"], [0.01, 0.005, 0.01, 0.01]),
+    "a first one": ({}, ["scheduler={ExponentialLR: 0.5}"], [0.01, 0.01, 0.0025, 0.00125]),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_changed_schedule_is_where_it_would_be(tmp_path: Path, name: str) -> None:
+    """The rates of what is left are those that a training from the start would have had."""
+    sections, changes, expected = SCHEDULES[name]
+    run = trained(tmp_path, **sections)
+    training.fit(resumed(run, *changes), Silent())
+    assert rates(run) == pytest.approx(expected)
+
+
+def test_a_cycle_grows_with_the_training(tmp_path: Path) -> None:
+    """OneCycleLR goes by the steps of all epochs, those that are added as well."""
+    run = trained(tmp_path, scheduler=CYCLE)
+    training.fit(resumed(run), Silent())
+    more = {"epochs": 4, "batch_size": 12}
+    whole = trained(tmp_path, scheduler=CYCLE, train=more)
+    assert rates(run)[2:] == pytest.approx(rates(whole)[2:])
+    assert rates(run)[1] != pytest.approx(rates(whole)[1])
+
+
+def test_more_epochs_are_those_of_a_longer_training(tmp_path: Path) -> None:
+    """To the bit, where nothing goes by their number."""
+    run = trained(tmp_path, scheduler=EXPONENTIAL)
+    training.fit(resumed(run), Silent())
+    more = {"epochs": 4, "batch_size": 12}
+    whole = trained(tmp_path, scheduler=EXPONENTIAL, train=more)
+    assert outcome(training.find(run)) == outcome(training.find(whole))
+
+
+def test_a_rate_that_losses_have_lowered_stays(tmp_path: Path) -> None:
+    """Until another one is asked for; and what the scheduler has seen still counts."""
+    plateau = {"ReduceLROnPlateau": {"patience": 0, "factor": 0.1, "threshold": 1e9}}
+    plateau["ReduceLROnPlateau"]["threshold_mode"] = "abs"
+    run = trained(tmp_path, scheduler=plateau)
+    assert rate(resumed(run)) == pytest.approx(0.001)
+    changed = resumed(run, "optimizer.Adam.lr=0.5", "scheduler.ReduceLROnPlateau.factor=0.5")
+    assert rate(changed) == 0.5
+    made = changed.learner.scheduling.made
+    assert made.factor == 0.5
+    assert made.best == pytest.approx(training.find(run).metrics[0]["val_loss"])
+
+
+@pytest.mark.parametrize(
+    "change", ["optimizer=SGD", "optimizer={Adam, groups: [{match: '0', lr: 1}]}"]
+)
+def test_another_optimizer_begins_anew(tmp_path: Path, change: str) -> None:
+    """It has no state of the one before, nor its options, and trains."""
+    run = trained(tmp_path)
+    trainer = resumed(run, change)
+    assert trainer.learner.optimizer.state_dict()["state"] == {}
+    training.fit(trainer, Silent())
+    assert len(rates(run)) == 4

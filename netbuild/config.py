@@ -208,13 +208,20 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[str]:
         for name in dict.fromkeys([*before, *after]):
             inner = f"{path}.{name}" if path else str(name)
             yield from _differences(inner, before.get(name), after.get(name))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(f"{path}.{number}", one, other)
     elif before != after:
         yield f"{path}: {_brief(before)} → {_brief(after)}"
 
 
+#: So that two of them stand in a line of a terminal, behind a path.
+_BRIEF = 24
+
+
 def _brief(value: Any) -> str:
     text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1]}…"
 
 
 def resolved(config: Config) -> str:

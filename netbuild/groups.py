@@ -45,6 +45,8 @@ def read_groups(item: Item, optimizer: Optimizer, faults: list[Diagnostic]) -> t
     if "groups" not in item.modifiers:
         return ()
     key, node = item.modifiers["groups"]
+    if isinstance(node, Scalar) and node.value is None:
+        return ()
     if not isinstance(node, List):
         label = f"groups wants a list, not {kind(node)}"
         faults.append(Diagnostic("NB106", "groups is no list", node.span, label, help=_HELP))

@@ -112,9 +112,9 @@ class Train(Component):
     @classmethod
     def _whole_weights(cls, value: Any, info: Any) -> Any:
         if value == "fsdp" and info.data.get("ema") is not None:
-            raise unwanted("ddp where there is an ema: an average is of whole weights")
+            raise unwanted("ddp beside an ema")
         if value == "fsdp" and info.data.get("channels_last"):
-            raise unwanted("ddp where there is channels_last: parts of weights lie as they are")
+            raise unwanted("ddp beside channels_last")
         return value
 
     def batches(self, samples: int) -> int:

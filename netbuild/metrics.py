@@ -49,7 +49,7 @@ def read_metrics(node: Node, loss: Loss | None, faults: list[Diagnostic]) -> tup
         elif loss is not None and name not in _of(loss):
             of = "classes" if name in OF_CLASSES else "values"
             label = f"it is of {of}, and {type(loss).__name__} does not compare those"
-            if loss.binary:
+            if loss.binary and name in OF_CLASSES:
                 label = f"it is of many classes, and {type(loss).__name__} tells two"
             title = "a metric that does not go with the loss"
             help_ = f"with it go {', '.join(_of(loss))}"
@@ -62,7 +62,8 @@ def read_metrics(node: Node, loss: Loss | None, faults: list[Diagnostic]) -> tup
 def _of(loss: Loss) -> list[str]:
     """Return the metrics that go with a loss."""
     if loss.binary:
-        return [name for name in METRICS if name != "top_5_accuracy"]
+        known = OF_CLASSES if loss.signed else METRICS
+        return [name for name in known if name != "top_5_accuracy"]
     return list(OF_CLASSES if loss.classifies else OF_VALUES)
 
 

@@ -164,6 +164,11 @@ def _against_lbfgs(train: Train) -> Iterator[tuple[str, str]]:
         yield "fp16", "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
     if train.channels_last:
         yield "channels_last", "LBFGS reads a gradient as one row, which it is not then"
+    if train.strategy == "fsdp":
+        yield (
+            "fsdp",
+            "LBFGS reads all weights as one row, of which a process has no more than parts",
+        )
 
 
 def _weights(

@@ -85,8 +85,12 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the metrics of the epoch with the lowest validation loss."""
-    return min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
+    """Return the metrics of the epoch with the lowest validation loss.
+
+    Where a change of the config has had that begin anew, epochs before it do not count.
+    """
+    marked = [epoch for epoch in metrics if epoch.get("best") is True]
+    return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
 
 def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:

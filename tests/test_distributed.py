@@ -131,6 +131,10 @@ def test_checkpoints_in_parts(tmp_path: Path) -> None:
         assert_same(again, whole)
     trained(tmp_path, "train", "--resume", tmp_path / "whole", *fsdp, *longer)
     assert_same(tmp_path / "whole", whole)
+    # Of an optimizer that keeps nothing of weights there is nothing to divide.
+    plain = trained(tmp_path, "train", write(tmp_path, optimizer={"SGD": {"lr": 0.1}}))
+    trained(tmp_path, "train", "--resume", plain, *fsdp, *longer)
+    assert len(metrics(plain)) == 3
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])

@@ -62,7 +62,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "channels": (
         {"data": {"Random": {}, "normalize": HALF}},
-        "it has 1 numbers, and the samples have 4 channels",
+        "the samples have 4 channels, and it has numbers for 1",
         "normalize",
     ),
     "whole numbers": (
@@ -81,8 +81,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "other classes": (
         {"data": {"Random": {}, "class_weights": [1.0, 2.0]}},
-        "it has 2 numbers, and there are 3 classes",
+        "there are 3 classes, and it has numbers for 2",
         "class_weights",
+    ),
+    "no class": (
+        {"data": {"Random": {}, "class_weights": [0, 0, 0]}},
+        "it leaves no class that counts",
+        "class_weights",
+    ),
+    "nothing to validate with": (
+        {"data": {"Random": {"samples": 20}, "validation": 0.01}},
+        "20 samples with validation 0.01 leave none to validate with",
+        "validation",
     ),
     "all well": (
         {"data": {"Random": {}, "class_weights": [1, 2, 3], "normalize": [[0.5] * 4, [1] * 4]}},

@@ -710,3 +710,24 @@ def test_folder(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found == ["x/a.jpg", "x/b.png", "x/in/c.png"]
     assert done.err.startswith("netbuild: x/d.png cannot be read: ")
     assert done.code == 2
+
+
+def test_yes_and_no(tmp_path: Path) -> None:
+    """A loss of one number that is about yes or no gives a class, its name, and how sure it is."""
+    sections = {
+        "input": [30],
+        "layers": [{"Linear": 1}],
+        "loss": "BCEWithLogitsLoss",
+        "optimizer": "Adam",
+        "data": {"BreastCancer": {}, "normalize": True},
+        "train": {"epochs": 3},
+    }
+    run = trained(tmp_path, sections).folder
+    x = np.random.default_rng(0).standard_normal((20, 30)).astype("float32") * 30
+    found, raw = predict(run, x), predict(run, x, raw=True)
+    for one, output in zip(found, raw, strict=True):
+        likely = torch.sigmoid(torch.tensor(output["output"][0], dtype=torch.float64)).item()
+        assert one["class"] == (likely > 0.5)
+        assert one["name"] == ("malignant", "benign")[one["class"]]
+        assert one["probability"] == pytest.approx(max(likely, 1 - likely), rel=1e-4)
+    assert {one["class"] for one in found} == {0, 1}

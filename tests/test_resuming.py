@@ -102,15 +102,61 @@ def test_more_epochs_are_those_of_a_longer_training(tmp_path: Path) -> None:
 
 def test_a_rate_that_losses_have_lowered_stays(tmp_path: Path) -> None:
     """Until another one is asked for; and what the scheduler has seen still counts."""
-    plateau = {"ReduceLROnPlateau": {"patience": 0, "factor": 0.1, "threshold": 1e9}}
-    plateau["ReduceLROnPlateau"]["threshold_mode"] = "abs"
-    run = trained(tmp_path, scheduler=plateau)
+    run = trained(tmp_path, scheduler=PLATEAU)
     assert rate(resumed(run)) == pytest.approx(0.001)
     changed = resumed(run, "optimizer.Adam.lr=0.5", "scheduler.ReduceLROnPlateau.factor=0.5")
     assert rate(changed) == 0.5
     made = changed.learner.scheduling.made
     assert made.factor == 0.5
     assert made.best == pytest.approx(training.find(run).metrics[0]["val_loss"])
+
+
+PLATEAU = {"ReduceLROnPlateau": {"patience": 0, "factor": 0.1, "threshold": 1e9}}
+PLATEAU["ReduceLROnPlateau"]["threshold_mode"] = "abs"
+GROUPS = [{"match": "0.*", "lr": 0.1}]
+#: A change, and the rates of all groups behind it, which losses had lowered from 0.01 and 0.1.
+LOWERED: dict[str, tuple[list[str], list[float]]] = {
+    "another option": (["optimizer.Adam.eps=1e-7"], [0.001, 0.01]),
+    "another factor": (["scheduler.ReduceLROnPlateau.factor=0.5"], [0.001, 0.01]),
+    "the rate of a group": (["optimizer.groups.0.lr=0.5"], [0.001, 0.5]),
+    "the other rate": (["optimizer.Adam.lr=0.5"], [0.5, 0.01]),
+    "no groups": (["optimizer.groups=null"], [0.01]),
+    "another optimizer": (["optimizer={SGD: {lr: 0.01}}"], [0.01]),
+    "another scheduler": (["scheduler={StepLR: 99}"], [0.01, 0.1]),
+}
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_rates_that_losses_have_lowered(tmp_path: Path, name: str) -> None:
+    """They stay, each until it is changed itself, or the optimizer or its groups are."""
+    changes, expected = LOWERED[name]
+    run = trained(tmp_path, optimizer={**ADAM, "groups": GROUPS}, scheduler=PLATEAU)
+    groups = resumed(run, *changes).learner.optimizer.param_groups
+    assert [group["lr"] for group in groups] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scheduler", [CYCLE, EXPONENTIAL])
+def test_what_was_not_lowered_by_losses_does_not_stay(tmp_path: Path, scheduler: Any) -> None:
+    """A scheduler that goes by losses begins with the rate that is written."""
+    run = trained(tmp_path, scheduler=scheduler)
+    assert rate(resumed(run, "scheduler={ReduceLROnPlateau: {}}")) == 0.01
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["loss=MultiMarginLoss", "data.validation=0.5", "data.class_weights=[1, 2, 3]"],
+)
+def test_what_is_best_begins_anew(tmp_path: Path, change: str) -> None:
+    """Validation losses of other samples, or by another loss, are not compared."""
+    run = trained(tmp_path)
+    trainer = resumed(run, change)
+    assert (trainer.position.best, trainer.position.waited) == (float("inf"), 0)
+    training.fit(trainer, Silent())
+    best = training.find(run).best
+    assert best is not None
+    assert best["epoch"] > 2
+    losses = [epoch["val_loss"] for epoch in training.find(run).metrics[2:]]
+    assert best["val_loss"] == min(losses)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from netbuild import training
 from netbuild.cli import app
 from netbuild.config import load, read, resolved
 from netbuild.data.dataset import Classes, Sample
+from netbuild.diagnostic import ConfigError
 from netbuild.optimizers.adaptive import Adam
 from netbuild.source import from_bytes
 from netbuild.tracer import trace, trainable
@@ -363,7 +364,7 @@ def test_the_keys_of_the_metrics(tmp_path: Path, loss: str) -> None:
     """Each epoch has its number, losses, learning rate and times, and accuracies for classes."""
     done = training.train(write(tmp_path, loss=loss), runs=tmp_path / "runs")
     for epoch in done.metrics:
-        assert set(epoch) == {"epoch", *KEYS[loss], "lr", *TIMES}
+        assert set(epoch) == {"epoch", *KEYS[loss], "lr", "best", *TIMES}
         assert epoch["lr"] == 0.01
         assert epoch["seconds"] > 0
         assert epoch["samples_per_second"] > 0
@@ -637,11 +638,11 @@ def test_the_split_is_a_partition(count: int, classes: int, validation: float, s
     held_out = round(count * validation)
     data = {"Random": {"samples": count, "classes": classes}, "validation": validation}
     source = from_bytes("split.yaml", text(data=data, train={"seed": seed}).encode())
-    graph = trace(read(source))
     if not 0 < held_out < count:
-        with pytest.raises(TrainingError, match=r"^\d+ samples with validation .* leave none to"):
-            loading.load(graph, World(CPU))
+        with pytest.raises(ConfigError, match=r"\d+ samples? with validation .* leave none to"):
+            trace(read(source))
         return
+    graph = trace(read(source))
     training_, validation_ = map(in_memory, loading.load(graph, World(CPU))[:2])
     assert (len(training_), len(validation_)) == (count - held_out, held_out)
     (inputs,), targets = _random(count, classes)

@@ -724,7 +724,7 @@ def test_normalize_goes_on_with_what_was_measured(tmp_path: Path) -> None:
 
 
 NORMALIZES: dict[str, tuple[dict[str, Any], Any, str]] = {
-    "channels": (IMAGES, [[0.5], [0.5]], r"it has 1 numbers?, and the samples have 2 channels"),
+    "channels": (IMAGES, [[0.5], [0.5]], r"the samples have 2 channels, and it has numbers for 1"),
     "whole numbers": (
         {
             "input": {"shape": [4], "dtype": "int64"},
@@ -800,7 +800,7 @@ def test_class_weights_are_given(tmp_path: Path) -> None:
 
 CLASS_WEIGHTS: dict[str, tuple[dict[str, Any], Any, str]] = {
     "values": ({"loss": "MSELoss"}, "balanced", "MSELoss takes no weights of classes"),
-    "number": ({}, [1.0, 2.0], "it has 2 numbers, and there are 3 classes"),
+    "number": ({}, [1.0, 2.0], "there are 3 classes, and it has numbers for 2"),
 }
 
 
@@ -1052,7 +1052,7 @@ def test_other_samples_have_their_own_best(tmp_path: Path) -> None:
     more = ["--set", "data.validation=0.5", "--set", "train.epochs=3", "--allow-changes"]
     code, printed = command("train", "--resume", done.folder, *more)
     assert code == 0
-    assert "other samples train and validate now" in printed
+    assert "other samples, or another loss: which epoch is best begins anew" in printed
     state = torch.load(done.folder / "checkpoints" / "best" / "state.pt", weights_only=True)
     assert state["position"]["epoch"] == 3
 

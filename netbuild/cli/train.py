@@ -129,7 +129,7 @@ def _changed(
     console().print(f"going on with{said}")
     begins = training.anew(before, after)
     if begins.best:
-        console().print("other samples train and validate now: which epoch is best begins anew")
+        console().print("other samples, or another loss: which epoch is best begins anew")
     if begins.optimizer:
         console().print("what the optimizer keeps of the weights begins anew")
     return after

@@ -30,6 +30,8 @@ def _of_split(source: Dataset, preparation: Preparation) -> Iterator[DataError]:
             source.check_split(preparation.validation)
         except DataError as error:
             yield DataError(str(error), "validation", error.help)
+    elif message := preparation.leaves_none(source.size):
+        yield DataError(message, "validation")
     elif source.streams:
         message = "a stream has no end of which a part could be held out"
         yield DataError(message, "validation", "name a split: validation: test")
@@ -46,7 +48,7 @@ def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> 
         channels = wanted.inputs[0].shape[0]
         wrong = next((len(values) for values in given if len(values) != channels), None)
         if wrong is not None:
-            message = f"it has {wrong} numbers, and the samples have {channels} channels"
+            message = f"the samples have {channels} channels, and it has numbers for {wrong}"
             yield DataError(message, "normalize")
     elif source.streams:
         message = "what is streamed is not measured before it is there"
@@ -65,6 +67,8 @@ def _of_class_weights(
     elif given == "balanced" and source.streams:
         message = "what is streamed is not counted: give a number for each class"
     elif given != "balanced" and len(given) != target.classes:
-        message = f"it has {len(given)} numbers, and there are {target.classes} classes"
+        message = f"there are {target.classes} classes, and it has numbers for {len(given)}"
+    elif given != "balanced" and not any(given):
+        message = "it leaves no class that counts"
     if message:
         yield DataError(message, "class_weights")

@@ -72,6 +72,19 @@ class Preparation(Component):
         """Return how many of a source's samples are kept for validation."""
         return 0 if isinstance(self.validation, str) else round(samples * self.validation)
 
+    def leaves_none(self, samples: int | None) -> str:
+        """Return a sentence where so many samples leave none for one of the two splits."""
+        if samples is None or isinstance(self.validation, str):
+            return ""
+        held_out = self.held_out(samples)
+        if 0 < held_out < samples:
+            return ""
+        plural = "" if samples == 1 else "s"
+        return (
+            f"{samples} sample{plural} with validation {self.validation} leave none "
+            f"to {'train on' if held_out else 'validate with'}"
+        )
+
     @field_validator("augment", mode="wrap")
     @classmethod
     def _or_null(cls, augment: Any, handler: Any) -> Any:

@@ -35,6 +35,8 @@ class Loss(Component):
     classifies: ClassVar[bool] = False
     #: Whether it tells at each place of an output whether something is so: two classes each.
     binary: ClassVar[bool] = False
+    #: Whether its target is 1 or −1.
+    signed: ClassVar[bool] = False
 
     @classmethod
     def torch_name(cls) -> str:

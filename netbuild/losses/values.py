@@ -198,6 +198,8 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
 class _SignLoss(_ValueLoss):
     """Takes an output of any shape and a target of the same that is 1 or −1."""
 
+    signed = True
+
     def wanted(self, *y: Shape) -> Target:
         return Signs(y[0])
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netbuild.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
-from netbuild.losses.values import BCELoss, KLDivLoss, SoftMarginLoss
+from netbuild.losses.values import BCELoss, KLDivLoss
 from netbuild.training.failure import TrainingError
 
 if TYPE_CHECKING:
@@ -67,20 +67,33 @@ class Criterion:
         return [None if part.summed else part.weight(target) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:
-        """Go back to what a checkpoint holds of the loss's own weights.
+        """Go back to what a checkpoint holds of what the loss learns itself.
+
+        Weights of classes are what the config says.
 
         Raises:
-            TrainingError: it holds none, or those of another loss.
+            TrainingError: it holds nothing of it, or that of another loss.
         """
         try:
-            self.module.load_state_dict(state["loss"])
+            self.load_state_dict(state["loss"])
         except (KeyError, TypeError, RuntimeError, AttributeError) as error:
             message = f"the checkpoint {place} is no state of this training"
             raise TrainingError(message) from error
 
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go back to what the loss had learned.
+
+        Raises:
+            KeyError, RuntimeError: the state is that of another loss.
+        """
+        learned = {name: state[name] for name, _ in self.module.named_parameters()}
+        self.module.load_state_dict(learned, strict=False)
+
     def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what metrics of values compare: an output with the target."""
-        return _read(y, self.first.reads)[0].detach(), target
+        """Return what metrics of values compare: an output, or its probabilities, with targets."""
+        part = self.first
+        output = _read(y, part.reads)[0].detach()
+        return part.scores(output).softmax(1)[:, 1] if part.term.loss.binary else output, target
 
     def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what metrics of classes compare: scores (n, classes) with n classes.
@@ -92,7 +105,7 @@ class Criterion:
         output = _read(y, part.reads)[0].detach()
         scores = part.scores(output).movedim(1, -1).flatten(0, -2)
         if part.term.loss.binary:
-            target = target > (0 if isinstance(part.term.loss, SoftMarginLoss) else 0.5)
+            target = target > (0 if part.term.loss.signed else 0.5)
         elif target.is_floating_point():
             target = target.argmax(1)
         classes = target.flatten()

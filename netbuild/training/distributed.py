@@ -162,6 +162,10 @@ class World:
             return
         from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
 
+        if not state["state"]:  # which torch does not take
+            for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
+                group.update({name: o for name, o in kept.items() if name != "params"})
+            return
         names = {p: name for name, p in learning.named_parameters()}
         by_number = [names[p] for group in optimizer.param_groups for p in group["params"]]
         named: Any = {

@@ -235,7 +235,7 @@ class Learner:
 
     def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
         """Go back to what a checkpoint held; the validated weights have been loaded before."""
-        self.criterion.module.load_state_dict(state["loss"])
+        self.criterion.load_state_dict(state["loss"])
         if state["optimizer"] is not None and not anew.optimizer:
             self.world.load_optimizer(self.learning, self.optimizer, state["optimizer"])
         self._go_on(state["scheduler"], position, anew)
@@ -252,14 +252,18 @@ class Learner:
 
     def _go_on(self, schedule: dict[str, Any], position: Position, anew: Anew) -> None:
         """Have the optimizer's options be those of the step to come."""
-        # Where losses have lowered a rate, nothing but another rate raises it again.
-        all_ = anew.options or (anew.schedule and not self.scheduling.remembers)
-        for group, options in zip(self.optimizer.param_groups, self.options, strict=True):
-            group.update({n: value for n, value in options.items() if all_ or n in _WAYS})
-        if anew.schedule:
-            self.scheduling.replay(position.epoch, position.total, schedule)
-        else:
+        groups = self.optimizer.param_groups
+        rates = [group["lr"] for group in groups]
+        for group, options in zip(groups, self.options, strict=True):
+            group.update({n: o for n, o in options.items() if anew.schedule or n in _WAYS})
+        if not anew.schedule:
             self.scheduling.load_state_dict(schedule)
+            return
+        # Where all weights are in groups, the optimizer itself has none.
+        stays = anew.lowered[len(anew.lowered) - len(groups) :] or [False] * len(groups)
+        for group, rate, lowered in zip(groups, rates, stays, strict=True):
+            group["lr"] = rate if lowered else group["lr"]
+        self.scheduling.replay(position, {} if anew.best else schedule)
 
 
 def _options(group: dict[str, Any]) -> dict[str, Any]:

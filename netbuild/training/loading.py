@@ -146,12 +146,7 @@ def _split(
         TrainingError: none would be left for one of the two.
     """
     samples, held_out = len(data), preparation.held_out(len(data))
-    if not 0 < held_out < samples:
-        plural = "" if samples == 1 else "s"
-        message = (
-            f"{samples} sample{plural} with validation {preparation.validation} leave none "
-            f"to {'train on' if held_out else 'validate with'}"
-        )
+    if message := preparation.leaves_none(samples):
         raise TrainingError(message)
     classes = None
     # One class a sample; a sample of many places is of no class.

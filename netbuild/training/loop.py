@@ -164,7 +164,7 @@ class Trainer:
         best = loss < self.position.best
         self.position = self.position.behind(loss)
         if self.world.writes:
-            self.run.append(metrics)
+            self.run.append(metrics | {"best": best})
             self.events.epoch(self.position.total, metrics)
         if best:
             self.save("best")

@@ -200,13 +200,8 @@ def shortest(value: Any) -> float:
 
 
 def _criterion(criterion: Criterion, state: dict[str, Any], place: Path) -> Criterion:
-    """Return a loss with the weights that it learned itself; those of classes play no part."""
-    try:
-        missing = criterion.module.load_state_dict(state["loss"], strict=False).missing_keys
-    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise TrainingError(f"the checkpoint {place} is no state of this training") from error
-    if missing:
-        raise TrainingError(f"the checkpoint {place} is no state of this training")
+    """Return a loss with the weights that it learned itself."""
+    criterion.load(state, place)
     criterion.first.ignores = False  # every sample counts
     return criterion
 

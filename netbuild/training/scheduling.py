@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netbuild.schedule import Schedule, Training
     from netbuild.schedulers import Scheduler
+    from netbuild.training.position import Position
 
 
 #: What ReduceLROnPlateau remembers of the losses.
@@ -67,8 +68,8 @@ class Scheduling:
         """Return what a checkpoint holds of it."""
         return self.made.state_dict() if self.made else {}
 
-    def replay(self, epochs: int, steps: int, state: dict[str, Any]) -> None:
-        """Go to where the schedule is behind so many epochs, and steps in all.
+    def replay(self, position: Position, state: dict[str, Any]) -> None:
+        """Go to where the schedule would be by now.
 
         What ReduceLROnPlateau has seen, by the state of a scheduler of before, still counts.
         """
@@ -79,7 +80,7 @@ class Scheduling:
                 setattr(self.made, name, state.get(name, getattr(self.made, name)))
             return
         with _torch():
-            for _ in range(epochs if self.step == "epoch" else steps):
+            for _ in range(position.epoch if self.step == "epoch" else position.total):
                 self.made.step()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

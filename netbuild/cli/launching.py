@@ -73,19 +73,29 @@ def _without_processes(arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def one_of_several() -> Iterator[None]:
-    """Have only the first of several processes print, and each that fails end at once.
+    """Have only the first of several processes print, and each of them end at once.
 
-    At an exit as usual torch's threads, which wait for processes that are gone, get in the way.
+    At an end as usual a thread of torch, which waited for other processes, may abort this one.
     """
+    if "RANK" not in os.environ:
+        yield
+        return
+    code = 0
     try:
-        if rank() == 0:
-            yield
-            return
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        with _printing(first=rank() == 0):
             yield
     except typer.Exit as ended:
-        if ended.exit_code and "RANK" in os.environ:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(ended.exit_code)
-        raise
+        code = ended.exit_code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@contextmanager
+def _printing(*, first: bool) -> Iterator[None]:
+    """Have what a process prints go nowhere, but that of the first one."""
+    if first:
+        yield
+        return
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield

@@ -72,6 +72,11 @@ def optional(schema: CoreSchema) -> CoreSchema:
     return core_schema.nullable_schema(schema)
 
 
+def switch(wanted: str) -> Wants:
+    """Return the mark of a field that is true or false, or null where something else decides."""
+    return Wants(wanted, optional(core_schema.bool_schema(strict=True)))
+
+
 Bool = Annotated[bool, Wants("true or false", core_schema.bool_schema(strict=True))]
 Int = Annotated[int, Wants("a whole number", whole())]
 PositiveInt = Annotated[int, Wants("a whole number of at least 1", whole(1))]

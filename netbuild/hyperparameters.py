@@ -21,6 +21,7 @@ from netbuild.fields import (
     one_of,
     optional,
     real,
+    switch,
     unwanted,
     whole,
 )
@@ -57,13 +58,7 @@ _Workers = Annotated[
     int | None, Wants("a whole number of at least 0, or null for one a core", optional(whole(0)))
 ]
 
-_Layout = Annotated[
-    bool | None,
-    Wants(
-        "true, false or null for the faster one",
-        optional(core_schema.bool_schema(strict=True)),
-    ),
-]
+_Layout = Annotated[bool | None, switch("true, false or null for the faster one")]
 
 
 class Train(Component):

@@ -143,10 +143,10 @@ def optimizer_faults(
     """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
     if config.optimizer is None:
         return []
-    if type(config.optimizer).__name__ == "LBFGS":
-        for option, label in _against_lbfgs(config.train):
-            title = f"LBFGS does not go with {option}"
-            return [Diagnostic("NB406", title, config.span("train"), label)]
+    if type(config.optimizer).__name__ == "LBFGS" and (against := _against_lbfgs(config.train)):
+        option, label = against
+        title = f"LBFGS does not go with {option}"
+        return [Diagnostic("NB406", title, config.span("train"), label)]
     weights = list(_weights(config, rows, outputs))
     found = groups.faults([weight.name for weight in weights], config.groups)
     try:
@@ -158,17 +158,16 @@ def optimizer_faults(
     return found
 
 
-def _against_lbfgs(train: Train) -> Iterator[tuple[str, str]]:
-    """Yield the options of a training with which torch's LBFGS cannot step, and why."""
+def _against_lbfgs(train: Train) -> tuple[str, str] | None:
+    """Return an option of a training with which torch's LBFGS cannot step, and why."""
     if train.precision == "fp16":
-        yield "fp16", "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
+        return "fp16", "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
     if train.channels_last:
-        yield "channels_last", "LBFGS reads a gradient as one row, which it is not then"
+        return "channels_last", "LBFGS reads a gradient as one row, which it is not then"
     if train.strategy == "fsdp":
-        yield (
-            "fsdp",
-            "LBFGS reads all weights as one row, of which a process has no more than parts",
-        )
+        message = "LBFGS reads all weights as one row, of which a process has no more than parts"
+        return "fsdp", message
+    return None
 
 
 def _weights(

@@ -36,6 +36,7 @@ class Record(NamedTuple):
     epochs: int = 0  # finished
     of: int | None = None
     metrics: tuple[dict[str, Any], ...] = ()  # numbers alone
+    best: dict[str, Any] | None = None  # of them, as `best_of` says
     seconds: float = 0.0
     environment: dict[str, Any] = {}  # noqa: RUF012  never changed
 
@@ -49,11 +50,6 @@ class Record(NamedTuple):
         """When it was started, as the folder's name says it too, unless somebody changed that."""
         said = str(self.environment.get("started", ""))
         return said[:19].replace(":", "-") or self.folder.name
-
-    @property
-    def best(self) -> dict[str, Any] | None:
-        """The metrics of the epoch with the lowest validation loss."""
-        return best_of(self.metrics)
 
     @property
     def metric(self) -> str | None:
@@ -161,8 +157,10 @@ def read(folder: Path) -> Record:
     from netbuild.node import plain
     from netbuild.source import from_file
 
-    environment, metrics = _environment(folder), _numbers(folder)
-    known = Record(folder, "damaged", None, len(metrics), None, metrics, 0.0, environment)
+    epochs, environment = _epochs(folder), _environment(folder)
+    metrics, marked = tuple(map(_numbers, epochs)), best_of(epochs)
+    best = _numbers(marked) if marked else None
+    known = Record(folder, "damaged", None, len(metrics), None, metrics, best, 0.0, environment)
     try:
         source = from_file(folder / "resolved.yaml")
     except (OSError, ValueError) as error:
@@ -177,7 +175,7 @@ def read(folder: Path) -> Record:
         spent = position["spent"] + position["seconds"]
         known = known._replace(epochs=position["epoch"])
     known = known._replace(of=train["epochs"], seconds=spent)
-    if _is_finished(train, position or _position_of(metrics, spent)):
+    if _is_finished(train, position or _position_of(known)):
         return known._replace(state="finished")
     if _is_locked(folder):
         return known._replace(state="running")
@@ -201,13 +199,16 @@ def _environment(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _numbers(folder: Path) -> tuple[dict[str, Any], ...]:
-    """Return the numbers of each epoch: tables, and what is not finite, have no room in a line."""
+def _epochs(folder: Path) -> list[dict[str, Any]]:
     try:
-        metrics = read_metrics(folder)
+        return read_metrics(folder)
     except OSError:
-        return ()
-    return tuple({name: v for name, v in epoch.items() if _is_number(v)} for epoch in metrics)
+        return []
+
+
+def _numbers(epoch: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of an epoch: tables, and what is not finite, have no room in a line."""
+    return {name: value for name, value in epoch.items() if _is_number(value)}
 
 
 def _position(folder: Path) -> dict[str, Any] | None:
@@ -230,12 +231,11 @@ def _position(folder: Path) -> dict[str, Any] | None:
     return numbers | times if all(type(n) is int for n in numbers.values()) else None
 
 
-def _position_of(metrics: Sequence[dict[str, Any]], spent: float) -> dict[str, Any]:
+def _position_of(record: Record) -> dict[str, Any]:
     """Return what the epochs alone say of where a training stands."""
-    losses = [epoch["val_loss"] for epoch in metrics]
-    waited = len(losses) - 1 - losses.index(min(losses)) if losses else 0
-    last = metrics[-1]["epoch"] if metrics else 0
-    return {"epoch": last, "waited": waited, "total": 0, "spent": spent}
+    last = record.metrics[-1]["epoch"] if record.metrics else 0
+    waited = last - record.best["epoch"] if record.best else 0
+    return {"epoch": last, "waited": waited, "total": 0, "spent": record.seconds}
 
 
 def _is_locked(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from netbuild import training
+from netbuild.runs import read
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
 from tests.training_configs import outcome, write
@@ -155,6 +156,9 @@ def test_what_is_best_begins_anew(tmp_path: Path, change: str) -> None:
     best = training.find(run).best
     assert best is not None
     assert best["epoch"] > 2
+    shown = read(run).best  # what `netbuild runs` prints
+    assert shown is not None
+    assert shown["epoch"] == best["epoch"]
     losses = [epoch["val_loss"] for epoch in training.find(run).metrics[2:]]
     assert best["val_loss"] == min(losses)
 

@@ -7,7 +7,7 @@ from pydantic_core import core_schema
 
 from netbuild.augmentations import AUGMENTATIONS, Augmentation
 from netbuild.component import Component, Nested
-from netbuild.fields import Wants, either, many, optional, real, whole
+from netbuild.fields import Wants, either, many, optional, real, switch, whole
 
 _HeightWidth = Annotated[
     tuple[int, int] | None,
@@ -42,13 +42,7 @@ _ClassWeights = Annotated[
         ),
     ),
 ]
-_Switch = Annotated[
-    bool | None,
-    Wants(
-        "true, false, or null: true where there is room",
-        optional(core_schema.bool_schema(strict=True)),
-    ),
-]
+_Switch = Annotated[bool | None, switch("true, false, or null: true where there is room")]
 _Augment = Annotated[
     tuple[Augmentation, ...] | None, Nested("augmentation", AUGMENTATIONS, many=True)
 ]

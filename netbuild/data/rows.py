@@ -250,6 +250,7 @@ class Rows:
 
     def __init__(self, table: "datasets.Dataset", reader: Reader) -> None:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
+        self.known: np.ndarray[Any, Any] | None = None  # the targets, once they were asked for
         if reader.columns.images and reader.size is None and len(table):
             self[0]  # whose size the others have
 
@@ -262,11 +263,13 @@ class Rows:
         return self.reader.row(row, index)
 
     def targets(self) -> "np.ndarray[Any, Any]":
-        """Return the targets of all rows."""
-        name = self.reader.columns.target
-        with reading(name):
-            values = self.table[name][:]
-        return self.reader.targets(values)
+        """Return the targets of all rows, which are read once."""
+        if self.known is None:
+            name = self.reader.columns.target
+            with reading(name):
+                values = self.table[name][:]
+            self.known = self.reader.targets(values)
+        return self.known
 
 
 class Streamed:

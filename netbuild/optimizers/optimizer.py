@@ -4,17 +4,13 @@ from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import field_validator
-from pydantic_core import core_schema
 
 from netbuild.component import Component
-from netbuild.fields import Wants, optional, unwanted
+from netbuild.fields import switch, unwanted
 from netbuild.layers.layer import Shape, ShapeError
 
 #: What torch decides for itself unless it is said.
-Switch = Annotated[
-    bool | None,
-    Wants("true, false or null for torch's choice", optional(core_schema.bool_schema(strict=True))),
-]
+Switch = Annotated[bool | None, switch("true, false or null for torch's choice")]
 
 
 class Weight(NamedTuple):

@@ -92,7 +92,7 @@ class Criterion:
     def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what metrics of values compare: an output, or its probabilities, with targets."""
         part = self.first
-        output = _read(y, part.reads)[0].detach()
+        output = part.output(y)
         return part.scores(output).softmax(1)[:, 1] if part.term.loss.binary else output, target
 
     def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,8 +102,7 @@ class Criterion:
         targets that are probabilities the class is the likeliest.
         """
         part = self.first
-        output = _read(y, part.reads)[0].detach()
-        scores = part.scores(output).movedim(1, -1).flatten(0, -2)
+        scores = part.scores(part.output(y)).movedim(1, -1).flatten(0, -2)
         if part.term.loss.binary:
             target = target > (0 if part.term.loss.signed else 0.5)
         elif target.is_floating_point():
@@ -173,6 +172,10 @@ class _Part:
             classes = classes[classes != self.ignored]
         weights = self.module.weight
         return classes.numel() if weights is None else weights[classes].sum()
+
+    def output(self, y: Any) -> torch.Tensor:
+        """Return the first output that it reads, as metrics compare it."""
+        return _read(y, self.reads)[0].detach()
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from netbuild.config import Config
     from netbuild.training.distributed import World
 
-#: On what torch computes a step of all weights in one go.
-_FUSED = {"SGD": ("cpu", "cuda"), "Adam": ("cpu", "cuda"), "AdamW": ("cpu", "cuda")}
+#: Of which optimizers, and on what, torch computes a step of all weights in one go.
+_FUSED, _FUSING = {"SGD", "Adam", "AdamW"}, {"cpu", "cuda"}
 
 
 def optimizer(
@@ -56,7 +56,7 @@ def optimizer(
 def _can_fuse(kind: str, network: nn.Module, world: World) -> bool:
     """Whether torch computes a fused step of these weights where they are."""
     sparse = any(getattr(layer, "sparse", False) for layer in network.modules())
-    return world.device.type in _FUSED.get(kind, ()) and not (sparse or world.sharded)
+    return kind in _FUSED and world.device.type in _FUSING and not (sparse or world.sharded)
 
 
 def _untraced(kind: Any) -> Any:

@@ -18,9 +18,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from netbuild import builder, source
-from netbuild.config import read
-from netbuild.tracer import trace
+from netbuild.builder import module as builder
+from netbuild.checks.trace import trace
+from netbuild.config.load import read
+from netbuild.syntax import parser as source
 from tests.torchvision_networks import ResNet
 
 ROOT = Path(__file__).parent.parent

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netbuild import source
-from netbuild.config import read
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.syntax import parser as source
 from tests.torchvision_networks import ResNet
 
 if TYPE_CHECKING:

@@ -56,7 +56,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.processes import Spent, spent
 from benchmarks.startup import PYTHON, ROOT
-from netbuild import config, tracer, training
+from netbuild import training
+from netbuild.checks import trace as tracer
+from netbuild.config import load as config
 from tests.torchvision_networks import Residual, ResNet
 
 if TYPE_CHECKING:

@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
-from netbuild.config import read
-from netbuild.diagnostic import errors
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 GROUP = 100

@@ -8,12 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netbuild.builder import build
-    from netbuild.config import Config, load
-    from netbuild.diagnostic import ConfigError, Diagnostic
-    from netbuild.graph import Graph, Row
-    from netbuild.tracer import trace
-    from netbuild.training import Run, train
+    from netbuild.builder.module import build
+    from netbuild.checks.trace import trace
+    from netbuild.config.config import Config
+    from netbuild.config.load import load
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.diagnostics.exceptions import ConfigError
+    from netbuild.graph.graph import Graph
+    from netbuild.graph.row import Row
+    from netbuild.training import Run
+    from netbuild.training.session import train
 
 __version__ = "0.1.0"
 
@@ -31,15 +35,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Config": "config",
-    "ConfigError": "diagnostic",
-    "Diagnostic": "diagnostic",
-    "Graph": "graph",
-    "Row": "graph",
+    "Config": "config.config",
+    "ConfigError": "diagnostics.exceptions",
+    "Diagnostic": "diagnostics.diagnostic",
+    "Graph": "graph.graph",
+    "Row": "graph.row",
     "Run": "training",
-    "build": "builder",
-    "load": "config",
-    "trace": "tracer",
+    "build": "builder.module",
+    "load": "config.load",
+    "trace": "checks.trace",
     "train": "training",
 }
 

@@ -24,8 +24,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from netbuild.builder import module as build
-from netbuild.layers.layer import Tensor
+from netbuild.builder.module import module as build
+from netbuild.components.tensor import Tensor
 from tests.layers import FAMILIES
 from tests.layers.contract import (
     REFUSALS,
@@ -38,8 +38,8 @@ from tests.layers.contract import (
 )
 
 if TYPE_CHECKING:
-    from netbuild.diagnostic import Diagnostic
-    from netbuild.graph import Graph
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.graph.graph import Graph
 
 BATCH = 1_000
 MOST_LAYERS = 6

@@ -30,19 +30,19 @@ from hypothesis import strategies as st
 from lxml import etree
 from rich.console import Console
 
-from netbuild import inferred
-from netbuild.config import read
-from netbuild.render import faults
-from netbuild.render import summary as render
-from netbuild.render.faults.report import Checked, Report
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.graph import inferred
+from netbuild.reports import faults
+from netbuild.reports import summary as render
+from netbuild.reports.faults.report import Checked, Report
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from netbuild.diagnostic import Span
-    from netbuild.graph import Graph
+    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.graph import Graph
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(faults.__file__).parent.parent.parent

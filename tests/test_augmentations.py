@@ -22,21 +22,23 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
-from netbuild import catalogue, training
-from netbuild.augmentations import AUGMENTATIONS, fitting
-from netbuild.catalogue import example
+from netbuild import training
+from netbuild.checks import augmentations as fitting
+from netbuild.checks.trace import trainable
 from netbuild.cli import terminal
-from netbuild.config import load, read
-from netbuild.diagnostic import ConfigError
-from netbuild.emit import dump
-from netbuild.layers.layer import ShapeError
-from netbuild.render.catalogue import listing, page
-from netbuild.schema import language
-from netbuild.source import from_bytes
-from netbuild.tracer import trainable
-from netbuild.training import loading
-from netbuild.training.augmenting import augmenting
-from netbuild.training.distributed import World
+from netbuild.components.augmentations import AUGMENTATIONS
+from netbuild.components.tensor import ShapeError
+from netbuild.config.load import load, read
+from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.reports.catalogue import entries as catalogue
+from netbuild.reports.catalogue.entries import example
+from netbuild.reports.catalogue.page import listing, page
+from netbuild.reports.schema import language
+from netbuild.syntax.dump import dump
+from netbuild.syntax.parser import from_bytes
+from netbuild.training.data import loading
+from netbuild.training.data.augmenting import augmenting
+from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
 from tests.test_catalogue import printed
 from tests.training_configs import outcome
@@ -44,7 +46,7 @@ from tests.training_configs import outcome
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.augmentations import Augmentation
+    from netbuild.components.augmentations.augmentation import Augmentation
     from tests.conftest import Netbuild
 
 #: What kornia has and netbuild has not, by the reason for it.

@@ -15,18 +15,18 @@ import torch
 from torch import fx, nn
 
 import netbuild
-from netbuild.builder import module as build
-from netbuild.config import read
-from netbuild.diagnostic import errors
-from netbuild.render.summary import as_json
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.builder.module import module as build
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.reports.summary import as_json
+from netbuild.syntax.parser import from_bytes
 from tests.saved import kept_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 RESIDUAL = """
 input: [3, 16, 16]

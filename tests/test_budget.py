@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from netbuild.config import read, resolved
-from netbuild.diagnostic import errors
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.config.resolved import resolved
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 LENET = Path(__file__).parent.parent / "configs" / "lenet.yaml"
 NAMES = ("params", "macs", "activations", "weights")

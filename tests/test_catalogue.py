@@ -10,12 +10,12 @@ import torch
 import yaml
 from rich.console import Console
 
-from netbuild import catalogue
-from netbuild.config import read
-from netbuild.layers import LAYERS
-from netbuild.render.catalogue import does, listing, page
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.components.layers import LAYERS
+from netbuild.config.load import read
+from netbuild.reports.catalogue import entries as catalogue
+from netbuild.reports.catalogue.page import does, listing, page
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -19,8 +19,8 @@ import pytest
 import yaml
 from lxml import etree
 
-from netbuild.render.faults import Format
-from netbuild.settings import from_project
+from netbuild.diagnostics.selection import from_project
+from netbuild.reports.faults import Format
 
 ROOT = Path(__file__).parent.parent
 HOOK = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))[0]

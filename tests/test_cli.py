@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import netbuild as package
-from netbuild.render import summary as render
+from netbuild.reports import summary as render
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild

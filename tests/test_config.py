@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import netbuild
-from netbuild.config import read, resolved
-from netbuild.diagnostic import Document
-from netbuild.node import plain
-from netbuild.source import from_bytes, from_file, parse
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.config.resolved import resolved
+from netbuild.diagnostics.diagnostic import Document
+from netbuild.syntax.node import plain
+from netbuild.syntax.parser import from_bytes, from_file, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.config import Config
+    from netbuild.config.config import Config
 
 BASE = """\
 name: base

@@ -13,15 +13,15 @@ import pytest
 import torch
 
 import netbuild as package
-from netbuild import builder
-from netbuild.config import read
-from netbuild.layers.recurrent import LSTM
-from netbuild.source import from_file
-from netbuild.tracer import infer
+from netbuild.builder import module as builder
+from netbuild.checks.trace import infer
+from netbuild.components.layers.recurrent import LSTM
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_file
 from tests.saved import kept_bytes
 
 if TYPE_CHECKING:
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
-from netbuild.data import DATASETS
-from netbuild.data.dataset import Classes, DataError, Nothing, Sample, Signs, Values
-from netbuild.layers.layer import Tensor
+from netbuild.components.datasets import DATASETS
+from netbuild.components.datasets.dataset import DataError, Sample
+from netbuild.components.target import Classes, Nothing, Signs, Values
+from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from netbuild.data.dataset import Dataset, Size, Target
+    from netbuild.components.datasets.dataset import Dataset, Size
+    from netbuild.components.target import Target
 
 ONE = Values((1,))
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from netbuild.data.arrays import Arrays
-from netbuild.data.dataset import Classes, DataError, Labels, Sample, Signs, Values
-from netbuild.data.idx import Idx
-from netbuild.layers.layer import Tensor
+from netbuild.components.datasets.arrays import Arrays
+from netbuild.components.datasets.dataset import DataError, Sample
+from netbuild.components.datasets.idx import Idx
+from netbuild.components.target import Classes, Labels, Signs, Values
+from netbuild.components.tensor import Tensor
 from tests.test_data import loaded, refusal, wanted
 
 if TYPE_CHECKING:

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netbuild.data.dataset import Classes, Sample, Signs, Values
-from netbuild.data.delimited import Csv
-from netbuild.data.hub import Hub
-from netbuild.data.images import ImageFolder
-from netbuild.data.rows import quiet
-from netbuild.layers.layer import Tensor
+from netbuild.components.datasets.dataset import Sample
+from netbuild.components.datasets.delimited import Csv
+from netbuild.components.datasets.hub import Hub
+from netbuild.components.datasets.images import ImageFolder
+from netbuild.components.datasets.tables import quiet
+from netbuild.components.target import Classes, Signs, Values
+from netbuild.components.tensor import Tensor
 from tests.test_data import loaded, refusal, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.data.dataset import Dataset
+    from netbuild.components.datasets.dataset import Dataset
 
 TWO = wanted(2, target=Classes(3))
 FLOWERS = """a,b,species
@@ -126,7 +127,7 @@ def test_csv_inputs(tmp_path: Path) -> None:
 
 def test_csv_that_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a large file the names of the columns are read alone while a config is checked."""
-    monkeypatch.setattr("netbuild.data.delimited._MAX_READ", 10)
+    monkeypatch.setattr("netbuild.components.datasets.delimited._MAX_READ", 10)
     source = csv(tmp_path)
     assert source.sample(TWO) == ((Tensor((2,)),), None)
     assert source.size is None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from netbuild.data.dataset import Classes, Values
-from netbuild.data.text import Text
+from netbuild.components.datasets.text import Text
+from netbuild.components.target import Classes, Values
 from tests.test_data import loaded, refusal, wanted
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_changed(tmp_path: Path) -> None:
 
 def test_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large file is not read while a config is checked."""
-    monkeypatch.setattr("netbuild.data.text._MAX_READ", 3)
+    monkeypatch.setattr("netbuild.components.datasets.text._MAX_READ", 3)
     source = text(tmp_path, "abab" * 5)
     assert (source.size, source.sample(FOUR).target) == (None, None)
     assert len(loaded(source, FOUR)[0]) == 4

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import netbuild as package
-from netbuild.config import read
-from netbuild.difference import alignment, diff
-from netbuild.render import difference as render
-from netbuild.source import from_bytes
-from netbuild.tracer import trace
+from netbuild.checks.trace import trace
+from netbuild.config.load import read
+from netbuild.reports.difference import alignment, diff
+from netbuild.reports.difference import table as render
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
-    from netbuild.difference import Change, Changes
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
+    from netbuild.reports.difference import Change, Changes
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent

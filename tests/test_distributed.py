@@ -15,9 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from netbuild.emit import dump
-from netbuild.training import checkpoint, evaluate
-from netbuild.training.batches import Batches, Share
+from netbuild.syntax.dump import dump
+from netbuild.training import checkpoint
+from netbuild.training.data.batches import Batches, Share
+from netbuild.training.session import evaluate
 
 if TYPE_CHECKING:
     from pathlib import Path

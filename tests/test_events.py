@@ -15,9 +15,9 @@ from tensorboard.compat.proto import event_pb2
 from typer.testing import CliRunner
 
 from netbuild import training
+from netbuild.checks.trace import trainable
 from netbuild.cli import app
-from netbuild.config import load
-from netbuild.tracer import trainable
+from netbuild.config.load import load
 from netbuild.training import Interrupted, Run, Silent, TrainingError
 from netbuild.training.position import Position
 from tests.training_configs import FILES, SECTIONS, Killed, Moment, ending, files, outcome, write

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from netbuild.config import read
-from netbuild.explanation import Explained, explain, paths
-from netbuild.layers.layer import product
-from netbuild.render import explanation as render
-from netbuild.source import from_bytes, from_file
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.components.tensor import product
+from netbuild.config.load import read
+from netbuild.reports.explanation import Explained, explain, paths
+from netbuild.reports.explanation import formats as render
+from netbuild.syntax.parser import from_bytes, from_file
 from tests.layers import FAMILIES
 from tests.layers.contract import graph_of_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from netbuild.explanation import Explanation
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
+    from netbuild.reports.explanation import Explanation
     from tests.conftest import Netbuild
     from tests.layers.contract import Row
 

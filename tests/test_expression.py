@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netbuild.diagnostic import Diagnostic, Document
-from netbuild.expression import ExpressionError, evaluate, substitute
-from netbuild.node import UNKNOWN, Scalar, plain
-from netbuild.source import parse
+from netbuild.diagnostics.diagnostic import Diagnostic, Document
+from netbuild.syntax.expression import ExpressionError, evaluate, substitute
+from netbuild.syntax.node import UNKNOWN, Scalar, plain
+from netbuild.syntax.parser import parse
 
 NAMES: dict[str, Any] = {
     "width": 32,

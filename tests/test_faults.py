@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netbuild.config import read
-from netbuild.diagnostic import CODES, Diagnostic
-from netbuild.render import faults
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.codes import CODES
+from netbuild.reports import faults
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from netbuild.diagnostics.diagnostic import Diagnostic
 
 FOLDER = Path(__file__).parent / "faults"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netbuild.config import load
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import load
 from tests.training_configs import write
 
 HALF = [[0.5], [0.5]]

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator, FormatChecker
 from lxml import etree
 
-from netbuild.config import read
-from netbuild.diagnostic import CODES, Diagnostic, Document, Edit, Fix, Note, Span
-from netbuild.render import faults
-from netbuild.render.faults import github_format, junit_format
-from netbuild.render.faults.report import Checked, Report
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.codes import CODES
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Note, Span
+from netbuild.reports import faults
+from netbuild.reports.faults import github_format, junit_format
+from netbuild.reports.faults.report import Checked, Report
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild
@@ -83,10 +84,10 @@ def test_a_format_loads_nothing_of_another(name: str) -> None:
     command = [sys.executable, "-c", code, "validate", "configs/lenet.yaml", "--format", name]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = {*done.stderr.split()}
-    own = {f"netbuild.render.faults.{name}_format", "netbuild.render.faults.report"}
+    own = {f"netbuild.reports.faults.{name}_format", "netbuild.reports.faults.report"}
     if name == "junit":
-        own.add("netbuild.render.faults.concise_format")
-    assert {m for m in loaded if m.startswith("netbuild.render.faults.")} == own
+        own.add("netbuild.reports.faults.concise_format")
+    assert {m for m in loaded if m.startswith("netbuild.reports.faults.")} == own
     assert ("xml.etree.ElementTree" in loaded) == (name == "junit")
 
 

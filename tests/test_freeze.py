@@ -10,17 +10,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import netbuild as package
-from netbuild.config import read
-from netbuild.diagnostic import ConfigError
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trace, trainable
+from netbuild.checks.trace import infer, trace, trainable
+from netbuild.config.load import read
+from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.syntax.parser import from_bytes
 from tests.saved import kept_bytes
 from tests.training_configs import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
     from tests.conftest import Netbuild
 
 TEXT = """\

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.layers.linear import Linear
+from netbuild.components.layers.linear import Linear
 from tests import fuzz
 
 if TYPE_CHECKING:
     import pytest
 
-    from netbuild.layers.layer import Shape
+    from netbuild.components.tensor import Shape
 
 
 def test_networks_agree_with_torch(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netbuild.config import read
-from netbuild.diagnostic import Document, errors
-from netbuild.source import parse
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import Document, errors
+from netbuild.syntax.parser import parse
 
 if TYPE_CHECKING:
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 
 def graph(layers: str, shape: str = "[3, 8, 8]", rest: str = "") -> Graph:

@@ -8,11 +8,12 @@ import torch
 from typer.testing import CliRunner
 
 from netbuild import training
+from netbuild.checks.parameter_groups import Described, described
+from netbuild.checks.trace import infer, trainable
 from netbuild.cli import app
-from netbuild.config import load, read, resolved
-from netbuild.groups import Described, described
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trainable
+from netbuild.config.load import load, read
+from netbuild.config.resolved import resolved
+from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
 from tests.training_configs import outcome, text, write

@@ -13,24 +13,17 @@ from torch import nn
 from torch.nn import init as torch_init
 
 import netbuild
-from netbuild.config import read, resolved
-from netbuild.diagnostic import Diagnostic
-from netbuild.emit import dump
-from netbuild.initialisation import (
-    MAX_PATTERN,
-    MAX_RULES,
-    Init,
-    faults,
-    initialise,
-    is_weight,
-    plan,
-    read_init,
-    read_rules,
-)
-from netbuild.initializers import INITIALIZERS
-from netbuild.layers import LAYERS
-from netbuild.node import Node, plain
-from netbuild.source import from_bytes
+from netbuild.builder.initialise import initialise
+from netbuild.checks.init import faults, plan
+from netbuild.components.initializers import INITIALIZERS
+from netbuild.components.layers import LAYERS
+from netbuild.config.init import MAX_PATTERN, MAX_RULES, Init, is_weight, read_init, read_rules
+from netbuild.config.load import read
+from netbuild.config.resolved import resolved
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.syntax.dump import dump
+from netbuild.syntax.node import Node, plain
+from netbuild.syntax.parser import from_bytes
 
 #: Arguments of torch that are no fields, with the reason.
 LEFT_OUT = {

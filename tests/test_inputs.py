@@ -10,15 +10,16 @@ from torch import nn
 
 import netbuild as package
 from netbuild import training
-from netbuild.config import read, resolved
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trace, trainable
+from netbuild.checks.trace import infer, trace, trainable
+from netbuild.config.load import read
+from netbuild.config.resolved import resolved
+from netbuild.syntax.parser import from_bytes
 from tests.training_configs import in_memory, outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
     from netbuild.training.loop import Trainer
 
 TEXT = """\

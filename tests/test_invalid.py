@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from netbuild import builder
-from netbuild.config import read
-from netbuild.diagnostic import CODES, errors
-from netbuild.render import faults
-from netbuild.repair import Repair
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.builder import module as builder
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.codes import CODES
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.reports import faults
+from netbuild.syntax.parser import from_bytes
+from netbuild.syntax.repair import Repair
 from tests import torch_counterparts
 from tests.test_faults import is_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netbuild.diagnostic import Diagnostic, Fix
-    from netbuild.source import Source
+    from netbuild.diagnostics.diagnostic import Diagnostic, Fix
+    from netbuild.syntax.parser import Source
 
 FOLDER = Path(__file__).parent / "invalid"
 FILES = sorted(FOLDER.glob("*.yaml"))

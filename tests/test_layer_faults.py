@@ -10,11 +10,11 @@ from pydantic_core import PydanticUndefined
 from torch import nn
 from torch.nn import modules
 
-from netbuild.builder import module as build
-from netbuild.catalogue import fields
-from netbuild.layers import LAYERS
-from netbuild.layers.layer import Tensor
-from netbuild.layers.spatial import Spatial
+from netbuild.builder.module import module as build
+from netbuild.components.layers import LAYERS
+from netbuild.components.layers._spatial import Spatial
+from netbuild.components.tensor import Tensor
+from netbuild.reports.catalogue.entries import fields
 from tests.layers import FAMILIES, READERS
 from tests.layers.contract import Row, graph_of, graph_of_case
 

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from netbuild.builder import module as build
-from netbuild.layers import LAYERS
-from netbuild.layers.layer import Layer, Operation, Window, product
-from netbuild.layers.spatial import Spatial
+from netbuild.builder.module import module as build
+from netbuild.components.layers import LAYERS
+from netbuild.components.layers._spatial import Spatial
+from netbuild.components.layers.layer import Layer, Operation, Window
+from netbuild.components.tensor import product
 from tests.layers import FAMILIES, READERS
 from tests.layers.contract import (
     BATCH,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 
-from netbuild.builder import module as build
+from netbuild.builder.module import module as build
 from tests.layers import FAMILIES, READERS
 from tests.layers.contract import Outcome, by_torch, graph_of_case, outcome, tensors
 

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import netbuild
-from netbuild.config import read
-from netbuild.source import from_bytes
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
 
 
 def built(layers: Any, *x: int) -> nn.Module:

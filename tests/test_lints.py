@@ -12,25 +12,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from netbuild import builder, lint, rules
-from netbuild.config import read
-from netbuild.diagnostic import errors
-from netbuild.emit import dump
-from netbuild.layers import LAYERS
-from netbuild.lint import windows
-from netbuild.lint.schedules import _CONSTANT
-from netbuild.losses import LOSSES
-from netbuild.schedulers import SCHEDULERS
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
-from netbuild.training.scheduling import made
+from netbuild.builder import module as builder
+from netbuild.checks import lint
+from netbuild.checks.lint import receptive_field as windows
+from netbuild.checks.lint.schedules import _CONSTANT
+from netbuild.checks.trace import infer
+from netbuild.components.layers import LAYERS
+from netbuild.components.losses import LOSSES
+from netbuild.components.schedulers import SCHEDULERS
+from netbuild.config.load import read
+from netbuild.diagnostics import rules
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.syntax.dump import dump
+from netbuild.syntax.parser import from_bytes
+from netbuild.training.step.scheduler import made
 from tests.layers import FAMILIES
 from tests.layers.contract import text_of_case
 from tests.test_schedulers import FIELDS
 
 if TYPE_CHECKING:
-    from netbuild.diagnostic import Diagnostic
-    from netbuild.graph import Graph
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.graph.graph import Graph
 
 IMAGE = "input: [3, 32, 32]\n"
 VECTOR = "input: [16]\n"

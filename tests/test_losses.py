@@ -21,14 +21,15 @@ from torch import nn
 
 import netbuild
 from netbuild import training
-from netbuild.config import load, read
-from netbuild.data.dataset import Classes, Labels, Nothing, Sample, Signs, Target, Values
-from netbuild.data.synthetic import Random
-from netbuild.diagnostic import errors
-from netbuild.layers.layer import Shape, ShapeError, Tensor
-from netbuild.losses import LOSSES
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trace, trainable
+from netbuild.checks.trace import infer, trace, trainable
+from netbuild.components.datasets.dataset import Sample
+from netbuild.components.datasets.synthetic import Random
+from netbuild.components.losses import LOSSES
+from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
+from netbuild.components.tensor import Shape, ShapeError, Tensor
+from netbuild.config.load import load, read
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
 from tests.training_configs import outcome, text, write

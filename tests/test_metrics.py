@@ -12,12 +12,12 @@ from sklearn import metrics as sklearn_metrics
 from typer.testing import CliRunner
 
 from netbuild import training
+from netbuild.checks.trace import infer, trainable
 from netbuild.cli import app
-from netbuild.config import load, read
-from netbuild.losses import LOSSES
-from netbuild.metrics import METRICS, OF_CLASSES, OF_VALUES
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trainable
+from netbuild.components.losses import LOSSES
+from netbuild.components.metrics import METRICS, OF_CLASSES, OF_VALUES
+from netbuild.config.load import load, read
+from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
 from tests.training_configs import in_memory, text, write

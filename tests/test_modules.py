@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netbuild import modules
+from netbuild.builder import modules
 
 SHAPES = {1: (4, 3, 7), 2: (4, 3, 5, 6), 3: (4, 3, 3, 4, 5)}
 INSTANCE, LAYER, BATCH = range(3)

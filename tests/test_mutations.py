@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netbuild.layers.linear import Linear
+from netbuild.components.layers.linear import Linear
 from tests import mutations
 
 if TYPE_CHECKING:
     import pytest
 
-    from netbuild.layers.layer import Shape
+    from netbuild.components.tensor import Shape
 
 CASES = 250
 #: A second is what `python -m tests.mutations` allows: a busy machine counts the same work as more.
@@ -75,7 +75,7 @@ def test_what_takes_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_places_outside_of_a_text_are_found() -> None:
     """A place counts where its text has it, and one character behind the end of a line."""
-    from netbuild.diagnostic import Document, Span
+    from netbuild.diagnostics.diagnostic import Document, Span
 
     text = Document("a", "ab\nc")
     assert mutations._lies_within(Span(text, 1, 1, 2, 2), 0)

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
-from netbuild import objective, training
-from netbuild.config import load, read
-from netbuild.graph import Graph
-from netbuild.layers.layer import ShapeError
-from netbuild.optimizers import OPTIMIZERS, Optimizer, Weight
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trainable
+from netbuild import training
+from netbuild.checks import objective
+from netbuild.checks.trace import infer, trainable
+from netbuild.components.optimizers import OPTIMIZERS
+from netbuild.components.optimizers.optimizer import Optimizer, Weight
+from netbuild.components.tensor import ShapeError
+from netbuild.config.load import load, read
+from netbuild.graph.graph import Graph
+from netbuild.syntax.parser import from_bytes
 from netbuild.training.progress import Silent
 from tests.training_configs import STEPS, in_memory, outcome, text, write
 

@@ -9,14 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from netbuild import builder, training
-from netbuild.config import load
-from netbuild.diagnostic import ConfigError
-from netbuild.optimizers import OPTIMIZERS
-from netbuild.tracer import trainable
-from netbuild.training.distributed import World
-from netbuild.training.layout import channels_last
+from netbuild import training
+from netbuild.builder import module as builder
+from netbuild.checks.trace import trainable
+from netbuild.components.optimizers import OPTIMIZERS
+from netbuild.config.load import load
+from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.training.loop import Trainer
+from netbuild.training.parallel.distributed import World
+from netbuild.training.step.memory_format import channels_last
 from tests.training_configs import write
 
 #: What some optimizers want of weights or of fields to take a step at all.

@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 
 from netbuild import training
 from netbuild.cli import app
-from netbuild.data import DATASETS
-from netbuild.emit import dump
+from netbuild.components.datasets import DATASETS
+from netbuild.syntax.dump import dump
 from netbuild.training import InputError, Run, TrainingError, predict
-from netbuild.training.predicting import Predictor
+from netbuild.training.prediction.predict import Predictor
 
 DIGITS: dict[str, Any] = {
     "name": "digits",

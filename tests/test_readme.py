@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import netbuild as package
+from netbuild.checks.trace import infer
 from netbuild.cli import COMMANDS
-from netbuild.config import read
-from netbuild.data import DATASETS
-from netbuild.sections import SECTIONS
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.components.datasets import DATASETS
+from netbuild.config.load import read
+from netbuild.config.sections import SECTIONS
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild

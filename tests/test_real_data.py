@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from netbuild import training
-from netbuild.emit import dump
+from netbuild.syntax.dump import dump
 
 if TYPE_CHECKING:
     from pathlib import Path

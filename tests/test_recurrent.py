@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from netbuild.layers import LAYERS
+from netbuild.components.layers import LAYERS
 from tests.layers.contract import Case, Tensor, results, torch_layer, torch_may_warn
 from tests.layers.recurrent import FAMILY, ROWS
 from tests.test_layers import bytes_kept, learning

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netbuild.config import read
-from netbuild.diagnostic import Diagnostic, Document, Edit, Fix, Span
-from netbuild.repair import MAX_ROUNDS, Change, Repair, edited
-from netbuild.source import Source, from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Span
+from netbuild.syntax.parser import Source, from_bytes
+from netbuild.syntax.repair import MAX_ROUNDS, Change, Repair, edited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

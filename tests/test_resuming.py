@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from netbuild import training
-from netbuild.runs import read
+from netbuild.runs.records import read
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
 from tests.training_configs import outcome, write

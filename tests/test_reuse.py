@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import netbuild as package
-from netbuild.config import read
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trace
+from netbuild.checks.trace import infer, trace
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
-    from netbuild.diagnostic import Diagnostic
+    from netbuild.diagnostics.diagnostic import Diagnostic
 
 TWO = "inputs: {x: [4], y: [4]}\n"
 DIFFERENCE = "{inputs: {a: x, b: y}, layers: {c: {Subtract, inputs: [a, b]}}}"

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from netbuild import rules
-from netbuild.config import read
-from netbuild.diagnostic import CODES, ConfigError, Diagnostic
-from netbuild.render import rules as render
-from netbuild.source import from_bytes
-from netbuild.tracer import infer, trainable
+from netbuild.checks.trace import infer, trainable
+from netbuild.config.load import read
+from netbuild.diagnostics import rules
+from netbuild.diagnostics.codes import CODES
+from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.reports import rules as render
+from netbuild.syntax.parser import from_bytes
 from tests.test_static import output
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from netbuild.diagnostics.diagnostic import Diagnostic
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent

@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from netbuild import training
+from netbuild.checks.trace import trainable
 from netbuild.cli import app
-from netbuild.config import load
-from netbuild.tracer import trainable
+from netbuild.config.load import load
 from netbuild.training import Interrupted, Run, Silent
 from tests.conftest import ROOT
 from tests.training_configs import SECTIONS, write

@@ -14,19 +14,20 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from netbuild import training
-from netbuild.component import bare_field
-from netbuild.config import load, read, resolved
-from netbuild.data import Preparation
-from netbuild.emit import dump
-from netbuild.hyperparameters import Train
-from netbuild.optimizers import OPTIMIZERS
-from netbuild.schedule import Schedule, Training, misfits
-from netbuild.schedulers import SCHEDULERS
-from netbuild.source import from_bytes
-from netbuild.tracer import trainable
+from netbuild.checks.trace import trainable
+from netbuild.components.component import bare_field
+from netbuild.components.optimizers import OPTIMIZERS
+from netbuild.components.schedulers import SCHEDULERS
+from netbuild.config.load import load, read
+from netbuild.config.preparation import Preparation
+from netbuild.config.resolved import resolved
+from netbuild.config.scheduler import Schedule, Training, misfits
+from netbuild.config.train import Train
+from netbuild.syntax.dump import dump
+from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, TrainingError
 from netbuild.training.progress import Silent
-from netbuild.training.scheduling import made
+from netbuild.training.step.scheduler import made
 from tests.training_configs import STEPS, outcome, write
 
 #: What torch has and netbuild has not, with the reason.

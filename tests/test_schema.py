@@ -16,24 +16,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from netbuild.budget import Budget
-from netbuild.catalogue import catalogue, fields
-from netbuild.component import Component, FromInput, bare_field
-from netbuild.config import read
-from netbuild.data import DATASETS, Preparation
-from netbuild.diagnostic import errors
-from netbuild.modifiers import LayerModifiers, StackModifiers
-from netbuild.node import plain
-from netbuild.schedule import Stepping
-from netbuild.schema import language, written
-from netbuild.sections import SECTIONS, Input, Train
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.components.component import Component, FromInput, bare_field
+from netbuild.components.datasets import DATASETS
+from netbuild.config.budget import Budget
+from netbuild.config.load import read
+from netbuild.config.modifiers import LayerModifiers, StackModifiers
+from netbuild.config.preparation import Preparation
+from netbuild.config.scheduler import Stepping
+from netbuild.config.sections import SECTIONS, Input
+from netbuild.config.train import Train
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.reports.catalogue.entries import catalogue, fields
+from netbuild.reports.schema import language, written
+from netbuild.syntax.node import plain
+from netbuild.syntax.parser import from_bytes
 from tests.conftest import ROOT, Netbuild
 from tests.layers import FAMILIES
 from tests.layers.contract import Case, Row, text_of_case
 
-FILE = ROOT / "docs/netbuild.schema.json"
+FILE = ROOT / "docs/netbuild.reports.schema.json"
 SCHEMA = language()
 VALIDATOR = Draft202012Validator(SCHEMA)
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
@@ -73,7 +75,7 @@ def test_it_is_a_schema() -> None:
 
 def test_the_file_is_up_to_date() -> None:
     """The schema in `docs/` is the one that the command prints."""
-    renew = "renew it: netbuild schema > docs/netbuild.schema.json"
+    renew = "renew it: netbuild schema > docs/netbuild.reports.schema.json"
     assert FILE.read_text("utf-8") == written(SCHEMA), renew
 
 
@@ -86,7 +88,7 @@ def test_command(netbuild: Netbuild) -> None:
 
 def test_torch_is_not_imported() -> None:
     """An editor's schema needs no torch."""
-    program = "import sys; from netbuild.schema import language; language()"
+    program = "import sys; from netbuild.reports.schema import language; language()"
     program += "; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
@@ -170,7 +172,7 @@ def test_every_section() -> None:
         layers = SCHEMA["else"][branch]["properties"]
         for name in SECTIONS:
             section = {**described, **layers}[name]
-            assert section is not True, f"netbuild.schema.sections does not know {name}"
+            assert section is not True, f"netbuild.reports.schema.sections does not know {name}"
             assert section["description"]
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netbuild.diagnostic import CODES, Diagnostic, Document, Span, severity
-from netbuild.settings import Settings, SettingsError, codes, from_project
+from netbuild.diagnostics.codes import CODES, severity
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
+from netbuild.diagnostics.selection import Settings, SettingsError, codes, from_project
 
 if TYPE_CHECKING:
     from pathlib import Path

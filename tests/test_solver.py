@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from netbuild import builder
-from netbuild.config import read
-from netbuild.diagnostic import errors
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.builder import module as builder
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import errors
+from netbuild.syntax.parser import from_bytes
 from tests.layers import FAMILIES
 from tests.layers.contract import text_of_case
 
 if TYPE_CHECKING:
-    from netbuild.diagnostic import Fix
-    from netbuild.graph import Graph
+    from netbuild.diagnostics.diagnostic import Fix
+    from netbuild.graph.graph import Graph
 
 #: Networks with one fault each, and the titles of the fixes that are offered.
 NETWORKS = """

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netbuild.diagnostic import Document
-from netbuild.emit import dump
-from netbuild.node import List, Map, Node, Scalar, plain
-from netbuild.scalar import resolve
-from netbuild.source import parse
+from netbuild.diagnostics.diagnostic import Document
+from netbuild.syntax.dump import dump
+from netbuild.syntax.node import List, Map, Node, Scalar, plain
+from netbuild.syntax.parser import parse
+from netbuild.syntax.scalar import resolve
 
 SCALARS: list[tuple[str, Any]] = [
     ("null", None),

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import netbuild
-from netbuild.diagnostic import CODES
-from netbuild.layers import LAYERS
-from netbuild.lint import structure
-from netbuild.naming import RESERVED
+from netbuild.checks.lint import sequence as structure
+from netbuild.components.layers import LAYERS
+from netbuild.diagnostics.codes import CODES
+from netbuild.syntax.names import RESERVED
 from tests.layers import FAMILIES, READERS
 from tests.layers.contract import text_of_case
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netbuild import suppression
-from netbuild.config import read
-from netbuild.source import from_bytes, from_file
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.diagnostics import suppression
+from netbuild.syntax.parser import from_bytes, from_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.diagnostic import Diagnostic, Document
+    from netbuild.diagnostics.diagnostic import Diagnostic, Document
 
 NET = "input: [4]\nlayers:\n  - Linear: 4\n  - Linear: 4{}\n"
 

@@ -27,16 +27,20 @@ from typer.testing import CliRunner
 
 import netbuild
 from netbuild import training
+from netbuild.checks.trace import trace, trainable
 from netbuild.cli import app
-from netbuild.config import load, read, resolved
-from netbuild.data.dataset import Classes, Sample
-from netbuild.diagnostic import ConfigError
-from netbuild.optimizers.adaptive import Adam
-from netbuild.source import from_bytes
-from netbuild.tracer import trace, trainable
-from netbuild.training import Interrupted, Run, TrainingError, loading, run
-from netbuild.training.batches import Batches
-from netbuild.training.distributed import World
+from netbuild.components.datasets.dataset import Sample
+from netbuild.components.optimizers.adaptive import Adam
+from netbuild.components.target import Classes
+from netbuild.config.load import load, read
+from netbuild.config.resolved import resolved
+from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.runs import folder as run
+from netbuild.syntax.parser import from_bytes
+from netbuild.training import Interrupted, Run, TrainingError
+from netbuild.training.data import loading
+from netbuild.training.data.batches import Batches
+from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
 from tests.training_configs import (
     EPOCHS,

@@ -22,11 +22,12 @@ from torch.optim.swa_utils import AveragedModel
 from typer.testing import CliRunner
 
 from netbuild import training
+from netbuild.checks.trace import trainable
 from netbuild.cli import app
-from netbuild.config import load, read
-from netbuild.source import from_bytes
-from netbuild.tracer import trainable
-from netbuild.training import Interrupted, Run, TrainingError, run
+from netbuild.config.load import load, read
+from netbuild.runs import folder as run
+from netbuild.syntax.parser import from_bytes
+from netbuild.training import Interrupted, Run, TrainingError
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
 from tests.training_configs import (

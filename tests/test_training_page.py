@@ -6,12 +6,13 @@ import json
 import re
 from pathlib import Path
 
-from netbuild.config import read
-from netbuild.data import DATASETS, Preparation
-from netbuild.hyperparameters import Train
-from netbuild.metrics import METRICS
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.components.datasets import DATASETS
+from netbuild.components.metrics import METRICS
+from netbuild.config.load import read
+from netbuild.config.preparation import Preparation
+from netbuild.config.train import Train
+from netbuild.syntax.parser import from_bytes
 
 PAGE = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import netbuild as package
-from netbuild.weights import Difference, WeightsError, compare, read_shapes
+from netbuild.runs.pickled import WeightsError
+from netbuild.runs.weights import Difference, compare, read_shapes
 from tests.test_static import output
 from tests.training_configs import SECTIONS, write
 

@@ -14,13 +14,13 @@ import torch
 import yaml
 from torch import fx, nn
 
-from netbuild.builder import module as build
-from netbuild.config import read
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.builder.module import module as build
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 TWO_BRANCHES = """
 name: two-branches

@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file
 
 from netbuild import training
-from netbuild.emit import dump
+from netbuild.runs.folder import Run
+from netbuild.syntax.dump import dump
 from netbuild.training import checkpoint
-from netbuild.training.batches import Batches
-from netbuild.training.learner import Learner
+from netbuild.training.data.batches import Batches
 from netbuild.training.progress import Silent
-from netbuild.training.run import Run
+from netbuild.training.step.learner import Learner
 
 #: All that is random or remembered counts here: dropout, batch norms and the optimizer's means.
 #: 48 samples to train on in 3 steps an epoch, and 12 to validate with.

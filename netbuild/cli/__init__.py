@@ -76,9 +76,9 @@ app = typer.Typer(name="netbuild", cls=Group, no_args_is_help=True, **_SETTINGS)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from netbuild import __version__
+        from importlib.metadata import version
 
-        typer.echo(f"netbuild {__version__}")
+        typer.echo(f"netbuild {version('netbuild')}")
         raise typer.Exit
 
 

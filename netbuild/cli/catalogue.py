@@ -82,9 +82,9 @@ def datasets(name: _Name = None) -> None:
 
 
 def _show(what: str, one: str, name: str | None) -> None:
-    from netbuild import catalogue
-    from netbuild.diagnostic import suggest
-    from netbuild.render import catalogue as render
+    from netbuild.diagnostics.wording import suggest
+    from netbuild.reports.catalogue import entries as catalogue
+    from netbuild.reports.catalogue import page as render
 
     known = catalogue.catalogue(what)
     out = console()

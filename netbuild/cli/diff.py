@@ -45,11 +45,11 @@ def diff(
     git show HEAD:net.yaml | netbuild diff - net.yaml
     netbuild diff old.yaml new.yaml --format markdown
     """
-    from netbuild import difference
-    from netbuild.config import read
-    from netbuild.diagnostic import errors
-    from netbuild.render import difference as render
-    from netbuild.tracer import infer
+    from netbuild.checks.trace import infer
+    from netbuild.config.load import read
+    from netbuild.diagnostics.diagnostic import errors
+    from netbuild.reports import difference
+    from netbuild.reports.difference import table as render
 
     if a == b == "-":
         fail("standard input can be one of the two configs only")

@@ -49,7 +49,7 @@ def evaluate(
         fail(f"{run} is a folder: --weights goes with a config")
     config = None
     if weights is not None:
-        from netbuild.config import read
+        from netbuild.config.load import read
 
         config = read(read_source(run), set or ())
     with needs_torch("evaluate"):
@@ -66,7 +66,7 @@ def evaluate(
 
 
 def _print(metrics: dict[str, Any]) -> None:
-    from netbuild.render.runs import value
+    from netbuild.reports.runs import value
 
     out = console()
     width = max(map(len, metrics))

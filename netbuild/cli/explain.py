@@ -11,7 +11,7 @@ from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults,
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 
 def explain(
@@ -37,11 +37,11 @@ def explain(
     netbuild explain configs/resnet18.yaml stage2.0
     netbuild explain configs/lenet.yaml --format markdown
     """
-    from netbuild import explanation
-    from netbuild.config import read
-    from netbuild.diagnostic import errors
-    from netbuild.render import explanation as render
-    from netbuild.tracer import infer
+    from netbuild.checks.trace import infer
+    from netbuild.config.load import read
+    from netbuild.diagnostics.diagnostic import errors
+    from netbuild.reports import explanation
+    from netbuild.reports.explanation import formats as render
 
     graph = infer(read(read_source(file), set or ()))
     faulty = bool(errors(graph.diagnostics))
@@ -67,7 +67,7 @@ def explain(
 
 def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
     """Return what to say of a path at which there is nothing: what is there where it goes wrong."""
-    from netbuild.diagnostic import brief
+    from netbuild.diagnostics.wording import brief
 
     names = layer.split(".")
     right = 0
@@ -88,7 +88,7 @@ def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
 
 def _listed(start: str, there: list[str]) -> str:
     """Return what a stack has; of numbers the first and the last one."""
-    from netbuild.diagnostic import brief
+    from netbuild.diagnostics.wording import brief
 
     paths = [f"{start}{name}" for name in there]
     if len(paths) == 1:

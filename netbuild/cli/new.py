@@ -56,7 +56,7 @@ def new(
     netbuild new mynet
     netbuild new configs/mynet.yaml
     """
-    from netbuild.sections import NAME
+    from netbuild.config.sections import NAME
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     if not re.fullmatch(NAME, path.stem):

@@ -24,8 +24,8 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netbuild.training.inputs import InputError
-    from netbuild.training.predicting import Prediction
+    from netbuild.training.prediction.inputs import InputError
+    from netbuild.training.prediction.predict import Prediction
 
 
 def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
@@ -84,7 +84,7 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
     if output is not None and output.is_file() and not overwrite:
         fail(f"{output} exists already: --overwrite replaces it")
     with needs_torch("predict"):
-        from netbuild.training.predicting import Predictor
+        from netbuild.training.prediction.predict import Predictor
     with reported_faults(), reported_failures(run):
         predictor = Predictor(run, checkpoint, top=top, raw=raw)
         faults = _Faults()
@@ -105,7 +105,7 @@ class _Faults:
 
     def said(self, found: Iterable[Prediction | InputError]) -> Iterator[Prediction]:
         """Yield the predictions alone."""
-        from netbuild.training.inputs import InputError, UnreadableError
+        from netbuild.training.prediction.inputs import InputError, UnreadableError
 
         for one in found:
             if isinstance(one, InputError):
@@ -163,7 +163,7 @@ _WRITERS = {"json": _as_json, "csv": _as_csv}
 
 def _plain(value: Any) -> Any:
     """Return what JSON can hold, numbers of float32 as short as they can be."""
-    from netbuild.training.predicting import shortest
+    from netbuild.training.prediction.predict import shortest
 
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}

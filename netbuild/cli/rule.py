@@ -9,7 +9,7 @@ import typer
 from netbuild.cli.terminal import console, fail
 
 if TYPE_CHECKING:
-    from netbuild.rules import Page
+    from netbuild.diagnostics.rules import Page
 
 
 def rule(
@@ -30,7 +30,7 @@ def rule(
     netbuild rule NB2 --format json
     netbuild rule --format markdown > docs/rules.md
     """
-    from netbuild import rules
+    from netbuild.diagnostics import rules
 
     found = rules.codes(code or "")
     if not found:
@@ -42,7 +42,7 @@ def rule(
 
 
 def _list(codes: tuple[str, ...]) -> None:
-    from netbuild.render import rules as render
+    from netbuild.reports import rules as render
 
     out = console()
     out.soft_wrap = False
@@ -50,7 +50,7 @@ def _list(codes: tuple[str, ...]) -> None:
 
 
 def _show(pages: list[Page], format_: str) -> None:
-    from netbuild.render import rules as render
+    from netbuild.reports import rules as render
 
     if format_ == "json":
         typer.echo(render.as_json(pages))

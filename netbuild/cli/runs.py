@@ -10,7 +10,7 @@ import typer
 from netbuild.cli.terminal import console, fail
 
 if TYPE_CHECKING:
-    from netbuild.runs import Record
+    from netbuild.runs.records import Record
 
 
 def runs(
@@ -42,8 +42,8 @@ def runs(
     damaged. Its loss and metric are those of the validation behind its best
     epoch, which has the lowest loss. Times are of training alone.
     """
-    from netbuild.render import runs as render
-    from netbuild.runs import is_run, listed, read
+    from netbuild.reports import runs as render
+    from netbuild.runs.records import is_run, listed, read
 
     out, folder = console(), _found(place)
     if is_run(folder):
@@ -63,7 +63,7 @@ def runs(
 
 def _found(place: Path | None) -> Path:
     """Return the folder that is meant: as it is, or in runs/."""
-    from netbuild.runs import RUNS
+    from netbuild.runs.records import RUNS
 
     if place is None:
         return RUNS
@@ -75,7 +75,7 @@ def _found(place: Path | None) -> Path:
 
 
 def _print_epochs(record: Record, format_: str) -> None:
-    from netbuild.render import runs as render
+    from netbuild.reports import runs as render
 
     out = console()
     if format_ != "table":

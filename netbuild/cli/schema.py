@@ -11,6 +11,6 @@ def schema() -> None:
     \b
     netbuild schema > netbuild.schema.json
     """
-    from netbuild.schema import language, written
+    from netbuild.reports.schema import language, written
 
     typer.echo(written(language()), nl=False)

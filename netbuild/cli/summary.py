@@ -10,7 +10,7 @@ from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults,
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    from netbuild.component import LARGEST
+    from netbuild.components.component import LARGEST
 
     sizes = text.replace("x", ",").replace("×", ",").split(",")
     if not all(size.strip().isdecimal() and len(size) < 12 for size in sizes) or not all(
@@ -45,10 +45,10 @@ def summary(
     netbuild summary configs/lenet.yaml --input 1,32,32
     netbuild summary configs/lenet.yaml --format json
     """
-    from netbuild.config import read
-    from netbuild.diagnostic import errors
-    from netbuild.render import summary as render
-    from netbuild.tracer import infer
+    from netbuild.checks.trace import infer
+    from netbuild.config.load import read
+    from netbuild.diagnostics.diagnostic import errors
+    from netbuild.reports import summary as render
 
     shape = None if input is None else _shape(input)
     graph = infer(read(read_source(file), set or (), shape))

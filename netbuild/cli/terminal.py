@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from netbuild.diagnostic import Diagnostic
-    from netbuild.source import Source
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.syntax.parser import Source
 
 FAULTS, UNUSABLE, INTERRUPTED = 1, 2, 130
 
@@ -53,7 +53,7 @@ def print_whole(out: Console, made: RenderableType) -> None:
 
 def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:
     """Print diagnostics with their excerpts."""
-    from netbuild.render import faults
+    from netbuild.reports import faults
 
     out = console(stderr=stderr)
     out.print(faults.text(diagnostics, out.width))
@@ -69,8 +69,8 @@ def read_source(path: str) -> Source:
 
 def try_source(path: str) -> Source | None:
     """Parse a file, or standard input for `-`; None, with a message, where it cannot be read."""
-    from netbuild import source
-    from netbuild.diagnostic import reason
+    from netbuild.diagnostics.wording import reason
+    from netbuild.syntax import parser as source
 
     try:
         if path == "-":
@@ -117,7 +117,7 @@ def _needs(what: str, error: ModuleNotFoundError) -> NoReturn:
 @contextmanager
 def reported_faults() -> Iterator[None]:
     """Print the faults of a config that cannot be used, and leave."""
-    from netbuild.diagnostic import ConfigError
+    from netbuild.diagnostics.exceptions import ConfigError
 
     try:
         yield
@@ -129,7 +129,7 @@ def reported_faults() -> Iterator[None]:
 @contextmanager
 def reported_failures(place: Path) -> Iterator[None]:
     """Leave with one sentence where a training cannot start or go on; needs torch."""
-    from netbuild.training.failure import RunNotFoundError, TrainingError
+    from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 
     try:
         yield

@@ -26,8 +26,8 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from netbuild.config import Config
-    from netbuild.graph import Graph
+    from netbuild.config.config import Config
+    from netbuild.graph.graph import Graph
     from netbuild.training.loop import Trainer
 
 
@@ -97,8 +97,8 @@ def train(
 
 def _graph(file: str | None, settings: list[str]) -> Graph | None:
     """Return the network of a file; a fault is found before torch is loaded, which takes longer."""
-    from netbuild.config import read
-    from netbuild.tracer import trainable
+    from netbuild.checks.trace import trainable
+    from netbuild.config.load import read
 
     if file is None:
         return None
@@ -111,7 +111,7 @@ def _changed(
 ) -> Config | None:
     """Return the config with which a run goes on, where it is another one and that is allowed."""
     from netbuild import training
-    from netbuild.config import differences
+    from netbuild.config.resolved import differences
 
     stopped = training.find(resume)
     before = stopped.config()
@@ -138,7 +138,7 @@ def _changed(
 def _try(graph: Graph, out: Console) -> None:
     """Take a step and validate a batch, and leave nothing behind."""
     from netbuild import training
-    from netbuild.render.runs import value
+    from netbuild.reports.runs import value
 
     with tempfile.TemporaryDirectory() as folder:
         trainer = training.prepare(graph, Path(folder))
@@ -164,7 +164,7 @@ def _print_groups(graph: Graph, out: Console) -> None:
         return
     from rich.table import Table
 
-    from netbuild.groups import described
+    from netbuild.checks.parameter_groups import described
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     for header in ("group", "weights", "params", "options"):
@@ -177,9 +177,9 @@ def _print_groups(graph: Graph, out: Console) -> None:
 
 def _fit(trainer: Trainer, out: Console) -> None:
     from netbuild import training
-    from netbuild.render.runs import number, value
-    from netbuild.runs import shown_metric
-    from netbuild.training.progress import Printed
+    from netbuild.cli.progress import Printed
+    from netbuild.reports.runs import number, value
+    from netbuild.runs.records import shown_metric
 
     run, position = trainer.run, trainer.position
     _print_groups(trainer.graph, out)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 import typer
 
 from netbuild.cli.terminal import FAULTS, UNUSABLE, Settings, console, fail, try_source
-from netbuild.render.faults import Format  # noqa: TC001  typer reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from netbuild import settings
-    from netbuild.diagnostic import Diagnostic, Fix
-    from netbuild.render.faults.report import Report
-    from netbuild.repair import Change, Repair
-    from netbuild.source import Source
+    from netbuild.diagnostics import selection as settings
+    from netbuild.diagnostics.diagnostic import Diagnostic, Fix
+    from netbuild.reports.faults import Format
+    from netbuild.reports.faults.report import Report
+    from netbuild.syntax.parser import Source
+    from netbuild.syntax.repair import Change, Repair
 
 _SUFFIXES = {".yaml", ".yml"}
 _STANDARD_INPUT = "-"
@@ -97,8 +97,8 @@ class _Job(NamedTuple):
 
     def run(self, names: Sequence[str]) -> int:
         """Check files, mend them where that is wanted, print, and return the exit code."""
-        from netbuild.render.faults.report import made
-        from netbuild.repair import Repair
+        from netbuild.reports.faults.report import made
+        from netbuild.syntax.repair import Repair
 
         read = [(name, try_source(name)) for name in names]
         sources = [source for _, source in read if source is not None]
@@ -116,8 +116,8 @@ class _Job(NamedTuple):
 
     def check(self, source: Source) -> tuple[Diagnostic, ...]:
         """Return all diagnostics of a source."""
-        from netbuild.config import read
-        from netbuild.tracer import infer
+        from netbuild.checks.trace import infer
+        from netbuild.config.load import read
 
         return infer(read(source, self.set)).diagnostics
 
@@ -134,7 +134,7 @@ class _Job(NamedTuple):
 
     def print_texts(self, repair: Repair, sources: Iterable[Source]) -> None:
         """Print what the files should become, or what standard input has become."""
-        from netbuild.repair import STDIN
+        from netbuild.syntax.repair import STDIN
 
         if self.diff:
             texts = [change.diff() for change in repair.changes.values()]
@@ -151,7 +151,7 @@ class _Job(NamedTuple):
 
     def print_report(self, report: Report, *, stderr: bool) -> None:
         """Print a report in its format."""
-        from netbuild.render.faults import render
+        from netbuild.reports.faults import render
 
         if self.format == "text" and report.checked and not report.files:
             return  # that none can be read is said already
@@ -170,7 +170,7 @@ def _settings(
     select: list[str] | None, ignore: list[str] | None, strict: bool | None
 ) -> settings.Settings:
     """Return what the command says, and what it does not say from the project."""
-    from netbuild.settings import Settings, SettingsError, codes, from_project
+    from netbuild.diagnostics.selection import Settings, SettingsError, codes, from_project
 
     try:
         given = Settings(

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from netbuild.config import MAX_BASES
-from netbuild.node import Map, Scalar
-from netbuild.source import from_file
+from netbuild.config.load import MAX_BASES
+from netbuild.syntax.node import Map, Scalar
+from netbuild.syntax.parser import from_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

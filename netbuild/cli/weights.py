@@ -18,7 +18,7 @@ from netbuild.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from netbuild.weights import Comparison
+    from netbuild.runs.weights import Comparison
 
 
 def weights(
@@ -45,10 +45,12 @@ def weights(
     netbuild weights resnet18.safetensors configs/resnet18.yaml
     netbuild weights resnet18.pth configs/resnet18.yaml --leave-out fc
     """
-    from netbuild.config import read
-    from netbuild.diagnostic import errors, reason
-    from netbuild.tracer import infer
-    from netbuild.weights import WeightsError, compare, read_shapes
+    from netbuild.checks.trace import infer
+    from netbuild.config.load import read
+    from netbuild.diagnostics.diagnostic import errors
+    from netbuild.diagnostics.wording import reason
+    from netbuild.runs.pickled import WeightsError
+    from netbuild.runs.weights import compare, read_shapes
 
     loaded = read(read_source(config), set or ())
     section = loaded.pretrained
@@ -68,8 +70,8 @@ def weights(
 
 
 def _show(comparison: Comparison, format_: str) -> None:
-    from netbuild.pretrained import advice
-    from netbuild.render import weights as render
+    from netbuild.checks.pretrained import advice
+    from netbuild.reports import weights as render
 
     out = console()
     if format_ == "json":

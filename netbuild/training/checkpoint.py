@@ -19,8 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from netbuild.layers.layer import times
-from netbuild.training.failure import RunNotFoundError, TrainingError
+from netbuild.components.tensor import times
+from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ class Saved:
         with _damaged(self.place):
             if self.parts is None:
                 return load_file(self.folder / WEIGHTS)
-            from netbuild.training import sharding
+            from netbuild.training.parallel import sharding
 
             return sharding.weights(self.parts)
 
@@ -127,7 +127,7 @@ class Saved:
                 with safe_open(self.folder / WEIGHTS, "pt") as file:
                     shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
                 return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-            from netbuild.training import sharding
+            from netbuild.training.parallel import sharding
 
             return sharding.described(self.parts)
 

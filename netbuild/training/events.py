@@ -19,13 +19,13 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any
 
-from netbuild.training.failure import TrainingError
+from netbuild.diagnostics.exceptions import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from netbuild.hyperparameters import Train
+    from netbuild.config.train import Train
     from netbuild.training.position import Position
 
 #: Of so many steps the loss of one is written.

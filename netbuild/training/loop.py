@@ -13,22 +13,22 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training import checkpoint, randomness
-from netbuild.training.batches import steps
+from netbuild.training.data.batches import steps
 from netbuild.training.events import Events
-from netbuild.training.failure import TrainingError
 from netbuild.training.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netbuild.graph import Graph
-    from netbuild.training.batches import Batch, Batches, Read, Streamed
-    from netbuild.training.distributed import World
-    from netbuild.training.learner import Learner
+    from netbuild.graph.graph import Graph
+    from netbuild.runs.folder import Run
+    from netbuild.training.changes import Anew
+    from netbuild.training.data.batches import Batch, Batches, Read, Streamed
+    from netbuild.training.parallel.distributed import World
     from netbuild.training.progress import Progress
-    from netbuild.training.resuming import Anew
-    from netbuild.training.run import Run
+    from netbuild.training.step.learner import Learner
 
 
 #: What a state that is none raises as it is gone back to.

@@ -4,7 +4,7 @@ Every property is tested over every row and every case, in `tests/test_layers.py
 `tests/test_layers_fuzz.py`; a layer of `netbuild` without rows or cases fails a test.
 """
 
-from netbuild.layers import LAYERS
+from netbuild.components.layers import LAYERS
 from tests.layers import (
     activation,
     adaptive_pool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from netbuild import modules
+from netbuild.builder import modules
 from tests.layers.contract import (
     BOOLS,
     NUMBERS,

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from netbuild.config import read
-from netbuild.layers.layer import Shape, Tensor
-from netbuild.source import from_bytes
-from netbuild.tracer import infer
+from netbuild.checks.trace import infer
+from netbuild.components.tensor import Shape, Tensor
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from netbuild.graph import Graph
+    from netbuild.graph.graph import Graph
 
 __all__ = ["Shape", "Tensor"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from netbuild.layers.arithmetic import positions
+from netbuild.components.layers._sizes import positions
 from tests.layers.contract import Case, Family, Row, Shape, Strictness, cases, shapes, sizes
 
 ROWS = [

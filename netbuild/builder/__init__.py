@@ -1,0 +1,1 @@
+"""From a graph to a module of torch: from here on, torch is imported."""

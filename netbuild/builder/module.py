@@ -1,0 +1,196 @@
+"""From a traced config to plain torch, nested as the file.
+
+A chain is `nn.Sequential` over an `OrderedDict`; a stack that is none is a `torch.fx.GraphModule`,
+whose `forward` reads as a person would write it. Nothing of netbuild is in what it returns: the
+names in the file are the names in `state_dict()`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx, nn
+
+from netbuild.builder import modules, pretrained
+from netbuild.builder.initialise import initialise
+from netbuild.checks.trace import trace
+from netbuild.components.layers.layer import Made, Operation
+from netbuild.components.layers.parameter import Parameter
+from netbuild.config.config import Config
+from netbuild.config.load import load
+from netbuild.graph.row import Block, Row
+from netbuild.graph.value import OUTPUT, Ref, state_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from netbuild.components.layers.layer import Layer
+    from netbuild.graph.graph import Graph
+    from netbuild.graph.row import Member
+
+
+def build(path_or_config: str | Path | Config) -> nn.Module:
+    """Build the network of a config file, with torch's own initial weights or `pretrained:` ones.
+
+    Its modules are made on torch's default device: within `torch.device("meta")` they take no
+    memory. A network of several inputs takes them in the order of the file, and one of several
+    outputs gives a tuple of them.
+
+    Raises:
+        ConfigError: the config has faults.
+        OSError: the file cannot be read.
+    """
+    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
+    return module(trace(config))
+
+
+def module(graph: Graph) -> nn.Module:
+    """Build the module of a graph without faults, row by row as `summary` prints it."""
+    assert graph.block is not None
+    in_order = all(row.is_plain for row in graph.rows)
+    made = _stack(graph.block, graph.config.name, in_order=in_order)
+    initialise(made, graph)
+    pretrained.load(made, graph)
+    for row in graph.rows:
+        for name in row.weights if row.frozen else ():
+            made.get_parameter(state_key(row.path, name)).requires_grad_(False)
+    return made
+
+
+def _stack(block: Block, name: str, *, in_order: bool) -> nn.Module:
+    """Build a stack; `in_order` says that nothing in the network permutes memory."""
+    parts = OrderedDict(
+        (member.name, _part(member.part, member.name, in_order=in_order))
+        for member in block.members
+        if not member.module and not _is_loose(member.part)
+    )
+    if block.is_chain and (in_order or not block.needs_order):
+        return nn.Sequential(parts)
+    return _Writer(block, parts).module(block.type or name)
+
+
+def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
+    if isinstance(part, Row):
+        return _layer(part.layer, part.arguments)
+    return _stack(part, name, in_order=in_order)
+
+
+def _is_loose(part: Row | Block) -> bool:
+    """Whether a part has no module: a function, or a tensor of the stack itself."""
+    return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
+
+
+def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
+    """Make a layer, and first the layers among its arguments."""
+    name = layer.torch_name()
+    kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
+    return kind(
+        **{
+            field: _layer(value.layer, value.arguments) if isinstance(value, Made) else value
+            for field, value in arguments.items()
+        }
+    )
+
+
+class _Writer:
+    """Writes a stack that is no chain as a graph, whose nodes are called as the file calls them."""
+
+    def __init__(self, block: Block, parts: Mapping[str, nn.Module]) -> None:
+        self.block = block
+        self.root = nn.Module()
+        for name, part in parts.items():
+            self.root.add_module(name, part)
+        self.graph = fx.Graph()
+        self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
+        self.values: dict[Ref, fx.Proxy] = {}
+        #: How often to repeat those that all samples share, along each axis behind the batch.
+        self.shared: dict[Ref, tuple[int, ...]] = {}
+
+    def module(self, name: str) -> fx.GraphModule:
+        """Write all members, and return the module whose `forward` calls them."""
+        for port in self.block.inputs:
+            self.values[Ref("", port)] = fx.Proxy(self.graph.placeholder(port), self.tracer)
+        for member in self.block.members:
+            for port, value in self.results(member).items():
+                self.values[Ref(member.name, port)] = value
+        given = tuple(self.read(ref).node for ref in self.block.outputs.values())
+        self.graph.output(given if len(given) > 1 else given[0])
+        for node in reversed(self.graph.nodes):
+            if node.op in {"call_function", "call_method", "get_attr"} and not node.users:
+                self.graph.erase_node(node)
+        made = fx.GraphModule(self.root, self.graph, _class_name(name))
+        for unread, parameter in self.root.named_parameters(recurse=False):
+            if not hasattr(made, unread):
+                made.register_parameter(unread, parameter)
+        return made
+
+    def read(self, ref: Ref) -> fx.Proxy:
+        """Return a value with its batch axis: what all samples share is repeated for each."""
+        if ref in self.shared:
+            batch = self.values[Ref("", self.block.inputs[0])].size(0)
+            self.values[ref] = self.values[ref].expand(batch, *self.shared.pop(ref))
+        return self.values[ref]
+
+    def results(self, member: Member) -> dict[str, fx.Proxy]:
+        """Write a member; return its results."""
+        part = member.part
+        if isinstance(part, Block):
+            ports = list(part.outputs)
+            x = [self.read(member.reads[port]) for port in part.inputs]
+            y: Any = self.call(member.module or member.name, *x)
+            several = len(ports) > 1
+            return {port: y[n] if several else y for n, port in enumerate(ports)}
+        if isinstance(part.layer, Parameter):
+            return {OUTPUT: self.parameter(member.name, part)}
+        refs = list(member.reads.values())
+        # These repeat by themselves what all samples share, unless there is nothing else.
+        alone = all(ref in self.shared for ref in refs)
+        repeats = isinstance(part.layer, Operation) and part.layer.broadcasts
+        if repeats and not alone:
+            x = [self.values[ref] for ref in refs]
+        else:
+            x = [self.read(ref) for ref in refs]
+        if part.layer.needs_order:
+            x = [value.contiguous() for value in x]
+        results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
+        return results
+
+    def parameter(self, name: str, row: Row) -> fx.Proxy:
+        """Write a tensor of the stack itself, which begins with zeros."""
+        ((_, shape),) = row.weights.items()
+        self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+        if len(shape) > len(row.output.shape):
+            self.shared[Ref(name, OUTPUT)] = (-1,) * len(row.output.shape)
+        made: fx.Proxy = self.tracer.create_proxy("get_attr", name, (), {})
+        return made
+
+    def forward(self, member: Member) -> Callable[..., Any]:
+        """Return what stands for a layer's `forward` while its graph is written."""
+        assert isinstance(member.part, Row)
+        layer, arguments = member.part.layer, member.part.arguments
+        if not isinstance(layer, Operation):
+            return partial(self.call, member.module or member.name)
+        if layer.namespace == "torch.Tensor":
+            return partial(_method, layer.function, **arguments)
+        return partial(getattr(torch, layer.function), **arguments)
+
+    def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
+        """Write the call of a module."""
+        made: fx.Proxy = self.tracer.create_proxy("call_module", name, x, keywords)
+        return made
+
+
+def _method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:
+    return getattr(x, name)(*arguments, **keywords)
+
+
+def _class_name(name: str) -> str:
+    """Return the name of a stack as Python calls classes: `lenet-5` is `Lenet5`."""
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word]
+    joined = "".join(word[0].upper() + word[1:] for word in words)
+    return joined if joined.isidentifier() else f"Stack{joined}"

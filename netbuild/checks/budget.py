@@ -1,0 +1,119 @@
+"""The section `budget:`: how large a network may be.
+
+    budget: {params: 5M, macs: 600M, activations: 200MB, weights: 20MB}
+
+Each is a number, or one with a unit: k, M, G and T are powers of 1000, as in kB, MB and GB; KiB,
+MiB and GiB are powers of 1024. `macs` and `activations` are of one sample, as in `netbuild
+summary`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.components.tensor import BYTES
+from netbuild.config.budget import _BYTES
+from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.graph import memory
+from netbuild.graph.row import Block
+from netbuild.syntax.item import Item, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from netbuild.graph.graph import Graph
+    from netbuild.graph.row import Member, Row
+#: How many of the largest contributors are named, of at least a hundredth.
+_NAMED = 4
+
+
+class _Measure(NamedTuple):
+    """What a budget limits, how the layers are measured, and how that is said."""
+
+    name: str
+    of: Callable[[Sequence[Row]], list[int]]
+    bytes: bool = False
+
+
+_MEASURES = (
+    _Measure("params", lambda rows: [row.params for row in rows]),
+    _Measure("macs", lambda rows: [row.macs for row in rows]),
+    _Measure("activations", lambda rows: [kept.nbytes for kept in memory.kept(rows)], bytes=True),
+    _Measure("weights", lambda rows: [row.params * BYTES["float32"] for row in rows], bytes=True),
+)
+
+
+def faults(graph: Graph) -> list[Diagnostic]:
+    """Return what of a network is more than its budget, each with those that it is mostly of."""
+    entry = graph.config.root.entries.get("budget")
+    budget = graph.config.budget
+    found = []
+    for measure in _MEASURES:
+        limit: float | None = getattr(budget, measure.name)
+        if entry is None or limit is None:
+            continue
+        values = measure.of(graph.rows)
+        value = sum(values)
+        if value <= limit:
+            continue
+        label = f"{_shown(value, measure)} {measure.name}" if not measure.bytes else ""
+        label = label or f"{measure.name} of {_shown(value, measure)}"
+        label += f", {_shown(value - limit, measure)} more than {_shown(limit, measure)}"
+        span = place(Item(entry.key, entry.value), measure.name)
+        title = "the network exceeds its budget"
+        notes = _contributors(graph, values, measure)
+        found.append(Diagnostic("NB407", title, span, label, notes))
+    return found
+
+
+def _shown(value: float, measure: _Measure) -> str:
+    """Return a quantity as people read it; bytes in the unit of which there are some."""
+    if not measure.bytes:
+        return f"{value:,.0f}"
+    unit = next((u for u in ("GB", "MB", "kB") if value >= _BYTES[u]), "B")
+    return f"{value / _BYTES[unit]:,.4g} {unit}"
+
+
+class _Part(NamedTuple):
+    """A member of a stack, and what it adds to a value."""
+
+    path: str
+    member: Member
+    value: int
+
+    def described(self, total: int, measure: _Measure) -> str:
+        """Return it as a note says it, with its part of the whole."""
+        part = self.member.part
+        kind = part.type or "stack" if isinstance(part, Block) else part.type
+        share = round(100 * self.value / total)
+        where = f"{self.path} ({kind}, line {self.member.span.line})"
+        return f"{where}: {_shown(self.value, measure)}, {share} %"
+
+
+def _contributors(graph: Graph, values: list[int], measure: _Measure) -> tuple[Note, ...]:
+    """Return the layers and stacks that most of a value is of, the largest first.
+
+    A stack that is more than half of all is looked into.
+    """
+    assert graph.block is not None
+    by_path = {row.path: value for row, value in zip(graph.rows, values, strict=True)}
+    parts, total = _parts(by_path, graph.block, ""), sum(values)
+    while parts and 2 * parts[0].value > total and isinstance(parts[0].member.part, Block):
+        parts[:1] = _parts(by_path, parts[0].member.part, f"{parts[0].path}.")
+        parts.sort(key=lambda part: -part.value)
+    largest = [part for part in parts[:_NAMED] if 100 * part.value >= total]
+    return tuple(
+        Note("" if number else "largest", part.described(total, measure))
+        for number, part in enumerate(largest)
+    )
+
+
+def _parts(values: Mapping[str, int], block: Block, path: str) -> list[_Part]:
+    """Return the members of a stack, those that add most to a value first."""
+    added: Counter[str] = Counter()
+    for row, value in values.items():
+        if row.startswith(path):
+            added[row.removeprefix(path).partition(".")[0]] += value
+    members = {member.name: member for member in block.members}
+    return [_Part(path + name, members[name], value) for name, value in added.most_common()]

@@ -1,0 +1,75 @@
+"""Whether what stands beside a source goes with it, the network and the loss: not yet loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.components.datasets.dataset import DataError
+from netbuild.components.target import Classes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netbuild.components.datasets.dataset import Dataset, Sample
+    from netbuild.components.losses.loss import Loss
+    from netbuild.config.config import Config
+    from netbuild.config.preparation import Preparation
+
+
+def errors(config: Config, wanted: Sample) -> Iterator[DataError]:
+    """Yield what keeps samples as they are wanted from being split and prepared as is written."""
+    assert config.data is not None
+    yield from _of_split(config.data, config.preparation)
+    yield from _of_normalize(config.data, config.preparation, wanted)
+    if config.loss is not None:
+        yield from _of_class_weights(config.data, config.preparation, wanted, config.loss)
+
+
+def _of_split(source: Dataset, preparation: Preparation) -> Iterator[DataError]:
+    if isinstance(preparation.validation, str):
+        try:
+            source.check_split(preparation.validation)
+        except DataError as error:
+            yield DataError(str(error), "validation", error.help)
+    elif message := preparation.leaves_none(source.size):
+        yield DataError(message, "validation")
+    elif source.streams:
+        message = "a stream has no end of which a part could be held out"
+        yield DataError(message, "validation", "name a split: validation: test")
+
+
+def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> Iterator[DataError]:
+    given = preparation.normalize
+    if given is False:
+        return
+    if len(wanted.inputs) != 1 or not wanted.inputs[0].floating or not wanted.inputs[0].shape:
+        message = "it is for networks with one input, of floating-point numbers"
+        yield DataError(message, "normalize")
+    elif given is not True:
+        channels = wanted.inputs[0].shape[0]
+        wrong = next((len(values) for values in given if len(values) != channels), None)
+        if wrong is not None:
+            message = f"the samples have {channels} channels, and it has numbers for {wrong}"
+            yield DataError(message, "normalize")
+    elif source.streams:
+        message = "what is streamed is not measured before it is there"
+        yield DataError(message, "normalize", "give the numbers: [[0.5], [0.25]]")
+
+
+def _of_class_weights(
+    source: Dataset, preparation: Preparation, wanted: Sample, loss: Loss
+) -> Iterator[DataError]:
+    given, target = preparation.class_weights, wanted.target
+    message = ""
+    if given is None:
+        return
+    if "weight" not in type(loss).model_fields or not isinstance(target, Classes):
+        message = f"{type(loss).__name__} takes no weights of classes"
+    elif given == "balanced" and source.streams:
+        message = "what is streamed is not counted: give a number for each class"
+    elif given != "balanced" and len(given) != target.classes:
+        message = f"there are {target.classes} classes, and it has numbers for {len(given)}"
+    elif given != "balanced" and not any(given):
+        message = "it leaves no class that counts"
+    if message:
+        yield DataError(message, "class_weights")

@@ -1,0 +1,132 @@
+"""Which initializer each parameter gets: beside its layer, or by the rules of the section `init:`.
+
+Beside a layer, `init: xavier_normal_` is for its weights, and
+`init: {weight: {normal_: {std: 0.02}}, bias: zeros_}` names the parameters. The section `init:` is
+a list of rules, each an initializer with a pattern, the type of a layer, or both:
+
+    init:
+      - {match: "*.bias", zeros_}
+      - {type: Conv2d, kaiming_normal_: {nonlinearity: relu}}
+
+A pattern has the wildcards of a shell, and `*` also stands for dots. Where it matches the path of a
+layer the rule is for the layer's weights, otherwise for the parameters whose names in
+`state_dict()` it matches. A weight is a parameter whose last name has `weight` in it: the weight of
+a layer, `weight_ih_l0`, `in_proj_weight`. Of several rules for a parameter the first counts, and
+before all of them what stands beside the layer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.config.init import Rule, is_weight
+from netbuild.diagnostics.diagnostic import Diagnostic, Span
+from netbuild.diagnostics.wording import brief, did_you_mean
+from netbuild.graph.value import state_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from netbuild.components.initializers import Initializer
+    from netbuild.graph.row import Row
+
+
+def plan(rows: Iterable[Row], rules: Sequence[Rule]) -> dict[str, Initializer]:
+    """Return the initializer of each parameter that has one, by its name in `state_dict()`."""
+    return {
+        use.name: use.initializer for row in rows for use in _uses(row, rules) if use.initializer
+    }
+
+
+def faults(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
+    """Return what is wrong with the initializers of a whole network.
+
+    A repeated layer is blamed once, and so is a rule for many layers.
+    """
+    if not rules and all(row.init is None for row in rows):
+        return []
+    found: dict[Span, Diagnostic] = {}
+    matched, used, example = Counter[Span](), set[Span](), ""
+    for row in rows:
+        for fault in _strange_names(row):
+            found.setdefault(fault.span, fault)
+        for use in _uses(row, rules):
+            example = example or use.name
+            matched.update(use.matched)
+            if use.initializer is None or use.span is None:
+                continue
+            used.add(use.span)
+            wanted = use.initializer.misfit(use.shape)
+            if wanted is not None:
+                called = use.initializer.torch_name()
+                label = f"{called} wants {wanted}, and {use.name} ({row.type}) is {_sizes(use)}"
+                title = f"{called} does not fit its tensor"
+                fault = Diagnostic("NB404", title, use.span, label, layer=row.path)
+                found.setdefault(use.span, fault)
+    unused = (rule for rule in rules if rule.span not in used)
+    return [*found.values(), *(_nothing(rule, matched[rule.span], example) for rule in unused)]
+
+
+class _Use(NamedTuple):
+    """A parameter and what initializes it: torch itself where that is None."""
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: Initializer | None
+    span: Span | None
+    matched: list[Span]  # of the rules that are for it, used or not
+
+
+def _uses(row: Row, rules: Sequence[Rule]) -> Iterator[_Use]:
+    init = row.init
+    for parameter, shape in row.weights.items():
+        own = "" if is_weight(parameter) else parameter
+        name = state_key(row.path, parameter)
+        applying = [rule for rule in rules if rule.applies(row.path, row.type, parameter, name)]
+        matched = [rule.span for rule in applying]
+        by_name = init.by_name if init else {}
+        key = parameter if parameter in by_name else own
+        if key in by_name and init:
+            yield _Use(name, shape, by_name[key], init.spans[key], matched)
+        elif applying:
+            yield _Use(name, shape, applying[0].initializer, applying[0].span, matched)
+        else:
+            yield _Use(name, shape, None, None, matched)
+
+
+def _strange_names(row: Row) -> Iterator[Diagnostic]:
+    """Yield faults of what stands beside a layer for parameters that it does not have."""
+    init = row.init
+    title = "an initializer without a tensor"
+    for name, span in init.spans.items() if init else ():
+        if name == "" and not any(map(is_weight, row.weights)):
+            label = f"{row.type} has no weights"
+            yield Diagnostic("NB405", title, span, label, layer=row.path)
+        elif name and name not in row.weights:
+            help_, fixes = did_you_mean(name, row.weights, span)
+            if help_ is None and row.weights:
+                help_ = f"its parameters are {', '.join(row.weights)}"
+            label = f"{row.type} has no parameter {brief(name)}"
+            yield Diagnostic("NB405", title, span, label, help=help_, layer=row.path, fixes=fixes)
+
+
+def _nothing(rule: Rule, matched: int, example: str) -> Diagnostic:
+    title = "a rule that matches nothing"
+    help_ = f"a name is written like {example}" if example else None
+    if matched:
+        title = "a rule that comes too late"
+        plural = "s" if matched > 1 else ""
+        label = f"what it matches is initialized already: {matched} parameter{plural}"
+        help_ = "the first rule counts, and before it what stands beside a layer"
+    elif rule.match is None:
+        label, help_ = f"no {rule.type} of the network has weights", None
+    elif rule.type is None:
+        label = f"no layer with weights and no parameter is called {rule.match}"
+    else:
+        label = f"no {rule.type} with weights and no parameter of one is called {rule.match}"
+    return Diagnostic("NB405", title, rule.condition, label, help=help_)
+
+
+def _sizes(use: _Use) -> str:
+    return "×".join(map(str, use.shape)) or "one number"

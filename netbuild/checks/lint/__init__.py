@@ -1,0 +1,56 @@
+"""Faults of taste and of learning, which torch would accept: warnings, NB3xx.
+
+A lint is a function from the flow of a graph without faults to the warnings it has about it. Adding
+one takes the function in the file of its group, its line in `CODES`, and its name here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
+from netbuild.checks.lint.flow import Flow
+from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
+from netbuild.checks.lint.normalisation import lost_biases, single_samples
+from netbuild.checks.lint.receptive_field import (
+    checkerboards,
+    skipping_strides,
+    small_fields,
+    unseen_borders,
+)
+from netbuild.checks.lint.schedules import idle_schedulers
+from netbuild.checks.lint.sequence import collapsing_layers, saturating_stacks
+from netbuild.checks.lint.unread import unread_inputs, unread_results
+from netbuild.checks.lint.untrained import untrained_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.graph.graph import Graph
+
+LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
+    collapsing_layers,
+    unread_results,
+    unread_inputs,
+    squashed_twice,
+    scores_for_probabilities,
+    too_many_outputs,
+    lost_biases,
+    harmful_dropouts,
+    unfit_dropouts,
+    single_samples,
+    unseen_borders,
+    skipping_strides,
+    small_fields,
+    checkerboards,
+    saturating_stacks,
+    untrained_weights,
+    idle_schedulers,
+)
+
+
+def warnings(graph: Graph) -> list[Diagnostic]:
+    """Return what all lints say of a graph."""
+    flow = Flow(graph)
+    return [diagnostic for lint in LINTS for diagnostic in lint(flow)]

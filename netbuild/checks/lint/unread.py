@@ -1,0 +1,51 @@
+"""Lints of what is computed, or given, for nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.graph.row import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netbuild.checks.lint.flow import Flow
+    from netbuild.graph.row import Member
+
+
+def unread_results(flow: Flow) -> Iterator[Diagnostic]:
+    """Warn of a layer or a stack whose result nobody reads: its weights cannot learn."""
+    graph = flow.graph
+    assert graph.block is not None
+    for path, member in _unread(graph.block, ""):
+        label = f"nothing reads what {path} gives, nor is it an output"
+        help_ = "name it in the inputs of a layer below, or among the outputs"
+        title = "a result that nobody reads"
+        yield Diagnostic("NB302", title, member.span, label, help=help_, layer=path)
+
+
+def unread_inputs(flow: Flow) -> Iterator[Diagnostic]:
+    """Warn of an input of the network that no layer reads."""
+    graph = flow.graph
+    block = graph.block
+    assert block is not None
+    read = {ref.port for member in block.members for ref in member.reads.values() if not ref.member}
+    read |= {ref.port for ref in block.outputs.values() if not ref.member}
+    for name in block.inputs:
+        if name not in read:
+            span = graph.config.input_span(name)
+            label = f"no layer reads {name}"
+            yield Diagnostic("NB303", "an input that nobody reads", span, label)
+
+
+def _unread(block: Block, path: str) -> Iterator[tuple[str, Member]]:
+    """Yield the members of a stack, and of those within, that nobody reads, with their paths."""
+    read = {ref.member for member in block.members for ref in member.reads.values()}
+    read |= {ref.member for ref in block.outputs.values()}
+    for member in block.members:
+        place = f"{path}{member.name}"
+        if member.name not in read:
+            yield place, member
+        elif isinstance(member.part, Block) and member.module is None:
+            yield from _unread(member.part, f"{place}.")

@@ -1,0 +1,242 @@
+"""Whether a network, its loss, its optimizer and its data go together, before any of them runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.checks import data as fitting
+from netbuild.checks import parameter_groups as groups
+from netbuild.components.datasets.dataset import DataError, Declared, Sample
+from netbuild.components.metrics import OF_VALUES
+from netbuild.components.optimizers.optimizer import Weight
+from netbuild.components.target import Classes, Values
+from netbuild.components.tensor import ShapeError, Tensor, times
+from netbuild.config.losses import loss_names
+from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.diagnostics.wording import brief, did_you_mean
+from netbuild.graph.value import state_key
+from netbuild.syntax.item import Item, place, read_item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from netbuild.config.config import Config
+    from netbuild.config.losses import Term
+    from netbuild.config.train import Train
+    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.row import Row
+
+
+def sample(config: Config, *outputs: Tensor) -> Declared:
+    """Return what is known of a sample of the config's data, once prepared, for these outputs.
+
+    Raises:
+        DataError: the data cannot be prepared like that, or what is there of it is no data.
+    """
+    assert config.data is not None
+    given = config.data.sample(wanted(config, *outputs))
+    resize = config.preparation.resize
+    if resize is None:
+        return given
+    for x in given.inputs:
+        if x is not None and len(x.shape) != 3:
+            message = f"resize changes height and width, and the samples are {times(x.shape)}"
+            raise DataError(message, "resize")
+    return given._replace(
+        inputs=tuple(x and Tensor((x.shape[0], *resize), x.dtype) for x in given.inputs)
+    )
+
+
+def wanted(config: Config, *outputs: Tensor) -> Sample:
+    """Return the sample that the network and the loss would take."""
+    inputs = tuple(x for x in config.inputs.values() if x is not None)
+    target = config.loss.target(outputs) if config.loss else Values(outputs[0].shape)
+    return Sample(inputs, target)
+
+
+def unknown_outputs(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """Return the faults of the outputs that a loss names, and the network does not give."""
+    return [fault for term in config.terms for fault in _unknown(term, outputs)]
+
+
+def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
+    """Whether each loss finds the outputs that it reads, each once."""
+    return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.terms)
+
+
+def _unknown(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
+    for number, wire in enumerate(term.reads):
+        help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
+        title = f"the network has no output {brief(wire.outside)}"
+        label = "unknown"
+        if wire.outside in {other.outside for other in term.reads[:number]}:
+            title, label, help_, fixes = "an output that is named twice", "named before", None, ()
+        elif wire.outside in outputs:
+            continue
+        help_ = help_ or f"it gives {', '.join(outputs)}"
+        yield Diagnostic("NB213", title, wire.span, label, help=help_, fixes=fixes)
+
+
+def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """Return what keeps the network, its losses and the data from going together."""
+    first = config.terms[0].compared(outputs) if config.terms else outputs
+    if config.data is None or not all(config.inputs.values()):
+        return []
+    try:
+        given = sample(config, *first.values())
+    except DataError as error:
+        return [unusable(config, error)]
+    found = []
+    needed = wanted(config, *first.values())
+    if len(given.inputs) != len(config.inputs):
+        count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
+        message = f"it gives {count}, and the network reads {', '.join(config.inputs)}"
+        found.append(data_fault(config, message, None))
+    else:
+        found += _other_inputs(config, given.inputs, needed.inputs)
+    if not found:
+        found += [unusable(config, error) for error in fitting.errors(config, needed)]
+    if config.preparation.augment:
+        from netbuild.checks import augmentations as augmented
+
+        found += augmented.faults(config)
+    found += _metric_faults(config, outputs)
+    for term in config.terms:
+        compared = term.compared(outputs)
+        own = tuple(compared.values())
+        target = given.target or term.loss.target(own)  # what is not known yet may fit
+        try:
+            term.loss.check(own, target)
+        except ShapeError as error:
+            found.append(_loss_fault(config, term, error, compared))
+    return found
+
+
+def _metric_faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """Return the fault of a metric that is of something else than what the loss compares with."""
+    if not config.terms:
+        return []
+    first = config.terms[0]
+    target = first.loss.target(tuple(first.compared(outputs).values()))
+    of_values = any(name in OF_VALUES for name in config.metrics)
+    label = ""
+    if of_values and not isinstance(target, Values) and not first.loss.binary:
+        label = f"it is of values, and {type(first.loss).__name__} compares with {target}"
+    if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
+        label = f"of {target.classes} classes each one is among the five best"
+    title = "a metric that does not go with the loss"
+    return [Diagnostic("NB409", title, config.span("metrics"), label)] if label else []
+
+
+def _other_inputs(
+    config: Config, given: tuple[Tensor | None, ...], wanted: tuple[Tensor, ...]
+) -> list[Diagnostic]:
+    """Return the fault of the first input that the data has in another shape or dtype."""
+    for came, needed in zip(given, wanted, strict=True):
+        if came is not None and came != needed:
+            message = f"its samples are {_described(came)}, and the network's input is "
+            return [data_fault(config, message + _described(needed), resize(came, needed))]
+    return []
+
+
+def optimizer_faults(
+    config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
+) -> list[Diagnostic]:
+    """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
+    if config.optimizer is None:
+        return []
+    if type(config.optimizer).__name__ == "LBFGS" and (against := _against_lbfgs(config.train)):
+        option, label = against
+        title = f"LBFGS does not go with {option}"
+        return [Diagnostic("NB406", title, config.span("train"), label)]
+    weights = list(_weights(config, rows, outputs))
+    found = groups.faults([weight.name for weight in weights], config.groups)
+    try:
+        config.optimizer.check(weights)
+    except ShapeError as error:
+        name, span = _named(config, "optimizer", error.at)
+        title = f"{name} does not go with the network"
+        found.append(Diagnostic(error.code, title, span, str(error)))
+    return found
+
+
+def _against_lbfgs(train: Train) -> tuple[str, str] | None:
+    """Return an option of a training with which torch's LBFGS cannot step, and why."""
+    if train.precision == "fp16":
+        return "fp16", "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
+    if train.channels_last:
+        return "channels_last", "LBFGS reads a gradient as one row, which it is not then"
+    if train.strategy == "fsdp":
+        message = "LBFGS reads all weights as one row, of which a process has no more than parts"
+        return "fsdp", message
+    return None
+
+
+def _weights(
+    config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
+) -> Iterator[Weight]:
+    for row in rows:
+        if not row.weights or row.frozen:
+            continue
+        sparse = bool(getattr(row.layer, "sparse", False))
+        for name, shape in row.weights.items():
+            yield Weight(state_key(row.path, name), shape, sparse)
+    for called, term in zip(loss_names(config.terms), config.terms, strict=True):
+        loss, own = term.loss, tuple(term.compared(outputs).values())
+        if len(own) == len(loss.inputs) and own[0].shape:
+            for name, shape in loss.weights(*(output.shape for output in own)).items():
+                yield Weight(f"{called}.{name}", shape)
+
+
+def _described(tensor: Tensor) -> str:
+    dtype = "" if tensor.dtype == "float32" else f" of {tensor.dtype}"
+    return times(tensor.shape) + dtype
+
+
+def resize(came: Tensor, needed: Tensor) -> str | None:
+    """Return what brings samples to the size of an input, where that is all that they lack."""
+    if len(came.shape) == len(needed.shape) == 3 and came.shape[0] == needed.shape[0]:
+        return f"resize: [{needed.shape[1]}, {needed.shape[2]}] beside the type of the data"
+    return None
+
+
+def data_fault(
+    config: Config, message: str, help_: str | None, at: str | None = None
+) -> Diagnostic:
+    """Return the fault of the data, or of a field of it."""
+    name, span = _named(config, "data", at)
+    title = f"{name} does not fit the network"
+    notes = (Note("input", f"line {config.input_span(next(iter(config.inputs))).line}"),)
+    return Diagnostic("NB501", title, span, message, notes, help=help_)
+
+
+def unusable(config: Config, error: DataError) -> Diagnostic:
+    """Return the fault of data that cannot be had as it is written."""
+    name, span = _named(config, "data", error.at)
+    title = f"{name} cannot be used as it is written"
+    return Diagnostic("NB501", title, span, str(error), help=error.help)
+
+
+def _loss_fault(
+    config: Config, term: Term, error: ShapeError, compared: Mapping[str, Tensor]
+) -> Diagnostic:
+    name, span = term.item.type.text, place(term.item, error.at)
+    shapes = [times(output.shape) for output in compared.values()]
+    help_ = None
+    if len(term.loss.inputs) < len(compared):
+        read = ", ".join(list(compared)[: len(term.loss.inputs)])
+        help_ = f"say which it reads: {{{name}, inputs: [{read}]}}"
+    given = f"the network gives {', '.join(shapes)}"
+    data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
+    notes = (Note("output", given), Note("data", data))
+    title = f"{name} does not go with the network and the data"
+    return Diagnostic(error.code, title, span, str(error), notes, help=help_)
+
+
+def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:
+    """Return the type that a section names, and where it or its field is written."""
+    node = config.root.get(section)
+    item = read_item(node, section) if node else None
+    if isinstance(item, Item):
+        return item.type.text, place(item, field)
+    return section, config.span(section)

@@ -1,0 +1,114 @@
+"""`pretrained:` the weights that a network begins with, from a file that training has left.
+
+    pretrained: resnet18.safetensors
+    pretrained: {file: resnet18.safetensors, strict: false, leave_out: [fc]}
+
+The file has exactly the network's tensors, by name and shape. With `strict: false` the tensors of
+the modules in `leave_out` are neither loaded nor wanted, and begin as they would without the file:
+a new head on an old trunk. A path is seen from the folder of the file in which it is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netbuild.components.tensor import times
+from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.diagnostics.wording import brief, did_you_mean, reason
+from netbuild.runs.pickled import WeightsError
+from netbuild.runs.weights import compare, is_within, read_shapes
+from netbuild.syntax.node import List, Map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.components.tensor import Shape
+    from netbuild.config.config import Config
+    from netbuild.config.pretrained import Pretrained
+    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.graph import Graph
+    from netbuild.runs.weights import Comparison, Difference
+
+#: How many tensors that do not fit a fault lists; `netbuild weights` lists all.
+LISTED = 10
+
+
+def faults(graph: Graph) -> list[Diagnostic]:
+    """Return what keeps a network from beginning with the weights of its file."""
+    config, pretrained = graph.config, graph.config.pretrained
+    if pretrained is None:
+        return []
+    span = _written(config, "file")
+    try:
+        held = read_shapes(pretrained.file)
+    except (OSError, WeightsError) as error:
+        label = f"{pretrained.file}: {reason(error)}"
+        return [Diagnostic("NB502", "a file of weights that cannot be read", span, label)]
+    tensors = graph.tensors
+    found = list(_for_nothing(config, pretrained, {**held, **tensors}))
+    comparison = compare(held, tensors, pretrained.leave_out)
+    if comparison.differences:
+        found.append(_misfit(pretrained, span, comparison))
+    return found
+
+
+def advice(comparison: Comparison) -> str | None:
+    """Return what may be meant, where the tensors that do not fit have something in common."""
+    if not comparison.differences:
+        return None
+    names = [difference.name for difference in comparison.differences]
+    unexpected = [name for name, _, network in comparison.differences if network is None]
+    missing = {name for name, file, _ in comparison.differences if file is None}
+    inner = {name.partition(".")[2] for name in unexpected}
+    if unexpected and not comparison.fitting and inner >= missing:
+        outer = unexpected[0].partition(".")[0]
+        return f"the file's names begin with {outer}.: save the state_dict() of {outer} itself"
+    heads = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    if comparison.fitting and len(heads) <= 3 and all(heads):
+        modules = ", ".join(heads)
+        return f"for a new head, pretrained: {{file: …, strict: false, leave_out: [{modules}]}}"
+    return None
+
+
+def _note(difference: Difference) -> Note:
+    name, file, network = difference
+    if file is not None and network is not None:
+        text = f"{name} is {times(file)}, and the network's {times(network)}"
+        return Note("shape", text)
+    return Note(difference.kind, f"{name}, {times(file or network or ())}")
+
+
+def _misfit(pretrained: Pretrained, span: Span, comparison: Comparison) -> Diagnostic:
+    differences, more = comparison.differences, len(comparison.differences) - LISTED
+    notes = [_note(difference) for difference in differences[:LISTED]]
+    if more > 0:
+        text = f"{more:,} more, which netbuild weights FILE CONFIG lists"
+        notes.append(Note("and", text))
+    count, of = len(differences), len(differences) + len(comparison.fitting)
+    label = f"{count:,} of {of:,} tensors {'does' if count == 1 else 'do'} not fit"
+    title = f"{Path(pretrained.file).name} does not fit the network"
+    return Diagnostic("NB503", title, span, label, tuple(notes), help=advice(comparison))
+
+
+def _for_nothing(
+    config: Config, pretrained: Pretrained, tensors: Mapping[str, Shape]
+) -> Iterator[Diagnostic]:
+    """Report what is left out and is there neither in the file nor in the network."""
+    modules = {name.rpartition(".")[0] for name in tensors}
+    for number, prefix in enumerate(pretrained.leave_out):
+        if not any(is_within(name, prefix) for name in tensors):
+            span = _written(config, "leave_out", number)
+            help_, fixes = did_you_mean(prefix, modules, span)
+            title = f"leave_out names {brief(prefix)}"
+            label = "neither the file nor the network has it"
+            yield Diagnostic("NB503", title, span, label, help=help_, fixes=fixes)
+
+
+def _written(config: Config, field: str, number: int | None = None) -> Span:
+    """Return where a field of the section is written, or one value of its list."""
+    node = config.root.get("pretrained")
+    inside = node.get(field) if isinstance(node, Map) else None
+    if number is not None and isinstance(inside, List):
+        return inside.items[number].span
+    return inside.span if inside else config.span("pretrained")

@@ -1,0 +1,105 @@
+"""From a config to its graph: every shape inferred, every fault found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.checks import budget, lint, objective, pretrained
+from netbuild.checks import init as initialisation
+from netbuild.diagnostics import suppression
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
+from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.graph.graph import Graph
+from netbuild.graph.tracing.stack import Walk
+
+if TYPE_CHECKING:
+    from netbuild.config.config import Config
+    from netbuild.diagnostics.diagnostic import Span
+
+
+def trace(config: Config) -> Graph:
+    """Infer the network of a config.
+
+    Raises:
+        ConfigError: the config has faults; `.diagnostics` holds all of them.
+    """
+    graph = infer(config)
+    found = errors(graph.diagnostics)
+    if found:
+        raise ConfigError(found)
+    return graph
+
+
+def trainable(config: Config) -> Graph:
+    """Infer the network of a config that has all that training needs.
+
+    Raises:
+        ConfigError: the config has faults, lacks a section, or has no weights.
+    """
+    graph = trace(config)
+    faults = [
+        Diagnostic("NB102", f"training needs {called}", config.start, "missing", help=help_)
+        for section, called, help_ in (
+            ("loss", "a loss", "write loss: CrossEntropyLoss"),
+            ("optimizer", "an optimizer", "write optimizer: Adam"),
+            ("data", "data", "write data: Digits"),
+        )
+        if getattr(config, section) is None
+    ]
+    if not faults and graph.trainable == 0:
+        label = "all its weights are frozen" if graph.params else "none of the layers has weights"
+        span = config.span("layers")
+        faults = [Diagnostic("NB402", "there is nothing to train", span, label)]
+    if faults:
+        raise ConfigError(faults)
+    return graph
+
+
+def infer(config: Config) -> Graph:
+    """Infer the network of a config, collecting faults instead of raising."""
+    walk = Walk(config)
+    graph = Graph(config, (), None, {}, ())
+    if config.layers is not None:
+        block, outputs = walk.trace()
+        graph = graph._replace(rows=tuple(walk.leaves.rows), block=block, outputs=outputs)
+    faults = [*config.diagnostics, *walk.faults]
+    if graph.outputs:
+        faults += budget.faults(graph)
+        faults += initialisation.faults(graph.rows, config.init)
+        faults += pretrained.faults(graph)
+        faults += objective.unknown_outputs(config, graph.outputs)
+        if all(
+            len(t.compared(graph.outputs)) == len(t.reads or graph.outputs) for t in config.terms
+        ):
+            faults += objective.faults(config, graph.outputs)
+            faults += objective.optimizer_faults(config, graph.rows, graph.outputs)
+    if graph.outputs and not walk.faults:  # of a network with faults nothing is certain
+        faults += lint.warnings(graph)
+    faults = suppression.silence(faults, config.document)
+    return graph._replace(diagnostics=_ordered(faults))
+
+
+def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Order faults as a reader meets them, those of one place in a file together."""
+    documents = {id(fault.span.document): number for number, fault in enumerate(faults)}
+    alike: dict[tuple[str, Span, str], list[Diagnostic]] = {}
+    for fault in faults:
+        alike.setdefault((fault.code, fault.span, fault.title), []).append(fault)
+    in_order = sorted(
+        (fault for together in alike.values() for fault in _together(together)),
+        key=lambda fault: (documents[id(fault.span.document)], fault.span[1:]),
+    )
+    return tuple(in_order)[:MAX_FAULTS]
+
+
+def _together(alike: list[Diagnostic]) -> list[Diagnostic]:
+    """Return the distinct faults of one place, of a repeated item and of a block the first.
+
+    It says in which other layers the place is at fault as well, unless for the very same reason.
+    """
+    first, *others = {fault.message: fault for fault in alike}.values()
+    also = list(dict.fromkeys(f.layer for f in others if f.layer not in {None, first.layer}))
+    if also:
+        text = ", ".join(map(str, also[:3])) + (f" and {len(also) - 3} more" if also[3:] else "")
+        first = first._replace(notes=(*first.notes, Note("also", f"at fault in {text}")))
+    return [first, *(fault for fault in others if fault.layer in {None, first.layer})]

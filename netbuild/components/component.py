@@ -1,0 +1,140 @@
+"""What a file can name, declared once: the base of layers, losses, optimizers and data sources.
+
+A component is a frozen pydantic class with the name, the fields and the defaults of the torch class
+that it stands for. Its fields are all there is to say about what may be written: faults, examples,
+JSON and the arguments of torch's constructor are read from them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+    from pydantic_core.core_schema import CoreSchema
+
+
+#: Sizes, counts and seeds have 31 bits at the most.
+LARGEST = (1 << 31) - 1
+
+
+class FromInput:
+    """Marks a field that the input decides: it may be left out, and is checked where written."""
+
+
+class Nested(NamedTuple):
+    """Marks a field whose value is an item, or a list of items: written as everywhere else.
+
+    `known` are the components that it may name; `what` is what messages call them.
+    """
+
+    what: str
+    known: Mapping[str, type[Component]]
+    many: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        """Take what `fill` has made of the item."""
+        one = core_schema.is_instance_schema(Component)
+        if self.many:
+            return core_schema.tuple_schema([one], variadic_item_index=0, min_length=1)
+        return core_schema.nullable_schema(one)
+
+
+class Component(BaseModel):
+    """Base of everything that a file names by a Capitalised type."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        validate_default=False,
+    )
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def declared(base: type[C], module: ModuleType) -> dict[str, type[C]]:
+    """Return the components that a module declares, by name, in the order of the file.
+
+    A class whose name begins with `_` is a family's base and stands for nothing by itself.
+    """
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and value is not base
+    }
+
+
+class Families(Mapping[str, type[C]]):
+    """The components that the modules of a package declare, by name, in the order of `families`.
+
+    A module is imported when a name of its own is asked for: a network of convolutions does not
+    wait for transformers. Which one that is stands in the sources, at the beginning of lines.
+    """
+
+    def __init__(self, base: type[C], package: str, families: Iterable[str]) -> None:
+        self._base, self._package = base, package
+        self._families = (*families,)
+        self._unread = {*self._families}
+        self._found: dict[str, dict[str, type[C]]] = {}
+        self._known: dict[str, type[C]] = {}
+
+    def __getitem__(self, name: str) -> type[C]:
+        if name not in self._known and self._unread and name in self._homes:
+            self._read(self._homes[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        for family in self._families:
+            if family in self._unread:
+                self._read(family)
+        return iter([name for family in self._families for name in self._found[family]])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @cached_property
+    def _homes(self) -> dict[str, str]:
+        """The family of each class, by its name."""
+        folder = importlib.import_module(self._package).__path__[0]
+        found: dict[str, str] = {}
+        for family in self._families:
+            with open(f"{folder}/{family}.py", encoding="utf-8") as file:  # noqa: PTH123  at start
+                found |= dict.fromkeys(re.findall(r"(?m)^class ([A-Z]\w*)\b", file.read()), family)
+        return found
+
+    def _read(self, family: str) -> None:
+        module = importlib.import_module(f"{self._package}.{family}")
+        self._found[family] = declared(self._base, module)
+        self._known |= self._found[family]
+        self._unread.discard(family)
+
+
+@cache
+def bare_field(component: type[BaseModel]) -> str | None:
+    """Return the field that a bare value (`Linear: 120`) fills: the first not left to the input.
+
+    There is none behind such a field unless it is required: `BatchNorm2d: 64` means 64 channels to
+    whoever knows torch, and would be an eps of 64.
+    """
+    left_to_input = False
+    for name, info in component.model_fields.items():
+        if not any(isinstance(mark, FromInput) for mark in info.metadata):
+            return name if info.is_required() or not left_to_input else None
+        left_to_input = True
+    return None

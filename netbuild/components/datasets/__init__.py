@@ -1,0 +1,12 @@
+"""Data sources by their type, and what stands beside it in `data:`."""
+
+from netbuild.components.component import Families
+from netbuild.components.datasets.dataset import Dataset
+
+__all__ = ["DATASETS"]
+
+DATASETS: Families[Dataset] = Families(
+    Dataset,
+    __name__,
+    ("bundled", "arrays", "idx", "images", "hub", "delimited", "text", "synthetic"),
+)

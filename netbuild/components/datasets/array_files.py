@@ -1,0 +1,286 @@
+"""Arrays in files: what their headers say, read without numpy, and their values.
+
+A `.npy` file is a header and the bytes of one array
+(https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), a `.npz` a zip archive of
+such files. The header of safetensors is JSON
+(https://huggingface.co/docs/safetensors/index#format), that of an IDX file a few bytes
+(http://yann.lecun.com/exdb/mnist).
+"""
+
+import ast
+import gzip
+import json
+import re
+import sys
+import zipfile
+import zlib
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.components.datasets.dataset import DataError
+from netbuild.components.tensor import Shape, Tensor, product
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: Labels of more bytes are not read to count the classes while a config is checked.
+MAX_COUNTED = 1 << 24
+#: A header that is longer is none; numpy itself has this limit.
+_MAX_HEADER = 10_000
+_MAX_JSON = 100_000_000
+
+_NPY = b"\x93NUMPY"
+#: What numpy calls a dtype in a header, and what is left out in front of it.
+_DTYPES = {
+    "f2": "float16",
+    "f4": "float32",
+    "f8": "float64",
+    "i1": "int8",
+    "i2": "int16",
+    "i4": "int32",
+    "i8": "int64",
+    "u1": "uint8",
+    "u2": "uint16",
+    "u4": "uint32",
+    "u8": "uint64",
+    "b1": "bool",
+}
+#: The same in headers of safetensors and of IDX files, which has no others.
+_SAFETENSORS = {
+    **{f"F{size * 8}": f"f{size}" for size in (2, 4, 8)},
+    **{f"{kind}{size * 8}": f"{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
+    "BOOL": "b1",
+}
+_IDX = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
+#: What `array` of Python calls whole numbers.
+_CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
+
+#: What a damaged file makes its reader raise.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    SyntaxError,
+    EOFError,
+    RecursionError,
+    NotImplementedError,  # an archive with a compression that Python does not know
+    RuntimeError,  # an archive with a password
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class Stored(NamedTuple):
+    """An array in a file: where its bytes begin, and what its header says."""
+
+    path: Path
+    member: str | None  # of an archive
+    start: int
+    descr: str  # as numpy writes a dtype, its byte order in front
+    shape: Shape  # with the samples, axis 0
+    fortran: bool = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its values are numbers that numpy knows: no text, no bfloat16."""
+        return self.descr[1:] in _DTYPES
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that its values have."""
+        return product(self.shape) * int(self.descr[2:])
+
+    @property
+    def tensor(self) -> Tensor:
+        """What a sample holds of it."""
+        return Tensor(self.shape[1:], _DTYPES[self.descr[1:]])
+
+    def classes(self) -> int | None:
+        """Return how many classes its numbers tell; None where they are too many, or not whole."""
+        if self.descr[1:] not in _CODES or not 0 < self.nbytes <= MAX_COUNTED:
+            return None
+        stat = self.path.stat()
+        return max(1, 1 + _largest(self, stat.st_mtime_ns, stat.st_size))
+
+    def values(self) -> "np.ndarray[Any, Any]":
+        """Return its values.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        import numpy as np
+
+        values = np.empty(self.shape[::-1] if self.fortran else self.shape, self.descr)
+        self._read(values.data.cast("B") if values.nbytes else memoryview(b""))
+        return values.T if self.fortran else values
+
+    def _read(self, buffer: memoryview) -> None:
+        """Fill a buffer with the bytes of its values.
+
+        Raises:
+            DataError: the file has fewer, or is damaged.
+        """
+        with readable(self.path), _opened(self.path, self.member) as file:
+            file.seek(self.start)
+            read = 0
+            while read < len(buffer):
+                got = file.readinto(buffer[read:])  # type: ignore[attr-defined]  # of all that is opened
+                if not got:
+                    raise _short(self.path, self.member, read, len(buffer))
+                read += got
+
+
+@lru_cache(maxsize=16)
+def _largest(stored: Stored, *_stamp: int) -> int:
+    """Return the largest number, read once for a file that stays the same."""
+    values = array(_CODES[stored.descr[1:]], bytes(stored.nbytes))
+    stored._read(memoryview(values).cast("B"))  # noqa: SLF001  its own
+    if stored.descr[0] == (">" if sys.byteorder == "little" else "<"):
+        values.byteswap()
+    return max(values)
+
+
+def read_arrays(path: Path) -> dict[str, Stored]:
+    """Return the arrays of a file by name: of a folder those of its `.npy` files.
+
+    Raises:
+        DataError: it is damaged, or none of these.
+    """
+    with readable(path):
+        if path.is_dir():
+            return {file.stem: _npy(file, None, file.stat().st_size) for file in _npy_files(path)}
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start.startswith(b"PK"):
+            return _npz(path)
+        if start.startswith(_NPY):
+            return {path.stem: _npy(path, None, path.stat().st_size)}
+        if start[8:9] == b"{":
+            return _safetensors(path)
+    raise DataError(f"{path} is no .npz, .npy or .safetensors file")
+
+
+def read_idx(path: Path) -> Stored:
+    """Return the array of an IDX file, which may be compressed by gzip.
+
+    Raises:
+        DataError: it is damaged, or no IDX file.
+    """
+    with readable(path), _opened(path, None) as file:
+        zero, code, rank = file.read(2), *(file.read(2) or b"\0\0")
+        if zero != b"\0\0" or code not in _IDX or not rank:
+            raise DataError(f"{path} is no IDX file")
+        sizes = file.read(4 * rank)
+        if len(sizes) < 4 * rank:
+            raise _short(path, None, len(sizes), 4 * rank)
+        shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
+    stored = Stored(path, None, 4 + 4 * rank, f">{_IDX[code]}", shape)
+    if path.suffix != ".gz":
+        _expect_bytes(stored, path.stat().st_size)
+    return stored
+
+
+def _npy_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*.npy") if file.is_file())
+
+
+def _npz(path: Path) -> dict[str, Stored]:
+    with zipfile.ZipFile(path) as archive:
+        members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    return {
+        info.filename.removesuffix(".npy"): _npy(path, info.filename, info.file_size)
+        for info in members
+    }
+
+
+def _npy(path: Path, member: str | None, size: int) -> Stored:
+    with _opened(path, member) as file:
+        if file.read(6) != _NPY:
+            raise DataError(f"{_said(path, member)} is no .npy file")
+        major, _ = file.read(2)
+        width = 2 if major == 1 else 4
+        length = int.from_bytes(file.read(width), "little")
+        if length > _MAX_HEADER:
+            raise DataError(f"{_said(path, member)} is damaged: its header has {length:,} bytes")
+        header = ast.literal_eval(file.read(length).decode("utf-8").strip())
+    descr, shape = header["descr"], header["shape"]
+    if not all(type(n) is int and n >= 0 for n in shape):
+        raise DataError(f"{_said(path, member)} is damaged: its shape is {shape}")
+    fortran = header["fortran_order"] is True
+    stored = Stored(path, member, 8 + width + length, str(descr), shape, fortran)
+    _expect_bytes(stored, size)
+    return stored
+
+
+def _safetensors(path: Path) -> dict[str, Stored]:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _MAX_JSON:
+            raise DataError(f"{path} is no .npz, .npy or .safetensors file")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    found = {}
+    for name, tensor in header.items():
+        descr = f"<{_SAFETENSORS.get(tensor['dtype'], tensor['dtype'])}"
+        start = 8 + length + tensor["data_offsets"][0]
+        found[name] = Stored(path, None, start, descr, tuple(tensor["shape"]))
+        _expect_bytes(found[name], size)
+    return found
+
+
+def _expect_bytes(stored: Stored, size: int) -> None:
+    """Refuse a file that is shorter than its header says.
+
+    Raises:
+        DataError: it is.
+    """
+    if stored.is_read and stored.start + stored.nbytes > size:
+        there = max(0, size - stored.start)
+        raise _short(stored.path, stored.member, there, stored.nbytes)
+
+
+def _short(path: Path, member: str | None, there: int, expected: int) -> DataError:
+    return DataError(
+        f"{_said(path, member)} is damaged: it ends after {there:,} of {expected:,} bytes"
+    )
+
+
+def _said(path: Path, member: str | None) -> str:
+    return f"{member} of {path}" if member else str(path)
+
+
+@contextmanager
+def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
+    """Open a file, its member where it is an archive, or what gzip has compressed."""
+    if member is not None:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            yield file
+    elif path.suffix == ".gz":
+        with gzip.open(path) as file:
+            yield file  # type: ignore[misc]  # it is one
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what a damaged file makes its reader raise into one sentence.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        yield
+    except _DAMAGED as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        said = re.sub(r"\s+", " ", str(error))[:100] or type(error).__name__
+        raise DataError(f"{path} is damaged: {said}") from error

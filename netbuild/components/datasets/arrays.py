@@ -1,0 +1,112 @@
+"""Arrays that are in files already."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic_core import core_schema
+
+from netbuild.components.datasets.array_files import Stored, read_arrays
+from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
+from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.fields import AnyPath, Name
+from netbuild.components.fields import OptionalCount, Wants, many
+
+
+class Arrays(Dataset):
+    """Arrays of a .npz or .safetensors file, or of a folder of .npy files, by their names.
+
+    Axis 0 of each counts the samples. `inputs` are one for each input of the network, in their
+    order. uint8 becomes float32 from 0 to 1, any other number float32, or a whole number where the
+    network reads such; an axis of one channel is added where it reads one. A `target` of whole
+    numbers is classes where the loss compares with such: `classes` says how many, or they are
+    counted. All other targets are values, float32.
+
+    Another split, test, is what is called x_test and y_test beside x and y, or beside x_train and
+    y_train.
+    """
+
+    paths = ("file",)
+
+    file: AnyPath
+    inputs: Annotated[
+        tuple[str, ...],
+        Wants(
+            "a list of names, one for each input of the network",
+            many(core_schema.str_schema(strict=True, min_length=1), at_least=1),
+        ),
+    ] = ("x",)
+    target: Name = "y"
+    classes: OptionalCount = None
+
+    def count(self) -> int | None:
+        if not Path(self.file).exists():
+            return None
+        return self._stored(None)[-1].shape[0]
+
+    def sample(self, wanted: Sample) -> Declared:
+        if not Path(self.file).exists():
+            return Declared((None,) * len(self.inputs), None)
+        *inputs, target = self._stored(None)
+        classes = self._classes(target, wanted)
+        given = [
+            input_of(stored.tensor, x) for stored, x in zip(inputs, wanted.inputs, strict=False)
+        ]
+        rest = [stored.tensor for stored in inputs[len(given) :]]
+        return Declared((*given, *rest), target_of(target.tensor, wanted.target, classes))
+
+    def check_split(self, split: str) -> None:
+        if Path(self.file).exists():
+            self._stored(split)
+
+    def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
+        *inputs, target = self._stored(split)
+        names = self._names(split)
+        values = tuple(stored.values() for stored in inputs)
+        classes = self._classes(self._stored(None)[-1], wanted)
+        return arrays_of(values, target.values(), names, wanted, classes)
+
+    def _classes(self, target: Stored, wanted: Sample) -> int | None:
+        """Return how many classes there are, counted in what trains where the loss wants them."""
+        if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
+            return target.classes()
+        return self.classes
+
+    def _names(self, split: str | None) -> tuple[str, ...]:
+        """Return what the arrays of a split are called, the target last."""
+        names = (*self.inputs, self.target)
+        if split is None:
+            return names
+        return tuple(f"{re.sub('_train$', '', name)}_{split}" for name in names)
+
+    def _stored(self, split: str | None) -> tuple[Stored, ...]:
+        """Return the arrays of a split, the target last.
+
+        Raises:
+            DataError: there is no such file, or no such array in it; they differ in length.
+        """
+        path = Path(self.file)
+        if not path.exists():
+            raise DataError(f"there is no {path}", "file")
+        there = read_arrays(path)
+        names = self._names(split)
+        fields = (*("inputs",) * len(self.inputs), "target")
+        for name, field in zip(names, fields, strict=True):
+            if name not in there:
+                known = ", ".join(there) or "none"
+                raise DataError(f"{path} has no array {name}", field, f"its arrays are {known}")
+            if not there[name].is_read:
+                message = f"{name} holds {there[name].descr.lstrip('<|>')}, and numbers are wanted"
+                raise DataError(message, field)
+            if not there[name].shape:
+                message = f"{name} is one number, and axis 0 of an array counts the samples"
+                raise DataError(message, field)
+        found = tuple(there[name] for name in names)
+        for name, stored in zip(names, found, strict=True):
+            if stored.shape[0] != found[-1].shape[0]:
+                message = (
+                    f"{name} has {stored.shape[0]:,} samples, and "
+                    f"{names[-1]} has {found[-1].shape[0]:,}"
+                )
+                raise DataError(message)
+        return found

@@ -1,0 +1,207 @@
+"""What is given of what is stored: numbers as a network and its loss want them."""
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from netbuild.components.datasets.dataset import DataError, Sample
+from netbuild.components.target import Classes, Labels, Signs, Target, Values
+from netbuild.components.tensor import Shape, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from netbuild.components.datasets.dataset import Loaded
+
+#: What torch's losses leave out by default.
+_IGNORED = -100
+
+
+def input_of(stored: Tensor, wanted: Tensor) -> Tensor:
+    """Return what is given of a stored input: float32, or whole numbers to who reads such.
+
+    An axis of one channel is added where the network reads one.
+    """
+    dtype = "float32" if wanted.floating or stored.floating else wanted.dtype
+    lacks_axis = len(wanted.shape) == len(stored.shape) + 1 and wanted.shape[0] == 1
+    return Tensor((1, *stored.shape) if lacks_axis else stored.shape, dtype)
+
+
+def target_of(stored: Tensor, wanted: Target, classes: int | None) -> Target | None:
+    """Return what is given of a stored target; None where only its numbers tell how many classes.
+
+    Whole numbers are classes where the loss compares with classes, or where it is known how many
+    there are; then two may be given as 0 and 1, or −1 and 1, to a loss that compares one value.
+    """
+    shape = _like(stored.shape, wanted.tensor.shape)
+    if not stored.floating:
+        if isinstance(wanted, Classes):
+            return None if classes is None else Classes(classes, shape)
+        if isinstance(wanted, Labels) and len(shape) == 1:
+            return None if classes is None else Labels(classes, shape[0], wanted.blank)
+        of_two = classes == 2 and isinstance(wanted, Values | Signs) and shape == wanted.shape
+        if classes is not None and not of_two:
+            return Classes(classes, _like(stored.shape, ()))
+    return Signs(shape) if isinstance(wanted, Signs) else Values(shape)
+
+
+def _like(shape: Shape, wanted: Shape) -> Shape:
+    """Return a shape, but of a single number that which is wanted: `()` or `(1,)`."""
+    return wanted if prod(shape) == prod(wanted) == 1 and len(shape) < 2 > len(wanted) else shape
+
+
+def inputs_of(
+    arrays: "tuple[np.ndarray[Any, Any], ...]", names: tuple[str, ...], wanted: tuple[Tensor, ...]
+) -> "tuple[np.ndarray[Any, Any], ...]":
+    """Return the values of inputs, one after the other as the network reads them."""
+    return tuple(
+        input_values(array, x, name) for array, name, x in zip(arrays, names, wanted, strict=True)
+    )
+
+
+def _at_index(index: int) -> str:
+    return f"at index {index}"
+
+
+def input_values(
+    array: "np.ndarray[Any, Any]",
+    wanted: Tensor,
+    name: str,
+    place: "Callable[[int], str]" = _at_index,
+) -> "np.ndarray[Any, Any]":
+    """Return the values of an input, (samples, *input); uint8 becomes 0 to 1.
+
+    Raises:
+        DataError: some are no numbers, or none that the network reads.
+    """
+    import numpy as np
+
+    _expect_numbers(array, name, place)
+    given = input_of(_tensor(array), wanted)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = array.astype(given.dtype, copy=False)
+    if given.floating:
+        if array.dtype == np.uint8:
+            values /= np.float32(255)
+        _refuse(
+            ~np.isfinite(values), values, name, "no network computes with that", place, "inputs"
+        )
+    else:
+        _refuse(values != array, array, name, f"the network reads {given.dtype}", place, "inputs")
+    return np.require(values.reshape(len(array), *given.shape), requirements=["C", "W"])
+
+
+def target_values(
+    array: "np.ndarray[Any, Any]",
+    wanted: Target,
+    classes: int | None,
+    name: str,
+    place: "Callable[[int], str]" = _at_index,
+) -> "np.ndarray[Any, Any]":
+    """Return the values of the targets, (samples, *target).
+
+    Raises:
+        DataError: some are no numbers, or no classes.
+    """
+    import numpy as np
+
+    _expect_numbers(array, name, place)
+    counted = classes
+    if classes is None and array.dtype.kind != "f":
+        counted = max(1, int(array.max(initial=0)) + 1)
+    stored = _tensor(array)
+    known = counted if isinstance(wanted, Classes | Labels) else classes
+    target = target_of(stored, wanted, known)
+    assert target is not None
+    if not stored.floating and (classes is not None or isinstance(target, Classes | Labels)):
+        _expect_classes(array, target, known, name, place)
+    if not target.tensor.floating:
+        values = array.astype("int64", copy=False)
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = array.astype("float32", copy=False)
+        _refuse(~np.isfinite(values), values, name, "no loss computes with that", place, "target")
+        if isinstance(target, Signs):
+            if array.dtype.kind != "f" and values.min(initial=0) >= 0:
+                values = 2 * values - 1
+            wrong = (values != 1) & (values != -1)
+            _refuse(wrong, values, name, "the loss compares with 1 and −1", place, "target")
+    shape = target.tensor.shape
+    return np.require(values.reshape(len(array), *shape), requirements=["C", "W"])
+
+
+def arrays_of(
+    inputs: "tuple[np.ndarray[Any, Any], ...]",
+    target: "np.ndarray[Any, Any]",
+    names: tuple[str, ...],
+    wanted: Sample,
+    classes: int | None,
+) -> "Loaded":
+    """Return stored inputs and a stored target, the last of the names, as they are wanted."""
+    given = inputs_of(inputs, names[:-1], wanted.inputs)
+    return given, target_values(target, wanted.target, classes, names[-1])
+
+
+def _tensor(array: "np.ndarray[Any, Any]") -> Tensor:
+    return Tensor(array.shape[1:], array.dtype.name)
+
+
+def _expect_numbers(
+    array: "np.ndarray[Any, Any]", name: str, place: "Callable[[int], str]"
+) -> None:
+    """Refuse what is no array of numbers.
+
+    Raises:
+        DataError: it is text, dates, of different lengths, or lacks a value.
+    """
+    if array.dtype.kind in "biuf":
+        return
+    for index, value in enumerate(array):
+        if value is None:
+            raise DataError(f"{name} has no value {place(index)}")
+    first = array.flat[0] if array.size else None
+    if isinstance(first, str):
+        raise DataError(f"{name} is text, and numbers are wanted")
+    if array.dtype.kind == "O":
+        raise DataError(f"{name} is not of one shape in all samples")
+    raise DataError(f"{name} holds {array.dtype.name}, and numbers are wanted")
+
+
+def _expect_classes(
+    array: "np.ndarray[Any, Any]",
+    target: Target,
+    classes: int | None,
+    name: str,
+    place: "Callable[[int], str]",
+) -> None:
+    """Refuse numbers that are no classes.
+
+    Raises:
+        DataError: says the first one, and where it is.
+    """
+    negative = array < (-1 if isinstance(target, Labels) else 0)
+    if array.ndim > 1:
+        negative &= array != _IGNORED
+    _refuse(negative, array, name, "classes count from 0", place, "target")
+    if classes is not None:
+        reason = f"there are {classes} classes, 0 to {classes - 1}"
+        _refuse(array >= classes, array, name, reason, place, "target")
+
+
+def _refuse(
+    wrong: "np.ndarray[Any, Any]",
+    values: "np.ndarray[Any, Any]",
+    name: str,
+    reason: str,
+    place: "Callable[[int], str]",
+    at: str,
+) -> None:
+    """Refuse values of which some are wrong.
+
+    Raises:
+        DataError: says the first one, and where it is.
+    """
+    if wrong.any():
+        first = tuple(int(axis[0]) for axis in wrong.nonzero())
+        raise DataError(f"{name} is {values[first]} {place(first[0])}, and {reason}", at)

@@ -1,0 +1,102 @@
+"""Pictures: their sizes from their headers, and their pixels."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from netbuild.components.datasets.dataset import Size
+from netbuild.components.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+#: What Pillow calls pictures of so many channels.
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+#: How the names of pictures end.
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+
+
+def channels(wanted: Tensor) -> int:
+    """Return how many channels are given to a network: as many as it reads, else 3."""
+    read = wanted.shape[0] if len(wanted.shape) == 3 else 3
+    return read if read in _MODES else 3
+
+
+def pixels(picture: "Image", wanted: Tensor, size: Size | None) -> "np.ndarray[Any, Any]":
+    """Return a picture as the network reads it, (C, H, W), from 0 to 1."""
+    import numpy as np
+    from PIL.Image import Resampling, fromarray
+
+    mode = _MODES[channels(wanted)]
+    if picture.mode.startswith("I"):  # 16 bits
+        grey = np.asarray(picture).astype("float32") / np.float32(65535)
+        picture = fromarray((grey.clip(0, 1) * 255).round().astype("uint8"))
+    if picture.mode != mode:
+        picture = picture.convert(mode)
+    if size is not None and (picture.height, picture.width) != size:
+        picture = picture.resize(size[::-1], Resampling.BILINEAR)
+    values = np.asarray(picture).astype("float32") / np.float32(255)
+    return values[None] if values.ndim == 2 else np.ascontiguousarray(values.transpose(2, 0, 1))
+
+
+def listed(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """Return the classes, which are folders, and the pictures in them with their classes."""
+    classes = tuple(
+        sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    )
+    return _listed(classes, tuple(path.stat().st_mtime_ns for path in classes))
+
+
+@lru_cache(maxsize=4)
+def _listed(
+    classes: tuple[Path, ...], _stamp: tuple[int, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """List folders, once while they stay the same."""
+    pictures = tuple(
+        (str(file), number)
+        for number, path in enumerate(classes)
+        for file in sorted(path.rglob("*"))
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    )
+    return tuple(path.name for path in classes), pictures
+
+
+def size_of(path: Path) -> Size | None:
+    """Return the height and width of a PNG, GIF, BMP or JPEG file; None where that is not told."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(26)
+            if start.startswith(b"\x89PNG"):
+                return _integers(start[20:24], start[16:20], "big")
+            if start.startswith(b"GIF8"):
+                return _integers(start[8:10], start[6:8], "little")
+            if start.startswith(b"BM"):
+                return _integers(start[22:26], start[18:22], "little")
+            return _jpeg(file) if start.startswith(b"\xff\xd8") else None
+    except OSError:
+        return None
+
+
+def _integers(height: bytes, width: bytes, order: Any) -> Size | None:
+    size = int.from_bytes(height, order, signed=True), int.from_bytes(width, order)
+    return (abs(size[0]), size[1]) if size[0] and size[1] else None  # a BMP may stand on its head
+
+
+def _jpeg(file: IO[bytes]) -> Size | None:
+    """Return the size that the frame of a JPEG has; None where it may be turned by its Exif.
+
+    https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1
+    """
+    file.seek(2)
+    while (marker := file.read(4)) and marker[0] == 0xFF and len(marker) == 4:
+        kind, length = marker[1], int.from_bytes(marker[2:], "big")
+        if kind == 0xE1:
+            return None
+        if 0xC0 <= kind <= 0xCF and kind not in {0xC4, 0xC8, 0xCC}:
+            frame = file.read(5)
+            return _integers(frame[1:3], frame[3:5], "big")
+        file.seek(length - 2, 1)
+    return None

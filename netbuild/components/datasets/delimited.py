@@ -1,0 +1,234 @@
+"""Tables written as text."""
+
+import csv
+import glob
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic_core import core_schema
+
+from netbuild.components.datasets.conversion import input_of, target_of
+from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
+from netbuild.components.fields import OptionalCount, Wants
+from netbuild.components.tensor import Tensor
+
+#: A file of more bytes is not read while a config is checked, but for the names of its columns.
+_MAX_READ = 1 << 23
+#: What pandas, and so `datasets`, takes for no value.
+#: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
+_MISSING = frozenset(
+    {
+        *("", "None", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "NA", "N/A", "n/a", "<NA>"),
+        *("#NA", "#N/A", "#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    }
+)
+_WHOLE = re.compile(r"\s*[+-]?\d{1,18}\s*")
+_NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)\s*", flags=re.IGNORECASE)
+_BOOLEANS = {"true": True, "false": False}
+
+
+class Csv(Dataset):
+    """A .csv file: columns of numbers as features (n), and one to be told from them.
+
+    The first line names the columns. `inputs` are those that the network reads; left out, they are
+    all but the target and those without a name. A `target` of text is classes, in alphabetical
+    order; so is one of whole numbers, in theirs, where the loss compares with classes, unless
+    `classes` says how many there are: then they are the numbers of the classes themselves. Any
+    other target is a value. Text is no input, and no value may be missing.
+    """
+
+    paths = ("file",)
+
+    file: FilePath
+    target: Name
+    inputs: ColumnNames = None
+    classes: OptionalCount = None
+    separator: Annotated[
+        str, Wants("one character", core_schema.str_schema(strict=True, min_length=1, max_length=1))
+    ] = ","
+
+    def count(self) -> int | None:
+        return self._scan(_MAX_READ).rows if Path(self.file).is_file() else None
+
+    def sample(self, wanted: Sample) -> Declared:
+        if not Path(self.file).is_file():
+            return Declared((None,) * len(wanted.inputs), None)
+        scan = self._scan(_MAX_READ)
+        inputs = self._inputs(scan)
+        target = None
+        if scan.columns is not None:
+            self._check(scan, inputs)
+            column = scan.columns[self.target]
+            labels = self._labels(column, wanted)
+            classes = self.classes if labels is None else len(labels)
+            stored = Tensor((), column.dtype if labels is None else "int64")
+            target = target_of(stored, wanted.target, classes)
+        dtypes = {scan.columns[name].dtype for name in inputs} if scan.columns else {"float64"}
+        stored = Tensor((), "float64" if "float64" in dtypes else "int64")
+        if len(wanted.inputs) == len(inputs):
+            return Declared(tuple(input_of(stored, x) for x in wanted.inputs), target)
+        read = wanted.inputs[0]
+        return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), target)
+
+    def names(self) -> tuple[str, ...] | None:
+        if not Path(self.file).is_file():
+            return None
+        scan = self._scan(None)
+        self._inputs(scan)
+        assert scan.columns is not None
+        column = scan.columns[self.target]
+        if column.dtype == "float64" or (column.dtype != "string" and self.classes is not None):
+            return None
+        return tuple(map(str, column.values))
+
+    def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
+        self.without_splits(split)
+        import datasets  # type: ignore[import-untyped]
+
+        from netbuild.components.datasets.tables import Columns, Reader, quiet, reading, whole_table
+
+        if not Path(self.file).is_file():
+            raise DataError(f"there is no {self.file}", "file")
+        scan = self._scan(None)
+        inputs = self._inputs(scan)
+        self._check(scan, inputs)
+        assert scan.columns is not None
+        kinds = {name: scan.columns[name].dtype for name in (*inputs, self.target)}
+        features = datasets.Features({n: datasets.Value(kind) for n, kind in kinds.items()})
+        with quiet(), reading(self.file, "file"):
+            table = datasets.load_dataset(
+                "csv",
+                data_files=glob.escape(self.file),
+                split="train",
+                features=features,
+                sep=self.separator,
+                usecols=[*features],
+            )
+        columns = Columns(features, inputs, self.target)
+        labels = self._labels(scan.columns[self.target], wanted)
+        reader = Reader(columns, wanted, None, classes=self.classes, labels=labels)
+        return whole_table(table, reader)
+
+    def _labels(self, column: "_Column", wanted: Sample) -> tuple[Any, ...] | None:
+        """Return what the classes are called; None where the target's numbers are given as such."""
+        numbers = target_of(Tensor((), column.dtype), wanted.target, None) is not None
+        if column.dtype != "string" and (numbers or self.classes is not None):
+            return None
+        return column.values
+
+    def _inputs(self, scan: "_Scan") -> tuple[str, ...]:
+        """Return the columns that are read.
+
+        Raises:
+            DataError: there is no such column, or none beside the target.
+        """
+        help_ = f"its columns are {', '.join(scan.names)}"
+        for field, names in (("target", (self.target,)), ("inputs", self.inputs or ())):
+            for name in names:
+                if name not in scan.names:
+                    raise DataError(f"{self.file} has no column {name}", field, help_)
+        inputs = self.inputs or tuple(name for name in scan.names if name not in {"", self.target})
+        if not inputs:
+            raise DataError(f"{self.file} has no column beside {self.target}", "file")
+        return inputs
+
+    def _check(self, scan: "_Scan", inputs: tuple[str, ...]) -> None:
+        """Refuse columns that lack values, and text as an input.
+
+        Raises:
+            DataError: says where.
+        """
+        assert scan.columns is not None
+        for name in (*inputs, self.target):
+            missing = scan.columns[name].missing
+            if missing is not None:
+                raise DataError(f"{name} has no value in row {missing + 1}", "file")
+        for name in inputs:
+            text = scan.columns[name].text
+            if text is not None:
+                shown = text if len(text) <= 20 else f"{text[:20]}…"
+                help_ = "leave it out of inputs, or turn it into numbers"
+                raise DataError(f"{name} is text, such as {shown}, and no input", "inputs", help_)
+
+    def _scan(self, limit: int | None) -> "_Scan":
+        """Read the file; of one of more bytes than the limit the names of its columns alone.
+
+        Raises:
+            DataError: it is no table.
+        """
+        stat = Path(self.file).stat()
+        whole = limit is None or stat.st_size <= limit
+        try:
+            return _scan(self.file, self.separator, whole, stat.st_mtime_ns, stat.st_size)
+        except OSError as error:
+            message = f"{self.file} cannot be read: {error.strerror or error}"
+            raise DataError(message, "file") from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{self.file} is no table of text: {error}", "file") from error
+
+
+class _Column(NamedTuple):
+    """What a column holds: the dtype, its distinct values in order, the first row without one."""
+
+    dtype: str
+    values: tuple[Any, ...]
+    missing: int | None
+
+    @property
+    def text(self) -> str | None:
+        """A value that is no number, if one is."""
+        texts = (value for value in self.values if not _NUMBER.fullmatch(value))
+        return next(texts) if self.dtype == "string" else None
+
+
+class _Scan(NamedTuple):
+    """What is in a file: the names of its columns, and, where it was read, the rest."""
+
+    names: tuple[str, ...]
+    rows: int | None
+    columns: dict[str, _Column] | None
+
+
+@lru_cache(maxsize=4)
+def _scan(file: str, separator: str, whole: bool, *_stamp: int) -> _Scan:  # noqa: FBT001  one of a key
+    """Return what is in a file, read once while it stays the same."""
+    with Path(file).open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, delimiter=separator)
+        names = tuple(next(reader, ()))
+        if not names:
+            raise DataError(f"{file} is empty", "file")
+        twice = next((name for name in names if name and names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"{file} has two columns {twice}", "file")
+        if not whole:
+            return _Scan(names, None, None)
+        rows = []
+        for row in reader:
+            if len(row) > len(names):
+                message = f"line {reader.line_num} has {len(row)} values for {len(names)} columns"
+                raise DataError(message, "file", "a value with a comma stands in quotes")
+            if row:
+                rows.append([*row, *("",) * (len(names) - len(row))])
+    if not rows:
+        raise DataError(f"{file} has no rows", "file")
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return _Scan(names, len(rows), {name: _column(values) for name, values in columns})
+
+
+def _column(values: tuple[str, ...]) -> _Column:
+    """Return what the values of a column are."""
+    distinct = set(values)
+    missing = None
+    if distinct & _MISSING:
+        missing = next(row for row, value in enumerate(values) if value in _MISSING)
+        distinct -= _MISSING
+    if all(map(_WHOLE.fullmatch, distinct)):
+        return _Column("int64", tuple(sorted(set(map(int, distinct)))), missing)
+    if all(map(_NUMBER.fullmatch, distinct)):
+        return _Column("float64", (), missing)
+    if all(value.lower() in _BOOLEANS for value in distinct):
+        return _Column("bool", (False, True), missing)
+    return _Column("string", tuple(sorted(distinct)), missing)

@@ -1,0 +1,91 @@
+"""Images as MNIST has them."""
+
+import re
+from pathlib import Path
+
+from netbuild.components.datasets.array_files import Stored, read_idx, readable
+from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
+from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.fields import FolderPath
+from netbuild.components.fields import OptionalCount
+
+#: What the files of a split are called in front of their contents.
+_PARTS = {None: "train", "train": "train", "test": "t10k"}
+
+
+class Idx(Dataset):
+    """A folder of IDX files, as MNIST and its kin have them: images 1×H×W, 0 to 1, and classes.
+
+    The files are train-images-idx3-ubyte and train-labels-idx1-ubyte, those of the split test begin
+    with t10k; each may be compressed, with .gz behind. `classes` are counted where they are not
+    given. Bytes become float32 from 0 to 1, and any other number float32 as it is.
+    """
+
+    paths = ("folder",)
+
+    folder: FolderPath
+    classes: OptionalCount = None
+
+    def count(self) -> int | None:
+        return self._stored(None)[0].shape[0] if any(self._files(None)) else None
+
+    def sample(self, wanted: Sample) -> Declared:
+        if not any(self._files(None)):
+            return Declared((None,), None)
+        images, labels = self._stored(None)
+        target = target_of(labels.tensor, wanted.target, self.classes or labels.classes())
+        return Declared((input_of(images.tensor, wanted.inputs[0]),), target)
+
+    def check_split(self, split: str) -> None:
+        if split not in _PARTS:
+            self.without_splits(split)
+        if any(self._files(split)):
+            self._stored(split)
+
+    def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
+        images, labels = self._stored(split)
+        classes = self.classes or self._stored(None)[1].classes()
+        names = (images.path.name, labels.path.name)
+        read = wanted._replace(inputs=wanted.inputs[:1])
+        return arrays_of((images.values(),), labels.values(), names, read, classes)
+
+    def _files(self, split: str | None) -> tuple[Path | None, Path | None]:
+        """Return the files of images and of labels; one that is not compressed comes first."""
+        part = _PARTS.get(split)
+        folder = Path(self.folder)
+        with readable(folder):
+            there = [*folder.iterdir()] if folder.is_dir() else []
+        there.sort(key=lambda path: (path.suffix == ".gz", path.name))
+        images, labels = (
+            next(
+                (p for p in there if re.fullmatch(rf"{part}-{what}[-.]idx\d-\w+(\.gz)?", p.name)),
+                None,
+            )
+            for what in ("images", "labels")
+        )
+        return images, labels
+
+    def _stored(self, split: str | None) -> tuple[Stored, Stored]:
+        """Return the images and the labels of a split.
+
+        Raises:
+            DataError: a file is missing or damaged, or they differ in length.
+        """
+        if split not in _PARTS:
+            self.without_splits(split)
+        found = []
+        for what, rank, path in zip(("images", "labels"), (3, 1), self._files(split), strict=True):
+            if path is None:
+                if not Path(self.folder).is_dir():
+                    raise DataError(f"there is no folder {self.folder}", "folder")
+                name = f"{_PARTS[split]}-{what}-idx{rank}-ubyte"
+                raise DataError(f"{self.folder} has no file {name}, nor {name}.gz", "folder")
+            found.append(read_idx(path))
+        images, labels = found
+        if images.shape[0] != labels.shape[0]:
+            message = (
+                f"{images.path.name} has {images.shape[0]:,} samples, and "
+                f"{labels.path.name} has {labels.shape[0]:,}"
+            )
+            raise DataError(message, "folder")
+        return images, labels

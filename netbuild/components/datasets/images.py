@@ -1,0 +1,104 @@
+"""Images in folders, each named as its class."""
+
+from pathlib import Path
+
+from netbuild.components.datasets.array_files import readable
+from netbuild.components.datasets.conversion import target_of
+from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Sample, Samples, Size
+from netbuild.components.datasets.decoding import SUFFIXES, channels, listed, size_of
+from netbuild.components.datasets.fields import FolderPath
+from netbuild.components.tensor import Tensor
+
+
+class ImageFolder(Dataset):
+    """A folder with a folder of images for each class: C×H×W, from 0 to 1.
+
+    Classes are numbered in the order of their names. Images become grey, RGB or RGBA, as the
+    network reads 1, 3 or 4 channels; where they differ in size, `resize` brings them to one. A
+    folder train that holds the folders of the classes is what trains, and folders beside it, such
+    as test, are splits with the same classes.
+    """
+
+    paths = ("folder",)
+    resizes = True
+
+    folder: FolderPath
+
+    def count(self) -> int | None:
+        return len(self._listed(None)[1]) if Path(self.folder).is_dir() else None
+
+    def sample(self, wanted: Sample) -> Declared:
+        if not Path(self.folder).is_dir():
+            return Declared((None,), None)
+        classes, files = self._listed(None)
+        target = target_of(Tensor((), "int64"), wanted.target, len(classes))
+        size = size_of(Path(files[0][0]))  # the others have it as well, or have to be resized
+        image = Tensor((channels(wanted.inputs[0]), *size)) if size else None
+        return Declared((image,), target)
+
+    def check_split(self, split: str) -> None:
+        if Path(self.folder).is_dir():
+            self._root(split)
+
+    def names(self) -> tuple[str, ...] | None:
+        return self._listed(None)[0] if Path(self.folder).is_dir() else None
+
+    def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
+        import datasets  # type: ignore[import-untyped]
+
+        from netbuild.components.datasets.tables import Columns, Reader, Rows
+
+        classes, files = self._listed(split)
+        names = self._listed(None)[0]
+        unknown = [name for name in classes if name not in names]
+        if unknown:
+            message = f"{self._root(split)} has a class {unknown[0]}, and {self._root()} has none"
+            raise DataError(message, "folder")
+        features = datasets.Features(
+            image=datasets.Image(), label=datasets.ClassLabel(names=[*names])
+        )
+        paths = [path for path, _ in files]
+        labels = [names.index(classes[number]) for _, number in files]
+        table = datasets.Dataset.from_dict({"image": paths, "label": labels}, features)
+        columns = Columns(features, ("image",), "label")
+        one = wanted._replace(inputs=wanted.inputs[:1])
+        return Rows(table, Reader(columns, one, size, classes=len(names), files=paths))
+
+    def _root(self, split: str | None = None) -> Path:
+        """Return the folder of the classes of a split.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        folder = Path(self.folder)
+        train = folder / "train"
+        if not (train.is_dir() and any(path.is_dir() for path in train.iterdir())):
+            self.without_splits(split)
+            return folder
+        found = folder / (split or "train")
+        if not found.is_dir():
+            splits = sorted(path.name for path in folder.iterdir() if path.is_dir())
+            message = f"{folder} has no split {split}"
+            raise DataError(message, "folder", f"its splits are {', '.join(splits)}")
+        return found
+
+    def _listed(self, split: str | None) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+        """Return the classes of a split, and its files with the numbers of their classes.
+
+        Raises:
+            DataError: there is no such folder, or there are no images in it.
+        """
+        if not Path(self.folder).is_dir():
+            raise DataError(f"there is no folder {self.folder}", "folder")
+        with readable(Path(self.folder)):
+            root = self._root(split)
+            classes, files = listed(root)
+        if not classes:
+            help_ = f"put the images of each class into a folder: {root}/cat/1.png"
+            raise DataError(f"{root} has no folders of classes", "folder", help_)
+        filled = {number for _, number in files}
+        empty = next((name for n, name in enumerate(classes) if n not in filled), None)
+        if empty is not None:
+            help_ = f"their names end in {', '.join(sorted(SUFFIXES))}"
+            raise DataError(f"{root / empty} has no images", "folder", help_)
+        return classes, files

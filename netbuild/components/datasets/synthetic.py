@@ -1,0 +1,101 @@
+"""Data made up, for trying a network out."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import field_validator
+
+from netbuild.components.datasets.dataset import Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.fields import (
+    NaturalInt,
+    OptionalCount,
+    PositiveInt,
+    Wants,
+    many,
+    optional,
+    unwanted,
+    whole,
+)
+from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
+from netbuild.components.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_Shape = Annotated[
+    tuple[int, ...] | None,
+    Wants("a list of whole numbers of at least 1", optional(many(whole(1)))),
+]
+
+
+class Random(Dataset):
+    """Noise of the shapes of the network's inputs, with targets that its loss takes.
+
+    The inputs are normal, or whole numbers from 0 to `below` − 1 where the network reads such. The
+    targets are evenly distributed: one of `classes`, at each place where the loss compares places,
+    values from 0 to 1 of shape `target`, or what the loss wants: labels, 1 and −1, or none. There
+    is nothing to learn; it shows that a network runs, and how fast.
+    """
+
+    samples: PositiveInt = 1000
+    classes: OptionalCount = None
+    target: _Shape = None
+    seed: NaturalInt = 0
+    below: PositiveInt = 2
+
+    @field_validator("target")
+    @classmethod
+    def _one_kind_of_target(cls, target: Any, info: Any) -> Any:
+        if target is not None and info.data.get("classes") is not None:
+            raise unwanted("to stand without classes: a target is one or the other")
+        return target
+
+    def count(self) -> int:
+        return self.samples
+
+    def sample(self, wanted: Sample) -> Declared:
+        return Declared(wanted.inputs, self._target(wanted))
+
+    def _target(self, wanted: Sample) -> Target:
+        target: Target = wanted.target
+        if self.target is not None:
+            target = Values(self.target)
+        elif self.classes is not None:
+            match target:
+                case Classes() | Labels():
+                    target = target._replace(classes=self.classes)
+                case _:
+                    target = Classes(self.classes)
+        return target
+
+    def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
+        self.without_splits(split)
+        import numpy as np
+
+        random = np.random.default_rng(self.seed)
+        inputs = tuple(self._input(random, x) for x in wanted.inputs)
+        return inputs, self._targets(random, self._target(wanted))
+
+    def _input(self, random: "np.random.Generator", input_: Tensor) -> "np.ndarray[Any, Any]":
+        shape = (self.samples, *input_.shape)
+        if input_.floating:
+            return random.standard_normal(shape, dtype="float32")
+        highest = 2 if input_.dtype == "bool" else self.below
+        return random.integers(highest, size=shape).astype(input_.dtype)
+
+    def _targets(self, random: "np.random.Generator", target: Target) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        shape = (self.samples, *target.tensor.shape)
+        match target:
+            case Classes(classes):
+                return random.integers(classes, size=shape)
+            case Labels(classes, length, blank):
+                known = np.delete(np.arange(classes), [] if blank is None else [blank])
+                if not known.size:
+                    return np.full(shape, -1)
+                lengths = random.integers(1, length + 1, size=(self.samples, 1))
+                return np.where(np.arange(length) < lengths, random.choice(known, shape), -1)
+            case Signs():
+                return random.choice(np.array([-1, 1], dtype="float32"), shape)
+            case Values() | Nothing():
+                return random.random(shape, dtype="float32")

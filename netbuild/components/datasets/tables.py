@@ -1,0 +1,353 @@
+"""Rows of a table of `datasets` as samples: which columns are read, and what is given of them."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.components.datasets.conversion import input_values, target_values
+from netbuild.components.datasets.dataset import DataError, Sample, Size
+from netbuild.components.datasets.decoding import pixels
+from netbuild.components.tensor import Tensor, times
+
+if TYPE_CHECKING:
+    import datasets
+    import numpy as np
+
+    from netbuild.components.datasets.dataset import Loaded
+
+#: Samples of a stream among which the next one is chosen.
+_BUFFER = 1000
+#: Files of a stream that take turns in filling it.
+_SHARDS = 10
+
+
+class Columns(NamedTuple):
+    """The columns that are read of a table, and what they hold."""
+
+    features: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    target: str
+
+    @property
+    def images(self) -> set[str]:
+        """The columns of pictures."""
+        return {name for name in self.features if _kind(self.features[name]) == "Image"}
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the classes, where the table has them."""
+        return getattr(self.features[self.target], "names", None)
+
+    @property
+    def texts(self) -> set[str]:
+        """The columns of text."""
+        return {n for n, f in self.features.items() if "string" in str(getattr(f, "dtype", ""))}
+
+
+def choose(
+    features: Mapping[str, Any], inputs: tuple[str, ...] | None, target: str | None
+) -> Columns:
+    """Return the columns that are named; else the only ones that can be meant.
+
+    Raises:
+        DataError: there is no such column, or none can be told from the others.
+    """
+    known = f"its columns are {', '.join(features)}"
+    for field, names in (("inputs", inputs or ()), ("target", (target,) if target else ())):
+        for name in names:
+            if name not in features:
+                raise DataError(f"there is no column {name}", field, known)
+    columns = Columns(features, (), "")
+    if target is None:
+        named = [name for name, feature in features.items() if _kind(feature) == "ClassLabel"]
+        found = named or [name for name in features if name == "label"]
+        if len(found) != 1:
+            raise DataError("the column of the target has to be named", "target", known)
+        target = found[0]
+    if inputs is None:
+        pictures = [name for name in features if name in columns.images - {target}]
+        inputs = tuple(pictures[:1] or [name for name in features if name != target])
+        if len(pictures) > 1 or not inputs:
+            raise DataError("the columns of the inputs have to be named", "inputs", known)
+    read = dict.fromkeys((*inputs, target))
+    return Columns({name: features[name] for name in read}, inputs, target)
+
+
+def _kind(feature: Any) -> str:
+    return type(feature).__name__
+
+
+class Reader:
+    """Makes samples of rows: pictures of one size, columns of numbers side by side.
+
+    `labels` are what the classes of a column of text or numbers are called, in their order, and
+    `files` what the rows are.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        wanted: Sample,
+        size: Size | None,
+        *,
+        classes: int | None = None,
+        labels: Sequence[Any] | None = None,
+        files: Sequence[str] | None = None,
+    ) -> None:
+        self.columns, self.wanted, self.size = columns, wanted, size
+        self.labels, self.files = labels, files
+        self.classes = len(labels) if labels is not None else classes
+        #: The name and the size of the first picture, which the others have as well.
+        self.first: tuple[str, Size] | None = None
+        read = len(wanted.inputs)
+        if read > 1 and len(columns.inputs) != read:
+            message = (
+                f"the network reads {read} inputs, and inputs has {len(columns.inputs)} columns"
+            )
+            raise DataError(message, "inputs", "name a column for each input, in their order")
+        if columns.target in columns.images:
+            raise DataError(f"{columns.target} is a picture, and no target", "target")
+        for name in columns.inputs:
+            if name in columns.images and read < len(columns.inputs):
+                raise DataError(f"{name} is a picture, and cannot stand beside others", "inputs")
+            if name in columns.texts:
+                help_ = "leave it out of inputs, or turn it into numbers"
+                raise DataError(f"{name} is text, and no input", "inputs", help_)
+
+    def batch(self, rows: Mapping[str, Sequence[Any]], start: int = 0) -> "Loaded":
+        """Return the samples of some rows, of which the first is number `start`.
+
+        Raises:
+            DataError: something in them is no input, or no target.
+        """
+        columns = [self._input(name, rows[name], start) for name in self.columns.inputs]
+        wanted = self.wanted.inputs
+        if len(wanted) == len(columns):
+            pairs = zip(columns, self.columns.inputs, wanted, strict=True)
+            inputs = tuple(
+                input_values(array, x, name, self._at(start)) for array, name, x in pairs
+            )
+        else:
+            inputs = (self._side_by_side(columns, start),)
+        return inputs, self.targets(rows[self.columns.target], start)
+
+    def row(self, rows: Mapping[str, Sequence[Any]], index: int) -> Any:
+        """Return the sample of one row, the only one given.
+
+        Raises:
+            DataError: as `batch`.
+        """
+        inputs, targets = self.batch(rows, index)
+        return tuple(x[0] for x in inputs), targets[0]
+
+    def place(self, index: int) -> str:
+        """Return what a row is called."""
+        return self.files[index] if self.files else f"row {index + 1}"
+
+    def _at(self, start: int) -> Callable[[int], str]:
+        return lambda index: f"in {self.place(start + index)}"
+
+    def _input(self, name: str, values: Sequence[Any], start: int) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        if name not in self.columns.images:
+            return _array(name, values, self._at(start))
+        wanted = self.wanted.inputs[self.columns.inputs.index(name)]
+        found = []
+        for index, picture in enumerate(values, start):
+            if picture is None:
+                raise DataError(f"{name} has no value in {self.place(index)}")
+            here = (self.place(index), (picture.height, picture.width))
+            self.first = self.first or here
+            if self.size is None and here[1] != self.first[1]:
+                first, other = (f"{file} has {times(size)}" for file, size in (self.first, here))
+                height, width = wanted.shape[1:] if len(wanted.shape) == 3 else here[1]
+                help_ = f"bring them to one size: resize: [{height}, {width}]"
+                raise DataError(f"its pictures differ in size: {first}, and {other}", None, help_)
+            found.append(pixels(picture, wanted, self.size))
+            picture.close()  # a GIF waits for its next picture
+        return np.stack(found)
+
+    def _side_by_side(
+        self, columns: "list[np.ndarray[Any, Any]]", start: int
+    ) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        (wanted,) = self.wanted.inputs
+        found = []
+        for name, array in zip(self.columns.inputs, columns, strict=True):
+            if array.ndim > 1:
+                message = f"{name} is not one number a row, and cannot stand beside others"
+                raise DataError(message, "inputs")
+            found.append(input_values(array, Tensor((), wanted.dtype), name, self._at(start)))
+        return np.stack(found, axis=1)
+
+    def targets(self, values: Sequence[Any], start: int = 0) -> "np.ndarray[Any, Any]":
+        """Return the targets of some rows, of which the first is number `start`.
+
+        Raises:
+            DataError: one of them is no target.
+        """
+        name = self.columns.target
+        array = _array(name, values, self._at(start))
+        if self.labels is not None and self.columns.names is None:
+            array = self._numbered(array, start)
+        elif name in self.columns.texts:
+            raise DataError(f"{name} is text, and numbers are wanted", "target")
+        return target_values(array, self.wanted.target, self.classes, name, self._at(start))
+
+    def _numbered(self, array: "np.ndarray[Any, Any]", start: int) -> "np.ndarray[Any, Any]":
+        """Return the numbers of classes that go by names, or by other numbers."""
+        import numpy as np
+
+        assert self.labels is not None
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        found = [numbers.get(value, -1) for value in array.tolist()]
+        if -1 in found:
+            row = found.index(-1)
+            known = ", ".join(map(str, self.labels))
+            message = (
+                f"{self.columns.target} is {array[row]} in {self.place(start + row)}, and the "
+                f"classes are {known}"
+            )
+            raise DataError(message, "target")
+        return np.array(found, "int64")
+
+
+def _array(
+    name: str, values: Sequence[Any], place: "Callable[[int], str]"
+) -> "np.ndarray[Any, Any]":
+    """Return a column as an array.
+
+    Raises:
+        DataError: a value is missing.
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        array = np.empty(len(values), object)
+        array[:] = [*values]
+    missing: list[int] = []
+    if array.dtype.kind == "O":
+        missing = [row for row, value in enumerate(array) if value is None]
+    elif array.dtype.kind == "f":
+        missing = np.isnan(array).nonzero()[0].tolist()
+    if missing:
+        raise DataError(f"{name} has no value {place(missing[0])}")
+    return array
+
+
+def labels_of(values: Sequence[Any]) -> list[Any]:
+    """Return what classes are called, in the order of their numbers."""
+    return sorted({value for value in values if value is not None})
+
+
+class Rows:
+    """Rows read one by one."""
+
+    def __init__(self, table: "datasets.Dataset", reader: Reader) -> None:
+        self.table, self.reader = table.select_columns([*reader.columns.features]), reader
+        self.known: np.ndarray[Any, Any] | None = None  # the targets, once they were asked for
+        if reader.columns.images and reader.size is None and len(table):
+            self[0]  # whose size the others have
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Any:
+        with reading(self.reader.place(index)):
+            row = self.table[index : index + 1]
+        return self.reader.row(row, index)
+
+    def targets(self) -> "np.ndarray[Any, Any]":
+        """Return the targets of all rows, which are read once."""
+        if self.known is None:
+            name = self.reader.columns.target
+            with reading(name):
+                values = self.table[name][:]
+            self.known = self.reader.targets(values)
+        return self.known
+
+
+class Streamed:
+    """Rows that come one after the other."""
+
+    def __init__(self, table: "datasets.IterableDataset", reader: Reader) -> None:
+        self.table, self.reader = table.select_columns([*reader.columns.features]), reader
+
+    def samples(self, seed: int | None) -> Iterator[Any]:
+        """Yield the samples; in an order that a seed decides, among those in a buffer."""
+        table = self.table
+        if seed is not None:
+            # Where shards take turns, `datasets` waits for their threads for 5 s at the end.
+            shards = min(_SHARDS, table.n_shards)
+            table = table.shuffle(seed, buffer_size=_BUFFER, max_buffer_input_shards=shards)
+        rows = iter(table)
+        index = 0
+        while True:
+            with reading(f"row {index + 1}"):
+                row = next(rows, None)
+            if row is None:
+                return
+            yield self.reader.row({name: [value] for name, value in row.items()}, index)
+            index += 1
+
+
+def whole_table(table: "datasets.Dataset", reader: Reader) -> "Loaded":
+    """Return all rows of a table without pictures."""
+    chosen = table.select_columns([*reader.columns.features])
+    return reader.batch(chosen.with_format("numpy")[:])
+
+
+@contextmanager
+def reading(what: str, at: str | None = None) -> Iterator[None]:
+    """Turn what `datasets` says against `what` into one sentence.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    from datasets.exceptions import DatasetsError  # type: ignore[import-untyped]
+    from pyarrow import ArrowException  # type: ignore[import-untyped]
+
+    try:
+        yield
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        SyntaxError,
+        DatasetsError,
+        ArrowException,
+    ) as error:
+        if isinstance(error, DataError):
+            raise
+        cause = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ else error
+        said = " ".join(str(cause).split())[:200] or type(cause).__name__
+        raise DataError(f"{what} cannot be read: {said}", at) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep `datasets` from printing, and leave it as it was."""
+    import datasets
+    import huggingface_hub.utils as hub  # which `datasets` fetches with
+
+    modules: tuple[Any, ...] = (datasets, hub)
+    loggers = {name: logging.getLogger(name) for name in ("datasets", "huggingface_hub")}
+    levels = {name: logger.level for name, logger in loggers.items()}
+    shown: list[Any] = [bars for bars in modules if not bars.are_progress_bars_disabled()]
+    for logger in loggers.values():
+        logger.setLevel(logging.CRITICAL)
+    for bars in shown:
+        bars.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for name, logger in loggers.items():
+            logger.setLevel(levels[name])
+        for bars in shown:
+            bars.enable_progress_bars()

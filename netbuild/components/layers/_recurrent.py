@@ -1,0 +1,71 @@
+"""The base of layers that pass a state on from step to step."""
+
+from typing import Any, ClassVar
+
+from netbuild.components.fields import PositiveInt, SizeFromInput
+from netbuild.components.layers.formula import Formula
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.tensor import Shape, ShapeError, product, times
+
+
+class Stateful(Layer):
+    """Cells, and stacks of them over the steps of a sequence: gates of an input and of a state.
+
+    A step multiplies each matrix with one vector.
+    """
+
+    #: How many values are computed for each one of the state.
+    gates: ClassVar[int]
+
+    input_size: SizeFromInput = None
+    hidden_size: PositiveInt
+
+    def decide(self, x: Shape, *states: Shape) -> dict[str, Any]:
+        return {"input_size": x[-1]}
+
+    def cell_weights(self, size: int, state: int, *, bias: bool) -> dict[str, Shape]:
+        """Return the weights of a cell that reads `size` values, and passes `state` values on."""
+        rows = self.gates * self.hidden_size
+        biases = {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
+        return {"weight_ih": (rows, size), "weight_hh": (rows, state), **biases}
+
+    def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
+        """Return the formulas of the weights of a cell that reads `size` and passes `state` on."""
+        rows = {"gates": self.gates, "hidden_size": self.hidden_size}
+        both = rows | {state: getattr(self, state)}
+        bias = Formula("gates·hidden_size", rows)
+        reads = Formula(f"gates·hidden_size·{size.rule}", {**rows, **size.numbers})
+        return {
+            "weight_ih": reads,
+            "weight_hh": Formula(f"gates·hidden_size·{state}", both),
+            "bias_ih": bias,
+            "bias_hh": bias,
+        }
+
+    def terms(self) -> dict[str, str]:
+        """Return what the formulas name beside fields."""
+        return {"gates": f"how many {type(self).__name__} computes for each value of its state"}
+
+    def macs(self, x: Shape, *states: Shape) -> int:
+        matrices = [shape for shape in self.weights(x).values() if len(shape) > 1]
+        return product(x[:-1]) * sum(product(shape) for shape in matrices)
+
+    def window(self, x: Shape, *states: Shape) -> Window | None:
+        """A step depends on all steps before."""
+        return None
+
+    def expect_states(self, *given: Shape, wanted: tuple[Shape, ...]) -> None:
+        """Refuse states of other shapes than `wanted`, and some where others are missing.
+
+        Raises:
+            ShapeError: says which state has which shape.
+        """
+        names = self.optional_inputs
+        if given and len(given) < len(wanted):
+            message = f"{names[0]} comes without {names[1]}: it takes both or neither"
+            raise ShapeError("NB208", message)
+        for name, shape, expected in zip(names, given, wanted, strict=False):
+            if shape != expected:
+                size = times(shape)
+                message = f"{name} is {size}, and the state that it begins is {times(expected)}"
+                raise ShapeError("NB212", message)

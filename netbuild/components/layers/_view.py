@@ -1,0 +1,47 @@
+"""What the operations on one tensor share: views of its memory, and lists of its axes."""
+
+from typing import Annotated
+
+from netbuild.components.fields import Wants, either, many, whole
+from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.tensor import Shape, ShapeError, axis
+
+Axes = Annotated[
+    int | tuple[int, ...],
+    Wants("a whole number, or a list of them", either(whole(), many(whole(), at_least=1))),
+]
+
+
+def axes(dims: int | Shape, x: Shape, *, at: str) -> Shape:
+    """Return the positions in `x` of torch's axes, each of which may stand once.
+
+    Raises:
+        ShapeError: an axis does not exist, is the batch, or stands twice.
+    """
+    positions = tuple(axis(dim, x, at=at) for dim in each(dims))
+    for number, position in enumerate(positions):
+        if position in positions[:number]:
+            raise ShapeError("NB205", f"{at} names axis {position + 1} twice", at=at)
+    return positions
+
+
+def each(value: int | Shape) -> Shape:
+    """Return one or several as a tuple."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+class Rearranging(Layer):
+    """The same values in another shape, in the same memory."""
+
+    needs_float = False
+
+    def memory(self) -> Memory:
+        return "view"
+
+    def window(self, x: Shape) -> Window | None:
+        """The positions lose their places."""
+        return None
+
+
+class View(Rearranging, Operation):
+    """The same values, or some of them, in the same memory."""

@@ -1,0 +1,255 @@
+"""Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic_core import core_schema
+
+from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
+from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
+
+#: Torch's own default is false, and puts the batch in axis 1.
+BatchFirst = Annotated[
+    bool, Wants("true, for axis 0 is the batch", core_schema.literal_schema([True]))
+]
+
+
+def expect_sequence(x: Shape, name: str) -> None:
+    """Refuse an input that is no sequence of vectors.
+
+    Raises:
+        ShapeError: it has not two axes.
+    """
+    if len(x) != 2:
+        message = f"it needs 2 axes (length, features), and {name} has {len(x)}: {times(x)}"
+        raise ShapeError("NB201", message)
+
+
+def expect_heads(features: int, heads: int, *, at: str) -> None:
+    """Refuse features that cannot be shared out evenly among heads.
+
+    Raises:
+        ShapeError: they do not divide.
+    """
+    if features % heads:
+        message = f"{features} features do not divide into {heads} heads"
+        raise ShapeError("NB203", message, at=at)
+
+
+class MultiheadAttention(Layer):
+    """Attention of query (L, E) to key (S, kdim) and value (S, vdim), with the result (L, E).
+
+    Each head computes softmax(q · kᵀ / √d) · v from its d = E / num_heads features of the projected
+    inputs; the heads side by side are projected once more. One input attends to itself; of two,
+    the second is both key and value. A second result are the `weights`, those softmaxes: (L, S),
+    averaged over the heads, or (num_heads, L, S). `add_bias_kv` and `add_zero_attn` add one
+    position each to key and value. `need_weights` and `average_attn_weights` are arguments of
+    torch's `forward`; without weights torch takes `scaled_dot_product_attention`.
+
+    - MultiheadAttention: {num_heads: 8}  # 16×64 to 16×64, weights: 16×16
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("query",)
+    optional_inputs: ClassVar[tuple[str, ...]] = ("key", "value")
+
+    embed_dim: SizeFromInput = None
+    num_heads: PositiveInt
+    dropout: Probability = 0.0
+    bias: Bool = True
+    add_bias_kv: Bool = False
+    add_zero_attn: Bool = False
+    kdim: SizeFromInput = None
+    vdim: SizeFromInput = None
+    batch_first: BatchFirst = True
+    need_weights: Bool = True
+    average_attn_weights: Bool = True
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        for tensor, name in zip(x, (*self.inputs, *self.optional_inputs), strict=False):
+            expect_sequence(tensor.shape, name)
+        query, key, value = _three(*(tensor.shape for tensor in x))
+        expect_heads(query[1], self.num_heads, at="num_heads")
+        if key[0] != value[0]:
+            message = f"key has length {key[0]} and value {value[0]}, which must be the same"
+            raise ShapeError("NB212", message)
+        output = {"output": Tensor(query, x[0].dtype)}
+        if not self.need_weights:
+            return output
+        heads = () if self.average_attn_weights else (self.num_heads,)
+        weights = Tensor((*heads, query[0], self._attended(key)), x[0].dtype)
+        return {**output, "weights": weights}
+
+    def decide(self, x: Shape, *others: Shape) -> dict[str, Any]:
+        query, key, value = _three(x, *others)
+        return {"embed_dim": query[1], "kdim": key[1], "vdim": value[1]}
+
+    def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
+        query, key, value = _three(x, *others)
+        features = query[1]
+        if _packed(query, key, value):
+            weights: dict[str, Shape] = {"in_proj_weight": (3 * features, features)}
+        else:
+            weights = {
+                "q_proj_weight": (features, features),
+                "k_proj_weight": (features, key[1]),
+                "v_proj_weight": (features, value[1]),
+            }
+        if self.bias:
+            weights["in_proj_bias"] = (3 * features,)
+        if self.add_bias_kv:
+            weights |= {"bias_k": (1, 1, features), "bias_v": (1, 1, features)}
+        weights["out_proj.weight"] = (features, features)
+        return weights | ({"out_proj.bias": (features,)} if self.bias else {})
+
+    def macs(self, x: Shape, *others: Shape) -> int:
+        """L·E² + S·kdim·E + S·vdim·E to project, 2·L·S·E to attend, L·E² to project again."""
+        query, key, value = _three(x, *others)
+        length, features = query
+        projections = features * (2 * product(query) + product(key) + product(value))
+        return projections + 2 * length * self._attended(key) * features
+
+    def window(self, x: Shape, *others: Shape) -> Window | None:
+        """Every position sees all positions."""
+        return None
+
+    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+        """The weights of each head; an input that putting its batch second leaves as it is.
+
+        Torch transposes the batch and the length, and keeps a copy of every input whose order in
+        memory that changes.
+        """
+        given = dict(zip((*self.inputs, *self.optional_inputs), (x, *others), strict=False))
+        still = tuple(name for name, shape in given.items() if _still(shape))
+        per_head = self.need_weights and not self.average_attn_weights
+        return (*still, "weights") if per_head else still
+
+    def workspace(self, x: Shape, *others: Shape) -> int:
+        """What torch keeps on a CPU, in three ways, of which each keeps the attended values.
+
+        With weights: the scaled query, key and value. Without them and without dropout, where it
+        takes `_scaled_dot_product_flash_attention_for_cpu`: query, key, value and the logarithm of
+        each softmax's sum. Else, where it takes `_scaled_dot_product_attention_math`: the scaled
+        query, the scaled key and the value. Projections made by one product lie in one piece of
+        memory, and are kept together; positions added to key and value make copies of these.
+        """
+        query, key, value = _three(x, *others)
+        length, features = query
+        one, attended = product(query), self._attended(key)
+        added = attended > key[0]
+        itself = not others
+        keys = values = attended * features
+        together = keys + values
+        if itself and not added:
+            together = values = 3 * one
+        elif len(others) == 1 and _packed(query, key, value) and not added:
+            values = together
+        if self.need_weights:
+            kept = one + together
+        elif self.dropout == 0:
+            projected = (3 * one if added else 0) if itself else one
+            kept = projected + together + self.num_heads * length
+        else:
+            kept = one + keys + values
+        kept += self._copied(x, *others) + one
+        return 4 * (kept + self.num_heads * length * attended * self._softmaxes())
+
+    def _softmaxes(self) -> int:
+        """Return how many values are kept, beside results, for each weight of each head."""
+        if not self.need_weights and self.dropout == 0:
+            return 0
+        masked = 0 < self.dropout < 1
+        dropped = self.dropout > 0
+        given = self.need_weights and not self.average_attn_weights
+        return 1 + dropped + masked - given
+
+    def _copied(self, x: Shape, *others: Shape) -> int:
+        """Return the values of inputs that are copied, once for every product with weights."""
+        given = [x, *others]
+        if not _packed(*_three(x, *others)):
+            given = list(_three(x, *others))
+        return sum(product(shape) for shape in given if not _still(shape))
+
+    def _attended(self, key: Shape) -> int:
+        """Return how many positions are attended to."""
+        return key[0] + self.add_bias_kv + self.add_zero_attn
+
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        query, key, value = _three(x, *others)
+        numbers: dict[str, int] = {"embed_dim": query[1], "kdim": key[1], "vdim": value[1]}
+        numbers |= {"L": query[0], "S": key[0], "A": self._attended(key)}
+        numbers |= {"num_heads": self.num_heads}
+        own = self.weights(x, *others)
+        rules = {
+            "query": "L·embed_dim·embed_dim",
+            "key": "S·kdim·embed_dim",
+            "value": "S·vdim·embed_dim",
+            "scores": "L·A·embed_dim",
+            "sums": "L·A·embed_dim",
+            "output": "L·embed_dim·embed_dim",
+        }
+        axes = ("L", "A") if self.average_attn_weights else ("num_heads", "L", "A")
+        names = {"num_heads": "heads", "L": "length", "A": "attended"}
+        return Formulas(
+            {"length": unchanged(query[0]), "features": Formula("embed_dim", numbers)},
+            {name: Formula(_WEIGHTS[name], numbers) for name in own},
+            {name: Formula(rule, numbers) for name, rule in rules.items()},
+            {"weights": {names[axis]: formula(axis, **{axis: numbers[axis]}) for axis in axes}},
+            terms=_TERMS,
+        )
+
+    def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
+        """Leave out what `forward` is given, and sizes that torch takes from `embed_dim`."""
+        values = super().arguments(x, *others)
+        for name in ("need_weights", "average_attn_weights"):
+            del values[name]
+        for name in ("kdim", "vdim"):
+            values[name] = None if values[name] == x[1] else values[name]
+        return values
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        given = {
+            name: False
+            for name in ("need_weights", "average_attn_weights")
+            if not getattr(self, name)
+        }
+        y = forward(*_three(*x), **given)
+        return {"output": y[0], "weights": y[1]} if self.need_weights else {"output": y[0]}
+
+
+#: The numbers of values of the weights.
+_WEIGHTS = {
+    "in_proj_weight": "3·embed_dim·embed_dim",
+    "q_proj_weight": "embed_dim·embed_dim",
+    "k_proj_weight": "embed_dim·kdim",
+    "v_proj_weight": "embed_dim·vdim",
+    "in_proj_bias": "3·embed_dim",
+    "bias_k": "embed_dim",
+    "bias_v": "embed_dim",
+    "out_proj.weight": "embed_dim·embed_dim",
+    "out_proj.bias": "embed_dim",
+}
+_TERMS = {
+    "L": "the length of query",
+    "S": "the length of key and value",
+    "A": "how many positions are attended to: S, and one for add_bias_kv and for add_zero_attn",
+}
+
+_T = TypeVar("_T")
+
+
+def _three(*x: _T) -> tuple[_T, _T, _T]:
+    """Return query, key and value, of which those left out are the one before."""
+    query, key, value = (*x, x[-1], x[-1])[:3]
+    return query, key, value
+
+
+def _packed(query: Shape, key: Shape, value: Shape) -> bool:
+    """Tell whether the projections have a common weight, for inputs of equally many features."""
+    return query[1] == key[1] == value[1]
+
+
+def _still(x: Shape) -> bool:
+    """Tell whether a sequence lies in memory as it did when the batch is put second."""
+    return x[0] == 1

@@ -1,0 +1,303 @@
+"""Batch and instance normalisation: with the statistics of each channel.
+
+https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
+"""
+
+from typing import Annotated, Any, ClassVar
+
+from netbuild.components.fields import (
+    Bool,
+    Float,
+    PositiveFloat,
+    SizeFromInput,
+    Wants,
+    optional,
+    real,
+)
+from netbuild.components.layers._spatial import AXES
+from netbuild.components.layers.formula import Formulas, biased, formula
+from netbuild.components.layers.layer import Layer, Lazy, parameters
+from netbuild.components.tensor import (
+    Shape,
+    ShapeError,
+    Tensor,
+    expect_at_least,
+    expect_rank,
+    product,
+    times,
+)
+
+_Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", optional(real()))]
+
+
+class _ChannelNorm(Layer):
+    """Normalises (C, *), with one weight, one bias and one running mean and variance a channel."""
+
+    #: The numbers of axes that torch takes, without the batch.
+    ranks: ClassVar[tuple[int, ...]]
+    axes: ClassVar[str]
+
+    num_features: SizeFromInput = None
+    eps: Float = 1e-5
+    momentum: _Momentum = 0.1
+    affine: Bool = True
+    track_running_stats: Bool = True
+    bias: Bool = True
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, self.axes, ranks=self.ranks)
+        return x
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        return {"num_features": x[0]}
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
+
+    def formulas(self, x: Shape) -> Formulas:
+        each = formula("num_features", num_features=x[0])
+        return Formulas(weights=biased(each, each, self.weights(x)))
+
+    def buffers(self, x: Shape) -> dict[str, Tensor]:
+        if not self.track_running_stats:
+            return {}
+        return {
+            "running_mean": Tensor((x[0],)),
+            "running_var": Tensor((x[0],)),
+            "num_batches_tracked": Tensor((), "int64"),
+        }
+
+
+class _BatchNorm(_ChannelNorm):
+    """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
+
+    eps: PositiveFloat = 1e-5
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of (C) or (C, L), each channel over the batch and L.
+
+    - BatchNorm1d  # 120 to 120
+    """
+
+    ranks = (1, 2)
+    axes = "channels, or channels and length"
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of (C, H, W), each channel over the batch, H and W.
+
+    - BatchNorm2d  # 6×28×28 to 6×28×28
+    """
+
+    ranks = (3,)
+    axes = AXES[2]
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of (C, D, H, W), each channel over the batch, D, H and W.
+
+    - BatchNorm3d: {affine: false}  # 4×8×8×8 to 4×8×8×8
+    """
+
+    ranks = (4,)
+    axes = AXES[3]
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation of (C, *), each channel over the batch, * and every process of a run.
+
+    - SyncBatchNorm  # 64×7×7 to 64×7×7
+    """
+
+    axes = "channels"
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_at_least(1, x, self.axes)
+        return x
+
+
+class LazyBatchNorm1d(Lazy, BatchNorm1d):
+    """BatchNorm1d by another name: without `num_features`.
+
+    - LazyBatchNorm1d  # 120 to 120
+    """
+
+    num_features: ClassVar[None] = None
+
+
+class LazyBatchNorm2d(Lazy, BatchNorm2d):
+    """BatchNorm2d by another name: without `num_features`.
+
+    - LazyBatchNorm2d  # 6×28×28 to 6×28×28
+    """
+
+    num_features: ClassVar[None] = None
+
+
+class LazyBatchNorm3d(Lazy, BatchNorm3d):
+    """BatchNorm3d by another name: without `num_features`.
+
+    - LazyBatchNorm3d  # 4×8×8×8 to 4×8×8×8
+    """
+
+    num_features: ClassVar[None] = None
+
+
+class _InstanceNorm(_ChannelNorm):
+    """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
+
+    affine: Bool = False
+    track_running_stats: Bool = False
+
+    def workspace(self, x: Shape) -> int:
+        """Each sample's mean and deviation, and copies of the channels' weights and means."""
+        return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
+
+    def formulas(self, x: Shape) -> Formulas:
+        rule = "4 B·num_features·(2 + affine + 2·track_running_stats)"
+        numbers = {"affine": +self.affine, "track_running_stats": +self.track_running_stats}
+        kept = formula(rule, num_features=x[0], **numbers)
+        return super().formulas(x)._replace(workspace=kept)
+
+    def output_shape(self, x: Shape) -> Shape:
+        super().output_shape(x)
+        _expect_many(x)
+        return x
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalisation of (C, L), each channel over L.
+
+    - InstanceNorm1d: {affine: true}  # 6×10 to 6×10
+    """
+
+    ranks = (2,)
+    axes = AXES[1]
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance normalisation of (C, H, W), each channel over H and W.
+
+    - InstanceNorm2d  # 6×28×28 to 6×28×28
+    """
+
+    ranks = (3,)
+    axes = AXES[2]
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance normalisation of (C, D, H, W), each channel over D, H and W.
+
+    - InstanceNorm3d  # 6×8×8×8 to 6×8×8×8
+    """
+
+    ranks = (4,)
+    axes = AXES[3]
+
+
+class LazyInstanceNorm1d(Lazy, InstanceNorm1d):
+    """InstanceNorm1d by another name: without `num_features`, and with weights and averages.
+
+    - LazyInstanceNorm1d  # 6×10 to 6×10
+    """
+
+    num_features: ClassVar[None] = None
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+class LazyInstanceNorm2d(Lazy, InstanceNorm2d):
+    """InstanceNorm2d by another name: without `num_features`, and with weights and averages.
+
+    - LazyInstanceNorm2d  # 6×28×28 to 6×28×28
+    """
+
+    num_features: ClassVar[None] = None
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
+    """InstanceNorm3d by another name: without `num_features`, and with weights and averages.
+
+    - LazyInstanceNorm3d  # 6×8×8×8 to 6×8×8×8
+    """
+
+    num_features: ClassVar[None] = None
+    affine: Bool = True
+    track_running_stats: Bool = True
+
+
+class _SwitchableNorm(_ChannelNorm):
+    """(x − mean) / √(variance + eps), of shares of the statistics of instance, layer and batch.
+
+    It is netbuild's own: `netbuild.modules` has the formula and its source.
+    """
+
+    def output_shape(self, x: Shape) -> Shape:
+        super().output_shape(x)
+        _expect_many(x)
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
+
+    def workspace(self, x: Shape) -> int:
+        """A mean and a variance for the sample; for each channel both, their mixtures, a scale."""
+        return 4 * (2 + x[0] * (4 + self.affine))
+
+    def formulas(self, x: Shape) -> Formulas:
+        found = super().formulas(x)
+        three = formula("statistics", statistics=3)
+        shares = {"mean_weight": three, "var_weight": three}
+        terms = {"statistics": "those of instance, layer and batch"}
+        kept = formula(
+            "4 B·(2 + num_features·(4 + affine))", num_features=x[0], affine=+self.affine
+        )
+        weights = {**found.weights, **shares}
+        return found._replace(weights=weights, workspace=kept, terms=terms)
+
+
+class SwitchableNorm1d(_SwitchableNorm):
+    """Switchable normalisation of (C, L): by instance, layer and batch (Luo et al. 2018).
+
+    - SwitchableNorm1d: {affine: false}  # 6×10 to 6×10
+    """
+
+    ranks = (2,)
+    axes = AXES[1]
+
+
+class SwitchableNorm2d(_SwitchableNorm):
+    """Switchable normalisation of (C, H, W): by instance, layer and batch (Luo et al. 2018).
+
+    - SwitchableNorm2d: {affine: false}  # 6×28×28 to 6×28×28
+    """
+
+    ranks = (3,)
+    axes = AXES[2]
+
+
+class SwitchableNorm3d(_SwitchableNorm):
+    """Switchable normalisation of (C, D, H, W): by instance, layer and batch (Luo et al. 2018).
+
+    - SwitchableNorm3d: {affine: false}  # 6×8×8×8 to 6×8×8×8
+    """
+
+    ranks = (4,)
+    axes = AXES[3]
+
+
+def _expect_many(x: Shape) -> None:
+    """Refuse an input with one value a channel, which has no variance.
+
+    Raises:
+        ShapeError: it has.
+    """
+    if product(x[1:]) == 1:
+        message = f"it needs more than one value per channel, and the input is {times(x)}"
+        raise ShapeError("NB210", message)

@@ -1,0 +1,386 @@
+"""Joins: https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops."""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Annotated, Any, Literal
+
+from pydantic_core import core_schema
+
+from netbuild.components.component import LARGEST
+from netbuild.components.fields import Int, Wants, either, optional, real
+from netbuild.components.layers.formula import (
+    Formula,
+    Formulas,
+    Numbers,
+    by_axis,
+    formula,
+    unchanged,
+)
+from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
+
+#: The largest float32, beyond which torch takes no scalar.
+LARGEST_FLOAT = 3.4028234663852886e38
+_Factor = Annotated[
+    int | float,
+    Wants(
+        "a number",
+        either(
+            core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST),
+            real(ge=-LARGEST_FLOAT, le=LARGEST_FLOAT),
+        ),
+    ),
+]
+_Rounding = Annotated[
+    Literal["trunc", "floor"] | None,
+    Wants("trunc, floor or null", optional(core_schema.literal_schema(["trunc", "floor"]))),
+]
+
+#: Of two dtypes the later one holds the results of both:
+#: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc.
+_PROMOTION = ("bool", "uint8", "int32", "int64", "float32")
+
+
+def promoted(*x: Tensor) -> str:
+    """Return the dtype in which torch computes with all of these.
+
+    >>> promoted(Tensor((3,), "uint8"), Tensor((3,), "int32"))
+    'int32'
+    """
+    return max((tensor.dtype for tensor in x), key=_PROMOTION.index)
+
+
+def broadcast(*x: Shape) -> Shape:
+    """Return the shape over which inputs are computed element by element.
+
+    Axes of size 1 repeat: https://docs.pytorch.org/docs/stable/notes/broadcasting.html.
+
+    >>> broadcast((16, 8, 8), (16, 1, 1))
+    (16, 8, 8)
+
+    Raises:
+        ShapeError: the sizes of an axis do not go together.
+    """
+    expect_same_rank(*x)
+    return tuple(_size(place, x) for place in range(len(x[0])))
+
+
+_WIDEST = "the largest of the inputs"
+
+
+def broadcast_formulas(*x: Shape) -> dict[str, Formula] | None:
+    """Return the formulas of what `broadcast` returns; None where all inputs have that shape."""
+    if len(set(x)) == 1:
+        return None
+    axes = zip(*x, strict=True)
+    return by_axis(
+        Formula(_WIDEST, {_WIDEST: f"max({', '.join(map(str, sizes))})"}) for sizes in axes
+    )
+
+
+def expect_same_rank(*x: Shape) -> None:
+    """Refuse inputs of different numbers of axes.
+
+    Raises:
+        ShapeError: torch aligns shapes from their last axis, so the batches would not meet.
+    """
+    for number, shape in enumerate(x, start=1):
+        if len(shape) != len(x[0]):
+            raise ShapeError(
+                "NB212",
+                f"input 1 is {times(x[0])} and input {number} is {times(shape)}: axes meet from"
+                " the last one on, and the batch of one would meet another axis",
+            )
+
+
+def _size(place: int, x: tuple[Shape, ...]) -> int:
+    first = next((number for number, shape in enumerate(x) if shape[place] != 1), 0)
+    size = x[first][place]
+    for number, shape in enumerate(x):
+        if shape[place] not in {1, size}:
+            raise _contradiction(
+                place, (first, x[first]), (number, shape), "have to be equal, or one of them 1"
+            )
+    return size
+
+
+def _contradiction(
+    place: int, one: tuple[int, Shape], other: tuple[int, Shape], wanted: str
+) -> ShapeError:
+    """Return the fault of an axis on which two inputs, by number and shape, differ."""
+    said = [
+        f"{shape[place]} in input {number + 1} ({times(shape)})" for number, shape in (one, other)
+    ]
+    return ShapeError("NB212", f"axis {place + 1} is {' and '.join(said)}: the sizes {wanted}")
+
+
+class _Join(Operation):
+    """Gives a tensor of the dtype that holds the values of all inputs."""
+
+    inputs = ("input", "other")
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        shape = self.output_shape(*(tensor.shape for tensor in x))
+        return {"output": Tensor(shape, promoted(*x))}
+
+
+class _Elementwise(_Join):
+    """Computes element by element; an axis of size 1 repeats."""
+
+    broadcasts = True
+
+    def output_shape(self, *x: Shape) -> Shape:
+        return broadcast(*x)
+
+    def formulas(self, *x: Shape) -> Formulas:
+        return Formulas(broadcast_formulas(*x))
+
+
+class _Scaled(_Elementwise):
+    """Multiplies the second input by `alpha`, in the dtype of the result."""
+
+    alpha: _Factor = 1
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        outputs = super().outputs(*x)
+        dtype = outputs["output"].dtype
+        if dtype != "float32" and isinstance(self.alpha, float):
+            message = f"alpha is {self.alpha}, and {dtype} inputs need a whole number"
+            raise ShapeError("NB207", message, at="alpha")
+        if dtype == "uint8" and abs(self.alpha) > 255:
+            message = f"alpha is {self.alpha}, and uint8 ends at 255"
+            raise ShapeError("NB207", message, at="alpha")
+        return outputs
+
+    def arguments(self, *x: Shape) -> dict[str, Any]:
+        """Leave out what scales nothing: `torch.add(a, b)` is what a person writes."""
+        return {} if self.alpha == 1 else {"alpha": self.alpha}
+
+
+class _Folding(_Elementwise):
+    """Takes two or more inputs, from the left: (a ∘ b) ∘ c."""
+
+    variadic = True
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        return {"output": reduce(forward, x)}
+
+
+class _KeepingBoth(_Folding):
+    """Keeps both sides of each step for the backward pass: every input, and what is between."""
+
+    def saved(self, *x: Shape) -> tuple[str, ...]:
+        return self.inputs
+
+    def workspace(self, *x: Shape) -> int:
+        between = [product(broadcast(*x[:count])) for count in range(2, len(x))]
+        return sum(between) * BYTES["float32"]
+
+    def formulas(self, *x: Shape) -> Formulas:
+        between = tuple(product(broadcast(*x[:count])) for count in range(2, len(x)))
+        kept = formula("4 B·(Σ steps)", steps=between) if between else None
+        terms = {"steps": "the values of each result on the way"} if between else {}
+        return super().formulas(*x)._replace(workspace=kept, terms=terms)
+
+
+class Add(_Scaled, _Folding):
+    """input + alpha · other, or the sum of several inputs: (*) and (*) to (*).
+
+    - {Add, inputs: [body, shortcut]}  # 64×8×8 and 64×8×8 to 64×8×8
+    """
+
+    function = "add"
+
+    def output_shape(self, *x: Shape) -> Shape:
+        if len(x) > 2 and self.alpha != 1:
+            message = f"alpha scales the second of two inputs, and there are {len(x)}"
+            raise ShapeError("NB212", message, at="alpha")
+        return super().output_shape(*x)
+
+
+class Subtract(_Scaled):
+    """input − alpha · other: (*) and (*) to (*).
+
+    - {Subtract, inputs: [left, right]}  # 3×5 and 3×1 to 3×5
+    """
+
+    function = "sub"
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        expect_no_bool(*x)
+
+
+def expect_no_bool(*x: Tensor) -> None:
+    """Refuse truth values, which torch does not subtract.
+
+    Raises:
+        ShapeError: says which input has them.
+    """
+    for number, tensor in enumerate(x, start=1):
+        if tensor.dtype == "bool":
+            raise ShapeError("NB207", f"it subtracts numbers, and input {number} is bool")
+
+
+class Multiply(_KeepingBoth):
+    """The product of the inputs, element by element: (*) and (*) to (*).
+
+    - {Multiply, inputs: [features, gates]}  # 64×8×8 and 64×1×1 to 64×8×8
+    """
+
+    function = "mul"
+
+
+class Divide(_Elementwise):
+    """input / other, as floats, or rounded to whole numbers: (*) and (*) to (*).
+
+    - {Divide, inputs: [left, right]}  # 6×8×8 and 6×8×8 to 6×8×8
+    """
+
+    function = "div"
+
+    rounding_mode: _Rounding = None
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        if self.rounding_mode is not None and promoted(*x) == "bool":
+            message = "it rounds quotients of numbers, and both inputs are bool"
+            raise ShapeError("NB207", message)
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        output = super().outputs(*x)["output"]
+        return {"output": Tensor(output.shape) if self.rounding_mode is None else output}
+
+    def saved(self, x: Shape, other: Shape) -> tuple[str, ...]:
+        return self.inputs
+
+
+class Maximum(_KeepingBoth):
+    """The larger of the inputs, element by element: (*) and (*) to (*).
+
+    - {Maximum, inputs: [left, right]}  # 3×5 and 3×5 to 3×5
+    """
+
+    function = "maximum"
+
+
+class _Listed(_Join):
+    """Takes two or more inputs, as a list."""
+
+    variadic = True
+
+    dim: Int = 1
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        return {"output": forward(list(x))}
+
+
+class Concat(_Listed):
+    """Puts the inputs behind one another on the axis `dim`, along which their sizes add up.
+
+    - {Concat, inputs: [left, right]}  # 64×8×8 and 32×8×8 to 96×8×8
+    """
+
+    function = "cat"
+
+    def output_shape(self, *x: Shape) -> Shape:
+        expect_same_rank(*x)
+        position = axis(self.dim, x[0], at="dim")
+        for number, shape in enumerate(x):
+            for place, (size, wanted) in enumerate(zip(shape, x[0], strict=True)):
+                if size != wanted and place != position:
+                    wanted_ = f"may differ on axis {position + 1} only"
+                    raise _contradiction(place, (0, x[0]), (number, shape), wanted_)
+        return (*x[0][:position], sum(shape[position] for shape in x), *x[0][position + 1 :])
+
+    def formulas(self, *x: Shape) -> Formulas:
+        position = axis(self.dim, x[0], at="dim")
+        sizes = [unchanged(n) for n in x[0]]
+        name = "those of the inputs"
+        sizes[position] = Formula(f"Σ {name}", {name: tuple(shape[position] for shape in x)})
+        return Formulas(by_axis(sizes))
+
+    def window(self, *x: Shape) -> Window | None:
+        """Along the channels every position keeps its place."""
+        return super().window(*x) if axis(self.dim, x[0], at="dim") == 0 else None
+
+
+class Stack(_Listed):
+    """Puts inputs of one shape side by side on a new axis `dim`: (*) and (*) to (2, *).
+
+    - {Stack, inputs: [red, green, blue]}  # 3×5 and 3×5 and 3×5 to 3×3×5
+    """
+
+    function = "stack"
+
+    def output_shape(self, *x: Shape) -> Shape:
+        for number, shape in enumerate(x, start=1):
+            if shape != x[0]:
+                message = f"input 1 is {times(x[0])} and input {number} is {times(shape)}"
+                raise ShapeError("NB212", f"{message}: they have to be equal")
+        position = axis(self.dim, (*x[0], 1), at="dim")
+        return (*x[0][:position], len(x), *x[0][position:])
+
+    def formulas(self, *x: Shape) -> Formulas:
+        position = axis(self.dim, (*x[0], 1), at="dim")
+        sizes, name = [unchanged(n) for n in x[0]], "number of inputs"
+        number = Formula(name, {name: len(x)})
+        return Formulas(by_axis([*sizes[:position], number, *sizes[position:]]))
+
+    def window(self, *x: Shape) -> Window | None:
+        """The axes move."""
+        return None
+
+
+class MatMul(_Join):
+    """The matrix product of the last two axes: (*, N, M) and (*, M, P) to (*, N, P).
+
+    - {MatMul, inputs: [queries, keys]}  # 8×10×64 and 8×64×10 to 8×10×10
+    """
+
+    function = "matmul"
+
+    # torch multiplies matrices of whole numbers on a CPU, and on no other device
+    needs_float = True
+
+    def output_shape(self, x: Shape, other: Shape) -> Shape:
+        expect_same_rank(x, other)
+        if len(x) < 2:
+            message = (
+                f"it needs matrices (*, N, M), and the inputs are {times(x)} and {times(other)}"
+            )
+            raise ShapeError("NB201", message)
+        stacked = tuple(_size(place, (x, other)) for place in range(len(x) - 2))
+        if x[-1] != other[-2]:
+            message = f"axis {len(x)} is {x[-1]} in input 1 ({times(x)})"
+            message += f" and axis {len(x) - 1} is {other[-2]} in input 2 ({times(other)})"
+            raise ShapeError("NB212", f"{message}: they have to be equal")
+        return (*stacked, x[-2], other[-1])
+
+    def macs(self, x: Shape, other: Shape) -> int:
+        return product(self.output_shape(x, other)) * x[-1]
+
+    def formulas(self, x: Shape, other: Shape) -> Formulas:
+        stacked, rows, columns = self.output_shape(x, other)[:-2], x[-2], other[-1]
+        numbers: Numbers = {"N": rows, "M": x[-1], "P": columns, "stacked": stacked}
+        sizes = [*map(unchanged, stacked), Formula("N", numbers), Formula("P", numbers)]
+        if x[:-2] != other[:-2]:
+            sizes[:-2] = (broadcast_formulas(x[:-2], other[:-2]) or {}).values()
+        terms = {"N": "the rows of input", "M": "its columns", "P": "the columns of other"}
+        rule = "∏ stacked·N·M·P" if stacked else "N·M·P"
+        if stacked:
+            terms["stacked"] = "the sizes of the axes before the matrices"
+        return Formulas(by_axis(sizes), macs={"": Formula(rule, numbers)}, terms=terms)
+
+    def window(self, x: Shape, other: Shape) -> Window | None:
+        """Every value sees a whole row and a whole column."""
+        return None
+
+    def saved(self, x: Shape, other: Shape) -> tuple[str, ...]:
+        stacked = self.output_shape(x, other)[:-2]
+        given = zip(self.inputs, (x, other), strict=True)
+        return tuple(name for name, shape in given if shape[:-2] == stacked)
+
+    def workspace(self, x: Shape, other: Shape) -> int:
+        """A stack of matrices that repeats is written out, and kept as such."""
+        stacked = self.output_shape(x, other)[:-2]
+        copies = [product((*stacked, *s[-2:])) for s in (x, other) if s[:-2] != stacked]
+        return sum(copies) * BYTES["float32"]

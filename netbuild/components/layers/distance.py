@@ -1,0 +1,119 @@
+"""Distances: https://docs.pytorch.org/docs/stable/nn.html#distance-functions."""
+
+from typing import Annotated
+
+from pydantic_core import core_schema
+
+from netbuild.components.fields import Bool, Float, Int, Wants, real
+from netbuild.components.layers.combine import (
+    LARGEST_FLOAT,
+    broadcast,
+    broadcast_formulas,
+    expect_no_bool,
+    promoted,
+)
+from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
+
+#: A norm may be that of the largest difference.
+_Norm = Annotated[
+    float,
+    Wants("a number, or .inf", core_schema.float_schema(strict=True, ge=float("-inf"))),
+]
+_Bound = Annotated[
+    float, Wants("a number from 0 to the largest float32", real(ge=0, le=LARGEST_FLOAT))
+]
+
+
+class _Distance(Layer):
+    """A number for each pair of vectors of two inputs; axes of size 1 repeat."""
+
+    inputs = ("x1", "x2")
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        return {"output": Tensor(self.output_shape(*(tensor.shape for tensor in x)))}
+
+    def window(self, x1: Shape, x2: Shape) -> Window | None:
+        """The axes lose their places."""
+        return None
+
+    def broadcast_without(self, place: int, x1: Shape, x2: Shape) -> dict[str, Formula]:
+        """Return the formulas of the axes that stay where one goes."""
+        shape = broadcast(x1, x2)
+        if x1 == x2:
+            return without(shape, [place % len(shape)])
+        axes = list((broadcast_formulas(x1, x2) or {}).values())
+        del axes[place]
+        return by_axis(axes)
+
+
+class CosineSimilarity(_Distance):
+    """x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `dim`, which goes: (*, n, *) to (*).
+
+    - {CosineSimilarity, inputs: [left, right]}  # 128 and 128 to scalar
+    """
+
+    dim: Int = 1
+    eps: _Bound = 1e-8
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        if promoted(*x) != "float32":
+            dtypes = " and ".join(tensor.dtype for tensor in x)
+            message = f"it computes with floating-point numbers, and gets {dtypes}"
+            raise ShapeError("NB207", message)
+
+    def output_shape(self, x1: Shape, x2: Shape) -> Shape:
+        shape = broadcast(x1, x2)
+        position = axis(self.dim, shape, at="dim")
+        return (*shape[:position], *shape[position + 1 :])
+
+    def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
+        return self.inputs
+
+    def workspace(self, x1: Shape, x2: Shape) -> int:
+        """Both inputs divided by their lengths, and the lengths before and behind the bound."""
+        vectors, lengths = product(broadcast(x1, x2)), product(self.output_shape(x1, x2))
+        return (2 * vectors + 4 * lengths) * BYTES["float32"]
+
+    def formulas(self, x1: Shape, x2: Shape) -> Formulas:
+        shape = broadcast(x1, x2)
+        sizes = self.broadcast_without(axis(self.dim, shape, at="dim"), x1, x2)
+        rule = "4 B·(2·∏ vectors + 4·∏ output)"
+        kept = formula(rule, vectors=shape, output=self.output_shape(x1, x2))
+        return Formulas(sizes, workspace=kept, terms={"vectors": "the shape of both together"})
+
+
+class PairwiseDistance(_Distance):
+    """‖x1 − x2 + eps‖ by the norm p, along the last axis: (*, n) and (*, n) to (*).
+
+    - {PairwiseDistance, inputs: [left, right]}  # 10×128 and 10×128 to 10
+    """
+
+    p: _Norm = 2.0
+    eps: Float = 1e-6
+    keepdim: Bool = False
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        """Whole numbers become floats when eps is added."""
+        expect_no_bool(*x)
+
+    def output_shape(self, x1: Shape, x2: Shape) -> Shape:
+        shape = broadcast(x1, x2)
+        if not shape:
+            raise ShapeError("NB201", "it needs vectors, and the inputs have the batch axis only")
+        return (*shape[:-1], 1) if self.keepdim else shape[:-1]
+
+    def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
+        return ("output",)
+
+    def workspace(self, x1: Shape, x2: Shape) -> int:
+        """The difference."""
+        return product(broadcast(x1, x2)) * BYTES["float32"]
+
+    def formulas(self, x1: Shape, x2: Shape) -> Formulas:
+        sizes = self.broadcast_without(-1, x1, x2)
+        if self.keepdim:
+            sizes[f"axis {len(sizes) + 1}"] = formula("1")
+        kept = formula("4 B·∏ vectors", vectors=broadcast(x1, x2))
+        return Formulas(sizes, workspace=kept, terms={"vectors": "the shape of both together"})

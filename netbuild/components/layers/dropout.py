@@ -1,0 +1,106 @@
+"""Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
+
+from typing import ClassVar
+
+from netbuild.components.fields import Bool, Probability
+from netbuild.components.layers._spatial import AXES
+from netbuild.components.layers.formula import Formulas, formula
+from netbuild.components.layers.layer import Layer, Memory
+from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
+
+
+class _Dropout(Layer):
+    """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
+
+    p: Probability = 0.5
+    inplace: Bool = False
+
+    def memory(self) -> Memory:
+        return "view" if self.p == 0 else super().memory()
+
+    def workspace(self, x: Shape) -> int:
+        """The mask, as floats, which is what torch keeps on a CPU; all or nothing needs none."""
+        return 4 * self.masked(x) if 0 < self.p < 1 else 0
+
+    def formulas(self, x: Shape) -> Formulas:
+        kept = formula("4 B·masked", masked=self.masked(x)) if self.workspace(x) else None
+        return Formulas(workspace=kept)
+
+    def masked(self, x: Shape) -> int:
+        """Return how many values are dropped or kept each for itself."""
+        return product(x)
+
+
+class Dropout(_Dropout):
+    """Zeroes single values with probability p in training; any shape to the same.
+
+    - Dropout: 0.2  # 6×28×28 to 6×28×28
+    """
+
+
+class _ChannelDropout(_Dropout):
+    """Zeroes whole channels with probability p in training; (C, *) to the same."""
+
+    rank: ClassVar[int]
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, AXES[self.rank], ranks=(self.rank + 1,))
+        return x
+
+    def masked(self, x: Shape) -> int:
+        return x[0]
+
+
+class Dropout1d(_ChannelDropout):
+    """Zeroes whole channels of (C, L) with probability p in training.
+
+    - Dropout1d  # 6×28 to 6×28
+    """
+
+    rank = 1
+
+
+class Dropout2d(_ChannelDropout):
+    """Zeroes whole channels of (C, H, W) with probability p in training.
+
+    - Dropout2d  # 6×28×28 to 6×28×28
+    """
+
+    rank = 2
+
+
+class Dropout3d(_ChannelDropout):
+    """Zeroes whole channels of (C, D, H, W) with probability p in training.
+
+    - Dropout3d  # 6×8×8×8 to 6×8×8×8
+    """
+
+    rank = 3
+
+
+class _AlphaDropout(_Dropout):
+    """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
+
+    def memory(self) -> Memory:
+        return "view" if self.p == 0 else "new"
+
+
+class AlphaDropout(_AlphaDropout):
+    """Dropout that keeps mean 0 and variance 1 behind SELU; any shape to the same.
+
+    - AlphaDropout: 0.1  # 64 to 64
+    """
+
+
+class FeatureAlphaDropout(_AlphaDropout):
+    """AlphaDropout of whole channels, of (C, *) to the same.
+
+    - FeatureAlphaDropout  # 6×28×28 to 6×28×28
+    """
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_at_least(1, x, "channels")
+        return x
+
+    def masked(self, x: Shape) -> int:
+        return x[0]

@@ -1,0 +1,169 @@
+"""Embeddings: https://docs.pytorch.org/docs/stable/nn.html#sparse-layers."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import field_validator
+
+from netbuild.components.fields import (
+    Bool,
+    Float,
+    PositiveInt,
+    Wants,
+    one_of,
+    optional,
+    real,
+    unwanted,
+    whole,
+)
+from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
+
+_Index = Annotated[int | None, Wants("a whole number, or null", optional(whole()))]
+_MaxNorm = Annotated[float | None, Wants("a number, or null for no limit", optional(real()))]
+
+
+class _Table(Layer):
+    """One vector of `embedding_dim` learned numbers for each of `num_embeddings` indices."""
+
+    needs_float = False
+
+    num_embeddings: PositiveInt
+    embedding_dim: PositiveInt
+
+    @field_validator("padding_idx", check_fields=False)
+    @classmethod
+    def _is_a_row(cls, index: Any, info: Any) -> Any:
+        count = info.data.get("num_embeddings")
+        if None not in {index, count} and not -count <= index < count:
+            raise unwanted(f"a number from {-count} to {count - 1}, or null")
+        return index
+
+    @field_validator("sparse", check_fields=False)
+    @classmethod
+    def _has_no_frequencies(cls, sparse: Any, info: Any) -> Any:
+        if sparse and info.data.get("scale_grad_by_freq"):
+            raise unwanted("false with scale_grad_by_freq: torch could not go backward")
+        return sparse
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        if x[0].dtype not in {"int64", "int32"}:
+            message = f"its input holds indices, int64 or int32, and is {x[0].dtype}"
+            help_ = "whole numbers come in by input: {shape: […], dtype: int64}"
+            raise ShapeError("NB207", message, help=help_)
+
+    def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
+        return {"weight": (self.num_embeddings, self.embedding_dim)}
+
+    def window(self, x: Shape, *others: Shape) -> Window | None:
+        """The input has no channels, whose places the output could keep."""
+        return None
+
+    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        count, size = self.num_embeddings, self.embedding_dim
+        table = formula("num_embeddings·embedding_dim", num_embeddings=count, embedding_dim=size)
+        places = by_axis(unchanged(n) for n in x[: len(self.output_shape(x, *others)) - 1])
+        features = formula("embedding_dim", embedding_dim=size)
+        return Formulas({**places, "features": features}, {"weight": table})
+
+
+class Embedding(_Table):
+    """Looks each index up: (*) of int64 or int32 to (*, embedding_dim) of float32.
+
+    - Embedding: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 20×64
+    """
+
+    padding_idx: _Index = None
+    max_norm: _MaxNorm = None
+    norm_type: Float = 2.0
+    scale_grad_by_freq: Bool = False
+    sparse: Bool = False
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        return {"output": Tensor(self.output_shape(x[0].shape))}
+
+    def output_shape(self, x: Shape) -> Shape:
+        return (*x, self.embedding_dim)
+
+
+class EmbeddingBag(_Table):
+    """The mean, sum or maximum of what the indices of a bag look up: (length) to (embedding_dim).
+
+    Each sample is one bag, so that there are no offsets; include_last_offset changes nothing. With
+    the mode sum, a second input `per_sample_weights` of (length) may hold a factor for each index.
+
+    - EmbeddingBag: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 64
+    """
+
+    optional_inputs = ("per_sample_weights",)
+
+    max_norm: _MaxNorm = None
+    norm_type: Float = 2.0
+    scale_grad_by_freq: Bool = False
+    mode: Annotated[Literal["sum", "mean", "max"], one_of("sum", "mean", "max")] = "mean"
+    sparse: Bool = False
+    include_last_offset: Bool = False
+    padding_idx: _Index = None
+
+    @field_validator("mode")
+    @classmethod
+    def _scales_no_maximum(cls, mode: Any, info: Any) -> Any:
+        if mode == "max" and info.data.get("scale_grad_by_freq"):
+            raise unwanted("sum or mean with scale_grad_by_freq")
+        return mode
+
+    @field_validator("sparse")
+    @classmethod
+    def _is_dense_for_a_maximum(cls, sparse: Any, info: Any) -> Any:
+        if sparse and info.data.get("mode") == "max":
+            raise unwanted("false with the mode max")
+        return sparse
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        super().expect_dtypes(*x)
+        for factors in x[1:]:
+            if not factors.floating:
+                message = f"its per_sample_weights are floating-point numbers, not {factors.dtype}"
+                raise ShapeError("NB207", message)
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        return {"output": Tensor(self.output_shape(*(tensor.shape for tensor in x)))}
+
+    def output_shape(self, x: Shape, *factors: Shape) -> Shape:
+        expect_rank(x, "length", ranks=(1,))
+        if factors and self.mode != "sum":
+            message = f"per_sample_weights are for the mode sum, and the mode is {self.mode}"
+            raise ShapeError("NB208", message, at="mode")
+        for shape in factors:
+            if shape != x:
+                size = times(shape)
+                message = f"per_sample_weights is {size}, and the indices are {times(x)}"
+                raise ShapeError("NB212", message)
+        return (self.embedding_dim,)
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        if len(x) == 1:
+            return {"output": forward(x[0])}
+        return {"output": forward(x[0], per_sample_weights=x[1])}
+
+    @property
+    def is_plain(self) -> bool:
+        """A single input is passed as it is."""
+        return True
+
+    def saved(self, x: Shape, *factors: Shape) -> tuple[str, ...]:
+        return ("input", *self.optional_inputs[: len(factors)])
+
+    def workspace(self, x: Shape, *factors: Shape) -> int:
+        """Three numbers a bag and the bag of each index, which a sum does without; int64 as input.
+
+        A maximum keeps two and where each of its values came from.
+        """
+        numbers = 2 + self.embedding_dim if self.mode == "max" else 3
+        if self.mode != "sum" or self.padding_idx is not None:
+            numbers += x[0]
+        return BYTES["int64"] * numbers

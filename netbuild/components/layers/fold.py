@@ -1,0 +1,102 @@
+"""Fold and unfold: https://docs.pytorch.org/docs/stable/generated/torch.nn.Unfold.html."""
+
+from netbuild.components.fields import Paddings, Sizes
+from netbuild.components.layers._sizes import positions, positions_formula
+from netbuild.components.layers._spatial import N, Spatial, by_name, slide, slide_formulas
+from netbuild.components.layers.formula import Formula, Formulas, formula
+from netbuild.components.layers.layer import Window
+from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, product
+
+
+class _Blocks(Spatial):
+    """What a kernel of two axes covers, at each of its places, is a column of values."""
+
+    rank = 2
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        if x[0].dtype != "bool":  # which torch copies, and adds up, as if it were a number
+            super().expect_dtypes(*x)
+
+    def window(self, x: Shape) -> Window | None:
+        """The positions lose their places."""
+        return None
+
+
+class Fold(_Blocks):
+    """Adds up blocks where they overlap: (C·∏ kernel_size, L) to (C, *output_size).
+
+    L is the number of blocks, the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over output_size.
+
+    - Fold: {output_size: [4, 5], kernel_size: [2, 2]}  # 12×12 to 3×4×5
+    """
+
+    output_size: Sizes
+    kernel_size: Sizes
+    dilation: Sizes = 1
+    padding: Paddings = 0
+    stride: Sizes = 1
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, "channels times kernel_size, blocks", ranks=(2,))
+        area = product(self.per_axis(self.kernel_size))
+        if x[0] % area:
+            message = f"{x[0]} channels are no multiple of the {area} values under kernel_size"
+            raise ShapeError("NB206", message, at="kernel_size")
+        sizes = self.per_axis(self.output_size)
+        blocks = self._blocks(sizes)
+        if x[1] != product(blocks):
+            written = "×".join(str(count) for count in blocks)
+            message = f"output_size has room for {written} blocks, and the input has {x[1]}"
+            raise ShapeError("NB206", message, at="output_size")
+        return (x[0] // area, *sizes)
+
+    def _blocks(self, sizes: Shape) -> Shape:
+        """Return how many blocks there are along each axis of the output."""
+        fields = (self.kernel_size, self.stride, self.padding, self.dilation)
+        counts = []
+        for n, *geometry in zip(sizes, *(self.per_axis(field) for field in fields), strict=True):
+            kernel, stride, padding, dilation = geometry
+            count = positions(n, kernel, stride, padding, dilation)
+            if count < 1:
+                raise ShapeError(
+                    "NB204",
+                    f"kernel_size {kernel} is larger than the padded output {n + 2 * padding}",
+                    at="kernel_size",
+                    formula=positions_formula(n, kernel, stride, padding, dilation),
+                )
+            counts.append(count)
+        return tuple(counts)
+
+    def formulas(self, x: Shape) -> Formulas:
+        kernel = self.per_axis(self.kernel_size)
+        sizes = [formula("output_size", output_size=n) for n in self.per_axis(self.output_size)]
+        channels = formula("n / (∏ kernel_size)", n=x[0], kernel_size=kernel)
+        return Formulas(by_name(channels, *sizes), terms=N)
+
+
+class Unfold(_Blocks):
+    """Each block as a column: (C, H, W) to (C·∏ kernel_size, L).
+
+    L is the number of blocks, the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over H and W.
+
+    - Unfold: {kernel_size: [2, 3]}  # 5×3×4 to 30×4
+    """
+
+    kernel_size: Sizes
+    dilation: Sizes = 1
+    padding: Paddings = 0
+    stride: Sizes = 1
+
+    def output_shape(self, x: Shape) -> Shape:
+        self.expect_axes(x)
+        fields = (self.kernel_size, self.stride, self.padding, self.dilation)
+        kernel, stride, padding, dilation = (self.per_axis(field) for field in fields)
+        return (x[0] * product(kernel), product(slide(x, kernel, stride, padding, dilation)))
+
+    def formulas(self, x: Shape) -> Formulas:
+        fields = (self.kernel_size, self.stride, self.padding, self.dilation)
+        window = Window(*(self.per_axis(field) for field in fields))
+        counts = "·".join(f"({one.filled})" for one in slide_formulas(x, window))
+        columns = formula("channels·∏ kernel_size", channels=x[0], kernel_size=window.kernel)
+        rule = "∏ (⌊(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1)"
+        return Formulas({"values": columns, "blocks": Formula(rule, {rule: counts})}, terms=N)

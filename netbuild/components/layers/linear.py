@@ -1,0 +1,150 @@
+"""Linear layers: https://docs.pytorch.org/docs/stable/nn.html#linear-layers."""
+
+from typing import Any, ClassVar
+
+from netbuild.components.fields import Bool, PositiveInt, SizeFromInput
+from netbuild.components.layers.formula import (
+    Formula,
+    Formulas,
+    Numbers,
+    biased,
+    by_axis,
+    unchanged,
+)
+from netbuild.components.layers.layer import Layer, Lazy, Memory, Window, parameters
+from netbuild.components.tensor import Shape, ShapeError, product, times
+
+
+class Identity(Layer):
+    """Passes its input on, of any shape.
+
+    - Identity  # 6×28×28 to 6×28×28
+    """
+
+    needs_float = False
+
+    def memory(self) -> Memory:
+        return "view"
+
+
+class Linear(Layer):
+    """x · weightᵀ + bias over the last axis: (*, in_features) to (*, out_features).
+
+    - Linear: 120  # 400 to 120
+    """
+
+    in_features: SizeFromInput = None
+    out_features: PositiveInt
+    bias: Bool = True
+
+    def output_shape(self, x: Shape) -> Shape:
+        _expect_features(x)
+        return (*x[:-1], self.out_features)
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        return {"in_features": x[-1]}
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        bias = (self.out_features,) if self.bias else None
+        return parameters((self.out_features, x[-1]), bias)
+
+    def macs(self, x: Shape) -> int:
+        return product(x) * self.out_features
+
+    def window(self, x: Shape) -> Window | None:
+        """Every value sees the whole last axis, which has no places any more."""
+        return None
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+    saved_for_weights = ("input",)
+
+    def formulas(self, x: Shape) -> Formulas:
+        numbers: Numbers = {
+            "out_features": self.out_features,
+            "in_features": x[-1],
+            "places": x[:-1],
+        }
+        bias = Formula("out_features", numbers)
+        matrix = Formula("out_features·in_features", numbers)
+        each = "∏ places·" if len(x) > 1 else ""
+        return Formulas(
+            _features(x, bias),
+            biased(matrix, bias, self.weights(x)),
+            {"": Formula(f"{each}{matrix.rule}", numbers)},
+            terms={"places": "the sizes of the axes before the last one"} if each else {},
+        )
+
+
+class LazyLinear(Lazy, Linear):
+    """A Linear whose in_features the input decides: (*, in_features) to (*, out_features).
+
+    - LazyLinear: 10  # 84 to 10
+    """
+
+    in_features: ClassVar[None] = None
+
+
+class Bilinear(Layer):
+    """x1ᵀ · weight · x2 + bias: (*, in1_features) and (*, in2_features) to (*, out_features).
+
+    - {Bilinear: 10, inputs: [left, right]}  # 7×20 and 7×30 to 7×10
+    """
+
+    inputs = ("input1", "input2")
+
+    in1_features: SizeFromInput = None
+    in2_features: SizeFromInput = None
+    out_features: PositiveInt
+    bias: Bool = True
+
+    def output_shape(self, x1: Shape, x2: Shape) -> Shape:
+        _expect_features(x1, x2)
+        if x1[:-1] != x2[:-1]:
+            message = f"input1 is {times(x1)} and input2 is {times(x2)}"
+            raise ShapeError("NB212", f"{message}: they may differ on the last axis only")
+        return (*x1[:-1], self.out_features)
+
+    def decide(self, x1: Shape, x2: Shape) -> dict[str, Any]:
+        return {"in1_features": x1[-1], "in2_features": x2[-1]}
+
+    def weights(self, x1: Shape, x2: Shape) -> dict[str, Shape]:
+        bias = (self.out_features,) if self.bias else None
+        return parameters((self.out_features, x1[-1], x2[-1]), bias)
+
+    def macs(self, x1: Shape, x2: Shape) -> int:
+        """For each feature x1 by a matrix, then by x2: two products in torch's `_trilinear`."""
+        return product(x1[:-1]) * self.out_features * (x1[-1] * x2[-1] + x2[-1])
+
+    def window(self, x1: Shape, x2: Shape) -> Window | None:
+        """Every value sees the whole last axis, as in Linear."""
+        return None
+
+    def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
+        return self.inputs
+
+    def formulas(self, x1: Shape, x2: Shape) -> Formulas:
+        numbers: Numbers = {"in1_features": x1[-1], "in2_features": x2[-1], "places": x1[:-1]}
+        numbers |= {"out_features": self.out_features}
+        bias = Formula("out_features", numbers)
+        each = "∏ places·" if len(x1) > 1 else ""
+        macs = f"{each}out_features·(in1_features·in2_features + in2_features)"
+        weight = Formula("out_features·in1_features·in2_features", numbers)
+        return Formulas(
+            _features(x1, bias),
+            biased(weight, bias, self.weights(x1, x2)),
+            {"": Formula(macs, numbers)},
+            terms={"places": "the sizes of the axes before the last one"} if each else {},
+        )
+
+
+def _features(x: Shape, features: Formula) -> dict[str, Formula]:
+    """Return the formulas of the axes where the last one becomes other features."""
+    return {**by_axis(unchanged(n) for n in x[:-1]), "features": features}
+
+
+def _expect_features(*x: Shape) -> None:
+    """Refuse inputs of the batch axis only, which torch takes for features."""
+    if () in x:
+        raise ShapeError("NB201", "it needs an axis of features, and the input has the batch only")

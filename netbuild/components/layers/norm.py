@@ -1,0 +1,210 @@
+"""Layer and group normalisation: with the statistics of each sample.
+
+https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
+"""
+
+from typing import Annotated, Any
+
+from netbuild.components.component import FromInput
+from netbuild.components.fields import (
+    Bool,
+    Float,
+    PositiveInt,
+    SizeFromInput,
+    Wants,
+    either,
+    many,
+    optional,
+    real,
+    whole,
+)
+from netbuild.components.layers._spatial import AXES
+from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
+from netbuild.components.layers.layer import Layer, parameters
+from netbuild.components.tensor import Shape, ShapeError, expect_at_least, expect_rank, product
+
+_OptionalFloat = Annotated[float | None, Wants("a number, or null", optional(real()))]
+_TrailingSizes = Annotated[
+    int | tuple[int, ...] | None,
+    Wants(
+        "a whole number of at least 1, or a list of them",
+        optional(either(whole(1), many(whole(1), at_least=1))),
+    ),
+    FromInput(),
+]
+#: With 1, torch computes forward and cannot go backward.
+_AtLeastTwo = Annotated[int, Wants("a whole number of at least 2", whole(2))]
+
+
+class _Norm(Layer):
+    """Keeps the shape; the input is kept for the backward pass."""
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+
+class _TrailingNorm(_Norm):
+    """Over the last axes, (*, *normalized_shape) to the same.
+
+    Left out, `normalized_shape` is the last axis.
+    """
+
+    normalized_shape: _TrailingSizes = None
+    eps: _OptionalFloat = None
+    elementwise_affine: Bool = True
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_at_least(1, x, "features")
+        return x
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        many = isinstance(self.normalized_shape, tuple)
+        return {"normalized_shape": self.sizes(x) if many else x[-1]}
+
+    def sizes(self, x: Shape) -> Shape:
+        """Return the sizes of the axes that are normalised."""
+        written = self.normalized_shape
+        return x[-len(written) :] if isinstance(written, tuple) else x[-1:]
+
+    def places(self, x: Shape) -> int:
+        """Return how often the axes that are normalised occur in a sample."""
+        return product(x) // product(self.sizes(x))
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return {"weight": self.sizes(x)} if self.elementwise_affine else {}
+
+    def formulas(self, x: Shape) -> Formulas:
+        each = formula("∏ normalized_shape", normalized_shape=self.sizes(x))
+        return Formulas(weights=biased(each, each, self.weights(x)), workspace=self.kept(x))
+
+    def kept(self, x: Shape) -> Formula:
+        """Return the formula of `workspace`."""
+        raise NotImplementedError
+
+
+class LayerNorm(_TrailingNorm):
+    """(x − mean) / √(variance + eps) · weight + bias over the last axes; any shape to the same.
+
+    Left out, `normalized_shape` is the last axis.
+
+    - LayerNorm: {normalized_shape: [28, 28]}  # 6×28×28 to 6×28×28
+    """
+
+    eps: Float = 1e-5
+    bias: Bool = True
+
+    def workspace(self, x: Shape) -> int:
+        """A mean and a deviation for each place that is normalised."""
+        return 8 * self.places(x)
+
+    def kept(self, x: Shape) -> Formula:
+        return Formula("8 B·places", {"places": self.places(x)})
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        weights = super().weights(x)
+        return weights | {"bias": self.sizes(x)} if weights and self.bias else weights
+
+
+class RMSNorm(_TrailingNorm):
+    """x / √(mean of x² + eps) · weight over the last axes; any shape to the same.
+
+    Left out, `normalized_shape` is the last axis, and `eps` the smallest step of the dtype.
+
+    - RMSNorm  # 10×64 to 10×64
+    """
+
+    def workspace(self, x: Shape) -> int:
+        """The root for each place that is normalised; the normalised input, for its weight."""
+        return 4 * (self.places(x) + product(x) * self.elementwise_affine)
+
+    def kept(self, x: Shape) -> Formula:
+        rule = "4 B·(places + ∏ input)" if self.elementwise_affine else "4 B·places"
+        return Formula(rule, {"places": self.places(x), "input": x})
+
+
+class GroupNorm(_Norm):
+    """Group normalisation of (C, *), over the channels of each of `num_groups` groups and *.
+
+    - GroupNorm: 3  # 6×28×28 to 6×28×28
+    """
+
+    num_groups: PositiveInt
+    num_channels: SizeFromInput = None
+    eps: Float = 1e-5
+    affine: Bool = True
+    bias: Bool = True
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_at_least(1, x, "channels")
+        if x[0] % self.num_groups:
+            message = f"{x[0]} channels do not divide into {self.num_groups} groups"
+            raise ShapeError("NB203", message, at="num_groups")
+        return x
+
+    def decide(self, x: Shape) -> dict[str, Any]:
+        return {"num_channels": x[0]}
+
+    def workspace(self, x: Shape) -> int:
+        """A mean and a deviation for each group."""
+        return 8 * self.num_groups
+
+    def weights(self, x: Shape) -> dict[str, Shape]:
+        return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
+
+    def formulas(self, x: Shape) -> Formulas:
+        each = formula("num_channels", num_channels=x[0])
+        kept = formula("8 B·num_groups", num_groups=self.num_groups)
+        return Formulas(weights=biased(each, each, self.weights(x)), workspace=kept)
+
+
+class LocalResponseNorm(_Norm):
+    """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, *) to the same.
+
+    - LocalResponseNorm: 5  # 96×54×54 to 96×54×54
+    """
+
+    needs_order = True
+
+    size: PositiveInt
+    alpha: Float = 1e-4
+    beta: Float = 0.75
+    k: Float = 1.0
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_at_least(2, x, "channels and at least one more")
+        return x
+
+    def workspace(self, x: Shape) -> int:
+        """The squares, padded by `size` − 1 channels, and two steps of their power."""
+        return 4 * (2 * product(x) + (x[0] + self.size - 1) * product(x[1:]))
+
+    def formulas(self, x: Shape) -> Formulas:
+        numbers: Numbers = {"input": x, "channels": x[0], "size": self.size, "others": x[1:]}
+        rule = "4 B·(2·∏ input + (channels + size − 1)·∏ others)"
+        return Formulas(workspace=Formula(rule, numbers))
+
+
+class CrossMapLRN2d(_Norm):
+    """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, H, W) to the same.
+
+    - CrossMapLRN2d: 5  # 96×54×54 to 96×54×54
+    """
+
+    size: _AtLeastTwo
+    alpha: Float = 1e-4
+    beta: Float = 0.75
+    k: Float = 1.0
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, AXES[2], ranks=(3,))
+        return x
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input", "output")
+
+    def workspace(self, x: Shape) -> int:
+        """What was divided by, before its power."""
+        return 4 * product(x)
+
+    def formulas(self, x: Shape) -> Formulas:
+        return Formulas(workspace=formula("4 B·∏ input", input=x))

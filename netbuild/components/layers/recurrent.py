@@ -1,0 +1,429 @@
+"""Recurrent layers: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+from pydantic_core import core_schema
+
+from netbuild.components.fields import (
+    Bool,
+    NaturalInt,
+    PositiveInt,
+    Probability,
+    Wants,
+    one_of,
+    unwanted,
+)
+from netbuild.components.layers._recurrent import Stateful
+from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
+
+_BatchFirst = Annotated[
+    Literal[True], Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))
+]
+_Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
+
+
+class _Cell(Stateful):
+    """One step: (input_size) and a state of (hidden_size) to the next state.
+
+    It multiplies gates · hidden_size · (input_size + hidden_size) times.
+    """
+
+    optional_inputs: ClassVar[tuple[str, ...]] = ("hx",)
+
+    bias: Bool = True
+
+    def output_shape(self, x: Shape, *states: Shape) -> Shape:
+        expect_rank(x, "features", ranks=(1,))
+        state = (self.hidden_size,)
+        self.expect_states(*states, wanted=(state,) * len(self.optional_inputs))
+        return state
+
+    def weights(self, x: Shape, *states: Shape) -> dict[str, Shape]:
+        return self.cell_weights(x[0], self.hidden_size, bias=self.bias)
+
+    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
+        return ("input", *self.optional_inputs[: len(states)])
+
+    def workspace(self, x: Shape, *states: Shape) -> int:
+        """The zeros that stand for a state which is not given, and what the gates give."""
+        zeros = 0 if states else self.hidden_size
+        return BYTES["float32"] * (zeros + self.computed())
+
+    def computed(self) -> int:
+        """Return how many numbers on the way to the next state are kept."""
+        return 0
+
+    def formulas(self, x: Shape, *states: Shape) -> Formulas:
+        size = formula("input_size", input_size=x[0])
+        cell = self.cell_formulas(size, "hidden_size")
+        own = self.weights(x)
+        rule = "gates·hidden_size·(input_size + hidden_size)"
+        numbers = {"gates": self.gates, "hidden_size": self.hidden_size, "input_size": x[0]}
+        return Formulas(
+            {"features": formula("hidden_size", hidden_size=self.hidden_size)},
+            {name: cell[name] for name in own},
+            {"": Formula(rule, numbers)},
+            terms=self.terms(),
+        )
+
+
+class RNNCell(_Cell):
+    """h' = tanh(W_ih · x + b_ih + W_hh · h + b_hh), or with relu: (input_size) to (hidden_size).
+
+    It reads perhaps a state `hx` of (hidden_size), else zeros.
+
+    - RNNCell: 20  # 10 to 20
+    """
+
+    gates = 1
+
+    nonlinearity: _Nonlinearity = "tanh"
+
+    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
+        return (*super().saved(x, *states), "output")
+
+
+class LSTMCell(_Cell):
+    """c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'): (input_size) to h' and `c_1`, both (hidden_size).
+
+    The gates i, f and o are σ(W_ih · x + b_ih + W_hh · h + b_hh), and g is the tanh of such a sum.
+    It reads perhaps both states `hx` and `cx` of (hidden_size), else zeros.
+
+    - LSTMCell: 20  # 10 to 20, c_1: 20
+    """
+
+    gates = 4
+    optional_inputs = ("hx", "cx")
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        state = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
+        return {"output": state, "c_1": state}
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        y = forward(x[0], x[1:]) if len(x) > 1 else forward(x[0])
+        return {"output": y[0], "c_1": y[1]}
+
+    def computed(self) -> int:
+        """The four gates and tanh(c')."""
+        return 5 * self.hidden_size
+
+
+class GRUCell(_Cell):
+    """h' = (1 − z) ⊙ n + z ⊙ h: (input_size) to (hidden_size).
+
+    The gates r and z are σ(W_ih · x + b_ih + W_hh · h + b_hh), and n is
+    tanh(W_in · x + b_in + r ⊙ (W_hn · h + b_hn)). It reads perhaps a state `hx`, else zeros.
+
+    - GRUCell: 20  # 10 to 20
+    """
+
+    gates = 3
+
+    def computed(self) -> int:
+        """The three gates, of which n is kept apart, W_hn · h + b_hn and h − n."""
+        return 6 * self.hidden_size
+
+
+class _Sizes(Stateful):
+    """The fields of a stack that come first in torch's constructors."""
+
+    num_layers: PositiveInt = 1
+
+
+class _Activated(_Sizes):
+    """The field that RNN has between those and the others."""
+
+    nonlinearity: _Nonlinearity = "tanh"
+
+
+class _Sequence(_Sizes):
+    """A stack of cells over the steps of (length, input_size), each layer reading the one before.
+
+    Each layer goes through the steps in one direction or in both, and multiplies
+    length · directions · gates · hidden_size · (input_size + hidden_size) times, where a layer that
+    reads another has an input_size of directions · hidden_size.
+
+    What is kept for the backward pass is what torch keeps on a CPU.
+    """
+
+    optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)
+
+    bias: Bool = True
+    batch_first: _BatchFirst = True
+    dropout: Probability = Field(0.0, validate_default=True)
+    bidirectional: Bool = False
+
+    @field_validator("dropout")
+    @classmethod
+    def _stands_between_layers(cls, dropout: Any, info: Any) -> Any:
+        if dropout and info.data.get("num_layers") == 1:
+            raise unwanted("0 where num_layers is 1: it is applied between the layers")
+        return dropout
+
+    @property
+    def directions(self) -> int:
+        """How often each layer goes through the sequence."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are, one for each layer and direction."""
+        return self.num_layers * self.directions
+
+    @property
+    def state(self) -> int:
+        """The size of what a cell gives at each step."""
+        return self.hidden_size
+
+    def states(self) -> tuple[int, ...]:
+        """Return the sizes of what a cell passes on from step to step."""
+        return (self.state,)
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        output = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
+        last = zip(self.optional_inputs, self.states(), strict=True)
+        states = {name.replace("_0", "_n"): Tensor((self.cells, size)) for name, size in last}
+        return {"output": output, **states}
+
+    def output_shape(self, x: Shape, *states: Shape) -> Shape:
+        expect_rank(x, "length, features", ranks=(2,))
+        self.expect_states(*states, wanted=tuple((self.cells, size) for size in self.states()))
+        return (x[0], self.directions * self.state)
+
+    def layer_inputs(self, x: Shape) -> list[int]:
+        """Return the size of what each layer reads at a step."""
+        return [x[1]] + (self.num_layers - 1) * [self.directions * self.state]
+
+    def weights(self, x: Shape, *states: Shape) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {}
+        for layer, size in enumerate(self.layer_inputs(x)):
+            cell = self.cell_weights(size, self.state, bias=self.bias)
+            for direction in ("", "_reverse")[: self.directions]:
+                shapes |= {f"{name}_l{layer}{direction}": cell[name] for name in cell}
+        return shapes
+
+    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
+        """A single step, or the states of a single cell: all else is copied to another order."""
+        step = ("input",) if x[0] == 1 else ()
+        return (*step, *self.optional_inputs) if states and self.cells == 1 else step
+
+    def workspace(self, x: Shape, *states: Shape) -> int:
+        """Copies of the input and the states, what goes from layer to layer, and the steps."""
+        length = x[0]
+        inputs = self.layer_inputs(x)
+        numbers = self.copies() * product(x) if length > 1 else 0
+        masked = 2 if 0 < self.dropout < 1 else 1
+        numbers += masked * length * sum(inputs[1:])
+        if self.cells > 1 or not states:
+            numbers += self.cells * sum(self.states())
+        numbers += self.directions * sum(self.computed(length, size) for size in inputs)
+        return BYTES["float32"] * numbers
+
+    def copies(self) -> int:
+        """Return how often the input is copied with its steps in front."""
+        return self.directions
+
+    def computed(self, length: int, size: int) -> int:
+        """Return how many numbers a cell keeps of its steps, at which it reads `size` values."""
+        raise NotImplementedError
+
+    @property
+    def _state_field(self) -> str:
+        """The field that says the size of what a cell gives."""
+        return "proj_size" if self.state != self.hidden_size else "hidden_size"
+
+    def formulas(self, x: Shape, *states: Shape) -> Formulas:
+        numbers = {"directions": self.directions, self._state_field: self.state}
+        features = Formula(f"directions·{self._state_field}", numbers)
+        terms = self.terms() | {"directions": "2 where it is bidirectional, else 1"}
+        return Formulas(
+            {"length": unchanged(x[0]), "features": features},
+            {name: size for cell in self._cells(x) for name, size in cell.items()},
+            {f"layer {layer}": product for layer, product in enumerate(self._products(x))},
+            self._last_states(),
+            terms=terms,
+        )
+
+    def _layer_sizes(self, x: Shape) -> list[Formula]:
+        """Return the formulas of what each layer reads at a step."""
+        first = formula("input_size", input_size=x[1])
+        numbers = {"directions": self.directions, self._state_field: self.state}
+        above = Formula(f"directions·{self._state_field}", numbers)
+        return [first] + (self.num_layers - 1) * [above]
+
+    def _cells(self, x: Shape) -> list[dict[str, Formula]]:
+        """Return the formulas of the weights of each cell, by their names."""
+        own = self.weights(x)
+        found = []
+        for layer, size in enumerate(self._layer_sizes(x)):
+            cell = self.cell_formulas(size, self._state_field)
+            for direction in ("", "_reverse")[: self.directions]:
+                named = {f"{name}_l{layer}{direction}": cell[name] for name in cell}
+                found.append({name: named[name] for name in named if name in own})
+        return found
+
+    def _products(self, x: Shape) -> list[Formula]:
+        """Return the formula of the multiplications of each layer."""
+        numbers = {"length": x[0], "directions": self.directions, "gates": self.gates}
+        numbers |= {"hidden_size": self.hidden_size, self._state_field: self.state}
+        found = []
+        for size in self._layer_sizes(x):
+            step = f"gates·hidden_size·({size.rule} + {self._state_field})"
+            if self.state != self.hidden_size:
+                step = f"({step} + proj_size·hidden_size)"
+            found.append(Formula(f"length·directions·{step}", {**numbers, **size.numbers}))
+        return found
+
+    def _last_states(self) -> dict[str, dict[str, Formula]]:
+        """Return the formulas of the axes of the last states."""
+        numbers = {"num_layers": self.num_layers, "directions": self.directions}
+        cells = Formula("num_layers·directions", numbers)
+        fields = (self._state_field, "hidden_size")
+        return {
+            name.replace("_0", "_n"): {"cells": cells, "features": formula(field, **{field: size})}
+            for name, field, size in zip(self.optional_inputs, fields, self.states(), strict=False)
+        }
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        y = forward(x[0], *(_swapped(state) for state in x[1:]))
+        return {"output": y[0], "h_n": y[1].transpose(0, 1)}
+
+
+class RNN(_Sequence, _Activated):
+    """h_t = tanh(W_ih · x_t + b_ih + W_hh · h_(t−1) + b_hh), or with relu, from step to step.
+
+    (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
+    (num_layers · directions, hidden_size); it reads perhaps the first ones, `h_0`, else zeros.
+
+    - RNN: 20  # 5×10 to 5×20, h_n: 1×20
+    """
+
+    gates = 1
+
+    def computed(self, length: int, size: int) -> int:
+        """The states."""
+        return length * self.hidden_size
+
+
+class LSTM(_Sequence):
+    """c_t = f ⊙ c_(t−1) + i ⊙ g, h_t = o ⊙ tanh(c_t), with gates as in LSTMCell, step by step.
+
+    (length, input_size) to (length, directions · hidden_size) and the last states, `h_n` and `c_n`,
+    of (num_layers · directions, hidden_size); it reads perhaps both first ones, `h_0` and `c_0`,
+    else zeros. With proj_size, h_t becomes W_hr · h_t of that size, at proj_size · hidden_size
+    multiplications more: https://arxiv.org/abs/1402.1128.
+
+    - LSTM: {hidden_size: 20, bidirectional: true}  # 5×10 to 5×40, h_n: 2×20, c_n: 2×20
+    """
+
+    gates = 4
+    optional_inputs = ("h_0", "c_0")
+
+    proj_size: NaturalInt = 0
+
+    @field_validator("proj_size")
+    @classmethod
+    def _is_smaller_than_the_state(cls, proj_size: Any, info: Any) -> Any:
+        if proj_size >= info.data.get("hidden_size", proj_size + 1):
+            raise unwanted("a number smaller than hidden_size, or 0")
+        return proj_size
+
+    @property
+    def state(self) -> int:
+        return self.proj_size or self.hidden_size
+
+    def states(self) -> tuple[int, ...]:
+        return (self.state, self.hidden_size)
+
+    def cell_weights(self, size: int, state: int, *, bias: bool) -> dict[str, Shape]:
+        projection = {"weight_hr": (self.proj_size, self.hidden_size)} if self.proj_size else {}
+        return super().cell_weights(size, state, bias=bias) | projection
+
+    def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
+        numbers = {"proj_size": self.proj_size, "hidden_size": self.hidden_size}
+        projection = Formula("proj_size·hidden_size", numbers)
+        return super().cell_formulas(size, state) | {"weight_hr": projection}
+
+    @property
+    def _keeps_output(self) -> bool:
+        return not (self.proj_size or self.bidirectional)
+
+    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
+        return super().saved(x, *states) + (("output",) if self._keeps_output else ())
+
+    def workspace(self, x: Shape, *states: Shape) -> int:
+        """Without projection also what each cell gives, unless it is kept as the input of another.
+
+        Both directions, or a dropout, make a tensor of their own of it for the next layer.
+        """
+        apart = 0
+        if not self.proj_size and (self.bidirectional or self.dropout):
+            apart = self.cells - (1 if self._keeps_output else 0)
+        given = apart * x[0] * self.hidden_size
+        return super().workspace(x, *states) + BYTES["float32"] * given
+
+    def copies(self) -> int:
+        return self.directions if self.proj_size else 1
+
+    def computed(self, length: int, size: int) -> int:
+        """With projection the steps but for the last states, else what oneDNN asks for.
+
+        A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN's workspace begins
+        each of its parts at a new page of 4096 bytes, which is left out here: a batch has it once.
+        """
+        if self.proj_size:
+            return 6 * length * self.hidden_size + (length - 1) * sum(self.states())
+        return _onednn_workspace(length, size, self.hidden_size) + 2 * self.hidden_size
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        states = tuple(_swapped(state) for state in x[1:])
+        y = forward(x[0], states) if states else forward(x[0])
+        h_n, c_n = y[1][0], y[1][1]
+        return {"output": y[0], "h_n": h_n.transpose(0, 1), "c_n": c_n.transpose(0, 1)}
+
+
+class GRU(_Sequence):
+    """h_t = (1 − z) ⊙ n + z ⊙ h_(t−1), with gates as in GRUCell, step by step.
+
+    (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
+    (num_layers · directions, hidden_size); it reads perhaps the first ones, `h_0`, else zeros.
+
+    - GRU: {hidden_size: 20, num_layers: 2}  # 5×10 to 5×20, h_n: 2×20
+    """
+
+    gates = 3
+
+    def computed(self, length: int, size: int) -> int:
+        """Six numbers a step as in GRUCell, and the states but for the last."""
+        return (7 * length - 1) * self.hidden_size
+
+
+def _swapped(state: Any) -> Any:
+    """Return states with the batch behind the cells; cuDNN wants them in that order in memory."""
+    return state.transpose(0, 1).contiguous()
+
+
+def _onednn_workspace(length: int, size: int, hidden: int) -> int:
+    """Return the numbers of a sample in the workspace of one LSTM cell.
+
+    As `init_conf` of oneDNN's `src/cpu/rnn/rnn_utils.hpp`: the gates and the states of each step;
+    and for one step and one layer more, which stand for what goes in, each step's c and the
+    gradients of input, h and c.
+    """
+    states = 2 * (length + 1)
+    wide = _row(max(size, hidden))
+    gates = length * (_row(4 * hidden) + _row(hidden))
+    return gates + states * (wide + hidden + 2 * wide + hidden)
+
+
+def _row(size: int) -> int:
+    """Return the distance of rows in oneDNN's workspace, its `get_good_ld` for float32.
+
+    >>> _row(20), _row(256)
+    (32, 272)
+    """
+    row = -(-size // 16) * 16
+    return row + 16 if row % 256 == 0 else row

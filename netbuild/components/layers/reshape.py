@@ -1,0 +1,307 @@
+"""Tensor operations: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
+
+from typing import Annotated, Any
+
+from pydantic import field_validator
+from pydantic_core import core_schema
+
+from netbuild.components.component import LARGEST
+from netbuild.components.fields import Int, Wants, either, many, unwanted, whole
+from netbuild.components.layers._sizes import signed
+from netbuild.components.layers._view import Axes, Rearranging, View, axes, each
+from netbuild.components.layers.formula import (
+    Formula,
+    Formulas,
+    axis_of_input,
+    by_axis,
+    formula,
+    unchanged,
+    without,
+)
+from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.tensor import Shape, ShapeError, axis, product, times
+
+_SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
+_Shifts = Annotated[
+    int | tuple[int, ...],
+    Wants("a whole number, or a list of them", either(_SHIFT, many(_SHIFT, at_least=1))),
+]
+_Open = Annotated[
+    tuple[int, ...],
+    Wants("a list of whole numbers, of which one may be -1", many(whole(-1))),
+]
+
+
+def _open_once(sizes: Shape) -> Shape:
+    if sizes.count(-1) > 1 or 0 in sizes:
+        raise unwanted("sizes of at least 1, of which one may be -1")
+    return sizes
+
+
+def _filled(sizes: Shape, n: int, of: str, *, at: str) -> Shape:
+    """Return sizes with what is left of `n`, which messages call `of`, for a -1.
+
+    Raises:
+        ShapeError: they do not multiply to n.
+    """
+    known = product(tuple(size for size in sizes if size != -1))
+    if n % known or (-1 not in sizes and n != known):
+        written = "·".join(signed(size) for size in sizes) or "no axis"
+        formula = f"{n} / {known} is not whole" if -1 in sizes else f"{written} = {known}, not {n}"
+        raise ShapeError("NB206", f"{at} does not multiply to {of}", at=at, formula=formula)
+    return tuple(n // known if size == -1 else size for size in sizes)
+
+
+def _written(sizes: Shape, n: int, field: str) -> list[Formula]:
+    """Return the formulas of sizes that a field says, with what is left of `n` for a -1."""
+    known = tuple(size for size in sizes if size != -1)
+    left = formula("values / (∏ others)", values=n, others=known)
+    return [left if size == -1 else formula(field, **{field: size}) for size in sizes]
+
+
+#: What the formula of a -1 names.
+_LEFT = {
+    "values": "how many there are to share out",
+    "others": "the sizes that are written beside the -1",
+}
+
+
+class Flatten(Rearranging):
+    """Merges the axes from start_dim to end_dim into one.
+
+    - Flatten  # 16×5×5 to 400
+    """
+
+    start_dim: Int = 1
+    end_dim: Int = -1
+
+    def output_shape(self, x: Shape) -> Shape:
+        start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
+        if start > end:
+            message = f"start_dim {self.start_dim} comes after end_dim {self.end_dim}"
+            raise ShapeError("NB205", message, at="start_dim")
+        return (*x[:start], product(x[start : end + 1]), *x[end + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
+        merged = formula("∏ merged", merged=x[start : end + 1])
+        sizes = (*map(unchanged, x[:start]), merged, *map(unchanged, x[end + 1 :]))
+        terms = {"merged": "the sizes of the axes from start_dim to end_dim"}
+        return Formulas(by_axis(sizes), terms=terms)
+
+
+class Unflatten(Rearranging):
+    """Splits the axis `dim` into axes of unflattened_size; a -1 among them takes what is left.
+
+    - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
+    """
+
+    dim: Int
+    unflattened_size: Annotated[
+        tuple[int, ...],
+        Wants("a list of whole numbers, of which one may be -1", many(whole(-1), at_least=1)),
+    ]
+
+    _one_may_be_left_open = field_validator("unflattened_size")(_open_once)
+
+    def output_shape(self, x: Shape) -> Shape:
+        position = axis(self.dim, x, at="dim")
+        n = x[position]
+        at = "unflattened_size"
+        sizes = _filled(self.unflattened_size, n, f"the {n} of axis {self.dim}", at=at)
+        return (*x[:position], *sizes, *x[position + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        position = axis(self.dim, x, at="dim")
+        sizes = _written(self.unflattened_size, x[position], "unflattened_size")
+        around = map(unchanged, x[:position]), map(unchanged, x[position + 1 :])
+        return Formulas(by_axis([*around[0], *sizes, *around[1]]), terms=_LEFT)
+
+
+class Reshape(View):
+    """The same values in another shape, written without the batch: (*) to shape.
+
+    It is a view of what lies in order in memory, and a copy behind an operation that moved axes.
+
+    - Reshape: {shape: [16, -1]}  # 16×5×5 to 16×25
+    """
+
+    function = "reshape"
+
+    shape: _Open
+
+    _one_may_be_left_open = field_validator("shape")(_open_once)
+
+    def output_shape(self, x: Shape) -> Shape:
+        n = product(x)
+        return _filled(self.shape, n, f"the {n} values of {times(x)}", at="shape")
+
+    def formulas(self, x: Shape) -> Formulas:
+        return Formulas(by_axis(_written(self.shape, product(x), "shape")), terms=_LEFT)
+
+    def arguments(self, x: Shape) -> dict[str, Any]:
+        """Leave the batch open, and nothing else: torch takes one -1."""
+        return {"shape": (-1, *self.output_shape(x))}
+
+
+class Permute(View):
+    """Puts the axes in the order of dims, whose first is the batch: (A, B) to (B, A).
+
+    - Permute: {dims: [0, 2, 3, 1]}  # 3×28×30 to 28×30×3
+    """
+
+    function = "permute"
+
+    dims: Annotated[tuple[int, ...], Wants("a list of whole numbers", many(whole(), at_least=1))]
+
+    def output_shape(self, x: Shape) -> Shape:
+        rank = len(x) + 1
+        if len(self.dims) != rank:
+            message = f"dims has {len(self.dims)} axes, and with the batch there are {rank}"
+            raise ShapeError("NB205", message, at="dims")
+        if self.dims[0] not in {0, -rank}:
+            message = f"dims begins with {self.dims[0]}, and the batch, axis 0, stays in front"
+            raise ShapeError("NB205", message, at="dims")
+        return tuple(x[position] for position in axes(self.dims[1:], x, at="dims"))
+
+    def formulas(self, x: Shape) -> Formulas:
+        order = axes(self.dims[1:], x, at="dims")
+        return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
+
+
+class Transpose(View):
+    """Swaps two axes: (A, B) to (B, A).
+
+    - Transpose: {dim0: 1, dim1: -1}  # 10×4×64 to 64×4×10
+    """
+
+    function = "transpose"
+
+    dim0: Int
+    dim1: Int
+
+    def output_shape(self, x: Shape) -> Shape:
+        first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
+        y = list(x)
+        y[first], y[second] = x[second], x[first]
+        return tuple(y)
+
+    def formulas(self, x: Shape) -> Formulas:
+        first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
+        swapped = {first: second, second: first}
+        order = [swapped.get(place, place) for place in range(len(x))]
+        return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
+
+
+class Squeeze(View):
+    """Takes away the axes `dim` that have size 1: (A, 1, B) to (A, B).
+
+    - Squeeze: {dim: [2, 3]}  # 64×1×1 to 64
+    """
+
+    function = "squeeze"
+
+    dim: Axes
+
+    def output_shape(self, x: Shape) -> Shape:
+        named = axes(self.dim, x, at="dim")
+        return tuple(n for place, n in enumerate(x) if n != 1 or place not in named)
+
+    def formulas(self, x: Shape) -> Formulas:
+        named = axes(self.dim, x, at="dim")
+        return Formulas(without(x, [place for place in named if x[place] == 1]))
+
+
+class Unsqueeze(View):
+    """Puts a new axis of size 1 at `dim`: (A, B) to (A, 1, B).
+
+    - Unsqueeze: 1  # 28×28 to 1×28×28
+    """
+
+    function = "unsqueeze"
+
+    dim: Int
+
+    def output_shape(self, x: Shape) -> Shape:
+        position = axis(self.dim, (*x, 1), at="dim")  # the new axis counts too
+        return (*x[:position], 1, *x[position:])
+
+    def formulas(self, x: Shape) -> Formulas:
+        position = axis(self.dim, (*x, 1), at="dim")
+        sizes = [axis_of_input(place, n) for place, n in enumerate(x)]
+        return Formulas(by_axis([*sizes[:position], formula("1"), *sizes[position:]]))
+
+
+class Expand(View):
+    """Repeats axes of size 1 without a copy; a size of -1 stays: (A, 1) to sizes.
+
+    - Expand: {sizes: [-1, 8, 8]}  # 64×1×1 to 64×8×8
+    """
+
+    function = "expand"
+    namespace = "torch.Tensor"
+
+    sizes: _Open
+
+    @field_validator("sizes")
+    @classmethod
+    def _at_least_one(cls, sizes: Any) -> Any:
+        if 0 in sizes:
+            raise unwanted("sizes of at least 1, or -1 for those that stay")
+        return sizes
+
+    def output_shape(self, x: Shape) -> Shape:
+        if len(self.sizes) != len(x):
+            message = f"sizes has {len(self.sizes)} axes, and the input {len(x)} ({times(x)})"
+            raise ShapeError("NB201", message, at="sizes")
+        for number, (size, n) in enumerate(zip(self.sizes, x, strict=True), start=1):
+            if size not in {-1, n} and n != 1:
+                message = f"axis {number} is {n}, and only an axis of 1 repeats, not to {size}"
+                raise ShapeError("NB202", message, at="sizes")
+        return tuple(n if size == -1 else size for size, n in zip(self.sizes, x, strict=True))
+
+    def formulas(self, x: Shape) -> Formulas:
+        pairs = zip(self.sizes, x, strict=True)
+        sizes = (unchanged(n) if m == -1 else formula("sizes", sizes=m) for m, n in pairs)
+        return Formulas(by_axis(sizes))
+
+    def memory(self) -> Memory:
+        return "view" if set(self.sizes) <= {-1} else "locked"
+
+    def arguments(self, x: Shape) -> dict[str, Any]:
+        """Call them by the name that `torch.Tensor.expand` has for its sizes."""
+        return {"size": (-1, *self.sizes)}
+
+    def window(self, x: Shape) -> Window | None:
+        """Repeated channels keep their places, repeated positions have one."""
+        return Layer.window(self, x) if self.output_shape(x)[1:] == x[1:] else None
+
+
+class Roll(Operation):
+    """Shifts the values along axes, and in again at the other end: (*) to (*).
+
+    - Roll: {shifts: [3, 3], dims: [1, 2]}  # 14×14×96 to 14×14×96
+    """
+
+    function = "roll"
+
+    shifts: _Shifts
+    dims: Axes
+
+    @field_validator("dims")
+    @classmethod
+    def _one_for_each_shift(cls, dims: Any, info: Any) -> Any:
+        shifts = info.data.get("shifts")
+        if shifts is not None and len(each(dims)) != len(each(shifts)):
+            raise unwanted("as many axes as there are shifts")
+        return dims
+
+    def output_shape(self, x: Shape) -> Shape:
+        for dim in each(self.dims):
+            axis(dim, x, at="dims")
+        return x
+
+    def window(self, x: Shape) -> Window | None:
+        """Positions go round; channels have none."""
+        moved = {axis(dim, x, at="dims") for dim in each(self.dims)}
+        return super().window(x) if moved == {0} else None

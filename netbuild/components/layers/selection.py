@@ -1,0 +1,135 @@
+"""Selections: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic_core import core_schema
+
+from netbuild.components.fields import Int, PositiveInt, Wants
+from netbuild.components.layers._view import View
+from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged, without
+from netbuild.components.layers.layer import Layer, Memory, Window
+from netbuild.components.tensor import Shape, ShapeError, Tensor, axis
+
+#: Only so many results of one layer can be named.
+_MOST_CHUNKS = 1000
+_Chunks = Annotated[
+    int,
+    Wants(
+        f"a whole number from 1 to {_MOST_CHUNKS}",
+        core_schema.int_schema(strict=True, ge=1, le=_MOST_CHUNKS),
+    ),
+]
+
+
+class Select(View):
+    """Takes one slice of the axis `dim`, which goes: (A, n, B) to (A, B).
+
+    - Select: {dim: 1, index: 0}  # 197×768 to 768
+    """
+
+    function = "select"
+
+    dim: Int
+    index: Int
+
+    def output_shape(self, x: Shape) -> Shape:
+        position = axis(self.dim, x, at="dim")
+        n = x[position]
+        if not -n <= self.index < n:
+            message = f"index {self.index} lies outside of axis {position + 1}: {-n} to {n - 1}"
+            raise ShapeError("NB204", message, at="index")
+        return (*x[:position], *x[position + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        return Formulas(without(x, [axis(self.dim, x, at="dim")]))
+
+
+class Narrow(View):
+    """Takes `length` slices of the axis `dim` from `start` on: (A, n, B) to (A, length, B).
+
+    - Narrow: {dim: 1, start: -3, length: 2}  # 10×64 to 2×64
+    """
+
+    function = "narrow"
+
+    dim: Int
+    start: Int
+    length: PositiveInt
+
+    def output_shape(self, x: Shape) -> Shape:
+        position, start = axis(self.dim, x, at="dim"), self._start(x)
+        n = x[position]
+        if not 0 <= start <= n - self.length:
+            message = f"{self.length} from {self.start} on do not lie within an axis of {n}"
+            at = "length" if 0 <= start < n else "start"
+            raise ShapeError("NB204", message, at=at)
+        return (*x[:position], self.length, *x[position + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        sizes = [unchanged(n) for n in x]
+        sizes[axis(self.dim, x, at="dim")] = formula("length", length=self.length)
+        return Formulas(by_axis(sizes))
+
+    def _start(self, x: Shape) -> int:
+        n = x[axis(self.dim, x, at="dim")]
+        return self.start + n if self.start < 0 else self.start
+
+    def window(self, x: Shape) -> Window | None:
+        """Position i is the input's i + start: a padding of −start."""
+        here, start = axis(self.dim, x, at="dim"), self._start(x)
+        ones = (1,) * (len(x) - 1)
+        padding = tuple(-start if place == here else 0 for place in range(1, len(x)))
+        return Window(ones, ones, padding, ones)
+
+
+class Chunk(View):
+    """Cuts the axis `dim` into `chunks` parts of ⌈n / chunks⌉, the last perhaps smaller.
+
+    - Chunk: 2  # 6×8 to 3×8, 1: 3×8
+    """
+
+    function = "chunk"
+
+    chunks: _Chunks
+    dim: Int = 1
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        shape, dtype = x[0]
+        position = axis(self.dim, shape, at="dim")
+        n = shape[position]
+        size = -(-n // self.chunks)
+        count = -(-n // size)
+        if count != self.chunks:
+            message = f"an axis of {n} makes {count} chunks of {size}, not {self.chunks}"
+            raise ShapeError(
+                "NB204", message, at="chunks", formula=f"⌈{n} / {self.chunks}⌉ = {size}"
+            )
+        sizes = [min(size, n - start) for start in range(0, n, size)]
+        return {
+            str(number): Tensor((*shape[:position], part, *shape[position + 1 :]), dtype)
+            for number, part in enumerate(sizes)
+        }
+
+    def formulas(self, x: Shape) -> Formulas:
+        position = axis(self.dim, x, at="dim")
+        n, found = x[position], []
+        each = formula("⌈n / chunks⌉", n=n, chunks=self.chunks)
+        before = formula("n − (chunks − 1)·⌈n / chunks⌉", n=n, chunks=self.chunks)
+        for number in range(self.chunks):
+            sizes = [unchanged(size) for size in x]
+            sizes[position] = before if number == self.chunks - 1 else each
+            found.append(by_axis(sizes))
+        results = {str(number): sizes for number, sizes in enumerate(found)}
+        return Formulas(found[0], results=results, terms={"n": "the size of the axis that is cut"})
+
+    def memory(self) -> Memory:
+        return "locked"
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        parts = forward(*x)
+        return {str(number): parts[number] for number in range(self.chunks)}
+
+    def window(self, x: Shape) -> Window | None:
+        """Positions keep their neighbours, though not their number."""
+        return Layer.window(self, x)

@@ -1,0 +1,104 @@
+"""Softmax and gates: activations over an axis.
+
+https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-other
+"""
+
+from typing import Annotated, Any
+
+from netbuild.components.fields import Int, Wants, optional, whole
+from netbuild.components.layers._spatial import AXES
+from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank
+
+
+class _Softmax(Layer):
+    """Over one axis, `dim`; the others stay apart."""
+
+    dim: Annotated[
+        int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
+    ] = None
+
+    def output_shape(self, x: Shape) -> Shape:
+        axis(self._dim(x), x, at="dim")
+        return x
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("output",)
+
+    def _dim(self, x: Shape) -> int:
+        """Left out, torch takes axis 0 of one or three axes and 1 else, with a warning."""
+        if self.dim is not None:
+            return self.dim
+        if len(x) in {0, 2}:
+            number = "three" if x else "one"
+            message = f"without dim torch takes axis 0 of {number}, the batch: write dim"
+            raise ShapeError("NB205", message)
+        return 1
+
+    def arguments(self, x: Shape) -> dict[str, Any]:
+        return {"dim": self._dim(x)}
+
+
+class Softmax(_Softmax):
+    """eˣ / Σ eˣ over the axis `dim`, by default 1: the classes, or the channels.
+
+    - Softmax: -1  # 10 to 10
+    """
+
+
+class LogSoftmax(_Softmax):
+    """log(eˣ / Σ eˣ) over the axis `dim`, by default 1: the classes, or the channels.
+
+    - LogSoftmax  # 10 to 10
+    """
+
+
+class Softmin(_Softmax):
+    """e⁻ˣ / Σ e⁻ˣ over the axis `dim`, by default 1: the classes, or the channels.
+
+    - Softmin: 2  # 5×10 to 5×10
+    """
+
+
+class Softmax2d(Layer):
+    """eˣ / Σ eˣ over the channels of (C, H, W), at each place.
+
+    - Softmax2d  # 6×28×28 to 6×28×28
+    """
+
+    def output_shape(self, x: Shape) -> Shape:
+        expect_rank(x, AXES[2], ranks=(3,))
+        return x
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("output",)
+
+
+class GLU(Layer):
+    """a · sigmoid(b) of the first and the second half of the axis `dim`, which gets half as long.
+
+    - GLU: 1  # 6×28×28 to 3×28×28
+    """
+
+    dim: Int = -1
+
+    def output_shape(self, x: Shape) -> Shape:
+        at = axis(self.dim, x, at="dim")
+        if x[at] % 2:
+            message = f"axis {self.dim} has {x[at]} values, which do not divide into two halves"
+            raise ShapeError("NB203", message, at="dim")
+        return (*x[:at], x[at] // 2, *x[at + 1 :])
+
+    def formulas(self, x: Shape) -> Formulas:
+        sizes = [unchanged(n) for n in x]
+        place = axis(self.dim, x, at="dim")
+        sizes[place] = formula("n / 2", n=x[place])
+        return Formulas(by_axis(sizes), terms={"n": "the size of the axis in the input"})
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("input",)
+
+    def window(self, x: Shape) -> Window | None:
+        """Halves of a spatial axis meet from afar."""
+        return super().window(x) if axis(self.dim, x, at="dim") == 0 else None

@@ -1,0 +1,275 @@
+"""Losses that compare one value for each class with the number of the right one."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import field_validator
+from pydantic_core import core_schema
+
+from netbuild.components.component import LARGEST
+from netbuild.components.fields import (
+    Bool,
+    Float,
+    Int,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    SizeFromInput,
+    Wants,
+    many,
+    optional,
+    unwanted,
+    whole,
+)
+from netbuild.components.losses.loss import (
+    Loss,
+    Reduction,
+    Weights,
+    expect_axes,
+    expect_weights,
+    mismatch,
+)
+from netbuild.components.target import Classes, Labels, Signs, Target, Values
+from netbuild.components.tensor import Shape, product, times
+
+
+class _ClassLoss(Loss):
+    """Takes scores (classes) or (classes, *), and one class, or one at each place (*)."""
+
+    classifies = True
+
+    weight: Weights = None
+    ignore_index: Int = -100
+    reduction: Reduction = "mean"
+
+    def wanted(self, *y: Shape) -> Target:
+        return Classes(y[0][0], y[0][1:]) if y[0] else Classes(1)
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        (scores,) = y
+        _expect_scores(scores)
+        _expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
+        expect_weights(self.weight, scores[0])
+
+
+class CrossEntropyLoss(_ClassLoss):
+    """−w_c · log softmax(y)_c for the class c, averaged over samples and places by w.
+
+    Takes raw scores (classes) or (classes, *), and a class number or one at each place (*); or
+    probabilities of the output's shape, p, for −Σ w_c · p_c · log softmax(y)_c. `label_smoothing` ε
+    mixes p with ε / classes; `ignore_index` is a class that does not count.
+
+    loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
+    """
+
+    label_smoothing: Probability = 0.0
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        (scores,) = y
+        if isinstance(target, Values | Signs) and scores and target.shape == scores:
+            if self.ignore_index >= 0:
+                message = f"ignore_index is a class, and the data has {target}"
+                raise mismatch(message, at="ignore_index")
+            expect_weights(self.weight, scores[0])
+        else:
+            super().compare(target, *y)
+
+
+class NLLLoss(_ClassLoss):
+    """−w_c · y_c for the class c, averaged over samples and places by w.
+
+    Takes log-probabilities (classes) or (classes, *), as LogSoftmax gives them, and a class number
+    or one at each place (*).
+
+    loss: NLLLoss
+    """
+
+
+class NLLLoss2d(NLLLoss):
+    """An old name of NLLLoss, which torch has deprecated: NLLLoss is built.
+
+    loss: NLLLoss2d
+    """
+
+    @classmethod
+    def torch_name(cls) -> str:
+        return "NLLLoss"
+
+
+class MultiMarginLoss(Loss):
+    """Σ_i w_c · max(0, margin − y_c + y_i)^p / classes over the classes i other than c.
+
+    Takes scores (classes) and a class number; Weston and Watkins 1999. Margin and p are of the
+    hinge: p is 1 or 2.
+
+    loss: {MultiMarginLoss: {p: 2}}
+    """
+
+    classifies = True
+
+    p: Annotated[int, Wants("1 or 2", core_schema.int_schema(strict=True, ge=1, le=2))] = 1
+    margin: Float = 1.0
+    weight: Weights = None
+    reduction: Reduction = "mean"
+
+    def wanted(self, *y: Shape) -> Target:
+        return Classes(y[0][0] if y[0] else 1)
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        (scores,) = y
+        expect_axes(scores, "one value for each class", rank=1)
+        _expect_classes(target, scores[0], ())
+        expect_weights(self.weight, scores[0])
+
+
+class LinearCrossEntropyLoss(Loss):
+    """CrossEntropyLoss of the scores that its own linear layer makes of features.
+
+    Takes features (in_features), of which it learns num_classes · ∏ out_features scores, and a
+    class number of shape out_features, or probabilities (num_classes, *out_features). `options`,
+    which save memory and change no number, are left out: they are an object of Python.
+
+    loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
+    """
+
+    classifies = True
+
+    in_features: SizeFromInput = None
+    num_classes: PositiveInt
+    out_features: Annotated[
+        tuple[int, ...], Wants("a list of whole numbers of at least 1", many(whole(1)))
+    ] = ()
+    bias: Bool = False
+    reduction: Reduction = "mean"
+    weight: Weights = None
+    ignore_index: Annotated[int | None, Wants("a whole number or null", optional(whole()))] = None
+    label_smoothing: Probability = 0.0
+
+    @field_validator("weight")
+    @classmethod
+    def _one_for_each_class(cls, weight: Any, info: Any) -> Any:
+        classes = info.data.get("num_classes")
+        if weight is not None and classes is not None and len(weight) != classes:
+            raise unwanted(f"a list of {classes} numbers, one for each of num_classes")
+        return weight
+
+    def wanted(self, *y: Shape) -> Target:
+        return Classes(self.num_classes, self.out_features)
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        expect_axes(y[0], "in_features", rank=1)
+        scores = (self.num_classes, *self.out_features)
+        if isinstance(target, Values | Signs) and target.shape == scores:
+            if self.ignore_index is not None:
+                message = f"ignore_index is a class, and the data has {target}"
+                raise mismatch(message, at="ignore_index")
+            return
+        _expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
+
+    def decide(self, *y: Shape) -> dict[str, Any]:
+        return {"in_features": y[0][-1]}
+
+    def weights(self, *y: Shape) -> dict[str, Shape]:
+        scores = self.num_classes * product(self.out_features)
+        weight = {"linear.weight": (scores, y[0][-1])}
+        return weight | ({"linear.bias": (scores,)} if self.bias else {})
+
+
+class AdaptiveLogSoftmaxWithLoss(Loss):
+    """−log softmax of many classes, of which frequent ones get more of its own weights.
+
+    Takes features (in_features) and a class number; classes are sorted by how often they come. The
+    head scores those below the first of the cutoffs and, as one each, the clusters between two of
+    them, which have ⌊in_features / div_value^i⌋ features. Grave et al. 2017.
+
+    loss: {AdaptiveLogSoftmaxWithLoss: {n_classes: 10000, cutoffs: [100, 1000]}}
+    """
+
+    classifies = True
+
+    in_features: SizeFromInput = None
+    n_classes: PositiveInt
+    cutoffs: Annotated[
+        tuple[int, ...],
+        Wants("a list of whole numbers of at least 1", many(whole(1), at_least=1)),
+    ]
+    div_value: PositiveFloat = 4.0
+    head_bias: Bool = False
+
+    @field_validator("cutoffs")
+    @classmethod
+    def _rises(cls, cutoffs: Any, info: Any) -> Any:
+        classes = info.data.get("n_classes")
+        rises = all(a < b for a, b in pairwise(cutoffs))
+        if classes is not None and not (rises and cutoffs[-1] < classes):
+            raise unwanted(f"whole numbers that rise, below n_classes, {classes}")
+        return cutoffs
+
+    def wanted(self, *y: Shape) -> Target:
+        return Classes(self.n_classes)
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        (features,) = y
+        expect_axes(features, "in_features", rank=1)
+        _expect_classes(target, self.n_classes, ())
+        widths = self._widths(features[0])
+        if widths is None or max(widths) > LARGEST:
+            message = f"{features[0]} features over powers of div_value are more than any memory"
+            raise mismatch(message, at="div_value")
+
+    def decide(self, *y: Shape) -> dict[str, Any]:
+        return {"in_features": y[0][-1]}
+
+    def weights(self, *y: Shape) -> dict[str, Shape]:
+        features = y[0][-1]
+        head = self.cutoffs[0] + len(self.cutoffs)
+        shapes: dict[str, Shape] = {"head.weight": (head, features)}
+        if self.head_bias:
+            shapes["head.bias"] = (head,)
+        ends = (*self.cutoffs[1:], self.n_classes)
+        sizes = [end - start for start, end in zip(self.cutoffs, ends, strict=True)]
+        for i, (width, size) in enumerate(zip(self._widths(features) or (), sizes, strict=False)):
+            shapes[f"tail.{i}.0.weight"] = (width, features)
+            shapes[f"tail.{i}.1.weight"] = (size, width)
+        return shapes
+
+    def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
+        return forward(*y, target).loss
+
+    def _widths(self, features: int) -> tuple[int, ...] | None:
+        """Return the features of each cluster; None where they are without bounds.
+
+        It divides floating-point numbers, as torch does, to round alike.
+        """
+        try:
+            return tuple(
+                int(features // self.div_value ** (i + 1)) for i in range(len(self.cutoffs))
+            )
+        except (OverflowError, ZeroDivisionError, ValueError):
+            return None
+
+
+def _expect_scores(y: Shape) -> None:
+    if not y:
+        raise mismatch("it needs one value for each class, and the network gives a single one")
+
+
+def _expect_classes(
+    target: Target, classes: int, places: Shape, *, ignored: int | None = None
+) -> None:
+    """Refuse data without class numbers, of other places or with more classes than scores.
+
+    Raises:
+        ShapeError: they do not go together.
+    """
+    # Behind the last label stands −1, which may be what does not count.
+    if not isinstance(target, Classes) and not (isinstance(target, Labels) and ignored == -1):
+        raise mismatch(f"it compares with a class, and the data has {target}")
+    if target.tensor.shape != places:
+        where = f" at each of {times(places)} places" if places else ""
+        raise mismatch(f"it compares with a class{where}, and the data has {target}")
+    # A class behind the last one may stand for what does not count.
+    if target.classes - (ignored == target.classes - 1) > classes:
+        message = f"the data has {target.classes} classes, and the network tells {classes} apart"
+        raise mismatch(message)

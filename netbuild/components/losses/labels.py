@@ -1,0 +1,74 @@
+"""Losses that compare scores with several labels of one sample."""
+
+from collections.abc import Callable
+from typing import Any
+
+from netbuild.components.fields import Bool, NaturalInt
+from netbuild.components.losses.loss import Loss, Reduction, expect_axes, mismatch
+from netbuild.components.target import Classes, Labels, Target
+from netbuild.components.tensor import Shape
+
+
+class MultiLabelMarginLoss(Loss):
+    """Σ max(0, 1 − (y_c − y_i)) / classes over the classes c that are there and i that are not.
+
+    Takes scores (classes) and as many whole numbers: the classes that are there, and −1 behind the
+    last one.
+
+    loss: MultiLabelMarginLoss
+    """
+
+    reduction: Reduction = "mean"
+
+    def wanted(self, *y: Shape) -> Target:
+        classes = y[0][0] if y[0] else 1
+        return Labels(classes, classes)
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        (scores,) = y
+        expect_axes(scores, "one value for each class", rank=1)
+        wanted = Labels(scores[0], scores[0])
+        labels = isinstance(target, Labels | Classes)
+        if not labels or target.tensor.shape != scores or target.classes > scores[0]:  # type: ignore[union-attr]  # is of both
+            raise mismatch(f"it compares with {wanted}, and the data has {target}")
+
+
+class CTCLoss(Loss):
+    """−log of the probability of a sequence of labels, over all ways to align it (Graves 2006).
+
+    Takes log-probabilities (steps, classes) and up to any number of labels, −1 behind the last one.
+    The class `blank` stands between labels. A sequence that is too long for the steps has an
+    infinite loss, or 0 with `zero_infinity`. torch wants (steps, samples, classes) and the lengths:
+    they are made of that, and all steps count.
+
+    loss: {CTCLoss: {zero_infinity: true}}
+    """
+
+    blank: NaturalInt = 0
+    reduction: Reduction = "mean"
+    zero_infinity: Bool = False
+
+    def wanted(self, *y: Shape) -> Target:
+        # Equal neighbours need a blank in between: so many labels fit in any case.
+        steps, classes = y[0] if len(y[0]) == 2 else (1, 1)
+        return Labels(classes, (steps + 1) // 2, self.blank)
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        (scores,) = y
+        expect_axes(scores, "steps, classes", rank=2)
+        classes = scores[1]
+        if self.blank >= classes:
+            raise mismatch(f"blank is {self.blank}, and there are {classes} classes", at="blank")
+        if not isinstance(target, Labels | Classes) or len(target.tensor.shape) != 1:
+            raise mismatch(f"it compares with a list of labels, and the data has {target}")
+        if target.classes > classes:
+            message = (
+                f"the data has {target.classes} classes, and the network tells {classes} apart"
+            )
+            raise mismatch(message)
+
+    def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
+        scores = y[0]  # (samples, steps, classes)
+        given = target >= 0
+        steps = given.new_full((len(scores),), scores.shape[1], dtype=target.dtype)
+        return forward(scores.transpose(0, 1), target.clamp(min=0), steps, given.sum(dim=1))

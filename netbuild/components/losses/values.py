@@ -1,0 +1,236 @@
+"""Losses that compare the output, value by value, with a target of the same shape."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
+from netbuild.components.losses.loss import Loss, Reduction, Weights, mismatch
+from netbuild.components.target import Signs, Target
+from netbuild.components.tensor import Shape, times
+
+
+class _ValueLoss(Loss):
+    """Takes an output of any shape and a target of the same."""
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        if target.tensor.shape != y[0] or not self._takes(target):
+            raise mismatch(f"it compares with {self.wanted(*y)}, and the data has {target}")
+
+    def _takes(self, target: Target) -> bool:
+        """Whether the values are of a kind that torch computes with; any, if not said else."""
+        return True
+
+
+class _FloatLoss(_ValueLoss):
+    """Takes floating-point targets only: torch has no gradient with whole numbers."""
+
+    def _takes(self, target: Target) -> bool:
+        return target.tensor.floating
+
+
+class L1Loss(_ValueLoss):
+    """|y − t|, averaged: takes values of any shape and a target of the same.
+
+    loss: L1Loss
+    """
+
+    reduction: Reduction = "mean"
+
+
+class MSELoss(_ValueLoss):
+    """(y − t)², averaged: takes values of any shape and a target of the same.
+
+    loss: MSELoss
+    """
+
+    reduction: Reduction = "mean"
+
+
+class SmoothL1Loss(_ValueLoss):
+    """½ (y − t)² / beta where |y − t| < beta, and |y − t| − beta / 2 elsewhere, averaged.
+
+    Takes values of any shape and a target of the same.
+
+    loss: {SmoothL1Loss: {beta: 0.5}}
+    """
+
+    reduction: Reduction = "mean"
+    beta: NaturalFloat = 1.0
+
+
+class HuberLoss(_FloatLoss):
+    """½ (y − t)² where |y − t| < delta, and delta · (|y − t| − delta / 2) elsewhere, averaged.
+
+    Takes values of any shape and a target of the same.
+
+    loss: {HuberLoss: {delta: 0.5}}
+    """
+
+    reduction: Reduction = "mean"
+    delta: PositiveFloat = 1.0
+
+
+class KLDivLoss(_FloatLoss):
+    """t · (log t − y), averaged: the divergence of probabilities t from log-probabilities y.
+
+    Takes log-probabilities of any shape, as LogSoftmax gives them, and probabilities of the same,
+    or their logarithms with `log_target`. Only `batchmean`, the sum over the number of samples, is
+    the divergence of mathematics; `mean` divides by the number of values.
+
+    loss: {KLDivLoss: {reduction: batchmean}}
+    """
+
+    reduction: Annotated[
+        Literal["mean", "sum", "batchmean"], one_of("mean", "sum", "batchmean")
+    ] = "mean"
+    log_target: Bool = False
+
+
+class PoissonNLLLoss(_ValueLoss):
+    """exp(y) − t · y, averaged; y − t · log(y + eps) with `log_input: false`.
+
+    Takes the logarithm of a rate, or the rate, of any shape, and counts of the same. `full` adds
+    Stirling's approximation of log t!.
+
+    loss: {PoissonNLLLoss: {full: true}}
+    """
+
+    log_input: Bool = True
+    full: Bool = False
+    eps: Float = 1e-8
+    reduction: Reduction = "mean"
+
+
+class GaussianNLLLoss(_ValueLoss):
+    """½ (log v + (y − t)² / v), averaged, where v is the variance, at least eps.
+
+    Takes means of any shape, a target of the same, and variances as a second output: of the same
+    shape, without its last axis, or with one axis of size 1. `full` adds ½ log 2π.
+
+    loss: GaussianNLLLoss
+    """
+
+    inputs = ("input", "var")
+
+    full: Bool = False
+    eps: Float = 1e-6
+    reduction: Reduction = "mean"
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        super().compare(target, *y)
+        mean, var = y
+        # As torch finds it out: the sizes that differ add up to 1.
+        other = [b for a, b in zip(mean, var, strict=False) if a != b]
+        fits = var == mean or (mean and var == mean[:-1])
+        if not fits and not (len(mean) == len(var) and sum(other) == 1):
+            shown = times(var)
+            message = f"var is {shown}, and one variance for each of {times(mean) or 1} is needed"
+            raise mismatch(message)
+
+    def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
+        return forward(y[0], target, y[1])
+
+
+class BCELoss(_FloatLoss):
+    """−w · (t · log y + (1 − t) · log(1 − y)), averaged.
+
+    Takes probabilities of any shape, as Sigmoid gives them, and a target of the same from 0 to 1;
+    a weight for each place of the last axis.
+
+    loss: BCELoss
+    """
+
+    binary = True
+
+    weight: Weights = None
+    reduction: Reduction = "mean"
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        super().compare(target, *y)
+        _expect_last_axis(self.weight, y[0], at="weight")
+
+    def _takes(self, target: Target) -> bool:
+        return super()._takes(target) and not isinstance(target, Signs)  # −1 is out of range
+
+
+class BCEWithLogitsLoss(_FloatLoss):
+    """BCELoss of sigmoid(y), computed in one; pos_weight is a factor of t · log sigmoid(y).
+
+    Takes raw scores of any shape and a target of the same from 0 to 1; weights for each place of
+    the last axis.
+
+    loss: {BCEWithLogitsLoss: {pos_weight: [3, 1]}}
+    """
+
+    binary = True
+
+    weight: Weights = None
+    reduction: Reduction = "mean"
+    pos_weight: Weights = None
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        super().compare(target, *y)
+        _expect_last_axis(self.weight, y[0], at="weight")
+        _expect_last_axis(self.pos_weight, y[0], at="pos_weight")
+
+
+class MultiLabelSoftMarginLoss(_ValueLoss):
+    """BCELoss of sigmoid(y), averaged over the classes and then over all else.
+
+    Takes raw scores (*, classes) and a target of the same shape, 1 for each class that is there
+    and 0 elsewhere; a weight for each class.
+
+    loss: MultiLabelSoftMarginLoss
+    """
+
+    binary = True
+
+    weight: Weights = None
+    reduction: Reduction = "mean"
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        super().compare(target, *y)
+        if not y[0]:
+            raise mismatch("it needs one value for each class, and the network gives a single one")
+        _expect_last_axis(self.weight, y[0], at="weight")
+
+
+class _SignLoss(_ValueLoss):
+    """Takes an output of any shape and a target of the same that is 1 or −1."""
+
+    signed = True
+
+    def wanted(self, *y: Shape) -> Target:
+        return Signs(y[0])
+
+    def _takes(self, target: Target) -> bool:
+        return target.tensor.floating  # the number of a class is no sign
+
+
+class HingeEmbeddingLoss(_SignLoss):
+    """y where t is 1, and max(0, margin − y) where t is −1, averaged.
+
+    Takes distances of any shape and a target of the same: 1 for what is alike, −1 for what is not.
+
+    loss: {HingeEmbeddingLoss: {margin: 0.5}}
+    """
+
+    margin: Float = 1.0
+    reduction: Reduction = "mean"
+
+
+class SoftMarginLoss(_SignLoss):
+    """log(1 + exp(−t · y)), averaged: takes scores of any shape and a target of the same, ±1.
+
+    loss: SoftMarginLoss
+    """
+
+    binary = True
+
+    reduction: Reduction = "mean"
+
+
+def _expect_last_axis(weight: tuple[float, ...] | None, y: Shape, *, at: str) -> None:
+    last = y[-1] if y else 1
+    if weight is not None and len(weight) not in {1, last}:
+        raise mismatch(f"{at} has {len(weight)} numbers for a last axis of {last}", at=at)

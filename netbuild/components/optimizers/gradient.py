@@ -1,0 +1,154 @@
+"""Gradient descent: along the gradient, its mean, its sign or its curvature."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import field_validator
+from pydantic_core import core_schema
+
+from netbuild.components.fields import (
+    Bool,
+    Float,
+    Int,
+    NaturalFloat,
+    PositiveInt,
+    Wants,
+    optional,
+    real,
+    unwanted,
+    whole,
+)
+from netbuild.components.optimizers.optimizer import Optimizer, Switch, Weight
+from netbuild.components.tensor import ShapeError, times
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, w ← w − lr · v, with v the gradient or its momentum.
+
+    optimizer: {SGD: {lr: 0.1, momentum: 0.9, nesterov: true}}
+    """
+
+    takes_sparse = True
+
+    lr: NaturalFloat = 1e-3
+    momentum: NaturalFloat = 0.0
+    dampening: Float = 0.0
+    weight_decay: NaturalFloat = 0.0
+    nesterov: Bool = False
+    maximize: Bool = False
+    foreach: Switch = None
+    differentiable: Bool = False
+    fused: Switch = None
+
+    @field_validator("nesterov")
+    @classmethod
+    def _needs_momentum(cls, nesterov: Any, info: Any) -> Any:
+        data = info.data
+        if nesterov and (data.get("momentum") == 0 or data.get("dampening") != 0):
+            raise unwanted("a momentum above 0 and a dampening of 0 beside it")
+        return nesterov
+
+
+class ASGD(Optimizer):
+    """Polyak and Juditsky 1992: SGD whose lr falls, lr / (1 + lambd · lr · t)^alpha, and averages.
+
+    The mean of the weights from step t0 on is in its state; the network keeps the weights.
+
+    optimizer: {ASGD: {lr: 0.01}}
+    """
+
+    lr: NaturalFloat = 1e-2
+    lambd: Float = 1e-4
+    alpha: Float = 0.75
+    t0: Float = 1e6
+    weight_decay: NaturalFloat = 0.0
+    foreach: Switch = None
+    maximize: Bool = False
+    differentiable: Bool = False
+    capturable: Bool = False
+
+
+class Rprop(Optimizer):
+    """Riedmiller and Braun 1993: steps of their own size, against the sign of the gradient.
+
+    A step grows by etas[1] while the sign stays and shrinks by etas[0] when it turns, within
+    step_sizes. It is for gradients of all samples at once.
+
+    optimizer: Rprop
+    """
+
+    lr: NaturalFloat = 1e-2
+    etas: Annotated[
+        tuple[float, float],
+        Wants(
+            "a list of two numbers, one between 0 and 1 and one greater than 1",
+            core_schema.tuple_schema([real(gt=0, lt=1), real(gt=1)]),
+        ),
+    ] = (0.5, 1.2)
+    step_sizes: Annotated[
+        tuple[float, float],
+        Wants("a list of two numbers", core_schema.tuple_schema([real(), real()])),
+    ] = (1e-6, 50.0)
+    capturable: Bool = False
+    foreach: Switch = None
+    maximize: Bool = False
+    differentiable: Bool = False
+
+
+class Muon(Optimizer):
+    """Jordan et al. 2024: momentum made orthogonal by ns_steps of Newton and Schulz.
+
+    It takes matrices only: no bias, no norm and no convolution.
+
+    optimizer: {Muon: {lr: 0.02}}
+    """
+
+    lr: NaturalFloat = 1e-3
+    weight_decay: NaturalFloat = 0.1
+    momentum: NaturalFloat = 0.95
+    nesterov: Bool = True
+    ns_coefficients: Annotated[
+        tuple[float, float, float],
+        Wants("a list of three numbers", core_schema.tuple_schema([real(), real(), real()])),
+    ] = (3.4445, -4.775, 2.0315)
+    eps: Float = 1e-7
+    ns_steps: Annotated[
+        int, Wants("a whole number below 100", core_schema.int_schema(strict=True, lt=100))
+    ] = 5
+    adjust_lr_fn: Annotated[
+        Literal["original", "match_rms_adamw"] | None,
+        Wants(
+            "original, match_rms_adamw or null",
+            optional(core_schema.literal_schema(["original", "match_rms_adamw"])),
+        ),
+    ] = None
+
+    def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
+        if len(weight.shape) != 2:
+            shape = times(weight.shape)
+            message = f"it steps with matrices only, and {weight.name} is {shape}"
+            raise ShapeError("NB406", message)
+        super().check_weight(weight)
+
+
+class LBFGS(Optimizer):
+    """Liu and Nocedal 1989: Newton's method, with the curvature read from the last gradients.
+
+    A step computes the loss of its batch up to max_eval times, 1.25 · max_iter where it is null; a
+    search along the line finds how far to go, or lr says it. It is for gradients of all samples at
+    once: train with a batch_size of all.
+
+    optimizer: {LBFGS: {line_search_fn: strong_wolfe}}
+    """
+
+    takes_sparse = True
+
+    lr: NaturalFloat = 1.0
+    max_iter: Int = 20
+    max_eval: Annotated[int | None, Wants("a whole number or null", optional(whole()))] = None
+    tolerance_grad: Float = 1e-7
+    tolerance_change: Float = 1e-9
+    history_size: PositiveInt = 100
+    line_search_fn: Annotated[
+        Literal["strong_wolfe"] | None,
+        Wants("strong_wolfe or null", optional(core_schema.literal_schema(["strong_wolfe"]))),
+    ] = None

@@ -1,0 +1,195 @@
+"""Cycles: the rate follows a cosine, or goes up and down."""
+
+from math import floor
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_core import core_schema
+
+from netbuild.components.component import LARGEST
+from netbuild.components.fields import (
+    Bool,
+    Float,
+    OptionalCount,
+    PositiveInt,
+    Wants,
+    either,
+    one_of,
+    optional,
+    real,
+    unwanted,
+    whole,
+)
+from netbuild.components.schedulers.scheduler import Scheduler, Use
+from netbuild.components.tensor import ShapeError
+
+_Divisor = Annotated[float, Wants("a number other than 0", either(real(gt=0), real(lt=0)))]
+_WholeDivisor = Annotated[
+    int,
+    Wants(
+        "a whole number other than 0",
+        either(whole(1), core_schema.int_schema(strict=True, ge=-LARGEST, le=-1)),
+    ),
+]
+_OptionalInt = Annotated[int | None, Wants("a whole number or null", optional(whole()))]
+_Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
+_PerGroup = Annotated[
+    float | tuple[float],
+    Wants("a number, or a list of one", either(real(), core_schema.tuple_schema([real()]))),
+]
+
+
+class CosineAnnealingLR(Scheduler):
+    """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: down to `eta_min`, and up.
+
+    scheduler: {CosineAnnealingLR: {T_max: 10}}
+    """
+
+    T_max: _WholeDivisor
+    eta_min: Float = 0.0
+
+
+class CosineAnnealingWarmRestarts(Scheduler):
+    """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer.
+
+    scheduler: {CosineAnnealingWarmRestarts: {T_0: 5, T_mult: 2}}
+    """
+
+    T_0: PositiveInt
+    T_mult: PositiveInt = 1
+    eta_min: Float = 0.0
+
+
+class _Cycle(Scheduler):
+    """Moves the momentum against the learning rate."""
+
+    steps_every = "batch"
+
+    def check(self, use: Use) -> None:
+        if use.grouped:
+            message = "it sets the rate of all weights, and a group has an lr of its own"
+            raise ShapeError("NB403", message, at="max_lr")
+        cycles: bool = getattr(self, "cycle_momentum")  # noqa: B009  a field of the members
+        if cycles and use.optimizer is not None:
+            optimizer = type(use.optimizer)
+            if not {"momentum", "betas"} & set(optimizer.model_fields):
+                name = optimizer.__name__
+                message = f"cycle_momentum is true, and {name} has neither momentum nor betas"
+                raise ShapeError("NB403", message, at="cycle_momentum")
+
+
+class CyclicLR(_Cycle):
+    """Up and down between `base_lr` and `max_lr`, in `step_size_up` and `step_size_down` steps.
+
+    Smith 2017. The heights stay (triangular), halve (triangular2) or go with gamma^step
+    (exp_range).
+
+    scheduler: {CyclicLR: {base_lr: 1e-3, max_lr: 0.1}}
+    """
+
+    base_lr: _PerGroup
+    max_lr: _PerGroup
+    step_size_up: _WholeDivisor = 2000
+    step_size_down: _OptionalInt = None
+    mode: Annotated[str, one_of("triangular", "triangular2", "exp_range")] = "triangular"
+    gamma: Float = 1.0
+    scale_mode: Annotated[str, one_of("cycle", "iterations")] = "cycle"
+    cycle_momentum: Bool = True
+    base_momentum: _PerGroup = 0.8
+    max_momentum: _PerGroup = 0.9
+
+    @field_validator("step_size_down")
+    @classmethod
+    def _has_a_length(cls, step_size_down: Any, info: Any) -> Any:
+        up = info.data.get("step_size_up")
+        if up is not None and step_size_down == -up:
+            raise unwanted("a number that is not step_size_up with the other sign")
+        return step_size_down
+
+    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+        super().check(use)
+        if use.steps is None:
+            return
+        try:
+            self._last_scale(use.steps)
+        except ArithmeticError as error:
+            message = f"over {use.steps} steps the factor of {self.mode} grows beyond all numbers"
+            at = "gamma" if self.mode == "exp_range" else "mode"
+            raise ShapeError("NB403", message, at=at) from error
+
+    def _last_scale(self, steps: int) -> float:
+        """Return the factor of the last step, the largest or the smallest of all."""
+        if self.mode == "exp_range":
+            return float(self.gamma**steps)
+        down = self.step_size_up if self.step_size_down is None else self.step_size_down
+        cycle = floor(1 + steps / (self.step_size_up + down))
+        return 1.0 if self.mode == "triangular" else 1 / 2.0 ** (cycle - 1)
+
+
+class OneCycleLR(_Cycle):
+    """From max_lr / div_factor up to `max_lr`, and down to a `final_div_factor`-th of the start.
+
+    Smith and Topin 2018. Where neither `total_steps` nor `epochs` and `steps_per_epoch` are given
+    the steps are those of the training; torch, which does not know them, refuses that.
+
+    scheduler: {OneCycleLR: {max_lr: 0.1}}
+    """
+
+    max_lr: _PerGroup
+    total_steps: OptionalCount = None
+    epochs: _OptionalInt = None
+    steps_per_epoch: Annotated[_OptionalInt, Field(validate_default=True)] = None
+    pct_start: _Fraction = 0.3
+    anneal_strategy: Annotated[str, one_of("cos", "linear")] = "cos"
+    cycle_momentum: Bool = True
+    base_momentum: _PerGroup = 0.85
+    max_momentum: _PerGroup = 0.95
+    div_factor: _Divisor = 25.0
+    final_div_factor: _Divisor = 1e4
+    three_phase: Bool = False
+
+    @field_validator("epochs")
+    @classmethod
+    def _some_epochs(cls, epochs: Any, info: Any) -> Any:
+        return _counted(epochs, info)
+
+    @field_validator("steps_per_epoch")
+    @classmethod
+    def _beside_epochs(cls, steps: Any, info: Any) -> Any:
+        alone = "epochs" in info.data and (steps is None) != (info.data["epochs"] is None)
+        if alone and info.data.get("total_steps", 0) is None:
+            raise unwanted("a whole number where epochs is one, and null where it is null")
+        return _counted(steps, info)
+
+    def total(self, training: int | None) -> int | None:
+        """Return the number of steps of the cycle, for a training of so many."""
+        if self.total_steps is not None:
+            return self.total_steps
+        if self.epochs is not None and self.steps_per_epoch is not None:
+            return self.epochs * self.steps_per_epoch
+        return training
+
+    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+        super().check(use)
+        total = self.total(use.total)
+        if total is None:
+            return
+        if use.steps is not None and use.steps > total:
+            message = f"its cycle has {total} steps, and the training makes {use.steps}"
+            at = "steps_per_epoch" if self.total_steps is None else "total_steps"
+            raise ShapeError("NB403", message, at=at)
+        # The ends of its phases, as torch computes them; it divides by the length of each in use.
+        last, *ends = total - 1, self.pct_start * total - 1
+        ends += [2 * self.pct_start * total - 2] if self.three_phase else []
+        if ends[0] == 0 or ends[-1] == last:
+            message = (
+                f"one of its phases has no length: pct_start {self.pct_start} of {total} steps"
+            )
+            raise ShapeError("NB403", message, at="pct_start")
+
+
+def _counted(number: Any, info: Any) -> Any:
+    """Refuse numbers below 1 where they count the steps of a cycle."""
+    if number is not None and number < 1 and info.data.get("total_steps", 0) is None:
+        raise unwanted("a whole number of at least 1")
+    return number

@@ -1,0 +1,140 @@
+"""Decay: the rate falls, at times or at each step."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_core import core_schema
+
+from netbuild.components.component import LARGEST
+from netbuild.components.fields import (
+    Float,
+    Int,
+    Wants,
+    either,
+    many,
+    one_of,
+    real,
+    unwanted,
+    whole,
+)
+from netbuild.components.schedulers.scheduler import Scheduler, Use, expect_start
+from netbuild.components.tensor import ShapeError
+
+_WholeDivisor = Annotated[
+    int,
+    Wants(
+        "a whole number other than 0",
+        either(whole(1), core_schema.int_schema(strict=True, ge=-LARGEST, le=-1)),
+    ),
+]
+_Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
+_BelowOne = Annotated[float, Wants("a number below 1", real(lt=1))]
+_Start = Annotated[float, Wants("a number above 0, of at most 1", real(gt=0, le=1))]
+_Milestones = Annotated[tuple[int, ...], Wants("a list of whole numbers", many(whole()))]
+_PerGroup = Annotated[
+    float | tuple[float],
+    Wants("a number, or a list of one", either(real(), core_schema.tuple_schema([real()]))),
+]
+
+
+class StepLR(Scheduler):
+    """lr · gamma after every `step_size` steps.
+
+    scheduler: {StepLR: {step_size: 30}}
+    """
+
+    step_size: _WholeDivisor
+    gamma: Float = 0.1
+
+
+class MultiStepLR(Scheduler):
+    """lr · gamma after each number of steps in `milestones`.
+
+    scheduler: {MultiStepLR: {milestones: [30, 60, 80]}}
+    """
+
+    milestones: _Milestones
+    gamma: Float = 0.1
+
+
+class ConstantLR(Scheduler):
+    """lr · factor for the first `total_iters` steps, and lr from there on.
+
+    scheduler: {ConstantLR: {factor: 0.1, total_iters: 3}}
+    """
+
+    factor: _Fraction = 1 / 3
+    total_iters: Annotated[Int, Field(validate_default=True)] = 5
+
+    @field_validator("total_iters")
+    @classmethod
+    def _can_go_back(cls, total_iters: Any, info: Any) -> Any:
+        if info.data.get("factor") == 0 and total_iters > 0:
+            raise unwanted("at most 0 where factor is 0, by which torch divides behind them")
+        return total_iters
+
+
+class LinearLR(Scheduler):
+    """lr · f, f on a line from `start_factor` to `end_factor` over `total_iters` steps.
+
+    scheduler: {LinearLR: {start_factor: 0.1, total_iters: 5}}
+    """
+
+    start_factor: _Start = 1 / 3
+    end_factor: _Fraction = 1.0
+    total_iters: Int = 5
+
+    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+        expect_start(self, use, possible=self.total_iters != 0, at="total_iters")
+
+
+class ExponentialLR(Scheduler):
+    """lr · gamma after every step.
+
+    scheduler: {ExponentialLR: 0.95}
+    """
+
+    gamma: Float
+
+
+class PolynomialLR(Scheduler):
+    """lr · (1 − step / total_iters)^power, and 0 from `total_iters` steps on.
+
+    scheduler: {PolynomialLR: {total_iters: 10}}
+    """
+
+    total_iters: Int = 5
+    power: Float = 1.0
+
+    @field_validator("power")
+    @classmethod
+    def _ends(cls, power: Any, info: Any) -> Any:
+        if power < 0 and info.data.get("total_iters", 0) > 0:
+            raise unwanted("a number of at least 0")
+        return power
+
+    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+        again = use._replace(restarted=use.restarted or use.undone)
+        expect_start(self, again, possible=self.total_iters != 0, at="total_iters")
+        expect_start(self, use, possible=self.power >= 0, at="power")
+
+
+class ReduceLROnPlateau(Scheduler):
+    """lr · factor when the validation loss has not become better for more than `patience` epochs.
+
+    scheduler: {ReduceLROnPlateau: {patience: 5}}
+    """
+
+    mode: Annotated[str, one_of("min", "max")] = "min"
+    factor: _BelowOne = 0.1
+    patience: Int = 10
+    threshold: Float = 1e-4
+    threshold_mode: Annotated[str, one_of("rel", "abs")] = "rel"
+    cooldown: Int = 0
+    min_lr: _PerGroup = 0.0
+    eps: Float = 1e-8
+
+    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+        if use.owner:
+            message = f"it reads the validation loss, which {use.owner} does not pass on"
+            raise ShapeError("NB403", message)

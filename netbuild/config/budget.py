@@ -1,0 +1,51 @@
+"""The section `budget:`: what a network may not exceed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic_core import core_schema
+
+from netbuild.components.component import Component
+from netbuild.components.fields import Wants, either, optional, real
+
+_POWERS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_COUNTS = _POWERS
+_BYTES = {f"{prefix}B": factor for prefix, factor in _POWERS.items()} | _BINARY | {"": 1}
+
+
+def _quantity(units: dict[str, int], phrase: str) -> Wants:
+    """Return the mark of a field that takes a number with one of these units."""
+
+    def value(text: Any) -> float:
+        number, unit = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]*)", text).groups()  # type: ignore[union-attr]  # the pattern below
+        whole, _, part = number.partition(".")
+        exact: int = int(whole + part) * units[unit]
+        return exact / 10.0 ** len(part)
+
+    names = "|".join(unit for unit in units if unit)
+    pattern = rf"^[0-9]{{1,15}}(\.[0-9]{{1,15}})? ?({names})?$"
+    written = core_schema.no_info_after_validator_function(
+        value, core_schema.str_schema(strict=True, pattern=pattern)
+    )
+    return Wants(phrase, optional(either(real(ge=0), written)))
+
+
+_Count = Annotated[
+    float | None, _quantity(_COUNTS, "a number of at least 0, as 5M: with k, M, G or T")
+]
+_Bytes = Annotated[
+    float | None,
+    _quantity(_BYTES, "a number of bytes, as 20MB: with kB, MB, GB, KiB, MiB or GiB"),
+]
+
+
+class Budget(Component):
+    """`budget:` how large a network may be; what is left out has no limit."""
+
+    params: _Count = None
+    macs: _Count = None
+    activations: _Bytes = None
+    weights: _Bytes = None

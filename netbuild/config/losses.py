@@ -1,0 +1,103 @@
+"""The section `loss:`: what the training makes small, one loss or the weighted sum of several.
+
+    loss: CrossEntropyLoss
+    loss: {MSELoss, inputs: sharp}
+    loss: [{CrossEntropyLoss, inputs: classes}, {CrossEntropyLoss, inputs: early, weight: 0.3}]
+
+Each reads the outputs that it names, or all, and is compared with the target of the data. The first
+one is what metrics and lints go by.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from netbuild.components.component import Component
+from netbuild.components.fields import Wants, real
+from netbuild.components.losses import LOSSES
+from netbuild.config.filling import fill, fill_fields, find, refuse_modifiers
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.syntax.item import Item, read_item
+from netbuild.syntax.node import List, Map, Node
+from netbuild.syntax.wires import name_of_input_fault, read_wires
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from netbuild.components.losses.loss import Loss
+    from netbuild.components.tensor import Tensor
+    from netbuild.syntax.wires import Wire
+
+
+class Weighing(Component):
+    """What stands beside a loss, but for the outputs that it reads."""
+
+    weight: Annotated[float, Wants("a number greater than 0", real(gt=0))] = 1.0
+
+
+class Term(NamedTuple):
+    """A loss, the outputs that it reads where it says which, and its weight in the sum."""
+
+    loss: Loss
+    reads: tuple[Wire, ...]
+    weight: float
+    item: Item
+
+    def compared(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the outputs that it reads, in its order, by their names."""
+        named = [wire.outside for wire in self.reads] or list(outputs)
+        return {name: outputs[name] for name in named if name in outputs}
+
+
+def loss_names(terms: Sequence[Term]) -> list[str]:
+    """Return what the weights of each loss are called by: its type, numbered from a second one on.
+
+    So a parameter group can name them, as `LinearCrossEntropyLoss.*`.
+    """
+    types = [type(term.loss).__name__ for term in terms]
+    before = [types[:number].count(kind) for number, kind in enumerate(types)]
+    return [f"{kind}{n + 1}" if n else kind for kind, n in zip(types, before, strict=True)]
+
+
+def read_terms(node: Node, faults: list[Diagnostic]) -> tuple[Term, ...]:
+    """Read the section; none where one of its losses has a fault."""
+    if isinstance(node, List) and not node.items:
+        faults.append(Diagnostic("NB106", "an empty list", node.span, "it wants at least one loss"))
+        return ()
+    nodes = node.items if isinstance(node, List) else (node,)
+    read = [_term(part, faults) for part in nodes]
+    found = tuple(term for term in read if term is not None)
+    return found if len(found) == len(read) else ()
+
+
+def _term(node: Node, faults: list[Diagnostic]) -> Term | None:
+    item = read_item(node, "loss", LOSSES)
+    if isinstance(item, Diagnostic):
+        faults.append(item)
+        return None
+    kind = find(item, LOSSES, "loss", faults)
+    if kind is None:
+        return None
+    refuse_modifiers(item, kind, "loss", faults, allowed=["inputs", *Weighing.model_fields])
+    loss = fill(kind, item, faults)
+    beside = {name: e for name, e in item.modifiers.items() if name in Weighing.model_fields}
+    weighing = fill_fields(Weighing, beside, "loss", item.type.span, faults)
+    reads = _reads(item, kind, faults)
+    if loss is None or weighing is None or reads is None:
+        return None
+    return Term(loss, reads, weighing.weight, item)
+
+
+def _reads(item: Item, kind: type[Loss], faults: list[Diagnostic]) -> tuple[Wire, ...] | None:
+    """Return the outputs that a loss says it reads, in its order; None after a fault."""
+    written = item.modifiers.get("inputs")
+    if written is None:
+        return ()
+    wires = read_wires(written.value, "inputs", faults)
+    if isinstance(written.value, Map):
+        fault = name_of_input_fault(kind.inputs, written, item.type.text)
+        if fault is not None:
+            faults.append(fault)
+            return None
+        wires.sort(key=lambda wire: kind.inputs.index(str(wire.inside)))
+    return tuple(wires) or None

@@ -1,0 +1,114 @@
+"""What stands beside the type of an item, or beside the `layers:` of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic_core import core_schema
+
+from netbuild.components.component import Component
+from netbuild.components.fields import Bool, OptionalCount, OptionalText, Wants
+from netbuild.config.filling import fill_fields
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.syntax.expression import substitute
+from netbuild.syntax.item import Item, Stack
+from netbuild.syntax.node import Entry, Map, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+#: A value that is read with its places, by `wiring` or by `initialisation`.
+_Elsewhere = Annotated[Any, Wants("a value", core_schema.any_schema())]
+
+
+class Modifiers(Component):
+    """What may stand beside any member of a stack, a Reuse too."""
+
+    name: OptionalText = None
+    repeat: OptionalCount = None
+    when: Bool = True
+    inputs: _Elsewhere = None
+
+
+class BlockModifiers(Modifiers):
+    """What may stand beside the type of a block."""
+
+    #: Whether its weights keep the values that they begin with.
+    freeze: Bool = False
+
+
+class LayerModifiers(BlockModifiers):
+    """What may stand beside the type of a layer."""
+
+    init: _Elsewhere = None
+
+
+class StackModifiers(BlockModifiers):
+    """What may stand beside `layers:`."""
+
+    outputs: _Elsewhere = None
+
+
+_NONE = BlockModifiers.model_construct()
+
+
+def read_modifiers(
+    part: Item | Stack, kind: type[Modifiers], names: Mapping[str, Any], faults: list[Diagnostic]
+) -> Modifiers | None:
+    """Validate what stands beside a part; None after a fault, or where a value is not known."""
+    if not part.modifiers:
+        return _NONE
+    entries = {
+        name: Entry(key, substitute(value, names, faults))
+        for name, (key, value) in part.modifiers.items()
+    }
+    if isinstance(part, Item):
+        return fill_fields(kind, entries, "layer", part.type.span, faults)
+    return fill_fields(kind, entries, "stack", part.span, faults)
+
+
+def with_misplaced_modifiers(
+    item: Item, fields: Collection[str], modifiers: type[Modifiers], faults: list[Diagnostic]
+) -> Item:
+    """Report modifiers that stand inside their type, and go on as if they stood beside it."""
+    if not isinstance(item.arguments, Map):
+        return item
+    inside, known = item.arguments.entries, modifiers.model_fields
+    misplaced = {name: e for name, e in inside.items() if name in known and name not in fields}
+    if not misplaced:
+        return item
+    kind = item.type.text
+    for name, (key, _) in misplaced.items():
+        label = f"{name} says how {kind} is used, and stands beside it"
+        help_ = f"write {{{kind}: …, {name}: …}}"
+        title = "a modifier inside its item"
+        faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
+    rest = {name: entry for name, entry in inside.items() if name not in misplaced}
+    arguments = Map(rest, item.arguments.span)
+    return item._replace(arguments=arguments, modifiers={**item.modifiers, **misplaced})
+
+
+def with_misplaced_arguments(
+    item: Item, fields: Collection[str], bare: str | None, faults: list[Diagnostic]
+) -> Item:
+    """Report arguments that stand beside their type, and go on as if they stood inside.
+
+    `fields` are those of the type, and `bare` the one that a bare value fills.
+    """
+    misplaced = {name: e for name, e in item.modifiers.items() if name in fields}
+    if not misplaced:
+        return item
+    kind = item.type.text
+    for name, (key, _) in misplaced.items():
+        label = f"{name} is an argument of {kind}, and stands beside it"
+        help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"
+        title = "an argument beside its item"
+        faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
+    inside: dict[str, Entry] = {}
+    if isinstance(item.arguments, Map):
+        inside = item.arguments.entries
+    elif item.arguments is not None and bare is not None:
+        inside = {bare: Entry(Scalar(bare, item.arguments.span, bare), item.arguments)}
+    modifiers = {name: e for name, e in item.modifiers.items() if name not in misplaced}
+    arguments = Map({**inside, **misplaced}, item.type.span)
+    return item._replace(arguments=arguments, modifiers=modifiers)

@@ -1,0 +1,63 @@
+"""The section `pretrained:`: the file of weights that a network begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic_core import core_schema
+
+from netbuild.components.component import Component
+from netbuild.components.fields import Bool, Wants, many
+from netbuild.config.filling import fill_fields
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.syntax.node import Entry, List, Map, Node, Scalar
+
+_text = core_schema.str_schema(strict=True, min_length=1)
+
+
+class Pretrained(Component):
+    """A file of weights, and the modules that it is not for."""
+
+    file: Annotated[str, Wants("the path of a file", _text)]
+    strict: Bool = True
+    leave_out: Annotated[
+        tuple[str, ...], Wants("a list of modules, such as [fc]", many(_text))
+    ] = ()
+
+
+def read_pretrained(node: Node, faults: list[Diagnostic]) -> Pretrained | None:
+    """Read the section, its path as it is seen from here; None after a fault."""
+    entries = node.entries if isinstance(node, Map) else {}
+    if not isinstance(node, Map):
+        entries = {"file": Entry(Scalar("file", node.span, "file"), node)}
+    if "leave_out" in entries:
+        key, value = entries["leave_out"]
+        entries = {**entries, "leave_out": Entry(key, _as_names(value))}
+    filled = fill_fields(Pretrained, entries, "pretrained", node.span, faults)
+    if filled is None:
+        return None
+    if filled.strict == bool(filled.leave_out):
+        at, label, help_ = node.span, "it leaves nothing out", "add leave_out: [fc], or be strict"
+        if filled.strict:
+            at = entries["leave_out"].key.span
+            label, help_ = "a strict comparison leaves nothing out", "write strict: false beside it"
+        title = "strict and leave_out contradict each other"
+        faults.append(Diagnostic("NB107", title, at, label, help=help_))
+        return None
+    folder = Path(entries["file"].value.span.document.name).parent
+    return filled.model_copy(update={"file": str(folder / filled.file)})
+
+
+def _as_names(node: Node) -> Node:
+    """Return a list whose numbers are names: a layer of a list is `0`, or `1.0` in another one."""
+    if not isinstance(node, List):
+        return node
+    numbers = (int, float)
+    items = (
+        item._replace(value=item.text)
+        if isinstance(item, Scalar) and type(item.value) in numbers
+        else item
+        for item in node.items
+    )
+    return List(tuple(items), node.span)

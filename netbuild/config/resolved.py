@@ -1,0 +1,101 @@
+"""A config with its bases, settings and defaults written out, and how two configs differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netbuild.components.component import Component
+from netbuild.config.sections import SECTIONS
+from netbuild.syntax.dump import dump
+from netbuild.syntax.node import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netbuild.config.config import Config
+    from netbuild.config.losses import Term
+
+
+def differences(before: Config, after: Config) -> list[str]:
+    """Return what a config has otherwise than another one, as `path: value → value`."""
+    return list(_differences("", resolved_values(before), resolved_values(after)))
+
+
+def _differences(path: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            inner = f"{path}.{name}" if path else str(name)
+            yield from _differences(inner, before.get(name), after.get(name))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(f"{path}.{number}", one, other)
+    elif before != after:
+        yield f"{path}: {_brief(before)} → {_brief(after)}"
+
+
+#: So that two of them stand in a line of a terminal, behind a path.
+_BRIEF = 24
+
+
+def _brief(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1]}…"
+
+
+def resolved(config: Config) -> str:
+    """Return the text of a config that means the same without its base, settings and defaults."""
+    return dump(resolved_values(config))
+
+
+def resolved_values(config: Config) -> dict[str, Any]:
+    """Return the sections of `resolved`, in their order."""
+    values = {name: plain(e.value) for name, e in config.root.entries.items() if name != "extends"}
+    values["name"] = config.name
+    if config.terms:
+        terms = [_term(term) for term in config.terms]
+        values["loss"] = terms if len(terms) > 1 else terms[0]
+    if config.optimizer is not None:
+        values["optimizer"] = {type(config.optimizer).__name__: _explicit(config.optimizer)}
+    if config.metrics:
+        values["metrics"] = list(config.metrics)
+    if config.groups:
+        values["optimizer"]["groups"] = [
+            {"match": group.match} | {name: _plain(v) for name, v in group.options.items()}
+            for group in config.groups
+        ]
+    if config.scheduler is not None:
+        values["scheduler"] = {**_plain(config.scheduler.scheduler), "step": config.scheduler.step}
+    if config.data is not None:
+        paths = {name: _anywhere(getattr(config.data, name)) for name in config.data.paths}
+        source = {type(config.data).__name__: _explicit(config.data) | paths}
+        values["data"] = source | _explicit(config.preparation)
+    if config.pretrained is not None:
+        file = {"file": _anywhere(config.pretrained.file)}
+        values["pretrained"] = _explicit(config.pretrained) | file
+    values["train"] = _explicit(config.train)
+    order = sorted(values, key=SECTIONS.index)
+    return {name: values[name] for name in order}
+
+
+def _anywhere(path: str | None) -> str | None:
+    """Return a path that means the same seen from any folder."""
+    return path and str(Path(path).resolve())
+
+
+def _term(term: Term) -> dict[str, Any]:
+    """Return a loss with what stands beside it."""
+    reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
+    weight = {"weight": term.weight} if term.weight != 1 else {}
+    return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
+
+
+def _explicit(component: Component) -> dict[str, Any]:
+    """Return all fields with their values, as YAML can hold them."""
+    return {name: _plain(getattr(component, name)) for name in type(component).model_fields}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        return {type(value).__name__: _explicit(value)}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value

@@ -1,0 +1,112 @@
+"""Faults as data: where a text is wrong, what is wrong, and how to mend it.
+
+Every step from text to network collects `Diagnostic`s instead of raising, so one run reports all
+faults of a file. Formats (`netbuild.render.faults`) only print them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from netbuild.diagnostics.codes import severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: A file with more faults than this is reported up to here: nobody reads on, and time is bounded.
+MAX_FAULTS = 100
+
+# The line breaks of YAML 1.1, which libyaml counts: a line number must mean the same everywhere.
+_LINE_BREAK = r"\r\n|[\r\n\x85\u2028\u2029]"
+
+
+class Document:
+    """A text and what it is called: a path, `<stdin>`, or a command-line option such as `--set`.
+
+    `data` is the text as it was read, where that was from a file.
+    """
+
+    def __init__(self, name: str, text: str, data: bytes = b"") -> None:
+        self.name, self.text, self.data = name, text, data
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their breaks."""
+        return re.split(_LINE_BREAK, self.text)
+
+
+class Span(NamedTuple):
+    """A range of a document; lines and columns count from 1, the end is exclusive."""
+
+    document: Document
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def within(self, start: int, length: int) -> Span:
+        """Return the part of a one-line span that begins `start` characters in."""
+        if self.line != self.end_line or start + length > self.end_column - self.column:
+            return self
+        column = self.column + start
+        return self._replace(column=column, end_column=column + length)
+
+
+class Edit(NamedTuple):
+    """Replace the text of a range."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """A repair as edits; a safe one cannot change what a correct file means."""
+
+    title: str
+    edits: tuple[Edit, ...]
+    safe: bool = False
+
+
+class Note(NamedTuple):
+    """A labelled line under the excerpt, such as `input` or `formula`."""
+
+    label: str
+    text: str
+
+
+class Diagnostic(NamedTuple):
+    """One fault: `title` says what is wrong with what, `label` why, beside the underlined range."""
+
+    code: str
+    title: str
+    span: Span
+    label: str = ""
+    notes: tuple[Note, ...] = ()
+    help: str | None = None
+    layer: str | None = None
+    fixes: tuple[Fix, ...] = ()
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """Whether it is an error, or a warning of what torch would accept."""
+        return severity(self.code)
+
+    @property
+    def message(self) -> str:
+        """The fault in one line."""
+        return f"{self.title}: {self.label}" if self.label else self.title
+
+
+def with_fixes(fault: Diagnostic, fixes: tuple[Fix, ...]) -> Diagnostic:
+    """Return a fault with other fixes, and the note that says what they give."""
+    notes = tuple(note for note in fault.notes if note.label != "fix")
+    if fixes:
+        notes += (Note("fix", ", or ".join(fix.title for fix in fixes)),)
+    return fault._replace(notes=notes, fixes=fixes)
+
+
+def errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return the faults among the diagnostics, without the warnings."""
+    return [d for d in diagnostics if d.severity == "error"]

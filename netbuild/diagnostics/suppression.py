@@ -1,0 +1,146 @@
+"""`# netbuild: ignore[NB301]` at the end of a line: a warning that the author has weighed.
+
+It silences the warnings whose underlined place begins on its line, in a file that others extend
+too. Errors are not silenced: what they are about does not run.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
+
+from netbuild.diagnostics.codes import CODES, severity
+from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, Span, errors
+from netbuild.diagnostics.wording import brief
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.diagnostics.diagnostic import Document
+
+#: A file without this word has no such comment, and is not looked at any further.
+_WORD = "netbuild:"
+_COMMENT = r"#\s*netbuild:\s*ignore\b(?:\s*\[([^\]]*)\])?"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Comment(NamedTuple):
+    """An ignore comment: where it stands, and the codes that it names, with their places."""
+
+    span: Span
+    codes: tuple[tuple[str, Span], ...]
+
+
+def silence(faults: list[Diagnostic], document: Document) -> list[Diagnostic]:
+    """Return the faults without the warnings that a comment on their line silences.
+
+    A comment of `document`, the file that is checked, that silences nothing is a warning in turn,
+    unless errors keep other warnings from being found. Nothing is said of such a comment in a file
+    that it extends: another one may need it.
+    """
+    documents = {id(d): d for d in (document, *(fault.span.document for fault in faults))}
+    comments: dict[tuple[int, int], list[_Comment]] = defaultdict(list)
+    for key, found in documents.items():
+        for comment in _comments(found) if _WORD in found.text else ():
+            comments[key, comment.span.line].append(comment)
+    if not comments:
+        return faults
+    kept, used = [], set()
+    for fault in faults:
+        silencing = [place for place in _places(comments, fault) if fault.severity == "warning"]
+        used.update(silencing)
+        if not silencing:
+            kept.append(fault)
+    if not errors(kept):
+        own = (c for (key, _), there in comments.items() if key == id(document) for c in there)
+        for comment in own:
+            kept += _useless(comment, used)
+    return kept
+
+
+def _places(
+    comments: Mapping[tuple[int, int], list[_Comment]], fault: Diagnostic
+) -> Iterator[Span]:
+    """Yield where the code of a fault is named on the line on which it begins."""
+    for comment in comments.get((id(fault.span.document), fault.span.line), ()):
+        for code, span in comment.codes:
+            if len(code) > 1 and fault.code.startswith(code):
+                yield span
+
+
+def _useless(comment: _Comment, used: set[Span]) -> Iterator[Diagnostic]:
+    """Yield a warning for each code of a comment that silences nothing."""
+    title = CODES["NB318"]
+    if not comment.codes:
+        help_ = "write # netbuild: ignore[NB301]"
+        yield Diagnostic("NB318", title, comment.span, "it names no code", help=help_)
+    unused = [(code, span) for code, span in comment.codes if span not in used]
+    fixes = _removal(comment.span) if len(unused) == len(comment.codes) else ()
+    for code, span in unused:
+        label, help_ = _reason(code)
+        yield Diagnostic("NB318", title, span, label, help=help_, fixes=fixes)
+
+
+def _removal(span: Span) -> tuple[Fix, ...]:
+    """Return the fix that takes a comment away; none where it goes on, perhaps with the reason."""
+    line = span.document.lines[span.line - 1]
+    if line[span.end_column - 1 :].strip():
+        return ()
+    start = len(line[: span.column - 1].rstrip()) + 1
+    whole = span._replace(column=start, end_column=len(line) + 1)
+    return (Fix("remove the comment", (Edit(whole, ""),)),)
+
+
+def _reason(code: str) -> tuple[str, str]:
+    from netbuild.diagnostics.selection import is_known, near
+
+    if not is_known(code):
+        return f"no code begins with {brief(code)}", near(code)
+    if not any(severity(known) == "warning" for known in CODES if known.startswith(code)):
+        return f"{code} is an error", "only warnings, NB3xx, can be ignored"
+    return f"no {code} begins on this line", "remove it, or put it at the end of the line it is for"
+
+
+def _comments(document: Document) -> Iterator[_Comment]:
+    """Yield the ignore comments of a document; none where its YAML cannot be read."""
+    found = [
+        (number, match)
+        for number, line in enumerate(document.lines, start=1)
+        if _WORD in line
+        for match in re.finditer(_COMMENT, line)
+    ]
+    texts = _texts(document) if found else []
+    starts = [(text.start_mark.line, text.start_mark.column) for text in texts]
+    for line, match in found:
+        before = bisect_right(starts, (line - 1, match.start()))
+        if not before or not _holds(texts[before - 1], line - 1, match.start()):
+            start, end = match.span()
+            span = Span(document, line, start + 1, line, end + 1)
+            yield _Comment(span, tuple(_codes(span, match)))
+
+
+def _texts(document: Document) -> list[yaml.Token]:
+    """Return the scalars of a document, in their order; none where its YAML cannot be read."""
+    try:
+        tokens = [*yaml.scan(document.text, Loader=_LOADER)]
+    except yaml.YAMLError:
+        return []
+    return [token for token in tokens if isinstance(token, yaml.ScalarToken)]
+
+
+def _holds(token: yaml.Token, line: int, column: int) -> bool:
+    """Whether a place is within a token, such as a text in quotes: then no comment begins there."""
+    start, end = token.start_mark, token.end_mark
+    if getattr(token, "style", None) in {"|", ">"} and line == start.line:
+        return False  # behind the indicator of a block scalar a comment may stand
+    return (start.line, start.column) <= (line, column) < (end.line, end.column)
+
+
+def _codes(span: Span, match: re.Match[str]) -> Iterator[tuple[str, Span]]:
+    for word in re.finditer(r"[^\s,](?:[^,]*[^\s,])?", match[1] or ""):
+        start = match.start(1) + word.start() + 1
+        yield word[0], span._replace(column=start, end_column=start + len(word[0]))

@@ -1,0 +1,1 @@
+"""The walk over the stacks of a file, which infers the shapes of every layer."""

@@ -1,0 +1,1 @@
+"""The catalogue: pages of what a file can name."""

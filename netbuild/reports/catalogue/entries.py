@@ -1,0 +1,165 @@
+"""What a file can name, read from the declarations: families, fields, examples, torch's pages."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module
+from inspect import getdoc
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.checks.trace import infer
+from netbuild.components.component import FromInput, Nested
+from netbuild.components.datasets.dataset import Dataset
+from netbuild.components.fields import Wants
+from netbuild.components.layers.layer import Layer, Operation
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import Document
+from netbuild.diagnostics.wording import article
+from netbuild.syntax.dump import dump
+from netbuild.syntax.node import List, Map, plain
+from netbuild.syntax.parser import from_bytes, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netbuild.components.component import Component
+    from netbuild.graph.row import Row
+
+
+class Field(NamedTuple):
+    """A field of a component as a page shows it; `default` is None where one must be written."""
+
+    name: str
+    default: str | None
+    wanted: str
+
+
+class Example(NamedTuple):
+    """What a file may hold; for a layer also what it does to some inputs."""
+
+    text: str
+    row: Row | None
+
+
+#: Where the components of each kind are.
+_CATALOGUES = {
+    "layers": "netbuild.components.layers",
+    "losses": "netbuild.components.losses",
+    "optimizers": "netbuild.components.optimizers",
+    "schedulers": "netbuild.components.schedulers",
+    "initializers": "netbuild.components.initializers",
+    "datasets": "netbuild.components.datasets",
+    "augmentations": "netbuild.components.augmentations",
+}
+
+
+def catalogue(what: str) -> Mapping[str, type[Component]]:
+    """Return what can be named: `layers`, `losses`, `optimizers`, `augmentations` and so on."""
+    known: Mapping[str, type[Component]]
+    known = getattr(import_module(_CATALOGUES[what]), what.upper())
+    return known
+
+
+def families(known: Mapping[str, type[Component]]) -> dict[str, list[str]]:
+    """Return the names by family: by the title of the module that declares them."""
+    found: dict[str, list[str]] = {}
+    for name, component in known.items():
+        title = (sys.modules[component.__module__].__doc__ or "").splitlines()[0]
+        found.setdefault(re.split(r":|\.$", title)[0], []).append(name)
+    return found
+
+
+def description(component: type[Component]) -> str:
+    """Return the docstring of a component without its example, which is the last paragraph.
+
+    Each paragraph is one line, to be wrapped at the width of whoever reads it.
+    """
+    paragraphs = (getdoc(component) or "").split("\n\n")
+    if not issubclass(component, Dataset):  # whose fields are example enough
+        paragraphs = paragraphs[:-1]
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
+
+def fields(component: type[Component]) -> list[Field]:
+    """Return the fields of a component, with their defaults as YAML writes them."""
+    found = []
+    for name, info in component.model_fields.items():
+        default = None if info.is_required() else _written(info.default)
+        if any(isinstance(mark, FromInput) for mark in info.metadata):
+            default = "from the input"
+        found.append(Field(name, default, _wanted(info.metadata)))
+    return found
+
+
+def page(component: type[Component]) -> str | None:
+    """Return the name that torch's documentation has for it; None for what torch has not."""
+    name = getattr(component, "torch_name", lambda: component.__name__)()
+    if issubclass(component, Operation):
+        return f"{component.namespace}.{component.function}"
+    if issubclass(component, Layer):
+        return None if name.startswith("Switchable") else f"torch.nn.{component.__name__}"
+    module = component.__module__.split(".")[2]
+    if module in {"augmentations", "datasets"}:
+        return None
+    return {
+        "losses": f"torch.nn.{name}",
+        "optimizers": f"torch.optim.{name}",
+        "schedulers": f"torch.optim.lr_scheduler.{name}",
+        "initializers": f"torch.nn.init.{name}",
+    }[module]
+
+
+def example(component: type[Component]) -> Example:
+    """Return the example of a docstring; for a layer also what it does, as netbuild infers it."""
+    if issubclass(component, Dataset):
+        required = [field.name for field in fields(component) if field.default is None]
+        given = ", ".join(f"{name}: …" for name in required)
+        name = component.__name__
+        return Example(f"data: {{{name}: {{{given}}}}}" if given else f"data: {name}", None)
+    *_, text = (getdoc(component) or "").split("\n\n")
+    text, _, inputs = text.partition("# ")
+    return Example(text.strip(), _traced(text, inputs) if issubclass(component, Layer) else None)
+
+
+def _traced(item: str, inputs: str) -> Row:
+    """Return the row of an item in a network whose inputs are written as `6×8×8 and 6×1×1 to …`."""
+    root = parse(Document("example", item)).root
+    assert isinstance(root, List)
+    wires = plain(root.items[0]) if isinstance(root.items[0], Map) else {}
+    names = wires.get("inputs", ["input"])
+    came, _, _ = inputs.rpartition(" to ")
+    shapes = came.split(" and ") if came else ["1"]  # a Parameter reads nothing
+    given = dict(zip(names, map(_input, shapes), strict=True))
+    section = {"input": given["input"]} if len(given) == 1 else {"inputs": given}
+    text = dump({**section, "layers": plain(root)})
+    return infer(read(from_bytes("example", text.encode()))).rows[0]
+
+
+def _input(written: str) -> dict[str, Any]:
+    """Return the section of an input that is written as `20` or `20 of int64`."""
+    sizes, _, dtype = written.partition(" of ")
+    return {"shape": [int(size) for size in sizes.split("×")], "dtype": dtype or "float32"}
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _written(value: Any) -> str:
+    return dump(_plain(value)).removesuffix("\n").removesuffix("\n...").strip()
+
+
+def _wanted(metadata: list[Any]) -> str:
+    """Return the phrase of what a field wants."""
+    for mark in metadata:
+        if isinstance(mark, Wants):
+            return mark.phrase
+        if isinstance(mark, Nested):
+            names = " or ".join(mark.known)
+            return (
+                f"a list, each {article(mark.what)} {mark.what}"
+                if mark.many
+                else f"{article(mark.what)} {mark.what}: {names}"
+            )
+    return ""

@@ -1,0 +1,152 @@
+"""Which layers of two networks are one another's.
+
+They are aligned in the order of execution so that as few as possible are added, removed or changed:
+an edit distance, which `difflib` does not minimise, and which pairs layers of one type, or at one
+path, and no others. Of several such alignments that counts which moves the fewest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.components.layers.layer import Layer, Made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from netbuild.components.tensor import Shape
+    from netbuild.graph.row import Row
+
+#: Costs of an alignment. A layer that is added, removed or changed is one change, one whose weights
+#: follow another layer's is half of one, and a path only decides between alignments that are alike:
+#: a table has fewer rows than would make half a change.
+_CHANGE, _HALF, _ELSEWHERE = 10_000, 5_000, 1
+_NEVER = 3 * _CHANGE
+
+#: Beyond so many pairs of layers they are aligned by their paths alone.
+MAX_PAIRS = 4_000_000
+
+_ABOVE, _LEFT = 1, 2  # steps through the table, beside the diagonal
+
+
+class _Key(NamedTuple):
+    """What two layers are aligned by, beside their paths.
+
+    `family` is the module of a layer that has a number for a name: what stands there now may be
+    another one, unless a pooling replaced a pooling. A layer with a name is known by it.
+    """
+
+    type: str
+    family: str
+    written: dict[str, Any]
+    tensors: dict[str, Shape]
+
+    def cost(self, other: _Key, *, here: bool) -> int:
+        """Return what it costs to align two layers, `here` being at one path."""
+        if self.type != other.type:
+            return _CHANGE + _HALF if here and self.family == other.family else _NEVER
+        if self.written != other.written:
+            different = [n for n, value in self.written.items() if value != other.written.get(n)]
+            return _CHANGE + len(different) + (0 if here else _HALF)
+        return (0 if self.tensors == other.tensors else _HALF) + (0 if here else _ELSEWHERE)
+
+
+def align(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[int, int]]:
+    """Return the positions of the layers that are one another's, in order.
+
+    Equal layers at both ends are never worth to be aligned otherwise; a table holds the rest.
+    """
+    keys_a, keys_b = [_key(row) for row in a], [_key(row) for row in b]
+
+    def equal(i: int, j: int) -> bool:
+        return a[i].path == b[j].path and keys_a[i] == keys_b[j]
+
+    shorter = min(len(a), len(b))
+    start = next((i for i in range(shorter) if not equal(i, i)), shorter)
+    rest = shorter - start
+    end = next((i for i in range(rest) if not equal(-1 - i, -1 - i)), rest)
+    stop_a, stop_b = len(a) - end, len(b) - end
+    if (stop_a - start) * (stop_b - start) > MAX_PAIRS:
+        there = {row.path: j for j, row in enumerate(b)}
+        return [(i, there[row.path]) for i, row in enumerate(a) if row.path in there]
+    table = _costs(a[start:stop_a], b[start:stop_b], keys_a[start:stop_a], keys_b[start:stop_b])
+    between = [(start + i, start + j) for i, j in _cheapest(table, stop_b - start)]
+    behind = [(stop_a + i, stop_b + i) for i in range(end)]
+    return [*((i, i) for i in range(start)), *between, *behind]
+
+
+def _costs(
+    a: Sequence[Row], b: Sequence[Row], keys_a: Sequence[_Key], keys_b: Sequence[_Key]
+) -> Iterator[list[int]]:
+    """Give for each layer of `a` what it costs to align it with each of `b`."""
+    known = {repr(key): key for key in keys_b}  # far fewer than layers, where blocks repeat
+    names = [repr(key) for key in keys_b]
+    there = {row.path: j for j, row in enumerate(b)}
+    elsewhere: dict[str, dict[str, int]] = {}
+    for row, key in zip(a, keys_a, strict=True):
+        own = repr(key)
+        if own not in elsewhere:
+            elsewhere[own] = {name: key.cost(other, here=False) for name, other in known.items()}
+        costs = [elsewhere[own][name] for name in names]
+        if row.path in there:
+            j = there[row.path]
+            costs[j] = key.cost(keys_b[j], here=True)
+        yield costs
+
+
+def _cheapest(table: Iterator[list[int]], width: int) -> list[tuple[int, int]]:
+    """Return the cheapest alignment; a layer that is left alone costs a change."""
+    steps: list[bytearray] = []
+    above = [j * _CHANGE for j in range(width + 1)]
+    for costs in table:
+        best = above[0] + _CHANGE
+        here, row = [best], bytearray(width)
+        for j, (cost, corner, top) in enumerate(zip(costs, above, above[1:], strict=False)):
+            best, step = best + _CHANGE, _LEFT
+            if top + _CHANGE < best:
+                best, step = top + _CHANGE, _ABOVE
+            if corner + cost <= best:
+                best, step = corner + cost, 0
+            row[j] = step
+            here.append(best)
+        above = here
+        steps.append(row)
+    pairs, i, j = [], len(steps), width
+    while i and j:
+        step = steps[i - 1][j - 1]
+        i, j = i - (step != _LEFT), j - (step != _ABOVE)
+        if not step:
+            pairs.append((i, j))
+    return pairs[::-1]
+
+
+def _key(row: Row) -> _Key:
+    numbered = row.path.rpartition(".")[2].isdecimal()
+    family = type(row.layer).__module__ if numbered else ""
+    written = written_arguments(row) | {"reuses": bool(row.reuses)}  # which may have moved with it
+    return _Key(row.type, family, written, row.tensors)
+
+
+def written_arguments(row: Row) -> dict[str, Any]:
+    """Return the arguments that the file decides, their defaults among them."""
+    decided = row.layer.decide(*row.shapes)
+    own = {name: value for name, value in row.layer if name not in decided}
+    return flat(own) | ({"reuses": row.reuses} if row.reuses else {})
+
+
+def chosen(row: Row) -> set[str]:
+    """Return the arguments that the file really gives."""
+    return row.layer.model_fields_set | {"reuses"}
+
+
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with those of layers within by dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        made = Made(value, dict(value)) if isinstance(value, Layer) else value
+        if isinstance(made, Made):
+            found[name] = made.layer.torch_name()
+            found |= {f"{name}.{inner}": v for inner, v in flat(made.arguments).items()}
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,273 @@
+"""What changed between two networks: as tables, as JSON and as Markdown."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from netbuild.components.tensor import times
+from netbuild.graph.value import value_name
+from netbuild.reports.difference.folding import (
+    arrow,
+    blocks_of,
+    layer_count,
+    lines,
+    outermost,
+    signed,
+    stems_of,
+    whole_blocks,
+)
+from netbuild.runs.weights import is_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.console import Console, JustifyMethod, RenderableType
+
+    from netbuild.components.tensor import Shape, Tensor
+    from netbuild.reports.difference import Change, Changes
+
+_COLOURS = {"added": "green", "removed": "red", "changed": "yellow", "moved": "cyan"}
+_NOTES = {"added": "missing", "removed": "unexpected", "changed": "other shape"}
+
+_LAYERS = ("", "name", "type", "changed", "output", "params", "MACs")
+_TOTALS = ("", "A", "B", "difference")
+_TENSORS = ("tensor", "A", "B", "")
+_NUMBERS = {"params", "MACs", "A", "B", "difference"}
+
+
+def counted(changes: Changes) -> str:
+    """Return how many layers have no line."""
+    reshaped = sum(change.kind == "reshaped" for change in changes.layers)
+    but = f" · {layer_count(reshaped)} the same but for shapes" if reshaped else ""
+    return f"{layer_count(changes.same)} the same{but}"
+
+
+def totals(changes: Changes) -> list[tuple[str, ...]]:
+    """Return what the networks take, give and add up to, before and after, and the difference."""
+    a, b = changes.before, changes.after
+    found: list[tuple[str, ...]] = []
+    for name, was, is_ in (
+        ("input", _tensors(a.config.inputs), _tensors(b.config.inputs)),
+        ("output", _tensors(a.outputs), _tensors(b.outputs)),
+    ):
+        found += [(name, was, is_, "")] if was != is_ else []
+    found += [("output", "", "", "of other layers")] if changes.rewired else []
+    for name, (before, after) in _totals(changes).items():
+        percent = f" ({signed(100 * (after - before) / before, '.1f')}%)" if before else ""
+        difference = signed(after - before) + percent if before != after else "none"
+        called = name.replace("macs", "MACs")
+        found.append((called, f"{before:,}", f"{after:,}", difference))
+    return found
+
+
+def mismatches(changes: Changes) -> list[tuple[str, ...]]:
+    """Return the tensors that would not load, those of a block as one, but for what only moved."""
+    whole = whole_blocks(changes, {**blocks_of(changes.before), **blocks_of(changes.after)})
+    moved = {*changes.renamed, *changes.renamed.values()}
+    found: dict[tuple[str, str], list[tuple[Shape | None, Shape | None]]] = {}
+    for name, before, after in changes.checkpoint.differences:
+        kind = "added" if before is None else "removed" if after is None else "changed"
+        if kind == "changed" or name not in moved:
+            block = outermost(name, whole.get(kind, set()))
+            found.setdefault((f"{block}.*" if block else name, kind), []).append((before, after))
+    return [
+        (name, _amount([a for a, _ in both]), _amount([b for _, b in both]), _NOTES[kind])
+        for (name, kind), both in found.items()
+    ]
+
+
+def moves(changes: Changes) -> list[tuple[str, str, str]]:
+    """Return the tensors, or all of a layer, that only have another name, that, and a warning."""
+    a, b, found = changes.before.tensors, changes.after.tensors, []
+    for stems, group in groupby(changes.renamed.items(), lambda names: stems_of(*names)):
+        names = list(group)
+        whole = 1 < len(names) == sum(is_within(name, stems[0]) for name in a)
+        for was, is_ in [stems] if whole else names:
+            taken = any(a[n] == b.get(n) for n, _ in names if is_within(n, was))
+            note = ", but would load into another layer" if taken else ""
+            star = ".*" if whole else ""
+            found.append((was + star, is_ + star, note))
+    return found
+
+
+def verdict(changes: Changes) -> str:
+    """Return how many tensors of a checkpoint would load, or that all that is needed would."""
+    if not changes.checkpoint.differences:
+        return "A checkpoint of A would load into B whole."
+    before, after = len(changes.before.tensors), len(changes.after.tensors)
+    fitting = f"{len(changes.checkpoint.fitting):,} of the {before:,} tensors"
+    return f"{fitting} of a checkpoint of A would load into B, which has {after:,}."
+
+
+def same(changes: Changes) -> str:
+    """Return the sentence for networks that do not differ."""
+    graph = changes.after
+    said = f"The networks are the same: {layer_count(len(graph.rows))}, {graph.params:,} params."
+    return f"{said} {others(changes)}".rstrip()
+
+
+def others(changes: Changes) -> str:
+    """Return the sentence for the sections that differ beside the network."""
+    return f"Different too: {', '.join(changes.sections)}." if changes.sections else ""
+
+
+def table(changes: Changes, console: Console) -> RenderableType:
+    """Return the report for a terminal, its lines broken at the arrows where it is narrow."""
+    if changes.is_same_network:
+        return Text(same(changes))
+    layers, room = _changed(changes), console.options.update(max_width=10_000)
+    if console.measure(layers, options=room).maximum > console.width:
+        layers = _changed(changes, narrow=True)
+    sums, tensors = _table(_TOTALS), _table(_TENSORS)
+    for total in totals(changes):
+        sums.add_row(*total)
+    for mismatch in mismatches(changes):
+        tensors.add_row(*mismatch)
+    parts: list[RenderableType] = [Text(_title(changes), "bold")]
+    parts += [layers] if layers.row_count else [""]
+    parts += [
+        Text(f"{counted(changes)}. {others(changes)}".rstrip(". ")),
+        sums,
+        Text(verdict(changes)),
+    ]
+    parts += [tensors] if tensors.row_count else []
+    return Group(*parts, *(Text(f"{a} is now {b}{note}") for a, b, note in moves(changes)))
+
+
+def _changed(changes: Changes, *, narrow: bool = False) -> Table:
+    """Return the table of the layers."""
+    made, arrow = _table(_LAYERS), "\n→ " if narrow else " → "
+    for line in lines(changes):
+        sign, name, type_, _, output, *numbers = line.cells()
+        name, type_, output = (cell.replace(" → ", arrow) for cell in (name, type_, output))
+        what = Text(_wrapped([*line.written, *line.derived], 18 if narrow else 32))
+        what.highlight_words(line.derived, "dim")
+        colour = _COLOURS[line.kind]
+        made.add_row(Text(sign, colour), Text(name, colour), type_, what, output, *numbers)
+    return made
+
+
+def markdown(changes: Changes) -> str:
+    """Return the report for a comment on a change."""
+    if changes.is_same_network:
+        return same(changes)
+    parts = [
+        f"**{_title(changes)}**",
+        _markdown(_LAYERS, (line.cells() for line in lines(changes)), coded=(1, 3)),
+        f"{counted(changes)}. {others(changes)}".rstrip(". "),
+        _markdown(_TOTALS, totals(changes)),
+        verdict(changes),
+        _markdown(_TENSORS, mismatches(changes), coded=(0,)),
+        "\n".join(f"- `{a}` is now `{b}`{note}" for a, b, note in moves(changes)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def as_json(changes: Changes) -> str:
+    """Return the changes as the JSON object that other programs read."""
+    document = {
+        "a": changes.before.config.document.name,
+        "b": changes.after.config.document.name,
+        "layers": [_as_dict(change) for change in changes.layers],
+        "same": changes.same,
+        "sections": changes.sections,
+        "totals": _totals(changes),
+        "checkpoint": {
+            "fits": len(changes.checkpoint.fitting),
+            "differences": [
+                {"name": name, "a": before, "b": after}
+                for name, before, after in changes.checkpoint.differences
+            ],
+            "renamed": changes.renamed,
+        },
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _as_dict(change: Change) -> dict[str, Any]:
+    rows = (change.before, change.after)
+    return {
+        "change": change.kind,
+        "before": change.before and change.before.path,
+        "after": change.after and change.after.path,
+        "type": [row and row.type for row in rows],
+        "arguments": {**change.written, **change.derived},
+        "inputs": change.inputs and [[value_name(v) for v in side] for side in change.inputs],
+        "outputs": [row and {name: y.shape for name, y in row.outputs.items()} for row in rows],
+        "params": change.params,
+        "macs": change.macs,
+    }
+
+
+def _totals(changes: Changes) -> dict[str, tuple[int, int]]:
+    a, b = changes.before, changes.after
+    return {
+        "layers": (len(a.rows), len(b.rows)),
+        "params": (a.params, b.params),
+        "macs": (a.macs, b.macs),
+    }
+
+
+def _tensors(tensors: Mapping[str, Tensor | None]) -> str:
+    """Return shapes, with their names where there are several and the dtypes that say more."""
+    said = {
+        name: times(x.shape) + ("" if x.dtype == "float32" else f" {x.dtype}")
+        for name, x in tensors.items()
+        if x
+    }
+    named = [f"{name} {x}" for name, x in said.items()]
+    return ", ".join(named if len(said) > 1 else said.values())
+
+
+def _amount(shapes: Sequence[Shape | None]) -> str:
+    """Return the shape of a tensor, or how many there are."""
+    there = [times(shape) for shape in shapes if shape is not None]
+    return "–" if not there else there[0] if len(there) == 1 else f"{len(there)} tensors"
+
+
+def _title(changes: Changes) -> str:
+    return arrow(changes.before.config.document.name, changes.after.config.document.name)
+
+
+def _wrapped(arguments: Sequence[str], width: int) -> str:
+    """Return arguments in lines that break between them, or else in front of a value."""
+
+    def held(text: str) -> str:
+        return text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) < width else text
+
+    def one(argument: str) -> str:
+        return " ".join(map(held, held(argument).split(" ", 1)))
+
+    found = wrap(
+        ", ".join(map(one, arguments)), width, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(found).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _table(headers: Sequence[str]) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for header in headers:
+        justify: JustifyMethod = "right" if header in _NUMBERS else "left"
+        made.add_column(header, justify=justify, no_wrap=True)  # but where it is broken here
+    return made
+
+
+def _markdown(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], coded: Sequence[int] = ()
+) -> str:
+    """Return a table, empty without rows, of which some columns are code."""
+    body = [
+        [f"`{cell}`" if cell and column in coded else cell for column, cell in enumerate(row)]
+        for row in rows
+    ]
+    rule = ["---:" if header in _NUMBERS else "---" for header in headers]
+    table = [f"| {' | '.join(row)} |" for row in [headers, rule, *body]]
+    return "\n".join(table) if body else ""

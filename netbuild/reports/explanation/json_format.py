@@ -1,0 +1,103 @@
+"""Explanations for other programs."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from netbuild.reports.explanation import Explained, Summed
+from netbuild.reports.explanation.origins import said
+from netbuild.reports.explanation.step import Count, Step
+
+if TYPE_CHECKING:
+    from netbuild.reports.explanation import Explanation
+    from netbuild.reports.explanation.origins import Origin
+
+
+def as_json(explanation: Explanation) -> str:
+    """Return an explanation as the JSON object that other programs read."""
+    layers = [_layer(part) for part in explanation.parts if isinstance(part, Explained)]
+    stacks = [
+        {"path": part.path, "type": part.type, "layers": part.layers, **_sums(part)}
+        for part in explanation.parts
+        if isinstance(part, Summed)
+    ]
+    name = explanation.graph.config.name
+    document: dict[str, Any] = {"name": name, "layers": layers, "stacks": stacks}
+    if explanation.total:
+        document["totals"] = _sums(explanation.total)
+    return _written(document)
+
+
+def _written(value: Any, before: str = "\n") -> str:
+    """Return a value as `json.dumps` writes it, which has no memory for what stands repeatedly."""
+    if isinstance(value, (Count, Step)):
+        return _remembered(value, before)
+    inside, start, end = f"{before}  ", "[", "]"
+    if isinstance(value, dict):
+        parts = [f"{_scalar(name)}: {_written(each, inside)}" for name, each in value.items()]
+        start, end = "{", "}"
+    elif isinstance(value, (tuple, list)):
+        parts = [_written(each, inside) for each in value]
+    else:
+        return json.dumps(value) if isinstance(value, float) else _scalar(value)
+    return f"{start}{inside}{f',{inside}'.join(parts)}{before}{end}" if parts else start + end
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _scalar(value: Any) -> str:
+    """Return a value that is no float, of which -0.0 and 0.0 would be one to the memory."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(value: Count | Step, before: str) -> str:
+    """Return what many layers of a network have: a number and how it comes about."""
+    if isinstance(value, Count):
+        return _written({"total": value.total, "steps": value.steps, "note": value.note}, before)
+    names = {"name": value.name, "formula": value.rule, "numbers": value.numbers}
+    return _written(
+        names | {"result": value.result, "shape": value.shape, "note": value.note}, before
+    )
+
+
+def _layer(part: Explained) -> dict[str, Any]:
+    row, seen = part.row, part.field
+    again = {"reuses": row.reuses} if row.reuses else {}
+    return again | {
+        "path": row.path,
+        "type": row.type,
+        "line": row.span.line,
+        "inputs": [{"name": name, "shape": x.shape, "from": at} for name, x, at in part.reads],
+        "outputs": {
+            port: {"shape": row.outputs[port].shape, "steps": steps}
+            for port, steps in part.outputs.items()
+        },
+        "receptive_field": {"size": seen.size, "steps": seen.steps, "note": seen.note},
+        **_sums(part),
+        "values": [_origin(origin) for origin in part.origins],
+        "terms": [one._asdict() for one in part.terms],
+    }
+
+
+def _sums(part: Explained | Summed) -> dict[str, Count]:
+    return {
+        "params": part.params,
+        "macs": part.macs,
+        "weights_bytes": part.weights_bytes,
+        "activations_bytes": part.kept,
+    }
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    simple = isinstance(origin.value, (bool, int, float, str, list, type(None)))
+    plain = simple or (type(origin.value) is tuple)
+    return {
+        "name": origin.name,
+        "value": origin.value if plain else said(origin.value),
+        "kind": origin.kind,
+        "from": origin.place,
+        "expression": origin.text,
+        "names": [_origin(inner) for inner in origin.through],
+    }

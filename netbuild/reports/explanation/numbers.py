@@ -1,0 +1,77 @@
+"""The numbers that a layer has wherever it stands, worked out once for all places of a network."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.components.layers.formula import AS_INPUT
+from netbuild.reports.catalogue.entries import description
+from netbuild.reports.explanation.step import Count, Step, Term, reason, step, term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.components.layers.formula import Formula, Formulas
+    from netbuild.components.tensor import Tensor
+    from netbuild.graph.inferred import Inferred
+
+
+class Numbers(NamedTuple):
+    """What follows from the fields of a layer and the shapes that reach it."""
+
+    does: str
+    #: The names of its inputs.
+    inputs: tuple[str, ...]
+    outputs: Mapping[str, tuple[Step, ...]]
+    weights: tuple[Step, ...]
+    macs: Count
+    terms: tuple[Term, ...]
+
+
+@lru_cache(maxsize=1024)
+def numbers(inferred: Inferred) -> Numbers:
+    """Return the numbers of a layer, each with the steps that lead to it."""
+    layer = inferred.layer
+    found = layer.formulas(*inferred.shapes)
+    whole = inferred.macs if len(found.macs) == 1 else None
+    macs = tuple(step(name, each, result=whole) for name, each in found.macs.items())
+    shapes = inferred.weights
+    weights = (step(name, each, shape=shapes.get(name)) for name, each in found.weights.items())
+    outputs = {
+        port: _sizes(inferred, tensor, found.results.get(port, found.sizes))
+        for port, tensor in inferred.outputs.items()
+    }
+    return Numbers(
+        does=description(type(layer)),
+        inputs=_inputs(inferred),
+        outputs=outputs,
+        weights=tuple(weights),
+        macs=Count(inferred.macs, macs, reason(layer, "macs") if inferred.macs else ""),
+        terms=tuple(_terms(found)),
+    )
+
+
+def _inputs(inferred: Inferred) -> tuple[str, ...]:
+    """Return the names of a layer's inputs, numbered where the last may be given repeatedly."""
+    names = (*inferred.layer.inputs, *inferred.layer.optional_inputs)[: len(inferred.inputs)]
+    more = range(len(names) + 1, len(inferred.inputs) + 1)
+    return (*names, *(f"input {number}" for number in more))
+
+
+def _sizes(inferred: Inferred, y: Tensor, sizes: Mapping[str, Formula] | None) -> tuple[Step, ...]:
+    """Return a step for each axis of a result, or one for all where it is the input's shape."""
+    if sizes is None:
+        return (Step("shape", AS_INPUT, "", None, y.shape),) if inferred.inputs else ()
+    pairs = zip(sizes.items(), y.shape, strict=True)
+    return tuple(step(name, size, result=n) for (name, size), n in pairs)
+
+
+def _terms(found: Formulas) -> Iterator[Term]:
+    """Yield the names in the formulas of a layer that are no fields."""
+    results = [sizes.values() for sizes in found.results.values()]
+    groups = [(found.sizes or {}).values(), found.weights.values(), found.macs.values(), *results]
+    formulas = [formula for group in groups for formula in group]
+    formulas += [found.workspace] if found.workspace else []
+    terms = (term(name, meaning, formulas) for name, meaning in found.terms.items())
+    return (one for one in terms if one.values)

@@ -1,0 +1,271 @@
+"""Where the values of a layer come from: a line of the file, the input, or torch's defaults.
+
+A graph has the values and no longer says how they were written. The network is walked again here,
+and each layer's item is noted as it stands in the file, with what its expressions could name.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from netbuild.components.component import Component, FromInput, bare_field
+from netbuild.graph.tracing.names import input_names
+from netbuild.graph.tracing.stack import Walk
+from netbuild.graph.value import value_name
+from netbuild.syntax.item import REUSE, Item
+from netbuild.syntax.node import List, Map, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.config.config import Config
+    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.graph import Graph
+    from netbuild.graph.row import Member, Row
+    from netbuild.graph.tracing.reuse import Reads
+    from netbuild.graph.tracing.stack import Level
+    from netbuild.graph.value import Value
+    from netbuild.syntax.expression import Names
+    from netbuild.syntax.item import Stack
+    from netbuild.syntax.node import Node
+
+Kind = Literal["written", "input", "default"]
+
+#: Fields whose defaults are netbuild's, as README.md says, in layers that are torch's.
+_OWN_DEFAULTS = {"batch_first", "batch_axis"}
+
+
+class Origin(NamedTuple):
+    """A value by its name, and where it comes from; `through` are the names in its expression."""
+
+    name: str
+    value: Any
+    kind: Kind
+    #: In words: `line 8`, `features.2 (MaxPool2d, line 7)`, `torch's default`.
+    place: str
+    #: The expression, where the value is that of one.
+    text: str = ""
+    through: tuple[Origin, ...] = ()
+
+
+class Call(NamedTuple):
+    """An item as it stands in the file, and what its expressions can name."""
+
+    item: Item
+    names: Mapping[str, Any]
+
+
+class _Walk(Walk):
+    """Notes each item of a layer, a block or a `Reuse` before its expressions are evaluated."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.items: dict[str, Call] = {}
+        self.reuses: dict[str, Span] = {}
+
+    def member(
+        self, part: Item | Stack, name: str, level: Level, names: Names, reads: Reads | None
+    ) -> list[Member]:
+        """Note an item, and trace it."""
+        path = f"{level.path}{name}"
+        if isinstance(part, Item) and part.type.text != REUSE:
+            own = input_names(level.scope.signal(reads[0][1]).tensor) if reads else {}
+            self.items[path] = Call(part, {**names, **own})
+        return super().member(part, name, level, names, reads)
+
+    def reused(self, item: Item, name: str, level: Level, reads: Reads | None) -> list[Member]:
+        """Note where a member is called again, and trace it."""
+        self.reuses[f"{level.path}{name}"] = item.type.span
+        return super().reused(item, name, level, reads)
+
+
+class Origins:
+    """The origins of all values of a network."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.config = graph.config
+        self.rows = {row.path: row for row in graph.rows}
+        walk = _Walk(graph.config)
+        if self.rows:
+            walk.trace()
+        self.items, self.reuses = walk.items, walk.reuses
+
+    def of(self, row: Row) -> tuple[Origin, ...]:
+        """Return the origin of each field: what the input decides, what is written, the rest."""
+        call = self.items[row.path]
+        written = _arguments(call.item, bare_field(type(row.layer)))
+        arguments = row.arguments
+        decided = row.layer.decide(*row.shapes)
+        found = []
+        for name in type(row.layer).model_fields:
+            value = arguments.get(name, getattr(row.layer, name))
+            if name in written:
+                value = getattr(row.layer, name)
+                found.append(self.written(name, value, written[name], call.names, row.path))
+            elif name in decided:
+                place = " and ".join(map(self.called, _deciding(row, name)))
+                found.append(Origin(name, value, "input", place))
+            else:
+                found.append(Origin(name, value, "default", _default(row.layer, name)))
+        order: tuple[Kind, ...] = ("input", "written", "default")
+        return tuple(sorted(found, key=lambda origin: order.index(origin.kind)))
+
+    def written(self, name: str, value: Any, node: Node, names: Names, path: str) -> Origin:
+        """Return the origin of a value that stands in the file at the path of a layer or block."""
+        if isinstance(value, Component) and isinstance(node, Map):
+            return Origin(
+                name,
+                value,
+                "written",
+                self.line(node.span),
+                "",
+                self.inside(value, node, names, path),
+            )
+        text = _text(node)
+        through = tuple(self.named(other, names, path) for other in _mentioned(text, names))
+        shown = text if "$" in text else ""
+        return Origin(name, value, "written", self.line(node.span), shown, through)
+
+    def inside(self, item: Component, node: Map, names: Names, path: str) -> tuple[Origin, ...]:
+        """Return the origins of the fields of an item that a field holds."""
+        kind = type(item).__name__
+        entry = node.entries.get(kind)
+        arguments = Item(entry.key, entry.value) if entry else None
+        given = _arguments(arguments, bare_field(type(item))) if arguments else {}
+        found = []
+        for name, info in type(item).model_fields.items():
+            value = getattr(item, name)
+            if name in given:
+                found.append(self.written(name, value, given[name], names, path))
+            elif not any(isinstance(mark, FromInput) for mark in info.metadata):
+                found.append(Origin(name, value, "default", f"{_default(item, name)} of {kind}"))
+        return tuple(found)
+
+    def named(self, name: str, names: Names, path: str) -> Origin:
+        """Return the origin of a name in an expression: of a block's parameter, or a variable."""
+        value = names[name]
+        block = next((above for above in _above(path) if above in self.items), "")
+        call = self.items.get(block)
+        if call is not None:
+            definition = self.config.blocks[call.item.type.text]
+            params = definition.params if definition else {}
+            given = _arguments(call.item, next(iter(params), None))
+            if name in given:
+                return self.written(name, value, given[name], call.names, block)
+            default = params.get(name)
+            if default is not None:
+                found = self.written(name, value, default, names, path)
+                return found._replace(place=f"{call.item.type.text}'s default, {found.place}")
+        variables = self.config.root.get("vars")
+        if isinstance(variables, Map) and name in variables.entries:
+            node = variables.entries[name].value
+            return self.written(name, value, node, self.config.names, "")
+        if name == "index":
+            return Origin(name, value, "written", "counts the repeats from 0")
+        return Origin(name, value, "input", "what the item reads")
+
+    def called(self, value: Value) -> str:
+        """Return a result as a sentence names it: `features.2 (MaxPool2d, line 7)`."""
+        if not value.path:
+            called = "the input" if value.port == "input" else value.port
+            return f"{called} ({self.line(self.config.input_span(value.port))})"
+        row = self.rows[value.path]
+        passed_on = value == row.passed_on
+        name = value.path if passed_on else value_name(value)
+        return f"{name} ({row.type}, {self.line(row.span)})"
+
+    def line(self, span: Span) -> str:
+        """Return a place as a sentence names it."""
+        document = span.document
+        if document.name == "--set":
+            return f"--set {document.text}"
+        of = "" if document is self.config.document else f" of {Path(document.name).name}"
+        return f"line {span.line}{of}"
+
+    def again(self, path: str) -> str:
+        """Return the line of the `Reuse` by which a layer is called again; "" where none is."""
+        reused = [at for at in (path, *_above(path)) if at in self.reuses]
+        return self.line(self.reuses[reused[-1]]) if reused else ""
+
+    def lines(self, path: str) -> tuple[tuple[int, str], ...]:
+        """Return the lines of a file in which a layer is written, each with its number."""
+        item = self.items[path].item
+        spans = [item.type.span] + ([item.arguments.span] if item.arguments is not None else [])
+        start = spans[0]
+        ends = [span.end_line for span in spans if span.document is start.document]
+        last = max(start.line, *ends)
+        if isinstance(item.arguments, Map) and last > start.line:
+            inner = item.arguments.entries.values()
+            last = max([start.line, *(e.value.span.end_line for e in inner)])
+        text = start.document.lines[start.line - 1 : last]
+        numbered = [(n, line.rstrip()) for n, line in enumerate(text, start.line)]
+        return tuple((n, line) for n, line in numbered if line.strip())
+
+
+def _arguments(item: Item, bare: str | None) -> dict[str, Node]:
+    """Return the values that an item gives, a bare one by its name."""
+    if item.arguments is None:
+        return {}
+    if isinstance(item.arguments, Map):
+        return {name: entry.value for name, entry in item.arguments.entries.items()}
+    return {bare: item.arguments} if bare else {}
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the paths of what something is in, the innermost first."""
+    while "." in path:
+        path = path.rpartition(".")[0]
+        yield path
+
+
+def _text(node: Node) -> str:
+    """Return a value as a file has it, in one line."""
+    if isinstance(node, Scalar):
+        return node.value if isinstance(node.value, str) else node.text
+    if isinstance(node, List):
+        return f"[{', '.join(map(_text, node.items))}]"
+    entries = (f"{name}: {_text(entry.value)}" for name, entry in node.entries.items())
+    return f"{{{', '.join(entries)}}}"
+
+
+def _mentioned(text: str, names: Names) -> list[str]:
+    """Return the names that the expressions of a text hold, each once."""
+    inside = " ".join(re.findall(r"\$(\w+|\(.*\))", text))
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", inside)
+    return [word for word in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", bare)) if word in names]
+
+
+def _deciding(row: Row, name: str) -> list[Value]:
+    """Return the inputs that decide a field: those which change it when they change."""
+    value = row.layer.decide(*row.shapes)[name]
+    found = []
+    for number, source in enumerate(row.sources):
+        shapes = list(row.shapes)
+        shapes[number] = tuple(n + 1 for n in shapes[number])
+        if row.layer.decide(*shapes)[name] != value:
+            found.append(source)
+    return found
+
+
+def _default(layer: Component, name: str) -> str:
+    """Return whose default a field has: torch's, but for what README.md lists."""
+    kind = type(layer).__name__
+    own = name in _OWN_DEFAULTS or (kind in {"Concat", "Stack", "Chunk"} and name == "dim")
+    return "netbuild's default" if own or kind.startswith("Switchable") else "torch's default"
+
+
+def said(value: Any) -> str:
+    """Return a value as a file would have it."""
+    if isinstance(value, Component):
+        names = [name for name in type(value).model_fields if name in value.model_fields_set]
+        fields = ", ".join(f"{name}: {said(getattr(value, name))}" for name in names)
+        return f"{type(value).__name__}: {{{fields}}}" if fields else type(value).__name__
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(said, value))}]"
+    if isinstance(value, (Map, List, Scalar)):
+        return _text(value)
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

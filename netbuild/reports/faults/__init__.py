@@ -1,0 +1,57 @@
+"""Diagnostics for people and for programs: one module a format.
+
+A format is `render(report, width)` in `<name>_format.py`, and its name in `Format`: adding one
+takes these two, and the command line knows it. What a format needs is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.reports.faults.report import Report
+
+Format: TypeAlias = Literal["text", "concise", "json", "github", "sarif", "junit"]
+
+#: The widest excerpt of a line; what is further from the fault is cut.
+WIDTH = 100
+
+
+def render(name: Format, report: Report, width: int = WIDTH) -> Text | str:
+    """Return a report in a format: styled text for people, or a plain one for programs."""
+    rendered: Text | str = import_module(f"{__name__}.{name}_format").render(report, width)
+    return rendered
+
+
+def text(diagnostics: Sequence[Diagnostic], width: int = WIDTH) -> Text:
+    """Return the diagnostics with excerpts, underlined, an empty line between them."""
+    from netbuild.reports.faults.text_format import excerpts
+
+    return excerpts(diagnostics, width)
+
+
+def concise(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return a line for each diagnostic: `file:line:column: CODE message`."""
+    from netbuild.reports.faults.concise_format import lines
+
+    return lines(diagnostics)
+
+
+def as_json(diagnostics: Sequence[Diagnostic], files: int) -> str:
+    """Return the diagnostics as the JSON object that other programs read."""
+    from netbuild.reports.faults.json_format import document
+
+    return document(diagnostics, files)
+
+
+def counts(diagnostics: Sequence[Diagnostic], files: int) -> Text:
+    """Return the last line of a report: how many files, errors and warnings."""
+    from netbuild.reports.faults.text_format import last_line
+
+    return last_line(diagnostics, files)

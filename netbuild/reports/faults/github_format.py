@@ -1,0 +1,51 @@
+"""For GitHub Actions: workflow commands, which it shows beside the lines of a pull request.
+
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.reports.faults.report import Report
+
+
+def render(report: Report, _width: int) -> str:
+    """Return a command for each diagnostic, and for each file that cannot be read."""
+    unread = [checked.name for checked in report.checked if checked.diagnostics is None]
+    return "\n".join(
+        [
+            *(f"::error file={_property(_path(name))}::the file cannot be read" for name in unread),
+            *map(_command, report.diagnostics),
+        ]
+    )
+
+
+def _command(diagnostic: Diagnostic) -> str:
+    span = diagnostic.span
+    place = {"file": _path(span.document.name), "line": span.line, "endLine": span.end_line}
+    if span.line == span.end_line:  # columns are refused of a range of several lines
+        place |= {"col": span.column, "endColumn": span.end_column}
+    properties = ",".join(f"{key}={_property(str(value))}" for key, value in place.items())
+    title = _property(f"netbuild {diagnostic.code}")
+    more = [f"{note.label}: {note.text}" for note in diagnostic.notes]
+    if diagnostic.help:
+        more.append(f"help: {diagnostic.help}")
+    message = _data("\n".join([diagnostic.message, *more]))
+    return f"::{diagnostic.severity} {properties},title={title}::{message}"
+
+
+def _path(name: str) -> str:
+    """Return a path as in the pull request: `configs/../base.yaml` is no file there."""
+    return os.path.normpath(name)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

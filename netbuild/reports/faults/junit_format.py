@@ -1,0 +1,63 @@
+"""For CI servers that show tests: JUnit's XML, a test case for each file.
+
+An error of a config is a failure, and a file that cannot be read an error. Warnings stand in the
+output of their case, for nothing failed, unless they count as errors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from netbuild.reports.faults.concise_format import lines
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.reports.faults.report import Checked, Report
+
+#: What is not a character of XML 1.0, chapter 2.2, however it is escaped.
+_NO_CHARACTER = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+
+
+def render(report: Report, _width: int) -> str:
+    """Return the report as a JUnit document, in ASCII so that no output encoding spoils it."""
+    cases = [_case(checked, strict=report.strict) for checked in report.checked]
+    counted = {
+        "tests": str(len(cases)),
+        "failures": str(sum(case.find("failure") is not None for case in cases)),
+        "errors": str(sum(case.find("error") is not None for case in cases)),
+    }
+    root = ET.Element("testsuites", counted)
+    suite = ET.SubElement(root, "testsuite", {"name": "netbuild", **counted})
+    suite.extend(cases)
+    ET.indent(root)
+    written: bytes = ET.tostring(root, encoding="us-ascii", xml_declaration=True)
+    return written.decode("ascii")
+
+
+def _case(checked: Checked, *, strict: bool) -> ET.Element:
+    case = ET.Element("testcase", {"name": _clean(checked.name), "classname": "netbuild"})
+    if checked.diagnostics is None:
+        unreadable = {"type": "unreadable", "message": "the file cannot be read"}
+        ET.SubElement(case, "error", unreadable)
+        return case
+    warnings = [d for d in checked.diagnostics if d.severity == "warning" and not strict]
+    for diagnostic in checked.diagnostics:
+        if diagnostic not in warnings:
+            said = {"type": diagnostic.code, "message": _clean(diagnostic.message)}
+            ET.SubElement(case, "failure", said).text = _clean(_details(diagnostic))
+    if warnings:
+        ET.SubElement(case, "system-out").text = _clean(lines(warnings))
+    return case
+
+
+def _details(diagnostic: Diagnostic) -> str:
+    more = [f"{note.label}: {note.text}" for note in diagnostic.notes]
+    if diagnostic.help:
+        more.append(f"help: {diagnostic.help}")
+    return "\n".join([lines([diagnostic]), *more])
+
+
+def _clean(text: str) -> str:
+    return re.sub(_NO_CHARACTER, "", text)

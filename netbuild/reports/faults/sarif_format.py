@@ -1,0 +1,161 @@
+"""For code scanning: SARIF 2.1.0, with the codes as its rules.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html,
+of which chapters are named below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from netbuild.diagnostics.codes import CODES, severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.diagnostics.diagnostic import Diagnostic, Document, Fix, Span
+    from netbuild.reports.faults.report import Report
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def render(report: Report, _width: int) -> str:
+    """Return the report as a SARIF log of one run."""
+    run = {
+        "tool": {"driver": {"name": "netbuild", "version": version("netbuild"), "rules": _rules()}},
+        "invocations": [_invocation(report)],
+        # Chapter 3.14.17: where a line ends is YAML's matter here, as in `Document.lines`.
+        "newlineSequences": ["\r\n", "\n", "\r", "\x85", "\u2028", "\u2029"],
+        "columnKind": "utf16CodeUnits",
+        "results": _results(report.diagnostics),
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": code,
+            "shortDescription": {"text": _braced(meaning)},
+            "defaultConfiguration": {"level": severity(code)},
+        }
+        for code, meaning in CODES.items()
+    ]
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    """Say which files could not be read: that they have no results means nothing."""
+    unread = [checked.name for checked in report.checked if checked.diagnostics is None]
+    said: dict[str, Any] = {"executionSuccessful": not unread}
+    if unread:
+        said["toolExecutionNotifications"] = [
+            {
+                "level": "error",
+                "message": {"text": "the file cannot be read"},
+                "locations": [{"physicalLocation": {"artifactLocation": _artifact(name)}}],
+            }
+            for name in unread
+        ]
+    return said
+
+
+def _results(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
+    index = {code: number for number, code in enumerate(CODES)}
+    seen: dict[str, int] = {}
+    results = []
+    for diagnostic in diagnostics:
+        print_ = _fingerprint(diagnostic)
+        seen[print_] = seen.get(print_, 0) + 1
+        result = {
+            "ruleId": diagnostic.code,
+            "ruleIndex": index[diagnostic.code],
+            "level": diagnostic.severity,
+            "message": {"text": _braced(_text(diagnostic))},
+            "locations": [_location(diagnostic)],
+            "partialFingerprints": {"fault/v1": f"{print_}:{seen[print_]}"},
+        }
+        if diagnostic.fixes:
+            result["fixes"] = [_fix(fix) for fix in diagnostic.fixes]
+        results.append(result)
+    return results
+
+
+def _fingerprint(diagnostic: Diagnostic) -> str:
+    """Return what stays the same of a fault while lines are added and removed above it."""
+    span = diagnostic.span
+    line = span.document.lines[span.line - 1].strip()
+    name = _uri(span.document.name)
+    parts = name, diagnostic.code, diagnostic.title, diagnostic.layer or "", line
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _text(diagnostic: Diagnostic) -> str:
+    more = [f"{note.label}: {note.text}" for note in diagnostic.notes]
+    if diagnostic.help:
+        more.append(f"help: {diagnostic.help}")
+    return "\n".join([diagnostic.message, *more])
+
+
+def _braced(text: str) -> str:
+    """Double braces, as chapter 3.11.5 wants: a single one begins a placeholder."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _location(diagnostic: Diagnostic) -> dict[str, Any]:
+    span = diagnostic.span
+    place = {"artifactLocation": _artifact(span.document.name), "region": _region(span)}
+    location: dict[str, Any] = {"physicalLocation": place}
+    if diagnostic.layer:
+        location["logicalLocations"] = [{"fullyQualifiedName": diagnostic.layer}]
+    return location
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    documents = list(dict.fromkeys(edit.span.document for edit in fix.edits))
+    changes = [
+        {
+            "artifactLocation": _artifact(document.name),
+            "replacements": [
+                {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}}
+                for edit in fix.edits
+                if edit.span.document is document
+            ],
+        }
+        for document in documents
+    ]
+    return {"description": {"text": _braced(fix.title)}, "artifactChanges": changes}
+
+
+def _region(span: Span) -> dict[str, int]:
+    return {
+        "startLine": span.line,
+        "startColumn": _column(span.document, span.line, span.column),
+        "endLine": span.end_line,
+        "endColumn": _column(span.document, span.end_line, span.end_column),
+    }
+
+
+def _column(document: Document, line: int, column: int) -> int:
+    """Count as SARIF does unless told otherwise, in units of UTF-16."""
+    before = document.lines[line - 1][: column - 1] if line <= len(document.lines) else ""
+    return column + sum(character > "\uffff" for character in before)
+
+
+def _artifact(name: str) -> dict[str, str]:
+    return {"uri": _uri(name)}
+
+
+def _uri(name: str) -> str:
+    """Return a path as a URI: relative where it lies below the current folder."""
+    path = Path(os.path.normpath(name))
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    if path.is_absolute():
+        return path.as_uri()
+    return quote(path.as_posix(), safe="/", errors="surrogatepass")

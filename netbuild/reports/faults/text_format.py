@@ -1,0 +1,114 @@
+"""For people: each fault with its line and the place underlined, and the counts below."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from netbuild.diagnostics.diagnostic import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.diagnostics.diagnostic import Diagnostic, Span
+    from netbuild.reports.faults.report import Report
+
+_COLOURS = {"error": "bold red", "warning": "bold yellow"}
+
+
+def render(report: Report, width: int) -> Text:
+    """Return the excerpts, an empty line and the last line."""
+    found = report.diagnostics
+    last = last_line(found, report.files, report.hidden)
+    if report.fixed:
+        done = "would be fixed" if report.diff else "fixed"
+        last.append(", ").append(f"{report.fixed:,} {done}", "green")
+    return Text("\n\n").join([excerpts(found, width), last]) if found else last
+
+
+def excerpts(diagnostics: Sequence[Diagnostic], width: int) -> Text:
+    """Return the diagnostics with excerpts, underlined, an empty line between them."""
+    return Text("\n\n").join([_one(diagnostic, max(width, 40)) for diagnostic in diagnostics])
+
+
+def last_line(diagnostics: Sequence[Diagnostic], files: int, hidden: int = 0) -> Text:
+    """Return how many files, errors and warnings there are, and errors that are not shown."""
+    errors = sum(d.severity == "error" for d in diagnostics)
+    warnings = len(diagnostics) - errors
+    checked = Text(f"{_number(files, 'file')} checked: ")
+    if not diagnostics and not hidden:
+        return checked.append("no faults", "green")
+    checked.append(_number(errors, "error"), _COLOURS["error"] if errors else "")
+    if warnings:
+        checked.append(f", {_number(warnings, 'warning')}", _COLOURS["warning"])
+    if hidden:
+        checked.append(f", {_number(hidden, 'error')} hidden", _COLOURS["error"])
+    return checked
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _place(span: Span) -> str:
+    return f"{span.document.name}:{span.line}:{span.column}"
+
+
+def _one(diagnostic: Diagnostic, width: int) -> Text:
+    span, colour = diagnostic.span, _COLOURS[diagnostic.severity]
+    gutter = " " * len(str(span.line))
+    room = width - len(gutter) - 3
+    out = Text()
+    out.append(f"{diagnostic.severity}[{diagnostic.code}]", colour)
+    out.append(f": {diagnostic.title}\n", "bold")
+    out.append(f"{gutter}--> ", "blue").append(_place(span))
+    notes = list(diagnostic.notes)
+    line, start, length = _excerpt(span, room)
+    if line.strip():
+        out.append(f"\n{gutter} |\n{span.line} | ", "blue").append(line)
+        for under in _underline(diagnostic.label, start, length, room):
+            out.append(f"\n{gutter} | ", "blue").append(under, colour)
+    elif diagnostic.label:
+        notes.insert(0, Note("reason", diagnostic.label))
+    if diagnostic.help:
+        notes.append(Note("help", diagnostic.help))
+    if notes:
+        out.append(f"\n{gutter} |", "blue")
+    column = max((len(note.label) for note in notes), default=0)
+    for note in notes:
+        first, *rest = wrap(note.text, room - column - 2) or [""]
+        out.append(f"\n{gutter} = ", "blue").append(f"{note.label:{column}}  ", "bold").append(
+            first
+        )
+        for more in rest:
+            out.append(f"\n{gutter}   {'':{column}}  {more}")
+    return out
+
+
+def _underline(label: str, start: int, length: int, room: int) -> list[str]:
+    """Return the carets with the label beside them, or below where it does not fit beside."""
+    carets = " " * start + "^" * length
+    if cell_len(carets) + 1 + cell_len(label) <= room:
+        return [f"{carets} {label}".rstrip()]
+    indent = min(start, max(room - cell_len(label), 0), room // 2)
+    return [carets, *(" " * indent + part for part in wrap(label, room - indent))]
+
+
+def _excerpt(span: Span, room: int) -> tuple[str, int, int]:
+    """Return the line of a span, cut around it, and the cells before and under the span."""
+    lines = span.document.lines
+    line = lines[span.line - 1] if span.line <= len(lines) else ""
+    line = "".join(c if c.isprintable() else " " for c in line).rstrip()
+    start = span.column - 1
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    end = max(end, start + 1)
+    if len(line) > room:
+        first = max(0, min(start - 10, len(line) - room))
+        cut = line[first : first + room]
+        head, tail = "…" if first else "", "…" if first + room < len(line) else ""
+        line = head + cut[len(head) : len(cut) - len(tail)] + tail
+        start, end = start - first, min(end - first, room)
+    return line, cell_len(line[:start]), max(1, cell_len(line[start:end]))

@@ -1,0 +1,220 @@
+"""Runs and their epochs: as tables, JSON, CSV and Markdown; and numbers as people read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from netbuild.reports.columns import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from rich.text import Text
+
+    from netbuild.runs.records import Record
+
+#: The columns of the table of runs, and those that it does without where there is no room.
+_COLUMNS = ("name", "run", "state", "epochs", "best", "loss", "metric", "time")
+_WITHOUT = ((), ("best",), ("best", "time"), ("best", "metric"), ("best", "metric", "time"))
+#: What of an epoch is no loss and no metric, the last left out first.
+_MEASURED = ("lr", "seconds", "samples_per_second")
+#: Numbers of a table have four decimals up to here: wide columns push others out.
+_NARROW = 10
+
+
+def table(folder: Path, records: Sequence[Record], width: int) -> Text:
+    """Return the runs in a folder as a table that has room in so many columns, if one has."""
+    return _fitting(_tables(folder, records), width)
+
+
+def written(format_: str, records: Sequence[Record]) -> str:
+    """Return runs as `json`, `csv` or `markdown`."""
+    return _written(format_, [*map(_row, records)], [*map(_described, records)])
+
+
+def epochs_table(record: Record, width: int) -> Text:
+    """Return the epochs of a run as a table that has room in so many columns, if one has."""
+    return _fitting(_epoch_tables(record), width)
+
+
+def epochs_written(format_: str, record: Record) -> str:
+    """Return the epochs of a run as `csv` or `markdown`; as `json` the run, with its epochs."""
+    if format_ == "json":
+        values = _described(record) | {"metrics": [*map(_plain, record.metrics)]}
+        return json.dumps(values, indent=2, ensure_ascii=False)
+    names = _names(record)
+    rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
+    return _written(format_, rows, record.metrics)
+
+
+def title(record: Record) -> str:
+    """Return what stands above the epochs of a run."""
+    of = "?" if record.of is None else record.of
+    said = f"{record.name}/{record.folder.resolve().name}: {record.state}, {record.epochs}/{of}"
+    return f"{said} epochs in {duration(record.seconds)}"
+
+
+def _fitting(tables: Iterable[Columns], width: int) -> Text:
+    """Return the first table for which there is room, or else the last."""
+    for made in tables:
+        if made.width <= width:
+            break
+    return made.text()
+
+
+def _row(record: Record) -> dict[str, str]:
+    """Return a run as a row of a table."""
+    row = {"name": record.name, "run": record.folder.resolve().name, "state": record.state}
+    if record.of is None:
+        return row
+    row["epochs"] = f"{record.epochs}/{record.of}"
+    best, metric = record.best, record.metric
+    if best is not None:
+        shown = f"{metric} {_narrow(metric, best[f'val_{metric}'])}" if metric else ""
+        loss = _narrow("loss", best["val_loss"])
+        row |= {"best": str(best["epoch"]), "loss": loss, "metric": shown}
+    return row | {"time": duration(record.seconds)}
+
+
+def _tables(folder: Path, records: Sequence[Record]) -> Iterator[Columns]:
+    """Yield the runs as a table, then narrower ones."""
+    rows = [_row(record) for record in records]
+    metrics = {record.metric for record in records if record.metric}
+    header = dict(zip(_COLUMNS, _COLUMNS, strict=True))
+    if len(metrics) == 1:  # its name stands above all of them
+        (header["metric"],) = metrics
+        start = f"{header['metric']} "
+        rows = [r | {"metric": r.get("metric", "").removeprefix(start)} for r in rows]
+    count = f"{len(records)} run{'s' if len(records) > 1 else ''}"
+    footer = {"name": count, "time": duration(sum(record.seconds for record in records))}
+    for without in _WITHOUT:
+        columns = [name for name in _COLUMNS if name not in without]
+        lines = [tuple(row.get(name, "") for name in columns) for row in rows]
+        heads, feet = (tuple(of.get(name, "") for name in columns) for of in (header, footer))
+        yield Columns(str(folder), heads, lines, feet, words=3)
+
+
+def _names(record: Record) -> list[str]:
+    """Return what the epochs of a run have numbers of."""
+    return list(dict.fromkeys(name for epoch in record.metrics for name in epoch))
+
+
+def _epoch_tables(record: Record) -> Iterator[Columns]:
+    """Yield the epochs of a run as a table, then narrower ones, the best one in the footer."""
+    best, names = record.best, _names(record)
+    assert best is not None
+    losses = ["epoch", "train_loss", "val_loss"]
+    more = [n for n in names if n.startswith(("train_", "val_")) and n not in losses]
+    columns = [n for n in (*losses, *more, *_MEASURED) if n in names]
+    least = sorted(more, key=lambda name: name.startswith("train_"))  # in the order of importance
+    for dropped in (None, *_MEASURED[::-1], *least[::-1]):
+        columns = [name for name in columns if name != dropped]
+        lines = [tuple(_cell(n, epoch.get(n)) for n in columns) for epoch in record.metrics]
+        cells = [_cell(name, best.get(name)) for name in columns[1:]]
+        heads = tuple(map(_header, columns))
+        yield Columns(title(record), heads, lines, (f"best {best['epoch']}", *cells), words=0)
+
+
+def _written(
+    format_: str, cells: Sequence[dict[str, str]], values: Sequence[dict[str, Any]]
+) -> str:
+    """Return rows as JSON, as CSV of plain values, or as a Markdown table."""
+    if format_ == "json":
+        return json.dumps([*map(_plain, values)], indent=2, ensure_ascii=False)
+    if format_ == "csv":
+        out = io.StringIO()
+        flat = [_flat(row) for row in values]
+        names = [*dict.fromkeys(name for row in flat for name in row)]
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(flat)
+        return out.getvalue().rstrip("\n")
+    names = [*dict.fromkeys(name for row in cells for name in row)]
+    rule = ["---" if name in _COLUMNS[:3] else "---:" for name in names]
+    rows = [names, rule, *([row.get(name, "") for name in names] for row in cells)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _described(record: Record) -> dict[str, Any]:
+    """Return a run as other programs read it."""
+    return {
+        "name": record.name,
+        "run": str(record.folder),
+        "state": record.state,
+        "problem": record.problem,
+        "started": record.environment.get("started"),
+        "device": record.environment.get("device"),
+        "epochs": record.epochs,
+        "of": record.of,
+        "seconds": round(record.seconds, 4),
+        "best": _plain(record.best) if record.best else None,
+    }
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a run, or an epoch, as the cells of a line, the best epoch's beside the others."""
+    best = row.get("best") or {}
+    named = {"best_epoch" if name == "epoch" else f"best_{name}": v for name, v in best.items()}
+    return {name: value for name, value in row.items() if name != "best"} | named
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Return numbers as JSON has them, which knows none that is not finite."""
+    return {
+        n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()
+    }
+
+
+def _header(name: str) -> str:
+    return {"samples_per_second": "samples/s"}.get(name, name.replace("_", " ", 1))
+
+
+def _cell(name: str, measured: Any) -> str:
+    """Return a number of an epoch as people read it."""
+    if measured is None:
+        return ""
+    match name:
+        case "epoch":
+            return str(measured)
+        case "lr":
+            return f"{measured:.3g}"
+        case "seconds":
+            return duration(measured)
+        case "samples_per_second":
+            return f"{measured:,.0f}"
+    return _narrow(name, measured)
+
+
+def _narrow(name: str, measured: float) -> str:
+    return value(name, measured, narrow=True)
+
+
+# Numbers.
+
+
+def value(name: str, measured: float, *, narrow: bool = False) -> str:
+    """Return a metric as people read it: what is a part of all in percent."""
+    return f"{measured:.2%}" if name.endswith("accuracy") else number(measured, narrow=narrow)
+
+
+def number(measured: float, *, narrow: bool = False) -> str:
+    """Return a number with four decimals; a very large one, or in a narrow column, four digits."""
+    return f"{measured:.4f}" if abs(measured) < (_NARROW if narrow else 1e5) else f"{measured:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time with its two largest units."""
+    if not math.isfinite(seconds):
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours < 100 else f"{hours // 24}d{hours % 24:02}h"

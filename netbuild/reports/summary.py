@@ -1,0 +1,251 @@
+"""The rows of a graph as a table, as JSON, as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.components.layers.layer import Made
+from netbuild.components.tensor import times
+from netbuild.graph.graph import stacks
+from netbuild.reports.columns import Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from netbuild.components.tensor import Shape, Tensor
+    from netbuild.graph.graph import Given, Graph
+    from netbuild.graph.row import Row
+    from netbuild.graph.value import Value
+
+_HEADERS = ("name", "type", "output", "params", "MACs", "field")
+
+
+class Line(NamedTuple):
+    """One line of the summary: a layer, or a stack folded into one."""
+
+    name: str
+    type: str
+    output: Shape
+    params: int
+    macs: int
+    receptive_field: Shape | None
+
+    def cells(self, *, short: bool = False) -> tuple[str, ...]:
+        """Return the line as people read it, perhaps with three digits of large MACs."""
+        seen = times(self.receptive_field) if self.receptive_field else ""
+        numbers = _number(self.params), (_short if short else _number)(self.macs)
+        return (self.name, self.type, times(self.output), *numbers, seen)
+
+
+def lines(graph: Graph, depth: int | None = None) -> list[Line]:
+    """Return a line for each layer, or for each stack that lies `depth` names deep."""
+    return _lines(graph, depth, stacks(graph))
+
+
+def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[Line]:
+    folded: dict[str, list[Row]] = {}
+    for row in graph.rows:
+        names = row.path.split(".")
+        folded.setdefault(".".join(names[:depth] if depth else names), []).append(row)
+    by_path = {row.path: row for row in graph.rows}
+    found = []
+    for name, rows in folded.items():
+        shape, field = rows[-1].output.shape, rows[-1].receptive_field
+        if name in known:
+            shape, field = _given(graph, known[name].first, by_path)
+        counts = sum(row.params for row in rows), sum(row.macs for row in rows)
+        found.append(Line(name, _called(name, rows, known), shape, *counts, field))
+    return found
+
+
+def fitting(graph: Graph, depth: int | None, room: int) -> Columns:
+    """Return the first of `tables` for which there is room, or else the last."""
+    for made in tables(graph, depth):
+        if made.width <= room:
+            break
+    return made
+
+
+def tables(graph: Graph, depth: int | None = None) -> Iterator[Columns]:
+    """Yield the summary as a table, nested as the file, its totals in the footer.
+
+    Narrower ones follow: with three digits of large MACs, and without fields.
+    """
+    nested = list(_nested(graph, depth))
+    yield _table(graph, nested)
+    yield _table(graph, nested, short=True)
+    yield _table(graph, nested, short=True, columns=len(_HEADERS) - 1)
+
+
+def _table(
+    graph: Graph,
+    nested: Iterable[tuple[str, str | Line]],
+    *,
+    short: bool = False,
+    columns: int = len(_HEADERS),
+) -> Columns:
+    macs = (_short if short else _number)(graph.macs) or "0"
+    rows = [
+        (name, *((of,) if isinstance(of, str) else of.cells(short=short)[1:columns]))
+        for name, of in nested
+    ]
+    totals = ("total", "", "", f"{graph.params:,}", macs)
+    return Columns(_title(graph), _HEADERS[:columns], rows, totals, words=2)
+
+
+def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Line]]:
+    """Yield each line below the stacks that it is in, by its indented name: of these the type."""
+    above: list[str] = []
+    known = stacks(graph)
+    for line in _lines(graph, depth, known):
+        *within, name = line.name.split(".")
+        shared = next((i for i, (a, b) in enumerate(zip(above, within)) if a != b), len(above))  # noqa: B905  of different depth
+        for level, stack in enumerate(within[shared:], start=shared):
+            path = ".".join(within[: level + 1])
+            yield "  " * level + stack, _type(known[path]) if path in known else ""
+        above = within
+        yield "  " * len(within) + name, line
+
+
+def memory(graph: Graph) -> str:
+    """Return the line below the table: how much memory the network takes, and what is frozen."""
+    learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
+    return learned + (
+        f"weights {_size(graph.weights_bytes)} · "
+        f"activations {_size(graph.activations_bytes)} a sample in training"
+    )
+
+
+def as_json(graph: Graph) -> str:
+    """Return the summary as the JSON object that other programs read."""
+    config = graph.config
+    document = {
+        "name": config.name,
+        "inputs": {name: x._asdict() for name, x in config.inputs.items() if x},
+        "outputs": {name: tensor.shape for name, tensor in graph.outputs.items()},
+        "layers": [_as_dict(row) for row in graph.rows],
+        "totals": {
+            "params": graph.params,
+            "trainable": graph.trainable,
+            "macs": graph.macs,
+            "weights_bytes": graph.weights_bytes,
+            "activations_bytes": graph.activations_bytes,
+        },
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def markdown(graph: Graph, depth: int | None = None) -> str:
+    """Return the summary as a Markdown table."""
+    rows: list[tuple[str, ...]] = [_HEADERS, ("---", "---", "---:", "---:", "---:", "---:")]
+    rows += [line.cells() for line in lines(graph, depth)]
+    rows.append(("**total**", "", "", f"{graph.params:,}", f"{graph.macs:,}", ""))
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"**{_title(graph)}**\n\n{body}\n\n{memory(graph)}"
+
+
+def as_csv(graph: Graph, depth: int | None = None) -> str:
+    """Return a line of plain values for each layer; sizes of a shape are joined by `x`."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("name", "type", "output", "params", "macs", "receptive_field"))
+    for line in lines(graph, depth):
+        sizes = (_joined(line.output), line.params, line.macs, _joined(line.receptive_field or ()))
+        writer.writerow((line.name, line.type, *sizes))
+    return out.getvalue().rstrip("\n")
+
+
+def _type(stack: Given) -> str:
+    """Return what a stack is: a block by its type, another one called again, or nothing to say."""
+    module = stack.member.module
+    return f"Reuse: {module}" if module else stack.block.type
+
+
+def _called(name: str, rows: Sequence[Row], known: Mapping[str, Given]) -> str:
+    """Return the type of a layer, or of a stack of layers with their number."""
+    if len(rows) == 1 and rows[0].path == name:
+        return rows[0].type
+    count = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
+    type_ = _type(known[name]) if name in known else ""
+    return f"{type_}, {count}" if type_ else count
+
+
+def _given(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[Shape, Shape | None]:
+    """Return the shape of a value, and what one position of it sees."""
+    if value.path:
+        row = rows[value.path]
+        return row.outputs[value.port].shape, row.receptive_field
+    tensor = graph.config.inputs[value.port]
+    assert tensor is not None  # there are no stacks where an input is not known
+    return tensor.shape, None
+
+
+def _title(graph: Graph) -> str:
+    config = graph.config
+    given = _all({name: x for name, x in config.inputs.items() if x})
+    return f"{config.name}: {given} to {_all(graph.outputs)}"
+
+
+def _all(tensors: Mapping[str, Tensor]) -> str:
+    return " and ".join(times(tensor.shape) for tensor in tensors.values()) or "?"
+
+
+def _joined(shape: Shape) -> str:
+    return "x".join(str(size) for size in shape)
+
+
+def _number(count: int) -> str:
+    """Return a number with its digits in groups of three; nothing for 0."""
+    return f"{count:,}" if count else ""
+
+
+def _short(count: int) -> str:
+    """Return a number of a million and more with three digits."""
+    return _number(count) if count < 1_000_000 else _scaled(count, 1000, " kMGTPE")
+
+
+def _size(count: int) -> str:
+    """Return bytes with three digits."""
+    return _scaled(count, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
+
+
+def _scaled(count: int, base: int, units: Sequence[str]) -> str:
+    """Return a count in the largest unit that leaves a whole part."""
+    amount, unit = float(count), units[0]
+    for larger in units[1:]:
+        if amount < base:
+            break
+        amount, unit = amount / base, larger
+    return f"{amount:.3g} {unit}" if amount < 1000 else f"{amount:.0f} {unit}"
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a constructor, modules among them as items."""
+    return {
+        name: {value.layer.torch_name(): _plain(value.arguments)}
+        if isinstance(value, Made)
+        else value
+        for name, value in arguments.items()
+    }
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    again = {"reuses": row.reuses} if row.reuses else {}
+    return again | {
+        "path": row.path,
+        "type": row.type,
+        "inputs": [x.shape for x in row.inputs],
+        "outputs": {name: y.shape for name, y in row.outputs.items()},
+        "arguments": _plain(row.arguments),
+        "weights": row.weights,
+        "buffers": {name: buffer.shape for name, buffer in row.buffers.items()},
+        "params": row.params,
+        "trainable": row.trainable,
+        "macs": row.macs,
+        "receptive_field": row.receptive_field,
+        "line": row.span.line,
+    }

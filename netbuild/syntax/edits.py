@@ -1,0 +1,125 @@
+"""Edits of a text that change one item: a field set, a layer put in front of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from netbuild.diagnostics.diagnostic import Edit
+from netbuild.syntax.node import List, Map, Node, Scalar
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.syntax.item import Item
+
+
+def written(value: Any) -> str:
+    """Return a value as YAML writes it.
+
+    >>> written((3, True))
+    '[3, true]'
+    """
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(written, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def set_field(item: Item, bare: str | None, field: str, value: Any) -> Edit | None:
+    """Return the edit that gives a field of an item a value; None where an expression decides it.
+
+    `bare` is the field that a bare value of the item fills.
+    """
+    if item.arguments is None:
+        return _first_argument(item, f"{{{field}: {written(value)}}}")
+    return set_entry(item.arguments, bare, field, value)
+
+
+def set_entry(node: Node, bare: str | None, key: str, value: Any) -> Edit | None:
+    """Return the edit that gives a key of a mapping a value; another node is that of `bare`."""
+    if not isinstance(node, Map):
+        if key == bare:
+            return replaced(node, written(value))
+        return replaced(node, f"{{{bare}: {_source(node)}, {key}: {written(value)}}}")
+    if key in node.entries:
+        return replaced(node.entries[key].value, written(value))
+    return _insert(node, f"{key}: {written(value)}")
+
+
+def set_inputs(item: Item, names: str) -> Edit | None:
+    """Return the edit that names the inputs of an item; None where it takes several lines."""
+    span = item.type.span
+    if "inputs" in item.modifiers:
+        return replaced(item.modifiers["inputs"].value, names)
+    if item.arguments is None:
+        written = f"{item.type.text}, inputs: {names}"
+        return None if item.modifiers else Edit(span, f"{{{written}}}")
+    line = span.document.lines[span.line - 1]
+    if not line[: span.column - 1].rstrip().endswith("{"):
+        return None
+    end = item.arguments.span
+    return Edit(_at(end, end.end_line, end.end_column), f", inputs: {names}")
+
+
+def put_before(item: Item, layer: str, name: str) -> Edit | None:
+    """Return the edit that puts a layer in front of an item, on a line of its own where it has one.
+
+    None where the item is neither in a list nor at the beginning of a line.
+    """
+    span = item.type.span
+    line = span.document.lines[span.line - 1]
+    before = line[: span.column - 1]
+    if re.fullmatch(r" *- +\{? *", before):
+        indent = " " * (len(before) - len(before.lstrip()))
+        return Edit(_at(span, span.line, 1), f"{indent}- {layer}\n")
+    named = re.fullmatch(r"( +)[a-z]\w*: +\{? *", before)
+    if named:
+        return Edit(_at(span, span.line, 1), f"{named[1]}{name}: {layer}\n")
+    if re.search(r"[\[,] *$", before):
+        return Edit(_at(span, span.line, span.column), f"{layer}, ")
+    return None
+
+
+def replaced(node: Node, text: str) -> Edit | None:
+    """Return the edit that writes another value; None where an expression decides it."""
+    return (
+        None if _is_computed(node) or node.span.document.name == "--set" else Edit(node.span, text)
+    )
+
+
+def _is_computed(node: Node) -> bool:
+    """Whether an expression decides a value: an edit there would change more than this item."""
+    if isinstance(node, Scalar):
+        return "$" in node.text
+    children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
+    return any(map(_is_computed, children))
+
+
+def _source(node: Node) -> str:
+    """Return a value as it is written."""
+    span = node.span
+    return span.document.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+
+
+def _insert(arguments: Map, entry: str) -> Edit:
+    """Return the edit that adds an entry behind the last one."""
+    span = arguments.span
+    if span.document.lines[span.line - 1][span.column - 1 :].startswith("{"):
+        comma = ", " if arguments.entries else ""
+        return Edit(_at(span, span.end_line, span.end_column - 1), f"{comma}{entry}")
+    first = next(iter(arguments.entries.values())).key.span
+    return Edit(_at(span, span.end_line, span.end_column), f"\n{' ' * (first.column - 1)}{entry}")
+
+
+def _first_argument(item: Item, arguments: str) -> Edit:
+    """Return the edit that gives an item its first arguments: `ReLU`, `ReLU:` or `{ReLU, …}`."""
+    span = item.type.span
+    behind = span.document.lines[span.line - 1][span.end_column - 1 :]
+    if behind.startswith(":"):
+        return Edit(_at(span, span.line, span.end_column + 1), f" {arguments}")
+    if item.modifiers:
+        return Edit(_at(span, span.line, span.end_column), f": {arguments}")
+    return Edit(span, f"{{{item.type.text}: {arguments}}}")
+
+
+def _at(span: Span, line: int, column: int) -> Span:
+    return span._replace(line=line, column=column, end_line=line, end_column=column)

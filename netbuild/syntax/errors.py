@@ -1,0 +1,171 @@
+"""YAML's syntax errors, at the place to blame and in the words of a person.
+
+libyaml reports what its scanner expected next. What the author of the file did is one of a dozen
+things, which this table knows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import yaml
+
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Span
+from netbuild.diagnostics.wording import brief
+
+# `kernel:3`: a word, a colon, and no space behind it; neither `a::b`, `C:\x` nor `hf://x`.
+_NO_SPACE = r"[A-Za-z_]\w*:(?=[^\s:/\\])"
+_LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({_NO_SPACE}[^#]*)"
+
+
+class _Problem(NamedTuple):
+    """What the author did, for a part of what libyaml says."""
+
+    part: str
+    title: str
+    label: str
+    remedy: str
+    at_context: bool = False  # blame where the construct began, not where it failed
+
+
+_PROBLEMS = (
+    _Problem(
+        "cannot start any token",
+        "a character that cannot stand here",
+        "no value starts with this character; a tab does not indent in YAML",
+        "indent with spaces, and put a text that starts with @, % or ` in quotes",
+    ),
+    _Problem(
+        "tab character that violates indentation",
+        "a tab in the indentation",
+        "YAML indents with spaces only",
+        "replace the tab by spaces",
+    ),
+    _Problem(
+        "mapping values are not allowed",
+        "a colon where no key can be",
+        "this line has a key already, or is indented under a value",
+        "begin a nested mapping on a line of its own; put a text with ': ' in quotes",
+    ),
+    _Problem(
+        "could not find expected ':'",
+        "a key without its colon",
+        "this line is no 'key: value'",
+        "write key: value, with a space after the colon",
+        at_context=True,
+    ),
+    _Problem(
+        "did not find expected ',' or ']'",
+        "a list that is not closed",
+        "this [ has no ]",
+        "close the list with ], and put a comma between its entries",
+        at_context=True,
+    ),
+    _Problem(
+        "did not find expected ',' or '}'",
+        "a mapping that is not closed",
+        "this { has no }",
+        "close the mapping with }, and put a comma between its entries",
+        at_context=True,
+    ),
+    _Problem(
+        "found unexpected end of stream",
+        "a quotation that is not closed",
+        "this quotation mark has no partner",
+        "close the quotation",
+        at_context=True,
+    ),
+    _Problem(
+        "did not find expected '-' indicator",
+        "a line that does not belong to its list",
+        "the list goes on with '- ', in the column where it began",
+        "indent this line like the entries of the list",
+    ),
+    _Problem(
+        "did not find expected key",
+        "a line that does not belong to its mapping",
+        "this is indented unlike the keys around it",
+        "indent this line like the keys it stands with",
+    ),
+)
+
+
+def is_without_space(text: str) -> bool:
+    """Whether a word is `kernel:3`, which was meant to be two."""
+    return ":" in text and re.match(_NO_SPACE, text) is not None
+
+
+def missing_space(text: str, span: Span) -> Diagnostic:
+    """Return the fault of `kernel:3`, which YAML reads as one word."""
+    word, _, rest = text.partition(":")
+    line, column = span.line, span.column + len(word) + 1
+    gap = span._replace(column=column, end_line=line, end_column=column)
+    # In quotes, or with an escape, it is written otherwise, and meant to be one word.
+    plain = span.document.lines[line - 1].startswith(f"{word}:", span.column - 1)
+    fix = Fix("insert a space", (Edit(gap, " "),), safe=True)
+    return Diagnostic(
+        "NB009",
+        "no space after a colon",
+        span,
+        f"YAML reads {word}:{brief(rest)} as one word",
+        help=f"write {word}: {brief(rest)}",
+        fixes=(fix,) if plain else (),
+    )
+
+
+def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
+    """Return the fault that an error of PyYAML stands for."""
+    mark: Any = getattr(error, "problem_mark", None)
+    if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
+        return _bad_character(error, document)
+    context: Any = error.context_mark or mark
+    for line in (context.line, mark.line, mark.line - 1):
+        if found := _missing_space_on(line, document):
+            return found
+    said = error.problem or ""
+    problem = next((known for known in _PROBLEMS if known.part in said), None)
+    if problem is None:
+        return Diagnostic("NB002", "the YAML cannot be parsed", _at(mark, document), said)
+    span = _at(context if problem.at_context else mark, document)
+    remedy = problem.remedy
+    if re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
+        remedy = "quote an expression that holds a comma or a bracket, or " + remedy
+    return Diagnostic("NB002", problem.title, span, problem.label, help=remedy)
+
+
+def _at(mark: Any, document: Document) -> Span:
+    """Return a mark as a span of one character, on a line that exists and is not empty."""
+    line, column = mark.line, mark.column
+    if line >= len(document.lines):
+        line = len(document.lines) - 1
+        column = len(document.lines[line])
+    while line > 0 and not document.lines[line].strip():
+        line -= 1
+        column = len(document.lines[line])
+    column = min(column, len(document.lines[line]))
+    return Span(document, line + 1, column + 1, line + 1, column + 2)
+
+
+def _missing_space_on(line: int, document: Document) -> Diagnostic | None:
+    if not 0 <= line < len(document.lines):
+        return None
+    match = re.match(_LINE_WITHOUT_SPACE, document.lines[line])
+    if match is None:
+        return None
+    written = match[2].rstrip()
+    column = match.start(2) + 1
+    return missing_space(written, Span(document, line + 1, column, line + 1, column + len(written)))
+
+
+def _bad_character(error: yaml.YAMLError, document: Document) -> Diagnostic:
+    """Find the character that YAML does not allow: the error names no line."""
+    for number, line in enumerate(document.lines, start=1):
+        for column, character in enumerate(line, start=1):
+            if not character.isprintable() and not character.isspace():
+                span = Span(document, number, column, number, column + 1)
+                label = f"U+{ord(character):04X} is not allowed in YAML"
+                return Diagnostic("NB002", "a character that YAML does not allow", span, label)
+    reason = str(getattr(error, "reason", error))
+    span = Span(document, 1, 1, 1, 1)
+    return Diagnostic("NB002", "the YAML cannot be parsed", span, brief(reason, 200))

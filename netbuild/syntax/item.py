@@ -1,0 +1,187 @@
+"""The one grammar of a file: items and stacks.
+
+An item is one Capitalised key with its arguments; lower-case keys beside it modify it. A stack is a
+list of items, named by index, or a mapping from lower-case names to items. Layers, losses,
+optimizers and data sources are all written this way.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.wording import article, brief, did_you_mean
+from netbuild.syntax.node import Entry, List, Map, Node, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from netbuild.diagnostics.diagnostic import Span
+
+#: The type of an item that calls a module of its stack again.
+REUSE = "Reuse"
+
+
+class Item(NamedTuple):
+    """`{Conv2d: {…}, name: stem}`: a type, its arguments as written, and its modifiers."""
+
+    type: Scalar
+    arguments: Node | None
+    modifiers: Mapping[str, Entry] = MappingProxyType({})
+
+
+class Child(NamedTuple):
+    """A member of a stack: its key (None in a list), where it is written, and its node."""
+
+    name: str | None
+    span: Span
+    node: Node
+
+
+class Stack(NamedTuple):
+    """`[item, …]`, `{name: item, …}` or `{layers: …, modifiers}`, with its members not yet read."""
+
+    children: tuple[Child, ...]
+    span: Span
+    modifiers: Mapping[str, Entry] = MappingProxyType({})
+
+
+def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diagnostic:
+    """Read a node as an item of some kind (`layer`, `loss` …), or say why it is none.
+
+    `known` are the types of this kind, of which one may have been meant.
+    """
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        if node.value[:1].isupper():
+            return Item(node._replace(text=node.value), None)  # an expression may have given it
+        fault = unknown_type(node._replace(text=node.value), what, known)
+        return fault if node.text == node.value else fault._replace(fixes=())
+    if not isinstance(node, Map):
+        label = f"{article(what)} {what} is a type with its arguments, not {kind(node)}"
+        return _malformed(node.span, label, f"write {_example(what, known)}")
+    types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
+    if len(types) > 1:
+        names = " and ".join(brief(entry.key.text) for entry in types[:3])
+        help_ = "start each layer with its own '- '" if what == "layer" else "keep one of them"
+        label = f"one {what}, one type: this has {names}"
+        return _malformed(types[1].key.span, label, help_)
+    if not types:
+        first = next(iter(node.entries.values()), None)
+        if first is not None:
+            return unknown_type(first.key, what, known)
+        return _malformed(node.span, f"no type of {what}", f"write {_example(what, known)}")
+    modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
+    arguments = types[0].value
+    empty = isinstance(arguments, Scalar) and arguments.value is None
+    return Item(types[0].key, None if empty else arguments, modifiers)
+
+
+_CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
+
+
+def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
+    """Return the fault of a word that is no type, with the type that was meant or the few known."""
+    word, called, _ = key.text.partition("(")
+    help_, fixes = did_you_mean(key.text, known, key.span)
+    if key.text in _CONTAINERS and what == "layer":
+        help_, fixes = "a stack has no type: write its layers as a list, or by name", ()
+    elif called and word in known:
+        help_, fixes = f"arguments stand in a mapping: {word}: {{name: value}}", ()
+    elif help_ is None and not key.text[:1].isupper():
+        help_ = f"a type is Capitalised: {_example(what, known)}"
+    elif help_ is None and len(known) < 12:
+        help_ = f"there are {', '.join(known)}"
+    title = f"no {what} is called {brief(key.text)}"
+    return Diagnostic("NB103", title, key.span, "unknown", help=help_, fixes=fixes)
+
+
+def is_stack(node: Node) -> bool:
+    """Tell a stack from an item: a list, or a mapping without a Capitalised key."""
+    if isinstance(node, Map):
+        return not any(name[:1].isupper() for name in node.entries)
+    return isinstance(node, List)
+
+
+def read_stack(node: Node) -> Stack | Diagnostic:
+    """Read a node that `is_stack`, or say why it cannot be one."""
+    modifiers: dict[str, Entry] = {}
+    if isinstance(node, Map) and "layers" in node.entries:
+        modifiers = {name: e for name, e in node.entries.items() if name != "layers"}
+        node = node.entries["layers"].value
+        if not is_stack(node):
+            label = f"layers wants a list or a mapping of layers, not {kind(node)}"
+            return _malformed(node.span, label, "begin each layer with '- '")
+    if isinstance(node, List):
+        children = tuple(Child(None, item.span, item) for item in node.items)
+    else:
+        assert isinstance(node, Map)
+        children = tuple(
+            Child(name, entry.key.span, entry.value) for name, entry in node.entries.items()
+        )
+    if not children:
+        return _malformed(node.span, "a stack without layers", "give it a layer")
+    return Stack(children, node.span, modifiers)
+
+
+def place(item: Item, field: str | None) -> Span:
+    """Return where an item's field is written, with its value; else where the item's type is.
+
+    A field of what is prepared, such as `resize`, stands beside the type.
+    """
+    arguments = item.arguments
+    inside = arguments.entries if isinstance(arguments, Map) else {}
+    if field is not None and (field in inside or field in item.modifiers):
+        key, value = inside.get(field) or item.modifiers[field]
+        if value.span.document is key.span.document:
+            end = value.span
+            return key.span._replace(end_line=end.end_line, end_column=end.end_column)
+        return value.span
+    if isinstance(arguments, Map):
+        return item.type.span
+    return arguments.span if arguments is not None and field is not None else item.type.span
+
+
+def kind(node: Node) -> str:
+    """Return what a node is, as a message says it."""
+    if isinstance(node, Map):
+        return "a mapping" if node.entries else "an empty mapping"
+    if isinstance(node, List):
+        return "a list" if node.items else "an empty list"
+    return shown(node)
+
+
+def shown(node: Node) -> str:
+    """Return a value as a message quotes it."""
+    if isinstance(node, Map):
+        return "a mapping"
+    if isinstance(node, List):
+        return brief(f"[{', '.join(_written(item) for item in node.items)}]")
+    if isinstance(node.value, str):
+        return f"the text '{brief(node.value)}'"
+    return "nothing" if node.value is None else _written(node)
+
+
+def _written(node: Node) -> str:
+    """Return a value as YAML writes it."""
+    if not isinstance(node, Scalar):
+        return shown(node)
+    value = node.value
+    if isinstance(value, str):
+        return f"'{value}'"
+    return "null" if value is None else str(value).lower()
+
+
+def _example(what: str, known: Collection[str]) -> str:
+    examples = {
+        "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
+        "loss": "CrossEntropyLoss",
+        "optimizer": "Adam, or {Adam: {lr: 1e-3}}",
+        "scheduler": "StepLR: {step_size: 3}",
+        "data source": "Digits, or {Digits, resize: [28, 28]}",
+    }
+    return examples.get(what) or next(iter(known))
+
+
+def _malformed(span: Span, label: str, help_: str) -> Diagnostic:
+    return Diagnostic("NB108", "an item that is not written as one", span, label, help=help_)

@@ -1,0 +1,128 @@
+"""Names of layers and inputs: which of them a file may use."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import TYPE_CHECKING
+
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.wording import brief
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from netbuild.diagnostics.diagnostic import Span
+
+
+#: What no result in a generated `forward` can be called.
+_NO_NAMES = {*keyword.kwlist, "self", "torch"}
+_NAME = r"[a-z0-9][A-Za-z0-9_-]*"
+_ARGUMENT = r"[a-z][A-Za-z0-9_]*"
+
+
+def name_fault(
+    name: str, span: Span, siblings: AbstractSet[str], *, by_key: bool
+) -> Diagnostic | None:
+    """Return the fault of a name that a module cannot have among its siblings, if it has one.
+
+    A name given in a list cannot be a number: its neighbours are named by theirs.
+    """
+    if not re.fullmatch(_NAME, name) or (not by_key and name[0].isdigit()):
+        label = f"{brief(name)} is no name: letters, digits, _ and -, not Capitalised"
+    elif name in _NO_NAMES:
+        label = f"{name} means something to Python, in which networks are written"
+    elif name in RESERVED:
+        label = f"{name} is a method or attribute of every torch module"
+    elif name in siblings:
+        label = f"two layers of this stack are called {name}"
+    else:
+        return None
+    return Diagnostic("NB109", "a name that a module cannot have", span, label)
+
+
+def input_name_fault(name: str, span: Span) -> Diagnostic | None:
+    """Return the fault of a name that no argument of a `forward` can have, if it has one."""
+    if not re.fullmatch(_ARGUMENT, name):
+        label = f"{brief(name)} is no name: letters, digits and _, beginning with a small letter"
+    elif name in _NO_NAMES:
+        label = f"{name} means something to Python, in which networks are written"
+    else:
+        return None
+    return Diagnostic("NB109", "a name that an input cannot have", span, label)
+
+
+# `add_module` refuses a name that the module, an `nn.Sequential` or a `GraphModule`, has already as
+# an attribute. The test `test_reserved_names` holds this list against the installed torch.
+RESERVED = frozenset(
+    {
+        "T_destination",
+        "add_module",
+        "add_submodule",
+        "append",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "code",
+        "compile",
+        "cpu",
+        "cuda",
+        "delete_all_unused_submodules",
+        "delete_submodule",
+        "double",
+        "dump_patches",
+        "eval",
+        "extend",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "graph",
+        "half",
+        "insert",
+        "ipu",
+        "load_state_dict",
+        "meta",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "pop",
+        "print_readable",
+        "recompile",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "shape_env",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "to_folder",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    }
+)

@@ -1,0 +1,327 @@
+"""Text to values with spans: a strict reading of YAML 1.2 that no file can exhaust.
+
+libyaml's events are read one by one into an immutable tree of `Scalar`, `List` and `Map`. The walk
+keeps its own stack, so depth costs no recursion, and it stops at the first limit that a file
+passes. What YAML 1.1 and 1.2 read differently is decided as in the core schema of YAML 1.2.2,
+chapter 10.3, or refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Note, Span
+from netbuild.diagnostics.wording import brief
+from netbuild.syntax.errors import explain, is_without_space, missing_space
+from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
+from netbuild.syntax.scalar import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+#: Limits that no honest network comes near; together they bound time and memory.
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 100
+MAX_NODES = 100_000
+MAX_ALIASES = 1_000
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Source(NamedTuple):
+    """A parsed text: its tree (None where there is none) and the faults found in it."""
+
+    document: Document
+    root: Node | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def from_file(path: Path) -> Source:
+    """Read and parse a file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return from_bytes(str(path), file.read(MAX_BYTES + 1))
+
+
+def from_bytes(name: str, data: bytes) -> Source:
+    """Parse the bytes of a file that messages call `name`."""
+    if len(data) > MAX_BYTES:
+        start = Span(Document(name, ""), 1, 1, 1, 1)
+        label = f"it has more than {MAX_BYTES:,} bytes"
+        fault = Diagnostic("NB007", "the file is too large", start, label)
+        return Source(start.document, None, (fault,))
+    try:
+        return parse(Document(name, data.decode("utf-8-sig"), data))
+    except UnicodeDecodeError as error:
+        document = Document(name, data.decode("utf-8", "replace"))
+        text: bytes = error.object  # without the byte order mark
+        before = Document(name, text[: error.start].decode("utf-8", "replace")).lines
+        line, column = len(before), len(before[-1]) + 1
+        span = Span(document, line, column, line, column + 1)
+        label = f"the byte 0x{text[error.start]:02x} is not UTF-8"
+        title, help_ = "the file is not text in UTF-8", "save the file as UTF-8"
+        return Source(document, None, (Diagnostic("NB001", title, span, label, help=help_),))
+
+
+def parse(document: Document) -> Source:
+    """Parse a document. Never raises: a text that is no YAML gives a `Source` with its fault."""
+    composer = _Composer(document)
+    try:
+        root = composer.compose(_LOADER(document.text))
+    except _Stop:
+        root = None
+    except yaml.YAMLError as error:
+        composer.faults = _with(explain(error, document), composer.faults)
+        root = None
+    return Source(document, root, tuple(composer.faults))
+
+
+def _with(fault: Diagnostic, faults: list[Diagnostic]) -> list[Diagnostic]:
+    """Return faults and one more; of the same one at one place only that which ends first.
+
+    A word without its space may have been read with the lines below it already.
+    """
+    alike = [f for f in faults if (f.code, f.span[:3]) == (fault.code, fault.span[:3])]
+    rest = [f for f in faults if f not in alike]
+    return [*rest, min([fault, *alike], key=lambda f: f.span[3:])]
+
+
+class _Stop(Exception):  # noqa: N818  not an error: the fault is already noted
+    """The rest of the text is not worth reading."""
+
+
+class _Frame:
+    """A collection being read: its children so far, and how many nodes they expand to."""
+
+    __slots__ = ("anchor", "entries", "flow", "height", "is_map", "items", "key", "size", "start")
+
+    def __init__(self, start: Span, *, flow: bool, is_map: bool, anchor: str | None) -> None:
+        self.start, self.flow, self.is_map, self.anchor = start, flow, is_map, anchor
+        self.items: list[Node] = []
+        self.entries: dict[str, Entry] = {}
+        self.key: Scalar | None = None
+        self.size = self.height = 1
+
+
+class _Composer:
+    """Builds the tree from events, with a stack of open collections."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.faults: list[Diagnostic] = []
+        self.stack: list[_Frame] = []
+        # An anchor's node, the nodes it expands to and its height; None while it is being read.
+        self.anchors: dict[str, tuple[Node, int, int] | None] = {}
+        self.aliases = self.documents = 0
+        self.root: Node | None = None
+
+    def compose(self, loader: Any) -> Node | None:
+        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self.leaf,
+            yaml.SequenceStartEvent: self.open,
+            yaml.MappingStartEvent: self.open,
+            yaml.SequenceEndEvent: self.close,
+            yaml.MappingEndEvent: self.close,
+            yaml.AliasEvent: self.alias,
+            yaml.DocumentStartEvent: self.document_start,
+        }
+        next_event = loader.get_event
+        while (event := next_event()) is not None:
+            handler = handlers.get(type(event))
+            if handler is not None:
+                handler(event)
+        if self.root is None or (isinstance(self.root, Scalar) and self.root.value is None):
+            self.fault("NB005", "the file is empty", _first(self.document))
+            return None
+        return self.root
+
+    def fault(self, code: str, title: str, span: Span, label: str = "", **rest: Any) -> None:
+        self.faults.append(Diagnostic(code, title, span, label, **rest))
+
+    def stop(self, code: str, title: str, span: Span, label: str = "", **rest: Any) -> _Stop:
+        self.fault(code, title, span, label, **rest)
+        return _Stop()
+
+    def span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return Span(self.document, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def leaf(self, event: yaml.ScalarEvent) -> None:
+        self.no_tag(event)
+        node = self.scalar(event)
+        if event.anchor:
+            self.anchors[event.anchor] = (node, 1, 1)
+        self.add(node, 1, 1)
+
+    def document_start(self, event: yaml.DocumentStartEvent) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise self.stop(
+                "NB005",
+                "the file holds more than one document",
+                self.span(event),
+                "a second document starts here",
+                help="one file is one network: put the second one into its own file",
+            )
+        if event.version not in {None, (1, 2)}:
+            label = "netbuild reads YAML 1.2"
+            self.fault("NB002", "another YAML version", self.span(event), label)
+
+    def no_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        tag = event.tag
+        if tag is not None and tag != "!":
+            span = self.span(event)
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self.fault(
+                "NB004",
+                "a YAML tag",
+                span,
+                f"the tag {shown} has no meaning here",
+                help="remove the tag: a config holds plain values, and never objects",
+            )
+
+    def scalar(self, event: yaml.ScalarEvent) -> Scalar | Map:
+        text, span = event.value, self.span(event)
+        if not event.implicit[0]:  # quoted, or tagged
+            return Scalar(text, span, text)
+        frame = self.stack[-1] if self.stack else None
+        in_list = frame is not None and not frame.is_map
+        if in_list and text[:1].isupper() and is_without_space(text):
+            entry = self.split(text, span)
+            return Map({entry.key.text: entry}, span)
+        try:
+            return Scalar(resolve(text), span, text)
+        except ValueError as error:
+            self.fault("NB008", "a number that cannot be read", span, str(error))
+            return Scalar(UNKNOWN, span, text)
+
+    def split(self, text: str, span: Span) -> Entry:
+        """Report `kernel:3`, and go on as if it said `kernel: 3`."""
+        self.faults.append(missing_space(text, span))
+        word, _, rest = text.partition(":")
+        try:
+            value = UNKNOWN if rest[0] in "{[" else resolve(rest)
+        except ValueError:
+            value = UNKNOWN
+        return Entry(Scalar(word, span, word), Scalar(value, span, rest))
+
+    def open(self, event: yaml.CollectionStartEvent) -> None:
+        self.no_tag(event)
+        if len(self.stack) >= MAX_DEPTH:
+            label = f"more than {MAX_DEPTH} levels"
+            raise self.stop("NB007", "the file is nested too deeply", self.span(event), label)
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        start = self.span(event)
+        if is_map and self.stack and self.stack[-1].is_map and self.stack[-1].key is None:
+            raise self.unusable_key(start)
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        flow = bool(event.flow_style)
+        self.stack.append(_Frame(start, flow=flow, is_map=is_map, anchor=event.anchor))
+
+    def close(self, event: yaml.CollectionEndEvent) -> None:
+        frame = self.stack.pop()
+        end = self.span(event) if frame.flow else self.last_child(frame)
+        span = frame.start._replace(end_line=end.end_line, end_column=end.end_column)
+        node: Node = Map(frame.entries, span) if frame.is_map else List(tuple(frame.items), span)
+        if frame.anchor:
+            self.anchors[frame.anchor] = (node, frame.size, frame.height)
+        self.add(node, frame.size, frame.height)
+
+    @staticmethod
+    def last_child(frame: _Frame) -> Span:
+        """Return where a block collection ends: libyaml's own mark is at the next token."""
+        if frame.is_map and frame.entries:
+            last = next(reversed(frame.entries.values()))
+            value = last.value.span
+            return value if value.end_line >= last.key.span.end_line else last.key.span
+        return frame.items[-1].span if frame.items else frame.start
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        span, name = self.span(event), event.anchor
+        self.aliases += 1
+        if self.aliases > MAX_ALIASES:
+            label = f"more than {MAX_ALIASES:,} aliases"
+            raise self.stop("NB007", "the file has too many aliases", span, label)
+        if name not in self.anchors:
+            raise self.stop(
+                "NB011", "an alias without its anchor", span, f"no &{name} before *{name}"
+            )
+        found = self.anchors[name]
+        if found is None:
+            raise self.stop(
+                "NB011", "an alias inside its own anchor", span, f"&{name} is not finished here"
+            )
+        self.add(*found)
+
+    def add(self, node: Node, size: int, height: int) -> None:
+        """Put a finished node where it belongs: at the root, into the list, as key or as value."""
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        frame.size += size
+        frame.height = max(frame.height, height + 1)
+        if frame.size > MAX_NODES:
+            label = f"here it holds more than {MAX_NODES:,} values"
+            raise self.stop("NB007", "the file is too large", node.span, label)
+        if len(self.stack) + height > MAX_DEPTH:
+            label = f"more than {MAX_DEPTH} levels"
+            raise self.stop("NB007", "the file is nested too deeply", node.span, label)
+        if not frame.is_map:
+            frame.items.append(node)
+        elif frame.key is None:
+            frame.key = self.key(node)
+        else:
+            self.entry(frame, frame.key, node)
+            frame.key = None
+
+    def key(self, node: Node) -> Scalar:
+        if not isinstance(node, Scalar) or not node.text:
+            raise self.unusable_key(node.span)
+        if node.text == "<<":
+            self.fault(
+                "NB006",
+                "a YAML merge key",
+                node.span,
+                "<< is not part of YAML 1.2",
+                help="share layers through a named stack, and whole files through extends",
+            )
+        return node
+
+    def unusable_key(self, span: Span) -> _Stop:
+        label = "a key is one plain word"
+        return self.stop("NB010", "a key that cannot be used", span, label)
+
+    def entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
+        if is_without_space(key.text):
+            key, value = self.split(key.text, key.span)
+        first = frame.entries.get(key.text)
+        if first is not None:
+            self.fault(
+                "NB003",
+                f"{brief(key.text)} stands twice",
+                key.span,
+                "the second one",
+                notes=(Note("first", _where(self.document, first.key.span)),),
+                help="remove one of the two: YAML would silently take the last",
+            )
+            return
+        if key.text == "<<" and isinstance(value, Map):  # go on as if it were one
+            frame.entries = {**value.entries, **frame.entries}
+        else:
+            frame.entries[key.text] = Entry(key, value)
+
+
+def _first(document: Document) -> Span:
+    return Span(document, 1, 1, 1, 1)
+
+
+def _where(document: Document, span: Span) -> str:
+    return f"line {span.line}, column {span.column}: {brief(document.lines[span.line - 1].strip())}"

@@ -1,0 +1,1 @@
+"""Data of a training: loaded, split, prepared and put into batches."""

@@ -1,0 +1,269 @@
+"""From the section `data:` to batches: loaded, checked, split, brought to one size, normalised."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sized
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch.nn.functional import interpolate
+
+from netbuild.checks import objective
+from netbuild.components.datasets.dataset import DataError
+from netbuild.components.target import Classes
+from netbuild.components.tensor import Tensor, product, times
+from netbuild.diagnostics.exceptions import ConfigError, TrainingError
+from netbuild.training.data.augmenting import augmenting
+from netbuild.training.data.batches import Batches, Chosen, Read, Share, Streamed, in_an_order
+
+if TYPE_CHECKING:
+    from netbuild.components.datasets.dataset import Dataset, Sample
+    from netbuild.config.preparation import Preparation
+    from netbuild.graph.graph import Graph
+    from netbuild.training.data.batches import Change, Inputs
+    from netbuild.training.parallel.distributed import World
+
+#: The part of a machine's memory that samples may take before they are read one by one.
+_ROOM = 0.5
+
+
+class Data(NamedTuple):
+    """Both splits, what was measured of the first, and the weights of its classes."""
+
+    training: Batches | Read | Streamed
+    held_out: Batches | Read | Streamed
+    preparation: Preparation
+    class_weights: torch.Tensor | None
+
+
+def load(graph: Graph, world: World) -> Data:
+    """Load a config's data, prepare it, and split it for training and validation.
+
+    Raises:
+        ConfigError: the source has no such samples: a file is missing, a label out of range.
+        TrainingError: there are too few samples to split.
+    """
+    try:
+        return _loaded(graph, world)
+    except DataError as error:
+        raise ConfigError([objective.unusable(graph.config, error)]) from error
+
+
+def _loaded(graph: Graph, world: World) -> Data:
+    config = graph.config
+    source, preparation, train = config.data, config.preparation, config.train
+    assert source is not None
+    wanted = objective.wanted(config, *graph.compared.values())
+    own = preparation.validation if isinstance(preparation.validation, str) else None
+    training = _opened(source, wanted, preparation, None)
+    held_out = _opened(source, wanted, preparation, own) if own else None
+    if held_out is None:
+        assert not isinstance(training, Streamed)  # a split of which is named: data/fitting.py
+        declared = source.sample(wanted).target
+        by_class = isinstance(declared or wanted.target, Classes)
+        training, held_out = _split(training, preparation, train.seed, by_class=by_class)
+    if train.overfit_batches:
+        training = held_out = training.first(train.overfit_batches * train.batch_size)
+    measured, prepare = normalised(training, preparation, wanted)
+    weights = _class_weights(training, measured, wanted)
+    # What is to be learned by heart stays as it is.
+    augment = None if train.overfit_batches else augmenting(preparation.augment, world.device)
+    workers = _workers(train.workers)
+    return Data(
+        _placed(training, world, prepare, workers, augment),
+        _placed(held_out, world, prepare, workers),
+        measured,
+        weights,
+    )
+
+
+def _opened(
+    source: Dataset, wanted: Sample, preparation: Preparation, split: str | None
+) -> Batches | Read | Streamed:
+    """Return the samples of a split, in memory where there is room, else as they are read."""
+    size = preparation.resize
+    samples = None
+    if preparation.in_memory is not True:
+        samples = source.open(wanted, split, size)
+    cpu = torch.device("cpu")
+    if samples is not None and not isinstance(samples, Sized):
+        return Streamed(samples, cpu)
+    if samples is not None and (preparation.in_memory is False or not _fit(samples, wanted)):
+        return Read(samples, cpu, 0)
+    loaded, labels = source.load(wanted, split, size)
+    inputs, targets = tuple(map(torch.from_numpy, loaded)), torch.from_numpy(labels)
+    if size and not source.resizes:
+        inputs = tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
+    _check(inputs, targets, wanted)
+    return Batches(inputs, targets)
+
+
+def _fit(samples: Sized, wanted: Sample) -> bool:
+    """Whether samples take no more of the memory than they may."""
+    needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not known on this system
+        there = 8 << 30
+    return needed <= _ROOM * there
+
+
+def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
+    """Refuse samples that the network does not read, or labels that it has no scores for.
+
+    Raises:
+        DataError: they are of another shape or dtype, or a label is out of range.
+    """
+    if len(inputs) != len(wanted.inputs):
+        message = f"it gives {len(inputs)} inputs, and the network reads {len(wanted.inputs)}"
+        raise DataError(message)
+    for x, needed in zip(inputs, wanted.inputs, strict=True):
+        came = Tensor(tuple(x.shape[1:]), str(x.dtype).removeprefix("torch."))
+        if came != needed:
+            said = f"its samples are {times(came.shape)} of {came.dtype}"
+            message = f"{said}, and the network reads {times(needed.shape)} of {needed.dtype}"
+            raise DataError(message, help_=objective.resize(came, needed))
+        if x.is_floating_point() and not bool(x.isfinite().all()):
+            sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
+            raise DataError(f"sample {sample} (from 0) holds values that are not finite")
+    if isinstance(wanted.target, Classes) and not targets.is_floating_point() and len(targets):
+        low, high = int(targets.min()), int(targets.max())
+        classes = wanted.target.classes
+        if high >= classes or (low < 0 and low != -100):
+            label = high if high >= classes else low
+            message = f"a label is {label}, and the network has scores for 0 to {classes - 1}"
+            raise DataError(message)
+
+
+def _split(
+    data: Batches | Read, preparation: Preparation, seed: int, *, by_class: bool
+) -> tuple[Batches | Read, Batches | Read]:
+    """Hold a part of the samples out, with the same share of each class where that can be.
+
+    Raises:
+        TrainingError: none would be left for one of the two.
+    """
+    samples, held_out = len(data), preparation.held_out(len(data))
+    if message := preparation.leaves_none(samples):
+        raise TrainingError(message)
+    classes = None
+    # One class a sample; a sample of many places is of no class.
+    targets = data.targets if by_class else torch.empty(0, 0)
+    if targets.ndim == 1:
+        known = targets.clamp(min=0)
+        counts = known.bincount()
+        counts = counts[counts > 0]
+        if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
+            classes = known
+    order = in_an_order(samples, seed)
+    chosen = torch.arange(samples) < held_out
+    if classes is not None:
+        chosen = _first_of_each(classes[order], held_out)
+    return _chosen(data, order[~chosen]), _chosen(data, order[chosen])
+
+
+def _first_of_each(classes: torch.Tensor, wanted: int) -> torch.Tensor:
+    """Return which samples are the first of their class, so many of each that it has its share.
+
+    What is left of the shares goes to the classes with the largest remainders.
+    """
+    counts = classes.bincount()
+    exact = counts.double() * wanted / len(classes)
+    share = exact.long()
+    remainders = (exact - share).argsort(descending=True, stable=True)
+    share[remainders[: wanted - int(share.sum())]] += 1
+    by_class = classes.argsort(stable=True)
+    place = torch.empty_like(classes)  # of each sample among those of its class
+    begins = counts.cumsum(0) - counts
+    place[by_class] = torch.arange(len(classes)) - begins[classes[by_class]]
+    return place < share[classes]
+
+
+def _chosen(data: Batches | Read, indices: torch.Tensor) -> Batches | Read:
+    if isinstance(data, Read):
+        return replace(data, samples=Chosen(data.samples, indices.tolist()))
+    return Batches(tuple(x[indices] for x in data.inputs), data.targets[indices])
+
+
+def normalised(
+    data: Batches | Read | Streamed, preparation: Preparation, wanted: Sample
+) -> tuple[Preparation, Change | None]:
+    """Return the preparation with what was measured, and what normalises a batch."""
+    given = preparation.normalize
+    if given is False:
+        return preparation, None
+    channels = wanted.inputs[0].shape[0]
+    if given is True:
+        given = _measured(data, channels)
+    shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
+    mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
+
+    def prepare(inputs: Inputs) -> Inputs:
+        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs)
+
+    return preparation.model_copy(update={"normalize": given}), prepare
+
+
+def _measured(
+    data: Batches | Read | Streamed, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the deviation of each channel, over samples and positions."""
+    count = 0
+    total, squares = torch.zeros(2, channels, dtype=torch.float64)
+    for (x,), _ in data.in_order(1024):
+        values = x.double().movedim(1, 0).flatten(1)
+        count += values.shape[1]
+        total += values.sum(1)
+        squares += values.square().sum(1)
+    mean = total / count
+    deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
+    deviation[deviation < 1e-7] = 1.0  # a channel that is the same everywhere
+    as_floats = (tuple(round(v, 7) for v in values.tolist()) for values in (mean, deviation))
+    first, second = as_floats
+    return first, second
+
+
+def _class_weights(
+    data: Batches | Read | Streamed, preparation: Preparation, wanted: Sample
+) -> torch.Tensor | None:
+    """Return the weight of each class in the loss: what is given, or n / (classes · count)."""
+    given = preparation.class_weights
+    if given is None:
+        return None
+    if given != "balanced":
+        return torch.tensor(given)
+    # By data/fitting.py the loss compares with classes, and nothing is streamed.
+    assert isinstance(wanted.target, Classes)
+    assert not isinstance(data, Streamed)
+    classes, targets = wanted.target.classes, data.targets
+    counts = targets[targets >= 0].bincount(minlength=classes)
+    return counts.sum() / (classes * counts.clamp(min=1))
+
+
+def _placed(
+    data: Batches | Read | Streamed,
+    world: World,
+    prepare: Change | None,
+    workers: int,
+    augment: Change | None = None,
+) -> Batches | Read | Streamed:
+    """Return a split for the device and the process that compute with it."""
+    share = Share(world.rank, world.size)
+    data = replace(data, augment=augment)
+    if isinstance(data, Streamed):
+        if world.size > 1:
+            raise DataError("a stream is not divided among processes")
+        return replace(data, device=world.device, prepare=prepare)
+    if isinstance(data, Read):
+        return replace(data, device=world.device, prepare=prepare, share=share, workers=workers)
+    inputs = data.inputs
+    if prepare and not augment:  # once, for all epochs
+        inputs, prepare = prepare(inputs), None
+    inputs = tuple(x.to(world.device) for x in inputs)
+    return Batches(inputs, data.targets.to(world.device), augment, prepare, share)
+
+
+def _workers(wanted: int | None) -> int:
+    return min(4, os.cpu_count() or 1) if wanted is None else wanted

@@ -1,0 +1,237 @@
+"""One process or several: what they share, and how the gradients of all become one.
+
+Under torch's launcher every process has its rank in its environment; alone there is nothing to
+share, and nothing is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed as dist
+
+from netbuild.diagnostics.exceptions import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from torch import Tensor, nn
+
+    from netbuild.config.train import Train
+
+
+class World:
+    """The processes of a training, of which this is one."""
+
+    def __init__(self, device: torch.device, strategy: str = "ddp") -> None:
+        self.device, self.strategy = device, strategy
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+
+    @property
+    def writes(self) -> bool:
+        """Whether this is the process that writes files and prints."""
+        return self.rank == 0
+
+    @property
+    def sharded(self) -> bool:
+        """Whether each process has a part of the weights only."""
+        return self.size > 1 and self.strategy == "fsdp"
+
+    def distributed(self, module: nn.Module) -> Any:
+        """Return what computes the module's output, its gradients those of all processes."""
+        if self.size == 1 or not any(p.requires_grad for p in module.parameters()):
+            return module
+        if self.sharded:
+            from torch.distributed.fsdp import fully_shard
+
+            mesh = dist.device_mesh.init_device_mesh(self.device.type, (self.size,))
+            for child in module.children():
+                if any(p.requires_grad for p in child.parameters()):
+                    fully_shard(child, mesh=mesh)
+            return fully_shard(module, mesh=mesh)
+        from torch.nn.parallel import DistributedDataParallel
+
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=devices)
+
+    def gradients_stay(self, forward: Any, *, last: bool) -> Any:
+        """Return the context of a batch whose gradients are shared, or wait for the next one's."""
+        if last or self.size == 1 or self.sharded:
+            return contextlib.nullcontext()
+        return forward.no_sync() if hasattr(forward, "no_sync") else contextlib.nullcontext()
+
+    def watched(self, loss: Tensor) -> Callable[[], float]:
+        """Return what waits for a loss, while the device goes on with what comes after it."""
+        if self.device.type != "cuda":
+            return loss.item
+        host = torch.empty((), dtype=loss.dtype, pin_memory=True)
+        host.copy_(loss, non_blocking=True)
+        there: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        there.record()
+
+        def wait() -> float:
+            there.synchronize()
+            return float(host)
+
+        return wait
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Return the sum of the values of all processes."""
+        if self.size == 1:
+            return value
+        value = value.to(self.device)
+        with _others():
+            dist.all_reduce(value)
+        return value
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Have parameters that are whole in each process learn from all of them."""
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = self.sum(own) / self.size
+
+    def sums(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the sums of the values of all processes, which have the same names."""
+        return {name: self.sum(value.clone()) for name, value in values.items()}
+
+    def any(self, flag: bool) -> bool:  # noqa: FBT001  a value, not an option
+        """Return whether it is so in any process."""
+        return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag))) > 0)
+
+    def share(self, value: Any) -> Any:
+        """Return what the process that writes has, in all of them."""
+        if self.size == 1:
+            return value
+        values = [value]
+        with _others():
+            dist.broadcast_object_list(values, src=0)
+        return values[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return what each process has, in the order of their ranks."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size
+        with _others():
+            dist.all_gather_object(values, value)
+        return values
+
+    def wait(self) -> None:
+        """Wait for all processes."""
+        if self.size > 1:
+            with _others():
+                dist.barrier()
+
+    def leave(self) -> None:
+        """Part from the other processes, which are all here; torch's threads end with that."""
+        if self.size > 1 and dist.is_initialized():
+            self.wait()
+            dist.destroy_process_group()
+            self.size = 1  # from here on it is alone
+
+    def model_state(self, module: nn.Module) -> dict[str, Tensor]:
+        """Return the whole `state_dict()` of a module, in the process that writes."""
+        if not self.sharded:
+            return module.state_dict()
+        from torch.distributed.checkpoint.state_dict import get_model_state_dict
+
+        state: dict[str, Any] = get_model_state_dict(module, options=_whole())
+        return state
+
+    def load_model(self, module: nn.Module, state: dict[str, Any]) -> None:
+        """Give a module a whole `state_dict()`."""
+        if not self.sharded:
+            module.load_state_dict(state)
+            return
+        from torch.distributed.checkpoint.state_dict import set_model_state_dict
+
+        set_model_state_dict(module, state, options=_whole())
+
+    def load_optimizer(
+        self, learning: nn.Module, optimizer: torch.optim.Optimizer, state: Any
+    ) -> None:
+        """Give an optimizer of what learns its whole `state_dict()`."""
+        if not self.sharded:
+            optimizer.load_state_dict(state)
+            return
+        from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
+
+        if not state["state"]:  # which torch does not take
+            for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
+                group.update({name: o for name, o in kept.items() if name != "params"})
+            return
+        names = {p: name for name, p in learning.named_parameters()}
+        by_number = [names[p] for group in optimizer.param_groups for p in group["params"]]
+        named: Any = {
+            "state": {by_number[number]: kept for number, kept in state["state"].items()},
+            "param_groups": [
+                {**group, "params": [by_number[number] for number in group["params"]]}
+                for group in state["param_groups"]
+            ],
+        }
+        set_optimizer_state_dict(learning, optimizer, named, options=_whole())
+
+
+@contextlib.contextmanager
+def _others() -> Iterator[None]:
+    """Say in one sentence that another process is gone, of which torch has many."""
+    try:
+        yield
+    except RuntimeError as error:
+        message = "another process of this training has ended, and its part is missing"
+        raise TrainingError(message) from error
+
+
+def _whole() -> Any:
+    from torch.distributed.checkpoint.state_dict import StateDictOptions
+
+    return StateDictOptions(full_state_dict=True, cpu_offload=True)
+
+
+def join(train: Train) -> World:
+    """Return the world of this process, once all processes of it are there.
+
+    Raises:
+        TrainingError: the device is not there, or the others are not.
+    """
+    device = device_of(train.device)
+    world = World(device, train.strategy)
+    if world.size == 1:
+        return world
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+        world.device = device
+    if not dist.is_initialized():
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        except (RuntimeError, ValueError) as error:
+            said = " ".join(str(error).split())[:200]
+            message = f"the processes cannot reach one another: {said}"
+            raise TrainingError(message) from error
+    return world
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of a name; `auto` is the fastest there is.
+
+    Raises:
+        TrainingError: the device is not there.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available[name]:
+        message = f"train.device is {name}, and torch finds none"
+        raise TrainingError(message)
+    return torch.device(name)

@@ -1,0 +1,64 @@
+"""What a trained network is given: files, folders of images and arrays, as samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from netbuild.components.datasets.decoding import SUFFIXES
+from netbuild.diagnostics.exceptions import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Input: TypeAlias = "str | Path | Array"
+
+
+class InputError(TrainingError):
+    """An input that the network cannot be given; the message is one sentence."""
+
+
+class UnreadableError(InputError):
+    """An input that is not there, or cannot be read."""
+
+
+class Given(NamedTuple):
+    """A sample, and where it comes from."""
+
+    place: dict[str, Any]
+    inputs: tuple[Array, ...]
+
+    def __str__(self) -> str:
+        where = str(self.place.get("input", "the array"))
+        return f"{where}, index {self.place['index']}" if "index" in self.place else where
+
+
+def spread(given: Input) -> Iterator[Input | InputError]:
+    """Yield an input, or the images in a folder and below it, or why there is none."""
+    if isinstance(given, np.ndarray):
+        yield given
+        return
+    path = Path(given)
+    try:
+        if not path.is_dir():
+            path.stat()
+            yield given
+            return
+        found = sorted(path.rglob("*"))
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        yield UnreadableError(f"{given} cannot be read: {reason(error)}")
+        return
+    images = [file for file in found if file.suffix.lower() in SUFFIXES]
+    images = [f for f in images if not any(n[0] == "." for n in f.relative_to(path).parts)]
+    yield from images
+    if not images:
+        yield UnreadableError(f"{path} is a folder without images")
+
+
+def reason(error: Exception) -> str:
+    """Return in a few words why a file cannot be read."""
+    said = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+    return str(said or type(error).__name__)

@@ -1,0 +1,217 @@
+"""What a trained network makes of files: images, arrays and tables.
+
+Every sample is prepared as those that it was trained with: brought to the size of the network's
+input, and normalised by the numbers that the run recorded. What is wrong with one input does not
+keep the others from being predicted; of a file all samples have to fit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+
+from netbuild.builder import module as builder
+from netbuild.checks import objective
+from netbuild.checks.trace import trace
+from netbuild.components.target import Classes
+from netbuild.components.tensor import product
+from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.runs.folder import find
+from netbuild.training import checkpoint as checkpoints
+from netbuild.training.data.batches import Batches
+from netbuild.training.data.loading import normalised
+from netbuild.training.errors import refused
+from netbuild.training.parallel.distributed import device_of
+from netbuild.training.prediction.inputs import InputError
+from netbuild.training.prediction.reading import Reader
+from netbuild.training.step.criterion import Criterion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from netbuild.components.datasets.dataset import Sample
+    from netbuild.runs.folder import Run
+    from netbuild.training.prediction.inputs import Array, Given, Input
+
+__all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
+
+#: What is told of one sample: where it comes from, and its class or the network's outputs.
+Prediction: TypeAlias = "dict[str, Any]"
+
+
+def predict(
+    folder: str | Path,
+    inputs: Input | Sequence[Input],
+    *,
+    checkpoint: str = "best",
+    top: int = 1,
+    raw: bool = False,
+) -> list[Prediction]:
+    """Return what a run's network predicts for files, folders of images, or arrays.
+
+    Each sample has its `input`, the path of its file, and its `index` where a file or an array
+    holds several. A loss that tells classes apart gives `class`, its `name` where the run knows
+    it, and `probability`, the softmax of the scores; with `top` greater than 1 also that many of
+    the best, as `top`. So does one of a single number that is about yes or no, as BCELoss: class 1
+    or 0. Other losses, and `raw`, give what the network does: `output`, an array, or by their names
+    the `outputs` of a network with several.
+
+    >>> predict("runs/lenet5", ["a.png", "b.png"])  # doctest: +SKIP
+    [{'input': 'a.png', 'class': 3, 'probability': 0.98}, …]
+
+    Raises:
+        ConfigError: the config in the run's folder was changed, and has faults.
+        InputError: an input cannot be read, or does not fit the network.
+        TrainingError: the folder is no run, or has no such checkpoint.
+    """
+    given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
+    predicted = []
+    for found in Predictor(folder, checkpoint, top=top, raw=raw).predictions(given):
+        if isinstance(found, InputError):
+            raise found
+        predicted.append(found)
+    return predicted
+
+
+class Predictor:
+    """The network of a run with the weights of one of its checkpoints."""
+
+    def __init__(
+        self, folder: str | Path, checkpoint: str = "best", *, top: int = 1, raw: bool = False
+    ) -> None:
+        run = find(Path(folder))
+        config = run.config()
+        self.batch_size = config.train.batch_size
+        # What it was trained with may be elsewhere by now, or another one.
+        graph = trace(config._replace(data=None))
+        self.sample: Sample = objective.wanted(config, *graph.compared.values())
+        self.reader = Reader(
+            tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
+        )
+        self.outputs = tuple(graph.outputs)
+        self.device = _device(config.train.device)
+        with refused("the network"):
+            self.module = builder.module(graph).to(self.device)
+        place = run.checkpoint(checkpoint)
+        state = checkpoints.load(place, self.module)
+        self.module.eval()
+        shape = self.sample.target.tensor.shape
+        binary = config.loss is not None and config.loss.binary and product(shape) == 1
+        classifies = binary or (config.loss is not None and config.loss.classifies)
+        self.criterion = None
+        if classifies and not raw:
+            self.criterion = _criterion(Criterion(graph, self.device), state, place)
+        self.places = () if binary else getattr(self.sample.target, "shape", ())
+        self.top = top
+        if top > 1 and (self.criterion is None or self.places):
+            one = "one at each place" if self.criterion else "no classes"
+            raise TrainingError(f"top is of one class a sample, and this network tells {one}")
+        if config.preparation.normalize is True:
+            raise TrainingError(f"{run.folder} has not recorded what normalises its samples")
+        nothing = Batches((), torch.empty(0))
+        _, self.prepare = normalised(nothing, config.preparation, self.sample)
+        self.class_names = self._class_names(run)
+
+    def _class_names(self, run: Run) -> tuple[str, ...] | None:
+        """Return what the run calls the classes, where it knows."""
+        if self.criterion is None or run.classes is None:
+            return None
+        target = self.sample.target
+        count = target.classes if isinstance(target, Classes) else 2
+        return run.classes if len(run.classes) == count else None
+
+    def predictions(self, inputs: Iterable[Input]) -> Iterator[Prediction | InputError]:
+        """Yield what is predicted for each sample, and what keeps inputs from being predicted.
+
+        Raises:
+            TrainingError: the network cannot be run.
+        """
+        together: list[Given] = []
+        for found in self.reader.samples(inputs):
+            if isinstance(found, InputError):
+                yield found
+                continue
+            together.append(found)
+            if len(together) == self.batch_size:
+                yield from self._predicted(together)
+                together = []
+        if together:
+            yield from self._predicted(together)
+
+    def _predicted(self, samples: list[Given]) -> Iterator[Prediction | InputError]:
+        """Yield what is predicted for a batch; where the network refuses it, one by one."""
+        try:
+            outputs, scores = self._computed(samples)
+        except TrainingError as error:
+            if len(samples) == 1:
+                yield InputError(f"{samples[0]}: {error}")
+                return
+            for sample in samples:
+                yield from self._predicted([sample])
+            return
+        for row, sample in enumerate(samples):
+            told = outputs if scores is None else (scores,)
+            if not all(np.isfinite(y[row]).all() for y in told):
+                yield InputError(f"{sample}: what the network gives is not finite")
+            elif scores is not None:
+                yield sample.place | self._class(scores[row])
+            elif len(outputs) == 1:
+                yield sample.place | {"output": outputs[0][row]}
+            else:
+                named = zip(self.outputs, outputs, strict=True)
+                yield sample.place | {"outputs": {name: y[row] for name, y in named}}
+
+    @torch.inference_mode()
+    def _computed(self, samples: list[Given]) -> tuple[tuple[Array, ...], Array | None]:
+        """Return the network's outputs, and of a loss that has them the probabilities, last axis.
+
+        Raises:
+            TrainingError: torch refuses the samples.
+        """
+        with refused("the samples"):
+            columns = zip(*(sample.inputs for sample in samples), strict=True)
+            x = tuple(torch.from_numpy(np.stack(column)).to(self.device) for column in columns)
+            y = self.module(*(self.prepare(x) if self.prepare else x))
+            outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
+            scores = None
+            if self.criterion is not None:
+                none = torch.zeros((len(samples), *self.places), dtype=torch.int64)
+                flat, _ = self.criterion.classes(y, none.to(self.device))
+                shares = flat.float().softmax(1)  # (samples · places, classes)
+                scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
+            return tuple(output.float().cpu().numpy() for output in outputs), scores
+
+    def _class(self, shares: Array) -> dict[str, Any]:
+        """Return the class of a sample, or those of its places, by the probabilities of all."""
+        if self.places:
+            return {"class": shares.argmax(-1), "probability": shares.max(-1)}
+        order = np.argsort(-shares, kind="stable")[: self.top]
+        best = [self._named(int(number), shares[number]) for number in order]
+        return best[0] | ({"top": best} if self.top > 1 else {})
+
+    def _named(self, number: int, share: Any) -> dict[str, Any]:
+        name = {"name": self.class_names[number]} if self.class_names else {}
+        return {"class": number} | name | {"probability": shortest(share)}
+
+
+def shortest(value: Any) -> float:
+    """Return a float32 as the shortest decimal number that means the same."""
+    return float(str(np.float32(value)))
+
+
+def _criterion(criterion: Criterion, state: dict[str, Any], place: Path) -> Criterion:
+    """Return a loss with the weights that it learned itself."""
+    criterion.load(state, place)
+    criterion.first.ignores = False  # every sample counts
+    return criterion
+
+
+def _device(name: str) -> torch.device:
+    """Return the device that trained, or where there is none the fastest there is."""
+    try:
+        return device_of(name)
+    except TrainingError:
+        return device_of("auto")

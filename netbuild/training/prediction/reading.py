@@ -1,0 +1,254 @@
+"""From inputs to samples: what images, arrays and tables hold, as the network reads it."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from netbuild.components.datasets.array_files import Stored, read_arrays
+from netbuild.components.datasets.arrays import Arrays
+from netbuild.components.datasets.conversion import input_values
+from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.decoding import SUFFIXES, pixels
+from netbuild.components.datasets.delimited import Csv
+from netbuild.components.tensor import Tensor, times
+from netbuild.training.prediction.inputs import (
+    Array,
+    Given,
+    Input,
+    InputError,
+    UnreadableError,
+    reason,
+    spread,
+)
+from netbuild.training.prediction.table import SEPARATORS, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from netbuild.components.datasets.dataset import Dataset, Size
+
+_ARRAYS = (".npy", ".npz", ".safetensors")
+_IMAGES = {1: "grey", 3: "RGB", 4: "RGBA"}
+#: Samples of an array that are prepared together.
+_CHUNK = 256
+
+
+class Reader:
+    """Reads samples for a network, whose inputs have these names.
+
+    `size` is what `resize` brought to those that trained, and `data` says what they were called in
+    their files.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        inputs: tuple[Tensor, ...],
+        data: Dataset | None,
+        size: Size | None,
+    ) -> None:
+        self.names, self.inputs, self.data, self.size = names, inputs, data, size
+
+    def samples(self, inputs: Iterable[Input]) -> Iterator[Given | InputError]:
+        """Yield the samples of all inputs, and what keeps inputs from being read."""
+        for given in chain.from_iterable(map(spread, inputs)):
+            yield from [given] if isinstance(given, InputError) else self._tried(given)
+
+    def _tried(self, given: Input) -> Iterable[Given | InputError]:
+        try:
+            return self._read(given)
+        except InputError as error:
+            return [error]
+
+    def _read(self, given: Input) -> Iterator[Given]:
+        """Yield the samples of a file or an array, once all of them are known to fit.
+
+        Raises:
+            InputError: it cannot be read, or does not fit.
+        """
+        if isinstance(given, np.ndarray):
+            if len(self.names) > 1:
+                raise InputError(f"one array, and the network reads {', '.join(self.names)}")
+            return self._of_arrays({}, "the array", (given,))
+        path = Path(given)
+        place = {"input": str(given)}
+        kind = path.suffix.lower()
+        if kind in SUFFIXES:
+            return iter([Given(place, (self._image(path),))])
+        if kind in SEPARATORS:
+            return self._of_table(place, path)
+        if kind in _ARRAYS:
+            return self._of_arrays(place, str(path), self._stored(path))
+        *known, last = [*_ARRAYS, *SEPARATORS]
+        raise UnreadableError(f"{path} is no image, {', '.join(known)} or {last} file by its name")
+
+    def _image(self, path: Path) -> Array:
+        wanted = self.inputs[0]
+        if len(self.names) > 1:
+            raise InputError(f"{path} is one image, and {self._reads_several()}")
+        if len(wanted.shape) != 3 or wanted.shape[0] not in _IMAGES or not wanted.floating:
+            raise InputError(f"{path} is an image, and the network reads {_described(wanted)}")
+        try:
+            from PIL import Image, ImageOps
+        except ModuleNotFoundError:
+            raise UnreadableError(
+                f'{path}: images need pillow: pip install "netbuild[data]"'
+            ) from None
+        height, width = wanted.shape[1:]
+        try:
+            with warnings.catch_warnings(), Image.open(path) as picture:
+                warnings.simplefilter("ignore")  # it is large, or has Exif that is none
+                # Turned as its camera was held, as `datasets` turns those that train.
+                return pixels(ImageOps.exif_transpose(picture), wanted, (height, width))
+        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
+
+    def _stored(self, path: Path) -> tuple[Array, ...]:
+        """Return the arrays of a file, in the order of the network's inputs."""
+        try:
+            there = read_arrays(path)
+            names = self._array_names(path, there)
+            for name in names:
+                if not there[name].is_read:
+                    held = there[name].descr.lstrip("<|>")
+                    raise InputError(f"{name} of {path} holds {held}, and numbers are wanted")
+            return tuple(_values(there[name]) for name in names)
+        except DataError as error:
+            raise UnreadableError(str(error)) from error
+        except (OSError, ValueError) as error:
+            raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
+
+    def _array_names(self, path: Path, there: dict[str, Stored]) -> tuple[str, ...]:
+        """Return which arrays the network reads: those called as its inputs, or as in training."""
+        if set(self.names) <= {*there}:
+            return self.names
+        if isinstance(self.data, Arrays) and {*self.data.inputs} <= {*there}:
+            return self.data.inputs
+        if len(self.names) == len(there) == 1:
+            return tuple(there)
+        held = ", ".join(there) or "none"
+        if len(self.names) > 1:
+            raise InputError(f"{path} has the arrays {held}, and {self._reads_several()}")
+        raise InputError(f"{path} has no array {self.names[0]}: its arrays are {held}")
+
+    def _reads_several(self) -> str:
+        return f"the network reads {', '.join(self.names)}: give a .npz of arrays with these names"
+
+    def _of_arrays(
+        self, place: dict[str, Any], name: str, arrays: tuple[Array, ...]
+    ) -> Iterator[Given]:
+        """Yield one sample, or each of several along axis 0."""
+        pairs = list(zip(arrays, self.inputs, strict=True))
+        single = all(_is_single(array, wanted) for array, wanted in pairs)
+        arrays = tuple(a[None] if single or a.ndim == 0 else a for a in arrays)
+        if len({len(array) for array in arrays}) > 1:
+            lengths = ", ".join(f"{n} {len(a)}" for n, a in zip(self.names, arrays, strict=True))
+            raise InputError(f"{name} has inputs of different lengths: {lengths}")
+        if not len(arrays[0]):
+            raise InputError(f"{name} has no samples")
+
+        def chunks() -> Iterator[tuple[int, tuple[Array, ...]]]:
+            for start in range(0, len(arrays[0]), _CHUNK):
+                parts = tuple(array[start : start + _CHUNK] for array in arrays)
+                at = _at_index(start, single=single)
+                yield start, self._fitting(parts, name, at)
+
+        for _ in chunks():  # first all of it, then any of it
+            pass
+        return (
+            Given(place if single else place | {"index": start + row}, tuple(x[row] for x in xs))
+            for start, xs in chunks()
+            for row in range(len(xs[0]))
+        )
+
+    def _fitting(
+        self, arrays: tuple[Array, ...], name: str, at: Callable[[int], str]
+    ) -> tuple[Array, ...]:
+        """Return the values of some samples as the network reads them.
+
+        Raises:
+            InputError: they are of another shape, not finite, or no numbers.
+        """
+        found = []
+        for values, wanted in zip(arrays, self.inputs, strict=True):
+            try:
+                x = input_values(values, wanted, name, at)
+            except DataError as error:
+                raise InputError(str(error)) from error
+            x = self._resized(x, wanted)
+            came = Tensor(x.shape[1:], str(x.dtype))
+            if came != wanted:
+                of = "" if came.dtype == wanted.dtype else f" of {came.dtype}"
+                said = f"{_described(came)}{of}, and the network reads {_described(wanted)}"
+                raise InputError(f"{name} has samples of {said}")
+            found.append(x)
+        return tuple(found)
+
+    def _resized(self, x: Array, wanted: Tensor) -> Array:
+        """Return samples in the size to which the run's `resize` brought those that train."""
+        to = self.size
+        other = x.ndim == 4 and x.shape[1] == wanted.shape[0] and x.shape[2:] != to
+        if to is None or not other or not len(x):
+            return x
+        made = interpolate(torch.from_numpy(x), to, mode="bilinear", antialias=True)
+        return np.asarray(made.numpy())
+
+    def _of_table(self, place: dict[str, Any], path: Path) -> Iterator[Given]:
+        """Yield the rows of a table."""
+        (wanted, *others) = self.inputs
+        if others:
+            raise InputError(f"{path} is one table, and {self._reads_several()}")
+        if len(wanted.shape) > 1:
+            read = _described(wanted)
+            raise InputError(f"{path} holds rows of numbers, and the network reads {read}")
+        source = self.data if isinstance(self.data, Csv) else None
+        try:
+            table = Table(path, source, wanted.shape[0] if wanted.shape else 1)
+        except (OSError, ValueError, csv.Error) as error:
+            raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
+        values = table.numbers.reshape(-1, *wanted.shape)
+        if not wanted.floating:
+            parts = (values % 1 != 0).reshape(len(values), -1)
+            if parts.any():
+                row, column = (int(axis[0]) for axis in parts.nonzero())
+                part = f"{values.reshape(parts.shape)[row, column]:g} in line {table.lines[row]}"
+                raise InputError(f"{path} has {part}, and the network reads whole numbers")
+            values = values.astype("int64")
+        (x,) = self._fitting((values,), str(path), lambda row: f"in line {table.lines[row]}")
+        return (Given(place | {"index": n}, (sample,)) for n, sample in enumerate(x))
+
+
+def _is_single(array: Array, wanted: Tensor) -> bool:
+    """Whether an array is one sample, without an axis of samples in front.
+
+    As in training, an axis of one channel may be left out.
+    """
+    axes = len(wanted.shape)
+    if wanted.shape[:1] == (1,) and array.ndim <= axes and array.shape[:1] != (1,):
+        axes -= 1
+    return array.ndim == axes
+
+
+def _at_index(start: int, *, single: bool) -> Callable[[int], str]:
+    return lambda index: "at one place" if single else f"at index {start + index}"
+
+
+def _values(stored: Stored) -> Array:
+    """Return the values of an array, those of a plain file as they are wanted."""
+    if stored.member is not None or not stored.nbytes or not stored.shape:
+        return stored.values()
+    order: Any = "F" if stored.fortran else "C"
+    return np.memmap(stored.path, stored.descr, "r", stored.start, stored.shape, order)
+
+
+def _described(tensor: Tensor) -> str:
+    shape = times(tensor.shape) if tensor.shape else "one number"
+    return shape if tensor.dtype == "float32" else f"{shape} of {tensor.dtype}"

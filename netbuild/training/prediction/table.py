@@ -1,0 +1,109 @@
+"""Tables of text that a trained network is given: rows of numbers, perhaps below their names."""
+
+from __future__ import annotations
+
+import csv
+import re
+from array import array
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netbuild.training.prediction.inputs import InputError
+
+if TYPE_CHECKING:
+    from netbuild.components.datasets.delimited import Csv
+
+#: What separates the columns, by how the names of files end.
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+#: As `data: Csv` reads them.
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", flags=re.IGNORECASE)
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+
+
+class Table:
+    """The rows of a file of text: of each the numbers that are read, and the line it stands in."""
+
+    def __init__(self, path: Path, source: Csv | None, wanted: int) -> None:
+        self.path, self.lines = path, array("Q")
+        numbers = array("d")
+        separator = SEPARATORS[path.suffix.lower()]
+        if source is not None and separator == ",":
+            separator = source.separator
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=separator)
+            first = [cell.strip() for cell in next((row for row in rows if row), [])]
+            if not first:
+                raise InputError(f"{path} is empty")
+            read = self._header(first, source)
+            if read is not None and len(read) != wanted:
+                raise InputError(f"{path} has {_columns(len(read))}, and {_wants(wanted)}")
+            width = wanted if read is None else len(first)
+            said = _wants(wanted) if read is None else f"its header has {width}"
+            begun = [first] if read is None else []
+            read = [*range(wanted)] if read is None else read
+            for row in chain(begun, rows):
+                if row:
+                    if len(row) != width:
+                        here = f"{_columns(len(row))} in line {rows.line_num}"
+                        raise InputError(f"{path} has {here}, and {said}")
+                    numbers.extend(self._number(row[n].strip(), rows.line_num) for n in read)
+                    self.lines.append(rows.line_num)
+        if not self.lines:
+            raise InputError(f"{path} has no rows of numbers")
+        self.numbers = np.frombuffer(numbers)
+
+    def _header(self, first: list[str], source: Csv | None) -> list[int] | None:
+        """Return which columns are read, in the order of training; None where no names are there.
+
+        Raises:
+            InputError: one of those that were trained with is missing, or there twice.
+        """
+        trained = _trained_columns(source)
+        if not (trained and {*trained} <= {*first}) and any(map(_is_number, first)):
+            return None
+        if trained is None:
+            target = source.target if source else ""
+            return [n for n, name in enumerate(first) if name not in {"", target}]
+        for name in trained:
+            if first.count(name) != 1:
+                said = "two columns" if name in first else "no column"
+                known = ", ".join(first)
+                raise InputError(f"{self.path} has {said} {name}: its columns are {known}")
+        return [first.index(name) for name in trained]
+
+    def _number(self, cell: str, line: int) -> float:
+        if cell.lower() in _BOOLEANS:
+            return _BOOLEANS[cell.lower()]
+        if not _is_number(cell):
+            said = f"{cell[:20]!r} is no number" if cell else "a value is missing"
+            raise InputError(f"{self.path}: {said} in line {line}")
+        return float(cell)
+
+
+def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
+    """Return the columns that a network was trained with; None where that is not known."""
+    if source is None:
+        return None
+    if source.inputs is not None:
+        return source.inputs
+    try:
+        with Path(source.file).open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file, delimiter=source.separator), [])
+    except (OSError, ValueError, csv.Error):
+        return None
+    return tuple(name for name in header if name not in {"", source.target}) or None
+
+
+def _is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None
+
+
+def _columns(count: int) -> str:
+    return f"{count} column" + ("" if count == 1 else "s")
+
+
+def _wants(count: int) -> str:
+    return f"the network reads {count}"

@@ -1,0 +1,238 @@
+"""A training from its beginning to its end, and the evaluation of what it left."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from netbuild.builder import module as builder
+from netbuild.checks.trace import trainable
+from netbuild.components.tensor import product
+from netbuild.config.config import Config
+from netbuild.config.load import load
+from netbuild.config.pretrained import Pretrained
+from netbuild.config.resolved import differences
+from netbuild.config.scheduler import Training
+from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.runs import folder as run
+from netbuild.runs.folder import Run
+from netbuild.training import events, randomness
+from netbuild.training.changes import anew
+from netbuild.training.checkpoint import load as load_checkpoint
+from netbuild.training.data import batches, loading
+from netbuild.training.data.batches import Streamed
+from netbuild.training.errors import refused
+from netbuild.training.loop import Interrupted, Trainer
+from netbuild.training.parallel.distributed import join
+from netbuild.training.progress import Silent
+from netbuild.training.step.criterion import Criterion
+from netbuild.training.step.learner import Learner
+from netbuild.training.step.memory_format import channels_last
+from netbuild.training.step.optimizer import optimizer
+from netbuild.training.step.scheduler import Scheduling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from netbuild.graph.graph import Graph
+    from netbuild.training.data.loading import Data
+    from netbuild.training.parallel.distributed import World
+    from netbuild.training.progress import Progress
+
+
+def train(
+    path_or_config: str | Path | Config,
+    *,
+    set: Sequence[str] = (),  # noqa: A002  the option's name
+    runs: str | Path = "runs",
+) -> Run:
+    """Train the network of a config, and return its run.
+
+    Raises:
+        ConfigError: the config has faults, or lacks a section that training needs.
+        TrainingError: torch refused a step, or the loss is not finite.
+        OSError: a file cannot be read, or the run's folder cannot be written.
+        Interrupted: the process got SIGINT or SIGTERM; the state is saved.
+    """
+    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config, set)
+    trainer = prepare(trainable(config), Path(runs))
+    fit(trainer, Silent())
+    return trainer.run
+
+
+def prepare(graph: Graph, runs: Path) -> Trainer:
+    """Build everything that the training of a `trainable` graph needs, and its run's folder."""
+    events.expect_package(graph.config.train)
+    world = join(graph.config.train)
+
+    def make(config: Config) -> Run:
+        run.expect_room(runs, graph.weights_bytes)
+        return run.create(config, runs, world.device)
+
+    return _trainer(graph, world, make)
+
+
+def resume(folder: Path, config: Config | None = None) -> Trainer:
+    """Build everything that a run's training needs to go on from its last checkpoint.
+
+    With another `config` it goes on as that says, and keeps what it was beside it.
+
+    Raises:
+        TrainingError: the folder is no run, or has no checkpoint.
+    """
+    stopped = run.find(folder)
+    before = stopped.config()
+    config = config or before
+    events.expect_package(config.train)
+    world = join(config.train)
+    trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
+    trainer.resume(anew(before, config))
+    if world.writes and differences(before, config):  # now that it has gone well
+        stopped.change(config)
+    return trainer
+
+
+def fit(trainer: Trainer, progress: Progress) -> None:
+    """Train to the end; SIGINT and SIGTERM save the state and raise `Interrupted`."""
+    try:
+        with _stopped_by_signals(trainer.stop):
+            trainer.fit(progress)
+    except Interrupted:
+        trainer.world.leave()
+        raise
+    else:
+        trainer.world.leave()
+    finally:
+        trainer.events.close()
+        if trainer.lock:
+            trainer.lock.release()
+
+
+def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
+    """Return the validation loss, and the metrics, of a run's checkpoint `best` or `last`.
+
+    Raises:
+        TrainingError: the folder is no run, or has no such checkpoint.
+    """
+    found = run.find(Path(folder))
+    place = found.checkpoint(checkpoint)
+    trainer = _validating(trainable(found.config()), found)
+    state = load_checkpoint(place, trainer.learner.module)
+    trainer.learner.criterion.load(state, place)
+    return trainer.learner.validate(trainer.validation()).means("val")
+
+
+def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -> dict[str, Any]:
+    """Return the validation loss, and the metrics, of a config's network with a file's weights.
+
+    Raises:
+        ConfigError: the config has faults, or its tensors are not those of the file.
+    """
+    config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
+    graph = trainable(config._replace(pretrained=Pretrained(file=str(weights))))
+    trainer = _validating(graph, Run(Path(weights).parent))
+    return trainer.learner.validate(trainer.validation()).means("val")
+
+
+def _validating(graph: Graph, found: Run) -> Trainer:
+    """Return what validates with the weights of a network as they are."""
+    config = graph.config
+    config = config._replace(train=config.train.model_copy(update={"ema": None}))
+    graph = graph._replace(config=config)
+    return _trainer(graph, join(config.train), lambda _: found, lock=False)
+
+
+def _trainer(
+    graph: Graph, world: World, make_run: Callable[[Config], Run], *, lock: bool = True
+) -> Trainer:
+    config, train = graph.config, graph.config.train
+    randomness.seed(train.seed, deterministic=train.deterministic)
+    with refused("the data"):
+        data = loading.load(graph, world)
+    learning = _learner(graph, data, world)
+    if world.rank:  # what is random in a layer differs from process to process
+        torch.manual_seed(train.seed + world.rank)
+    # The folder comes last: what cannot be trained leaves none behind.
+    made = make_run(config._replace(preparation=data.preparation)) if world.writes else None
+    return Trainer(
+        world.share(made),
+        graph,
+        learning,
+        world,
+        training=data.training,
+        held_out=data.held_out,
+        lock=lock,
+    )
+
+
+def _learner(graph: Graph, data: Data, world: World) -> Learner:
+    config, train = graph.config, graph.config.train
+    with refused("the network"):
+        module = builder.module(graph).to(world.device)
+        last = channels_last(graph, world)
+        if last:
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        forward = world.distributed(module)
+    with refused("the loss"):
+        criterion = Criterion(graph, world.device, data.class_weights)
+    if not isinstance(data.training, Streamed):
+        _expect_no_single_sample(graph, len(data.training), world.size)
+        criterion.look(data.training.targets)
+    losses = [part.module for part in criterion.parts]
+    stepping = optimizer(config, module, losses, world)
+    steps = batches.steps(data.training, train)
+    known = Training(config.optimizer, train.epochs, steps)
+    scheduling = Scheduling(config.scheduler, stepping, known)
+    return Learner(
+        config, module, forward, criterion, stepping, scheduling, world, channels_last=last
+    )
+
+
+def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:
+    """Refuse an epoch with a batch of one sample where a batch norm would have one value.
+
+    Raises:
+        TrainingError: says which batch size leaves one, or that some process would have none.
+    """
+    train = graph.config.train
+    size = train.batch_size
+    if size < processes:
+        message = f"train.batch_size {size} leaves some of {processes} processes without samples"
+        raise TrainingError(message)
+    last = samples % size if train.batches(samples) * size >= samples else 0
+    shares = {
+        (n + rank) // processes for n in (min(size, samples), last) for rank in range(processes)
+    }
+    if 1 not in shares:
+        return
+    for row in graph.rows:
+        if row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
+            each = f" in each of {processes} processes" if processes > 1 else ""
+            message = (
+                f"train.batch_size {size} makes a batch of one of {samples} samples{each}, of "
+                f"which {row.path} ({row.type}) cannot tell mean and variance: take another one"
+            )
+            raise TrainingError(message)
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
+    """Call `stop` on the first SIGINT or SIGTERM; a second one ends the process as ever."""
+
+    def handler(number: int, _: Any) -> None:
+        stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    try:
+        before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)

@@ -1,0 +1,1 @@
+"""One step of a training: loss, gradients, optimizer, schedule and metrics."""

@@ -1,0 +1,276 @@
+"""A network, its loss and its optimizer: what takes a step, and what is validated.
+
+A step is what a careful engineer writes: gradients of one batch or of several, unscaled, clipped,
+the optimizer, the scheduler, the average of the weights. A batch's part in it is by its samples, so
+that several small batches, and several processes, make the step of one large batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.errors import refused
+from netbuild.training.step import nonfinite as guard
+from netbuild.training.step.criterion import summed
+from netbuild.training.step.ema import Averaged
+from netbuild.training.step.memory_format import with_channels_last
+from netbuild.training.step.metrics import Measures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from netbuild.config.config import Config
+    from netbuild.training.changes import Anew
+    from netbuild.training.data.batches import Batch
+    from netbuild.training.parallel.distributed import World
+    from netbuild.training.position import Position
+    from netbuild.training.step.criterion import Criterion
+    from netbuild.training.step.scheduler import Scheduling
+
+#: Options of an optimizer that choose how torch computes its steps.
+_WAYS = ("foreach", "fused", "capturable")
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner:
+    """A module in training. `measures` is what the epoch under way adds up."""
+
+    def __init__(
+        self,
+        config: Config,
+        module: nn.Module,
+        forward: Any,
+        criterion: Criterion,
+        optimizer: torch.optim.Optimizer,
+        scheduling: Scheduling,
+        world: World,
+        *,
+        channels_last: bool,
+    ) -> None:
+        train = config.train
+        self.train, self.world, self.channels_last = train, world, channels_last
+        self.module, self.criterion = module, criterion
+        #: All that may learn, by the names under which parts of a checkpoint have it.
+        self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
+        self.optimizer, self.scheduling = optimizer, scheduling
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
+        self.averaged = Averaged(module, train.ema) if train.ema else None
+        self.forward = forward  # what computes with the module, here and in other processes
+        #: What is validated, and kept: the module, or the average of its weights.
+        self.validated = self.averaged.module if self.averaged else module
+        self.validation: Any = self.validated  # what computes with it
+        if train.compile:
+            # Sizes that change, as that of a last batch, are compiled for once more.
+            self.forward = torch.compile(self.forward)
+            self.validation = torch.compile(self.validation)
+        #: Of each group, as the config says it for the first step.
+        self.options = [_options(group) for group in optimizer.param_groups]
+        self.names = config.metrics
+        self.measures = self.new_measures()
+        self.value = math.nan  # of the loss of the last step
+
+    def new_measures(self) -> Measures:
+        """Return sums of nothing yet."""
+        return Measures(self.criterion, self.names, self.world.device)
+
+    def step(self, batches: Sequence[Batch], where: str) -> None:
+        """Learn from some batches together.
+
+        An optimizer that searches, LBFGS, computes the loss several times: that of the step is the
+        first, with the weights that it came with.
+
+        Raises:
+            TrainingError: torch refused the step, or its loss is not finite: `where` says when.
+        """
+        with refused("the step"):
+            shares = self._shares(batches)
+            if isinstance(self.optimizer, torch.optim.LBFGS):
+                first = iter([True])
+                self.optimizer.step(  # type: ignore[no-untyped-call]
+                    lambda: self._gradients(batches, shares, where, measured=next(first, False))
+                )
+            else:
+                self._gradients(batches, shares, where, measured=True)
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+        if self.averaged:
+            self.averaged.update()
+        self.scheduling.after_batch()
+
+    def _gradients(
+        self, batches: Sequence[Batch], shares: list[Any], where: str, *, measured: bool
+    ) -> Any:
+        """Compute the gradients of a step; return its loss."""
+        self.optimizer.zero_grad()
+        losses: list[Tensor] = []
+        for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
+            with self.world.gradients_stay(self.forward, last=number == len(batches)):
+                with self._cast():
+                    y = self.forward(*self._laid_out(x))
+                    counts = self.criterion.counts(target)
+                    own = self.criterion.losses(y, target) if counts else []
+                    part = self.criterion.total(own, share) if counts else _nothing(y)
+                losses.append(part.detach())
+                if measured and number == len(batches):
+                    watched = self.world.watched(summed(losses))
+                self.scaler.scale(part).backward()
+            if measured and counts:
+                self.measures.add(own, y, target)
+        if measured:
+            self.value = watched()
+            self._expect_finite(batches, where)
+        self.world.average_gradients(self.criterion.module.parameters())
+        self._clip()
+        return summed(losses)
+
+    def _shares(self, batches: Sequence[Batch]) -> list[list[Any] | None]:
+        """Return for each batch what part of the step's losses its own are; None for all of it.
+
+        A mean is of the samples of all batches and processes, whose gradients are averaged.
+        """
+        size = self.world.size
+        if len(batches) == size == 1:
+            return [None]
+        of_batches = [self.criterion.weights(target) for _, target in batches]
+        found = []
+        for weights in zip(*of_batches, strict=True):  # of each loss
+            if weights[0] is None:
+                found.append([size] * len(batches))
+                continue
+            each = torch.stack([torch.as_tensor(w).to(self.world.device).float() for w in weights])
+            found.append(list(each / self.world.sum(each.sum()) * size))
+        return [list(shares) for shares in zip(*found, strict=True)]
+
+    def _cast(self) -> Any:
+        """Return the context in which the network computes with half the bits, or as it is."""
+        dtype = _AUTOCAST.get(self.train.precision)
+        if dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.world.device.type, dtype=dtype)
+
+    def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return inputs as the network wants them in memory."""
+        return with_channels_last(x) if self.channels_last else x
+
+    def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
+        if math.isfinite(self.value):
+            return
+        with self._cast():
+            whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
+        why = next(filter(None, whys), None)
+        why = why or "the network gives what is finite, and the loss makes that of it"
+        message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
+        raise TrainingError(message)
+
+    def _clip(self) -> None:
+        """Keep the gradients of a step within what the config says."""
+        norm, value = self.train.clip_grad_norm, self.train.clip_grad_value
+        if norm is None and value is None:
+            return
+        self.scaler.unscale_(self.optimizer)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, norm)
+        if value is not None:
+            torch.nn.utils.clip_grad_value_(parameters, value)
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Batch]) -> Measures:
+        """Return what a data set adds up to, in evaluation mode.
+
+        Raises:
+            TrainingError: torch refused a batch.
+        """
+        self.validated.eval()
+        measures = self.new_measures()
+        with refused("the validation"):
+            for x, target in batches:
+                with self._cast():
+                    y = self.validation(*self._laid_out(x))
+                    counts = self.criterion.counts(target)
+                    losses = self.criterion.losses(y, target) if counts else []
+                if counts:
+                    measures.add(losses, y, target)
+            measures.add_up(self.world)
+        return measures
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint holds beside the weights that are validated.
+
+        What the optimizer keeps of weights in parts is with those parts.
+        """
+        return {
+            "optimizer": None if self.world.sharded else self.optimizer.state_dict(),
+            "scheduler": self.scheduling.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "loss": self.criterion.module.state_dict(),
+            "measures": self._measured_by_all(),
+            "averaged": self.averaged.state_dict() if self.averaged else {},
+            "model": self.world.model_state(self.module) if self.averaged else {},
+        }
+
+    def _measured_by_all(self) -> dict[str, Tensor]:
+        sums = self.world.sums(self.measures.tensors())
+        return {name: value.cpu() for name, value in sums.items()}
+
+    def save_parts(self, folder: Path) -> None:
+        """Write what this process has of weights, and of what the optimizer keeps of them."""
+        from netbuild.training.parallel import sharding  # which imports much of torch
+
+        sharding.save(folder, self.learning, self.optimizer)
+
+    def load_parts(self, folder: Path, anew: Anew) -> None:
+        """Go back to what all processes have written so."""
+        from netbuild.training.parallel import sharding
+
+        sharding.load(folder, self.learning, None if anew.optimizer else self.optimizer)
+
+    def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
+        """Go back to what a checkpoint held; the validated weights have been loaded before."""
+        self.criterion.load_state_dict(state["loss"])
+        if state["optimizer"] is not None and not anew.optimizer:
+            self.world.load_optimizer(self.learning, self.optimizer, state["optimizer"])
+        self._go_on(state["scheduler"], position, anew)
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+        if self.world.writes:  # they are the sums of all processes
+            self.measures.load_state_dict(state["measures"])
+        if state["model"]:  # the weights themselves, where their average was validated
+            self.world.load_model(self.module, state["model"])
+        elif self.averaged:  # which begins here
+            self.module.load_state_dict(self.averaged.module.state_dict())
+        if self.averaged and state["averaged"]:
+            self.averaged.load_state_dict(state["averaged"])
+
+    def _go_on(self, schedule: dict[str, Any], position: Position, anew: Anew) -> None:
+        """Have the optimizer's options be those of the step to come."""
+        groups = self.optimizer.param_groups
+        rates = [group["lr"] for group in groups]
+        for group, options in zip(groups, self.options, strict=True):
+            group.update({n: o for n, o in options.items() if anew.schedule or n in _WAYS})
+        if not anew.schedule:
+            self.scheduling.load_state_dict(schedule)
+            return
+        # Where all weights are in groups, the optimizer itself has none.
+        stays = anew.lowered[len(anew.lowered) - len(groups) :] or [False] * len(groups)
+        for group, rate, lowered in zip(groups, rates, stays, strict=True):
+            group["lr"] = rate if lowered else group["lr"]
+        self.scheduling.replay(position, {} if anew.best else schedule)
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: option for name, option in group.items() if name != "params"}
+
+
+def _nothing(y: Any) -> Tensor:
+    """Return a loss of 0 of a batch that does not count, which has gradients all the same."""
+    return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()

@@ -18,7 +18,7 @@ from tests.language_server import LanguageServer, Place, command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = ROOT / "docs/netbuild.reports.schema.json"
+SCHEMA = ROOT / "docs/netbuild.schema.json"
 #: No document is opened twice.
 NUMBERS = count()
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 import typer
 
 from netbuild.cli.terminal import FAULTS, UNUSABLE, Settings, console, fail, try_source
+from netbuild.reports.faults import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netbuild.diagnostics import selection as settings
     from netbuild.diagnostics.diagnostic import Diagnostic, Fix
-    from netbuild.reports.faults import Format
     from netbuild.reports.faults.report import Report
     from netbuild.syntax.parser import Source
     from netbuild.syntax.repair import Change, Repair

@@ -1,7 +1,7 @@
 """Faults as data: where a text is wrong, what is wrong, and how to mend it.
 
 Every step from text to network collects `Diagnostic`s instead of raising, so one run reports all
-faults of a file. Formats (`netbuild.render.faults`) only print them.
+faults of a file. Formats (`netbuild.reports.faults`) only print them.
 """
 
 from __future__ import annotations

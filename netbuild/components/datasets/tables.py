@@ -11,7 +11,7 @@ from netbuild.components.datasets.decoding import pixels
 from netbuild.components.tensor import Tensor, times
 
 if TYPE_CHECKING:
-    import datasets
+    import datasets  # type: ignore[import-untyped]
     import numpy as np
 
     from netbuild.components.datasets.dataset import Loaded

@@ -2,7 +2,7 @@
 
 The rules belong to the layers, which say theirs as `Formulas`; those of the receptive field and of
 the memory are the graph's. Each is a step here, with the result that the graph has. All of this is
-data without torch: `netbuild.render.explanation` prints it.
+data without torch: the formats beside it print it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
+#: What a batch adds, by name.
 _Sums: TypeAlias = "Callable[[Tensor, Tensor], dict[str, Tensor | float]]"
 
 

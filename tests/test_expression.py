@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netbuild.diagnostics.diagnostic import Diagnostic, Document
+from netbuild.diagnostics.diagnostic import Document
 from netbuild.syntax.expression import ExpressionError, evaluate, substitute
 from netbuild.syntax.node import UNKNOWN, Scalar, plain
 from netbuild.syntax.parser import parse
@@ -123,9 +123,9 @@ SUBSTITUTIONS: list[tuple[str, Any]] = [
 def test_substitute(text: str, value: Any) -> None:
     """A whole scalar keeps its value's type; inside a longer one the value becomes text."""
     node = parse(Document("text", text)).root
-    faults: list[Diagnostic] = []
     assert node is not None
-    assert plain(substitute(node, NAMES, faults)) == value
+    result, faults = substitute(node, NAMES)
+    assert plain(result) == value
     assert not faults
 
 
@@ -133,9 +133,8 @@ def test_place_of_a_fault() -> None:
     """A fault inside a longer string lies at its expression, quotes or not."""
     for text, column in (("a-$(1/0)-b", 3), ("'a-$(1/0)-b'", 4)):
         node = parse(Document("text", text)).root
-        faults: list[Diagnostic] = []
         assert isinstance(node, Scalar)
-        result = substitute(node, NAMES, faults)
+        result, faults = substitute(node, NAMES)
         assert isinstance(result, Scalar)
         assert result.value is UNKNOWN
         assert [(f.span.column, f.span.end_column) for f in faults] == [(column, column + 6)]

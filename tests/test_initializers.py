@@ -14,7 +14,7 @@ from torch.nn import init as torch_init
 
 import netbuild
 from netbuild.builder.initialise import initialise
-from netbuild.checks.init import faults, plan
+from netbuild.checks.init import check, plan
 from netbuild.components.initializers import INITIALIZERS
 from netbuild.components.layers import LAYERS
 from netbuild.config.init import MAX_PATTERN, MAX_RULES, Init, is_weight, read_init, read_rules
@@ -103,8 +103,8 @@ def row(path: str, type_: str, init: Init | None = None, **weights: tuple[int, .
 
 def read_one(value: Any) -> tuple[Init | None, list[Diagnostic]]:
     """Read what stands beside a layer."""
-    found: list[Diagnostic] = []
-    return read_init(node(value), found), found
+    init, faults = read_init(node(value))
+    return init, list(faults)
 
 
 def torch_runs(name: str, fields: dict[str, Any], shape: tuple[int, ...]) -> torch.Tensor | None:
@@ -165,7 +165,7 @@ def test_acceptance(name: str, data: st.DataObject) -> None:
     expected = torch_runs(name, fields, shape)
     found, wrong = read_one({name: fields})
     if found is not None:
-        wrong += faults([row("0", "Layer", found, weight=shape)], [])
+        wrong += check([row("0", "Layer", found, weight=shape)], [])
     assert (expected is None) == bool(wrong), [d.message for d in wrong]
     if found is not None and expected is not None:
         module = nn.Sequential(nn.Module())
@@ -215,8 +215,8 @@ ONES = {"ones_": None}
 
 def rules_of(*written: Any) -> tuple[Any, list[Diagnostic]]:
     """Read rules, with their faults."""
-    found: list[Diagnostic] = []
-    return read_rules(node(list(written)), LAYERS, found), found
+    rules, faults = read_rules(node(list(written)), LAYERS)
+    return rules, list(faults)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_what_a_rule_is_for(conditions: dict[str, str], names: list[str]) -> Non
     rules, wrong = rules_of(conditions | ONES)
     assert wrong == []
     assert list(plan(ROWS, rules)) == names
-    assert [d.code for d in faults(ROWS, rules)] == ([] if names else ["NB405"])
+    assert [d.code for d in check(ROWS, rules)] == ([] if names else ["NB405"])
 
 
 def test_the_first_rule_counts() -> None:
@@ -278,7 +278,7 @@ def test_beside_a_layer(written: Any, names: list[str]) -> None:
     init, wrong = read_one(written)
     rows = [row("head", "Linear", init, weight=(10, 6), bias=(10,))]
     assert wrong == []
-    assert faults(rows, []) == []
+    assert check(rows, []) == []
     assert list(plan(rows, [])) == [f"head.{name}" for name in names]
 
 
@@ -336,7 +336,7 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
     bare, _ = read_one("zeros_")
     named, _ = read_one({"biass": "zeros_"})
     rows = [row("0", "ReLU", bare), *(row(str(n), "PReLU", named, weight=(1,)) for n in (1, 2))]
-    assert [(d.code, d.message, d.layer) for d in faults(rows, [])] == [
+    assert [(d.code, d.message, d.layer) for d in check(rows, [])] == [
         ("NB405", "an initializer without a tensor: ReLU has no weights", "0"),
         ("NB405", "an initializer without a tensor: PReLU has no parameter biass", "1"),
     ]
@@ -395,7 +395,7 @@ def test_faults_of_rules(written: list[Any], messages: list[str]) -> None:
     """A rule that is for nothing, or does not fit what it is for, is one fault."""
     rules, wrong = rules_of(*written)
     assert wrong == []
-    assert [d.message for d in faults(ROWS, rules)] == messages
+    assert [d.message for d in check(ROWS, rules)] == messages
 
 
 @pytest.mark.parametrize(
@@ -418,9 +418,9 @@ def test_faults_of_rules(written: list[Any], messages: list[str]) -> None:
 )
 def test_faults_of_written_rules(written: Any, codes: list[str]) -> None:
     """Each slip in the section is one fault, and the rule is left out."""
-    found: list[Diagnostic] = []
-    assert read_rules(node(written), LAYERS, found) == ()
-    assert [d.code for d in found] == codes
+    rules, faults = read_rules(node(written), LAYERS)
+    assert rules == ()
+    assert [d.code for d in faults] == codes
 
 
 # Given to a module.

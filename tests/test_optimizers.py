@@ -328,7 +328,7 @@ def test_what_is_said_of_weights(name: str) -> None:
     optimizer = sections["optimizer"]
     kind = optimizer if isinstance(optimizer, str) else next(iter(optimizer))
     graph = load_graph(sections)
-    faults = objective.optimizer_faults(graph.config, graph.rows, graph.outputs)
+    faults = objective.check_optimizer(graph.config, graph.rows, graph.outputs)
     found = [(fault.code, fault.title, fault.label) for fault in faults]
     assert found == [("NB406", f"{kind} does not go with the network", said)]
 
@@ -351,10 +351,10 @@ def test_a_sparse_gradient_is_known() -> None:
     """The weight of an Embedding with `sparse: true` is for optimizers that take it."""
     said = "0.weight has a sparse gradient, which SGD, Adagrad, SparseAdam or LBFGS would take"
     graph = load_graph({**WORDS, "optimizer": "Adam"})
-    faults = objective.optimizer_faults(graph.config, graph.rows, graph.outputs)
+    faults = objective.check_optimizer(graph.config, graph.rows, graph.outputs)
     assert [fault.label for fault in faults] == [said]
     graph = load_graph({**WORDS, "optimizer": "SparseAdam"})
-    assert objective.optimizer_faults(graph.config, graph.rows, graph.outputs) == []
+    assert objective.check_optimizer(graph.config, graph.rows, graph.outputs) == []
 
 
 # Training.

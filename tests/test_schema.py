@@ -20,11 +20,12 @@ from netbuild.checks.trace import infer
 from netbuild.components.component import Component, FromInput, bare_field
 from netbuild.components.datasets import DATASETS
 from netbuild.config.budget import Budget
+from netbuild.config.inputs import Input
 from netbuild.config.load import read
 from netbuild.config.modifiers import LayerModifiers, StackModifiers
 from netbuild.config.preparation import Preparation
 from netbuild.config.scheduler import Stepping
-from netbuild.config.sections import SECTIONS, Input
+from netbuild.config.sections import SECTIONS
 from netbuild.config.train import Train
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.reports.catalogue.entries import catalogue, fields

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Span
 
 
-def faults(config: Config) -> list[Diagnostic]:
+def check(config: Config) -> list[Diagnostic]:
     """Return what keeps the augmented images from being those that the network reads.
 
     Images that validate are not augmented. So what goes in has the shape of the network's input,

@@ -44,7 +44,7 @@ _MEASURES = (
 )
 
 
-def faults(graph: Graph) -> list[Diagnostic]:
+def check(graph: Graph) -> list[Diagnostic]:
     """Return what of a network is more than its budget, each with those that it is mostly of."""
     entry = graph.config.root.entries.get("budget")
     budget = graph.config.budget

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netbuild.config.preparation import Preparation
 
 
-def errors(config: Config, wanted: Sample) -> Iterator[DataError]:
+def check(config: Config, wanted: Sample) -> Iterator[DataError]:
     """Yield what keeps samples as they are wanted from being split and prepared as is written."""
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)

@@ -39,7 +39,7 @@ def plan(rows: Iterable[Row], rules: Sequence[Rule]) -> dict[str, Initializer]:
     }
 
 
-def faults(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
+def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
     """Return what is wrong with the initializers of a whole network.
 
     A repeated layer is blamed once, and so is a rule for many layers.

@@ -54,9 +54,9 @@ def wanted(config: Config, *outputs: Tensor) -> Sample:
     return Sample(inputs, target)
 
 
-def unknown_outputs(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+def check_names(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults of the outputs that a loss names, and the network does not give."""
-    return [fault for term in config.terms for fault in _unknown(term, outputs)]
+    return [fault for term in config.terms for fault in _check_names(term, outputs)]
 
 
 def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
@@ -64,7 +64,7 @@ def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
     return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.terms)
 
 
-def _unknown(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
+def _check_names(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
     for number, wire in enumerate(term.reads):
         help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
         title = f"the network has no output {brief(wire.outside)}"
@@ -77,7 +77,7 @@ def _unknown(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
         yield Diagnostic("NB213", title, wire.span, label, help=help_, fixes=fixes)
 
 
-def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return what keeps the network, its losses and the data from going together."""
     first = config.terms[0].compared(outputs) if config.terms else outputs
     if config.data is None or not all(config.inputs.values()):
@@ -93,14 +93,14 @@ def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         message = f"it gives {count}, and the network reads {', '.join(config.inputs)}"
         found.append(data_fault(config, message, None))
     else:
-        found += _other_inputs(config, given.inputs, needed.inputs)
+        found += _check_inputs(config, given.inputs, needed.inputs)
     if not found:
-        found += [unusable(config, error) for error in fitting.errors(config, needed)]
+        found += [unusable(config, error) for error in fitting.check(config, needed)]
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
 
-        found += augmented.faults(config)
-    found += _metric_faults(config, outputs)
+        found += augmented.check(config)
+    found += _check_metrics(config, outputs)
     for term in config.terms:
         compared = term.compared(outputs)
         own = tuple(compared.values())
@@ -112,7 +112,7 @@ def faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     return found
 
 
-def _metric_faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the fault of a metric that is of something else than what the loss compares with."""
     if not config.terms:
         return []
@@ -128,7 +128,7 @@ def _metric_faults(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagno
     return [Diagnostic("NB409", title, config.span("metrics"), label)] if label else []
 
 
-def _other_inputs(
+def _check_inputs(
     config: Config, given: tuple[Tensor | None, ...], wanted: tuple[Tensor, ...]
 ) -> list[Diagnostic]:
     """Return the fault of the first input that the data has in another shape or dtype."""
@@ -139,7 +139,7 @@ def _other_inputs(
     return []
 
 
-def optimizer_faults(
+def check_optimizer(
     config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
 ) -> list[Diagnostic]:
     """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
@@ -150,7 +150,7 @@ def optimizer_faults(
         title = f"LBFGS does not go with {option}"
         return [Diagnostic("NB406", title, config.span("train"), label)]
     weights = list(_weights(config, rows, outputs))
-    found = groups.faults([weight.name for weight in weights], config.groups)
+    found = groups.check([weight.name for weight in weights], config.groups)
     try:
         config.optimizer.check(weights)
     except ShapeError as error:

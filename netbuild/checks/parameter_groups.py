@@ -53,7 +53,7 @@ def described(graph: Graph) -> list[Described]:
     return found
 
 
-def faults(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
+def check(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
     """Return the faults of groups that have nothing, for weights of these names that learn."""
     found = []
     for group, own in zip(groups, assigned(names, groups), strict=False):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LISTED = 10
 
 
-def faults(graph: Graph) -> list[Diagnostic]:
+def check(graph: Graph) -> list[Diagnostic]:
     """Return what keeps a network from beginning with the weights of its file."""
     config, pretrained = graph.config, graph.config.pretrained
     if pretrained is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks import budget, lint, objective, pretrained
-from netbuild.checks import init as initialisation
+from netbuild.checks import budget, init, lint, objective, pretrained
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.graph.fixes import find_fixes
 from netbuild.graph.graph import Graph
-from netbuild.graph.tracing.stack import Walk
+from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
     from netbuild.config.config import Config
@@ -57,23 +57,18 @@ def trainable(config: Config) -> Graph:
 
 def infer(config: Config) -> Graph:
     """Infer the network of a config, collecting faults instead of raising."""
-    walk = Walk(config)
-    graph = Graph(config, (), None, {}, ())
-    if config.layers is not None:
-        block, outputs = walk.trace()
-        graph = graph._replace(rows=tuple(walk.leaves.rows), block=block, outputs=outputs)
-    faults = [*config.diagnostics, *walk.faults]
+    network, found = trace_network(config)
+    faults = [*config.diagnostics, *find_fixes(found, network.rows, config)]
+    graph = Graph(config, *network, ())
     if graph.outputs:
-        faults += budget.faults(graph)
-        faults += initialisation.faults(graph.rows, config.init)
-        faults += pretrained.faults(graph)
-        faults += objective.unknown_outputs(config, graph.outputs)
-        if all(
-            len(t.compared(graph.outputs)) == len(t.reads or graph.outputs) for t in config.terms
-        ):
-            faults += objective.faults(config, graph.outputs)
-            faults += objective.optimizer_faults(config, graph.rows, graph.outputs)
-    if graph.outputs and not walk.faults:  # of a network with faults nothing is certain
+        faults += budget.check(graph)
+        faults += init.check(graph.rows, config.init)
+        faults += pretrained.check(graph)
+        faults += objective.check_names(config, graph.outputs)
+        if objective.reads_what_is_there(config, graph.outputs):
+            faults += objective.check(config, graph.outputs)
+            faults += objective.check_optimizer(config, graph.rows, graph.outputs)
+    if graph.outputs and not found:  # of a network with faults nothing is certain
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))

@@ -7,50 +7,40 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from netbuild.components.component import LARGEST, C, Nested, bare_field
-from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, collect
 from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
 from netbuild.syntax.item import Item, read_item, shown, unknown_type
-from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
+from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar, holds_unknown, plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.diagnostics.diagnostic import Faults, Found, Span
 
 
-def find(
-    item: Item, known: Mapping[str, type[C]], what: str, faults: list[Diagnostic]
-) -> type[C] | None:
+def find(item: Item, known: Mapping[str, type[C]], what: str) -> Found[type[C] | None]:
     """Return the component that an item's type names; None, with a fault, where there is none."""
     component = known.get(item.type.text)
-    if component is None:
-        faults.append(unknown_type(item.type, what, known))
-    return component
+    return component, () if component else (unknown_type(item.type, what, known),)
 
 
-def read_component(
-    node: Node, what: str, known: Mapping[str, type[C]], faults: list[Diagnostic]
-) -> C | None:
+def read_component(node: Node, what: str, known: Mapping[str, type[C]]) -> Found[C | None]:
     """Read an item that no modifier may stand beside; None after a fault."""
     item = read_item(node, what, known)
     if isinstance(item, Diagnostic):
-        faults.append(item)
-        return None
-    component = find(item, known, what, faults)
-    if component:
-        refuse_modifiers(item, component, what, faults)
-    return fill(component, item, faults) if component else None
+        return None, (item,)
+    component, faults = find(item, known, what)
+    if component is None:
+        return None, faults
+    filled, wrong = fill(component, item)
+    return filled, (*check_modifiers(item, component, what), *wrong)
 
 
-def refuse_modifiers(
-    item: Item,
-    component: type[BaseModel],
-    what: str,
-    faults: list[Diagnostic],
-    *,
-    allowed: Collection[str] = (),
-) -> None:
-    """Report what stands beside an item and should not."""
+def check_modifiers(
+    item: Item, component: type[BaseModel], what: str, *, allowed: Collection[str] = ()
+) -> Faults:
+    """Return a fault for each modifier of an item that is not allowed."""
+    faults = []
     for name, (key, _) in item.modifiers.items():
         if name in allowed:
             continue
@@ -59,63 +49,61 @@ def refuse_modifiers(
             help_ = f"a field stands inside: {item.type.text}: {{{name}: …}}"
         title = f"{what} has no modifier {brief(name)}"
         faults.append(Diagnostic("NB104", title, key.span, "unknown", help=help_))
+    return tuple(faults)
 
 
-def fill(component: type[C], item: Item, faults: list[Diagnostic]) -> C | None:
+def fill(component: type[C], item: Item) -> Found[C | None]:
     """Validate an item's arguments as the component's fields; None after a fault."""
     name, arguments = item.type.text, item.arguments
     if arguments is None:
-        return fill_fields(component, {}, name, item.type.span, faults)
+        return fill_fields(component, {}, name, item.type.span)
     if isinstance(arguments, Map):
-        return fill_fields(component, arguments.entries, name, item.type.span, faults)
-    if _is_unknown(arguments):
-        return None
+        return fill_fields(component, arguments.entries, name, item.type.span)
+    if holds_unknown(arguments):
+        return None, ()
     field = bare_field(component)
     if field is None:
         fields = list(component.model_fields)
         label = f"{fields[0]} comes from the input" if fields else f"{name} has no fields"
         help_ = f"write {name}, or {name}: {{{fields[1]}: …}}" if fields else f"write {name}"
         title = f"{name} takes no bare value"
-        faults.append(Diagnostic("NB104", title, arguments.span, label, help=help_))
-        return None
+        return None, (Diagnostic("NB104", title, arguments.span, label, help=help_),)
     key = Scalar(field, arguments.span, field)
-    return fill_fields(component, {field: Entry(key, arguments)}, name, item.type.span, faults)
+    return fill_fields(component, {field: Entry(key, arguments)}, name, item.type.span)
 
 
 def fill_fields(
-    component: type[C],
-    entries: Mapping[str, Entry],
-    owner: str,
-    at: Span,
-    faults: list[Diagnostic],
-) -> C | None:
+    component: type[C], entries: Mapping[str, Entry], owner: str, at: Span
+) -> Found[C | None]:
     """Validate entries as the fields of a component that messages call `owner`.
 
-    Returns None after a fault, and without one where a value is UNKNOWN: it has its own.
+    The result is None after a fault, and without one where a value is UNKNOWN: that value has a
+    fault of its own.
     """
     known = {name: e.value for name, e in entries.items() if name in component.model_fields}
     unknown = [entry.key for name, entry in entries.items() if name not in known][:MAX_FAULTS]
-    faults.extend(_unknown_field(component, owner, key, known) for key in unknown)
-    # What is misspelt is not missing as well.
+    faults = [_unknown_field(component, owner, key, known) for key in unknown]
+    # A misspelt field is not reported as missing too.
     meant = {suggest(key.text, tuple(component.model_fields)) for key in unknown}
-    blurred = {name for name, value in known.items() if _is_unknown(value)}
+    blurred = {name for name, value in known.items() if holds_unknown(value)}
     values: dict[str, Any] = {}
     for name, node in known.items():
         mark = _nested(component, name)
-        values[name] = _items(mark, node, faults) if mark else plain(node)
+        values[name], wrong = _items(mark, node) if mark else (plain(node), ())
+        faults += wrong
         if mark and values[name] is UNKNOWN:
             blurred.add(name)
     try:
         filled = component.model_validate(values)
     except ValidationError as error:
-        faults.extend(
+        faults += (
             _fault(details, component, known, owner, at)
             for details in error.errors(include_url=False)
             if details["loc"][0] not in blurred
             and not (details["type"] == "missing" and details["loc"][0] in meant)
         )
-        return None
-    return None if blurred or unknown else filled
+        return None, tuple(faults)
+    return None if blurred or unknown else filled, tuple(faults)
 
 
 def _nested(component: type[BaseModel], field: str) -> Nested | None:
@@ -124,38 +112,29 @@ def _nested(component: type[BaseModel], field: str) -> Nested | None:
     return next((mark for mark in marks if isinstance(mark, Nested)), None)
 
 
-def _items(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
+def _items(mark: Nested, node: Node) -> Found[Any]:
     """Return what a field's item is, or its list of items; UNKNOWN after a fault."""
     if isinstance(node, Scalar) and node.value is None:
-        return None
+        return None, ()
     if not mark.many:
-        return _item(mark, node, faults)
+        return _item(mark, node)
     if not isinstance(node, List):
         label = (
             f"it wants a list of items, each {article(mark.what)} {mark.what}, not {shown(node)}"
         )
-        faults.append(Diagnostic("NB106", "a value that is no list", node.span, label))
-        return UNKNOWN
+        return UNKNOWN, (Diagnostic("NB106", "a value that is no list", node.span, label),)
     if not node.items:
         label = f"it wants at least one {mark.what}"
-        faults.append(Diagnostic("NB106", "an empty list", node.span, label))
-        return UNKNOWN
-    found = [_item(mark, child, faults) for child in node.items]
-    return UNKNOWN if any(item is UNKNOWN for item in found) else tuple(found)
+        return UNKNOWN, (Diagnostic("NB106", "an empty list", node.span, label),)
+    items, faults = collect(_item(mark, child) for child in node.items)
+    return UNKNOWN if any(item is UNKNOWN for item in items) else items, faults
 
 
-def _item(mark: Nested, node: Node, faults: list[Diagnostic]) -> Any:
-    if _is_unknown(node):
-        return UNKNOWN
-    filled = read_component(node, mark.what, mark.known, faults)
-    return UNKNOWN if filled is None else filled
-
-
-def _is_unknown(node: Node) -> bool:
-    if isinstance(node, Scalar):
-        return node.value is UNKNOWN
-    children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
-    return any(_is_unknown(child) for child in children)
+def _item(mark: Nested, node: Node) -> Found[Any]:
+    if holds_unknown(node):
+        return UNKNOWN, ()
+    filled, faults = read_component(node, mark.what, mark.known)
+    return UNKNOWN if filled is None else filled, faults
 
 
 def _unknown_field(

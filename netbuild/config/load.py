@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from netbuild.components.layers import LAYERS
+from netbuild.config.blocks import read_blocks
+from netbuild.config.budget import Budget
 from netbuild.config.config import Config
-from netbuild.config.sections import SECTIONS, Reader
+from netbuild.config.data import read_data
+from netbuild.config.init import read_rules
+from netbuild.config.inputs import input_of, read_inputs
+from netbuild.config.losses import read_terms
+from netbuild.config.metrics import measured, read_metrics
+from netbuild.config.optimizer import read_optimizer
+from netbuild.config.pretrained import read_pretrained
+from netbuild.config.sections import (
+    SECTIONS,
+    Sections,
+    read_layers,
+    read_name,
+    read_variables,
+    unknown_sections,
+)
+from netbuild.config.train import Train
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span, errors
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.diagnostics.wording import reason
@@ -18,10 +36,18 @@ from netbuild.syntax.overlay import apply_setting, merge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from netbuild.components.optimizers.optimizer import Optimizer
     from netbuild.components.tensor import Shape
+    from netbuild.config.data import Data
+    from netbuild.config.losses import Term
+    from netbuild.config.parameter_groups import Group
+    from netbuild.config.scheduler import Schedule
+    from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.parser import Source
 
 MAX_BASES = 10
+
+T = TypeVar("T")
 
 
 def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  the option's name
@@ -45,66 +71,107 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
 
     `shape` is another one for its input; the data, which has the old one, is left out.
     """
-    faults = list(source.diagnostics)
-    root = _root(source, faults)
-    root = _extended(root, source.document, faults, ())
-    for setting in settings:
-        root = apply_setting(root, setting, SECTIONS, faults)
-    sections = Reader(source.document, root, faults)
-    inputs = sections.inputs() if shape is None else sections.input_of(shape)
-    data, preparation = sections.data()
-    optimizer, groups = sections.optimizer()
-    train = sections.train()
-    terms = sections.terms()
+    root, found = _root(source, settings)
+    # Nothing is missing in a file that could not be read.
+    needed = not any(fault.code == "NB111" for fault in found) and bool(root.entries or not found)
+    faults = [*found, *unknown_sections(root)]
+
+    def take(step: Found[T]) -> T:
+        value, wrong = step
+        faults.extend(wrong)
+        return value
+
+    sections = Sections(source.document, root, take(read_variables(root)), {})
+    inputs = take(
+        read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
+    )
+    data = take(read_data(sections))
+    optimizer, groups = take(read_optimizer(sections))
+    train = take(sections.fields("train", Train, "epochs: 10"))
+    terms: tuple[Term, ...] = take(sections.read("loss", read_terms, ()))
+    loss = terms[0].loss if terms else None
     return Config(
         document=source.document,
         root=root,
-        name=sections.name(),
+        name=take(read_name(sections)),
         names=sections.names,
-        blocks=sections.blocks(),
-        inputs=inputs,
-        layers=sections.layers(),
-        init=sections.init(),
-        pretrained=sections.pretrained(),
+        blocks=take(read_blocks(root.get("blocks"))),
+        inputs=inputs.tensors,
+        layers=take(read_layers(sections, needed=needed)),
+        init=take(sections.read("init", lambda node: read_rules(node, LAYERS), ())),
+        pretrained=take(sections.read("pretrained", read_pretrained, None)),
         terms=terms,
-        metrics=sections.metrics(terms[0].loss if terms else None),
+        metrics=take(
+            sections.read("metrics", lambda node: read_metrics(node, loss), measured(loss))
+        ),
         optimizer=optimizer,
         groups=groups,
-        scheduler=sections.scheduler(optimizer, groups, data, preparation, train),
-        data=data if shape is None else None,
-        preparation=preparation,
+        scheduler=take(_scheduler(sections, optimizer, groups, data, train)),
+        data=data.source if shape is None else None,
+        preparation=data.preparation,
         train=train,
-        budget=sections.budget(),
-        object_sizes=sections.object_sizes,
+        budget=take(sections.fields("budget", Budget, "params: 5M")),
+        object_sizes=inputs.object_sizes,
+        items=sections.items,
         diagnostics=tuple(faults),
     )
 
 
-def _root(source: Source, faults: list[Diagnostic]) -> Map:
+def _scheduler(
+    sections: Sections,
+    optimizer: Optimizer | None,
+    groups: Sequence[Group],
+    data: Data,
+    train: Train,
+) -> Found[Schedule | None]:
+    """Read how the learning rate changes, checked against the length of the training."""
+    if sections.root.get("scheduler") is None:
+        return None, ()  # what most files do not have is not imported
+    from netbuild.components.schedulers import SCHEDULERS
+    from netbuild.config.scheduler import Training, read_schedule
+
+    item, faults = sections.item("scheduler", "scheduler", SCHEDULERS)
+    if item is None:
+        return None, faults
+    samples = data.source.size if data.source else None
+    steps = train.steps(samples - data.preparation.held_out(samples)) if samples else None
+    grouped = any("lr" in group.options for group in groups)
+    schedule, wrong = read_schedule(item, Training(optimizer, train.epochs, steps, grouped))
+    return schedule, (*faults, *wrong)
+
+
+def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
+    """Return the file as a mapping of sections, with its bases below and the settings above it."""
+    root, faults = _mapping(source)
+    root, wrong = _extended(root, source.document, ())
+    faults = (*source.diagnostics, *faults, *wrong)
+    for setting in settings:
+        root, wrong = apply_setting(root, setting, SECTIONS)
+        faults += wrong
+    return root, faults
+
+
+def _mapping(source: Source) -> Found[Map]:
+    """Return the root of a file; an empty mapping where it is none."""
     if isinstance(source.root, Map):
-        return source.root
-    if source.root is not None:
-        span, label = (
-            source.root.span,
-            f"a config is a mapping of sections, not {kind(source.root)}",
-        )
-        help_ = "begin with input: … and layers: …"
-        faults.append(Diagnostic("NB108", "this is no config", span, label, help=help_))
-    return Map({}, Span(source.document, 1, 1, 1, 1))
+        return source.root, ()
+    empty = Map({}, Span(source.document, 1, 1, 1, 1))
+    if source.root is None:
+        return empty, ()
+    label = f"a config is a mapping of sections, not {kind(source.root)}"
+    help_ = "begin with input: … and layers: …"
+    return empty, (Diagnostic("NB108", "this is no config", source.root.span, label, help=help_),)
 
 
-def _extended(
-    root: Map, document: Document, faults: list[Diagnostic], below: tuple[Path, ...]
-) -> Map:
+def _extended(root: Map, document: Document, below: tuple[Path, ...]) -> Found[Map]:
     """Return the file laid over the one that it extends, and that over its own."""
     base = root.get("extends")
     if base is None:
-        return root
+        return root, ()
     title = "a base file that cannot be extended"
     if not isinstance(base, Scalar) or not isinstance(base.value, str):
         label = f"extends wants the path of a file, not {kind(base)}"
-        faults.append(Diagnostic("NB111", title, base.span, label))
-        return root
+        return root, (Diagnostic("NB111", title, base.span, label),)
     path = Path(document.name).parent / base.value
     chain = (*below, Path(document.name).resolve())
     label = ""
@@ -118,8 +185,7 @@ def _extended(
         except (OSError, ValueError) as error:
             label = f"{base.value}: {reason(error)}"
     if label:
-        faults.append(Diagnostic("NB111", title, base.span, label))
-        return root
-    faults.extend(source.diagnostics)
-    under = _extended(_root(source, faults), source.document, faults, chain)
-    return merge(under, root)
+        return root, (Diagnostic("NB111", title, base.span, label),)
+    under, faults = _mapping(source)
+    under, wrong = _extended(under, source.document, chain)
+    return merge(under, root), (*source.diagnostics, *faults, *wrong)

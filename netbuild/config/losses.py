@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from netbuild.components.component import Component
 from netbuild.components.fields import Wants, real
 from netbuild.components.losses import LOSSES
-from netbuild.config.filling import fill, fill_fields, find, refuse_modifiers
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.config.filling import check_modifiers, fill, fill_fields, find
+from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.syntax.item import Item, read_item
 from netbuild.syntax.node import List, Map, Node
 from netbuild.syntax.wires import name_of_input_fault, read_wires
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.losses.loss import Loss
     from netbuild.components.tensor import Tensor
+    from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.wires import Wire
 
 
@@ -59,45 +60,43 @@ def loss_names(terms: Sequence[Term]) -> list[str]:
     return [f"{kind}{n + 1}" if n else kind for kind, n in zip(types, before, strict=True)]
 
 
-def read_terms(node: Node, faults: list[Diagnostic]) -> tuple[Term, ...]:
+def read_terms(node: Node) -> Found[tuple[Term, ...]]:
     """Read the section; none where one of its losses has a fault."""
     if isinstance(node, List) and not node.items:
-        faults.append(Diagnostic("NB106", "an empty list", node.span, "it wants at least one loss"))
-        return ()
+        return (), (Diagnostic("NB106", "an empty list", node.span, "it wants at least one loss"),)
     nodes = node.items if isinstance(node, List) else (node,)
-    read = [_term(part, faults) for part in nodes]
-    found = tuple(term for term in read if term is not None)
-    return found if len(found) == len(read) else ()
+    read, faults = collect(_term(part) for part in nodes)
+    terms = tuple(term for term in read if term is not None)
+    return terms if len(terms) == len(read) else (), faults
 
 
-def _term(node: Node, faults: list[Diagnostic]) -> Term | None:
+def _term(node: Node) -> Found[Term | None]:
     item = read_item(node, "loss", LOSSES)
     if isinstance(item, Diagnostic):
-        faults.append(item)
-        return None
-    kind = find(item, LOSSES, "loss", faults)
+        return None, (item,)
+    kind, faults = find(item, LOSSES, "loss")
     if kind is None:
-        return None
-    refuse_modifiers(item, kind, "loss", faults, allowed=["inputs", *Weighing.model_fields])
-    loss = fill(kind, item, faults)
+        return None, faults
+    faults = check_modifiers(item, kind, "loss", allowed=["inputs", *Weighing.model_fields])
+    loss, wrong = fill(kind, item)
     beside = {name: e for name, e in item.modifiers.items() if name in Weighing.model_fields}
-    weighing = fill_fields(Weighing, beside, "loss", item.type.span, faults)
-    reads = _reads(item, kind, faults)
+    weighing, wrong_beside = fill_fields(Weighing, beside, "loss", item.type.span)
+    reads, unread = _reads(item, kind)
+    faults += (*wrong, *wrong_beside, *unread)
     if loss is None or weighing is None or reads is None:
-        return None
-    return Term(loss, reads, weighing.weight, item)
+        return None, faults
+    return Term(loss, reads, weighing.weight, item), faults
 
 
-def _reads(item: Item, kind: type[Loss], faults: list[Diagnostic]) -> tuple[Wire, ...] | None:
+def _reads(item: Item, kind: type[Loss]) -> Found[tuple[Wire, ...] | None]:
     """Return the outputs that a loss says it reads, in its order; None after a fault."""
     written = item.modifiers.get("inputs")
     if written is None:
-        return ()
-    wires = read_wires(written.value, "inputs", faults)
+        return (), ()
+    wires, faults = read_wires(written.value, "inputs")
     if isinstance(written.value, Map):
         fault = name_of_input_fault(kind.inputs, written, item.type.text)
         if fault is not None:
-            faults.append(fault)
-            return None
+            return None, (*faults, fault)
         wires.sort(key=lambda wire: kind.inputs.index(str(wire.inside)))
-    return tuple(wires) or None
+    return tuple(wires) or None, faults

@@ -12,12 +12,14 @@ from netbuild.syntax.node import List, Node, Scalar
 
 if TYPE_CHECKING:
     from netbuild.components.losses.loss import Loss
+    from netbuild.diagnostics.diagnostic import Found
 
 
-def read_metrics(node: Node, loss: Loss | None, faults: list[Diagnostic]) -> tuple[str, ...]:
+def read_metrics(node: Node, loss: Loss | None) -> Found[tuple[str, ...]]:
     """Read the section; what has a fault is left out."""
     nodes = node.items if isinstance(node, List) else (node,)
     found: dict[str, None] = {}
+    faults = []
     for part in nodes:
         name = part.value if isinstance(part, Scalar) else None
         if not isinstance(name, str):
@@ -39,7 +41,7 @@ def read_metrics(node: Node, loss: Loss | None, faults: list[Diagnostic]) -> tup
             faults.append(Diagnostic("NB409", title, part.span, label, help=help_))
         else:
             found[name] = None
-    return tuple(found)
+    return tuple(found), tuple(faults)
 
 
 def _of(loss: Loss) -> list[str]:
@@ -50,8 +52,6 @@ def _of(loss: Loss) -> list[str]:
     return list(OF_CLASSES if loss.classifies else OF_VALUES)
 
 
-def measured(written: tuple[str, ...] | None, loss: Loss | None) -> tuple[str, ...]:
-    """Return what is measured where a file says this, or nothing."""
-    if written is not None:
-        return written
+def measured(loss: Loss | None) -> tuple[str, ...]:
+    """Return what is measured where a file does not say it."""
     return ("accuracy",) if loss is not None and loss.classifies else ()

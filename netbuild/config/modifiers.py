@@ -10,12 +10,14 @@ from netbuild.components.component import Component
 from netbuild.components.fields import Bool, OptionalCount, OptionalText, Wants
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.syntax.expression import substitute
+from netbuild.syntax.expression import substitute_entries
 from netbuild.syntax.item import Item, Stack
 from netbuild.syntax.node import Entry, Map, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from netbuild.diagnostics.diagnostic import Found
 
 #: A value that is read with its places, by `wiring` or by `initialisation`.
 _Elsewhere = Annotated[Any, Wants("a value", core_schema.any_schema())]
@@ -53,52 +55,48 @@ _NONE = BlockModifiers.model_construct()
 
 
 def read_modifiers(
-    part: Item | Stack, kind: type[Modifiers], names: Mapping[str, Any], faults: list[Diagnostic]
-) -> Modifiers | None:
+    part: Item | Stack, kind: type[Modifiers], names: Mapping[str, Any]
+) -> Found[Modifiers | None]:
     """Validate what stands beside a part; None after a fault, or where a value is not known."""
     if not part.modifiers:
-        return _NONE
-    entries = {
-        name: Entry(key, substitute(value, names, faults))
-        for name, (key, value) in part.modifiers.items()
-    }
-    if isinstance(part, Item):
-        return fill_fields(kind, entries, "layer", part.type.span, faults)
-    return fill_fields(kind, entries, "stack", part.span, faults)
+        return _NONE, ()
+    entries, faults = substitute_entries(part.modifiers, names)
+    owner, span = ("layer", part.type.span) if isinstance(part, Item) else ("stack", part.span)
+    modifiers, wrong = fill_fields(kind, entries, owner, span)
+    return modifiers, (*faults, *wrong)
 
 
 def with_misplaced_modifiers(
-    item: Item, fields: Collection[str], modifiers: type[Modifiers], faults: list[Diagnostic]
-) -> Item:
+    item: Item, fields: Collection[str], kind: type[Modifiers]
+) -> Found[Item]:
     """Report modifiers that stand inside their type, and go on as if they stood beside it."""
     if not isinstance(item.arguments, Map):
-        return item
-    inside, known = item.arguments.entries, modifiers.model_fields
+        return item, ()
+    inside, known = item.arguments.entries, kind.model_fields
     misplaced = {name: e for name, e in inside.items() if name in known and name not in fields}
     if not misplaced:
-        return item
-    kind = item.type.text
+        return item, ()
+    type_, faults = item.type.text, []
     for name, (key, _) in misplaced.items():
-        label = f"{name} says how {kind} is used, and stands beside it"
-        help_ = f"write {{{kind}: …, {name}: …}}"
+        label = f"{name} says how {type_} is used, and stands beside it"
+        help_ = f"write {{{type_}: …, {name}: …}}"
         title = "a modifier inside its item"
         faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
     rest = {name: entry for name, entry in inside.items() if name not in misplaced}
     arguments = Map(rest, item.arguments.span)
-    return item._replace(arguments=arguments, modifiers={**item.modifiers, **misplaced})
+    modifiers = {**item.modifiers, **misplaced}
+    return item._replace(arguments=arguments, modifiers=modifiers), tuple(faults)
 
 
-def with_misplaced_arguments(
-    item: Item, fields: Collection[str], bare: str | None, faults: list[Diagnostic]
-) -> Item:
+def with_misplaced_arguments(item: Item, fields: Collection[str], bare: str | None) -> Found[Item]:
     """Report arguments that stand beside their type, and go on as if they stood inside.
 
     `fields` are those of the type, and `bare` the one that a bare value fills.
     """
     misplaced = {name: e for name, e in item.modifiers.items() if name in fields}
     if not misplaced:
-        return item
-    kind = item.type.text
+        return item, ()
+    kind, faults = item.type.text, []
     for name, (key, _) in misplaced.items():
         label = f"{name} is an argument of {kind}, and stands beside it"
         help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"
@@ -111,4 +109,4 @@ def with_misplaced_arguments(
         inside = {bare: Entry(Scalar(bare, item.arguments.span, bare), item.arguments)}
     modifiers = {name: e for name, e in item.modifiers.items() if name not in misplaced}
     arguments = Map({**inside, **misplaced}, item.type.span)
-    return item._replace(arguments=arguments, modifiers=modifiers)
+    return item._replace(arguments=arguments, modifiers=modifiers), tuple(faults)

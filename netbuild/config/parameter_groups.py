@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.config.filling import fill
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.syntax.item import Item, kind
 from netbuild.syntax.node import List, Map, Node, Scalar, is_unknown
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netbuild.components.optimizers.optimizer import Optimizer
-    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.diagnostics.diagnostic import Found, Span
 
 _HELP = 'write groups: [{match: "features.*", lr: 1e-4}]'
 
@@ -31,49 +31,43 @@ class Group(NamedTuple):
         return fnmatchcase(name, self.match) or fnmatchcase(name.rpartition(".")[0], self.match)
 
 
-def read_groups(item: Item, optimizer: Optimizer, faults: list[Diagnostic]) -> tuple[Group, ...]:
+def read_groups(item: Item, optimizer: Optimizer) -> Found[tuple[Group, ...]]:
     """Read what stands beside an optimizer; what has a fault is left out."""
     if "groups" not in item.modifiers:
-        return ()
+        return (), ()
     key, node = item.modifiers["groups"]
     if isinstance(node, Scalar) and node.value is None:
-        return ()
+        return (), ()
     if not isinstance(node, List):
         label = f"groups wants a list, not {kind(node)}"
-        faults.append(Diagnostic("NB106", "groups is no list", node.span, label, help=_HELP))
-        return ()
+        return (), (Diagnostic("NB106", "groups is no list", node.span, label, help=_HELP),)
     if type(optimizer).__name__ == "LBFGS":
         label = "LBFGS searches for all weights at once, and takes no groups"
-        faults.append(Diagnostic("NB406", "groups that do not go with LBFGS", key.span, label))
-        return ()
-    read = (_group(part, item, type(optimizer), faults) for part in node.items)
-    return tuple(group for group in read if group is not None)
+        return (), (Diagnostic("NB406", "groups that do not go with LBFGS", key.span, label),)
+    groups, faults = collect(_group(part, item, type(optimizer)) for part in node.items)
+    return tuple(group for group in groups if group is not None), faults
 
 
-def _group(
-    node: Node, item: Item, optimizer: type[Optimizer], faults: list[Diagnostic]
-) -> Group | None:
+def _group(node: Node, item: Item, optimizer: type[Optimizer]) -> Found[Group | None]:
     entries = dict(node.entries) if isinstance(node, Map) else {}
     match = entries.pop("match", None)
     if match is None or not entries:
         lacks = "an option, such as lr" if match else "match, a pattern of names"
         label = f"it lacks {lacks}" if isinstance(node, Map) else f"not {kind(node)}"
         title = "a group is a pattern with its options"
-        faults.append(Diagnostic("NB106", title, node.span, label, help=_HELP))
-        return None
+        return None, (Diagnostic("NB106", title, node.span, label, help=_HELP),)
     pattern = match.value
     if not isinstance(pattern, Scalar) or not isinstance(pattern.value, str):
-        if not is_unknown(pattern):
-            label = f"match wants a pattern of names, not {kind(pattern)}"
-            faults.append(Diagnostic("NB106", "a pattern that is none", pattern.span, label))
-        return None
+        label = f"match wants a pattern of names, not {kind(pattern)}"
+        fault = Diagnostic("NB106", "a pattern that is none", pattern.span, label)
+        return None, () if is_unknown(pattern) else (fault,)
     # What the optimizer itself has counts too: some options go only with others.
     own = item.arguments.entries if isinstance(item.arguments, Map) else {}
     whole = item._replace(arguments=Map({**own, **entries}, node.span))
-    filled = fill(optimizer, whole, faults)
+    filled, faults = fill(optimizer, whole)
     if filled is None:
-        return None
-    return Group(pattern.value, {n: getattr(filled, n) for n in entries}, pattern.span)
+        return None, faults
+    return Group(pattern.value, {n: getattr(filled, n) for n in entries}, pattern.span), faults
 
 
 def assigned(names: Iterable[str], groups: Sequence[Group]) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic_core import core_schema
 
@@ -12,6 +12,9 @@ from netbuild.components.fields import Bool, Wants, many
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.diagnostic import Found
 
 _text = core_schema.str_schema(strict=True, min_length=1)
 
@@ -26,7 +29,7 @@ class Pretrained(Component):
     ] = ()
 
 
-def read_pretrained(node: Node, faults: list[Diagnostic]) -> Pretrained | None:
+def read_pretrained(node: Node) -> Found[Pretrained | None]:
     """Read the section, its path as it is seen from here; None after a fault."""
     entries = node.entries if isinstance(node, Map) else {}
     if not isinstance(node, Map):
@@ -34,19 +37,18 @@ def read_pretrained(node: Node, faults: list[Diagnostic]) -> Pretrained | None:
     if "leave_out" in entries:
         key, value = entries["leave_out"]
         entries = {**entries, "leave_out": Entry(key, _as_names(value))}
-    filled = fill_fields(Pretrained, entries, "pretrained", node.span, faults)
+    filled, faults = fill_fields(Pretrained, entries, "pretrained", node.span)
     if filled is None:
-        return None
+        return None, faults
     if filled.strict == bool(filled.leave_out):
         at, label, help_ = node.span, "it leaves nothing out", "add leave_out: [fc], or be strict"
         if filled.strict:
             at = entries["leave_out"].key.span
             label, help_ = "a strict comparison leaves nothing out", "write strict: false beside it"
         title = "strict and leave_out contradict each other"
-        faults.append(Diagnostic("NB107", title, at, label, help=help_))
-        return None
+        return None, (*faults, Diagnostic("NB107", title, at, label, help=help_))
     folder = Path(entries["file"].value.span.document.name).parent
-    return filled.model_copy(update={"file": str(folder / filled.file)})
+    return filled.model_copy(update={"file": str(folder / filled.file)}), faults
 
 
 def _as_names(node: Node) -> Node:

@@ -11,8 +11,8 @@ from netbuild.components.schedulers import SCHEDULERS
 from netbuild.components.schedulers.decay import ReduceLROnPlateau
 from netbuild.components.schedulers.scheduler import Scheduler, Step, Use
 from netbuild.components.tensor import ShapeError
-from netbuild.config.filling import fill, fill_fields, find, refuse_modifiers
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.config.filling import check_modifiers, fill, fill_fields, find
+from netbuild.diagnostics.diagnostic import Diagnostic, Found
 from netbuild.syntax.item import Item, place, read_item
 from netbuild.syntax.node import List, Map
 
@@ -59,27 +59,34 @@ _REMEDIES = {
 }
 
 
-def read_schedule(item: Item, training: Training, faults: list[Diagnostic]) -> Schedule | None:
+def read_schedule(item: Item, training: Training) -> Found[Schedule | None]:
     """Return the schedule that an item stands for; None after a fault."""
-    component = find(item, SCHEDULERS, "scheduler", faults)
-    scheduler = fill(component, item, faults) if component else None
+    component, faults = find(item, SCHEDULERS, "scheduler")
+    scheduler: Scheduler | None = None
     modifiers = Stepping.model_fields
     if component:
-        refuse_modifiers(item, component, "scheduler", faults, allowed=modifiers)
+        scheduler, faults = fill(component, item)
+        faults += check_modifiers(item, component, "scheduler", allowed=modifiers)
     beside = {name: entry for name, entry in item.modifiers.items() if name in modifiers}
-    stepping = fill_fields(Stepping, beside, "scheduler", item.type.span, faults)
+    stepping, wrong = fill_fields(Stepping, beside, "scheduler", item.type.span)
+    faults += wrong
     if scheduler is None or stepping is None:
-        return None
+        return None, faults
     schedule = Schedule(scheduler, stepping.step or scheduler.steps_every)
+    return schedule, (*faults, *_check(schedule, item, training))
+
+
+def _check(schedule: Schedule, item: Item, training: Training) -> Iterator[Diagnostic]:
+    """Yield what keeps a schedule from going with the training."""
+    scheduler = schedule.scheduler
     if isinstance(scheduler, ReduceLROnPlateau) and schedule.step == "batch":
         label = "it reads the validation loss, which is there once an epoch"
-        span = beside["step"].value.span
-        faults.append(Diagnostic("NB403", _title(scheduler), span, label))
+        span = item.modifiers["step"].value.span
+        yield Diagnostic("NB403", _title(scheduler), span, label)
     for (path, part), error in misfits(schedule, training):
         span = place(_written(item, path), error.at)
         remedy = _REMEDIES.get(error.at or "")
-        faults.append(Diagnostic(error.code, _title(part), span, str(error), help=remedy))
-    return schedule
+        yield Diagnostic(error.code, _title(part), span, str(error), help=remedy)
 
 
 def misfits(

@@ -1,14 +1,15 @@
 """Faults as data: where a text is wrong, what is wrong, and how to mend it.
 
-Every step from text to network collects `Diagnostic`s instead of raising, so one run reports all
-faults of a file. Formats (`netbuild.reports.faults`) only print them.
+Every step from text to network returns its result and the faults that it found, as `Found`. A step
+neither raises for a fault nor changes an argument, so one run reports all faults of a file. Formats
+(`netbuild.reports.faults`) only print them.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from netbuild.diagnostics.codes import severity
 
@@ -87,6 +88,8 @@ class Diagnostic(NamedTuple):
     help: str | None = None
     layer: str | None = None
     fixes: tuple[Fix, ...] = ()
+    #: What a later search for fixes starts from; None once that is over.
+    origin: object = None
 
     @property
     def severity(self) -> Literal["error", "warning"]:
@@ -97,6 +100,25 @@ class Diagnostic(NamedTuple):
     def message(self) -> str:
         """The fault in one line."""
         return f"{self.title}: {self.label}" if self.label else self.title
+
+
+T = TypeVar("T")
+
+#: The faults of a step, in the order in which it met them.
+Faults: TypeAlias = tuple[Diagnostic, ...]
+
+#: What a step returns: its result, and its faults.
+Found: TypeAlias = tuple[T, Faults]
+
+
+def collect(steps: Iterable[Found[T]]) -> Found[tuple[T, ...]]:
+    """Return the results of several steps, and the faults of all of them."""
+    results: list[T] = []
+    faults: list[Diagnostic] = []
+    for result, found in steps:
+        results.append(result)
+        faults += found
+    return tuple(results), tuple(faults)
 
 
 def with_fixes(fault: Diagnostic, fixes: tuple[Fix, ...]) -> Diagnostic:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
+from netbuild.syntax.item import written_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inferred import Inferred
+    from netbuild.syntax.item import Item, Stack
 
 
 class Row(NamedTuple):
@@ -23,12 +25,19 @@ class Row(NamedTuple):
     inferred: Inferred
     sources: tuple[Value, ...]
     reach: Reach | None
-    span: Span
+    #: The item as it is written, and what its expressions can name.
+    item: Item
+    names: Mapping[str, Any]
     init: Init | None = None
     #: Whether training leaves its weights as they are.
     frozen: bool = False
     #: The path of the layer whose weights these are, where it is called again.
     reuses: str | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where its type is written."""
+        return self.item.type.span
 
     @property
     def layer(self) -> Layer:
@@ -144,8 +153,17 @@ class Member(NamedTuple):
     name: str
     part: Row | Block
     reads: Mapping[str, Ref]
-    span: Span
+    #: The item or the stack as it is written, and what its expressions can name.
+    item: Item | Stack
+    names: Mapping[str, Any]
     module: str | None = None
+    #: The `Reuse` that calls the module again.
+    reuse: Item | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where its type is written, or its layers."""
+        return written_at(self.item)
 
 
 class Block(NamedTuple):

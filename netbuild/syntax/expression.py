@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.diagnostics.wording import brief, suggest
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Iterator
 
+    from netbuild.diagnostics.diagnostic import Found
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
@@ -100,26 +101,32 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
         raise ExpressionError(str(error)) from None
 
 
-def substitute(node: Node, names: Mapping[str, Any], faults: list[Diagnostic]) -> Node:
+def substitute(node: Node, names: Mapping[str, Any]) -> Found[Node]:
     """Return the tree with every `$name` and `$(expression)` replaced by its value.
 
     A scalar that is one expression keeps the type of its value; inside a longer string the value
     becomes text. `$$` is a dollar sign. The spans stay those of the expressions; only an item that
     a name stands for keeps its own.
     """
-    if isinstance(node, Scalar):
-        if isinstance(node.value, str) and "$" in node.value:
-            return _node(_scalar(node, names, faults), node)
-        return node
     if not is_computed(node):
-        return node
+        return node, ()
+    if isinstance(node, Scalar):
+        value, faults = _scalar(node, names)
+        return _node(value, node), faults
     if isinstance(node, List):
-        return List(tuple(substitute(item, names, faults) for item in node.items), node.span)
-    entries = {
-        name: Entry(key, substitute(value, names, faults))
-        for name, (key, value) in node.entries.items()
-    }
-    return Map(entries, node.span)
+        items, faults = collect(substitute(item, names) for item in node.items)
+        return List(items, node.span), faults
+    entries, faults = substitute_entries(node.entries, names)
+    return Map(entries, node.span), faults
+
+
+def substitute_entries(
+    entries: Mapping[str, Entry], names: Mapping[str, Any]
+) -> Found[dict[str, Entry]]:
+    """Return the entries of a mapping with every expression in their values evaluated."""
+    values, faults = collect(substitute(entry.value, names) for entry in entries.values())
+    changed = zip(entries.items(), values, strict=True)
+    return {name: Entry(entry.key, value) for (name, entry), value in changed}, faults
 
 
 def is_computed(node: Node) -> bool:
@@ -149,7 +156,7 @@ def _holds_item(node: Node) -> bool:
     return isinstance(node, Map) or (isinstance(node, List) and any(map(_holds_item, node.items)))
 
 
-def _scalar(node: Scalar, names: Mapping[str, Any], faults: list[Diagnostic]) -> Any:
+def _scalar(node: Scalar, names: Mapping[str, Any]) -> Found[Any]:
     text, place = node.value, node.span
     # A quoted scalar begins one column before its text.
     quote = max((node.span.end_column - node.span.column - len(text)) // 2, 0)
@@ -162,13 +169,12 @@ def _scalar(node: Scalar, names: Mapping[str, Any], faults: list[Diagnostic]) ->
             place = node.span.within(start + quote, end - start)
             value = evaluate(expression, names)
             if value is UNKNOWN or (start, end) == (0, len(text)):
-                return value
+                return value, ()
             joined = _bounded(joined + _as_text(value))
     except ExpressionError as error:
         title = "an expression that cannot be evaluated"
-        faults.append(Diagnostic("NB110", title, place, str(error)))
-        return UNKNOWN
-    return joined
+        return UNKNOWN, (Diagnostic("NB110", title, place, str(error)),)
+    return joined, ()
 
 
 def _as_text(value: Any) -> str:

@@ -142,6 +142,11 @@ def place(item: Item, field: str | None) -> Span:
     return arguments.span if arguments is not None and field is not None else item.type.span
 
 
+def written_at(part: Item | Stack) -> Span:
+    """Return where an item or a stack is written: its type, or its layers."""
+    return part.type.span if isinstance(part, Item) else part.span
+
+
 def kind(node: Node) -> str:
     """Return what a node is, as a message says it."""
     if isinstance(node, Map):

@@ -60,6 +60,14 @@ def is_unknown(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is UNKNOWN
 
 
+def holds_unknown(node: Node) -> bool:
+    """Whether a scalar that has its own fault already stands anywhere in a node."""
+    if isinstance(node, Scalar):
+        return node.value is UNKNOWN
+    children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
+    return any(holds_unknown(child) for child in children)
+
+
 def plain(node: Node) -> Any:
     """Return a node as plain Python values: dict, list and scalars."""
     if isinstance(node, Map):

@@ -12,6 +12,8 @@ from netbuild.syntax.parser import parse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netbuild.diagnostics.diagnostic import Found
+
 
 def merge(under: Map, over: Map) -> Map:
     """Return a file laid over another: mappings merge by key, everything else is replaced.
@@ -45,9 +47,7 @@ def _by_key(under: Map, over: Map) -> Map:
     return Map(entries, over.span)
 
 
-def apply_setting(
-    root: Map, setting: str, sections: Sequence[str], faults: list[Diagnostic]
-) -> Map:
+def apply_setting(root: Map, setting: str, sections: Sequence[str]) -> Found[Map]:
     """Return the tree with one `path=value` applied, or unchanged where that is a fault."""
     text = setting.encode("utf-8", "replace").decode()
     path, equals, value = text.partition("=")
@@ -56,28 +56,25 @@ def apply_setting(
         span = Span(document, 1, 1, 1, len("extends") + 1)
         help_ = "write it into the file, or --set what it should bring"
         label = "the base is read before the settings"
-        faults.append(Diagnostic("NB112", "extends cannot be set", span, label, help=help_))
-        return root
+        return root, (Diagnostic("NB112", "extends cannot be set", span, label, help=help_),)
     if not equals or not path:
         span = Span(document, 1, 1, 1, len(text) + 1)
         help_ = "write --set optimizer.Adam.lr=0.01"
         title = "a setting is a path, '=' and a value"
-        faults.append(Diagnostic("NB112", title, span, "no path=value", help=help_))
-        return root
+        return root, (Diagnostic("NB112", title, span, "no path=value", help=help_),)
     # Blanks in place of the path: the columns of the value are those of the setting.
     source = parse(Document("--set", " " * (len(path) + 1) + value))
-    faults.extend(_at(document, fault) for fault in source.diagnostics if fault.code != "NB005")
-    if any(fault.code != "NB005" for fault in source.diagnostics):
-        return root
+    faults = tuple(_at(document, fault) for fault in source.diagnostics if fault.code != "NB005")
+    if faults:
+        return root, faults
     span = Span(document, 1, len(path) + 2, 1, len(text) + 1)
     node = _relocated(source.root, document) if source.root else Scalar(None, span, "")
     try:
         changed = _Setter(document, path.split("."), sections).replaced(root, 0, node)
     except _NotThereError as error:
-        faults.append(error.fault)
-        return root
+        return root, (error.fault,)
     assert isinstance(changed, Map)
-    return changed
+    return changed, ()
 
 
 def _types(node: Map) -> set[str]:

@@ -12,7 +12,7 @@ from netbuild.syntax.node import Entry, List, Map, Node, Scalar, is_unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.diagnostics.diagnostic import Found, Span
 
 
 class Wire(NamedTuple):
@@ -23,7 +23,7 @@ class Wire(NamedTuple):
     span: Span
 
 
-def read_wires(node: Node, what: str, faults: list[Diagnostic]) -> list[Wire]:
+def read_wires(node: Node, what: str) -> Found[list[Wire]]:
     """Read `inputs:` or `outputs:`: a name, a list of names, or names by names.
 
     Whatever is not one is reported, and left out.
@@ -41,12 +41,13 @@ def read_wires(node: Node, what: str, faults: list[Diagnostic]) -> list[Wire]:
             wires.append(Wire(inside, name, child.span))
         elif not is_unknown(child):
             strange.append(child)
+    faults = []
     for child in strange:
         label = f"the name of a layer is wanted, not {shown(child)}"
         help_ = f"write {what}: name, {what}: [name, name] or {what}: {{inside: name}}"
         fault = Diagnostic("NB213", "no name of a result", child.span, label, help=help_)
         faults.append(fault)
-    return wires
+    return wires, tuple(faults)
 
 
 #: What a name is in YAML: a layer of a list is `0`, and the first part of a Chunk there `0.0`.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, Tensor, product, times
-from netbuild.diagnostics.diagnostic import Edit, Fix, with_fixes
+from netbuild.diagnostics.diagnostic import Edit, Fix
 from netbuild.syntax import edits
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape
-    from netbuild.diagnostics.diagnostic import Diagnostic
-    from netbuild.syntax.item import Item, Stack
+    from netbuild.syntax.item import Item
 
 #: How far from the value that does not fit another one is looked for, and how many are offered.
 REACH = 64
@@ -249,28 +248,3 @@ def applied(
     except (ValidationError, ShapeError):
         return None
     return next(iter(outputs.values()))
-
-
-def fewer(
-    part: Item | Stack, count: int, x: Tensor, faults: Sequence[Diagnostic]
-) -> list[Diagnostic]:
-    """Return faults of a repetition, which as many of it as fit would mend, and give `x`.
-
-    A change of a layer would change it in all of them.
-    """
-    made = edits.replaced(part.modifiers["repeat"].value, str(count))
-    fixes = (Fix(f"repeat: {count} gives {times(x.shape)}", (made,)),) if made else ()
-    return [with_fixes(fault, fixes) if fault.fixes else fault for fault in faults]
-
-
-def in_each(block: str, faults: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """Return faults of a block that is used several times: a fix changes it everywhere."""
-    end = f", in each {block}"
-
-    def said(fix: Fix) -> Fix:
-        return fix if fix.title.endswith(end) else fix._replace(title=fix.title + end)
-
-    return [
-        with_fixes(fault, tuple(map(said, fault.fixes))) if fault.fixes else fault
-        for fault in faults
-    ]

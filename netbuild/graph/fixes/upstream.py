@@ -35,7 +35,6 @@ def fixes(
     inputs: Sequence[Tensor],
     sources: Sequence[Value],
     rows: Mapping[str, Row],
-    items: Mapping[str, Item],
 ) -> list[Fix]:
     """Return the smallest changes of one layer of one branch with which a join takes its inputs."""
     found: list[Candidate] = []
@@ -50,16 +49,16 @@ def fixes(
                 y = _through(row, changes, behind)
                 made = y and applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
                 if made:
-                    found.append(_candidate(row, items[row.path], changes, distance, made))
+                    found.append(_candidate(row, changes, distance, made))
             behind.insert(0, row)
         parameter = rows.get(value.path)
         if parameter is not None and parameter.type == "Parameter":
-            found += _parameters(join, number, inputs, parameter, items[value.path])
+            found += _parameters(join, number, inputs, parameter)
     return offered(found)
 
 
 def _parameters(
-    join: Layer, number: int, inputs: Sequence[Tensor], row: Row, item: Item
+    join: Layer, number: int, inputs: Sequence[Tensor], row: Row
 ) -> Iterator[Candidate]:
     """Yield the shapes of the other inputs for a Parameter that is one of them."""
     others = {x.shape for x in inputs if len(x.shape) == len(inputs[number].shape)}
@@ -67,7 +66,7 @@ def _parameters(
         y = inputs[number]._replace(shape=shape)
         made = applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
         if made:
-            yield _candidate(row, item, {"shape": shape}, 1, made)
+            yield _candidate(row, {"shape": shape}, 1, made)
 
 
 def width(
@@ -75,7 +74,6 @@ def width(
     came: Tensor,
     source: Value,
     rows: Mapping[str, Row],
-    items: Mapping[str, Item],
 ) -> list[Fix]:
     """Return the nearest width of the layer before with which one divides its channels."""
     behind: list[Row] = []
@@ -86,7 +84,7 @@ def width(
                 made = y and applied(layer, {}, [y])
                 if made:
                     changes = {field: value}
-                    return offered([_candidate(row, items[row.path], changes, distance, made)])
+                    return offered([_candidate(row, changes, distance, made)])
         behind.insert(0, row)
     return []
 
@@ -304,10 +302,8 @@ def _passed(x: Tensor, rows: Iterable[Row]) -> Tensor | None:
     return y
 
 
-def _candidate(
-    row: Row, item: Item, changes: Mapping[str, Any], distance: float, gives: Tensor
-) -> Candidate:
-    bare = bare_field(type(row.layer))
+def _candidate(row: Row, changes: Mapping[str, Any], distance: float, gives: Tensor) -> Candidate:
+    item, bare = row.item, bare_field(type(row.layer))
     made = tuple(edits.set_field(item, bare, field, value) for field, value in changes.items())
     said = " and ".join(f"{field}: {edits.written(value)}" for field, value in changes.items())
     return Candidate(f"{said} in {row.path}", distance, made, gives)

@@ -1,4 +1,4 @@
-"""A member of a stack as it is written: an item or a stack, with what stands beside it."""
+"""A member of a stack as it is written: an item or a stack, with its modifiers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from netbuild.config.modifiers import (
     with_misplaced_arguments,
     with_misplaced_modifiers,
 )
-from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import suggest
-from netbuild.graph.tracing.limits import TooManyError
-from netbuild.syntax.expression import Names, substitute
+from netbuild.syntax.expression import substitute
 from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack, unknown_type
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown
 
@@ -28,75 +27,73 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.config.blocks import Definition
+    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.syntax.expression import Names
 
 
-class Parts:
-    """Reads the members of the stacks of a file, whose `blocks` are types beside the layers."""
+class MemberReader:
+    """Reads the members of the stacks of a file, whose `blocks` are types like its layers."""
 
-    def __init__(self, blocks: Mapping[str, Definition | None], faults: list[Diagnostic]) -> None:
-        self.blocks, self.faults = blocks, faults
-        #: What was read before, by its node: a block's layers are met for each place that it has.
-        self.known: dict[int, Item | Stack] = {}
-        self.kept: list[Node] = []  # whose numbers no other node can have therefore
-        self.types = ChainMap[str, object]({REUSE: None}, dict(blocks), LAYERS)  # type: ignore[arg-type]
+    def __init__(self, blocks: Mapping[str, Definition | None]) -> None:
+        self.blocks = blocks
+        #: Parts by the identity of their nodes: each use of a block meets the same nodes. The nodes
+        #: are kept, so that no other node can have the same identity.
+        self._read: dict[int, tuple[Node, Item | Stack]] = {}
+        self._types = ChainMap[str, object]({REUSE: None}, dict(blocks), LAYERS)  # type: ignore[arg-type]
 
-    def read(self, node: Node, names: Names) -> Item | Stack | None:
+    def read(self, node: Node, names: Names) -> Found[Item | Stack | None]:
         """Read a node as the item or the stack that it is; None after a fault."""
-        if len(self.faults) > MAX_FAULTS:
-            raise TooManyError
         if isinstance(node, Scalar):
-            node = substitute(node, names, self.faults)
-            if is_unknown(node):
-                return None
-        elif id(node) in self.known:
-            return self.known[id(node)]
-        before = len(self.faults)
-        part = self._read(node)
-        if part is not None and len(self.faults) == before:
-            self.known[id(node)] = part
-            self.kept.append(node)
-        return part
+            written, faults = substitute(node, names)
+            if is_unknown(written):
+                return None, faults
+            part, wrong = self._part(written)
+            return part, (*faults, *wrong)
+        if id(node) in self._read:
+            return self._read[id(node)][1], ()
+        part, faults = self._part(node)
+        if part is not None and not faults:
+            self._read[id(node)] = node, part
+        return part, faults
 
-    def _read(self, node: Node) -> Item | Stack | None:
+    def _part(self, node: Node) -> Found[Item | Stack | None]:
         if is_stack(node) and not _is_lower_case_layer(node):
-            part: Item | Stack | Diagnostic = read_stack(node)
-        else:
-            part = read_item(node, "layer", self.types)
-        if isinstance(part, Item) and not self._is_type(part.type.text):
-            part = unknown_type(part.type, "layer", self.types)
-        if isinstance(part, Diagnostic):
-            self.faults.append(part)
+            stack = read_stack(node)
+            return (None, (stack,)) if isinstance(stack, Diagnostic) else (stack, ())
+        item = read_item(node, "layer", self._types)
+        if isinstance(item, Item) and item.type.text not in self._types:
+            item = unknown_type(item.type, "layer", self._types)
+        return (None, (item,)) if isinstance(item, Diagnostic) else self._in_place(item)
+
+    def is_block(self, part: Item | Stack) -> bool:
+        """Whether a part is an item of one of the file's blocks."""
+        return isinstance(part, Item) and part.type.text in self.blocks
+
+    def layer(self, part: Item | Stack) -> type[Layer] | None:
+        """Return the layer that a part is; None for a stack, a block and a Reuse."""
+        if isinstance(part, Stack) or part.type.text == REUSE or self.is_block(part):
             return None
-        return self._in_place(part) if isinstance(part, Item) else part
+        return LAYERS.get(part.type.text)
 
-    def _is_type(self, name: str) -> bool:
-        return name in self.blocks or name == REUSE or name in LAYERS
-
-    def layer(self, item: Item) -> type[Layer] | None:
-        """Return the layer that an item is; None for a block and for a Reuse."""
-        kind = item.type.text
-        return None if kind == REUSE or kind in self.blocks else LAYERS.get(kind)
-
-    def modifiers(self, part: Item | Stack, names: Names) -> Modifiers | None:
-        """Validate what stands beside a part; None after a fault, or where it is not known."""
+    def modifiers(self, part: Item | Stack, names: Names) -> Found[Modifiers | None]:
+        """Validate the modifiers of a part; None after a fault, or where one is not known."""
         kind: type[Modifiers] = StackModifiers
         if isinstance(part, Item):
             kind = LayerModifiers if self.layer(part) else BlockModifiers
             kind = Modifiers if part.type.text == REUSE else kind
-        return read_modifiers(part, kind, names, self.faults)
+        return read_modifiers(part, kind, names)
 
-    def _in_place(self, item: Item) -> Item:
+    def _in_place(self, item: Item) -> Found[Item]:
         """Return an item with its arguments inside and its modifiers beside it."""
         layer = self.layer(item)
-        if layer is not None:
-            fields: Collection[str] = layer.model_fields
-            bare = bare_field(layer)
-            item = with_misplaced_modifiers(item, fields, LayerModifiers, self.faults)
-        else:
+        if layer is None:
             block = self.blocks.get(item.type.text)
-            fields = block.params if block else {}
-            bare = next(iter(fields), None)
-        return with_misplaced_arguments(item, fields, bare, self.faults)
+            params = block.params if block else {}
+            return with_misplaced_arguments(item, params, next(iter(params), None))
+        fields: Collection[str] = layer.model_fields
+        item, faults = with_misplaced_modifiers(item, fields, LayerModifiers)
+        item, wrong = with_misplaced_arguments(item, fields, bare_field(layer))
+        return item, (*faults, *wrong)
 
 
 def _is_lower_case_layer(node: Node) -> bool:

@@ -11,7 +11,10 @@ from netbuild.syntax.names import name_fault
 from netbuild.syntax.node import Map, Node, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from netbuild.config.modifiers import Modifiers
+    from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.expression import Names
     from netbuild.syntax.item import Child, Item, Stack
 
@@ -23,28 +26,20 @@ def called(child: Child) -> str | None:
 
 
 def name_of(
-    child: Child,
-    modifiers: Modifiers,
-    part: Item | Stack,
-    taken: set[str],
-    faults: list[Diagnostic],
-) -> str | None:
-    """Return what a member is called, and take that name; None where a number names it."""
+    child: Child, modifiers: Modifiers, part: Item | Stack, taken: AbstractSet[str]
+) -> Found[str | None]:
+    """Return the name of a member among those `taken`; None where a number names it."""
     name, span = child.name, child.span
     if modifiers.name is not None:
         span = part.modifiers["name"].value.span
         if name is not None:
             label = f"it is called {name} already, by its key"
-            faults.append(Diagnostic("NB109", "a layer with two names", span, label))
-            return name
+            return name, (Diagnostic("NB109", "a layer with two names", span, label),)
         name = modifiers.name
     if name is None:
-        return None
+        return None, ()
     fault = name_fault(name, span, taken, by_key=child.name is not None)
-    if fault:
-        faults.append(fault)
-    taken.add(name)
-    return name
+    return name, (fault,) if fault else ()
 
 
 def without_number(part: Item | Stack) -> tuple[Item | Stack, Node | None]:
@@ -59,16 +54,10 @@ def without_number(part: Item | Stack) -> tuple[Item | Stack, Node | None]:
     return part._replace(modifiers=rest), name.value
 
 
-def numbered(
-    name: Node | None, names: Names, taken: set[str], faults: list[Diagnostic]
-) -> str | None:
-    """Return the name of one of several, which holds its index, and take it."""
-    written = substitute(name, names, faults) if name else None
+def numbered(name: Node, names: Names, taken: AbstractSet[str]) -> Found[str | None]:
+    """Return the name of one of several, which holds its index; None after a fault."""
+    written, faults = substitute(name, names)
     if not isinstance(written, Scalar) or not isinstance(written.value, str):
-        return None
+        return None, faults
     fault = name_fault(written.value, written.span, taken, by_key=False)
-    if fault:
-        faults.append(fault)
-        return None
-    taken.add(written.value)
-    return written.value
+    return (None, (*faults, fault)) if fault else (written.value, faults)

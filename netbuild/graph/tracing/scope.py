@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
-    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.diagnostics.diagnostic import Found, Span
     from netbuild.syntax.item import Child
     from netbuild.syntax.wires import Wire
 
@@ -82,28 +82,32 @@ class Scope:
         # After a fault a member has one result, which stands for any.
         return results.get(ref.port) or next(iter(results.values()))
 
-    def find(self, wire: Wire, faults: list[Diagnostic]) -> Ref | None:
+    def find(self, wire: Wire) -> Found[Ref | None]:
         """Return what a name stands for; None, with a fault, where that is nothing."""
         name, dot, port = wire.outside.partition(".")
         if not dot and name in self.inputs and name not in self.members:
-            return Ref("", name)
+            return Ref("", name), ()
         if wire.outside in self.skipped:
-            return self.skipped[wire.outside]
+            return self.skipped[wire.outside], ()
         if name not in self.members:
-            faults.append(self.unknown(name, wire.span))
-            return None
+            return None, (self.unknown(name, wire.span),)
         results = self.members[name]
         if next(iter(results.values())).tensor is None:
-            return Ref(name, port or OUTPUT)
+            return Ref(name, port or OUTPUT), ()
         if not dot:
-            return Ref(name, next(iter(results)))
+            return Ref(name, next(iter(results))), ()
         if port in results:
-            return Ref(name, port)
+            return Ref(name, port), ()
         help_, fixes = did_you_mean(f"{name}.{port}", [f"{name}.{p}" for p in results], wire.span)
         help_ = help_ or f"it gives {', '.join(f'{name}.{p}' for p in results)}"
         title = f"{name} has no result {brief(port)}"
-        faults.append(Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes))
-        return None
+        fault = Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes)
+        return None, (fault,)
+
+    @property
+    def before(self) -> Tensor | None:
+        """What the item above gives; None where it is not known."""
+        return self.signal(self.last).tensor if self.last else None
 
     def unknown(self, name: str, span: Span) -> Diagnostic:
         """Return the fault of a name that stands for nothing above in this stack."""

@@ -1,7 +1,7 @@
 """Where the values of a layer come from: a line of the file, the input, or torch's defaults.
 
-A graph has the values and no longer says how they were written. The network is walked again here,
-and each layer's item is noted as it stands in the file, with what its expressions could name.
+The members of a graph keep their items as these stand in the file, with what their expressions can
+name.
 """
 
 from __future__ import annotations
@@ -11,24 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netbuild.components.component import Component, FromInput, bare_field
-from netbuild.graph.tracing.names import input_names
-from netbuild.graph.tracing.stack import Walk
+from netbuild.graph.row import Block, Row
 from netbuild.graph.value import value_name
-from netbuild.syntax.item import REUSE, Item
+from netbuild.syntax.item import Item
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.graph import Graph
-    from netbuild.graph.row import Member, Row
-    from netbuild.graph.tracing.reuse import Reads
-    from netbuild.graph.tracing.stack import Level
     from netbuild.graph.value import Value
     from netbuild.syntax.expression import Names
-    from netbuild.syntax.item import Stack
     from netbuild.syntax.node import Node
 
 Kind = Literal["written", "input", "default"]
@@ -57,40 +51,28 @@ class Call(NamedTuple):
     names: Mapping[str, Any]
 
 
-class _Walk(Walk):
-    """Notes each item of a layer, a block or a `Reuse` before its expressions are evaluated."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self.items: dict[str, Call] = {}
-        self.reuses: dict[str, Span] = {}
-
-    def member(
-        self, part: Item | Stack, name: str, level: Level, names: Names, reads: Reads | None
-    ) -> list[Member]:
-        """Note an item, and trace it."""
-        path = f"{level.path}{name}"
-        if isinstance(part, Item) and part.type.text != REUSE:
-            own = input_names(level.scope.signal(reads[0][1]).tensor) if reads else {}
-            self.items[path] = Call(part, {**names, **own})
-        return super().member(part, name, level, names, reads)
-
-    def reused(self, item: Item, name: str, level: Level, reads: Reads | None) -> list[Member]:
-        """Note where a member is called again, and trace it."""
-        self.reuses[f"{level.path}{name}"] = item.type.span
-        return super().reused(item, name, level, reads)
-
-
 class Origins:
     """The origins of all values of a network."""
 
     def __init__(self, graph: Graph) -> None:
         self.config = graph.config
         self.rows = {row.path: row for row in graph.rows}
-        walk = _Walk(graph.config)
-        if self.rows:
-            walk.trace()
-        self.items, self.reuses = walk.items, walk.reuses
+        self.items: dict[str, Call] = {}
+        self.reuses: dict[str, Span] = {}
+        if graph.block is not None:
+            self._note(graph.block, "")
+
+    def _note(self, block: Block, path: str) -> None:
+        """Note the items of the layers and blocks in a stack, and where it calls one again."""
+        for member in block.members:
+            inner = f"{path}{member.name}"
+            if member.reuse is not None:
+                self.reuses[inner] = member.reuse.type.span
+            is_item = isinstance(member.part, Row) or member.part.type
+            if is_item and isinstance(member.item, Item):
+                self.items[inner] = Call(member.item, member.names)
+            if isinstance(member.part, Block):
+                self._note(member.part, f"{inner}.")
 
     def of(self, row: Row) -> tuple[Origin, ...]:
         """Return the origin of each field: what the input decides, what is written, the rest."""

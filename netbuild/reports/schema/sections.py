@@ -13,11 +13,12 @@ from netbuild.components.metrics import METRICS
 from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.config.budget import Budget
+from netbuild.config.inputs import Input
 from netbuild.config.losses import Weighing
 from netbuild.config.preparation import Preparation
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.scheduler import Stepping
-from netbuild.config.sections import NAME, SECTIONS, Input
+from netbuild.config.sections import NAME, SECTIONS
 from netbuild.config.train import Train
 from netbuild.reports.schema.items import arguments, choice, field, reference
 from netbuild.reports.schema.stacks import (

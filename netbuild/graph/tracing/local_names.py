@@ -1,4 +1,4 @@
-"""What an expression can name at its place, put together only where an expression asks."""
+"""What an expression can name at its place; the names are put together when one is asked for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
 
 
-class Known(Mapping[str, Any]):
-    """The names around an item, and beside them those of what it reads, and its index."""
+class LocalNames(Mapping[str, Any]):
+    """The names around an item, with the names of what it reads, and the index of a repetition."""
 
     def __init__(self, around: Mapping[str, Any], x: Tensor | None, **more: Any) -> None:
         self._around, self._x, self._more = around, x, more

@@ -1,0 +1,54 @@
+"""The section `data:`: where the samples come from, and how they are prepared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.components.datasets import DATASETS
+from netbuild.config.filling import fill, fill_fields, find
+from netbuild.config.preparation import Preparation
+from netbuild.syntax.item import place
+
+if TYPE_CHECKING:
+    from netbuild.components.datasets.dataset import Dataset
+    from netbuild.config.sections import Sections
+    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.syntax.item import Item
+
+
+class Data(NamedTuple):
+    """A source of samples, None after a fault, and how its samples are prepared."""
+
+    source: Dataset | None
+    preparation: Preparation
+
+
+def read_data(sections: Sections) -> Found[Data]:
+    """Read the section."""
+    item, faults = sections.item("data", "data source", DATASETS)
+    if item is None:
+        return Data(None, Preparation()), faults
+    source, wrong = _source(item)
+    at = item.type.span
+    preparation, unprepared = fill_fields(Preparation, item.modifiers, "data", at)
+    faults += (*wrong, *unprepared)
+    return Data(source if preparation else None, preparation or Preparation()), faults
+
+
+def _source(item: Item) -> Found[Dataset | None]:
+    component, faults = find(item, DATASETS, "data source")
+    if component is None:
+        return None, faults
+    source, faults = fill(component, item)
+    return source and _located(source, item), faults
+
+
+def _located(source: Dataset, item: Item) -> Dataset:
+    """Return a source whose paths are seen from here, not from the folder of their file."""
+    found = {}
+    for name in source.paths:
+        if getattr(source, name) is not None:
+            folder = Path(place(item, name).document.name).parent
+            found[name] = str(folder / getattr(source, name))
+    return source.model_copy(update=found) if found else source

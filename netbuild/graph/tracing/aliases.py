@@ -1,0 +1,99 @@
+"""Which values share memory while a network is traced, and which of them backward still needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.parameter import Parameter
+from netbuild.components.tensor import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.components.layers.layer import Layer, Origin
+    from netbuild.components.tensor import Tensor
+    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.row import Row
+    from netbuild.graph.value import Value
+
+
+class Aliases:
+    """What the values of the layers so far have in common with one another."""
+
+    def __init__(self) -> None:
+        #: The value in whose memory another one lies.
+        self.memory: dict[Value, Value] = {}
+        #: The first layer whose backward pass needs a value unchanged.
+        self.needed: dict[Value, str] = {}
+        #: Views that torch lets nothing overwrite, and views of them.
+        self.locked: set[Value] = set()
+        self.origins: dict[Value, Origin] = {}
+        #: Tensors without a batch axis.
+        self.loose: set[Value] = set()
+
+    def add(self, row: Row, results: Sequence[Value]) -> None:
+        """Note the results of a layer, and what it keeps."""
+        memory = row.inferred.memory
+        for value in results:
+            self.origins[value] = row.inferred.origin
+            self.memory[value] = value
+            if memory != "new" and row.sources:
+                self.memory[value] = self.memory.get(row.sources[0], row.sources[0])
+            if isinstance(row.layer, Parameter) and not row.layer.batch_axis:
+                self.loose.add(value)
+            if memory == "locked" or (memory == "view" and row.sources[0] in self.locked):
+                self.locked.add(value)
+        for value, _ in row.saved:
+            self.needed.setdefault(self.memory.get(value, value), row.path)
+
+    def aligned(
+        self, layer: type[Layer], sources: Sequence[Value], inputs: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """Return inputs of one rank: what has no batch axis gets axes of 1 in front."""
+        broadcasts = issubclass(layer, Operation) and layer.broadcasts
+        if len(inputs) < 2 or not broadcasts or not self.loose:
+            return inputs
+        rank = max(len(x.shape) for x in inputs)
+        return tuple(
+            x._replace(shape=(1,) * (rank - len(x.shape)) + x.shape) if value in self.loose else x
+            for value, x in zip(sources, inputs, strict=True)
+        )
+
+    def check(self, inferred: Inferred, sources: Sequence[Value]) -> None:
+        """Refuse a layer by what its inputs have in common with other values.
+
+        Raises:
+            ShapeError: it overwrites what another layer keeps, it lacks a batch axis, or it does
+                not go with the layers that its inputs come from.
+        """
+        if not sources:
+            return
+        self._check_not_needed(inferred, sources[0])
+        self._check_batch(inferred.layer, sources)
+        y = next(iter(inferred.outputs.values())).shape
+        inferred.layer.expect_origins(y, *map(self.origins.get, sources))
+
+    def _check_not_needed(self, inferred: Inferred, first: Value) -> None:
+        """Refuse a layer that overwrites what an earlier one keeps for the backward pass."""
+        if inferred.memory != "overwritten":
+            return
+        message = ""
+        reader = self.needed.get(self.memory.get(first, first))
+        if reader:
+            message = f"it overwrites its input, which the backward pass of {reader} needs"
+        elif first in self.locked:
+            message = "it overwrites its input, whose memory others share: torch forbids that"
+        if message:
+            raise ShapeError("NB211", message, at="inplace")
+
+    def _check_batch(self, layer: Layer, sources: Sequence[Value]) -> None:
+        """Refuse a tensor without a batch axis where nothing gives it one."""
+        if not self.loose:
+            return
+        loose = [value in self.loose for value in sources]
+        repeats = isinstance(layer, Operation) and layer.broadcasts
+        if any(loose) and (all(loose) or not repeats):
+            message = "it reads a Parameter without a batch axis, which only Add, Multiply and "
+            message += "their kin repeat, for what has one"
+            raise ShapeError("NB212", message)

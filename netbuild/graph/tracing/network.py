@@ -1,0 +1,90 @@
+"""The network of a config as a whole, traced: its layers, how they are wired, what it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.wording import brief
+from netbuild.graph.tracing.level import Context
+from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, from_outside
+from netbuild.graph.tracing.walk import Walk
+from netbuild.syntax.item import Stack
+from netbuild.syntax.node import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.components.tensor import Tensor
+    from netbuild.config.config import Config
+    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.graph.row import Block, Row
+    from netbuild.graph.tracing.layers import Results
+
+
+class Network(NamedTuple):
+    """What was traced of a network: after a fault without outputs, and perhaps without wires."""
+
+    rows: tuple[Row, ...] = ()
+    block: Block | None = None
+    outputs: Mapping[str, Tensor] = {}
+
+
+def trace_network(config: Config) -> Found[Network]:
+    """Trace the layers of a config; the result ends with the last layer whose shape is known."""
+    if config.layers is None:
+        return Network(), ()
+    walk = Walk(config)
+    stack, faults = walk.reader.read(config.layers, config.names)
+    if not isinstance(stack, Stack):
+        return Network(), faults
+    faults += tuple(_modifiers(stack))
+    inputs = {
+        name: from_outside(name, tensor, config.input_span(name))
+        for name, tensor in config.inputs.items()
+    }
+    context = Context("", config.names)
+    (block, results), wrong = walk.stack(stack, context, inputs, config.root.get("outputs"))
+    faults += wrong
+    rows = tuple(walk.layers.rows)
+    if walk.limits.reached:
+        if walk.limits.reason:
+            title, span = "the network has too many layers", config.layers.span
+            faults += (Diagnostic("NB209", title, span, walk.limits.reason),)
+        return Network(rows), faults
+    faults += (*_unused_blocks(config, walk.used), *_loose_outputs(walk, results))
+    outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
+    if len(outputs) < len(results):
+        return Network(rows), faults
+    return Network(rows, block, outputs), faults
+
+
+def _modifiers(stack: Stack) -> Iterator[Diagnostic]:
+    """Yield the faults of modifiers of the network as a whole, which has none."""
+    for key, _ in stack.modifiers.values():
+        title = f"the network as a whole has no {brief(key.text)}"
+        yield Diagnostic("NB104", title, key.span, "unknown")
+
+
+def _unused_blocks(config: Config, used: set[str]) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the fields of blocks that nothing uses, whatever they read."""
+    for block in config.blocks.values():
+        if block is None or block.name in used:
+            continue
+        walk = Walk(config)
+        walk.used = used
+        names = {**config.names, **dict.fromkeys(block.params, UNKNOWN)}
+        context = Context("", names, blocks=(block.name,))
+        _, faults = walk.stack(block.stack, context, {"input": UNKNOWN_SIGNAL}, None)
+        # What it reads is for its user to say, by any names.
+        yield from (fault for fault in faults if fault.code.startswith("NB1"))
+
+
+def _loose_outputs(walk: Walk, results: Results) -> Iterator[Diagnostic]:
+    """Yield the faults of outputs without a batch axis."""
+    for signal in results.values():
+        if signal.value in walk.layers.aliases.loose:
+            span = walk.layers.by_path[signal.value.path].span
+            label = "it has no batch axis, and the network gives it as it is"
+            title = "an output that is not there for each sample"
+            yield Diagnostic("NB212", title, span, label)

@@ -1,0 +1,338 @@
+"""The walk over the stacks of a network: members named, repeated, wired and traced in their order.
+
+Each step is given its context and returns its result with the faults that it found. What layers
+have in common across the network is kept by `Layers`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.graph.misfit import Repetition, circumstances
+from netbuild.graph.row import Block, Member, Row
+from netbuild.graph.tracing import reuse
+from netbuild.graph.tracing.layers import Layers
+from netbuild.graph.tracing.level import Context, Level
+from netbuild.graph.tracing.limits import Limits
+from netbuild.graph.tracing.local_names import LocalNames, input_names
+from netbuild.graph.tracing.members import MemberReader
+from netbuild.graph.tracing.naming import called, name_of, numbered, without_number
+from netbuild.graph.tracing.reuse import Recipe
+from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
+from netbuild.graph.value import OUTPUT, Ref
+from netbuild.syntax.item import REUSE, Item, Stack
+from netbuild.syntax.node import UNKNOWN, Map
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netbuild.config.config import Config
+    from netbuild.config.modifiers import Modifiers
+    from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.graph.tracing.layers import Results
+    from netbuild.graph.tracing.reuse import Reads
+    from netbuild.graph.tracing.scope import Signal
+    from netbuild.syntax.expression import Names
+    from netbuild.syntax.item import Child
+    from netbuild.syntax.node import Node
+
+
+class Use(NamedTuple):
+    """A member about to be traced: what is written, what it reads, and how it is used."""
+
+    part: Item | Stack
+    #: None where what it reads is not known: its own faults are still found.
+    reads: Reads | None
+    frozen: bool = False
+    repeat: int | None = None
+
+
+class Walk:
+    """Walks the stacks of a network, item by item, with the shapes that reach each."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.layers = Layers()
+        self.reader = MemberReader(config.blocks)
+        self.limits = Limits()
+        #: The blocks that are used.
+        self.used: set[str] = set()
+
+    def stack(
+        self, stack: Stack, context: Context, inputs: Mapping[str, Signal], outputs: Node | None
+    ) -> Found[tuple[Block, Results]]:
+        """Trace the members of a stack one after the other; return what it gives."""
+        self.limits.depth = max(self.limits.depth, context.path.count("."))
+        level = Level(context, inputs, stack.children)
+        faults: Faults = ()
+        for child in stack.children:
+            if self.limits.reached:
+                break
+            faults += self._child(child, level)
+        given, wrong = (None, ()) if self.limits.reached else level.outputs(outputs)
+        faults += wrong
+        if given is None:  # something has to be given, of which nothing is known
+            given = {OUTPUT: Ref("", next(iter(inputs)))}
+            results = {OUTPUT: UNKNOWN_SIGNAL}
+        else:
+            results = {port: level.scope.signal(ref) for port, ref in given.items()}
+        return (Block(tuple(inputs), tuple(level.members), given), results), faults
+
+    def _child(self, child: Child, level: Level) -> Faults:
+        """Trace one member of a stack, as often as it is repeated, if at all."""
+        self.limits.members += 1
+        scope = level.scope
+        scope.current = child
+        last = scope.before
+        part, faults = self.reader.read(child.node, LocalNames(level.context.names, last))
+        if part is None and scope.last is None and not faults:
+            faults = (level.reads_nothing(None, self.reader, child.span),)
+        faults = _of_layer(f"{level.path}{child.name or level.position}", faults)
+        reads, wrong = level.reads(part, self.reader) if part else (None, ())
+        faults += wrong
+        # What reads nothing knows the shape that it stands behind.
+        x = scope.signal(reads[0][1]).tensor if reads else last
+        part, numbers = without_number(part) if part else (None, None)
+        names = LocalNames(level.context.names, x)
+        modifiers, wrong = self.reader.modifiers(part, names) if part else (None, ())
+        faults += wrong
+        self.limits.faults += len(faults)
+        if part is None or modifiers is None:
+            return (*faults, *self._unknown(child, part, level))
+        name, wrong = name_of(child, modifiers, part, level.taken)
+        self.limits.faults += len(wrong)
+        if name is not None:
+            level.taken.add(name)
+        frozen = level.context.frozen or getattr(modifiers, "freeze", False)
+        use = Use(part, reads, frozen, modifiers.repeat)
+        return (*faults, *wrong, *self._used(use, modifiers, name, numbers, level))
+
+    def _unknown(self, child: Child, part: Item | Stack | None, level: Level) -> Faults:
+        """Go on behind a member of which nothing is known; its own faults are still found."""
+        faults: Faults = ()
+        if part is not None:
+            names = LocalNames(level.context.names, level.scope.before, index=UNKNOWN)
+            _, faults = self._member(Use(part, None), str(level.position), level, names)
+        level.scope.add(called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
+        level.position += 1
+        return faults
+
+    def _used(
+        self, use: Use, modifiers: Modifiers, name: str | None, numbers: Node | None, level: Level
+    ) -> Faults:
+        """Trace a member as its modifiers say: not at all, once, in a row, or as a stack."""
+        scope = level.scope
+        if not modifiers.when:
+            scope.skip(name, use.reads[0][1] if use.reads else scope.last)
+            return ()
+        if use.repeat is None or name is None:
+            return self._in_a_row(use, name or numbers, level)
+        before = len(self.layers.rows)
+        members, faults = self._repeated(use, name, level)
+        self._remember(use, name, level, level.context.names, members, before)
+        level.members += members
+        level.position += 1
+        return faults
+
+    def _in_a_row(self, use: Use, name: str | Node | None, level: Level) -> Faults:
+        """Trace a member once, or several times under as many positions of its stack.
+
+        `name` is what it is called instead; a node is evaluated with each index.
+        """
+        faults: Faults = ()
+        for index in range(use.repeat or 1):
+            if self.limits.reached:
+                break
+            more = {} if use.repeat is None else {"index": index}
+            x = level.scope.before
+            names = LocalNames(level.context.names, x, **more)
+            place, wrong = self._place(name, names, level)
+            before = len(self.layers.rows)
+            members, within = self._member(use, place, level, names)
+            once = use._replace(repeat=None)
+            self._remember(once, place, level, names, members, before)
+            level.members += members
+            found = (*wrong, *within)
+            if index and x is not None and found:
+                repetition = Repetition(use.part.modifiers["repeat"].value, index, x)
+                found = _around(found, repetition=repetition)
+            faults += found
+            if use.reads:  # what is repeated reads itself, and all else as before
+                first = (use.reads[0][0], level.scope.first(place))
+                use = use._replace(reads=[first, *use.reads[1:]])
+            level.position += 1
+        return faults
+
+    def _place(self, name: str | Node | None, names: Names, level: Level) -> Found[str]:
+        """Return the name of a member in its stack: its own, or its number."""
+        if name is None or isinstance(name, str):
+            return name or str(level.position), ()
+        chosen, faults = numbered(name, names, level.taken)
+        self.limits.faults += len(faults)
+        if chosen is not None:
+            level.taken.add(chosen)
+        return chosen or str(level.position), faults
+
+    def _remember(
+        self, use: Use, name: str, level: Level, names: Names, members: list[Member], before: int
+    ) -> None:
+        """Keep how a member was traced, for a Reuse; `before` it there were so many layers."""
+        made = members[0].part if members else None
+        inputs = made.inputs if isinstance(made, Block) else ()
+        layers = len(self.layers.rows) - before
+        recipe = Recipe(use.part, names, use.repeat, name, inputs, layers)
+        level.recipes.setdefault(name, recipe)
+
+    def _repeated(self, use: Use, name: str, level: Level) -> Found[list[Member]]:
+        """Trace a member several times in a row, as a stack of this name."""
+        reads = use.reads
+        if reads is None:
+            _, faults = self._member(use, name, level, level.context.names)
+            return [], faults
+        alone = not reads  # as a Parameter is, within a stack that stands behind something
+        if alone and level.scope.last is None:
+            fault = level.reads_nothing(use.part, self.reader)
+            self.limits.faults += 1
+            return [], (fault,)
+        if alone:
+            reads = [(None, level.scope.last or Ref("", ""))]
+        inside = [given or (f"input{n}" if n else "input") for n, (given, _) in enumerate(reads)]
+        signals = [level.scope.signal(ref) for _, ref in reads]
+        context = level.context._replace(path=f"{level.path}{name}.")
+        within = Level(context, dict(zip(inside, signals, strict=True)))
+        fed: Reads = [(given, Ref("", i)) for i, (given, _) in zip(inside, reads, strict=True)]
+        faults = self._in_a_row(use._replace(reads=[] if alone else fed), None, within)
+        if self.limits.reached:
+            level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            return [], faults
+        given = {OUTPUT: within.scope.first(str(within.position - 1))}
+        level.scope.add(name, {OUTPUT: within.scope.signal(given[OUTPUT])})
+        block = Block(tuple(inside), tuple(within.members), given)
+        refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
+        return [Member(name, block, refs, use.part, level.context.names)], faults
+
+    def _member(self, use: Use, name: str, level: Level, names: Names) -> Found[list[Member]]:
+        """Trace one member of a stack, once, and have its results known by its name.
+
+        The list is empty after a fault.
+        """
+        part, reads = use.part, use.reads
+        if isinstance(part, Item) and part.type.text == REUSE:
+            return self._reused(part, use, name, level)
+        place = f"{level.path}{name}"
+        signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
+        if reads != []:  # what reads something knows the shape of that
+            names = LocalNames(names, signals[0][1].tensor if signals else None)
+        made: Block | Row | None
+        if isinstance(part, Stack) or self.reader.is_block(part):
+            inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
+            inner = list(inputs)
+            context = Context(f"{place}.", names, use.frozen, level.context.blocks)
+            (made, results), faults = self._call(part, context, inputs)
+        else:
+            inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
+            self.limits.layers += 1
+            (made, results), faults = self.layers.trace(
+                part, place, names, None if reads is None else signals, frozen=use.frozen
+            )
+            self.limits.faults += len(faults)
+        level.scope.add(name, results)
+        if made is None or reads is None:
+            return [], faults
+        refs = dict(zip(inner, (ref for _, ref in reads), strict=True))
+        if isinstance(made, Row) and reads and reads[0][0] is not None:
+            order = [*made.layer.inputs, *made.layer.optional_inputs]
+            refs = {inside: refs[inside] for inside in order if inside in refs}
+        return [Member(name, made, refs, part, names)], faults
+
+    def _call(
+        self, part: Item | Stack, context: Context, inputs: Mapping[str, Signal]
+    ) -> Found[tuple[Block | None, Results]]:
+        """Trace a stack where it is written, or a block with its parameters."""
+        if isinstance(part, Stack):
+            outputs = part.modifiers.get("outputs")
+            return self.stack(part, context, inputs, outputs.value if outputs else None)
+        unknown = None, {OUTPUT: UNKNOWN_SIGNAL}
+        block = self.config.blocks[part.type.text]
+        if block is None:  # its definition has a fault
+            return unknown, ()
+        if block.name in context.blocks:
+            return unknown, (_within_itself(block.name, part, context),)
+        own = input_names(next(iter(inputs.values())).tensor)
+        values, faults = block.bind(part, context.names, {**self.config.names, **own})
+        faults = _of_layer(context.path.removesuffix("."), faults)
+        self.limits.faults += len(faults)
+        if values is None:
+            return unknown, faults
+        again = block.name in self.used
+        self.used.add(block.name)
+        outputs = block.stack.modifiers.get("outputs")
+        context = context._replace(
+            names={**self.config.names, **values}, blocks=(*context.blocks, block.name)
+        )
+        (made, results), wrong = self.stack(
+            block.stack, context, inputs, outputs.value if outputs else None
+        )
+        if again:
+            wrong = _around(wrong, block=block.name)
+        return (made._replace(type=block.name), results), (*faults, *wrong)
+
+    def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[list[Member]]:
+        """Trace a member of the stack again, for the inputs of a Reuse."""
+        scope, reads = level.scope, use.reads
+        recipe, faults = reuse.find(item, level.recipes, scope)
+        failed = recipe and scope.signal(scope.first(recipe.module)).tensor is None
+        if recipe is None or reads is None or failed:
+            scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            return [], faults
+        part = reuse.part_of(recipe, item)
+        if recipe.inputs:
+            reads, faults = reuse.in_order(item, recipe, reads)
+            written = item.modifiers.get("inputs")
+            leaf = self.reader.layer(part) is not None
+            if reads and leaf and not (written and isinstance(written.value, Map)):
+                reads = [(None, ref) for _, ref in reads]  # a layer that is repeated
+        if reads is None:
+            scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            return [], faults
+        again = Use(part, reads, use.frozen, recipe.repeat)
+        before = len(self.layers.rows)
+        if recipe.repeat is None:
+            members, wrong = self._member(again, name, level, recipe.names)
+        else:
+            members, wrong = self._repeated(again, name, level)
+        faults += wrong
+        level.recipes[name] = recipe
+        module = f"{level.path}{recipe.module}"
+        if not faults:
+            faults = self.layers.share(before, recipe.layers, f"{level.path}{name}", module, item)
+        faults = tuple(reuse.blamed(item, fault) for fault in faults)
+        members = [member._replace(module=recipe.module, reuse=item) for member in members]
+        return members, faults
+
+
+def _of_layer(path: str, faults: Faults) -> Faults:
+    """Return faults that say the layer that they are of."""
+    return tuple([fault._replace(layer=path) for fault in faults])
+
+
+def _around(
+    faults: Iterable[Diagnostic], *, repetition: Repetition | None = None, block: str | None = None
+) -> Faults:
+    """Return faults whose fixes know the repetition, or the block, in which they arose."""
+    found = []
+    for fault in faults:
+        origin = circumstances(fault)
+        if origin and repetition:
+            origin = origin._replace(repetition=repetition, blocks=())
+        elif origin and block:
+            origin = origin._replace(blocks=(*origin.blocks, block))
+        found.append(fault._replace(origin=origin))
+    return tuple(found)
+
+
+def _within_itself(block: str, item: Item, context: Context) -> Diagnostic:
+    chain = [*context.blocks[context.blocks.index(block) :], block]
+    label = f"a block cannot hold itself: {' > '.join(chain)}"
+    return Diagnostic("NB214", "a block within itself", item.type.span, label)

@@ -51,7 +51,7 @@ class Sections(NamedTuple):
     document: Document
     root: Map
     names: dict[str, Any]
-    #: The items that were read, by their sections; a mapping such as `train` under its own name.
+    #: The items that were read, by their sections; the value of `train` under its own name.
     items: dict[str, Item]
 
     def node(self, section: str) -> Found[Node | None]:
@@ -66,22 +66,20 @@ class Sections(NamedTuple):
         node, faults = self.node(section)
         if node is None or is_unknown(node):
             return default, faults
-        if isinstance(node, Map):
-            self.items[section] = Item(self.root.entries[section].key, node)
+        self.items[section] = Item(self.root.entries[section].key, node)
         value, wrong = reader(node)
         return value, (*faults, *wrong)
 
     def item(self, section: str, what: str, known: Collection[str]) -> Found[Item | None]:
         """Return a section that holds one item of the types `known`, which messages call `what`."""
-
-        def reader(node: Node) -> Found[Item | None]:
-            item = read_item(node, what, known)
-            if isinstance(item, Diagnostic):
-                return None, (item,)
-            self.items[section] = item
-            return item, ()
-
-        return self.read(section, reader, None)
+        node, faults = self.node(section)
+        if node is None or is_unknown(node):
+            return None, faults
+        item = read_item(node, what, known)
+        if isinstance(item, Diagnostic):
+            return None, (*faults, item)
+        self.items[section] = item
+        return item, faults
 
     def fields(self, section: str, component: type[C], example: str) -> Found[C]:
         """Return a section that holds the fields of a component; its defaults after a fault."""

@@ -59,7 +59,7 @@ def infer(config: Config) -> Graph:
     """Infer the network of a config, collecting faults instead of raising."""
     network, found = trace_network(config)
     faults = [*config.diagnostics, *find_fixes(found, network.rows, config)]
-    graph = Graph(config, *network, ())
+    graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
     if graph.outputs:
         faults += budget.check(graph)
         faults += init.check(graph.rows, config.init)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.tensor import Tensor
-from netbuild.graph.row import Block, Member, Row
+from netbuild.graph.row import Block, Calls, Member, Row
 from netbuild.graph.value import Ref, Value, state_key
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Graph(NamedTuple):
     block: Block | None
     outputs: Mapping[str, Tensor]
     diagnostics: tuple[Diagnostic, ...]
+    #: The items of blocks and of each `Reuse`, also of a network with faults.
+    calls: Calls = Calls()
 
     @property
     def output(self) -> Tensor | None:

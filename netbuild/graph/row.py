@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
-from netbuild.syntax.item import written_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inferred import Inferred
-    from netbuild.syntax.item import Item, Stack
+    from netbuild.syntax.item import Item
 
 
 class Row(NamedTuple):
@@ -144,6 +144,21 @@ class Row(NamedTuple):
         return self.inferred.is_plain
 
 
+class Call(NamedTuple):
+    """The item of a block as it is written, and what its expressions can name."""
+
+    item: Item
+    names: Mapping[str, Any]
+
+
+class Calls(NamedTuple):
+    """The items that hold layers and are none themselves, by their paths."""
+
+    blocks: Mapping[str, Call] = MappingProxyType({})
+    #: Where each `Reuse` is written.
+    reuses: Mapping[str, Span] = MappingProxyType({})
+
+
 class Member(NamedTuple):
     """A layer or a stack at its place in a stack, with what it reads by the names inside.
 
@@ -153,17 +168,8 @@ class Member(NamedTuple):
     name: str
     part: Row | Block
     reads: Mapping[str, Ref]
-    #: The item or the stack as it is written, and what its expressions can name.
-    item: Item | Stack
-    names: Mapping[str, Any]
+    span: Span
     module: str | None = None
-    #: The `Reuse` that calls the module again.
-    reuse: Item | None = None
-
-    @property
-    def span(self) -> Span:
-        """Where its type is written, or its layers."""
-        return written_at(self.item)
 
 
 class Block(NamedTuple):

@@ -35,7 +35,9 @@ def _mended(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnosti
         fixes = _fewer(origin.repetition)
     for block in origin.blocks:
         fixes = _in_each(block, fixes)
-    fault = with_fixes(fault, fixes)._replace(origin=None)
+    told = origin.misfit is None or origin.misfit.error is not None  # else its help says it
+    fault = with_fixes(fault, fixes) if told else fault._replace(fixes=fixes)
+    fault = fault._replace(origin=None)
     return fault._replace(fixes=()) if origin.reused else fault
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief
+from netbuild.graph.row import Calls
 from netbuild.graph.tracing.level import Context
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, from_outside
 from netbuild.graph.tracing.walk import Walk
@@ -28,6 +29,7 @@ class Network(NamedTuple):
     rows: tuple[Row, ...] = ()
     block: Block | None = None
     outputs: Mapping[str, Tensor] = {}
+    calls: Calls = Calls()
 
 
 def trace_network(config: Config) -> Found[Network]:
@@ -51,12 +53,12 @@ def trace_network(config: Config) -> Found[Network]:
         if walk.limits.reason:
             title, span = "the network has too many layers", config.layers.span
             faults += (Diagnostic("NB209", title, span, walk.limits.reason),)
-        return Network(rows), faults
+        return Network(rows, calls=walk.calls), faults
     faults += (*_unused_blocks(config, walk.used), *_loose_outputs(walk, results))
     outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
     if len(outputs) < len(results):
-        return Network(rows), faults
-    return Network(rows, block, outputs), faults
+        return Network(rows, calls=walk.calls), faults
+    return Network(rows, block, outputs, walk.calls), faults
 
 
 def _modifiers(stack: Stack) -> Iterator[Diagnostic]:

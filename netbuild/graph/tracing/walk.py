@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.graph.misfit import Repetition, circumstances
-from netbuild.graph.row import Block, Member, Row
+from netbuild.graph.row import Block, Call, Calls, Member, Row
 from netbuild.graph.tracing import reuse
 from netbuild.graph.tracing.layers import Layers
 from netbuild.graph.tracing.level import Context, Level
@@ -21,7 +21,7 @@ from netbuild.graph.tracing.naming import called, name_of, numbered, without_num
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
-from netbuild.syntax.item import REUSE, Item, Stack
+from netbuild.syntax.item import REUSE, Item, Stack, written_at
 from netbuild.syntax.node import UNKNOWN, Map
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.config.modifiers import Modifiers
-    from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.diagnostics.diagnostic import Faults, Found, Span
     from netbuild.graph.tracing.layers import Results
     from netbuild.graph.tracing.reuse import Reads
     from netbuild.graph.tracing.scope import Signal
@@ -58,6 +58,13 @@ class Walk:
         self.limits = Limits()
         #: The blocks that are used.
         self.used: set[str] = set()
+        self.blocks: dict[str, Call] = {}
+        self.reuses: dict[str, Span] = {}
+
+    @property
+    def calls(self) -> Calls:
+        """The items of blocks and of each `Reuse`, by their paths."""
+        return Calls(self.blocks, self.reuses)
 
     def stack(
         self, stack: Stack, context: Context, inputs: Mapping[str, Signal], outputs: Node | None
@@ -210,7 +217,7 @@ class Walk:
         level.scope.add(name, {OUTPUT: within.scope.signal(given[OUTPUT])})
         block = Block(tuple(inside), tuple(within.members), given)
         refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
-        return [Member(name, block, refs, use.part, level.context.names)], faults
+        return [Member(name, block, refs, written_at(use.part))], faults
 
     def _member(self, use: Use, name: str, level: Level, names: Names) -> Found[list[Member]]:
         """Trace one member of a stack, once, and have its results known by its name.
@@ -244,7 +251,7 @@ class Walk:
         if isinstance(made, Row) and reads and reads[0][0] is not None:
             order = [*made.layer.inputs, *made.layer.optional_inputs]
             refs = {inside: refs[inside] for inside in order if inside in refs}
-        return [Member(name, made, refs, part, names)], faults
+        return [Member(name, made, refs, written_at(part))], faults
 
     def _call(
         self, part: Item | Stack, context: Context, inputs: Mapping[str, Signal]
@@ -259,6 +266,7 @@ class Walk:
             return unknown, ()
         if block.name in context.blocks:
             return unknown, (_within_itself(block.name, part, context),)
+        self.blocks[context.path.removesuffix(".")] = Call(part, context.names)
         own = input_names(next(iter(inputs.values())).tensor)
         values, faults = block.bind(part, context.names, {**self.config.names, **own})
         faults = _of_layer(context.path.removesuffix("."), faults)
@@ -281,7 +289,9 @@ class Walk:
     def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[list[Member]]:
         """Trace a member of the stack again, for the inputs of a Reuse."""
         scope, reads = level.scope, use.reads
+        self.reuses[f"{level.path}{name}"] = item.type.span
         recipe, faults = reuse.find(item, level.recipes, scope)
+        self.limits.faults += len(faults)
         failed = recipe and scope.signal(scope.first(recipe.module)).tensor is None
         if recipe is None or reads is None or failed:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
@@ -289,6 +299,7 @@ class Walk:
         part = reuse.part_of(recipe, item)
         if recipe.inputs:
             reads, faults = reuse.in_order(item, recipe, reads)
+            self.limits.faults += len(faults)
             written = item.modifiers.get("inputs")
             leaf = self.reader.layer(part) is not None
             if reads and leaf and not (written and isinstance(written.value, Map)):
@@ -308,7 +319,7 @@ class Walk:
         if not faults:
             faults = self.layers.share(before, recipe.layers, f"{level.path}{name}", module, item)
         faults = tuple(reuse.blamed(item, fault) for fault in faults)
-        members = [member._replace(module=recipe.module, reuse=item) for member in members]
+        members = [member._replace(module=recipe.module) for member in members]
         return members, faults
 
 

@@ -1,7 +1,6 @@
 """Where the values of a layer come from: a line of the file, the input, or torch's defaults.
 
-The members of a graph keep their items as these stand in the file, with what their expressions can
-name.
+A graph keeps its items as they stand in the file, with what their expressions can name.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netbuild.components.component import Component, FromInput, bare_field
-from netbuild.graph.row import Block, Row
+from netbuild.graph.row import Call, Row
 from netbuild.graph.value import value_name
 from netbuild.syntax.item import Item
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.graph import Graph
@@ -44,35 +43,15 @@ class Origin(NamedTuple):
     through: tuple[Origin, ...] = ()
 
 
-class Call(NamedTuple):
-    """An item as it stands in the file, and what its expressions can name."""
-
-    item: Item
-    names: Mapping[str, Any]
-
-
 class Origins:
     """The origins of all values of a network."""
 
     def __init__(self, graph: Graph) -> None:
         self.config = graph.config
         self.rows = {row.path: row for row in graph.rows}
-        self.items: dict[str, Call] = {}
-        self.reuses: dict[str, Span] = {}
-        if graph.block is not None:
-            self._note(graph.block, "")
-
-    def _note(self, block: Block, path: str) -> None:
-        """Note the items of the layers and blocks in a stack, and where it calls one again."""
-        for member in block.members:
-            inner = f"{path}{member.name}"
-            if member.reuse is not None:
-                self.reuses[inner] = member.reuse.type.span
-            is_item = isinstance(member.part, Row) or member.part.type
-            if is_item and isinstance(member.item, Item):
-                self.items[inner] = Call(member.item, member.names)
-            if isinstance(member.part, Block):
-                self._note(member.part, f"{inner}.")
+        rows = {row.path: Call(row.item, row.names) for row in graph.rows}
+        self.items = {**graph.calls.blocks, **rows}
+        self.reuses = graph.calls.reuses
 
     def of(self, row: Row) -> tuple[Origin, ...]:
         """Return the origin of each field: what the input decides, what is written, the rest."""

@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 import netbuild as package
 from netbuild.checks.trace import infer
 from netbuild.cli import COMMANDS
@@ -18,6 +16,8 @@ from netbuild.config.sections import SECTIONS
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
@@ -81,16 +81,18 @@ def test_every_choice_is_named() -> None:
         assert f"`{name}" in README
 
 
-@pytest.mark.parametrize("name", ["graph", "blocks", "init"])
-def test_network(name: str) -> None:
-    """The networks of two inputs and of blocks have no fault."""
-    text = block(f"yaml {name}").encode()
+def test_network() -> None:
+    """The network of the tour has no fault."""
+    text = block("yaml tour").encode()
     assert infer(read(from_bytes("network.yaml", text))).diagnostics == ()
 
 
-def test_layer(netbuild: Netbuild) -> None:
-    """The page of a layer is the one that is printed."""
-    done = netbuild("layers", "GLU")
-    command, _, shown = block("console layers").partition("\n")
-    assert command == "$ netbuild layers GLU"
-    assert stripped(shown) == stripped(done.stdout)
+def test_two_commands_set_up() -> None:
+    """`.ci/run` finds the two set-up commands, each in one line."""
+    commands = re.findall(r"^```sh setup\n(.*\n)```$", README, re.MULTILINE)
+    assert [command.count("\n") for command in commands] == [1, 1]
+
+
+def test_three_minutes() -> None:
+    """A newcomer reads the README in three minutes."""
+    assert len(README.splitlines()) <= 200

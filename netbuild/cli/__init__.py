@@ -1,7 +1,7 @@
-"""The command line: each command parses its options, calls one function and prints what it gives.
+"""The command line: each command parses its options, calls one function and prints the result.
 
-Exit codes: 0 clean, 1 faults found, 2 the command could not be understood or a file could not be
-read, 130 interrupted.
+Exit codes: 0 for no faults, 1 for faults, 2 for a command or a file that cannot be read, 130 for an
+interruption.
 """
 
 import os
@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 
 from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
 
-#: The commands in the order of the help, with their modules, which hold a function of that name.
+#: The commands in the order of the help, each with its module. The module has a function of the
+#: same name.
 COMMANDS = {
     "validate": "validate",
     "summary": "summary",
@@ -48,7 +49,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 class Commands(Mapping[str, Any]):
-    """The commands by name, each imported when it is asked for, so that a start reads one only."""
+    """The commands by name. Each is imported when it is used, so a start imports only one."""
 
     def __getitem__(self, name: str) -> Any:
         module = import_module(f"netbuild.cli.{COMMANDS[name]}")
@@ -64,7 +65,7 @@ class Commands(Mapping[str, Any]):
 
 
 class Group(TyperGroup):
-    """The program, whose commands are imported one by one."""
+    """The program, with commands that are imported when they are used."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -95,22 +96,22 @@ def netbuild(
 
 
 def run() -> None:
-    """Run the command that `sys.argv` holds; leaves by SystemExit with its exit code."""
+    """Run the command in `sys.argv`, and leave by SystemExit with its exit code."""
     signal.signal(signal.SIGINT, _interrupted)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `netbuild summary … | head` ends quietly
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started the process
+        if stream is None:  # closed before the process started
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for good
         else:
-            stream.reconfigure(errors="replace")  # a terminal that has no × gets a question mark
+            stream.reconfigure(errors="replace")  # a terminal without × prints ?
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
-    except OSError as error:  # a full disk behind the output
+    except OSError as error:  # the disk is full
         sys.stderr.write(f"netbuild: the output cannot be written: {error.strerror or error}\n")
         os._exit(UNUSABLE)  # a second try to flush would fail as well
 

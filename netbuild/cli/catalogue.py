@@ -1,4 +1,4 @@
-"""`netbuild layers` and its kin: what a file can name, all of it or one."""
+"""`netbuild layers`, `netbuild losses` and others: list what a file can name, or describe one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import typer
 
 from netbuild.cli.terminal import console, fail
 
-_Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, by its name.")]
+_Name = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="The name to describe.  [default: list all]")
+]
 
 
 def layers(name: _Name = None) -> None:
-    """List the layers by family, or describe one: its formula, its fields, an example.
+    """List the layers, or describe one.
 
     \b
     netbuild layers
@@ -22,7 +24,7 @@ def layers(name: _Name = None) -> None:
 
 
 def losses(name: _Name = None) -> None:
-    """List the losses by what they compare, or describe one.
+    """List the losses, or describe one.
 
     \b
     netbuild losses
@@ -42,7 +44,7 @@ def optimizers(name: _Name = None) -> None:
 
 
 def schedulers(name: _Name = None) -> None:
-    """List the schedulers of the learning rate, or describe one.
+    """List the learning rate schedulers, or describe one.
 
     \b
     netbuild schedulers
@@ -52,7 +54,7 @@ def schedulers(name: _Name = None) -> None:
 
 
 def initializers(name: _Name = None) -> None:
-    """List the initializers of weights, or describe one.
+    """List the initializers, or describe one.
 
     \b
     netbuild initializers
@@ -62,7 +64,7 @@ def initializers(name: _Name = None) -> None:
 
 
 def augmentations(name: _Name = None) -> None:
-    """List the augmentations of images, or describe one.
+    """List the image augmentations, or describe one.
 
     \b
     netbuild augmentations
@@ -72,7 +74,7 @@ def augmentations(name: _Name = None) -> None:
 
 
 def datasets(name: _Name = None) -> None:
-    """List the data sources, or describe one with its fields.
+    """List the data sources, or describe one.
 
     \b
     netbuild datasets

@@ -1,8 +1,8 @@
-"""`netbuild diff`: what changed between two configs, without torch."""
+"""`netbuild diff`: prints what changed between two configs, without torch."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,28 +16,37 @@ from netbuild.cli.terminal import (
     read_source,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.reports.difference import Changes
+
 _DIFFERENT = 1
+
+_A = Annotated[str, typer.Argument(metavar="A", help="A config, or - for standard input.")]
+_B = Annotated[
+    str | None,
+    typer.Argument(metavar="B", help="The config to compare it with.  [default: A with --set]"),
+]
+_Format = Annotated[
+    Literal["table", "json", "markdown"], typer.Option(help="How the changes are printed.")
+]
+_ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if the two differ.")]
 
 
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", help="A config, or - for standard input.")],
-    b: Annotated[
-        str | None,
-        typer.Argument(metavar="B", help="What became of it; A where it is left out."),
-    ] = None,
-    format: Annotated[  # noqa: A002
-        Literal["table", "json", "markdown"], typer.Option(help="How the changes are printed.")
-    ] = "table",
+    a: _A,
+    b: _B = None,
+    format: _Format = "table",  # noqa: A002
     set: Settings = None,  # noqa: A002
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 where they differ.")
-    ] = False,
+    exit_code: _ExitCode = False,
 ) -> None:
-    """Print which layers changed from A to B, and what of a checkpoint of A would load into B.
+    """Print which layers changed between two configs.
 
-    + was added, − removed, ~ changed, → moved. --set applies to B alone. Exit codes are 0 where
-    the two could be compared, whether they differ or not, 1 for faults in one of them, and 2 where
-    one cannot be read.
+    It also prints which tensors of a checkpoint of A would load into B. The signs are: + added,
+    − removed, ~ changed, → moved. --set applies to B alone.
+
+    The exit code is 0 if the two can be compared, 1 if one has faults, and 2 if one cannot be read.
 
     \b
     netbuild diff old.yaml new.yaml
@@ -45,32 +54,45 @@ def diff(
     git show HEAD:net.yaml | netbuild diff - net.yaml
     netbuild diff old.yaml new.yaml --format markdown
     """
-    from netbuild.checks.trace import infer
-    from netbuild.config.load import read
-    from netbuild.diagnostics.diagnostic import errors
-    from netbuild.reports import difference
-    from netbuild.reports.difference import table as render
-
     if a == b == "-":
         fail("standard input can be one of the two configs only")
     if b is None and not set:
         fail("there is nothing to compare: name a second config, or give --set")
+    changes = _compared(a, b, set or (), in_report=format == "table")
+    _print(changes, format)
+    if exit_code and not changes.is_empty:
+        raise typer.Exit(_DIFFERENT)
+
+
+def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool) -> Changes:
+    """Return what changed from A to B; print the faults of either, and leave.
+
+    Faults stand `in_report`, on standard output, unless other programs read that.
+    """
+    from netbuild.checks.trace import infer
+    from netbuild.config.load import read
+    from netbuild.diagnostics.diagnostic import errors
+    from netbuild.reports import difference
+
     source = read_source(a)
     other = source if b in {None, a} else read_source(b)
-    before, after = infer(read(source)), infer(read(other, set or ()))
+    before, after = infer(read(source)), infer(read(other, settings))
     faults = errors(before.diagnostics)
     if not faults or source is not other:
         faults = [*faults, *errors(after.diagnostics)]
     if faults:
-        print_faults(faults, stderr=format != "table")
+        print_faults(faults, stderr=not in_report)
         raise typer.Exit(FAULTS)
-    changes = difference.diff(before, after)
+    return difference.diff(before, after)
+
+
+def _print(changes: Changes, format_: str) -> None:
+    from netbuild.reports.difference import table as render
+
     out = console()
-    if format == "json":
+    if format_ == "json":
         out.print(render.as_json(changes))
-    elif format == "markdown":
+    elif format_ == "markdown":
         out.print(render.markdown(changes))
     else:
         print_whole(out, render.table(changes, out))
-    if exit_code and not changes.is_empty:
-        raise typer.Exit(_DIFFERENT)

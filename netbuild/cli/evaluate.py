@@ -1,4 +1,4 @@
-"""`netbuild evaluate`: a run's checkpoint on its validation split."""
+"""`netbuild evaluate`: measures a checkpoint on the validation samples of its run."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ from netbuild.cli.terminal import (
 
 def evaluate(
     run: Annotated[
-        str, typer.Argument(metavar="RUN|FILE", help="A run folder, or a config with --weights.")
+        str, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or a config.")
     ],
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The weights of the config's network.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the weights from this file; RUN is then a config."),
     ] = None,
     checkpoint: Annotated[
-        Literal["best", "last"], typer.Option(help="The lowest validation loss, or the newest.")
+        Literal["best", "last"],
+        typer.Option(help="The epoch with the lowest validation loss, or the newest one."),
     ] = "best",
     format: Annotated[  # noqa: A002
         Literal["text", "json"], typer.Option(help="How the metrics are printed.")
     ] = "text",
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Print the validation loss, and the metrics, of a trained network.
+    """Print the validation loss and the metrics of a network.
 
     \b
     netbuild evaluate runs/lenet5

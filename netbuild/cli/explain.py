@@ -1,4 +1,4 @@
-"""`netbuild explain`: every number of a layer with its formula, without torch."""
+"""`netbuild explain`: prints every number of a layer with its formula, without torch."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ def explain(
     layer: Annotated[
         str,
         typer.Argument(
-            metavar="[LAYER]", help="A layer or a stack by its path; all where it is left out."
+            metavar="[LAYER]", help="The path of a layer or a stack.  [default: all layers]"
         ),
     ] = "",
     format: Annotated[  # noqa: A002
-        Literal["text", "json", "markdown"], typer.Option(help="How it is printed.")
+        Literal["text", "json", "markdown"], typer.Option(help="How the explanation is printed.")
     ] = "text",
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Print how each number of a layer comes about: formulas, their values, and where these stand.
+    """Print the formula of each number of a layer.
 
-    Shapes, parameters, MACs, the receptive field and the memory; each formula in the names of
-    fields, then with their numbers. Below them stands which line, input or default has each value.
+    The numbers are shapes, parameters, MACs, the receptive field and the memory. Each formula is
+    printed with names, and then with numbers. Below, each number is traced to a line of the file,
+    to another layer, or to torch's default.
 
     \b
     netbuild explain configs/lenet.yaml features.3
@@ -66,7 +67,7 @@ def explain(
 
 
 def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
-    """Return what to say of a path at which there is nothing: what is there where it goes wrong."""
+    """Return the message for an unknown path: the names where the path goes wrong."""
     from netbuild.diagnostics.wording import brief
 
     names = layer.split(".")
@@ -87,7 +88,7 @@ def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
 
 
 def _listed(start: str, there: list[str]) -> str:
-    """Return what a stack has; of numbers the first and the last one."""
+    """Return the members of a stack. If all are numbers, return the first and the last."""
     from netbuild.diagnostics.wording import brief
 
     paths = [f"{start}{name}" for name in there]
@@ -99,7 +100,7 @@ def _listed(start: str, there: list[str]) -> str:
 
 
 def _near(name: str, there: list[str]) -> list[str]:
-    """Return the few names that a misspelt one may stand for; any number is near to any other."""
+    """Return the few names that may be meant. Numbers are left out: all are alike."""
     from difflib import get_close_matches
 
     folded = {each.lower(): each for each in there if not each.isdecimal()}

@@ -1,6 +1,6 @@
 """Several processes of one training on this machine, started by torch's own elastic launcher.
 
-`torchrun -m netbuild train FILE` starts the same processes; on several machines it is the way.
+`torchrun -m netbuild train FILE` starts the same processes. It also works on several machines.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def launch(processes: int, arguments: Sequence[str]) -> int:
-    """Run the command line in several processes, and return the code with which they ended."""
+    """Run the command line in several processes, and return their exit code."""
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     for name in list(logging.root.manager.loggerDict):
-        if name.startswith("torch.distributed.elastic"):  # the processes say what is wrong
+        if name.startswith("torch.distributed.elastic"):  # the processes print their own faults
             logging.getLogger(name).setLevel(logging.CRITICAL)
     own = _without_processes(arguments)
     # Each process computes with its part of the cores.
@@ -47,7 +47,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         elastic_launch(config, sys.executable)("-m", "netbuild", *own)
     except ChildFailedError as error:
         codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
-        # One that was killed cannot say so; the others end since it is gone.
+        # A killed process prints nothing. The others end because it is gone.
         killed = next((rank for rank, code in codes.items() if code < 0), None)
         if killed is None:
             return int(error.get_first_failure()[1].exitcode)
@@ -61,7 +61,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
 
 
 def _without_processes(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments of the command without how many processes there are."""
+    """Return the arguments of the command without `--processes`."""
     found, skip = [], False
     for argument in arguments:
         if skip or argument.startswith("--processes"):
@@ -73,9 +73,9 @@ def _without_processes(arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def one_of_several() -> Iterator[None]:
-    """Have only the first of several processes print, and each of them end at once.
+    """Let only the first of several processes print, and end each of them at once.
 
-    At an end as usual a thread of torch, which waited for other processes, may abort this one.
+    In an ordinary exit, a thread of torch that waits for other processes may abort this one.
     """
     if "RANK" not in os.environ:
         yield
@@ -93,7 +93,7 @@ def one_of_several() -> Iterator[None]:
 
 @contextmanager
 def _printing(*, first: bool) -> Iterator[None]:
-    """Have what a process prints go nowhere, but that of the first one."""
+    """Discard the output of every process but the first."""
     if first:
         yield
         return

@@ -1,4 +1,4 @@
-"""`netbuild new`: a file to start from."""
+"""`netbuild new`: writes a file to start from."""
 
 from __future__ import annotations
 
@@ -48,9 +48,13 @@ train: {{epochs: 10, batch_size: 64, seed: 0}}
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="The network's name; NAME.yaml is written.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name of the network, for NAME.yaml.")
+    ],
 ) -> None:
-    """Write a commented file to start from; an existing file is never overwritten.
+    """Write a commented file to start from.
+
+    It never overwrites an existing file.
 
     \b
     netbuild new mynet

@@ -1,4 +1,4 @@
-"""`netbuild predict`: a run's network applied to files."""
+"""`netbuild predict`: applies the network of a run to files."""
 
 from __future__ import annotations
 
@@ -28,33 +28,45 @@ if TYPE_CHECKING:
     from netbuild.training.prediction.predict import Prediction
 
 
+_Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+_Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", help="Images, folders of images, arrays, tables."),
+]
+_Checkpoint = Annotated[
+    Literal["best", "last"],
+    typer.Option(help="The epoch with the lowest validation loss, or the newest one."),
+]
+_Top = Annotated[
+    int, typer.Option(min=1, metavar="K", help="Print the K likeliest classes of each sample.")
+]
+_Raw = Annotated[bool, typer.Option("--raw", help="Print the outputs of the network, not classes.")]
+_Format = Annotated[
+    Literal["json", "csv"] | None,
+    typer.Option(help="How the predictions are written.  [default: ending of --output, or json]"),
+]
+_Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write into this file.  [default: standard output]"),
+]
+_Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Let --output replace an existing file.")
+]
+
+
 def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Images, arrays, tables, folders of images."),
-    ],
-    checkpoint: Annotated[
-        Literal["best", "last"], typer.Option(help="The lowest validation loss, or the newest.")
-    ] = "best",
-    top: Annotated[
-        int, typer.Option(min=1, metavar="K", help="Tell so many classes, the likeliest first.")
-    ] = 1,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="What the network gives, not the classes.")
-    ] = False,
-    format: Annotated[  # noqa: A002
-        Literal["json", "csv"] | None,
-        typer.Option(help="How the predictions are written.  [default: as --output ends, or json]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where, instead of standard output.")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Let --output replace a file.")
-    ] = False,
+    run: _Run,
+    inputs: _Inputs,
+    checkpoint: _Checkpoint = "best",
+    top: _Top = 1,
+    raw: _Raw = False,
+    format: _Format = None,  # noqa: A002
+    output: _Output = None,
+    overwrite: _Overwrite = False,
 ) -> None:
-    """Print what a trained network predicts: classes with their probabilities, or its outputs.
+    """Apply a trained network to files.
+
+    It prints classes with their probabilities, or the outputs of the network.
 
     \b
     netbuild predict runs/lenet5 digit.png
@@ -62,23 +74,14 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
     netbuild predict runs/iris flowers.csv --format csv --output told.csv
     netbuild predict runs/net/2026-01-31T12-00-00 x.npy --checkpoint last
 
-    \b
-    Images become grey, RGB or RGBA and the size that the network reads, with
-    values from 0 to 1; a folder stands for all images in it and below it.
-    .npy is one sample or several, .npz and .safetensors have an array for
-    each input of the network, by their names. A .csv has a sample in each
-    row, and perhaps names of columns above: where data: Csv trained, they
-    choose the columns. All of it is normalised as in training.
+    Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one
+    sample or several. An .npz or .safetensors file holds an array for each input of the network, by
+    name. A .csv file holds one sample in each row; if data: Csv was trained on, its first line
+    chooses the columns. All inputs are normalised as in training.
 
-    \b
-    What cannot be read or does not fit is said on standard error, and the
-    other inputs are predicted; of one file all samples have to fit. Then
-    exit code 2 says that something could not be read, and 1 that it did not
-    fit. A file that exists is only replaced with --overwrite, and not before
-    the last prediction.
+    An input that cannot be used is reported on standard error, and the others are predicted. The
+    exit code is then 2 if a file cannot be read, and 1 if it does not fit.
     """
-    if format is None:
-        format = "csv" if output is not None and output.suffix == ".csv" else "json"  # noqa: A001
     if overwrite and output is None:
         fail("--overwrite goes with --output")
     if output is not None and output.is_file() and not overwrite:
@@ -92,13 +95,18 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
         first = next(told, None)
         if first is not None:
             with _opened(output) as file:
-                _WRITERS[format](file, chain([first], told))
+                _WRITERS[format or _ending(output)](file, chain([first], told))
     if faults.code:
         raise typer.Exit(faults.code)
 
 
+def _ending(output: Path | None) -> str:
+    """Return the format that the name of a file asks for."""
+    return "csv" if output is not None and output.suffix == ".csv" else "json"
+
+
 class _Faults:
-    """What keeps inputs from being predicted, said as it comes, and the exit code for it."""
+    """Prints why inputs cannot be predicted, and keeps the exit code."""
 
     def __init__(self) -> None:
         self.code = 0
@@ -117,7 +125,7 @@ class _Faults:
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[IO[str]]:
-    """Open standard output, or a file that takes its place once it is complete."""
+    """Open standard output, or a file that replaces the old one when it is complete."""
     if output is None:
         yield sys.stdout
         return
@@ -135,7 +143,7 @@ def _opened(output: Path | None) -> Iterator[IO[str]]:
 
 
 def _as_json(file: IO[str], told: Iterable[Prediction]) -> None:
-    """Write an array with one object a line, each as soon as it is there."""
+    """Write an array with one object per line, each as soon as it is predicted."""
     before = "[\n"
     for one in told:
         file.write(before + json.dumps(_plain(one), ensure_ascii=False))
@@ -144,9 +152,10 @@ def _as_json(file: IO[str], told: Iterable[Prediction]) -> None:
 
 
 def _as_csv(file: IO[str], told: Iterable[Prediction]) -> None:
-    """Write a line for each sample, below the names of the columns, which the first one has.
+    """Write a line for each sample, below the names of the columns.
 
-    `index` has a column from the beginning: another file may hold several samples.
+    The first sample decides the columns. `index` is always one, because a later file may hold
+    several samples.
     """
     writer: Any = None
     for one in told:
@@ -162,7 +171,7 @@ _WRITERS = {"json": _as_json, "csv": _as_csv}
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON can hold, numbers of float32 as short as they can be."""
+    """Return a value that JSON can hold. Numbers of float32 get their shortest form."""
     from netbuild.training.prediction.predict import shortest
 
     if isinstance(value, dict):

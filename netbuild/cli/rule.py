@@ -1,4 +1,4 @@
-"""`netbuild rule`: what a code means, and how what it is about is repaired."""
+"""`netbuild rule`: explains a code and its repair."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 def rule(
     code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="A code such as NB204, or a group: NB2.")
+        str | None,
+        typer.Argument(metavar="CODE", help="A code, as in NB204, or a group, as in NB2."),
     ] = None,
     format: Annotated[  # noqa: A002
-        Literal["text", "json", "markdown"], typer.Option(help="How it is printed.")
+        Literal["text", "json", "markdown"], typer.Option(help="How the page is printed.")
     ] = "text",
 ) -> None:
-    """Explain a code: why what it finds is bad, a file that has it, and one that has not.
+    """Explain a code, or list all codes.
 
-    Without a code all are listed, with the beginning of some those.
+    The page of a code says why the finding is bad. It shows a file that has the fault, and the same
+    file without it. The beginning of a code, such as NB3, lists that group.
 
     \b
     netbuild rule

@@ -1,4 +1,4 @@
-"""`netbuild runs`: what was trained, and what came of it, without torch."""
+"""`netbuild runs`: lists trainings and their results, without torch."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 def runs(
     place: Annotated[
         Path | None,
-        typer.Argument(metavar="FOLDER", help="Where runs are, or one run.  [default: runs]"),
+        typer.Argument(metavar="FOLDER", help="A folder of runs, or one run.  [default: runs]"),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only networks of this name: 'lenet*'.")
+        str | None,
+        typer.Option(metavar="NAME", help="List only networks of this name, as in 'lenet*'."),
     ] = None,
     sort: Annotated[
         Literal["time", "loss", "name"],
-        typer.Option(help="Newest last; lowest validation loss first; or by name."),
+        typer.Option(help="Sort by start, by lowest validation loss, or by name."),
     ] = "time",
     format: Annotated[  # noqa: A002
-        Literal["table", "json", "markdown", "csv"], typer.Option(help="How they are printed.")
+        Literal["table", "json", "markdown", "csv"], typer.Option(help="How the runs are printed.")
     ] = "table",
 ) -> None:
-    """List the runs in a folder, each with its best epoch; or the epochs of one run.
+    """List runs, or the epochs of one run.
 
     \b
     netbuild runs
@@ -37,10 +38,9 @@ def runs(
     netbuild runs lenet5/2026-01-31T12-00-00
     netbuild runs --name 'lenet*' --format csv
 
-    \b
-    A run is running, finished, stopped (netbuild train --resume goes on), or
-    damaged. Its loss and metric are those of the validation behind its best
-    epoch, which has the lowest loss. Times are of training alone.
+    A run is running, finished, stopped or damaged. A stopped run continues with netbuild train
+    --resume. The table shows the validation loss and the metric of the best epoch, which has the
+    lowest loss. Times are of training alone.
     """
     from netbuild.reports import runs as render
     from netbuild.runs.records import is_run, listed, read
@@ -62,7 +62,7 @@ def runs(
 
 
 def _found(place: Path | None) -> Path:
-    """Return the folder that is meant: as it is, or in runs/."""
+    """Return the folder at this path, or at this path in runs/."""
     from netbuild.runs.records import RUNS
 
     if place is None:

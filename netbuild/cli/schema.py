@@ -1,4 +1,4 @@
-"""`netbuild schema`: the language for editors."""
+"""`netbuild schema`: prints the language for editors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import typer
 
 
 def schema() -> None:
-    """Print the JSON Schema of the language, by which editors complete, explain and check files.
+    """Print a JSON Schema of the language, for editors.
+
+    With it an editor completes, explains and checks files.
 
     \b
     netbuild schema > netbuild.schema.json

@@ -1,4 +1,4 @@
-"""`netbuild summary`: the shape table of a config, without torch."""
+"""`netbuild summary`: prints the shapes of a network, without torch."""
 
 from __future__ import annotations
 
@@ -20,24 +20,33 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
+_File = Annotated[str, typer.Argument(metavar="FILE", help="A config, or - for standard input.")]
+_Format = Annotated[
+    Literal["table", "json", "markdown", "csv"], typer.Option(help="How the layers are printed.")
+]
+_Depth = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Fold stacks nested deeper than N.  [default: none]"),
+]
+_Input = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZES", help="Take another input shape, as in 1,32,32.  [default: the file's]"
+    ),
+]
+
+
 def summary(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A config, or - for standard input.")],
-    format: Annotated[  # noqa: A002
-        Literal["table", "json", "markdown", "csv"], typer.Option(help="How the rows are printed.")
-    ] = "table",
-    depth: Annotated[
-        int | None, typer.Option(min=1, help="Fold what is nested deeper than this.")
-    ] = None,
-    input: Annotated[  # noqa: A002
-        str | None,
-        typer.Option(metavar="SIZES", help="Another input, such as 1,32,32."),
-    ] = None,
+    file: _File,
+    format: _Format = "table",  # noqa: A002
+    depth: _Depth = None,
+    input: _Input = None,  # noqa: A002
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Print each layer's output shape, parameters, MACs and receptive field.
+    """Print the shape, parameters and MACs of each layer.
 
-    MACs are the multiplications for one sample. The field is how much of the input one output
-    position sees.
+    MACs are the multiplications for one sample. The field, the receptive field, is how much of the
+    input one output position sees.
 
     \b
     netbuild summary configs/lenet.yaml

@@ -1,4 +1,4 @@
-"""What the commands share: their options, the consoles, reading a file, and leaving."""
+"""What the commands share: an option, consoles, reading a file, and exit codes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ PIPE_WIDTH = 100
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="PATH=VALUE", help="Change a value: optimizer.Adam.lr=0.01. Repeatable."
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value, as in optimizer.Adam.lr=0.01. Repeatable.",
     ),
 ]
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that neither wraps nor decorates what it is given."""
+    """Return a console that prints text without wrapping or decorating it."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -45,7 +47,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_whole(out: Console, made: RenderableType) -> None:
-    """Print a table in its own width: rather lines that the terminal wraps than cut names."""
+    """Print a table in its full width. The terminal may wrap lines, but no name is cut."""
     natural = out.measure(made, options=out.options.update(max_width=10_000))
     out.width = max(out.width, natural.maximum)
     out.print(made, soft_wrap=False)
@@ -60,7 +62,7 @@ def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> 
 
 
 def read_source(path: str) -> Source:
-    """Parse a file, or standard input for `-`; leave with a message where it cannot be read."""
+    """Parse a file, or standard input for `-`. Leave with a message if it cannot be read."""
     source = try_source(path)
     if source is None:
         raise typer.Exit(UNUSABLE)
@@ -68,7 +70,7 @@ def read_source(path: str) -> Source:
 
 
 def try_source(path: str) -> Source | None:
-    """Parse a file, or standard input for `-`; None, with a message, where it cannot be read."""
+    """Parse a file, or standard input for `-`. Return None, with a message, if that fails."""
     from netbuild.diagnostics.wording import reason
     from netbuild.syntax import parser as source
 
@@ -84,12 +86,12 @@ def try_source(path: str) -> Source | None:
 
 
 def rank() -> int:
-    """Return which of several processes this is, as torch's launcher says; 0 where it is alone."""
+    """Return the number of this process among several, from torch's launcher; 0 if it is alone."""
     return int(os.environ.get("RANK", "0"))
 
 
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:
-    """Print a sentence to standard error, and leave; of several processes it says which it is."""
+    """Print a sentence to standard error, with the number of the process, and leave."""
     who = f"netbuild, process {rank()}" if rank() else "netbuild"
     typer.echo(f"{who}: {message}", err=True)
     raise typer.Exit(code)
@@ -97,7 +99,7 @@ def fail(message: str, code: int = UNUSABLE) -> NoReturn:
 
 @contextmanager
 def needs_torch(command: str) -> Iterator[None]:
-    """Leave with the install line where an import inside fails for want of an extra."""
+    """Leave with the install line if a package of an extra is missing."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -109,14 +111,14 @@ _EXTRAS = {"datasets": "data", "kornia": "data", "PIL": "data"}
 
 
 def _needs(what: str, error: ModuleNotFoundError) -> NoReturn:
-    """Leave with the install line of the extra that brings a module."""
+    """Leave with the install line of the extra that a module belongs to."""
     module = (error.name or "").partition(".")[0]
     fail(f'{what} needs {module}: pip install "netbuild[{_EXTRAS.get(module, "train")}]"')
 
 
 @contextmanager
 def reported_faults() -> Iterator[None]:
-    """Print the faults of a config that cannot be used, and leave."""
+    """Print the faults of a config, and leave."""
     from netbuild.diagnostics.exceptions import ConfigError
 
     try:
@@ -128,7 +130,7 @@ def reported_faults() -> Iterator[None]:
 
 @contextmanager
 def reported_failures(place: Path) -> Iterator[None]:
-    """Leave with one sentence where a training cannot start or go on; needs torch."""
+    """Leave with one sentence if a training cannot start or continue. This needs torch."""
     from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 
     try:
@@ -137,7 +139,7 @@ def reported_failures(place: Path) -> Iterator[None]:
         fail(str(error))
     except TrainingError as error:
         fail(str(error), FAULTS)
-    except ModuleNotFoundError as error:  # what only some configs import
+    except ModuleNotFoundError as error:  # only some configs import the module
         _needs("the config", error)
     except OSError as error:
         fail(f"{error.filename or place} cannot be read or written: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""`netbuild train`: a config trained on its data, into a run folder."""
+"""`netbuild train`: trains a network on its data, in a run folder."""
 
 from __future__ import annotations
 
@@ -31,32 +31,44 @@ if TYPE_CHECKING:
     from netbuild.training.loop import Trainer
 
 
+_File = Annotated[
+    str | None, typer.Argument(metavar="FILE", help="A config, or - for standard input.")
+]
+_Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Continue this run from its last checkpoint."),
+]
+_AllowChanges = Annotated[
+    bool,
+    typer.Option("--allow-changes", help="Continue the run although its config has changed."),
+]
+_Runs = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Keep runs in this folder.  [default: runs]"),
+]
+_DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Train and validate on one batch, and keep nothing."),
+]
+_Processes = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Train with N processes together.")
+]
+
+
 def train(
-    file: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="A config, or - for standard input.")
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
-    ] = None,
-    allow_changes: Annotated[
-        bool, typer.Option("--allow-changes", help="Go on although the config is another one.")
-    ] = False,
-    runs: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where runs are kept.  [default: runs]"),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="One batch through everything; nothing is kept.")
-    ] = False,
-    processes: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Train with so many processes together.")
-    ] = 1,
+    file: _File = None,
+    resume: _Resume = None,
+    allow_changes: _AllowChanges = False,
+    runs: _Runs = None,
+    dry_run: _DryRun = False,
+    processes: _Processes = 1,
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Train a network, and keep its metrics and weights in runs/NAME/TIME/.
+    """Train a network, and keep its weights in runs/NAME/TIME/.
 
-    Ctrl-C saves where the training stands; --resume goes on from there, with a FILE or --set as
-    they are now.
+    Ctrl-C saves a checkpoint, and --resume continues from it. RUN is the folder of a run, or the
+    folder of a network: then its newest run is meant. With --resume, FILE or --set changes the
+    config of the run if --allow-changes confirms it.
 
     \b
     netbuild train configs/lenet.yaml
@@ -96,7 +108,7 @@ def train(
 
 
 def _graph(file: str | None, settings: list[str]) -> Graph | None:
-    """Return the network of a file; a fault is found before torch is loaded, which takes longer."""
+    """Return the network of a file, if there is one; find its faults before torch is loaded."""
     from netbuild.checks.trace import trainable
     from netbuild.config.load import read
 
@@ -109,7 +121,7 @@ def _graph(file: str | None, settings: list[str]) -> Graph | None:
 def _changed(
     resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
 ) -> Config | None:
-    """Return the config with which a run goes on, where it is another one and that is allowed."""
+    """Return the changed config of a run; None if nothing changed. Leave if that is not allowed."""
     from netbuild import training
     from netbuild.config.resolved import differences
 
@@ -117,7 +129,7 @@ def _changed(
     before = stopped.config()
     after = graph.config if graph is not None else stopped.config(settings)
     if after.preparation.normalize is True and before.preparation.normalize:
-        # What was measured for the run is what the file asks for.
+        # The file asks for the numbers that the run has measured.
         measured = {"normalize": before.preparation.normalize}
         after = after._replace(preparation=after.preparation.model_copy(update=measured))
     changes = differences(before, after)
@@ -136,7 +148,7 @@ def _changed(
 
 
 def _try(graph: Graph, out: Console) -> None:
-    """Take a step and validate a batch, and leave nothing behind."""
+    """Take one step and validate one batch, in a folder that is then removed."""
     from netbuild import training
     from netbuild.reports.runs import value
 
@@ -159,7 +171,7 @@ def _is_measured(name: str, metric: Any) -> bool:
 
 
 def _print_groups(graph: Graph, out: Console) -> None:
-    """Print which weights have which options, where a config has groups."""
+    """Print the options of each parameter group, if the config has groups."""
     if not graph.config.groups:
         return
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""`netbuild validate`: every fault of every file, without torch."""
+"""`netbuild validate`: prints every fault of every file, without torch."""
 
 from __future__ import annotations
 
@@ -25,36 +25,50 @@ _SUFFIXES = {".yaml", ".yml"}
 _STANDARD_INPUT = "-"
 
 
+_Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input."),
+]
+_Format = Annotated[Format, typer.Option(help="How the faults are printed.")]
+_Select = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CODES",
+        help="Report only these codes, as in NB2,NB301. Repeatable.  [default: all]",
+    ),
+]
+_Ignore = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CODES", help="Do not report these codes. Repeatable.  [default: none]"),
+]
+_Strict = Annotated[
+    bool | None,
+    typer.Option("--strict/--no-strict", help="Count warnings as errors.  [default: no]"),
+]
+_Fix = Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")]
+_UnsafeFixes = Annotated[
+    bool,
+    typer.Option("--unsafe-fixes", help="With --fix or --diff: apply the other fixes too."),
+]
+_Diff = Annotated[
+    bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")
+]
+_Watch = Annotated[bool, typer.Option("--watch", help="Check again whenever a file is saved.")]
+
+
 def validate(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, folders, or - for standard input."),
-    ],
-    format: Annotated[Format, typer.Option(help="How faults are printed.")] = "text",  # noqa: A002
-    select: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODES", help="Report only these: NB301,NB2. Repeatable."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODES", help="Do not report these. Repeatable."),
-    ] = None,
-    strict: Annotated[
-        bool | None, typer.Option("--strict/--no-strict", help="Warnings count as errors.")
-    ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Apply the safe fixes to the files.")] = False,
-    unsafe_fixes: Annotated[
-        bool, typer.Option("--unsafe-fixes", help="With --fix or --diff: the other fixes too.")
-    ] = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="Print what --fix would change; write nothing.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Check again whenever a file is saved.")
-    ] = False,
+    paths: _Paths,
+    format: _Format = "text",  # noqa: A002
+    select: _Select = None,
+    ignore: _Ignore = None,
+    strict: _Strict = None,
+    fix: _Fix = False,
+    unsafe_fixes: _UnsafeFixes = False,
+    diff: _Diff = False,
+    watch: _Watch = False,
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Check configs, and print every fault with its place.
+    """Check files, and print every fault with its place.
 
     \b
     netbuild validate configs/
@@ -64,17 +78,14 @@ def validate(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer nam
     netbuild validate net.yaml --diff
     netbuild validate configs/ --select NB2,NB3 --ignore NB301
 
-    \b
-    A prefix such as NB3 means all codes that begin with it; the longer one
-    counts. What a command does not say stands in [tool.netbuild] of the
-    nearest pyproject.toml: select, ignore, strict. Errors that are not
-    reported are counted, and the exit code is still 1: ignoring an error
-    does not make a network run. `# netbuild: ignore[NB301]` at the end of a
-    line silences warnings there.
+    A prefix such as NB3 means all codes that begin with it; the longest prefix decides. An ignored
+    error still makes the exit code 1, because the network still does not run.
 
-    \b
-    With --diff, and with - and --fix, standard output is the diff or the
-    fixed text, and the report goes to standard error.
+    A comment `# netbuild: ignore[NB301]` at the end of a line silences warnings that point at this
+    line. [tool.netbuild] in pyproject.toml sets select, ignore and strict for a project.
+
+    With --diff, and with - and --fix, standard output holds the diff or the fixed text. The report
+    then goes to standard error.
     """
     if unsafe_fixes and not (fix or diff):
         fail("--unsafe-fixes goes with --fix or --diff")
@@ -86,7 +97,7 @@ def validate(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer nam
 
 
 class _Job(NamedTuple):
-    """What is to be done with files, whichever they are."""
+    """The options of a command, which every file gets."""
 
     format: Format
     settings: settings.Settings
@@ -96,7 +107,7 @@ class _Job(NamedTuple):
     diff: bool
 
     def run(self, names: Sequence[str]) -> int:
-        """Check files, mend them where that is wanted, print, and return the exit code."""
+        """Check files, repair them if asked to, print a report, and return the exit code."""
         from netbuild.reports.faults.report import made
         from netbuild.syntax.repair import Repair
 
@@ -122,18 +133,18 @@ class _Job(NamedTuple):
         return infer(read(source, self.set)).diagnostics
 
     def wanted_fix(self, diagnostic: Diagnostic) -> Fix | None:
-        """Return what is to be done about a diagnostic: nothing about one that is not reported."""
+        """Return the fix to apply; None if the diagnostic is not reported or has no such fix."""
         if not self.fix or not self.settings.reports(diagnostic.code):
             return None
         return next((fix for fix in diagnostic.fixes if fix.safe or self.unsafe), None)
 
     def save(self, change: Change) -> None:
-        """Write a mended file, unless only a diff is wanted, or it is standard input."""
+        """Write a repaired file. A diff and standard input are not written."""
         if not self.diff and not change.is_stdin:
             change.write()
 
     def print_texts(self, repair: Repair, sources: Iterable[Source]) -> None:
-        """Print what the files should become, or what standard input has become."""
+        """Print the diffs, or the repaired text of standard input."""
         from netbuild.syntax.repair import STDIN
 
         if self.diff:
@@ -154,14 +165,14 @@ class _Job(NamedTuple):
         from netbuild.reports.faults import render
 
         if self.format == "text" and report.checked and not report.files:
-            return  # that none can be read is said already
+            return  # a message has said that no file can be read
         out = console(stderr=stderr)
         rendered = render(self.format, report, out.width)
         if not isinstance(rendered, str):
             out.print(rendered)
         elif rendered:
             typer.echo(rendered, err=stderr)
-        if report.hidden and self.format != "text":  # which says it in its last line
+        if report.hidden and self.format != "text":  # the text ends with this number
             number = f"{report.hidden:,} error" + ("s are" if report.hidden > 1 else " is")
             typer.echo(f"netbuild: {number} not shown: see --select and --ignore", err=True)
 
@@ -169,7 +180,7 @@ class _Job(NamedTuple):
 def _settings(
     select: list[str] | None, ignore: list[str] | None, strict: bool | None
 ) -> settings.Settings:
-    """Return what the command says, and what it does not say from the project."""
+    """Return the settings of the command, and for the others those of the project."""
     from netbuild.diagnostics.selection import Settings, SettingsError, codes, from_project
 
     try:
@@ -184,7 +195,7 @@ def _settings(
 
 
 def _watch(job: _Job, paths: list[str]) -> NoReturn:
-    """Check again and again, also a folder that has no config yet."""
+    """Check whenever a file changes. A folder may have no config yet."""
     from netbuild.cli.watch import watch
 
     if _STANDARD_INPUT in paths:
@@ -197,7 +208,7 @@ def _watch(job: _Job, paths: list[str]) -> NoReturn:
 
 
 def _files(path: str) -> list[str]:
-    """Return the files that a path stands for; leave where it is a folder without any."""
+    """Return the files that a path stands for. Leave if a folder has none."""
     files = _found(path)
     if not files:
         fail(f"{path} holds no .yaml and no .yml file that can be read")
@@ -205,10 +216,10 @@ def _files(path: str) -> list[str]:
 
 
 def _found(path: str) -> list[str]:
-    """Return the files that a path stands for: itself, or the configs of a folder and below.
+    """Return the files that a path stands for: itself, or the configs in a folder and below it.
 
-    Hidden folders are left out, and so are runs: their `config.yaml` may extend a file that lies
-    elsewhere.
+    Hidden folders and the folders of runs are left out. The `config.yaml` of a run may extend a
+    file that is not there.
     """
     if path in {"", _STANDARD_INPUT} or not Path(path).is_dir():
         return [path]

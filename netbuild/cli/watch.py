@@ -1,4 +1,4 @@
-"""`netbuild validate --watch`: the files checked again whenever one of them is saved."""
+"""`netbuild validate --watch`: checks files whenever one of them is saved."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from netbuild.syntax.parser import from_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: How often the files are looked at, in seconds: less than a person notices, and next to no work.
+#: Seconds between two looks at the files: a person does not notice them, and the work is small.
 PAUSE = 0.3
-#: How long a file has to stay the same to be a finished one.
+#: Seconds without a change after which a file is taken for complete.
 SETTLED = 0.05
 
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
-#: What changes about a file when it is saved or replaced: its time, its size, and which it is.
+#: What changes when a file is saved or replaced: its time, its size, its number.
 Stamp: TypeAlias = tuple[int, int, int]
 
 
 def watch(run: Callable[[], object], files: Callable[[], Iterable[Path]]) -> NoReturn:
-    """Call `run` now, and whenever one of the files changes, appears or goes; ends with Ctrl-C."""
-    gc.enable()  # a single check makes no garbage, but this one may go on all day
+    """Call `run` now, and whenever a file changes, appears or disappears, until Ctrl-C."""
+    gc.enable()  # a single check makes no garbage, but watching may last all day
     while True:
-        # Before they are read, so that what is saved meanwhile is a change.
+        # Look before reading, so that a file saved in between counts as changed.
         known = {reached for path in files() for reached in involved(path)}
         seen = stamps(known)
         terminal = sys.stdout.isatty()
         sys.stdout.write(_CLEAR if terminal else "")
-        sys.stdout.flush()  # or it would wipe away what goes to standard error
+        sys.stdout.flush()  # or it would clear the messages on standard error
         run()
         sys.stdout.write("\nwatching; Ctrl-C ends\n" if terminal else "")
         sys.stdout.flush()
         while stamps({*known, *files()}) == seen:
             time.sleep(PAUSE)
-        while (now := stamps({*known, *files()})) != seen:  # it may be half written as yet
+        while (now := stamps({*known, *files()})) != seen:  # a file may be half written
             seen = now
             time.sleep(SETTLED)
 
 
 def stamps(paths: Iterable[Path]) -> dict[Path, Stamp | None]:
-    """Return the state of files; None of one that is not there."""
+    """Return the state of each file; None for a missing one."""
     return {path: _stamp(path) for path in paths}
 
 
@@ -60,7 +60,7 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 def involved(path: Path) -> Iterator[Path]:
-    """Yield a file and those that it extends, also one that is not there yet."""
+    """Yield a file and its bases. A missing base is yielded too."""
     for _ in range(MAX_BASES + 1):
         yield path
         try:

@@ -1,4 +1,4 @@
-"""`netbuild weights`: whether a file of weights fits a network, without torch."""
+"""`netbuild weights`: compares a file of weights with a network, without torch."""
 
 from __future__ import annotations
 
@@ -23,23 +23,26 @@ if TYPE_CHECKING:
 
 def weights(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="safetensors, or what torch.save writes.")
+        Path, typer.Argument(metavar="FILE", help="A .safetensors file, or a file of torch.save.")
     ],
     config: Annotated[
         str, typer.Argument(metavar="CONFIG", help="A config, or - for standard input.")
     ],
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODULE", help="Neither loaded nor wanted: fc. Repeatable."),
+        typer.Option(
+            metavar="MODULE", help="Leave this module out, as in fc. Repeatable.  [default: none]"
+        ),
     ] = None,
     format: Annotated[  # noqa: A002
         Literal["table", "json"], typer.Option(help="How the comparison is printed.")
     ] = "table",
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Compare the tensors of a file with those of a network, by name and shape.
+    """Compare a file of weights with a network.
 
-    No values are read. Exit code 1 says that the file does not fit.
+    It compares the names and shapes of tensors, and reads no values. Exit code 1 means that the
+    file does not fit.
 
     \b
     netbuild weights resnet18.safetensors configs/resnet18.yaml

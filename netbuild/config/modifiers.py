@@ -51,15 +51,14 @@ class StackModifiers(BlockModifiers):
     outputs: _Elsewhere = None
 
 
-_NONE = BlockModifiers.model_construct()
+#: What stands beside a part without modifiers.
+NONE = BlockModifiers.model_construct()
 
 
 def read_modifiers(
     part: Item | Stack, kind: type[Modifiers], names: Mapping[str, Any]
 ) -> Found[Modifiers | None]:
     """Validate what stands beside a part; None after a fault, or where a value is not known."""
-    if not part.modifiers:
-        return _NONE, ()
     entries, faults = substitute_entries(part.modifiers, names)
     owner, span = ("layer", part.type.span) if isinstance(part, Item) else ("stack", part.span)
     modifiers, wrong = fill_fields(kind, entries, owner, span)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Iterator
 
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
@@ -108,11 +108,13 @@ def substitute(node: Node, names: Mapping[str, Any]) -> Found[Node]:
     becomes text. `$$` is a dollar sign. The spans stay those of the expressions; only an item that
     a name stands for keeps its own.
     """
-    if not is_computed(node):
-        return node, ()
     if isinstance(node, Scalar):
+        if not isinstance(node.value, str) or "$" not in node.value:
+            return node, ()
         value, faults = _scalar(node, names)
         return _node(value, node), faults
+    if not is_computed(node):
+        return node, ()
     if isinstance(node, List):
         items, faults = collect(substitute(item, names) for item in node.items)
         return List(items, node.span), faults
@@ -124,9 +126,13 @@ def substitute_entries(
     entries: Mapping[str, Entry], names: Mapping[str, Any]
 ) -> Found[dict[str, Entry]]:
     """Return the entries of a mapping with every expression in their values evaluated."""
-    values, faults = collect(substitute(entry.value, names) for entry in entries.values())
-    changed = zip(entries.items(), values, strict=True)
-    return {name: Entry(entry.key, value) for (name, entry), value in changed}, faults
+    changed: dict[str, Entry] = {}
+    faults: Faults = ()
+    for name, (key, written) in entries.items():
+        value, wrong = substitute(written, names)
+        changed[name] = Entry(key, value)
+        faults += wrong
+    return changed, faults
 
 
 def is_computed(node: Node) -> bool:

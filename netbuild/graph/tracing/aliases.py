@@ -69,15 +69,15 @@ class Aliases:
         """
         if not sources:
             return
-        self._check_not_needed(inferred, sources[0])
-        self._check_batch(inferred.layer, sources)
+        if inferred.memory == "overwritten":
+            self._check_not_needed(sources[0])
+        if self.loose:
+            self._check_batch(inferred.layer, sources)
         y = next(iter(inferred.outputs.values())).shape
         inferred.layer.expect_origins(y, *map(self.origins.get, sources))
 
-    def _check_not_needed(self, inferred: Inferred, first: Value) -> None:
+    def _check_not_needed(self, first: Value) -> None:
         """Refuse a layer that overwrites what an earlier one keeps for the backward pass."""
-        if inferred.memory != "overwritten":
-            return
         message = ""
         reader = self.needed.get(self.memory.get(first, first))
         if reader:
@@ -89,8 +89,6 @@ class Aliases:
 
     def _check_batch(self, layer: Layer, sources: Sequence[Value]) -> None:
         """Refuse a tensor without a batch axis where nothing gives it one."""
-        if not self.loose:
-            return
         loose = [value in self.loose for value in sources]
         repeats = isinstance(layer, Operation) and layer.broadcasts
         if any(loose) and (all(loose) or not repeats):

@@ -56,7 +56,8 @@ class Layers:
     ) -> Found[tuple[Row | None, Results]]:
         """Trace a layer; return its row and its results. `signals` is None behind a fault."""
         row, faults = self._row(item, path, names, signals)
-        faults = tuple(fault._replace(layer=path) for fault in faults)
+        if faults:
+            faults = tuple(fault._replace(layer=path) for fault in faults)
         if row is None:
             return (None, {OUTPUT: UNKNOWN_SIGNAL}), faults
         row = row._replace(frozen=frozen) if frozen else row
@@ -95,7 +96,7 @@ class Layers:
         self, written: Item, path: str, names: Names, signals: Signals | None
     ) -> Found[Row | None]:
         """Validate one layer against what reaches it; None where its output is not known."""
-        init, faults = _init(written, names)
+        init, faults = _init(written, names) if "init" in written.modifiers else (None, ())
         item = written
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
@@ -169,11 +170,8 @@ class Layers:
 
 
 def _init(item: Item, names: Names) -> Found[Init | None]:
-    """Return how the weights of an item begin, where that is written beside it."""
-    entry = item.modifiers.get("init")
-    if entry is None:
-        return None, ()
-    node, faults = substitute(entry.value, names)
+    """Return how the weights of an item begin, as its modifier says."""
+    node, faults = substitute(item.modifiers["init"].value, names)
     init, wrong = read_init(node)
     return init, (*faults, *wrong)
 

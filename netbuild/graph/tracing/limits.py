@@ -21,7 +21,12 @@ class Limits:
     @property
     def reached(self) -> bool:
         """Whether the walk ends here."""
-        return self.faults > MAX_FAULTS or bool(self.reason)
+        return (
+            self.faults > MAX_FAULTS
+            or self.members > MAX_MEMBERS
+            or self.layers > MAX_LAYERS
+            or self.depth > MAX_DEPTH
+        )
 
     @property
     def reason(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
 from netbuild.config.modifiers import (
+    NONE,
     BlockModifiers,
     LayerModifiers,
     Modifiers,
@@ -77,6 +78,8 @@ class MemberReader:
 
     def modifiers(self, part: Item | Stack, names: Names) -> Found[Modifiers | None]:
         """Validate the modifiers of a part; None after a fault, or where one is not known."""
+        if not part.modifiers:
+            return NONE, ()
         kind: type[Modifiers] = StackModifiers
         if isinstance(part, Item):
             kind = LayerModifiers if self.layer(part) else BlockModifiers

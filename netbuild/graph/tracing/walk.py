@@ -67,7 +67,12 @@ class Walk:
         return Calls(self.blocks, self.reuses)
 
     def stack(
-        self, stack: Stack, context: Context, inputs: Mapping[str, Signal], outputs: Node | None
+        self,
+        stack: Stack,
+        context: Context,
+        inputs: Mapping[str, Signal],
+        outputs: Node | None,
+        type_: str = "",
     ) -> Found[tuple[Block, Results]]:
         """Trace the members of a stack one after the other; return what it gives."""
         self.limits.depth = max(self.limits.depth, context.path.count("."))
@@ -84,7 +89,7 @@ class Walk:
             results = {OUTPUT: UNKNOWN_SIGNAL}
         else:
             results = {port: level.scope.signal(ref) for port, ref in given.items()}
-        return (Block(tuple(inputs), tuple(level.members), given), results), faults
+        return (Block(tuple(inputs), tuple(level.members), given, type_), results), faults
 
     def _child(self, child: Child, level: Level) -> Faults:
         """Trace one member of a stack, as often as it is repeated, if at all."""
@@ -95,7 +100,8 @@ class Walk:
         part, faults = self.reader.read(child.node, LocalNames(level.context.names, last))
         if part is None and scope.last is None and not faults:
             faults = (level.reads_nothing(None, self.reader, child.span),)
-        faults = _of_layer(f"{level.path}{child.name or level.position}", faults)
+        if faults:
+            faults = _of_layer(f"{level.path}{child.name or level.position}", faults)
         reads, wrong = level.reads(part, self.reader) if part else (None, ())
         faults += wrong
         # What reads nothing knows the shape that it stands behind.
@@ -137,7 +143,7 @@ class Walk:
             return self._in_a_row(use, name or numbers, level)
         before = len(self.layers.rows)
         members, faults = self._repeated(use, name, level)
-        self._remember(use, name, level, level.context.names, members, before)
+        self._remember(use, use.repeat, name, level, level.context.names, members, before)
         level.members += members
         level.position += 1
         return faults
@@ -157,15 +163,14 @@ class Walk:
             place, wrong = self._place(name, names, level)
             before = len(self.layers.rows)
             members, within = self._member(use, place, level, names)
-            once = use._replace(repeat=None)
-            self._remember(once, place, level, names, members, before)
+            self._remember(use, None, place, level, names, members, before)
             level.members += members
             found = (*wrong, *within)
             if index and x is not None and found:
                 repetition = Repetition(use.part.modifiers["repeat"].value, index, x)
                 found = _around(found, repetition=repetition)
             faults += found
-            if use.reads:  # what is repeated reads itself, and all else as before
+            if use.repeat and use.reads:  # what is repeated reads itself, and all else as before
                 first = (use.reads[0][0], level.scope.first(place))
                 use = use._replace(reads=[first, *use.reads[1:]])
             level.position += 1
@@ -182,13 +187,20 @@ class Walk:
         return chosen or str(level.position), faults
 
     def _remember(
-        self, use: Use, name: str, level: Level, names: Names, members: list[Member], before: int
+        self,
+        use: Use,
+        repeat: int | None,
+        name: str,
+        level: Level,
+        names: Names,
+        members: list[Member],
+        before: int,
     ) -> None:
         """Keep how a member was traced, for a Reuse; `before` it there were so many layers."""
         made = members[0].part if members else None
         inputs = made.inputs if isinstance(made, Block) else ()
         layers = len(self.layers.rows) - before
-        recipe = Recipe(use.part, names, use.repeat, name, inputs, layers)
+        recipe = Recipe(use.part, names, repeat, name, inputs, layers)
         level.recipes.setdefault(name, recipe)
 
     def _repeated(self, use: Use, name: str, level: Level) -> Found[list[Member]]:
@@ -229,7 +241,7 @@ class Walk:
             return self._reused(part, use, name, level)
         place = f"{level.path}{name}"
         signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
-        if reads != []:  # what reads something knows the shape of that
+        if reads != [] and isinstance(part, Item):  # what reads something knows its shape
             names = LocalNames(names, signals[0][1].tensor if signals else None)
         made: Block | Row | None
         if isinstance(part, Stack) or self.reader.is_block(part):
@@ -280,11 +292,11 @@ class Walk:
             names={**self.config.names, **values}, blocks=(*context.blocks, block.name)
         )
         (made, results), wrong = self.stack(
-            block.stack, context, inputs, outputs.value if outputs else None
+            block.stack, context, inputs, outputs.value if outputs else None, block.name
         )
-        if again:
+        if again and wrong:
             wrong = _around(wrong, block=block.name)
-        return (made._replace(type=block.name), results), (*faults, *wrong)
+        return (made, results), (*faults, *wrong)
 
     def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[list[Member]]:
         """Trace a member of the stack again, for the inputs of a Reuse."""

@@ -1,11 +1,17 @@
-"""Each code has a page, whose example has the fault and whose repair has none."""
+"""Each code has a page: an example with the fault, one without it, and where it is checked.
+
+`pytest tests/test_rules.py --overwrite` renews the places in the pages, and `docs/rules.md`.
+"""
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
 import shlex
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +28,7 @@ from netbuild.syntax.parser import from_bytes
 from tests.test_static import output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -30,10 +36,64 @@ if TYPE_CHECKING:
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
-PAGES = {code: rules.page(code) for code in CODES}
+FOLDER = Path(rules.__file__).parent
 
 #: Codes that `netbuild train` gives and `netbuild validate` does not.
 ONLY_IN_TRAINING = {"NB402"}
+
+
+@cache
+def pages() -> dict[str, rules.Page]:
+    """Return the page of each code."""
+    return {code: rules.page(code) for code in CODES}
+
+
+def given(tree: ast.AST, within: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each code that stands in a syntax tree as a whole string, with its function.
+
+    Comparisons such as `error.code == "NB203"`, and titles such as `CODES["NB318"]`, give no fault.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Compare):
+            continue
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "CODES":
+            continue
+        if isinstance(node, ast.Constant) and re.fullmatch(r"NB\d{3}", str(node.value)):
+            yield str(node.value), within
+        named = isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        yield from given(node, f"{within}.{node.name}".lstrip(".") if named else within)
+
+
+@cache
+def checks() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return, for each code, the modules of the package that give it, with their functions."""
+    found: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for path in sorted((ROOT / "netbuild").rglob("*.py")):
+        if path.name != "codes.py":  # the table of all codes
+            module = path.relative_to(ROOT).as_posix()
+            for code, function in given(ast.parse(path.read_text("utf-8"))):
+                found[code][module].update({function: None} if function else {})
+    return {
+        code: {module: tuple(names) for module, names in modules.items()}
+        for code, modules in found.items()
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _renewed(request: pytest.FixtureRequest) -> None:
+    """With `--overwrite`, write into each page where its code is checked."""
+    if not request.config.getoption("--overwrite"):
+        return
+    for code in CODES:
+        path = FOLDER / f"{code}.md"
+        text = re.sub(
+            r"\A---\n.*?^---\n", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE
+        )
+        lines = (
+            f"{module}: {', '.join(names)}".removesuffix(": ")
+            for module, names in checks().get(code, {}).items()
+        )
+        path.write_text("\n".join(["---", *lines, "---", text]), "utf-8")
 
 
 def printed(what: RenderableType) -> list[str]:
@@ -83,20 +143,20 @@ def check(page: rules.Page, name: str) -> Sequence[Diagnostic]:
 def test_bad(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bad file of a page has this fault, and no other."""
     monkeypatch.chdir(tmp_path)
-    assert {d.code for d in check(PAGES[code], "bad")} == {code}
+    assert {d.code for d in check(pages()[code], "bad")} == {code}
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_good(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The good file has none, and no warning."""
     monkeypatch.chdir(tmp_path)
-    assert check(PAGES[code], "good") == ()
+    assert check(pages()[code], "good") == ()
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_form(code: str) -> None:
     """A page begins with a paragraph, is short, and its examples fit a terminal."""
-    page = PAGES[code]
+    page = pages()[code]
     first, *_, last = page.parts
     assert isinstance(first, str)
     assert isinstance(last, rules.Example)
@@ -111,9 +171,22 @@ def test_form(code: str) -> None:
 
 def test_every_page_has_a_code() -> None:
     """There are as many pages as codes, and each group has a title."""
-    folder = Path(rules.__file__).parent
-    assert sorted(path.stem for path in folder.glob("*.md")) == sorted(CODES)
+    assert sorted(path.stem for path in FOLDER.glob("*.md")) == sorted(CODES)
     assert list(rules.GROUPS) == list(dict.fromkeys(code[:3] for code in CODES))
+
+
+def test_every_code_given_is_in_the_table() -> None:
+    """The package gives each code of the table, and no other one."""
+    strange = {code: list(checks()[code]) for code in checks() if code not in CODES}
+    assert strange == {}, "these modules give codes that diagnostics/codes.py does not have"
+    assert [code for code in CODES if code not in checks()] == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_checks(code: str) -> None:
+    """A page names all modules and functions that give its code, and no others."""
+    renew = f"renew {code}.md and docs/rules.md with: pytest tests/test_rules.py --overwrite"
+    assert pages()[code].checks == checks()[code], renew
 
 
 def test_pages_name_what_there_is() -> None:
@@ -121,14 +194,14 @@ def test_pages_name_what_there_is() -> None:
     from netbuild.cli import COMMANDS
 
     commands = set(COMMANDS)
-    for page in PAGES.values():
+    for page in pages().values():
         assert set(re.findall(r"NB\d{3}", page.text)) <= set(CODES)
         assert set(re.findall(r"`netbuild (\w+)", page.text)) <= commands
 
 
 def test_document(expect: Callable[[Path, str], None]) -> None:
     """`docs/rules.md` is up to date; `netbuild rule --format markdown` writes it."""
-    expect(ROOT / "docs/rules.md", render.markdown(list(PAGES.values())))
+    expect(ROOT / "docs/rules.md", render.markdown(list(pages().values())))
 
 
 def test_links_of_the_document() -> None:
@@ -173,6 +246,9 @@ def test_page(netbuild: Netbuild) -> None:
         "  input: [16]",
         "  layers:",
         "    - Linear: 10",
+        "",
+        "checked in",
+        "  netbuild/syntax/errors.py: missing_space",
     ]
 
 
@@ -185,8 +261,9 @@ def test_json(netbuild: Netbuild) -> None:
         "group": "Architecture",
         "title": "a result that nobody reads",
     }
-    assert page["text"] == PAGES["NB302"].text
-    assert page["files"] == PAGES["NB302"].files
+    assert page["text"] == pages()["NB302"].text
+    assert page["files"] == pages()["NB302"].files
+    assert page["checks"] == {"netbuild/checks/lint/unread.py": ["unread_results"]}
     assert len(json.loads(netbuild("rule", "--format", "json").stdout)) == len(CODES)
 
 
@@ -203,9 +280,12 @@ def test_markdown(netbuild: Netbuild) -> None:
     [
         ("NB219", "no code is called NB219: did you mean NB21"),
         ("N204", "no code is called N204: did you mean NB204?"),
-        ("windows", "no code is called windows: netbuild rule lists them, in the groups NB0 to"),
-        ("NB9", "no code is called NB9: netbuild rule lists them, in the groups NB0 to NB5"),
-        ("nb33", "no code is called nb33: netbuild rule lists them, in the groups NB0 to NB5"),
+        (
+            "windows",
+            "no code is called windows: netbuild rule lists all codes, in the groups NB0 to",
+        ),
+        ("NB9", "no code is called NB9: netbuild rule lists all codes, in the groups NB0 to NB5"),
+        ("nb33", "no code is called nb33: netbuild rule lists all codes, in the groups NB0 to NB5"),
     ],
 )
 def test_unknown(netbuild: Netbuild, code: str, said: str) -> None:

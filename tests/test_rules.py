@@ -141,14 +141,14 @@ def check(page: rules.Page, name: str) -> Sequence[Diagnostic]:
 
 @pytest.mark.parametrize("code", CODES)
 def test_bad(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bad file of a page has this fault, and no other."""
+    """The bad file of a page has this fault only."""
     monkeypatch.chdir(tmp_path)
     assert {d.code for d in check(pages()[code], "bad")} == {code}
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_good(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The good file has none, and no warning."""
+    """The good file has neither faults nor warnings."""
     monkeypatch.chdir(tmp_path)
     assert check(pages()[code], "good") == ()
 
@@ -205,7 +205,7 @@ def test_document(expect: Callable[[Path, str], None]) -> None:
 
 
 def test_links_of_the_document() -> None:
-    """Each link of the table leads to a heading, which GitHub's anchors are made of."""
+    """Each link of the table leads to a heading: GitHub makes its anchors from headings."""
     text = (ROOT / "docs/rules.md").read_text("utf-8")
     anchors = re.findall(r"\]\(#(.*?)\)", text)
     assert anchors == [heading.lower() for heading in re.findall(r"^### (.*)$", text, re.MULTILINE)]
@@ -213,7 +213,7 @@ def test_links_of_the_document() -> None:
 
 
 def test_listing(netbuild: Netbuild) -> None:
-    """Without a code all are listed by group, with the beginning of some those."""
+    """Without a code all codes are listed by group; with a prefix, the codes that begin with it."""
     done = netbuild("rule")
     listed = re.findall(r"^  (NB\d{3})  (.*)$", done.stdout, re.MULTILINE)
     assert dict(listed) == CODES
@@ -221,21 +221,22 @@ def test_listing(netbuild: Netbuild) -> None:
     group = netbuild("rule", "nb5").stdout
     assert group == (
         "Data and files\n"
-        "  NB501  data that the network or the loss does not take\n"
+        "  NB501  data that does not fit the network or the loss\n"
         "  NB502  a file of weights that cannot be read\n"
         "  NB503  weights that do not fit the network\n"
     )
 
 
 def test_page(netbuild: Netbuild) -> None:
-    """One code is a page; small letters do."""
+    """`netbuild rule CODE` prints the page of the code, which may be in lower case."""
     done = netbuild("rule", "nb009")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "NB009  no space after a colon",
         "",
-        "Without a space behind it a colon is part of a word: YAML reads `Linear:10` as text, and",
-        "`{kernel_size:3}` as a key without a value. Put a space behind the colon.",
+        "YAML needs a space after a colon. Without it, YAML reads `Linear:10` as text, and "
+        "`{kernel_size:3}`",
+        "as a key without a value. Put a space after the colon.",
         "",
         "bad",
         "  input: [16]",
@@ -253,13 +254,13 @@ def test_page(netbuild: Netbuild) -> None:
 
 
 def test_json(netbuild: Netbuild) -> None:
-    """For programs a page is an object, and there is always a list of them."""
+    """In JSON a page is an object, and the pages are a list, even for one code."""
     (page,) = json.loads(netbuild("rule", "NB302", "--format", "json").stdout)
     assert {name: page[name] for name in ("code", "severity", "group", "title")} == {
         "code": "NB302",
         "severity": "warning",
         "group": "Architecture",
-        "title": "a result that nobody reads",
+        "title": "a result that no layer reads",
     }
     assert page["text"] == pages()["NB302"].text
     assert page["files"] == pages()["NB302"].files
@@ -268,7 +269,7 @@ def test_json(netbuild: Netbuild) -> None:
 
 
 def test_markdown(netbuild: Netbuild) -> None:
-    """The Markdown of all codes is the document; that of one is its section."""
+    """The Markdown of all codes is the document; the Markdown of one code is its section."""
     whole = (ROOT / "docs/rules.md").read_text("utf-8")
     assert netbuild("rule", "--format", "markdown").stdout == whole
     one = netbuild("rule", "NB204", "--format", "markdown").stdout
@@ -289,7 +290,7 @@ def test_markdown(netbuild: Netbuild) -> None:
     ],
 )
 def test_unknown(netbuild: Netbuild, code: str, said: str) -> None:
-    """A code that does not exist is answered by what is nearest."""
+    """For an unknown code, the message names the nearest code or the groups."""
     done = netbuild("rule", code)
     assert done.returncode == 2
     assert done.stderr.startswith(f"netbuild: {said}")

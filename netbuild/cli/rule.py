@@ -1,4 +1,4 @@
-"""`netbuild rule`: what a code means, and how what it is about is repaired."""
+"""`netbuild rule`: what a code means, how to repair it, and where it is checked."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def rule(
         Literal["text", "json", "markdown"], typer.Option(help="How it is printed.")
     ] = "text",
 ) -> None:
-    """Explain a code: why what it finds is bad, a file that has it, and one that has not.
+    """Explain a code: why it is bad, a file with the fault, and the same file without it.
 
-    Without a code all are listed, with the beginning of some those.
+    Without a code, list all codes. With a prefix such as NB2, list its group.
 
     \b
     netbuild rule

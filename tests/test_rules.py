@@ -234,8 +234,10 @@ def test_page(netbuild: Netbuild) -> None:
     assert done.stdout.splitlines() == [
         "NB009  no space after a colon",
         "",
-        "YAML needs a space after a colon. Without it, YAML reads `Linear:10` as text, and "
-        "`{kernel_size:3}`",
+        (
+            "YAML needs a space after a colon. Without it, YAML reads `Linear:10` as text, and "
+            "`{kernel_size:3}`"
+        ),
         "as a key without a value. Put a space after the colon.",
         "",
         "bad",

@@ -172,7 +172,7 @@ def test_sarif() -> None:
         "partialFingerprints": first["partialFingerprints"],
         "fixes": [
             {
-                "description": {"text": "replace Linaer by Linear"},
+                "description": {"text": "replace Linaer with Linear"},
                 "artifactChanges": [{"artifactLocation": artifact, "replacements": [change]}],
             }
         ],

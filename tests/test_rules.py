@@ -1,6 +1,6 @@
 """Each code has a page: an example with the fault, one without it, and where it is checked.
 
-`pytest tests/test_rules.py --overwrite` renews the places in the pages, and `docs/rules.md`.
+With `--overwrite`, the tests write the places into the pages, and the pages into `docs/rules.md`.
 """
 
 from __future__ import annotations
@@ -185,7 +185,8 @@ def test_every_code_given_is_in_the_table() -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_checks(code: str) -> None:
     """A page names all modules and functions that give its code, and no others."""
-    renew = f"renew {code}.md and docs/rules.md with: pytest tests/test_rules.py --overwrite"
+    here = Path(__file__).relative_to(ROOT)
+    renew = f"to renew {code}.md and docs/rules.md, run: pytest {here} --overwrite"
     assert pages()[code].checks == checks()[code], renew
 
 

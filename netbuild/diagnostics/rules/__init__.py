@@ -7,8 +7,8 @@ give the code, and in each the functions:
     netbuild/components/layers/fold.py: Fold._blocks
     ---
 
-A test compares this block with the code of the package, and `pytest tests/test_rules.py
---overwrite` renews it. Short Markdown follows, with two example files, `bad` and `good`. A page can
+`test_rules.py` compares this block with the code of the package, and its option `--overwrite` renews
+the block. Short Markdown follows, with two example files, `bad` and `good`. A page can
 hold further files that the examples refer to by name, such as `base.yaml`. A file
 `trunk.safetensors` shows a network, and stands for the weights of that network. The title of a page
 stands in `CODES` only.

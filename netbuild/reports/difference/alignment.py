@@ -72,8 +72,8 @@ def align(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[int, int]]:
         return [(i, there[row.path]) for i, row in enumerate(a) if row.path in there]
     table = _costs(a[start:stop_a], b[start:stop_b], keys_a[start:stop_a], keys_b[start:stop_b])
     between = [(start + i, start + j) for i, j in _cheapest(table, stop_b - start)]
-    behind = [(stop_a + i, stop_b + i) for i in range(end)]
-    return [*((i, i) for i in range(start)), *between, *behind]
+    tail = [(stop_a + i, stop_b + i) for i in range(end)]
+    return [*((i, i) for i in range(start)), *between, *tail]
 
 
 def _costs(

@@ -59,7 +59,7 @@ class ReceptiveFields:
             said = reason(row.layer, "window") if window is None else ""
             return ReceptiveField(None, (), said or self.ends[row.path])
         assert window is not None
-        reaches = [r for r in self.befores(row) if r is not None and r != NOWHERE]
+        reaches = [r for r in self.input_reaches(row) if r is not None and r != NOWHERE]
         if set(window.kernel) | set(window.stride) == {1} and len(set(reaches)) == 1:
             return ReceptiveField(
                 row.reach.size, (Step("size", AS_INPUT, "", None, row.reach.size),)
@@ -69,7 +69,7 @@ class ReceptiveFields:
         terms = tuple(symbol(name, meaning, found) for name, meaning in SYMBOLS.items() if named)
         return ReceptiveField(row.reach.size, steps, "", terms)
 
-    def befores(self, row: Row) -> list[Reach | None]:
+    def input_reaches(self, row: Row) -> list[Reach | None]:
         """Return the reach of each input of a layer."""
         return [
             self.reaches[value.path] if value.path else _whole(self.inputs[value.port])
@@ -78,8 +78,8 @@ class ReceptiveFields:
 
     def end(self, row: Row) -> str:
         """Return the reason why the positions of a result have no place in the network's input."""
-        befores = self.befores(row)
-        if set(befores) <= {None, NOWHERE}:
+        reaches = self.input_reaches(row)
+        if set(reaches) <= {None, NOWHERE}:
             above = (self.ends[v.path] for v in row.sources if v.path in self.ends)
             return next(above, "the input has no spatial axes")
         if row.layer.window(*row.shapes) is None:
@@ -88,31 +88,31 @@ class ReceptiveFields:
         return next(above, f"{row.path} ({row.type}) ends it: its inputs have different axes")
 
 
-def _formulas(window: Window, befores: list[Reach]) -> list[Formula]:
+def _formulas(window: Window, inputs: list[Reach]) -> list[Formula]:
     """Return the formulas of all axes, for each receptive field that reaches the layer."""
     return [
         Formula(_RULE, {"field": size, "kernel_size": k, "dilation": d, "jump": jump})
         for number, (k, d) in enumerate(zip(window.kernel, window.dilation, strict=True))
-        for size, jump in dict.fromkeys((one.size[number], one.stride[number]) for one in befores)
+        for size, jump in dict.fromkeys((one.size[number], one.stride[number]) for one in inputs)
     ]
 
 
-def _steps(behind: Reach, window: Window, befores: list[Reach]) -> Iterator[Step]:
+def _steps(after: Reach, window: Window, inputs: list[Reach]) -> Iterator[Step]:
     """Yield a step for the receptive field of each axis, and for the jump if it grows."""
     rank = len(window.kernel)
     names = AXES[rank].split(", ")[1:] if rank in AXES else [f"axis {n + 2}" for n in range(rank)]
     for number, name in enumerate(names):
         one = Window(*(sizes[number : number + 1] for sizes in window))
         reaches = [
-            Reach(b.size[number : number + 1], b.stride[number : number + 1]) for b in befores
+            Reach(b.size[number : number + 1], b.stride[number : number + 1]) for b in inputs
         ]
         size, *others = _formulas(one, reaches)
         if others:  # a join: each position sees one position of each input
             fields = (reach.size[0] for reach in dict.fromkeys(reaches))
             size = Formula(_LARGEST, {_LARGEST: f"max({', '.join(map(str, fields))})"})
-        yield step(name, size, result=behind.size[number])
-    if len(set(befores)) == 1 and set(window.stride) != {1}:
-        jumps = list(zip(befores[0].stride, window.stride, behind.stride, strict=True))
+        yield step(name, size, result=after.size[number])
+    if len(set(inputs)) == 1 and set(window.stride) != {1}:
+        jumps = list(zip(inputs[0].stride, window.stride, after.stride, strict=True))
         for (before, stride, jump), name in zip(jumps, names, strict=True):
             formula = Formula("jump·stride", {"jump": before, "stride": stride})
             yield step("jump" if len(set(jumps)) == 1 else f"jump, {name}", formula, result=jump)

@@ -160,8 +160,8 @@ def _chain(step: Step, before: Step | None, room: int, unit: str) -> list[tuple[
     whole = " = ".join(links)
     if len(whole) <= min(room, _CHAIN) or len(links) == 1:
         return [("", whole)]
-    behind = ("=", " = ".join(links[1:]))
-    return [behind] if before and before.rule == step.rule else [("", links[0]), behind]
+    values = ("=", " = ".join(links[1:]))
+    return [values] if before and before.rule == step.rule else [("", links[0]), values]
 
 
 def folded(formula: str, room: int) -> list[str]:
@@ -195,8 +195,8 @@ def _values(part: LayerExplanation, width: int) -> Iterator[StyledLine]:
         if len(value) > _VALUE:
             first, *rest = _wrap(value, width - column)
             yield ((f"{start}{first}", ""),)
-            behind = [*rest, *_wrap(place, width - column)]
-            yield from (((f"{'':{column}}{line}", ""),) for line in behind)
+            lines = [*rest, *_wrap(place, width - column)]
+            yield from (((f"{'':{column}}{line}", ""),) for line in lines)
             continue
         column += wide + 2
         for number, line in enumerate(_wrap(place, width - column)):

@@ -7,11 +7,11 @@ give the code, and in each the functions:
     netbuild/components/layers/fold.py: Fold._blocks
     ---
 
-`test_rules.py` compares this block with the code of the package, and its option `--overwrite` renews
-the block. Short Markdown follows, with two example files, `bad` and `good`. A page can
-hold further files that the examples refer to by name, such as `base.yaml`. A file
-`trunk.safetensors` shows a network, and stands for the weights of that network. The title of a page
-stands in `CODES` only.
+`test_rules.py` compares this block with the code of the package, and its option `--overwrite`
+renews the block. Short Markdown follows, with two example files, `bad` and `good`. A page can hold
+further files that the examples refer to by name, such as `base.yaml`. A file `trunk.safetensors`
+shows a network, and stands for the weights of that network. The title of a page stands in `CODES`
+only.
 """
 
 from __future__ import annotations

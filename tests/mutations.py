@@ -35,7 +35,7 @@ from netbuild.config.load import read
 from netbuild.graph import inferred
 from netbuild.reports import faults
 from netbuild.reports import summary as render
-from netbuild.reports.faults.report import Checked, Report
+from netbuild.reports.faults.report import CheckedFile, Report
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _lies_within(span: Span, beyond: int) -> bool:
 
 
 def _formats(name: str, graph: Graph) -> None:
-    report = Report((Checked(name, graph.diagnostics),))
+    report = Report((CheckedFile(name, graph.diagnostics),))
     for format_ in get_args(faults.Format):
         for width in (20, 100) if format_ == "text" else (100,):
             rendered = faults.render(format_, report, width)

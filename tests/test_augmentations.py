@@ -325,15 +325,15 @@ SAID: dict[str, tuple[Any, list[int], str, str, str | None]] = {
         [{"RandomCrop": {"size": [24, 24]}}, "RandomHorizontalFlip"],
         [1, 28, 28],
         "size: [24, 24]",
-        "the images become 1×24×24, and the network reads 1×28×28",
+        "the images become 1×24×24, but the network reads 1×28×28",
         "size: [28, 28]",
     ),
     "other size by a side": (
         [{"LongestMaxSize": 14}],
         [1, 28, 28],
         "14",
-        "the images become 1×14×14, and the network reads 1×28×28",
-        "bring them back behind it, by RandomCrop: [28, 28] or Resize: [28, 28]",
+        "the images become 1×14×14, but the network reads 1×28×28",
+        "restore the size afterwards with RandomCrop: [28, 28] or Resize: [28, 28]",
     ),
     "crop too large": (
         [{"RandomCrop": {"size": [32, 32], "padding": 1}}],
@@ -367,7 +367,7 @@ SAID: dict[str, tuple[Any, list[int], str, str, str | None]] = {
         ["RandomInvert"],
         {"shape": [1, 28, 28], "dtype": "int64"},
         "RandomInvert",
-        "it changes images of float32, and the network reads int64",
+        "it augments float32 images, but the network reads int64",
         None,
     ),
 }

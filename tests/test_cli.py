@@ -218,7 +218,7 @@ def test_validate_json(netbuild: Netbuild) -> None:
         "layer": "0",
         "fixes": [
             {
-                "title": "replace Linaer by Linear",
+                "title": "replace Linaer with Linear",
                 "safe": False,
                 "edits": [
                     {"line": 3, "column": 5, "end_line": 3, "end_column": 11, "text": "Linear"}

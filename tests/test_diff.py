@@ -24,7 +24,7 @@ from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
-    from netbuild.reports.difference import Change, Changes
+    from netbuild.reports.difference import LayerChange, NetworkChanges
     from tests.conftest import Netbuild
 
 ROOT = Path(__file__).parent.parent
@@ -50,7 +50,7 @@ configs/lenet.yaml → <stdin>
  params   61,706   61,718  +12 (+0.0%)
  MACs    416,520  416,520         none
 
-8 of the 10 tensors of a checkpoint of A would load into B, which has 15.
+8 of the 10 tensors in a checkpoint of A would load into B, which has 15.
 
  tensor                   A  B
  ──────────────────────────────────────
@@ -69,7 +69,7 @@ configs/lenet.yaml
  ~  features.0  Conv2d  out_channels 6 → 8  6×28×28 → 8×28×28     +52  +39,200
  ~  features.3  Conv2d  in_channels 6 → 8   16×10×10             +800  +80,000
 
-8 layers the same · 2 layers the same but for shapes
+8 layers the same · 2 layers with other shapes only
 
                A        B         difference
  ───────────────────────────────────────────
@@ -77,7 +77,7 @@ configs/lenet.yaml
  params   61,706   62,558       +852 (+1.4%)
  MACs    416,520  535,720  +119,200 (+28.6%)
 
-7 of the 10 tensors of a checkpoint of A would load into B, which has 10.
+7 of the 10 tensors in a checkpoint of A would load into B, which has 10.
 
  tensor                    A         B
  ──────────────────────────────────────────────────
@@ -100,7 +100,7 @@ REPLACED = """\
 | params | 61,706 | 61,706 | none |
 | MACs | 416,520 | 416,520 | none |
 
-A checkpoint of A would load into B whole.
+A checkpoint of A would load into B completely.
 """
 DEEPER = """\
 configs/torchvision/resnet18.yaml → configs/torchvision/resnet34.yaml
@@ -143,12 +143,12 @@ def stack_of(layers: list[str]) -> Graph:
     return graph_of("input: [8]\nlayers:\n" + "".join(f"  - {layer}\n" for layer in layers))
 
 
-def between(before: str, after: str) -> Changes:
+def between(before: str, after: str) -> NetworkChanges:
     """Compare the networks of two texts."""
     return diff(graph_of(before), graph_of(after))
 
 
-def shown(changes: Changes) -> list[str]:
+def shown(changes: NetworkChanges) -> list[str]:
     """Return the signs, names and arguments of the table."""
     cells = (line.cells() for line in render.lines(changes))
     return [
@@ -156,7 +156,7 @@ def shown(changes: Changes) -> list[str]:
     ]
 
 
-def kinds(changes: Changes) -> list[str]:
+def kinds(changes: NetworkChanges) -> list[str]:
     """Return the kinds of the changes in order."""
     return [change.kind for change in changes.layers]
 
@@ -189,7 +189,7 @@ def test_whole_blocks(netbuild: Netbuild) -> None:
     done = netbuild("diff", f"{folder}/resnet18.yaml", f"{folder}/resnet34.yaml")
     assert stripped(done.stdout).startswith(DEEPER)
     assert "\n layer3.4.*  –  10 tensors  missing" in done.stdout
-    assert "122 of the 122 tensors of a checkpoint of A would load into B" in done.stdout
+    assert "122 of the 122 tensors in a checkpoint of A would load into B" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
@@ -215,7 +215,7 @@ def test_the_same(netbuild: Netbuild) -> None:
         done = netbuild("diff", LENET, LENET, "--exit-code", "--format", format_)
         assert (done.returncode, done.stdout) == (0, sentence)
     optimizer = netbuild("diff", LENET, "--set", "optimizer.Adam.lr=1", "--exit-code")
-    also = f"{sentence.rstrip()} Different too: optimizer.\n"
+    also = f"{sentence.rstrip()} Sections that differ: optimizer.\n"
     assert (optimizer.returncode, optimizer.stdout) == (1, also)
 
 
@@ -291,7 +291,7 @@ def test_every_layer_once(paths: tuple[Path, Path]) -> None:
         assert may_be_one(change)
 
 
-def may_be_one(change: Change) -> bool:
+def may_be_one(change: LayerChange) -> bool:
     """Whether the layers of a change have one type or one path."""
     if change.before is None or change.after is None:
         return True
@@ -373,7 +373,7 @@ def test_other_outputs() -> None:
     """Networks that give other layers' results under the same name are not the same."""
     changes = between(BRANCHES + "outputs: {y: b}\n", BRANCHES + "outputs: {y: c}\n")
     assert (changes.layers, changes.rewired, changes.is_empty) == ((), True, False)
-    assert ("output", "", "", "of other layers") in render.totals(changes)
+    assert ("output", "", "", "from other layers") in render.totals(changes)
     nested = "input: [8]\nlayers: {s: {layers: {a: {Linear: 8}, b: ReLU}, outputs: %s}}\n"
     assert between(nested % "a", nested % "b").rewired
     assert between(nested % "b", nested % "b").is_empty
@@ -388,7 +388,7 @@ def test_another_input() -> None:
         ),
     )
     assert shown(changes) == ["~ classifier.1 in_features 400 → 576"]
-    assert render.counted(changes) == "4 layers the same · 7 layers the same but for shapes"
+    assert render.counted(changes) == "4 layers the same · 7 layers with other shapes only"
     assert render.totals(changes)[0] == ("input", "1×28×28", "1×32×32", "")
 
 

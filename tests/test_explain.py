@@ -18,7 +18,7 @@ from rich.console import Console
 from netbuild.checks.trace import infer
 from netbuild.components.tensor import product
 from netbuild.config.load import read
-from netbuild.reports.explanation import Explained, explain, paths
+from netbuild.reports.explanation import LayerExplanation, explain, paths
 from netbuild.reports.explanation import formats as render
 from netbuild.syntax.parser import from_bytes, from_file
 from tests.layers import FAMILIES
@@ -106,7 +106,7 @@ def test_what_is_printed_adds_up(path: str) -> None:
             total == getattr(graph, name) == sum(one[name]["total"] for one in document["layers"])
         )
     for part in explanation.parts:
-        if isinstance(part, Explained):
+        if isinstance(part, LayerExplanation):
             assert part.field.size == part.row.receptive_field
             assert part.params.total == part.row.params
             sizes = {step.name: step.result for step in part.field.steps if step.result}
@@ -187,14 +187,12 @@ layers:
   both: {Add, inputs: [encoder, again]}
 """
     shown = render.text(explain(infer(read(from_bytes("net.yaml", text.encode()))), "again"))
-    assert "again.0  Linear, called again in line 5 " in shown.plain
-    assert "none: those of encoder.0, which it calls again: they count there" in shown.plain
+    assert "again.0  Linear, reused in line 5 " in shown.plain
+    assert "none: it reuses the weights of encoder.0, which counts them" in shown.plain
     assert "out_features  4  $width, line 4\n      width       4  line 1\n" in shown.plain
-    relu = shown.plain.partition("\nagain.1  ReLU, called again in line 5 ")[2]
+    relu = shown.plain.partition("\nagain.1  ReLU, reused in line 5 ")[2]
     assert "\n  params    none\n" in relu
-    assert "none: the input has no axes along which something could be seen" in (
-        " ".join(relu.split())
-    )
+    assert "none: the input has no spatial axes" in (" ".join(relu.split()))
 
 
 def test_extended_file(tmp_path: Path, netbuild: Netbuild) -> None:

@@ -35,7 +35,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a part of a stream": (
         {"data": {"Hub": {"name": "mnist", "streaming": True}}},
-        "a stream has no end of which a part could be held out",
+        "a stream has no known size, so no part of it can be held out",
         "",
     ),
     "a measured stream": (
@@ -46,7 +46,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
                 "normalize": True,
             }
         },
-        "what is streamed is not measured before it is there",
+        "the mean and the deviation of a stream are unknown before it is read",
         "normalize",
     ),
     "a counted stream": (
@@ -57,12 +57,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
                 "class_weights": "balanced",
             }
         },
-        "what is streamed is not counted: give a number for each class",
+        "the classes of a stream are not counted: give a number for each class",
         "class_weights",
     ),
     "channels": (
         {"data": {"Random": {}, "normalize": HALF}},
-        "the samples have 4 channels, and it has numbers for 1",
+        "the samples have 4 channels, but it gives numbers for 1",
         "normalize",
     ),
     "whole numbers": (
@@ -71,22 +71,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
             "layers": [{"Embedding": {"num_embeddings": 8, "embedding_dim": 2}}, "Flatten"],
             "data": {"Random": {"below": 8}, "normalize": True},
         },
-        "it is for networks with one input, of floating-point numbers",
+        "it needs a network with one input of floating-point numbers",
         "normalize",
     ),
     "no classes": (
         {"loss": "MSELoss", "data": {"Random": {}, "class_weights": "balanced"}},
-        "MSELoss takes no weights of classes",
+        "MSELoss takes no class weights",
         "class_weights",
     ),
     "other classes": (
         {"data": {"Random": {}, "class_weights": [1.0, 2.0]}},
-        "there are 3 classes, and it has numbers for 2",
+        "there are 3 classes, but it gives numbers for 2",
         "class_weights",
     ),
     "no class": (
         {"data": {"Random": {}, "class_weights": [0, 0, 0]}},
-        "it leaves no class that counts",
+        "all class weights are 0",
         "class_weights",
     ),
     "nothing to validate with": (

@@ -22,7 +22,7 @@ from netbuild.diagnostics.codes import CODES
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Note, Span
 from netbuild.reports import faults
 from netbuild.reports.faults import github_format, junit_format
-from netbuild.reports.faults.report import Checked, Report
+from netbuild.reports.faults.report import CheckedFile, Report
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ BAD = "input: [4]\nlayers:\n  - Linaer: 2\n  - Dropout: {inplace: no}\n"
 TEXTS = st.text(max_size=30) | st.text("%\r\n:,<>&\x00\x1b\ud800\ufffe]a", max_size=12)
 
 
-def checked(name: str, data: bytes) -> Checked:
+def checked(name: str, data: bytes) -> CheckedFile:
     """Return what there is to say of a text."""
-    return Checked(name, infer(read(from_bytes(name, data))).diagnostics)
+    return CheckedFile(name, infer(read(from_bytes(name, data))).diagnostics)
 
 
 def sarif(report: Report) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def fault(text: str, *, code: str = "NB204") -> Report:
     span = Span(Document(text, "a: 1\n"), 1, 1, 1, 2)
     fix = Fix(text, (Edit(span, text),))
     found = Diagnostic(code, text, span, text, (Note(text, text),), text, text, (fix,))
-    return Report((Checked(text, (found,)),))
+    return Report((CheckedFile(text, (found,)),))
 
 
 def test_every_format_is_a_module() -> None:
@@ -110,7 +110,7 @@ def test_github(netbuild: Netbuild) -> None:
 def test_github_of_several_lines() -> None:
     """A range of several lines has no columns, and a path is one of the repository."""
     span = Span(Document("configs/../base.yaml", "a:\n  b\n"), 1, 1, 2, 4)
-    report = Report((Checked("net.yaml", (Diagnostic("NB301", "alike", span),)),))
+    report = Report((CheckedFile("net.yaml", (Diagnostic("NB301", "alike", span),)),))
     assert faults.render("github", report) == (
         "::warning file=base.yaml,line=1,endLine=2,title=netbuild NB301::alike"
     )
@@ -150,7 +150,7 @@ def test_sarif_of_every_fault(path: Path) -> None:
 
 def test_sarif() -> None:
     """A result names its rule, its place and its fix; every code is a rule."""
-    run = sarif(Report((checked("a net.yaml", BAD.encode()), Checked("gone.yaml", None))))
+    run = sarif(Report((checked("a net.yaml", BAD.encode()), CheckedFile("gone.yaml", None))))
     assert run["columnKind"] == "utf16CodeUnits"
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == list(CODES)
@@ -172,7 +172,7 @@ def test_sarif() -> None:
         "partialFingerprints": first["partialFingerprints"],
         "fixes": [
             {
-                "description": {"text": "replace Linaer by Linear"},
+                "description": {"text": "replace Linaer with Linear"},
                 "artifactChanges": [{"artifactLocation": artifact, "replacements": [change]}],
             }
         ],
@@ -249,7 +249,7 @@ def test_junit() -> None:
         checked("a.yaml", BAD.encode()),
         checked("b.yaml", twice),
         checked("c.yaml", b"input: [4]\nlayers: [ReLU]\n"),
-        Checked("gone.yaml", None),
+        CheckedFile("gone.yaml", None),
     )
     assert (
         faults.render("junit", Report(files))
@@ -298,7 +298,7 @@ def test_junit_of_any_text(text: str) -> None:
 @pytest.mark.parametrize("name", ["github", "sarif", "junit", "json"])
 def test_without_faults(name: faults.Format) -> None:
     """Without faults the formats of programs say so, or nothing."""
-    report = Report((Checked("net.yaml", ()),))
+    report = Report((CheckedFile("net.yaml", ()),))
     rendered = str(faults.render(name, report))
     assert "NB" not in rendered.replace("NB00", "") or name == "sarif"
     assert (rendered == "") == (name == "github")

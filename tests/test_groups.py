@@ -201,7 +201,7 @@ def test_frozen_weights_are_in_no_group() -> None:
     """A pattern for what does not learn matches nothing."""
     layers = LAYERS | {"head": {"Linear": 3, "freeze": True}}
     (fault,) = faults(**{**sections([{"match": "head.*", "lr": 0.1}]), "layers": layers})
-    assert fault == ("NB408", "no weight that learns is called head.*")
+    assert fault == ("NB408", "no trainable weight is called head.*")
 
 
 def faults(**more: Any) -> list[tuple[str, str]]:
@@ -217,13 +217,13 @@ FAULTS: dict[str, tuple[Any, Any, str, str]] = {
         [{"match": "tail.*", "lr": 0.1}],
         None,
         "NB408",
-        "no weight that learns is called tail.*",
+        "no trainable weight is called tail.*",
     ),
     "too late": (
         [{"match": "head.*", "lr": 0.1}, {"match": "head.bias", "lr": 0.2}],
         None,
         "NB408",
-        "the groups before it have all that it matches",
+        "earlier groups have all the weights that it matches",
     ),
     "LBFGS": (
         [{"match": "head.*", "lr": 0.1}],

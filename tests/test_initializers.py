@@ -337,8 +337,8 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
     named, _ = read_one({"biass": "zeros_"})
     rows = [row("0", "ReLU", bare), *(row(str(n), "PReLU", named, weight=(1,)) for n in (1, 2))]
     assert [(d.code, d.message, d.layer) for d in check(rows, [])] == [
-        ("NB405", "an initializer without a tensor: ReLU has no weights", "0"),
-        ("NB405", "an initializer without a tensor: PReLU has no parameter biass", "1"),
+        ("NB405", "an initializer that applies to nothing: ReLU has no weights", "0"),
+        ("NB405", "an initializer that applies to nothing: PReLU has no parameter biass", "1"),
     ]
 
 
@@ -349,7 +349,7 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
             [{"match": "*.wieght"} | ONES],
             [
                 (
-                    "a rule that matches nothing: no layer with weights and no parameter is called "
+                    "a rule that matches nothing: no parameter and no layer with weights is called "
                     "*.wieght"
                 )
             ],
@@ -360,14 +360,19 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
         ),
         (
             [{"match": "head*"} | ONES, {"type": "Linear", "zeros_": None}],
-            [("a rule that comes too late: what it matches is initialized already: 1 parameter")],
+            [
+                (
+                    "a rule that comes too late: all that it matches is already initialized: "
+                    "1 parameter"
+                )
+            ],
         ),
         (
             [{"match": "features.*", "kaiming_normal_": None}],
             [
                 (
-                    "kaiming_normal_ does not fit its tensor: kaiming_normal_ wants at least two "
-                    "axes, and features.1.weight (BatchNorm2d) is 6"
+                    "kaiming_normal_ does not fit its tensor: kaiming_normal_ needs at least two "
+                    "axes, but features.1.weight (BatchNorm2d) is 6"
                 )
             ],
         ),
@@ -375,7 +380,7 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
             [{"match": "*.bias", "eye_": None}],
             [
                 (
-                    "eye_ does not fit its tensor: eye_ wants two axes, and features.0.bias "
+                    "eye_ does not fit its tensor: eye_ needs two axes, but features.0.bias "
                     "(Conv2d) is 6"
                 )
             ],
@@ -384,8 +389,8 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
             [{"type": "Conv2d", "dirac_": 4}],
             [
                 (
-                    "dirac_ does not fit its tensor: dirac_ wants a first axis that groups 4 "
-                    "divides, and features.0.weight (Conv2d) is 6×3×3×3"
+                    "dirac_ does not fit its tensor: dirac_ needs a first axis that groups 4 "
+                    "divides, but features.0.weight (Conv2d) is 6×3×3×3"
                 )
             ],
         ),

@@ -116,14 +116,14 @@ def test_a_loss_of_one_output_among_several() -> None:
     """It has to say which it reads."""
     text = TEXT.format(loss="MSELoss")
     (fault,) = infer(read(from_bytes("pairs.yaml", text.encode()))).diagnostics
-    assert fault.help == "say which it reads: {MSELoss, inputs: [first]}"
+    assert fault.help == "name the outputs that it reads: {MSELoss, inputs: [first]}"
 
 
 def test_an_output_that_is_named_twice() -> None:
     """Is a fault."""
     text = TEXT.format(loss="{CosineEmbeddingLoss, inputs: [first, first]}")
     (fault,) = infer(read(from_bytes("pairs.yaml", text.encode()))).diagnostics
-    assert (fault.code, fault.label) == ("NB213", "named before")
+    assert (fault.code, fault.label) == ("NB213", "already named")
 
 
 def test_train_from_python(tmp_path: Path) -> None:

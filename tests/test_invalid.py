@@ -164,12 +164,13 @@ def test_torch_refuses(path: Path) -> None:
 INTRODUCTION = """\
 # What netbuild says, and what torch says
 
-The shape faults of `tests/invalid/`, by their codes. On the left is what `netbuild validate` says
-of the file in one line, before anything runs; with it come the excerpt, the shapes and the fixes,
-which stand in the `.txt` beside each file. On the right is the last line of the traceback of the
-same network in torch, `tests/torch_counterparts.py`, for a batch of two.
+The shape faults of the files in `tests/invalid/`, by code. The column "netbuild" has the message of
+`netbuild validate` in one line; netbuild prints it before anything runs. The whole text, with the
+excerpt, the shapes and the fixes, is in the `.txt` next to each file. The column "torch" has the
+last line of the traceback for the same network in torch, with a batch of two. These networks are in
+`tests/torch_counterparts.py`.
 
-`pytest tests/test_invalid.py --overwrite` wrote this table; the test holds that torch says it.
+`pytest tests/test_invalid.py --overwrite` writes this table. The test checks both columns.
 """
 
 

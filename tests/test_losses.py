@@ -686,7 +686,7 @@ def _faults(**sections: Any) -> list[str]:
 
 
 def test_the_config_is_checked_without_training() -> None:
-    """A loss that does not go with the network is a fault of the file."""
+    """A loss that does not fit the network is a fault of the file."""
     (said,) = _faults(loss="TripletMarginLoss")
     assert said == "it reads 3 outputs (anchor, positive, negative), and the network gives 1"
     assert _faults(loss="CrossEntropyLoss") == []

@@ -258,7 +258,7 @@ def test_what_is_no_metric_is_told() -> None:
     assert (code, title) == ("NB103", "no metric is called acuracy")
     assert "accuracy" in str(help_)
     ((code, title, help_),) = faults(metrics=["mae"])
-    assert (code, title) == ("NB409", "a metric that does not go with the loss")
+    assert (code, title) == ("NB409", "a metric that does not fit the loss")
     assert help_ == f"with it go {', '.join(OF_CLASSES)}"
     ((code, _, help_),) = faults(metrics=["accuracy"], loss="MSELoss")
     assert (code, help_) == ("NB409", f"with it go {', '.join(OF_VALUES)}")

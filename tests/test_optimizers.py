@@ -330,7 +330,7 @@ def test_what_is_said_of_weights(name: str) -> None:
     graph = load_graph(sections)
     faults = objective.check_optimizer(graph.config, graph.rows, graph.outputs)
     found = [(fault.code, fault.title, fault.label) for fault in faults]
-    assert found == [("NB406", f"{kind} does not go with the network", said)]
+    assert found == [("NB406", f"{kind} does not fit the network", said)]
 
 
 def load_graph(sections: dict[str, Any]) -> Graph:

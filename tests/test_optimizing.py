@@ -169,9 +169,9 @@ def test_a_gpu_gains_with_half_precision(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["optimizer=LBFGS", "train.channels_last=true"], "LBFGS does not go with channels_last"),
+        (["optimizer=LBFGS", "train.channels_last=true"], "LBFGS does not work with channels_last"),
         (["train.strategy=fsdp", "train.channels_last=true"], "strategy"),
-        (["train.strategy=fsdp", "optimizer=LBFGS"], "LBFGS does not go with fsdp"),
+        (["train.strategy=fsdp", "optimizer=LBFGS"], "LBFGS does not work with fsdp"),
     ],
 )
 def test_what_cannot_lie_so_is_told(tmp_path: Path, settings: list[str], said: str) -> None:

@@ -57,10 +57,10 @@ def test_words() -> None:
         ("nb3", "--ignore: no code begins with nb3; did you mean NB3?"),
         (
             "NB6",
-            "--ignore: no code begins with NB6; a code is like NB301, a group of them like NB3",
+            "--ignore: no code begins with NB6; a code looks like NB301, and a group like NB3",
         ),
-        ("x", "--ignore: no code begins with x; a code is like NB301, a group of them like NB3"),
-        ("N", "--ignore: no code begins with N; a code is like NB301, a group of them like NB3"),
+        ("x", "--ignore: no code begins with x; a code looks like NB301, and a group like NB3"),
+        ("N", "--ignore: no code begins with N; a code looks like NB301, and a group like NB3"),
         (",", "--ignore names no code"),
     ],
 )
@@ -141,26 +141,26 @@ def test_the_command_line_wins(netbuild: Netbuild, tmp_path: Path) -> None:
         ),
         (
             "[tool.netbuild]\nx = 1\n",
-            "pyproject.toml: [tool.netbuild] has no x; it has select, ignore, strict",
+            "pyproject.toml: [tool.netbuild] has no x; its keys are select, ignore, strict",
         ),
         (
             "[tool.netbuild]\nselect = 'NB301'\n",
-            'pyproject.toml: select in [tool.netbuild] wants a list of codes, such as ["NB301"]',
+            'pyproject.toml: select in [tool.netbuild] must be a list of codes, such as ["NB301"]',
         ),
         (
             "[tool.netbuild]\nignore = ['NB999']\n",
             (
                 "pyproject.toml: ignore in [tool.netbuild]: no code begins with NB999; "
-                "a code is like NB301, a group of them like NB3"
+                "a code looks like NB301, and a group like NB3"
             ),
         ),
         (
             "[tool.netbuild]\nstrict = 1\n",
-            "pyproject.toml: strict in [tool.netbuild] wants true or false",
+            "pyproject.toml: strict in [tool.netbuild] must be true or false",
         ),
         (
             "tool.netbuild = 3\n",
-            "pyproject.toml: tool.netbuild is no table; write [tool.netbuild]",
+            "pyproject.toml: tool.netbuild is not a table; write [tool.netbuild]",
         ),
     ],
 )

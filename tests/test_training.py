@@ -750,7 +750,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown loss": ({"loss": "CrosEntropyLoss"}, "CrosEntropyLoss"),
     "no weights": (
         {"layers": ["Identity"], "loss": "MSELoss"},
-        r"NB402(?s:.*)none of the layers has weights",
+        r"NB402(?s:.*)no layer has weights",
     ),
     "none to validate with": (
         {"data": {"Random": {"samples": 2}}},

@@ -725,7 +725,11 @@ def test_normalize_goes_on_with_what_was_measured(tmp_path: Path) -> None:
 
 
 NORMALIZES: dict[str, tuple[dict[str, Any], Any, str]] = {
-    "channels": (IMAGES, [[0.5], [0.5]], r"the samples have 2 channels, and it has numbers for 1"),
+    "channels": (
+        IMAGES,
+        [[0.5], [0.5]],
+        r"the samples have 2 channels, but it gives numbers for 1",
+    ),
     "whole numbers": (
         {
             "input": {"shape": [4], "dtype": "int64"},
@@ -734,7 +738,7 @@ NORMALIZES: dict[str, tuple[dict[str, Any], Any, str]] = {
             "loss": "MSELoss",
         },
         True,
-        "it is for networks with one input, of floating-point numbers",
+        "it needs a network with one input of floating-point numbers",
     ),
 }
 
@@ -800,8 +804,8 @@ def test_class_weights_are_given(tmp_path: Path) -> None:
 
 
 CLASS_WEIGHTS: dict[str, tuple[dict[str, Any], Any, str]] = {
-    "values": ({"loss": "MSELoss"}, "balanced", "MSELoss takes no weights of classes"),
-    "number": ({}, [1.0, 2.0], "there are 3 classes, and it has numbers for 2"),
+    "values": ({"loss": "MSELoss"}, "balanced", "MSELoss takes no class weights"),
+    "number": ({}, [1.0, 2.0], "there are 3 classes, but it gives numbers for 2"),
 }
 
 

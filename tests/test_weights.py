@@ -243,7 +243,7 @@ def test_the_command(tmp_path: Path, netbuild: Netbuild) -> None:
         "head.bias        5        2  other shape",
         "",
         "7 of 9 tensors fit",
-        "help: for a new head, pretrained: {file: …, strict: false, leave_out: [head]}",
+        "help: for a new head, write pretrained: {file: …, strict: false, leave_out: [head]}",
     ]
     said = netbuild("weights", str(file), str(path), "--leave-out", "head")
     assert (said.stdout, said.returncode) == ("7 of 7 tensors fit; 2 left out\n", 0)

@@ -1,1 +1,1 @@
-"""Checks of a config as a whole: every fault and every warning, in the order of the file."""
+"""Checks of a whole config: all faults and warnings, in the order of the file."""

@@ -1,4 +1,4 @@
-"""Whether augmented images fit the network: known from the shapes, before any image is there."""
+"""Check that augmented images fit the network. The shapes are enough: no image is loaded."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def check(config: Config) -> list[Diagnostic]:
-    """Return what keeps the augmented images from being those that the network reads.
+    """Return the fault of augmentations that change the shape of the images.
 
-    Images that validate are not augmented. So what goes in has the shape of the network's input,
-    and what comes out has to have it again.
+    Images for validation are not augmented, so they already have the shape of the network's input.
+    Augmented images must have the same shape in the end.
     """
     augment = config.preparation.augment or ()
     inputs = [x for x in config.inputs.values() if x is not None]
@@ -28,7 +28,7 @@ def check(config: Config) -> list[Diagnostic]:
         return []
     if len(inputs) != 1 or inputs[0].dtype != "float32":
         read = ", ".join(config.inputs) if len(inputs) != 1 else inputs[0].dtype
-        message = f"it changes images of float32, and the network reads {read}"
+        message = f"it augments float32 images, but the network reads {read}"
         return [_fault(config, 0, message)]
     x = inputs[0].shape
     last = 0
@@ -41,7 +41,7 @@ def check(config: Config) -> list[Diagnostic]:
     needed = inputs[0].shape
     if x == needed:
         return []
-    message = f"the images become {times(x)}, and the network reads {times(needed)}"
+    message = f"the images become {times(x)}, but the network reads {times(needed)}"
     return [_fault(config, last, message, "size", _help(augment[last], needed))]
 
 
@@ -49,13 +49,13 @@ def _help(augmentation: Augmentation, needed: Shape) -> str:
     size = f"[{needed[1]}, {needed[2]}]"
     if "size" in type(augmentation).model_fields:
         return f"size: {size}"
-    return f"bring them back behind it, by RandomCrop: {size} or Resize: {size}"
+    return f"restore the size afterwards with RandomCrop: {size} or Resize: {size}"
 
 
 def _fault(
     config: Config, number: int, message: str, at: str | None = None, help_: str | None = None
 ) -> Diagnostic:
-    """Return the fault of an augmentation, at the field that is to blame."""
+    """Return the fault of an augmentation, at the field that causes it."""
     assert config.preparation.augment is not None
     title = f"{type(config.preparation.augment[number]).__name__} does not fit the network"
     span = _place(config, number, at)
@@ -64,13 +64,13 @@ def _fault(
 
 
 def _place(config: Config, number: int, at: str | None) -> Span:
-    """Return where a field of an augmentation is written, or what is nearest to it."""
+    """Return the place of a field of an augmentation, or the nearest place in the file."""
     data = config.root.get("data")
     source = read_item(data, "data source") if data else None
     if not isinstance(source, Item):
         return config.span("data")
     written = source.modifiers.get("augment")
-    if written is None or not isinstance(written.value, List):  # an expression has given them
+    if written is None or not isinstance(written.value, List):  # the list comes from an expression
         return place(source, "augment")
     item = read_item(written.value.items[number], "augmentation")
     return place(item, at) if isinstance(item, Item) else written.value.items[number].span

@@ -1,10 +1,10 @@
-"""The section `budget:`: how large a network may be.
+"""The section `budget:`: the largest size that a network may have.
 
     budget: {params: 5M, macs: 600M, activations: 200MB, weights: 20MB}
 
-Each is a number, or one with a unit: k, M, G and T are powers of 1000, as in kB, MB and GB; KiB,
-MiB and GiB are powers of 1024. `macs` and `activations` are of one sample, as in `netbuild
-summary`.
+Each limit is a number, with or without a unit. k, M, G and T are powers of 1000, as in kB, MB and
+GB. KiB, MiB and GiB are powers of 1024. `macs` and `activations` are counted for one sample, as in
+`netbuild summary`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Member, Row
-#: How many of the largest contributors are named, of at least a hundredth.
+#: The greatest number of contributors in the notes. Each contributes at least a hundredth.
 _NAMED = 4
 
 
 class _Measure(NamedTuple):
-    """What a budget limits, how the layers are measured, and how that is said."""
+    """A quantity that a budget limits: its name, its value for each layer, and its unit."""
 
     name: str
     of: Callable[[Sequence[Row]], list[int]]
@@ -45,7 +45,7 @@ _MEASURES = (
 
 
 def check(graph: Graph) -> list[Diagnostic]:
-    """Return what of a network is more than its budget, each with those that it is mostly of."""
+    """Return a fault for each exceeded limit, with the largest contributors as notes."""
     entry = graph.config.root.entries.get("budget")
     budget = graph.config.budget
     found = []
@@ -68,7 +68,7 @@ def check(graph: Graph) -> list[Diagnostic]:
 
 
 def _shown(value: float, measure: _Measure) -> str:
-    """Return a quantity as people read it; bytes in the unit of which there are some."""
+    """Return a quantity as text; bytes in the largest unit in which they are at least 1."""
     if not measure.bytes:
         return f"{value:,.0f}"
     unit = next((u for u in ("GB", "MB", "kB") if value >= _BYTES[u]), "B")
@@ -76,14 +76,14 @@ def _shown(value: float, measure: _Measure) -> str:
 
 
 class _Part(NamedTuple):
-    """A member of a stack, and what it adds to a value."""
+    """A member of a stack, and its contribution to a value."""
 
     path: str
     member: Member
     value: int
 
     def described(self, total: int, measure: _Measure) -> str:
-        """Return it as a note says it, with its part of the whole."""
+        """Return the text of a note, with the share of the total."""
         part = self.member.part
         kind = part.type or "stack" if isinstance(part, Block) else part.type
         share = round(100 * self.value / total)
@@ -92,9 +92,9 @@ class _Part(NamedTuple):
 
 
 def _contributors(graph: Graph, values: list[int], measure: _Measure) -> tuple[Note, ...]:
-    """Return the layers and stacks that most of a value is of, the largest first.
+    """Return the layers and stacks that contribute most to a value, the largest first.
 
-    A stack that is more than half of all is looked into.
+    A stack with more than half of the value is replaced by its members.
     """
     assert graph.block is not None
     by_path = {row.path: value for row, value in zip(graph.rows, values, strict=True)}
@@ -110,7 +110,7 @@ def _contributors(graph: Graph, values: list[int], measure: _Measure) -> tuple[N
 
 
 def _parts(values: Mapping[str, int], block: Block, path: str) -> list[_Part]:
-    """Return the members of a stack, those that add most to a value first."""
+    """Return the members of a stack, the largest contribution first."""
     added: Counter[str] = Counter()
     for row, value in values.items():
         if row.startswith(path):

@@ -1,4 +1,4 @@
-"""Whether what stands beside a source goes with it, the network and the loss: not yet loaded."""
+"""Check the options next to a data source against the source, the network and the loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check(config: Config, wanted: Sample) -> Iterator[DataError]:
-    """Yield what keeps samples as they are wanted from being split and prepared as is written."""
+    """Yield errors of the split, of `normalize` and of `class_weights`, without loading data."""
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)
     yield from _of_normalize(config.data, config.preparation, wanted)
@@ -34,7 +34,7 @@ def _of_split(source: Dataset, preparation: Preparation) -> Iterator[DataError]:
     elif message := preparation.leaves_none(source.size):
         yield DataError(message, "validation")
     elif source.streams:
-        message = "a stream has no end of which a part could be held out"
+        message = "a stream has no known size, so no part of it can be held out"
         yield DataError(message, "validation", "name a split: validation: test")
 
 
@@ -43,16 +43,16 @@ def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> 
     if given is False:
         return
     if len(wanted.inputs) != 1 or not wanted.inputs[0].floating or not wanted.inputs[0].shape:
-        message = "it is for networks with one input, of floating-point numbers"
+        message = "it needs a network with one input of floating-point numbers"
         yield DataError(message, "normalize")
     elif given is not True:
         channels = wanted.inputs[0].shape[0]
         wrong = next((len(values) for values in given if len(values) != channels), None)
         if wrong is not None:
-            message = f"the samples have {channels} channels, and it has numbers for {wrong}"
+            message = f"the samples have {channels} channels, but it gives numbers for {wrong}"
             yield DataError(message, "normalize")
     elif source.streams:
-        message = "what is streamed is not measured before it is there"
+        message = "the mean and the deviation of a stream are unknown before it is read"
         yield DataError(message, "normalize", "give the numbers: [[0.5], [0.25]]")
 
 
@@ -64,12 +64,12 @@ def _of_class_weights(
     if given is None:
         return
     if "weight" not in type(loss).model_fields or not isinstance(target, Classes):
-        message = f"{type(loss).__name__} takes no weights of classes"
+        message = f"{type(loss).__name__} takes no class weights"
     elif given == "balanced" and source.streams:
-        message = "what is streamed is not counted: give a number for each class"
+        message = "the classes of a stream are not counted: give a number for each class"
     elif given != "balanced" and len(given) != target.classes:
-        message = f"there are {target.classes} classes, and it has numbers for {len(given)}"
+        message = f"there are {target.classes} classes, but it gives numbers for {len(given)}"
     elif given != "balanced" and not any(given):
-        message = "it leaves no class that counts"
+        message = "all class weights are 0"
     if message:
         yield DataError(message, "class_weights")

@@ -1,18 +1,18 @@
-"""Which initializer each parameter gets: beside its layer, or by the rules of the section `init:`.
+"""The initializer of each parameter: from its layer, or from the rules of the section `init:`.
 
-Beside a layer, `init: xavier_normal_` is for its weights, and
+At a layer, `init: xavier_normal_` applies to the layer's weights, and
 `init: {weight: {normal_: {std: 0.02}}, bias: zeros_}` names the parameters. The section `init:` is
-a list of rules, each an initializer with a pattern, the type of a layer, or both:
+a list of rules. Each rule has an initializer, and a pattern, a type of layer, or both:
 
     init:
       - {match: "*.bias", zeros_}
       - {type: Conv2d, kaiming_normal_: {nonlinearity: relu}}
 
-A pattern has the wildcards of a shell, and `*` also stands for dots. Where it matches the path of a
-layer the rule is for the layer's weights, otherwise for the parameters whose names in
-`state_dict()` it matches. A weight is a parameter whose last name has `weight` in it: the weight of
-a layer, `weight_ih_l0`, `in_proj_weight`. Of several rules for a parameter the first counts, and
-before all of them what stands beside the layer.
+A pattern has the wildcards of a shell, and `*` also matches dots. A pattern that matches the path
+of a layer applies to that layer's weights. Any other pattern applies to the parameters whose names
+in `state_dict()` it matches. A weight is a parameter whose last name contains `weight`, such as
+`weight`, `weight_ih_l0` and `in_proj_weight`. The first matching rule applies. An `init:` at the
+layer comes before all rules.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 
 def plan(rows: Iterable[Row], rules: Sequence[Rule]) -> dict[str, Initializer]:
-    """Return the initializer of each parameter that has one, by its name in `state_dict()`."""
+    """Return the initializers by the names of their parameters in `state_dict()`."""
     return {
         use.name: use.initializer for row in rows for use in _uses(row, rules) if use.initializer
     }
 
 
 def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
-    """Return what is wrong with the initializers of a whole network.
+    """Return the faults of the initializers of a whole network.
 
-    A repeated layer is blamed once, and so is a rule for many layers.
+    A repeated layer gives one fault, and so does a rule for many layers.
     """
     if not rules and all(row.init is None for row in rows):
         return []
@@ -60,7 +60,7 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
             wanted = use.initializer.misfit(use.shape)
             if wanted is not None:
                 called = use.initializer.torch_name()
-                label = f"{called} wants {wanted}, and {use.name} ({row.type}) is {_sizes(use)}"
+                label = f"{called} needs {wanted}, but {use.name} ({row.type}) is {_sizes(use)}"
                 title = f"{called} does not fit its tensor"
                 fault = Diagnostic("NB404", title, use.span, label, layer=row.path)
                 found.setdefault(use.span, fault)
@@ -69,13 +69,13 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
 
 
 class _Use(NamedTuple):
-    """A parameter and what initializes it: torch itself where that is None."""
+    """A parameter and its initializer. None leaves the parameter to torch's default."""
 
     name: str
     shape: tuple[int, ...]
     initializer: Initializer | None
     span: Span | None
-    matched: list[Span]  # of the rules that are for it, used or not
+    matched: list[Span]  # the rules that match it, applied or not
 
 
 def _uses(row: Row, rules: Sequence[Rule]) -> Iterator[_Use]:
@@ -96,9 +96,9 @@ def _uses(row: Row, rules: Sequence[Rule]) -> Iterator[_Use]:
 
 
 def _strange_names(row: Row) -> Iterator[Diagnostic]:
-    """Yield faults of what stands beside a layer for parameters that it does not have."""
+    """Yield a fault for each initializer of a layer that names a missing parameter."""
     init = row.init
-    title = "an initializer without a tensor"
+    title = "an initializer that applies to nothing"
     for name, span in init.spans.items() if init else ():
         if name == "" and not any(map(is_weight, row.weights)):
             label = f"{row.type} has no weights"
@@ -113,18 +113,18 @@ def _strange_names(row: Row) -> Iterator[Diagnostic]:
 
 def _nothing(rule: Rule, matched: int, example: str) -> Diagnostic:
     title = "a rule that matches nothing"
-    help_ = f"a name is written like {example}" if example else None
+    help_ = f"names look like {example}" if example else None
     if matched:
         title = "a rule that comes too late"
         plural = "s" if matched > 1 else ""
-        label = f"what it matches is initialized already: {matched} parameter{plural}"
-        help_ = "the first rule counts, and before it what stands beside a layer"
+        label = f"all that it matches is already initialized: {matched} parameter{plural}"
+        help_ = "the first matching rule applies; init: at a layer comes before all rules"
     elif rule.match is None:
         label, help_ = f"no {rule.type} of the network has weights", None
     elif rule.type is None:
-        label = f"no layer with weights and no parameter is called {rule.match}"
+        label = f"no parameter and no layer with weights is called {rule.match}"
     else:
-        label = f"no {rule.type} with weights and no parameter of one is called {rule.match}"
+        label = f"no {rule.type} with weights, or parameter of one, is called {rule.match}"
     return Diagnostic("NB405", title, rule.condition, label, help=help_)
 
 

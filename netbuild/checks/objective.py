@@ -1,4 +1,4 @@
-"""Whether a network, its loss, its optimizer and its data go together, before any of them runs."""
+"""Check that a network, its losses, its optimizer and its data fit together. Nothing runs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def sample(config: Config, *outputs: Tensor) -> Declared:
-    """Return what is known of a sample of the config's data, once prepared, for these outputs.
+    """Return the inputs and the target of a prepared sample, for these outputs of the network.
 
     Raises:
-        DataError: the data cannot be prepared like that, or what is there of it is no data.
+        DataError: the data cannot be prepared as configured, or its files are invalid.
     """
     assert config.data is not None
     given = config.data.sample(wanted(config, *outputs))
@@ -48,19 +48,19 @@ def sample(config: Config, *outputs: Tensor) -> Declared:
 
 
 def wanted(config: Config, *outputs: Tensor) -> Sample:
-    """Return the sample that the network and the loss would take."""
+    """Return the sample that the network and the loss need."""
     inputs = tuple(x for x in config.inputs.values() if x is not None)
     target = config.loss.target(outputs) if config.loss else Values(outputs[0].shape)
     return Sample(inputs, target)
 
 
 def check_names(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the faults of the outputs that a loss names, and the network does not give."""
+    """Return a fault for each output that a loss names and the network does not have."""
     return [fault for term in config.terms for fault in _check_names(term, outputs)]
 
 
 def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
-    """Whether each loss finds the outputs that it reads, each once."""
+    """Whether the network has every output that a loss reads, and no loss reads one twice."""
     return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.terms)
 
 
@@ -70,7 +70,7 @@ def _check_names(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnost
         title = f"the network has no output {brief(wire.outside)}"
         label = "unknown"
         if wire.outside in {other.outside for other in term.reads[:number]}:
-            title, label, help_, fixes = "an output that is named twice", "named before", None, ()
+            title, label, help_, fixes = "an output named twice", "already named", None, ()
         elif wire.outside in outputs:
             continue
         help_ = help_ or f"it gives {', '.join(outputs)}"
@@ -78,7 +78,7 @@ def _check_names(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnost
 
 
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return what keeps the network, its losses and the data from going together."""
+    """Return the faults that keep the network, its losses and the data from fitting together."""
     first = config.terms[0].compared(outputs) if config.terms else outputs
     if config.data is None or not all(config.inputs.values()):
         return []
@@ -90,7 +90,7 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     needed = wanted(config, *first.values())
     if len(given.inputs) != len(config.inputs):
         count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
-        message = f"it gives {count}, and the network reads {', '.join(config.inputs)}"
+        message = f"it gives {count}, but the network reads {', '.join(config.inputs)}"
         found.append(data_fault(config, message, None))
     else:
         found += _check_inputs(config, given.inputs, needed.inputs)
@@ -104,7 +104,7 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     for term in config.terms:
         compared = term.compared(outputs)
         own = tuple(compared.values())
-        target = given.target or term.loss.target(own)  # what is not known yet may fit
+        target = given.target or term.loss.target(own)  # an unknown target may fit
         try:
             term.loss.check(own, target)
         except ShapeError as error:
@@ -113,7 +113,7 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
 
 
 def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the fault of a metric that is of something else than what the loss compares with."""
+    """Return the fault of a metric that cannot use the target of the loss."""
     if not config.terms:
         return []
     first = config.terms[0]
@@ -121,20 +121,20 @@ def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagno
     of_values = any(name in OF_VALUES for name in config.metrics)
     label = ""
     if of_values and not isinstance(target, Values) and not first.loss.binary:
-        label = f"it is of values, and {type(first.loss).__name__} compares with {target}"
+        label = f"it needs values, but {type(first.loss).__name__} compares with {target}"
     if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
-        label = f"of {target.classes} classes each one is among the five best"
-    title = "a metric that does not go with the loss"
+        label = f"with {target.classes} classes, every class is among the five best"
+    title = "a metric that does not fit the loss"
     return [Diagnostic("NB409", title, config.span("metrics"), label)] if label else []
 
 
 def _check_inputs(
     config: Config, given: tuple[Tensor | None, ...], wanted: tuple[Tensor, ...]
 ) -> list[Diagnostic]:
-    """Return the fault of the first input that the data has in another shape or dtype."""
+    """Return the fault of the first input whose shape or dtype differs in the data."""
     for came, needed in zip(given, wanted, strict=True):
         if came is not None and came != needed:
-            message = f"its samples are {_described(came)}, and the network's input is "
+            message = f"its samples are {_described(came)}, but the network's input is "
             return [data_fault(config, message + _described(needed), resize(came, needed))]
     return []
 
@@ -142,12 +142,12 @@ def _check_inputs(
 def check_optimizer(
     config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
 ) -> list[Diagnostic]:
-    """Return what keeps the optimizer from stepping with these weights, and those of the loss."""
+    """Return the faults that keep the optimizer from updating the weights of network and loss."""
     if config.optimizer is None:
         return []
     if type(config.optimizer).__name__ == "LBFGS" and (against := _against_lbfgs(config.train)):
         option, label = against
-        title = f"LBFGS does not go with {option}"
+        title = f"LBFGS does not work with {option}"
         return [Diagnostic("NB406", title, config.span("train"), label)]
     weights = list(_weights(config, rows, outputs))
     found = groups.check([weight.name for weight in weights], config.groups)
@@ -155,19 +155,22 @@ def check_optimizer(
         config.optimizer.check(weights)
     except ShapeError as error:
         name, span = _named(config, "optimizer", error.at)
-        title = f"{name} does not go with the network"
+        title = f"{name} does not fit the network"
         found.append(Diagnostic(error.code, title, span, str(error)))
     return found
 
 
 def _against_lbfgs(train: Train) -> tuple[str, str] | None:
-    """Return an option of a training with which torch's LBFGS cannot step, and why."""
+    """Return a training option that torch's LBFGS does not support, and the reason."""
     if train.precision == "fp16":
-        return "fp16", "LBFGS compares losses of one step, which fp16 scales: take bf16, or fp32"
+        return "fp16", "LBFGS compares losses within a step, and fp16 scales them: use bf16 or fp32"
     if train.channels_last:
-        return "channels_last", "LBFGS reads a gradient as one row, which it is not then"
+        return (
+            "channels_last",
+            "LBFGS flattens gradients with view(-1), which channels_last does not allow",
+        )
     if train.strategy == "fsdp":
-        message = "LBFGS reads all weights as one row, of which a process has no more than parts"
+        message = "LBFGS needs all weights in one vector, but each process holds only a part"
         return "fsdp", message
     return None
 
@@ -194,16 +197,16 @@ def _described(tensor: Tensor) -> str:
 
 
 def resize(came: Tensor, needed: Tensor) -> str | None:
-    """Return what brings samples to the size of an input, where that is all that they lack."""
+    """Return the advice to resize, if the samples differ from the input in size only."""
     if len(came.shape) == len(needed.shape) == 3 and came.shape[0] == needed.shape[0]:
-        return f"resize: [{needed.shape[1]}, {needed.shape[2]}] beside the type of the data"
+        return f"add resize: [{needed.shape[1]}, {needed.shape[2]}] next to the data source"
     return None
 
 
 def data_fault(
     config: Config, message: str, help_: str | None, at: str | None = None
 ) -> Diagnostic:
-    """Return the fault of the data, or of a field of it."""
+    """Return a fault of the data or of one of its fields."""
     name, span = _named(config, "data", at)
     title = f"{name} does not fit the network"
     notes = (Note("input", f"line {config.input_span(next(iter(config.inputs))).line}"),)
@@ -211,9 +214,9 @@ def data_fault(
 
 
 def unusable(config: Config, error: DataError) -> Diagnostic:
-    """Return the fault of data that cannot be had as it is written."""
+    """Return the fault of data that cannot be used as written."""
     name, span = _named(config, "data", error.at)
-    title = f"{name} cannot be used as it is written"
+    title = f"{name} cannot be used as written"
     return Diagnostic("NB501", title, span, str(error), help=error.help)
 
 
@@ -225,16 +228,16 @@ def _loss_fault(
     help_ = None
     if len(term.loss.inputs) < len(compared):
         read = ", ".join(list(compared)[: len(term.loss.inputs)])
-        help_ = f"say which it reads: {{{name}, inputs: [{read}]}}"
+        help_ = f"name the outputs that it reads: {{{name}, inputs: [{read}]}}"
     given = f"the network gives {', '.join(shapes)}"
     data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
     notes = (Note("output", given), Note("data", data))
-    title = f"{name} does not go with the network and the data"
+    title = f"{name} does not fit the network and the data"
     return Diagnostic(error.code, title, span, str(error), notes, help=help_)
 
 
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:
-    """Return the type that a section names, and where it or its field is written."""
+    """Return the type that a section names, and the place of the type or of its field."""
     node = config.root.get(section)
     item = read_item(node, section) if node else None
     if isinstance(item, Item):

@@ -1,9 +1,9 @@
-"""Parameter groups: other options of the optimizer for the weights that a pattern names.
+"""Parameter groups: special options of the optimizer for the weights that match a pattern.
 
     optimizer: {AdamW: {lr: 1e-3}, groups: [{match: "features.*", lr: 1e-4}]}
 
-A pattern is for a layer's path or for a name in `state_dict()`, as those of `init:` are. The first
-group that matches a weight has it; what none matches has the options of the optimizer itself.
+A pattern matches the path of a layer or a name in `state_dict()`, as in `init:`. A weight belongs
+to the first group that matches it. A weight without a group has the options of the optimizer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Described(NamedTuple):
-    """A group as it is printed before training."""
+    """A group, as `netbuild train` prints it before the training."""
 
     name: str
     weights: int
@@ -32,7 +32,7 @@ class Described(NamedTuple):
 
 
 def described(graph: Graph) -> list[Described]:
-    """Return the groups of a network's weights that learn, the last of them the rest."""
+    """Return the groups of the trainable weights. The last group holds all other weights."""
     groups = graph.config.groups
     sizes = {
         state_key(row.path, name): product(shape)
@@ -54,16 +54,16 @@ def described(graph: Graph) -> list[Described]:
 
 
 def check(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
-    """Return the faults of groups that have nothing, for weights of these names that learn."""
+    """Return a fault for each group without weights. `names` are the trainable weights."""
     found = []
     for group, own in zip(groups, assigned(names, groups), strict=False):
         if own:
             continue
         early = any(group.matches(name) for name in names)
-        label = "the groups before it have all that it matches"
+        label = "earlier groups have all the weights that it matches"
         if not early:
-            label = f"no weight that learns is called {brief(group.match)}"
-        help_ = f"a name is written like {names[0]}" if names and not early else None
+            label = f"no trainable weight is called {brief(group.match)}"
+        help_ = f"names look like {names[0]}" if names and not early else None
         title = "a group without weights"
         found.append(Diagnostic("NB408", title, group.span, label, help=help_))
     return found

@@ -1,11 +1,11 @@
-"""`pretrained:` the weights that a network begins with, from a file that training has left.
+"""The section `pretrained:`: initial weights from a file that an earlier training wrote.
 
     pretrained: resnet18.safetensors
     pretrained: {file: resnet18.safetensors, strict: false, leave_out: [fc]}
 
-The file has exactly the network's tensors, by name and shape. With `strict: false` the tensors of
-the modules in `leave_out` are neither loaded nor wanted, and begin as they would without the file:
-a new head on an old trunk. A path is seen from the folder of the file in which it is written.
+The file must have exactly the network's tensors, by name and shape. With `strict: false`, the
+tensors of the modules in `leave_out` are not loaded and need not exist. They start with their
+usual initial values: a new head on an old trunk. A path is relative to the folder of its config.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.runs.weights import Comparison, Difference
 
-#: How many tensors that do not fit a fault lists; `netbuild weights` lists all.
+#: The greatest number of misfitting tensors in the notes. `netbuild weights` lists all.
 LISTED = 10
 
 
 def check(graph: Graph) -> list[Diagnostic]:
-    """Return what keeps a network from beginning with the weights of its file."""
+    """Return the faults that keep a network from loading its pretrained weights."""
     config, pretrained = graph.config, graph.config.pretrained
     if pretrained is None:
         return []
@@ -54,7 +54,7 @@ def check(graph: Graph) -> list[Diagnostic]:
 
 
 def advice(comparison: Comparison) -> str | None:
-    """Return what may be meant, where the tensors that do not fit have something in common."""
+    """Return advice, if the misfitting tensors have something in common."""
     if not comparison.differences:
         return None
     names = [difference.name for difference in comparison.differences]
@@ -67,14 +67,16 @@ def advice(comparison: Comparison) -> str | None:
     heads = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
     if comparison.fitting and len(heads) <= 3 and all(heads):
         modules = ", ".join(heads)
-        return f"for a new head, pretrained: {{file: …, strict: false, leave_out: [{modules}]}}"
+        return (
+            f"for a new head, write pretrained: {{file: …, strict: false, leave_out: [{modules}]}}"
+        )
     return None
 
 
 def _note(difference: Difference) -> Note:
     name, file, network = difference
     if file is not None and network is not None:
-        text = f"{name} is {times(file)}, and the network's {times(network)}"
+        text = f"{name} is {times(file)} in the file and {times(network)} in the network"
         return Note("shape", text)
     return Note(difference.kind, f"{name}, {times(file or network or ())}")
 
@@ -83,7 +85,7 @@ def _misfit(pretrained: Pretrained, span: Span, comparison: Comparison) -> Diagn
     differences, more = comparison.differences, len(comparison.differences) - LISTED
     notes = [_note(difference) for difference in differences[:LISTED]]
     if more > 0:
-        text = f"{more:,} more, which netbuild weights FILE CONFIG lists"
+        text = f"{more:,} more: netbuild weights FILE CONFIG lists all"
         notes.append(Note("and", text))
     count, of = len(differences), len(differences) + len(comparison.fitting)
     label = f"{count:,} of {of:,} tensors {'does' if count == 1 else 'do'} not fit"
@@ -94,7 +96,7 @@ def _misfit(pretrained: Pretrained, span: Span, comparison: Comparison) -> Diagn
 def _for_nothing(
     config: Config, pretrained: Pretrained, tensors: Mapping[str, Shape]
 ) -> Iterator[Diagnostic]:
-    """Report what is left out and is there neither in the file nor in the network."""
+    """Yield a fault for each entry of `leave_out` that exists in neither file nor network."""
     modules = {name.rpartition(".")[0] for name in tensors}
     for number, prefix in enumerate(pretrained.leave_out):
         if not any(is_within(name, prefix) for name in tensors):
@@ -106,7 +108,7 @@ def _for_nothing(
 
 
 def _written(config: Config, field: str, number: int | None = None) -> Span:
-    """Return where a field of the section is written, or one value of its list."""
+    """Return the place of a field of the section, or of one value in its list."""
     node = config.root.get("pretrained")
     inside = node.get(field) if isinstance(node, Map) else None
     if number is not None and isinstance(inside, List):

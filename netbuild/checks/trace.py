@@ -1,4 +1,4 @@
-"""From a config to its graph: every shape inferred, every fault found."""
+"""Trace a config: infer every shape of its network, and collect all faults in order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def trace(config: Config) -> Graph:
 
 
 def trainable(config: Config) -> Graph:
-    """Infer the network of a config that has all that training needs.
+    """Infer the network of a config, and require all sections that training needs.
 
     Raises:
         ConfigError: the config has faults, lacks a section, or has no weights.
@@ -47,7 +47,7 @@ def trainable(config: Config) -> Graph:
         if getattr(config, section) is None
     ]
     if not faults and graph.trainable == 0:
-        label = "all its weights are frozen" if graph.params else "none of the layers has weights"
+        label = "all its weights are frozen" if graph.params else "no layer has weights"
         span = config.span("layers")
         faults = [Diagnostic("NB402", "there is nothing to train", span, label)]
     if faults:
@@ -56,7 +56,7 @@ def trainable(config: Config) -> Graph:
 
 
 def infer(config: Config) -> Graph:
-    """Infer the network of a config, collecting faults instead of raising."""
+    """Infer the network of a config. Faults are collected in the graph, not raised."""
     network, found = trace_network(config)
     faults = [*config.diagnostics, *find_fixes(found, network.rows, config)]
     graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
@@ -68,14 +68,14 @@ def infer(config: Config) -> Graph:
         if objective.reads_what_is_there(config, graph.outputs):
             faults += objective.check(config, graph.outputs)
             faults += objective.check_optimizer(config, graph.rows, graph.outputs)
-    if graph.outputs and not found:  # of a network with faults nothing is certain
+    if graph.outputs and not found:  # lints need a network without faults
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))
 
 
 def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Order faults as a reader meets them, those of one place in a file together."""
+    """Sort faults by their places in the files. Faults of one place become one."""
     documents = {id(fault.span.document): number for number, fault in enumerate(faults)}
     alike: dict[tuple[str, Span, str], list[Diagnostic]] = {}
     for fault in faults:
@@ -88,9 +88,9 @@ def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def _together(alike: list[Diagnostic]) -> list[Diagnostic]:
-    """Return the distinct faults of one place, of a repeated item and of a block the first.
+    """Return the distinct faults of one place. A repeated item or a block keeps only the first.
 
-    It says in which other layers the place is at fault as well, unless for the very same reason.
+    A note names the other layers in which the place has a fault with another message.
     """
     first, *others = {fault.message: fault for fault in alike}.values()
     also = list(dict.fromkeys(f.layer for f in others if f.layer not in {None, first.layer}))

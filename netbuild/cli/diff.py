@@ -19,7 +19,7 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.reports.difference import Changes
+    from netbuild.reports.difference import NetworkChanges
 
 _DIFFERENT = 1
 
@@ -64,7 +64,7 @@ def diff(
         raise typer.Exit(_DIFFERENT)
 
 
-def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool) -> Changes:
+def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool) -> NetworkChanges:
     """Return what changed from A to B; print the faults of either, and leave.
 
     Faults stand `in_report`, on standard output, unless other programs read that.
@@ -86,7 +86,7 @@ def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool
     return difference.diff(before, after)
 
 
-def _print(changes: Changes, format_: str) -> None:
+def _print(changes: NetworkChanges, format_: str) -> None:
     from netbuild.reports.difference import table as render
 
     out = console()

@@ -1,4 +1,4 @@
-"""`netbuild rule`: explains a code and its repair."""
+"""`netbuild rule`: what a code means, how to repair it, and where it is checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def rule(
     """Explain a code, or list all codes.
 
     The page of a code says why the finding is bad. It shows a file that has the fault, and the same
-    file without it. The beginning of a code, such as NB3, lists that group.
+    file without it, and names the functions that check it. The beginning of a code, such as NB3,
+    lists that group.
 
     \b
     netbuild rule

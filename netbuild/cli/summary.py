@@ -69,7 +69,7 @@ def summary(
     elif format == "csv":
         out.print(render.as_csv(graph, depth))
     elif graph.rows:
-        out.print(render.fitting(graph, depth, out.width).text())
+        out.print(render.widest_table(graph, depth, out.width).text())
         out.print(render.memory(graph))
     if graph.diagnostics:
         as_table = format == "table"

@@ -108,7 +108,7 @@ class _Job(NamedTuple):
 
     def run(self, names: Sequence[str]) -> int:
         """Check files, repair them if asked to, print a report, and return the exit code."""
-        from netbuild.reports.faults.report import made
+        from netbuild.reports.faults.report import report_of
         from netbuild.syntax.repair import Repair
 
         read = [(name, try_source(name)) for name in names]
@@ -117,7 +117,7 @@ class _Job(NamedTuple):
         left = iter(repair.run(sources))
         found = [(name, next(left) if source else None) for name, source in read]
         self.print_texts(repair, sources)
-        report = made(found, self.settings, repair.fixed, diff=self.diff)
+        report = report_of(found, self.settings, repair.fixed, diff=self.diff)
         self.print_report(report, stderr=self.diff or (self.fix and _STANDARD_INPUT in names))
         for name, error in repair.failures:
             typer.echo(f"netbuild: {name} cannot be written: {error.strerror or error}", err=True)

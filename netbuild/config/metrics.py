@@ -36,7 +36,7 @@ def read_metrics(node: Node, loss: Loss | None) -> Found[tuple[str, ...]]:
             label = f"it is of {of}, and {type(loss).__name__} does not compare those"
             if loss.binary and name in OF_CLASSES:
                 label = f"it is of many classes, and {type(loss).__name__} tells two"
-            title = "a metric that does not go with the loss"
+            title = "a metric that does not fit the loss"
             help_ = f"with it go {', '.join(_of(loss))}"
             faults.append(Diagnostic("NB409", title, part.span, label, help=help_))
         else:

@@ -1,1 +1,1 @@
-"""Faults and warnings: their codes, places, texts and fixes, and which of them are reported."""
+"""Faults and warnings: codes, places, texts and fixes, and the choice of the reported ones."""

@@ -1,22 +1,25 @@
-"""The codes of all faults and warnings."""
+"""The table of codes: what `netbuild` can find in a file, and the only place of the titles.
+
+Each code has a page in `rules/`, which names the functions that give it.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-#: What each code means, in one line. The first digit is the group.
+#: The title of each code. The first digit is its group.
 CODES = {
     # The text and its YAML.
     "NB001": "the file is not UTF-8 text",
     "NB002": "the YAML cannot be parsed",
-    "NB003": "a key stands twice in one mapping",
+    "NB003": "a mapping has the same key twice",
     "NB004": "a YAML tag",
     "NB005": "more than one YAML document, or none",
     "NB006": "a YAML merge key",
     "NB007": "the file is larger or deeper than any network needs",
     "NB008": "a number that YAML versions read differently, or that is too large",
     "NB009": "no space after a colon",
-    "NB010": "a key that is no plain word",
+    "NB010": "a key that is not a plain word",
     "NB011": "an alias without its anchor",
     # Fields and sections.
     "NB101": "an unknown section",
@@ -25,9 +28,9 @@ CODES = {
     "NB104": "an unknown field",
     "NB105": "a missing field",
     "NB106": "a value that a field does not take",
-    "NB107": "an argument beside its item instead of inside, or a modifier inside",
-    "NB108": "an item that is not written as one",
-    "NB109": "a name that cannot be had, or is taken",
+    "NB107": "an argument next to its item, or a modifier inside it",
+    "NB108": "an item in the wrong form",
+    "NB109": "a name that is invalid or already taken",
     "NB110": "an expression that cannot be evaluated",
     "NB111": "a base file that cannot be extended",
     "NB112": "a --set path that the file does not have",
@@ -36,54 +39,54 @@ CODES = {
     "NB202": "a size that contradicts the input",
     "NB203": "channels that do not divide into groups",
     "NB204": "a window that does not fit its input",
-    "NB205": "an axis that does not exist, or that is the batch",
-    "NB206": "sizes that do not multiply to the input's",
+    "NB205": "an axis that does not exist, or the batch axis",
+    "NB206": "sizes whose product is not the size of the input",
     "NB207": "an input of the wrong dtype",
-    "NB208": "another number of inputs than the layer reads",
-    "NB209": "more than any network needs",
-    "NB210": "one value per channel, where a normalisation needs several",
-    "NB211": "a layer that overwrites what an earlier one still needs",
-    "NB212": "inputs whose shapes do not go together",
-    "NB213": "a name that nothing in the stack has",
-    "NB214": "a block within itself",
-    "NB215": "a module that is called again with inputs of other sizes",
-    "NB216": "layers that read one another in a circle",
+    "NB208": "the wrong number of inputs for a layer",
+    "NB209": "more layers or values than any network needs",
+    "NB210": "a normalisation of one value per channel",
+    "NB211": "a layer that overwrites a tensor that the backward pass needs",
+    "NB212": "inputs whose shapes do not match",
+    "NB213": "a reference to a name that does not exist",
+    "NB214": "a block that contains itself",
+    "NB215": "a module reused with inputs of other sizes",
+    "NB216": "layers that read each other in a circle",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
-    "NB302": "a result that nobody reads",
-    "NB303": "an input that nobody reads",
-    "NB304": "scores that their loss squashes again",
-    "NB305": "a loss of probabilities that gets scores",
+    "NB302": "a result that no layer reads",
+    "NB303": "an input that no layer reads",
+    "NB304": "a softmax or sigmoid that the loss applies again",
+    "NB305": "scores for a loss that takes probabilities",
     "NB306": "more outputs than the data has classes",
-    "NB307": "a bias that a normalisation takes away",
-    "NB308": "a dropout where it does harm",
-    "NB309": "a dropout that does not go with the activation",
+    "NB307": "a bias that a normalisation removes",
+    "NB308": "a dropout in a harmful place",
+    "NB309": "a dropout that does not suit the activation",
     "NB310": "a batch norm with too few values",
-    "NB311": "border rows that a stride leaves out",
+    "NB311": "border rows that no window reads",
     "NB312": "a stride that is larger than its window",
     "NB313": "a receptive field that is smaller than the objects",
-    "NB314": "a transposed convolution that draws a checkerboard",
-    "NB315": "a deep stack of activations that saturate",
-    "NB316": "weights that nothing trains",
+    "NB314": "a transposed convolution that causes a checkerboard",
+    "NB315": "a deep stack of saturating activations",
+    "NB316": "frozen weights that nothing has trained",
     "NB317": "a scheduler that has no effect, or ends too early",
     "NB318": "an ignore comment that silences nothing",
     # Training sections.
-    "NB401": "a loss that does not take what the network gives",
-    "NB402": "a network without weights",
-    "NB403": "a scheduler that does not go with the optimizer or the training",
+    "NB401": "a loss that does not fit the network or the data",
+    "NB402": "a network without weights to train",
+    "NB403": "a scheduler that does not fit the optimizer or the training",
     "NB404": "an initializer that does not fit a tensor",
-    "NB405": "an initializer or a rule that is for nothing",
-    "NB406": "an optimizer that does not take the network's weights",
+    "NB405": "an initializer or a rule that applies to nothing",
+    "NB406": "an optimizer that does not accept the network's weights",
     "NB407": "a network that exceeds its budget",
     "NB408": "a parameter group without weights",
-    "NB409": "a metric that does not go with the loss",
+    "NB409": "a metric that does not fit the loss",
     # Data and files.
-    "NB501": "data that the network or the loss does not take",
+    "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",
     "NB503": "weights that do not fit the network",
 }
 
 
 def severity(code: str) -> Literal["error", "warning"]:
-    """Return what a code is: NB3xx are matters of taste and of learning, warnings."""
+    """Return the severity of a code: NB3xx are warnings, all others are errors."""
     return "warning" if code.startswith("NB3") else "error"

@@ -1,4 +1,4 @@
-"""Faults as data: where a text is wrong, what is wrong, and how to mend it.
+"""Faults as data: the place in the text, the message, and the fix.
 
 Every step from text to network returns its result and the faults that it found, as `Found`. A step
 neither raises for a fault nor changes an argument, so one run reports all faults of a file. Formats
@@ -16,17 +16,17 @@ from netbuild.diagnostics.codes import severity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: A file with more faults than this is reported up to here: nobody reads on, and time is bounded.
+#: The greatest number of reported faults per file. It bounds the time and the output.
 MAX_FAULTS = 100
 
-# The line breaks of YAML 1.1, which libyaml counts: a line number must mean the same everywhere.
+# The line breaks of YAML 1.1. libyaml counts them, and all line numbers must agree with it.
 _LINE_BREAK = r"\r\n|[\r\n\x85\u2028\u2029]"
 
 
 class Document:
-    """A text and what it is called: a path, `<stdin>`, or a command-line option such as `--set`.
+    """A text and its name: a path, `<stdin>`, or a command-line option such as `--set`.
 
-    `data` is the text as it was read, where that was from a file.
+    `data` holds the original bytes of a file.
     """
 
     def __init__(self, name: str, text: str, data: bytes = b"") -> None:
@@ -34,12 +34,12 @@ class Document:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The lines of the text, without their breaks."""
+        """The lines of the text without line breaks."""
         return re.split(_LINE_BREAK, self.text)
 
 
 class Span(NamedTuple):
-    """A range of a document; lines and columns count from 1, the end is exclusive."""
+    """A range of a document. Lines and columns count from 1. The end is exclusive."""
 
     document: Document
     line: int
@@ -48,7 +48,7 @@ class Span(NamedTuple):
     end_column: int
 
     def within(self, start: int, length: int) -> Span:
-        """Return the part of a one-line span that begins `start` characters in."""
+        """Return a part of a one-line span: `length` characters after the first `start`."""
         if self.line != self.end_line or start + length > self.end_column - self.column:
             return self
         column = self.column + start
@@ -56,14 +56,14 @@ class Span(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Replace the text of a range."""
+    """The replacement of the text in a range."""
 
     span: Span
     text: str
 
 
 class Fix(NamedTuple):
-    """A repair as edits; a safe one cannot change what a correct file means."""
+    """A repair as edits. A safe fix cannot change the meaning of a correct file."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -78,7 +78,7 @@ class Note(NamedTuple):
 
 
 class Diagnostic(NamedTuple):
-    """One fault: `title` says what is wrong with what, `label` why, beside the underlined range."""
+    """One fault. `title` names it. `label` gives the reason, next to the underlined range."""
 
     code: str
     title: str
@@ -93,12 +93,12 @@ class Diagnostic(NamedTuple):
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """Whether it is an error, or a warning of what torch would accept."""
+        """`error`, or `warning` for a network that torch would accept."""
         return severity(self.code)
 
     @property
     def message(self) -> str:
-        """The fault in one line."""
+        """The fault on one line."""
         return f"{self.title}: {self.label}" if self.label else self.title
 
 
@@ -122,7 +122,7 @@ def collect(steps: Iterable[Found[T]]) -> Found[tuple[T, ...]]:
 
 
 def with_fixes(fault: Diagnostic, fixes: tuple[Fix, ...]) -> Diagnostic:
-    """Return a fault with other fixes, and the note that says what they give."""
+    """Return a fault with other fixes, and a note with their titles."""
     notes = tuple(note for note in fault.notes if note.label != "fix")
     if fixes:
         notes += (Note("fix", ", or ".join(fix.title for fix in fixes)),)
@@ -130,5 +130,5 @@ def with_fixes(fault: Diagnostic, fixes: tuple[Fix, ...]) -> Diagnostic:
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Return the faults among the diagnostics, without the warnings."""
+    """Return the errors among the diagnostics."""
     return [d for d in diagnostics if d.severity == "error"]

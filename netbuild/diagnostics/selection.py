@@ -1,4 +1,4 @@
-"""Which faults are reported: `--select`, `--ignore`, `--strict`, and `[tool.netbuild]`."""
+"""The choice of reported faults: `--select`, `--ignore`, `--strict` and `[tool.netbuild]`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# The same parser, before it became part of Python.
+# tomli is the same parser; Python includes it since 3.11 as tomllib.
 _TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _TABLE = "[tool.netbuild]"
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be understood, in one sentence."""
+    """A setting is invalid. The message is one sentence."""
 
 
 class Settings(NamedTuple):
-    """What is reported, and whether warnings count as errors; None is not said."""
+    """The reported codes, and whether warnings count as errors. None is a setting not given."""
 
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     strict: bool | None = None
 
     def over(self, under: Settings) -> Settings:
-        """Return these settings, and those of `under` where these say nothing."""
+        """Return these settings, with the settings of `under` in place of None."""
         said = {key: value for key, value in self._asdict().items() if value is not None}
         return under._replace(**said)
 
     def reports(self, code: str) -> bool:
-        """Whether faults of a code are reported: the longer prefix decides, of two alike `ignore`.
+        """Whether faults of a code are reported. The longer prefix decides; in a tie, ignore.
 
         >>> Settings(select=("NB301",), ignore=("NB3",)).reports("NB301")
         True
@@ -45,22 +45,22 @@ class Settings(NamedTuple):
 
 
 def is_known(prefix: str) -> bool:
-    """Whether a code begins like this: `NB301`, `NB3` or `NB`."""
+    """Whether a code begins with a prefix such as `NB301`, `NB3` or `NB`."""
     return len(prefix) > 1 and any(code.startswith(prefix) for code in CODES)
 
 
 def near(word: str) -> str:
-    """Return what is to be said of a word that is no code."""
+    """Return advice on a word that is not a code."""
     alike = {code[: len(word)] for code in CODES if len(word) in {3, 5}}  # a group, or a code
     meant = suggest(word, tuple(sorted(alike)))
-    return f"did you mean {meant}?" if meant else "a code is like NB301, a group of them like NB3"
+    return f"did you mean {meant}?" if meant else "a code looks like NB301, and a group like NB3"
 
 
 def codes(words: Iterable[str], source: str) -> tuple[str, ...]:
-    """Return the codes that words name, each perhaps several with commas between.
+    """Return the codes in a list of words. A word can hold several, with commas.
 
     Raises:
-        SettingsError: a word is no code, or there is none.
+        SettingsError: a word is not a code, or the list is empty.
     """
     found = [part.strip() for word in words for part in word.split(",") if part.strip()]
     if not found:
@@ -72,10 +72,10 @@ def codes(words: Iterable[str], source: str) -> tuple[str, ...]:
 
 
 def from_project(folder: Path) -> Settings:
-    """Return what the nearest `pyproject.toml` says, in this folder or one above.
+    """Return the settings of the nearest `pyproject.toml`, in this folder or above.
 
     Raises:
-        SettingsError: the file cannot be read, is no TOML, or its table is not understood.
+        SettingsError: the file cannot be read, is not TOML, or has an invalid table.
     """
     path = project_file(folder)
     if path is None:
@@ -83,12 +83,12 @@ def from_project(folder: Path) -> Settings:
     shown = os.path.relpath(path)
     try:
         data = path.read_bytes()
-        if b"netbuild" not in data:  # then it need not be parsed
+        if b"netbuild" not in data:  # parsing takes time
             return Settings()
         tool = import_module(_TOML).loads(data.decode()).get("tool", {})
     except OSError as error:
         raise SettingsError(f"{shown} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # of the TOML, or of the encoding
+    except ValueError as error:  # a fault of the TOML or of the encoding
         raise SettingsError(f"{shown} is not valid TOML: {error}") from None
     table = tool.get("netbuild", {}) if isinstance(tool, dict) else {}
     return _from_table(table, shown)
@@ -104,15 +104,17 @@ def project_file(folder: Path) -> Path | None:
 
 def _from_table(table: Any, shown: str) -> Settings:
     if not isinstance(table, dict):
-        raise SettingsError(f"{shown}: tool.netbuild is no table; write {_TABLE}")
+        raise SettingsError(f"{shown}: tool.netbuild is not a table; write {_TABLE}")
     for key in table:
         if key not in Settings._fields:
             meant = suggest(key, Settings._fields)
-            help_ = f"did you mean {meant}?" if meant else f"it has {', '.join(Settings._fields)}"
+            help_ = (
+                f"did you mean {meant}?" if meant else f"its keys are {', '.join(Settings._fields)}"
+            )
             raise SettingsError(f"{shown}: {_TABLE} has no {brief(key)}; {help_}")
     strict = table.get("strict")
     if strict is not None and not isinstance(strict, bool):
-        raise SettingsError(f"{shown}: strict in {_TABLE} wants true or false")
+        raise SettingsError(f"{shown}: strict in {_TABLE} must be true or false")
     return Settings(_listed(table, "select", shown), _listed(table, "ignore", shown), strict)
 
 
@@ -121,7 +123,9 @@ def _listed(table: dict[str, Any], key: str, shown: str) -> tuple[str, ...] | No
     if words is None:
         return None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise SettingsError(f'{shown}: {key} in {_TABLE} wants a list of codes, such as ["NB301"]')
+        raise SettingsError(
+            f'{shown}: {key} in {_TABLE} must be a list of codes, such as ["NB301"]'
+        )
     return codes(words, f"{shown}: {key} in {_TABLE}") if words else None
 
 

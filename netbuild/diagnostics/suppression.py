@@ -1,7 +1,7 @@
-"""`# netbuild: ignore[NB301]` at the end of a line: a warning that the author has weighed.
+"""The comment `# netbuild: ignore[NB301]` at the end of a line: it silences a warning.
 
-It silences the warnings whose underlined place begins on its line, in a file that others extend
-too. Errors are not silenced: what they are about does not run.
+It applies to warnings whose underlined place begins on its line, in base files too. Errors cannot
+be silenced: such a network does not run.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.diagnostic import Document
 
-#: A file without this word has no such comment, and is not looked at any further.
+#: A file without this word has no such comment, so it is not searched.
 _WORD = "netbuild:"
 _COMMENT = r"#\s*netbuild:\s*ignore\b(?:\s*\[([^\]]*)\])?"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Comment(NamedTuple):
-    """An ignore comment: where it stands, and the codes that it names, with their places."""
+    """An ignore comment: its place, and its codes with their places."""
 
     span: Span
     codes: tuple[tuple[str, Span], ...]
@@ -38,9 +38,9 @@ class _Comment(NamedTuple):
 def silence(faults: list[Diagnostic], document: Document) -> list[Diagnostic]:
     """Return the faults without the warnings that a comment on their line silences.
 
-    A comment of `document`, the file that is checked, that silences nothing is a warning in turn,
-    unless errors keep other warnings from being found. Nothing is said of such a comment in a file
-    that it extends: another one may need it.
+    `document` is the checked file. A comment in it that silences nothing is a warning itself,
+    except if there are errors, because errors hide other warnings. A comment in a base file gives
+    no such warning: another file that extends the base may need the comment.
     """
     documents = {id(d): d for d in (document, *(fault.span.document for fault in faults))}
     comments: dict[tuple[int, int], list[_Comment]] = defaultdict(list)
@@ -65,7 +65,7 @@ def silence(faults: list[Diagnostic], document: Document) -> list[Diagnostic]:
 def _places(
     comments: Mapping[tuple[int, int], list[_Comment]], fault: Diagnostic
 ) -> Iterator[Span]:
-    """Yield where the code of a fault is named on the line on which it begins."""
+    """Yield the places in comments, on the line of a fault, that name its code."""
     for comment in comments.get((id(fault.span.document), fault.span.line), ()):
         for code, span in comment.codes:
             if len(code) > 1 and fault.code.startswith(code):
@@ -86,7 +86,7 @@ def _useless(comment: _Comment, used: set[Span]) -> Iterator[Diagnostic]:
 
 
 def _removal(span: Span) -> tuple[Fix, ...]:
-    """Return the fix that takes a comment away; none where it goes on, perhaps with the reason."""
+    """Return the fix that removes a comment; none if more text follows, such as a reason."""
     line = span.document.lines[span.line - 1]
     if line[span.end_column - 1 :].strip():
         return ()
@@ -102,11 +102,14 @@ def _reason(code: str) -> tuple[str, str]:
         return f"no code begins with {brief(code)}", near(code)
     if not any(severity(known) == "warning" for known in CODES if known.startswith(code)):
         return f"{code} is an error", "only warnings, NB3xx, can be ignored"
-    return f"no {code} begins on this line", "remove it, or put it at the end of the line it is for"
+    return (
+        f"no {code} begins on this line",
+        "remove it, or move it to the end of the line with the warning",
+    )
 
 
 def _comments(document: Document) -> Iterator[_Comment]:
-    """Yield the ignore comments of a document; none where its YAML cannot be read."""
+    """Yield the ignore comments of a document; none if its YAML is invalid."""
     found = [
         (number, match)
         for number, line in enumerate(document.lines, start=1)
@@ -124,7 +127,7 @@ def _comments(document: Document) -> Iterator[_Comment]:
 
 
 def _texts(document: Document) -> list[yaml.Token]:
-    """Return the scalars of a document, in their order; none where its YAML cannot be read."""
+    """Return the scalars of a document in their order; none if its YAML is invalid."""
     try:
         tokens = [*yaml.scan(document.text, Loader=_LOADER)]
     except yaml.YAMLError:
@@ -133,10 +136,10 @@ def _texts(document: Document) -> list[yaml.Token]:
 
 
 def _holds(token: yaml.Token, line: int, column: int) -> bool:
-    """Whether a place is within a token, such as a text in quotes: then no comment begins there."""
+    """Whether a place is inside a token, such as a quoted text, where no comment can begin."""
     start, end = token.start_mark, token.end_mark
     if getattr(token, "style", None) in {"|", ">"} and line == start.line:
-        return False  # behind the indicator of a block scalar a comment may stand
+        return False  # a comment may follow the indicator of a block scalar
     return (start.line, start.column) <= (line, column) < (end.line, end.column)
 
 

@@ -1,4 +1,4 @@
-"""Words for messages: articles, shortened texts, and the name that a misspelt one means."""
+"""Words for messages: articles, shortened texts, and suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def reason(error: Exception) -> str:
-    """Return why a file cannot be used, in the words of the system where these are its own."""
+    """Return the reason of an error, in the words of the operating system if it has any."""
     return str(getattr(error, "strerror", None) or error)
 
 
@@ -22,13 +22,13 @@ def article(noun: str) -> str:
 
 
 def brief(text: str, length: int = 40) -> str:
-    """Return a text cut to what a message can show."""
+    """Return a text, cut to a length that fits a message."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 @lru_cache(maxsize=1024)
 def suggest(word: str, known: tuple[str, ...]) -> str | None:
-    """Return the known word that a misspelt one most likely stands for, or None.
+    """Return the known word that is most similar to a misspelt word, or None.
 
     A difference of case alone (`Conv2D`) always counts as a misspelling.
     """
@@ -44,8 +44,8 @@ def suggest(word: str, known: tuple[str, ...]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str], span: Span) -> tuple[str | None, tuple[Fix, ...]]:
-    """Return the help and the fix for a misspelt word; (None, ()) where nothing is near."""
+    """Return the help and the fix for a misspelt word; (None, ()) if no known word is similar."""
     near = suggest(word, tuple(known))
     if near is None:
         return None, ()
-    return f"did you mean {near}?", (Fix(f"replace {word} by {near}", (Edit(span, near),)),)
+    return f"did you mean {near}?", (Fix(f"replace {word} with {near}", (Edit(span, near),)),)

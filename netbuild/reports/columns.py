@@ -1,6 +1,6 @@
-"""A table of plain rows, laid out here.
+"""A table of plain text rows.
 
-A summary may have thousands of rows, and rich takes longer for a table of them than all else does.
+A summary may have thousands of rows. For these, a table of rich takes longer than all other work.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BESIDE = 2  # blanks between two columns
+_GAP = 2  # blanks between two columns
 
 
 class Columns(NamedTuple):
-    """A title, a header, rows and a footer, each row with as many cells as the header or fewer.
+    """A title, a header, rows and a footer. A row may have fewer cells than the header.
 
-    The first `words` columns are aligned at the left, the others, of numbers, at the right.
+    The first `words` columns are left-aligned. The other columns hold numbers, right-aligned.
     """
 
     title: str
@@ -30,8 +30,8 @@ class Columns(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How many columns of a terminal it takes."""
-        return 1 + sum(self._widths) + _BESIDE * (len(self.header) - 1)
+        """The width of the table in columns of the terminal."""
+        return 1 + sum(self._widths) + _GAP * (len(self.header) - 1)
 
     @property
     def _widths(self) -> list[int]:
@@ -42,7 +42,7 @@ class Columns(NamedTuple):
         ]
 
     def text(self) -> Text:
-        """Return its lines, the title and the header, its rule and the footer set off."""
+        """Return the lines of the table. Empty lines set off the title and the footer."""
         widths = self._widths
         rule = " " + "─" * (self.width - 1)
         body = "\n".join(self._line(row, widths) for row in self.rows)
@@ -60,4 +60,4 @@ class Columns(NamedTuple):
         for column, (cell, width) in enumerate(zip(row, widths, strict=False)):
             blank = " " * (width - cell_len(cell))
             cells.append(cell + blank if column < self.words else blank + cell)
-        return (" " + (" " * _BESIDE).join(cells)).rstrip()
+        return (" " + (" " * _GAP).join(cells)).rstrip()

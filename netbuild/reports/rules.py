@@ -1,4 +1,4 @@
-"""Codes as people read them: all of them by group, or one on a page; and the pages as Markdown."""
+"""Codes as a list by group, and the pages of codes as text, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.rules import Page
 
-_STYLES = {"error": "bold red", "warning": "bold yellow"}  # as faults have them
+_STYLES = {"error": "bold red", "warning": "bold yellow"}  # the same as in the text of faults
 _WIDEST = 100
 _INTRODUCTION = (
-    "What `netbuild validate` finds, by its codes: what each means, why it is bad, a file that\n"
-    "has it, and the file without it. NB3xx are warnings, of what torch would accept; all others\n"
-    "are errors. `netbuild rule NB204` prints one of these pages, and\n"
-    "`netbuild rule --format markdown > docs/rules.md` wrote them all."
+    "Each code that `netbuild validate` gives: what it means, why it is bad, a file that has the\n"
+    "fault, the same file without it, and the functions that find it. NB3xx are warnings: torch\n"
+    "accepts such a network. All other codes are errors. `netbuild rule NB204` prints one page.\n"
+    "`netbuild rule --format markdown > docs/rules.md` writes all of them to this file."
 )
 
 
@@ -40,21 +40,26 @@ def listing(codes: Iterable[str]) -> Group:
 
 
 def text(page: Page, width: int) -> Group:
-    """Return a page for a terminal, its paragraphs no wider than one reads with ease."""
+    """Return a page for a terminal. Its paragraphs are at most 100 columns wide."""
     head = Text.assemble((f"{page.code}", _STYLES[page.severity]), (f"  {page.title}", "bold"))
+    width = min(width, _WIDEST)
     parts: list[RenderableType] = [head]
     for part in page.parts:
         if isinstance(part, Example):
-            shown = indent(part.text.rstrip(), "  ")  # with no blanks behind, as Padding has them
+            shown = indent(part.text.rstrip(), "  ")  # `rich.padding` would add trailing blanks
             parts += ["", Text(part.name, "bold"), Text(shown)]
         else:
-            shown = fill(part, min(width, _WIDEST), break_on_hyphens=False)
+            shown = fill(part, width, break_on_hyphens=False)
             parts += ["", Text(shown)]
-    return Group(*parts)
+    places = (
+        fill(place, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        for place in _places(page)
+    )
+    return Group(*parts, "", Text("checked in", "bold"), *map(Text, places))
 
 
 def markdown(pages: Sequence[Page]) -> str:
-    """Return pages as one document; that of all codes has a table of contents."""
+    """Return pages as one document. A document of several pages has a table of contents."""
     if len(pages) == 1:
         return _section(pages[0], "#")
     by_code = {page.code: page for page in pages}
@@ -76,6 +81,7 @@ def as_json(pages: Sequence[Page]) -> str:
             "title": page.title,
             "text": page.text,
             "files": page.files,
+            "checks": page.checks,
         }
         for page in pages
     ]
@@ -83,7 +89,7 @@ def as_json(pages: Sequence[Page]) -> str:
 
 
 def grouped(codes: Iterable[str]) -> dict[str, list[str]]:
-    """Return codes by the group that they are of."""
+    """Return codes by their group."""
     groups: dict[str, list[str]] = {}
     for code in codes:
         groups.setdefault(code[:3], []).append(code)
@@ -98,7 +104,7 @@ def _contents(groups: dict[str, list[str]]) -> str:
 
 
 def _section(page: Page, mark: str) -> str:
-    """Return a page under a heading; its anchor is the code, which its title is not part of."""
+    """Return a page under a heading. The heading is the code alone, so the anchor is short."""
     parts = [f"{mark} {page.code}", f"**{page.title[0].upper()}{page.title[1:]}.**"]
     for part in page.parts:
         if isinstance(part, Example):
@@ -106,4 +112,14 @@ def _section(page: Page, mark: str) -> str:
             parts.append(f"{name}:\n\n```yaml\n{part.text}```")
         else:
             parts.append(part)
-    return "\n\n".join(parts) + "\n"
+    checks = "\n".join(f"- {place}" for place in _places(page, "`"))
+    return "\n\n".join([*parts, "Checked in:", checks]) + "\n"
+
+
+def _places(page: Page, quote: str = "") -> list[str]:
+    """Return a line for each module that gives the code of a page, with its functions."""
+    lines = []
+    for module, functions in page.checks.items():
+        names = ", ".join(f"{quote}{name}{quote}" for name in functions)
+        lines.append(f"{quote}{module}{quote}" + (f": {names}" if names else ""))
+    return lines

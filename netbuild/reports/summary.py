@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
 
 
-class Line(NamedTuple):
+class SummaryLine(NamedTuple):
     """One line of the summary: a layer, or a stack folded into one."""
 
     name: str
@@ -32,18 +32,18 @@ class Line(NamedTuple):
     receptive_field: Shape | None
 
     def cells(self, *, short: bool = False) -> tuple[str, ...]:
-        """Return the line as people read it, perhaps with three digits of large MACs."""
+        """Return the cells of the table. `short` gives large MACs with three digits."""
         seen = times(self.receptive_field) if self.receptive_field else ""
         numbers = _number(self.params), (_short if short else _number)(self.macs)
         return (self.name, self.type, times(self.output), *numbers, seen)
 
 
-def lines(graph: Graph, depth: int | None = None) -> list[Line]:
-    """Return a line for each layer, or for each stack that lies `depth` names deep."""
+def lines(graph: Graph, depth: int | None = None) -> list[SummaryLine]:
+    """Return a line for each layer. Stacks at level `depth` are folded into one line."""
     return _lines(graph, depth, stacks(graph))
 
 
-def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[Line]:
+def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[SummaryLine]:
     folded: dict[str, list[Row]] = {}
     for row in graph.rows:
         names = row.path.split(".")
@@ -53,14 +53,14 @@ def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[
     for name, rows in folded.items():
         shape, field = rows[-1].output.shape, rows[-1].receptive_field
         if name in known:
-            shape, field = _given(graph, known[name].first, by_path)
+            shape, field = _value_shape(graph, known[name].first, by_path)
         counts = sum(row.params for row in rows), sum(row.macs for row in rows)
-        found.append(Line(name, _called(name, rows, known), shape, *counts, field))
+        found.append(SummaryLine(name, _type_text(name, rows, known), shape, *counts, field))
     return found
 
 
-def fitting(graph: Graph, depth: int | None, room: int) -> Columns:
-    """Return the first of `tables` for which there is room, or else the last."""
+def widest_table(graph: Graph, depth: int | None, room: int) -> Columns:
+    """Return the widest of `tables` that fits into `room` columns, or the narrowest one."""
     for made in tables(graph, depth):
         if made.width <= room:
             break
@@ -68,9 +68,9 @@ def fitting(graph: Graph, depth: int | None, room: int) -> Columns:
 
 
 def tables(graph: Graph, depth: int | None = None) -> Iterator[Columns]:
-    """Yield the summary as a table, nested as the file, its totals in the footer.
+    """Yield the summary as tables, the widest first. Names are nested as in the file.
 
-    Narrower ones follow: with three digits of large MACs, and without fields.
+    The second table shortens large MACs to three digits. The third also omits receptive fields.
     """
     nested = list(_nested(graph, depth))
     yield _table(graph, nested)
@@ -80,7 +80,7 @@ def tables(graph: Graph, depth: int | None = None) -> Iterator[Columns]:
 
 def _table(
     graph: Graph,
-    nested: Iterable[tuple[str, str | Line]],
+    nested: Iterable[tuple[str, str | SummaryLine]],
     *,
     short: bool = False,
     columns: int = len(_HEADERS),
@@ -94,8 +94,8 @@ def _table(
     return Columns(_title(graph), _HEADERS[:columns], rows, totals, words=2)
 
 
-def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Line]]:
-    """Yield each line below the stacks that it is in, by its indented name: of these the type."""
+def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | SummaryLine]]:
+    """Yield the indented name and the line of each layer; for a stack, its name and type."""
     above: list[str] = []
     known = stacks(graph)
     for line in _lines(graph, depth, known):
@@ -109,7 +109,7 @@ def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Line]]
 
 
 def memory(graph: Graph) -> str:
-    """Return the line below the table: how much memory the network takes, and what is frozen."""
+    """Return the line below the table: the memory of the network, and how much of it learns."""
     learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
     return learned + (
         f"weights {_size(graph.weights_bytes)} · "
@@ -146,7 +146,7 @@ def markdown(graph: Graph, depth: int | None = None) -> str:
 
 
 def as_csv(graph: Graph, depth: int | None = None) -> str:
-    """Return a line of plain values for each layer; sizes of a shape are joined by `x`."""
+    """Return a CSV line for each layer. The sizes of a shape are joined by `x`."""
     import csv
     import io
 
@@ -160,13 +160,13 @@ def as_csv(graph: Graph, depth: int | None = None) -> str:
 
 
 def _type(stack: Given) -> str:
-    """Return what a stack is: a block by its type, another one called again, or nothing to say."""
+    """Return the type of a block, the member that a `Reuse` calls, or "" for a plain stack."""
     module = stack.member.module
     return f"Reuse: {module}" if module else stack.block.type
 
 
-def _called(name: str, rows: Sequence[Row], known: Mapping[str, Given]) -> str:
-    """Return the type of a layer, or of a stack of layers with their number."""
+def _type_text(name: str, rows: Sequence[Row], known: Mapping[str, Given]) -> str:
+    """Return the type of a layer, or the type of a stack and the number of its layers."""
     if len(rows) == 1 and rows[0].path == name:
         return rows[0].type
     count = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
@@ -174,13 +174,13 @@ def _called(name: str, rows: Sequence[Row], known: Mapping[str, Given]) -> str:
     return f"{type_}, {count}" if type_ else count
 
 
-def _given(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[Shape, Shape | None]:
-    """Return the shape of a value, and what one position of it sees."""
+def _value_shape(graph: Graph, value: Value, rows: Mapping[str, Row]) -> tuple[Shape, Shape | None]:
+    """Return the shape of a value and its receptive field."""
     if value.path:
         row = rows[value.path]
         return row.outputs[value.port].shape, row.receptive_field
     tensor = graph.config.inputs[value.port]
-    assert tensor is not None  # there are no stacks where an input is not known
+    assert tensor is not None  # a network with an unknown input has no stacks
     return tensor.shape, None
 
 
@@ -199,22 +199,22 @@ def _joined(shape: Shape) -> str:
 
 
 def _number(count: int) -> str:
-    """Return a number with its digits in groups of three; nothing for 0."""
+    """Return a number with its digits in groups of three, and "" for 0."""
     return f"{count:,}" if count else ""
 
 
 def _short(count: int) -> str:
-    """Return a number of a million and more with three digits."""
+    """Return a number; from a million on, with three digits and a unit."""
     return _number(count) if count < 1_000_000 else _scaled(count, 1000, " kMGTPE")
 
 
 def _size(count: int) -> str:
-    """Return bytes with three digits."""
+    """Return a number of bytes with three digits and a unit."""
     return _scaled(count, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
 
 
 def _scaled(count: int, base: int, units: Sequence[str]) -> str:
-    """Return a count in the largest unit that leaves a whole part."""
+    """Return a count in the largest unit in which it is at least 1."""
     amount, unit = float(count), units[0]
     for larger in units[1:]:
         if amount < base:
@@ -224,7 +224,7 @@ def _scaled(count: int, base: int, units: Sequence[str]) -> str:
 
 
 def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a constructor, modules among them as items."""
+    """Return the arguments of a constructor. A module among them becomes a mapping."""
     return {
         name: {value.layer.torch_name(): _plain(value.arguments)}
         if isinstance(value, Made)

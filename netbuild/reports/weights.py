@@ -1,4 +1,4 @@
-"""How the tensors of a file go with those of a network: as a table, and as JSON."""
+"""The tensors of a file compared with the tensors of a network: as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def table(comparison: Comparison) -> Table:
-    """Return the tensors that do not fit, with both shapes."""
+    """Return a table of the tensors that do not fit, with both shapes."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for header in ("tensor", "file", "network", ""):
         right = header in {"file", "network"}
@@ -28,7 +28,7 @@ def table(comparison: Comparison) -> Table:
 
 
 def counts(comparison: Comparison) -> str:
-    """Return the last line: how many tensors fit."""
+    """Return the last line: the number of tensors that fit."""
     fit, misfit = len(comparison.fitting), len(comparison.differences)
     said = f"{fit:,} of {fit + misfit:,} tensors fit"
     return said + (f"; {len(comparison.left_out):,} left out" if comparison.left_out else "")

@@ -1,4 +1,4 @@
-"""What changed from one network to another: layers, wiring, and what of a checkpoint still fits."""
+"""The difference between two networks: layers, wires, and tensors of a checkpoint that fit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from netbuild.config.resolved import resolved_values
 from netbuild.config.sections import SECTIONS
 from netbuild.graph.value import state_key
-from netbuild.reports.difference.alignment import align, chosen, flat, written_arguments
-from netbuild.reports.difference.rewiring import Wires
+from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat
+from netbuild.reports.difference.wires import Wires
 from netbuild.runs.weights import Comparison, compare
 
 if TYPE_CHECKING:
@@ -18,78 +18,79 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
-#: The sections that layers, shapes and names come from.
+#: The sections that define the network itself: its layers, shapes and names.
 _NETWORK = {"extends", "name", "vars", "blocks", "input", "inputs", "layers", "outputs"}
 
-#: A layer is `reshaped` where its shapes alone changed, and no weight of it.
-Kind: TypeAlias = Literal["added", "removed", "changed", "moved", "reshaped"]
+#: A layer is `reshaped` if only the shapes of its inputs and outputs changed, but no weight.
+ChangeKind: TypeAlias = Literal["added", "removed", "changed", "moved", "reshaped"]
 
 
-class Change(NamedTuple):
-    """A layer that is not what it was: what it was and what it is, None where absent.
+class LayerChange(NamedTuple):
+    """A layer that changed: before and after, None where the layer is absent.
 
-    `written` are the arguments that the files give it, `derived` those that follow from its input:
-    before and after, by name, None where there is none.
+    `written` are the arguments that the files decide, `derived` those that follow from the input.
+    Both hold the value before and after, by name, None where the argument is absent.
     """
 
-    kind: Kind
+    kind: ChangeKind
     before: Row | None
     after: Row | None
     written: Mapping[str, tuple[Any, Any]]
     derived: Mapping[str, tuple[Any, Any]]
-    #: What it read and what it reads, where that is more than what was put between or taken out.
+    #: The values that it read before and reads now. None if they differ only by layers that
+    #: were inserted in between or removed.
     inputs: tuple[tuple[Value, ...], tuple[Value, ...]] | None = None
 
     @property
     def row(self) -> Row:
-        """What the layer is, or what it was where it is gone."""
+        """The layer after the change, or before it if the layer was removed."""
         row = self.after or self.before
         assert row is not None
         return row
 
     @property
     def params(self) -> tuple[int, int]:
-        """The learned values before and after."""
+        """The number of parameters before and after."""
         return (self.before.params if self.before else 0, self.after.params if self.after else 0)
 
     @property
     def macs(self) -> tuple[int, int]:
-        """The multiplications before and after."""
+        """The multiply-adds before and after."""
         return (self.before.macs if self.before else 0, self.after.macs if self.after else 0)
 
 
-class Changes(NamedTuple):
-    """All that changed from the network `before` to the network `after`."""
+class NetworkChanges(NamedTuple):
+    """All changes from the network `before` to the network `after`."""
 
     before: Graph
     after: Graph
-    #: In the order of execution, what was removed where it stood.
-    layers: tuple[Change, ...]
+    #: In the order of execution. A removed layer keeps its old place.
+    layers: tuple[LayerChange, ...]
     same: int
-    #: Whether outputs of one name come from other layers.
+    #: Whether an output comes from another layer than before.
     rewired: bool
-    #: The tensors of a checkpoint of `before` against those of `after`.
+    #: The tensors of `before`, as a checkpoint, compared with the tensors of `after`.
     checkpoint: Comparison
-    #: The tensors that are the same under another name, by their names before.
+    #: The new names of the tensors that only changed their name, by their old names.
     renamed: Mapping[str, str]
-    #: The sections that differ beside those of the network.
+    #: The sections that differ and do not define the network.
     sections: tuple[str, ...]
 
     @property
     def is_same_network(self) -> bool:
-        """Whether the networks are the same."""
+        """Whether the two networks are equal."""
         a, b = self.before, self.after
         outside = (a.config.inputs, a.outputs) == (b.config.inputs, b.outputs)
         return outside and not self.layers and not self.rewired
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all differs."""
+        """Whether the networks and all sections are equal."""
         return self.is_same_network and not self.sections
 
 
-def diff(a: Graph, b: Graph) -> Changes:
-    """Compare two networks without faults."""
+def diff(a: Graph, b: Graph) -> NetworkChanges:
+    """Compare two networks. Both must be free of faults."""
     pairs = align(a.rows, b.rows)
     wires = Wires(a, b, pairs)
     changes = [
@@ -98,7 +99,7 @@ def diff(a: Graph, b: Graph) -> Changes:
     ]
     found = [change for change in changes if change]
     renamed = [_renamed(a.rows[i], b.rows[j]) for i, j in pairs]
-    return Changes(
+    return NetworkChanges(
         before=a,
         after=b,
         layers=tuple(found),
@@ -111,7 +112,7 @@ def diff(a: Graph, b: Graph) -> Changes:
 
 
 def _sections(a: Graph, b: Graph) -> Iterator[str]:
-    """Yield the sections of a training that differ, as they are written out."""
+    """Yield the sections outside the network whose resolved values differ."""
     before, after = (resolved_values(graph.config) for graph in (a, b))
     for name in SECTIONS:
         if name not in _NETWORK and before.get(name) != after.get(name):
@@ -121,13 +122,13 @@ def _sections(a: Graph, b: Graph) -> Iterator[str]:
 def _in_order(
     pairs: Sequence[tuple[int, int]], n: int, m: int
 ) -> Iterator[tuple[int | None, int | None]]:
-    """Give the positions of `n` and `m` layers, None beside one that is alone."""
+    """Yield the positions of `n` and `m` layers in pairs, with None for a missing partner."""
     partner = {j: i for i, j in pairs}
     paired = set(partner.values())
     position = 0
     for j in range(m):
         i = partner.get(j)
-        # What is gone stands where it stood, and before what is added there.
+        # A removed layer keeps its old place, before layers that were added there.
         stop = next((k for k in range(position, n) if k in paired), n) if i is None else i
         yield from ((k, None) for k in range(position, stop) if k not in paired)
         yield i, j
@@ -135,20 +136,20 @@ def _in_order(
     yield from ((k, None) for k in range(position, n) if k not in paired)
 
 
-def _change(before: Row | None, after: Row | None, wires: Wires) -> Change | None:
-    """Return how a layer changed; None where it is what it was, at its place."""
+def _change(before: Row | None, after: Row | None, wires: Wires) -> LayerChange | None:
+    """Return the change of a layer, or None if the layer and its place are the same."""
     if before is None or after is None:
         one = before or after
         assert one is not None
-        found = {
-            name: value for name, value in written_arguments(one).items() if name in chosen(one)
-        }
+        found = {name: value for name, value in file_arguments(one).items() if name in chosen(one)}
         if before:
-            return Change("removed", before, None, {n: (v, None) for n, v in found.items()}, {})
-        return Change("added", None, after, {n: (None, v) for n, v in found.items()}, {})
+            return LayerChange(
+                "removed", before, None, {n: (v, None) for n, v in found.items()}, {}
+            )
+        return LayerChange("added", None, after, {n: (None, v) for n, v in found.items()}, {})
     written, derived = _arguments(before, after, wires.called)
     inputs = wires.inputs(before, after)
-    kind: Kind
+    kind: ChangeKind
     if before.type != after.type or written or inputs or before.tensors != after.tensors:
         kind = "changed"
     elif before.path != after.path:
@@ -157,27 +158,30 @@ def _change(before: Row | None, after: Row | None, wires: Wires) -> Change | Non
         kind = "reshaped"
     else:
         return None
-    return Change(kind, before, after, written, derived, inputs)
+    return LayerChange(kind, before, after, written, derived, inputs)
 
 
 def _arguments(
     before: Row, after: Row, called: Mapping[str, str]
 ) -> tuple[dict[str, tuple[Any, Any]], dict[str, tuple[Any, Any]]]:
-    """Return which arguments differ, and which follow from the input; of other types the common."""
-    old, new = written_arguments(before), written_arguments(after)
+    """Return the differing arguments from the files, and those that follow from the input.
+
+    Layers of two types are compared by the arguments that both types have.
+    """
+    old, new = file_arguments(before), file_arguments(after)
     if before.reuses:
         old["reuses"] = called.get(before.reuses)
     names = [name for name in new if name in old or name in chosen(after)]
     written = {n: (old.get(n), new[n]) for n in names if old.get(n) != new[n]}
     if before.reuses and not after.reuses:
         written["reuses"] = (before.reuses, None)
-    was, is_ = flat(before.arguments), flat(after.arguments)
-    names = [name for name in is_ if name in was and name not in written]
-    return written, {n: (was[n], is_[n]) for n in names if was[n] != is_[n]}
+    old, new = flat(before.arguments), flat(after.arguments)
+    names = [name for name in new if name in old and name not in written]
+    return written, {n: (old[n], new[n]) for n in names if old[n] != new[n]}
 
 
 def _renamed(before: Row, after: Row) -> dict[str, str]:
-    """Return the tensors that a layer has kept, where it has another path."""
+    """Return the new names of the tensors that a moved layer keeps, by their old names."""
     if before.path == after.path:
         return {}
     now = after.tensors

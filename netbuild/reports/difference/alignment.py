@@ -1,8 +1,8 @@
-"""Which layers of two networks are one another's.
+"""The alignment of two networks: which layer of one corresponds to which of the other.
 
-They are aligned in the order of execution so that as few as possible are added, removed or changed:
-an edit distance, which `difflib` does not minimise, and which pairs layers of one type, or at one
-path, and no others. Of several such alignments that counts which moves the fewest.
+The alignment keeps the order of execution and minimises an edit distance: the number of layers that
+are added, removed or changed. (`difflib` does not minimise it.) Only layers of equal type or equal
+path can be paired. Among alignments of equal cost, the one that moves the fewest layers wins.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
     from netbuild.graph.row import Row
 
-#: Costs of an alignment. A layer that is added, removed or changed is one change, one whose weights
-#: follow another layer's is half of one, and a path only decides between alignments that are alike:
-#: a table has fewer rows than would make half a change.
+#: Costs of an alignment. An added, removed or changed layer costs one change. A layer whose weights
+#: alone differ, because another layer changed, costs half. A path decides only between alignments
+#: of otherwise equal cost: no table has enough rows for `_ELSEWHERE` to add up to half a change.
 _CHANGE, _HALF, _ELSEWHERE = 10_000, 5_000, 1
 _NEVER = 3 * _CHANGE
 
-#: Beyond so many pairs of layers they are aligned by their paths alone.
+#: Above this number of pairs, layers are aligned by their paths alone.
 MAX_PAIRS = 4_000_000
 
-_ABOVE, _LEFT = 1, 2  # steps through the table, beside the diagonal
+_ABOVE, _LEFT = 1, 2  # steps through the table other than the diagonal
 
 
-class _Key(NamedTuple):
-    """What two layers are aligned by, beside their paths.
+class _LayerKey(NamedTuple):
+    """The properties by which two layers are aligned, in addition to their paths.
 
-    `family` is the module of a layer that has a number for a name: what stands there now may be
-    another one, unless a pooling replaced a pooling. A layer with a name is known by it.
+    `family` is the module of the class, for a layer whose name is a number. Two such layers of
+    different families at one path are different layers: only a pool replaces a pool. A layer
+    with a real name is identified by this name, and its `family` is empty.
     """
 
     type: str
@@ -41,8 +42,8 @@ class _Key(NamedTuple):
     written: dict[str, Any]
     tensors: dict[str, Shape]
 
-    def cost(self, other: _Key, *, here: bool) -> int:
-        """Return what it costs to align two layers, `here` being at one path."""
+    def cost(self, other: _LayerKey, *, here: bool) -> int:
+        """Return the cost of aligning two layers. `here` is whether their paths are equal."""
         if self.type != other.type:
             return _CHANGE + _HALF if here and self.family == other.family else _NEVER
         if self.written != other.written:
@@ -52,9 +53,9 @@ class _Key(NamedTuple):
 
 
 def align(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[int, int]]:
-    """Return the positions of the layers that are one another's, in order.
+    """Return the positions of the layers that correspond to each other, in order.
 
-    Equal layers at both ends are never worth to be aligned otherwise; a table holds the rest.
+    Equal layers at both ends of the networks are always paired. A table of costs aligns the rest.
     """
     keys_a, keys_b = [_key(row) for row in a], [_key(row) for row in b]
 
@@ -71,15 +72,15 @@ def align(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[int, int]]:
         return [(i, there[row.path]) for i, row in enumerate(a) if row.path in there]
     table = _costs(a[start:stop_a], b[start:stop_b], keys_a[start:stop_a], keys_b[start:stop_b])
     between = [(start + i, start + j) for i, j in _cheapest(table, stop_b - start)]
-    behind = [(stop_a + i, stop_b + i) for i in range(end)]
-    return [*((i, i) for i in range(start)), *between, *behind]
+    tail = [(stop_a + i, stop_b + i) for i in range(end)]
+    return [*((i, i) for i in range(start)), *between, *tail]
 
 
 def _costs(
-    a: Sequence[Row], b: Sequence[Row], keys_a: Sequence[_Key], keys_b: Sequence[_Key]
+    a: Sequence[Row], b: Sequence[Row], keys_a: Sequence[_LayerKey], keys_b: Sequence[_LayerKey]
 ) -> Iterator[list[int]]:
-    """Give for each layer of `a` what it costs to align it with each of `b`."""
-    known = {repr(key): key for key in keys_b}  # far fewer than layers, where blocks repeat
+    """Yield, for each layer of `a`, the costs of aligning it with each layer of `b`."""
+    known = {repr(key): key for key in keys_b}  # far fewer than layers if blocks repeat
     names = [repr(key) for key in keys_b]
     there = {row.path: j for j, row in enumerate(b)}
     elsewhere: dict[str, dict[str, int]] = {}
@@ -95,7 +96,7 @@ def _costs(
 
 
 def _cheapest(table: Iterator[list[int]], width: int) -> list[tuple[int, int]]:
-    """Return the cheapest alignment; a layer that is left alone costs a change."""
+    """Return the cheapest alignment. A layer without a partner costs one change."""
     steps: list[bytearray] = []
     above = [j * _CHANGE for j in range(width + 1)]
     for costs in table:
@@ -120,27 +121,29 @@ def _cheapest(table: Iterator[list[int]], width: int) -> list[tuple[int, int]]:
     return pairs[::-1]
 
 
-def _key(row: Row) -> _Key:
+def _key(row: Row) -> _LayerKey:
     numbered = row.path.rpartition(".")[2].isdecimal()
     family = type(row.layer).__module__ if numbered else ""
-    written = written_arguments(row) | {"reuses": bool(row.reuses)}  # which may have moved with it
-    return _Key(row.type, family, written, row.tensors)
+    written = file_arguments(row) | {
+        "reuses": bool(row.reuses)
+    }  # the reused layer may have moved too
+    return _LayerKey(row.type, family, written, row.tensors)
 
 
-def written_arguments(row: Row) -> dict[str, Any]:
-    """Return the arguments that the file decides, their defaults among them."""
+def file_arguments(row: Row) -> dict[str, Any]:
+    """Return the arguments that the file decides, including defaults."""
     decided = row.layer.decide(*row.shapes)
     own = {name: value for name, value in row.layer if name not in decided}
     return flat(own) | ({"reuses": row.reuses} if row.reuses else {})
 
 
 def chosen(row: Row) -> set[str]:
-    """Return the arguments that the file really gives."""
+    """Return the names of the arguments that the file states."""
     return row.layer.model_fields_set | {"reuses"}
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments with those of layers within by dotted names."""
+    """Return arguments. The arguments of a layer among them get dotted names."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         made = Made(value, dict(value)) if isinstance(value, Layer) else value

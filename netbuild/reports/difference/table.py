@@ -1,4 +1,4 @@
-"""What changed between two networks: as tables, as JSON and as Markdown."""
+"""The difference between two networks as tables, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from netbuild.components.tensor import times
 from netbuild.graph.value import value_name
-from netbuild.reports.difference.folding import (
+from netbuild.reports.difference.lines import (
     arrow,
     blocks_of,
     layer_count,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
 
     from netbuild.components.tensor import Shape, Tensor
-    from netbuild.reports.difference import Change, Changes
+    from netbuild.reports.difference import LayerChange, NetworkChanges
 
 _COLOURS = {"added": "green", "removed": "red", "changed": "yellow", "moved": "cyan"}
 _NOTES = {"added": "missing", "removed": "unexpected", "changed": "other shape"}
@@ -43,23 +43,23 @@ _TENSORS = ("tensor", "A", "B", "")
 _NUMBERS = {"params", "MACs", "A", "B", "difference"}
 
 
-def counted(changes: Changes) -> str:
-    """Return how many layers have no line."""
+def counted(changes: NetworkChanges) -> str:
+    """Return the number of layers that have no line in the table."""
     reshaped = sum(change.kind == "reshaped" for change in changes.layers)
-    but = f" · {layer_count(reshaped)} the same but for shapes" if reshaped else ""
+    but = f" · {layer_count(reshaped)} with other shapes only" if reshaped else ""
     return f"{layer_count(changes.same)} the same{but}"
 
 
-def totals(changes: Changes) -> list[tuple[str, ...]]:
-    """Return what the networks take, give and add up to, before and after, and the difference."""
+def totals(changes: NetworkChanges) -> list[tuple[str, ...]]:
+    """Return the rows for inputs, outputs and totals: before, after, and the difference."""
     a, b = changes.before, changes.after
     found: list[tuple[str, ...]] = []
-    for name, was, is_ in (
+    for name, old, new in (
         ("input", _tensors(a.config.inputs), _tensors(b.config.inputs)),
         ("output", _tensors(a.outputs), _tensors(b.outputs)),
     ):
-        found += [(name, was, is_, "")] if was != is_ else []
-    found += [("output", "", "", "of other layers")] if changes.rewired else []
+        found += [(name, old, new, "")] if old != new else []
+    found += [("output", "", "", "from other layers")] if changes.rewired else []
     for name, (before, after) in _totals(changes).items():
         percent = f" ({signed(100 * (after - before) / before, '.1f')}%)" if before else ""
         difference = signed(after - before) + percent if before != after else "none"
@@ -68,8 +68,8 @@ def totals(changes: Changes) -> list[tuple[str, ...]]:
     return found
 
 
-def mismatches(changes: Changes) -> list[tuple[str, ...]]:
-    """Return the tensors that would not load, those of a block as one, but for what only moved."""
+def mismatches(changes: NetworkChanges) -> list[tuple[str, ...]]:
+    """Return the tensors that would not load, except renamed ones. A block is one row."""
     whole = whole_blocks(changes, {**blocks_of(changes.before), **blocks_of(changes.after)})
     moved = {*changes.renamed, *changes.renamed.values()}
     found: dict[tuple[str, str], list[tuple[Shape | None, Shape | None]]] = {}
@@ -84,48 +84,51 @@ def mismatches(changes: Changes) -> list[tuple[str, ...]]:
     ]
 
 
-def moves(changes: Changes) -> list[tuple[str, str, str]]:
-    """Return the tensors, or all of a layer, that only have another name, that, and a warning."""
+def moves(changes: NetworkChanges) -> list[tuple[str, str, str]]:
+    """Return renamed tensors: the old name, the new name, and a warning.
+
+    If all tensors of a layer are renamed, they share one row.
+    """
     a, b, found = changes.before.tensors, changes.after.tensors, []
     for stems, group in groupby(changes.renamed.items(), lambda names: stems_of(*names)):
         names = list(group)
         whole = 1 < len(names) == sum(is_within(name, stems[0]) for name in a)
-        for was, is_ in [stems] if whole else names:
-            taken = any(a[n] == b.get(n) for n, _ in names if is_within(n, was))
+        for old, new in [stems] if whole else names:
+            taken = any(a[n] == b.get(n) for n, _ in names if is_within(n, old))
             note = ", but would load into another layer" if taken else ""
             star = ".*" if whole else ""
-            found.append((was + star, is_ + star, note))
+            found.append((old + star, new + star, note))
     return found
 
 
-def verdict(changes: Changes) -> str:
-    """Return how many tensors of a checkpoint would load, or that all that is needed would."""
+def verdict(changes: NetworkChanges) -> str:
+    """Return the sentence on how many tensors of a checkpoint would load."""
     if not changes.checkpoint.differences:
-        return "A checkpoint of A would load into B whole."
+        return "A checkpoint of A would load into B completely."
     before, after = len(changes.before.tensors), len(changes.after.tensors)
     fitting = f"{len(changes.checkpoint.fitting):,} of the {before:,} tensors"
-    return f"{fitting} of a checkpoint of A would load into B, which has {after:,}."
+    return f"{fitting} in a checkpoint of A would load into B, which has {after:,}."
 
 
-def same(changes: Changes) -> str:
-    """Return the sentence for networks that do not differ."""
+def same(changes: NetworkChanges) -> str:
+    """Return the sentence for equal networks."""
     graph = changes.after
     said = f"The networks are the same: {layer_count(len(graph.rows))}, {graph.params:,} params."
     return f"{said} {others(changes)}".rstrip()
 
 
-def others(changes: Changes) -> str:
-    """Return the sentence for the sections that differ beside the network."""
-    return f"Different too: {', '.join(changes.sections)}." if changes.sections else ""
+def others(changes: NetworkChanges) -> str:
+    """Return the sentence on differing sections outside the network."""
+    return f"Sections that differ: {', '.join(changes.sections)}." if changes.sections else ""
 
 
-def table(changes: Changes, console: Console) -> RenderableType:
-    """Return the report for a terminal, its lines broken at the arrows where it is narrow."""
+def table(changes: NetworkChanges, console: Console) -> RenderableType:
+    """Return the report for a terminal. In a narrow one, lines break at the arrows."""
     if changes.is_same_network:
         return Text(same(changes))
-    layers, room = _changed(changes), console.options.update(max_width=10_000)
+    layers, room = _layer_table(changes), console.options.update(max_width=10_000)
     if console.measure(layers, options=room).maximum > console.width:
-        layers = _changed(changes, narrow=True)
+        layers = _layer_table(changes, narrow=True)
     sums, tensors = _table(_TOTALS), _table(_TENSORS)
     for total in totals(changes):
         sums.add_row(*total)
@@ -142,8 +145,8 @@ def table(changes: Changes, console: Console) -> RenderableType:
     return Group(*parts, *(Text(f"{a} is now {b}{note}") for a, b, note in moves(changes)))
 
 
-def _changed(changes: Changes, *, narrow: bool = False) -> Table:
-    """Return the table of the layers."""
+def _layer_table(changes: NetworkChanges, *, narrow: bool = False) -> Table:
+    """Return the table of the changed layers."""
     made, arrow = _table(_LAYERS), "\n→ " if narrow else " → "
     for line in lines(changes):
         sign, name, type_, _, output, *numbers = line.cells()
@@ -155,8 +158,8 @@ def _changed(changes: Changes, *, narrow: bool = False) -> Table:
     return made
 
 
-def markdown(changes: Changes) -> str:
-    """Return the report for a comment on a change."""
+def markdown(changes: NetworkChanges) -> str:
+    """Return the report as Markdown, for a comment on a pull request."""
     if changes.is_same_network:
         return same(changes)
     parts = [
@@ -171,7 +174,7 @@ def markdown(changes: Changes) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def as_json(changes: Changes) -> str:
+def as_json(changes: NetworkChanges) -> str:
     """Return the changes as the JSON object that other programs read."""
     document = {
         "a": changes.before.config.document.name,
@@ -192,7 +195,7 @@ def as_json(changes: Changes) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _as_dict(change: Change) -> dict[str, Any]:
+def _as_dict(change: LayerChange) -> dict[str, Any]:
     rows = (change.before, change.after)
     return {
         "change": change.kind,
@@ -207,7 +210,7 @@ def _as_dict(change: Change) -> dict[str, Any]:
     }
 
 
-def _totals(changes: Changes) -> dict[str, tuple[int, int]]:
+def _totals(changes: NetworkChanges) -> dict[str, tuple[int, int]]:
     a, b = changes.before, changes.after
     return {
         "layers": (len(a.rows), len(b.rows)),
@@ -217,7 +220,7 @@ def _totals(changes: Changes) -> dict[str, tuple[int, int]]:
 
 
 def _tensors(tensors: Mapping[str, Tensor | None]) -> str:
-    """Return shapes, with their names where there are several and the dtypes that say more."""
+    """Return shapes: with names if there are several, and with each dtype except float32."""
     said = {
         name: times(x.shape) + ("" if x.dtype == "float32" else f" {x.dtype}")
         for name, x in tensors.items()
@@ -228,17 +231,17 @@ def _tensors(tensors: Mapping[str, Tensor | None]) -> str:
 
 
 def _amount(shapes: Sequence[Shape | None]) -> str:
-    """Return the shape of a tensor, or how many there are."""
+    """Return the shape of a single tensor, or the number of several."""
     there = [times(shape) for shape in shapes if shape is not None]
     return "–" if not there else there[0] if len(there) == 1 else f"{len(there)} tensors"
 
 
-def _title(changes: Changes) -> str:
+def _title(changes: NetworkChanges) -> str:
     return arrow(changes.before.config.document.name, changes.after.config.document.name)
 
 
 def _wrapped(arguments: Sequence[str], width: int) -> str:
-    """Return arguments in lines that break between them, or else in front of a value."""
+    """Return arguments in lines. A line breaks between two arguments, or before a long value."""
 
     def held(text: str) -> str:
         return text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) < width else text
@@ -256,14 +259,14 @@ def _table(headers: Sequence[str]) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
         justify: JustifyMethod = "right" if header in _NUMBERS else "left"
-        made.add_column(header, justify=justify, no_wrap=True)  # but where it is broken here
+        made.add_column(header, justify=justify, no_wrap=True)  # lines are broken here, not by rich
     return made
 
 
 def _markdown(
     headers: Sequence[str], rows: Iterable[Sequence[str]], coded: Sequence[int] = ()
 ) -> str:
-    """Return a table, empty without rows, of which some columns are code."""
+    """Return a Markdown table, or "" without rows. `coded` columns are set as code."""
     body = [
         [f"`{cell}`" if cell and column in coded else cell for column, cell in enumerate(row)]
         for row in rows

@@ -1,8 +1,8 @@
-"""Every number of a network with its formula, and where the values in it come from.
+"""Every number of a network with its formula, and the origin of each value in the formula.
 
-The rules belong to the layers, which say theirs as `Formulas`; those of the receptive field and of
-the memory are the graph's. Each is a step here, with the result that the graph has. All of this is
-data without torch: the formats beside it print it.
+Each layer declares the rules for its sizes, weights and MACs as `Formulas`. The rules for the
+receptive field and for the memory are here. Each rule becomes a `Step`, with the result from the
+graph. The explanation is data and does not need torch. The modules `…_format` print it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.graph.graph import stacks
-from netbuild.reports.explanation.field import Fields
 from netbuild.reports.explanation.memory import kept, weights_bytes
 from netbuild.reports.explanation.numbers import numbers
 from netbuild.reports.explanation.origins import Origins
+from netbuild.reports.explanation.receptive_field import ReceptiveFields
 from netbuild.reports.explanation.step import Count, Step
 
 if TYPE_CHECKING:
@@ -22,40 +22,40 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
-    from netbuild.reports.explanation.field import Field
     from netbuild.reports.explanation.origins import Origin
-    from netbuild.reports.explanation.step import Term
+    from netbuild.reports.explanation.receptive_field import ReceptiveField
+    from netbuild.reports.explanation.step import Symbol
 
 
-class Read(NamedTuple):
-    """An input of a layer: its name, what reaches it, and from where."""
+class LayerInput(NamedTuple):
+    """An input of a layer: its name, its tensor, and the layer that the tensor comes from."""
 
     name: str
     tensor: Tensor
     source: str
 
 
-class Explained(NamedTuple):
-    """A layer with its numbers: the steps that lead to each, and the origins of their values."""
+class LayerExplanation(NamedTuple):
+    """A layer: each of its numbers with the steps to it, and the origins of the values."""
 
     row: Row
-    #: The line of the `Reuse` that calls it again, where one does.
+    #: The line of the `Reuse` that calls the layer again, or "".
     again: str
     does: str
     written: tuple[tuple[int, str], ...]
-    reads: tuple[Read, ...]
+    reads: tuple[LayerInput, ...]
     outputs: Mapping[str, tuple[Step, ...]]
     params: Count
     macs: Count
-    field: Field
+    field: ReceptiveField
     kept: Count
     weights_bytes: Count
     origins: tuple[Origin, ...]
-    terms: tuple[Term, ...]
+    terms: tuple[Symbol, ...]
 
 
-class Summed(NamedTuple):
-    """A stack, or with an empty path the network: what its members add up to."""
+class StackExplanation(NamedTuple):
+    """A stack: the sums over its members. An empty path is the whole network."""
 
     path: str
     type: str
@@ -67,56 +67,56 @@ class Summed(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A network, or what lies at a path of it: stacks, each before its layers, and the totals."""
+    """A network, or a part of it: each stack before its layers, and the totals."""
 
     graph: Graph
-    parts: tuple[Summed | Explained, ...]
-    total: Summed | None
+    parts: tuple[StackExplanation | LayerExplanation, ...]
+    total: StackExplanation | None
 
 
 def paths(graph: Graph) -> list[str]:
-    """Return all that can be explained by its path: the layers, and the stacks that hold them."""
+    """Return the paths that `explain` accepts: stacks first, then layers."""
     above = (row.path[:end] for row in graph.rows for end in _dots(row.path))
     return list(dict.fromkeys([*above, *(row.path for row in graph.rows)]))
 
 
 def explain(graph: Graph, path: str = "") -> Explanation:
-    """Explain the layer or the stack at a path; all of the network without one."""
-    origins, fields, memory = Origins(graph), Fields(graph), kept(graph)
+    """Explain the layer or the stack at a path, or the whole network without a path."""
+    origins, fields, memory = Origins(graph), ReceptiveFields(graph), kept(graph)
     types = {path: given.block.type for path, given in stacks(graph).items()}
     sums = _sums(graph, memory)
-    parts: list[Summed | Explained] = []
+    parts: list[StackExplanation | LayerExplanation] = []
     told: set[str] = set()
     for row in graph.rows:
         if not is_within(row.path, path):
             continue
         for above in (row.path[:end] for end in _dots(row.path)):
             if above not in told and is_within(above, path):
-                parts.append(_summed(above, types.get(above, ""), sums[above]))
+                parts.append(_stack(above, types.get(above, ""), sums[above]))
             told.add(above)
-        parts.append(_explained(row, origins, fields, memory[row.path]))
-    total = None if path or graph.block is None else _summed("", "", sums.get("", {}))
+        parts.append(_layer(row, origins, fields, memory[row.path]))
+    total = None if path or graph.block is None else _stack("", "", sums.get("", {}))
     return Explanation(graph, tuple(parts), total)
 
 
 def is_within(path: str, stack: str) -> bool:
-    """Whether something is the stack or in it, where an empty path is the network's."""
+    """Whether a path is a stack or inside it. The empty path is the whole network."""
     return not stack or path == stack or path.startswith(f"{stack}.")
 
 
 def _dots(path: str) -> Iterator[int]:
-    """Yield where the paths of the stacks end that something is in, the outermost first."""
+    """Yield the end of the path of each stack that contains a path, the outermost first."""
     return (end for end, character in enumerate(path) if character == ".")
 
 
-def _explained(row: Row, origins: Origins, fields: Fields, memory: Count) -> Explained:
+def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -> LayerExplanation:
     own = numbers(row.inferred)
     seen = fields.of(row)
     reads = tuple(
-        Read(name, x, origins.called(value))
+        LayerInput(name, x, origins.called(value))
         for name, x, value in zip(own.inputs, row.inputs, row.sources, strict=True)
     )
-    return Explained(
+    return LayerExplanation(
         row=row,
         again=origins.again(row.path),
         does=own.does,
@@ -134,15 +134,15 @@ def _explained(row: Row, origins: Origins, fields: Fields, memory: Count) -> Exp
 
 
 def _params(row: Row, weights: tuple[Step, ...]) -> Count:
-    """Return the parameters of a layer: what each weight has, or each part of it."""
+    """Return the parameters of a layer, with a step for each weight or part of a weight."""
     if row.reuses and row.inferred.weights:
-        return Count(0, (), f"those of {row.reuses}, which it calls again: they count there")
-    note = "frozen: training leaves them as they are" if row.params and row.frozen else ""
+        return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
+    note = "frozen: training does not change them" if row.params and row.frozen else ""
     return Count(row.params, weights, note)
 
 
-class _Member(NamedTuple):
-    """What the layers of a member of a stack add up to."""
+class _Sums(NamedTuple):
+    """The sums over the layers of one member of a stack."""
 
     layers: int = 0
     params: int = 0
@@ -150,35 +150,35 @@ class _Member(NamedTuple):
     kept: int = 0
 
 
-def _sums(graph: Graph, memory: Mapping[str, Count]) -> dict[str, dict[str, _Member]]:
-    """Return the members of each stack by its path, the network's being empty."""
-    found: dict[str, dict[str, _Member]] = {}
+def _sums(graph: Graph, memory: Mapping[str, Count]) -> dict[str, dict[str, _Sums]]:
+    """Return the sums of each member of each stack, by the path of the stack."""
+    found: dict[str, dict[str, _Sums]] = {}
     for row in graph.rows:
-        own = _Member(1, row.params, row.macs, memory[row.path].total)
+        own = _Sums(1, row.params, row.macs, memory[row.path].total)
         start = 0
         for end in (*_dots(row.path), len(row.path)):
             members = found.setdefault(row.path[: max(start - 1, 0)], {})
             name = row.path[start:end]
-            before = members.get(name, _Member())
-            members[name] = _Member(*map(sum, zip(before, own, strict=True)))
+            before = members.get(name, _Sums())
+            members[name] = _Sums(*map(sum, zip(before, own, strict=True)))
             start = end + 1
     return found
 
 
-def _summed(path: str, type_: str, members: Mapping[str, _Member]) -> Summed:
-    """Return what the members of a stack add up to."""
-    # A sum of numbers that are names would be read as one.
+def _stack(path: str, type_: str, members: Mapping[str, _Sums]) -> StackExplanation:
+    """Return the explanation of a stack from the sums of its members."""
+    # `0 + 1` as a sum of names would look like a sum of numbers.
     above = f"{path}." if path else "layer "
     named = {f"{above}{name}" if name.isdecimal() else name: m for name, m in members.items()}
     params = _sum({name: member.params for name, member in named.items()})
     macs = _sum({name: member.macs for name, member in named.items()})
     bytes_ = _sum({name: member.kept for name, member in named.items()})
     layers = sum(member.layers for member in members.values())
-    return Summed(path, type_, layers, params, macs, bytes_, weights_bytes(params.total))
+    return StackExplanation(path, type_, layers, params, macs, bytes_, weights_bytes(params.total))
 
 
 def _sum(numbers: Mapping[str, int]) -> Count:
-    """Return the sum of what has a number at all, by names."""
+    """Return the sum of numbers with names, without the zeros."""
     shown = {name: number for name, number in numbers.items() if number}
     total = sum(shown.values())
     if len(shown) < 2:

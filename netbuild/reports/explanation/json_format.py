@@ -1,4 +1,4 @@
-"""Explanations for other programs."""
+"""The format of explanations for other programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from netbuild.reports.explanation import Explained, Summed
+from netbuild.reports.explanation import LayerExplanation, StackExplanation
 from netbuild.reports.explanation.origins import said
 from netbuild.reports.explanation.step import Count, Step
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 def as_json(explanation: Explanation) -> str:
     """Return an explanation as the JSON object that other programs read."""
-    layers = [_layer(part) for part in explanation.parts if isinstance(part, Explained)]
+    layers = [_layer(part) for part in explanation.parts if isinstance(part, LayerExplanation)]
     stacks = [
         {"path": part.path, "type": part.type, "layers": part.layers, **_sums(part)}
         for part in explanation.parts
-        if isinstance(part, Summed)
+        if isinstance(part, StackExplanation)
     ]
     name = explanation.graph.config.name
     document: dict[str, Any] = {"name": name, "layers": layers, "stacks": stacks}
     if explanation.total:
         document["totals"] = _sums(explanation.total)
-    return _written(document)
+    return _json(document)
 
 
-def _written(value: Any, before: str = "\n") -> str:
-    """Return a value as `json.dumps` writes it, which has no memory for what stands repeatedly."""
+def _json(value: Any, before: str = "\n") -> str:
+    """Return a value as `json.dumps` writes it. Unlike there, repeated values are cached."""
     if isinstance(value, (Count, Step)):
-        return _remembered(value, before)
+        return _cached_json(value, before)
     inside, start, end = f"{before}  ", "[", "]"
     if isinstance(value, dict):
-        parts = [f"{_scalar(name)}: {_written(each, inside)}" for name, each in value.items()]
+        parts = [f"{_scalar(name)}: {_json(each, inside)}" for name, each in value.items()]
         start, end = "{", "}"
     elif isinstance(value, (tuple, list)):
-        parts = [_written(each, inside) for each in value]
+        parts = [_json(each, inside) for each in value]
     else:
         return json.dumps(value) if isinstance(value, float) else _scalar(value)
     return f"{start}{inside}{f',{inside}'.join(parts)}{before}{end}" if parts else start + end
@@ -47,22 +47,20 @@ def _written(value: Any, before: str = "\n") -> str:
 
 @lru_cache(maxsize=1024, typed=True)
 def _scalar(value: Any) -> str:
-    """Return a value that is no float, of which -0.0 and 0.0 would be one to the memory."""
+    """Return a scalar. Floats are excluded: the cache cannot tell -0.0 from 0.0."""
     return json.dumps(value, ensure_ascii=False)
 
 
 @lru_cache(maxsize=1024)
-def _remembered(value: Count | Step, before: str) -> str:
-    """Return what many layers of a network have: a number and how it comes about."""
+def _cached_json(value: Count | Step, before: str) -> str:
+    """Return a number with its steps. Many layers of a network share these."""
     if isinstance(value, Count):
-        return _written({"total": value.total, "steps": value.steps, "note": value.note}, before)
+        return _json({"total": value.total, "steps": value.steps, "note": value.note}, before)
     names = {"name": value.name, "formula": value.rule, "numbers": value.numbers}
-    return _written(
-        names | {"result": value.result, "shape": value.shape, "note": value.note}, before
-    )
+    return _json(names | {"result": value.result, "shape": value.shape, "note": value.note}, before)
 
 
-def _layer(part: Explained) -> dict[str, Any]:
+def _layer(part: LayerExplanation) -> dict[str, Any]:
     row, seen = part.row, part.field
     again = {"reuses": row.reuses} if row.reuses else {}
     return again | {
@@ -81,7 +79,7 @@ def _layer(part: Explained) -> dict[str, Any]:
     }
 
 
-def _sums(part: Explained | Summed) -> dict[str, Count]:
+def _sums(part: LayerExplanation | StackExplanation) -> dict[str, Count]:
     return {
         "params": part.params,
         "macs": part.macs,

@@ -1,10 +1,10 @@
-"""Explanations for a page."""
+"""The format of explanations for a Markdown page."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.reports.explanation import Explained, Summed
+from netbuild.reports.explanation import LayerExplanation, StackExplanation
 from netbuild.reports.explanation.sections import (
     dedented,
     defaults,
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 def markdown(explanation: Explanation) -> str:
-    """Return an explanation for a page: the formulas and the values of each part as tables."""
+    """Return an explanation as Markdown. Each part has a table of formulas and one of values."""
     blocks = [block for part in parts(explanation) for block in _blocks(part, explanation)]
     return "\n\n".join(blocks)
 
 
-def _blocks(part: Explained | Summed, explanation: Explanation) -> Iterator[str]:
+def _blocks(part: LayerExplanation | StackExplanation, explanation: Explanation) -> Iterator[str]:
     name, type_, shapes = heading(part, explanation)
     yield f"### `{name}` {type_}{f': {shapes}' if shapes else ''}"
-    if isinstance(part, Explained):
+    if isinstance(part, LayerExplanation):
         yield "\n".join(["```yaml", *(line.expandtabs() for _, line in dedented(part)), "```"])
         yield does(part)
     rows = [row for section in sections(part) for row in _rows(section)]
     yield _table(("", "", "formula", "with its numbers"), rows)
-    if isinstance(part, Explained):
+    if isinstance(part, LayerExplanation):
         found = [(f"`{n.strip()}`", f"`{v}`" if v else "", place) for n, v, place in values(part)]
         if found:
             yield _table(("name", "value", "from"), found)
@@ -45,14 +45,14 @@ def _blocks(part: Explained | Summed, explanation: Explanation) -> Iterator[str]
 
 
 def _rows(section: Section) -> Iterator[tuple[str, ...]]:
-    """Yield the lines of a section in a table: its result, and its steps."""
+    """Yield the rows of a section in the table: its result, then its steps."""
     yield (f"**{section.name}**", section.result, section.note, "")
     for step in section.steps:
         result = "" if step.result is None else f"{step.result:,}{section.unit}"
         links = dict.fromkeys(link for link in (step.numbers, result) if link)
         rule = f"`{step.rule}`" if step.rule else ""
-        said_ = ", ".join(one for one in (rule, step.note) if one)
-        yield ("", step.name, said_, f"`{' = '.join(links)}`")
+        formula = ", ".join(text for text in (rule, step.note) if text)
+        yield ("", step.name, formula, f"`{' = '.join(links)}`")
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

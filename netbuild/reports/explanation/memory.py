@@ -1,4 +1,4 @@
-"""The bytes of a network, layer by layer: of its weights, and of what training keeps."""
+"""The memory of a network, layer by layer: its weights, and the tensors that training keeps."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from netbuild.graph.memory import Held, Kept
     from netbuild.graph.row import Row
 
-_NOTHING_BEFORE = "neither it nor a layer before it learns, so backward does not come here"
+_NOTHING_BEFORE = "neither this layer nor an earlier one learns, so backward stops before it"
 
 
 @lru_cache(maxsize=1024)
 def weights_bytes(params: int) -> Count:
-    """Return the bytes of parameters, which are of float32."""
+    """Return the bytes of parameters in float32."""
     return Count(4 * params, (step("", formula("4 B·params", params=params)),) if params else ())
 
 
 def kept(graph: Graph) -> dict[str, Count]:
-    """Return the bytes that training keeps of one sample, by the path of the layer."""
+    """Return the bytes that each layer keeps in training for one sample, by the layer's path."""
     pairs = zip(graph.rows, memory.kept(graph.rows), strict=True)
     return {row.path: _kept(row, found) for row, found in pairs}
 
 
 def _kept(row: Row, found: Kept) -> Count:
-    """Return what a layer keeps."""
+    """Return the bytes that one layer keeps, with a step for each tensor."""
     if not found.reached:
         return Count(0, (), _NOTHING_BEFORE)
     names = _names(row)
@@ -46,26 +46,26 @@ def _kept(row: Row, found: Kept) -> Count:
 
 
 def _tensor(name: str, held: Held) -> Step:
-    """Return the step of an input or a result, in whose memory others may lie."""
+    """Return the step of an input or a result. Its memory may belong to another value."""
     if held.keeper is not None:
-        return Step(name, "", "", 0, note=f"kept by {held.keeper} already")
+        return Step(name, "", "", 0, note=f"already kept by {held.keeper}")
     if held.is_weight:
-        return Step(name, "", "", 0, note="a weight, and counted as one")
+        return Step(name, "", "", 0, note="a weight, which is not counted again")
     found = _bytes(name, held.tensor)
     if held.place == held.value:
         return found
-    return found._replace(note=f"the memory of {value_name(held.place)}, in which it lies")
+    return found._replace(note=f"it shares the memory of {value_name(held.place)}")
 
 
 @lru_cache(maxsize=1024)
 def _bytes(name: str, tensor: Tensor) -> Step:
-    """Return the step of the bytes of a tensor."""
+    """Return the step for the bytes of a tensor."""
     rule = formula(f"{BYTES[tensor.dtype]} B·∏ shape", shape=tensor.shape)
     return step(name, rule, result=tensor.nbytes)
 
 
 def _names(row: Row) -> dict[Value, str]:
-    """Return what a layer calls its inputs and results."""
+    """Return the names that a layer gives its inputs and results."""
     names = (*row.layer.inputs, *row.layer.optional_inputs)
     more = (f"input {number}" for number in range(len(names) + 1, len(row.sources) + 1))
     inputs = dict(zip(row.sources, (*names, *more), strict=False))
@@ -74,9 +74,9 @@ def _names(row: Row) -> dict[Value, str]:
 
 @lru_cache(maxsize=1024)
 def _workspace(inferred: Inferred) -> Step:
-    """Return the step of what a layer keeps beside tensors that others know."""
+    """Return the step of a layer's workspace, such as indices and masks."""
     size, note = inferred.workspace, reasons(inferred.layer, "workspace")
     found = inferred.layer.formulas(*inferred.shapes).workspace
     if found is None:
-        return Step("besides", "", "", size, note=note)
-    return step("besides", found, result=size)._replace(note=note)
+        return Step("workspace", "", "", size, note=note)
+    return step("workspace", found, result=size)._replace(note=note)

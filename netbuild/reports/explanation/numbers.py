@@ -1,4 +1,4 @@
-"""The numbers that a layer has wherever it stands, worked out once for all places of a network."""
+"""The numbers of a layer. Equal layers share them, wherever they are in the network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers.formula import AS_INPUT
 from netbuild.reports.catalogue.entries import description
-from netbuild.reports.explanation.step import Count, Step, Term, reason, step, term
+from netbuild.reports.explanation.step import Count, Step, Symbol, reason, step, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class Numbers(NamedTuple):
-    """What follows from the fields of a layer and the shapes that reach it."""
+    """The numbers that follow from the fields of a layer and the shapes of its inputs."""
 
     does: str
-    #: The names of its inputs.
+    #: The names of the inputs.
     inputs: tuple[str, ...]
     outputs: Mapping[str, tuple[Step, ...]]
     weights: tuple[Step, ...]
     macs: Count
-    terms: tuple[Term, ...]
+    terms: tuple[Symbol, ...]
 
 
 @lru_cache(maxsize=1024)
 def numbers(inferred: Inferred) -> Numbers:
-    """Return the numbers of a layer, each with the steps that lead to it."""
+    """Return the numbers of a layer, each with the steps to it."""
     layer = inferred.layer
     found = layer.formulas(*inferred.shapes)
     whole = inferred.macs if len(found.macs) == 1 else None
@@ -48,30 +48,30 @@ def numbers(inferred: Inferred) -> Numbers:
         outputs=outputs,
         weights=tuple(weights),
         macs=Count(inferred.macs, macs, reason(layer, "macs") if inferred.macs else ""),
-        terms=tuple(_terms(found)),
+        terms=tuple(_symbols(found)),
     )
 
 
 def _inputs(inferred: Inferred) -> tuple[str, ...]:
-    """Return the names of a layer's inputs, numbered where the last may be given repeatedly."""
+    """Return the names of a layer's inputs. Inputs without a name of their own get a number."""
     names = (*inferred.layer.inputs, *inferred.layer.optional_inputs)[: len(inferred.inputs)]
     more = range(len(names) + 1, len(inferred.inputs) + 1)
     return (*names, *(f"input {number}" for number in more))
 
 
 def _sizes(inferred: Inferred, y: Tensor, sizes: Mapping[str, Formula] | None) -> tuple[Step, ...]:
-    """Return a step for each axis of a result, or one for all where it is the input's shape."""
+    """Return a step for each axis of a result, or one step if it has the shape of the input."""
     if sizes is None:
         return (Step("shape", AS_INPUT, "", None, y.shape),) if inferred.inputs else ()
     pairs = zip(sizes.items(), y.shape, strict=True)
     return tuple(step(name, size, result=n) for (name, size), n in pairs)
 
 
-def _terms(found: Formulas) -> Iterator[Term]:
-    """Yield the names in the formulas of a layer that are no fields."""
+def _symbols(found: Formulas) -> Iterator[Symbol]:
+    """Yield the names in the formulas of a layer that are not fields."""
     results = [sizes.values() for sizes in found.results.values()]
     groups = [(found.sizes or {}).values(), found.weights.values(), found.macs.values(), *results]
     formulas = [formula for group in groups for formula in group]
     formulas += [found.workspace] if found.workspace else []
-    terms = (term(name, meaning, formulas) for name, meaning in found.terms.items())
+    terms = (symbol(name, meaning, formulas) for name, meaning in found.terms.items())
     return (one for one in terms if one.values)

@@ -1,4 +1,4 @@
-"""What an explanation says of each layer and stack, in words: what text and Markdown print."""
+"""The words of an explanation, which the text format and the Markdown format share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.components.component import Component
 from netbuild.components.layers.formula import AS_INPUT
 from netbuild.components.tensor import times
-from netbuild.reports.explanation import Explained, Summed
+from netbuild.reports.explanation import LayerExplanation, StackExplanation
 from netbuild.reports.explanation.origins import said
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Section(NamedTuple):
-    """A number of a layer, or a shape, with the steps that lead to it."""
+    """A number or a shape of a layer, with the steps to it."""
 
     name: str
     result: str
@@ -29,16 +29,16 @@ class Section(NamedTuple):
     unit: str = ""
 
 
-def sections(part: Explained | Summed) -> Iterator[Section]:
-    """Yield what there is to say of a layer or a stack, one number after the other."""
-    if isinstance(part, Explained):
+def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
+    """Yield the sections of a layer or a stack."""
+    if isinstance(part, LayerExplanation):
         for name, tensor, source in part.reads:
             yield Section(name, f"{times(tensor.shape)} from {source}")
         for port, steps in part.outputs.items():
             yield _shape(port, part.row.outputs[port].shape, steps, "")
     yield _counted("params", part.params)
     yield _counted("MACs", part.macs)
-    if isinstance(part, Explained):
+    if isinstance(part, LayerExplanation):
         yield _shape("field", part.field.size, part.field.steps, part.field.note)
     if part.kept.total:
         kept = f"{_bytes(part.kept.total)} a sample, for the backward pass"
@@ -52,7 +52,7 @@ def sections(part: Explained | Summed) -> Iterator[Section]:
 
 
 def _shape(name: str, shape: Shape | None, steps: tuple[Step, ...], note: str) -> Section:
-    """Return the section of a shape, which may just be that of the input."""
+    """Return the section of a shape. It may be equal to the shape of the input."""
     if shape is None:
         return _none(name, steps, note)
     if [step.rule for step in steps] == [AS_INPUT] and steps[0].result is None:
@@ -67,7 +67,7 @@ def _counted(name: str, count: Count) -> Section:
 
 
 def _none(name: str, steps: tuple[Step, ...], note: str) -> Section:
-    """Return the section of a number that is 0, with the reason, if there is one to say."""
+    """Return the section of a number that is 0, with the reason in `note`."""
     return Section(name, f"none: {_lower(note)}" if note else "none", steps)
 
 
@@ -76,7 +76,7 @@ def _lower(sentence: str) -> str:
 
 
 def _bytes(count: int) -> str:
-    """Return bytes exactly, and many of them with three digits as well."""
+    """Return the exact number of bytes; a large one also with three digits and a unit."""
     amount, unit = float(count), ""
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if amount < 1000:
@@ -85,16 +85,18 @@ def _bytes(count: int) -> str:
     return f"{count:,} B = {amount:.3g} {unit}" if unit else f"{count:,} B"
 
 
-def does(part: Explained) -> str:
-    """Return the first paragraph of what a layer says of itself."""
+def does(part: LayerExplanation) -> str:
+    """Return the first paragraph of the description of a layer."""
     return part.does.partition("\n\n")[0]
 
 
-def heading(part: Explained | Summed, explanation: Explanation) -> tuple[str, str, str]:
-    """Return the name of a part, what it is, and what comes in and goes out."""
-    if isinstance(part, Explained):
+def heading(
+    part: LayerExplanation | StackExplanation, explanation: Explanation
+) -> tuple[str, str, str]:
+    """Return the name of a layer or stack, its type, and its input and output shapes."""
+    if isinstance(part, LayerExplanation):
         row = part.row
-        type_ = f"{row.type}, called again in {part.again}" if part.again else row.type
+        type_ = f"{row.type}, reused in {part.again}" if part.again else row.type
         return row.path, type_, _through(row.inputs, [row.output])
     layers = f"{part.layers:,} layer{'' if part.layers == 1 else 's'}"
     if part.path:
@@ -110,9 +112,9 @@ def _through(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> str:
 
 
 def origin_lines(origin: Origin, depth: int = 0) -> Iterator[tuple[str, str, str]]:
-    """Yield a value and the names in its expression, indented: name, value, and where it is from.
+    """Yield the name, the value and the place of a value; then, indented, those in its expression.
 
-    A default is listed elsewhere, and has no place here.
+    The place of a default is "": defaults have a list of their own.
     """
     place = {"input": f"from {origin.place}", "default": ""}.get(origin.kind, origin.place)
     shown = f"{origin.text}, {place}" if origin.text else place
@@ -123,14 +125,14 @@ def origin_lines(origin: Origin, depth: int = 0) -> Iterator[tuple[str, str, str
         yield from origin_lines(inner, depth + 1)
 
 
-def values(part: Explained) -> list[tuple[str, str, str]]:
-    """Return where each value comes from that is no default, and what names in formulas mean."""
+def values(part: LayerExplanation) -> list[tuple[str, str, str]]:
+    """Return the origin of each value that is not a default, and the meaning of each symbol."""
     lines = [line for origin in part.origins for line in origin_lines(origin) if line[2]]
     return lines + [(one.name, ", ".join(one.values), one.meaning) for one in part.terms]
 
 
-def defaults(part: Explained) -> dict[str, list[str]]:
-    """Return the fields that nobody has written with their values, by whose defaults they are."""
+def defaults(part: LayerExplanation) -> dict[str, list[str]]:
+    """Return the fields that have their default values, by the owner of the default."""
     found: dict[str, list[str]] = {}
     told = {one.name for one in part.terms}
     for origin in _with_those_inside(part.origins):
@@ -146,12 +148,12 @@ def _with_those_inside(origins: Iterable[Origin]) -> Iterator[Origin]:
         yield from _with_those_inside(origin.through)
 
 
-def parts(explanation: Explanation) -> list[Summed | Explained]:
-    """Return what is explained, the totals last."""
+def parts(explanation: Explanation) -> list[StackExplanation | LayerExplanation]:
+    """Return all layers and stacks of an explanation, with the totals last."""
     return [*explanation.parts, *([explanation.total] if explanation.total else [])]
 
 
-def dedented(part: Explained) -> list[tuple[int, str]]:
-    """Return the lines of the file with their numbers, without the blanks that all begin with."""
+def dedented(part: LayerExplanation) -> list[tuple[int, str]]:
+    """Return the numbered lines of the file without their common indentation."""
     indent = min(len(line) - len(line.lstrip()) for _, line in part.written)
     return [(number, line[indent:]) for number, line in part.written]

@@ -1,4 +1,4 @@
-"""A number and how it comes about: the least part of an explanation."""
+"""A step: one number and its formula, the smallest unit of an explanation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Step(NamedTuple):
-    """One number: the rule by which it comes about, the rule with its numbers, and the result.
+    """One number: its formula as a rule, the rule with numbers inserted, and the result.
 
-    `shape` is that of a weight which has so many values, `note` what else there is to say.
+    `shape` is the shape of a weight, whose number of values is the result. `note` is a remark.
     """
 
     name: str
@@ -33,33 +33,33 @@ class Step(NamedTuple):
 
 
 class Count(NamedTuple):
-    """A number that steps add up to; `note` says what they do not."""
+    """A total and the steps that add up to it. `note` is a remark."""
 
     total: int
     steps: tuple[Step, ...] = ()
     note: str = ""
 
 
-class Term(NamedTuple):
-    """A name in formulas that is no field: what it stands for, and what that means."""
+class Symbol(NamedTuple):
+    """A name in formulas that is not a field: its values and its meaning."""
 
     name: str
     values: tuple[str, ...]
     meaning: str
 
 
-def term(name: str, meaning: str, formulas: Iterable[Formula]) -> Term:
-    """Return a name with the different numbers that stand for it in formulas."""
+def symbol(name: str, meaning: str, formulas: Iterable[Formula]) -> Symbol:
+    """Return a symbol with the different numbers that replace it in formulas."""
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     found = [one.numbers[name] for one in formulas if name in one.numbers and word.search(one.rule)]
     written = (times(one) if isinstance(one, tuple) else f"{one:,}" for one in found)
-    return Term(name, tuple(dict.fromkeys(written)), meaning)
+    return Symbol(name, tuple(dict.fromkeys(written)), meaning)
 
 
 def step(
     name: str, formula: Formula, *, result: int | None = None, shape: Shape | None = None
 ) -> Step:
-    """Return the step of a formula, whose result is what is known to come out, or is computed."""
+    """Return the step of a formula. A result that is not given is computed."""
     numbers = formula.filled
     if result is None:
         result = _value(numbers) if shape is None else product(shape)
@@ -67,9 +67,9 @@ def step(
 
 
 def _value(numbers: str) -> int | None:
-    """Return the value of a formula of whole numbers, of which it divides those that divide.
+    """Return the value of a formula of integers, in which every division is exact.
 
-    None for one of more than 64 bits.
+    The value is None if it needs more than 64 bits.
     """
     text = re.sub(r"(?<=\d),(?=\d)", "", numbers).replace(" B", "")
     try:
@@ -79,18 +79,18 @@ def _value(numbers: str) -> int | None:
 
 
 def reason(layer: Layer, rule: str) -> str:
-    """Return what a layer says of one of its rules in the first paragraph; "" for nothing."""
-    return (_said(type(layer), rule) or [""])[-1].rstrip(".")
+    """Return the first paragraph of a layer's docstring for a rule, or ""."""
+    return (_paragraphs(type(layer), rule) or [""])[-1].rstrip(".")
 
 
 def reasons(layer: Layer, rule: str) -> str:
-    """Return what the families of a layer say of a rule to which each adds something."""
-    return " ".join(_said(type(layer), rule)).rstrip(".")
+    """Return the first paragraphs of all families of a layer for a rule, joined."""
+    return " ".join(_paragraphs(type(layer), rule)).rstrip(".")
 
 
 @cache
-def _said(kind: type[Layer], rule: str) -> list[str]:
-    """Return the first paragraphs on a rule, from the general family to the layer itself."""
+def _paragraphs(kind: type[Layer], rule: str) -> list[str]:
+    """Return the first paragraphs on a rule, from the most general family to the layer itself."""
     families = [family for family in kind.__mro__ if rule in vars(family)]
     own = [vars(family)[rule].__doc__ for family in families if family is not Layer]
     paragraphs = (cleandoc(doc).split("\n\n")[0] for doc in reversed(own) if doc)

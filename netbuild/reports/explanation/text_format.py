@@ -1,4 +1,4 @@
-"""Explanations for a terminal."""
+"""The format of explanations for a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.segment import Segment
 
 from netbuild.components.tensor import times
 from netbuild.diagnostics.wording import brief
-from netbuild.reports.explanation import Explained
+from netbuild.reports.explanation import LayerExplanation
 from netbuild.reports.explanation.sections import (
     dedented,
     defaults,
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from netbuild.reports.explanation import Explanation, Summed
+    from netbuild.reports.explanation import Explanation, StackExplanation
     from netbuild.reports.explanation.sections import Section
     from netbuild.reports.explanation.step import Step
 
-#: A line as its pieces, each with its style.
-Line: TypeAlias = "tuple[tuple[str, str], ...]"
+#: A line as pieces of text, each with its style.
+StyledLine: TypeAlias = "tuple[tuple[str, str], ...]"
 
-#: Longer lines are harder to read, however wide the terminal.
+#: The greatest width: longer lines are hard to read.
 WIDTH = 100
-#: Where the names of steps begin, and the least column of their formulas.
+#: The column of the names of steps, and the least column of their formulas.
 _STEP, _FORMULA = 4, 14
-#: The longest chain of equations that stands in one line.
+#: The longest chain of equations on one line.
 _CHAIN = 60
 #: A value longer than this does not widen the column of values.
 _VALUE = 16
-#: The most lines of a file that are shown of a layer.
+#: The greatest number of lines of the file that are shown for a layer.
 _LINES = 8
 
 
-class Lines(NamedTuple):
-    """Lines that fit, which rich prints as they are: to wrap a `Text` of many takes it long."""
+class StyledText(NamedTuple):
+    """Lines that fit the terminal. rich prints them unchanged; wrapping a long `Text` is slow."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[StyledLine, ...]
 
     @property
     def plain(self) -> str:
-        """The lines without their styles."""
+        """The text without styles."""
         return "\n".join("".join(piece for piece, _ in line) for line in self.lines)
 
     def __rich_console__(self, console: Console, _: ConsoleOptions) -> RenderResult:
-        """Yield the pieces of each line; all of them at once, where there are no styles."""
+        """Yield the pieces of each line. Without colours, the whole text is one piece."""
         if console.color_system is None:
             yield Segment(f"{self.plain}\n")
             return
@@ -68,39 +68,41 @@ class Lines(NamedTuple):
             yield Segment.line()
 
 
-def text(explanation: Explanation, width: int = WIDTH) -> Lines:
-    """Return an explanation for a terminal, nothing of it wider than `width`."""
-    return Lines(tuple(_lines(explanation, width)))
+def text(explanation: Explanation, width: int = WIDTH) -> StyledText:
+    """Return an explanation for a terminal. No line is wider than `width`."""
+    return StyledText(tuple(_lines(explanation, width)))
 
 
-def _lines(explanation: Explanation, width: int) -> Iterator[Line]:
-    """Yield the lines of an explanation, a blank one between its parts."""
+def _lines(explanation: Explanation, width: int) -> Iterator[StyledLine]:
+    """Yield the lines of an explanation, with an empty line between its parts."""
     width = min(max(width, 40), WIDTH)
     for number, part in enumerate(parts(explanation)):
         if number:
             yield ()
         yield _title(part, explanation, width)
-        if isinstance(part, Explained):
-            yield from ((), *_written(part, width), ())
+        if isinstance(part, LayerExplanation):
+            yield from ((), *_source(part, width), ())
             yield from (((f"  {line}", "italic"),) for line in _wrap(does(part), width - 2))
             yield ()
         for section in sections(part):
             yield from _section(section, width)
-        if isinstance(part, Explained):
+        if isinstance(part, LayerExplanation):
             yield from _values(part, width)
 
 
-def _title(part: Explained | Summed, explanation: Explanation, width: int) -> Line:
+def _title(
+    part: LayerExplanation | StackExplanation, explanation: Explanation, width: int
+) -> StyledLine:
     name, type_, shapes = heading(part, explanation)
-    title: Line = ((strip_control_codes(name), "bold"), (f"  {type_} ", "bold cyan"))
+    title: StyledLine = ((strip_control_codes(name), "bold"), (f"  {type_} ", "bold cyan"))
     rule = width - sum(len(piece) for piece, _ in title) - len(shapes) - 1
-    if rule < 3:  # the shapes are said below as well
+    if rule < 3:  # the shapes also follow below
         return title
     return (*title, ("─" * rule, "bold dim"), (f" {shapes}" if shapes else "─", "bold"))
 
 
-def _written(part: Explained, width: int) -> Iterator[Line]:
-    """Yield the lines of the file with their numbers, as faults show them."""
+def _source(part: LayerExplanation, width: int) -> Iterator[StyledLine]:
+    """Yield the lines of the file with their numbers, as in the text of faults."""
     lines = dedented(part)[:_LINES]
     gutter = max(len(str(number)) for number, _ in lines)
     for number, line in lines:
@@ -111,9 +113,9 @@ def _written(part: Explained, width: int) -> Iterator[Line]:
 
 
 @lru_cache(maxsize=1024)
-def _section(section: Section, width: int) -> tuple[Line, ...]:
-    """Return the lines of a section: its number, and below it how that comes about."""
-    lines: list[Line] = []
+def _section(section: Section, width: int) -> tuple[StyledLine, ...]:
+    """Return the lines of a section: its result, then its steps."""
+    lines: list[StyledLine] = []
     for number, line in enumerate(_wrap(section.result, width - 12)):
         style = "bold dim" if line.startswith("none") or number else "bold green"
         lines.append(((f"  {'' if number else section.name:<8}  ", "bold"), (line, style)))
@@ -126,10 +128,12 @@ def _section(section: Section, width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _step(step: Step, before: Step | None, column: int, width: int, unit: str) -> Iterator[Line]:
-    """Yield a formula, the formula with its numbers, and the result, an `=` before each.
+def _step(
+    step: Step, before: Step | None, column: int, width: int, unit: str
+) -> Iterator[StyledLine]:
+    """Yield the rule, the rule with numbers, and the result, each with an `=` before it.
 
-    What the step before has said is not said again.
+    A rule that equals the rule of the step before is omitted.
     """
     name = step.name
     for sign, line in _chain(step, before, width - column, unit):
@@ -142,7 +146,7 @@ def _step(step: Step, before: Step | None, column: int, width: int, unit: str) -
 
 
 def _chain(step: Step, before: Step | None, room: int, unit: str) -> list[tuple[str, str]]:
-    """Return the lines of a step, each with the `=` before it; one, where all of it fits."""
+    """Return the lines of a step, each with its `=`. A short step is one line."""
     count = "" if step.result is None else f"{step.result:,}"
     result = f"{count}{unit}" if count else ""
     if step.shape is not None and len(step.shape) > 1:
@@ -156,12 +160,12 @@ def _chain(step: Step, before: Step | None, room: int, unit: str) -> list[tuple[
     whole = " = ".join(links)
     if len(whole) <= min(room, _CHAIN) or len(links) == 1:
         return [("", whole)]
-    behind = ("=", " = ".join(links[1:]))
-    return [behind] if before and before.rule == step.rule else [("", links[0]), behind]
+    values = ("=", " = ".join(links[1:]))
+    return [values] if before and before.rule == step.rule else [("", links[0]), values]
 
 
 def folded(formula: str, room: int) -> list[str]:
-    """Return a formula in lines that fit, broken at blanks, and behind dots where it has to be.
+    """Return a formula in lines that fit. They break at blanks or, in a long word, after dots.
 
     >>> folded("a·b + c·d", 6)
     ['a·b +', 'c·d']
@@ -179,8 +183,8 @@ def folded(formula: str, room: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _values(part: Explained, width: int) -> Iterator[Line]:
-    """Yield where the values come from: a tree of the names in expressions, then the defaults."""
+def _values(part: LayerExplanation, width: int) -> Iterator[StyledLine]:
+    """Yield the origins of the values, with the names in their expressions; then the defaults."""
     table, others = values(part), defaults(part)
     if table or others:
         yield (("  values", "bold"),)
@@ -191,8 +195,8 @@ def _values(part: Explained, width: int) -> Iterator[Line]:
         if len(value) > _VALUE:
             first, *rest = _wrap(value, width - column)
             yield ((f"{start}{first}", ""),)
-            behind = [*rest, *_wrap(place, width - column)]
-            yield from (((f"{'':{column}}{line}", ""),) for line in behind)
+            lines = [*rest, *_wrap(place, width - column)]
+            yield from (((f"{'':{column}}{line}", ""),) for line in lines)
             continue
         column += wide + 2
         for number, line in enumerate(_wrap(place, width - column)):
@@ -203,8 +207,8 @@ def _values(part: Explained, width: int) -> Iterator[Line]:
 
 
 @lru_cache(maxsize=1024)
-def _defaults(whose: str, fields: tuple[str, ...], width: int) -> tuple[Line, ...]:
-    """Return the lines of fields with their defaults, none of which is broken."""
+def _defaults(whose: str, fields: tuple[str, ...], width: int) -> tuple[StyledLine, ...]:
+    """Return the lines of fields with their defaults. A line breaks only between two fields."""
     pairs = (field.replace(" ", "\N{NO-BREAK SPACE}") for field in fields)
     lines = _wrap(f"{whose}: {', '.join(pairs)}", width - _STEP - 2)
     whole = (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
@@ -214,7 +218,7 @@ def _defaults(whose: str, fields: tuple[str, ...], width: int) -> tuple[Line, ..
 
 
 def _wrap(text: str, room: int) -> tuple[str, ...]:
-    """Return a text in lines that fit, as `textwrap` does; most fit as they are."""
+    """Return a text in lines that fit. `textwrap` is slow, and most texts fit already."""
     if text and len(text) <= room and " ".join(text.split()) == text:
         return (text,)
     return _wrapped(text, room)

@@ -1,7 +1,7 @@
-"""Diagnostics for people and for programs: one module a format.
+"""Diagnostics for people and for programs, with one module per format.
 
-A format is `render(report, width)` in `<name>_format.py`, and its name in `Format`: adding one
-takes these two, and the command line knows it. What a format needs is loaded when it is asked for.
+A format is a function `render(report, width)` in `<name>_format.py`, and a name in `Format`. The
+command line needs nothing else. The module of a format is loaded only when the format is used.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["text", "concise", "json", "github", "sarif", "junit"]
 
-#: The widest excerpt of a line; what is further from the fault is cut.
+#: The widest excerpt of a line. Longer lines are cut around the fault.
 WIDTH = 100
 
 
 def render(name: Format, report: Report, width: int = WIDTH) -> Text | str:
-    """Return a report in a format: styled text for people, or a plain one for programs."""
+    """Return a report in a format: styled text for people, plain text for programs."""
     rendered: Text | str = import_module(f"{__name__}.{name}_format").render(report, width)
     return rendered
 
 
 def text(diagnostics: Sequence[Diagnostic], width: int = WIDTH) -> Text:
-    """Return the diagnostics with excerpts, underlined, an empty line between them."""
+    """Return the diagnostics with underlined excerpts, and an empty line between two of them."""
     from netbuild.reports.faults.text_format import excerpts
 
     return excerpts(diagnostics, width)
@@ -51,7 +51,7 @@ def as_json(diagnostics: Sequence[Diagnostic], files: int) -> str:
 
 
 def counts(diagnostics: Sequence[Diagnostic], files: int) -> Text:
-    """Return the last line of a report: how many files, errors and warnings."""
+    """Return the last line of a report: the numbers of files, errors and warnings."""
     from netbuild.reports.faults.text_format import last_line
 
     return last_line(diagnostics, files)

@@ -1,4 +1,4 @@
-"""For editors and `grep`: a line for each fault."""
+"""The format for editors and `grep`: a line for each fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def render(report: Report, _width: int) -> str:
-    """Return a line for each diagnostic, and nothing where there is none."""
+    """Return a line for each diagnostic. A report without diagnostics is an empty text."""
     return lines(report.diagnostics)
 
 
@@ -27,5 +27,5 @@ def _place(diagnostic: Diagnostic) -> str:
 
 
 def _flat(text: str) -> str:
-    """Return a text on one line: a name in a file may hold a line break."""
+    """Return a text on one line. A name in a file can contain a line break."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -1,4 +1,4 @@
-"""For GitHub Actions: workflow commands, which it shows beside the lines of a pull request.
+"""The format for GitHub Actions: workflow commands. GitHub shows them in the pull request.
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -27,7 +27,7 @@ def render(report: Report, _width: int) -> str:
 def _command(diagnostic: Diagnostic) -> str:
     span = diagnostic.span
     place = {"file": _path(span.document.name), "line": span.line, "endLine": span.end_line}
-    if span.line == span.end_line:  # columns are refused of a range of several lines
+    if span.line == span.end_line:  # GitHub refuses columns for a range of several lines
         place |= {"col": span.column, "endColumn": span.end_column}
     properties = ",".join(f"{key}={_property(str(value))}" for key, value in place.items())
     title = _property(f"netbuild {diagnostic.code}")
@@ -39,7 +39,7 @@ def _command(diagnostic: Diagnostic) -> str:
 
 
 def _path(name: str) -> str:
-    """Return a path as in the pull request: `configs/../base.yaml` is no file there."""
+    """Return a path as the pull request has it: normalised, without `configs/..`."""
     return os.path.normpath(name)
 
 

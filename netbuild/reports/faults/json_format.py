@@ -1,4 +1,4 @@
-"""For programs: one JSON object, whose keys are fixed."""
+"""The format for programs: one JSON object with fixed keys."""
 
 from __future__ import annotations
 

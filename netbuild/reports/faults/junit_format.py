@@ -1,7 +1,7 @@
-"""For CI servers that show tests: JUnit's XML, a test case for each file.
+"""The format for CI servers that show tests: JUnit's XML, with a test case for each file.
 
-An error of a config is a failure, and a file that cannot be read an error. Warnings stand in the
-output of their case, for nothing failed, unless they count as errors.
+An error in a config is a failed test case. A file that cannot be read is an error. Warnings are
+output of their test case, unless `--strict` makes them errors.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from netbuild.reports.faults.concise_format import lines
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
-    from netbuild.reports.faults.report import Checked, Report
+    from netbuild.reports.faults.report import CheckedFile, Report
 
-#: What is not a character of XML 1.0, chapter 2.2, however it is escaped.
+#: Characters that XML 1.0 forbids even when they are escaped (chapter 2.2).
 _NO_CHARACTER = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def render(report: Report, _width: int) -> str:
-    """Return the report as a JUnit document, in ASCII so that no output encoding spoils it."""
+    """Return the report as a JUnit document in ASCII, which every output encoding can write."""
     cases = [_case(checked, strict=report.strict) for checked in report.checked]
     counted = {
         "tests": str(len(cases)),
@@ -36,7 +36,7 @@ def render(report: Report, _width: int) -> str:
     return written.decode("ascii")
 
 
-def _case(checked: Checked, *, strict: bool) -> ET.Element:
+def _case(checked: CheckedFile, *, strict: bool) -> ET.Element:
     case = ET.Element("testcase", {"name": _clean(checked.name), "classname": "netbuild"})
     if checked.diagnostics is None:
         unreadable = {"type": "unreadable", "message": "the file cannot be read"}

@@ -1,4 +1,4 @@
-"""What a run of `netbuild validate` has to say, before any format."""
+"""The findings of a run of `netbuild validate`, independent of the format."""
 
 from __future__ import annotations
 
@@ -13,68 +13,68 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.selection import Settings
 
 
-class Checked(NamedTuple):
-    """A file, and what is wrong in it and in those that it extends; None if it cannot be read."""
+class CheckedFile(NamedTuple):
+    """A file and the faults in it and its base files; None if the file cannot be read."""
 
     name: str
     diagnostics: tuple[Diagnostic, ...] | None
 
 
 class Report(NamedTuple):
-    """What was checked and found, and how it counts."""
+    """The checked files, and how their faults count."""
 
-    checked: tuple[Checked, ...]
-    #: Warnings count as errors.
+    checked: tuple[CheckedFile, ...]
+    #: Whether warnings count as errors.
     strict: bool = False
-    #: How many errors --select and --ignore leave out.
+    #: The number of errors that --select and --ignore hide.
     hidden: int = 0
-    #: How many fixes were applied; where only a diff is wanted, they would be.
+    #: The number of fixes that were applied or, with `diff`, would be.
     fixed: int = 0
     diff: bool = False
 
     @property
     def files(self) -> int:
-        """How many files could be read."""
+        """The number of files that could be read."""
         return sum(checked.diagnostics is not None for checked in self.checked)
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """All diagnostics in their order, each once."""
+        """All diagnostics in their order, without duplicates."""
         return distinct(d for checked in self.checked for d in checked.diagnostics or ())
 
     @property
     def failed(self) -> bool:
-        """Whether there are faults, shown or not, that exit code 1 is for."""
+        """Whether the run exits with 1. Errors that are not shown count too."""
         found = self.diagnostics
         return bool(self.hidden or (found if self.strict else errors(found)))
 
 
-def made(
+def report_of(
     found: Iterable[tuple[str, Sequence[Diagnostic] | None]],
     settings: Settings,
     fixed: Sequence[Diagnostic] = (),
     *,
     diff: bool = False,
 ) -> Report:
-    """Return the report of what was found in files, by their names, and of what was fixed."""
-    # Where a diff is wanted, a base stays as it is on the disk, and its faults are found again.
+    """Return the report of the diagnostics found in each file, and of the fixed ones."""
+    # With `diff`, a base file stays unchanged on the disk, so its faults are found again.
     gone = {identity(diagnostic) for diagnostic in fixed} if diff else ()
     checked, hidden = [], []
     for name, diagnostics in found:
         left = [d for d in diagnostics or () if identity(d) not in gone]
         shown = tuple(d for d in left if settings.reports(d.code))
         hidden += [d for d in errors(left) if not settings.reports(d.code)]
-        checked.append(Checked(name, None if diagnostics is None else shown))
+        checked.append(CheckedFile(name, None if diagnostics is None else shown))
     strict = bool(settings.strict)
     return Report(tuple(checked), strict, len(distinct(hidden)), len(fixed), diff)
 
 
 def distinct(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Return each diagnostic once: several files may extend the one that has the fault."""
+    """Return each diagnostic once. Several files can extend the base file with the fault."""
     return list({identity(diagnostic): diagnostic for diagnostic in diagnostics}.values())
 
 
 def identity(diagnostic: Diagnostic) -> tuple[object, ...]:
-    """Return what makes a diagnostic the same in the eyes of its reader."""
+    """Return a key that is equal for diagnostics that a reader cannot tell apart."""
     span = diagnostic.span
     return span.document.name, span[1:], diagnostic.code, diagnostic.message, diagnostic.layer

@@ -1,7 +1,7 @@
-"""For code scanning: SARIF 2.1.0, with the codes as its rules.
+"""The format for code scanning: SARIF 2.1.0, with netbuild's codes as its rules.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html,
-of which chapters are named below.
+with the chapters that the comments below name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def render(report: Report, _width: int) -> str:
     run = {
         "tool": {"driver": {"name": "netbuild", "version": version("netbuild"), "rules": _rules()}},
         "invocations": [_invocation(report)],
-        # Chapter 3.14.17: where a line ends is YAML's matter here, as in `Document.lines`.
+        # Chapter 3.14.17. These are the line breaks of YAML, the same as in `Document.lines`.
         "newlineSequences": ["\r\n", "\n", "\r", "\x85", "\u2028", "\u2029"],
         "columnKind": "utf16CodeUnits",
         "results": _results(report.diagnostics),
@@ -50,7 +50,7 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _invocation(report: Report) -> dict[str, Any]:
-    """Say which files could not be read: that they have no results means nothing."""
+    """Return the invocation. It names the files that could not be read and so have no results."""
     unread = [checked.name for checked in report.checked if checked.diagnostics is None]
     said: dict[str, Any] = {"executionSuccessful": not unread}
     if unread:
@@ -87,7 +87,7 @@ def _results(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
 
 
 def _fingerprint(diagnostic: Diagnostic) -> str:
-    """Return what stays the same of a fault while lines are added and removed above it."""
+    """Return a fingerprint of a fault that stays equal when lines above it are edited."""
     span = diagnostic.span
     line = span.document.lines[span.line - 1].strip()
     name = _uri(span.document.name)
@@ -103,7 +103,7 @@ def _text(diagnostic: Diagnostic) -> str:
 
 
 def _braced(text: str) -> str:
-    """Double braces, as chapter 3.11.5 wants: a single one begins a placeholder."""
+    """Double the braces (chapter 3.11.5): a single brace would begin a placeholder."""
     return text.replace("{", "{{").replace("}", "}}")
 
 
@@ -142,7 +142,7 @@ def _region(span: Span) -> dict[str, int]:
 
 
 def _column(document: Document, line: int, column: int) -> int:
-    """Count as SARIF does unless told otherwise, in units of UTF-16."""
+    """Return a column in units of UTF-16, the default of SARIF."""
     before = document.lines[line - 1][: column - 1] if line <= len(document.lines) else ""
     return column + sum(character > "\uffff" for character in before)
 
@@ -152,7 +152,7 @@ def _artifact(name: str) -> dict[str, str]:
 
 
 def _uri(name: str) -> str:
-    """Return a path as a URI: relative where it lies below the current folder."""
+    """Return a path as a URI. A path below the current folder becomes relative."""
     path = Path(os.path.normpath(name))
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())

@@ -1,4 +1,4 @@
-"""For people: each fault with its line and the place underlined, and the counts below."""
+"""The format for people: each fault with its underlined line, and the counts at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
 
 def render(report: Report, width: int) -> Text:
-    """Return the excerpts, an empty line and the last line."""
+    """Return the excerpts, an empty line, and the line with the counts."""
     found = report.diagnostics
     last = last_line(found, report.files, report.hidden)
     if report.fixed:
@@ -30,12 +30,12 @@ def render(report: Report, width: int) -> Text:
 
 
 def excerpts(diagnostics: Sequence[Diagnostic], width: int) -> Text:
-    """Return the diagnostics with excerpts, underlined, an empty line between them."""
+    """Return the diagnostics with underlined excerpts, and an empty line between two of them."""
     return Text("\n\n").join([_one(diagnostic, max(width, 40)) for diagnostic in diagnostics])
 
 
 def last_line(diagnostics: Sequence[Diagnostic], files: int, hidden: int = 0) -> Text:
-    """Return how many files, errors and warnings there are, and errors that are not shown."""
+    """Return the line with the numbers of files, errors, warnings and hidden errors."""
     errors = sum(d.severity == "error" for d in diagnostics)
     warnings = len(diagnostics) - errors
     checked = Text(f"{_number(files, 'file')} checked: ")
@@ -89,7 +89,7 @@ def _one(diagnostic: Diagnostic, width: int) -> Text:
 
 
 def _underline(label: str, start: int, length: int, room: int) -> list[str]:
-    """Return the carets with the label beside them, or below where it does not fit beside."""
+    """Return the carets with the label after them, or below them if the line is too short."""
     carets = " " * start + "^" * length
     if cell_len(carets) + 1 + cell_len(label) <= room:
         return [f"{carets} {label}".rstrip()]
@@ -98,7 +98,7 @@ def _underline(label: str, start: int, length: int, room: int) -> list[str]:
 
 
 def _excerpt(span: Span, room: int) -> tuple[str, int, int]:
-    """Return the line of a span, cut around it, and the cells before and under the span."""
+    """Return the line of a span, cut to fit; the cells before the span; the span's width."""
     lines = span.document.lines
     line = lines[span.line - 1] if span.line <= len(lines) else ""
     line = "".join(c if c.isprintable() else " " for c in line).rstrip()

@@ -1,7 +1,7 @@
 """Losses that compare the output, value by value, with a target of the same shape."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
 from netbuild.components.losses.loss import Reduced, Weights, mismatch
@@ -50,7 +50,7 @@ class SmoothL1Loss(_ValueLoss):
     loss: {SmoothL1Loss: {beta: 0.5}}
     """
 
-    last = ("beta",)
+    last: ClassVar[tuple[str, ...]] = ("beta",)
 
     beta: NaturalFloat = 1.0
     """Error below which it is a square, and above which a line; 0 makes it L1Loss."""
@@ -64,7 +64,7 @@ class HuberLoss(_FloatLoss):
     loss: {HuberLoss: {delta: 0.5}}
     """
 
-    last = ("delta",)
+    last: ClassVar[tuple[str, ...]] = ("delta",)
 
     delta: PositiveFloat = 1.0
     """Error below which it is a square, and above which a line, of slope delta."""
@@ -80,12 +80,12 @@ class KLDivLoss(_FloatLoss):
     loss: {KLDivLoss: {reduction: batchmean}}
     """
 
-    last = ("log_target",)
+    last: ClassVar[tuple[str, ...]] = ("log_target",)
 
     reduction: Annotated[
         Literal["mean", "sum", "batchmean"], one_of("mean", "sum", "batchmean")
-    ] = "mean"
-    """How many become one: the mean of all values, their sum, or the sum by samples."""
+    ] = "mean"  # type: ignore[assignment]  # it has one way more
+    """How losses become one: mean of all values, their sum, or the sum over the samples' number."""
     log_target: Bool = False
     """Whether the targets are logarithms of probabilities too."""
 
@@ -170,7 +170,7 @@ class BCEWithLogitsLoss(_FloatLoss):
     """
 
     binary = True
-    last = ("pos_weight",)
+    last: ClassVar[tuple[str, ...]] = ("reduction", "pos_weight")
 
     weight: Weights = None
     """Factor of the loss at each place of the last axis; null is 1."""

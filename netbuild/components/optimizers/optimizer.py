@@ -27,7 +27,7 @@ class Optimizer(Component):
     #: Whether gradients may be sparse, as those of an Embedding with `sparse: true` are.
     takes_sparse: ClassVar[bool] = False
     #: What many methods share stands behind the fields of one method.
-    last = (
+    last: ClassVar[tuple[str, ...]] = (
         "weight_decay",
         "maximize",
         "foreach",

@@ -101,7 +101,7 @@ class Train(Component):
     overfit_batches: OptionalCount = None
     """Batches that it trains on and validates with, to see if it learns them; null: all."""
     workers: _Workers = None
-    """Processes that read samples from files; 0 reads in the main one; null: one a core, up to 4."""
+    """Processes that read samples from files; 0 is the main one, null one a core, up to 4."""
     tensorboard: Bool = False
     """Whether the run's folder gets events for TensorBoard."""
     strategy: Annotated[Literal["ddp", "fsdp"], one_of("ddp", "fsdp")] = "ddp"

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import field_validator
 
-from netbuild.components.fields import PositiveInt, SizeFromInput, Sizes, unwanted
+from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, Sizes, unwanted
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.tensor import Shape, ShapeError
 
@@ -16,8 +16,11 @@ class Convolution(Spatial):
     out_channels: PositiveInt
     kernel_size: Sizes
     stride: Sizes = 1
+    dilation: Sizes = 1
+    groups: PositiveInt = 1
+    bias: Bool = True
 
-    @field_validator("groups", check_fields=False)
+    @field_validator("groups")
     @classmethod
     def _divides_out_channels(cls, groups: int, info: Any) -> int:
         out_channels = info.data.get("out_channels", 0)
@@ -33,7 +36,7 @@ class Convolution(Spatial):
         return {
             "in_channels": x[0],
             "out_channels": self.out_channels,
-            "groups": getattr(self, "groups", 1),
+            "groups": self.groups,
             "kernel_size": self.per_axis(self.kernel_size),
         }
 

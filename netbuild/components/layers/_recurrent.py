@@ -1,11 +1,13 @@
 """The base of layers that pass a state on from step to step."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from netbuild.components.fields import PositiveInt, SizeFromInput
+from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
 from netbuild.components.layers.formula import Formula
 from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.tensor import Shape, ShapeError, product, times
+
+Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
 
 
 class Stateful(Layer):
@@ -19,6 +21,7 @@ class Stateful(Layer):
 
     input_size: SizeFromInput = None
     hidden_size: PositiveInt
+    bias: Bool = True
 
     def decide(self, x: Shape, *states: Shape) -> dict[str, Any]:
         return {"input_size": x[-1]}

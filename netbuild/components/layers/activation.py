@@ -44,13 +44,24 @@ class _Activation(Layer):
             raise ShapeError("NB207", "it computes with numbers, and gets bool")
 
     def saved(self, x: Shape) -> _Kept:
-        return ("output",) if getattr(self, "inplace", False) else (self.keeps,)
+        return (self.keeps,)
 
 
-class _Leaking(_Activation):
+class _Overwriting(_Activation):
+    """May put its result in the place of its input."""
+
+    last = ("inplace",)
+
+    inplace: Bool = False
+
+    def saved(self, x: Shape) -> _Kept:
+        return ("output",) if self.inplace else (self.keeps,)
+
+
+class _Leaking(_Overwriting):
     """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
 
-    @field_validator("inplace", check_fields=False)
+    @field_validator("inplace")
     @classmethod
     def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
         slope = info.data.get("negative_slope", info.data.get("alpha", 1))
@@ -59,7 +70,7 @@ class _Leaking(_Activation):
         return inplace
 
 
-class _Copying(_Activation):
+class _Copying(_Overwriting):
     """Copies the input that it overwrites, which its backward pass needs as it was."""
 
     def saved(self, x: Shape) -> _Kept:
@@ -102,7 +113,7 @@ class _Smooth(_Floating):
     takes_bool = True
 
 
-class ReLU(_Activation):
+class ReLU(_Overwriting):
     """max(0, x).
 
     - ReLU  # 6×28×28 to 6×28×28
@@ -110,8 +121,6 @@ class ReLU(_Activation):
 
     keeps = "output"
     needs_float = False
-
-    inplace: Bool = False
 
 
 class ReLU6(_Copying):
@@ -122,8 +131,6 @@ class ReLU6(_Copying):
 
     needs_float = False
 
-    inplace: Bool = False
-
 
 class LeakyReLU(_Leaking):
     """x where x > 0, else negative_slope · x.
@@ -132,7 +139,6 @@ class LeakyReLU(_Leaking):
     """
 
     negative_slope: Float32 = 0.01
-    inplace: Bool = False
 
 
 class PReLU(_Activation):
@@ -159,7 +165,7 @@ class PReLU(_Activation):
         return Formulas(weights={"weight": weight})
 
 
-class RReLU(_Activation):
+class RReLU(_Overwriting):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
     - RReLU  # 6×28×28 to 6×28×28
@@ -167,7 +173,6 @@ class RReLU(_Activation):
 
     lower: Float32 = 1 / 8
     upper: Float32 = Field(1 / 3, validate_default=True)
-    inplace: Bool = False
 
     @field_validator("upper")
     @classmethod
@@ -188,7 +193,6 @@ class ELU(_Leaking):
     """
 
     alpha: Float32 = 1.0
-    inplace: Bool = False
 
 
 class CELU(_Leaking):
@@ -198,16 +202,13 @@ class CELU(_Leaking):
     """
 
     alpha: _NonZeroFloat = 1.0
-    inplace: Bool = False
 
 
-class SELU(_Activation):
+class SELU(_Overwriting):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
     - SELU  # 64 to 64
     """
-
-    inplace: Bool = False
 
 
 class GELU(_Activation):
@@ -225,16 +226,12 @@ class SiLU(_Copying):
     - SiLU  # 64 to 64
     """
 
-    inplace: Bool = False
-
 
 class Mish(_Copying):
     """x · tanh(log(1 + eˣ)).
 
     - Mish  # 64 to 64
     """
-
-    inplace: Bool = False
 
 
 class Hardswish(_Copying):
@@ -243,16 +240,12 @@ class Hardswish(_Copying):
     - Hardswish  # 64 to 64
     """
 
-    inplace: Bool = False
-
 
 class Hardsigmoid(_Copying):
     """min(max(0, x + 3), 6) / 6.
 
     - Hardsigmoid  # 64 to 64
     """
-
-    inplace: Bool = False
 
 
 class Hardtanh(_Limiting):
@@ -263,7 +256,6 @@ class Hardtanh(_Limiting):
 
     min_val: Float32 = -1.0
     max_val: Float32 = Field(1.0, validate_default=True)
-    inplace: Bool = False
 
     @field_validator("max_val")
     @classmethod
@@ -281,7 +273,6 @@ class Threshold(_Limiting):
 
     threshold: Float32
     value: Float32
-    inplace: Bool = False
 
 
 class Sigmoid(_Smooth):

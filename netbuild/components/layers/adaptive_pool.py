@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from netbuild.components.fields import (
-    Bool,
     OptionalSizes,
     Sizes,
     Wants,
@@ -116,8 +115,6 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 class _AdaptiveMaxPool(WithIndices, _AdaptivePool):
     """The largest value of each window."""
 
-    return_indices: Bool = False
-
     def formulas(self, x: Shape) -> Formulas:
         return super().formulas(x)._replace(workspace=self.kept_indices(x))
 
@@ -162,7 +159,6 @@ class _FractionalMaxPool(WithIndices):
     kernel_size: Sizes
     output_size: OptionalSizes = None
     output_ratio: _Ratios = Field(None, validate_default=True)
-    return_indices: Bool = False
 
     @field_validator("output_ratio")
     @classmethod

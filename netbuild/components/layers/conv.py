@@ -6,9 +6,6 @@ from pydantic import field_validator
 from pydantic_core import core_schema
 
 from netbuild.components.fields import (
-    Bool,
-    PositiveInt,
-    Sizes,
     Wants,
     either,
     many,
@@ -38,10 +35,9 @@ _PaddingMode = Annotated[
 class _Conv(Convolution):
     """Each axis becomes ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
 
+    last = ("dilation", "groups", "bias", "padding_mode")
+
     padding: _Padding = 0
-    dilation: Sizes = 1
-    groups: PositiveInt = 1
-    bias: Bool = True
     padding_mode: _PaddingMode = "zeros"
 
     @field_validator("padding")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 from pydantic_core import core_schema
 
-from netbuild.components.fields import Bool, Paddings, PositiveInt, Sizes, Wants
+from netbuild.components.fields import Paddings, Sizes, Wants
 from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import N, by_name, sizes_of
@@ -25,10 +25,10 @@ class _ConvTranspose(Convolution):
     `padding` is taken off the output; `output_padding` is put on behind it.
     """
 
+    last = ("groups", "bias", "dilation", "padding_mode")
+
     padding: Paddings = 0
     output_padding: Paddings = 0
-    groups: PositiveInt = 1
-    bias: Bool = True
     dilation: Sizes = Field(1, validate_default=True)
     padding_mode: _NoPaddingMode = "zeros"
 

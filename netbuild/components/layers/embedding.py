@@ -31,8 +31,13 @@ class _Table(Layer):
 
     num_embeddings: PositiveInt
     embedding_dim: PositiveInt
+    padding_idx: _Index = None
+    max_norm: _MaxNorm = None
+    norm_type: Float = 2.0
+    scale_grad_by_freq: Bool = False
+    sparse: Bool = False
 
-    @field_validator("padding_idx", check_fields=False)
+    @field_validator("padding_idx")
     @classmethod
     def _is_a_row(cls, index: Any, info: Any) -> Any:
         count = info.data.get("num_embeddings")
@@ -40,7 +45,7 @@ class _Table(Layer):
             raise unwanted(f"a number from {-count} to {count - 1}, or null")
         return index
 
-    @field_validator("sparse", check_fields=False)
+    @field_validator("sparse")
     @classmethod
     def _has_no_frequencies(cls, sparse: Any, info: Any) -> Any:
         if sparse and info.data.get("scale_grad_by_freq"):
@@ -77,12 +82,6 @@ class Embedding(_Table):
     - Embedding: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 20×64
     """
 
-    padding_idx: _Index = None
-    max_norm: _MaxNorm = None
-    norm_type: Float = 2.0
-    scale_grad_by_freq: Bool = False
-    sparse: Bool = False
-
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         return {"output": Tensor(self.output_shape(x[0].shape))}
 
@@ -101,13 +100,10 @@ class EmbeddingBag(_Table):
 
     optional_inputs = ("per_sample_weights",)
 
-    max_norm: _MaxNorm = None
-    norm_type: Float = 2.0
-    scale_grad_by_freq: Bool = False
+    last = ("mode", "sparse", "include_last_offset", "padding_idx")
+
     mode: Annotated[Literal["sum", "mean", "max"], one_of("sum", "mean", "max")] = "mean"
-    sparse: Bool = False
     include_last_offset: Bool = False
-    padding_idx: _Index = None
 
     @field_validator("mode")
     @classmethod

@@ -12,6 +12,12 @@ class _Blocks(Spatial):
     """What a kernel of two axes covers, at each of its places, is a column of values."""
 
     rank = 2
+    last = ("kernel_size", "dilation", "padding", "stride")
+
+    kernel_size: Sizes
+    dilation: Sizes = 1
+    padding: Paddings = 0
+    stride: Sizes = 1
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype != "bool":  # which torch copies, and adds up, as if it were a number
@@ -31,10 +37,6 @@ class Fold(_Blocks):
     """
 
     output_size: Sizes
-    kernel_size: Sizes
-    dilation: Sizes = 1
-    padding: Paddings = 0
-    stride: Sizes = 1
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, "channels times kernel_size, blocks", ranks=(2,))
@@ -81,11 +83,6 @@ class Unfold(_Blocks):
 
     - Unfold: {kernel_size: [2, 3]}  # 5×3×4 to 30×4
     """
-
-    kernel_size: Sizes
-    dilation: Sizes = 1
-    padding: Paddings = 0
-    stride: Sizes = 1
 
     def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)

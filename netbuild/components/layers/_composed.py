@@ -113,14 +113,23 @@ class Attending(Composed):
     """What one layer of a transformer and a whole one are both told."""
 
     d_model: SizeFromInput = None
+    """Number of features of each position."""
     nhead: PositiveInt
+    """Number of heads of an attention, among which the features are shared out."""
     dim_feedforward: PositiveInt = 2048
+    """Number of features between the two Linear."""
     dropout: Probability = 0.1
+    """Probability with which a value is dropped in training, in and behind each sublayer."""
     activation: _Activation = "relu"
+    """Function between the two Linear."""
     layer_norm_eps: Float = 1e-5
+    """Added to the variance in each LayerNorm, so that nothing is divided by 0."""
     batch_first: BatchFirst = True
+    """It is true: axis 0 is the batch, as everywhere."""
     norm_first: Bool = False
+    """Whether a norm begins each sublayer; false puts it behind each sum."""
     bias: Bool = True
+    """Whether each Linear, attention and LayerNorm has learned constants."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         expect_sequences(self, *x)

@@ -13,12 +13,19 @@ class Convolution(Spatial):
     """(C, *) to (out_channels, *), in groups of channels that do not see each other."""
 
     in_channels: SizeFromInput = None
+    """Number of channels of the input."""
     out_channels: PositiveInt
+    """Number of channels of the result, each with a kernel of its own."""
     kernel_size: Sizes
+    """Size of the window along each axis; larger windows see more and cost more."""
     stride: Sizes = 1
+    """Distance from one window to the next; 1 keeps the size, 2 halves it."""
     dilation: Sizes = 1
+    """Distance between the values that a kernel reads; 1 reads neighbours."""
     groups: PositiveInt = 1
+    """Number of groups of channels that do not see each other; 1 is one group of all."""
     bias: Bool = True
+    """Whether a learned constant is added to each channel."""
 
     @field_validator("groups")
     @classmethod

@@ -20,8 +20,11 @@ class Stateful(Layer):
     gates: ClassVar[int]
 
     input_size: SizeFromInput = None
+    """Number of features of a step."""
     hidden_size: PositiveInt
+    """Number of features of the state."""
     bias: Bool = True
+    """Whether the gates have learned constants."""
 
     def decide(self, x: Shape, *states: Shape) -> dict[str, Any]:
         return {"input_size": x[-1]}

@@ -53,6 +53,7 @@ class _Overwriting(_Activation):
     last = ("inplace",)
 
     inplace: Bool = False
+    """Whether the result takes the memory of the input, which is then gone."""
 
     def saved(self, x: Shape) -> _Kept:
         return ("output",) if self.inplace else (self.keeps,)
@@ -139,6 +140,7 @@ class LeakyReLU(_Leaking):
     """
 
     negative_slope: Float32 = 0.01
+    """Slope below 0; 0 is ReLU, 1 changes nothing."""
 
 
 class PReLU(_Activation):
@@ -148,7 +150,9 @@ class PReLU(_Activation):
     """
 
     num_parameters: PositiveInt = 1
+    """Number of learned slopes: 1 for all channels, or one for each."""
     init: Float32 = 0.25
+    """Slope that training begins with."""
 
     def output_shape(self, x: Shape) -> Shape:
         if self.num_parameters not in {1, *x[:1]}:
@@ -172,7 +176,9 @@ class RReLU(_Overwriting):
     """
 
     lower: Float32 = 1 / 8
+    """Smallest slope below 0 that is drawn."""
     upper: Float32 = Field(1 / 3, validate_default=True)
+    """Largest slope below 0 that is drawn."""
 
     @field_validator("upper")
     @classmethod
@@ -193,6 +199,7 @@ class ELU(_Leaking):
     """
 
     alpha: Float32 = 1.0
+    """How deep it goes: far below 0 it comes close to −alpha."""
 
 
 class CELU(_Leaking):
@@ -202,6 +209,7 @@ class CELU(_Leaking):
     """
 
     alpha: _NonZeroFloat = 1.0
+    """How deep it goes: far below 0 it comes close to −alpha."""
 
 
 class SELU(_Overwriting):
@@ -218,6 +226,7 @@ class GELU(_Activation):
     """
 
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
+    """Whether Φ is exact (none), or approximated by tanh."""
 
 
 class SiLU(_Copying):
@@ -255,7 +264,9 @@ class Hardtanh(_Limiting):
     """
 
     min_val: Float32 = -1.0
+    """Least result: smaller values become this."""
     max_val: Float32 = Field(1.0, validate_default=True)
+    """Largest result: larger values become this."""
 
     @field_validator("max_val")
     @classmethod
@@ -272,7 +283,9 @@ class Threshold(_Limiting):
     """
 
     threshold: Float32
+    """Values that are not above this are replaced."""
     value: Float32
+    """What they are replaced by."""
 
 
 class Sigmoid(_Smooth):
@@ -307,7 +320,9 @@ class Softplus(_Activation):
     """
 
     beta: Float32 = 1.0
+    """How sharp the bend at 0 is; larger is closer to ReLU."""
     threshold: Float32 = 20.0
+    """Where beta · x is above this, x itself is the result: it differs by almost nothing."""
 
 
 class Softsign(_Floating):
@@ -342,6 +357,7 @@ class Hardshrink(_Activation):
     """
 
     lambd: Float32 = 0.5
+    """Values from −lambd to lambd become 0."""
 
 
 class Softshrink(_Activation):
@@ -351,3 +367,4 @@ class Softshrink(_Activation):
     """
 
     lambd: NaturalFloat = 0.5
+    """How far values move towards 0; smaller ones become 0."""

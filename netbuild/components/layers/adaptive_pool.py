@@ -43,6 +43,7 @@ class _AdaptivePool(Spatial):
     """(C, *) to (C, *output_size): position i of m sees ⌊i·n / m⌋ up to ⌈(i + 1)·n / m⌉ of n."""
 
     output_size: _AdaptiveSizes
+    """Size of the result along each axis; null keeps the size of an axis."""
 
     @field_validator("output_size")
     @classmethod
@@ -157,8 +158,11 @@ class _FractionalMaxPool(WithIndices):
     spare: ClassVar[int]
 
     kernel_size: Sizes
+    """Size of each window along each axis."""
     output_size: OptionalSizes = None
+    """Size of the result along each axis; null takes output_ratio."""
     output_ratio: _Ratios = Field(None, validate_default=True)
+    """Size of the result as a part of the input's; null takes output_size."""
 
     @field_validator("output_ratio")
     @classmethod

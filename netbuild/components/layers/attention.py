@@ -55,16 +55,27 @@ class MultiheadAttention(Layer):
     optional_inputs: ClassVar[tuple[str, ...]] = ("key", "value")
 
     embed_dim: SizeFromInput = None
+    """Number of features of query and of the result."""
     num_heads: PositiveInt
+    """Number of heads, among which the features are shared out."""
     dropout: Probability = 0.0
+    """Probability with which an attention weight is dropped in training; 0 drops none."""
     bias: Bool = True
+    """Whether the projections have learned constants."""
     add_bias_kv: Bool = False
+    """Whether key and value get one learned position more."""
     add_zero_attn: Bool = False
+    """Whether key and value get one position of zeros more."""
     kdim: SizeFromInput = None
+    """Number of features of key."""
     vdim: SizeFromInput = None
+    """Number of features of value."""
     batch_first: BatchFirst = True
+    """It is true: axis 0 is the batch, as everywhere."""
     need_weights: Bool = True
+    """Whether the attention weights are a second result; false is faster."""
     average_attn_weights: Bool = True
+    """Whether these are averaged over the heads; false gives those of each head."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         for tensor, name in zip(x, (*self.inputs, *self.optional_inputs), strict=False):

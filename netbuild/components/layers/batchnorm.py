@@ -38,11 +38,17 @@ class _ChannelNorm(Layer):
     axes: ClassVar[str]
 
     num_features: SizeFromInput = None
+    """Number of channels of the input."""
     eps: Float = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
     momentum: _Momentum = 0.1
+    """Share of a new batch in the running averages; null is a plain mean of all batches."""
     affine: Bool = True
+    """Whether each channel has a learned factor."""
     track_running_stats: Bool = True
+    """Whether evaluation takes averages of training; false takes each batch's own statistics."""
     bias: Bool = True
+    """Whether each channel has a learned constant too, where affine is true."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, self.axes, ranks=self.ranks)
@@ -152,6 +158,7 @@ class _InstanceNorm(_ChannelNorm):
 
     affine: Bool = False
     track_running_stats: Bool = False
+    """Whether evaluation takes averages of training; false takes each sample's own statistics."""
 
     def workspace(self, x: Shape) -> int:
         """Each sample's mean and deviation, and copies of the channels' weights and means."""

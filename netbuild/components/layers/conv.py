@@ -38,7 +38,9 @@ class _Conv(Convolution):
     last = ("dilation", "groups", "bias", "padding_mode")
 
     padding: _Padding = 0
+    """Places added at both ends of each axis; same keeps the size, valid adds none."""
     padding_mode: _PaddingMode = "zeros"
+    """What these places hold: 0, the input mirrored, its border value, or its other end."""
 
     @field_validator("padding")
     @classmethod

@@ -27,10 +27,18 @@ class _ConvTranspose(Convolution):
 
     last = ("groups", "bias", "dilation", "padding_mode")
 
+    kernel_size: Sizes
+    """Size of the window that each value is spread over, along each axis."""
+    stride: Sizes = 1
+    """Distance in the result between the windows of two neighbours; 2 doubles the size."""
     padding: Paddings = 0
+    """Places taken off both ends of each axis of the result."""
     output_padding: Paddings = 0
+    """Places added at the end of each axis only; less than stride or dilation."""
     dilation: Sizes = Field(1, validate_default=True)
+    """Distance between the places that a kernel writes to; 1 writes to neighbours."""
     padding_mode: _NoPaddingMode = "zeros"
+    """It has one value: torch pads with zeros here."""
 
     @field_validator("output_padding")
     @classmethod

@@ -13,7 +13,9 @@ class _Dropout(Layer):
     """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
 
     p: Probability = 0.5
+    """Probability with which a value is dropped in training; 0 drops none, 1 all."""
     inplace: Bool = False
+    """Whether the result takes the memory of the input, which is then gone."""
 
     def memory(self) -> Memory:
         return "view" if self.p == 0 else super().memory()
@@ -42,6 +44,9 @@ class _ChannelDropout(_Dropout):
     """Zeroes whole channels with probability p in training; (C, *) to the same."""
 
     rank: ClassVar[int]
+
+    p: Probability = 0.5
+    """Probability with which a channel is dropped in training; 0 drops none, 1 all."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[self.rank], ranks=(self.rank + 1,))
@@ -81,6 +86,9 @@ class Dropout3d(_ChannelDropout):
 class _AlphaDropout(_Dropout):
     """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
 
+    inplace: Bool = False
+    """It changes nothing: torch takes it and ignores it."""
+
     def memory(self) -> Memory:
         return "view" if self.p == 0 else "new"
 
@@ -97,6 +105,9 @@ class FeatureAlphaDropout(_AlphaDropout):
 
     - FeatureAlphaDropout  # 6×28×28 to 6×28×28
     """
+
+    p: Probability = 0.5
+    """Probability with which a channel is dropped in training; 0 drops none, 1 all."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "channels")

@@ -30,12 +30,19 @@ class _Table(Layer):
     needs_float = False
 
     num_embeddings: PositiveInt
+    """Number of rows; indices go from 0 to one less."""
     embedding_dim: PositiveInt
+    """Number of features of a row."""
     padding_idx: _Index = None
+    """Index whose row begins as zeros and learns nothing; null has none."""
     max_norm: _MaxNorm = None
+    """Largest norm of a row; a longer one is shortened when it is read. null has no limit."""
     norm_type: Float = 2.0
+    """Power of the norm for max_norm; 2 is the Euclidean norm."""
     scale_grad_by_freq: Bool = False
+    """Whether the gradient of a row is divided by how often the batch reads it."""
     sparse: Bool = False
+    """Whether gradients hold the rows that were read alone; few optimizers take such."""
 
     @field_validator("padding_idx")
     @classmethod
@@ -103,7 +110,11 @@ class EmbeddingBag(_Table):
     last = ("mode", "sparse", "include_last_offset", "padding_idx")
 
     mode: Annotated[Literal["sum", "mean", "max"], one_of("sum", "mean", "max")] = "mean"
+    """How the rows of a bag become one: their sum, mean or maximum."""
     include_last_offset: Bool = False
+    """It changes nothing: a sample is a bag, and there are no offsets."""
+    padding_idx: _Index = None
+    """Index that a bag leaves out, and whose row learns nothing; null has none."""
 
     @field_validator("mode")
     @classmethod

@@ -15,9 +15,13 @@ class _Blocks(Spatial):
     last = ("kernel_size", "dilation", "padding", "stride")
 
     kernel_size: Sizes
+    """Size of a block along each axis."""
     dilation: Sizes = 1
+    """Distance between the values of a block; 1 takes neighbours."""
     padding: Paddings = 0
+    """Zeros around the image, into which blocks may reach."""
     stride: Sizes = 1
+    """Distance from one block to the next; blocks overlap where it is less than kernel_size."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype != "bool":  # which torch copies, and adds up, as if it were a number
@@ -37,6 +41,7 @@ class Fold(_Blocks):
     """
 
     output_size: Sizes
+    """Height and width of the image that blocks are put together to."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, "channels times kernel_size, blocks", ranks=(2,))

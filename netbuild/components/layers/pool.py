@@ -35,7 +35,9 @@ class _Pool(Pooling):
     """(C, *) to (C, *), each axis ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1; stride is kernel_size."""
 
     padding: Paddings = 0
+    """Places added at both ends of an axis: −∞ for a max, 0 for a mean; at most half the kernel."""
     ceil_mode: Bool = False
+    """Whether a window that reaches beyond the end counts too; false leaves the rest out."""
 
     @field_validator("padding")
     @classmethod
@@ -74,6 +76,7 @@ class _MaxPool(WithIndices, _Pool):
     last: ClassVar[tuple[str, ...]] = ("return_indices", "ceil_mode")
 
     dilation: Sizes = 1
+    """Distance between the values of a window; 1 takes neighbours."""
 
     def output_shape(self, x: Shape) -> Shape:
         y = super().output_shape(x)
@@ -120,6 +123,7 @@ class _AvgPool(_Pool):
     """The mean of each window."""
 
     count_include_pad: Bool = True
+    """Whether the zeros of the padding count in the mean."""
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
@@ -138,6 +142,7 @@ class _DividedPool(_AvgPool):
     """A mean whose divisor may be given."""
 
     divisor_override: _NonZero = None
+    """What the sum of a window is divided by; null is the number of its values."""
 
 
 class AvgPool2d(_DividedPool):

@@ -31,7 +31,9 @@ class _LPPool(Pooling):
     last: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "ceil_mode")
 
     norm_type: _Norm
+    """Power p: 1 adds values up, 2 is their length, .inf takes the largest."""
     ceil_mode: Bool = False
+    """Whether a window that reaches beyond the end counts too; false leaves the rest out."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         """A power of whole numbers is a float; their max pool works on a CPU alone."""

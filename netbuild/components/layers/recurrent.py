@@ -38,9 +38,13 @@ class _Sequence(Stateful):
     last: ClassVar[tuple[str, ...]] = ("bias", "batch_first", "dropout", "bidirectional")
 
     num_layers: PositiveInt = 1
+    """Number of layers, each reading what the one before gives."""
     batch_first: _BatchFirst = True
+    """It is true: axis 0 is the batch, as everywhere."""
     dropout: Probability = Field(0.0, validate_default=True)
+    """Probability with which a value between two layers is dropped in training; 0 drops none."""
     bidirectional: Bool = False
+    """Whether it also goes through the steps backwards, and gives both side by side."""
 
     @field_validator("dropout")
     @classmethod
@@ -190,6 +194,7 @@ class RNN(_Sequence):
     gates = 1
 
     nonlinearity: Nonlinearity = "tanh"
+    """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
 
     def computed(self, length: int, size: int) -> int:
         """The states."""
@@ -213,6 +218,7 @@ class LSTM(_Sequence):
     last = (*_Sequence.last, "proj_size")
 
     proj_size: NaturalInt = 0
+    """Number of features that each result is projected to; 0 does not project."""
 
     @field_validator("proj_size")
     @classmethod

@@ -62,6 +62,7 @@ class RNNCell(_Cell):
     gates = 1
 
     nonlinearity: Nonlinearity = "tanh"
+    """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
 
     def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
         return (*super().saved(x, *states), "output")

@@ -35,7 +35,9 @@ class _Stack(Composed):
     last: ClassVar[tuple[str, ...]] = ("num_layers", "norm")
 
     num_layers: _Layers
+    """How often the layer is repeated, each time with weights of its own."""
     norm: _Norm = None
+    """Norm behind the last layer; null has none."""
 
     @field_validator("encoder_layer", "decoder_layer", check_fields=False)
     @classmethod
@@ -134,8 +136,11 @@ class TransformerEncoder(_Stack):
         TransformerEncoderLayer,
         Nested("encoder layer", {"TransformerEncoderLayer": TransformerEncoderLayer}),
     ]
+    """The layer that is repeated, with its fields."""
     enable_nested_tensor: Bool = True
+    """It changes nothing: it serves masks, which are not offered."""
     mask_check: Bool = True
+    """It changes nothing: it serves masks, which are not offered."""
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
@@ -165,6 +170,7 @@ class TransformerDecoder(_Stack):
         TransformerDecoderLayer,
         Nested("decoder layer", {"TransformerDecoderLayer": TransformerDecoderLayer}),
     ]
+    """The layer that is repeated, with its fields."""
 
 
 class Transformer(Attending):
@@ -178,11 +184,13 @@ class Transformer(Attending):
 
     inputs = ("src", "tgt")
 
-    last = (*_OF_A_LAYER[2:],)
+    last = _OF_A_LAYER[2:]
 
     nhead: PositiveInt = 8
     num_encoder_layers: _Layers = 6
+    """Number of layers of the encoder."""
     num_decoder_layers: _Layers = 6
+    """Number of layers of the decoder."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         super().outputs(*x)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from netbuild.components.fields import OptionalSizes, Paddings
+from netbuild.components.fields import OptionalSizes, Paddings, Sizes
 from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._pool import Pooling
 from netbuild.components.layers._sizes import DOT, MINUS, signed
@@ -22,8 +22,14 @@ class _MaxUnpool(Pooling):
 
     inputs = ("input", "indices")
 
+    kernel_size: Sizes
+    """Size of the window that the max pool had, along each axis."""
+    stride: OptionalSizes = None
+    """Distance of windows that the max pool had; null is kernel_size."""
     padding: Paddings = 0
+    """Padding that the max pool had."""
     output_size: OptionalSizes = None
+    """Size of what was pooled; null is (n − 1) · stride + kernel_size − 2 · padding."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         super().expect_dtypes(x[0])

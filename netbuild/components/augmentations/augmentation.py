@@ -18,17 +18,7 @@ class Augmentation(Component):
     home: ClassVar[str] = "kornia.augmentation"
     #: The fields that kornia takes as tensors.
     tensors: ClassVar[tuple[str, ...]] = ()
-    #: What many share stands behind the fields of one.
-    last: ClassVar[tuple[str, ...]] = (
-        "resample",
-        "padding_mode",
-        "fill_value",
-        "align_corners",
-        "same_on_batch",
-        "p",
-        "p_batch",
-        "keepdim",
-    )
+    last: ClassVar[tuple[str, ...]] = ("same_on_batch", "p", "keepdim")
 
     @property
     def channels(self) -> tuple[int, ...]:

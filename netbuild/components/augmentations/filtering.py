@@ -35,7 +35,13 @@ class _Filter(Drawn):
 class _Bordered(_Filter):
     """A window that reaches beyond the border."""
 
-    last: ClassVar[tuple[str, ...]] = ("border_type", *_Filter.last)
+    last: ClassVar[tuple[str, ...]] = (
+        "border_type",
+        "normalized",
+        "separable",
+        "resample",
+        *_Filter.last,
+    )
 
     border_type: BorderType = "reflect"
     """What lies outside of the border: 0, the image mirrored, its edge, or its other side."""

@@ -73,7 +73,14 @@ class _Sized(Sampled):
 class _Crop(_Sized, Shaped):
     """Cuts a part out."""
 
-    last: ClassVar[tuple[str, ...]] = (*_Sized.last, "cropping_mode")
+    last: ClassVar[tuple[str, ...]] = (
+        "resample",
+        "same_on_batch",
+        "align_corners",
+        "p",
+        "keepdim",
+        "cropping_mode",
+    )
 
     cropping_mode: CroppingMode = "slice"
     """Whether pixels are cut out, which is faster, or read anew, which gradients pass."""
@@ -84,6 +91,8 @@ class CenterCrop(_Crop):
 
     - CenterCrop: {size: [28, 28]}
     """
+
+    last = ("align_corners", "resample", "p", "keepdim", "cropping_mode")
 
     size: SideOrSize
     """Height and width of the crop; a number is the side of a square."""
@@ -175,6 +184,8 @@ class Resize(_Sized, Shaped):
     - Resize: {size: [32, 32]}
     """
 
+    last = ("resample", "align_corners", "antialias", "p", "keepdim")
+
     size: SideOrSize
     """Height and width, or one side: the other keeps the ratio."""
     side: Annotated[str, one_of("short", "long", "vert", "horz")] = "short"
@@ -195,6 +206,8 @@ class LongestMaxSize(_Sized):
     - LongestMaxSize: {max_size: 32}
     """
 
+    last = ("resample", "align_corners", "p")
+
     max_size: PositiveInt
     """Length of the longer side, in pixels."""
 
@@ -208,6 +221,8 @@ class SmallestMaxSize(_Sized):
 
     - SmallestMaxSize: {max_size: 32}
     """
+
+    last = ("resample", "align_corners", "p")
 
     max_size: PositiveInt
     """Length of the shorter side, in pixels."""
@@ -242,6 +257,8 @@ class PadTo(Shaped):
 
     - PadTo: {size: [32, 32]}
     """
+
+    last = ("keepdim", "crop_if_exceeds")
 
     size: Size
     """Height and width that images get."""

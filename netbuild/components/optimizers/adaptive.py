@@ -62,6 +62,16 @@ class Adagrad(Decaying, Fusing):
     optimizer: {Adagrad: {lr: 0.01}}
     """
 
+    last = (
+        "weight_decay",
+        "initial_accumulator_value",
+        "eps",
+        "foreach",
+        "maximize",
+        "differentiable",
+        "fused",
+    )
+
     takes_sparse = True
 
     lr: NaturalFloat = 1e-2
@@ -79,6 +89,8 @@ class Adadelta(Decaying, Capturable):
     optimizer: Adadelta
     """
 
+    last = ("weight_decay", "foreach", "capturable", "maximize", "differentiable")
+
     lr: NaturalFloat = 1.0
     rho: Probability = 0.9
     """How much of the mean squares stays at a step; near 1 averages over more steps."""
@@ -91,6 +103,16 @@ class RMSprop(Decaying, Capturable):
 
     optimizer: {RMSprop: {lr: 1e-3, momentum: 0.9}}
     """
+
+    last = (
+        "weight_decay",
+        "momentum",
+        "centered",
+        "capturable",
+        "foreach",
+        "maximize",
+        "differentiable",
+    )
 
     lr: NaturalFloat = 1e-2
     alpha: NaturalFloat = 0.99
@@ -109,12 +131,33 @@ class Adam(_Amsgrad, _Decoupling, Fusing):
     optimizer: {Adam: {lr: 1e-3}}
     """
 
+    last = (
+        "weight_decay",
+        "amsgrad",
+        "foreach",
+        "maximize",
+        "capturable",
+        "differentiable",
+        "fused",
+        "decoupled_weight_decay",
+    )
+
 
 class AdamW(_Amsgrad, Capturable, Fusing):
     """Adam with the weights' decay apart from their gradient (Loshchilov and Hutter 2019).
 
     optimizer: {AdamW: {lr: 3e-4, weight_decay: 0.05}}
     """
+
+    last = (
+        "weight_decay",
+        "amsgrad",
+        "maximize",
+        "foreach",
+        "capturable",
+        "differentiable",
+        "fused",
+    )
 
     weight_decay: NaturalFloat = 0.01
     """Takes lr times this part of each weight away at a step; 0 takes nothing."""
@@ -139,6 +182,16 @@ class NAdam(_Moments, _Decoupling):
     optimizer: {NAdam: {lr: 2e-3}}
     """
 
+    last = (
+        "weight_decay",
+        "momentum_decay",
+        "decoupled_weight_decay",
+        "foreach",
+        "maximize",
+        "capturable",
+        "differentiable",
+    )
+
     lr: NaturalFloat = 2e-3
     momentum_decay: NaturalFloat = 4e-3
     """How fast the momentum rises from half of betas[0] to betas[0]; 0 keeps half."""
@@ -149,6 +202,15 @@ class RAdam(_Moments, _Decoupling):
 
     optimizer: {RAdam: {lr: 1e-3}}
     """
+
+    last = (
+        "weight_decay",
+        "decoupled_weight_decay",
+        "foreach",
+        "maximize",
+        "capturable",
+        "differentiable",
+    )
 
 
 class SparseAdam(_Moments, Maximizing):

@@ -26,15 +26,12 @@ class Optimizer(Component):
 
     #: Whether gradients may be sparse, as those of an Embedding with `sparse: true` are.
     takes_sparse: ClassVar[bool] = False
-    #: What many methods share stands behind the fields of one method.
     last: ClassVar[tuple[str, ...]] = (
         "weight_decay",
-        "maximize",
         "foreach",
+        "maximize",
         "differentiable",
         "capturable",
-        "fused",
-        "decoupled_weight_decay",
     )
 
     lr: NaturalFloat = 1e-3

@@ -55,8 +55,8 @@ class Nested(NamedTuple):
 class Component(BaseModel):
     """Base of everything that a file names by a Capitalised type."""
 
-    #: Fields that stand behind all others, in this order: a base may declare what torch has last.
-    last: ClassVar[tuple[str, ...]] = ()
+    #: Fields that stand behind all others, in this order: a base declares what torch has last.
+    last: ClassVar[str] = ""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
@@ -69,7 +69,7 @@ class Component(BaseModel):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Put the fields in their order, in which they are validated and shown as well."""
         fields = cls.__pydantic_fields__
-        for name in cls.last:
+        for name in cls.last.split():
             if name in fields:
                 fields[name] = fields.pop(name)
 

@@ -101,7 +101,7 @@ class TruncNormal(_Bounded):
     - {Linear: 120, init: {trunc_normal_: {std: 0.02}}}
     """
 
-    last = ("a", "b")
+    last = "a b"
 
     mean: Float = 0.0
     """Mean of the normal distribution."""

@@ -18,7 +18,7 @@ class Augmentation(Component):
     home: ClassVar[str] = "kornia.augmentation"
     #: The fields that kornia takes as tensors.
     tensors: ClassVar[tuple[str, ...]] = ()
-    last: ClassVar[tuple[str, ...]] = ("same_on_batch", "p", "keepdim")
+    last = "same_on_batch p keepdim"
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -107,7 +107,7 @@ _Order = Annotated[
 class _Jitter(Drawn):
     """Changes brightness, contrast, saturation and hue in any order, or in one that is given."""
 
-    last = (*Drawn.last, "order")
+    last = f"{Drawn.last} order"
 
     brightness: Annotated[_Range, around(None, 0)] = 0.0
     """Factor of all values; 1 changes nothing. A number reaches as far to both sides of 1."""

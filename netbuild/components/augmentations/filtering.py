@@ -1,6 +1,6 @@
 """Filtering: images blurred, sharpened and compressed."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from netbuild.components.augmentations.augmentation import Drawn, OfColour
 from netbuild.components.augmentations.ranges import (
@@ -35,13 +35,7 @@ class _Filter(Drawn):
 class _Bordered(_Filter):
     """A window that reaches beyond the border."""
 
-    last: ClassVar[tuple[str, ...]] = (
-        "border_type",
-        "normalized",
-        "separable",
-        "resample",
-        *_Filter.last,
-    )
+    last = f"border_type normalized separable resample {_Filter.last}"
 
     border_type: BorderType = "reflect"
     """What lies outside of the border: 0, the image mirrored, its edge, or its other side."""

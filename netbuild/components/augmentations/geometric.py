@@ -3,7 +3,7 @@
 What comes from outside the image is 0, unless `padding_mode` says otherwise.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic_core import core_schema
 
@@ -28,7 +28,7 @@ from netbuild.components.fields import Bool, Probability, Wants, either, one_of,
 class _Flip(Drawn):
     """Mirrors an image."""
 
-    last = ("p", "p_batch", "same_on_batch", "keepdim")
+    last = "p p_batch same_on_batch keepdim"
 
     p_batch: Probability = 1.0
     """Probability with which a batch is changed at all, before p decides for its images."""
@@ -37,15 +37,7 @@ class _Flip(Drawn):
 class _Warp(Sampled, Drawn):
     """Reads each pixel of the result at a place of the image that is moved."""
 
-    last: ClassVar[tuple[str, ...]] = (
-        "resample",
-        "same_on_batch",
-        "align_corners",
-        "padding_mode",
-        "fill_value",
-        "p",
-        "keepdim",
-    )
+    last = "resample same_on_batch align_corners padding_mode fill_value p keepdim"
 
 
 class _PaddedWarp(_Warp):
@@ -154,7 +146,7 @@ class RandomPerspective(_Warp):
     - RandomPerspective: {distortion_scale: 0.3}
     """
 
-    last = (*_Warp.last, "sampling_method")
+    last = f"{_Warp.last} sampling_method"
 
     distortion_scale: Annotated[float, between(0, 1)] = 0.5
     """How far corners move, as a part of half the size; 0 moves none."""
@@ -182,7 +174,7 @@ class RandomElasticTransform(_PaddedWarp):
     - RandomElasticTransform: {kernel_size: [9, 9], sigma: [4, 4]}
     """
 
-    last = ("align_corners", "resample", "padding_mode", "same_on_batch", "p", "keepdim")
+    last = "align_corners resample padding_mode same_on_batch p keepdim"
 
     kernel_size: Kernel = (63, 63)
     """Height and width of the window that blurs the moves, odd."""

@@ -1,6 +1,6 @@
 """Disturbances: noise, weather, light and shadow, and parts that are missing or misplaced."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import field_validator
 
@@ -38,7 +38,7 @@ class RandomSaltAndPepperNoise(Drawn):
     - RandomSaltAndPepperNoise: {amount: [0.01, 0.05]}
     """
 
-    last = ("p", "same_on_batch", "keepdim")
+    last = "p same_on_batch keepdim"
 
     amount: Annotated[_Range, single(0, 1)] = (0.01, 0.06)
     """Part of the pixels that are set, from 0 to 1, or its range."""
@@ -71,7 +71,7 @@ class RandomJigsaw(Drawn):
     - RandomJigsaw: {grid: [2, 2]}
     """
 
-    last = ("p", "same_on_batch", "keepdim", "ensure_perm")
+    last = "p same_on_batch keepdim ensure_perm"
 
     grid: Size = (4, 4)
     """Numbers of pieces along the height and the width, which they must divide."""
@@ -175,7 +175,7 @@ class RandomPlasmaShadow(_Plasma):
 class _Light(Drawn):
     """Light, or with a negative sign shadow."""
 
-    last: ClassVar[tuple[str, ...]] = ("sign", "p", "same_on_batch", "keepdim")
+    last = "sign p same_on_batch keepdim"
 
     gain: Annotated[_Range, single(0, 1)] = (0.01, 0.2)
     """How strong the light is, from 0 to 1, or its range; below 0.2 looks natural."""

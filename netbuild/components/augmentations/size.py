@@ -3,7 +3,7 @@
 A crop is drawn anew for each image, where it is not that of the middle.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -73,14 +73,7 @@ class _Sized(Sampled):
 class _Crop(_Sized, Shaped):
     """Cuts a part out."""
 
-    last: ClassVar[tuple[str, ...]] = (
-        "resample",
-        "same_on_batch",
-        "align_corners",
-        "p",
-        "keepdim",
-        "cropping_mode",
-    )
+    last = "resample same_on_batch align_corners p keepdim cropping_mode"
 
     cropping_mode: CroppingMode = "slice"
     """Whether pixels are cut out, which is faster, or read anew, which gradients pass."""
@@ -92,7 +85,7 @@ class CenterCrop(_Crop):
     - CenterCrop: {size: [28, 28]}
     """
 
-    last = ("align_corners", "resample", "p", "keepdim", "cropping_mode")
+    last = "align_corners resample p keepdim cropping_mode"
 
     size: SideOrSize
     """Height and width of the crop; a number is the side of a square."""
@@ -184,7 +177,7 @@ class Resize(_Sized, Shaped):
     - Resize: {size: [32, 32]}
     """
 
-    last = ("resample", "align_corners", "antialias", "p", "keepdim")
+    last = "resample align_corners antialias p keepdim"
 
     size: SideOrSize
     """Height and width, or one side: the other keeps the ratio."""
@@ -206,7 +199,7 @@ class LongestMaxSize(_Sized):
     - LongestMaxSize: {max_size: 32}
     """
 
-    last = ("resample", "align_corners", "p")
+    last = "resample align_corners p"
 
     max_size: PositiveInt
     """Length of the longer side, in pixels."""
@@ -222,7 +215,7 @@ class SmallestMaxSize(_Sized):
     - SmallestMaxSize: {max_size: 32}
     """
 
-    last = ("resample", "align_corners", "p")
+    last = "resample align_corners p"
 
     max_size: PositiveInt
     """Length of the shorter side, in pixels."""
@@ -258,7 +251,7 @@ class PadTo(Shaped):
     - PadTo: {size: [32, 32]}
     """
 
-    last = ("keepdim", "crop_if_exceeds")
+    last = "keepdim crop_if_exceeds"
 
     size: Size
     """Height and width that images get."""

@@ -1,7 +1,7 @@
 """The base of max pools, which know where the largest values were."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from netbuild.components.fields import Bool
 from netbuild.components.layers._spatial import Spatial
@@ -12,7 +12,7 @@ from netbuild.components.tensor import BYTES, Shape, Tensor, product
 class WithIndices(Spatial):
     """A max pool: where its values were is kept for backward, and may be a second result."""
 
-    last: ClassVar[tuple[str, ...]] = ("return_indices",)
+    last = "return_indices"
 
     return_indices: Bool = False
     """Whether a second result, indices, says where each value was; MaxUnpool reads it."""

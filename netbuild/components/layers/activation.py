@@ -50,7 +50,7 @@ class _Activation(Layer):
 class _Overwriting(_Activation):
     """May put its result in the place of its input."""
 
-    last = ("inplace",)
+    last = "inplace"
 
     inplace: Bool = False
     """Whether the result takes the memory of the input, which is then gone."""

@@ -35,7 +35,7 @@ _PaddingMode = Annotated[
 class _Conv(Convolution):
     """Each axis becomes ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
 
-    last = ("dilation", "groups", "bias", "padding_mode")
+    last = "dilation groups bias padding_mode"
 
     padding: _Padding = 0
     """Places added at both ends of each axis; same keeps the size, valid adds none."""

@@ -25,7 +25,7 @@ class _ConvTranspose(Convolution):
     `padding` is taken off the output; `output_padding` is put on behind it.
     """
 
-    last = ("groups", "bias", "dilation", "padding_mode")
+    last = "groups bias dilation padding_mode"
 
     kernel_size: Sizes
     """Size of the window that each value is spread over, along each axis."""

@@ -107,7 +107,7 @@ class EmbeddingBag(_Table):
 
     optional_inputs = ("per_sample_weights",)
 
-    last = ("mode", "sparse", "include_last_offset", "padding_idx")
+    last = "mode sparse include_last_offset padding_idx"
 
     mode: Annotated[Literal["sum", "mean", "max"], one_of("sum", "mean", "max")] = "mean"
     """How the rows of a bag become one: their sum, mean or maximum."""

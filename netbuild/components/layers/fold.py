@@ -12,7 +12,7 @@ class _Blocks(Spatial):
     """What a kernel of two axes covers, at each of its places, is a column of values."""
 
     rank = 2
-    last = ("kernel_size", "dilation", "padding", "stride")
+    last = "kernel_size dilation padding stride"
 
     kernel_size: Sizes
     """Size of a block along each axis."""

@@ -1,6 +1,6 @@
 """Pooling: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -73,7 +73,7 @@ def _each(value: int | Shape, rank: int) -> Shape:
 class _MaxPool(WithIndices, _Pool):
     """The largest value of each window; with `return_indices`, where it was as a second result."""
 
-    last: ClassVar[tuple[str, ...]] = ("return_indices", "ceil_mode")
+    last = "return_indices ceil_mode"
 
     dilation: Sizes = 1
     """Distance between the values of a window; 1 takes neighbours."""

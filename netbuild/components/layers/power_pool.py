@@ -1,6 +1,6 @@
 """Power-average pooling: https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic_core import core_schema
 
@@ -28,7 +28,7 @@ class _LPPool(Pooling):
 
     needs_float = False
 
-    last: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "ceil_mode")
+    last = "kernel_size stride ceil_mode"
 
     norm_type: _Norm
     """Power p: 1 adds values up, 2 is their length, .inf takes the largest."""

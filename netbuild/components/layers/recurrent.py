@@ -35,7 +35,7 @@ class _Sequence(Stateful):
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)
 
-    last: ClassVar[tuple[str, ...]] = ("bias", "batch_first", "dropout", "bidirectional")
+    last = "bias batch_first dropout bidirectional"
 
     num_layers: PositiveInt = 1
     """Number of layers, each reading what the one before gives."""
@@ -215,7 +215,7 @@ class LSTM(_Sequence):
     gates = 4
     optional_inputs = ("h_0", "c_0")
 
-    last = (*_Sequence.last, "proj_size")
+    last = f"{_Sequence.last} proj_size"
 
     proj_size: NaturalInt = 0
     """Number of features that each result is projected to; 0 does not project."""

@@ -32,7 +32,7 @@ class _Stack(Composed):
 
     #: The field that says what is repeated.
     repeated: ClassVar[str]
-    last: ClassVar[tuple[str, ...]] = ("num_layers", "norm")
+    last = "num_layers norm"
 
     num_layers: _Layers
     """How often the layer is repeated, each time with weights of its own."""
@@ -130,7 +130,7 @@ class TransformerEncoder(_Stack):
     inputs = ("src",)
     repeated = "encoder_layer"
 
-    last = ("num_layers", "norm", "enable_nested_tensor", "mask_check")
+    last = "num_layers norm enable_nested_tensor mask_check"
 
     encoder_layer: Annotated[
         TransformerEncoderLayer,
@@ -184,7 +184,7 @@ class Transformer(Attending):
 
     inputs = ("src", "tgt")
 
-    last = _OF_A_LAYER[2:]
+    last = " ".join(_OF_A_LAYER[2:])
 
     nhead: PositiveInt = 8
     num_encoder_layers: _Layers = 6

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -39,7 +39,7 @@ class _Weighed(Reduced):
     """Counts each class by a weight."""
 
     classifies = True
-    last: ClassVar[tuple[str, ...]] = ("weight", "reduction")
+    last = "weight reduction"
 
     weight: Weights = None
     """Factor of each class: more for rare ones; null is 1 for all."""
@@ -50,7 +50,7 @@ class _Weighed(Reduced):
 class _ClassLoss(_Weighed):
     """Takes scores (classes) or (classes, *), and one class, or one at each place (*)."""
 
-    last: ClassVar[tuple[str, ...]] = ("reduction",)
+    last = "reduction"
 
     ignore_index: Int = -100
     """Class whose samples or places count for nothing."""
@@ -77,7 +77,7 @@ class CrossEntropyLoss(_ClassLoss):
     loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
 
-    last: ClassVar[tuple[str, ...]] = ("reduction", "label_smoothing")
+    last = "reduction label_smoothing"
 
     label_smoothing: Probability = 0.0
     """Share of the target that all classes get evenly; 0 leaves it to the right one."""
@@ -148,7 +148,7 @@ class LinearCrossEntropyLoss(_Weighed):
     loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
 
-    last: ClassVar[tuple[str, ...]] = ("reduction", "weight", "ignore_index", "label_smoothing")
+    last = "reduction weight ignore_index label_smoothing"
 
     in_features: SizeFromInput = None
     """Number of features that the network gives."""

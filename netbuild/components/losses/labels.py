@@ -1,7 +1,7 @@
 """Losses that compare scores with several labels of one sample."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from netbuild.components.fields import Bool, NaturalInt
 from netbuild.components.losses.loss import Reduced, Reduction, expect_axes, mismatch
@@ -42,7 +42,7 @@ class CTCLoss(Reduced):
     loss: {CTCLoss: {zero_infinity: true}}
     """
 
-    last: ClassVar[tuple[str, ...]] = ("reduction", "zero_infinity")
+    last = "reduction zero_infinity"
 
     blank: NaturalInt = 0
     """Number of the class that stands for no label."""

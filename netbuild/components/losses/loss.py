@@ -135,7 +135,7 @@ def expect_weights(weight: tuple[float, ...] | None, classes: int) -> None:
 class Reduced(Loss):
     """A loss that makes one number of many."""
 
-    last: ClassVar[tuple[str, ...]] = ("reduction",)
+    last = "reduction"
 
     reduction: Reduction = "mean"
     """How the losses of all values become one: their mean, or their sum."""

@@ -1,7 +1,7 @@
 """Losses that compare the outputs of a network with one another."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from netbuild.components.fields import Bool, Float, PositiveFloat
 from netbuild.components.losses.loss import Reduced, expect_axes, mismatch
@@ -61,7 +61,7 @@ class _Triplet(Reduced):
     """Takes three outputs of one shape, and no target."""
 
     inputs = ("anchor", "positive", "negative")
-    last: ClassVar[tuple[str, ...]] = ("swap", "reduction")
+    last = "swap reduction"
 
     margin: PositiveFloat = 1.0
     """How much further than what is alike the unlike has to be, to cost nothing."""

@@ -1,7 +1,7 @@
 """Losses that compare the output, value by value, with a target of the same shape."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
 from netbuild.components.losses.loss import Reduced, Weights, mismatch
@@ -50,7 +50,7 @@ class SmoothL1Loss(_ValueLoss):
     loss: {SmoothL1Loss: {beta: 0.5}}
     """
 
-    last: ClassVar[tuple[str, ...]] = ("beta",)
+    last = "beta"
 
     beta: NaturalFloat = 1.0
     """Error below which it is a square, and above which a line; 0 makes it L1Loss."""
@@ -64,7 +64,7 @@ class HuberLoss(_FloatLoss):
     loss: {HuberLoss: {delta: 0.5}}
     """
 
-    last: ClassVar[tuple[str, ...]] = ("delta",)
+    last = "delta"
 
     delta: PositiveFloat = 1.0
     """Error below which it is a square, and above which a line, of slope delta."""
@@ -80,7 +80,7 @@ class KLDivLoss(_FloatLoss):
     loss: {KLDivLoss: {reduction: batchmean}}
     """
 
-    last: ClassVar[tuple[str, ...]] = ("log_target",)
+    last = "log_target"
 
     reduction: Annotated[
         Literal["mean", "sum", "batchmean"], one_of("mean", "sum", "batchmean")
@@ -170,7 +170,7 @@ class BCEWithLogitsLoss(_FloatLoss):
     """
 
     binary = True
-    last: ClassVar[tuple[str, ...]] = ("reduction", "pos_weight")
+    last = "reduction pos_weight"
 
     weight: Weights = None
     """Factor of the loss at each place of the last axis; null is 1."""

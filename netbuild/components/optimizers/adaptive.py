@@ -62,16 +62,7 @@ class Adagrad(Decaying, Fusing):
     optimizer: {Adagrad: {lr: 0.01}}
     """
 
-    last = (
-        "weight_decay",
-        "initial_accumulator_value",
-        "eps",
-        "foreach",
-        "maximize",
-        "differentiable",
-        "fused",
-    )
-
+    last = "weight_decay initial_accumulator_value eps foreach maximize differentiable fused"
     takes_sparse = True
 
     lr: NaturalFloat = 1e-2
@@ -89,7 +80,7 @@ class Adadelta(Decaying, Capturable):
     optimizer: Adadelta
     """
 
-    last = ("weight_decay", "foreach", "capturable", "maximize", "differentiable")
+    last = "weight_decay foreach capturable maximize differentiable"
 
     lr: NaturalFloat = 1.0
     rho: Probability = 0.9
@@ -104,15 +95,7 @@ class RMSprop(Decaying, Capturable):
     optimizer: {RMSprop: {lr: 1e-3, momentum: 0.9}}
     """
 
-    last = (
-        "weight_decay",
-        "momentum",
-        "centered",
-        "capturable",
-        "foreach",
-        "maximize",
-        "differentiable",
-    )
+    last = "weight_decay momentum centered capturable foreach maximize differentiable"
 
     lr: NaturalFloat = 1e-2
     alpha: NaturalFloat = 0.99
@@ -132,14 +115,8 @@ class Adam(_Amsgrad, _Decoupling, Fusing):
     """
 
     last = (
-        "weight_decay",
-        "amsgrad",
-        "foreach",
-        "maximize",
-        "capturable",
-        "differentiable",
-        "fused",
-        "decoupled_weight_decay",
+        "weight_decay amsgrad foreach maximize capturable differentiable fused "
+        "decoupled_weight_decay"
     )
 
 
@@ -149,15 +126,7 @@ class AdamW(_Amsgrad, Capturable, Fusing):
     optimizer: {AdamW: {lr: 3e-4, weight_decay: 0.05}}
     """
 
-    last = (
-        "weight_decay",
-        "amsgrad",
-        "maximize",
-        "foreach",
-        "capturable",
-        "differentiable",
-        "fused",
-    )
+    last = "weight_decay amsgrad maximize foreach capturable differentiable fused"
 
     weight_decay: NaturalFloat = 0.01
     """Takes lr times this part of each weight away at a step; 0 takes nothing."""
@@ -183,13 +152,8 @@ class NAdam(_Moments, _Decoupling):
     """
 
     last = (
-        "weight_decay",
-        "momentum_decay",
-        "decoupled_weight_decay",
-        "foreach",
-        "maximize",
-        "capturable",
-        "differentiable",
+        "weight_decay momentum_decay decoupled_weight_decay foreach maximize capturable "
+        "differentiable"
     )
 
     lr: NaturalFloat = 2e-3
@@ -203,14 +167,7 @@ class RAdam(_Moments, _Decoupling):
     optimizer: {RAdam: {lr: 1e-3}}
     """
 
-    last = (
-        "weight_decay",
-        "decoupled_weight_decay",
-        "foreach",
-        "maximize",
-        "capturable",
-        "differentiable",
-    )
+    last = "weight_decay decoupled_weight_decay foreach maximize capturable differentiable"
 
 
 class SparseAdam(_Moments, Maximizing):

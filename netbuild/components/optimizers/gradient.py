@@ -33,8 +33,7 @@ class SGD(Decaying, Fusing):
     optimizer: {SGD: {lr: 0.1, momentum: 0.9, nesterov: true}}
     """
 
-    last = ("weight_decay", "nesterov", "maximize", "foreach", "differentiable", "fused")
-
+    last = "weight_decay nesterov maximize foreach differentiable fused"
     takes_sparse = True
 
     momentum: NaturalFloat = 0.0
@@ -79,7 +78,7 @@ class Rprop(Capturable):
     optimizer: Rprop
     """
 
-    last = ("capturable", "foreach", "maximize", "differentiable")
+    last = "capturable foreach maximize differentiable"
 
     lr: NaturalFloat = 1e-2
     """Size of the first step of every weight; later sizes follow from the signs."""
@@ -106,7 +105,7 @@ class Muon(Optimizer):
     optimizer: {Muon: {lr: 0.02}}
     """
 
-    last = ()
+    last = ""
 
     weight_decay: NaturalFloat = 0.1
     """Takes lr times this part of each weight away at a step; 0 takes nothing."""

@@ -26,13 +26,7 @@ class Optimizer(Component):
 
     #: Whether gradients may be sparse, as those of an Embedding with `sparse: true` are.
     takes_sparse: ClassVar[bool] = False
-    last: ClassVar[tuple[str, ...]] = (
-        "weight_decay",
-        "foreach",
-        "maximize",
-        "differentiable",
-        "capturable",
-    )
+    last = "weight_decay foreach maximize differentiable capturable"
 
     lr: NaturalFloat = 1e-3
     """Learning rate: the factor of each step. Larger steps learn faster, and may diverge."""

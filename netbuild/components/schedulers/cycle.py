@@ -1,7 +1,7 @@
 """Cycles: the rate follows a cosine, or goes up and down."""
 
 from math import floor
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_core import core_schema
@@ -42,7 +42,7 @@ _PerGroup = Annotated[
 class _Cosine(Scheduler):
     """Falls along a cosine."""
 
-    last: ClassVar[tuple[str, ...]] = ("eta_min",)
+    last = "eta_min"
 
     eta_min: Float = 0.0
     """Least rate, at the bottom of the cosine."""
@@ -74,7 +74,7 @@ class _Cycle(Scheduler):
     """Moves the momentum against the learning rate."""
 
     steps_every = "batch"
-    last: ClassVar[tuple[str, ...]] = ("cycle_momentum", "base_momentum", "max_momentum")
+    last = "cycle_momentum base_momentum max_momentum"
 
     cycle_momentum: Bool = True
     """Whether the momentum, or betas[0], falls while the rate rises."""
@@ -156,7 +156,7 @@ class OneCycleLR(_Cycle):
     scheduler: {OneCycleLR: {max_lr: 0.1}}
     """
 
-    last = (*_Cycle.last, "div_factor", "final_div_factor", "three_phase")
+    last = f"{_Cycle.last} div_factor final_div_factor three_phase"
 
     max_lr: _PerGroup
     """Highest rate, at the end of the rise."""

@@ -1,6 +1,6 @@
 """Decay: the rate falls, at times or at each step."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_core import core_schema
@@ -40,7 +40,7 @@ _PerGroup = Annotated[
 class _Falling(Scheduler):
     """Multiplies the rate at times by the same factor."""
 
-    last: ClassVar[tuple[str, ...]] = ("gamma",)
+    last = "gamma"
 
     gamma: Float = 0.1
     """Factor of the rate each time; below 1 lets it fall, 1 keeps it."""

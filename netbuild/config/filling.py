@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from netbuild.components.component import LARGEST, C, Nested, bare_field
-from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix
+from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, Note
 from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
 from netbuild.syntax.item import Item, read_item, shown, unknown_type
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
@@ -176,9 +176,9 @@ def _fault(
     field = str(details["loc"][0])
     if details["type"] == "missing":
         title = f"{owner} needs {field}"
-        return Diagnostic(
-            "NB105", title, at, "missing", help=_how_to_write(component, owner, field, known)
-        )
+        help_ = _how_to_write(component, owner, field, known)
+        notes = (Note(field, field_notes(component)[field]),)
+        return Diagnostic("NB105", title, at, "missing", notes, help=help_)
     node = known.get(field)
     if node is None:  # a default that does not go with another field
         label = f"{field} wants {details['msg']}, not its default"

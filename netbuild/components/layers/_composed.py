@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
 from netbuild.components.layers.attention import BatchFirst, expect_heads, expect_sequence
 from netbuild.components.layers.formula import Formula, Formulas, added
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Modes, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
 _Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
@@ -33,6 +33,12 @@ class Composed(Layer):
 
     Its weights, its multiply-adds and the bytes that it keeps are those of its parts.
     """
+
+    modes = Modes(
+        "each attention weight, and each value behind an attention, the activation and the last "
+        "Linear, becomes 0 with probability dropout, and x / (1 − dropout) otherwise",
+        "nothing becomes 0, and nothing is scaled",
+    )
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
         """Return the modules with what reaches them, by name in the order of torch."""
@@ -130,6 +136,10 @@ class Attending(Composed):
     """Whether a norm begins each sublayer; false puts it behind each sum."""
     bias: Bool = True
     """Whether each Linear, attention and LayerNorm has learned constants."""
+
+    @property
+    def switches(self) -> bool:
+        return self.dropout > 0
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         expect_sequences(self, *x)

@@ -17,7 +17,7 @@ from netbuild.components.fields import (
     unwanted,
 )
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.layer import Layer, Modes
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
@@ -175,6 +175,11 @@ class RReLU(_Overwriting):
     - RReLU  # 6×28×28 to 6×28×28
     """
 
+    modes = Modes(
+        "x where x > 0, else a · x with a drawn from [lower, upper] for each value",
+        "x where x > 0, else (lower + upper) / 2 · x",
+    )
+
     lower: Float32 = 1 / 8
     """Smallest slope below 0 that is drawn."""
     upper: Float32 = Field(1 / 3, validate_default=True)
@@ -186,6 +191,10 @@ class RReLU(_Overwriting):
         if upper < info.data.get("lower", upper):
             raise unwanted(f"at least lower, {info.data['lower']}")
         return upper
+
+    @property
+    def switches(self) -> bool:
+        return self.lower < self.upper
 
     def workspace(self, x: Shape) -> int:
         """The slopes that were drawn."""

@@ -223,6 +223,8 @@ def _windows(count: int) -> str:
 class FractionalMaxPool2d(_FractionalMaxPool):
     """2-D max pooling of random windows: (C, H, W) to (C, *output_size), or ⌊n · output_ratio⌋.
 
+    The windows are drawn anew each time, in evaluation too.
+
     - FractionalMaxPool2d: {kernel_size: 3, output_ratio: 0.7}  # 64×32×30 to 64×22×21
     """
 
@@ -232,6 +234,8 @@ class FractionalMaxPool2d(_FractionalMaxPool):
 
 class FractionalMaxPool3d(_FractionalMaxPool):
     """3-D max pooling of random windows: (C, D, H, W) to (C, *output_size), as in 2-D.
+
+    The windows are drawn anew each time, in evaluation too.
 
     - FractionalMaxPool3d: {kernel_size: 2, output_size: [4, 5, 6]}  # 8×9×9×9 to 8×4×5×6
     """

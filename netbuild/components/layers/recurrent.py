@@ -16,6 +16,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._recurrent import Nonlinearity, Stateful
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.layer import Modes
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
 _BatchFirst = Annotated[
@@ -34,6 +35,11 @@ class _Sequence(Stateful):
     """
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)
+    modes = Modes(
+        "each value between two layers becomes 0 with probability dropout, and "
+        "x / (1 − dropout) otherwise",
+        "values pass between layers unchanged",
+    )
 
     last = "bias batch_first dropout bidirectional"
 
@@ -52,6 +58,10 @@ class _Sequence(Stateful):
         if dropout and info.data.get("num_layers") == 1:
             raise unwanted("0 where num_layers is 1: it is applied between the layers")
         return dropout
+
+    @property
+    def switches(self) -> bool:
+        return self.dropout > 0
 
     @property
     def directions(self) -> int:

@@ -46,6 +46,10 @@ class _Stack(Composed):
             raise unwanted("a layer, which is repeated")
         return layer
 
+    @property
+    def switches(self) -> bool:
+        return self._members()[0].switches
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         expect_sequences(self, *x)
         layer, _, norm = self._members()

@@ -74,6 +74,7 @@ def _layer(part: Explained) -> dict[str, Any]:
             port: {"shape": row.outputs[port].shape, "steps": steps}
             for port, steps in part.outputs.items()
         },
+        "modes": part.modes and part.modes._asdict(),
         "receptive_field": {"size": seen.size, "steps": seen.steps, "note": seen.note},
         **_sums(part),
         "values": [_origin(origin) for origin in part.origins],

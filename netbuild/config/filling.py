@@ -176,9 +176,9 @@ def _fault(
     field = str(details["loc"][0])
     if details["type"] == "missing":
         title = f"{owner} needs {field}"
-        help_ = _how_to_write(component, owner, field, known)
+        how = _how_to_write(component, owner, field, known)
         notes = (Note(field, field_notes(component)[field]),)
-        return Diagnostic("NB105", title, at, "missing", notes, help=help_)
+        return Diagnostic("NB105", title, at, "missing", notes, help=how)
     node = known.get(field)
     if node is None:  # a default that does not go with another field
         label = f"{field} wants {details['msg']}, not its default"

@@ -262,7 +262,7 @@ class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
 class _SwitchableNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps), of shares of the statistics of instance, layer and batch.
 
-    It is netbuild's own: `netbuild.modules` has the formula and its source.
+    It is netbuild's own: `netbuild.builder.modules` has the formula and its source.
     """
 
     modes = Modes(

@@ -89,7 +89,7 @@ class Train(Component):
     clip_grad_value: _Limit = None
     """Largest size of each single gradient; null has no limit."""
     ema: _Decay = None
-    """Share of their average that weights keep at a step; validation is with it. null: none."""
+    """Share of the weights' average that stays at a step; the average is validated. null: none."""
     patience: OptionalCount = None
     """Epochs without a lower validation loss after which training ends; null goes on."""
     max_steps: OptionalCount = None

@@ -434,7 +434,7 @@ def test_kornia_is_not_imported() -> None:
     text = network([{"RandomCrop": [24, 24]}], [1, 28, 28])
     program = (
         "import sys\n"
-        "from netbuild.augmentations import fitting\n"
+        "from netbuild.checks import augmentations\n"
         "from netbuild.config import read\n"
         "from netbuild.source import from_bytes\n"
         f"assert fitting.faults(read(from_bytes('net.yaml', {text.encode()!r})))\n"

@@ -148,7 +148,8 @@ def test_every_field(name: str) -> None:
     component, defined = COMPONENTS[name], SCHEMA["$defs"][name]
     for page in fields(component):
         info, found = component.model_fields[page.name], defined["properties"][page.name]
-        assert found["description"].startswith(page.wanted)
+        wanted = page.wanted[0].upper() + page.wanted[1:]
+        assert found["description"].startswith(f"{page.meaning}\n\n{wanted}. ")
         assert (page.default or "Required") in found["description"]
         assert (page.name in defined.get("required", ())) == info.is_required()
         from_input = any(isinstance(mark, FromInput) for mark in info.metadata)

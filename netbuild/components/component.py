@@ -7,11 +7,13 @@ JSON and the arguments of torch's constructor are read from them.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -53,12 +55,23 @@ class Nested(NamedTuple):
 class Component(BaseModel):
     """Base of everything that a file names by a Capitalised type."""
 
+    #: Fields that stand behind all others, in this order: a base declares what torch has last.
+    last: ClassVar[str] = ""
+
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
         extra="forbid",
         defer_build=True,
         validate_default=False,
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Put the fields in their order, in which they are validated and shown as well."""
+        fields = cls.__pydantic_fields__
+        for name in cls.last.split():
+            if name in fields:
+                fields[name] = fields.pop(name)
 
 
 C = TypeVar("C", bound=BaseModel)
@@ -138,3 +151,34 @@ def bare_field(component: type[BaseModel]) -> str | None:
             return name if info.is_required() or not left_to_input else None
         left_to_input = True
     return None
+
+
+@cache
+def field_notes(component: type[BaseModel]) -> Mapping[str, str]:
+    """Return what each field of a component means, by its name: one sentence each.
+
+    It is the text on the line below the field, in the class or in the nearest base that has one.
+    Python keeps no such text, so the sources are read when somebody asks.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(component.__mro__):
+        if base is not BaseModel and issubclass(base, BaseModel):
+            found |= _notes(base.__module__).get(base.__name__, {})
+    return {name: found[name] for name in component.model_fields if name in found}
+
+
+@cache
+def _notes(module: str) -> dict[str, dict[str, str]]:
+    """Return the texts below the fields of a module's classes."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    return {node.name: _notes_of(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _notes_of(node: ast.ClassDef) -> dict[str, str]:
+    found = {}
+    for field, text in pairwise(node.body):
+        if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+            continue
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            found[field.target.id] = inspect.cleandoc(str(text.value.value))
+    return found

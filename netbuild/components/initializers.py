@@ -57,14 +57,13 @@ class Initializer(Component):
         return None
 
 
-class Uniform(Initializer):
-    """Evenly from `a` to `b`.
-
-    - {Linear: 120, init: {uniform_: {a: -0.1, b: 0.1}}}
-    """
+class _Bounded(Initializer):
+    """Draws from `a` to `b`."""
 
     a: Float32 = 0.0
+    """Least value."""
     b: Annotated[Float32, Field(validate_default=True)] = 1.0
+    """Largest value."""
 
     @field_validator("b")
     @classmethod
@@ -77,6 +76,13 @@ class Uniform(Initializer):
         return b
 
 
+class Uniform(_Bounded):
+    """Evenly from `a` to `b`.
+
+    - {Linear: 120, init: {uniform_: {a: -0.1, b: 0.1}}}
+    """
+
+
 class Normal(Initializer):
     """Normally around `mean` with the standard deviation `std`.
 
@@ -84,17 +90,23 @@ class Normal(Initializer):
     """
 
     mean: Float = 0.0
+    """Mean of the values."""
     std: NaturalFloat = 1.0
+    """Standard deviation of the values; 0 makes them all the mean."""
 
 
-class TruncNormal(Initializer):
+class TruncNormal(_Bounded):
     """Normally around `mean`, drawn again until it lies from `a` to `b`.
 
     - {Linear: 120, init: {trunc_normal_: {std: 0.02}}}
     """
 
+    last = "a b"
+
     mean: Float = 0.0
+    """Mean of the normal distribution."""
     std: PositiveFloat = 1.0
+    """Standard deviation of the normal distribution, before values outside are left out."""
     a: Float32 = -2.0
     b: Annotated[Float32, Field(validate_default=True)] = 2.0
 
@@ -102,10 +114,6 @@ class TruncNormal(Initializer):
     @classmethod
     def _reachable(cls, b: Any, info: Any) -> Any:
         a = info.data.get("a", b)
-        if a > b or b - a > MAX_FLOAT32:
-            raise unwanted(
-                f"a number of at least a, {a}, and not further away than float32 reaches"
-            )
         mean, std = (info.data.get(name) for name in ("mean", "std"))
         # Torch warns that the distribution may be wrong, and draws for ever in the worst case.
         if mean is not None and std is not None and not a - 2 * std <= mean <= b + 2 * std:
@@ -120,6 +128,7 @@ class Constant(Initializer):
     """
 
     val: Float32
+    """What every value becomes."""
 
 
 class Ones(Initializer):
@@ -153,6 +162,7 @@ class Dirac(Initializer):
     """
 
     groups: PositiveInt = 1
+    """Number of groups of output channels, each with an identity of its own."""
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         if len(x) not in {3, 4, 5}:
@@ -167,13 +177,18 @@ class _Fan(Initializer):
         return "at least two axes" if len(x) < 2 else None
 
 
-class XavierUniform(_Fan):
+class _Xavier(_Fan):
+    """Glorot and Bengio 2010: as wide as the inputs and outputs of each weight allow."""
+
+    gain: NaturalFloat = 1.0
+    """Factor of all values, to make up for what an activation behind takes away."""
+
+
+class XavierUniform(_Xavier):
     """Evenly from −b to b with b = gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     - {Linear: 120, init: {xavier_uniform_: {gain: 2}}}
     """
-
-    gain: NaturalFloat = 1.0
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         if len(x) < 2:
@@ -182,21 +197,22 @@ class XavierUniform(_Fan):
         return f"a gain smaller than {self.gain}" if 2 * bound > MAX_FLOAT32 else None
 
 
-class XavierNormal(_Fan):
+class XavierNormal(_Xavier):
     """Normally with std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     - {Linear: 120, init: xavier_normal_}
     """
-
-    gain: NaturalFloat = 1.0
 
 
 class _Kaiming(_Fan):
     """He et al. 2015; the gain is that of the nonlinearity, with `a` the slope of a leaky one."""
 
     a: _Slope = 0.0
+    """Slope below 0 of the activation behind, for leaky_relu; 0 is ReLU."""
     mode: _Mode = "fan_in"
+    """What is kept: the variance of values forward (fan_in), or of gradients back (fan_out)."""
     nonlinearity: _Nonlinearity = "leaky_relu"
+    """Activation behind, which decides the gain."""
 
 
 class KaimingUniform(_Kaiming):
@@ -220,6 +236,7 @@ class Orthogonal(_Fan):
     """
 
     gain: Float = 1.0
+    """Factor of the orthogonal matrix; 1 keeps the length of vectors."""
 
 
 class Sparse(Initializer):
@@ -229,7 +246,9 @@ class Sparse(Initializer):
     """
 
     sparsity: Probability
+    """Part of each column that is 0, from 0 to 1."""
     std: NaturalFloat = 0.01
+    """Standard deviation of the other values."""
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         return None if len(x) == 2 else "two axes"

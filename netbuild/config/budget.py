@@ -46,6 +46,10 @@ class Budget(Component):
     """`budget:` how large a network may be; what is left out has no limit."""
 
     params: _Count = None
+    """Most parameters, such as 5M."""
     macs: _Count = None
+    """Most multiply-adds for one sample, such as 600M."""
     activations: _Bytes = None
+    """Most bytes that training keeps of one sample for the backward pass, such as 20MB."""
     weights: _Bytes = None
+    """Most bytes that all weights have together, such as 20MB."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from netbuild.components.component import LARGEST, C, Nested, bare_field
-from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, collect
+from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, Note, collect
 from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
 from netbuild.syntax.item import Item, read_item, shown, unknown_type
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar, holds_unknown, plain
@@ -155,9 +155,9 @@ def _fault(
     field = str(details["loc"][0])
     if details["type"] == "missing":
         title = f"{owner} needs {field}"
-        return Diagnostic(
-            "NB105", title, at, "missing", help=_how_to_write(component, owner, field, known)
-        )
+        how = _how_to_write(component, owner, field, known)
+        notes = (Note(field, field_notes(component)[field]),)
+        return Diagnostic("NB105", title, at, "missing", notes, help=how)
     node = known.get(field)
     if node is None:  # a default that does not go with another field
         label = f"{field} wants {details['msg']}, not its default"

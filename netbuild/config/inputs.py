@@ -25,10 +25,12 @@ class Input(Component):
     """`input: {shape: [128], dtype: int64}`; a list is its shape, of float32."""
 
     shape: Shaped
+    """Sizes of the axes of one sample, without the batch."""
     # The weights are float32, and torch does not mix them with another floating-point dtype.
     dtype: Annotated[str, one_of("float32", "int64", "int32", "uint8", "bool")] = "float32"
-    #: How large what is to be found is, along the axes behind the first: lints ask whether it fits.
+    """Type of the numbers: float32, or a whole one for indices, bytes and masks."""
     object_size: OptionalSizes = None
+    """Size of the objects to be found, in places, which receptive fields are compared with."""
 
     @field_validator("object_size")
     @classmethod

@@ -34,6 +34,7 @@ class Weighing(Component):
     """What stands beside a loss, but for the outputs that it reads."""
 
     weight: Annotated[float, Wants("a number greater than 0", real(gt=0))] = 1.0
+    """Factor of this loss in the sum of all."""
 
 
 class Term(NamedTuple):

@@ -27,28 +27,34 @@ class Modifiers(Component):
     """What may stand beside any member of a stack, a Reuse too."""
 
     name: OptionalText = None
+    """What the layer is called in a list, in place of its number."""
     repeat: OptionalCount = None
+    """How many times in a row it stands, each with own weights; `$index` counts from 0."""
     when: Bool = True
+    """false leaves it out; its name then stands for what it would have read."""
     inputs: _Elsewhere = None
+    """What it reads: a layer of its stack by name, a list of names, or names by inner names."""
 
 
 class BlockModifiers(Modifiers):
     """What may stand beside the type of a block."""
 
-    #: Whether its weights keep the values that they begin with.
     freeze: Bool = False
+    """Whether its weights keep the values that they begin with."""
 
 
 class LayerModifiers(BlockModifiers):
     """What may stand beside the type of a layer."""
 
     init: _Elsewhere = None
+    """How its weights begin: an initializer, or initializers by the names of parameters."""
 
 
 class StackModifiers(BlockModifiers):
     """What may stand beside `layers:`."""
 
     outputs: _Elsewhere = None
+    """What the stack gives, where that is not its last result."""
 
 
 #: What stands beside a part without modifiers.

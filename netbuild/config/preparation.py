@@ -56,12 +56,17 @@ class Preparation(Component):
     """
 
     resize: _HeightWidth = None
+    """Height and width that all images are brought to; null leaves them."""
     validation: _Validation = 0.2
-    #: What changes the images that train, batch by batch, before they are normalised.
+    """Part of the samples that is held out to measure with, or the name of a split for it."""
     augment: _Augment = None
+    """Augmentations that change the images that train, batch by batch; null changes none."""
     normalize: _Normalize = False
+    """Whether each channel gets mean 0 and deviation 1; a list says mean and deviation before."""
     class_weights: _ClassWeights = None
+    """Factor of each class in the loss; balanced is more for rare classes."""
     in_memory: _Switch = None
+    """Whether all samples stay in memory; null: where there is room."""
 
     def held_out(self, samples: int) -> int:
         """Return how many of a source's samples are kept for validation."""

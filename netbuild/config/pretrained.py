@@ -23,10 +23,13 @@ class Pretrained(Component):
     """A file of weights, and the modules that it is not for."""
 
     file: Annotated[str, Wants("the path of a file", _text)]
+    """Path of the file of weights: safetensors, or a state_dict() that torch.save wrote."""
     strict: Bool = True
+    """Whether the file must hold all weights of the network, and no others."""
     leave_out: Annotated[
         tuple[str, ...], Wants("a list of modules, such as [fc]", many(_text))
     ] = ()
+    """Modules that keep their own weights, by name; needs strict: false."""
 
 
 def read_pretrained(node: Node) -> Found[Pretrained | None]:

@@ -27,6 +27,7 @@ class Stepping(Component):
         Step | None,
         Wants("epoch or batch", optional(core_schema.literal_schema(["epoch", "batch"]))),
     ] = None
+    """When the scheduler steps: after each epoch or batch; null is what suits its type."""
 
 
 class Schedule(NamedTuple):

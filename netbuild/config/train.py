@@ -65,36 +65,47 @@ class Train(Component):
     """`train:` how a network is trained."""
 
     epochs: PositiveInt = 10
-    #: Samples of a step: of all processes together, and of each of its `accumulate` parts.
+    """How often training goes through all samples."""
     batch_size: PositiveInt = 64
+    """Samples of a step, of all processes together; with accumulate, of each part of it."""
     seed: NaturalInt = 0
+    """Number that all that is random follows from: the same seed trains the same."""
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], one_of("auto", "cpu", "cuda", "mps")
     ] = "auto"
+    """Where it computes: auto takes a GPU where there is one, else the CPU."""
     precision: Annotated[Literal["fp32", "bf16", "fp16"], one_of("fp32", "bf16", "fp16")] = "fp32"
+    """Numbers to compute with: bf16 and fp16 are faster and coarser on GPUs; weights stay fp32."""
     compile: Bool = False
-    #: Whether images lie in memory pixel by pixel, and not channel by channel.
+    """Whether torch compiles the network first: a slow start, then faster steps."""
     channels_last: _Layout = None
+    """Whether images lie in memory pixel by pixel; null takes the faster layout."""
     deterministic: Bool = False
-    #: Batches whose gradients make one step.
+    """Whether only operations run that give the same twice; slower."""
     accumulate: PositiveInt = 1
+    """Batches whose gradients make one step: as a larger batch, in less memory."""
     clip_grad_norm: _Limit = None
+    """Largest length of all gradients together; longer ones are shortened. null has no limit."""
     clip_grad_value: _Limit = None
-    #: How much of their average the weights keep at a step; what is validated is the average.
+    """Largest size of each single gradient; null has no limit."""
     ema: _Decay = None
-    #: Epochs without a lower validation loss after which the training ends.
+    """Share of the weights' average that stays at a step; the average is validated. null: none."""
     patience: OptionalCount = None
+    """Epochs without a lower validation loss after which training ends; null goes on."""
     max_steps: OptionalCount = None
+    """Steps after which training ends; null has no limit."""
     max_time: _Duration = None
-    #: Batches of an epoch, and of a validation, at most.
+    """Time after which training ends, in seconds or as 1h30m; null has no limit."""
     limit_batches: OptionalCount = None
-    #: Batches that are all that there is, to train on and to validate with: can it learn them?
+    """Most batches of an epoch and of a validation, to try out; null takes all."""
     overfit_batches: OptionalCount = None
-    #: Processes that read samples which are not held in memory.
+    """Batches that it trains on and validates with, to see if it learns them; null: all."""
     workers: _Workers = None
-    #: Events for TensorBoard, into the run's folder.
+    """Processes that read samples from files; 0 is the main one, null one a core, up to 4."""
     tensorboard: Bool = False
+    """Whether the run's folder gets events for TensorBoard."""
     strategy: Annotated[Literal["ddp", "fsdp"], one_of("ddp", "fsdp")] = "ddp"
+    """How several processes share the network: each a whole copy (ddp), or a part (fsdp)."""
 
     @field_validator("overfit_batches")
     @classmethod

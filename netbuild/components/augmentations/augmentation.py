@@ -2,7 +2,9 @@
 
 from typing import Any, ClassVar
 
+from netbuild.components.augmentations.ranges import Resample
 from netbuild.components.component import Component
+from netbuild.components.fields import Bool, Probability
 from netbuild.components.tensor import Shape, ShapeError, times
 
 
@@ -16,6 +18,7 @@ class Augmentation(Component):
     home: ClassVar[str] = "kornia.augmentation"
     #: The fields that kornia takes as tensors.
     tensors: ClassVar[tuple[str, ...]] = ()
+    last = "same_on_batch p keepdim"
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -72,3 +75,28 @@ class OfColour(Augmentation):
     def channels(self) -> tuple[int, ...]:
         """Red, green and blue."""
         return (3,)
+
+
+class Shaped(Augmentation):
+    """An augmentation that kornia may give without the axis of the batch."""
+
+    keepdim: Bool = False
+    """Whether a single image stays without a batch axis; it does nothing to batches."""
+
+
+class Drawn(Shaped):
+    """An augmentation that draws how it changes an image."""
+
+    same_on_batch: Bool = False
+    """Whether all images of a batch are changed alike; false draws for each image anew."""
+    p: Probability = 0.5
+    """Probability with which an image is changed: 0 is never, 1 is always."""
+
+
+class Sampled(Augmentation):
+    """An augmentation that reads the image between its pixels."""
+
+    resample: Resample = "BILINEAR"
+    """How values between pixels are found: bicubic is smoothest, nearest takes a pixel's own."""
+    align_corners: Bool = False
+    """Whether −1 and 1 are the middles of the outermost pixels, or the outer borders of these."""

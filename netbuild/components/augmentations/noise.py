@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import field_validator
 
-from netbuild.components.augmentations.augmentation import Augmentation, OfColour
+from netbuild.components.augmentations.augmentation import Drawn, OfColour
 from netbuild.components.augmentations.ranges import (
     Number,
     Size,
@@ -20,30 +20,30 @@ from netbuild.components.tensor import Shape, ShapeError, times
 _Range = float | tuple[float, float]
 
 
-class RandomGaussianNoise(Augmentation):
+class RandomGaussianNoise(Drawn):
     """Adds normal noise.
 
     - RandomGaussianNoise: {std: 0.1}
     """
 
     mean: Number = 0.0
+    """Mean of the noise; other than 0 it changes the brightness."""
     std: Annotated[float, between(0)] = 1.0
-    same_on_batch: Bool = False
-    p: Probability = 0.5
-    keepdim: Bool = False
+    """Standard deviation of the noise; images are from 0 to 1, so 0.1 is plain to see."""
 
 
-class RandomSaltAndPepperNoise(Augmentation):
+class RandomSaltAndPepperNoise(Drawn):
     """Sets a part of the pixels to 1 or to 0, of which salt_vs_pepper are 1.
 
     - RandomSaltAndPepperNoise: {amount: [0.01, 0.05]}
     """
 
+    last = "p same_on_batch keepdim"
+
     amount: Annotated[_Range, single(0, 1)] = (0.01, 0.06)
+    """Part of the pixels that are set, from 0 to 1, or its range."""
     salt_vs_pepper: Annotated[_Range, single(0, 1)] = (0.4, 0.6)
-    p: Probability = 0.5
-    same_on_batch: Bool = False
-    keepdim: Bool = False
+    """Part of these that are 1, from 0 to 1, or its range; the others are 0."""
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -51,31 +51,32 @@ class RandomSaltAndPepperNoise(Augmentation):
         return (1, 3)
 
 
-class RandomErasing(Augmentation):
+class RandomErasing(Drawn):
     """Zhong et al. 2017: fills a rectangle, of a part of the area and a ratio of its sides.
 
     - RandomErasing: {scale: [0.02, 0.2]}
     """
 
     scale: Annotated[tuple[float, float], interval(0)] = (0.02, 0.33)
+    """Range of the part of the area that is filled."""
     ratio: Annotated[tuple[float, float], positive_interval()] = (0.3, 3.3)
+    """Range of the rectangle's ratio of sides; 1 is a square."""
     value: Annotated[float, between(0, 1)] = 0.0
-    same_on_batch: Bool = False
-    p: Probability = 0.5
-    keepdim: Bool = False
+    """What it is filled with, from 0 to 1."""
 
 
-class RandomJigsaw(Augmentation):
+class RandomJigsaw(Drawn):
     """Cuts the image into a grid of pieces and mixes them.
 
     - RandomJigsaw: {grid: [2, 2]}
     """
 
+    last = "p same_on_batch keepdim ensure_perm"
+
     grid: Size = (4, 4)
-    p: Probability = 0.5
-    same_on_batch: Bool = False
-    keepdim: Bool = False
+    """Numbers of pieces along the height and the width, which they must divide."""
     ensure_perm: Bool = True
+    """Whether the pieces always change places; false may leave an image as it was."""
 
     @field_validator("grid")
     @classmethod
@@ -92,18 +93,18 @@ class RandomJigsaw(Augmentation):
         return x
 
 
-class RandomRain(Augmentation):
+class RandomRain(Drawn):
     """Draws so many drops, lines of a height and, to the left or the right, a width.
 
     - RandomRain: {number_of_drops: [5, 10], drop_height: [3, 5], drop_width: [-2, 2]}
     """
 
     number_of_drops: Annotated[tuple[int, int], whole_interval(0)] = (1000, 2000)
+    """Range of the number of drops."""
     drop_height: Annotated[tuple[int, int], whole_interval(1)] = (5, 20)
+    """Range of the height of drops, in pixels."""
     drop_width: Annotated[tuple[int, int], whole_interval()] = (-5, 5)
-    same_on_batch: Bool = False
-    p: Probability = 0.5
-    keepdim: Bool = False
+    """Range of the slant of drops, in pixels; negative ones go the other way."""
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -122,59 +123,67 @@ class RandomRain(Augmentation):
         return x
 
 
-class RandomSnow(OfColour):
+class RandomSnow(OfColour, Drawn):
     """Makes what is darker than snow_coefficient brighter, by this factor.
 
     - RandomSnow: {snow_coefficient: [0.2, 0.5], brightness: [1, 2]}
     """
 
     snow_coefficient: Annotated[tuple[float, float], interval(0, 1)] = (0.5, 0.5)
+    """Range of the lightness below which pixels become lighter; more is more snow."""
     brightness: Annotated[tuple[float, float], interval(1)] = (2, 2)
-    same_on_batch: Bool = False
+    """Range of the factor of the lightness there, from 1, which changes nothing."""
     p: Probability = 1.0
-    keepdim: Bool = False
 
 
-class RandomPlasmaBrightness(Augmentation):
+class _Plasma(Drawn):
+    """A cloudy pattern: a plasma fractal."""
+
+    roughness: Annotated[tuple[float, float], interval(0, 1)] = (0.1, 0.7)
+    """Range of how rough the pattern is: 0 is a smooth cloud, 1 is like noise."""
+
+
+class RandomPlasmaBrightness(_Plasma):
     """Adds a cloudy pattern, a plasma fractal, as strong as `intensity`.
 
     - RandomPlasmaBrightness: {intensity: [0, 0.5]}
     """
 
-    roughness: Annotated[tuple[float, float], interval(0, 1)] = (0.1, 0.7)
     intensity: Annotated[tuple[float, float], interval()] = (0.0, 1.0)
-    same_on_batch: Bool = False
-    p: Probability = 0.5
-    keepdim: Bool = False
+    """Range of the factor of what is added; negative ones darken."""
 
 
-class RandomPlasmaContrast(Augmentation):
+class RandomPlasmaContrast(_Plasma):
     """Changes the contrast by a cloudy pattern, a plasma fractal.
 
     - RandomPlasmaContrast
     """
 
-    roughness: Annotated[tuple[float, float], interval(0, 1)] = (0.1, 0.7)
-    same_on_batch: Bool = False
-    p: Probability = 0.5
-    keepdim: Bool = False
 
-
-class RandomPlasmaShadow(Augmentation):
+class RandomPlasmaShadow(_Plasma):
     """Darkens a part, shade_quantity, in a cloudy pattern, a plasma fractal.
 
     - RandomPlasmaShadow: {shade_intensity: [-0.5, 0]}
     """
 
-    roughness: Annotated[tuple[float, float], interval(0, 1)] = (0.1, 0.7)
     shade_intensity: Annotated[tuple[float, float], interval(-1, 0)] = (-1.0, 0.0)
+    """Range of what is added in the shadow: −1 is black, 0 changes nothing."""
     shade_quantity: Annotated[tuple[float, float], interval(0, 1)] = (0.0, 1.0)
-    same_on_batch: Bool = False
-    p: Probability = 0.5
-    keepdim: Bool = False
+    """Range of the level below which the pattern is shadow; more is more shadow."""
 
 
-class RandomGaussianIllumination(Augmentation):
+class _Light(Drawn):
+    """Light, or with a negative sign shadow."""
+
+    last = "sign p same_on_batch keepdim"
+
+    gain: Annotated[_Range, single(0, 1)] = (0.01, 0.2)
+    """How strong the light is, from 0 to 1, or its range; below 0.2 looks natural."""
+    sign: Annotated[_Range, single(-1, 1)] = (-1.0, 1.0)
+    """Range from which the sign is drawn: above 0 is light, below 0 shadow."""
+
+
+class RandomGaussianIllumination(_Light):
     """Adds light, or with a negative sign shadow, around a place, as wide as sigma.
 
     - RandomGaussianIllumination: {gain: [0.01, 0.2]}
@@ -182,34 +191,20 @@ class RandomGaussianIllumination(Augmentation):
 
     gain: Annotated[_Range, single(0, 1)] = (0.01, 0.15)
     center: Annotated[_Range, single(0, 1)] = (0.1, 0.9)
+    """Where the middle lies, as a part of the height and width, or its range."""
     sigma: Annotated[_Range, single(0, 1)] = (0.2, 1.0)
-    sign: Annotated[_Range, single(-1, 1)] = (-1.0, 1.0)
-    p: Probability = 0.5
-    same_on_batch: Bool = False
-    keepdim: Bool = False
+    """How wide the light is, as a part of the height and width, or its range."""
 
 
-class RandomLinearIllumination(Augmentation):
+class RandomLinearIllumination(_Light):
     """Adds light, or with a negative sign shadow, that grows towards one side.
 
     - RandomLinearIllumination: {gain: [0.01, 0.2]}
     """
 
-    gain: Annotated[_Range, single(0, 1)] = (0.01, 0.2)
-    sign: Annotated[_Range, single(-1, 1)] = (-1.0, 1.0)
-    p: Probability = 0.5
-    same_on_batch: Bool = False
-    keepdim: Bool = False
 
-
-class RandomLinearCornerIllumination(Augmentation):
+class RandomLinearCornerIllumination(_Light):
     """Adds light, or with a negative sign shadow, that grows towards one corner.
 
     - RandomLinearCornerIllumination: {gain: [0.01, 0.2]}
     """
-
-    gain: Annotated[_Range, single(0, 1)] = (0.01, 0.2)
-    sign: Annotated[_Range, single(-1, 1)] = (-1.0, 1.0)
-    p: Probability = 0.5
-    same_on_batch: Bool = False
-    keepdim: Bool = False

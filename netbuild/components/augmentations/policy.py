@@ -31,6 +31,7 @@ class AutoAugment(_Policy, OfColour):
     """
 
     policy: Annotated[str, one_of("imagenet", "cifar10", "svhn")] = "imagenet"
+    """Images with which the pairs were learned."""
 
 
 class RandAugment(_Policy, OfColour):
@@ -43,10 +44,12 @@ class RandAugment(_Policy, OfColour):
         int,
         Wants("a whole number from 1 to 15", core_schema.int_schema(strict=True, ge=1, le=15)),
     ]
+    """Number of augmentations, one after the other."""
     m: Annotated[
         int,
         Wants("a whole number from 1 to 29", core_schema.int_schema(strict=True, ge=1, le=29)),
     ]
+    """How strong they are, from 1 to 29; more changes more."""
 
 
 class TrivialAugment(_Policy):

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 from pydantic import field_validator
 from pydantic_core import core_schema
 
-from netbuild.components.augmentations.augmentation import Augmentation
+from netbuild.components.augmentations.augmentation import Drawn, Sampled, Shaped
 from netbuild.components.augmentations.ranges import (
     CroppingMode,
     Number,
-    Resample,
     SideOrSize,
     Size,
     number,
@@ -63,18 +62,33 @@ def _expect_inside(x: Shape, size: tuple[int, int], help_: str | None) -> None:
         raise ShapeError("NB501", message, at="size", help=help_)
 
 
-class CenterCrop(Augmentation):
+class _Sized(Sampled):
+    """Brings all images of a batch to one size."""
+
+    align_corners: Bool = True
+    p: Probability = 1.0
+    """Probability with which a batch is changed; below 1 only where that keeps the size."""
+
+
+class _Crop(_Sized, Shaped):
+    """Cuts a part out."""
+
+    last = "resample same_on_batch align_corners p keepdim cropping_mode"
+
+    cropping_mode: CroppingMode = "slice"
+    """Whether pixels are cut out, which is faster, or read anew, which gradients pass."""
+
+
+class CenterCrop(_Crop):
     """Cuts the middle out; a number is the side of a square.
 
     - CenterCrop: {size: [28, 28]}
     """
 
+    last = "align_corners resample p keepdim cropping_mode"
+
     size: SideOrSize
-    align_corners: Bool = True
-    resample: Resample = "BILINEAR"
-    p: Probability = 1.0
-    keepdim: Bool = False
-    cropping_mode: CroppingMode = "slice"
+    """Height and width of the crop; a number is the side of a square."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size of the crop."""
@@ -83,15 +97,18 @@ class CenterCrop(Augmentation):
         return (x[0], *size)
 
 
-class RandomCrop(Augmentation):
+class RandomCrop(_Crop, Drawn):
     """Cuts a part out of the image, which may be padded first.
 
     - RandomCrop: {size: [28, 28], padding: 2}
     """
 
     size: Size
+    """Height and width of the crop."""
     padding: _Padding = None
+    """Pixels added around the image first: all sides, along x and y, or each side. null: none."""
     pad_if_needed: Bool = False
+    """Whether images that are smaller than the crop are padded up to it."""
     fill: Annotated[
         float | tuple[float, ...],
         Wants(
@@ -99,13 +116,9 @@ class RandomCrop(Augmentation):
             either(number(), many(number(), at_least=1)),
         ),
     ] = 0
+    """What the padding holds: a number, or one for each channel; for padding_mode constant."""
     padding_mode: Annotated[str, one_of("constant", "reflect", "replicate")] = "constant"
-    resample: Resample = "BILINEAR"
-    same_on_batch: Bool = False
-    align_corners: Bool = True
-    p: Probability = 1.0
-    keepdim: Bool = False
-    cropping_mode: CroppingMode = "slice"
+    """What the padding shows: fill, the image mirrored, or its edge."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size of the crop."""
@@ -140,40 +153,38 @@ class RandomCrop(Augmentation):
         return max(left, width), max(top, height), max(right, width), max(bottom, height)
 
 
-class RandomResizedCrop(Augmentation):
+class RandomResizedCrop(_Crop, Drawn):
     """Szegedy et al. 2015: cuts out a part of the area, of a ratio of sides, and brings it to size.
 
     - RandomResizedCrop: {size: [28, 28], scale: [0.5, 1]}
     """
 
     size: Size
+    """Height and width that crops are brought to."""
     scale: Annotated[tuple[float, float], positive_interval()] = (0.08, 1.0)
+    """Range of the part of the area that is cut out."""
     ratio: Annotated[tuple[float, float], positive_interval()] = (3 / 4, 4 / 3)
-    resample: Resample = "BILINEAR"
-    same_on_batch: Bool = False
-    align_corners: Bool = True
-    p: Probability = 1.0
-    keepdim: Bool = False
-    cropping_mode: CroppingMode = "slice"
+    """Range of the crop's ratio of width to height, before it is brought to size."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size that all crops are brought to."""
         return (x[0], *self.size)
 
 
-class Resize(Augmentation):
+class Resize(_Sized, Shaped):
     """Brings to a size; a number is that of one side, by default the shorter, and keeps the ratio.
 
     - Resize: {size: [32, 32]}
     """
 
+    last = "resample align_corners antialias p keepdim"
+
     size: SideOrSize
+    """Height and width, or one side: the other keeps the ratio."""
     side: Annotated[str, one_of("short", "long", "vert", "horz")] = "short"
-    resample: Resample = "BILINEAR"
-    align_corners: Bool = True
+    """Which side a single number is: the shorter, the longer, the height or the width."""
     antialias: Bool = False
-    p: Probability = 1.0
-    keepdim: Bool = False
+    """Whether images are blurred before they shrink, so that fine patterns do not show falsely."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size."""
@@ -182,32 +193,32 @@ class Resize(Augmentation):
         return _resized(x, self.size, self.side, "size")
 
 
-class LongestMaxSize(Augmentation):
+class LongestMaxSize(_Sized):
     """Brings the longer side to a size, and keeps the ratio.
 
     - LongestMaxSize: {max_size: 32}
     """
 
+    last = "resample align_corners p"
+
     max_size: PositiveInt
-    resample: Resample = "BILINEAR"
-    align_corners: Bool = True
-    p: Probability = 1.0
+    """Length of the longer side, in pixels."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size, with the ratio of the image."""
         return _resized(x, self.max_size, "long", "max_size")
 
 
-class SmallestMaxSize(Augmentation):
+class SmallestMaxSize(_Sized):
     """Brings the shorter side to a size, and keeps the ratio.
 
     - SmallestMaxSize: {max_size: 32}
     """
 
+    last = "resample align_corners p"
+
     max_size: PositiveInt
-    resample: Resample = "BILINEAR"
-    align_corners: Bool = True
-    p: Probability = 1.0
+    """Length of the shorter side, in pixels."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size, with the ratio of the image."""
@@ -234,17 +245,22 @@ def _resized(x: Shape, size: int, side: str, at: str) -> Shape:
     return (x[0], *y)
 
 
-class PadTo(Augmentation):
+class PadTo(Shaped):
     """Pads at the right and the bottom up to a size, and cuts off there what exceeds it.
 
     - PadTo: {size: [32, 32]}
     """
 
+    last = "keepdim crop_if_exceeds"
+
     size: Size
+    """Height and width that images get."""
     pad_mode: Annotated[str, one_of("constant", "reflect", "replicate", "circular")] = "constant"
+    """What the padding shows: pad_value, the image mirrored, its edge, or its other side."""
     pad_value: Number = 0
-    keepdim: Bool = False
+    """What the padding holds, for pad_mode constant."""
     crop_if_exceeds: Bool = True
+    """Whether larger images are cut off; false leaves them larger."""
 
     @field_validator("pad_value")
     @classmethod

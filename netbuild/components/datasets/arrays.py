@@ -29,6 +29,7 @@ class Arrays(Dataset):
     paths = ("file",)
 
     file: AnyPath
+    """Path of a .npz or .safetensors file, or of a folder of .npy files."""
     inputs: Annotated[
         tuple[str, ...],
         Wants(
@@ -36,8 +37,11 @@ class Arrays(Dataset):
             many(core_schema.str_schema(strict=True, min_length=1), at_least=1),
         ),
     ] = ("x",)
+    """Names of the arrays that the network reads, one for each of its inputs."""
     target: Name = "y"
+    """Name of the array that the network learns to give."""
     classes: OptionalCount = None
+    """Number of classes of the target; null counts them."""
 
     def count(self) -> int | None:
         if not Path(self.file).exists():

@@ -43,12 +43,17 @@ class Csv(Dataset):
     paths = ("file",)
 
     file: FilePath
+    """Path of the .csv file, whose first line names the columns."""
     target: Name
+    """Name of the column that the network learns to give."""
     inputs: ColumnNames = None
+    """Names of the columns that the network reads; null takes all but the target."""
     classes: OptionalCount = None
+    """Number of classes, where the target holds their numbers; null reads classes from it."""
     separator: Annotated[
         str, Wants("one character", core_schema.str_schema(strict=True, min_length=1, max_length=1))
     ] = ","
+    """Character between two values, such as ; or a tab."""
 
     def count(self) -> int | None:
         return self._scan(_MAX_READ).rows if Path(self.file).is_file() else None

@@ -56,13 +56,21 @@ class Hub(Dataset):
     resizes = True
 
     name: OptionalText = None
+    """Name of the data set on the hub, such as mnist; without files."""
     files: Annotated[OptionalPath, Field(validate_default=True)] = None
+    """Path of local files or a folder, without name; * may stand for a part."""
     config: OptionalText = None
+    """Which of several configurations a data set on the hub has; null takes the only one."""
     split: Name = "train"
+    """Name of the part of the data that trains."""
     inputs: ColumnNames = None
+    """Columns that the network reads; null takes the only one of images, or all others."""
     target: OptionalText = None
+    """Column that the network learns to give; null looks for label, or the only one of classes."""
     classes: OptionalCount = None
+    """Number of classes of the target; null takes it from the data, or counts."""
     streaming: Bool = False
+    """Whether samples are read as they come and not kept, for data larger than the disk."""
 
     @field_validator("files")
     @classmethod

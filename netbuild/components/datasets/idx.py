@@ -24,7 +24,9 @@ class Idx(Dataset):
     paths = ("folder",)
 
     folder: FolderPath
+    """Path of the folder that holds the files."""
     classes: OptionalCount = None
+    """Number of classes; null counts them."""
 
     def count(self) -> int | None:
         return self._stored(None)[0].shape[0] if any(self._files(None)) else None

@@ -23,6 +23,7 @@ class ImageFolder(Dataset):
     resizes = True
 
     folder: FolderPath
+    """Path of the folder that holds the folders of the classes."""
 
     def count(self) -> int | None:
         return len(self._listed(None)[1]) if Path(self.folder).is_dir() else None

@@ -37,10 +37,15 @@ class Random(Dataset):
     """
 
     samples: PositiveInt = 1000
+    """Number of samples."""
     classes: OptionalCount = None
+    """Number of classes of the target; null takes what the loss wants."""
     target: _Shape = None
+    """Shape of a target of values from 0 to 1; null takes what the loss wants."""
     seed: NaturalInt = 0
+    """Number that the random values follow from: the same seed gives the same samples."""
     below: PositiveInt = 2
+    """Whole numbers of an input are smaller than this; it matters where the network reads such."""
 
     @field_validator("target")
     @classmethod

@@ -31,11 +31,15 @@ class Text(Dataset):
     paths = ("file",)
 
     file: FilePath
+    """Path of the text file, in UTF-8."""
     length: PositiveInt = 64
+    """Number of tokens of a sample."""
     level: Annotated[_Level, one_of("character", "word", "line")] = "character"
+    """What a token is: a character, a word or mark, or a line."""
     vocabulary: Annotated[int | None, Wants("a whole number of at least 2", optional(whole(2)))] = (
         None
     )
+    """Number of different tokens, the rest being 0; null keeps all that the file has."""
 
     def count(self) -> int | None:
         return self._samples(self._vocabulary().tokens) if self._is_read_early() else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import field_validator
 
-from netbuild.components.fields import PositiveInt, SizeFromInput, Sizes, unwanted
+from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, Sizes, unwanted
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.tensor import Shape, ShapeError
 
@@ -13,11 +13,21 @@ class Convolution(Spatial):
     """(C, *) to (out_channels, *), in groups of channels that do not see each other."""
 
     in_channels: SizeFromInput = None
+    """Number of channels of the input."""
     out_channels: PositiveInt
+    """Number of channels of the result, each with a kernel of its own."""
     kernel_size: Sizes
+    """Size of the window along each axis; larger windows see more and cost more."""
     stride: Sizes = 1
+    """Distance from one window to the next; 1 keeps the size, 2 halves it."""
+    dilation: Sizes = 1
+    """Distance between the values that a kernel reads; 1 reads neighbours."""
+    groups: PositiveInt = 1
+    """Number of groups of channels that do not see each other; 1 is one group of all."""
+    bias: Bool = True
+    """Whether a learned constant is added to each channel."""
 
-    @field_validator("groups", check_fields=False)
+    @field_validator("groups")
     @classmethod
     def _divides_out_channels(cls, groups: int, info: Any) -> int:
         out_channels = info.data.get("out_channels", 0)
@@ -33,7 +43,7 @@ class Convolution(Spatial):
         return {
             "in_channels": x[0],
             "out_channels": self.out_channels,
-            "groups": getattr(self, "groups", 1),
+            "groups": self.groups,
             "kernel_size": self.per_axis(self.kernel_size),
         }
 

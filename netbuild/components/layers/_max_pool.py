@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from netbuild.components.fields import Bool
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.layers.formula import Formula, formula
 from netbuild.components.tensor import BYTES, Shape, Tensor, product
@@ -11,30 +12,31 @@ from netbuild.components.tensor import BYTES, Shape, Tensor, product
 class WithIndices(Spatial):
     """A max pool: where its values were is kept for backward, and may be a second result."""
 
-    @property
-    def _gives_indices(self) -> bool:
-        return getattr(self, "return_indices", False)
+    last = "return_indices"
+
+    return_indices: Bool = False
+    """Whether a second result, indices, says where each value was; MaxUnpool reads it."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         output = Tensor(self.output_shape(x[0].shape), x[0].dtype)
-        if not self._gives_indices:
+        if not self.return_indices:
             return {"output": output}
         return {"output": output, "indices": Tensor(output.shape, "int64")}
 
     @property
     def is_plain(self) -> bool:
-        return not self._gives_indices
+        return not self.return_indices
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         y = forward(*x)
-        return {"output": y[0], "indices": y[1]} if self._gives_indices else {"output": y}
+        return {"output": y[0], "indices": y[1]} if self.return_indices else {"output": y}
 
     def saved(self, x: Shape) -> tuple[str, ...]:
-        return ("input", "indices") if self._gives_indices else ("input",)
+        return ("input", "indices") if self.return_indices else ("input",)
 
     def workspace(self, x: Shape) -> int:
         """The indices, where they are no result."""
-        return 0 if self._gives_indices else product(self.output_shape(x)) * BYTES["int64"]
+        return 0 if self.return_indices else product(self.output_shape(x)) * BYTES["int64"]
 
     def kept_indices(self, x: Shape) -> Formula | None:
         """Return the formula of the bytes of the indices."""

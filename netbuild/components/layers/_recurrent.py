@@ -1,11 +1,13 @@
 """The base of layers that pass a state on from step to step."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from netbuild.components.fields import PositiveInt, SizeFromInput
+from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
 from netbuild.components.layers.formula import Formula
 from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.tensor import Shape, ShapeError, product, times
+
+Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
 
 
 class Stateful(Layer):
@@ -18,7 +20,11 @@ class Stateful(Layer):
     gates: ClassVar[int]
 
     input_size: SizeFromInput = None
+    """Number of features of a step."""
     hidden_size: PositiveInt
+    """Number of features of the state."""
+    bias: Bool = True
+    """Whether the gates have learned constants."""
 
     def decide(self, x: Shape, *states: Shape) -> dict[str, Any]:
         return {"input_size": x[-1]}

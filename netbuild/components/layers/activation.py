@@ -17,7 +17,7 @@ from netbuild.components.fields import (
     unwanted,
 )
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.layer import Layer, Modes
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
@@ -44,13 +44,25 @@ class _Activation(Layer):
             raise ShapeError("NB207", "it computes with numbers, and gets bool")
 
     def saved(self, x: Shape) -> _Kept:
-        return ("output",) if getattr(self, "inplace", False) else (self.keeps,)
+        return (self.keeps,)
 
 
-class _Leaking(_Activation):
+class _Overwriting(_Activation):
+    """May put its result in the place of its input."""
+
+    last = "inplace"
+
+    inplace: Bool = False
+    """Whether the result takes the memory of the input, which is then gone."""
+
+    def saved(self, x: Shape) -> _Kept:
+        return ("output",) if self.inplace else (self.keeps,)
+
+
+class _Leaking(_Overwriting):
     """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
 
-    @field_validator("inplace", check_fields=False)
+    @field_validator("inplace")
     @classmethod
     def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
         slope = info.data.get("negative_slope", info.data.get("alpha", 1))
@@ -59,7 +71,7 @@ class _Leaking(_Activation):
         return inplace
 
 
-class _Copying(_Activation):
+class _Copying(_Overwriting):
     """Copies the input that it overwrites, which its backward pass needs as it was."""
 
     def saved(self, x: Shape) -> _Kept:
@@ -102,7 +114,7 @@ class _Smooth(_Floating):
     takes_bool = True
 
 
-class ReLU(_Activation):
+class ReLU(_Overwriting):
     """max(0, x).
 
     - ReLU  # 6×28×28 to 6×28×28
@@ -110,8 +122,6 @@ class ReLU(_Activation):
 
     keeps = "output"
     needs_float = False
-
-    inplace: Bool = False
 
 
 class ReLU6(_Copying):
@@ -122,8 +132,6 @@ class ReLU6(_Copying):
 
     needs_float = False
 
-    inplace: Bool = False
-
 
 class LeakyReLU(_Leaking):
     """x where x > 0, else negative_slope · x.
@@ -132,7 +140,7 @@ class LeakyReLU(_Leaking):
     """
 
     negative_slope: Float32 = 0.01
-    inplace: Bool = False
+    """Slope below 0; 0 is ReLU, 1 changes nothing."""
 
 
 class PReLU(_Activation):
@@ -142,7 +150,9 @@ class PReLU(_Activation):
     """
 
     num_parameters: PositiveInt = 1
+    """Number of learned slopes: 1 for all channels, or one for each."""
     init: Float32 = 0.25
+    """Slope that training begins with."""
 
     def output_shape(self, x: Shape) -> Shape:
         if self.num_parameters not in {1, *x[:1]}:
@@ -159,15 +169,21 @@ class PReLU(_Activation):
         return Formulas(weights={"weight": weight})
 
 
-class RReLU(_Activation):
+class RReLU(_Overwriting):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
     - RReLU  # 6×28×28 to 6×28×28
     """
 
+    modes = Modes(
+        "x where x > 0, else a · x with a drawn from [lower, upper] for each value",
+        "x where x > 0, else (lower + upper) / 2 · x",
+    )
+
     lower: Float32 = 1 / 8
+    """Smallest slope below 0 that is drawn."""
     upper: Float32 = Field(1 / 3, validate_default=True)
-    inplace: Bool = False
+    """Largest slope below 0 that is drawn."""
 
     @field_validator("upper")
     @classmethod
@@ -175,6 +191,10 @@ class RReLU(_Activation):
         if upper < info.data.get("lower", upper):
             raise unwanted(f"at least lower, {info.data['lower']}")
         return upper
+
+    @property
+    def switches(self) -> bool:
+        return self.lower < self.upper
 
     def workspace(self, x: Shape) -> int:
         """The slopes that were drawn."""
@@ -188,7 +208,7 @@ class ELU(_Leaking):
     """
 
     alpha: Float32 = 1.0
-    inplace: Bool = False
+    """How deep it goes: far below 0 it comes close to −alpha."""
 
 
 class CELU(_Leaking):
@@ -198,16 +218,14 @@ class CELU(_Leaking):
     """
 
     alpha: _NonZeroFloat = 1.0
-    inplace: Bool = False
+    """How deep it goes: far below 0 it comes close to −alpha."""
 
 
-class SELU(_Activation):
+class SELU(_Overwriting):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
     - SELU  # 64 to 64
     """
-
-    inplace: Bool = False
 
 
 class GELU(_Activation):
@@ -217,6 +235,7 @@ class GELU(_Activation):
     """
 
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
+    """Whether Φ is exact (none), or approximated by tanh."""
 
 
 class SiLU(_Copying):
@@ -225,16 +244,12 @@ class SiLU(_Copying):
     - SiLU  # 64 to 64
     """
 
-    inplace: Bool = False
-
 
 class Mish(_Copying):
     """x · tanh(log(1 + eˣ)).
 
     - Mish  # 64 to 64
     """
-
-    inplace: Bool = False
 
 
 class Hardswish(_Copying):
@@ -243,16 +258,12 @@ class Hardswish(_Copying):
     - Hardswish  # 64 to 64
     """
 
-    inplace: Bool = False
-
 
 class Hardsigmoid(_Copying):
     """min(max(0, x + 3), 6) / 6.
 
     - Hardsigmoid  # 64 to 64
     """
-
-    inplace: Bool = False
 
 
 class Hardtanh(_Limiting):
@@ -262,8 +273,9 @@ class Hardtanh(_Limiting):
     """
 
     min_val: Float32 = -1.0
+    """Least result: smaller values become this."""
     max_val: Float32 = Field(1.0, validate_default=True)
-    inplace: Bool = False
+    """Largest result: larger values become this."""
 
     @field_validator("max_val")
     @classmethod
@@ -280,8 +292,9 @@ class Threshold(_Limiting):
     """
 
     threshold: Float32
+    """Values that are not above this are replaced."""
     value: Float32
-    inplace: Bool = False
+    """What they are replaced by."""
 
 
 class Sigmoid(_Smooth):
@@ -316,7 +329,9 @@ class Softplus(_Activation):
     """
 
     beta: Float32 = 1.0
+    """How sharp the bend at 0 is; larger is closer to ReLU."""
     threshold: Float32 = 20.0
+    """Where beta · x is above this, x itself is the result: it differs by almost nothing."""
 
 
 class Softsign(_Floating):
@@ -351,6 +366,7 @@ class Hardshrink(_Activation):
     """
 
     lambd: Float32 = 0.5
+    """Values from −lambd to lambd become 0."""
 
 
 class Softshrink(_Activation):
@@ -360,3 +376,4 @@ class Softshrink(_Activation):
     """
 
     lambd: NaturalFloat = 0.5
+    """How far values move towards 0; smaller ones become 0."""

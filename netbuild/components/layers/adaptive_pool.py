@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from netbuild.components.fields import (
-    Bool,
     OptionalSizes,
     Sizes,
     Wants,
@@ -44,6 +43,7 @@ class _AdaptivePool(Spatial):
     """(C, *) to (C, *output_size): position i of m sees ⌊i·n / m⌋ up to ⌈(i + 1)·n / m⌉ of n."""
 
     output_size: _AdaptiveSizes
+    """Size of the result along each axis; null keeps the size of an axis."""
 
     @field_validator("output_size")
     @classmethod
@@ -116,8 +116,6 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 class _AdaptiveMaxPool(WithIndices, _AdaptivePool):
     """The largest value of each window."""
 
-    return_indices: Bool = False
-
     def formulas(self, x: Shape) -> Formulas:
         return super().formulas(x)._replace(workspace=self.kept_indices(x))
 
@@ -160,9 +158,11 @@ class _FractionalMaxPool(WithIndices):
     spare: ClassVar[int]
 
     kernel_size: Sizes
+    """Size of each window along each axis."""
     output_size: OptionalSizes = None
+    """Size of the result along each axis; null takes output_ratio."""
     output_ratio: _Ratios = Field(None, validate_default=True)
-    return_indices: Bool = False
+    """Size of the result as a part of the input's; null takes output_size."""
 
     @field_validator("output_ratio")
     @classmethod
@@ -223,6 +223,8 @@ def _windows(count: int) -> str:
 class FractionalMaxPool2d(_FractionalMaxPool):
     """2-D max pooling of random windows: (C, H, W) to (C, *output_size), or ⌊n · output_ratio⌋.
 
+    The windows are drawn anew each time, in evaluation too.
+
     - FractionalMaxPool2d: {kernel_size: 3, output_ratio: 0.7}  # 64×32×30 to 64×22×21
     """
 
@@ -232,6 +234,8 @@ class FractionalMaxPool2d(_FractionalMaxPool):
 
 class FractionalMaxPool3d(_FractionalMaxPool):
     """3-D max pooling of random windows: (C, D, H, W) to (C, *output_size), as in 2-D.
+
+    The windows are drawn anew each time, in evaluation too.
 
     - FractionalMaxPool3d: {kernel_size: 2, output_size: [4, 5, 6]}  # 8×9×9×9 to 8×4×5×6
     """

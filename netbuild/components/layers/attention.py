@@ -7,7 +7,7 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Modes, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
 #: Torch's own default is false, and puts the batch in axis 1.
@@ -53,18 +53,38 @@ class MultiheadAttention(Layer):
 
     inputs: ClassVar[tuple[str, ...]] = ("query",)
     optional_inputs: ClassVar[tuple[str, ...]] = ("key", "value")
+    modes = Modes(
+        "each attention weight w becomes 0 with probability dropout, and w / (1 − dropout) "
+        "otherwise",
+        "attention weights are used unchanged",
+    )
 
     embed_dim: SizeFromInput = None
+    """Number of features of query and of the result."""
     num_heads: PositiveInt
+    """Number of heads, among which the features are shared out."""
     dropout: Probability = 0.0
+    """Probability with which an attention weight is dropped in training; 0 drops none."""
     bias: Bool = True
+    """Whether the projections have learned constants."""
     add_bias_kv: Bool = False
+    """Whether key and value get one learned position more."""
     add_zero_attn: Bool = False
+    """Whether key and value get one position of zeros more."""
     kdim: SizeFromInput = None
+    """Number of features of key."""
     vdim: SizeFromInput = None
+    """Number of features of value."""
     batch_first: BatchFirst = True
+    """It is true: axis 0 is the batch, as everywhere."""
     need_weights: Bool = True
+    """Whether the attention weights are a second result; false is faster."""
     average_attn_weights: Bool = True
+    """Whether these are averaged over the heads; false gives those of each head."""
+
+    @property
+    def switches(self) -> bool:
+        return self.dropout > 0
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         for tensor, name in zip(x, (*self.inputs, *self.optional_inputs), strict=False):

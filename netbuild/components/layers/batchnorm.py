@@ -16,7 +16,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
-from netbuild.components.layers.layer import Layer, Lazy, parameters
+from netbuild.components.layers.layer import Layer, Lazy, Modes, parameters
 from netbuild.components.tensor import (
     Shape,
     ShapeError,
@@ -30,6 +30,10 @@ from netbuild.components.tensor import (
 _Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", optional(real()))]
 
 
+#: How running averages follow: the variance is the unbiased one.
+_FOLLOWS = "running ← (1 − momentum) · running + momentum · batch"
+
+
 class _ChannelNorm(Layer):
     """Normalises (C, *), with one weight, one bias and one running mean and variance a channel."""
 
@@ -38,11 +42,21 @@ class _ChannelNorm(Layer):
     axes: ClassVar[str]
 
     num_features: SizeFromInput = None
+    """Number of channels of the input."""
     eps: Float = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
     momentum: _Momentum = 0.1
+    """Share of a new batch in the running averages; null is a plain mean of all batches."""
     affine: Bool = True
+    """Whether each channel has a learned factor."""
     track_running_stats: Bool = True
+    """Whether evaluation takes averages of training; false takes each batch's own statistics."""
     bias: Bool = True
+    """Whether each channel has a learned constant too, where affine is true."""
+
+    @property
+    def switches(self) -> bool:
+        return self.track_running_stats
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, self.axes, ranks=self.ranks)
@@ -73,6 +87,12 @@ class _ChannelNorm(Layer):
 
 class _BatchNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
+
+    modes = Modes(
+        "(x − mean) / √(variance + eps) · weight + bias by the statistics of the batch, which the "
+        f"running ones follow: {_FOLLOWS}",
+        "the same by the running statistics; without track_running_stats as in training",
+    )
 
     eps: PositiveFloat = 1e-5
 
@@ -150,8 +170,15 @@ class LazyBatchNorm3d(Lazy, BatchNorm3d):
 class _InstanceNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
 
+    modes = Modes(
+        "(x − mean) / √(variance + eps) · weight + bias by the statistics of each sample; with "
+        f"track_running_stats the running ones follow their mean: {_FOLLOWS}",
+        "the same by the running statistics; without track_running_stats as in training",
+    )
+
     affine: Bool = False
     track_running_stats: Bool = False
+    """Whether evaluation takes averages of training; false takes each sample's own statistics."""
 
     def workspace(self, x: Shape) -> int:
         """Each sample's mean and deviation, and copies of the channels' weights and means."""
@@ -235,8 +262,15 @@ class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
 class _SwitchableNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps), of shares of the statistics of instance, layer and batch.
 
-    It is netbuild's own: `netbuild.modules` has the formula and its source.
+    It is netbuild's own: `netbuild.builder.modules` has the formula and its source.
     """
+
+    modes = Modes(
+        "(x − mean) / √(variance + eps) · weight + bias by shares of the statistics of sample, "
+        f"layer and batch; the running ones follow the batch's: {_FOLLOWS}",
+        "the same by the running statistics in place of the batch's; without track_running_stats "
+        "as in training",
+    )
 
     def output_shape(self, x: Shape) -> Shape:
         super().output_shape(x)

@@ -140,6 +140,7 @@ class _Scaled(_Elementwise):
     """Multiplies the second input by `alpha`, in the dtype of the result."""
 
     alpha: _Factor = 1
+    """Factor of the second input; 1 takes it unchanged."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         outputs = super().outputs(*x)
@@ -239,6 +240,7 @@ class Divide(_Elementwise):
     function = "div"
 
     rounding_mode: _Rounding = None
+    """How quotients become whole: towards 0 (trunc), or down (floor); null keeps fractions."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if self.rounding_mode is not None and promoted(*x) == "bool":
@@ -268,6 +270,7 @@ class _Listed(_Join):
     variadic = True
 
     dim: Int = 1
+    """Axis along which the inputs follow one another; 1 is the channels."""
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         return {"output": forward(list(x))}
@@ -310,6 +313,9 @@ class Stack(_Listed):
     """
 
     function = "stack"
+
+    dim: Int = 1
+    """Place of the new axis; 1 is the first behind the batch."""
 
     def output_shape(self, *x: Shape) -> Shape:
         for number, shape in enumerate(x, start=1):

@@ -6,9 +6,6 @@ from pydantic import field_validator
 from pydantic_core import core_schema
 
 from netbuild.components.fields import (
-    Bool,
-    PositiveInt,
-    Sizes,
     Wants,
     either,
     many,
@@ -38,11 +35,12 @@ _PaddingMode = Annotated[
 class _Conv(Convolution):
     """Each axis becomes ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
 
+    last = "dilation groups bias padding_mode"
+
     padding: _Padding = 0
-    dilation: Sizes = 1
-    groups: PositiveInt = 1
-    bias: Bool = True
+    """Places added at both ends of each axis; same keeps the size, valid adds none."""
     padding_mode: _PaddingMode = "zeros"
+    """What these places hold: 0, the input mirrored, its border value, or its other end."""
 
     @field_validator("padding")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 from pydantic_core import core_schema
 
-from netbuild.components.fields import Bool, Paddings, PositiveInt, Sizes, Wants
+from netbuild.components.fields import Paddings, Sizes, Wants
 from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import N, by_name, sizes_of
@@ -25,12 +25,20 @@ class _ConvTranspose(Convolution):
     `padding` is taken off the output; `output_padding` is put on behind it.
     """
 
+    last = "groups bias dilation padding_mode"
+
+    kernel_size: Sizes
+    """Size of the window that each value is spread over, along each axis."""
+    stride: Sizes = 1
+    """Distance in the result between the windows of two neighbours; 2 doubles the size."""
     padding: Paddings = 0
+    """Places taken off both ends of each axis of the result."""
     output_padding: Paddings = 0
-    groups: PositiveInt = 1
-    bias: Bool = True
+    """Places added at the end of each axis only; less than stride or dilation."""
     dilation: Sizes = Field(1, validate_default=True)
+    """Distance between the places that a kernel writes to; 1 writes to neighbours."""
     padding_mode: _NoPaddingMode = "zeros"
+    """It has one value: torch pads with zeros here."""
 
     @field_validator("output_padding")
     @classmethod

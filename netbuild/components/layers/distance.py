@@ -55,7 +55,9 @@ class CosineSimilarity(_Distance):
     """
 
     dim: Int = 1
+    """Axis of the vectors, which goes; 1 is the first behind the batch."""
     eps: _Bound = 1e-8
+    """Least length of a vector, so that nothing is divided by 0."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if promoted(*x) != "float32":
@@ -91,8 +93,11 @@ class PairwiseDistance(_Distance):
     """
 
     p: _Norm = 2.0
+    """Power of the norm: 1 adds differences up, 2 is Euclidean, .inf takes the largest."""
     eps: Float = 1e-6
+    """Added to each difference, so that the gradient of a distance of 0 is finite."""
     keepdim: Bool = False
+    """Whether the last axis stays, with size 1; false takes it away."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         """Whole numbers become floats when eps is added."""

@@ -5,15 +5,23 @@ from typing import ClassVar
 from netbuild.components.fields import Bool, Probability
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer, Memory
+from netbuild.components.layers.layer import Layer, Memory, Modes
 from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
 
 
 class _Dropout(Layer):
     """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
 
+    modes = Modes("each value becomes 0 with probability p, and x / (1 − p) otherwise", "x")
+
     p: Probability = 0.5
+    """Probability with which a value is dropped in training; 0 drops none, 1 all."""
     inplace: Bool = False
+    """Whether the result takes the memory of the input, which is then gone."""
+
+    @property
+    def switches(self) -> bool:
+        return self.p > 0
 
     def memory(self) -> Memory:
         return "view" if self.p == 0 else super().memory()
@@ -38,10 +46,18 @@ class Dropout(_Dropout):
     """
 
 
+_CHANNELS = Modes("each channel becomes 0 with probability p, and x / (1 − p) otherwise", "x")
+
+
 class _ChannelDropout(_Dropout):
     """Zeroes whole channels with probability p in training; (C, *) to the same."""
 
     rank: ClassVar[int]
+
+    modes = _CHANNELS
+
+    p: Probability = 0.5
+    """Probability with which a channel is dropped in training; 0 drops none, 1 all."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[self.rank], ranks=(self.rank + 1,))
@@ -81,6 +97,15 @@ class Dropout3d(_ChannelDropout):
 class _AlphaDropout(_Dropout):
     """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
 
+    modes = Modes(
+        "a · (x + 1.7581 · p), or with probability p each value becomes a · 1.7581 · (p − 1), "
+        "a being 1 / √((1 − p) · (1 + 1.7581² · p))",
+        "x",
+    )
+
+    inplace: Bool = False
+    """It changes nothing: torch takes it and ignores it."""
+
     def memory(self) -> Memory:
         return "view" if self.p == 0 else "new"
 
@@ -97,6 +122,11 @@ class FeatureAlphaDropout(_AlphaDropout):
 
     - FeatureAlphaDropout  # 6×28×28 to 6×28×28
     """
+
+    modes = Modes(AlphaDropout.modes.training.replace("value", "channel"), "x")
+
+    p: Probability = 0.5
+    """Probability with which a channel is dropped in training; 0 drops none, 1 all."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "channels")

@@ -30,9 +30,21 @@ class _Table(Layer):
     needs_float = False
 
     num_embeddings: PositiveInt
+    """Number of rows; indices go from 0 to one less."""
     embedding_dim: PositiveInt
+    """Number of features of a row."""
+    padding_idx: _Index = None
+    """Index whose row begins as zeros and learns nothing; null has none."""
+    max_norm: _MaxNorm = None
+    """Largest norm of a row; a longer one is shortened when it is read. null has no limit."""
+    norm_type: Float = 2.0
+    """Power of the norm for max_norm; 2 is the Euclidean norm."""
+    scale_grad_by_freq: Bool = False
+    """Whether the gradient of a row is divided by how often the batch reads it."""
+    sparse: Bool = False
+    """Whether gradients hold the rows that were read alone; few optimizers take such."""
 
-    @field_validator("padding_idx", check_fields=False)
+    @field_validator("padding_idx")
     @classmethod
     def _is_a_row(cls, index: Any, info: Any) -> Any:
         count = info.data.get("num_embeddings")
@@ -40,7 +52,7 @@ class _Table(Layer):
             raise unwanted(f"a number from {-count} to {count - 1}, or null")
         return index
 
-    @field_validator("sparse", check_fields=False)
+    @field_validator("sparse")
     @classmethod
     def _has_no_frequencies(cls, sparse: Any, info: Any) -> Any:
         if sparse and info.data.get("scale_grad_by_freq"):
@@ -77,12 +89,6 @@ class Embedding(_Table):
     - Embedding: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 20×64
     """
 
-    padding_idx: _Index = None
-    max_norm: _MaxNorm = None
-    norm_type: Float = 2.0
-    scale_grad_by_freq: Bool = False
-    sparse: Bool = False
-
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         return {"output": Tensor(self.output_shape(x[0].shape))}
 
@@ -101,13 +107,14 @@ class EmbeddingBag(_Table):
 
     optional_inputs = ("per_sample_weights",)
 
-    max_norm: _MaxNorm = None
-    norm_type: Float = 2.0
-    scale_grad_by_freq: Bool = False
+    last = "mode sparse include_last_offset padding_idx"
+
     mode: Annotated[Literal["sum", "mean", "max"], one_of("sum", "mean", "max")] = "mean"
-    sparse: Bool = False
+    """How the rows of a bag become one: their sum, mean or maximum."""
     include_last_offset: Bool = False
+    """It changes nothing: a sample is a bag, and there are no offsets."""
     padding_idx: _Index = None
+    """Index that a bag leaves out, and whose row learns nothing; null has none."""
 
     @field_validator("mode")
     @classmethod

@@ -12,6 +12,16 @@ class _Blocks(Spatial):
     """What a kernel of two axes covers, at each of its places, is a column of values."""
 
     rank = 2
+    last = "kernel_size dilation padding stride"
+
+    kernel_size: Sizes
+    """Size of a block along each axis."""
+    dilation: Sizes = 1
+    """Distance between the values of a block; 1 takes neighbours."""
+    padding: Paddings = 0
+    """Zeros around the image, into which blocks may reach."""
+    stride: Sizes = 1
+    """Distance from one block to the next; blocks overlap where it is less than kernel_size."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype != "bool":  # which torch copies, and adds up, as if it were a number
@@ -31,10 +41,7 @@ class Fold(_Blocks):
     """
 
     output_size: Sizes
-    kernel_size: Sizes
-    dilation: Sizes = 1
-    padding: Paddings = 0
-    stride: Sizes = 1
+    """Height and width of the image that blocks are put together to."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, "channels times kernel_size, blocks", ranks=(2,))
@@ -81,11 +88,6 @@ class Unfold(_Blocks):
 
     - Unfold: {kernel_size: [2, 3]}  # 5×3×4 to 30×4
     """
-
-    kernel_size: Sizes
-    dilation: Sizes = 1
-    padding: Paddings = 0
-    stride: Sizes = 1
 
     def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)

@@ -41,6 +41,13 @@ class Made(NamedTuple):
     arguments: dict[str, Any]
 
 
+class Modes(NamedTuple):
+    """What a layer computes in training, and what in evaluation, where the two differ."""
+
+    training: str
+    evaluation: str
+
+
 class Layer(Component):
     """A module of `torch.nn`: by default one that computes element by element.
 
@@ -62,6 +69,8 @@ class Layer(Component):
     needs_order: ClassVar[bool] = False
     #: Whether torch computes this for floating-point inputs only, on every device.
     needs_float: ClassVar[bool] = True
+    #: What it computes in training and in evaluation; `switches` says whether the two differ.
+    modes: ClassVar[Modes | None] = None
 
     @classmethod
     def torch_name(cls) -> str:
@@ -72,6 +81,11 @@ class Layer(Component):
     def is_plain(self) -> bool:
         """Whether torch's `forward` takes the inputs and gives the result as they are."""
         return type(self).run is Layer.run
+
+    @property
+    def switches(self) -> bool:
+        """Whether it computes something else in evaluation than in training, with these fields."""
+        return self.modes is not None
 
     def apply(self, *x: Tensor) -> dict[str, Tensor]:
         """Return the results by name for inputs that are checked against everything declared.

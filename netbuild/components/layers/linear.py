@@ -34,8 +34,11 @@ class Linear(Layer):
     """
 
     in_features: SizeFromInput = None
+    """Number of features that come in, on the last axis."""
     out_features: PositiveInt
+    """Number of features of the result."""
     bias: Bool = True
+    """Whether a learned constant is added to each feature."""
 
     def output_shape(self, x: Shape) -> Shape:
         _expect_features(x)
@@ -95,9 +98,13 @@ class Bilinear(Layer):
     inputs = ("input1", "input2")
 
     in1_features: SizeFromInput = None
+    """Number of features of the first input."""
     in2_features: SizeFromInput = None
+    """Number of features of the second input."""
     out_features: PositiveInt
+    """Number of features of the result."""
     bias: Bool = True
+    """Whether a learned constant is added to each feature."""
 
     def output_shape(self, x1: Shape, x2: Shape) -> Shape:
         _expect_features(x1, x2)

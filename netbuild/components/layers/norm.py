@@ -50,8 +50,11 @@ class _TrailingNorm(_Norm):
     """
 
     normalized_shape: _TrailingSizes = None
+    """Sizes of the last axes, which are normalised together; left out, the last axis."""
     eps: _OptionalFloat = None
+    """Added to the mean square, so that nothing is divided by 0; null is the dtype's least step."""
     elementwise_affine: Bool = True
+    """Whether each place of these axes has a learned factor."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "features")
@@ -91,7 +94,9 @@ class LayerNorm(_TrailingNorm):
     """
 
     eps: Float = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
     bias: Bool = True
+    """Whether each place has a learned constant too, where elementwise_affine is true."""
 
     def workspace(self, x: Shape) -> int:
         """A mean and a deviation for each place that is normalised."""
@@ -129,10 +134,15 @@ class GroupNorm(_Norm):
     """
 
     num_groups: PositiveInt
+    """Number of groups, each normalised by itself; 1 takes all channels together."""
     num_channels: SizeFromInput = None
+    """Number of channels of the input."""
     eps: Float = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
     affine: Bool = True
+    """Whether each channel has a learned factor."""
     bias: Bool = True
+    """Whether each channel has a learned constant too, where affine is true."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "channels")
@@ -157,18 +167,26 @@ class GroupNorm(_Norm):
         return Formulas(weights=biased(each, each, self.weights(x)), workspace=kept)
 
 
-class LocalResponseNorm(_Norm):
+class _LocalNorm(_Norm):
+    """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels."""
+
+    size: PositiveInt
+    """Number of neighbouring channels whose squares are added up."""
+    alpha: Float = 1e-4
+    """How much the neighbours count."""
+    beta: Float = 0.75
+    """Power of what is divided by; 0 divides by 1."""
+    k: Float = 1.0
+    """Added to what the neighbours make, so that nothing is divided by 0."""
+
+
+class LocalResponseNorm(_LocalNorm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, *) to the same.
 
     - LocalResponseNorm: 5  # 96×54×54 to 96×54×54
     """
 
     needs_order = True
-
-    size: PositiveInt
-    alpha: Float = 1e-4
-    beta: Float = 0.75
-    k: Float = 1.0
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(2, x, "channels and at least one more")
@@ -184,16 +202,13 @@ class LocalResponseNorm(_Norm):
         return Formulas(workspace=Formula(rule, numbers))
 
 
-class CrossMapLRN2d(_Norm):
+class CrossMapLRN2d(_LocalNorm):
     """x / (k + alpha / size · Σ x²)^beta over `size` neighbouring channels; (C, H, W) to the same.
 
     - CrossMapLRN2d: 5  # 96×54×54 to 96×54×54
     """
 
     size: _AtLeastTwo
-    alpha: Float = 1e-4
-    beta: Float = 0.75
-    k: Float = 1.0
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[2], ranks=(3,))

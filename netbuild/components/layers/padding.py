@@ -43,6 +43,7 @@ class _Pad(Layer):
     needs_float = False
 
     padding: _Padding
+    """Places put before and behind each axis, the last axis first; negative ones crop."""
 
     @field_validator("padding")
     @classmethod
@@ -144,6 +145,7 @@ class _ConstantPad(_Constant):
     """Surrounds the last axes with `value`."""
 
     value: _Anything
+    """What the added places hold."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         least, greatest = _LIMITS.get(x[0].dtype, (self.value, self.value))

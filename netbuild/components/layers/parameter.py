@@ -19,7 +19,9 @@ class Parameter(Layer):
     inputs = ()
 
     shape: Shaped
+    """Sizes of the tensor, without the batch; [] is a single number."""
     batch_axis: Bool = True
+    """Whether torch's tensor has an axis of 1 in front, which repeats for each sample."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         return {"output": Tensor(self.shape)}

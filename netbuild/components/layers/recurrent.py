@@ -12,134 +12,19 @@ from netbuild.components.fields import (
     PositiveInt,
     Probability,
     Wants,
-    one_of,
     unwanted,
 )
-from netbuild.components.layers._recurrent import Stateful
+from netbuild.components.layers._recurrent import Nonlinearity, Stateful
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.layer import Modes
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
 _BatchFirst = Annotated[
     Literal[True], Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))
 ]
-_Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
 
 
-class _Cell(Stateful):
-    """One step: (input_size) and a state of (hidden_size) to the next state.
-
-    It multiplies gates · hidden_size · (input_size + hidden_size) times.
-    """
-
-    optional_inputs: ClassVar[tuple[str, ...]] = ("hx",)
-
-    bias: Bool = True
-
-    def output_shape(self, x: Shape, *states: Shape) -> Shape:
-        expect_rank(x, "features", ranks=(1,))
-        state = (self.hidden_size,)
-        self.expect_states(*states, wanted=(state,) * len(self.optional_inputs))
-        return state
-
-    def weights(self, x: Shape, *states: Shape) -> dict[str, Shape]:
-        return self.cell_weights(x[0], self.hidden_size, bias=self.bias)
-
-    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
-        return ("input", *self.optional_inputs[: len(states)])
-
-    def workspace(self, x: Shape, *states: Shape) -> int:
-        """The zeros that stand for a state which is not given, and what the gates give."""
-        zeros = 0 if states else self.hidden_size
-        return BYTES["float32"] * (zeros + self.computed())
-
-    def computed(self) -> int:
-        """Return how many numbers on the way to the next state are kept."""
-        return 0
-
-    def formulas(self, x: Shape, *states: Shape) -> Formulas:
-        size = formula("input_size", input_size=x[0])
-        cell = self.cell_formulas(size, "hidden_size")
-        own = self.weights(x)
-        rule = "gates·hidden_size·(input_size + hidden_size)"
-        numbers = {"gates": self.gates, "hidden_size": self.hidden_size, "input_size": x[0]}
-        return Formulas(
-            {"features": formula("hidden_size", hidden_size=self.hidden_size)},
-            {name: cell[name] for name in own},
-            {"": Formula(rule, numbers)},
-            terms=self.terms(),
-        )
-
-
-class RNNCell(_Cell):
-    """h' = tanh(W_ih · x + b_ih + W_hh · h + b_hh), or with relu: (input_size) to (hidden_size).
-
-    It reads perhaps a state `hx` of (hidden_size), else zeros.
-
-    - RNNCell: 20  # 10 to 20
-    """
-
-    gates = 1
-
-    nonlinearity: _Nonlinearity = "tanh"
-
-    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
-        return (*super().saved(x, *states), "output")
-
-
-class LSTMCell(_Cell):
-    """c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'): (input_size) to h' and `c_1`, both (hidden_size).
-
-    The gates i, f and o are σ(W_ih · x + b_ih + W_hh · h + b_hh), and g is the tanh of such a sum.
-    It reads perhaps both states `hx` and `cx` of (hidden_size), else zeros.
-
-    - LSTMCell: 20  # 10 to 20, c_1: 20
-    """
-
-    gates = 4
-    optional_inputs = ("hx", "cx")
-
-    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        state = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
-        return {"output": state, "c_1": state}
-
-    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
-        y = forward(x[0], x[1:]) if len(x) > 1 else forward(x[0])
-        return {"output": y[0], "c_1": y[1]}
-
-    def computed(self) -> int:
-        """The four gates and tanh(c')."""
-        return 5 * self.hidden_size
-
-
-class GRUCell(_Cell):
-    """h' = (1 − z) ⊙ n + z ⊙ h: (input_size) to (hidden_size).
-
-    The gates r and z are σ(W_ih · x + b_ih + W_hh · h + b_hh), and n is
-    tanh(W_in · x + b_in + r ⊙ (W_hn · h + b_hn)). It reads perhaps a state `hx`, else zeros.
-
-    - GRUCell: 20  # 10 to 20
-    """
-
-    gates = 3
-
-    def computed(self) -> int:
-        """The three gates, of which n is kept apart, W_hn · h + b_hn and h − n."""
-        return 6 * self.hidden_size
-
-
-class _Sizes(Stateful):
-    """The fields of a stack that come first in torch's constructors."""
-
-    num_layers: PositiveInt = 1
-
-
-class _Activated(_Sizes):
-    """The field that RNN has between those and the others."""
-
-    nonlinearity: _Nonlinearity = "tanh"
-
-
-class _Sequence(_Sizes):
+class _Sequence(Stateful):
     """A stack of cells over the steps of (length, input_size), each layer reading the one before.
 
     Each layer goes through the steps in one direction or in both, and multiplies
@@ -150,11 +35,22 @@ class _Sequence(_Sizes):
     """
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)
+    modes = Modes(
+        "each value between two layers becomes 0 with probability dropout, and "
+        "x / (1 − dropout) otherwise",
+        "values pass between layers unchanged",
+    )
 
-    bias: Bool = True
+    last = "bias batch_first dropout bidirectional"
+
+    num_layers: PositiveInt = 1
+    """Number of layers, each reading what the one before gives."""
     batch_first: _BatchFirst = True
+    """It is true: axis 0 is the batch, as everywhere."""
     dropout: Probability = Field(0.0, validate_default=True)
+    """Probability with which a value between two layers is dropped in training; 0 drops none."""
     bidirectional: Bool = False
+    """Whether it also goes through the steps backwards, and gives both side by side."""
 
     @field_validator("dropout")
     @classmethod
@@ -162,6 +58,10 @@ class _Sequence(_Sizes):
         if dropout and info.data.get("num_layers") == 1:
             raise unwanted("0 where num_layers is 1: it is applied between the layers")
         return dropout
+
+    @property
+    def switches(self) -> bool:
+        return self.dropout > 0
 
     @property
     def directions(self) -> int:
@@ -292,7 +192,7 @@ class _Sequence(_Sizes):
         return {"output": y[0], "h_n": y[1].transpose(0, 1)}
 
 
-class RNN(_Sequence, _Activated):
+class RNN(_Sequence):
     """h_t = tanh(W_ih · x_t + b_ih + W_hh · h_(t−1) + b_hh), or with relu, from step to step.
 
     (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
@@ -302,6 +202,9 @@ class RNN(_Sequence, _Activated):
     """
 
     gates = 1
+
+    nonlinearity: Nonlinearity = "tanh"
+    """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
 
     def computed(self, length: int, size: int) -> int:
         """The states."""
@@ -322,7 +225,10 @@ class LSTM(_Sequence):
     gates = 4
     optional_inputs = ("h_0", "c_0")
 
+    last = f"{_Sequence.last} proj_size"
+
     proj_size: NaturalInt = 0
+    """Number of features that each result is projected to; 0 does not project."""
 
     @field_validator("proj_size")
     @classmethod

@@ -11,7 +11,9 @@ class _Reduction(Operation):
     """One value for all along the axes `dim`, which go, or stay with size 1: (A, *) to (A)."""
 
     dim: Axes
+    """Axes along which all values become one; 1 is the first behind the batch."""
     keepdim: Bool = False
+    """Whether these axes stay, with size 1; false takes them away."""
 
     def output_shape(self, x: Shape) -> Shape:
         reduced = axes(self.dim, x, at="dim")

@@ -73,7 +73,9 @@ class Flatten(Rearranging):
     """
 
     start_dim: Int = 1
+    """First axis that is merged; 1 is the first behind the batch."""
     end_dim: Int = -1
+    """Last axis that is merged; −1 is the last one."""
 
     def output_shape(self, x: Shape) -> Shape:
         start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
@@ -97,10 +99,12 @@ class Unflatten(Rearranging):
     """
 
     dim: Int
+    """Axis that is split; negative numbers count from the last one."""
     unflattened_size: Annotated[
         tuple[int, ...],
         Wants("a list of whole numbers, of which one may be -1", many(whole(-1), at_least=1)),
     ]
+    """Sizes of the axes that it becomes; −1 takes what is left."""
 
     _one_may_be_left_open = field_validator("unflattened_size")(_open_once)
 
@@ -129,6 +133,7 @@ class Reshape(View):
     function = "reshape"
 
     shape: _Open
+    """Sizes of the result, without the batch; −1 takes what is left."""
 
     _one_may_be_left_open = field_validator("shape")(_open_once)
 
@@ -153,6 +158,7 @@ class Permute(View):
     function = "permute"
 
     dims: Annotated[tuple[int, ...], Wants("a list of whole numbers", many(whole(), at_least=1))]
+    """Axes of the input in their new order; the batch, 0, comes first."""
 
     def output_shape(self, x: Shape) -> Shape:
         rank = len(x) + 1
@@ -178,7 +184,9 @@ class Transpose(View):
     function = "transpose"
 
     dim0: Int
+    """One of the two axes that change places."""
     dim1: Int
+    """The other one of the two axes."""
 
     def output_shape(self, x: Shape) -> Shape:
         first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
@@ -202,6 +210,7 @@ class Squeeze(View):
     function = "squeeze"
 
     dim: Axes
+    """Axes that go if their size is 1; others stay."""
 
     def output_shape(self, x: Shape) -> Shape:
         named = axes(self.dim, x, at="dim")
@@ -221,6 +230,7 @@ class Unsqueeze(View):
     function = "unsqueeze"
 
     dim: Int
+    """Place of the new axis; 1 is the first behind the batch."""
 
     def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, (*x, 1), at="dim")  # the new axis counts too
@@ -242,6 +252,7 @@ class Expand(View):
     namespace = "torch.Tensor"
 
     sizes: _Open
+    """Sizes to which axes of 1 repeat, without the batch; −1 keeps an axis."""
 
     @field_validator("sizes")
     @classmethod
@@ -286,7 +297,9 @@ class Roll(Operation):
     function = "roll"
 
     shifts: _Shifts
+    """By how many places values move along each axis; negative ones move back."""
     dims: Axes
+    """Axes along which they move, one for each shift."""
 
     @field_validator("dims")
     @classmethod

@@ -31,7 +31,9 @@ class Select(View):
     function = "select"
 
     dim: Int
+    """Axis of which one slice is taken; the axis goes."""
     index: Int
+    """Number of the slice, from 0; negative ones count from the end."""
 
     def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, x, at="dim")
@@ -54,8 +56,11 @@ class Narrow(View):
     function = "narrow"
 
     dim: Int
+    """Axis of which slices are taken."""
     start: Int
+    """Number of the first slice, from 0; negative ones count from the end."""
     length: PositiveInt
+    """Number of slices that are taken."""
 
     def output_shape(self, x: Shape) -> Shape:
         position, start = axis(self.dim, x, at="dim"), self._start(x)
@@ -92,7 +97,9 @@ class Chunk(View):
     function = "chunk"
 
     chunks: _Chunks
+    """Number of parts."""
     dim: Int = 1
+    """Axis that is cut; 1 is the channels."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         shape, dtype = x[0]

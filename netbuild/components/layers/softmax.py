@@ -18,6 +18,7 @@ class _Softmax(Layer):
     dim: Annotated[
         int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
     ] = None
+    """Axis along which values become shares of 1; left out, axis 1."""
 
     def output_shape(self, x: Shape) -> Shape:
         axis(self._dim(x), x, at="dim")
@@ -82,6 +83,7 @@ class GLU(Layer):
     """
 
     dim: Int = -1
+    """Axis that is cut into two halves; −1 is the last one."""
 
     def output_shape(self, x: Shape) -> Shape:
         at = axis(self.dim, x, at="dim")

@@ -39,6 +39,7 @@ class PixelShuffle(Layer):
     needs_float = False
 
     upscale_factor: PositiveInt
+    """How many times larger height and width become."""
 
     def output_shape(self, x: Shape) -> Shape:
         _expect_image(x)
@@ -67,6 +68,7 @@ class PixelUnshuffle(Layer):
     needs_float = False
 
     downscale_factor: PositiveInt
+    """How many times smaller height and width become."""
 
     def output_shape(self, x: Shape) -> Shape:
         _expect_image(x)
@@ -104,6 +106,7 @@ class ChannelShuffle(Layer):
     needs_float = False
 
     groups: PositiveInt
+    """Number of groups of channels, from which one is taken in turn."""
 
     def output_shape(self, x: Shape) -> Shape:
         if len(x) < 2:
@@ -153,10 +156,15 @@ class Upsample(Layer):
     """
 
     size: OptionalSizes = None
+    """Size of the result along each axis; null takes scale_factor."""
     scale_factor: _Factors = Field(None, validate_default=True)
+    """Factor of the size of each axis; null takes size."""
     mode: _Mode = "nearest"
+    """How values are found between those of the input: the nearest, smoothly, or by area."""
     align_corners: _OptionalBool = None
+    """Whether outermost values stay in the corners; null is false. For smooth modes only."""
     recompute_scale_factor: _OptionalBool = None
+    """Whether places follow from the rounded sizes; false and null take scale_factor itself."""
 
     @field_validator("scale_factor")
     @classmethod

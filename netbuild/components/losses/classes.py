@@ -24,6 +24,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.losses.loss import (
     Loss,
+    Reduced,
     Reduction,
     Weights,
     expect_axes,
@@ -34,14 +35,27 @@ from netbuild.components.target import Classes, Labels, Signs, Target, Values
 from netbuild.components.tensor import Shape, product, times
 
 
-class _ClassLoss(Loss):
-    """Takes scores (classes) or (classes, *), and one class, or one at each place (*)."""
+class _Weighed(Reduced):
+    """Counts each class by a weight."""
 
     classifies = True
+    last = "weight reduction"
 
     weight: Weights = None
-    ignore_index: Int = -100
+    """Factor of each class: more for rare ones; null is 1 for all."""
     reduction: Reduction = "mean"
+    """How the losses of all samples become one: their mean, or their sum."""
+
+
+class _ClassLoss(_Weighed):
+    """Takes scores (classes) or (classes, *), and one class, or one at each place (*)."""
+
+    last = "reduction"
+
+    ignore_index: Int = -100
+    """Class whose samples or places count for nothing."""
+    reduction: Reduction = "mean"
+    """How losses become one: their mean, in which a class counts by its weight, or their sum."""
 
     def wanted(self, *y: Shape) -> Target:
         return Classes(y[0][0], y[0][1:]) if y[0] else Classes(1)
@@ -63,7 +77,10 @@ class CrossEntropyLoss(_ClassLoss):
     loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
 
+    last = "reduction label_smoothing"
+
     label_smoothing: Probability = 0.0
+    """Share of the target that all classes get evenly; 0 leaves it to the right one."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         (scores,) = y
@@ -97,7 +114,7 @@ class NLLLoss2d(NLLLoss):
         return "NLLLoss"
 
 
-class MultiMarginLoss(Loss):
+class MultiMarginLoss(_Weighed):
     """Σ_i w_c · max(0, margin − y_c + y_i)^p / classes over the classes i other than c.
 
     Takes scores (classes) and a class number; Weston and Watkins 1999. Margin and p are of the
@@ -106,12 +123,10 @@ class MultiMarginLoss(Loss):
     loss: {MultiMarginLoss: {p: 2}}
     """
 
-    classifies = True
-
     p: Annotated[int, Wants("1 or 2", core_schema.int_schema(strict=True, ge=1, le=2))] = 1
+    """Power of the hinge: 2 punishes large errors more than 1."""
     margin: Float = 1.0
-    weight: Weights = None
-    reduction: Reduction = "mean"
+    """How much higher the right class has to score than each other one, to cost nothing."""
 
     def wanted(self, *y: Shape) -> Target:
         return Classes(y[0][0] if y[0] else 1)
@@ -123,7 +138,7 @@ class MultiMarginLoss(Loss):
         expect_weights(self.weight, scores[0])
 
 
-class LinearCrossEntropyLoss(Loss):
+class LinearCrossEntropyLoss(_Weighed):
     """CrossEntropyLoss of the scores that its own linear layer makes of features.
 
     Takes features (in_features), of which it learns num_classes · ∏ out_features scores, and a
@@ -133,18 +148,24 @@ class LinearCrossEntropyLoss(Loss):
     loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
 
-    classifies = True
+    last = "reduction weight ignore_index label_smoothing"
 
     in_features: SizeFromInput = None
+    """Number of features that the network gives."""
     num_classes: PositiveInt
+    """Number of classes that it scores."""
     out_features: Annotated[
         tuple[int, ...], Wants("a list of whole numbers of at least 1", many(whole(1)))
     ] = ()
+    """Sizes of the places that have a class each; [] is one class a sample."""
     bias: Bool = False
+    """Whether each score has a learned constant."""
     reduction: Reduction = "mean"
-    weight: Weights = None
+    """How losses become one: their mean, in which a class counts by its weight, or their sum."""
     ignore_index: Annotated[int | None, Wants("a whole number or null", optional(whole()))] = None
+    """Class whose samples or places count for nothing; null has none."""
     label_smoothing: Probability = 0.0
+    """Share of the target that all classes get evenly; 0 leaves it to the right one."""
 
     @field_validator("weight")
     @classmethod
@@ -189,13 +210,18 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
     classifies = True
 
     in_features: SizeFromInput = None
+    """Number of features that the network gives."""
     n_classes: PositiveInt
+    """Number of classes, numbered from the most frequent one on."""
     cutoffs: Annotated[
         tuple[int, ...],
         Wants("a list of whole numbers of at least 1", many(whole(1), at_least=1)),
     ]
+    """Classes at which a cluster begins; those below the first are scored at once."""
     div_value: PositiveFloat = 4.0
+    """By how much the features shrink from one cluster to the next."""
     head_bias: Bool = False
+    """Whether the scores of the head have learned constants."""
 
     @field_validator("cutoffs")
     @classmethod

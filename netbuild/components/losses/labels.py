@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from netbuild.components.fields import Bool, NaturalInt
-from netbuild.components.losses.loss import Loss, Reduction, expect_axes, mismatch
+from netbuild.components.losses.loss import Reduced, Reduction, expect_axes, mismatch
 from netbuild.components.target import Classes, Labels, Target
 from netbuild.components.tensor import Shape
 
 
-class MultiLabelMarginLoss(Loss):
+class MultiLabelMarginLoss(Reduced):
     """Σ max(0, 1 − (y_c − y_i)) / classes over the classes c that are there and i that are not.
 
     Takes scores (classes) and as many whole numbers: the classes that are there, and −1 behind the
@@ -17,8 +17,6 @@ class MultiLabelMarginLoss(Loss):
 
     loss: MultiLabelMarginLoss
     """
-
-    reduction: Reduction = "mean"
 
     def wanted(self, *y: Shape) -> Target:
         classes = y[0][0] if y[0] else 1
@@ -33,7 +31,7 @@ class MultiLabelMarginLoss(Loss):
             raise mismatch(f"it compares with {wanted}, and the data has {target}")
 
 
-class CTCLoss(Loss):
+class CTCLoss(Reduced):
     """−log of the probability of a sequence of labels, over all ways to align it (Graves 2006).
 
     Takes log-probabilities (steps, classes) and up to any number of labels, −1 behind the last one.
@@ -44,9 +42,14 @@ class CTCLoss(Loss):
     loss: {CTCLoss: {zero_infinity: true}}
     """
 
+    last = "reduction zero_infinity"
+
     blank: NaturalInt = 0
+    """Number of the class that stands for no label."""
     reduction: Reduction = "mean"
+    """How losses become one: the mean of each over its number of labels, or their sum."""
     zero_infinity: Bool = False
+    """Whether a sequence that is too long for its steps costs 0, in place of infinity."""
 
     def wanted(self, *y: Shape) -> Target:
         # Equal neighbours need a blank in between: so many labels fit in any case.

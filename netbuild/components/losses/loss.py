@@ -130,3 +130,12 @@ def expect_weights(weight: tuple[float, ...] | None, classes: int) -> None:
     """
     if weight is not None and len(weight) != classes:
         raise mismatch(f"weight has {len(weight)} numbers for {classes} classes", at="weight")
+
+
+class Reduced(Loss):
+    """A loss that makes one number of many."""
+
+    last = "reduction"
+
+    reduction: Reduction = "mean"
+    """How the losses of all values become one: their mean, or their sum."""

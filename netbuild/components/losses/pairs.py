@@ -4,18 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from netbuild.components.fields import Bool, Float, PositiveFloat
-from netbuild.components.losses.loss import Loss, Reduction, expect_axes, mismatch
+from netbuild.components.losses.loss import Reduced, expect_axes, mismatch
 from netbuild.components.target import Nothing, Signs, Target
 from netbuild.components.tensor import Shape, times
 
 
-class _Pair(Loss):
+class _Pair(Reduced):
     """Takes two outputs of one shape."""
 
     inputs = ("input1", "input2")
 
     margin: Float = 0.0
-    reduction: Reduction = "mean"
+    """How much larger the one has to be than the other to cost nothing."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         _expect_alike(self.inputs, y)
@@ -46,6 +46,9 @@ class CosineEmbeddingLoss(_Pair):
     loss: {CosineEmbeddingLoss: {margin: 0.5}}
     """
 
+    margin: Float = 0.0
+    """Largest cosine at which what is unlike costs nothing; from −1 to 1, 0 to 0.5 is usual."""
+
     def wanted(self, *y: Shape) -> Target:
         return Signs(())
 
@@ -54,10 +57,16 @@ class CosineEmbeddingLoss(_Pair):
         super().compare(target, *y)
 
 
-class _Triplet(Loss):
+class _Triplet(Reduced):
     """Takes three outputs of one shape, and no target."""
 
     inputs = ("anchor", "positive", "negative")
+    last = "swap reduction"
+
+    margin: PositiveFloat = 1.0
+    """How much further than what is alike the unlike has to be, to cost nothing."""
+    swap: Bool = False
+    """Whether the unlike is measured from the nearer of the anchor and what is like it."""
 
     def wanted(self, *y: Shape) -> Target:
         return Nothing()
@@ -80,11 +89,10 @@ class TripletMarginLoss(_Triplet):
     loss: {TripletMarginLoss: {margin: 0.2}}
     """
 
-    margin: PositiveFloat = 1.0
     p: Float = 2.0
+    """Power of the norm: 1 adds up differences, 2 is the Euclidean distance."""
     eps: Float = 1e-6
-    swap: Bool = False
-    reduction: Reduction = "mean"
+    """Added to each difference, so that the gradient of a distance of 0 is finite."""
 
 
 class TripletMarginWithDistanceLoss(_Triplet):
@@ -94,10 +102,6 @@ class TripletMarginWithDistanceLoss(_Triplet):
 
     loss: {TripletMarginWithDistanceLoss: {swap: true}}
     """
-
-    margin: PositiveFloat = 1.0
-    swap: Bool = False
-    reduction: Reduction = "mean"
 
 
 def _expect_alike(names: tuple[str, ...], y: tuple[Shape, ...]) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
-from netbuild.components.losses.loss import Loss, Reduction, Weights, mismatch
+from netbuild.components.losses.loss import Reduced, Weights, mismatch
 from netbuild.components.target import Signs, Target
 from netbuild.components.tensor import Shape, times
 
 
-class _ValueLoss(Loss):
+class _ValueLoss(Reduced):
     """Takes an output of any shape and a target of the same."""
 
     def compare(self, target: Target, *y: Shape) -> None:
@@ -34,16 +34,12 @@ class L1Loss(_ValueLoss):
     loss: L1Loss
     """
 
-    reduction: Reduction = "mean"
-
 
 class MSELoss(_ValueLoss):
     """(y − t)², averaged: takes values of any shape and a target of the same.
 
     loss: MSELoss
     """
-
-    reduction: Reduction = "mean"
 
 
 class SmoothL1Loss(_ValueLoss):
@@ -54,8 +50,10 @@ class SmoothL1Loss(_ValueLoss):
     loss: {SmoothL1Loss: {beta: 0.5}}
     """
 
-    reduction: Reduction = "mean"
+    last = "beta"
+
     beta: NaturalFloat = 1.0
+    """Error below which it is a square, and above which a line; 0 makes it L1Loss."""
 
 
 class HuberLoss(_FloatLoss):
@@ -66,8 +64,10 @@ class HuberLoss(_FloatLoss):
     loss: {HuberLoss: {delta: 0.5}}
     """
 
-    reduction: Reduction = "mean"
+    last = "delta"
+
     delta: PositiveFloat = 1.0
+    """Error below which it is a square, and above which a line, of slope delta."""
 
 
 class KLDivLoss(_FloatLoss):
@@ -80,10 +80,14 @@ class KLDivLoss(_FloatLoss):
     loss: {KLDivLoss: {reduction: batchmean}}
     """
 
+    last = "log_target"
+
     reduction: Annotated[
         Literal["mean", "sum", "batchmean"], one_of("mean", "sum", "batchmean")
-    ] = "mean"
+    ] = "mean"  # type: ignore[assignment]  # it has one way more
+    """How losses become one: mean of all values, their sum, or the sum over the samples' number."""
     log_target: Bool = False
+    """Whether the targets are logarithms of probabilities too."""
 
 
 class PoissonNLLLoss(_ValueLoss):
@@ -96,9 +100,11 @@ class PoissonNLLLoss(_ValueLoss):
     """
 
     log_input: Bool = True
+    """Whether the network gives the logarithm of the rate; false: the rate itself."""
     full: Bool = False
+    """Whether Stirling's approximation of log t! is added, for targets above 1."""
     eps: Float = 1e-8
-    reduction: Reduction = "mean"
+    """Added to a rate before its logarithm, so that none is taken of 0."""
 
 
 class GaussianNLLLoss(_ValueLoss):
@@ -113,8 +119,9 @@ class GaussianNLLLoss(_ValueLoss):
     inputs = ("input", "var")
 
     full: Bool = False
+    """Whether the constant ½ log 2π is added; it changes no gradient."""
     eps: Float = 1e-6
-    reduction: Reduction = "mean"
+    """Least variance: smaller ones count as this."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
@@ -143,7 +150,7 @@ class BCELoss(_FloatLoss):
     binary = True
 
     weight: Weights = None
-    reduction: Reduction = "mean"
+    """Factor of the loss at each place of the last axis; null is 1."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
@@ -163,10 +170,12 @@ class BCEWithLogitsLoss(_FloatLoss):
     """
 
     binary = True
+    last = "reduction pos_weight"
 
     weight: Weights = None
-    reduction: Reduction = "mean"
+    """Factor of the loss at each place of the last axis; null is 1."""
     pos_weight: Weights = None
+    """Factor of what is 1 in the target, at each place of the last axis: above 1, fewer misses."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
@@ -186,7 +195,7 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
     binary = True
 
     weight: Weights = None
-    reduction: Reduction = "mean"
+    """Factor of each class in the mean; null is 1."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
@@ -216,7 +225,7 @@ class HingeEmbeddingLoss(_SignLoss):
     """
 
     margin: Float = 1.0
-    reduction: Reduction = "mean"
+    """Distance from which on what is unlike costs nothing."""
 
 
 class SoftMarginLoss(_SignLoss):
@@ -226,8 +235,6 @@ class SoftMarginLoss(_SignLoss):
     """
 
     binary = True
-
-    reduction: Reduction = "mean"
 
 
 def _expect_last_axis(weight: tuple[float, ...] | None, y: Shape, *, at: str) -> None:

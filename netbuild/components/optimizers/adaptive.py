@@ -13,7 +13,15 @@ from netbuild.components.fields import (
     optional,
     real,
 )
-from netbuild.components.optimizers.optimizer import Optimizer, Switch, Weight
+from netbuild.components.optimizers.optimizer import (
+    Capturable,
+    Decaying,
+    Fusing,
+    Grouped,
+    Maximizing,
+    Optimizer,
+    Weight,
+)
 from netbuild.components.tensor import ShapeError
 
 _Betas = Annotated[
@@ -25,97 +33,106 @@ _Betas = Annotated[
 ]
 
 
-class Adagrad(Optimizer):
+class _Moments(Optimizer):
+    """Keeps a mean of the gradient and one of its square, or something in its place."""
+
+    betas: _Betas = (0.9, 0.999)
+    """Shares of the mean gradient and of the mean square that stay at a step; near 1 is slow."""
+    eps: NaturalFloat = 1e-8
+    """Added to the root that divides the step, so that small gradients make no huge steps."""
+
+
+class _Amsgrad(_Moments):
+    """May divide by the largest mean square so far (Reddi et al. 2018)."""
+
+    amsgrad: Bool = False
+    """Whether a step is divided by the largest mean square so far, so that it never grows again."""
+
+
+class _Decoupling(Decaying, Capturable):
+    """May decay the weights apart from the gradient, as AdamW does."""
+
+    decoupled_weight_decay: Bool = False
+    """Whether weight_decay takes its part of the weights directly, as in AdamW."""
+
+
+class Adagrad(Decaying, Fusing):
     """Duchi et al. 2011: each weight's gradient over the root of the sum of its squares.
 
     optimizer: {Adagrad: {lr: 0.01}}
     """
 
+    last = "weight_decay initial_accumulator_value eps foreach maximize differentiable fused"
     takes_sparse = True
 
     lr: NaturalFloat = 1e-2
     lr_decay: NaturalFloat = 0.0
-    weight_decay: NaturalFloat = 0.0
+    """How fast lr falls: at step t it is lr / (1 + (t − 1) · lr_decay); 0 keeps it."""
     initial_accumulator_value: NaturalFloat = 0.0
+    """What the sum of squares begins with; more makes the first steps smaller."""
     eps: NaturalFloat = 1e-10
-    foreach: Switch = None
-    maximize: Bool = False
-    differentiable: Bool = False
-    fused: Switch = None
+    """Added to the root that divides the step, so that small sums make no huge steps."""
 
 
-class Adadelta(Optimizer):
+class Adadelta(Decaying, Capturable):
     """Zeiler 2012: the gradient times the mean size of the last steps over that of gradients.
 
     optimizer: Adadelta
     """
 
+    last = "weight_decay foreach capturable maximize differentiable"
+
     lr: NaturalFloat = 1.0
     rho: Probability = 0.9
+    """How much of the mean squares stays at a step; near 1 averages over more steps."""
     eps: NaturalFloat = 1e-6
-    weight_decay: NaturalFloat = 0.0
-    foreach: Switch = None
-    capturable: Bool = False
-    maximize: Bool = False
-    differentiable: Bool = False
+    """Added to both mean squares: lets the first steps begin, and bounds the quotient."""
 
 
-class RMSprop(Optimizer):
+class RMSprop(Decaying, Capturable):
     """Hinton 2012: each weight's gradient over the root of its mean square.
 
     optimizer: {RMSprop: {lr: 1e-3, momentum: 0.9}}
     """
 
+    last = "weight_decay momentum centered capturable foreach maximize differentiable"
+
     lr: NaturalFloat = 1e-2
     alpha: NaturalFloat = 0.99
+    """How much of the mean square stays at a step; near 1 averages over more steps."""
     eps: NaturalFloat = 1e-8
-    weight_decay: NaturalFloat = 0.0
+    """Added to the root that divides the step, so that small gradients make no huge steps."""
     momentum: NaturalFloat = 0.0
+    """Share of the last step that stays; 0 has no momentum."""
     centered: Bool = False
-    capturable: Bool = False
-    foreach: Switch = None
-    maximize: Bool = False
-    differentiable: Bool = False
+    """Whether the variance divides instead of the mean square."""
 
 
-class Adam(Optimizer):
+class Adam(_Amsgrad, _Decoupling, Fusing):
     """Kingma and Ba 2015: each weight's step is its mean gradient over the root of its mean square.
 
     optimizer: {Adam: {lr: 1e-3}}
     """
 
-    lr: NaturalFloat = 1e-3
-    betas: _Betas = (0.9, 0.999)
-    eps: NaturalFloat = 1e-8
-    weight_decay: NaturalFloat = 0.0
-    amsgrad: Bool = False
-    foreach: Switch = None
-    maximize: Bool = False
-    capturable: Bool = False
-    differentiable: Bool = False
-    fused: Switch = None
-    decoupled_weight_decay: Bool = False
+    last = (
+        "weight_decay amsgrad foreach maximize capturable differentiable fused "
+        "decoupled_weight_decay"
+    )
 
 
-class AdamW(Optimizer):
+class AdamW(_Amsgrad, Capturable, Fusing):
     """Adam with the weights' decay apart from their gradient (Loshchilov and Hutter 2019).
 
     optimizer: {AdamW: {lr: 3e-4, weight_decay: 0.05}}
     """
 
-    lr: NaturalFloat = 1e-3
-    betas: _Betas = (0.9, 0.999)
-    eps: NaturalFloat = 1e-8
+    last = "weight_decay amsgrad maximize foreach capturable differentiable fused"
+
     weight_decay: NaturalFloat = 0.01
-    amsgrad: Bool = False
-    maximize: Bool = False
-    foreach: Switch = None
-    capturable: Bool = False
-    differentiable: Bool = False
-    fused: Switch = None
+    """Takes lr times this part of each weight away at a step; 0 takes nothing."""
 
 
-class Adamax(Optimizer):
+class Adamax(_Moments, Decaying, Capturable):
     """Adam with the largest gradient so far, which fades, in place of the root (its section 7).
 
     optimizer: {Adamax: {lr: 2e-3}}
@@ -123,50 +140,37 @@ class Adamax(Optimizer):
 
     lr: NaturalFloat = 2e-3
     betas: _Betas = (0.9, 0.999)
+    """Shares of the mean gradient and of the largest one that stay at a step; near 1 is slow."""
     eps: NaturalFloat = 1e-8
-    weight_decay: NaturalFloat = 0.0
-    foreach: Switch = None
-    maximize: Bool = False
-    differentiable: Bool = False
-    capturable: Bool = False
+    """Added to the size of a gradient, so that nothing is divided by 0."""
 
 
-class NAdam(Optimizer):
+class NAdam(_Moments, _Decoupling):
     """Dozat 2016: Adam with the momentum of Nesterov, which momentum_decay lets rise.
 
     optimizer: {NAdam: {lr: 2e-3}}
     """
 
+    last = (
+        "weight_decay momentum_decay decoupled_weight_decay foreach maximize capturable "
+        "differentiable"
+    )
+
     lr: NaturalFloat = 2e-3
-    betas: _Betas = (0.9, 0.999)
-    eps: NaturalFloat = 1e-8
-    weight_decay: NaturalFloat = 0.0
     momentum_decay: NaturalFloat = 4e-3
-    decoupled_weight_decay: Bool = False
-    foreach: Switch = None
-    maximize: Bool = False
-    capturable: Bool = False
-    differentiable: Bool = False
+    """How fast the momentum rises from half of betas[0] to betas[0]; 0 keeps half."""
 
 
-class RAdam(Optimizer):
+class RAdam(_Moments, _Decoupling):
     """Liu et al. 2020: Adam that does without the variance until it is known well enough.
 
     optimizer: {RAdam: {lr: 1e-3}}
     """
 
-    lr: NaturalFloat = 1e-3
-    betas: _Betas = (0.9, 0.999)
-    eps: NaturalFloat = 1e-8
-    weight_decay: NaturalFloat = 0.0
-    decoupled_weight_decay: Bool = False
-    foreach: Switch = None
-    maximize: Bool = False
-    capturable: Bool = False
-    differentiable: Bool = False
+    last = "weight_decay decoupled_weight_decay foreach maximize capturable differentiable"
 
 
-class SparseAdam(Optimizer):
+class SparseAdam(_Moments, Maximizing):
     """Adam for sparse gradients: rows of an Embedding that a batch does not read stay as they are.
 
     It takes nothing else: each weight is that of an Embedding or EmbeddingBag with `sparse: true`.
@@ -177,9 +181,7 @@ class SparseAdam(Optimizer):
     takes_sparse = True
 
     lr: PositiveFloat = 1e-3
-    betas: _Betas = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
-    maximize: Bool = False
 
     def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
         if not weight.sparse:
@@ -187,7 +189,7 @@ class SparseAdam(Optimizer):
             raise ShapeError("NB406", message)
 
 
-class Adafactor(Optimizer):
+class Adafactor(Grouped):
     """Shazeer and Stern 2018: Adam that keeps a row and a column for the mean squares of a matrix.
 
     `eps` are the least gradient, null for that of the dtype, and the least size of a weight, in
@@ -198,6 +200,7 @@ class Adafactor(Optimizer):
 
     lr: NaturalFloat = 1e-2
     beta2_decay: Annotated[float, Wants("a number of at most 0", real(le=0))] = -0.8
+    """Power of the step by which a new gradient counts less; 0 counts the last gradient alone."""
     eps: Annotated[
         tuple[float | None, float],
         Wants(
@@ -205,7 +208,8 @@ class Adafactor(Optimizer):
             core_schema.tuple_schema([optional(real(ge=0)), real(ge=0)]),
         ),
     ] = (None, 1e-3)
+    """Least size of a gradient, null for the dtype's own, and least size of weights for a step."""
     d: Annotated[float, Wants("a number of at least 1", real(ge=1))] = 1.0
+    """Largest mean size of a step before lr; more clips less."""
     weight_decay: NaturalFloat = 0.0
-    foreach: Switch = None
-    maximize: Bool = False
+    """Takes lr times this part of each weight away at a step; 0 takes nothing."""

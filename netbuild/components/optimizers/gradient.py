@@ -17,27 +17,31 @@ from netbuild.components.fields import (
     unwanted,
     whole,
 )
-from netbuild.components.optimizers.optimizer import Optimizer, Switch, Weight
+from netbuild.components.optimizers.optimizer import (
+    Capturable,
+    Decaying,
+    Fusing,
+    Optimizer,
+    Weight,
+)
 from netbuild.components.tensor import ShapeError, times
 
 
-class SGD(Optimizer):
+class SGD(Decaying, Fusing):
     """Stochastic gradient descent, w ← w − lr · v, with v the gradient or its momentum.
 
     optimizer: {SGD: {lr: 0.1, momentum: 0.9, nesterov: true}}
     """
 
+    last = "weight_decay nesterov maximize foreach differentiable fused"
     takes_sparse = True
 
-    lr: NaturalFloat = 1e-3
     momentum: NaturalFloat = 0.0
+    """Share of the last step's direction that stays; 0 follows the gradient alone."""
     dampening: Float = 0.0
-    weight_decay: NaturalFloat = 0.0
+    """Part of a new gradient that the momentum leaves out; 0 takes all of it."""
     nesterov: Bool = False
-    maximize: Bool = False
-    foreach: Switch = None
-    differentiable: Bool = False
-    fused: Switch = None
+    """Whether the momentum looks one step ahead; it needs momentum, and no dampening."""
 
     @field_validator("nesterov")
     @classmethod
@@ -48,7 +52,7 @@ class SGD(Optimizer):
         return nesterov
 
 
-class ASGD(Optimizer):
+class ASGD(Decaying, Capturable):
     """Polyak and Juditsky 1992: SGD whose lr falls, lr / (1 + lambd · lr · t)^alpha, and averages.
 
     The mean of the weights from step t0 on is in its state; the network keeps the weights.
@@ -58,16 +62,14 @@ class ASGD(Optimizer):
 
     lr: NaturalFloat = 1e-2
     lambd: Float = 1e-4
+    """How fast lr falls; each step also takes the part lambd · lr of a weight away."""
     alpha: Float = 0.75
+    """Power by which lr falls; 0 keeps lr."""
     t0: Float = 1e6
-    weight_decay: NaturalFloat = 0.0
-    foreach: Switch = None
-    maximize: Bool = False
-    differentiable: Bool = False
-    capturable: Bool = False
+    """Number of steps after which the mean of the weights begins."""
 
 
-class Rprop(Optimizer):
+class Rprop(Capturable):
     """Riedmiller and Braun 1993: steps of their own size, against the sign of the gradient.
 
     A step grows by etas[1] while the sign stays and shrinks by etas[0] when it turns, within
@@ -76,7 +78,10 @@ class Rprop(Optimizer):
     optimizer: Rprop
     """
 
+    last = "capturable foreach maximize differentiable"
+
     lr: NaturalFloat = 1e-2
+    """Size of the first step of every weight; later sizes follow from the signs."""
     etas: Annotated[
         tuple[float, float],
         Wants(
@@ -84,14 +89,12 @@ class Rprop(Optimizer):
             core_schema.tuple_schema([real(gt=0, lt=1), real(gt=1)]),
         ),
     ] = (0.5, 1.2)
+    """Factors of a weight's step: the first where its gradient changes sign, else the second."""
     step_sizes: Annotated[
         tuple[float, float],
         Wants("a list of two numbers", core_schema.tuple_schema([real(), real()])),
     ] = (1e-6, 50.0)
-    capturable: Bool = False
-    foreach: Switch = None
-    maximize: Bool = False
-    differentiable: Bool = False
+    """Smallest and largest size of a step."""
 
 
 class Muon(Optimizer):
@@ -102,18 +105,25 @@ class Muon(Optimizer):
     optimizer: {Muon: {lr: 0.02}}
     """
 
-    lr: NaturalFloat = 1e-3
+    last = ""
+
     weight_decay: NaturalFloat = 0.1
+    """Takes lr times this part of each weight away at a step; 0 takes nothing."""
     momentum: NaturalFloat = 0.95
+    """Share of the mean gradient so far that stays at a step; 0 takes the gradient alone."""
     nesterov: Bool = True
+    """Whether the momentum looks one step ahead."""
     ns_coefficients: Annotated[
         tuple[float, float, float],
         Wants("a list of three numbers", core_schema.tuple_schema([real(), real(), real()])),
     ] = (3.4445, -4.775, 2.0315)
+    """Coefficients a, b and c of the polynomial that makes the matrix orthogonal."""
     eps: Float = 1e-7
+    """Least norm by which the matrix is divided, so that 0 is no divisor."""
     ns_steps: Annotated[
         int, Wants("a whole number below 100", core_schema.int_schema(strict=True, lt=100))
     ] = 5
+    """How often the polynomial is applied; more steps come closer to orthogonal."""
     adjust_lr_fn: Annotated[
         Literal["original", "match_rms_adamw"] | None,
         Wants(
@@ -121,6 +131,7 @@ class Muon(Optimizer):
             optional(core_schema.literal_schema(["original", "match_rms_adamw"])),
         ),
     ] = None
+    """How lr depends on the matrix: its shape (original, also null), or as AdamW steps."""
 
     def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
         if len(weight.shape) != 2:
@@ -143,12 +154,19 @@ class LBFGS(Optimizer):
     takes_sparse = True
 
     lr: NaturalFloat = 1.0
+    """Length of each iteration's move; with a line search, where that begins."""
     max_iter: Int = 20
+    """Most iterations of one step."""
     max_eval: Annotated[int | None, Wants("a whole number or null", optional(whole()))] = None
+    """Most times that one step computes the loss; null is 1.25 · max_iter."""
     tolerance_grad: Float = 1e-7
+    """A step ends where no gradient is larger than this."""
     tolerance_change: Float = 1e-9
+    """A step ends where the weights or the loss change by less than this."""
     history_size: PositiveInt = 100
+    """Number of last changes that give the curvature; each keeps two copies of all weights."""
     line_search_fn: Annotated[
         Literal["strong_wolfe"] | None,
         Wants("strong_wolfe or null", optional(core_schema.literal_schema(["strong_wolfe"]))),
     ] = None
+    """How an iteration finds its length: a search by Wolfe's conditions, or lr with null."""

@@ -20,6 +20,7 @@ class _Composite(Scheduler):
     """A scheduler made of others."""
 
     schedulers: Annotated[tuple[Scheduler, ...], Nested("scheduler", SCHEDULERS, many=True)]
+    """The schedulers, each with its fields; a list of one or more."""
 
     def check(self, use: Use) -> None:
         if use.restarted:
@@ -39,6 +40,7 @@ class SequentialLR(_Composite):
     """
 
     milestones: _Milestones
+    """Numbers of steps at which the next scheduler begins; one less than schedulers."""
 
     @field_validator("milestones")
     @classmethod

@@ -39,38 +39,55 @@ _PerGroup = Annotated[
 ]
 
 
-class CosineAnnealingLR(Scheduler):
+class _Cosine(Scheduler):
+    """Falls along a cosine."""
+
+    last = "eta_min"
+
+    eta_min: Float = 0.0
+    """Least rate, at the bottom of the cosine."""
+
+
+class CosineAnnealingLR(_Cosine):
     """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: down to `eta_min`, and up.
 
     scheduler: {CosineAnnealingLR: {T_max: 10}}
     """
 
     T_max: _WholeDivisor
-    eta_min: Float = 0.0
+    """Number of steps down to eta_min; a longer training goes up again."""
 
 
-class CosineAnnealingWarmRestarts(Scheduler):
+class CosineAnnealingWarmRestarts(_Cosine):
     """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer.
 
     scheduler: {CosineAnnealingWarmRestarts: {T_0: 5, T_mult: 2}}
     """
 
     T_0: PositiveInt
+    """Number of steps until the rate starts again at lr."""
     T_mult: PositiveInt = 1
-    eta_min: Float = 0.0
+    """How many times longer each round is than the one before; 1 keeps its length."""
 
 
 class _Cycle(Scheduler):
     """Moves the momentum against the learning rate."""
 
     steps_every = "batch"
+    last = "cycle_momentum base_momentum max_momentum"
+
+    cycle_momentum: Bool = True
+    """Whether the momentum, or betas[0], falls while the rate rises."""
+    base_momentum: _PerGroup = 0.8
+    """Least momentum, at the highest rate."""
+    max_momentum: _PerGroup = 0.9
+    """Highest momentum, at the lowest rate."""
 
     def check(self, use: Use) -> None:
         if use.grouped:
             message = "it sets the rate of all weights, and a group has an lr of its own"
             raise ShapeError("NB403", message, at="max_lr")
-        cycles: bool = getattr(self, "cycle_momentum")  # noqa: B009  a field of the members
-        if cycles and use.optimizer is not None:
+        if self.cycle_momentum and use.optimizer is not None:
             optimizer = type(use.optimizer)
             if not {"momentum", "betas"} & set(optimizer.model_fields):
                 name = optimizer.__name__
@@ -88,15 +105,19 @@ class CyclicLR(_Cycle):
     """
 
     base_lr: _PerGroup
+    """Lowest rate, with which a cycle begins."""
     max_lr: _PerGroup
+    """Highest rate, in the middle of a cycle."""
     step_size_up: _WholeDivisor = 2000
+    """Number of steps from base_lr up to max_lr."""
     step_size_down: _OptionalInt = None
+    """Number of steps back down; null is as many as up."""
     mode: Annotated[str, one_of("triangular", "triangular2", "exp_range")] = "triangular"
+    """How high later cycles go: as high, half as high each time, or by gamma^step."""
     gamma: Float = 1.0
+    """Factor of the height at each step, for exp_range; 1 keeps it."""
     scale_mode: Annotated[str, one_of("cycle", "iterations")] = "cycle"
-    cycle_momentum: Bool = True
-    base_momentum: _PerGroup = 0.8
-    max_momentum: _PerGroup = 0.9
+    """What the height depends on: the number of cycles, or of steps; mode decides it."""
 
     @field_validator("step_size_down")
     @classmethod
@@ -135,18 +156,28 @@ class OneCycleLR(_Cycle):
     scheduler: {OneCycleLR: {max_lr: 0.1}}
     """
 
+    last = f"{_Cycle.last} div_factor final_div_factor three_phase"
+
     max_lr: _PerGroup
+    """Highest rate, at the end of the rise."""
     total_steps: OptionalCount = None
+    """Number of steps of the cycle; null takes the training's, or epochs · steps_per_epoch."""
     epochs: _OptionalInt = None
+    """Number of epochs of the cycle, with steps_per_epoch; null where it is not counted so."""
     steps_per_epoch: Annotated[_OptionalInt, Field(validate_default=True)] = None
+    """Number of steps of an epoch, with epochs; null where it is not counted so."""
     pct_start: _Fraction = 0.3
+    """Part of the steps in which the rate rises, from 0 to 1."""
     anneal_strategy: Annotated[str, one_of("cos", "linear")] = "cos"
-    cycle_momentum: Bool = True
+    """How the rate changes: along a cosine, or along a line."""
     base_momentum: _PerGroup = 0.85
     max_momentum: _PerGroup = 0.95
     div_factor: _Divisor = 25.0
+    """What max_lr is divided by for the first rate."""
     final_div_factor: _Divisor = 1e4
+    """What the first rate is divided by for the last one."""
     three_phase: Bool = False
+    """Whether it falls as long as it rises, and then to the last rate; else it falls once."""
 
     @field_validator("epochs")
     @classmethod

@@ -37,24 +37,33 @@ _PerGroup = Annotated[
 ]
 
 
-class StepLR(Scheduler):
+class _Falling(Scheduler):
+    """Multiplies the rate at times by the same factor."""
+
+    last = "gamma"
+
+    gamma: Float = 0.1
+    """Factor of the rate each time; below 1 lets it fall, 1 keeps it."""
+
+
+class StepLR(_Falling):
     """lr · gamma after every `step_size` steps.
 
     scheduler: {StepLR: {step_size: 30}}
     """
 
     step_size: _WholeDivisor
-    gamma: Float = 0.1
+    """Number of steps from one factor to the next."""
 
 
-class MultiStepLR(Scheduler):
+class MultiStepLR(_Falling):
     """lr · gamma after each number of steps in `milestones`.
 
     scheduler: {MultiStepLR: {milestones: [30, 60, 80]}}
     """
 
     milestones: _Milestones
-    gamma: Float = 0.1
+    """Numbers of steps after which the rate falls."""
 
 
 class ConstantLR(Scheduler):
@@ -64,7 +73,9 @@ class ConstantLR(Scheduler):
     """
 
     factor: _Fraction = 1 / 3
+    """Factor of lr in the first steps, from 0 to 1."""
     total_iters: Annotated[Int, Field(validate_default=True)] = 5
+    """Number of steps with the factor."""
 
     @field_validator("total_iters")
     @classmethod
@@ -81,14 +92,17 @@ class LinearLR(Scheduler):
     """
 
     start_factor: _Start = 1 / 3
+    """Factor of lr in the first step."""
     end_factor: _Fraction = 1.0
+    """Factor of lr from total_iters steps on."""
     total_iters: Int = 5
+    """Number of steps from the first factor to the second."""
 
     def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
         expect_start(self, use, possible=self.total_iters != 0, at="total_iters")
 
 
-class ExponentialLR(Scheduler):
+class ExponentialLR(_Falling):
     """lr · gamma after every step.
 
     scheduler: {ExponentialLR: 0.95}
@@ -104,7 +118,9 @@ class PolynomialLR(Scheduler):
     """
 
     total_iters: Int = 5
+    """Number of steps until the rate is 0."""
     power: Float = 1.0
+    """Power of the part of steps that is left; 1 is a line, more falls faster at first."""
 
     @field_validator("power")
     @classmethod
@@ -126,13 +142,21 @@ class ReduceLROnPlateau(Scheduler):
     """
 
     mode: Annotated[str, one_of("min", "max")] = "min"
+    """Whether less is better (min) or more (max)."""
     factor: _BelowOne = 0.1
+    """Factor of the rate where nothing has become better."""
     patience: Int = 10
+    """Number of epochs without improvement that are waited for."""
     threshold: Float = 1e-4
+    """Least change that counts as an improvement."""
     threshold_mode: Annotated[str, one_of("rel", "abs")] = "rel"
+    """Whether threshold is a part of the best value (rel) or a difference (abs)."""
     cooldown: Int = 0
+    """Number of epochs after a fall in which no epoch counts as bad."""
     min_lr: _PerGroup = 0.0
+    """Least rate: it falls no further."""
     eps: Float = 1e-8
+    """Least change of the rate: a smaller fall is left out."""
 
     def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
         if use.owner:

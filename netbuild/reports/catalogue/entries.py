@@ -9,7 +9,7 @@ from inspect import getdoc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.checks.trace import infer
-from netbuild.components.component import FromInput, Nested
+from netbuild.components.component import FromInput, Nested, field_notes
 from netbuild.components.datasets.dataset import Dataset
 from netbuild.components.fields import Wants
 from netbuild.components.layers.layer import Layer, Operation
@@ -33,6 +33,7 @@ class Field(NamedTuple):
     name: str
     default: str | None
     wanted: str
+    meaning: str
 
 
 class Example(NamedTuple):
@@ -83,12 +84,12 @@ def description(component: type[Component]) -> str:
 
 def fields(component: type[Component]) -> list[Field]:
     """Return the fields of a component, with their defaults as YAML writes them."""
-    found = []
+    found, notes = [], field_notes(component)
     for name, info in component.model_fields.items():
         default = None if info.is_required() else _written(info.default)
         if any(isinstance(mark, FromInput) for mark in info.metadata):
             default = "from the input"
-        found.append(Field(name, default, _wanted(info.metadata)))
+        found.append(Field(name, default, _wanted(info.metadata), notes[name]))
     return found
 
 

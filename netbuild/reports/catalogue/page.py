@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from netbuild.components.component import Component
+    from netbuild.components.layers.layer import Modes
     from netbuild.components.tensor import Tensor
     from netbuild.graph.row import Row
     from netbuild.reports.catalogue.entries import Example
@@ -38,6 +38,7 @@ def page(name: str, component: type[Component]) -> Group:
     parts: list[RenderableType] = [Text(name, "bold"), "", Text(catalogue.description(component))]
     if issubclass(component, Layer):
         parts += _wires(component)
+        parts += ["", _modes(component.modes)] if component.modes else []
     parts += ["", Text("fields", "bold")]
     fields = catalogue.fields(component)
     parts.append(_fields(fields) if fields else Text("  none"))
@@ -47,10 +48,6 @@ def page(name: str, component: type[Component]) -> Group:
     if torchs is not None:
         parts += ["", Text.assemble(("torch", "bold"), f"  {torchs}")]
     return Group(*parts)
-
-
-def _grid(gap: int) -> Table:
-    return Table(box=box.SIMPLE, show_header=False, show_edge=False, padding=(0, gap, 0, 0))
 
 
 def _wires(layer: type[Layer]) -> list[RenderableType]:
@@ -63,12 +60,36 @@ def _wires(layer: type[Layer]) -> list[RenderableType]:
     return ["", Text.assemble(("reads", "bold"), reads)]
 
 
+def _modes(modes: Modes) -> Table:
+    """Return a line on training, and one on evaluation."""
+    made = _grid()
+    made.add_row(Text("training", "bold"), modes.training)
+    made.add_row(Text("evaluation", "bold"), modes.evaluation)
+    return made
+
+
 def _fields(fields: list[catalogue.Field]) -> Padding:
-    made = _grid(2)
+    """Return lines for each field: its name, default and values, and below these its meaning."""
+    widths = [max(len(one.name) for one in fields), max(len(_default(one)) for one in fields)]
+    lines: list[RenderableType] = []
     for field in fields:
-        default = Text(field.default) if field.default is not None else Text("required", "italic")
-        made.add_row(field.name, default, Text(field.wanted, "dim"))
-    return Padding(made, (0, 0, 0, 2))
+        first = _grid(*widths)
+        default = Text(_default(field), "italic" if field.default is None else "")
+        first.add_row(Text(field.name, "cyan"), default, Text(field.wanted, "dim"))
+        lines += [first, Padding(Text(field.meaning), (0, 0, 0, 4))]
+    return Padding(Group(*lines), (0, 0, 0, 2))
+
+
+def _default(field: catalogue.Field) -> str:
+    return "required" if field.default is None else field.default
+
+
+def _grid(*widths: int) -> Table:
+    """Return a table without lines, whose first columns have these widths."""
+    made = Table.grid(padding=(0, 2, 0, 0))
+    for width in widths:
+        made.add_column(min_width=width)
+    return made
 
 
 def _example(example: Example) -> Text:

@@ -19,6 +19,7 @@ from netbuild.reports.explanation.step import Count, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from netbuild.components.layers.layer import Modes
     from netbuild.components.tensor import Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
@@ -44,6 +45,8 @@ class LayerExplanation(NamedTuple):
     does: str
     written: tuple[tuple[int, str], ...]
     reads: tuple[LayerInput, ...]
+    #: What it computes in training and in evaluation, where that differs.
+    modes: Modes | None
     outputs: Mapping[str, tuple[Step, ...]]
     params: Count
     macs: Count
@@ -122,6 +125,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         does=own.does,
         written=origins.lines(row.path),
         reads=reads,
+        modes=row.layer.modes if row.layer.switches else None,
         outputs=own.outputs,
         params=_params(row, own.weights),
         macs=own.macs,

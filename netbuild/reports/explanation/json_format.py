@@ -72,6 +72,7 @@ def _layer(part: LayerExplanation) -> dict[str, Any]:
             port: {"shape": row.outputs[port].shape, "steps": steps}
             for port, steps in part.outputs.items()
         },
+        "modes": part.modes and part.modes._asdict(),
         "receptive_field": {"size": seen.size, "steps": seen.steps, "note": seen.note},
         **_sums(part),
         "values": [_origin(origin) for origin in part.origins],

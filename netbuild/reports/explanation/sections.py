@@ -36,6 +36,9 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
             yield Section(name, f"{times(tensor.shape)} from {source}")
         for port, steps in part.outputs.items():
             yield _shape(port, part.row.outputs[port].shape, steps, "")
+        if part.modes:
+            yield Section("train", part.modes.training)
+            yield Section("eval", part.modes.evaluation)
     yield _counted("params", part.params)
     yield _counted("MACs", part.macs)
     if isinstance(part, LayerExplanation):

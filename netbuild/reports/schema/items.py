@@ -160,9 +160,9 @@ def _mark(info: FieldInfo) -> Wants | Nested:
 
 
 def _sentence(field: catalogue.Field) -> str:
-    """Return what a field takes, and what it is where it is left out."""
+    """Return what a field means, what it takes, and what it is where it is left out."""
     rest = "Required." if field.default is None else f"Default: {field.default}"
-    return f"{field.wanted}. {rest}"
+    return f"{field.meaning}\n\n{field.wanted[:1].upper()}{field.wanted[1:]}. {rest}"
 
 
 def _nested(mark: Nested, *, required: bool) -> Schema:

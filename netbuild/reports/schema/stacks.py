@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.component import field_notes
 from netbuild.components.initializers import INITIALIZERS
 from netbuild.components.layers import LAYERS
 from netbuild.config.modifiers import LayerModifiers, Modifiers, StackModifiers
@@ -41,18 +42,7 @@ OVERLAY = Kind("stack-over-another")
 
 KINDS = (CLOSED, WITH_BLOCKS, OVERLAY)
 
-_DESCRIPTIONS = {
-    "name": "What the layer is called in a list, in place of its number.",
-    "repeat": "How many times in a row it stands there, each with its own weights; `$index` counts"
-    " from 0.",
-    "when": "What is said to be false of is left out, and its name means what it would have read.",
-    "inputs": "What it reads: the name of a layer of its stack, a list of names, or names by the"
-    " names inside. `input` is what the stack is given, `lstm.h_n` a second result.",
-    "outputs": "What the stack gives, where that is not its last result.",
-    "freeze": "Whether its weights keep the values that they begin with.",
-    "init": "How its weights begin: an initializer, or initializers by the names of parameters.",
-    "layers": "The layers of the stack: a list, or a mapping from their names.",
-}
+_LAYERS = "The layers of the stack: a list, or a mapping from their names."
 _REUSE = "Calls a layer or a stack above it in the same stack again, with the same weights."
 
 
@@ -122,7 +112,7 @@ def _stack(kind: Kind) -> Schema:
     """Return the schema of what stands in `layers:`, which is no item."""
     return {
         "type": ["array", "object"],
-        "description": _DESCRIPTIONS["layers"],
+        "description": _LAYERS,
         "items": reference(_member(kind)),
         "patternProperties": {_CAPITALISED: True},
         "additionalProperties": reference(_member(kind)),
@@ -195,8 +185,8 @@ def _modifier(name: str, kind: type[Modifiers]) -> Schema:
     elif name == "init":
         found = _init()
     else:
-        found = field(kind, name)
-    return found | {"description": _DESCRIPTIONS.get(name) or found["description"]}
+        return field(kind, name)
+    return found | {"description": field_notes(kind)[name]}
 
 
 def _init() -> Schema:

@@ -1,0 +1,150 @@
+"""The base of layers that are made of other layers: transformers and their parts."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
+from netbuild.components.layers.attention import BatchFirst, expect_heads, expect_sequence
+from netbuild.components.layers.formula import Formula, Formulas, added
+from netbuild.components.layers.layer import Layer, Modes, Window
+from netbuild.components.tensor import Shape, ShapeError, Tensor
+
+_Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
+
+
+class Part(NamedTuple):
+    """A layer inside another, with the shapes of what reaches it."""
+
+    layer: Layer
+    x: tuple[Shape, ...]
+
+    @property
+    def kept(self) -> int:
+        """The bytes that it keeps of a sample; none of these layers keeps its output."""
+        names = (*self.layer.inputs, *self.layer.optional_inputs)
+        given = dict(zip(names, self.x, strict=False))
+        saved = sum(Tensor(given[name]).nbytes for name in self.layer.saved(*self.x))
+        return saved + self.layer.workspace(*self.x)
+
+
+class Composed(Layer):
+    """A module of modules, over sequences without masks: (L, E) to the same.
+
+    Its weights, its multiply-adds and the bytes that it keeps are those of its parts.
+    """
+
+    modes = Modes(
+        "each attention weight, and each value behind an attention, the activation and the last "
+        "Linear, becomes 0 with probability dropout, and x / (1 − dropout) otherwise",
+        "nothing becomes 0, and nothing is scaled",
+    )
+
+    def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
+        """Return the modules with what reaches them, by name in the order of torch."""
+        raise NotImplementedError
+
+    def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
+        parts = self.parts(x, *others)
+        weights = {part: part.layer.weights(*part.x) for part in set(parts.values())}
+        return {
+            f"{name}.{weight}": shape
+            for name, part in parts.items()
+            for weight, shape in weights[part].items()
+        }
+
+    def macs(self, x: Shape, *others: Shape) -> int:
+        """The sum over the parts; activations and sums have none."""
+        parts = Counter(self.parts(x, *others).values())
+        return sum(number * part.layer.macs(*part.x) for part, number in parts.items())
+
+    def window(self, x: Shape, *others: Shape) -> Window | None:
+        """Every position sees all positions."""
+        return None
+
+    def workspace(self, x: Shape, *others: Shape) -> int:
+        """What the parts keep, and what lies between them, without the inputs of the whole."""
+        given = dict(zip(self.inputs, (x, *others), strict=True))
+        parts = Counter(self.parts(x, *others).values())
+        total = sum(number * part.kept for part, number in parts.items())
+        total += self.between(x, *others)
+        return total - sum(Tensor(given[name]).nbytes for name in self.saved(x, *others))
+
+    def between(self, x: Shape, *others: Shape) -> int:
+        """Return the bytes kept by what is no part; less than 0 where parts keep the same."""
+        return 0
+
+    def formulas(self, x: Shape, *others: Shape) -> Formulas:
+        """Each part has one formula: the sum of those of its weights, or of its products."""
+        weights: dict[str, Formula] = {}
+        macs: dict[str, Formula] = {}
+        terms: dict[str, str] = {}
+        owners: dict[str, dict[str, None]] = {}
+        for name, part in self.parts(x, *others).items():
+            found = part.layer.formulas(*part.x)
+            weights |= _by_part(name, part.layer, found.weights)
+            macs |= _by_part(name, part.layer, found.macs)
+            terms |= found.terms
+            for one in (*found.weights.values(), *found.macs.values()):
+                for field in one.numbers.keys() - found.terms.keys():
+                    owners.setdefault(field, {})[name] = None
+        terms |= {field: f"of {', '.join(names)}" for field, names in sorted(owners.items())}
+        return Formulas(weights=weights, macs=macs, terms=terms)
+
+
+def _by_part(name: str, layer: Layer, found: Mapping[str, Formula]) -> dict[str, Formula]:
+    """Return the formulas of a part's parts, or of itself the sum."""
+    if isinstance(layer, Composed):
+        return {f"{name}.{part}": one for part, one in found.items()}
+    return {name: added(found.values())} if found else {}
+
+
+def expect_sequences(layer: Layer, *x: Tensor) -> None:
+    """Refuse inputs that are no sequences, or are of different features.
+
+    Raises:
+        ShapeError: says which input has what.
+    """
+    for tensor, name in zip(x, layer.inputs, strict=True):
+        expect_sequence(tensor.shape, name)
+        if tensor.shape[1] != x[0].shape[1]:
+            message = (
+                f"{layer.inputs[0]} has {x[0].shape[1]} features and {name} {tensor.shape[1]}, "
+                "which must be the same"
+            )
+            raise ShapeError("NB212", message)
+
+
+class Attending(Composed):
+    """What one layer of a transformer and a whole one are both told."""
+
+    d_model: SizeFromInput = None
+    """Number of features of each position."""
+    nhead: PositiveInt
+    """Number of heads of an attention, among which the features are shared out."""
+    dim_feedforward: PositiveInt = 2048
+    """Number of features between the two Linear."""
+    dropout: Probability = 0.1
+    """Probability with which a value is dropped in training, in and behind each sublayer."""
+    activation: _Activation = "relu"
+    """Function between the two Linear."""
+    layer_norm_eps: Float = 1e-5
+    """Added to the variance in each LayerNorm, so that nothing is divided by 0."""
+    batch_first: BatchFirst = True
+    """It is true: axis 0 is the batch, as everywhere."""
+    norm_first: Bool = False
+    """Whether a norm begins each sublayer; false puts it behind each sum."""
+    bias: Bool = True
+    """Whether each Linear, attention and LayerNorm has learned constants."""
+
+    @property
+    def switches(self) -> bool:
+        return self.dropout > 0
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        expect_sequences(self, *x)
+        expect_heads(x[0].shape[1], self.nhead, at="nhead")
+        return {"output": x[0]}
+
+    def decide(self, x: Shape, *others: Shape) -> dict[str, Any]:
+        return {"d_model": x[1]}

@@ -1,0 +1,109 @@
+"""Recurrent cells: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from netbuild.components.layers._recurrent import Nonlinearity, Stateful
+from netbuild.components.layers.formula import Formula, Formulas, formula
+from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank
+
+
+class _Cell(Stateful):
+    """One step: (input_size) and a state of (hidden_size) to the next state.
+
+    It multiplies gates · hidden_size · (input_size + hidden_size) times.
+    """
+
+    optional_inputs: ClassVar[tuple[str, ...]] = ("hx",)
+
+    def output_shape(self, x: Shape, *states: Shape) -> Shape:
+        expect_rank(x, "features", ranks=(1,))
+        state = (self.hidden_size,)
+        self.expect_states(*states, wanted=(state,) * len(self.optional_inputs))
+        return state
+
+    def weights(self, x: Shape, *states: Shape) -> dict[str, Shape]:
+        return self.cell_weights(x[0], self.hidden_size, bias=self.bias)
+
+    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
+        return ("input", *self.optional_inputs[: len(states)])
+
+    def workspace(self, x: Shape, *states: Shape) -> int:
+        """The zeros that stand for a state which is not given, and what the gates give."""
+        zeros = 0 if states else self.hidden_size
+        return BYTES["float32"] * (zeros + self.computed())
+
+    def computed(self) -> int:
+        """Return how many numbers on the way to the next state are kept."""
+        return 0
+
+    def formulas(self, x: Shape, *states: Shape) -> Formulas:
+        size = formula("input_size", input_size=x[0])
+        cell = self.cell_formulas(size, "hidden_size")
+        own = self.weights(x)
+        rule = "gates·hidden_size·(input_size + hidden_size)"
+        numbers = {"gates": self.gates, "hidden_size": self.hidden_size, "input_size": x[0]}
+        return Formulas(
+            {"features": formula("hidden_size", hidden_size=self.hidden_size)},
+            {name: cell[name] for name in own},
+            {"": Formula(rule, numbers)},
+            terms=self.terms(),
+        )
+
+
+class RNNCell(_Cell):
+    """h' = tanh(W_ih · x + b_ih + W_hh · h + b_hh), or with relu: (input_size) to (hidden_size).
+
+    It reads perhaps a state `hx` of (hidden_size), else zeros.
+
+    - RNNCell: 20  # 10 to 20
+    """
+
+    gates = 1
+
+    nonlinearity: Nonlinearity = "tanh"
+    """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
+
+    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
+        return (*super().saved(x, *states), "output")
+
+
+class LSTMCell(_Cell):
+    """c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'): (input_size) to h' and `c_1`, both (hidden_size).
+
+    The gates i, f and o are σ(W_ih · x + b_ih + W_hh · h + b_hh), and g is the tanh of such a sum.
+    It reads perhaps both states `hx` and `cx` of (hidden_size), else zeros.
+
+    - LSTMCell: 20  # 10 to 20, c_1: 20
+    """
+
+    gates = 4
+    optional_inputs = ("hx", "cx")
+
+    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        state = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
+        return {"output": state, "c_1": state}
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        y = forward(x[0], x[1:]) if len(x) > 1 else forward(x[0])
+        return {"output": y[0], "c_1": y[1]}
+
+    def computed(self) -> int:
+        """The four gates and tanh(c')."""
+        return 5 * self.hidden_size
+
+
+class GRUCell(_Cell):
+    """h' = (1 − z) ⊙ n + z ⊙ h: (input_size) to (hidden_size).
+
+    The gates r and z are σ(W_ih · x + b_ih + W_hh · h + b_hh), and n is
+    tanh(W_in · x + b_in + r ⊙ (W_hn · h + b_hn)). It reads perhaps a state `hx`, else zeros.
+
+    - GRUCell: 20  # 10 to 20
+    """
+
+    gates = 3
+
+    def computed(self) -> int:
+        """The three gates, of which n is kept apart, W_hn · h + b_hn and h − n."""
+        return 6 * self.hidden_size

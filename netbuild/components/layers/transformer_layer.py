@@ -1,0 +1,85 @@
+"""Transformer layers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
+
+from typing import ClassVar
+
+from netbuild.components.layers._composed import Attending, Part
+from netbuild.components.layers.attention import MultiheadAttention
+from netbuild.components.layers.dropout import Dropout
+from netbuild.components.layers.linear import Linear
+from netbuild.components.layers.norm import LayerNorm
+from netbuild.components.tensor import Shape, product
+
+
+class _TransformerLayer(Attending):
+    """Sublayers that are each added to what reaches them: attentions, and behind them two Linear.
+
+    A LayerNorm follows each sum, or with `norm_first` begins each sublayer.
+    """
+
+    #: What torch calls the attentions.
+    attentions: ClassVar[tuple[str, ...]]
+
+    def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
+        attention = MultiheadAttention(
+            num_heads=self.nhead, dropout=self.dropout, bias=self.bias, need_weights=False
+        )
+        wide = Linear(out_features=self.dim_feedforward, bias=self.bias)
+        narrow = Linear(out_features=x[1], bias=self.bias)
+        norm = LayerNorm(bias=self.bias)
+        reaches = ((x,), *((x, other) for other in others))
+        parts = {
+            name: Part(attention, reached)
+            for name, reached in zip(self.attentions, reaches, strict=True)
+        }
+        parts |= {
+            "linear1": Part(wide, (x,)),
+            "linear2": Part(narrow, (wide.output_shape(x),)),
+        }
+        return parts | {f"norm{n + 1}": Part(norm, (x,)) for n in range(len(self.attentions) + 1)}
+
+    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+        """What the attentions keep of the inputs, and the first norm where it comes first."""
+        parts = self.parts(x, *others)
+        kept = dict.fromkeys(self.inputs[:1]) if self.norm_first else {}
+        for name, attention in zip(self.inputs, self.attentions, strict=True):
+            layer, reached = parts[attention]
+            if layer.inputs[0] in layer.saved(reached[-1]):
+                kept[name] = None
+        return tuple(kept)
+
+    def between(self, x: Shape, *others: Shape) -> int:
+        """The masks of the dropouts, and the hidden values.
+
+        Linear keeps those that it gets. Where they are not what the activation gives, or what it
+        keeps, that comes on top: ReLU keeps its output, GELU its input.
+        """
+        dropout = Dropout(p=self.dropout)
+        hidden = (x[0], self.dim_feedforward)
+        masks = (len(self.attentions) + 1) * dropout.workspace(x) + dropout.workspace(hidden)
+        apart = self.dropout > 0 or self.activation == "gelu"
+        return masks + 4 * product(hidden) * apart
+
+
+class TransformerEncoderLayer(_TransformerLayer):
+    """Attention of a sequence to itself, then two Linear: (S, E) to (S, E).
+
+    With a = self_attn and f = linear2(activation(linear1(x))), y = norm1(x + a(x)) and the output
+    is norm2(y + f(y)); with `norm_first` y = x + a(norm1(x)) and the output is y + f(norm2(y)).
+
+    - TransformerEncoderLayer: 8  # 16×64 to 16×64
+    """
+
+    inputs = ("src",)
+    attentions = ("self_attn",)
+
+
+class TransformerDecoderLayer(_TransformerLayer):
+    """Attention of a sequence to itself, then to `memory`, then two Linear: (T, E) to (T, E).
+
+    The three are added and normalised as in TransformerEncoderLayer; memory is (S, E).
+
+    - {TransformerDecoderLayer: 8, inputs: [target, memory]}  # 16×64 and 20×64 to 16×64
+    """
+
+    inputs = ("tgt", "memory")
+    attentions = ("self_attn", "multihead_attn")

@@ -27,7 +27,7 @@ LIBRARIES = [*PYTHON, "import yaml, typer, rich.table; from pydantic import Base
 SUMMARY = [sys.executable, "-m", "netbuild", "summary", "configs/lenet.yaml"]
 PYDANTIC = [*PYTHON, "from pydantic import BaseModel"]
 MODEL = [*PYTHON, "import pydantic\nclass M(pydantic.BaseModel, defer_build=True): x: int = 0"]
-LAYERS = [*PYTHON, "from netbuild.layers import LAYERS; list(LAYERS)"]
+LAYERS = [*PYTHON, "from netbuild.components.layers import LAYERS; list(LAYERS)"]
 
 
 def seconds(command: list[str]) -> float:

@@ -435,9 +435,9 @@ def test_kornia_is_not_imported() -> None:
     program = (
         "import sys\n"
         "from netbuild.checks import augmentations\n"
-        "from netbuild.config import read\n"
-        "from netbuild.source import from_bytes\n"
-        f"assert fitting.faults(read(from_bytes('net.yaml', {text.encode()!r})))\n"
+        "from netbuild.config.load import read\n"
+        "from netbuild.syntax.parser import from_bytes\n"
+        f"assert augmentations.check(read(from_bytes('net.yaml', {text.encode()!r})))\n"
         "sys.exit(bool({'torch', 'kornia', 'numpy'} & set(sys.modules)))\n"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -28,7 +28,7 @@ from netbuild.config.preparation import Preparation
 from netbuild.config.sections import SECTIONS
 from netbuild.diagnostics import diagnostic
 from netbuild.diagnostics.diagnostic import errors
-from netbuild.graph.tracing import limits, stack
+from netbuild.graph.tracing import limits
 from netbuild.syntax import expression, names, parser
 from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes
@@ -262,8 +262,8 @@ def test_limits() -> None:
         "characters of an expression": expression.MAX_LENGTH,
         "levels of an expression": expression.MAX_DEPTH,
         "characters of a text that an expression makes": expression.MAX_TEXT,
-        "stacks within one another": stack.MAX_DEPTH,
-        "members of all stacks": stack.MAX_MEMBERS,
+        "stacks within one another": limits.MAX_DEPTH,
+        "members of all stacks": limits.MAX_MEMBERS,
         "layers": limits.MAX_LAYERS,
         "rules of `init`": init.MAX_RULES,
         "faults that are reported": diagnostic.MAX_FAULTS,

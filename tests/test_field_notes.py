@@ -11,12 +11,12 @@ import pytest
 from netbuild.components.component import Component, bare_field, field_notes
 from netbuild.components.fields import Bool, Float, Int
 from netbuild.config.budget import Budget
+from netbuild.config.inputs import Input
 from netbuild.config.losses import Weighing
 from netbuild.config.modifiers import LayerModifiers, StackModifiers
 from netbuild.config.preparation import Preparation
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.scheduler import Stepping
-from netbuild.config.sections import Input
 from netbuild.config.train import Train
 from netbuild.reports.catalogue import entries as catalogue
 from tests.conftest import ROOT

@@ -41,7 +41,7 @@ SCHEMA = language()
 VALIDATOR = Draft202012Validator(SCHEMA)
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 FAULTS = sorted((ROOT / "tests/faults").glob("*.yaml"))
-README = (ROOT / "README.md").read_text("utf-8")
+LANGUAGE = (ROOT / "docs/language.md").read_text("utf-8")
 KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers")
 COMPONENTS = {
     name: component
@@ -101,9 +101,9 @@ def test_configs(path: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["graph", "blocks", "init"])
-def test_readme(name: str) -> None:
-    """Nor is what the README shows."""
-    (text,) = re.findall(rf"^```yaml {name}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def test_language_page(name: str) -> None:
+    """Nor is what docs/language.md shows."""
+    (text,) = re.findall(rf"^```yaml {name}\n(.*?)^```$", LANGUAGE, re.MULTILINE | re.DOTALL)
     assert faults(text) == []
 
 

@@ -1,6 +1,7 @@
 """The base of max pools, which know where the largest values were."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from netbuild.components.layers._spatial import Spatial
@@ -10,6 +11,9 @@ from netbuild.components.tensor import BYTES, Shape, Tensor, product
 
 class WithIndices(Spatial):
     """A max pool: where its values were is kept for backward, and may be a second result."""
+
+    pools = True
+    other_results = MappingProxyType({"indices": None})
 
     @property
     def _gives_indices(self) -> bool:

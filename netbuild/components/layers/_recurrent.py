@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from netbuild.components.fields import PositiveInt, SizeFromInput
 from netbuild.components.layers.formula import Formula
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import SIGNED, Layer, Window
 from netbuild.components.tensor import Shape, ShapeError, product, times
 
 
@@ -16,6 +16,8 @@ class Stateful(Layer):
 
     #: How many values are computed for each one of the state.
     gates: ClassVar[int]
+
+    results = SIGNED
 
     input_size: SizeFromInput = None
     hidden_size: PositiveInt

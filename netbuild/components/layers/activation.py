@@ -17,11 +17,20 @@ from netbuild.components.fields import (
     unwanted,
 )
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.layer import (
+    ANY,
+    LOGARITHMS,
+    POSITIVE,
+    PROBABILITIES,
+    SIGNED,
+    Layer,
+    Range,
+)
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
 _Kept = tuple[str, ...]
+_SELU_SCALE = 1.0507009873554805
 #: The numbers of the dtypes that have fewer than a file.
 _RANGES = {
     "uint8": (0, (1 << 8) - 1),
@@ -32,6 +41,8 @@ _RANGES = {
 
 class _Activation(Layer):
     """Element by element, any shape to the same."""
+
+    activates = True
 
     #: Whether the backward pass needs what came in or what went out.
     keeps: ClassVar[Literal["input", "output"]] = "input"
@@ -47,7 +58,42 @@ class _Activation(Layer):
         return ("output",) if getattr(self, "inplace", False) else (self.keeps,)
 
 
-class _Leaking(_Activation):
+class _Rectifier(_Activation):
+    """Gives values of either sign, and of positive ones positive ones that are no larger."""
+
+    results = ANY
+
+    def range(self, *x: Range | None) -> Range | None:
+        positive = x[0] is not None and x[0].least >= 0
+        return x[0] if positive else self.results
+
+
+class _Clip(_Activation):
+    """Gives each value, or a bound in its place."""
+
+    results = None
+
+    def bounds(self) -> Range:
+        """Return the least and the greatest result."""
+        raise NotImplementedError
+
+    def range(self, *x: Range | None) -> Range | None:
+        if x[0] is None:
+            return None
+        least, most = self.bounds()
+        return Range(min(max(x[0].least, least), most), max(min(x[0].most, most), least))
+
+
+class _Shrinking(_Activation):
+    """Brings values towards 0, or to 0."""
+
+    results = None
+
+    def range(self, *x: Range | None) -> Range | None:
+        return x[0] and x[0].with_(0)
+
+
+class _Leaking(_Rectifier):
     """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
 
     @field_validator("inplace", check_fields=False)
@@ -102,7 +148,7 @@ class _Smooth(_Floating):
     takes_bool = True
 
 
-class ReLU(_Activation):
+class ReLU(_Clip):
     """max(0, x).
 
     - ReLU  # 6×28×28 to 6×28×28
@@ -113,8 +159,11 @@ class ReLU(_Activation):
 
     inplace: Bool = False
 
+    def bounds(self) -> Range:
+        return POSITIVE
 
-class ReLU6(_Copying):
+
+class ReLU6(_Copying, _Clip):
     """min(max(0, x), 6).
 
     - ReLU6  # 6×28×28 to 6×28×28
@@ -123,6 +172,9 @@ class ReLU6(_Copying):
     needs_float = False
 
     inplace: Bool = False
+
+    def bounds(self) -> Range:
+        return Range(0, 6)
 
 
 class LeakyReLU(_Leaking):
@@ -135,7 +187,7 @@ class LeakyReLU(_Leaking):
     inplace: Bool = False
 
 
-class PReLU(_Activation):
+class PReLU(_Rectifier):
     """x where x > 0, else weight · x, with one learned weight, or one a channel.
 
     - PReLU: 6  # 6×28×28 to 6×28×28
@@ -159,7 +211,7 @@ class PReLU(_Activation):
         return Formulas(weights={"weight": weight})
 
 
-class RReLU(_Activation):
+class RReLU(_Rectifier):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
     - RReLU  # 6×28×28 to 6×28×28
@@ -201,16 +253,22 @@ class CELU(_Leaking):
     inplace: Bool = False
 
 
-class SELU(_Activation):
+class SELU(_Rectifier):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
     - SELU  # 64 to 64
     """
 
+    self_normalising = True
+
     inplace: Bool = False
 
+    def range(self, *x: Range | None) -> Range | None:
+        found = super().range(*x)
+        return found and Range(found.least, _SELU_SCALE * found.most)
 
-class GELU(_Activation):
+
+class GELU(_Rectifier):
     """x · Φ(x), Φ being the normal distribution; `approximate: tanh` for its approximation.
 
     - GELU: tanh  # 64 to 64
@@ -219,7 +277,7 @@ class GELU(_Activation):
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
 
 
-class SiLU(_Copying):
+class SiLU(_Copying, _Rectifier):
     """x · sigmoid(x).
 
     - SiLU  # 64 to 64
@@ -228,7 +286,7 @@ class SiLU(_Copying):
     inplace: Bool = False
 
 
-class Mish(_Copying):
+class Mish(_Copying, _Rectifier):
     """x · tanh(log(1 + eˣ)).
 
     - Mish  # 64 to 64
@@ -237,7 +295,7 @@ class Mish(_Copying):
     inplace: Bool = False
 
 
-class Hardswish(_Copying):
+class Hardswish(_Copying, _Rectifier):
     """x · min(max(0, x + 3), 6) / 6.
 
     - Hardswish  # 64 to 64
@@ -252,10 +310,13 @@ class Hardsigmoid(_Copying):
     - Hardsigmoid  # 64 to 64
     """
 
+    results = PROBABILITIES
+    saturates = 1 / 6
+
     inplace: Bool = False
 
 
-class Hardtanh(_Limiting):
+class Hardtanh(_Limiting, _Clip):
     """min(max(min_val, x), max_val).
 
     - Hardtanh: 0  # 64 to 64
@@ -272,6 +333,9 @@ class Hardtanh(_Limiting):
             raise unwanted(f"a number greater than min_val, {info.data['min_val']}")
         return max_val
 
+    def bounds(self) -> Range:
+        return Range(self.min_val, self.max_val)
+
 
 class Threshold(_Limiting):
     """x where x > threshold, else value.
@@ -279,9 +343,14 @@ class Threshold(_Limiting):
     - Threshold: {threshold: 0.1, value: 20}  # 64 to 64
     """
 
+    results = None
+
     threshold: Float32
     value: Float32
     inplace: Bool = False
+
+    def range(self, *x: Range | None) -> Range | None:
+        return x[0] and x[0].with_(self.value)
 
 
 class Sigmoid(_Smooth):
@@ -290,6 +359,9 @@ class Sigmoid(_Smooth):
     - Sigmoid  # 6×28×28 to 6×28×28
     """
 
+    results = PROBABILITIES
+    saturates = 1 / 4
+
 
 class Tanh(_Smooth):
     """tanh(x).
@@ -297,12 +369,17 @@ class Tanh(_Smooth):
     - Tanh  # 6×28×28 to 6×28×28
     """
 
+    results = SIGNED
+    saturates = 1.0
+
 
 class LogSigmoid(_Activation):
     """log(1 / (1 + e⁻ˣ)).
 
     - LogSigmoid  # 64 to 64
     """
+
+    results = LOGARITHMS
 
     def workspace(self, x: Shape) -> int:
         """e^−|x|, which torch keeps on a CPU."""
@@ -315,6 +392,8 @@ class Softplus(_Activation):
     - Softplus: 2  # 64 to 64
     """
 
+    results = POSITIVE
+
     beta: Float32 = 1.0
     threshold: Float32 = 20.0
 
@@ -325,12 +404,15 @@ class Softsign(_Floating):
     - Softsign  # 64 to 64
     """
 
+    results = SIGNED
+    saturates = 1.0
+
     def workspace(self, x: Shape) -> int:
         """What is divided by."""
         return 4 * product(x)
 
 
-class Tanhshrink(_Floating):
+class Tanhshrink(_Floating, _Rectifier):
     """x − tanh(x).
 
     - Tanhshrink  # 64 to 64
@@ -344,7 +426,7 @@ class Tanhshrink(_Floating):
         return 4 * product(x)
 
 
-class Hardshrink(_Activation):
+class Hardshrink(_Shrinking):
     """x where |x| > lambd, else 0.
 
     - Hardshrink  # 64 to 64
@@ -353,7 +435,7 @@ class Hardshrink(_Activation):
     lambd: Float32 = 0.5
 
 
-class Softshrink(_Activation):
+class Softshrink(_Shrinking):
     """x − lambd where x > lambd, x + lambd where x < −lambd, else 0.
 
     - Softshrink: 1.0  # 64 to 64

@@ -43,6 +43,8 @@ _Ratios = Annotated[
 class _AdaptivePool(Spatial):
     """(C, *) to (C, *output_size): position i of m sees ⌊i·n / m⌋ up to ⌈(i + 1)·n / m⌉ of n."""
 
+    pools = True
+
     output_size: _AdaptiveSizes
 
     @field_validator("output_size")

@@ -3,7 +3,7 @@
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import (
     Bool,
@@ -16,7 +16,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
-from netbuild.components.layers.layer import Layer, Lazy, parameters
+from netbuild.components.layers.layer import ANY, Layer, Lazy, parameters
 from netbuild.components.tensor import (
     Shape,
     ShapeError,
@@ -37,6 +37,8 @@ class _ChannelNorm(Layer):
     ranks: ClassVar[tuple[int, ...]]
     axes: ClassVar[str]
 
+    results = ANY
+
     num_features: SizeFromInput = None
     eps: Float = 1e-5
     momentum: _Momentum = 0.1
@@ -50,6 +52,10 @@ class _ChannelNorm(Layer):
 
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"num_features": x[0]}
+
+    def centres(self, *x: Shape) -> bool:
+        """With momentum 0 the running mean, which evaluation takes away, stays 0."""
+        return self.normalises != "mixture" and self.momentum != 0
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
@@ -73,6 +79,8 @@ class _ChannelNorm(Layer):
 
 class _BatchNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
+
+    normalises: ClassVar[Literal["batch", "processes"]] = "batch"
 
     eps: PositiveFloat = 1e-5
 
@@ -114,6 +122,7 @@ class SyncBatchNorm(_BatchNorm):
     """
 
     axes = "channels"
+    normalises = "processes"
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, self.axes)
@@ -149,6 +158,8 @@ class LazyBatchNorm3d(Lazy, BatchNorm3d):
 
 class _InstanceNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
+
+    normalises = "sample"
 
     affine: Bool = False
     track_running_stats: Bool = False
@@ -237,6 +248,8 @@ class _SwitchableNorm(_ChannelNorm):
 
     It is netbuild's own: `netbuild.modules` has the formula and its source.
     """
+
+    normalises = "mixture"
 
     def output_shape(self, x: Shape) -> Shape:
         super().output_shape(x)

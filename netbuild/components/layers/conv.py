@@ -38,6 +38,8 @@ _PaddingMode = Annotated[
 class _Conv(Convolution):
     """Each axis becomes ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
 
+    slides = True
+
     padding: _Padding = 0
     dilation: Sizes = 1
     groups: PositiveInt = 1

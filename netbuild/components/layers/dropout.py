@@ -1,19 +1,31 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from netbuild.components.fields import Bool, Probability
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer, Memory
+from netbuild.components.layers.layer import ANY, Layer, Memory, Range
 from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
 
 
 class _Dropout(Layer):
     """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
 
+    results = None
+    drops: ClassVar[Literal["zeros", "alpha"]] = "zeros"
+    #: The other kind of dropout with the same fields, if there is one for any input that fits.
+    counterpart: ClassVar[str | None]
+
     p: Probability = 0.5
     inplace: Bool = False
+
+    def range(self, *x: Range | None) -> Range | None:
+        """What is kept is divided by 1 − p."""
+        if x[0] is None or self.p in {0, 1}:
+            return x[0] and (x[0] if self.p == 0 else Range(0, 0))
+        scaled = Range(x[0].least / (1 - self.p), x[0].most / (1 - self.p))
+        return scaled.with_(0)
 
     def memory(self) -> Memory:
         return "view" if self.p == 0 else super().memory()
@@ -37,9 +49,13 @@ class Dropout(_Dropout):
     - Dropout: 0.2  # 6×28×28 to 6×28×28
     """
 
+    counterpart = "AlphaDropout"
+
 
 class _ChannelDropout(_Dropout):
     """Zeroes whole channels with probability p in training; (C, *) to the same."""
+
+    counterpart = "FeatureAlphaDropout"
 
     rank: ClassVar[int]
 
@@ -81,6 +97,12 @@ class Dropout3d(_ChannelDropout):
 class _AlphaDropout(_Dropout):
     """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
 
+    drops = "alpha"
+
+    def range(self, *x: Range | None) -> Range | None:
+        """What is dropped becomes negative, and all is scaled and shifted."""
+        return ANY if 0 < self.p < 1 else x[0]
+
     def memory(self) -> Memory:
         return "view" if self.p == 0 else "new"
 
@@ -91,12 +113,16 @@ class AlphaDropout(_AlphaDropout):
     - AlphaDropout: 0.1  # 64 to 64
     """
 
+    counterpart = "Dropout"
+
 
 class FeatureAlphaDropout(_AlphaDropout):
     """AlphaDropout of whole channels, of (C, *) to the same.
 
     - FeatureAlphaDropout  # 6×28×28 to 6×28×28
     """
+
+    counterpart = None
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "channels")

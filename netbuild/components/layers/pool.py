@@ -22,7 +22,7 @@ from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import N, Spatial, by_name, slide, slide_formulas
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Origin, Window
+from netbuild.components.layers.layer import Origin, Range, Window
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, product, times
 
 _NonZero = Annotated[
@@ -46,6 +46,9 @@ _Norm = Annotated[
 
 class _Pool(Spatial):
     """(C, *) to (C, *), each axis ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1; stride is kernel_size."""
+
+    pools = True
+    slides = True
 
     kernel_size: Sizes
     stride: OptionalSizes = None
@@ -144,6 +147,13 @@ class _AvgPool(_Pool):
     ceil_mode: Bool = False
     count_include_pad: Bool = True
 
+    def range(self, *x: Range | None) -> Range | None:
+        """Zeros around count; a divisor of another size makes a sum of the mean."""
+        if getattr(self, "divisor_override", None) is not None:
+            return None
+        padded = self.count_include_pad and any(self.per_axis(self.padding))
+        return x[0] and (x[0].with_(0) if padded else x[0])
+
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
@@ -196,6 +206,8 @@ class _LPPool(Spatial):
     """(Σ xᵖ)^(1/p) over each window, with norm_type for p; .inf gives the largest |x|."""
 
     needs_float = False
+    results = None
+    slides = True
 
     norm_type: _Norm
     kernel_size: Sizes
@@ -292,6 +304,7 @@ class _MaxUnpool(Spatial):
     """
 
     inputs = ("input", "indices")
+    results = None
 
     kernel_size: Sizes
     stride: OptionalSizes = None
@@ -347,6 +360,9 @@ class _MaxUnpool(Spatial):
         if self.output_size is None:
             return super().run(forward, *x)
         return {"output": forward(*x, output_size=list(self.per_axis(self.output_size)))}
+
+    def range(self, *x: Range | None) -> Range | None:
+        return x[0] and x[0].with_(0)
 
     def window(self, x: Shape, indices: Shape) -> Window | None:
         """The indices place the values."""

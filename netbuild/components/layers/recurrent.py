@@ -1,6 +1,7 @@
 """Recurrent layers: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -17,6 +18,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._recurrent import Stateful
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Range
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
 _BatchFirst = Annotated[
@@ -82,6 +84,9 @@ class RNNCell(_Cell):
 
     nonlinearity: _Nonlinearity = "tanh"
 
+    def range(self, *x: Range | None) -> Range | None:
+        return SIGNED if self.nonlinearity == "tanh" else POSITIVE
+
     def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
         return (*super().saved(x, *states), "output")
 
@@ -97,6 +102,7 @@ class LSTMCell(_Cell):
 
     gates = 4
     optional_inputs = ("hx", "cx")
+    other_results = MappingProxyType({"c_1": ANY})
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         state = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
@@ -303,6 +309,9 @@ class RNN(_Sequence, _Activated):
 
     gates = 1
 
+    def range(self, *x: Range | None) -> Range | None:
+        return SIGNED if self.nonlinearity == "tanh" else POSITIVE
+
     def computed(self, length: int, size: int) -> int:
         """The states."""
         return length * self.hidden_size
@@ -321,6 +330,7 @@ class LSTM(_Sequence):
 
     gates = 4
     optional_inputs = ("h_0", "c_0")
+    other_results = MappingProxyType({"c_n": ANY})
 
     proj_size: NaturalInt = 0
 
@@ -346,6 +356,9 @@ class LSTM(_Sequence):
         numbers = {"proj_size": self.proj_size, "hidden_size": self.hidden_size}
         projection = Formula("proj_size·hidden_size", numbers)
         return super().cell_formulas(size, state) | {"weight_hr": projection}
+
+    def range(self, *x: Range | None) -> Range | None:
+        return ANY if self.proj_size else self.results
 
     @property
     def _keeps_output(self) -> bool:

@@ -72,6 +72,8 @@ class Flatten(Rearranging):
     - Flatten  # 16×5×5 to 400
     """
 
+    regroups = True
+
     start_dim: Int = 1
     end_dim: Int = -1
 
@@ -95,6 +97,8 @@ class Unflatten(Rearranging):
 
     - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
     """
+
+    regroups = True
 
     dim: Int
     unflattened_size: Annotated[
@@ -200,6 +204,7 @@ class Squeeze(View):
     """
 
     function = "squeeze"
+    regroups = True
 
     dim: Axes
 
@@ -219,6 +224,7 @@ class Unsqueeze(View):
     """
 
     function = "unsqueeze"
+    regroups = True
 
     dim: Int
 
@@ -284,6 +290,7 @@ class Roll(Operation):
     """
 
     function = "roll"
+    rearranges = True
 
     shifts: _Shifts
     dims: Axes

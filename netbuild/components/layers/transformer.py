@@ -26,7 +26,7 @@ from netbuild.components.layers.attention import (
 )
 from netbuild.components.layers.dropout import Dropout
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
-from netbuild.components.layers.layer import Layer, Made, Window
+from netbuild.components.layers.layer import ANY, Layer, Made, Window
 from netbuild.components.layers.linear import Linear
 from netbuild.components.layers.norm import LayerNorm, RMSNorm
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
@@ -60,6 +60,8 @@ class _Composed(Layer):
 
     Its weights, its multiply-adds and the bytes that it keeps are those of its parts.
     """
+
+    results = ANY
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, _Part]:
         """Return the modules with what reaches them, by name in the order of torch."""

@@ -19,7 +19,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Range, Window, hull
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, times
 
 
@@ -37,6 +37,7 @@ class PixelShuffle(Layer):
     """
 
     needs_float = False
+    rearranges = True
 
     upscale_factor: PositiveInt
 
@@ -65,6 +66,7 @@ class PixelUnshuffle(Layer):
     """
 
     needs_float = False
+    rearranges = True
 
     downscale_factor: PositiveInt
 
@@ -102,6 +104,7 @@ class ChannelShuffle(Layer):
     """
 
     needs_float = False
+    rearranges = True
 
     groups: PositiveInt
 
@@ -152,6 +155,8 @@ class Upsample(Layer):
     - Upsample: {scale_factor: 2}  # 8×14×14 to 8×28×28
     """
 
+    results = None
+
     size: OptionalSizes = None
     scale_factor: _Factors = Field(None, validate_default=True)
     mode: _Mode = "nearest"
@@ -193,6 +198,10 @@ class Upsample(Layer):
             return (x[0], *_each(self.size, x, "size"))
         factors = _each(self.scale_factor, x, "scale_factor")
         return (x[0], *(_scaled(n, factor) for n, factor in zip(x[1:], factors, strict=True)))
+
+    def range(self, *x: Range | None) -> Range | None:
+        """Neighbours are averaged; a cubic goes beyond them."""
+        return None if self.mode == "bicubic" else hull(x)
 
     def window(self, x: Shape) -> Window | None:
         """Places have no regular distance on the input."""

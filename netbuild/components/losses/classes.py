@@ -63,6 +63,10 @@ class CrossEntropyLoss(_ClassLoss):
     loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
 
+    takes = "scores"
+    applies = "softmax"
+    of_applied = "NLLLoss"
+
     label_smoothing: Probability = 0.0
 
     def compare(self, target: Target, *y: Shape) -> None:
@@ -84,6 +88,9 @@ class NLLLoss(_ClassLoss):
 
     loss: NLLLoss
     """
+
+    takes = "logarithms"
+    of_scores = "CrossEntropyLoss"
 
 
 class NLLLoss2d(NLLLoss):
@@ -107,6 +114,7 @@ class MultiMarginLoss(Loss):
     """
 
     classifies = True
+    takes = "scores"
 
     p: Annotated[int, Wants("1 or 2", core_schema.int_schema(strict=True, ge=1, le=2))] = 1
     margin: Float = 1.0
@@ -134,6 +142,8 @@ class LinearCrossEntropyLoss(Loss):
     """
 
     classifies = True
+    takes = "features"
+    classes_field = "num_classes"
 
     in_features: SizeFromInput = None
     num_classes: PositiveInt
@@ -187,6 +197,8 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
     """
 
     classifies = True
+    takes = "features"
+    classes_field = "n_classes"
 
     in_features: SizeFromInput = None
     n_classes: PositiveInt

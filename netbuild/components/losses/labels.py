@@ -18,6 +18,8 @@ class MultiLabelMarginLoss(Loss):
     loss: MultiLabelMarginLoss
     """
 
+    takes = "scores"
+
     reduction: Reduction = "mean"
 
     def wanted(self, *y: Shape) -> Target:
@@ -43,6 +45,9 @@ class CTCLoss(Loss):
 
     loss: {CTCLoss: {zero_infinity: true}}
     """
+
+    takes = "logarithms"
+    class_axis = 2
 
     blank: NaturalInt = 0
     reduction: Reduction = "mean"

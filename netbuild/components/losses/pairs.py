@@ -34,6 +34,8 @@ class MarginRankingLoss(_Pair):
     loss: {MarginRankingLoss: {margin: 0.1}}
     """
 
+    takes = "scores"
+
     def wanted(self, *y: Shape) -> Target:
         return Signs(y[0])
 
@@ -45,6 +47,8 @@ class CosineEmbeddingLoss(_Pair):
 
     loss: {CosineEmbeddingLoss: {margin: 0.5}}
     """
+
+    takes = "features"
 
     def wanted(self, *y: Shape) -> Target:
         return Signs(())
@@ -58,6 +62,7 @@ class _Triplet(Loss):
     """Takes three outputs of one shape, and no target."""
 
     inputs = ("anchor", "positive", "negative")
+    takes = "features"
 
     def wanted(self, *y: Shape) -> Target:
         return Nothing()

@@ -1,7 +1,7 @@
 """Losses that compare the output, value by value, with a target of the same shape."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
 from netbuild.components.losses.loss import Loss, Reduction, Weights, mismatch
@@ -11,6 +11,8 @@ from netbuild.components.tensor import Shape, times
 
 class _ValueLoss(Loss):
     """Takes an output of any shape and a target of the same."""
+
+    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms"]] = "values"
 
     def compare(self, target: Target, *y: Shape) -> None:
         if target.tensor.shape != y[0] or not self._takes(target):
@@ -80,6 +82,8 @@ class KLDivLoss(_FloatLoss):
     loss: {KLDivLoss: {reduction: batchmean}}
     """
 
+    takes = "logarithms"
+
     reduction: Annotated[
         Literal["mean", "sum", "batchmean"], one_of("mean", "sum", "batchmean")
     ] = "mean"
@@ -141,6 +145,8 @@ class BCELoss(_FloatLoss):
     """
 
     binary = True
+    takes = "probabilities"
+    of_scores = "BCEWithLogitsLoss"
 
     weight: Weights = None
     reduction: Reduction = "mean"
@@ -163,6 +169,9 @@ class BCEWithLogitsLoss(_FloatLoss):
     """
 
     binary = True
+    takes = "scores"
+    applies = "sigmoid"
+    of_applied = "BCELoss"
 
     weight: Weights = None
     reduction: Reduction = "mean"
@@ -184,6 +193,8 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
     """
 
     binary = True
+    takes = "scores"
+    applies = "sigmoid"
 
     weight: Weights = None
     reduction: Reduction = "mean"
@@ -226,6 +237,7 @@ class SoftMarginLoss(_SignLoss):
     """
 
     binary = True
+    takes = "scores"
 
     reduction: Reduction = "mean"
 

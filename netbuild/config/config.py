@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
+from netbuild.syntax.item import place
 from netbuild.syntax.node import Map, Node
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from netbuild.config.pretrained import Pretrained
     from netbuild.config.scheduler import Schedule
     from netbuild.config.train import Train
+    from netbuild.syntax.item import Item
 
 
 class Config(NamedTuple):
@@ -49,6 +51,8 @@ class Config(NamedTuple):
     budget: Budget
     #: How large objects are, of the inputs that say it.
     object_sizes: Mapping[str, int | Shape]
+    #: The item of each section that was read; a mapping such as `train` under its own name.
+    items: Mapping[str, Item]
     diagnostics: tuple[Diagnostic, ...]
 
     @property
@@ -80,6 +84,11 @@ class Config(NamedTuple):
         if isinstance(inputs, Map) and name in inputs.entries:
             return inputs.entries[name].key.span
         return self.span("input")
+
+    def place(self, section: str, field: str | None = None) -> Span:
+        """Return where the type of a section's item is written, or one of its fields."""
+        item = self.items.get(section)
+        return place(item, field) if item else self.span(section)
 
     def span(self, section: str) -> Span:
         """Return where a section's value stands: what faults that concern all of it point at."""

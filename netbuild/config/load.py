@@ -76,6 +76,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         train=train,
         budget=sections.budget(),
         object_sizes=sections.object_sizes,
+        items=sections.items,
         diagnostics=tuple(faults),
     )
 

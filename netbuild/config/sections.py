@@ -97,6 +97,8 @@ class Reader:
         self.document, self.root, self.faults = document, root, faults
         #: How large objects are, of the inputs that say it.
         self.object_sizes: dict[str, int | Shape] = {}
+        #: What the sections were read from.
+        self.items: dict[str, Item] = {}
         self._unknown_sections()
         self.names = self._variables()
 
@@ -277,6 +279,7 @@ class Reader:
         if isinstance(item, Diagnostic):
             self.faults.append(item)
             return None
+        self.items[section] = item
         return item
 
     def scheduler(
@@ -310,7 +313,10 @@ class Reader:
     def pretrained(self) -> Pretrained | None:
         """Return the file of weights to begin with."""
         node = self._section("pretrained")
-        return None if node is None or is_unknown(node) else read_pretrained(node, self.faults)
+        if node is None or is_unknown(node):
+            return None
+        self.items["pretrained"] = Item(self.root.entries["pretrained"].key, node)
+        return read_pretrained(node, self.faults)
 
     def data(self) -> tuple[Dataset | None, Preparation]:
         """Return the source of the samples, and what is done to them."""
@@ -344,6 +350,7 @@ class Reader:
                 "NB106", "train is no mapping", node.span, label, "write train: {epochs: 10}"
             )
             return Train()
+        self.items["train"] = Item(self.root.entries["train"].key, node)
         return fill_fields(Train, node.entries, "train", node.span, self.faults) or Train()
 
     def budget(self) -> Budget:
@@ -356,4 +363,5 @@ class Reader:
             help_ = "write budget: {params: 5M}"
             self._fault("NB106", "budget is no mapping", node.span, label, help_)
             return Budget()
+        self.items["budget"] = Item(self.root.entries["budget"].key, node)
         return fill_fields(Budget, node.entries, "budget", node.span, self.faults) or Budget()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inferred import Inferred
+    from netbuild.syntax.item import Item
 
 
 class Row(NamedTuple):
@@ -23,12 +24,18 @@ class Row(NamedTuple):
     inferred: Inferred
     sources: tuple[Value, ...]
     reach: Reach | None
-    span: Span
+    #: The layer as it is written, its expressions too.
+    item: Item
     init: Init | None = None
     #: Whether training leaves its weights as they are.
     frozen: bool = False
     #: The path of the layer whose weights these are, where it is called again.
     reuses: str | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where its type is written."""
+        return self.item.type.span
 
     @property
     def layer(self) -> Layer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import cos, pi
 from typing import TYPE_CHECKING, Any
 
-from netbuild.checks.lint.places import named
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
     if found is not None:
         field, label, help_ = found
         note = Note("training", f"{steps:,} {plural}, of which the first has step 0")
-        span = named(graph, "scheduler", field)
+        span = config.place("scheduler", field)
         yield Diagnostic("NB317", title, span, label, (note,), help=help_)
 
 

@@ -104,7 +104,7 @@ class Layer(Component):
 
     #: Between which numbers the results lie, whatever the layer reads; None where they depend on
     #: it. Each layer declares it, unless it `rearranges` or `pools`.
-    results: ClassVar[Range | None]
+    results: ClassVar[Range | None] = None
     #: The same for results other than the first, by name, where it differs.
     other_results: ClassVar[Mapping[str, Range | None]] = MappingProxyType({})
     #: Whether the results are values of the inputs, each as it is, in another shape or order.

@@ -113,14 +113,14 @@ class Leaves:
 
     def row(self, item: Item, path: str, names: Names, signals: Signals | None) -> Row | None:
         """Validate one layer against what reaches it; None where its output is not known."""
-        component = LAYERS[item.type.text]
+        component, written = LAYERS[item.type.text], item
         reads_nothing = signals is not None and not signals
         x = signals[0][1].tensor if signals else None
         scope = names if reads_nothing else Known(names, x)
         init = None
         if "init" in item.modifiers:
-            written = substitute(item.modifiers["init"].value, scope, self.faults)
-            init = read_init(written, self.faults)
+            node = substitute(item.modifiers["init"].value, scope, self.faults)
+            init = read_init(node, self.faults)
         if item.arguments is not None:
             item = item._replace(arguments=substitute(item.arguments, scope, self.faults))
         arranged = None if signals is None else self.arranged(component, item, path, signals)
@@ -135,7 +135,7 @@ class Leaves:
             return None
         sources = tuple([signal.value for signal in arranged])
         reach = _reach(inferred, arranged)
-        return Row(path, inferred, sources, reach, item.type.span, init, self.frozen)
+        return Row(path, inferred, sources, reach, written, init, self.frozen)
 
     def inferred(
         self,

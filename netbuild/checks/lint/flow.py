@@ -97,7 +97,7 @@ class Flow:
         """Whether a value is known not to lie in a range: it goes beyond it, or lies elsewhere."""
         found = self.ranges.get(value)
         if found is not None:
-            return not found.within(wanted)
+            return not (found.within(wanted) and found.meets(wanted))
         row = self.maker.get(value)
         most = row and widest(row)
         return most is not None and not most.meets(wanted)

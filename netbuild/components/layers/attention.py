@@ -8,7 +8,7 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import ANY, PROBABILITIES, Layer, Window
+from netbuild.components.layers.layer import ANY, Layer, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
 #: Torch's own default is false, and puts the batch in axis 1.
@@ -55,7 +55,7 @@ class MultiheadAttention(Layer):
     inputs: ClassVar[tuple[str, ...]] = ("query",)
     optional_inputs: ClassVar[tuple[str, ...]] = ("key", "value")
     results = ANY
-    other_results = MappingProxyType({"weights": PROBABILITIES})
+    other_results = MappingProxyType({"weights": None})  # dropout may scale them
 
     embed_dim: SizeFromInput = None
     num_heads: PositiveInt

@@ -22,10 +22,10 @@ class _Dropout(Layer):
 
     def range(self, *x: Range | None) -> Range | None:
         """What is kept is divided by 1 − p."""
-        if x[0] is None or self.p in {0, 1}:
-            return x[0] and (x[0] if self.p == 0 else Range(0, 0))
-        scaled = Range(x[0].least / (1 - self.p), x[0].most / (1 - self.p))
-        return scaled.with_(0)
+        if x[0] is None or self.p == 0:
+            return x[0]
+        scale = 1 / (1 - self.p) if self.p < 1 else 1
+        return Range(scale * x[0].least, scale * x[0].most).with_(0)
 
     def memory(self) -> Memory:
         return "view" if self.p == 0 else super().memory()

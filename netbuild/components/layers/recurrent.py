@@ -18,7 +18,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._recurrent import Stateful
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Range
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Range, hull
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
 _BatchFirst = Annotated[
@@ -127,6 +127,9 @@ class GRUCell(_Cell):
     """
 
     gates = 3
+
+    def range(self, *x: Range | None) -> Range | None:
+        return _mixed(*x[1:])
 
     def computed(self) -> int:
         """The three gates, of which n is kept apart, W_hn · h + b_hn and h − n."""
@@ -409,9 +412,17 @@ class GRU(_Sequence):
 
     gates = 3
 
+    def range(self, *x: Range | None) -> Range | None:
+        return _mixed(*x[1:])
+
     def computed(self, length: int, size: int) -> int:
         """Six numbers a step as in GRUCell, and the states but for the last."""
         return (7 * length - 1) * self.hidden_size
+
+
+def _mixed(*states: Range | None) -> Range | None:
+    """Return the range of what a GRU gives: it mixes a tanh with the state before."""
+    return hull((SIGNED, *states))
 
 
 def _swapped(state: Any) -> Any:

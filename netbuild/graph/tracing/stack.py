@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.tracing.record import Record
 
 #: Stacks and blocks within one another, and members of them all; more are refused.
 MAX_DEPTH = 100
@@ -50,10 +51,13 @@ class Level:
 
 
 class Walk:
-    """Walks the stacks of a network, item by item, with the shapes that reach each."""
+    """Walks the stacks of a network, item by item, with the shapes that reach each.
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    A `record` is given the items as they are met.
+    """
+
+    def __init__(self, config: Config, record: Record | None = None) -> None:
+        self.config, self.record = config, record
         self.faults: list[Diagnostic] = []
         self.leaves = Leaves(config, self.faults)
         self.parts = Parts(config.blocks, self.faults)
@@ -271,9 +275,12 @@ class Walk:
         """
         if len(self.faults) > MAX_FAULTS:
             raise TooManyError
+        place = f"{level.path}{name}"
+        if self.record is not None and isinstance(part, Item):
+            first = level.scope.signal(reads[0][1]).tensor if reads else None
+            self.record.note(part, place, names, first)
         if isinstance(part, Item) and part.type.text == REUSE:
             return self.reused(part, name, level, reads)
-        place = f"{level.path}{name}"
         signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
         made: Block | Row | None
         if isinstance(part, Stack) or part.type.text in self.config.blocks:

@@ -1,7 +1,7 @@
 """Where the values of a layer come from: a line of the file, the input, or torch's defaults.
 
-A graph has the values and no longer says how they were written. The network is walked again here,
-and each layer's item is noted as it stands in the file, with what its expressions could name.
+A graph has the values and no longer says what the names in expressions meant. The walk of the
+network is asked for a record of that.
 """
 
 from __future__ import annotations
@@ -11,24 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netbuild.components.component import Component, FromInput, bare_field
-from netbuild.graph.tracing.names import input_names
+from netbuild.graph.tracing.record import Record
 from netbuild.graph.tracing.stack import Walk
 from netbuild.graph.value import value_name
-from netbuild.syntax.item import REUSE, Item
+from netbuild.syntax.item import Item
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.graph import Graph
-    from netbuild.graph.row import Member, Row
-    from netbuild.graph.tracing.reuse import Reads
-    from netbuild.graph.tracing.stack import Level
+    from netbuild.graph.row import Row
     from netbuild.graph.value import Value
     from netbuild.syntax.expression import Names
-    from netbuild.syntax.item import Stack
     from netbuild.syntax.node import Node
 
 Kind = Literal["written", "input", "default"]
@@ -50,51 +46,20 @@ class Origin(NamedTuple):
     through: tuple[Origin, ...] = ()
 
 
-class Call(NamedTuple):
-    """An item as it stands in the file, and what its expressions can name."""
-
-    item: Item
-    names: Mapping[str, Any]
-
-
-class _Walk(Walk):
-    """Notes each item of a layer, a block or a `Reuse` before its expressions are evaluated."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self.items: dict[str, Call] = {}
-        self.reuses: dict[str, Span] = {}
-
-    def member(
-        self, part: Item | Stack, name: str, level: Level, names: Names, reads: Reads | None
-    ) -> list[Member]:
-        """Note an item, and trace it."""
-        path = f"{level.path}{name}"
-        if isinstance(part, Item) and part.type.text != REUSE:
-            own = input_names(level.scope.signal(reads[0][1]).tensor) if reads else {}
-            self.items[path] = Call(part, {**names, **own})
-        return super().member(part, name, level, names, reads)
-
-    def reused(self, item: Item, name: str, level: Level, reads: Reads | None) -> list[Member]:
-        """Note where a member is called again, and trace it."""
-        self.reuses[f"{level.path}{name}"] = item.type.span
-        return super().reused(item, name, level, reads)
-
-
 class Origins:
     """The origins of all values of a network."""
 
     def __init__(self, graph: Graph) -> None:
         self.config = graph.config
         self.rows = {row.path: row for row in graph.rows}
-        walk = _Walk(graph.config)
+        record = Record()
         if self.rows:
-            walk.trace()
-        self.items, self.reuses = walk.items, walk.reuses
+            Walk(graph.config, record).trace()
+        self.calls, self.reuses = record.calls, record.reuses
 
     def of(self, row: Row) -> tuple[Origin, ...]:
         """Return the origin of each field: what the input decides, what is written, the rest."""
-        call = self.items[row.path]
+        call = self.calls[row.path]
         written = _arguments(call.item, bare_field(type(row.layer)))
         arguments = row.arguments
         decided = row.layer.decide(*row.shapes)
@@ -146,8 +111,8 @@ class Origins:
     def named(self, name: str, names: Names, path: str) -> Origin:
         """Return the origin of a name in an expression: of a block's parameter, or a variable."""
         value = names[name]
-        block = next((above for above in _above(path) if above in self.items), "")
-        call = self.items.get(block)
+        block = next((above for above in _above(path) if above in self.calls), "")
+        call = self.calls.get(block)
         if call is not None:
             definition = self.config.blocks[call.item.type.text]
             params = definition.params if definition else {}
@@ -191,7 +156,7 @@ class Origins:
 
     def lines(self, path: str) -> tuple[tuple[int, str], ...]:
         """Return the lines of a file in which a layer is written, each with its number."""
-        item = self.items[path].item
+        item = self.calls[path].item
         spans = [item.type.span] + ([item.arguments.span] if item.arguments is not None else [])
         start = spans[0]
         ends = [span.end_line for span in spans if span.document is start.document]

@@ -97,7 +97,7 @@ class Reader:
         self.document, self.root, self.faults = document, root, faults
         #: How large objects are, of the inputs that say it.
         self.object_sizes: dict[str, int | Shape] = {}
-        #: What the sections were read from.
+        #: What the sections were read from, with its expressions where it is more than one.
         self.items: dict[str, Item] = {}
         self._unknown_sections()
         self.names = self._variables()
@@ -279,8 +279,14 @@ class Reader:
         if isinstance(item, Diagnostic):
             self.faults.append(item)
             return None
-        self.items[section] = item
+        written = read_item(self.root.entries[section].value, what, known)
+        self.items[section] = written if isinstance(written, Item) else item
         return item
+
+    def _keep(self, section: str) -> None:
+        """Keep a mapping as if it were an item that its section's name is the type of."""
+        key, written = self.root.entries[section]
+        self.items[section] = Item(key, written)
 
     def scheduler(
         self,
@@ -315,7 +321,7 @@ class Reader:
         node = self._section("pretrained")
         if node is None or is_unknown(node):
             return None
-        self.items["pretrained"] = Item(self.root.entries["pretrained"].key, node)
+        self._keep("pretrained")
         return read_pretrained(node, self.faults)
 
     def data(self) -> tuple[Dataset | None, Preparation]:
@@ -350,7 +356,7 @@ class Reader:
                 "NB106", "train is no mapping", node.span, label, "write train: {epochs: 10}"
             )
             return Train()
-        self.items["train"] = Item(self.root.entries["train"].key, node)
+        self._keep("train")
         return fill_fields(Train, node.entries, "train", node.span, self.faults) or Train()
 
     def budget(self) -> Budget:
@@ -363,5 +369,5 @@ class Reader:
             help_ = "write budget: {params: 5M}"
             self._fault("NB106", "budget is no mapping", node.span, label, help_)
             return Budget()
-        self.items["budget"] = Item(self.root.entries["budget"].key, node)
+        self._keep("budget")
         return fill_fields(Budget, node.entries, "budget", node.span, self.faults) or Budget()

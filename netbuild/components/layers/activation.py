@@ -1,7 +1,7 @@
 """Activations: https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity."""
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -16,139 +16,33 @@ from netbuild.components.fields import (
     real,
     unwanted,
 )
+from netbuild.components.layers._activation import (
+    Activation,
+    Clip,
+    Copying,
+    Floating,
+    Leaking,
+    Limiting,
+    Rectifier,
+    Shrinking,
+    Smooth,
+)
 from netbuild.components.layers.formula import Formulas, formula
 from netbuild.components.layers.layer import (
-    ANY,
     LOGARITHMS,
     POSITIVE,
     PROBABILITIES,
     SIGNED,
-    Layer,
     Range,
 )
-from netbuild.components.tensor import Shape, ShapeError, Tensor, product
+from netbuild.components.tensor import Shape, ShapeError, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
 _Kept = tuple[str, ...]
 _SELU_SCALE = 1.0507009873554805
-#: The numbers of the dtypes that have fewer than a file.
-_RANGES = {
-    "uint8": (0, (1 << 8) - 1),
-    "int32": (-(1 << 31), (1 << 31) - 1),
-    "int64": (-(1 << 63), (1 << 63) - 1),
-}
 
 
-class _Activation(Layer):
-    """Element by element, any shape to the same."""
-
-    activates = True
-
-    #: Whether the backward pass needs what came in or what went out.
-    keeps: ClassVar[Literal["input", "output"]] = "input"
-    #: Whether torch counts with booleans where it counts with whole numbers.
-    takes_bool: ClassVar[bool] = False
-
-    def expect_dtypes(self, *x: Tensor) -> None:
-        super().expect_dtypes(*x)
-        if x[0].dtype == "bool" and not self.takes_bool:
-            raise ShapeError("NB207", "it computes with numbers, and gets bool")
-
-    def saved(self, x: Shape) -> _Kept:
-        return ("output",) if getattr(self, "inplace", False) else (self.keeps,)
-
-
-class _Rectifier(_Activation):
-    """Gives values of either sign, and of positive ones positive ones that are no larger."""
-
-    results = ANY
-
-    def range(self, *x: Range | None) -> Range | None:
-        positive = x[0] is not None and x[0].least >= 0
-        return x[0] if positive else self.results
-
-
-class _Clip(_Activation):
-    """Gives each value, or a bound in its place."""
-
-    results = None
-
-    def bounds(self) -> Range:
-        """Return the least and the greatest result."""
-        raise NotImplementedError
-
-    def range(self, *x: Range | None) -> Range | None:
-        if x[0] is None:
-            return None
-        least, most = self.bounds()
-        return Range(min(max(x[0].least, least), most), max(min(x[0].most, most), least))
-
-
-class _Shrinking(_Activation):
-    """Brings values towards 0, or to 0."""
-
-    results = None
-
-    def range(self, *x: Range | None) -> Range | None:
-        return x[0] and x[0].with_(0)
-
-
-class _Leaking(_Rectifier):
-    """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
-
-    @field_validator("inplace", check_fields=False)
-    @classmethod
-    def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
-        slope = info.data.get("negative_slope", info.data.get("alpha", 1))
-        if inplace and slope < 0:
-            raise unwanted("false where the slope is negative: torch could not go backward")
-        return inplace
-
-
-class _Copying(_Activation):
-    """Copies the input that it overwrites, which its backward pass needs as it was."""
-
-    def saved(self, x: Shape) -> _Kept:
-        return () if self.memory() == "overwritten" else ("input",)
-
-    def workspace(self, x: Shape) -> int:
-        return 4 * product(x) * (self.memory() == "overwritten")
-
-
-class _Limiting(_Copying):
-    """Compares with numbers of its own, which have to be of the input's dtype."""
-
-    needs_float = False
-
-    def expect_dtypes(self, *x: Tensor) -> None:
-        super().expect_dtypes(*x)
-        least, most = _RANGES.get(x[0].dtype, (-math.inf, math.inf))
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if not least <= value <= most:
-                message = (
-                    f"{name} {value} is beyond the numbers of its input, which is {x[0].dtype}"
-                )
-                raise ShapeError("NB207", message, at=name)
-
-
-class _Floating(_Activation):
-    """Makes floating-point numbers of whole ones."""
-
-    needs_float = False
-
-    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        return {"output": Tensor(x[0].shape, x[0].dtype if x[0].floating else "float32")}
-
-
-class _Smooth(_Floating):
-    """Keeps its output; takes booleans for 0 and 1."""
-
-    keeps = "output"
-    takes_bool = True
-
-
-class ReLU(_Clip):
+class ReLU(Clip):
     """max(0, x).
 
     - ReLU  # 6×28×28 to 6×28×28
@@ -163,7 +57,7 @@ class ReLU(_Clip):
         return POSITIVE
 
 
-class ReLU6(_Copying, _Clip):
+class ReLU6(Copying, Clip):
     """min(max(0, x), 6).
 
     - ReLU6  # 6×28×28 to 6×28×28
@@ -177,7 +71,7 @@ class ReLU6(_Copying, _Clip):
         return Range(0, 6)
 
 
-class LeakyReLU(_Leaking):
+class LeakyReLU(Leaking):
     """x where x > 0, else negative_slope · x.
 
     - LeakyReLU: 0.2  # 64 to 64
@@ -187,7 +81,7 @@ class LeakyReLU(_Leaking):
     inplace: Bool = False
 
 
-class PReLU(_Rectifier):
+class PReLU(Rectifier):
     """x where x > 0, else weight · x, with one learned weight, or one a channel.
 
     - PReLU: 6  # 6×28×28 to 6×28×28
@@ -211,7 +105,7 @@ class PReLU(_Rectifier):
         return Formulas(weights={"weight": weight})
 
 
-class RReLU(_Rectifier):
+class RReLU(Rectifier):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
     - RReLU  # 6×28×28 to 6×28×28
@@ -233,7 +127,7 @@ class RReLU(_Rectifier):
         return 4 * product(x)
 
 
-class ELU(_Leaking):
+class ELU(Leaking):
     """x where x > 0, else alpha · (eˣ − 1).
 
     - ELU  # 6×28×28 to 6×28×28
@@ -243,7 +137,7 @@ class ELU(_Leaking):
     inplace: Bool = False
 
 
-class CELU(_Leaking):
+class CELU(Leaking):
     """x where x > 0, else alpha · (e^(x / alpha) − 1).
 
     - CELU: 0.5  # 6 to 6
@@ -253,7 +147,7 @@ class CELU(_Leaking):
     inplace: Bool = False
 
 
-class SELU(_Rectifier):
+class SELU(Rectifier):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
     - SELU  # 64 to 64
@@ -268,7 +162,7 @@ class SELU(_Rectifier):
         return found and Range(found.least, _SELU_SCALE * found.most)
 
 
-class GELU(_Rectifier):
+class GELU(Rectifier):
     """x · Φ(x), Φ being the normal distribution; `approximate: tanh` for its approximation.
 
     - GELU: tanh  # 64 to 64
@@ -277,7 +171,7 @@ class GELU(_Rectifier):
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
 
 
-class SiLU(_Copying, _Rectifier):
+class SiLU(Copying, Rectifier):
     """x · sigmoid(x).
 
     - SiLU  # 64 to 64
@@ -286,7 +180,7 @@ class SiLU(_Copying, _Rectifier):
     inplace: Bool = False
 
 
-class Mish(_Copying, _Rectifier):
+class Mish(Copying, Rectifier):
     """x · tanh(log(1 + eˣ)).
 
     - Mish  # 64 to 64
@@ -295,7 +189,7 @@ class Mish(_Copying, _Rectifier):
     inplace: Bool = False
 
 
-class Hardswish(_Copying, _Rectifier):
+class Hardswish(Copying, Rectifier):
     """x · min(max(0, x + 3), 6) / 6.
 
     - Hardswish  # 64 to 64
@@ -304,7 +198,7 @@ class Hardswish(_Copying, _Rectifier):
     inplace: Bool = False
 
 
-class Hardsigmoid(_Copying):
+class Hardsigmoid(Copying):
     """min(max(0, x + 3), 6) / 6.
 
     - Hardsigmoid  # 64 to 64
@@ -316,7 +210,7 @@ class Hardsigmoid(_Copying):
     inplace: Bool = False
 
 
-class Hardtanh(_Limiting, _Clip):
+class Hardtanh(Limiting, Clip):
     """min(max(min_val, x), max_val).
 
     - Hardtanh: 0  # 64 to 64
@@ -337,7 +231,7 @@ class Hardtanh(_Limiting, _Clip):
         return Range(self.min_val, self.max_val)
 
 
-class Threshold(_Limiting):
+class Threshold(Limiting):
     """x where x > threshold, else value.
 
     - Threshold: {threshold: 0.1, value: 20}  # 64 to 64
@@ -353,7 +247,7 @@ class Threshold(_Limiting):
         return x[0] and x[0].with_(self.value)
 
 
-class Sigmoid(_Smooth):
+class Sigmoid(Smooth):
     """1 / (1 + e⁻ˣ).
 
     - Sigmoid  # 6×28×28 to 6×28×28
@@ -363,7 +257,7 @@ class Sigmoid(_Smooth):
     saturates = 1 / 4
 
 
-class Tanh(_Smooth):
+class Tanh(Smooth):
     """tanh(x).
 
     - Tanh  # 6×28×28 to 6×28×28
@@ -373,7 +267,7 @@ class Tanh(_Smooth):
     saturates = 1.0
 
 
-class LogSigmoid(_Activation):
+class LogSigmoid(Activation):
     """log(1 / (1 + e⁻ˣ)).
 
     - LogSigmoid  # 64 to 64
@@ -386,7 +280,7 @@ class LogSigmoid(_Activation):
         return 4 * product(x)
 
 
-class Softplus(_Activation):
+class Softplus(Activation):
     """log(1 + e^(beta · x)) / beta; x itself where beta · x > threshold.
 
     - Softplus: 2  # 64 to 64
@@ -398,7 +292,7 @@ class Softplus(_Activation):
     threshold: Float32 = 20.0
 
 
-class Softsign(_Floating):
+class Softsign(Floating):
     """x / (1 + |x|).
 
     - Softsign  # 64 to 64
@@ -412,7 +306,7 @@ class Softsign(_Floating):
         return 4 * product(x)
 
 
-class Tanhshrink(_Floating, _Rectifier):
+class Tanhshrink(Floating, Rectifier):
     """x − tanh(x).
 
     - Tanhshrink  # 64 to 64
@@ -426,7 +320,7 @@ class Tanhshrink(_Floating, _Rectifier):
         return 4 * product(x)
 
 
-class Hardshrink(_Shrinking):
+class Hardshrink(Shrinking):
     """x where |x| > lambd, else 0.
 
     - Hardshrink  # 64 to 64
@@ -435,7 +329,7 @@ class Hardshrink(_Shrinking):
     lambd: Float32 = 0.5
 
 
-class Softshrink(_Shrinking):
+class Softshrink(Shrinking):
     """x − lambd where x > lambd, x + lambd where x < −lambd, else 0.
 
     - Softshrink: 1.0  # 64 to 64

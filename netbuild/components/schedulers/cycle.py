@@ -48,6 +48,9 @@ class CosineAnnealingLR(Scheduler):
     T_max: _WholeDivisor
     eta_min: Float = 0.0
 
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "eta_min" if self.eta_min == lr else None
+
 
 class CosineAnnealingWarmRestarts(Scheduler):
     """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer.
@@ -58,6 +61,9 @@ class CosineAnnealingWarmRestarts(Scheduler):
     T_0: PositiveInt
     T_mult: PositiveInt = 1
     eta_min: Float = 0.0
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "T_0" if self.eta_min == lr or self.T_0 == self.T_mult == 1 else None
 
 
 class _Cycle(Scheduler):
@@ -106,7 +112,7 @@ class CyclicLR(_Cycle):
             raise unwanted("a number that is not step_size_up with the other sign")
         return step_size_down
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         super().check(use)
         if use.steps is None:
             return
@@ -124,6 +130,12 @@ class CyclicLR(_Cycle):
         down = self.step_size_up if self.step_size_down is None else self.step_size_down
         cycle = floor(1 + steps / (self.step_size_up + down))
         return 1.0 if self.mode == "triangular" else 1 / 2.0 ** (cycle - 1)
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        rates = [
+            rate[0] if isinstance(rate, tuple) else rate for rate in (self.base_lr, self.max_lr)
+        ]
+        return "max_lr" if rates[0] == rates[1] and not self.cycle_momentum else None
 
 
 class OneCycleLR(_Cycle):
@@ -169,7 +181,7 @@ class OneCycleLR(_Cycle):
             return self.epochs * self.steps_per_epoch
         return training
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         super().check(use)
         total = self.total(use.total)
         if total is None:

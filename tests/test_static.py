@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 import netbuild
-from netbuild.checks.lint import sequence as structure
-from netbuild.components.layers import LAYERS
 from netbuild.diagnostics.codes import CODES
 from netbuild.syntax.names import RESERVED
 from tests.layers import FAMILIES, READERS
@@ -102,8 +100,3 @@ def test_reserved_names() -> None:
     for name in sorted({name for name in dir(modules[0]) if not name.startswith("_")}):
         with pytest.raises(KeyError, match="already exists"):
             nn.Sequential().add_module(name, nn.ReLU())
-
-
-def test_lints_name_layers() -> None:
-    """What a lint knows by its name is a layer."""
-    assert set(LAYERS) >= structure._AFFINE | structure._TRANSPARENT

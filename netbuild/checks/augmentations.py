@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.syntax.item import Item, place, read_item
-from netbuild.syntax.node import List
+from netbuild.syntax.item import inner, place
 
 if TYPE_CHECKING:
     from netbuild.components.augmentations.augmentation import Augmentation
@@ -65,12 +64,6 @@ def _fault(
 
 def _place(config: Config, number: int, at: str | None) -> Span:
     """Return the place of a field of an augmentation, or the nearest place in the file."""
-    data = config.root.get("data")
-    source = read_item(data, "data source") if data else None
-    if not isinstance(source, Item):
-        return config.span("data")
-    written = source.modifiers.get("augment")
-    if written is None or not isinstance(written.value, List):  # the list comes from an expression
-        return place(source, "augment")
-    item = read_item(written.value.items[number], "augmentation")
-    return place(item, at) if isinstance(item, Item) else written.value.items[number].span
+    source = config.items.get("data")
+    item = inner(source, "augment", number) if source else None
+    return place(item, at) if item else config.place("data", "augment")

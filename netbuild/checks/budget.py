@@ -17,7 +17,6 @@ from netbuild.config.budget import _BYTES
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph import memory
 from netbuild.graph.row import Block
-from netbuild.syntax.item import Item, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,12 +45,11 @@ _MEASURES = (
 
 def check(graph: Graph) -> list[Diagnostic]:
     """Return a fault for each exceeded limit, with the largest contributors as notes."""
-    entry = graph.config.root.entries.get("budget")
     budget = graph.config.budget
     found = []
     for measure in _MEASURES:
         limit: float | None = getattr(budget, measure.name)
-        if entry is None or limit is None:
+        if limit is None:
             continue
         values = measure.of(graph.rows)
         value = sum(values)
@@ -60,7 +58,7 @@ def check(graph: Graph) -> list[Diagnostic]:
         label = f"{_shown(value, measure)} {measure.name}" if not measure.bytes else ""
         label = label or f"{measure.name} of {_shown(value, measure)}"
         label += f", {_shown(value - limit, measure)} more than {_shown(limit, measure)}"
-        span = place(Item(entry.key, entry.value), measure.name)
+        span = graph.config.place("budget", measure.name)
         title = "the network exceeds its budget"
         notes = _contributors(graph, values, measure)
         found.append(Diagnostic("NB407", title, span, label, notes))

@@ -21,8 +21,9 @@ def check(config: Config, wanted: Sample) -> Iterator[DataError]:
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)
     yield from _of_normalize(config.data, config.preparation, wanted)
-    if config.loss is not None:
-        yield from _of_class_weights(config.data, config.preparation, wanted, config.loss)
+    losses = [term.loss for term in config.terms]
+    if losses:
+        yield from _of_class_weights(config.data, config.preparation, wanted, losses)
 
 
 def _of_split(source: Dataset, preparation: Preparation) -> Iterator[DataError]:
@@ -57,14 +58,15 @@ def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> 
 
 
 def _of_class_weights(
-    source: Dataset, preparation: Preparation, wanted: Sample, loss: Loss
+    source: Dataset, preparation: Preparation, wanted: Sample, losses: list[Loss]
 ) -> Iterator[DataError]:
     given, target = preparation.class_weights, wanted.target
     message = ""
     if given is None:
         return
-    if "weight" not in type(loss).model_fields or not isinstance(target, Classes):
-        message = f"{type(loss).__name__} takes no class weights"
+    taken = any("weight" in type(loss).model_fields for loss in losses)
+    if not taken or not isinstance(target, Classes):
+        message = f"{type(losses[0]).__name__} takes no class weights"
     elif given == "balanced" and source.streams:
         message = "the classes of a stream are not counted: give a number for each class"
     elif given != "balanced" and len(given) != target.classes:

@@ -15,7 +15,7 @@ from netbuild.config.losses import loss_names
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.graph.value import state_key
-from netbuild.syntax.item import Item, place, read_item
+from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -238,8 +238,5 @@ def _loss_fault(
 
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:
     """Return the type that a section names, and the place of the type or of its field."""
-    node = config.root.get(section)
-    item = read_item(node, section) if node else None
-    if isinstance(item, Item):
-        return item.type.text, place(item, field)
-    return section, config.span(section)
+    item = config.items.get(section)
+    return item.type.text if item else section, config.place(section, field)

@@ -109,8 +109,9 @@ def _for_nothing(
 
 def _written(config: Config, field: str, number: int | None = None) -> Span:
     """Return the place of a field of the section, or of one value in its list."""
-    node = config.root.get("pretrained")
-    inside = node.get(field) if isinstance(node, Map) else None
+    item = config.items.get("pretrained")
+    arguments = item.arguments if item else None
+    inside = arguments.get(field) if isinstance(arguments, Map) else None
     if number is not None and isinstance(inside, List):
         return inside.items[number].span
     return inside.span if inside else config.span("pretrained")

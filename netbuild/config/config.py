@@ -51,7 +51,8 @@ class Config(NamedTuple):
     budget: Budget
     #: How large objects are, of the inputs that say it.
     object_sizes: Mapping[str, int | Shape]
-    #: The item of each section that was read; a mapping such as `train` under its own name.
+    #: What each section was read from, as it is written; a mapping such as `train` as if its
+    #: name were the type of an item.
     items: Mapping[str, Item]
     diagnostics: tuple[Diagnostic, ...]
 

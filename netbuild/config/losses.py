@@ -4,8 +4,8 @@
     loss: {MSELoss, inputs: sharp}
     loss: [{CrossEntropyLoss, inputs: classes}, {CrossEntropyLoss, inputs: early, weight: 0.3}]
 
-Each reads the outputs that it names, or all, and is compared with the target of the data. The first
-one is what metrics and lints go by.
+Each reads the outputs that it names, or all, and is compared with the target of the data. Metrics
+go by the first one.
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ from netbuild.components.schedulers.scheduler import Scheduler, Step, Use
 from netbuild.components.tensor import ShapeError
 from netbuild.config.filling import check_modifiers, fill, fill_fields, find
 from netbuild.diagnostics.diagnostic import Diagnostic, Found
-from netbuild.syntax.item import Item, place, read_item
-from netbuild.syntax.node import List, Map
+from netbuild.syntax.item import Item, inner, place
 
 if TYPE_CHECKING:
     from netbuild.components.optimizers.optimizer import Optimizer
@@ -115,11 +114,8 @@ def _title(scheduler: Scheduler) -> str:
 def _written(item: Item, path: tuple[int, ...]) -> Item:
     """Return the item of a part; the one around it where that is written as a variable."""
     for number in path:
-        parts = item.arguments
-        if isinstance(parts, Map):
-            parts = parts.get("schedulers")
-        inner = read_item(parts.items[number], "scheduler") if isinstance(parts, List) else None
-        if not isinstance(inner, Item):
+        part = inner(item, "schedulers", number)
+        if part is None:
             break
-        item = inner
+        item = part
     return item

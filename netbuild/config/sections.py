@@ -51,7 +51,8 @@ class Sections(NamedTuple):
     document: Document
     root: Map
     names: dict[str, Any]
-    #: The items that were read, by their sections; the value of `train` under its own name.
+    #: What each section was read from, as it is written; a mapping such as `train` as if its name
+    #: were the type of an item.
     items: dict[str, Item]
 
     def node(self, section: str) -> Found[Node | None]:
@@ -66,7 +67,7 @@ class Sections(NamedTuple):
         node, faults = self.node(section)
         if node is None or is_unknown(node):
             return default, faults
-        self.items[section] = Item(self.root.entries[section].key, node)
+        self.items[section] = Item(*self.root.entries[section])
         value, wrong = reader(node)
         return value, (*faults, *wrong)
 
@@ -78,7 +79,8 @@ class Sections(NamedTuple):
         item = read_item(node, what, known)
         if isinstance(item, Diagnostic):
             return None, (*faults, item)
-        self.items[section] = item
+        written = read_item(self.root.entries[section].value, what, known)
+        self.items[section] = written if isinstance(written, Item) else item
         return item, faults
 
     def fields(self, section: str, component: type[C], example: str) -> Found[C]:

@@ -147,6 +147,17 @@ def written_at(part: Item | Stack) -> Span:
     return part.type.span if isinstance(part, Item) else part.span
 
 
+def inner(item: Item, field: str, number: int) -> Item | None:
+    """Return the item at a place of a field's list; None where a list is not written there."""
+    node = item.arguments
+    if field in item.modifiers:
+        node = item.modifiers[field].value
+    elif isinstance(node, Map):
+        node = node.get(field)
+    found = read_item(node.items[number], field) if isinstance(node, List) else None
+    return found if isinstance(found, Item) else None
+
+
 def kind(node: Node) -> str:
     """Return what a node is, as a message says it."""
     if isinstance(node, Map):

@@ -4,59 +4,55 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.checks.lint.places import Places
+from netbuild.components.layers.layer import ANY
 from netbuild.graph.graph import results
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from netbuild.components.layers.layer import Layer, Range
+    from netbuild.components.losses.loss import Loss
+    from netbuild.config.losses import Term
     from netbuild.diagnostics.diagnostic import Note
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
 
-# By their names, for what a network has not need not be imported.
-CONVOLUTIONS = frozenset({"Conv1d", "Conv2d", "Conv3d"})
-TRANSPOSED = frozenset({"ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"})
-#: Affine functions whose weights are learned.
-AFFINE = frozenset({"Linear", "Bilinear"}) | CONVOLUTIONS | TRANSPOSED
-DROPOUTS = frozenset({"Dropout", "Dropout1d", "Dropout2d", "Dropout3d"})
-ALPHA_DROPOUTS = frozenset({"AlphaDropout", "FeatureAlphaDropout"})
-#: What gives the very values that it gets, or some of them, in another shape or order.
-REARRANGING = frozenset(
-    {
-        *("Identity", "Flatten", "Unflatten", "Reshape", "Permute", "Transpose"),
-        *("Squeeze", "Unsqueeze", "Select", "Narrow", "Chunk", "Expand", "Roll"),
-        *("PixelShuffle", "PixelUnshuffle", "ChannelShuffle"),
-    }
-)
-#: What gives each value of one input as it is, or a mean or the largest of some.
-POOLS = frozenset(
-    f"{kind}Pool{rank}d"
-    for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg", "FractionalMax")
-    for rank in (1, 2, 3)
-    if (kind, rank) != ("FractionalMax", 1)
-)
-NORMS = frozenset(
-    {
-        *("LayerNorm", "RMSNorm", "GroupNorm", "LocalResponseNorm", "CrossMapLRN2d"),
-        "SyncBatchNorm",
-        *(f"{kind}Norm{n}d" for kind in ("Batch", "Instance", "Switchable") for n in (1, 2, 3)),
-    }
-)
+
+class Compared(NamedTuple):
+    """A loss, and the values that it reads."""
+
+    term: Term
+    values: tuple[Value, ...]
+
+    @property
+    def loss(self) -> Loss:
+        """The loss, its fields validated."""
+        return self.term.loss
+
+    @property
+    def name(self) -> str:
+        """What the file calls it."""
+        return type(self.term.loss).__name__
+
+    @property
+    def note(self) -> Note:
+        """A note that says where it is written."""
+        from netbuild.diagnostics.diagnostic import Note
+
+        return Note("loss", f"{self.name}, line {self.term.item.type.span.line}")
 
 
 class Flow:
-    """A graph without faults as lints look at it: its values, and where its layers are written.
+    """A graph without faults as lints look at it: its values, and who makes and reads each.
 
     What several lints ask for is worked out once.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.places = Places(graph)
 
     @cached_property
     def maker(self) -> dict[Value, Row]:
@@ -78,9 +74,33 @@ class Flow:
         return results(self.graph)
 
     @cached_property
-    def compared(self) -> list[Value]:
-        """Those of them that the loss reads."""
-        return [self.outputs[name] for name in self.graph.compared]
+    def compared(self) -> list[Compared]:
+        """The losses, each with the values that it reads."""
+        tensors = self.graph.outputs
+        return [
+            Compared(term, tuple(self.outputs[name] for name in term.compared(tensors)))
+            for term in self.graph.config.terms
+        ]
+
+    @cached_property
+    def ranges(self) -> dict[Value, Range | None]:
+        """Between which numbers each value lies; None where that is not known."""
+        found: dict[Value, Range | None] = {}
+        for row in self.graph.rows:
+            layer = row.layer
+            first = layer.range(*(found.get(source) for source in row.sources))
+            for port in row.outputs:
+                found[Value(row.path, port)] = layer.other_results.get(port, first)
+        return found
+
+    def strays(self, value: Value, wanted: Range) -> bool:
+        """Whether a value is known not to lie in a range: it goes beyond it, or lies elsewhere."""
+        found = self.ranges.get(value)
+        if found is not None:
+            return not (found.within(wanted) and found.meets(wanted))
+        row = self.maker.get(value)
+        most = row and widest(row)
+        return most is not None and not most.meets(wanted)
 
     @cached_property
     def _given(self) -> set[Value]:
@@ -91,24 +111,34 @@ class Flow:
         value = row.passed_on
         return [] if value in self._given else self.readers.get(value, [])
 
-    def back(self, value: Value, through: frozenset[str]) -> Iterator[Row]:
-        """Yield the layer behind a value and those before it, up to the first not of `through`.
+    def back(self, value: Value, through: Callable[[Layer], bool]) -> Iterator[Row]:
+        """Yield the layer behind a value and those before it, up to the first not gone `through`.
 
         The way goes along first inputs.
         """
         row = self.maker.get(value)
         while row is not None:
             yield row
-            if row.type not in through or not row.sources:
+            if not through(row.layer) or not row.sources:
                 return
             row = self.maker.get(row.sources[0])
 
-    def behind(self, value: Value, through: frozenset[str]) -> Row | None:
-        """Return the first layer behind a value that is not of `through`; None for an input."""
+    def behind(self, value: Value, through: Callable[[Layer], bool]) -> Row | None:
+        """Return the first layer behind a value that is not gone `through`; None for an input."""
         row = None
         for row in self.back(value, through):  # noqa: B007  the last one is what is wanted
             pass
-        return None if row is None or row.type in through else row
+        return None if row is None or through(row.layer) else row
+
+
+def widest(row: Row) -> Range | None:
+    """Return between which numbers the first result of a layer lies, whatever it reads."""
+    return row.layer.range(*[ANY] * len(row.sources))
+
+
+def keeps_values(layer: Layer) -> bool:
+    """Whether a layer passes values on as they are, but for those that training drops."""
+    return layer.rearranges or layer.drops == "zeros"
 
 
 def called(row: Row) -> str:

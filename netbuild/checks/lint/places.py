@@ -1,83 +1,23 @@
-"""Where the file says what a layer or a section is, and how to change it there.
+"""How to change a layer or a section where the file says what it is.
 
-Rows know where their type is written; the fields around it are found in the file's own nodes. What
-stands elsewhere, such as a value given with `--set`, has no fix.
+What stands elsewhere, such as a value given with `--set`, has no fix.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import Edit, Fix
-from netbuild.syntax.item import Item, place, read_item
-from netbuild.syntax.node import List, Map, Scalar
+from netbuild.syntax.node import Map, Scalar
 
 if TYPE_CHECKING:
-    from netbuild.diagnostics.diagnostic import Span
-    from netbuild.graph.graph import Graph
-    from netbuild.graph.row import Row
-    from netbuild.syntax.node import Node
+    from netbuild.syntax.item import Item
 
 
-class Places:
-    """Where the layers of a graph are written, looked up when the first one is asked for."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.root = graph.config.root
-
-    @cached_property
-    def _items(self) -> dict[Span, Item]:
-        """All that the file has with a Capitalised type, by where that stands."""
-        found: dict[Span, Item] = {}
-        pending: list[Node] = [self.root]
-        while pending:
-            node = pending.pop()
-            if isinstance(node, Map):
-                item = read_item(node, "layer")
-                if isinstance(item, Item):
-                    found[item.type.span] = item
-                pending += [entry.value for entry in node.entries.values()]
-            elif isinstance(node, List):
-                pending += node.items
-            else:
-                found[node.span] = Item(node, None)
-        return found
-
-    def item(self, row: Row) -> Item | None:
-        """Return the item that a layer is written as; None where it is not found."""
-        return self._items.get(row.span)
-
-    def field(self, row: Row, field: str) -> Span:
-        """Return where a field of a layer is written with its value; else where its type is."""
-        item = self.item(row)
-        return place(item, field) if item else row.span
-
-
-def section(graph: Graph, name: str) -> Item | None:
-    """Return the item that a section holds, such as the loss."""
-    node = graph.config.root.get(name)
-    item = read_item(node, name) if node else None
-    return item if isinstance(item, Item) else None
-
-
-def train(graph: Graph) -> Item | None:
-    """Return the section `train`, as if it were an item; None where there is none."""
-    entry = graph.config.root.entries.get("train")
-    return Item(entry.key, entry.value) if entry else None
-
-
-def named(graph: Graph, name: str, field: str | None = None) -> Span:
-    """Return where the type of a section's item is written, or one of its fields."""
-    item = section(graph, name)
-    return place(item, field) if item else graph.config.span(name)
-
-
-def retyped(item: Item | None, types: dict[str, str]) -> tuple[Fix, ...]:
+def retyped(item: Item, new: str | None) -> tuple[Fix, ...]:
     """Return the fix that puts another type in an item's place, with the same fields."""
-    if item is None or item.type.text not in types or not _literal(item.type):
+    if new is None or not _literal(item.type):
         return ()
-    new = types[item.type.text]
     return (Fix(f"replace {item.type.text} by {new}", (Edit(item.type.span, new),)),)
 
 
@@ -106,10 +46,23 @@ def refilled(item: Item | None, field: str, text: str, bare: str | None = None) 
     return (Fix(f"write {field}: {text}", (edit,)),) if edit else ()
 
 
+def is_choice(item: Item) -> bool:
+    """Whether an item stands where something else may: its type is an expression, or it has `when`.
+
+    So is a block's parameter, such as `$norm`.
+    """
+    return "$" in _text(item.type) or "when" in item.modifiers
+
+
 def _literal(node: Scalar) -> bool:
     """Whether the file has the text of a scalar where its span is, and no expression."""
+    return _text(node) == node.text
+
+
+def _text(node: Scalar) -> str:
+    """Return what the file has where the span of a scalar is, in one line; else nothing."""
     span = node.span
     lines = span.document.lines
     if span.line != span.end_line or span.line > len(lines):
-        return False
-    return lines[span.line - 1][span.column - 1 : span.end_column - 1] == node.text
+        return ""
+    return lines[span.line - 1][span.column - 1 : span.end_column - 1]

@@ -6,9 +6,9 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.checks.lint.flow import CONVOLUTIONS, TRANSPOSED
 from netbuild.components.tensor import product, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
-_POOLS = frozenset(f"{kind}Pool{n}d" for kind in ("Max", "Avg", "LP") for n in (1, 2, 3))
-_SLIDING = CONVOLUTIONS | _POOLS
 _AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
@@ -53,7 +51,7 @@ class _Axis(NamedTuple):
 @lru_cache(maxsize=4096)  # a network repeats its layers, and two lints ask
 def _axes(inferred: Inferred) -> list[_Axis]:
     """Return the axes over which a convolution or a pool slides its window."""
-    window = inferred.window if inferred.type in _SLIDING else None
+    window = inferred.window if inferred.layer.slides else None
     if window is None:
         return []
     x, y = inferred.shapes[0], next(iter(inferred.outputs.values())).shape
@@ -70,7 +68,6 @@ def unseen_borders(flow: Flow) -> Iterator[Diagnostic]:
     et al. 2023) six. It is said where it is more than one value, and more than a fiftieth of all.
     """
     graph = flow.graph
-    places = flow.places
     for row in graph.rows:
         lost = [axis for axis in _axes(row.inferred) if axis.stride <= axis.span]
         lost = [axis for axis in lost if axis.unseen > max(1, axis.n / 50)]
@@ -82,7 +79,7 @@ def unseen_borders(flow: Flow) -> Iterator[Diagnostic]:
         yield Diagnostic(
             "NB311",
             f"{row.type} leaves a border of its input out",
-            places.field(row, "stride" if getattr(row.layer, "stride", None) else "kernel_size"),
+            place(row.item, "stride" if getattr(row.layer, "stride", None) else "kernel_size"),
             f"no window sees {', nor '.join(unseen)}",
             (Note("input", f"{row.path} reads {times(row.x)}"), *formulas),
             help=_whole(alike),
@@ -125,7 +122,6 @@ def skipping_strides(flow: Flow) -> Iterator[Diagnostic]:
     ResNets (He et al. 2016).
     """
     graph = flow.graph
-    places = flow.places
     for row in graph.rows:
         gaps = [axis for axis in _axes(row.inferred) if axis.kernel > 1 and axis.skipped]
         if gaps:
@@ -136,7 +132,7 @@ def skipping_strides(flow: Flow) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "NB312",
                 f"{row.type} with a stride larger than its window",
-                places.field(row, "stride"),
+                place(row.item, "stride"),
                 f"between two windows {missed} never read",
                 (
                     Note("input", f"{row.path} reads {times(row.x)}"),
@@ -154,16 +150,13 @@ def checkerboards(flow: Flow) -> Iterator[Diagnostic]:
     draws a checkerboard (Odena et al. 2016). With dilation it is counted instead.
     """
     graph = flow.graph
-    places = flow.places
     for row in graph.rows:
-        if row.type not in TRANSPOSED:
+        spread = row.layer.spread()
+        if spread is None:
             continue
-        fields = (getattr(row.layer, f) for f in ("kernel_size", "stride", "dilation"))
-        rank = len(row.x) - 1
-        spread = [value if isinstance(value, tuple) else (value,) * rank for value in fields]
-        for n, k, s, d in zip(row.x[1:], *spread, strict=True):
+        for n, k, s, _, d in zip(row.x[1:], *spread, strict=True):
             products = Counter(j * d % s for j in range(k))
-            counts = {products[place] for place in range(s)}
+            counts = {products[offset] for offset in range(s)}
             if n == 1 or len(counts) == 1:
                 continue
             higher = -(-k // s) * s
@@ -171,7 +164,7 @@ def checkerboards(flow: Flow) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "NB314",
                 f"{row.type} that draws a checkerboard",
-                places.field(row, "kernel_size"),
+                place(row.item, "kernel_size"),
                 f"outputs are sums of {min(counts)} to {max(counts)} products in turn",
                 (Note("window", f"kernel_size {k} with stride {s}"),),
                 help=f"with kernel_size {fitting} all get as many; or Upsample, then a convolution",
@@ -191,7 +184,8 @@ def small_fields(flow: Flow) -> Iterator[Diagnostic]:
     wholes: set[Value] = set()  # of the whole input, or of places that are not known
     for row in graph.rows:
         places = product(row.output.shape[1:])
-        pooled = "Pool" in row.type and places == 1 < product(row.x[1:])
+        joins = row.layer.pools or (row.layer.slides and not row.layer.is_affine)
+        pooled = joins and places == 1 < product(row.x[1:])
         if row.reach is None or pooled or not wholes.isdisjoint(row.sources):
             if places > 1:
                 return

@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 from math import cos, pi
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from netbuild.checks.lint.places import named
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from netbuild.checks.lint.flow import Flow
+    from netbuild.components.schedulers.scheduler import Scheduler
     from netbuild.config.config import Config
-
-#: The field to blame where a rate is the same at all of the steps 0 to `last`, and whether it is.
-_CONSTANT: dict[str, tuple[str, Callable[[Any, float | None, int], bool]]] = {
-    "StepLR": ("step_size", lambda s, _, last: s.gamma == 1 or abs(s.step_size) > last),
-    "MultiStepLR": (
-        "milestones",
-        lambda s, _, last: s.gamma == 1 or not any(1 <= m <= last for m in s.milestones),
-    ),
-    "ConstantLR": (
-        "total_iters",
-        lambda s, _, last: s.factor == 1 or not 1 <= s.total_iters <= last,
-    ),
-    "LinearLR": (
-        "end_factor",
-        lambda s, _, __: s.start_factor == s.end_factor or s.total_iters < 1,
-    ),
-    "ExponentialLR": ("gamma", lambda s, _, __: s.gamma == 1),
-    "PolynomialLR": ("power", lambda s, _, __: s.power == 0 or s.total_iters < 1),
-    "CosineAnnealingLR": ("eta_min", lambda s, lr, _: s.eta_min == lr),
-    "CosineAnnealingWarmRestarts": (
-        "T_0",
-        lambda s, lr, _: s.eta_min == lr or (s.T_0 == s.T_mult == 1),
-    ),
-    "CyclicLR": (
-        "max_lr",
-        lambda s, _, __: _one(s.base_lr) == _one(s.max_lr) and not s.cycle_momentum,
-    ),
-    # The first epoch is the best so far; only so many more and one may change it.
-    "ReduceLROnPlateau": ("patience", lambda s, _, last: s.patience >= last),
-}
 
 
 def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
@@ -71,7 +41,7 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
     if found is not None:
         field, label, help_ = found
         note = Note("training", f"{steps:,} {plural}, of which the first has step 0")
-        span = named(graph, "scheduler", field)
+        span = config.place("scheduler", field)
         yield Diagnostic("NB317", title, span, label, (note,), help=help_)
 
 
@@ -88,19 +58,14 @@ def _steps(config: Config) -> int | None:
     return config.scheduler.total(Training(config.optimizer, config.train.epochs, of_epoch))
 
 
-def _idle(scheduler: Any, lr: float | None, last: int) -> tuple[str, str, str | None] | None:
+def _idle(scheduler: Scheduler, lr: float | None, last: int) -> tuple[str, str, str | None] | None:
     """Return the field because of which a rate never changes, why, and what to do; else None."""
-    name = type(scheduler).__name__
-    if name == "SequentialLR":
-        late = [milestone for milestone in scheduler.milestones if milestone > last]
-        if not late:
-            return None
-        label = f"the training ends at step {last}, before milestone {late[0]}"
+    late = scheduler.unreached(last)
+    if late is not None:
+        label = f"the training ends at step {last}, before milestone {late}"
         return "milestones", f"{label}: what is behind it never begins", None
-    if name not in _CONSTANT:
-        return None
-    field, constant = _CONSTANT[name]
-    if not constant(scheduler, lr, last):
+    field = scheduler.constant(lr, last)
+    if field is None:
         return None
     value = getattr(scheduler, field)
     shown = list(value) if isinstance(value, tuple) else value
@@ -110,12 +75,10 @@ def _idle(scheduler: Any, lr: float | None, last: int) -> tuple[str, str, str | 
     return field, f"with {field} {shown} the rate is the same at all {last + 1} steps", help_
 
 
-def _early(scheduler: Any, last: int, plural: str) -> tuple[str, str, str | None] | None:
+def _early(scheduler: Scheduler, last: int, plural: str) -> tuple[str, str, str | None] | None:
     """Return the field because of which a course ends badly too early, why, and what to do."""
-    name = type(scheduler).__name__
-    end: int = getattr(scheduler, "total_iters", 0)
-    to_zero = name == "PolynomialLR" or getattr(scheduler, "end_factor", 1) == 0
-    if to_zero and end <= last:
+    end = scheduler.zero_from()
+    if end is not None and end <= last:
         label = f"the rate is 0 in the last {last + 1 - end:,} {plural}"
         return "total_iters", label, f"write total_iters: {last + 1}"
     half: int = getattr(scheduler, "T_max", 0)
@@ -123,8 +86,3 @@ def _early(scheduler: Any, last: int, plural: str) -> tuple[str, str, str | None
         label = f"from step {half:,} on the rate goes up again, and the training ends high"
         return "T_max", label, f"write T_max: {last + 1}"
     return None
-
-
-def _one(rate: Any) -> float:
-    """Return the rate of the only group."""
-    return float(rate[0] if isinstance(rate, tuple) else rate)

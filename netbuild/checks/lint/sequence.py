@@ -4,34 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks.lint.flow import (
-    AFFINE,
-    ALPHA_DROPOUTS,
-    CONVOLUTIONS,
-    DROPOUTS,
-    POOLS,
-    REARRANGING,
-    TRANSPOSED,
-    Flow,
-    called,
-    listed,
-)
+from netbuild.checks.lint.flow import Flow, called, keeps_values, listed
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netbuild.components.layers.layer import Layer
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
-# By their names, for what a network has not need not be imported.
-_AFFINE = {"Linear"} | CONVOLUTIONS | TRANSPOSED
-#: What an affine function passes through and stays one, dropout at least once training is over.
-_TRANSPARENT = DROPOUTS | ALPHA_DROPOUTS | {"Flatten", "Identity", "Unflatten"}
-_COLLAPSING = _AFFINE | _TRANSPARENT
-
-#: Activations that flatten out on both sides, by how much they count, and what is too much.
-_SATURATING = {"Sigmoid": 2, "Hardsigmoid": 2, "Tanh": 1, "Softsign": 1}
+#: How much a saturating activation counts, by whether it makes every gradient smaller.
+_SHRINKING, _KEEPING = 2, 1
 _TOO_MUCH = 10
 
 
@@ -43,13 +27,15 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
     """
     affine: dict[Value, Row] = {}  # the affine layer of which a value is a function
     for row in flow.graph.rows:
-        if row.type not in _COLLAPSING:
+        layer = row.layer
+        through = layer.drops or layer.regroups
+        if not through and not (layer.is_affine and len(row.sources) == 1):
             continue
-        source = next(iter(row.sources), None)  # none of a Parameter
-        maker = flow.maker.get(source) if source else None
+        source = row.sources[0]
+        maker = flow.maker.get(source)
         single = maker is not None and len(flow.only_readers(maker)) == 1
-        first = affine.get(source) if source and single else None
-        if row.type in _TRANSPARENT:
+        first = affine.get(source) if single else None
+        if through:
             if first is not None:
                 affine[row.passed_on] = first
             continue
@@ -63,8 +49,7 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
                 help="put an activation between them, such as ReLU",
                 layer=row.path,
             )
-        if row.type in _AFFINE:
-            affine[row.passed_on] = row
+        affine[row.passed_on] = row
 
 
 def _collapse(first: Row, second: Row) -> bool:
@@ -73,20 +58,18 @@ def _collapse(first: Row, second: Row) -> bool:
         return False
     if any(getattr(row.layer, "groups", 1) > 1 for row in (first, second)):
         return False  # depthwise, then pointwise
-    axis = -1 if first.type == "Linear" else 0
+    axis = first.layer.feature_axis
     width = first.output.shape[axis]
     if 2 * width <= min(first.x[axis], second.output.shape[axis]):
         return False  # a matrix of low rank, which has the fewer weights
-    if first.type == "Linear":
-        return True
-    kernels = [row.layer.weights(*row.shapes)["weight"][2:] for row in (first, second)]
+    kernels = [row.inferred.weights["weight"][2:] for row in (first, second)]
     return not _separate(*kernels)
 
 
 def _separate(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
     """Whether two kernels lie along different axes, such as k×1 and 1×k (Peng et al. 2017)."""
     apart = all(1 in pair for pair in zip(first, second, strict=True))
-    return apart and max(first) > 1 and max(second) > 1
+    return apart and max(first, default=1) > 1 and max(second, default=1) > 1
 
 
 def saturating_stacks(flow: Flow) -> Iterator[Diagnostic]:
@@ -100,7 +83,6 @@ def saturating_stacks(flow: Flow) -> Iterator[Diagnostic]:
     """
     graph = flow.graph
     chosen = bool(graph.config.init) or any(row.init for row in graph.rows)
-    keeping = AFFINE | REARRANGING | POOLS | DROPOUTS
     stacks: dict[Value, tuple[Row, ...]] = {}  # the activations behind a value
     weighted: set[Value] = set()  # what comes from weights, with no activation since
     for row in graph.rows:
@@ -108,13 +90,14 @@ def saturating_stacks(flow: Flow) -> Iterator[Diagnostic]:
             continue
         source, value = row.sources[0], row.passed_on
         before = stacks.get(source, ())
-        if row.type in keeping:
+        layer = row.layer
+        if layer.is_affine or layer.pools or keeps_values(layer):
             stacks[value] = before
-            if row.type in AFFINE or source in weighted:
+            if layer.is_affine or source in weighted:
                 weighted.add(value)
-        elif row.type in _SATURATING and source in weighted:
+        elif layer.saturates is not None and source in weighted:
             stacks[value] = before
-            counts = _SATURATING[row.type] > 1 or not chosen
+            counts = _counted(layer) == _SHRINKING or not chosen
             if counts and _sum(before) < _TOO_MUCH:  # it is said once
                 stacks[value] = stack = (*before, row)
                 if _sum(stack) >= _TOO_MUCH:
@@ -131,4 +114,9 @@ def saturating_stacks(flow: Flow) -> Iterator[Diagnostic]:
 
 def _sum(stack: tuple[Row, ...]) -> int:
     """Return what activations count together."""
-    return sum(_SATURATING[row.type] for row in stack)
+    return sum(_counted(row.layer) for row in stack)
+
+
+def _counted(layer: Layer) -> int:
+    """Return how much a saturating activation counts."""
+    return _KEEPING if layer.saturates == 1 else _SHRINKING

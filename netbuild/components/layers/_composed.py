@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
 from netbuild.components.layers.attention import BatchFirst, expect_heads, expect_sequence
 from netbuild.components.layers.formula import Formula, Formulas, added
-from netbuild.components.layers.layer import Layer, Modes, Window
+from netbuild.components.layers.layer import ANY, Layer, Modes, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
 _Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
@@ -34,6 +34,7 @@ class Composed(Layer):
     Its weights, its multiply-adds and the bytes that it keeps are those of its parts.
     """
 
+    results = ANY
     modes = Modes(
         "each attention weight, and each value behind an attention, the activation and the last "
         "Linear, becomes 0 with probability dropout, and x / (1 − dropout) otherwise",

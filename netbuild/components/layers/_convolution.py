@@ -6,11 +6,15 @@ from pydantic import field_validator
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, Sizes, unwanted
 from netbuild.components.layers._spatial import Spatial
+from netbuild.components.layers.layer import ANY
 from netbuild.components.tensor import Shape, ShapeError
 
 
 class Convolution(Spatial):
     """(C, *) to (out_channels, *), in groups of channels that do not see each other."""
+
+    is_affine = True
+    results = ANY
 
     in_channels: SizeFromInput = None
     """Number of channels of the input."""

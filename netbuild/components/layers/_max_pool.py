@@ -1,6 +1,7 @@
 """The base of max pools, which know where the largest values were."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from netbuild.components.fields import Bool
@@ -12,6 +13,8 @@ from netbuild.components.tensor import BYTES, Shape, Tensor, product
 class WithIndices(Spatial):
     """A max pool: where its values were is kept for backward, and may be a second result."""
 
+    pools = True
+    other_results = MappingProxyType({"indices": None})
     last = "return_indices"
 
     return_indices: Bool = False

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
 from netbuild.components.layers.formula import Formula
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import SIGNED, Layer, Range, Window, hull
 from netbuild.components.tensor import Shape, ShapeError, product, times
 
 Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
@@ -18,6 +18,8 @@ class Stateful(Layer):
 
     #: How many values are computed for each one of the state.
     gates: ClassVar[int]
+
+    results = SIGNED
 
     input_size: SizeFromInput = None
     """Number of features of a step."""
@@ -75,3 +77,8 @@ class Stateful(Layer):
                 size = times(shape)
                 message = f"{name} is {size}, and the state that it begins is {times(expected)}"
                 raise ShapeError("NB212", message)
+
+
+def mixed(*states: Range | None) -> Range | None:
+    """Return the range of what a GRU gives: it mixes a tanh with the state before."""
+    return hull((SIGNED, *states))

@@ -34,6 +34,7 @@ class Rearranging(Layer):
     """The same values in another shape, in the same memory."""
 
     needs_float = False
+    rearranges = True
 
     def memory(self) -> Memory:
         return "view"

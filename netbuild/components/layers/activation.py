@@ -1,12 +1,11 @@
 """Activations: https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity."""
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from netbuild.components.fields import (
-    Bool,
     Float32,
     NaturalFloat,
     PositiveInt,
@@ -16,105 +15,35 @@ from netbuild.components.fields import (
     real,
     unwanted,
 )
+from netbuild.components.layers._activation import (
+    Activation,
+    Clip,
+    Copying,
+    Floating,
+    Leaking,
+    Limiting,
+    Overwriting,
+    Rectifier,
+    Shrinking,
+    Smooth,
+)
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer, Modes
-from netbuild.components.tensor import Shape, ShapeError, Tensor, product
+from netbuild.components.layers.layer import (
+    LOGARITHMS,
+    POSITIVE,
+    PROBABILITIES,
+    SIGNED,
+    Modes,
+    Range,
+)
+from netbuild.components.tensor import Shape, ShapeError, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]
 _Kept = tuple[str, ...]
-#: The numbers of the dtypes that have fewer than a file.
-_RANGES = {
-    "uint8": (0, (1 << 8) - 1),
-    "int32": (-(1 << 31), (1 << 31) - 1),
-    "int64": (-(1 << 63), (1 << 63) - 1),
-}
+_SELU_SCALE = 1.0507009873554805
 
 
-class _Activation(Layer):
-    """Element by element, any shape to the same."""
-
-    #: Whether the backward pass needs what came in or what went out.
-    keeps: ClassVar[Literal["input", "output"]] = "input"
-    #: Whether torch counts with booleans where it counts with whole numbers.
-    takes_bool: ClassVar[bool] = False
-
-    def expect_dtypes(self, *x: Tensor) -> None:
-        super().expect_dtypes(*x)
-        if x[0].dtype == "bool" and not self.takes_bool:
-            raise ShapeError("NB207", "it computes with numbers, and gets bool")
-
-    def saved(self, x: Shape) -> _Kept:
-        return (self.keeps,)
-
-
-class _Overwriting(_Activation):
-    """May put its result in the place of its input."""
-
-    last = "inplace"
-
-    inplace: Bool = False
-    """Whether the result takes the memory of the input, which is then gone."""
-
-    def saved(self, x: Shape) -> _Kept:
-        return ("output",) if self.inplace else (self.keeps,)
-
-
-class _Leaking(_Overwriting):
-    """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
-
-    @field_validator("inplace")
-    @classmethod
-    def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
-        slope = info.data.get("negative_slope", info.data.get("alpha", 1))
-        if inplace and slope < 0:
-            raise unwanted("false where the slope is negative: torch could not go backward")
-        return inplace
-
-
-class _Copying(_Overwriting):
-    """Copies the input that it overwrites, which its backward pass needs as it was."""
-
-    def saved(self, x: Shape) -> _Kept:
-        return () if self.memory() == "overwritten" else ("input",)
-
-    def workspace(self, x: Shape) -> int:
-        return 4 * product(x) * (self.memory() == "overwritten")
-
-
-class _Limiting(_Copying):
-    """Compares with numbers of its own, which have to be of the input's dtype."""
-
-    needs_float = False
-
-    def expect_dtypes(self, *x: Tensor) -> None:
-        super().expect_dtypes(*x)
-        least, most = _RANGES.get(x[0].dtype, (-math.inf, math.inf))
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if not least <= value <= most:
-                message = (
-                    f"{name} {value} is beyond the numbers of its input, which is {x[0].dtype}"
-                )
-                raise ShapeError("NB207", message, at=name)
-
-
-class _Floating(_Activation):
-    """Makes floating-point numbers of whole ones."""
-
-    needs_float = False
-
-    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        return {"output": Tensor(x[0].shape, x[0].dtype if x[0].floating else "float32")}
-
-
-class _Smooth(_Floating):
-    """Keeps its output; takes booleans for 0 and 1."""
-
-    keeps = "output"
-    takes_bool = True
-
-
-class ReLU(_Overwriting):
+class ReLU(Overwriting, Clip):
     """max(0, x).
 
     - ReLU  # 6×28×28 to 6×28×28
@@ -123,8 +52,11 @@ class ReLU(_Overwriting):
     keeps = "output"
     needs_float = False
 
+    def bounds(self) -> Range:
+        return POSITIVE
 
-class ReLU6(_Copying):
+
+class ReLU6(Copying, Clip):
     """min(max(0, x), 6).
 
     - ReLU6  # 6×28×28 to 6×28×28
@@ -132,8 +64,11 @@ class ReLU6(_Copying):
 
     needs_float = False
 
+    def bounds(self) -> Range:
+        return Range(0, 6)
 
-class LeakyReLU(_Leaking):
+
+class LeakyReLU(Leaking):
     """x where x > 0, else negative_slope · x.
 
     - LeakyReLU: 0.2  # 64 to 64
@@ -143,7 +78,7 @@ class LeakyReLU(_Leaking):
     """Slope below 0; 0 is ReLU, 1 changes nothing."""
 
 
-class PReLU(_Activation):
+class PReLU(Rectifier):
     """x where x > 0, else weight · x, with one learned weight, or one a channel.
 
     - PReLU: 6  # 6×28×28 to 6×28×28
@@ -169,7 +104,7 @@ class PReLU(_Activation):
         return Formulas(weights={"weight": weight})
 
 
-class RReLU(_Overwriting):
+class RReLU(Overwriting, Rectifier):
     """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
 
     - RReLU  # 6×28×28 to 6×28×28
@@ -201,7 +136,7 @@ class RReLU(_Overwriting):
         return 4 * product(x)
 
 
-class ELU(_Leaking):
+class ELU(Leaking):
     """x where x > 0, else alpha · (eˣ − 1).
 
     - ELU  # 6×28×28 to 6×28×28
@@ -211,7 +146,7 @@ class ELU(_Leaking):
     """How deep it goes: far below 0 it comes close to −alpha."""
 
 
-class CELU(_Leaking):
+class CELU(Leaking):
     """x where x > 0, else alpha · (e^(x / alpha) − 1).
 
     - CELU: 0.5  # 6 to 6
@@ -221,14 +156,20 @@ class CELU(_Leaking):
     """How deep it goes: far below 0 it comes close to −alpha."""
 
 
-class SELU(_Overwriting):
+class SELU(Overwriting, Rectifier):
     """1.0507 · ELU with alpha 1.6733, which keeps mean 0 and variance 1 (Klambauer et al. 2017).
 
     - SELU  # 64 to 64
     """
 
+    self_normalising = True
 
-class GELU(_Activation):
+    def range(self, *x: Range | None) -> Range | None:
+        found = super().range(*x)
+        return found and Range(found.least, _SELU_SCALE * found.most)
+
+
+class GELU(Rectifier):
     """x · Φ(x), Φ being the normal distribution; `approximate: tanh` for its approximation.
 
     - GELU: tanh  # 64 to 64
@@ -238,35 +179,38 @@ class GELU(_Activation):
     """Whether Φ is exact (none), or approximated by tanh."""
 
 
-class SiLU(_Copying):
+class SiLU(Copying, Rectifier):
     """x · sigmoid(x).
 
     - SiLU  # 64 to 64
     """
 
 
-class Mish(_Copying):
+class Mish(Copying, Rectifier):
     """x · tanh(log(1 + eˣ)).
 
     - Mish  # 64 to 64
     """
 
 
-class Hardswish(_Copying):
+class Hardswish(Copying, Rectifier):
     """x · min(max(0, x + 3), 6) / 6.
 
     - Hardswish  # 64 to 64
     """
 
 
-class Hardsigmoid(_Copying):
+class Hardsigmoid(Copying):
     """min(max(0, x + 3), 6) / 6.
 
     - Hardsigmoid  # 64 to 64
     """
 
+    results = PROBABILITIES
+    saturates = 1 / 6
 
-class Hardtanh(_Limiting):
+
+class Hardtanh(Limiting, Clip):
     """min(max(min_val, x), max_val).
 
     - Hardtanh: 0  # 64 to 64
@@ -284,49 +228,67 @@ class Hardtanh(_Limiting):
             raise unwanted(f"a number greater than min_val, {info.data['min_val']}")
         return max_val
 
+    def bounds(self) -> Range:
+        return Range(self.min_val, self.max_val)
 
-class Threshold(_Limiting):
+
+class Threshold(Limiting):
     """x where x > threshold, else value.
 
     - Threshold: {threshold: 0.1, value: 20}  # 64 to 64
     """
+
+    results = None
 
     threshold: Float32
     """Values that are not above this are replaced."""
     value: Float32
     """What they are replaced by."""
 
+    def range(self, *x: Range | None) -> Range | None:
+        return x[0] and x[0].with_(self.value)
 
-class Sigmoid(_Smooth):
+
+class Sigmoid(Smooth):
     """1 / (1 + e⁻ˣ).
 
     - Sigmoid  # 6×28×28 to 6×28×28
     """
 
+    results = PROBABILITIES
+    saturates = 1 / 4
 
-class Tanh(_Smooth):
+
+class Tanh(Smooth):
     """tanh(x).
 
     - Tanh  # 6×28×28 to 6×28×28
     """
 
+    results = SIGNED
+    saturates = 1.0
 
-class LogSigmoid(_Activation):
+
+class LogSigmoid(Activation):
     """log(1 / (1 + e⁻ˣ)).
 
     - LogSigmoid  # 64 to 64
     """
+
+    results = LOGARITHMS
 
     def workspace(self, x: Shape) -> int:
         """e^−|x|, which torch keeps on a CPU."""
         return 4 * product(x)
 
 
-class Softplus(_Activation):
+class Softplus(Activation):
     """log(1 + e^(beta · x)) / beta; x itself where beta · x > threshold.
 
     - Softplus: 2  # 64 to 64
     """
+
+    results = POSITIVE
 
     beta: Float32 = 1.0
     """How sharp the bend at 0 is; larger is closer to ReLU."""
@@ -334,18 +296,21 @@ class Softplus(_Activation):
     """Where beta · x is above this, x itself is the result: it differs by almost nothing."""
 
 
-class Softsign(_Floating):
+class Softsign(Floating):
     """x / (1 + |x|).
 
     - Softsign  # 64 to 64
     """
+
+    results = SIGNED
+    saturates = 1.0
 
     def workspace(self, x: Shape) -> int:
         """What is divided by."""
         return 4 * product(x)
 
 
-class Tanhshrink(_Floating):
+class Tanhshrink(Floating, Rectifier):
     """x − tanh(x).
 
     - Tanhshrink  # 64 to 64
@@ -359,7 +324,7 @@ class Tanhshrink(_Floating):
         return 4 * product(x)
 
 
-class Hardshrink(_Activation):
+class Hardshrink(Shrinking):
     """x where |x| > lambd, else 0.
 
     - Hardshrink  # 64 to 64
@@ -369,7 +334,7 @@ class Hardshrink(_Activation):
     """Values from −lambd to lambd become 0."""
 
 
-class Softshrink(_Activation):
+class Softshrink(Shrinking):
     """x − lambd where x > lambd, x + lambd where x < −lambd, else 0.
 
     - Softshrink: 1.0  # 64 to 64

@@ -42,6 +42,8 @@ _Ratios = Annotated[
 class _AdaptivePool(Spatial):
     """(C, *) to (C, *output_size): position i of m sees ⌊i·n / m⌋ up to ⌈(i + 1)·n / m⌉ of n."""
 
+    pools = True
+
     output_size: _AdaptiveSizes
     """Size of the result along each axis; null keeps the size of an axis."""
 

@@ -1,13 +1,14 @@
 """Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Layer, Modes, Window
+from netbuild.components.layers.layer import ANY, Layer, Modes, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
 #: Torch's own default is false, and puts the batch in axis 1.
@@ -53,6 +54,8 @@ class MultiheadAttention(Layer):
 
     inputs: ClassVar[tuple[str, ...]] = ("query",)
     optional_inputs: ClassVar[tuple[str, ...]] = ("key", "value")
+    results = ANY
+    other_results = MappingProxyType({"weights": None})  # dropout may scale them
     modes = Modes(
         "each attention weight w becomes 0 with probability dropout, and w / (1 − dropout) "
         "otherwise",

@@ -3,7 +3,7 @@
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import (
     Bool,
@@ -16,7 +16,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
-from netbuild.components.layers.layer import Layer, Lazy, Modes, parameters
+from netbuild.components.layers.layer import ANY, Layer, Lazy, Modes, parameters
 from netbuild.components.tensor import (
     Shape,
     ShapeError,
@@ -40,6 +40,8 @@ class _ChannelNorm(Layer):
     #: The numbers of axes that torch takes, without the batch.
     ranks: ClassVar[tuple[int, ...]]
     axes: ClassVar[str]
+
+    results = ANY
 
     num_features: SizeFromInput = None
     """Number of channels of the input."""
@@ -65,6 +67,10 @@ class _ChannelNorm(Layer):
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"num_features": x[0]}
 
+    def centres(self, *x: Shape) -> bool:
+        """With momentum 0 the running mean, which evaluation takes away, stays 0."""
+        return self.normalises != "mixture" and self.momentum != 0
+
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
@@ -88,6 +94,7 @@ class _ChannelNorm(Layer):
 class _BatchNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
 
+    normalises: ClassVar[Literal["batch", "processes"]] = "batch"
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias by the statistics of the batch, which the "
         f"running ones follow: {_FOLLOWS}",
@@ -134,6 +141,7 @@ class SyncBatchNorm(_BatchNorm):
     """
 
     axes = "channels"
+    normalises = "processes"
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, self.axes)
@@ -170,6 +178,7 @@ class LazyBatchNorm3d(Lazy, BatchNorm3d):
 class _InstanceNorm(_ChannelNorm):
     """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
 
+    normalises = "sample"
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias by the statistics of each sample; with "
         f"track_running_stats the running ones follow their mean: {_FOLLOWS}",
@@ -265,6 +274,7 @@ class _SwitchableNorm(_ChannelNorm):
     It is netbuild's own: `netbuild.builder.modules` has the formula and its source.
     """
 
+    normalises = "mixture"
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias by shares of the statistics of sample, "
         f"layer and batch; the running ones follow the batch's: {_FOLLOWS}",

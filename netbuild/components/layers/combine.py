@@ -16,7 +16,7 @@ from netbuild.components.layers.formula import (
     formula,
     unchanged,
 )
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Operation, Range, Window, hull
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 
 #: The largest float32, beyond which torch takes no scalar.
@@ -118,6 +118,7 @@ class _Join(Operation):
     """Gives a tensor of the dtype that holds the values of all inputs."""
 
     inputs = ("input", "other")
+    results = None
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         shape = self.output_shape(*(tensor.shape for tensor in x))
@@ -263,6 +264,9 @@ class Maximum(_KeepingBoth):
 
     function = "maximum"
 
+    def range(self, *x: Range | None) -> Range | None:
+        return hull(x)
+
 
 class _Listed(_Join):
     """Takes two or more inputs, as a list."""
@@ -271,6 +275,9 @@ class _Listed(_Join):
 
     dim: Int = 1
     """Axis along which the inputs follow one another; 1 is the channels."""
+
+    def range(self, *x: Range | None) -> Range | None:
+        return hull(x)
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         return {"output": forward(list(x))}

@@ -35,6 +35,7 @@ _PaddingMode = Annotated[
 class _Conv(Convolution):
     """Each axis becomes ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1."""
 
+    slides = True
     last = "dilation groups bias padding_mode"
 
     padding: _Padding = 0

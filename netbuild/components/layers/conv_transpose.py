@@ -89,6 +89,9 @@ class _ConvTranspose(Convolution):
         axes = zip(kernel, padding, dilation, strict=True)
         return Window(kernel, stride, tuple(d * (k - 1) - p for k, p, d in axes), dilation)
 
+    def spread(self) -> Window | None:
+        return self._geometry()
+
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 

@@ -1,6 +1,6 @@
 """Distances: https://docs.pytorch.org/docs/stable/nn.html#distance-functions."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic_core import core_schema
 
@@ -13,7 +13,7 @@ from netbuild.components.layers.combine import (
     promoted,
 )
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Range, Window
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
 
 #: A norm may be that of the largest difference.
@@ -30,6 +30,7 @@ class _Distance(Layer):
     """A number for each pair of vectors of two inputs; axes of size 1 repeat."""
 
     inputs = ("x1", "x2")
+    results: ClassVar[Range | None] = None
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         return {"output": Tensor(self.output_shape(*(tensor.shape for tensor in x)))}
@@ -53,6 +54,8 @@ class CosineSimilarity(_Distance):
 
     - {CosineSimilarity, inputs: [left, right]}  # 128 and 128 to scalar
     """
+
+    results = SIGNED
 
     dim: Int = 1
     """Axis of the vectors, which goes; 1 is the first behind the batch."""
@@ -102,6 +105,10 @@ class PairwiseDistance(_Distance):
     def expect_dtypes(self, *x: Tensor) -> None:
         """Whole numbers become floats when eps is added."""
         expect_no_bool(*x)
+
+    def range(self, *x: Range | None) -> Range | None:
+        """Vectors of any values are at any distance."""
+        return POSITIVE if ANY in x else None
 
     def output_shape(self, x1: Shape, x2: Shape) -> Shape:
         shape = broadcast(x1, x2)

@@ -1,16 +1,21 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from netbuild.components.fields import Bool, Probability
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Layer, Memory, Modes
+from netbuild.components.layers.layer import ANY, Layer, Memory, Modes, Range
 from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
 
 
 class _Dropout(Layer):
     """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
+
+    results = None
+    drops: ClassVar[Literal["zeros", "alpha"]] = "zeros"
+    #: The other kind of dropout with the same fields, if there is one for any input that fits.
+    counterpart: ClassVar[str | None]
 
     modes = Modes("each value becomes 0 with probability p, and x / (1 − p) otherwise", "x")
 
@@ -22,6 +27,13 @@ class _Dropout(Layer):
     @property
     def switches(self) -> bool:
         return self.p > 0
+
+    def range(self, *x: Range | None) -> Range | None:
+        """What is kept is divided by 1 − p."""
+        if x[0] is None or self.p == 0:
+            return x[0]
+        scale = 1 / (1 - self.p) if self.p < 1 else 1
+        return Range(scale * x[0].least, scale * x[0].most).with_(0)
 
     def memory(self) -> Memory:
         return "view" if self.p == 0 else super().memory()
@@ -45,12 +57,16 @@ class Dropout(_Dropout):
     - Dropout: 0.2  # 6×28×28 to 6×28×28
     """
 
+    counterpart = "AlphaDropout"
+
 
 _CHANNELS = Modes("each channel becomes 0 with probability p, and x / (1 − p) otherwise", "x")
 
 
 class _ChannelDropout(_Dropout):
     """Zeroes whole channels with probability p in training; (C, *) to the same."""
+
+    counterpart = "FeatureAlphaDropout"
 
     rank: ClassVar[int]
 
@@ -97,6 +113,7 @@ class Dropout3d(_ChannelDropout):
 class _AlphaDropout(_Dropout):
     """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
 
+    drops = "alpha"
     modes = Modes(
         "a · (x + 1.7581 · p), or with probability p each value becomes a · 1.7581 · (p − 1), "
         "a being 1 / √((1 − p) · (1 + 1.7581² · p))",
@@ -105,6 +122,10 @@ class _AlphaDropout(_Dropout):
 
     inplace: Bool = False
     """It changes nothing: torch takes it and ignores it."""
+
+    def range(self, *x: Range | None) -> Range | None:
+        """What is dropped becomes negative, and all is scaled and shifted."""
+        return ANY if 0 < self.p < 1 else x[0]
 
     def memory(self) -> Memory:
         return "view" if self.p == 0 else "new"
@@ -116,6 +137,8 @@ class AlphaDropout(_AlphaDropout):
     - AlphaDropout: 0.1  # 64 to 64
     """
 
+    counterpart = "Dropout"
+
 
 class FeatureAlphaDropout(_AlphaDropout):
     """AlphaDropout of whole channels, of (C, *) to the same.
@@ -123,6 +146,7 @@ class FeatureAlphaDropout(_AlphaDropout):
     - FeatureAlphaDropout  # 6×28×28 to 6×28×28
     """
 
+    counterpart = None
     modes = Modes(AlphaDropout.modes.training.replace("value", "channel"), "x")
 
     p: Probability = 0.5

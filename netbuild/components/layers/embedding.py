@@ -17,7 +17,7 @@ from netbuild.components.fields import (
     whole,
 )
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import ANY, Layer, Window
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
 
 _Index = Annotated[int | None, Wants("a whole number, or null", optional(whole()))]
@@ -28,6 +28,7 @@ class _Table(Layer):
     """One vector of `embedding_dim` learned numbers for each of `num_embeddings` indices."""
 
     needs_float = False
+    results = ANY
 
     num_embeddings: PositiveInt
     """Number of rows; indices go from 0 to one less."""

@@ -4,7 +4,7 @@ from netbuild.components.fields import Paddings, Sizes
 from netbuild.components.layers._sizes import positions, positions_formula
 from netbuild.components.layers._spatial import N, Spatial, by_name, slide, slide_formulas
 from netbuild.components.layers.formula import Formula, Formulas, formula
-from netbuild.components.layers.layer import Window
+from netbuild.components.layers.layer import Range, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, product
 
 
@@ -12,6 +12,7 @@ class _Blocks(Spatial):
     """What a kernel of two axes covers, at each of its places, is a column of values."""
 
     rank = 2
+    results = None
     last = "kernel_size dilation padding stride"
 
     kernel_size: Sizes
@@ -88,6 +89,10 @@ class Unfold(_Blocks):
 
     - Unfold: {kernel_size: [2, 3]}  # 5×3×4 to 30×4
     """
+
+    def range(self, *x: Range | None) -> Range | None:
+        padded = any(self.per_axis(self.padding))
+        return x[0] and (x[0].with_(0) if padded else x[0])
 
     def output_shape(self, x: Shape) -> Shape:
         self.expect_axes(x)

@@ -5,7 +5,9 @@ without the batch axis: `(C, H, W)`. Axis numbers in fields are torch's, so axis
 axis `d` of a tensor is `x[d - 1]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import inf
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.components.component import Component
@@ -25,6 +27,41 @@ class Window(NamedTuple):
 #: Where an output lies: in memory of its own, in that of the first input, or in its place. What is
 #: `locked` is a view that torch lets nothing overwrite: one of several, or values that repeat.
 Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
+
+
+class Range(NamedTuple):
+    """Between which numbers values lie; they come near both."""
+
+    least: float
+    most: float
+
+    def within(self, other: "Range") -> bool:
+        """Whether the other one holds all of it."""
+        return other.least <= self.least and self.most <= other.most
+
+    def meets(self, other: "Range") -> bool:
+        """Whether both have more in common than a bound."""
+        return max(self.least, other.least) < min(self.most, other.most)
+
+    def with_(self, *values: float) -> "Range":
+        """Return the range that holds these values too."""
+        return Range(min(self.least, *values), max(self.most, *values))
+
+
+ANY = Range(-inf, inf)
+POSITIVE = Range(0, inf)
+PROBABILITIES = Range(0, 1)
+#: Of probabilities.
+LOGARITHMS = Range(-inf, 0)
+SIGNED = Range(-1, 1)
+
+
+def hull(x: tuple[Range | None, ...]) -> Range | None:
+    """Return the range that holds all of these; None where one is unknown."""
+    known = [one for one in x if one is not None]
+    if not known or len(known) < len(x):
+        return None
+    return Range(min(one.least for one in known), max(one.most for one in known))
 
 
 class Origin(NamedTuple):
@@ -71,6 +108,40 @@ class Layer(Component):
     needs_float: ClassVar[bool] = True
     #: What it computes in training and in evaluation; `switches` says whether the two differ.
     modes: ClassVar[Modes | None] = None
+
+    # What a layer is, for lints. A test asks every layer, and compares it with torch.
+
+    #: Between which numbers the results lie, whatever the layer reads; None where they depend on
+    #: it. Each layer declares it, unless it `rearranges` or `pools`.
+    results: ClassVar[Range | None] = None
+    #: The same for results other than the first, by name, where it differs.
+    other_results: ClassVar[Mapping[str, Range | None]] = MappingProxyType({})
+    #: Whether the results are values of the inputs, each as it is, in another shape or order.
+    rearranges: ClassVar[bool] = False
+    #: Whether it merges neighbouring axes, or splits one, and changes nothing else.
+    regroups: ClassVar[bool] = False
+    #: Whether each result is the mean, or the largest, of several values of the input.
+    pools: ClassVar[bool] = False
+    #: Whether it sums values times weights that it learns: an affine function of each input.
+    is_affine: ClassVar[bool] = False
+    #: The axis of the features that it makes: 0 are channels, and −1 is the last axis.
+    feature_axis: ClassVar[int] = 0
+    #: Whether it is an activation: a function of each single value that is not affine.
+    activates: ClassVar[bool] = False
+    #: The steepest slope of an activation that flattens out on both sides. What clips values, and
+    #: has slope 1 between its bounds, has None.
+    saturates: ClassVar[float | None] = None
+    #: Whether it brings values towards mean 0 and variance 1, layer by layer (Klambauer et al.
+    #: 2017).
+    self_normalising: ClassVar[bool] = False
+    #: What takes the place of some values in training, at random: zeros, or the least that SELU
+    #: gives.
+    drops: ClassVar[Literal["zeros", "alpha"] | None] = None
+    #: Whose statistics it normalises with: those of a batch, of the batches of all processes, of
+    #: each sample, or a mixture of them.
+    normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
+    #: Whether it moves a window over the spatial axes, in steps of a stride.
+    slides: ClassVar[bool] = False
 
     @classmethod
     def torch_name(cls) -> str:
@@ -158,6 +229,25 @@ class Layer(Component):
         """Return what an output position sees; None where positions have no place any more."""
         ones = (1,) * (len(x[0]) - 1)
         return Window(ones, ones, (0,) * len(ones), ones)
+
+    def spread(self) -> Window | None:
+        """Return what of the output one input position reaches, of a transposed convolution."""
+        return None
+
+    def range(self, *x: Range | None) -> Range | None:
+        """Return between which numbers the first result lies, by the ranges of the inputs.
+
+        None stands for an unknown range. The results are those of training.
+        """
+        return hull(x) if self.rearranges or self.pools else self.results
+
+    def softmax_axis(self, *x: Shape) -> int | None:
+        """Return the axis of the shape over which this is a softmax, or its logarithm."""
+        return None
+
+    def centres(self, *x: Shape) -> bool:
+        """Whether training takes away a constant that is added to all values of a channel."""
+        return False
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
         """Return the inputs and outputs, by name, that training keeps for the backward pass."""

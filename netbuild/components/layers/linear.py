@@ -11,7 +11,7 @@ from netbuild.components.layers.formula import (
     by_axis,
     unchanged,
 )
-from netbuild.components.layers.layer import Layer, Lazy, Memory, Window, parameters
+from netbuild.components.layers.layer import ANY, Layer, Lazy, Memory, Window, parameters
 from netbuild.components.tensor import Shape, ShapeError, product, times
 
 
@@ -22,6 +22,8 @@ class Identity(Layer):
     """
 
     needs_float = False
+    rearranges = True
+    regroups = True
 
     def memory(self) -> Memory:
         return "view"
@@ -32,6 +34,10 @@ class Linear(Layer):
 
     - Linear: 120  # 400 to 120
     """
+
+    is_affine = True
+    feature_axis = -1
+    results = ANY
 
     in_features: SizeFromInput = None
     """Number of features that come in, on the last axis."""
@@ -96,6 +102,9 @@ class Bilinear(Layer):
     """
 
     inputs = ("input1", "input2")
+    is_affine = True
+    feature_axis = -1
+    results = ANY
 
     in1_features: SizeFromInput = None
     """Number of features of the first input."""

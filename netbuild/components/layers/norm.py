@@ -3,7 +3,7 @@
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from netbuild.components.component import FromInput
 from netbuild.components.fields import (
@@ -20,7 +20,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
-from netbuild.components.layers.layer import Layer, parameters
+from netbuild.components.layers.layer import ANY, Layer, Range, parameters
 from netbuild.components.tensor import Shape, ShapeError, expect_at_least, expect_rank, product
 
 _OptionalFloat = Annotated[float | None, Wants("a number, or null", optional(real()))]
@@ -38,6 +38,9 @@ _AtLeastTwo = Annotated[int, Wants("a whole number of at least 2", whole(2))]
 
 class _Norm(Layer):
     """Keeps the shape; the input is kept for the backward pass."""
+
+    normalises = "sample"
+    results: ClassVar[Range | None] = ANY
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
@@ -102,6 +105,10 @@ class LayerNorm(_TrailingNorm):
         """A mean and a deviation for each place that is normalised."""
         return 8 * self.places(x)
 
+    def centres(self, *x: Shape) -> bool:
+        """Where it is over axes behind the channels."""
+        return len(self.sizes(x[0])) < len(x[0])
+
     def kept(self, x: Shape) -> Formula:
         return Formula("8 B·places", {"places": self.places(x)})
 
@@ -154,6 +161,10 @@ class GroupNorm(_Norm):
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"num_channels": x[0]}
 
+    def centres(self, *x: Shape) -> bool:
+        """Where each channel is a group."""
+        return self.num_groups == x[0][0]
+
     def workspace(self, x: Shape) -> int:
         """A mean and a deviation for each group."""
         return 8 * self.num_groups
@@ -187,6 +198,7 @@ class LocalResponseNorm(_LocalNorm):
     """
 
     needs_order = True
+    results = None
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(2, x, "channels and at least one more")
@@ -207,6 +219,8 @@ class CrossMapLRN2d(_LocalNorm):
 
     - CrossMapLRN2d: 5  # 96×54×54 to 96×54×54
     """
+
+    results = None
 
     size: _AtLeastTwo
 

@@ -14,7 +14,7 @@ from netbuild.components.fields import Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Range, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_at_least, expect_rank
 
 _Anything = Annotated[
@@ -103,6 +103,11 @@ class _Pad(Layer):
 class _Constant(_Pad):
     """Surrounds the last axes with one value, whatever axes there are before them."""
 
+    results = None
+
+    def range(self, *x: Range | None) -> Range | None:
+        return x[0] and x[0].with_(getattr(self, "value", 0.0))
+
     def _expect_axes(self, x: Shape) -> None:
         expect_at_least(self.rank, x, AXES[self.rank].removeprefix("channels, "))
 
@@ -185,6 +190,8 @@ class ConstantPad3d(_ConstantPad):
 class _Copying(_Pad):
     """Pads with values of the input, which torch keeps for backward, though only for its shape."""
 
+    rearranges = True
+
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype == "bool":
             raise ShapeError("NB207", "it computes with numbers, and gets bool")
@@ -259,6 +266,8 @@ class ReplicationPad3d(_Copying):
 
 class _CircularPad(_Pad):
     """Wraps the input around, so that its end stands before it and its beginning behind it."""
+
+    rearranges = True
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
         """Torch compares with `n`; where one side crops more, it would wrap unset memory."""

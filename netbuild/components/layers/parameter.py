@@ -2,7 +2,7 @@
 
 from netbuild.components.fields import Bool, Shaped
 from netbuild.components.layers.formula import Formulas, by_axis, formula
-from netbuild.components.layers.layer import Layer, Memory
+from netbuild.components.layers.layer import ANY, Layer, Memory
 from netbuild.components.tensor import Shape, Tensor
 
 
@@ -17,6 +17,7 @@ class Parameter(Layer):
     """
 
     inputs = ()
+    results = ANY
 
     shape: Shaped
     """Sizes of the tensor, without the batch; [] is a single number."""

@@ -19,7 +19,7 @@ from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._pool import Pooling, expect_kernel_inside
 from netbuild.components.layers._spatial import by_name, slide, slide_formulas
 from netbuild.components.layers.formula import Formulas, unchanged
-from netbuild.components.layers.layer import Window
+from netbuild.components.layers.layer import Range, Window
 from netbuild.components.tensor import Shape, ShapeError
 
 _NonZero = Annotated[
@@ -33,6 +33,9 @@ _NonZero = Annotated[
 
 class _Pool(Pooling):
     """(C, *) to (C, *), each axis ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1; stride is kernel_size."""
+
+    pools = True
+    slides = True
 
     padding: Paddings = 0
     """Places added at both ends of an axis: −∞ for a max, 0 for a mean; at most half the kernel."""
@@ -124,6 +127,13 @@ class _AvgPool(_Pool):
 
     count_include_pad: Bool = True
     """Whether the zeros of the padding count in the mean."""
+
+    def range(self, *x: Range | None) -> Range | None:
+        """Zeros around count; a divisor of another size makes a sum of the mean."""
+        if getattr(self, "divisor_override", None) is not None:
+            return None
+        padded = self.count_include_pad and any(self.per_axis(self.padding))
+        return x[0] and (x[0].with_(0) if padded else x[0])
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)

@@ -27,6 +27,8 @@ class _LPPool(Pooling):
     """(Σ xᵖ)^(1/p) over each window, with norm_type for p; .inf gives the largest |x|."""
 
     needs_float = False
+    results = None
+    slides = True
 
     last = "kernel_size stride ceil_mode"
 

@@ -1,6 +1,7 @@
 """Recurrent layers: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -14,9 +15,9 @@ from netbuild.components.fields import (
     Wants,
     unwanted,
 )
-from netbuild.components.layers._recurrent import Nonlinearity, Stateful
+from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Modes
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Modes, Range
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
 _BatchFirst = Annotated[
@@ -206,6 +207,9 @@ class RNN(_Sequence):
     nonlinearity: Nonlinearity = "tanh"
     """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
 
+    def range(self, *x: Range | None) -> Range | None:
+        return SIGNED if self.nonlinearity == "tanh" else POSITIVE
+
     def computed(self, length: int, size: int) -> int:
         """The states."""
         return length * self.hidden_size
@@ -224,6 +228,7 @@ class LSTM(_Sequence):
 
     gates = 4
     optional_inputs = ("h_0", "c_0")
+    other_results = MappingProxyType({"c_n": ANY})
 
     last = f"{_Sequence.last} proj_size"
 
@@ -252,6 +257,9 @@ class LSTM(_Sequence):
         numbers = {"proj_size": self.proj_size, "hidden_size": self.hidden_size}
         projection = Formula("proj_size·hidden_size", numbers)
         return super().cell_formulas(size, state) | {"weight_hr": projection}
+
+    def range(self, *x: Range | None) -> Range | None:
+        return ANY if self.proj_size else self.results
 
     @property
     def _keeps_output(self) -> bool:
@@ -301,6 +309,9 @@ class GRU(_Sequence):
     """
 
     gates = 3
+
+    def range(self, *x: Range | None) -> Range | None:
+        return mixed(*x[1:])
 
     def computed(self, length: int, size: int) -> int:
         """Six numbers a step as in GRUCell, and the states but for the last."""

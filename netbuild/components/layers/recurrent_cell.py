@@ -1,10 +1,12 @@
 """Recurrent cells: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from netbuild.components.layers._recurrent import Nonlinearity, Stateful
+from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
 from netbuild.components.layers.formula import Formula, Formulas, formula
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Range
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank
 
 
@@ -64,6 +66,9 @@ class RNNCell(_Cell):
     nonlinearity: Nonlinearity = "tanh"
     """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
 
+    def range(self, *x: Range | None) -> Range | None:
+        return SIGNED if self.nonlinearity == "tanh" else POSITIVE
+
     def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
         return (*super().saved(x, *states), "output")
 
@@ -79,6 +84,7 @@ class LSTMCell(_Cell):
 
     gates = 4
     optional_inputs = ("hx", "cx")
+    other_results = MappingProxyType({"c_1": ANY})
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         state = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
@@ -103,6 +109,9 @@ class GRUCell(_Cell):
     """
 
     gates = 3
+
+    def range(self, *x: Range | None) -> Range | None:
+        return mixed(*x[1:])
 
     def computed(self) -> int:
         """The three gates, of which n is kept apart, W_hn · h + b_hn and h − n."""

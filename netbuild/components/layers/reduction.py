@@ -45,6 +45,7 @@ class Mean(_Reduction):
     """
 
     function = "mean"
+    pools = True
     needs_float = True
 
 
@@ -55,6 +56,7 @@ class Sum(_Reduction):
     """
 
     function = "sum"
+    results = None
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         dtype = x[0].dtype if x[0].floating else "int64"
@@ -68,6 +70,7 @@ class Amax(_Reduction):
     """
 
     function = "amax"
+    pools = True
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input", "output")

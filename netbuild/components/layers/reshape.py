@@ -72,6 +72,8 @@ class Flatten(Rearranging):
     - Flatten  # 16×5×5 to 400
     """
 
+    regroups = True
+
     start_dim: Int = 1
     """First axis that is merged; 1 is the first behind the batch."""
     end_dim: Int = -1
@@ -97,6 +99,8 @@ class Unflatten(Rearranging):
 
     - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
     """
+
+    regroups = True
 
     dim: Int
     """Axis that is split; negative numbers count from the last one."""
@@ -208,6 +212,7 @@ class Squeeze(View):
     """
 
     function = "squeeze"
+    regroups = True
 
     dim: Axes
     """Axes that go if their size is 1; others stay."""
@@ -228,6 +233,7 @@ class Unsqueeze(View):
     """
 
     function = "unsqueeze"
+    regroups = True
 
     dim: Int
     """Place of the new axis; 1 is the first behind the batch."""
@@ -295,6 +301,7 @@ class Roll(Operation):
     """
 
     function = "roll"
+    rearranges = True
 
     shifts: _Shifts
     """By how many places values move along each axis; negative ones move back."""

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 from netbuild.components.fields import Int, Wants, optional, whole
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES, Layer, Range, Window
 from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank
 
 
 class _Softmax(Layer):
     """Over one axis, `dim`; the others stay apart."""
+
+    results = PROBABILITIES
 
     dim: Annotated[
         int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
@@ -37,6 +39,9 @@ class _Softmax(Layer):
             raise ShapeError("NB205", message)
         return 1
 
+    def softmax_axis(self, *x: Shape) -> int | None:
+        return axis(self._dim(x[0]), x[0], at="dim")
+
     def arguments(self, x: Shape) -> dict[str, Any]:
         return {"dim": self._dim(x)}
 
@@ -54,6 +59,8 @@ class LogSoftmax(_Softmax):
     - LogSoftmax  # 10 to 10
     """
 
+    results = LOGARITHMS
+
 
 class Softmin(_Softmax):
     """e⁻ˣ / Σ e⁻ˣ over the axis `dim`, by default 1: the classes, or the channels.
@@ -67,6 +74,11 @@ class Softmax2d(Layer):
 
     - Softmax2d  # 6×28×28 to 6×28×28
     """
+
+    results = PROBABILITIES
+
+    def softmax_axis(self, *x: Shape) -> int | None:
+        return 0
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[2], ranks=(3,))
@@ -82,6 +94,8 @@ class GLU(Layer):
     - GLU: 1  # 6×28×28 to 3×28×28
     """
 
+    results = None
+
     dim: Int = -1
     """Axis that is cut into two halves; −1 is the last one."""
 
@@ -91,6 +105,10 @@ class GLU(Layer):
             message = f"axis {self.dim} has {x[at]} values, which do not divide into two halves"
             raise ShapeError("NB203", message, at="dim")
         return (*x[:at], x[at] // 2, *x[at + 1 :])
+
+    def range(self, *x: Range | None) -> Range | None:
+        """Between 0 and the first half."""
+        return x[0] and x[0].with_(0)
 
     def formulas(self, x: Shape) -> Formulas:
         sizes = [unchanged(n) for n in x]

@@ -9,7 +9,7 @@ from netbuild.components.layers._pool import Pooling
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import by_name
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Origin, Window
+from netbuild.components.layers.layer import Origin, Range, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
 
@@ -21,6 +21,7 @@ class _MaxUnpool(Pooling):
     """
 
     inputs = ("input", "indices")
+    results = None
 
     kernel_size: Sizes
     """Size of the window that the max pool had, along each axis."""
@@ -79,6 +80,9 @@ class _MaxUnpool(Pooling):
         if self.output_size is None:
             return super().run(forward, *x)
         return {"output": forward(*x, output_size=list(self.per_axis(self.output_size)))}
+
+    def range(self, *x: Range | None) -> Range | None:
+        return x[0] and x[0].with_(0)
 
     def window(self, x: Shape, indices: Shape) -> Window | None:
         """The indices place the values."""

@@ -19,7 +19,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Range, Window, hull
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, times
 
 
@@ -37,6 +37,7 @@ class PixelShuffle(Layer):
     """
 
     needs_float = False
+    rearranges = True
 
     upscale_factor: PositiveInt
     """How many times larger height and width become."""
@@ -66,6 +67,7 @@ class PixelUnshuffle(Layer):
     """
 
     needs_float = False
+    rearranges = True
 
     downscale_factor: PositiveInt
     """How many times smaller height and width become."""
@@ -104,6 +106,7 @@ class ChannelShuffle(Layer):
     """
 
     needs_float = False
+    rearranges = True
 
     groups: PositiveInt
     """Number of groups of channels, from which one is taken in turn."""
@@ -155,6 +158,8 @@ class Upsample(Layer):
     - Upsample: {scale_factor: 2}  # 8×14×14 to 8×28×28
     """
 
+    results = None
+
     size: OptionalSizes = None
     """Size of the result along each axis; null takes scale_factor."""
     scale_factor: _Factors = Field(None, validate_default=True)
@@ -201,6 +206,10 @@ class Upsample(Layer):
             return (x[0], *_each(self.size, x, "size"))
         factors = _each(self.scale_factor, x, "scale_factor")
         return (x[0], *(_scaled(n, factor) for n, factor in zip(x[1:], factors, strict=True)))
+
+    def range(self, *x: Range | None) -> Range | None:
+        """Neighbours are averaged; a cubic goes beyond them."""
+        return None if self.mode == "bicubic" else hull(x)
 
     def window(self, x: Shape) -> Window | None:
         """Places have no regular distance on the input."""

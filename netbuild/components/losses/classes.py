@@ -77,6 +77,9 @@ class CrossEntropyLoss(_ClassLoss):
     loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
 
+    takes = "scores"
+    applies = "softmax"
+    of_applied = "NLLLoss"
     last = "reduction label_smoothing"
 
     label_smoothing: Probability = 0.0
@@ -102,6 +105,9 @@ class NLLLoss(_ClassLoss):
     loss: NLLLoss
     """
 
+    takes = "logarithms"
+    of_scores = "CrossEntropyLoss"
+
 
 class NLLLoss2d(NLLLoss):
     """An old name of NLLLoss, which torch has deprecated: NLLLoss is built.
@@ -122,6 +128,8 @@ class MultiMarginLoss(_Weighed):
 
     loss: {MultiMarginLoss: {p: 2}}
     """
+
+    takes = "scores"
 
     p: Annotated[int, Wants("1 or 2", core_schema.int_schema(strict=True, ge=1, le=2))] = 1
     """Power of the hinge: 2 punishes large errors more than 1."""
@@ -148,6 +156,8 @@ class LinearCrossEntropyLoss(_Weighed):
     loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
 
+    takes = "features"
+    classes_field = "num_classes"
     last = "reduction weight ignore_index label_smoothing"
 
     in_features: SizeFromInput = None
@@ -208,6 +218,8 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
     """
 
     classifies = True
+    takes = "features"
+    classes_field = "n_classes"
 
     in_features: SizeFromInput = None
     """Number of features that the network gives."""

@@ -18,6 +18,8 @@ class MultiLabelMarginLoss(Reduced):
     loss: MultiLabelMarginLoss
     """
 
+    takes = "scores"
+
     def wanted(self, *y: Shape) -> Target:
         classes = y[0][0] if y[0] else 1
         return Labels(classes, classes)
@@ -42,6 +44,8 @@ class CTCLoss(Reduced):
     loss: {CTCLoss: {zero_infinity: true}}
     """
 
+    takes = "logarithms"
+    class_axis = 2
     last = "reduction zero_infinity"
 
     blank: NaturalInt = 0

@@ -38,6 +38,22 @@ class Loss(Component):
     #: Whether its target is 1 or −1.
     signed: ClassVar[bool] = False
 
+    # What a loss is, for lints. A test asks every loss.
+
+    #: What its first output has to be: values or scores of any size, probabilities, logarithms of
+    #: probabilities, or features from which the loss makes scores or distances itself.
+    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms", "features"]]
+    #: The function that it applies to what it gets.
+    applies: ClassVar[Literal["softmax", "sigmoid"] | None] = None
+    #: The loss of `takes: scores` that applies what this one wants applied before.
+    of_scores: ClassVar[str | None] = None
+    #: The loss that wants applied before what this one `applies`.
+    of_applied: ClassVar[str | None] = None
+    #: torch's number of the axis of the classes, where it `classifies` or takes logarithms.
+    class_axis: ClassVar[int] = 1
+    #: The field that says how many classes its own weights tell apart.
+    classes_field: ClassVar[str | None] = None
+
     @classmethod
     def torch_name(cls) -> str:
         """Return what torch calls the class that is built."""

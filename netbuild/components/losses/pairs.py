@@ -34,6 +34,8 @@ class MarginRankingLoss(_Pair):
     loss: {MarginRankingLoss: {margin: 0.1}}
     """
 
+    takes = "scores"
+
     def wanted(self, *y: Shape) -> Target:
         return Signs(y[0])
 
@@ -45,6 +47,8 @@ class CosineEmbeddingLoss(_Pair):
 
     loss: {CosineEmbeddingLoss: {margin: 0.5}}
     """
+
+    takes = "features"
 
     margin: Float = 0.0
     """Largest cosine at which what is unlike costs nothing; from −1 to 1, 0 to 0.5 is usual."""
@@ -61,6 +65,7 @@ class _Triplet(Reduced):
     """Takes three outputs of one shape, and no target."""
 
     inputs = ("anchor", "positive", "negative")
+    takes = "features"
     last = "swap reduction"
 
     margin: PositiveFloat = 1.0

@@ -1,7 +1,7 @@
 """Losses that compare the output, value by value, with a target of the same shape."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
 from netbuild.components.losses.loss import Reduced, Weights, mismatch
@@ -11,6 +11,8 @@ from netbuild.components.tensor import Shape, times
 
 class _ValueLoss(Reduced):
     """Takes an output of any shape and a target of the same."""
+
+    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms"]] = "values"
 
     def compare(self, target: Target, *y: Shape) -> None:
         if target.tensor.shape != y[0] or not self._takes(target):
@@ -80,6 +82,7 @@ class KLDivLoss(_FloatLoss):
     loss: {KLDivLoss: {reduction: batchmean}}
     """
 
+    takes = "logarithms"
     last = "log_target"
 
     reduction: Annotated[
@@ -148,6 +151,8 @@ class BCELoss(_FloatLoss):
     """
 
     binary = True
+    takes = "probabilities"
+    of_scores = "BCEWithLogitsLoss"
 
     weight: Weights = None
     """Factor of the loss at each place of the last axis; null is 1."""
@@ -170,6 +175,9 @@ class BCEWithLogitsLoss(_FloatLoss):
     """
 
     binary = True
+    takes = "scores"
+    applies = "sigmoid"
+    of_applied = "BCELoss"
     last = "reduction pos_weight"
 
     weight: Weights = None
@@ -193,6 +201,8 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
     """
 
     binary = True
+    takes = "scores"
+    applies = "sigmoid"
 
     weight: Weights = None
     """Factor of each class in the mean; null is 1."""
@@ -235,6 +245,7 @@ class SoftMarginLoss(_SignLoss):
     """
 
     binary = True
+    takes = "scores"
 
 
 def _expect_last_axis(weight: tuple[float, ...] | None, y: Shape, *, at: str) -> None:

@@ -50,7 +50,7 @@ class SequentialLR(_Composite):
             raise unwanted(f"a list of {len(parts) - 1}, one less than schedulers")
         return milestones
 
-    def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:  # noqa: D102  as Scheduler.parts
+    def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:
         inner = self.inner(use)
         return [
             (part, inner._replace(steps=steps, restarted=restarted))
@@ -68,6 +68,9 @@ class SequentialLR(_Composite):
             # As torch finds the part whose turn it is; at step 0 it is made, not started.
             yield steps, begin >= 1 and bisect_right(self.milestones, begin) == index
 
+    def unreached(self, last: int) -> int | None:
+        return next((milestone for milestone in self.milestones if milestone > last), None)
+
 
 class ChainedScheduler(_Composite):
     """All schedulers at each step, each multiplying what the others give.
@@ -77,5 +80,5 @@ class ChainedScheduler(_Composite):
     scheduler: {ChainedScheduler: {schedulers: [LinearLR, {ExponentialLR: 0.95}]}}
     """
 
-    def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:  # noqa: D102  as Scheduler.parts
+    def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:
         return [(part, self.inner(use)) for part in self.schedulers]

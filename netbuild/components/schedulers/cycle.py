@@ -57,6 +57,9 @@ class CosineAnnealingLR(_Cosine):
     T_max: _WholeDivisor
     """Number of steps down to eta_min; a longer training goes up again."""
 
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "eta_min" if self.eta_min == lr else None
+
 
 class CosineAnnealingWarmRestarts(_Cosine):
     """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer.
@@ -68,6 +71,9 @@ class CosineAnnealingWarmRestarts(_Cosine):
     """Number of steps until the rate starts again at lr."""
     T_mult: PositiveInt = 1
     """How many times longer each round is than the one before; 1 keeps its length."""
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "T_0" if self.eta_min == lr or self.T_0 == self.T_mult == 1 else None
 
 
 class _Cycle(Scheduler):
@@ -127,7 +133,7 @@ class CyclicLR(_Cycle):
             raise unwanted("a number that is not step_size_up with the other sign")
         return step_size_down
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         super().check(use)
         if use.steps is None:
             return
@@ -145,6 +151,12 @@ class CyclicLR(_Cycle):
         down = self.step_size_up if self.step_size_down is None else self.step_size_down
         cycle = floor(1 + steps / (self.step_size_up + down))
         return 1.0 if self.mode == "triangular" else 1 / 2.0 ** (cycle - 1)
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        rates = [
+            rate[0] if isinstance(rate, tuple) else rate for rate in (self.base_lr, self.max_lr)
+        ]
+        return "max_lr" if rates[0] == rates[1] and not self.cycle_momentum else None
 
 
 class OneCycleLR(_Cycle):
@@ -200,7 +212,7 @@ class OneCycleLR(_Cycle):
             return self.epochs * self.steps_per_epoch
         return training
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         super().check(use)
         total = self.total(use.total)
         if total is None:

@@ -55,6 +55,9 @@ class StepLR(_Falling):
     step_size: _WholeDivisor
     """Number of steps from one factor to the next."""
 
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "step_size" if self.gamma == 1 or abs(self.step_size) > last else None
+
 
 class MultiStepLR(_Falling):
     """lr · gamma after each number of steps in `milestones`.
@@ -64,6 +67,10 @@ class MultiStepLR(_Falling):
 
     milestones: _Milestones
     """Numbers of steps after which the rate falls."""
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        reached = any(1 <= milestone <= last for milestone in self.milestones)
+        return "milestones" if self.gamma == 1 or not reached else None
 
 
 class ConstantLR(Scheduler):
@@ -84,6 +91,9 @@ class ConstantLR(Scheduler):
             raise unwanted("at most 0 where factor is 0, by which torch divides behind them")
         return total_iters
 
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "total_iters" if self.factor == 1 or not 1 <= self.total_iters <= last else None
+
 
 class LinearLR(Scheduler):
     """lr · f, f on a line from `start_factor` to `end_factor` over `total_iters` steps.
@@ -98,8 +108,16 @@ class LinearLR(Scheduler):
     total_iters: Int = 5
     """Number of steps from the first factor to the second."""
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         expect_start(self, use, possible=self.total_iters != 0, at="total_iters")
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return (
+            "end_factor" if self.start_factor == self.end_factor or self.total_iters < 1 else None
+        )
+
+    def zero_from(self) -> int | None:
+        return self.total_iters if self.end_factor == 0 else None
 
 
 class ExponentialLR(_Falling):
@@ -109,6 +127,9 @@ class ExponentialLR(_Falling):
     """
 
     gamma: Float
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "gamma" if self.gamma == 1 else None
 
 
 class PolynomialLR(Scheduler):
@@ -129,10 +150,16 @@ class PolynomialLR(Scheduler):
             raise unwanted("a number of at least 0")
         return power
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         again = use._replace(restarted=use.restarted or use.undone)
         expect_start(self, again, possible=self.total_iters != 0, at="total_iters")
         expect_start(self, use, possible=self.power >= 0, at="power")
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        return "power" if self.power == 0 or self.total_iters < 1 else None
+
+    def zero_from(self) -> int | None:
+        return self.total_iters
 
 
 class ReduceLROnPlateau(Scheduler):
@@ -158,7 +185,11 @@ class ReduceLROnPlateau(Scheduler):
     eps: Float = 1e-8
     """Least change of the rate: a smaller fall is left out."""
 
-    def check(self, use: Use) -> None:  # noqa: D102  as Scheduler.check
+    def check(self, use: Use) -> None:
         if use.owner:
             message = f"it reads the validation loss, which {use.owner} does not pass on"
             raise ShapeError("NB403", message)
+
+    def constant(self, lr: float | None, last: int) -> str | None:
+        """The first epoch is the best so far; only so many more and one may change it."""
+        return "patience" if self.patience >= last else None

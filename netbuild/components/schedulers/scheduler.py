@@ -36,7 +36,22 @@ class Scheduler(Component):
             ShapeError: they do not go together.
         """
 
-    def parts(self, use: Use) -> list[tuple["Scheduler", Use]]:  # noqa: ARG002  for the composite
+    def constant(self, lr: float | None, last: int) -> str | None:
+        """Return the field because of which a rate is the same at all of the steps 0 to `last`.
+
+        None where it changes. `lr` is the rate of the optimizer, if that is known.
+        """
+        return None
+
+    def unreached(self, last: int) -> int | None:
+        """Return the first milestone behind the step `last` that a part waits for, if any."""
+        return None
+
+    def zero_from(self) -> int | None:
+        """Return the step from which on the rate is 0; None where there is none."""
+        return None
+
+    def parts(self, use: Use) -> list[tuple["Scheduler", Use]]:
         """Return the schedulers that this one is made of, and how it uses them."""
         return []
 

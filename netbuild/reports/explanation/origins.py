@@ -50,12 +50,12 @@ class Origins:
         self.config = graph.config
         self.rows = {row.path: row for row in graph.rows}
         rows = {row.path: Call(row.item, row.names) for row in graph.rows}
-        self.items = {**graph.calls.blocks, **rows}
+        self.calls = {**graph.calls.blocks, **rows}
         self.reuses = graph.calls.reuses
 
     def of(self, row: Row) -> tuple[Origin, ...]:
         """Return the origin of each field: what the input decides, what is written, the rest."""
-        call = self.items[row.path]
+        call = self.calls[row.path]
         written = _arguments(call.item, bare_field(type(row.layer)))
         arguments = row.arguments
         decided = row.layer.decide(*row.shapes)
@@ -107,8 +107,8 @@ class Origins:
     def named(self, name: str, names: Names, path: str) -> Origin:
         """Return the origin of a name in an expression: of a block's parameter, or a variable."""
         value = names[name]
-        block = next((above for above in _above(path) if above in self.items), "")
-        call = self.items.get(block)
+        block = next((above for above in _above(path) if above in self.calls), "")
+        call = self.calls.get(block)
         if call is not None:
             definition = self.config.blocks[call.item.type.text]
             params = definition.params if definition else {}
@@ -152,7 +152,7 @@ class Origins:
 
     def lines(self, path: str) -> tuple[tuple[int, str], ...]:
         """Return the lines of a file in which a layer is written, each with its number."""
-        item = self.items[path].item
+        item = self.calls[path].item
         spans = [item.type.span] + ([item.arguments.span] if item.arguments is not None else [])
         start = spans[0]
         ends = [span.end_line for span in spans if span.document is start.document]

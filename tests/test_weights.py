@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import netbuild as package
-from netbuild.runs.pickled import WeightsError
+from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.runs.weights import Difference, compare, read_shapes
 from tests.test_static import output
 from tests.training_configs import SECTIONS, write

@@ -170,7 +170,8 @@ def _settings(
     select: list[str] | None, ignore: list[str] | None, strict: bool | None
 ) -> settings.Settings:
     """Return what the command says, and what it does not say from the project."""
-    from netbuild.diagnostics.selection import Settings, SettingsError, codes, from_project
+    from netbuild.diagnostics.exceptions import SettingsError
+    from netbuild.diagnostics.selection import Settings, codes, from_project
 
     try:
         given = Settings(

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostics.codes import CODES
+from netbuild.diagnostics.exceptions import SettingsError
 from netbuild.diagnostics.wording import brief, suggest
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 # The same parser, before it became part of Python.
 _TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _TABLE = "[tool.netbuild]"
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be understood, in one sentence."""
 
 
 class Settings(NamedTuple):

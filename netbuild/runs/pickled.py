@@ -9,6 +9,8 @@ import pickle
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.diagnostics.exceptions import WeightsError
+
 if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
 
@@ -37,7 +39,3 @@ class Shapes(pickle.Unpickler):
     def persistent_load(self, saved: Any) -> Any:
         """Leave the values where they are."""
         return saved
-
-
-class WeightsError(ValueError):
-    """A file that holds no tensors by name; the message says what it holds."""

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from netbuild.runs.pickled import WeightsError
+from netbuild.diagnostics.exceptions import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
 from netbuild.training.events import Events
@@ -36,10 +36,6 @@ _NO_STATE = (
     *(KeyError, TypeError, ValueError, RuntimeError, AttributeError),
     *(IndexError, ArithmeticError),
 )
-
-
-class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it
-    """Training was asked to stop, and has saved its state."""
 
 
 class Trainer:

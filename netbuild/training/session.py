@@ -17,7 +17,7 @@ from netbuild.config.load import load
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolved import differences
 from netbuild.config.scheduler import Training
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
 from netbuild.runs.folder import Run
 from netbuild.training import events, randomness
@@ -25,8 +25,8 @@ from netbuild.training.changes import anew
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.data import batches, loading
 from netbuild.training.data.batches import Streamed
-from netbuild.training.errors import refused
-from netbuild.training.loop import Interrupted, Trainer
+from netbuild.training.errors import data_faults, refused
+from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
@@ -99,7 +99,7 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
 def fit(trainer: Trainer, progress: Progress) -> None:
     """Train to the end; SIGINT and SIGTERM save the state and raise `Interrupted`."""
     try:
-        with _stopped_by_signals(trainer.stop):
+        with _stopped_by_signals(trainer.stop), data_faults(trainer.graph.config):
             trainer.fit(progress)
     except Interrupted:
         trainer.world.leave()
@@ -123,7 +123,7 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
     trainer = _validating(trainable(found.config()), found)
     state = load_checkpoint(place, trainer.learner.module)
     trainer.learner.criterion.load(state, place)
-    return trainer.learner.validate(trainer.validation()).means("val")
+    return _validated(trainer)
 
 
 def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -> dict[str, Any]:
@@ -135,7 +135,12 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
     graph = trainable(config._replace(pretrained=Pretrained(file=str(weights))))
     trainer = _validating(graph, Run(Path(weights).parent))
-    return trainer.learner.validate(trainer.validation()).means("val")
+    return _validated(trainer)
+
+
+def _validated(trainer: Trainer) -> dict[str, Any]:
+    with data_faults(trainer.graph.config):
+        return trainer.learner.validate(trainer.validation()).means("val")
 
 
 def _validating(graph: Graph, found: Run) -> Trainer:
@@ -151,9 +156,10 @@ def _trainer(
 ) -> Trainer:
     config, train = graph.config, graph.config.train
     randomness.seed(train.seed, deterministic=train.deterministic)
-    with refused("the data"):
-        data = loading.load(graph, world)
-    learning = _learner(graph, data, world)
+    with data_faults(config):
+        with refused("the data"):
+            data = loading.load(graph, world)
+        learning = _learner(graph, data, world)
     if world.rank:  # what is random in a layer differs from process to process
         torch.manual_seed(train.seed + world.rank)
     # The folder comes last: what cannot be trained leaves none behind.

@@ -11,10 +11,11 @@ from netbuild.components.tensor import ShapeError, Tensor, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note, with_fixes
+from netbuild.diagnostics.exceptions import TooManyError
 from netbuild.graph import inferred as inference
 from netbuild.graph.inferred import Inferred
 from netbuild.graph.row import Row
-from netbuild.graph.tracing.limits import MAX_LAYERS, TooManyError
+from netbuild.graph.tracing.limits import MAX_LAYERS
 from netbuild.graph.tracing.names import Known
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
 from netbuild.graph.value import NOWHERE, OUTPUT, Reach, Value, state_key

@@ -4,7 +4,3 @@ from __future__ import annotations
 
 #: More layers than this are refused, however short the file that asks for them.
 MAX_LAYERS = 10_000
-
-
-class TooManyError(Exception):
-    """The network has more layers, or more faults, than are worth looking at."""

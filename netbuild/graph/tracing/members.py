@@ -17,8 +17,8 @@ from netbuild.config.modifiers import (
     with_misplaced_modifiers,
 )
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic
+from netbuild.diagnostics.exceptions import TooManyError
 from netbuild.diagnostics.wording import suggest
-from netbuild.graph.tracing.limits import TooManyError
 from netbuild.syntax.expression import Names, substitute
 from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack, unknown_type
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown

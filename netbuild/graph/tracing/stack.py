@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic
+from netbuild.diagnostics.exceptions import TooManyError
 from netbuild.diagnostics.wording import brief
 from netbuild.graph.row import Block, Member, Row
 from netbuild.graph.tracing import reuse
 from netbuild.graph.tracing.layer import Leaves
-from netbuild.graph.tracing.limits import TooManyError
 from netbuild.graph.tracing.members import Parts
 from netbuild.graph.tracing.names import Known, input_names
 from netbuild.graph.tracing.naming import called, name_of, numbered, without_number

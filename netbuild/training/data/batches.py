@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 
+from netbuild.components.datasets.dataset import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -132,16 +134,19 @@ class Read(_Numbered):
         from torch.utils.data import DataLoader
 
         shares = [(self.share.of(part), part) for part in _parts(order, size, skip, most)]
-        loader: DataLoader[Batch] = DataLoader(
+        loader: DataLoader[Batch | DataError] = DataLoader(
             _Collatable(self.samples),  # type: ignore[arg-type]  # all that a data set has to be
             batch_sampler=[(own if len(own) else part[:1]).tolist() for own, part in shares],
             num_workers=self.workers,
-            collate_fn=_stacked,
+            collate_fn=_collated,
             # Whose seed for the workers would be drawn from what dropout draws from.
             generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
         )
-        for (own, _), (inputs, targets) in zip(shares, loader, strict=True):
+        for (own, _), batch in zip(shares, loader, strict=True):
+            if isinstance(batch, DataError):
+                raise batch
+            inputs, targets = batch
             x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
             yield x, targets.to(self.device, non_blocking=True)[: len(own)]
 
@@ -209,8 +214,21 @@ class _Collatable:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> Batch:
-        return _tensors(self.samples[index])
+    def __getitem__(self, index: int) -> Batch | DataError:
+        try:
+            return _tensors(self.samples[index])
+        except DataError as error:
+            return error  # raised, torch would put the traceback into its message
+
+
+def _collated(samples: list[Batch | DataError]) -> Batch | DataError:
+    """Return the batch of some samples, or the first error among them."""
+    read: list[Batch] = []
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
+        read.append(sample)
+    return _stacked(read)
 
 
 def steps(data: Batches | Read | Streamed, train: Train) -> int | None:

@@ -14,9 +14,10 @@ from netbuild.checks import objective
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
-from netbuild.diagnostics.exceptions import ConfigError, TrainingError
+from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.data.augmenting import augmenting
 from netbuild.training.data.batches import Batches, Chosen, Read, Share, Streamed, in_an_order
+from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
     from netbuild.components.datasets.dataset import Dataset, Sample
@@ -45,10 +46,8 @@ def load(graph: Graph, world: World) -> Data:
         ConfigError: the source has no such samples: a file is missing, a label out of range.
         TrainingError: there are too few samples to split.
     """
-    try:
+    with data_faults(graph.config):
         return _loaded(graph, world)
-    except DataError as error:
-        raise ConfigError([objective.unusable(graph.config, error)]) from error
 
 
 def _loaded(graph: Graph, world: World) -> Data:

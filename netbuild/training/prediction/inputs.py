@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from netbuild.components.datasets.decoding import SUFFIXES
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import InputError, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Input: TypeAlias = "str | Path | Array"
-
-
-class InputError(TrainingError):
-    """An input that the network cannot be given; the message is one sentence."""
-
-
-class UnreadableError(InputError):
-    """An input that is not there, or cannot be read."""
 
 
 class Given(NamedTuple):

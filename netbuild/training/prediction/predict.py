@@ -18,14 +18,13 @@ from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import find
 from netbuild.training import checkpoint as checkpoints
 from netbuild.training.data.batches import Batches
 from netbuild.training.data.loading import normalised
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
-from netbuild.training.prediction.inputs import InputError
 from netbuild.training.prediction.reading import Reader
 from netbuild.training.step.criterion import Criterion
 

@@ -19,12 +19,11 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.tensor import Tensor, times
+from netbuild.diagnostics.exceptions import InputError, UnreadableError
 from netbuild.training.prediction.inputs import (
     Array,
     Given,
     Input,
-    InputError,
-    UnreadableError,
     reason,
     spread,
 )

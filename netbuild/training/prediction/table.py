@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netbuild.training.prediction.inputs import InputError
+from netbuild.diagnostics.exceptions import InputError
 
 if TYPE_CHECKING:
     from netbuild.components.datasets.delimited import Csv

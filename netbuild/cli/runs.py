@@ -43,7 +43,8 @@ def runs(
     epoch, which has the lowest loss. Times are of training alone.
     """
     from netbuild.reports import runs as render
-    from netbuild.runs.records import is_run, listed, read
+    from netbuild.runs.layout import is_run
+    from netbuild.runs.records import listed, read
 
     out, folder = console(), _found(place)
     if is_run(folder):
@@ -63,7 +64,7 @@ def runs(
 
 def _found(place: Path | None) -> Path:
     """Return the folder that is meant: as it is, or in runs/."""
-    from netbuild.runs.records import RUNS
+    from netbuild.runs.layout import RUNS
 
     if place is None:
         return RUNS

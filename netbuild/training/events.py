@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netbuild.config.train import Train
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
 
 #: Of so many steps the loss of one is written.
 EVERY = 10

@@ -14,10 +14,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
+from netbuild.runs.checkpoint_folder import recover
+from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
 from netbuild.training.events import Events
-from netbuild.training.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,12 +71,14 @@ class Trainer:
         return steps(self.training, self.train)
 
     @property
+    def limits(self) -> Limits:
+        """How long the config lets it train."""
+        return Limits(*(getattr(self.train, name) for name in Limits._fields))
+
+    @property
     def finished(self) -> bool:
-        """Whether it has trained as long as it may, or as it helps."""
-        train, position = self.train, self.position
-        waited = train.patience is not None and position.waited >= train.patience
-        limited = position.step == 0 and self._at_limit()
-        return position.epoch >= train.epochs or waited or limited
+        """Whether it has trained as long as the config lets it."""
+        return self._in_any(self.position.is_finished(self.limits))
 
     @property
     def ending(self) -> str:
@@ -140,13 +143,12 @@ class Trainer:
             yield together
 
     def _at_limit(self) -> bool:
-        """Whether this was the last step, whatever is left of the epoch."""
-        train, position = self.train, self.position
-        if train.max_steps is not None and position.total >= train.max_steps:
-            return True
-        if train.max_time is None:
-            return False
-        return self.world.any(position.spent + position.seconds >= train.max_time)
+        """Whether steps or time are used up, so that the epoch ends early."""
+        return self._in_any(self.position.is_at_limit(self.limits))
+
+    def _in_any(self, ended: bool) -> bool:  # noqa: FBT001  a value, not an option
+        """Return whether the training has ended in any process: their clocks differ."""
+        return ended if self.limits.max_time is None else self.world.any(ended)
 
     def _finish(self, progress: Progress) -> None:
         """Validate behind an epoch, and write its metrics and checkpoints.
@@ -158,7 +160,7 @@ class Trainer:
         loss = metrics["val_loss"]
         self.learner.scheduling.after_epoch(loss)
         best = loss < self.position.best
-        self.position = self.position.behind(loss)
+        self.position = self.position.after_epoch(loss)
         if self.world.writes:
             self.run.append(metrics | {"best": best})
             self.events.epoch(self.position.total, metrics)
@@ -208,7 +210,7 @@ class Trainer:
             if self.world.writes:
                 checkpoint.begin(place)
             self.world.wait()
-            learner.save_parts(checkpoint.beginning(place) / checkpoint.PARTS)
+            learner.save_parts(checkpoint.parts_of_new(place))
             if self.world.writes:
                 checkpoint.finish(place, state)
         else:
@@ -226,7 +228,7 @@ class Trainer:
         place = self.run.checkpoint("last")
         if self.world.writes:
             for which in ("last", "best"):
-                checkpoint.recover(self.run.checkpoint(which))
+                recover(self.run.checkpoint(which))
         self.world.wait()
         saved, learner = checkpoint.Saved(place), self.learner
         state, weights = saved.state(), saved.described()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
     from netbuild.training.step.metrics import Measures
 
 

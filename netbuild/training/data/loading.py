@@ -15,7 +15,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.training.data.augmenting import augmenting
+from netbuild.training.data.augmentation import augmenter
 from netbuild.training.data.batches import Batches, Chosen, Read, Share, Streamed, in_an_order
 from netbuild.training.errors import data_faults
 
@@ -59,7 +59,7 @@ def _loaded(graph: Graph, world: World) -> Data:
     training = _opened(source, wanted, preparation, None)
     held_out = _opened(source, wanted, preparation, own) if own else None
     if held_out is None:
-        assert not isinstance(training, Streamed)  # a split of which is named: data/fitting.py
+        assert not isinstance(training, Streamed)  # `checks.data` asks for a split of a stream
         declared = source.sample(wanted).target
         by_class = isinstance(declared or wanted.target, Classes)
         training, held_out = _split(training, preparation, train.seed, by_class=by_class)
@@ -68,7 +68,7 @@ def _loaded(graph: Graph, world: World) -> Data:
     measured, prepare = normalised(training, preparation, wanted)
     weights = _class_weights(training, measured, wanted)
     # What is to be learned by heart stays as it is.
-    augment = None if train.overfit_batches else augmenting(preparation.augment, world.device)
+    augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
     workers = _workers(train.workers)
     return Data(
         _placed(training, world, prepare, workers, augment),
@@ -233,7 +233,7 @@ def _class_weights(
         return None
     if given != "balanced":
         return torch.tensor(given)
-    # By data/fitting.py the loss compares with classes, and nothing is streamed.
+    # `checks.data` has made sure that the loss compares with classes, and that nothing is streamed.
     assert isinstance(wanted.target, Classes)
     assert not isinstance(data, Streamed)
     classes, targets = wanted.target.classes, data.targets

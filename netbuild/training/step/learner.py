@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netbuild.config.config import Config
+    from netbuild.runs.position import Position
     from netbuild.training.changes import Anew
     from netbuild.training.data.batches import Batch
     from netbuild.training.parallel.distributed import World
-    from netbuild.training.position import Position
     from netbuild.training.step.criterion import Criterion
     from netbuild.training.step.scheduler import Scheduling
 
@@ -224,15 +224,15 @@ class Learner:
 
     def save_parts(self, folder: Path) -> None:
         """Write what this process has of weights, and of what the optimizer keeps of them."""
-        from netbuild.training.parallel import sharding  # which imports much of torch
+        from netbuild.training.parallel import shards  # which imports much of torch
 
-        sharding.save(folder, self.learning, self.optimizer)
+        shards.save(folder, self.learning, self.optimizer)
 
     def load_parts(self, folder: Path, anew: Anew) -> None:
         """Go back to what all processes have written so."""
-        from netbuild.training.parallel import sharding
+        from netbuild.training.parallel import shards
 
-        sharding.load(folder, self.learning, None if anew.optimizer else self.optimizer)
+        shards.load(folder, self.learning, None if anew.optimizer else self.optimizer)
 
     def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
         """Go back to what a checkpoint held; the validated weights have been loaded before."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.schedulers.scheduler import Scheduler
     from netbuild.config.scheduler import Schedule, Training
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
 
 
 #: What ReduceLROnPlateau remembers of the losses.

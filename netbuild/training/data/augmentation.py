@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netbuild.training.data.batches import Change, Inputs
 
 
-def augmenting(augmentations: Iterable[Augmentation] | None, device: torch.device) -> Change | None:
+def augmenter(augmentations: Iterable[Augmentation] | None, device: torch.device) -> Change | None:
     """Return what augments a batch on a device; None where nothing does.
 
     Raises:

@@ -52,7 +52,7 @@ def runs(
         return
     records = listed(folder, name, sort)
     if format != "table":
-        out.print(render.written(format, records))
+        out.print(render.formatted(format, records))
     elif not records:
         out.print(f"no runs in {folder}" + (f" of a network {name}" if name else ""))
     else:
@@ -80,7 +80,7 @@ def _print_epochs(record: Record, format_: str) -> None:
 
     out = console()
     if format_ != "table":
-        out.print(render.epochs_written(format_, record))
+        out.print(render.epochs_formatted(format_, record))
         return
     if record.metrics:
         out.print(render.epochs_table(record, out.width), end="")

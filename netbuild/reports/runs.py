@@ -32,9 +32,9 @@ def table(folder: Path, records: Sequence[Record], width: int) -> Text:
     return _fitting(_tables(folder, records), width)
 
 
-def written(format_: str, records: Sequence[Record]) -> str:
+def formatted(format_: str, records: Sequence[Record]) -> str:
     """Return runs as `json`, `csv` or `markdown`."""
-    return _written(format_, [*map(_row, records)], [*map(_described, records)])
+    return _rows_formatted(format_, [*map(_row, records)], [*map(_described, records)])
 
 
 def epochs_table(record: Record, width: int) -> Text:
@@ -42,14 +42,14 @@ def epochs_table(record: Record, width: int) -> Text:
     return _fitting(_epoch_tables(record), width)
 
 
-def epochs_written(format_: str, record: Record) -> str:
+def epochs_formatted(format_: str, record: Record) -> str:
     """Return the epochs of a run as `csv` or `markdown`; as `json` the run, with its epochs."""
     if format_ == "json":
         values = _described(record) | {"metrics": [*map(_plain, record.metrics)]}
         return json.dumps(values, indent=2, ensure_ascii=False)
     names = _names(record)
     rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
-    return _written(format_, rows, record.metrics)
+    return _rows_formatted(format_, rows, record.metrics)
 
 
 def title(record: Record) -> str:
@@ -120,7 +120,7 @@ def _epoch_tables(record: Record) -> Iterator[Columns]:
         yield Columns(title(record), heads, lines, (f"best {best['epoch']}", *cells), words=0)
 
 
-def _written(
+def _rows_formatted(
     format_: str, cells: Sequence[dict[str, str]], values: Sequence[dict[str, Any]]
 ) -> str:
     """Return rows as JSON, as CSV of plain values, or as a Markdown table."""

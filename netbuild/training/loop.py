@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
     from netbuild.training.changes import Anew
-    from netbuild.training.data.batches import Batch, Batches, Read, Streamed
+    from netbuild.training.data.batches import Batch, Split
     from netbuild.training.parallel.distributed import World
     from netbuild.training.progress import Progress
     from netbuild.training.step.learner import Learner
@@ -49,8 +49,8 @@ class Trainer:
         learner: Learner,
         world: World,
         *,
-        training: Batches | Read | Streamed,
-        held_out: Batches | Read | Streamed,
+        training: Split,
+        held_out: Split,
         lock: bool = True,
     ) -> None:
         self.lock = run.lock() if lock and world.writes else None

@@ -24,7 +24,7 @@ from netbuild.training import events, randomness
 from netbuild.training.changes import anew
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.data import batches, loading
-from netbuild.training.data.batches import Streamed
+from netbuild.training.data.batches import StreamedBatches
 from netbuild.training.errors import data_faults, refused
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
@@ -185,7 +185,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         forward = world.distributed(module)
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
-    if not isinstance(data.training, Streamed):
+    if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]

@@ -17,7 +17,7 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 Input: TypeAlias = "str | Path | Array"
 
 
-class Given(NamedTuple):
+class InputSample(NamedTuple):
     """A sample, and where it comes from."""
 
     place: dict[str, Any]

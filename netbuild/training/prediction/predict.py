@@ -25,7 +25,7 @@ from netbuild.training.data.batches import Batches
 from netbuild.training.data.loading import normalised
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
-from netbuild.training.prediction.reading import Reader
+from netbuild.training.prediction.samples import SampleReader
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.datasets.dataset import Sample
     from netbuild.runs.folder import Run
-    from netbuild.training.prediction.inputs import Array, Given, Input
+    from netbuild.training.prediction.inputs import Array, Input, InputSample
 
 __all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
 
@@ -87,7 +87,7 @@ class Predictor:
         # What it was trained with may be elsewhere by now, or another one.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, *graph.compared.values())
-        self.reader = Reader(
+        self.reader = SampleReader(
             tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
         )
         self.outputs = tuple(graph.outputs)
@@ -128,7 +128,7 @@ class Predictor:
         Raises:
             TrainingError: the network cannot be run.
         """
-        together: list[Given] = []
+        together: list[InputSample] = []
         for found in self.reader.samples(inputs):
             if isinstance(found, InputError):
                 yield found
@@ -140,7 +140,7 @@ class Predictor:
         if together:
             yield from self._predicted(together)
 
-    def _predicted(self, samples: list[Given]) -> Iterator[Prediction | InputError]:
+    def _predicted(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
         """Yield what is predicted for a batch; where the network refuses it, one by one."""
         try:
             outputs, scores = self._computed(samples)
@@ -164,7 +164,7 @@ class Predictor:
                 yield sample.place | {"outputs": {name: y[row] for name, y in named}}
 
     @torch.inference_mode()
-    def _computed(self, samples: list[Given]) -> tuple[tuple[Array, ...], Array | None]:
+    def _computed(self, samples: list[InputSample]) -> tuple[tuple[Array, ...], Array | None]:
         """Return the network's outputs, and of a loss that has them the probabilities, last axis.
 
         Raises:

@@ -1,8 +1,8 @@
-"""The loop: epochs of steps, a validation behind each, and a state from which any of it goes on.
+"""The loop: epochs of steps, a validation after each epoch, and checkpoints.
 
-Everything random is either drawn from generators whose states a checkpoint holds, or decided by the
-seed and the number of the epoch. So a training that stopped at any step and goes on ends with the
-same weights, bit for bit, as one that did not stop.
+Everything random is drawn from generators whose states are in the checkpoint, or is decided by the
+seed and the number of the epoch. So a training that is stopped at any step and resumed ends with
+the same weights, bit for bit, as a training that was not stopped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from netbuild.training.step.learner import Learner
 
 
-#: What a state that is none raises as it is gone back to.
+#: Exceptions that a damaged or foreign state raises when it is loaded.
 _NO_STATE = (
     *(KeyError, TypeError, ValueError, RuntimeError, AttributeError),
     *(IndexError, ArithmeticError),
@@ -40,7 +40,7 @@ _NO_STATE = (
 
 
 class Trainer:
-    """A learner, its data and its run, and the position of their training."""
+    """A learner, its data and its run, and the position of the training."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class Trainer:
         self.stopping = False
 
     def stop(self, *_: Any) -> None:
-        """Have the loop save its state and end behind the step under way; a signal handler."""
+        """Have the loop finish the current step, save its state and end; a signal handler."""
         self.stopping = True
 
     @property
     def steps(self) -> int | None:
-        """The number of steps of an epoch; None where only its end tells."""
+        """The number of steps of an epoch; None for a stream, whose length is unknown."""
         return steps(self.training, self.train)
 
     @property
@@ -82,7 +82,7 @@ class Trainer:
 
     @property
     def ending(self) -> str:
-        """Why it has finished, where that is not after all steps of all epochs."""
+        """Why it has finished before all steps of all epochs; empty if it has not."""
         train, position = self.train, self.position
         whole = position.epoch >= train.epochs
         if whole and self.steps is not None and position.total >= train.epochs * self.steps:
@@ -94,7 +94,7 @@ class Trainer:
         return "the time is over: max_time" if self._at_limit() else ""
 
     def fit(self, progress: Progress) -> None:
-        """Train from the position to the end.
+        """Train from the current position to the end.
 
         Raises:
             Interrupted: `stop` was called.
@@ -106,14 +106,14 @@ class Trainer:
             self.epoch(progress)
 
     def epoch(self, progress: Progress) -> None:
-        """Finish the epoch under way, validate, and save."""
+        """Finish the current epoch, validate, and save."""
         position, started = self.position, time.perf_counter() - self.position.seconds
         self.learner.module.train()
         for batches in self._groups():
             if self._at_limit():
                 break
             at = f"in epoch {position.epoch + 1}, step {position.step + 1}"
-            # The rate that this step has; the scheduler has changed it for the next one behind it.
+            # The rate of this step: the scheduler changes it at the end of the step.
             position.lr = float(self.learner.optimizer.param_groups[0]["lr"])
             self.learner.step(batches, at)
             position.samples += sum(len(target) for _, target in batches)
@@ -130,7 +130,7 @@ class Trainer:
         self._finish(progress)
 
     def _groups(self) -> Iterator[list[Batch]]:
-        """Yield the batches of each step that is left of the epoch."""
+        """Yield the batches of each step that is left in the epoch."""
         train, position = self.train, self.position
         seed = (train.seed << 31) + position.epoch
         batches = self.training.shuffled(
@@ -151,10 +151,10 @@ class Trainer:
         return ended if self.limits.max_time is None else self.world.any(ended)
 
     def _finish(self, progress: Progress) -> None:
-        """Validate behind an epoch, and write its metrics and checkpoints.
+        """Validate at the end of an epoch, and write its metrics and checkpoints.
 
-        They are written in an order in which none can be lost: a kill in between leaves `last`
-        behind, and the epoch is gone through again, with the same result.
+        `last` is written at the end. After a kill before that, the training goes on from the former
+        `last`, and repeats the epoch with the same result.
         """
         metrics = self._measured()
         loss = metrics["val_loss"]
@@ -199,14 +199,14 @@ class Trainer:
         return self.held_out.in_order(self.train.batch_size, self.train.limit_batches)
 
     def save(self, which: str) -> None:
-        """Write a checkpoint, of what all processes have."""
+        """Write a checkpoint of the state of all processes."""
         learner, place = self.learner, self.run.checkpoint(which)
         state = {
             "position": asdict(self.position),
             **learner.state_dict(),
             "randomness": self.world.gather(randomness.state()),
         }
-        if self.world.sharded and which == "last":  # the best ones are for others as well
+        if self.world.sharded and which == "last":  # other programs read `best`, which stays whole
             if self.world.writes:
                 checkpoint.begin(place)
             self.world.wait()
@@ -220,10 +220,10 @@ class Trainer:
         self.world.wait()
 
     def resume(self, anew: Anew) -> None:
-        """Go back to the last checkpoint of the run, but for what begins anew.
+        """Load the last checkpoint of the run, except for what begins anew.
 
         Raises:
-            TrainingError: there is none, or it cannot be read.
+            TrainingError: there is no checkpoint, or it cannot be read.
         """
         place = self.run.checkpoint("last")
         if self.world.writes:

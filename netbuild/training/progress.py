@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar on a terminal, a line for each epoch everywhere."""
+"""The interface through which a training reports its steps and epochs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Is told of every step and every epoch."""
+    """Is called after every step and every epoch."""
 
     def step(self, position: Position, measures: Measures) -> None:
-        """Note a finished step."""
+        """Report a finished step, with the sums of the current epoch."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
-        """Note a finished epoch."""
+        """Report a finished epoch, with its metrics."""
 
 
 class Silent:
-    """Prints nothing: the progress of a training that a program started."""
+    """Reports nothing: for a training that a program starts."""
 
     def step(self, position: Position, measures: Measures) -> None:
-        """Print nothing."""
+        """Do nothing."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
-        """Print nothing."""
+        """Do nothing."""

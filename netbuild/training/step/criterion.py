@@ -63,7 +63,7 @@ class Criterion:
         return len(target) > 0 and all(part.counts(target) for part in self.parts)
 
     def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
-        """Return by what each module divides the sum over a batch; None where it does not divide."""
+        """Return the number by which each module divides its sum over a batch; None for a sum."""
         return [None if part.summed else part.weight(target) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:

@@ -25,7 +25,7 @@ def _finite(value: Any) -> bool:
 
 @torch.no_grad()
 def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
-    """Return a phrase that names the first layer whose output is not finite; empty if all are finite.
+    """Return a phrase that names the first layer whose output is not finite; or "".
 
     The network is run again, with other random numbers. Its running statistics do not change.
     """

@@ -19,7 +19,7 @@ _DEPTH = 2
 
 
 class Record(NamedTuple):
-    """What the folder of a run says: its state, what is wrong with it, and its epochs."""
+    """The record of a run: its state, a problem with its folder if there is one, and its epochs."""
 
     folder: Path
     state: str
@@ -27,7 +27,7 @@ class Record(NamedTuple):
     epochs: int = 0  # finished
     of: int | None = None
     metrics: tuple[dict[str, Any], ...] = ()  # numbers alone
-    best: dict[str, Any] | None = None  # of them, as `best_of` says
+    best: dict[str, Any] | None = None  # one of them, by `best_of`
     seconds: float = 0.0
     environment: dict[str, Any] = {}  # noqa: RUF012  never changed
 
@@ -38,7 +38,7 @@ class Record(NamedTuple):
 
     @property
     def started(self) -> str:
-        """When it was started, as the folder's name says it too, unless somebody changed that."""
+        """The time of its start, in the form of the folder's name."""
         said = str(self.environment.get("started", ""))
         return said[:19].replace(":", "-") or self.folder.name
 
@@ -52,10 +52,10 @@ class Record(NamedTuple):
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the metrics of each finished epoch, without what was damaged.
+    """Return the metrics of each finished epoch. Damaged lines are skipped.
 
     Raises:
-        OSError: they are there, and cannot be read.
+        OSError: the file exists, and cannot be read.
     """
     path = folder / layout.METRICS
     if not path.exists():
@@ -74,14 +74,14 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the metrics of the epoch with the lowest validation loss.
 
-    Where a change of the config has had that begin anew, epochs before it do not count.
+    Epochs from before a change of the config do not count if their losses cannot be compared.
     """
     marked = [epoch for epoch in metrics if epoch.get("best") is True]
     return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
 
 def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:
-    """Return the first metric that is one number, which a line has room for."""
+    """Return the first metric that is a single number and fits into a line."""
     names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(f"{prefix}_"))
     numbers = (n for n in names if n != "loss" and _is_number(metrics[f"{prefix}_{n}"]))
     return next(numbers, None)
@@ -95,10 +95,12 @@ def _is_number(value: Any) -> bool:
 
 
 def listed(folder: Path, name: str | None = None, order: str = "time") -> list[Record]:
-    """Return the runs in a folder and in the folders in it.
+    """Return the runs in a folder and in its subfolders.
 
-    `name` is a pattern that the names of their networks match; the `order` is that of their
-    `time`, the newest last, of their `loss`, the lowest first, or of their `name`.
+    Args:
+        folder: where runs lie, as `TIME` or as `NAME/TIME`.
+        name: a pattern that the name of the network has to match.
+        order: `time`, the newest last; `loss`, the lowest first; or `name`.
     """
     records = [read(path) for path in _folders(folder, _DEPTH)]
     records = [r for r in records if name is None or fnmatchcase(r.name, name)]
@@ -212,12 +214,12 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _numbers(epoch: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers of an epoch: tables, and what is not finite, have no room in a line."""
+    """Return the metrics of an epoch that are single numbers, without tables."""
     return {name: value for name, value in epoch.items() if _is_number(value)}
 
 
 def _position(record: Record) -> Position:
-    """Return how far a training came as far as its metrics tell."""
+    """Return the position that follows from the metrics alone."""
     last = record.metrics[-1]["epoch"] if record.metrics else 0
     waited = last - record.best["epoch"] if record.best else 0
     return Position(epoch=last, waited=waited, spent=record.seconds)

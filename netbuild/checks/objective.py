@@ -59,11 +59,6 @@ def unknown_outputs(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagn
     return [fault for term in config.terms for fault in _unknown(term, outputs)]
 
 
-def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
-    """Whether each loss finds the outputs that it reads, each once."""
-    return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.terms)
-
-
 def _unknown(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
     for number, wire in enumerate(term.reads):
         help_, fixes = did_you_mean(wire.outside, outputs, wire.span)

@@ -1,7 +1,10 @@
 """Neural networks as YAML files: checked without torch, built as plain torch.
 
-The public surface: `load` and `trace` a config, `build` its module, `train` it. Each is imported
-when it is first used, and torch only by those that need it.
+The public surface: `load` and `trace` a config, `build` its module, `train` it. The exceptions are
+those that programs may catch: `netbuild.diagnostics.exceptions` shows their tree. Plug-ins derive
+from `Layer`, `Operation`, `Loss`, `Optimizer`, `Scheduler`, `Dataset` and `Augmentation`.
+
+Each name is imported when it is first used. Only `build` and `train` import torch.
 """
 
 from importlib import import_module
@@ -10,41 +13,90 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netbuild.builder.module import build
     from netbuild.checks.trace import trace
+    from netbuild.components.augmentations.augmentation import Augmentation
+    from netbuild.components.datasets.dataset import DataError, Dataset
+    from netbuild.components.layers.layer import Layer, Operation
+    from netbuild.components.losses.loss import Loss
+    from netbuild.components.optimizers.optimizer import Optimizer
+    from netbuild.components.schedulers.scheduler import Scheduler
+    from netbuild.components.tensor import ShapeError
     from netbuild.config.config import Config
     from netbuild.config.load import load
     from netbuild.diagnostics.diagnostic import Diagnostic
-    from netbuild.diagnostics.exceptions import ConfigError
+    from netbuild.diagnostics.exceptions import (
+        ConfigError,
+        InputError,
+        Interrupted,
+        NetbuildError,
+        RunNotFoundError,
+        TrainingError,
+        UnreadableError,
+        WeightsError,
+    )
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
-    from netbuild.training import Run
+    from netbuild.runs.folder import Run
     from netbuild.training.session import train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Augmentation",
     "Config",
     "ConfigError",
+    "DataError",
+    "Dataset",
     "Diagnostic",
     "Graph",
+    "InputError",
+    "Interrupted",
+    "Layer",
+    "Loss",
+    "NetbuildError",
+    "Operation",
+    "Optimizer",
     "Row",
     "Run",
+    "RunNotFoundError",
+    "Scheduler",
+    "ShapeError",
+    "TrainingError",
+    "UnreadableError",
+    "WeightsError",
     "build",
     "load",
     "trace",
     "train",
 ]
 
+#: The module that defines each name.
 _HOMES = {
+    "Augmentation": "components.augmentations.augmentation",
     "Config": "config.config",
     "ConfigError": "diagnostics.exceptions",
+    "DataError": "components.datasets.dataset",
+    "Dataset": "components.datasets.dataset",
     "Diagnostic": "diagnostics.diagnostic",
     "Graph": "graph.graph",
+    "InputError": "diagnostics.exceptions",
+    "Interrupted": "diagnostics.exceptions",
+    "Layer": "components.layers.layer",
+    "Loss": "components.losses.loss",
+    "NetbuildError": "diagnostics.exceptions",
+    "Operation": "components.layers.layer",
+    "Optimizer": "components.optimizers.optimizer",
     "Row": "graph.row",
-    "Run": "training",
+    "Run": "runs.folder",
+    "RunNotFoundError": "diagnostics.exceptions",
+    "Scheduler": "components.schedulers.scheduler",
+    "ShapeError": "components.tensor",
+    "TrainingError": "diagnostics.exceptions",
+    "UnreadableError": "diagnostics.exceptions",
+    "WeightsError": "diagnostics.exceptions",
     "build": "builder.module",
     "load": "config.load",
     "trace": "checks.trace",
-    "train": "training",
+    "train": "training.session",
 }
 
 

@@ -37,7 +37,7 @@ from netbuild.reports.schema import language
 from netbuild.syntax.dump import dump
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.data import loading
-from netbuild.training.data.augmenting import augmenting
+from netbuild.training.data.augmentation import augmenter
 from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
 from tests.test_catalogue import printed
@@ -244,7 +244,7 @@ def expected(case: Case) -> tuple[int, ...] | None:
 def changed(case: Case, samples: int = 3) -> torch.Tensor:
     """Return what kornia makes of random images."""
     augmentation = AUGMENTATIONS[case.name].model_validate(case.fields)
-    change = augmenting([augmentation], torch.device("cpu"))
+    change = augmenter([augmentation], torch.device("cpu"))
     assert change is not None
     (y,) = change((torch.rand(samples, *case.x),))
     return y
@@ -283,7 +283,7 @@ def test_example(name: str) -> None:
     assert type(augmentation).__name__ == name
     y = augmentation.apply((3, 30, 34))
     x = torch.rand(64, 3, 30, 34)
-    change = augmenting([augmentation], torch.device("cpu"))
+    change = augmenter([augmentation], torch.device("cpu"))
     assert change is not None
     (augmented,) = change((x,))
     assert tuple(augmented.shape[1:]) == y

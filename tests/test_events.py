@@ -18,8 +18,8 @@ from netbuild import training
 from netbuild.checks.trace import trainable
 from netbuild.cli import app
 from netbuild.config.load import load
+from netbuild.runs.position import Position
 from netbuild.training import Interrupted, Run, Silent, TrainingError
-from netbuild.training.position import Position
 from tests.training_configs import FILES, SECTIONS, Killed, Moment, ending, files, outcome, write
 
 #: 12 steps of 4 samples an epoch, so that the loss of every tenth is that of steps 10 and 20.

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netbuild.diagnostics.diagnostic import Document
-from netbuild.syntax.expression import ExpressionError, evaluate, substitute
+from netbuild.diagnostics.exceptions import ExpressionError
+from netbuild.syntax.expression import evaluate, substitute
 from netbuild.syntax.node import UNKNOWN, Scalar, plain
 from netbuild.syntax.parser import parse
 

@@ -9,7 +9,8 @@ import pytest
 
 from netbuild.diagnostics.codes import CODES, severity
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
-from netbuild.diagnostics.selection import Settings, SettingsError, codes, from_project
+from netbuild.diagnostics.exceptions import SettingsError
+from netbuild.diagnostics.selection import Settings, codes, from_project
 
 if TYPE_CHECKING:
     from pathlib import Path

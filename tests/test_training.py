@@ -771,7 +771,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nan in a step": (
         {"optimizer": {"SGD": {"lr": 1e30}}, "loss": "MSELoss"},
-        r"the loss is (nan|inf) in epoch 1, step \d: the first output .* that of [04].*; a lower",
+        r"the loss is (nan|inf) in epoch 1, step \d: the first output .* from [04].*; a lower",
     ),
     "nan in validation": (
         {

@@ -850,7 +850,7 @@ def test_what_is_read_trains_alike(tmp_path: Path, layers: str, workers: int) ->
     held = trained(tmp_path, "train.batch_size=12", **sections)
     sections["data"] |= {"in_memory": False}
     read_ = trained(tmp_path, "train.batch_size=12", f"train.workers={workers}", **sections)
-    assert type(read_.training).__name__ == "Read"
+    assert type(read_.training).__name__ == "ReadBatches"
     assert outcome(read_.run) == outcome(held.run)
 
 
@@ -902,7 +902,7 @@ def test_the_first_layer_that_is_not_finite_is_named(tmp_path: Path) -> None:
     data = arrays(tmp_path, x, CLASSES)
     with pytest.raises(TrainingError, match=r"^the loss is (nan|inf) in epoch 1, step 1") as info:
         trained(tmp_path, layers=layers, data=data)
-    assert ": the first output that is not finite is that of norm; a lower" in str(info.value)
+    assert ": the first output that is not finite comes from norm; a lower" in str(info.value)
     folder = run.find(tmp_path / "runs" / "tiny")
     assert not folder.checkpoint("best").exists()
 
@@ -915,7 +915,7 @@ def test_weights_on_disk_stay_those_before(tmp_path: Path) -> None:
     with torch.no_grad():
         trainer.learner.module.get_parameter("2.weight")[0, 0] = math.nan
     said = (
-        r"^the loss is nan in epoch 2, step 1: the first output that is not finite is that of 2, "
+        r"^the loss is nan in epoch 2, step 1: the first output that is not finite comes from 2, "
         r"whose weight is not finite; a lower learning rate often helps$"
     )
     with pytest.raises(TrainingError, match=said):
@@ -930,7 +930,8 @@ def test_weights_on_disk_stay_those_before(tmp_path: Path) -> None:
 def test_a_loss_that_makes_it_is_named(tmp_path: Path) -> None:
     """Where the network gives what is finite, the loss is to blame: the log of a negative."""
     loss = {"PoissonNLLLoss": {"log_input": False}}
-    said = r"^the loss is nan in epoch 1, step 1: the network gives what is finite, and the loss"
+    why = "the outputs of the network are finite, and the loss computes this from them"
+    said = f"^the loss is nan in epoch 1, step 1: {why}; a lower learning rate often helps$"
     with pytest.raises(TrainingError, match=said):
         trained(tmp_path, loss=loss)
 
@@ -939,7 +940,7 @@ def test_what_overflows_with_half_the_bits_is_named(tmp_path: Path) -> None:
     """The layer is named whose output is too large for fp16, though fp32 would hold it."""
     x = np.random.default_rng(0).standard_normal((60, 4)) * 1e6
     sections = {"data": arrays(tmp_path, x, CLASSES), "layers": {"only": {"Linear": 3}}}
-    with pytest.raises(TrainingError, match="first output that is not finite is that of only"):
+    with pytest.raises(TrainingError, match="first output that is not finite comes from only"):
         trained(tmp_path, "train.precision=fp16", **sections)
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import netbuild as package
-from netbuild.runs.pickled import WeightsError
+from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.runs.weights import Difference, compare, read_shapes
 from tests.test_static import output
 from tests.training_configs import SECTIONS, write
@@ -92,7 +92,10 @@ def test_half_precision_is_loaded_as_float32(tmp_path: Path) -> None:
     ("write_", "message"),
     [
         (lambda t, p: torch.save(_as_module(t), p), "it holds a torch.nn.modules.linear.Linear"),
-        (lambda t, p: torch.save({"model": t, "epoch": 3}, p), "beside tensors it holds model, ep"),
+        (
+            lambda t, p: torch.save({"model": t, "epoch": 3}, p),
+            "it holds tensors and also model, epoch: save the state_dict() alone",
+        ),
         (lambda t, p: torch.save([t], p), "it holds no tensors by name"),
         (lambda t, p: torch.save({1: t["head.bias"]}, p), "it holds no tensors by name"),
         (lambda _, p: torch.jit.save(torch.jit.script(nn.Linear(2, 3)), p), "a TorchScript module"),

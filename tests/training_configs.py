@@ -168,7 +168,7 @@ def _forked() -> Any:
     """Return what starts processes that have torch imported already."""
     # The server imports torch once, and forks before torch has started any thread.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "netbuild.training", "torch._dynamo"])
+    context.set_forkserver_preload(["pytest", "netbuild.training.session", "torch._dynamo"])
     return context
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def initialise(module: nn.Module, graph: Graph) -> None:
     """Initialise the parameters of a graph's module, in the order of its layers.
 
-    What is random is drawn from torch's generator, as torch's own initial weights are.
+    Random values come from torch's global generator, as torch's own initial weights do.
     """
     from torch.nn import init
 

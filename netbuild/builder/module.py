@@ -1,8 +1,8 @@
 """From a traced config to plain torch, nested as the file.
 
-A chain is `nn.Sequential` over an `OrderedDict`; a stack that is none is a `torch.fx.GraphModule`,
-whose `forward` reads as a person would write it. Nothing of netbuild is in what it returns: the
-names in the file are the names in `state_dict()`.
+A chain becomes an `nn.Sequential` over an `OrderedDict`. Any other stack becomes a
+`torch.fx.GraphModule`, whose `forward` reads as a person would write it. The module needs nothing
+of netbuild, and the names in the file are the names in its `state_dict()`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 def build(path_or_config: str | Path | Config) -> nn.Module:
     """Build the network of a config file, with torch's own initial weights or `pretrained:` ones.
 
-    Its modules are made on torch's default device: within `torch.device("meta")` they take no
-    memory. A network of several inputs takes them in the order of the file, and one of several
-    outputs gives a tuple of them.
+    The modules are made on torch's default device: within `torch.device("meta")` they take no
+    memory. The module takes its inputs in the order of the file, each with the batch as axis 0. It
+    gives one output, or a tuple of several.
 
     Raises:
         ConfigError: the config has faults.
@@ -63,7 +63,7 @@ def module(graph: Graph) -> nn.Module:
 
 
 def _stack(block: Block, name: str, *, in_order: bool) -> nn.Module:
-    """Build a stack; `in_order` says that nothing in the network permutes memory."""
+    """Build a stack. `in_order` says that no layer of the network permutes memory."""
     parts = OrderedDict(
         (member.name, _part(member.part, member.name, in_order=in_order))
         for member in block.members
@@ -81,12 +81,12 @@ def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
 
 
 def _is_loose(part: Row | Block) -> bool:
-    """Whether a part has no module: a function, or a tensor of the stack itself."""
+    """Whether a part has no module: it is a function, or a tensor of the stack itself."""
     return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
 
 
 def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
-    """Make a layer, and first the layers among its arguments."""
+    """Make a layer. The layers among its arguments are made first."""
     name = layer.torch_name()
     kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
     return kind(
@@ -98,7 +98,7 @@ def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
 
 
 class _Writer:
-    """Writes a stack that is no chain as a graph, whose nodes are called as the file calls them."""
+    """Writes a stack that is not a chain as a graph. Its nodes have the names of the file."""
 
     def __init__(self, block: Block, parts: Mapping[str, nn.Module]) -> None:
         self.block = block
@@ -108,11 +108,11 @@ class _Writer:
         self.graph = fx.Graph()
         self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
         self.values: dict[Ref, fx.Proxy] = {}
-        #: How often to repeat those that all samples share, along each axis behind the batch.
+        #: The values that all samples share, with the sizes to expand the axes after the batch to.
         self.shared: dict[Ref, tuple[int, ...]] = {}
 
     def module(self, name: str) -> fx.GraphModule:
-        """Write all members, and return the module whose `forward` calls them."""
+        """Write all members, and return a module whose `forward` calls them."""
         for port in self.block.inputs:
             self.values[Ref("", port)] = fx.Proxy(self.graph.placeholder(port), self.tracer)
         for member in self.block.members:
@@ -130,14 +130,14 @@ class _Writer:
         return made
 
     def read(self, ref: Ref) -> fx.Proxy:
-        """Return a value with its batch axis: what all samples share is repeated for each."""
+        """Return a value with its batch axis. A value that all samples share is expanded."""
         if ref in self.shared:
             batch = self.values[Ref("", self.block.inputs[0])].size(0)
             self.values[ref] = self.values[ref].expand(batch, *self.shared.pop(ref))
         return self.values[ref]
 
     def results(self, member: Member) -> dict[str, fx.Proxy]:
-        """Write a member; return its results."""
+        """Write a member, and return its results."""
         part = member.part
         if isinstance(part, Block):
             ports = list(part.outputs)
@@ -148,7 +148,7 @@ class _Writer:
         if isinstance(part.layer, Parameter):
             return {OUTPUT: self.parameter(member.name, part)}
         refs = list(member.reads.values())
-        # These repeat by themselves what all samples share, unless there is nothing else.
+        # An operation that broadcasts expands shared values itself, if one value has a batch.
         alone = all(ref in self.shared for ref in refs)
         repeats = isinstance(part.layer, Operation) and part.layer.broadcasts
         if repeats and not alone:
@@ -161,7 +161,7 @@ class _Writer:
         return results
 
     def parameter(self, name: str, row: Row) -> fx.Proxy:
-        """Write a tensor of the stack itself, which begins with zeros."""
+        """Write a parameter of the stack itself. It is made of zeros, and initialised later."""
         ((_, shape),) = row.weights.items()
         self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
         if len(shape) > len(row.output.shape):
@@ -170,7 +170,7 @@ class _Writer:
         return made
 
     def forward(self, member: Member) -> Callable[..., Any]:
-        """Return what stands for a layer's `forward` while its graph is written."""
+        """Return a stand-in for a layer's `forward`, which writes the call into the graph."""
         assert isinstance(member.part, Row)
         layer, arguments = member.part.layer, member.part.arguments
         if not isinstance(layer, Operation):
@@ -190,7 +190,7 @@ def _method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _class_name(name: str) -> str:
-    """Return the name of a stack as Python calls classes: `lenet-5` is `Lenet5`."""
+    """Return the name of a stack in the form of a Python class: `lenet-5` becomes `Lenet5`."""
     words = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word]
     joined = "".join(word[0].upper() + word[1:] for word in words)
     return joined if joined.isidentifier() else f"Stack{joined}"

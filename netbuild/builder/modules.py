@@ -1,4 +1,4 @@
-"""Modules of torch's kind that torch has not: plain torch, which needs nothing of netbuild."""
+"""Modules that torch does not have, in plain torch: they need nothing of netbuild."""
 
 from typing import ClassVar
 
@@ -12,16 +12,16 @@ class _SwitchableNorm(nn.Module):
     (x − Σ wₖ · meanₖ) / √(Σ vₖ · varianceₖ + eps) · weight + bias, where k is the instance, the
     layer and the batch, w = softmax(mean_weight) and v = softmax(var_weight): Luo et al. 2018,
     "Differentiable Learning-to-Normalize via Switchable Normalization",
-    https://arxiv.org/abs/1806.10779, section 3. The arguments, and the batch statistics that stand
-    in for those of a batch in evaluation, are those of torch's batch norms.
+    https://arxiv.org/abs/1806.10779, section 3. The arguments, and the running statistics for
+    evaluation, are the same as in torch's batch norms.
 
     Args:
         num_features: the number of channels, C.
-        eps: what is added to the variance.
+        eps: added to the variance.
         momentum: the share of a new batch in the running averages; None for a plain mean.
         affine: whether each channel has a learned weight and bias.
-        track_running_stats: whether evaluation takes running averages for the batch statistics.
-        bias: whether there is a bias beside the weight.
+        track_running_stats: whether evaluation uses running averages as batch statistics.
+        bias: whether there is a bias as well as the weight.
     """
 
     #: The number of axes of an input, and their names.
@@ -62,14 +62,14 @@ class _SwitchableNorm(nn.Module):
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """Forget the batches that were seen."""
+        """Reset the running statistics to their initial values."""
         if self.track_running_stats:
             self.running_mean.zero_()
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
     def reset_parameters(self) -> None:
-        """Start anew, with the three statistics in equal shares."""
+        """Reset all parameters: the three statistics get equal shares."""
         self.reset_running_stats()
         nn.init.ones_(self.mean_weight)
         nn.init.ones_(self.var_weight)
@@ -82,7 +82,7 @@ class _SwitchableNorm(nn.Module):
         """Return the normalised input, of the same shape.
 
         Raises:
-            ValueError: the input has other axes or channels, or one value a channel.
+            ValueError: the input has other axes or channels, or a single value per channel.
         """
         self._check(x)
         space = tuple(range(2, x.dim()))  # x: (N, C, *)
@@ -98,12 +98,12 @@ class _SwitchableNorm(nn.Module):
         shift = -mean * scale  # (N, C)
         if self.bias is not None:
             shift = shift + self.bias  # (N, C)
-        # One pass over x, which keeps nothing of its size for the backward pass but x.
+        # One pass over x. Of tensors of this size, the backward pass keeps only x.
         whole = (*scale.shape, *(1,) * len(space))
         return torch.addcmul(shift.view(whole), x, scale.view(whole))  # (N, C, *)
 
     def extra_repr(self) -> str:
-        """Return what is printed between the brackets, as torch's norms have it."""
+        """Return the arguments that `repr` prints, as torch's norms do."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
             f"affine={self.affine}, track_running_stats={self.track_running_stats}"
@@ -118,7 +118,7 @@ class _SwitchableNorm(nn.Module):
             raise ValueError(f"expected more than 1 value per channel, got {tuple(x.shape)}")
 
     def _of_batch(self, mean: Tensor, var: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Return the mean and the variance over a batch, or over those seen: (1, C) each.
+        """Return the mean and the variance of a batch, or their running values: (1, C) each.
 
         Args:
             mean: the mean of each instance, (N, C).
@@ -133,7 +133,7 @@ class _SwitchableNorm(nn.Module):
             seen = self.num_batches_tracked
             share = 1 / seen.item() if self.momentum is None else self.momentum
             with torch.no_grad():
-                # As in torch's batch norms, what is kept is the unbiased variance.
+                # As in torch's batch norms, the running variance is unbiased.
                 unbiased = var[0] * (count / (count - 1))  # (C)
                 self.running_mean.lerp_(mean[0].to(self.running_mean), share)  # (C)
                 self.running_var.lerp_(unbiased.to(self.running_var), share)  # (C)
@@ -141,9 +141,9 @@ class _SwitchableNorm(nn.Module):
 
 
 def _pooled(mean: Tensor, var: Tensor, *, dim: int) -> tuple[Tensor, Tensor]:
-    """Return the mean and the variance over an axis of equally large groups, from theirs.
+    """Return the mean and the variance over an axis of groups of equal size, from those of each.
 
-    The variance is that within the groups and that between them.
+    The total variance is the mean variance within the groups plus the variance of their means.
     """
     between, mean = torch.var_mean(mean, dim, correction=0, keepdim=True)
     return mean, var.mean(dim, keepdim=True) + between

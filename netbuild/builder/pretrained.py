@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def load(module: nn.Module, graph: Graph) -> None:
-    """Give a graph's module the weights of the file that its config names.
+    """Load the file of weights that a config names into its module.
 
-    Modules without memory, on the meta device, stay as they are.
+    A module on the meta device has no memory for weights and is left unchanged.
     """
     pretrained = graph.config.pretrained
     if pretrained is None or any(tensor.is_meta for tensor in module.state_dict().values()):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief, did_you_mean, reason
-from netbuild.runs.pickled import WeightsError
 from netbuild.runs.weights import compare, is_within, read_shapes
 from netbuild.syntax.node import List, Map
 

@@ -55,12 +55,12 @@ def evaluate(
 
         config = read(read_source(run), set or ())
     with needs_torch("evaluate"):
-        from netbuild import training
+        from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
-            metrics = training.evaluate_weights(config, weights)
+            metrics = session.evaluate_weights(config, weights)
         else:
-            metrics = training.evaluate(run, checkpoint)
+            metrics = session.evaluate(run, checkpoint)
     if format == "json":
         console().print(json.dumps(metrics))
     else:

@@ -24,7 +24,7 @@ from netbuild.cli.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netbuild.training.prediction.inputs import InputError
+    from netbuild.diagnostics.exceptions import InputError
     from netbuild.training.prediction.predict import Prediction
 
 
@@ -113,7 +113,7 @@ class _Faults:
 
     def said(self, found: Iterable[Prediction | InputError]) -> Iterator[Prediction]:
         """Yield the predictions alone."""
-        from netbuild.training.prediction.inputs import InputError, UnreadableError
+        from netbuild.diagnostics.exceptions import InputError, UnreadableError
 
         for one in found:
             if isinstance(one, InputError):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from typing_extensions import Self
 
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
     from netbuild.training.step.metrics import Measures
 
 #: The least seconds between two updates of the bar.

@@ -43,7 +43,8 @@ def runs(
     lowest loss. Times are of training alone.
     """
     from netbuild.reports import runs as render
-    from netbuild.runs.records import is_run, listed, read
+    from netbuild.runs.layout import is_run
+    from netbuild.runs.records import listed, read
 
     out, folder = console(), _found(place)
     if is_run(folder):
@@ -51,7 +52,7 @@ def runs(
         return
     records = listed(folder, name, sort)
     if format != "table":
-        out.print(render.written(format, records))
+        out.print(render.formatted(format, records))
     elif not records:
         out.print(f"no runs in {folder}" + (f" of a network {name}" if name else ""))
     else:
@@ -63,7 +64,7 @@ def runs(
 
 def _found(place: Path | None) -> Path:
     """Return the folder at this path, or at this path in runs/."""
-    from netbuild.runs.records import RUNS
+    from netbuild.runs.layout import RUNS
 
     if place is None:
         return RUNS
@@ -79,7 +80,7 @@ def _print_epochs(record: Record, format_: str) -> None:
 
     out = console()
     if format_ != "table":
-        out.print(render.epochs_written(format_, record))
+        out.print(render.epochs_formatted(format_, record))
         return
     if record.metrics:
         out.print(render.epochs_table(record, out.width), end="")

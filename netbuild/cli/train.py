@@ -88,7 +88,7 @@ def train(
     from netbuild.cli import launching
 
     with needs_torch("train"):
-        from netbuild import training
+        from netbuild.training import session
     if processes > 1:
         raise typer.Exit(launching.launch(processes, sys.argv[1:]))
     gc.enable()
@@ -96,14 +96,14 @@ def train(
     with launching.one_of_several(), reported_faults(), reported_failures(place):
         if resume is not None:
             config = _changed(resume, graph, set or [], allowed=allow_changes)
-            trainer = training.resume(resume, config)
+            trainer = session.resume(resume, config)
             _fit(trainer, console())
         elif dry_run:
             assert graph is not None
             _try(graph, console())
         else:
             assert graph is not None
-            trainer = training.prepare(graph, place)
+            trainer = session.prepare(graph, place)
             _fit(trainer, console())
 
 
@@ -122,10 +122,11 @@ def _changed(
     resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
 ) -> Config | None:
     """Return the changed config of a run; None if nothing changed. Leave if that is not allowed."""
-    from netbuild import training
     from netbuild.config.resolved import differences
+    from netbuild.runs.folder import find
+    from netbuild.training.changes import anew
 
-    stopped = training.find(resume)
+    stopped = find(resume)
     before = stopped.config()
     after = graph.config if graph is not None else stopped.config(settings)
     if after.preparation.normalize is True and before.preparation.normalize:
@@ -139,7 +140,7 @@ def _changed(
     if not allowed:
         fail(f"the config is not that of the run; --allow-changes goes on with{said}", FAULTS)
     console().print(f"going on with{said}")
-    begins = training.anew(before, after)
+    begins = anew(before, after)
     if begins.best:
         console().print("other samples, or another loss: which epoch is best begins anew")
     if begins.optimizer:
@@ -149,17 +150,19 @@ def _changed(
 
 def _try(graph: Graph, out: Console) -> None:
     """Take one step and validate one batch, in a folder that is then removed."""
-    from netbuild import training
+    from netbuild.diagnostics.exceptions import Interrupted
     from netbuild.reports.runs import value
+    from netbuild.training import session
+    from netbuild.training.progress import Silent
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer = training.prepare(graph, Path(folder))
+        trainer = session.prepare(graph, Path(folder))
         limits = {"max_steps": 1, "limit_batches": trainer.train.accumulate}
         trainer.train = trainer.train.model_copy(update=limits)
         _print_groups(graph, out)
         try:
-            training.fit(trainer, training.Silent())
-        except training.Interrupted:
+            session.fit(trainer, Silent())
+        except Interrupted:
             raise typer.Exit(INTERRUPTED) from None
         metrics = trainer.run.metrics[-1]
     shown = (f"{name} {value(name, m)}" for name, m in metrics.items() if _is_measured(name, m))
@@ -188,10 +191,11 @@ def _print_groups(graph: Graph, out: Console) -> None:
 
 
 def _fit(trainer: Trainer, out: Console) -> None:
-    from netbuild import training
     from netbuild.cli.progress import Printed
+    from netbuild.diagnostics.exceptions import Interrupted
     from netbuild.reports.runs import number, value
     from netbuild.runs.records import shown_metric
+    from netbuild.training import session
 
     run, position = trainer.run, trainer.position
     _print_groups(trainer.graph, out)
@@ -202,8 +206,8 @@ def _fit(trainer: Trainer, out: Console) -> None:
     try:
         progress = Printed(out, trainer.train.epochs, trainer.steps, position.total)
         with progress:
-            training.fit(trainer, progress)
-    except training.Interrupted:
+            session.fit(trainer, progress)
+    except Interrupted:
         out.print(f"stopped; go on with: netbuild train --resume {shlex.quote(str(run.folder))}")
         raise typer.Exit(INTERRUPTED) from None
     if trainer.finished and trainer.ending:

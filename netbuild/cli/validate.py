@@ -181,7 +181,8 @@ def _settings(
     select: list[str] | None, ignore: list[str] | None, strict: bool | None
 ) -> settings.Settings:
     """Return the settings of the command, and for the others those of the project."""
-    from netbuild.diagnostics.selection import Settings, SettingsError, codes, from_project
+    from netbuild.diagnostics.exceptions import SettingsError
+    from netbuild.diagnostics.selection import Settings, codes, from_project
 
     try:
         given = Settings(

@@ -51,8 +51,8 @@ def weights(
     from netbuild.checks.trace import infer
     from netbuild.config.load import read
     from netbuild.diagnostics.diagnostic import errors
+    from netbuild.diagnostics.exceptions import WeightsError
     from netbuild.diagnostics.wording import reason
-    from netbuild.runs.pickled import WeightsError
     from netbuild.runs.weights import compare, read_shapes
 
     loaded = read(read_source(config), set or ())

@@ -1,4 +1,21 @@
-"""The exceptions that users of netbuild may catch."""
+"""The exceptions of netbuild. Those marked * are exported by `netbuild`, for programs to catch.
+
+NetbuildError *
+├── ConfigError *           a config has faults
+├── TrainingError *         a training, an evaluation or a prediction cannot start or go on
+│   ├── RunNotFoundError *  there is no run, or no checkpoint
+│   └── InputError *        an input does not fit the network that predicts
+│       └── UnreadableError *  an input is missing or cannot be read
+├── Interrupted *           a training was asked to stop, and has saved its state
+├── WeightsError *          a file holds no weights
+├── SettingsError           a command has a setting that cannot be understood
+└── ExpressionError         an expression in a config has no value
+
+Two exceptions stand outside the tree, because `netbuild.components` knows nothing else of netbuild.
+A layer, a loss or another component raises `ShapeError` where it does not fit its input; a data
+source raises `DataError` where it has no such samples. Plug-ins import both from `netbuild`.
+netbuild catches them and reports a fault, so no function of netbuild raises them.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +27,15 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
 
 
-class ConfigError(ValueError):
-    """A config has faults: `.diagnostics` holds all of them."""
+class NetbuildError(Exception):
+    """The base of all exceptions that functions of netbuild raise on purpose.
+
+    Where a file cannot be read or written, they raise Python's own `OSError`.
+    """
+
+
+class ConfigError(NetbuildError, ValueError):
+    """A config has faults. `diagnostics` holds all of them."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -23,9 +47,36 @@ class ConfigError(ValueError):
         )
 
 
-class TrainingError(RuntimeError):
-    """Training cannot start or go on; the message is one sentence for the one who started it."""
+class TrainingError(NetbuildError, RuntimeError):
+    """A training, an evaluation or a prediction cannot start or go on.
+
+    The message is one sentence for the person who started it.
+    """
 
 
 class RunNotFoundError(TrainingError):
-    """There is no run, or no checkpoint, where one was asked for."""
+    """There is no run, or no checkpoint, at the given place."""
+
+
+class InputError(TrainingError):
+    """An input does not fit the network that predicts. The message is one sentence."""
+
+
+class UnreadableError(InputError):
+    """An input of a prediction is missing or cannot be read."""
+
+
+class Interrupted(NetbuildError):  # noqa: N818  not an error: somebody asked for it
+    """A training was asked to stop, and has saved its state."""
+
+
+class WeightsError(NetbuildError, ValueError):
+    """A file does not hold tensors by name. The message says what the file holds."""
+
+
+class SettingsError(NetbuildError, ValueError):
+    """A setting of a command cannot be understood. The message is one sentence."""
+
+
+class ExpressionError(NetbuildError, ValueError):
+    """An expression in a config is malformed, names something unknown, or has no value."""

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.diagnostics.codes import CODES
+from netbuild.diagnostics.exceptions import SettingsError
 from netbuild.diagnostics.wording import brief, suggest
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 # tomli is the same parser; Python includes it since 3.11 as tomllib.
 _TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _TABLE = "[tool.netbuild]"
-
-
-class SettingsError(ValueError):
-    """A setting is invalid. The message is one sentence."""
 
 
 class Settings(NamedTuple):

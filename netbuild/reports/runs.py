@@ -1,4 +1,4 @@
-"""Runs and their epochs: as tables, JSON, CSV and Markdown; and numbers as people read them."""
+"""Runs and their epochs as tables, JSON, CSV and Markdown, and numbers in a readable form."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ if TYPE_CHECKING:
 
     from netbuild.runs.records import Record
 
-#: The columns of the table of runs, and those that it does without where there is no room.
+#: The columns of the table of runs, and the columns that narrower tables leave out.
 _COLUMNS = ("name", "run", "state", "epochs", "best", "loss", "metric", "time")
 _WITHOUT = ((), ("best",), ("best", "time"), ("best", "metric"), ("best", "metric", "time"))
-#: What of an epoch is no loss and no metric, the last left out first.
+#: The columns of an epoch that are neither losses nor metrics. The last is left out first.
 _MEASURED = ("lr", "seconds", "samples_per_second")
-#: Numbers of a table have four decimals up to here: wide columns push others out.
+#: Smaller numbers of a table have four decimals, larger ones four digits, to keep columns narrow.
 _NARROW = 10
 
 
 def table(folder: Path, records: Sequence[Record], width: int) -> Text:
-    """Return the runs in a folder as a table that has room in so many columns, if one has."""
+    """Return the runs in a folder as the fullest table that fits into a width."""
     return _fitting(_tables(folder, records), width)
 
 
-def written(format_: str, records: Sequence[Record]) -> str:
+def formatted(format_: str, records: Sequence[Record]) -> str:
     """Return runs as `json`, `csv` or `markdown`."""
-    return _written(format_, [*map(_row, records)], [*map(_described, records)])
+    return _rows_formatted(format_, [*map(_row, records)], [*map(_described, records)])
 
 
 def epochs_table(record: Record, width: int) -> Text:
-    """Return the epochs of a run as a table that has room in so many columns, if one has."""
+    """Return the epochs of a run as the fullest table that fits into a width."""
     return _fitting(_epoch_tables(record), width)
 
 
-def epochs_written(format_: str, record: Record) -> str:
-    """Return the epochs of a run as `csv` or `markdown`; as `json` the run, with its epochs."""
+def epochs_formatted(format_: str, record: Record) -> str:
+    """Return the epochs of a run as `csv` or `markdown`, or the run with its epochs as `json`."""
     if format_ == "json":
         values = _described(record) | {"metrics": [*map(_plain, record.metrics)]}
         return json.dumps(values, indent=2, ensure_ascii=False)
     names = _names(record)
     rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
-    return _written(format_, rows, record.metrics)
+    return _rows_formatted(format_, rows, record.metrics)
 
 
 def title(record: Record) -> str:
-    """Return what stands above the epochs of a run."""
+    """Return the title of the table of a run's epochs."""
     of = "?" if record.of is None else record.of
     said = f"{record.name}/{record.folder.resolve().name}: {record.state}, {record.epochs}/{of}"
     return f"{said} epochs in {duration(record.seconds)}"
 
 
 def _fitting(tables: Iterable[Columns], width: int) -> Text:
-    """Return the first table for which there is room, or else the last."""
+    """Return the first table that fits into the width, or else the last."""
     for made in tables:
         if made.width <= width:
             break
@@ -100,7 +100,7 @@ def _tables(folder: Path, records: Sequence[Record]) -> Iterator[Columns]:
 
 
 def _names(record: Record) -> list[str]:
-    """Return what the epochs of a run have numbers of."""
+    """Return the names of all numbers that the epochs of a run have."""
     return list(dict.fromkeys(name for epoch in record.metrics for name in epoch))
 
 
@@ -120,7 +120,7 @@ def _epoch_tables(record: Record) -> Iterator[Columns]:
         yield Columns(title(record), heads, lines, (f"best {best['epoch']}", *cells), words=0)
 
 
-def _written(
+def _rows_formatted(
     format_: str, cells: Sequence[dict[str, str]], values: Sequence[dict[str, Any]]
 ) -> str:
     """Return rows as JSON, as CSV of plain values, or as a Markdown table."""
@@ -141,7 +141,7 @@ def _written(
 
 
 def _described(record: Record) -> dict[str, Any]:
-    """Return a run as other programs read it."""
+    """Return a run as an object of JSON."""
     return {
         "name": record.name,
         "run": str(record.folder),
@@ -157,14 +157,14 @@ def _described(record: Record) -> dict[str, Any]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a run, or an epoch, as the cells of a line, the best epoch's beside the others."""
+    """Return a run, or an epoch, as the cells of a line. Cells of the best epoch have a prefix."""
     best = row.get("best") or {}
     named = {"best_epoch" if name == "epoch" else f"best_{name}": v for name, v in best.items()}
     return {name: value for name, value in row.items() if name != "best"} | named
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Return numbers as JSON has them, which knows none that is not finite."""
+    """Return values for JSON, with null for numbers that are not finite."""
     return {
         n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()
     }
@@ -175,7 +175,7 @@ def _header(name: str) -> str:
 
 
 def _cell(name: str, measured: Any) -> str:
-    """Return a number of an epoch as people read it."""
+    """Return a number of an epoch in a readable form."""
     if measured is None:
         return ""
     match name:
@@ -198,7 +198,7 @@ def _narrow(name: str, measured: float) -> str:
 
 
 def value(name: str, measured: float, *, narrow: bool = False) -> str:
-    """Return a metric as people read it: what is a part of all in percent."""
+    """Return a metric in a readable form: an accuracy in percent."""
     return f"{measured:.2%}" if name.endswith("accuracy") else number(measured, narrow=narrow)
 
 

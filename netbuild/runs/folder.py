@@ -1,15 +1,4 @@
-"""The folder of a run: what was asked, what was used, where, and what came of it.
-
-runs/<name>/<time>/
-    config.yaml         the file as given, byte for byte
-    resolved.yaml       what was used: it means the same without base, settings and defaults
-    environment.json    versions, device, threads
-    classes.json        what the classes are called, in the order of their numbers, where the
-                        data says it: a list of names
-    metrics.jsonl       one object an epoch
-    checkpoints/last/   where to go on
-    checkpoints/best/   the lowest validation loss
-"""
+"""A run: its folder made, written and found."""
 
 from __future__ import annotations
 
@@ -20,7 +9,6 @@ import platform
 import shutil
 import sys
 import time
-import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,6 +18,8 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import load
 from netbuild.config.resolved import resolved
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
+from netbuild.runs import layout
+from netbuild.runs.lock import Lock
 from netbuild.runs.records import best_of, read_metrics
 
 if TYPE_CHECKING:
@@ -41,32 +31,9 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
 
 
-class Lock:
-    """A folder taken by this process, without a file in it; where folders cannot be, nothing."""
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            import fcntl
-        except ModuleNotFoundError:  # Windows
-            return
-        handle = os.open(folder, os.O_RDONLY)
-        self._close = weakref.finalize(self, os.close, handle)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.release()
-            message = f"{folder} is being trained by another process"
-            raise TrainingError(message) from None
-
-    def release(self) -> None:
-        """Let go."""
-        if hasattr(self, "_close"):
-            self._close()
-
-
 @dataclass(frozen=True)
 class Run:
-    """A folder with a training in it, running, stopped or finished."""
+    """A training that runs, was stopped or has finished: all of it is in `folder`."""
 
     folder: Path
 
@@ -82,60 +49,63 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """What the classes are called, in the order of their numbers; None where nobody said."""
+        """The names of the classes, in the order of their numbers; None where there are none."""
         try:
-            names = json.loads((self.folder / "classes.json").read_text(encoding="utf-8"))
+            names = json.loads((self.folder / layout.CLASSES).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
         return tuple(names) if known else None
 
     def config(self, settings: Sequence[str] = ()) -> Config:
-        """Return the config that the run used, with the weights of its checkpoints to begin with.
+        """Return the config that the run uses, changed by `settings`, each a `path=value`.
 
-        `settings` change it, as `path=value`.
+        It has no `pretrained`: the weights are in the checkpoints.
 
         Raises:
             ConfigError: the file in the folder was changed, and has faults.
         """
-        return load(self.folder / "resolved.yaml", settings)._replace(pretrained=None)
+        return load(self.folder / layout.RESOLVED, settings)._replace(pretrained=None)
 
     def change(self, config: Config) -> None:
-        """Have the run go on with another config; what was used before is kept beside it."""
-        number = 1 + len(list(self.folder.glob("resolved-*.yaml")))
-        before = (self.folder / "resolved.yaml").read_bytes()
-        _replace(self.folder / f"resolved-{number}.yaml", before)
-        _replace(self.folder / "resolved.yaml", resolved(config).encode())
+        """Have the run go on with another config. The config before it is kept, with a number."""
+        number = 1 + len(list(self.folder.glob(layout.numbered("*"))))
+        before = (self.folder / layout.RESOLVED).read_bytes()
+        _replace(self.folder / layout.numbered(number), before)
+        _replace(self.folder / layout.RESOLVED, resolved(config).encode())
         _write_classes(self.folder, config)
 
     def checkpoint(self, which: str) -> Path:
         """Return the folder of the checkpoint `last` or `best`."""
-        return self.folder / "checkpoints" / which
+        return layout.checkpoint(self.folder, which)
 
     def lock(self) -> Lock:
-        """Take the run for this process, until it lets go or ends, however it ends.
+        """Lock the run for this process, until the lock is released or the process ends.
 
         Raises:
-            TrainingError: another process has it.
+            TrainingError: another process has locked it.
         """
         return Lock(self.folder)
 
     def append(self, epoch: dict[str, Any]) -> None:
         """Add the metrics of an epoch."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / layout.METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(_finite(epoch), allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def forget_after(self, epochs: int) -> None:
-        """Drop the metrics of epochs that a resumed training goes through again."""
+        """Drop the metrics of later epochs, which a resumed training repeats."""
         kept = [epoch for epoch in self.metrics if epoch["epoch"] <= epochs]
         text = "".join(json.dumps(epoch) + "\n" for epoch in kept)
-        _replace(self.folder / "metrics.jsonl", text.encode())
+        _replace(self.folder / layout.METRICS, text.encode())
 
 
 def _finite(epoch: dict[str, Any]) -> dict[str, Any]:
-    """Return metrics without what JSON has no word for: R² of targets that are all the same."""
+    """Return metrics as JSON knows them: null for a number that is not finite.
+
+    One example is R² where all targets are the same.
+    """
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in epoch.items()
@@ -143,31 +113,36 @@ def _finite(epoch: dict[str, Any]) -> dict[str, Any]:
 
 
 def create(config: Config, runs: Path, device: torch.device) -> Run:
-    """Make the folder of a new run, never over another one, and write down what it will do.
+    """Make the folder of a new run, and write its config and its environment into it.
+
+    The folder is always a new one.
 
     Raises:
         OSError: the folder cannot be written.
     """
     parent = runs / config.name
     parent.mkdir(parents=True, exist_ok=True)
-    folder = _unused(parent / time.strftime("%Y-%m-%dT%H-%M-%S"))
-    run = Run(folder)
-    _replace(folder / "config.yaml", config.document.data or config.document.text.encode())
-    _replace(folder / "resolved.yaml", resolved(config).encode())
+    folder = layout.make_folder(parent)
+    _replace(folder / layout.CONFIG, config.document.data or config.document.text.encode())
+    _replace(folder / layout.RESOLVED, resolved(config).encode())
     environment = json.dumps(_environment(device), indent=2) + "\n"
-    _replace(folder / "environment.json", environment.encode())
+    _replace(folder / layout.ENVIRONMENT, environment.encode())
     _write_classes(folder, config)
-    return run
+    return Run(folder)
 
 
 def expect_room(runs: Path, weights: int) -> None:
-    """Refuse to begin what the disk has no room for.
+    """Refuse to train where the disk has too little room for the checkpoints.
 
-    `last`, `best`, and one that is being written each hold the weights and what an optimizer such
-    as Adam knows of them, twice as much.
+    There are up to three: `last`, `best`, and the one that is being written. Each holds the weights
+    and the state of an optimizer such as Adam, which is twice as large as they are.
+
+    Args:
+        runs: the folder of all runs, which may not exist yet.
+        weights: the size of the network's weights, in bytes.
 
     Raises:
-        TrainingError: says how much is there, and how much is needed.
+        TrainingError: the message says how much room there is, and how much is needed.
     """
     there = next(folder for folder in (runs, *runs.resolve().parents) if folder.exists())
     free, needed = shutil.disk_usage(there).free, 9 * weights
@@ -180,31 +155,18 @@ def expect_room(runs: Path, weights: int) -> None:
 
 
 def find(path: Path) -> Run:
-    """Return the run at a path, which is its folder, or the newest run of a network's folder.
+    """Return the run in a folder, or the newest of the runs in a network's folder.
 
     Raises:
         RunNotFoundError: there is no run.
     """
-    if (path / "resolved.yaml").is_file():
+    if (path / layout.RESOLVED).is_file():
         return Run(path)
-    inside = sorted(file.parent for file in path.glob("*/resolved.yaml"))
+    inside = sorted(file.parent for file in path.glob(f"*/{layout.RESOLVED}"))
     if not inside:
-        message = f"{path} is no run: it has no resolved.yaml"
+        message = f"{path} is no run: it has no {layout.RESOLVED}"
         raise RunNotFoundError(message)
     return Run(inside[-1])
-
-
-def _unused(folder: Path) -> Path:
-    """Make and return a folder of this name, or of this name with a number that sorts behind."""
-    number = 1
-    while True:
-        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number:03}")
-        try:
-            candidate.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return candidate
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -218,16 +180,16 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _write_classes(folder: Path, config: Config) -> None:
-    """Write down what the classes are called, where there are classes and the data names them."""
+    """Write the names of the classes, if the loss compares with classes and the data has names."""
     names = None
     loss = config.loss
     if config.data is not None and loss is not None and (loss.classifies or loss.binary):
-        with suppress(DataError):  # whose files have changed since they were loaded
+        with suppress(DataError):  # the files have changed since they were loaded
             names = config.data.names()
     if names is None:
-        (folder / "classes.json").unlink(missing_ok=True)
+        (folder / layout.CLASSES).unlink(missing_ok=True)
         return
-    _replace(folder / "classes.json", (json.dumps(names, ensure_ascii=False) + "\n").encode())
+    _replace(folder / layout.CLASSES, (json.dumps(names, ensure_ascii=False) + "\n").encode())
 
 
 def _environment(device: torch.device) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""A pickled `state_dict()`, of which nothing is called and no value is read.
+"""A pickled `state_dict()`, read without calling anything that it names, and without its values.
 
-It has a module of its own, for a network without such a file does not need it.
+A network without such a file does not import this module.
 """
 
 from __future__ import annotations
@@ -9,21 +9,27 @@ import pickle
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.diagnostics.exceptions import WeightsError
+
 if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
 
 
 class Pickled(NamedTuple):
-    """A tensor of a pickle, its shape alone."""
+    """The shape of a tensor in a pickle."""
 
     shape: Shape
 
 
 class Shapes(pickle.Unpickler):
-    """Reads a pickled `state_dict()`, of each tensor its shape alone."""
+    """Reads a pickled `state_dict()`, and of each tensor only its shape."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for the little that a `state_dict()` is made of."""
+        """Return a stand-in for each of the few functions and classes of a `state_dict()`.
+
+        Raises:
+            WeightsError: the pickle names anything else.
+        """
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module == "torch._utils" and name.startswith("_rebuild_tensor"):
@@ -35,9 +41,5 @@ class Shapes(pickle.Unpickler):
         raise WeightsError(f"it holds a {module}.{name}: save the module's state_dict() alone")
 
     def persistent_load(self, saved: Any) -> Any:
-        """Leave the values where they are."""
+        """Return the description of a storage, whose values are not read."""
         return saved
-
-
-class WeightsError(ValueError):
-    """A file that holds no tensors by name; the message says what it holds."""

@@ -1,34 +1,25 @@
-"""What the folders of runs say of what was trained, read without torch.
-
-How a folder is made and what lies in it: netbuild/training/run.py.
-"""
+"""What the folders of runs record: the state of each run, its metrics and its environment."""
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import os
-import re
-import zipfile
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netbuild.runs import layout
+from netbuild.runs.position import Limits, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-#: Where `netbuild train` puts runs.
-RUNS = Path("runs")
-#: What it calls the folder of a run.
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-\d{3})?")
-_FILES = {"resolved.yaml", "environment.json", "metrics.jsonl", "checkpoints"}
 #: How deep runs lie in a folder: NAME/TIME.
 _DEPTH = 2
 
 
 class Record(NamedTuple):
-    """What the folder of a run says: its state, what is wrong with it, and its epochs."""
+    """The record of a run: its state, a problem with its folder if there is one, and its epochs."""
 
     folder: Path
     state: str
@@ -36,7 +27,7 @@ class Record(NamedTuple):
     epochs: int = 0  # finished
     of: int | None = None
     metrics: tuple[dict[str, Any], ...] = ()  # numbers alone
-    best: dict[str, Any] | None = None  # of them, as `best_of` says
+    best: dict[str, Any] | None = None  # one of them, by `best_of`
     seconds: float = 0.0
     environment: dict[str, Any] = {}  # noqa: RUF012  never changed
 
@@ -47,7 +38,7 @@ class Record(NamedTuple):
 
     @property
     def started(self) -> str:
-        """When it was started, as the folder's name says it too, unless somebody changed that."""
+        """The time of its start, in the form of the folder's name."""
         said = str(self.environment.get("started", ""))
         return said[:19].replace(":", "-") or self.folder.name
 
@@ -61,12 +52,12 @@ class Record(NamedTuple):
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the metrics of each finished epoch, without what was damaged.
+    """Return the metrics of each finished epoch. Damaged lines are skipped.
 
     Raises:
-        OSError: they are there, and cannot be read.
+        OSError: the file exists, and cannot be read.
     """
-    path = folder / "metrics.jsonl"
+    path = folder / layout.METRICS
     if not path.exists():
         return []
     found = []
@@ -83,14 +74,14 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the metrics of the epoch with the lowest validation loss.
 
-    Where a change of the config has had that begin anew, epochs before it do not count.
+    Epochs from before a change of the config do not count if their losses cannot be compared.
     """
     marked = [epoch for epoch in metrics if epoch.get("best") is True]
     return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
 
 def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:
-    """Return the first metric that is one number, which a line has room for."""
+    """Return the first metric that is a single number and fits into a line."""
     names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(f"{prefix}_"))
     numbers = (n for n in names if n != "loss" and _is_number(metrics[f"{prefix}_{n}"]))
     return next(numbers, None)
@@ -103,21 +94,13 @@ def _is_number(value: Any) -> bool:
 # Folders.
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run, by its name or by what is in it."""
-    try:
-        return _TIME.fullmatch(folder.name) is not None or any(
-            path.name in _FILES for path in folder.iterdir()
-        )
-    except OSError:
-        return False
-
-
 def listed(folder: Path, name: str | None = None, order: str = "time") -> list[Record]:
-    """Return the runs in a folder and in the folders in it.
+    """Return the runs in a folder and in its subfolders.
 
-    `name` is a pattern that the names of their networks match; the `order` is that of their
-    `time`, the newest last, of their `loss`, the lowest first, or of their `name`.
+    Args:
+        folder: where runs lie, as `TIME` or as `NAME/TIME`.
+        name: a pattern that the name of the network has to match.
+        order: `time`, the newest last; `loss`, the lowest first; or `name`.
     """
     records = [read(path) for path in _folders(folder, _DEPTH)]
     records = [r for r in records if name is None or fnmatchcase(r.name, name)]
@@ -130,7 +113,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for path in inside:
-        if is_run(path):
+        if layout.is_run(path):
             yield path
         elif depth > 1:
             yield from _folders(path, depth - 1)
@@ -152,49 +135,72 @@ _ORDERS: dict[str, Any] = {
 
 
 def read(folder: Path) -> Record:
-    """Return what a folder says; what is damaged in it is said, and never raised."""
-    from netbuild.diagnostics.diagnostic import errors
+    """Return the record of a run. It says what is damaged in the folder; nothing is raised."""
     from netbuild.diagnostics.wording import reason
+    from netbuild.runs.checkpoint_folder import read_position
+    from netbuild.runs.lock import is_locked
+
+    record = _measured(folder)
+    try:
+        train = _train_section(folder)
+    except (OSError, ValueError) as error:
+        return record._replace(problem=f"{layout.RESOLVED} cannot be read: {reason(error)}")
+    if train is None:
+        return record._replace(problem=f"{layout.RESOLVED} does not say how long it trains")
+    limits = _limits(train)
+    record = record._replace(of=limits.epochs)
+    position = read_position(layout.checkpoint(folder, "last"))
+    if position:
+        spent = position.spent + position.seconds
+        record = record._replace(epochs=position.epoch, seconds=spent)
+    if (position or _position(record)).is_finished(limits):
+        return record._replace(state="finished")
+    if is_locked(folder):
+        return record._replace(state="running")
+    if position is None:
+        return record._replace(problem="it has no checkpoint to go on from")
+    return record._replace(state="stopped")
+
+
+def _measured(folder: Path) -> Record:
+    """Return a record of the metrics and the environment alone."""
+    epochs = _epochs(folder)
+    metrics, best = tuple(map(_numbers, epochs)), best_of(epochs)
+    return Record(
+        folder,
+        "damaged",
+        epochs=len(metrics),
+        metrics=metrics,
+        best=_numbers(best) if best else None,
+        seconds=sum(epoch.get("seconds", 0.0) for epoch in metrics),
+        environment=_environment(folder),
+    )
+
+
+def _train_section(folder: Path) -> dict[str, Any] | None:
+    """Return the section `train:` of the config that is used; None where it has no epochs.
+
+    Raises:
+        OSError, ValueError: the file cannot be read.
+    """
+    from netbuild.diagnostics.diagnostic import errors
     from netbuild.syntax.node import plain
     from netbuild.syntax.parser import from_file
 
-    epochs, environment = _epochs(folder), _environment(folder)
-    metrics, marked = tuple(map(_numbers, epochs)), best_of(epochs)
-    best = _numbers(marked) if marked else None
-    known = Record(folder, "damaged", None, len(metrics), None, metrics, best, 0.0, environment)
-    try:
-        source = from_file(folder / "resolved.yaml")
-    except (OSError, ValueError) as error:
-        return known._replace(problem=f"resolved.yaml cannot be read: {reason(error)}")
+    source = from_file(folder / layout.RESOLVED)
     sections = {} if source.root is None or errors(source.diagnostics) else plain(source.root)
     train = sections.get("train") if isinstance(sections, dict) else None
-    if not isinstance(train, dict) or not isinstance(train.get("epochs"), int):
-        return known._replace(problem="resolved.yaml does not say how long it trains")
-    position = _position(folder)
-    spent = sum(epoch.get("seconds", 0.0) for epoch in metrics)
-    if position:
-        spent = position["spent"] + position["seconds"]
-        known = known._replace(epochs=position["epoch"])
-    known = known._replace(of=train["epochs"], seconds=spent)
-    if _is_finished(train, position or _position_of(known)):
-        return known._replace(state="finished")
-    if _is_locked(folder):
-        return known._replace(state="running")
-    if position is None:
-        return known._replace(problem="it has no checkpoint to go on from")
-    return known._replace(state="stopped")
+    return train if isinstance(train, dict) and isinstance(train.get("epochs"), int) else None
 
 
-def _is_finished(train: dict[str, Any], position: dict[str, Any]) -> bool:
-    """Whether it has trained as long as its config says; the trainer decides it like this."""
-    limits = {"epochs": "epoch", "patience": "waited", "max_steps": "total", "max_time": "spent"}
-    wanted = ((train.get(limit), position[reached]) for limit, reached in limits.items())
-    return any(isinstance(most, int | float) and now >= most for most, now in wanted)
+def _limits(train: dict[str, Any]) -> Limits:
+    written = {name: train.get(name) for name in Limits._fields}
+    return Limits(**{n: v for n, v in written.items() if isinstance(v, int | float)})  # type: ignore[arg-type]
 
 
 def _environment(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        found = json.loads((folder / layout.ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -208,53 +214,12 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _numbers(epoch: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers of an epoch: tables, and what is not finite, have no room in a line."""
+    """Return the metrics of an epoch that are single numbers, without tables."""
     return {name: value for name, value in epoch.items() if _is_number(value)}
 
 
-def _position(folder: Path) -> dict[str, Any] | None:
-    """Return where the last checkpoint stands; None where none can be read."""
-    from netbuild.runs.pickled import Shapes
-
-    place = folder / "checkpoints" / "last"
-    # Of one that was just being replaced: see netbuild/training/checkpoint.py.
-    new = place.with_name(".last.new") if place.with_name(".last.old").is_dir() else place
-    path = (place if place.is_dir() else new) / "state.pt"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
-            state = Shapes(io.BytesIO(archive.read(name))).load()
-        position = state["position"]
-        numbers = {name: position[name] for name in ("epoch", "waited", "total")}
-        times = {name: float(position[name]) for name in ("spent", "seconds")}
-    except Exception:  # noqa: BLE001  a damaged file makes its reader raise anything
-        return None
-    return numbers | times if all(type(n) is int for n in numbers.values()) else None
-
-
-def _position_of(record: Record) -> dict[str, Any]:
-    """Return what the epochs alone say of where a training stands."""
+def _position(record: Record) -> Position:
+    """Return the position that follows from the metrics alone."""
     last = record.metrics[-1]["epoch"] if record.metrics else 0
     waited = last - record.best["epoch"] if record.best else 0
-    return {"epoch": last, "waited": waited, "total": 0, "spent": record.seconds}
-
-
-def _is_locked(folder: Path) -> bool:
-    """Whether a training has the folder: it holds a lock on it, which ends with its process."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows
-        return False
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a disk that has no locks
-        return False
-    finally:
-        os.close(handle)
-    return False
+    return Position(epoch=last, waited=waited, spent=record.seconds)

@@ -1,9 +1,9 @@
-"""Files of weights: the shapes of their tensors, read without torch, against those of a network.
+"""Files of weights: the shapes of their tensors, read without torch and compared with a network.
 
-Two formats are told by their first bytes: safetensors, whose header is JSON
-(https://huggingface.co/docs/safetensors/index#format), and what `torch.save` writes of a
-`state_dict()`, a pickle: in a zip archive, or, before torch 1.6, in front of the values. The values
-are not read, and nothing that a pickle names is called: it may hold tensors by name, and no more.
+The first bytes tell two formats apart. safetensors has a header in JSON
+(https://huggingface.co/docs/safetensors/index#format). `torch.save` writes a `state_dict()` as a
+pickle: in a zip archive or, before torch 1.6, in front of the values. The values are not read.
+Nothing that a pickle names is called. It may hold tensors by name, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from netbuild.runs.pickled import WeightsError
+from netbuild.diagnostics.exceptions import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from netbuild.components.tensor import Shape
 
-#: A list of tensors that is longer is none; safetensors itself has this limit.
+#: The most bytes that a list of tensors may have; safetensors itself has this limit.
 MAX_HEADER = 100_000_000
 
 
 class Difference(NamedTuple):
-    """A tensor that does not fit: its shape in the file and in the network, None where absent."""
+    """A tensor that does not fit: its shape in the file and in the network. None means absent."""
 
     name: str
     file: Shape | None
@@ -34,14 +34,14 @@ class Difference(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """In which way it does not fit, in the words of `load_state_dict`."""
+        """How it does not fit, in the words of `load_state_dict`."""
         if self.file is None:
             return "missing"
         return "unexpected" if self.network is None else "other shape"
 
 
 class Comparison(NamedTuple):
-    """How the tensors of a file go with those of a network, by their names."""
+    """The tensors of a file compared with the tensors of a network, by their names."""
 
     fitting: tuple[str, ...]
     differences: tuple[Difference, ...]
@@ -51,7 +51,7 @@ class Comparison(NamedTuple):
 def compare(
     file: Mapping[str, Shape], network: Mapping[str, Shape], leave_out: Iterable[str] = ()
 ) -> Comparison:
-    """Compare names and shapes, but for the tensors of the modules in `leave_out`.
+    """Compare names and shapes, except for the tensors of the modules in `leave_out`.
 
     >>> compare({"fc.weight": (9, 4)}, {"fc.weight": (2, 4)}).differences
     (Difference(name='fc.weight', file=(9, 4), network=(2, 4)),)
@@ -65,13 +65,13 @@ def compare(
         elif there == here:
             fitting.append(name)
         elif there is not None or not name.endswith(".num_batches_tracked"):
-            # Files older than torch 0.4.1 lack these counters, which torch begins at 0 then.
+            # Files older than torch 0.4.1 lack these counters. torch then starts them at 0.
             differences.append(Difference(name, there, here))
     return Comparison(tuple(fitting), tuple(differences), tuple(left_out))
 
 
 def is_within(name: str, prefix: str) -> bool:
-    """Whether a tensor is a module's, or a module of it's: `fc.weight` is of `fc`."""
+    """Whether a tensor belongs to a module or to its submodules: `fc.weight` belongs to `fc`."""
     return name == prefix or name.startswith(f"{prefix.removesuffix('.')}.")
 
 
@@ -80,7 +80,7 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
 
     Raises:
         WeightsError: the file is damaged, or holds something else.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
         start = file.read(9)
@@ -100,10 +100,12 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
 
 
 def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a file of which `read_shapes` knows the shapes, by name; needs torch.
+    """Return the tensors of a file by name. It has to be one that `read_shapes` reads.
+
+    This needs torch.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
         start = file.read(9)
@@ -159,10 +161,10 @@ def _before_1_6(file: BinaryIO) -> Any:
 
 
 def _tensors(saved: Any) -> dict[str, Shape]:
-    """Return the tensors of what was saved.
+    """Return the shapes of the tensors in a pickle, by name.
 
     Raises:
-        WeightsError: it is more, or something else, than tensors by name.
+        WeightsError: the pickle holds anything else.
     """
     from netbuild.runs.pickled import Pickled
 
@@ -171,5 +173,5 @@ def _tensors(saved: Any) -> dict[str, Shape]:
     others = [name for name, value in saved.items() if not isinstance(value, Pickled)]
     if others:
         listed = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-        raise WeightsError(f"beside tensors it holds {listed}: save the state_dict() alone")
+        raise WeightsError(f"it holds tensors and also {listed}: save the state_dict() alone")
     return {name: tensor.shape for name, tensor in saved.items()}

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.diagnostics.wording import brief, suggest
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar, plain
 
@@ -65,10 +66,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "GtE": operator.ge,
 }
 _NAME = r"[A-Za-z_]\w*"
-
-
-class ExpressionError(ValueError):
-    """An expression is malformed, names something unknown, or has no value."""
 
 
 class _UnknownNameError(Exception):

@@ -1,15 +1,24 @@
-"""From a config to a trained network in a run folder."""
+"""From a config to a trained network in a run folder.
 
-from __future__ import annotations
+Each name is imported when it is first used, so that a module of this room which needs no torch
+loads without it. netbuild itself imports from the modules.
+"""
 
-from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
-from netbuild.runs.folder import Run, find
-from netbuild.training.changes import anew
-from netbuild.training.loop import Interrupted
-from netbuild.training.prediction.inputs import InputError
-from netbuild.training.prediction.predict import predict
-from netbuild.training.progress import Silent
-from netbuild.training.session import evaluate, evaluate_weights, fit, prepare, resume, train
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.exceptions import (
+        InputError,
+        Interrupted,
+        RunNotFoundError,
+        TrainingError,
+    )
+    from netbuild.runs.folder import Run, find
+    from netbuild.training.changes import anew
+    from netbuild.training.prediction.predict import predict
+    from netbuild.training.progress import Silent
+    from netbuild.training.session import evaluate, evaluate_weights, fit, prepare, resume, train
 
 __all__ = [
     "InputError",
@@ -28,3 +37,33 @@ __all__ = [
     "resume",
     "train",
 ]
+
+#: The module that defines each name.
+_HOMES = {
+    "InputError": "diagnostics.exceptions",
+    "Interrupted": "diagnostics.exceptions",
+    "Run": "runs.folder",
+    "RunNotFoundError": "diagnostics.exceptions",
+    "Silent": "training.progress",
+    "TrainingError": "diagnostics.exceptions",
+    "anew": "training.changes",
+    "evaluate": "training.session",
+    "evaluate_weights": "training.session",
+    "find": "runs.folder",
+    "fit": "training.session",
+    "predict": "training.prediction.predict",
+    "prepare": "training.session",
+    "resume": "training.session",
+    "train": "training.session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"netbuild.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

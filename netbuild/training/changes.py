@@ -1,4 +1,4 @@
-"""A run that goes on with another config: what of its state begins anew."""
+"""A run that is resumed with another config: the parts of its state that begin anew."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class Anew(NamedTuple):
-    """What a change of the config has begin anew."""
+    """The parts of a run's state that begin anew after a change of its config."""
 
-    #: Which epoch is best: other samples train and validate, or another loss compares them.
+    #: The best epoch: the samples or the loss are others, so losses cannot be compared.
     best: bool
-    #: What the optimizer keeps of weights: it is another one, or has other groups.
+    #: The state of the optimizer: it is of another type, or has other groups.
     optimizer: bool
-    #: The options of the optimizer, and the schedule, which is then where it would be by now.
+    #: The options of the optimizer, and the schedule, which is replayed up to the position.
     schedule: bool
-    #: Of each group, that of the optimizer itself first, whether the rate stays that losses have
-    #: lowered: nothing but another rate raises it again.
+    #: For the optimizer's own group and each other one: whether its learning rate stays where
+    #: ReduceLROnPlateau has lowered it. Only another rate in the config raises it again.
     lowered: tuple[bool, ...]
 
 
 def anew(before: Config, after: Config) -> Anew:
-    """Return what does not go on as it was."""
+    """Return the parts that begin anew when a run changes from one config to another."""
     optimizer = _optimizer(before) != _optimizer(after)
     both = zip(_rates(before), _rates(after), strict=True) if not optimizer else ()
     lowered = all(_lowers(config) for config in (before, after))
@@ -61,7 +61,7 @@ def _lowers(config: Config) -> bool:
 
 
 def _steps(config: Config) -> Any:
-    train = config.train  # OneCycleLR goes by the number of all steps
+    train = config.train  # OneCycleLR needs the number of all steps
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
     options = (config.optimizer, [(group.match, group.options) for group in config.groups])
     return options, config.scheduler, train.epochs, counts

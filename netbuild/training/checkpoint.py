@@ -1,17 +1,14 @@
 """Checkpoints that are complete or absent, whenever the process or the machine stops.
 
-A checkpoint is a folder of two files: `model.safetensors`, the plain `state_dict()`, and
-`state.pt`, all else that training needs to go on as if it had not stopped. Where no process has all
-weights, a folder of parts stands in place of the first. It is written beside its place, synced, and
-renamed. A folder cannot be renamed over another one, so for a moment the place
-is empty; `recover` tells that moment from a checkpoint that was never there.
+A checkpoint is a folder of two files: the weights as a plain `state_dict()`, and all else that a
+training needs to go on as if it had not stopped. Where no process has all weights, a folder with a
+part of each process replaces the first file. `netbuild.runs.checkpoint_folder` has the names of the
+files, and keeps one complete checkpoint at all times.
 """
 
 from __future__ import annotations
 
 import errno
-import os
-import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,15 @@ from safetensors.torch import load_file, save_file
 
 from netbuild.components.tensor import times
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
+from netbuild.runs.checkpoint_folder import (
+    PARTS,
+    STATE,
+    WEIGHTS,
+    new_folder,
+    recover,
+    replace,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +34,15 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-WEIGHTS, PARTS, STATE = "model.safetensors", "parts", "state.pt"
-
 
 def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-    """Write a checkpoint; a kill at any instant leaves the one before, or this one, whole.
+    """Write a checkpoint. A kill at any moment leaves the one before or this one, complete.
 
     Raises:
         OSError: the disk is full, or does not let it be written.
     """
-    with _written(begin(place)) as new:
+    new = begin(place)
+    with _writing(new):
         save_file({n: t.contiguous() for n, t in weights.items()}, new / WEIGHTS)
     finish(place, state)
 
@@ -45,28 +50,26 @@ def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -
 def begin(place: Path) -> Path:
     """Make the folder in which a checkpoint is written before it takes its place, and return it."""
     recover(place)
-    new = beginning(place)
+    new = new_folder(place)
     new.mkdir(parents=True)
     return new
 
 
-def beginning(place: Path) -> Path:
-    """Return that folder, which other processes may write into as well."""
-    return _beside(place)[0]
+def parts_of_new(place: Path) -> Path:
+    """Return the folder into which each process writes its part of a checkpoint that was begun."""
+    return new_folder(place) / PARTS
 
 
 def finish(place: Path, state: dict[str, Any]) -> None:
-    """Have a checkpoint take its place, with the state beside the weights that are there."""
-    new, old = _beside(place)
-    with _written(new):
+    """Write the state beside the weights, and have the checkpoint take its place.
+
+    Raises:
+        OSError: the disk is full, or does not let it be written.
+    """
+    new = new_folder(place)
+    with _writing(new):
         torch.save(state, new / STATE)
-    for path in (*new.rglob("*"), new):
-        _sync(path)
-    if place.exists():
-        place.rename(old)
-    new.rename(place)
-    _sync(place.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    replace(place)
 
 
 def load(place: Path, module: nn.Module) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
 
     Raises:
         RunNotFoundError: there is no checkpoint.
-        TrainingError: it is damaged, or of another network.
+        TrainingError: it is damaged, or belongs to another network.
     """
     found = Saved(place)
     weights = found.weights()
@@ -84,14 +87,14 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
 
 
 class Saved:
-    """A checkpoint that was written.
+    """A checkpoint on the disk.
 
     Raises:
         RunNotFoundError: there is none.
     """
 
     def __init__(self, place: Path) -> None:
-        found = _whole(place)
+        found = whole(place)
         if found is None:
             message = f"{place} does not exist: nothing was saved there"
             raise RunNotFoundError(message)
@@ -99,7 +102,7 @@ class Saved:
 
     @property
     def parts(self) -> Path | None:
-        """Where its weights lie in parts, with what the optimizer keeps of them, if they do."""
+        """The folder with the parts of the weights and of the optimizer's state, if it has one."""
         parts = self.folder / PARTS
         return parts if parts.is_dir() else None
 
@@ -107,37 +110,37 @@ class Saved:
         """Return the plain `state_dict()` of the network.
 
         Raises:
-            TrainingError: it is damaged.
+            TrainingError: the checkpoint is damaged.
         """
-        with _damaged(self.place):
+        with _reading(self.place):
             if self.parts is None:
                 return load_file(self.folder / WEIGHTS)
-            from netbuild.training.parallel import sharding
+            from netbuild.training.parallel import shards
 
-            return sharding.weights(self.parts)
+            return shards.weights(self.parts)
 
     def described(self) -> dict[str, torch.Tensor]:
-        """Return tensors of their shapes, without values.
+        """Return the `state_dict()` of the network with the shapes alone, on the meta device.
 
         Raises:
-            TrainingError: it is damaged.
+            TrainingError: the checkpoint is damaged.
         """
-        with _damaged(self.place):
+        with _reading(self.place):
             if self.parts is None:
                 with safe_open(self.folder / WEIGHTS, "pt") as file:
                     shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
                 return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-            from netbuild.training.parallel import sharding
+            from netbuild.training.parallel import shards
 
-            return sharding.described(self.parts)
+            return shards.described(self.parts)
 
     def state(self) -> dict[str, Any]:
-        """Return all that is not in the weights' file, or in their parts.
+        """Return all that is not in the file of the weights, or in their parts.
 
         Raises:
-            TrainingError: it is damaged.
+            TrainingError: the checkpoint is damaged.
         """
-        with _damaged(self.place):
+        with _reading(self.place):
             state: dict[str, Any] = torch.load(
                 self.folder / STATE, weights_only=True, map_location="cpu"
             )
@@ -145,17 +148,17 @@ class Saved:
 
 
 @contextmanager
-def _written(new: Path) -> Iterator[Path]:
-    """Say as an OSError what others say in their own way where a file cannot be written."""
+def _writing(new: Path) -> Iterator[None]:
+    """Raise an `OSError` for every exception that means that a file cannot be written."""
     try:
-        yield new
+        yield
     except (SafetensorError, RuntimeError) as error:
         raise OSError(errno.EIO, " ".join(str(error).split())[:200], str(new)) from error
 
 
 @contextmanager
-def _damaged(place: Path) -> Iterator[None]:
-    """Say in one sentence that a file cannot be read: its reader may raise anything."""
+def _reading(place: Path) -> Iterator[None]:
+    """Raise a `TrainingError` for every exception: a damaged file makes its reader raise any."""
     try:
         yield
     except Exception as error:
@@ -163,38 +166,13 @@ def _damaged(place: Path) -> Iterator[None]:
         raise TrainingError(message) from error
 
 
-def recover(place: Path) -> None:
-    """Finish a `save` that was stopped, and remove what others have left.
-
-    Only the process that writes a run's checkpoints may call it.
-    """
-    found = _whole(place)
-    new, old = _beside(place)
-    if found is not None and found != place:
-        found.rename(place)
-    for left in (new, old):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-def _whole(place: Path) -> Path | None:
-    """Return where the newest whole checkpoint lies.
-
-    The old one is moved away only once the new one is complete: where the place is empty and the
-    old one lies beside it, the new one is whole.
-    """
-    new, old = _beside(place)
-    if place.is_dir():
-        return place
-    return new if old.is_dir() and new.is_dir() else None
-
-
 def check_names(
     place: Path, weights: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]
 ) -> None:
-    """Refuse the weights of another network, by the first that differs.
+    """Refuse the weights of another network.
 
     Raises:
-        TrainingError: one does.
+        TrainingError: the message names the first tensor that is absent or has another shape.
     """
     for name in [*wanted, *weights]:
         there, here = (_shape(tensors.get(name)) for tensors in (weights, wanted))
@@ -205,18 +183,3 @@ def check_names(
 
 def _shape(tensor: torch.Tensor | None) -> str:
     return "absent" if tensor is None else times(tuple(tensor.shape))
-
-
-def _beside(place: Path) -> tuple[Path, Path]:
-    return place.with_name(f".{place.name}.new"), place.with_name(f".{place.name}.old")
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold what was written."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a folder
-    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

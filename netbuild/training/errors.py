@@ -1,4 +1,4 @@
-"""What can go wrong once torch runs."""
+"""What torch, a data source or another process says when a training fails, in one sentence."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from netbuild.components.datasets.dataset import DataError
 from netbuild.diagnostics.exceptions import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netbuild.config.config import Config
 
-#: What torch's ways between processes say when one of them is gone.
+
+#: What torch's backends between processes say when one process has ended.
 _LOST = re.compile(r"gloo.*(Connection|closed|reset)|NCCL.*(remote|abort|peer)", re.DOTALL)
 
 
 @contextmanager
 def refused(what: str) -> Iterator[None]:
-    """Turn what torch or numpy say against `what`, with their tracebacks, into one sentence."""
+    """Turn an exception of torch or numpy into one sentence, which says that `what` was refused.
+
+    Raises:
+        TrainingError: in place of the exception.
+    """
     try:
         yield
     except (
@@ -38,3 +45,20 @@ def refused(what: str) -> Iterator[None]:
         said = " ".join(str(error).split())[:300] or type(error).__name__
         message = f"torch refused {what}: {said}"
         raise TrainingError(message) from error
+
+
+@contextmanager
+def data_faults(config: Config) -> Iterator[None]:
+    """Report what a data source raises as a fault of the config, at the source's item.
+
+    A source that is read sample by sample may raise in the middle of an epoch.
+
+    Raises:
+        ConfigError: in place of the `DataError`.
+    """
+    try:
+        yield
+    except DataError as error:
+        from netbuild.checks.objective import unusable
+
+        raise ConfigError([unusable(config, error)]) from error

@@ -1,11 +1,11 @@
-"""What TensorBoard shows of a run: event files in its folder, where `train.tensorboard` is true.
+"""Event files for TensorBoard in the folder of a run, where `train.tensorboard` is true.
 
     tensorboard --logdir runs
 
-Steps of the optimizer are the axis of everything. The loss of every tenth step is `loss/step`, and
-behind an epoch stands each of its metrics: `loss/train`, `loss/val`, `accuracy/val`, `lr`. Each
-session of a run has a file of its own. A resumed one first cuts off what it goes through again, and
-says so in its file, for a TensorBoard that has read it already.
+The horizontal axis is the number of optimizer steps. The loss of every tenth step is `loss/step`.
+Each epoch adds its metrics: `loss/train`, `loss/val`, `accuracy/val`, `lr`. Each session of a run
+writes its own file. A resumed session first cuts off the events that it repeats, and says so in its
+file, for a TensorBoard that has read them already.
 
 The records are those of TFRecord:
 https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netbuild.config.train import Train
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
 
-#: Of so many steps the loss of one is written.
+#: The loss of one step in so many is written.
 EVERY = 10
 
 _STEP = "loss/step"
 _FILES = "events.out.tfevents.*"
-_LENGTH = struct.Struct("<QI")  # of the data, and the checksum of that
+_LENGTH = struct.Struct("<QI")  # the length of the data, and a checksum of the length
 _CHECKSUM = 4
 
 
 def expect_package(train: Train) -> None:
-    """Refuse to train with events where nothing can write them.
+    """Refuse to train with events where tensorboard is not installed.
 
     Raises:
-        TrainingError: says how to install what is missing.
+        TrainingError: the message says how to install it.
     """
     if train.tensorboard and importlib.util.find_spec("tensorboard") is None:
         message = 'train.tensorboard needs tensorboard: pip install "netbuild[tensorboard]"'
@@ -49,9 +49,9 @@ def expect_package(train: Train) -> None:
 
 
 class Events:
-    """The events of a run, written as they come; none where the config wants none.
+    """The events of a run. Nothing is written where the config does not ask for it.
 
-    Nothing is held back, so that a kill loses none of what a checkpoint has behind it.
+    Each event is written at once, so a kill loses no event from before the last checkpoint.
     """
 
     def __init__(self, folder: Path, *, wanted: bool) -> None:
@@ -60,7 +60,7 @@ class Events:
         self._since = 0
 
     def resume(self, position: Position) -> None:
-        """Cut off what comes behind a position, for it will come again."""
+        """Cut off the events after a position, which the training repeats."""
         if not self.wanted:
             return
         for path in sorted(self.folder.glob(_FILES)):
@@ -68,18 +68,18 @@ class Events:
         self._since = position.total + 1
 
     def step(self, total: int, loss: float) -> None:
-        """Note the loss of a step, if it is its turn."""
+        """Write the loss of every tenth step, given the number of all steps."""
         if self.wanted and total % EVERY == 0:
             self._write(total, {_STEP: loss})
 
     def epoch(self, total: int, metrics: Mapping[str, Any]) -> None:
-        """Note the metrics of an epoch which ended with a step."""
+        """Write the metrics of an epoch, given the number of all steps at its end."""
         if self.wanted:
             numbers = {n: v for n, v in metrics.items() if isinstance(v, float) and n != "seconds"}
             self._write(total, {_tag(name): value for name, value in numbers.items()})
 
     def close(self) -> None:
-        """Close the file, if there is one; the next event begins another."""
+        """Close the file, if one is open. The next event begins a new file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -95,7 +95,7 @@ class Events:
         self._record(step=total, summary=summary_pb2.Summary(value=scalars))
 
     def _begin(self) -> None:
-        """Open a file of this session, and say from which step on it counts."""
+        """Open the file of this session, and write the first step for which it counts."""
         from tensorboard.compat.proto import event_pb2
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -116,13 +116,13 @@ class Events:
 
 
 def _tag(name: str) -> str:
-    """Return what TensorBoard calls a metric: what comes before `/` puts curves together."""
+    """Return TensorBoard's name of a metric. It groups curves by the part before `/`."""
     split, _, rest = name.partition("_")
     return f"{rest}/{split}" if split in {"train", "val"} else name
 
 
 def _cut(path: Path, position: Position) -> None:
-    """Shorten a file by what comes behind a position, and by what a full disk left half written."""
+    """Cut off the events after a position, and a record that a full disk left half written."""
     from tensorboard.compat.proto import event_pb2
 
     data = path.read_bytes()
@@ -130,7 +130,7 @@ def _cut(path: Path, position: Position) -> None:
     for record, end in _records(data):
         event = event_pb2.Event.FromString(record)
         tags = [value.tag for value in event.summary.value]
-        # At the position itself the step is done; of an epoch under way the metrics come again.
+        # The step of the position is done. The metrics of an unfinished epoch are repeated.
         again = event.step == position.total and position.step > 0 and tags != [_STEP]
         if tags and (event.step > position.total or again):
             break
@@ -140,7 +140,7 @@ def _cut(path: Path, position: Position) -> None:
 
 
 def _records(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the whole records of a file, each with the place behind it."""
+    """Yield the complete records of a file, each with the offset of its end."""
     start = 0
     while start + _LENGTH.size <= len(data):
         length, _ = _LENGTH.unpack_from(data, start)

@@ -1,8 +1,8 @@
-"""The loop: epochs of steps, a validation behind each, and a state from which any of it goes on.
+"""The loop: epochs of steps, a validation after each epoch, and checkpoints.
 
-Everything random is either drawn from generators whose states a checkpoint holds, or decided by the
-seed and the number of the epoch. So a training that stopped at any step and goes on ends with the
-same weights, bit for bit, as one that did not stop.
+Everything random is drawn from generators whose states are in the checkpoint, or is decided by the
+seed and the number of the epoch. So a training that is stopped at any step and resumed ends with
+the same weights, bit for bit, as a training that was not stopped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import Interrupted, TrainingError
+from netbuild.runs.checkpoint_folder import recover
+from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
 from netbuild.training.events import Events
-from netbuild.training.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,25 +26,21 @@ if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
     from netbuild.training.changes import Anew
-    from netbuild.training.data.batches import Batch, Batches, Read, Streamed
+    from netbuild.training.data.batches import Batch, Split
     from netbuild.training.parallel.distributed import World
     from netbuild.training.progress import Progress
     from netbuild.training.step.learner import Learner
 
 
-#: What a state that is none raises as it is gone back to.
+#: Exceptions that a damaged or foreign state raises when it is loaded.
 _NO_STATE = (
     *(KeyError, TypeError, ValueError, RuntimeError, AttributeError),
     *(IndexError, ArithmeticError),
 )
 
 
-class Interrupted(Exception):  # noqa: N818  not an error: somebody asked for it
-    """Training was asked to stop, and has saved its state."""
-
-
 class Trainer:
-    """A learner, its data and its run, and the position of their training."""
+    """A learner, its data and its run, and the position of the training."""
 
     def __init__(
         self,
@@ -52,8 +49,8 @@ class Trainer:
         learner: Learner,
         world: World,
         *,
-        training: Batches | Read | Streamed,
-        held_out: Batches | Read | Streamed,
+        training: Split,
+        held_out: Split,
         lock: bool = True,
     ) -> None:
         self.lock = run.lock() if lock and world.writes else None
@@ -65,25 +62,27 @@ class Trainer:
         self.stopping = False
 
     def stop(self, *_: Any) -> None:
-        """Have the loop save its state and end behind the step under way; a signal handler."""
+        """Have the loop finish the current step, save its state and end; a signal handler."""
         self.stopping = True
 
     @property
     def steps(self) -> int | None:
-        """The number of steps of an epoch; None where only its end tells."""
+        """The number of steps of an epoch; None for a stream, whose length is unknown."""
         return steps(self.training, self.train)
 
     @property
+    def limits(self) -> Limits:
+        """How long the config lets it train."""
+        return Limits(*(getattr(self.train, name) for name in Limits._fields))
+
+    @property
     def finished(self) -> bool:
-        """Whether it has trained as long as it may, or as it helps."""
-        train, position = self.train, self.position
-        waited = train.patience is not None and position.waited >= train.patience
-        limited = position.step == 0 and self._at_limit()
-        return position.epoch >= train.epochs or waited or limited
+        """Whether it has trained as long as the config lets it."""
+        return self._in_any(self.position.is_finished(self.limits))
 
     @property
     def ending(self) -> str:
-        """Why it has finished, where that is not after all steps of all epochs."""
+        """Why it has finished before all steps of all epochs; empty if it has not."""
         train, position = self.train, self.position
         whole = position.epoch >= train.epochs
         if whole and self.steps is not None and position.total >= train.epochs * self.steps:
@@ -95,7 +94,7 @@ class Trainer:
         return "the time is over: max_time" if self._at_limit() else ""
 
     def fit(self, progress: Progress) -> None:
-        """Train from the position to the end.
+        """Train from the current position to the end.
 
         Raises:
             Interrupted: `stop` was called.
@@ -107,14 +106,14 @@ class Trainer:
             self.epoch(progress)
 
     def epoch(self, progress: Progress) -> None:
-        """Finish the epoch under way, validate, and save."""
+        """Finish the current epoch, validate, and save."""
         position, started = self.position, time.perf_counter() - self.position.seconds
         self.learner.module.train()
         for batches in self._groups():
             if self._at_limit():
                 break
             at = f"in epoch {position.epoch + 1}, step {position.step + 1}"
-            # The rate that this step has; the scheduler has changed it for the next one behind it.
+            # The rate of this step: the scheduler changes it at the end of the step.
             position.lr = float(self.learner.optimizer.param_groups[0]["lr"])
             self.learner.step(batches, at)
             position.samples += sum(len(target) for _, target in batches)
@@ -131,7 +130,7 @@ class Trainer:
         self._finish(progress)
 
     def _groups(self) -> Iterator[list[Batch]]:
-        """Yield the batches of each step that is left of the epoch."""
+        """Yield the batches of each step that is left in the epoch."""
         train, position = self.train, self.position
         seed = (train.seed << 31) + position.epoch
         batches = self.training.shuffled(
@@ -144,25 +143,24 @@ class Trainer:
             yield together
 
     def _at_limit(self) -> bool:
-        """Whether this was the last step, whatever is left of the epoch."""
-        train, position = self.train, self.position
-        if train.max_steps is not None and position.total >= train.max_steps:
-            return True
-        if train.max_time is None:
-            return False
-        return self.world.any(position.spent + position.seconds >= train.max_time)
+        """Whether steps or time are used up, so that the epoch ends early."""
+        return self._in_any(self.position.is_at_limit(self.limits))
+
+    def _in_any(self, ended: bool) -> bool:  # noqa: FBT001  a value, not an option
+        """Return whether the training has ended in any process: their clocks differ."""
+        return ended if self.limits.max_time is None else self.world.any(ended)
 
     def _finish(self, progress: Progress) -> None:
-        """Validate behind an epoch, and write its metrics and checkpoints.
+        """Validate at the end of an epoch, and write its metrics and checkpoints.
 
-        They are written in an order in which none can be lost: a kill in between leaves `last`
-        behind, and the epoch is gone through again, with the same result.
+        `last` is written at the end. After a kill before that, the training goes on from the former
+        `last`, and repeats the epoch with the same result.
         """
         metrics = self._measured()
         loss = metrics["val_loss"]
         self.learner.scheduling.after_epoch(loss)
         best = loss < self.position.best
-        self.position = self.position.behind(loss)
+        self.position = self.position.after_epoch(loss)
         if self.world.writes:
             self.run.append(metrics | {"best": best})
             self.events.epoch(self.position.total, metrics)
@@ -201,18 +199,18 @@ class Trainer:
         return self.held_out.in_order(self.train.batch_size, self.train.limit_batches)
 
     def save(self, which: str) -> None:
-        """Write a checkpoint, of what all processes have."""
+        """Write a checkpoint of the state of all processes."""
         learner, place = self.learner, self.run.checkpoint(which)
         state = {
             "position": asdict(self.position),
             **learner.state_dict(),
             "randomness": self.world.gather(randomness.state()),
         }
-        if self.world.sharded and which == "last":  # the best ones are for others as well
+        if self.world.sharded and which == "last":  # other programs read `best`, which stays whole
             if self.world.writes:
                 checkpoint.begin(place)
             self.world.wait()
-            learner.save_parts(checkpoint.beginning(place) / checkpoint.PARTS)
+            learner.save_parts(checkpoint.parts_of_new(place))
             if self.world.writes:
                 checkpoint.finish(place, state)
         else:
@@ -222,15 +220,15 @@ class Trainer:
         self.world.wait()
 
     def resume(self, anew: Anew) -> None:
-        """Go back to the last checkpoint of the run, but for what begins anew.
+        """Load the last checkpoint of the run, except for what begins anew.
 
         Raises:
-            TrainingError: there is none, or it cannot be read.
+            TrainingError: there is no checkpoint, or it cannot be read.
         """
         place = self.run.checkpoint("last")
         if self.world.writes:
             for which in ("last", "best"):
-                checkpoint.recover(self.run.checkpoint(which))
+                recover(self.run.checkpoint(which))
         self.world.wait()
         saved, learner = checkpoint.Saved(place), self.learner
         state, weights = saved.state(), saved.described()

@@ -1,29 +1,29 @@
-"""What a person sees of a training: a bar on a terminal, a line for each epoch everywhere."""
+"""The interface through which a training reports its steps and epochs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
     from netbuild.training.step.metrics import Measures
 
 
 class Progress(Protocol):
-    """Is told of every step and every epoch."""
+    """Is called after every step and every epoch."""
 
     def step(self, position: Position, measures: Measures) -> None:
-        """Note a finished step."""
+        """Report a finished step, with the sums of the current epoch."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
-        """Note a finished epoch."""
+        """Report a finished epoch, with its metrics."""
 
 
 class Silent:
-    """Prints nothing: the progress of a training that a program started."""
+    """Reports nothing: for a training that a program starts."""
 
     def step(self, position: Position, measures: Measures) -> None:
-        """Print nothing."""
+        """Do nothing."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
-        """Print nothing."""
+        """Do nothing."""

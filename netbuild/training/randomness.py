@@ -11,12 +11,12 @@ import torch
 
 
 def seed(value: int, *, deterministic: bool) -> None:
-    """Begin all generators anew; with `deterministic` torch refuses what is not reproducible.
+    """Seed all generators. With `deterministic` torch refuses operations that are not reproducible.
 
-    That is of operations on a GPU whose order of additions varies from run to run.
+    Such operations exist on GPUs: the order of their additions varies from run to run.
     """
     random.seed(value)
-    np.random.seed(value % 2**32)  # noqa: NPY002  what others' code draws from
+    np.random.seed(value % 2**32)  # noqa: NPY002  libraries draw from it
     torch.manual_seed(value)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -26,7 +26,7 @@ def seed(value: int, *, deterministic: bool) -> None:
 
 
 def state() -> dict[str, Any]:
-    """Return the states, as a checkpoint can hold them."""
+    """Return the states of all generators, in types that a checkpoint can hold."""
     version, numbers, gauss = random.getstate()
     numpy_state: Any = np.random.get_state()  # noqa: NPY002  as above
     _, keys, position, has_gauss, cached = numpy_state
@@ -40,10 +40,10 @@ def state() -> dict[str, Any]:
 
 
 def restore(states: dict[str, Any]) -> None:
-    """Go back to what a checkpoint held.
+    """Set all generators to the states of a checkpoint.
 
     Raises:
-        KeyError, ValueError, TypeError, RuntimeError: these are no states.
+        KeyError, ValueError, TypeError, RuntimeError: these are no such states.
     """
     torch.set_rng_state(states["rng"])
     if states["cuda_rng"] and torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""A training from its beginning to its end, and the evaluation of what it left."""
+"""A training from its beginning to its end, and the evaluation of a trained network."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from netbuild.config.load import load
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolved import differences
 from netbuild.config.scheduler import Training
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
 from netbuild.runs.folder import Run
 from netbuild.training import events, randomness
 from netbuild.training.changes import anew
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.data import batches, loading
-from netbuild.training.data.batches import Streamed
-from netbuild.training.errors import refused
-from netbuild.training.loop import Interrupted, Trainer
+from netbuild.training.data.batches import StreamedBatches
+from netbuild.training.errors import data_faults, refused
+from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
@@ -53,10 +53,11 @@ def train(
     """Train the network of a config, and return its run.
 
     Raises:
-        ConfigError: the config has faults, or lacks a section that training needs.
+        ConfigError: the config has faults, lacks a section that training needs, or its data cannot
+            be read.
         TrainingError: torch refused a step, or the loss is not finite.
         OSError: a file cannot be read, or the run's folder cannot be written.
-        Interrupted: the process got SIGINT or SIGTERM; the state is saved.
+        Interrupted: the process received SIGINT or SIGTERM. The state is saved.
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config, set)
     trainer = prepare(trainable(config), Path(runs))
@@ -65,7 +66,13 @@ def train(
 
 
 def prepare(graph: Graph, runs: Path) -> Trainer:
-    """Build everything that the training of a `trainable` graph needs, and its run's folder."""
+    """Build everything that the training of a `trainable` graph needs, and the folder of its run.
+
+    Raises:
+        ConfigError: the data cannot be read.
+        TrainingError: the training cannot start.
+        OSError: the run's folder cannot be written.
+    """
     events.expect_package(graph.config.train)
     world = join(graph.config.train)
 
@@ -79,10 +86,12 @@ def prepare(graph: Graph, runs: Path) -> Trainer:
 def resume(folder: Path, config: Config | None = None) -> Trainer:
     """Build everything that a run's training needs to go on from its last checkpoint.
 
-    With another `config` it goes on as that says, and keeps what it was beside it.
+    With another `config` the run goes on as that says. Its former config is kept in the folder.
 
     Raises:
-        TrainingError: the folder is no run, or has no checkpoint.
+        ConfigError: the config has faults, or its data cannot be read.
+        TrainingError: the folder is no run, or its checkpoint is missing, damaged or not of this
+            network.
     """
     stopped = run.find(folder)
     before = stopped.config()
@@ -91,15 +100,21 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     world = join(config.train)
     trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
     trainer.resume(anew(before, config))
-    if world.writes and differences(before, config):  # now that it has gone well
+    if world.writes and differences(before, config):  # only once the checkpoint is loaded
         stopped.change(config)
     return trainer
 
 
 def fit(trainer: Trainer, progress: Progress) -> None:
-    """Train to the end; SIGINT and SIGTERM save the state and raise `Interrupted`."""
+    """Train to the end.
+
+    Raises:
+        ConfigError: a sample cannot be read.
+        TrainingError: torch refused a step, or the loss is not finite.
+        Interrupted: the process received SIGINT or SIGTERM. The state is saved.
+    """
     try:
-        with _stopped_by_signals(trainer.stop):
+        with _stopped_by_signals(trainer.stop), data_faults(trainer.graph.config):
             trainer.fit(progress)
     except Interrupted:
         trainer.world.leave()
@@ -116,6 +131,7 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
     """Return the validation loss, and the metrics, of a run's checkpoint `best` or `last`.
 
     Raises:
+        ConfigError: the config in the run's folder was changed, or its data cannot be read.
         TrainingError: the folder is no run, or has no such checkpoint.
     """
     found = run.find(Path(folder))
@@ -123,23 +139,28 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
     trainer = _validating(trainable(found.config()), found)
     state = load_checkpoint(place, trainer.learner.module)
     trainer.learner.criterion.load(state, place)
-    return trainer.learner.validate(trainer.validation()).means("val")
+    return _validated(trainer)
 
 
 def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -> dict[str, Any]:
     """Return the validation loss, and the metrics, of a config's network with a file's weights.
 
     Raises:
-        ConfigError: the config has faults, or its tensors are not those of the file.
+        ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
     graph = trainable(config._replace(pretrained=Pretrained(file=str(weights))))
     trainer = _validating(graph, Run(Path(weights).parent))
-    return trainer.learner.validate(trainer.validation()).means("val")
+    return _validated(trainer)
+
+
+def _validated(trainer: Trainer) -> dict[str, Any]:
+    with data_faults(trainer.graph.config):
+        return trainer.learner.validate(trainer.validation()).means("val")
 
 
 def _validating(graph: Graph, found: Run) -> Trainer:
-    """Return what validates with the weights of a network as they are."""
+    """Return a trainer that only validates, without an average of the weights."""
     config = graph.config
     config = config._replace(train=config.train.model_copy(update={"ema": None}))
     graph = graph._replace(config=config)
@@ -151,12 +172,13 @@ def _trainer(
 ) -> Trainer:
     config, train = graph.config, graph.config.train
     randomness.seed(train.seed, deterministic=train.deterministic)
-    with refused("the data"):
-        data = loading.load(graph, world)
-    learning = _learner(graph, data, world)
-    if world.rank:  # what is random in a layer differs from process to process
+    with data_faults(config):
+        with refused("the data"):
+            data = loading.load(graph, world)
+        learning = _learner(graph, data, world)
+    if world.rank:  # dropout differs from process to process
         torch.manual_seed(train.seed + world.rank)
-    # The folder comes last: what cannot be trained leaves none behind.
+    # The folder comes last: a training that cannot start leaves none.
     made = make_run(config._replace(preparation=data.preparation)) if world.writes else None
     return Trainer(
         world.share(made),
@@ -179,7 +201,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         forward = world.distributed(module)
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
-    if not isinstance(data.training, Streamed):
+    if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]
@@ -193,10 +215,10 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:
-    """Refuse an epoch with a batch of one sample where a batch norm would have one value.
+    """Refuse an epoch with a batch of one sample, if a batch norm would have one value of it.
 
     Raises:
-        TrainingError: says which batch size leaves one, or that some process would have none.
+        TrainingError: a batch has one sample, or none for some process.
     """
     train = graph.config.train
     size = train.batch_size
@@ -221,7 +243,7 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
 
 @contextmanager
 def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
-    """Call `stop` on the first SIGINT or SIGTERM; a second one ends the process as ever."""
+    """Call `stop` on the first SIGINT or SIGTERM. A second signal ends the process."""
 
     def handler(number: int, _: Any) -> None:
         stop()
@@ -229,7 +251,7 @@ def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
 
     try:
         before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals are somebody else's
+    except ValueError:  # not the main thread, which alone handles signals
         before = {}
     try:
         yield

@@ -76,7 +76,7 @@ _DAMAGED = (
 )
 
 
-class Stored(NamedTuple):
+class StoredArray(NamedTuple):
     """An array in a file: where its bytes begin, and what its header says."""
 
     path: Path
@@ -137,7 +137,7 @@ class Stored(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _largest(stored: Stored, *_stamp: int) -> int:
+def _largest(stored: StoredArray, *_stamp: int) -> int:
     """Return the largest number, read once for a file that stays the same."""
     values = array(_CODES[stored.descr[1:]], bytes(stored.nbytes))
     stored._read(memoryview(values).cast("B"))  # noqa: SLF001  its own
@@ -146,7 +146,7 @@ def _largest(stored: Stored, *_stamp: int) -> int:
     return max(values)
 
 
-def read_arrays(path: Path) -> dict[str, Stored]:
+def read_arrays(path: Path) -> dict[str, StoredArray]:
     """Return the arrays of a file by name: of a folder those of its `.npy` files.
 
     Raises:
@@ -166,7 +166,7 @@ def read_arrays(path: Path) -> dict[str, Stored]:
     raise DataError(f"{path} is no .npz, .npy or .safetensors file")
 
 
-def read_idx(path: Path) -> Stored:
+def read_idx(path: Path) -> StoredArray:
     """Return the array of an IDX file, which may be compressed by gzip.
 
     Raises:
@@ -180,7 +180,7 @@ def read_idx(path: Path) -> Stored:
         if len(sizes) < 4 * rank:
             raise _short(path, None, len(sizes), 4 * rank)
         shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
-    stored = Stored(path, None, 4 + 4 * rank, f">{_IDX[code]}", shape)
+    stored = StoredArray(path, None, 4 + 4 * rank, f">{_IDX[code]}", shape)
     if path.suffix != ".gz":
         _expect_bytes(stored, path.stat().st_size)
     return stored
@@ -190,7 +190,7 @@ def _npy_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.npy") if file.is_file())
 
 
-def _npz(path: Path) -> dict[str, Stored]:
+def _npz(path: Path) -> dict[str, StoredArray]:
     with zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
     return {
@@ -199,7 +199,7 @@ def _npz(path: Path) -> dict[str, Stored]:
     }
 
 
-def _npy(path: Path, member: str | None, size: int) -> Stored:
+def _npy(path: Path, member: str | None, size: int) -> StoredArray:
     with _opened(path, member) as file:
         if file.read(6) != _NPY:
             raise DataError(f"{_said(path, member)} is no .npy file")
@@ -213,12 +213,12 @@ def _npy(path: Path, member: str | None, size: int) -> Stored:
     if not all(type(n) is int and n >= 0 for n in shape):
         raise DataError(f"{_said(path, member)} is damaged: its shape is {shape}")
     fortran = header["fortran_order"] is True
-    stored = Stored(path, member, 8 + width + length, str(descr), shape, fortran)
+    stored = StoredArray(path, member, 8 + width + length, str(descr), shape, fortran)
     _expect_bytes(stored, size)
     return stored
 
 
-def _safetensors(path: Path) -> dict[str, Stored]:
+def _safetensors(path: Path) -> dict[str, StoredArray]:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -230,12 +230,12 @@ def _safetensors(path: Path) -> dict[str, Stored]:
     for name, tensor in header.items():
         descr = f"<{_SAFETENSORS.get(tensor['dtype'], tensor['dtype'])}"
         start = 8 + length + tensor["data_offsets"][0]
-        found[name] = Stored(path, None, start, descr, tuple(tensor["shape"]))
+        found[name] = StoredArray(path, None, start, descr, tuple(tensor["shape"]))
         _expect_bytes(found[name], size)
     return found
 
 
-def _expect_bytes(stored: Stored, size: int) -> None:
+def _expect_bytes(stored: StoredArray, size: int) -> None:
     """Refuse a file that is shorter than its header says.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic_core import core_schema
 
-from netbuild.components.datasets.array_files import Stored, read_arrays
+from netbuild.components.datasets.array_files import StoredArray, read_arrays
 from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import AnyPath, Name
@@ -70,7 +70,7 @@ class Arrays(Dataset):
         classes = self._classes(self._stored(None)[-1], wanted)
         return arrays_of(values, target.values(), names, wanted, classes)
 
-    def _classes(self, target: Stored, wanted: Sample) -> int | None:
+    def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
         """Return how many classes there are, counted in what trains where the loss wants them."""
         if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
             return target.classes()
@@ -83,7 +83,7 @@ class Arrays(Dataset):
             return names
         return tuple(f"{re.sub('_train$', '', name)}_{split}" for name in names)
 
-    def _stored(self, split: str | None) -> tuple[Stored, ...]:
+    def _stored(self, split: str | None) -> tuple[StoredArray, ...]:
         """Return the arrays of a split, the target last.
 
         Raises:

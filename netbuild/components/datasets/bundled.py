@@ -44,7 +44,7 @@ def _file(name: str) -> str:
     return f"{found.submodule_search_locations[0]}/datasets/data/{name}"
 
 
-class _Table(Dataset):
+class _BundledTable(Dataset):
     """Numbers measured of each sample, in the units in which they were: `normalize` is of use."""
 
     _samples: ClassVar[int]
@@ -78,7 +78,7 @@ class _Table(Dataset):
         raise TypeError(f"{type(self).__name__} does not read its samples")
 
 
-class Iris(_Table):
+class Iris(_BundledTable):
     """150 flowers of 3 species of iris, the classes, by 4 lengths in centimetres.
 
     They are the length and width of sepal and petal. Fisher 1936, as scikit-learn ships them.
@@ -93,7 +93,7 @@ class Iris(_Table):
         return load_iris(return_X_y=True)
 
 
-class Wine(_Table):
+class Wine(_BundledTable):
     """178 wines of 3 cultivars, the classes, by 13 measurements of a chemical analysis.
 
     Aeberhard and Forina 1991, as scikit-learn ships them. The measurements have scales of their
@@ -109,7 +109,7 @@ class Wine(_Table):
         return load_wine(return_X_y=True)
 
 
-class BreastCancer(_Table):
+class BreastCancer(_BundledTable):
     """569 tumours, malignant (class 0) or benign (class 1), by 30 features of their cell nuclei.
 
     To a loss that compares one value the class is given as 0 or 1, or as −1 or 1. Wolberg, Street
@@ -126,7 +126,7 @@ class BreastCancer(_Table):
         return load_breast_cancer(return_X_y=True)
 
 
-class Diabetes(_Table):
+class Diabetes(_BundledTable):
     """442 patients by 10 measurements; one value, from 25 to 346: their diabetes a year later.
 
     They are age, sex, body mass index, blood pressure and six of the blood, as measured: scaled

@@ -93,7 +93,13 @@ class Csv(Dataset):
         self.without_splits(split)
         import datasets  # type: ignore[import-untyped]
 
-        from netbuild.components.datasets.tables import Columns, Reader, quiet, reading, whole_table
+        from netbuild.components.datasets.tables import (
+            Columns,
+            RowReader,
+            quiet,
+            reading,
+            whole_table,
+        )
 
         if not Path(self.file).is_file():
             raise DataError(f"there is no {self.file}", "file")
@@ -114,7 +120,7 @@ class Csv(Dataset):
             )
         columns = Columns(features, inputs, self.target)
         labels = self._labels(scan.columns[self.target], wanted)
-        reader = Reader(columns, wanted, None, classes=self.classes, labels=labels)
+        reader = RowReader(columns, wanted, None, classes=self.classes, labels=labels)
         return whole_table(table, reader)
 
     def _labels(self, column: "_Column", wanted: Sample) -> tuple[Any, ...] | None:

@@ -109,13 +109,13 @@ class Hub(Dataset):
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | Stream:
-        from netbuild.components.datasets.tables import Reader, Rows, Streamed
+        from netbuild.components.datasets.tables import RowReader, Rows, RowStream
 
         table = self._table(split)
         columns = self._columns(table)
         labels = self._labels(columns, table if split is None else None)
-        reader = Reader(columns, wanted, size, classes=self.classes, labels=labels)
-        return Streamed(table, reader) if self.streaming else Rows(table, reader)
+        reader = RowReader(columns, wanted, size, classes=self.classes, labels=labels)
+        return RowStream(table, reader) if self.streaming else Rows(table, reader)
 
     def _columns(self, table: Any) -> "Columns":
         """Return the columns of a table that are read.

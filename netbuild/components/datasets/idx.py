@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from netbuild.components.datasets.array_files import Stored, read_idx, readable
+from netbuild.components.datasets.array_files import StoredArray, read_idx, readable
 from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import FolderPath
@@ -67,7 +67,7 @@ class Idx(Dataset):
         )
         return images, labels
 
-    def _stored(self, split: str | None) -> tuple[Stored, Stored]:
+    def _stored(self, split: str | None) -> tuple[StoredArray, StoredArray]:
         """Return the images and the labels of a split.
 
         Raises:

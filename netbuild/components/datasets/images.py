@@ -47,7 +47,7 @@ class ImageFolder(Dataset):
     def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
         import datasets  # type: ignore[import-untyped]
 
-        from netbuild.components.datasets.tables import Columns, Reader, Rows
+        from netbuild.components.datasets.tables import Columns, RowReader, Rows
 
         classes, files = self._listed(split)
         names = self._listed(None)[0]
@@ -63,7 +63,7 @@ class ImageFolder(Dataset):
         table = datasets.Dataset.from_dict({"image": paths, "label": labels}, features)
         columns = Columns(features, ("image",), "label")
         one = wanted._replace(inputs=wanted.inputs[:1])
-        return Rows(table, Reader(columns, one, size, classes=len(names), files=paths))
+        return Rows(table, RowReader(columns, one, size, classes=len(names), files=paths))
 
     def _root(self, split: str | None = None) -> Path:
         """Return the folder of the classes of a split.

@@ -78,7 +78,7 @@ def _kind(feature: Any) -> str:
     return type(feature).__name__
 
 
-class Reader:
+class RowReader:
     """Makes samples of rows: pictures of one size, columns of numbers side by side.
 
     `labels` are what the classes of a column of text or numbers are called, in their order, and
@@ -248,7 +248,7 @@ def labels_of(values: Sequence[Any]) -> list[Any]:
 class Rows:
     """Rows read one by one."""
 
-    def __init__(self, table: "datasets.Dataset", reader: Reader) -> None:
+    def __init__(self, table: "datasets.Dataset", reader: RowReader) -> None:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
         self.known: np.ndarray[Any, Any] | None = None  # the targets, once they were asked for
         if reader.columns.images and reader.size is None and len(table):
@@ -272,10 +272,10 @@ class Rows:
         return self.known
 
 
-class Streamed:
+class RowStream:
     """Rows that come one after the other."""
 
-    def __init__(self, table: "datasets.IterableDataset", reader: Reader) -> None:
+    def __init__(self, table: "datasets.IterableDataset", reader: RowReader) -> None:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
 
     def samples(self, seed: int | None) -> Iterator[Any]:
@@ -296,7 +296,7 @@ class Streamed:
             index += 1
 
 
-def whole_table(table: "datasets.Dataset", reader: Reader) -> "Loaded":
+def whole_table(table: "datasets.Dataset", reader: RowReader) -> "Loaded":
     """Return all rows of a table without pictures."""
     chosen = table.select_columns([*reader.columns.features])
     return reader.batch(chosen.with_format("numpy")[:])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers.layer import Layer
 from netbuild.components.tensor import product, times
-from netbuild.syntax.expression import ExpressionError, evaluate
+from netbuild.diagnostics.exceptions import ExpressionError
+from netbuild.syntax.expression import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

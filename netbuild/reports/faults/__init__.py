@@ -36,13 +36,6 @@ def text(diagnostics: Sequence[Diagnostic], width: int = WIDTH) -> Text:
     return excerpts(diagnostics, width)
 
 
-def concise(diagnostics: Sequence[Diagnostic]) -> str:
-    """Return a line for each diagnostic: `file:line:column: CODE message`."""
-    from netbuild.reports.faults.concise_format import lines
-
-    return lines(diagnostics)
-
-
 def as_json(diagnostics: Sequence[Diagnostic], files: int) -> str:
     """Return the diagnostics as the JSON object that other programs read."""
     from netbuild.reports.faults.json_format import document

@@ -1,8 +1,10 @@
 """Batches of samples: index selections of tensors in memory, or what worker processes read.
 
-The order of an epoch is decided by the seed and the epoch alone, and so any of its batches can be
-the first. Of each batch a process of several takes every so manieth sample; where none is left for
-it, it takes one that does not count, whose targets are empty: all processes take the same steps.
+The seed and the epoch alone decide the order of an epoch, so a training can go on with any batch.
+
+Several processes share each batch: process r of n takes the samples r, r + n, r + 2n, … All
+processes have to take the same number of steps. So a process for which no sample is left computes
+with one sample and no target, and that sample does not count.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
+
+from netbuild.components.datasets.dataset import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,46 +27,46 @@ if TYPE_CHECKING:
 
 Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
 Batch: TypeAlias = "tuple[Inputs, torch.Tensor]"
-#: What is done to the inputs of a batch that trains, or of any.
-Change: TypeAlias = "Callable[[Inputs], Inputs]"
+#: An augmentation or a normalisation of the inputs of a batch.
+Transform: TypeAlias = "Callable[[Inputs], Inputs]"
 
 
 class Share(NamedTuple):
-    """Which part of each batch is that of this process."""
+    """The samples of each batch that this process computes."""
 
     rank: int = 0
     size: int = 1
 
     def of(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return its samples of a batch."""
+        """Return the indices of this process's samples, given those of a batch."""
         return indices if self.size == 1 else indices[self.rank :: self.size]
 
 
 ALONE = Share()
 
 
-class _Numbered:
-    """Samples that have numbers, of which any can be had."""
+class _IndexedBatches:
+    """Samples that can be read in any order."""
 
-    augment: Change | None
-    prepare: Change | None
+    augment: Transform | None
+    prepare: Transform | None
 
     def __len__(self) -> int:
         """The number of samples."""
         raise NotImplementedError
 
     def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
-        """Yield batches as the samples lie, copied: a first layer may work in place."""
+        """Yield batches in the order of the samples, as copies: a layer may work in place."""
         for batch in self._chosen(torch.arange(len(self)), size, 0, most):
-            yield _changed(batch, self.prepare)
+            yield _transformed(batch, self.prepare)
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """Yield batches in an order that the seed alone decides, without the first `skip`."""
-        change = _both(self.augment, self.prepare)
-        for batch in self._chosen(in_an_order(len(self), seed), size, skip, most):
-            yield _changed(batch, change)
+        transform = _composed(self.augment, self.prepare)
+        for batch in self._chosen(shuffled_indices(len(self), seed), size, skip, most):
+            yield _transformed(batch, transform)
 
     def _chosen(
         self, order: torch.Tensor, size: int, skip: int, most: int | None
@@ -72,13 +76,13 @@ class _Numbered:
 
 
 @dataclass(frozen=True)
-class Batches(_Numbered):
-    """Inputs and targets of one split, on the device that computes."""
+class Batches(_IndexedBatches):
+    """Inputs and targets of one split, in the memory of the device that computes."""
 
     inputs: Inputs  # of the network, each (samples, *input)
     targets: torch.Tensor  # (samples, *target)
-    augment: Change | None = None
-    prepare: Change | None = None
+    augment: Transform | None = None
+    prepare: Transform | None = None
     share: Share = ALONE
 
     def __len__(self) -> int:
@@ -86,7 +90,7 @@ class Batches(_Numbered):
         return len(self.targets)
 
     def first(self, samples: int) -> Batches:
-        """Return the first samples alone."""
+        """Return a split of the first samples alone."""
         return replace(
             self, inputs=tuple(x[:samples] for x in self.inputs), targets=self.targets[:samples]
         )
@@ -94,7 +98,7 @@ class Batches(_Numbered):
     def _chosen(
         self, order: torch.Tensor, size: int, skip: int, most: int | None
     ) -> Iterator[Batch]:
-        # The whole order at once: each move to a device takes its time.
+        # The whole order is moved to the device at once: each transfer takes time.
         for part in _parts(order.to(self.targets.device), size, skip, most):
             own = self.share.of(part)
             taken = own if len(own) else part[:1]
@@ -103,14 +107,14 @@ class Batches(_Numbered):
 
 
 @dataclass(frozen=True)
-class Read(_Numbered):
-    """Samples of one split that worker processes read as they are wanted."""
+class ReadBatches(_IndexedBatches):
+    """Samples of one split that worker processes read while the network trains."""
 
     samples: Samples
     device: torch.device
     workers: int
-    augment: Change | None = None
-    prepare: Change | None = None
+    augment: Transform | None = None
+    prepare: Transform | None = None
     share: Share = ALONE
 
     def __len__(self) -> int:
@@ -119,12 +123,12 @@ class Read(_Numbered):
 
     @property
     def targets(self) -> torch.Tensor:
-        """The targets of all samples, of which only they are read."""
+        """The targets of all samples. Their inputs are not read for this."""
         return torch.from_numpy(self.samples.targets())
 
-    def first(self, samples: int) -> Read:
-        """Return the first samples alone."""
-        return replace(self, samples=Chosen(self.samples, range(min(samples, len(self)))))
+    def first(self, samples: int) -> ReadBatches:
+        """Return a split of the first samples alone."""
+        return replace(self, samples=Subset(self.samples, range(min(samples, len(self)))))
 
     def _chosen(
         self, order: torch.Tensor, size: int, skip: int, most: int | None
@@ -132,44 +136,47 @@ class Read(_Numbered):
         from torch.utils.data import DataLoader
 
         shares = [(self.share.of(part), part) for part in _parts(order, size, skip, most)]
-        loader: DataLoader[Batch] = DataLoader(
-            _Collatable(self.samples),  # type: ignore[arg-type]  # all that a data set has to be
+        loader: DataLoader[Batch | DataError] = DataLoader(
+            _TorchDataset(self.samples),  # type: ignore[arg-type]  # it has the methods of a Dataset
             batch_sampler=[(own if len(own) else part[:1]).tolist() for own, part in shares],
             num_workers=self.workers,
-            collate_fn=_stacked,
-            # Whose seed for the workers would be drawn from what dropout draws from.
+            collate_fn=_collated,
+            # By default the loader draws a seed from the global generator, as dropout does.
             generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
         )
-        for (own, _), (inputs, targets) in zip(shares, loader, strict=True):
+        for (own, _), batch in zip(shares, loader, strict=True):
+            if isinstance(batch, DataError):
+                raise batch
+            inputs, targets = batch
             x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
             yield x, targets.to(self.device, non_blocking=True)[: len(own)]
 
 
 @dataclass(frozen=True)
-class Streamed:
-    """Samples that come one after the other, nobody knows how many."""
+class StreamedBatches:
+    """Samples of one split that come one after the other, in an unknown number."""
 
     stream: Stream
     device: torch.device
-    augment: Change | None = None
-    prepare: Change | None = None
+    augment: Transform | None = None
+    prepare: Transform | None = None
 
     def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
         """Yield batches as the samples come."""
         for batch in islice(self._collected(size, None), most):
-            yield _changed(batch, self.prepare)
+            yield _transformed(batch, self.prepare)
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """Yield batches in an order that the seed decides, without the first `skip`."""
-        change = _both(self.augment, self.prepare)
+        transform = _composed(self.augment, self.prepare)
         for batch in islice(self._collected(size, seed), skip, most):
-            yield _changed(batch, change)
+            yield _transformed(batch, transform)
 
     def first(self, samples: int) -> Batches:
-        """Return the first samples alone, in memory."""
+        """Return a split of the first samples alone, in memory."""
         x, target = next(self._collected(samples, None))
         return Batches(x, target, self.augment, self.prepare)
 
@@ -180,28 +187,28 @@ class Streamed:
             yield tuple(t.to(self.device) for t in inputs), targets.to(self.device)
 
 
-class Chosen:
-    """Some of the samples of a source, in another order."""
+class Subset:
+    """Some samples of a source, in their own order."""
 
     def __init__(self, samples: Samples, indices: Sequence[int]) -> None:
         self.samples, self.indices = samples, indices
 
     def __len__(self) -> int:
-        """The number of those that were chosen."""
+        """The number of chosen samples."""
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Any:
-        """Return one of them."""
+        """Return the inputs and the target of a chosen sample."""
         return self.samples[int(self.indices[index])]
 
     def targets(self) -> np.ndarray[Any, Any]:
-        """Return the targets of those that were chosen."""
+        """Return the targets of the chosen samples."""
         found: np.ndarray[Any, Any] = self.samples.targets()[list(self.indices)]
         return found
 
 
-class _Collatable:
-    """Samples as torch's loader reads them."""
+class _TorchDataset:
+    """Samples as torch's `DataLoader` reads them."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
@@ -209,25 +216,44 @@ class _Collatable:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> Batch:
-        return _tensors(self.samples[index])
+    def __getitem__(self, index: int) -> Batch | DataError:
+        try:
+            return _tensors(self.samples[index])
+        except DataError as error:
+            return error  # raised, torch would put the traceback into its message
 
 
-def steps(data: Batches | Read | Streamed, train: Train) -> int | None:
-    """Return the number of steps of an epoch; None where only its end tells."""
-    if isinstance(data, Streamed):
+def _collated(samples: list[Batch | DataError]) -> Batch | DataError:
+    """Return the batch of some samples, or the first error among them."""
+    read: list[Batch] = []
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
+        read.append(sample)
+    return _stacked(read)
+
+
+#: A split whose samples can be read in any order.
+IndexedSplit: TypeAlias = Batches | ReadBatches
+#: The samples that train, or those that validate.
+Split: TypeAlias = Batches | ReadBatches | StreamedBatches
+
+
+def steps(data: Split, train: Train) -> int | None:
+    """Return the number of steps of an epoch; None for a stream, whose length is unknown."""
+    if isinstance(data, StreamedBatches):
         limit = train.limit_batches
         return None if limit is None else -(-limit // train.accumulate)
     return train.steps(len(data))
 
 
-def _changed(batch: Batch, change: Change | None) -> Batch:
+def _transformed(batch: Batch, transform: Transform | None) -> Batch:
     x, target = batch
-    return (change(x) if change else x), target
+    return (transform(x) if transform else x), target
 
 
-def _both(first: Change | None, second: Change | None) -> Change | None:
-    """Return what does both, one after the other."""
+def _composed(first: Transform | None, second: Transform | None) -> Transform | None:
+    """Return the transform that applies both, one after the other."""
     if first is None or second is None:
         return first or second
     return lambda inputs: second(first(inputs))
@@ -243,13 +269,13 @@ def _stacked(samples: list[Batch]) -> Batch:
     return tuple(map(torch.stack, columns)), torch.stack([target for _, target in samples])
 
 
-def in_an_order(samples: int, seed: int) -> torch.Tensor:
-    """Return the numbers of all samples in an order that the seed alone decides."""
+def shuffled_indices(samples: int, seed: int) -> torch.Tensor:
+    """Return the indices of all samples, in an order that the seed alone decides."""
     return torch.randperm(samples, generator=torch.Generator().manual_seed(seed))
 
 
 def _parts(order: torch.Tensor, size: int, skip: int, most: int | None) -> Iterator[torch.Tensor]:
-    """Yield the indices of each batch, from one on, up to a number of them."""
+    """Yield the indices of the batches number `skip` to number `most`."""
     end = len(order) if most is None else min(len(order), most * size)
     for start in range(skip * size, end, size):
         yield order[start : min(start + size, end)]

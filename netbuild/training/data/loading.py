@@ -1,4 +1,4 @@
-"""From the section `data:` to batches: loaded, checked, split, brought to one size, normalised."""
+"""From the section `data:` to batches: samples are loaded, checked, split and normalised."""
 
 from __future__ import annotations
 
@@ -14,26 +14,34 @@ from netbuild.checks import objective
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
-from netbuild.diagnostics.exceptions import ConfigError, TrainingError
-from netbuild.training.data.augmenting import augmenting
-from netbuild.training.data.batches import Batches, Chosen, Read, Share, Streamed, in_an_order
+from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.data.augmentation import augmenter
+from netbuild.training.data.batches import (
+    Batches,
+    ReadBatches,
+    Share,
+    StreamedBatches,
+    Subset,
+    shuffled_indices,
+)
+from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
     from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
-    from netbuild.training.data.batches import Change, Inputs
+    from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Transform
     from netbuild.training.parallel.distributed import World
 
-#: The part of a machine's memory that samples may take before they are read one by one.
+#: Samples that need a larger part of the machine's memory are read one by one.
 _ROOM = 0.5
 
 
 class Data(NamedTuple):
-    """Both splits, what was measured of the first, and the weights of its classes."""
+    """Both splits, the preparation with its measured numbers, and the weights of the classes."""
 
-    training: Batches | Read | Streamed
-    held_out: Batches | Read | Streamed
+    training: Split
+    held_out: Split
     preparation: Preparation
     class_weights: torch.Tensor | None
 
@@ -42,13 +50,11 @@ def load(graph: Graph, world: World) -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
 
     Raises:
-        ConfigError: the source has no such samples: a file is missing, a label out of range.
+        ConfigError: the source has no such samples: a file is missing, or a label out of range.
         TrainingError: there are too few samples to split.
     """
-    try:
+    with data_faults(graph.config):
         return _loaded(graph, world)
-    except DataError as error:
-        raise ConfigError([objective.unusable(graph.config, error)]) from error
 
 
 def _loaded(graph: Graph, world: World) -> Data:
@@ -60,7 +66,9 @@ def _loaded(graph: Graph, world: World) -> Data:
     training = _opened(source, wanted, preparation, None)
     held_out = _opened(source, wanted, preparation, own) if own else None
     if held_out is None:
-        assert not isinstance(training, Streamed)  # a split of which is named: data/fitting.py
+        assert not isinstance(
+            training, StreamedBatches
+        )  # `checks.data` asks for a split of a stream
         declared = source.sample(wanted).target
         by_class = isinstance(declared or wanted.target, Classes)
         training, held_out = _split(training, preparation, train.seed, by_class=by_class)
@@ -68,8 +76,8 @@ def _loaded(graph: Graph, world: World) -> Data:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
     weights = _class_weights(training, measured, wanted)
-    # What is to be learned by heart stays as it is.
-    augment = None if train.overfit_batches else augmenting(preparation.augment, world.device)
+    # Samples that are to be learned by heart are not augmented.
+    augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
     workers = _workers(train.workers)
     return Data(
         _placed(training, world, prepare, workers, augment),
@@ -79,19 +87,17 @@ def _loaded(graph: Graph, world: World) -> Data:
     )
 
 
-def _opened(
-    source: Dataset, wanted: Sample, preparation: Preparation, split: str | None
-) -> Batches | Read | Streamed:
-    """Return the samples of a split, in memory where there is room, else as they are read."""
+def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
+    """Return the samples of a split: in memory where they fit, else read one by one."""
     size = preparation.resize
     samples = None
     if preparation.in_memory is not True:
         samples = source.open(wanted, split, size)
     cpu = torch.device("cpu")
     if samples is not None and not isinstance(samples, Sized):
-        return Streamed(samples, cpu)
+        return StreamedBatches(samples, cpu)
     if samples is not None and (preparation.in_memory is False or not _fit(samples, wanted)):
-        return Read(samples, cpu, 0)
+        return ReadBatches(samples, cpu, 0)
     loaded, labels = source.load(wanted, split, size)
     inputs, targets = tuple(map(torch.from_numpy, loaded)), torch.from_numpy(labels)
     if size and not source.resizes:
@@ -101,20 +107,20 @@ def _opened(
 
 
 def _fit(samples: Sized, wanted: Sample) -> bool:
-    """Whether samples take no more of the memory than they may."""
+    """Whether samples fit into the part of the memory that they may take."""
     needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
     try:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not known on this system
+    except (AttributeError, ValueError, OSError):  # the system does not say
         there = 8 << 30
     return needed <= _ROOM * there
 
 
 def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
-    """Refuse samples that the network does not read, or labels that it has no scores for.
+    """Refuse samples of another shape or dtype, values that are not finite, and unknown labels.
 
     Raises:
-        DataError: they are of another shape or dtype, or a label is out of range.
+        DataError: the message names the first sample or label that does not fit.
     """
     if len(inputs) != len(wanted.inputs):
         message = f"it gives {len(inputs)} inputs, and the network reads {len(wanted.inputs)}"
@@ -138,18 +144,18 @@ def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
 
 
 def _split(
-    data: Batches | Read, preparation: Preparation, seed: int, *, by_class: bool
-) -> tuple[Batches | Read, Batches | Read]:
-    """Hold a part of the samples out, with the same share of each class where that can be.
+    data: IndexedSplit, preparation: Preparation, seed: int, *, by_class: bool
+) -> tuple[IndexedSplit, IndexedSplit]:
+    """Hold a part of the samples out, if possible with the same share of each class.
 
     Raises:
-        TrainingError: none would be left for one of the two.
+        TrainingError: one of the two splits would have no samples.
     """
     samples, held_out = len(data), preparation.held_out(len(data))
     if message := preparation.leaves_none(samples):
         raise TrainingError(message)
     classes = None
-    # One class a sample; a sample of many places is of no class.
+    # A sample has a class if it has one target; a picture with a class for each pixel has none.
     targets = data.targets if by_class else torch.empty(0, 0)
     if targets.ndim == 1:
         known = targets.clamp(min=0)
@@ -157,7 +163,7 @@ def _split(
         counts = counts[counts > 0]
         if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
             classes = known
-    order = in_an_order(samples, seed)
+    order = shuffled_indices(samples, seed)
     chosen = torch.arange(samples) < held_out
     if classes is not None:
         chosen = _first_of_each(classes[order], held_out)
@@ -165,9 +171,13 @@ def _split(
 
 
 def _first_of_each(classes: torch.Tensor, wanted: int) -> torch.Tensor:
-    """Return which samples are the first of their class, so many of each that it has its share.
+    """Return a mask of `wanted` samples: the first of each class, in proportion to its size.
 
-    What is left of the shares goes to the classes with the largest remainders.
+    Shares are rounded down. The classes with the largest remainders get one sample more.
+
+    Args:
+        classes: the class of each sample, (samples).
+        wanted: the number of samples that are chosen.
     """
     counts = classes.bincount()
     exact = counts.double() * wanted / len(classes)
@@ -175,22 +185,22 @@ def _first_of_each(classes: torch.Tensor, wanted: int) -> torch.Tensor:
     remainders = (exact - share).argsort(descending=True, stable=True)
     share[remainders[: wanted - int(share.sum())]] += 1
     by_class = classes.argsort(stable=True)
-    place = torch.empty_like(classes)  # of each sample among those of its class
+    place = torch.empty_like(classes)  # the position of each sample within its class
     begins = counts.cumsum(0) - counts
     place[by_class] = torch.arange(len(classes)) - begins[classes[by_class]]
     return place < share[classes]
 
 
-def _chosen(data: Batches | Read, indices: torch.Tensor) -> Batches | Read:
-    if isinstance(data, Read):
-        return replace(data, samples=Chosen(data.samples, indices.tolist()))
+def _chosen(data: IndexedSplit, indices: torch.Tensor) -> IndexedSplit:
+    if isinstance(data, ReadBatches):
+        return replace(data, samples=Subset(data.samples, indices.tolist()))
     return Batches(tuple(x[indices] for x in data.inputs), data.targets[indices])
 
 
 def normalised(
-    data: Batches | Read | Streamed, preparation: Preparation, wanted: Sample
-) -> tuple[Preparation, Change | None]:
-    """Return the preparation with what was measured, and what normalises a batch."""
+    data: Split, preparation: Preparation, wanted: Sample
+) -> tuple[Preparation, Transform | None]:
+    """Return the preparation with the measured mean and deviation, and the normalisation."""
     given = preparation.normalize
     if given is False:
         return preparation, None
@@ -206,10 +216,8 @@ def normalised(
     return preparation.model_copy(update={"normalize": given}), prepare
 
 
-def _measured(
-    data: Batches | Read | Streamed, channels: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the deviation of each channel, over samples and positions."""
+def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the standard deviation of each channel, over samples and positions."""
     count = 0
     total, squares = torch.zeros(2, channels, dtype=torch.float64)
     for (x,), _ in data.in_order(1024):
@@ -219,44 +227,42 @@ def _measured(
         squares += values.square().sum(1)
     mean = total / count
     deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-    deviation[deviation < 1e-7] = 1.0  # a channel that is the same everywhere
+    deviation[deviation < 1e-7] = 1.0  # a channel with the same value everywhere
     as_floats = (tuple(round(v, 7) for v in values.tolist()) for values in (mean, deviation))
     first, second = as_floats
     return first, second
 
 
-def _class_weights(
-    data: Batches | Read | Streamed, preparation: Preparation, wanted: Sample
-) -> torch.Tensor | None:
-    """Return the weight of each class in the loss: what is given, or n / (classes · count)."""
+def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> torch.Tensor | None:
+    """Return the weight of each class in the loss: as given, or n / (classes · count)."""
     given = preparation.class_weights
     if given is None:
         return None
     if given != "balanced":
         return torch.tensor(given)
-    # By data/fitting.py the loss compares with classes, and nothing is streamed.
+    # `checks.data` has made sure that the loss compares with classes, and that nothing is streamed.
     assert isinstance(wanted.target, Classes)
-    assert not isinstance(data, Streamed)
+    assert not isinstance(data, StreamedBatches)
     classes, targets = wanted.target.classes, data.targets
     counts = targets[targets >= 0].bincount(minlength=classes)
     return counts.sum() / (classes * counts.clamp(min=1))
 
 
 def _placed(
-    data: Batches | Read | Streamed,
+    data: Split,
     world: World,
-    prepare: Change | None,
+    prepare: Transform | None,
     workers: int,
-    augment: Change | None = None,
-) -> Batches | Read | Streamed:
-    """Return a split for the device and the process that compute with it."""
+    augment: Transform | None = None,
+) -> Split:
+    """Return a split on the device of this process, with the process's share of each batch."""
     share = Share(world.rank, world.size)
     data = replace(data, augment=augment)
-    if isinstance(data, Streamed):
+    if isinstance(data, StreamedBatches):
         if world.size > 1:
             raise DataError("a stream is not divided among processes")
         return replace(data, device=world.device, prepare=prepare)
-    if isinstance(data, Read):
+    if isinstance(data, ReadBatches):
         return replace(data, device=world.device, prepare=prepare, share=share, workers=workers)
     inputs = data.inputs
     if prepare and not augment:  # once, for all epochs

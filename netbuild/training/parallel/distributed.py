@@ -1,7 +1,7 @@
-"""One process or several: what they share, and how the gradients of all become one.
+"""One process or several: how they share values, gradients and weights.
 
-Under torch's launcher every process has its rank in its environment; alone there is nothing to
-share, and nothing is done.
+torch's launcher sets the rank of each process in its environment. A single process shares nothing,
+and all functions here return what they are given.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class World:
 
     @property
     def sharded(self) -> bool:
-        """Whether each process has a part of the weights only."""
+        """Whether each process has only a part of the weights."""
         return self.size > 1 and self.strategy == "fsdp"
 
     def distributed(self, module: nn.Module) -> Any:
-        """Return what computes the module's output, its gradients those of all processes."""
+        """Return the module, wrapped so that its gradients are averaged over all processes."""
         if self.size == 1 or not any(p.requires_grad for p in module.parameters()):
             return module
         if self.sharded:
@@ -59,13 +59,13 @@ class World:
         return DistributedDataParallel(module, device_ids=devices)
 
     def gradients_stay(self, forward: Any, *, last: bool) -> Any:
-        """Return the context of a batch whose gradients are shared, or wait for the next one's."""
+        """Return the context of a batch: only the last batch of a step shares its gradients."""
         if last or self.size == 1 or self.sharded:
             return contextlib.nullcontext()
         return forward.no_sync() if hasattr(forward, "no_sync") else contextlib.nullcontext()
 
     def watched(self, loss: Tensor) -> Callable[[], float]:
-        """Return what waits for a loss, while the device goes on with what comes after it."""
+        """Return a function that waits for a loss, while the device computes what follows."""
         if self.device.type != "cuda":
             return loss.item
         host = torch.empty((), dtype=loss.dtype, pin_memory=True)
@@ -89,7 +89,7 @@ class World:
         return value
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Have parameters that are whole in each process learn from all of them."""
+        """Average the gradients of parameters that every process has as a whole."""
         if self.size == 1:
             return
         for parameter in parameters:
@@ -101,11 +101,11 @@ class World:
         return {name: self.sum(value.clone()) for name, value in values.items()}
 
     def any(self, flag: bool) -> bool:  # noqa: FBT001  a value, not an option
-        """Return whether it is so in any process."""
+        """Return whether the flag is true in any process."""
         return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag))) > 0)
 
     def share(self, value: Any) -> Any:
-        """Return what the process that writes has, in all of them."""
+        """Return the value of the process that writes, in all processes."""
         if self.size == 1:
             return value
         values = [value]
@@ -114,7 +114,7 @@ class World:
         return values[0]
 
     def gather(self, value: Any) -> list[Any]:
-        """Return what each process has, in the order of their ranks."""
+        """Return the values of all processes, in the order of their ranks."""
         if self.size == 1:
             return [value]
         values = [None] * self.size
@@ -129,11 +129,11 @@ class World:
                 dist.barrier()
 
     def leave(self) -> None:
-        """Part from the other processes, which are all here; torch's threads end with that."""
+        """Wait for all processes and end the group, which also ends torch's threads."""
         if self.size > 1 and dist.is_initialized():
             self.wait()
             dist.destroy_process_group()
-            self.size = 1  # from here on it is alone
+            self.size = 1  # from here on this process is alone
 
     def model_state(self, module: nn.Module) -> dict[str, Tensor]:
         """Return the whole `state_dict()` of a module, in the process that writes."""
@@ -145,7 +145,7 @@ class World:
         return state
 
     def load_model(self, module: nn.Module, state: dict[str, Any]) -> None:
-        """Give a module a whole `state_dict()`."""
+        """Load a whole `state_dict()` into a module."""
         if not self.sharded:
             module.load_state_dict(state)
             return
@@ -156,13 +156,13 @@ class World:
     def load_optimizer(
         self, learning: nn.Module, optimizer: torch.optim.Optimizer, state: Any
     ) -> None:
-        """Give an optimizer of what learns its whole `state_dict()`."""
+        """Load a whole `state_dict()` into the optimizer of some modules."""
         if not self.sharded:
             optimizer.load_state_dict(state)
             return
         from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
 
-        if not state["state"]:  # which torch does not take
+        if not state["state"]:  # torch does not accept an empty one
             for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
                 group.update({name: o for name, o in kept.items() if name != "params"})
             return
@@ -180,7 +180,11 @@ class World:
 
 @contextlib.contextmanager
 def _others() -> Iterator[None]:
-    """Say in one sentence that another process is gone, of which torch has many."""
+    """Turn torch's exceptions of a lost process into one sentence.
+
+    Raises:
+        TrainingError: another process has ended.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -198,7 +202,7 @@ def join(train: Train) -> World:
     """Return the world of this process, once all processes of it are there.
 
     Raises:
-        TrainingError: the device is not there, or the others are not.
+        TrainingError: the device or the other processes cannot be reached.
     """
     device = device_of(train.device)
     world = World(device, train.strategy)
@@ -219,10 +223,10 @@ def join(train: Train) -> World:
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the fastest there is.
+    """Return the device of a name; `auto` is the fastest of this machine.
 
     Raises:
-        TrainingError: the device is not there.
+        TrainingError: the machine has no such device.
     """
     available = {
         "cuda": torch.cuda.is_available(),

@@ -1,4 +1,4 @@
-"""What a trained network is given: files, folders of images and arrays, as samples."""
+"""The inputs of a prediction: files, folders of images, and arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from netbuild.components.datasets.decoding import SUFFIXES
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import InputError, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,16 +17,11 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 Input: TypeAlias = "str | Path | Array"
 
 
-class InputError(TrainingError):
-    """An input that the network cannot be given; the message is one sentence."""
+class InputSample(NamedTuple):
+    """A sample of an input: its place, and an array for each input of the network.
 
-
-class UnreadableError(InputError):
-    """An input that is not there, or cannot be read."""
-
-
-class Given(NamedTuple):
-    """A sample, and where it comes from."""
+    The place has `input`, the path of a file, and `index` where the input holds several samples.
+    """
 
     place: dict[str, Any]
     inputs: tuple[Array, ...]
@@ -37,7 +32,7 @@ class Given(NamedTuple):
 
 
 def spread(given: Input) -> Iterator[Input | InputError]:
-    """Yield an input, or the images in a folder and below it, or why there is none."""
+    """Yield an input itself, or the images in a folder and below it, or why there are none."""
     if isinstance(given, np.ndarray):
         yield given
         return
@@ -59,6 +54,6 @@ def spread(given: Input) -> Iterator[Input | InputError]:
 
 
 def reason(error: Exception) -> str:
-    """Return in a few words why a file cannot be read."""
+    """Return the reason why a file cannot be read, in a few words."""
     said = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
     return str(said or type(error).__name__)

@@ -1,8 +1,8 @@
-"""What a trained network makes of files: images, arrays and tables.
+"""The predictions of a trained network for images, arrays and tables.
 
-Every sample is prepared as those that it was trained with: brought to the size of the network's
-input, and normalised by the numbers that the run recorded. What is wrong with one input does not
-keep the others from being predicted; of a file all samples have to fit.
+Every sample is prepared as the training samples were: it gets the size of the network's input, and
+is normalised by the numbers that the run recorded. If one input does not fit, the others are still
+predicted. All samples of one file have to fit.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import find
 from netbuild.training import checkpoint as checkpoints
 from netbuild.training.data.batches import Batches
 from netbuild.training.data.loading import normalised
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
-from netbuild.training.prediction.inputs import InputError
-from netbuild.training.prediction.reading import Reader
+from netbuild.training.prediction.samples import SampleReader
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from netbuild.components.datasets.dataset import Sample
+    from netbuild.config.preparation import Preparation
     from netbuild.runs.folder import Run
-    from netbuild.training.prediction.inputs import Array, Given, Input
+    from netbuild.training.data.batches import Transform
+    from netbuild.training.prediction.inputs import Array, Input, InputSample
 
 __all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
 
-#: What is told of one sample: where it comes from, and its class or the network's outputs.
+#: The prediction for one sample: its place, and its class or the network's outputs.
 Prediction: TypeAlias = "dict[str, Any]"
 
 
@@ -52,12 +53,15 @@ def predict(
 ) -> list[Prediction]:
     """Return what a run's network predicts for files, folders of images, or arrays.
 
-    Each sample has its `input`, the path of its file, and its `index` where a file or an array
-    holds several. A loss that tells classes apart gives `class`, its `name` where the run knows
-    it, and `probability`, the softmax of the scores; with `top` greater than 1 also that many of
-    the best, as `top`. So does one of a single number that is about yes or no, as BCELoss: class 1
-    or 0. Other losses, and `raw`, give what the network does: `output`, an array, or by their names
-    the `outputs` of a network with several.
+    Each sample has `input`, the path of its file, and `index` where a file or an array holds
+    several samples.
+
+    If the loss compares with classes, a sample has `class`, its `name` where the run knows it, and
+    `probability`, the softmax of the scores. With `top` greater than 1 it also has `top`, a list of
+    the most probable classes. A binary loss of one number, such as BCELoss, has classes 0 and 1.
+
+    With another loss, or with `raw`, a sample has the output of the network: `output`, an array, or
+    `outputs`, arrays by their names.
 
     >>> predict("runs/lenet5", ["a.png", "b.png"])  # doctest: +SKIP
     [{'input': 'a.png', 'class': 3, 'probability': 0.98}, …]
@@ -85,10 +89,10 @@ class Predictor:
         run = find(Path(folder))
         config = run.config()
         self.batch_size = config.train.batch_size
-        # What it was trained with may be elsewhere by now, or another one.
+        # The training data may have moved or changed since.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, *graph.compared.values())
-        self.reader = Reader(
+        self.reader = SampleReader(
             tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
         )
         self.outputs = tuple(graph.outputs)
@@ -106,17 +110,28 @@ class Predictor:
             self.criterion = _criterion(Criterion(graph, self.device), state, place)
         self.places = () if binary else getattr(self.sample.target, "shape", ())
         self.top = top
-        if top > 1 and (self.criterion is None or self.places):
-            one = "one at each place" if self.criterion else "no classes"
-            raise TrainingError(f"top is of one class a sample, and this network tells {one}")
-        if config.preparation.normalize is True:
-            raise TrainingError(f"{run.folder} has not recorded what normalises its samples")
-        nothing = Batches((), torch.empty(0))
-        _, self.prepare = normalised(nothing, config.preparation, self.sample)
+        self._expect_one_class()
+        self.prepare = self._normalisation(run, config.preparation)
         self.class_names = self._class_names(run)
 
+    def _expect_one_class(self) -> None:
+        """Refuse `top` for a network that does not give one class for each sample."""
+        if self.top > 1 and (self.criterion is None or self.places):
+            given = "a class at each place" if self.criterion else "no classes"
+            message = f"top needs one class for each sample, and this network gives {given}"
+            raise TrainingError(message)
+
+    def _normalisation(self, run: Run, preparation: Preparation) -> Transform | None:
+        """Return the transform that normalises samples as in training."""
+        if preparation.normalize is True:
+            message = f"{run.folder} has not recorded the mean and the deviation of its samples"
+            raise TrainingError(message)
+        nothing = Batches((), torch.empty(0))
+        _, transform = normalised(nothing, preparation, self.sample)
+        return transform
+
     def _class_names(self, run: Run) -> tuple[str, ...] | None:
-        """Return what the run calls the classes, where it knows."""
+        """Return the names of the classes; None where the run has none for them."""
         if self.criterion is None or run.classes is None:
             return None
         target = self.sample.target
@@ -124,12 +139,12 @@ class Predictor:
         return run.classes if len(run.classes) == count else None
 
     def predictions(self, inputs: Iterable[Input]) -> Iterator[Prediction | InputError]:
-        """Yield what is predicted for each sample, and what keeps inputs from being predicted.
+        """Yield a prediction for each sample, and an error for each input that does not fit.
 
         Raises:
             TrainingError: the network cannot be run.
         """
-        together: list[Given] = []
+        together: list[InputSample] = []
         for found in self.reader.samples(inputs):
             if isinstance(found, InputError):
                 yield found
@@ -141,8 +156,8 @@ class Predictor:
         if together:
             yield from self._predicted(together)
 
-    def _predicted(self, samples: list[Given]) -> Iterator[Prediction | InputError]:
-        """Yield what is predicted for a batch; where the network refuses it, one by one."""
+    def _predicted(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
+        """Yield the predictions for a batch; if torch refuses the batch, sample by sample."""
         try:
             outputs, scores = self._computed(samples)
         except TrainingError as error:
@@ -155,7 +170,7 @@ class Predictor:
         for row, sample in enumerate(samples):
             told = outputs if scores is None else (scores,)
             if not all(np.isfinite(y[row]).all() for y in told):
-                yield InputError(f"{sample}: what the network gives is not finite")
+                yield InputError(f"{sample}: the output of the network is not finite")
             elif scores is not None:
                 yield sample.place | self._class(scores[row])
             elif len(outputs) == 1:
@@ -165,8 +180,10 @@ class Predictor:
                 yield sample.place | {"outputs": {name: y[row] for name, y in named}}
 
     @torch.inference_mode()
-    def _computed(self, samples: list[Given]) -> tuple[tuple[Array, ...], Array | None]:
-        """Return the network's outputs, and of a loss that has them the probabilities, last axis.
+    def _computed(self, samples: list[InputSample]) -> tuple[tuple[Array, ...], Array | None]:
+        """Return the network's outputs, and the probabilities of the classes if there are classes.
+
+        An output is (samples, *output), and the probabilities are (samples, *places, classes).
 
         Raises:
             TrainingError: torch refuses the samples.
@@ -185,7 +202,7 @@ class Predictor:
             return tuple(output.float().cpu().numpy() for output in outputs), scores
 
     def _class(self, shares: Array) -> dict[str, Any]:
-        """Return the class of a sample, or those of its places, by the probabilities of all."""
+        """Return the class of a sample, or of each place, from the probabilities of all classes."""
         if self.places:
             return {"class": shares.argmax(-1), "probability": shares.max(-1)}
         order = np.argsort(-shares, kind="stable")[: self.top]
@@ -198,19 +215,19 @@ class Predictor:
 
 
 def shortest(value: Any) -> float:
-    """Return a float32 as the shortest decimal number that means the same."""
+    """Return a float32 as the float with the shortest decimal form that rounds to it."""
     return float(str(np.float32(value)))
 
 
 def _criterion(criterion: Criterion, state: dict[str, Any], place: Path) -> Criterion:
-    """Return a loss with the weights that it learned itself."""
+    """Return a loss with the weights that it had learned."""
     criterion.load(state, place)
     criterion.first.ignores = False  # every sample counts
     return criterion
 
 
 def _device(name: str) -> torch.device:
-    """Return the device that trained, or where there is none the fastest there is."""
+    """Return the device that the config names; on a machine without it, the fastest one."""
     try:
         return device_of(name)
     except TrainingError:

@@ -1,4 +1,4 @@
-"""Tables of text that a trained network is given: rows of numbers, perhaps below their names."""
+"""Tables of text as inputs of a prediction: rows of numbers, perhaps below a header."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netbuild.training.prediction.inputs import InputError
+from netbuild.diagnostics.exceptions import InputError
 
 if TYPE_CHECKING:
     from netbuild.components.datasets.delimited import Csv
 
-#: What separates the columns, by how the names of files end.
+#: The separator of the columns, by the suffix of the file.
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-#: As `data: Csv` reads them.
+#: A number, as `data: Csv` reads it.
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?|nan)", flags=re.IGNORECASE)
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
 class Table:
-    """The rows of a file of text: of each the numbers that are read, and the line it stands in."""
+    """The numbers in each row of a file, (rows, columns), and the line of each row."""
 
     def __init__(self, path: Path, source: Csv | None, wanted: int) -> None:
         self.path, self.lines = path, array("Q")
@@ -56,10 +56,10 @@ class Table:
         self.numbers = np.frombuffer(numbers)
 
     def _header(self, first: list[str], source: Csv | None) -> list[int] | None:
-        """Return which columns are read, in the order of training; None where no names are there.
+        """Return the columns to read, in the order of training; None where there is no header.
 
         Raises:
-            InputError: one of those that were trained with is missing, or there twice.
+            InputError: a column of the training is missing, or is there twice.
         """
         trained = _trained_columns(source)
         if not (trained and {*trained} <= {*first}) and any(map(_is_number, first)):
@@ -84,7 +84,7 @@ class Table:
 
 
 def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
-    """Return the columns that a network was trained with; None where that is not known."""
+    """Return the names of the columns that the network was trained with; None if unknown."""
     if source is None:
         return None
     if source.inputs is not None:

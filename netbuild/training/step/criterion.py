@@ -1,4 +1,4 @@
-"""A declared loss as torch computes it, and what an epoch adds up of it."""
+"""The loss of a network as torch computes it: one module, or a weighted sum of several."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ if TYPE_CHECKING:
     from netbuild.config.losses import Term
     from netbuild.graph.graph import Graph
 
-#: The fields that torch takes as tensors.
+#: Fields that torch's modules take as tensors.
 _TENSORS = ("weight", "pos_weight")
 
 
 class Criterion:
-    """The loss of a graph: modules of torch, which may learn weights of their own, and their sum.
+    """The loss of a graph: modules of torch, and their sum. Some modules have weights of their own.
 
-    The first of several is what metrics go by.
+    Metrics go by the first of several losses.
     """
 
     def __init__(
         self, graph: Graph, device: torch.device, class_weights: torch.Tensor | None = None
     ) -> None:
-        self.parts = [_Part(term, graph, device, class_weights) for term in graph.config.terms]
+        self.parts = [LossModule(term, graph, device, class_weights) for term in graph.config.terms]
         self.first = self.parts[0]
         modules = [part.module for part in self.parts]
         self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
 
     def __call__(self, y: Any, target: torch.Tensor) -> Any:
-        """Return the loss of a batch of what the network gives: one number."""
+        """Return the loss of a batch of outputs: one number."""
         return self.total(self.losses(y, target))
 
     def losses(self, y: Any, target: torch.Tensor) -> list[Any]:
-        """Return the loss of a batch by each part."""
+        """Return the loss of a batch by each module."""
         return [part(y, target) for part in self.parts]
 
     def total(self, losses: list[Any], shares: Sequence[Any] | None = None) -> Any:
-        """Return the sum of losses: of all of each, or of some share."""
+        """Return the sum of losses, each multiplied by its share if there are shares."""
         if shares is not None:
             losses = [loss * share for loss, share in zip(losses, shares, strict=True)]
         return summed(losses)
 
     def look(self, targets: torch.Tensor) -> None:
-        """Note whether any of all targets is of a class that does not count."""
+        """Note whether any of all targets has the class that the loss ignores."""
         for part in self.parts:
             classes = part.has_classes(targets)
             part.ignores = classes and bool((targets == part.ignored).any())
 
     def counts(self, target: torch.Tensor) -> bool:
-        """Whether a batch has anything that counts: of nothing, torch's mean is no number."""
+        """Whether a batch has a sample that counts: torch's mean over none is NaN."""
         return len(target) > 0 and all(part.counts(target) for part in self.parts)
 
     def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
-        """Return what each part divides the sum of a batch's losses by; None where it does not."""
+        """Return the number by which each module divides its sum over a batch; None for a sum."""
         return [None if part.summed else part.weight(target) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:
-        """Go back to what a checkpoint holds of what the loss learns itself.
+        """Load the weights that the loss had learned, from the state of a checkpoint.
 
-        Weights of classes are what the config says.
+        The weights of classes are those of the config.
 
         Raises:
-            TrainingError: it holds nothing of it, or that of another loss.
+            TrainingError: the state has no such weights, or those of another loss.
         """
         try:
             self.load_state_dict(state["loss"])
@@ -81,25 +81,28 @@ class Criterion:
             raise TrainingError(message) from error
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Go back to what the loss had learned.
+        """Load the weights that the loss had learned.
 
         Raises:
-            KeyError, RuntimeError: the state is that of another loss.
+            KeyError, RuntimeError: the state belongs to another loss.
         """
         learned = {name: state[name] for name, _ in self.module.named_parameters()}
         self.module.load_state_dict(learned, strict=False)
 
     def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what metrics of values compare: an output, or its probabilities, with targets."""
+        """Return predictions and targets for metrics of values.
+
+        Predictions are the output itself, or the probability of class 1 for a binary loss.
+        """
         part = self.first
         output = part.output(y)
         return part.scores(output).softmax(1)[:, 1] if part.term.loss.binary else output, target
 
     def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what metrics of classes compare: scores (n, classes) with n classes.
+        """Return scores, (n, classes), and true classes, (n), for metrics of classes.
 
-        Places of a sample count as samples do, and a class that the loss ignores not at all. Of
-        targets that are probabilities the class is the likeliest.
+        Each place of a sample counts as a sample. Places whose class the loss ignores are removed.
+        Where targets are probabilities, the class is the most probable one.
         """
         part = self.first
         scores = part.scores(part.output(y)).movedim(1, -1).flatten(0, -2)
@@ -114,8 +117,8 @@ class Criterion:
         return scores, classes
 
 
-class _Part:
-    """One of the losses that are added up."""
+class LossModule:
+    """One of the losses that are added up, as a module of torch."""
 
     def __init__(
         self, term: Term, graph: Graph, device: torch.device, class_weights: torch.Tensor | None
@@ -123,7 +126,7 @@ class _Part:
         self.term = term
         compared = term.compared(graph.outputs)
         names = list(graph.outputs)
-        #: The outputs that it reads, by their positions.
+        #: The positions of the outputs that it reads.
         self.reads = [names.index(name) for name in compared]
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
         if class_weights is not None and "weight" in type(term.loss).model_fields:
@@ -133,27 +136,28 @@ class _Part:
                 arguments[name] = torch.tensor(arguments[name])
         self.module: Any = getattr(nn, term.loss.torch_name())(**arguments).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
-        #: Whether there may be samples of the class that does not count.
+        #: Whether targets may have the class that the loss ignores.
         self.ignores = True
 
     def __call__(self, y: Any, target: torch.Tensor) -> Any:
+        """Return the weighted loss of a batch: one number."""
         with self.quiet():
             loss = self.term.loss.run(self.module, _read(y, self.reads), target)
         return loss if self.term.weight == 1 else loss * self.term.weight
 
     @property
     def summed(self) -> bool:
-        """Whether a batch's loss is the sum over its samples, not their mean."""
+        """Whether the loss of a batch is the sum over its samples, and not the mean."""
         return getattr(self.module, "reduction", "mean") == "sum"
 
     @property
     def ignored(self) -> int:
-        """The class that does not count; torch's default where there is none."""
+        """The class that the loss ignores; torch's default where the config names none."""
         ignored: int | None = getattr(self.module, "ignore_index", None)
         return -100 if ignored is None else ignored
 
     def has_classes(self, target: torch.Tensor) -> bool:
-        """Whether targets are numbers of classes, of which some may not count."""
+        """Whether targets are numbers of classes, so that the loss may ignore one."""
         classes = self.term.loss.classifies and hasattr(self.module, "ignore_index")
         return classes and not target.is_floating_point()
 
@@ -164,7 +168,7 @@ class _Part:
         return bool((target != self.ignored).any())
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
-        """Return by what torch divides the sum of a batch's losses: samples, or in proportion."""
+        """Return by what torch divides the sum over a batch: samples, or their class weights."""
         if not self.has_classes(target):
             return len(target)
         classes = target.flatten()
@@ -174,19 +178,21 @@ class _Part:
         return classes.numel() if weights is None else weights[classes].sum()
 
     def output(self, y: Any) -> torch.Tensor:
-        """Return the first output that it reads, as metrics compare it."""
+        """Return the first output that the loss reads, without its gradient."""
         return _read(y, self.reads)[0].detach()
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.
 
-        Their softmax gives probabilities, as far as the loss knows of such.
+        Their softmax is the probability of each class, if the loss is one of probabilities.
         """
         match self.term.loss:
             case BCELoss():
                 return torch.stack((torch.log1p(-y), y.log()), 1)
             case loss if loss.binary:
-                return torch.stack((torch.zeros_like(y), y), 1)  # the softmax is the sigmoid
+                return torch.stack(
+                    (torch.zeros_like(y), y), 1
+                )  # their softmax is (1 − sigmoid(y), sigmoid(y))
             case AdaptiveLogSoftmaxWithLoss():
                 scores: torch.Tensor = self.module.log_prob(y)
                 return scores
@@ -196,19 +202,19 @@ class _Part:
 
 
 def summed(losses: list[Any]) -> Any:
-    """Return the sum of losses; of a single one itself, with no operation between."""
+    """Return the sum of losses. A single loss is returned itself, which saves an operation."""
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Have torch not warn of `reduction: mean`, which is what was asked for."""
+    """Silence torch's warning about `reduction: mean`, which the config asks for."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "reduction: 'mean' divides the total loss")
         yield
 
 
 def _read(y: Any, positions: list[int]) -> tuple[torch.Tensor, ...]:
-    """Return some of what the network gives, one output or a tuple of them."""
+    """Return the outputs at some positions. A network gives one output, or a tuple of them."""
     outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
     return tuple(outputs[position] for position in positions)

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights, which is what is validated and kept as best."""
+"""The exponential moving average of the weights. It is validated and saved in their place."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Averaged:
-    """A module whose weights follow those of another one: w ← decay·w + (1 − decay)·new.
+    """A copy of a module whose weights follow the module's: w ← decay·w + (1 − decay)·new.
 
-    Early on the decay is smaller, (1 + steps) / (10 + steps), so that the first weights, which are
-    random, do not linger. What is no weight, such as a running mean, is copied.
+    The decay is at most (1 + steps) / (10 + steps), so that the random first weights are soon
+    forgotten. Buffers, such as a running mean, are copied.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -24,7 +24,7 @@ class Averaged:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Follow a step."""
+        """Follow the module after a step of the optimizer."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
         pairs = zip(self.module.parameters(), self.source.parameters(), strict=True)
@@ -34,9 +34,9 @@ class Averaged:
             kept.copy_(buffer)
 
     def state_dict(self) -> dict[str, object]:
-        """Return what a checkpoint holds beside the average itself, which are its weights."""
+        """Return the state for a checkpoint, which has the averaged weights already."""
         return {"steps": self.steps}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go back to what a checkpoint held."""
+        """Load the state of a checkpoint."""
         self.steps = state["steps"]

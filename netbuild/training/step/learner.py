@@ -1,8 +1,8 @@
-"""A network, its loss and its optimizer: what takes a step, and what is validated.
+"""A network, its loss and its optimizer: they take a step, and they are validated.
 
-A step is what a careful engineer writes: gradients of one batch or of several, unscaled, clipped,
-the optimizer, the scheduler, the average of the weights. A batch's part in it is by its samples, so
-that several small batches, and several processes, make the step of one large batch.
+A step computes the gradients of one batch or of several, unscales and clips them, and then steps
+the optimizer, the scheduler and the average of the weights. Each batch counts by the number of its
+samples, so several small batches, or several processes, make the same step as one large batch.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netbuild.config.config import Config
+    from netbuild.runs.position import Position
     from netbuild.training.changes import Anew
     from netbuild.training.data.batches import Batch
     from netbuild.training.parallel.distributed import World
-    from netbuild.training.position import Position
     from netbuild.training.step.criterion import Criterion
     from netbuild.training.step.scheduler import Scheduling
 
 #: Options of an optimizer that choose how torch computes its steps.
-_WAYS = ("foreach", "fused", "capturable")
+_KERNELS = ("foreach", "fused", "capturable")
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Learner:
-    """A module in training. `measures` is what the epoch under way adds up."""
+    """A module in training. `measures` are the sums of the current epoch."""
 
     def __init__(
         self,
@@ -59,37 +59,41 @@ class Learner:
         train = config.train
         self.train, self.world, self.channels_last = train, world, channels_last
         self.module, self.criterion = module, criterion
-        #: All that may learn, by the names under which parts of a checkpoint have it.
+        #: All modules that may learn, by their names in a checkpoint of parts.
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.optimizer, self.scheduling = optimizer, scheduling
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
-        self.forward = forward  # what computes with the module, here and in other processes
-        #: What is validated, and kept: the module, or the average of its weights.
+        self.forward = forward  # the module, or its wrapper that shares gradients
+        #: The module that is validated and saved: the one that trains, or its average.
         self.validated = self.averaged.module if self.averaged else module
-        self.validation: Any = self.validated  # what computes with it
+        self.validation: Any = self.validated  # the same, perhaps compiled
         if train.compile:
-            # Sizes that change, as that of a last batch, are compiled for once more.
+            # torch compiles again for a batch of another size, such as a last one.
             self.forward = torch.compile(self.forward)
             self.validation = torch.compile(self.validation)
-        #: Of each group, as the config says it for the first step.
+        #: The options of each group, as the config gives them for the first step.
         self.options = [_options(group) for group in optimizer.param_groups]
         self.names = config.metrics
         self.measures = self.new_measures()
-        self.value = math.nan  # of the loss of the last step
+        self.value = math.nan  # the loss of the last step
 
     def new_measures(self) -> Measures:
-        """Return sums of nothing yet."""
+        """Return sums over no samples yet."""
         return Measures(self.criterion, self.names, self.world.device)
 
     def step(self, batches: Sequence[Batch], where: str) -> None:
-        """Learn from some batches together.
+        """Take one step with the gradients of some batches together.
 
-        An optimizer that searches, LBFGS, computes the loss several times: that of the step is the
-        first, with the weights that it came with.
+        LBFGS computes the loss several times in a step. The first one, with the weights before the
+        step, counts as the loss of the step.
+
+        Args:
+            batches: the inputs and targets of each batch.
+            where: the epoch and the step, as a message names them.
 
         Raises:
-            TrainingError: torch refused the step, or its loss is not finite: `where` says when.
+            TrainingError: torch refused the step, or its loss is not finite.
         """
         with refused("the step"):
             shares = self._shares(batches)
@@ -133,9 +137,10 @@ class Learner:
         return summed(losses)
 
     def _shares(self, batches: Sequence[Batch]) -> list[list[Any] | None]:
-        """Return for each batch what part of the step's losses its own are; None for all of it.
+        """Return the factors of each batch's losses in the losses of the step; None for 1.
 
-        A mean is of the samples of all batches and processes, whose gradients are averaged.
+        A mean is taken over the samples of all batches and of all processes. torch averages the
+        gradients of the processes.
         """
         size = self.world.size
         if len(batches) == size == 1:
@@ -151,14 +156,14 @@ class Learner:
         return [list(shares) for shares in zip(*found, strict=True)]
 
     def _cast(self) -> Any:
-        """Return the context in which the network computes with half the bits, or as it is."""
+        """Return the context in which the network computes with the precision of the config."""
         dtype = _AUTOCAST.get(self.train.precision)
         if dtype is None:
             return contextlib.nullcontext()
         return torch.autocast(self.world.device.type, dtype=dtype)
 
     def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return inputs as the network wants them in memory."""
+        """Return inputs in the memory format of the network."""
         return with_channels_last(x) if self.channels_last else x
 
     def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
@@ -167,12 +172,12 @@ class Learner:
         with self._cast():
             whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
         why = next(filter(None, whys), None)
-        why = why or "the network gives what is finite, and the loss makes that of it"
+        why = why or "the outputs of the network are finite, and the loss computes this from them"
         message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
         raise TrainingError(message)
 
     def _clip(self) -> None:
-        """Keep the gradients of a step within what the config says."""
+        """Clip the gradients of a step to the limits of the config."""
         norm, value = self.train.clip_grad_norm, self.train.clip_grad_value
         if norm is None and value is None:
             return
@@ -185,7 +190,7 @@ class Learner:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:
-        """Return what a data set adds up to, in evaluation mode.
+        """Return the sums over all samples of a data set, in evaluation mode.
 
         Raises:
             TrainingError: torch refused a batch.
@@ -204,9 +209,9 @@ class Learner:
         return measures
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint holds beside the weights that are validated.
+        """Return the state for a checkpoint, which has the validated weights already.
 
-        What the optimizer keeps of weights in parts is with those parts.
+        In a checkpoint of parts, the state of the optimizer is in those parts.
         """
         return {
             "optimizer": None if self.world.sharded else self.optimizer.state_dict(),
@@ -223,44 +228,44 @@ class Learner:
         return {name: value.cpu() for name, value in sums.items()}
 
     def save_parts(self, folder: Path) -> None:
-        """Write what this process has of weights, and of what the optimizer keeps of them."""
-        from netbuild.training.parallel import sharding  # which imports much of torch
+        """Write this process's part of the weights and of the optimizer's state."""
+        from netbuild.training.parallel import shards  # it imports much of torch
 
-        sharding.save(folder, self.learning, self.optimizer)
+        shards.save(folder, self.learning, self.optimizer)
 
     def load_parts(self, folder: Path, anew: Anew) -> None:
-        """Go back to what all processes have written so."""
-        from netbuild.training.parallel import sharding
+        """Load the parts that all processes have written."""
+        from netbuild.training.parallel import shards
 
-        sharding.load(folder, self.learning, None if anew.optimizer else self.optimizer)
+        shards.load(folder, self.learning, None if anew.optimizer else self.optimizer)
 
     def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
-        """Go back to what a checkpoint held; the validated weights have been loaded before."""
+        """Load the state of a checkpoint. The validated weights have to be loaded before."""
         self.criterion.load_state_dict(state["loss"])
         if state["optimizer"] is not None and not anew.optimizer:
             self.world.load_optimizer(self.learning, self.optimizer, state["optimizer"])
         self._go_on(state["scheduler"], position, anew)
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-        if self.world.writes:  # they are the sums of all processes
+        if self.world.writes:  # they are the sums of all processes, and count once
             self.measures.load_state_dict(state["measures"])
-        if state["model"]:  # the weights themselves, where their average was validated
+        if state["model"]:  # the weights that train, where their average was validated
             self.world.load_model(self.module, state["model"])
-        elif self.averaged:  # which begins here
+        elif self.averaged:  # the average begins here
             self.module.load_state_dict(self.averaged.module.state_dict())
         if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
 
     def _go_on(self, schedule: dict[str, Any], position: Position, anew: Anew) -> None:
-        """Have the optimizer's options be those of the step to come."""
+        """Set the optimizer's options for the next step."""
         groups = self.optimizer.param_groups
         rates = [group["lr"] for group in groups]
         for group, options in zip(groups, self.options, strict=True):
-            group.update({n: o for n, o in options.items() if anew.schedule or n in _WAYS})
+            group.update({n: o for n, o in options.items() if anew.schedule or n in _KERNELS})
         if not anew.schedule:
             self.scheduling.load_state_dict(schedule)
             return
-        # Where all weights are in groups, the optimizer itself has none.
+        # Where all weights are in groups, the optimizer has no group of its own.
         stays = anew.lowered[len(anew.lowered) - len(groups) :] or [False] * len(groups)
         for group, rate, lowered in zip(groups, rates, stays, strict=True):
             group["lr"] = rate if lowered else group["lr"]
@@ -272,5 +277,5 @@ def _options(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nothing(y: Any) -> Tensor:
-    """Return a loss of 0 of a batch that does not count, which has gradients all the same."""
+    """Return a loss of 0 for a batch that does not count. Its gradients are zeros, not None."""
     return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()

@@ -1,7 +1,7 @@
-"""What an epoch adds up, on the device that computes: the loss, and the metrics of its samples.
+"""The loss and the metrics of an epoch, as sums over its samples on the device that computes.
 
-Everything is a sum over samples, so that parts of an epoch, and those of several processes, add up
-to the whole. Nothing waits for the device before a value is asked for.
+Sums of parts of an epoch, and sums of several processes, add up to the sum of the whole. Nothing
+waits for the device until a value is asked for.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
-#: What a batch adds, by name.
+#: A function from outputs and targets of a batch to what it adds, by name.
 _Sums: TypeAlias = "Callable[[Tensor, Tensor], dict[str, Tensor | float]]"
 
 
 class Measures:
-    """Sums over the samples that were seen, by name."""
+    """Sums over all samples that were added, by name."""
 
     def __init__(self, criterion: Criterion, names: Iterable[str], device: torch.device) -> None:
         self.criterion, self.names = criterion, tuple(names)
         self.of_classes = {_SUMS[name]: None for name in self.names if name in OF_CLASSES}
         self.of_values = {_SUMS[name]: None for name in self.names if name in OF_VALUES}
-        # Whole numbers and long sums are exact in double precision, which Apple's GPUs lack.
+        # Double precision keeps counts and long sums exact. Apple's GPUs do not have it.
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
         self.sums: dict[str, Tensor | float] = {}
 
     def add(self, losses: Sequence[Tensor], y: Any, target: Tensor) -> None:
-        """Add a batch whose losses are known, each a mean over samples or a sum."""
+        """Add a batch, given its loss by each module: a mean over samples or a sum."""
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
             weight = len(target) if part.summed else part.weight(target)
             self._add(f"weight{number}", weight)
@@ -53,7 +53,7 @@ class Measures:
                 self._add(name, value)
 
     def _add(self, name: str, value: Tensor | float, times: Tensor | float = 1) -> None:
-        """Add a value so many times, on the device where it is."""
+        """Add a value times a factor, on the device of the value."""
         if isinstance(times, torch.Tensor):
             value, times = value * times, 1
         before = self.sums.get(name)
@@ -66,18 +66,18 @@ class Measures:
             before.add_(value, alpha=times)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the sums as tensors of the device, for a checkpoint and for other processes."""
+        """Return the sums as tensors on the device, for a checkpoint and for other processes."""
         return {
             name: torch.as_tensor(value, dtype=self.dtype, device=self.device)
             for name, value in self.sums.items()
         }
 
     def add_up(self, world: World) -> None:
-        """Add what the other processes have."""
+        """Add the sums of the other processes."""
         self.load_state_dict(world.sums(self.tensors()))
 
     def means(self, prefix: str) -> dict[str, Any]:
-        """Return the loss and the metrics of all that was added, named with a prefix."""
+        """Return the loss and the metrics of all added samples, each name with a prefix."""
         sums = {name: value.cpu() for name, value in self.tensors().items()}
         if not sums:
             return {}
@@ -89,7 +89,7 @@ class Measures:
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go back to what a checkpoint held."""
+        """Replace the sums by those of a checkpoint."""
         self.sums = {name: value.to(self.device) for name, value in state.items()}
 
 

@@ -1,4 +1,4 @@
-"""Which layer was the first to give what is no number, once a loss is none."""
+"""The layer whose output was the first that is not finite, once a loss is not finite."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def tensors(value: Any) -> list[Tensor]:
-    """Return the tensors in what a module takes or gives."""
+    """Return the tensors in the inputs or outputs of a module."""
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, (tuple, list)):
@@ -25,9 +25,9 @@ def _finite(value: Any) -> bool:
 
 @torch.no_grad()
 def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
-    """Return a sentence about the first layer whose output is not finite; none where all are.
+    """Return a phrase that names the first layer whose output is not finite; or "".
 
-    What is random within layers is drawn anew, and their running statistics stay as they are.
+    The network is run again, with other random numbers. Its running statistics do not change.
     """
     if not _finite(inputs):
         return "the data itself holds values that are not finite"
@@ -38,7 +38,7 @@ def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
             if not found and not _finite(y):
                 weights = [n for n, p in layer.named_parameters(recurse=False) if not _finite(p)]
                 of = f", whose {weights[0]} is not finite" if weights else ""
-                found.append(f"the first output that is not finite is that of {name}{of}")
+                found.append(f"the first output that is not finite comes from {name}{of}")
 
         return hook
 
@@ -55,4 +55,4 @@ def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
             buffer.copy_(before[name])
     if found:
         return found[0]
-    return "" if _finite(y) else "a join between layers gives it"
+    return "" if _finite(y) else "an operation between the layers gives it"

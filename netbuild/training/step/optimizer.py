@@ -1,4 +1,4 @@
-"""torch's optimizer of all weights of a network and of its losses."""
+"""torch's optimizer for all weights of a network and of its losses."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.training.parallel.distributed import World
 
-#: Of which optimizers, and on what, torch computes a step of all weights in one go.
+#: Optimizers, and devices, for which torch has one fused kernel for a step of all weights.
 _FUSED, _FUSING = {"SGD", "Adam", "AdamW"}, {"cpu", "cuda"}
 
 
 def optimizer(
     config: Config, network: nn.Module, losses: Sequence[nn.Module], world: World
 ) -> torch.optim.Optimizer:
-    """Make the optimizer of all parameters of the network and of its loss, in their groups.
+    """Make the optimizer for all parameters of the network and of its losses, in their groups.
 
-    Where neither `foreach` nor `fused` is said, it is fused where torch can: a quarter of the time.
+    If the config names neither `foreach` nor `fused`, the optimizer is fused where torch can do
+    that: a step takes a quarter of the time.
 
     Raises:
         TrainingError: torch refuses a combination of fields on this device.
@@ -54,16 +55,16 @@ def optimizer(
 
 
 def _can_fuse(kind: str, network: nn.Module, world: World) -> bool:
-    """Whether torch computes a fused step of these weights where they are."""
+    """Whether torch has a fused step for these weights on their device."""
     sparse = any(getattr(layer, "sparse", False) for layer in network.modules())
     return kind in _FUSED and world.device.type in _FUSING and not (sparse or world.sharded)
 
 
 def _untraced(kind: Any) -> Any:
-    """Return an optimizer's class without what keeps torch.compile from tracing it.
+    """Return an optimizer's class without the decorators that keep torch.compile from tracing it.
 
-    That imports the compiler, 1.1 s, in each process that trains. What is compiled here are
-    networks, and no optimizer; of its step is left that it computes without gradients.
+    They import the compiler, which takes 1.1 s in each process that trains. netbuild compiles
+    networks and no optimizer. The decorator `no_grad` of the step is kept.
     """
     if not hasattr(kind.step, "__wrapped__"):
         return kind

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     from netbuild.components.schedulers.scheduler import Scheduler
     from netbuild.config.scheduler import Schedule, Training
-    from netbuild.training.position import Position
+    from netbuild.runs.position import Position
 
 
-#: What ReduceLROnPlateau remembers of the losses.
+#: The attributes in which ReduceLROnPlateau remembers the losses.
 _SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
 
 class Scheduling:
-    """Steps a scheduler, if there is one, behind each batch or each epoch.
+    """Steps a scheduler, if there is one, after each batch or after each epoch.
 
     Raises:
-        TrainingError: it does not go with the training, of which all is known now.
+        TrainingError: the scheduler does not go with the training, whose steps are known by now.
     """
 
     def __init__(
@@ -49,29 +49,30 @@ class Scheduling:
 
     @property
     def remembers(self) -> bool:
-        """Whether it goes by the losses that there were, not by the number of steps alone."""
+        """Whether it goes by the losses of earlier epochs, and not by the number of steps alone."""
         return isinstance(self.made, lr_scheduler.ReduceLROnPlateau)
 
     def after_batch(self) -> None:
-        """Step, if this is the time for it."""
+        """Step, if the scheduler steps after each batch."""
         if self.step == "batch":
             with _torch():
                 self.made.step()
 
     def after_epoch(self, val_loss: float) -> None:
-        """Step, if this is the time for it."""
+        """Step, if the scheduler steps after each epoch."""
         if self.step == "epoch":
             with _torch():
                 self.made.step(*([val_loss] if self.remembers else []))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it."""
+        """Return the state of the scheduler for a checkpoint."""
         return self.made.state_dict() if self.made else {}
 
     def replay(self, position: Position, state: dict[str, Any]) -> None:
-        """Go to where the schedule would be by now.
+        """Take all steps that the schedule would have taken up to a position.
 
-        What ReduceLROnPlateau has seen, by the state of a scheduler of before, still counts.
+        ReduceLROnPlateau goes by losses instead: it takes what it has seen from `state`, the state
+        of the scheduler that was used before.
         """
         if self.made is None:
             return
@@ -84,15 +85,15 @@ class Scheduling:
                 self.made.step()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to what a checkpoint held; the optimizer has been there before."""
+        """Load the state of a checkpoint. The optimizer has to be loaded before."""
         if self.made:
             self.made.load_state_dict(state)
 
 
 def made(declared: Scheduler, optimizer: torch.optim.Optimizer, total: int | None) -> Any:
-    """Return torch's scheduler, and first those that it is made of.
+    """Return torch's scheduler of a declared one; the schedulers of a composite are made first.
 
-    `total` is the number of its steps, which OneCycleLR may be left to.
+    `total` is the number of all steps, which OneCycleLR takes where the config does not say it.
     """
     arguments = declared.model_dump()
     if isinstance(declared, SequentialLR | ChainedScheduler):
@@ -106,10 +107,11 @@ def made(declared: Scheduler, optimizer: torch.optim.Optimizer, total: int | Non
 
 @contextmanager
 def _torch() -> Iterator[None]:
-    """Turn what torch cannot compute into a sentence.
+    """Turn an arithmetic error of torch into one sentence.
 
-    Its warning that no step of the optimizer came before is for loops written by hand: behind a
-    resumption, and within a scheduler made of others, torch did not see it.
+    torch warns where a scheduler steps before its optimizer. That warning is for loops written by
+    hand and is silenced: after a resumption, and within a composite scheduler, torch cannot see the
+    optimizer's steps.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")

@@ -1,4 +1,4 @@
-"""From inputs to samples: what images, arrays and tables hold, as the network reads it."""
+"""From inputs to samples: images, arrays and tables are read as the network takes them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from netbuild.components.datasets.array_files import Stored, read_arrays
+from netbuild.components.datasets.array_files import StoredArray, read_arrays
 from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.conversion import input_values
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.tensor import Tensor, times
+from netbuild.diagnostics.exceptions import InputError, UnreadableError
 from netbuild.training.prediction.inputs import (
     Array,
-    Given,
     Input,
-    InputError,
-    UnreadableError,
+    InputSample,
     reason,
     spread,
 )
@@ -41,11 +40,14 @@ _IMAGES = {1: "grey", 3: "RGB", 4: "RGBA"}
 _CHUNK = 256
 
 
-class Reader:
-    """Reads samples for a network, whose inputs have these names.
+class SampleReader:
+    """Reads samples for the inputs of a network.
 
-    `size` is what `resize` brought to those that trained, and `data` says what they were called in
-    their files.
+    Args:
+        names: the names of the network's inputs.
+        inputs: the shape and the dtype of each.
+        data: the source that the network was trained with, which names arrays and columns.
+        size: the height and width to which `resize` brought the training images.
     """
 
     def __init__(
@@ -57,22 +59,22 @@ class Reader:
     ) -> None:
         self.names, self.inputs, self.data, self.size = names, inputs, data, size
 
-    def samples(self, inputs: Iterable[Input]) -> Iterator[Given | InputError]:
-        """Yield the samples of all inputs, and what keeps inputs from being read."""
+    def samples(self, inputs: Iterable[Input]) -> Iterator[InputSample | InputError]:
+        """Yield the samples of all inputs, and an error for each input that cannot be read."""
         for given in chain.from_iterable(map(spread, inputs)):
             yield from [given] if isinstance(given, InputError) else self._tried(given)
 
-    def _tried(self, given: Input) -> Iterable[Given | InputError]:
+    def _tried(self, given: Input) -> Iterable[InputSample | InputError]:
         try:
             return self._read(given)
         except InputError as error:
             return [error]
 
-    def _read(self, given: Input) -> Iterator[Given]:
-        """Yield the samples of a file or an array, once all of them are known to fit.
+    def _read(self, given: Input) -> Iterator[InputSample]:
+        """Yield the samples of a file or an array. All of them are checked before the first.
 
         Raises:
-            InputError: it cannot be read, or does not fit.
+            InputError: the input cannot be read, or does not fit.
         """
         if isinstance(given, np.ndarray):
             if len(self.names) > 1:
@@ -82,7 +84,7 @@ class Reader:
         place = {"input": str(given)}
         kind = path.suffix.lower()
         if kind in SUFFIXES:
-            return iter([Given(place, (self._image(path),))])
+            return iter([InputSample(place, (self._image(path),))])
         if kind in SEPARATORS:
             return self._of_table(place, path)
         if kind in _ARRAYS:
@@ -105,8 +107,8 @@ class Reader:
         height, width = wanted.shape[1:]
         try:
             with warnings.catch_warnings(), Image.open(path) as picture:
-                warnings.simplefilter("ignore")  # it is large, or has Exif that is none
-                # Turned as its camera was held, as `datasets` turns those that train.
+                warnings.simplefilter("ignore")  # of a large picture, or of damaged Exif data
+                # Rotated by its Exif orientation, as `datasets` does with training images.
                 return pixels(ImageOps.exif_transpose(picture), wanted, (height, width))
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
             raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
@@ -126,8 +128,12 @@ class Reader:
         except (OSError, ValueError) as error:
             raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
 
-    def _array_names(self, path: Path, there: dict[str, Stored]) -> tuple[str, ...]:
-        """Return which arrays the network reads: those called as its inputs, or as in training."""
+    def _array_names(self, path: Path, there: dict[str, StoredArray]) -> tuple[str, ...]:
+        """Return the names of the arrays that the network reads.
+
+        They have the names of its inputs, or the names that the training data has. A single array
+        may have any name.
+        """
         if set(self.names) <= {*there}:
             return self.names
         if isinstance(self.data, Arrays) and {*self.data.inputs} <= {*there}:
@@ -144,8 +150,8 @@ class Reader:
 
     def _of_arrays(
         self, place: dict[str, Any], name: str, arrays: tuple[Array, ...]
-    ) -> Iterator[Given]:
-        """Yield one sample, or each of several along axis 0."""
+    ) -> Iterator[InputSample]:
+        """Yield one sample, or the samples along axis 0."""
         pairs = list(zip(arrays, self.inputs, strict=True))
         single = all(_is_single(array, wanted) for array, wanted in pairs)
         arrays = tuple(a[None] if single or a.ndim == 0 else a for a in arrays)
@@ -161,10 +167,12 @@ class Reader:
                 at = _at_index(start, single=single)
                 yield start, self._fitting(parts, name, at)
 
-        for _ in chunks():  # first all of it, then any of it
+        for _ in chunks():  # every sample is checked before the first is given
             pass
         return (
-            Given(place if single else place | {"index": start + row}, tuple(x[row] for x in xs))
+            InputSample(
+                place if single else place | {"index": start + row}, tuple(x[row] for x in xs)
+            )
             for start, xs in chunks()
             for row in range(len(xs[0]))
         )
@@ -175,7 +183,7 @@ class Reader:
         """Return the values of some samples as the network reads them.
 
         Raises:
-            InputError: they are of another shape, not finite, or no numbers.
+            InputError: they have another shape, are not finite, or are no numbers.
         """
         found = []
         for values, wanted in zip(arrays, self.inputs, strict=True):
@@ -193,7 +201,7 @@ class Reader:
         return tuple(found)
 
     def _resized(self, x: Array, wanted: Tensor) -> Array:
-        """Return samples in the size to which the run's `resize` brought those that train."""
+        """Return samples in the size to which `resize` brought the training samples."""
         to = self.size
         other = x.ndim == 4 and x.shape[1] == wanted.shape[0] and x.shape[2:] != to
         if to is None or not other or not len(x):
@@ -201,7 +209,7 @@ class Reader:
         made = interpolate(torch.from_numpy(x), to, mode="bilinear", antialias=True)
         return np.asarray(made.numpy())
 
-    def _of_table(self, place: dict[str, Any], path: Path) -> Iterator[Given]:
+    def _of_table(self, place: dict[str, Any], path: Path) -> Iterator[InputSample]:
         """Yield the rows of a table."""
         (wanted, *others) = self.inputs
         if others:
@@ -223,7 +231,7 @@ class Reader:
                 raise InputError(f"{path} has {part}, and the network reads whole numbers")
             values = values.astype("int64")
         (x,) = self._fitting((values,), str(path), lambda row: f"in line {table.lines[row]}")
-        return (Given(place | {"index": n}, (sample,)) for n, sample in enumerate(x))
+        return (InputSample(place | {"index": n}, (sample,)) for n, sample in enumerate(x))
 
 
 def _is_single(array: Array, wanted: Tensor) -> bool:
@@ -241,8 +249,8 @@ def _at_index(start: int, *, single: bool) -> Callable[[int], str]:
     return lambda index: "at one place" if single else f"at index {start + index}"
 
 
-def _values(stored: Stored) -> Array:
-    """Return the values of an array, those of a plain file as they are wanted."""
+def _values(stored: StoredArray) -> Array:
+    """Return the values of an array. Those of an uncompressed file are read when they are used."""
     if stored.member is not None or not stored.nbytes or not stored.shape:
         return stored.values()
     order: Any = "F" if stored.fortran else "C"

@@ -1,7 +1,7 @@
-"""Augmentations as kornia computes them, on batches, where they are.
+"""Augmentations of batches by kornia, on the device that computes.
 
-They draw from torch's global generators, whose states a checkpoint holds. kornia is imported here,
-and only for a config that names some.
+They draw from torch's global generators, whose states are in a checkpoint. kornia is imported only
+for a config that names an augmentation.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netbuild.components.augmentations.augmentation import Augmentation
-    from netbuild.training.data.batches import Change, Inputs
+    from netbuild.training.data.batches import Inputs, Transform
 
 
-def augmenting(augmentations: Iterable[Augmentation] | None, device: torch.device) -> Change | None:
-    """Return what augments a batch on a device; None where nothing does.
+def augmenter(
+    augmentations: Iterable[Augmentation] | None, device: torch.device
+) -> Transform | None:
+    """Return the transform that augments a batch on a device; None without augmentations.
 
     Raises:
         ModuleNotFoundError: kornia is not installed.
@@ -28,18 +30,18 @@ def augmenting(augmentations: Iterable[Augmentation] | None, device: torch.devic
     if not modules:
         return None
 
-    @torch.no_grad()  # some keep their probabilities as parameters
-    def change(inputs: Inputs) -> Inputs:
+    @torch.no_grad()  # some have their probabilities as parameters
+    def augment(inputs: Inputs) -> Inputs:
         (x,) = inputs
         for module in modules:
             x = module(x)
         return (x.contiguous(),)
 
-    return change
+    return augment
 
 
 def made(augmentation: Augmentation) -> Any:
-    """Return the module of kornia that an augmentation stands for.
+    """Return kornia's module of an augmentation.
 
     Raises:
         ModuleNotFoundError: kornia is not installed.

@@ -1,6 +1,6 @@
-"""Checkpoints in parts, of which each process writes those that it has.
+"""Checkpoints in parts: each process writes the part of the weights that it has.
 
-torch.distributed.checkpoint writes them, and any number of processes reads them, one as well:
+torch.distributed.checkpoint writes the parts. Any number of processes can read them:
 https://docs.pytorch.org/docs/stable/distributed.checkpoint.html
 """
 
@@ -27,28 +27,30 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-#: Before the names of the network's own weights.
+#: What stands before the names of the network's weights.
 _NETWORK = "weights.network."
 
 
 def save(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer) -> None:
-    """Write what learns, and what the optimizer keeps of it, into a folder that all processes see.
+    """Write weights and the optimizer's state into a folder that all processes can reach.
 
     Raises:
-        OSError: some process could not write its part.
-        TrainingError: some process has ended.
+        OSError: a process could not write its part.
+        TrainingError: a process has ended.
     """
-    with _told(folder):
+    with _reported(folder):
         state_dict_saver.save(_state(learning, optimizer), checkpoint_id=folder)
 
 
 def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None) -> None:
-    """Go back to what was saved, by however many processes; without an optimizer the weights.
+    """Load weights and the optimizer's state; without an optimizer the weights alone.
+
+    The number of processes may differ from the number that saved.
 
     Raises:
-        TrainingError: a part is damaged, or some process has ended.
+        TrainingError: a part is damaged, or a process has ended.
     """
-    with _told(folder):
+    with _reported(folder):
         state = _state(learning, optimizer)
         state_dict_loader.load(state, checkpoint_id=folder)
         set_state_dict(
@@ -60,7 +62,7 @@ def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer
 
 
 def described(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the network's weights without values, by their names.
+    """Return the network's weights by their names, on the meta device.
 
     Raises:
         OSError: the description of the parts cannot be read.
@@ -79,7 +81,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Return the network's whole weights, in one process."""
     wanted = described(folder)
     found = {_NETWORK + name: torch.empty_like(w, device="cpu") for name, w in wanted.items()}
-    with _told(folder):
+    with _reported(folder):
         state_dict_loader.load(found, checkpoint_id=folder, no_dist=True)
     return {name.removeprefix(_NETWORK): tensor for name, tensor in found.items()}
 
@@ -90,8 +92,13 @@ def _state(learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None) -> 
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Say in one sentence what failed, in whichever process."""
+def _reported(folder: Path) -> Iterator[None]:
+    """Turn the exceptions of all processes into one sentence.
+
+    Raises:
+        OSError: a process could not read or write.
+        TrainingError: the checkpoint is damaged.
+    """
     try:
         with refused("the checkpoint"), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as it should be

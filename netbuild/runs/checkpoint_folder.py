@@ -1,0 +1,114 @@
+"""The folder of a checkpoint: its files, which folder is the whole one, and how far it came.
+
+A checkpoint is written beside its place, synced, and renamed. A folder cannot be renamed over
+another one, so the old checkpoint is first moved aside:
+
+    1. last/ is complete, and .last.new/ is being written
+    2. last/ is renamed to .last.old/
+    3. .last.new/ is renamed to last/
+    4. .last.old/ is removed
+
+A process may be killed at any moment. Between 2 and 3 the place is empty, and `.last.new/` is the
+whole checkpoint. In all other moments it is `last/`, or there is none.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from netbuild.runs.position import Position
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: The weights, as a plain `state_dict()`.
+WEIGHTS = "model.safetensors"
+#: In place of WEIGHTS where no process has all weights: a folder with a part of each process.
+PARTS = "parts"
+#: All else that a training needs to go on.
+STATE = "state.pt"
+
+
+def whole(place: Path) -> Path | None:
+    """Return the folder of the newest complete checkpoint of a place; None where there is none."""
+    if place.is_dir():
+        return place
+    new = new_folder(place)
+    return new if _old_folder(place).is_dir() and new.is_dir() else None
+
+
+def new_folder(place: Path) -> Path:
+    """Return the folder in which a checkpoint is written before it takes its place."""
+    return place.with_name(f".{place.name}.new")
+
+
+def _old_folder(place: Path) -> Path:
+    return place.with_name(f".{place.name}.old")
+
+
+def recover(place: Path) -> None:
+    """Finish a replacement that was stopped, and remove all that others left.
+
+    Only the process that writes a run's checkpoints may call this.
+    """
+    found = whole(place)
+    if found is not None and found != place:
+        found.rename(place)
+    for left in (new_folder(place), _old_folder(place)):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def replace(place: Path) -> None:
+    """Have the new folder, which is complete now, take its place."""
+    new, old = new_folder(place), _old_folder(place)
+    for path in (*new.rglob("*"), new):
+        _sync(path)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    _sync(place.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk holds what was written."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a folder
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_position(place: Path) -> Position | None:
+    """Return how far the checkpoint of a place came, without torch; None where it is damaged."""
+    from netbuild.runs.pickled import Shapes
+
+    folder = whole(place)
+    if folder is None:
+        return None
+    try:
+        with zipfile.ZipFile(folder / STATE) as archive:
+            name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
+            state = Shapes(io.BytesIO(archive.read(name))).load()
+        position = _position(state["position"])
+    except Exception:  # noqa: BLE001  a damaged file makes its reader raise anything
+        return None
+    counts = (position.epoch, position.step, position.total, position.waited)
+    return position if all(type(count) is int for count in counts) else None
+
+
+def _position(saved: dict[str, Any]) -> Position:
+    return Position(
+        epoch=saved["epoch"],
+        step=saved.get("step", 0),
+        total=saved["total"],
+        seconds=float(saved["seconds"]),
+        spent=float(saved["spent"]),
+        waited=saved["waited"],
+    )

@@ -1,0 +1,58 @@
+"""How far a training has come, and whether that is the end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Limits(NamedTuple):
+    """How long a training may go on. None means that there is no such limit."""
+
+    epochs: int
+    patience: int | None = None  # epochs without a lower validation loss
+    max_steps: int | None = None
+    max_time: float | None = None  # seconds
+
+
+@dataclass
+class Position:
+    """How far a training has come, between two steps."""
+
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps of the current epoch
+    total: int = 0  # finished steps of all epochs
+    samples: int = 0  # seen in the current epoch, by one process
+    seconds: float = 0.0  # spent on the current epoch
+    spent: float = 0.0  # spent on all finished epochs
+    lr: float = 0.0  # of the last step
+    best: float = math.inf  # the lowest validation loss
+    waited: int = 0  # epochs since that loss
+
+    def after_epoch(self, loss: float) -> Position:
+        """Return the position at the end of the current epoch, with its validation loss."""
+        best = loss < self.best
+        return Position(
+            epoch=self.epoch + 1,
+            total=self.total,
+            spent=self.spent + self.seconds,
+            lr=self.lr,
+            best=loss if best else self.best,
+            waited=0 if best else self.waited + 1,
+        )
+
+    def is_at_limit(self, limits: Limits) -> bool:
+        """Whether the steps or the time are used up, which also ends an epoch early."""
+        if limits.max_steps is not None and self.total >= limits.max_steps:
+            return True
+        return limits.max_time is not None and self.spent + self.seconds >= limits.max_time
+
+    def is_finished(self, limits: Limits) -> bool:
+        """Whether a training with these limits has nothing left to do here.
+
+        An epoch that was interrupted still has to be validated, whatever the limits are.
+        """
+        waited = limits.patience is not None and self.waited >= limits.patience
+        limited = self.step == 0 and self.is_at_limit(limits)
+        return self.epoch >= limits.epochs or waited or limited

@@ -37,6 +37,7 @@ from netbuild.reports import faults
 from netbuild.reports import summary as render
 from netbuild.reports.faults.report import Checked, Report
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.graph import Graph
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = Path(faults.__file__).parent.parent.parent
 FILES = sorted(
     path.relative_to(ROOT)

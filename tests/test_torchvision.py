@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 import netbuild
+from tests import ROOT
 from tests.torchvision_networks import (
     VGG,
     AlexNet,
@@ -36,7 +36,7 @@ from tests.torchvision_networks_mobile import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOLDER = Path(__file__).parent.parent / "configs" / "torchvision"
+FOLDER = ROOT / "configs" / "torchvision"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 #: As torchvision's documentation of each network's weights says them.
 PARAMETERS = {

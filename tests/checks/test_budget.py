@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +13,14 @@ from netbuild.config.load import read
 from netbuild.config.resolved import resolved
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.graph.graph import Graph
 
-LENET = Path(__file__).parent.parent / "configs" / "lenet.yaml"
+LENET = ROOT / "configs" / "lenet.yaml"
 NAMES = ("params", "macs", "activations", "weights")
 
 

@@ -26,9 +26,9 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.dump import dump
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.step.scheduler import made
-from tests.layers import FAMILIES
-from tests.layers.contract import text_of_case
-from tests.test_schedulers import FIELDS
+from tests.components.layers import FAMILIES
+from tests.components.layers.contract import text_of_case
+from tests.components.schedulers.test_schedulers import FIELDS
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic

@@ -15,11 +15,11 @@ import pytest
 
 import netbuild as package
 from netbuild.reports import summary as render
+from tests import ROOT
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 LENET = "configs/lenet.yaml"
 BAD = "input: [4]\nlayers:\n  - Linaer: 2\n  - Dropout: {inplace: no}\n"
 COMMANDS = ["validate", "summary", "diff", "weights", "train", "evaluate", "new"]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import IO, TYPE_CHECKING
@@ -17,13 +16,14 @@ import pytest
 
 from netbuild.cli import watch
 from netbuild.cli.watch import involved, stamps
+from tests import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 GOOD = "input: [4]\nlayers: [ReLU]\n"
 BAD = "input: [4]\nlayers: [Linaer: 2]\n"
 

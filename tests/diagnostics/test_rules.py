@@ -19,6 +19,7 @@ from netbuild.diagnostics.codes import CODES
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.reports import rules as render
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 from tests.test_static import output
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 PAGES = {code: rules.page(code) for code in CODES}
 
 #: Codes that `netbuild train` gives and `netbuild validate` does not.

@@ -13,8 +13,8 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
-from tests.layers import FAMILIES
-from tests.layers.contract import text_of_case
+from tests.components.layers import FAMILIES
+from tests.components.layers.contract import text_of_case
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Fix

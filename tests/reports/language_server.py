@@ -11,6 +11,8 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests import ROOT
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -27,7 +29,7 @@ def command() -> list[str] | None:
     repository, and among the programs.
     """
     node = shutil.which("node")
-    folder = Path(os.environ.get(FOLDER, Path(__file__).parent.parent))
+    folder = Path(os.environ.get(FOLDER, ROOT))
     script = folder / "node_modules/yaml-language-server/bin/yaml-language-server"
     if node and script.is_file():
         return [node, str(script), "--stdio"]

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,13 +20,15 @@ from netbuild.config.load import read
 from netbuild.reports.difference import alignment, diff
 from netbuild.reports.difference import table as render
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.graph.graph import Graph
     from netbuild.reports.difference import Change, Changes
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 LENET = "configs/lenet.yaml"
 TEXT = (ROOT / LENET).read_text(encoding="utf-8")
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))

@@ -21,21 +21,21 @@ from netbuild.config.load import read
 from netbuild.reports.explanation import Explained, explain, paths
 from netbuild.reports.explanation import formats as render
 from netbuild.syntax.parser import from_bytes, from_file
-from tests.layers import FAMILIES
-from tests.layers.contract import graph_of_case
+from tests import ROOT
+from tests.components.layers import FAMILIES
+from tests.components.layers.contract import graph_of_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netbuild.graph.graph import Graph
     from netbuild.reports.explanation import Explanation
+    from tests.components.layers.contract import Row
     from tests.conftest import Netbuild
-    from tests.layers.contract import Row
 
-ROOT = Path(__file__).parent.parent
 EXPECTED = Path(__file__).parent / "explanations"
 LENET = "configs/lenet.yaml"
-MIXED = "tests/explanations/mixed.yaml"
+MIXED = "tests/reports/explanations/mixed.yaml"
 ROWS = [row for kind, family in FAMILIES.items() for row in family.rows if row.type == kind]
 CONFIGS = [MIXED, *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("configs/*.yaml"))]
 

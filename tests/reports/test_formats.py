@@ -24,13 +24,13 @@ from netbuild.reports import faults
 from netbuild.reports.faults import github_format, junit_format
 from netbuild.reports.faults.report import Checked, Report
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "tests/faults").glob("*.yaml"))
-SCHEMAS = ROOT / "tests/schemas"
+SCHEMAS = ROOT / "tests/reports/schemas"
 SARIF = Draft4Validator(
     json.loads((SCHEMAS / "sarif-2.1.0-rtm.5.json").read_bytes()), format_checker=FormatChecker()
 )

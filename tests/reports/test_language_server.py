@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.language_server import LanguageServer, Place, command
+from tests import ROOT
+from tests.reports.language_server import LanguageServer, Place, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,9 +31,12 @@ from netbuild.reports.catalogue.entries import catalogue, fields
 from netbuild.reports.schema import language, written
 from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes
-from tests.conftest import ROOT, Netbuild
-from tests.layers import FAMILIES
-from tests.layers.contract import Case, Row, text_of_case
+from tests import ROOT
+from tests.components.layers import FAMILIES
+from tests.components.layers.contract import Case, Row, text_of_case
+
+if TYPE_CHECKING:
+    from tests.conftest import Netbuild
 
 FILE = ROOT / "docs/netbuild.schema.json"
 SCHEMA = language()

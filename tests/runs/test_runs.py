@@ -20,7 +20,7 @@ from netbuild.checks.trace import trainable
 from netbuild.cli import app
 from netbuild.config.load import load
 from netbuild.training import Interrupted, Run, Silent
-from tests.conftest import ROOT
+from tests import ROOT
 from tests.training_configs import SECTIONS, write
 
 TRAIN: dict[str, Any] = SECTIONS["train"]

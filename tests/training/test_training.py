@@ -42,6 +42,7 @@ from netbuild.training.data import loading
 from netbuild.training.data.batches import Batches
 from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
+from tests import ROOT
 from tests.training_configs import (
     EPOCHS,
     FILES,
@@ -63,7 +64,7 @@ from tests.training_configs import (
 )
 
 CPU = torch.device("cpu")
-CONFIGS = sorted(Path(__file__).parent.parent.joinpath("configs").glob("*.yaml"))
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 from netbuild.checks.trace import infer
 from netbuild.components.datasets import DATASETS
@@ -13,8 +12,9 @@ from netbuild.config.load import read
 from netbuild.config.preparation import Preparation
 from netbuild.config.train import Train
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 
-PAGE = (Path(__file__).parent.parent / "docs" / "training.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def test_the_example_has_no_faults() -> None:

@@ -40,7 +40,7 @@ from netbuild.training.data import loading
 from netbuild.training.data.augmenting import augmenting
 from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
-from tests.test_catalogue import printed
+from tests.reports.test_catalogue import printed
 from tests.training_configs import outcome
 
 if TYPE_CHECKING:

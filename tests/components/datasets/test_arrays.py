@@ -16,7 +16,7 @@ from netbuild.components.datasets.dataset import DataError, Sample
 from netbuild.components.datasets.idx import Idx
 from netbuild.components.target import Classes, Labels, Signs, Values
 from netbuild.components.tensor import Tensor
-from tests.test_data import loaded, refusal, wanted
+from tests.components.datasets.test_datasets import loaded, refusal, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from netbuild.components.datasets.images import ImageFolder
 from netbuild.components.datasets.tables import quiet
 from netbuild.components.target import Classes, Signs, Values
 from netbuild.components.tensor import Tensor
-from tests.test_data import loaded, refusal, wanted
+from tests.components.datasets.test_datasets import loaded, refusal, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path

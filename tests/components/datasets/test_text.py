@@ -9,7 +9,7 @@ import pytest
 
 from netbuild.components.datasets.text import Text
 from netbuild.components.target import Classes, Values
-from tests.test_data import loaded, refusal, wanted
+from tests.components.datasets.test_datasets import loaded, refusal, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path

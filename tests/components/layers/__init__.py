@@ -1,11 +1,11 @@
-"""The tables of all layers, by family: one module here for each of `netbuild.layers`.
+"""The tables of all layers: one module here for each family of `netbuild.components.layers`.
 
-Every property is tested over every row and every case, in `tests/test_layers.py` and
-`tests/test_layers_fuzz.py`; a layer of `netbuild` without rows or cases fails a test.
+`test_layers.py` and `test_layers_fuzz.py` test every property over every row and every case.
+A layer of `netbuild` without rows or cases fails a test.
 """
 
 from netbuild.components.layers import LAYERS
-from tests.layers import (
+from tests.components.layers import (
     activation,
     adaptive_pool,
     attention,
@@ -29,7 +29,7 @@ from tests.layers import (
     transformer,
     vision,
 )
-from tests.layers.contract import Family
+from tests.components.layers.contract import Family
 
 MODULES = (
     conv,
@@ -58,7 +58,7 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
-#: What reads nothing, and is tested in `tests/test_blocks.py` among what reads it.
+#: What reads nothing, and is tested in `tests/graph/test_blocks.py` among what reads it.
 SOURCES = ("Parameter",)
 #: Every layer that reads something.
 READERS = {kind: layer for kind, layer in LAYERS.items() if kind not in SOURCES}

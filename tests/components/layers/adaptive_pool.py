@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BOOLS,
     Case,
     Family,

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.layers.contract import BOOLS, Case, Family, Row, Shape, Strictness, Tensor, Weights
+from tests.components.layers.contract import (
+    BOOLS,
+    Case,
+    Family,
+    Row,
+    Shape,
+    Strictness,
+    Tensor,
+    Weights,
+)
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from netbuild.builder import modules
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BOOLS,
     NUMBERS,
     SMALL,

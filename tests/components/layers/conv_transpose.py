@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BOOLS,
     Case,
     Family,
@@ -15,7 +15,7 @@ from tests.layers.contract import (
     shapes,
     sizes,
 )
-from tests.layers.conv import samples_as_channels
+from tests.components.layers.conv import samples_as_channels
 
 ROWS = [
     Row(

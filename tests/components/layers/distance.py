@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import BATCH, BOOLS, Case, Family, Row, Strictness, Tensor
-from tests.layers.join import joins, meeting
-from tests.layers.tensor import THE_BATCH, dims_of, names_the_batch
+from tests.components.layers.contract import BATCH, BOOLS, Case, Family, Row, Strictness, Tensor
+from tests.components.layers.join import joins, meeting
+from tests.components.layers.tensor import THE_BATCH, dims_of, names_the_batch
 
 ROWS = [
     Row({"CosineSimilarity": {}}, (8,), (), {}, 0, (Tensor((8,)),)),

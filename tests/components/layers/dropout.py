@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BOOLS,
     NUMBERS,
     SMALL,

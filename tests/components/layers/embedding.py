@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import BOOLS, SMALL, Case, Family, Row, Strictness, Tensor, cases
+from tests.components.layers.contract import (
+    BOOLS,
+    SMALL,
+    Case,
+    Family,
+    Row,
+    Strictness,
+    Tensor,
+    cases,
+)
 
 if TYPE_CHECKING:
     import torch

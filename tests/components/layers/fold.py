@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from netbuild.components.layers._sizes import positions
-from tests.layers.contract import Case, Family, Row, Shape, Strictness, cases, shapes, sizes
+from tests.components.layers.contract import (
+    Case,
+    Family,
+    Row,
+    Shape,
+    Strictness,
+    cases,
+    shapes,
+    sizes,
+)
 
 ROWS = [
     Row({"Unfold": {"kernel_size": 3}}, (2, 8, 8), (18, 36), {}, 0),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 from hypothesis import strategies as st
 
-from tests.layers.contract import BATCH, Case, Family, Row, Shape, Strictness, Tensor
-from tests.layers.tensor import THE_BATCH, dims_of, names_the_batch
+from tests.components.layers.contract import BATCH, Case, Family, Row, Shape, Strictness, Tensor
+from tests.components.layers.tensor import THE_BATCH, dims_of, names_the_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

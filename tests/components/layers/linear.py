@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import BOOLS, SMALL, Case, Family, Row, Strictness, Tensor, cases
+from tests.components.layers.contract import (
+    BOOLS,
+    SMALL,
+    Case,
+    Family,
+    Row,
+    Strictness,
+    Tensor,
+    cases,
+)
 
 ROWS = [
     # Linear layers.

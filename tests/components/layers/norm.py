@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BATCH,
     BOOLS,
     NUMBERS,

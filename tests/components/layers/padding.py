@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import Case, Family, Row, Shape, Strictness, cases
+from tests.components.layers.contract import Case, Family, Row, Shape, Strictness, cases
 
 MODES = ("Zero", "Constant", "Reflection", "Replication", "Circular")
 #: What a padding needs beside its sizes.

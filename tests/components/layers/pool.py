@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BOOLS,
     Case,
     Family,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.layers.contract import BOOLS, Case, Family, Row, Strictness, Tensor, cases
+from tests.components.layers.contract import BOOLS, Case, Family, Row, Strictness, Tensor, cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ ROWS = [
         (Tensor((1, 2)),),
     ),
     # The third sample takes as many pages of oneDNN's workspace as it fills, which is rare: see
-    # `tests/test_recurrent.py` for other sizes.
+    # `tests/components/layers/test_recurrent.py` for other sizes.
     Row(
         {"LSTM": {"hidden_size": 10}},
         (7, 33),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from hypothesis import strategies as st
 
-from tests.layers.contract import BOOLS, Case, Family, Row, Shape, Strictness
-from tests.layers.tensor import DTYPES, THE_BATCH, names_the_batch, over, some_dims
+from tests.components.layers.contract import BOOLS, Case, Family, Row, Shape, Strictness
+from tests.components.layers.tensor import DTYPES, THE_BATCH, names_the_batch, over, some_dims
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 from hypothesis import strategies as st
 
-from tests.layers.contract import Case, Family, Row, Strictness, cases
-from tests.layers.tensor import DTYPES, THE_BATCH, dims_of, names_the_batch, over
+from tests.components.layers.contract import Case, Family, Row, Strictness, cases
+from tests.components.layers.tensor import DTYPES, THE_BATCH, dims_of, names_the_batch, over
 
 if TYPE_CHECKING:
     from collections.abc import Callable

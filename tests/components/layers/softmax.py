@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import DIMS, SMALL, Case, Family, Row, Strictness, cases, shapes
+from tests.components.layers.contract import (
+    DIMS,
+    SMALL,
+    Case,
+    Family,
+    Row,
+    Strictness,
+    cases,
+    shapes,
+)
 
 ROWS = [
     # Softmax keeps the shape.

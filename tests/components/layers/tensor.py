@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 from hypothesis import strategies as st
 
-from tests.layers.contract import DIMS, SMALL, Case, Family, Row, Shape, Strictness, cases
+from tests.components.layers.contract import (
+    DIMS,
+    SMALL,
+    Case,
+    Family,
+    Row,
+    Shape,
+    Strictness,
+    cases,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.tensor import Tensor
 from netbuild.reports.catalogue.entries import fields
-from tests.layers import FAMILIES, READERS
-from tests.layers.contract import Row, graph_of, graph_of_case
+from tests.components.layers import FAMILIES, READERS
+from tests.components.layers.contract import Row, graph_of, graph_of_case
 
 CONTAINERS = {"Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
 #: What `torch.nn` exports beside its layers.

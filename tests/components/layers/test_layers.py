@@ -15,8 +15,8 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.layers.layer import Layer, Operation, Window
 from netbuild.components.tensor import product
-from tests.layers import FAMILIES, READERS
-from tests.layers.contract import (
+from tests.components.layers import FAMILIES, READERS
+from tests.components.layers.contract import (
     BATCH,
     Row,
     graph_of,

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 
 from netbuild.builder.module import module as build
-from tests.layers import FAMILIES, READERS
-from tests.layers.contract import Outcome, by_torch, graph_of_case, outcome, tensors
+from tests.components.layers import FAMILIES, READERS
+from tests.components.layers.contract import Outcome, by_torch, graph_of_case, outcome, tensors
 
 if TYPE_CHECKING:
-    from tests.layers.contract import Case, Strictness
+    from tests.components.layers.contract import Case, Strictness
 
 #: The families, each once.
 TABLES = list({id(family): family for family in FAMILIES.values()}.values())

@@ -9,9 +9,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from netbuild.components.layers import LAYERS
-from tests.layers.contract import Case, Tensor, results, torch_layer, torch_may_warn
-from tests.layers.recurrent import FAMILY, ROWS
-from tests.test_layers import bytes_kept, learning
+from tests.components.layers.contract import Case, Tensor, results, torch_layer, torch_may_warn
+from tests.components.layers.recurrent import FAMILY, ROWS
+from tests.components.layers.test_layers import bytes_kept, learning
 
 BATCH = 2
 CELLS = ("RNNCell", "LSTMCell", "GRUCell")

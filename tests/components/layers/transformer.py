@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.layers.attention import (
+from tests.components.layers.attention import (
     BATCH_SECOND,
     LENGTHS,
     WITHOUT_BATCH,
@@ -17,7 +17,7 @@ from tests.layers.attention import (
     heads,
     sequences,
 )
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     BOOLS,
     NUMBERS,
     Case,

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.layers.contract import (
+from tests.components.layers.contract import (
     SMALL,
     Case,
     Family,

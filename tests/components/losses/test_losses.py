@@ -1,41 +1,34 @@
-"""Losses: what netbuild takes is what torch computes, and what it says of a loss is what torch has.
-
-Torch's side is its own constructor, a forward and a backward pass; nothing of netbuild is used for
-it but `Loss.run`, which says in which order outputs and targets go.
-"""
+"""Losses: declared as torch has them, and taken if and only if torch computes them."""
 
 import inspect
-import math
-import warnings
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
-import netbuild
-from netbuild import training
-from netbuild.checks.trace import infer, trace, trainable
 from netbuild.components.datasets.dataset import Sample
 from netbuild.components.datasets.synthetic import Random
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
 from netbuild.components.tensor import Shape, ShapeError, Tensor
-from netbuild.config.load import load, read
-from netbuild.diagnostics.diagnostic import errors
-from netbuild.syntax.parser import from_bytes
-from netbuild.training.loop import Trainer
-from netbuild.training.progress import Silent
-from tests.training_configs import outcome, text, write
+from tests.components.losses.cases import (
+    REQUIRED,
+    STRICTNESS,
+    Case,
+    Strictness,
+    accepted,
+    agree,
+    case_of,
+    computed,
+)
 
 #: Sizes are drawn below it, so that no size is taken for the batch.
 BATCH = 7
+
 
 #: torch's fields that netbuild leaves out, and why.
 LEFT_OUT = {
@@ -46,6 +39,8 @@ LEFT_OUT = {
     "distance_function": "a function of Python",
     "options": "an object of Python, which saves memory and changes no number",
 }
+
+
 #: Fields whose default differs, and why.
 DEFAULTS = {"in_features": "the output of the network decides it"}
 
@@ -89,185 +84,15 @@ def test_inputs_are_named_as_by_torch(name: str) -> None:
     assert list(LOSSES[name].inputs) == [renamed.get(argument, argument) for argument in given_]
 
 
-# What netbuild takes is what torch computes.
-
-
-class Case(NamedTuple):
-    """A loss with its fields, the outputs of a network, and what the data holds."""
-
-    kind: str
-    fields: dict[str, Any]
-    outputs: tuple[Tensor, ...]
-    target: Target
-
-
-def accepted(case: Case) -> bool:
-    """Whether netbuild takes the case."""
-    try:
-        loss = LOSSES[case.kind].model_validate(case.fields)
-        loss.check(case.outputs, case.target)
-    except (ValidationError, ShapeError):
-        return False
-    return True
-
-
-def computed(case: Case) -> bool:
-    """Whether torch computes the loss and its gradient."""
-    generator = torch.Generator().manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            loss = LOSSES[case.kind]
-            y = tuple(_output(output, generator) for output in case.outputs)
-            fields = {name: _argument(name, value) for name, value in case.fields.items()}
-            if "in_features" in loss.model_fields and "in_features" not in fields:
-                fields["in_features"] = y[0].shape[-1]
-            module = getattr(nn, case.kind)(**fields)
-            target = _target(case.target, generator)
-            value = loss.model_construct().run(module, y, target)
-            if value.ndim:
-                return False  # a training needs one number
-            value.backward()
-        except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError):
-            return False
-    return all(tensor.requires_grad for tensor in y)
-
-
-def _argument(name: str, value: Any) -> Any:
-    if name in {"weight", "pos_weight"} and value is not None:
-        return torch.tensor(value, dtype=torch.float32)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _output(output: Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return a batch of values between 0 and 1, which are probabilities and variances too."""
-    y = torch.rand((BATCH, *output.shape), generator=generator).to(getattr(torch, output.dtype))
-    return y.requires_grad_() if output.floating else y
-
-
-def _target(target: Target, generator: torch.Generator) -> torch.Tensor:
-    """Return a batch that holds every class number that may come."""
-    shape = (BATCH, *target.tensor.shape)
-    numbers_ = torch.arange(math.prod(shape)).reshape(shape)
-    match target:
-        case Classes(classes):
-            return numbers_ % classes
-        case Labels(classes, length):
-            sample = torch.arange(BATCH)[:, None]
-            return torch.where(torch.arange(length) < sample, sample % classes, -1)
-        case Signs():
-            return torch.randint(2, shape, generator=generator) * 2.0 - 1
-        case _:
-            return torch.rand(shape, generator=generator)
-
-
-class Strictness(NamedTuple):
-    """A reason for which netbuild refuses what torch computes, with one case of it."""
-
-    reason: str
-    applies: Callable[[Case], bool]
-    example: Case
-
-
-def case_of(kind: str, *outputs: Shape, target: Target, **fields: Any) -> Case:
-    """Return a case whose outputs are float32."""
-    return Case(kind, fields, tuple(Tensor(shape) for shape in outputs), target)
-
-
-VALUE_LOSSES = {
-    *("L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "KLDivLoss", "PoissonNLLLoss"),
-    *("GaussianNLLLoss", "HingeEmbeddingLoss", "SoftMarginLoss", "MultiLabelSoftMarginLoss"),
-}
-SIGN_LOSSES = {
-    *("HingeEmbeddingLoss", "SoftMarginLoss", "MarginRankingLoss", "CosineEmbeddingLoss"),
-}
-PAIRS = {name for name, loss in LOSSES.items() if len(loss.inputs) > 1} - {"GaussianNLLLoss"}
-
-
-def _differ(case: Case) -> bool:
-    shapes = {output.shape for output in case.outputs}
-    if case.kind in VALUE_LOSSES:
-        return case.target.tensor.shape != case.outputs[0].shape
-    ranking = case.kind == "MarginRankingLoss" and {case.target.tensor.shape} != shapes
-    return case.kind in PAIRS and (len(shapes) > 1 or ranking)
-
-
-def _no_axis(case: Case) -> bool:
-    over_the_batch = {
-        *("CrossEntropyLoss", "NLLLoss", "NLLLoss2d", "MultiLabelMarginLoss", "MultiMarginLoss"),
-        *("MultiLabelSoftMarginLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss"),
-    }
-    return case.kind in over_the_batch and case.outputs[0].shape == ()
-
-
-STRICTNESS = [
-    Strictness(
-        "torch stretches an axis of size 1, and a sample over the batch, mostly with a warning: "
-        "what is compared has one shape",
-        _differ,
-        case_of("MSELoss", (3, 4), target=Values((3, 1))),
-    ),
-    Strictness(
-        "without an axis of its own a sample is measured along the batch, over which it is not",
-        _no_axis,
-        case_of("TripletMarginLoss", (), (), (), target=Nothing()),
-    ),
-    Strictness(
-        "the number of a class is neither 1 nor −1",
-        lambda case: case.kind in SIGN_LOSSES and not case.target.tensor.floating,
-        case_of("SoftMarginLoss", (3,), target=Classes(4, (3,))),
-    ),
-    Strictness(
-        "a weight below 0 turns the loss round",
-        lambda case: any(
-            min(case.fields.get(name) or [0]) < 0 for name in ("weight", "pos_weight")
-        ),
-        case_of("CrossEntropyLoss", (2,), target=Classes(2), weight=[-1.0, 1.0]),
-    ),
-    Strictness(
-        "torch takes a smoothing below 0 for none, without a word",
-        lambda case: case.kind == "CrossEntropyLoss" and case.fields.get("label_smoothing", 0) < 0,
-        case_of("CrossEntropyLoss", (2,), target=Classes(2), label_smoothing=-0.1),
-    ),
-    Strictness(
-        "weights for the one class that there is stretch it over classes that are not",
-        lambda case: (
-            case.kind == "MultiLabelSoftMarginLoss"
-            and case.outputs[0].shape[-1:] == (1,)
-            and len(case.fields.get("weight") or []) > 1
-        ),
-        case_of("MultiLabelSoftMarginLoss", (1,), target=Values((1,)), weight=[1.0, 2.0]),
-    ),
-]
-
-
-def _overruns(case: Case) -> bool:
-    """Whether torch would read and write memory that is not its tensors', as CTCLoss does.
-
-    It does not look whether labels are among the classes.
-    """
-    classes = case.target.classes if isinstance(case.target, Classes | Labels) else 0
-    output = case.outputs[0].shape
-    return case.kind == "CTCLoss" and (not output or classes > output[-1])
-
-
-def agree(case: Case) -> None:
-    """Hold what netbuild says of a case against what torch does with it."""
-    if _overruns(case):
-        assert not accepted(case)
-        return
-    netbuild_, torch_ = accepted(case), computed(case)
-    if netbuild_ == torch_:
-        return
-    assert torch_, f"netbuild takes what torch refuses: {case}"
-    assert any(rule.applies(case) for rule in STRICTNESS), f"torch computes {case}"
-
-
-# Cases, of which about half fit.
-
 sizes = st.integers(1, 4)
+
+
 shapes = st.lists(sizes, max_size=3).map(tuple)
+
+
 counts = st.integers(1, 5)
+
+
 numbers = st.sampled_from([0.0, 1.0, 0.5, 2.0, -1.0, 1e-8, 30.0])
 
 
@@ -397,6 +222,8 @@ TAKEN = [
     case_of("PoissonNLLLoss", (), target=Values(())),
     case_of("LinearCrossEntropyLoss", (6,), target=Values((4, 3)), num_classes=4, out_features=[3]),
 ]
+
+
 REFUSED = [
     case_of("CrossEntropyLoss", (3, 8), target=Classes(3)),
     case_of("CrossEntropyLoss", (3, 8), target=Classes(3, (7,))),
@@ -431,97 +258,6 @@ def test_reduction_none_is_refused(name: str) -> None:
     if "reduction" in LOSSES[name].model_fields:
         with pytest.raises(ValidationError, match="mean"):
             LOSSES[name].model_validate({**REQUIRED.get(name, {}), "reduction": "none"})
-
-
-# What a loss says of what does not fit.
-
-#: A loss, its fields, what the network gives, what the data holds, and what is said of it.
-SAID: list[tuple[Case, str]] = [
-    (
-        case_of("CrossEntropyLoss", (3, 8, 8), target=Classes(3)),
-        "it compares with a class at each of 8×8 places, and the data has one of 3 classes",
-    ),
-    (
-        case_of("CrossEntropyLoss", (), target=Classes(3)),
-        "it needs one value for each class, and the network gives a single one",
-    ),
-    (
-        case_of("NLLLoss", (3,), target=Values((3,))),
-        "it compares with a class, and the data has values of shape 3",
-    ),
-    (
-        case_of("TripletMarginLoss", (3,), target=Nothing()),
-        "it reads 3 outputs (anchor, positive, negative), and the network gives 1",
-    ),
-    (
-        case_of("MSELoss", (3,), (3,), target=Values((3,))),
-        "it reads 1 output (input), and the network gives 2",
-    ),
-    (
-        case_of("CosineEmbeddingLoss", (3,), (4,), target=Signs(())),
-        "input1 is 3, and input2 is 4: they must be alike",
-    ),
-    (
-        case_of("SoftMarginLoss", (3,), target=Classes(10)),
-        "it compares with 1 or −1 in shape 3, and the data has one of 10 classes",
-    ),
-    (
-        case_of("GaussianNLLLoss", (3,), (2,), target=Values((3,))),
-        "var is 2, and one variance for each of 3 is needed",
-    ),
-    (
-        case_of("CTCLoss", (5,), target=Labels(3, 2)),
-        "it needs 2 axes (steps, classes), and the output has 1: 5",
-    ),
-    (
-        case_of("LinearCrossEntropyLoss", (5,), target=Classes(3), num_classes=3, in_features=4),
-        "in_features is 4, and the network gives 5",
-    ),
-    (
-        Case("MSELoss", {}, (Tensor((3,), "int64"),), Values((3,))),
-        "it computes with floating-point numbers, and the network gives int64",
-    ),
-]
-
-
-@pytest.mark.parametrize(("case", "said"), SAID, ids=lambda value: str(value)[:60])
-def test_what_is_said(case: Case, said: str) -> None:
-    """A fault names what is wanted, and what the network gives or the data has."""
-    loss = LOSSES[case.kind].model_validate(case.fields)
-    with pytest.raises(ShapeError) as caught:
-        loss.check(case.outputs, case.target)
-    assert (caught.value.code, str(caught.value)) == ("NB401", said)
-
-
-# The weights that a loss learns itself.
-
-#: The fields that have no default.
-REQUIRED: dict[str, dict[str, Any]] = {
-    "LinearCrossEntropyLoss": {"num_classes": 3},
-    "AdaptiveLogSoftmaxWithLoss": {"n_classes": 9, "cutoffs": [2, 5], "div_value": 2.0},
-}
-
-
-@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    [
-        *((name, REQUIRED.get(name, {})) for name in LOSSES),
-        ("LinearCrossEntropyLoss", {"num_classes": 3, "out_features": [2, 4], "bias": True}),
-        ("AdaptiveLogSoftmaxWithLoss", {"n_classes": 9, "cutoffs": [4], "head_bias": True}),
-        ("AdaptiveLogSoftmaxWithLoss", {"n_classes": 9, "cutoffs": [1, 2]}),
-        ("AdaptiveLogSoftmaxWithLoss", {"n_classes": 9, "cutoffs": [1, 2, 3], "div_value": 1.3}),
-    ],
-)
-def test_the_weights_are_those_of_torch(kind: str, fields: dict[str, Any]) -> None:
-    """The weights of a loss have torch's names and shapes, also where a cluster has no feature."""
-    loss = LOSSES[kind].model_validate(fields)
-    y = ((10,),) * len(loss.inputs)
-    module = getattr(nn, loss.torch_name())(**loss.arguments(*y))
-    assert loss.weights(*y) == {n: tuple(p.shape) for n, p in module.named_parameters()}
-
-
-# Data made up for a loss.
 
 
 @settings(max_examples=200)
@@ -566,134 +302,3 @@ def test_random_gives_whole_numbers(dtype: str, highest: int) -> None:
     (inputs,), _ = Random(samples=400, below=9).load(Sample((Tensor((3,), dtype),), Values(())))
     assert str(inputs.dtype) == dtype
     assert (inputs.min(), inputs.max()) == (0, highest)
-
-
-# Training.
-
-LOG = [{"Linear": 6}, "LogSoftmax"]
-#: The layers that each loss of one output is trained with; the others take raw scores.
-LAYERS: dict[str, list[Any]] = {
-    "NLLLoss": LOG,
-    "NLLLoss2d": LOG,
-    "KLDivLoss": LOG,
-    "BCELoss": [{"Linear": 6}, "Sigmoid"],
-    "CTCLoss": [
-        {"Linear": 12},
-        {"Unflatten": {"dim": 1, "unflattened_size": [4, 3]}},
-        {"LogSoftmax": {"dim": 2}},
-    ],
-}
-SINGLE = [name for name, loss in LOSSES.items() if len(loss.inputs) == 1]
-
-
-def prepared(folder: Path, loss: Any, *settings_: str, **sections: Any) -> Trainer:
-    """Return the training of a small network with a loss."""
-    name = loss if isinstance(loss, str) else next(iter(loss))
-    sections = {"layers": LAYERS.get(name, [{"Linear": 6}])} | sections
-    file = write(folder, loss=loss, **sections)
-    return training.prepare(trainable(load(file, settings_)), folder / "runs")
-
-
-@pytest.mark.parametrize("name", SINGLE)
-def test_every_loss_trains(tmp_path: Path, name: str) -> None:
-    """Every loss trains: all weights change, its own too, and a checkpoint evaluates alike."""
-    loss = {name: REQUIRED.get(name, {})}
-    trainer = prepared(tmp_path, loss, "train.epochs=1")
-    parts = (trainer.learner.module, trainer.learner.criterion.module)
-    before = [p.detach().clone() for part in parts for p in part.parameters()]
-    training.fit(trainer, Silent())
-    after = [p for part in parts for p in part.parameters()]
-    assert not any(p.numel() and torch.equal(p, q) for p, q in zip(before, after, strict=True))
-    (epoch,) = trainer.run.metrics
-    assert math.isfinite(epoch["train_loss"])
-    assert training.evaluate(trainer.run.folder).items() <= epoch.items()
-    assert ("val_accuracy" in epoch) == LOSSES[name].classifies
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("name", sorted({*SINGLE} - {"AdaptiveLogSoftmaxWithLoss"}))
-def test_the_loss_does_not_depend_on_the_batches(tmp_path: Path, name: str, reduction: str) -> None:
-    """The loss of an epoch is that of a sample, whatever the batch size is."""
-    fields = {**REQUIRED.get(name, {}), "reduction": reduction}
-    if "ignore_index" in LOSSES[name].model_fields:
-        fields |= {"ignore_index": 1, "weight": [0.5, 1.0, 2.0, 0.1, 3.0, 1.0]}
-        fields["weight"] = fields["weight"][: fields.get("num_classes", 6)]
-    found = []
-    for size in (5, 100):
-        optimizer = {"SGD": {"lr": 0}}
-        settings_ = (f"train.batch_size={size}", "train.epochs=1")
-        trainer = prepared(tmp_path, {name: fields}, *settings_, optimizer=optimizer)
-        training.fit(trainer, Silent())
-        (epoch,) = trainer.run.metrics
-        found.append([epoch["train_loss"], epoch["val_loss"]])
-    assert found[0] == pytest.approx(found[1])
-
-
-@pytest.mark.parametrize("name", REQUIRED)
-def test_a_loss_with_weights_of_its_own_resumes(tmp_path: Path, name: str) -> None:
-    """The weights of a loss are in the state of a checkpoint, and not in the network's weights."""
-    sections = {"layers": [{"Linear": 6}, {"Dropout": 0.2}]}
-    (tmp_path / "whole").mkdir()
-    whole = prepared(tmp_path / "whole", {name: REQUIRED[name]}, **sections)
-    training.fit(whole, Silent())
-    trainer = prepared(tmp_path, {name: REQUIRED[name]}, **sections)
-    stopping = Silent()
-    stopping.step = lambda *_, **__: trainer.stop()  # type: ignore[method-assign]
-    with pytest.raises(training.Interrupted, match=r"^$"):
-        training.fit(trainer, stopping)
-    torch.manual_seed(1)
-    resumed = training.resume(trainer.run.folder)
-    training.fit(resumed, Silent())
-    assert outcome(resumed.run) == outcome(whole.run)
-    assert set(resumed.learner.module.state_dict()) == {"0.weight", "0.bias"}
-    ours, theirs = (t.learner.criterion.module.state_dict() for t in (resumed, whole))
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-
-
-def test_a_checkpoint_without_the_weights_of_its_loss_is_told(tmp_path: Path) -> None:
-    """A state.pt that lacks what the loss has learned is told in a sentence."""
-    trainer = prepared(tmp_path, {"LinearCrossEntropyLoss": 3})
-    training.fit(trainer, Silent())
-    place = trainer.run.checkpoint("best") / "state.pt"
-    state = torch.load(place, weights_only=True)
-    torch.save({name: value for name, value in state.items() if name != "loss"}, place)
-    with pytest.raises(training.TrainingError, match=r"best is no state of this training$"):
-        training.evaluate(trainer.run.folder)
-
-
-def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
-    """Places of the ignored class are in no accuracy, and every other place counts alike."""
-    layers = [
-        {"Unflatten": {"dim": 1, "unflattened_size": [1, 2, 2]}},
-        {"Conv2d": {"out_channels": 3, "kernel_size": 1}},
-    ]
-    trainer = prepared(tmp_path, {"CrossEntropyLoss": {"ignore_index": 1}}, layers=layers)
-    x, target = next(trainer.held_out.in_order(12))
-    assert target.shape == (12, 2, 2)
-    y = trainer.learner.module.eval()(*x)
-    measures = trainer.learner.new_measures()
-    measures.add([torch.tensor(1.0)], y, target)
-    counted = target != 1
-    hits = (y.argmax(1) == target) & counted
-    assert measures.sums["told"] == counted.sum()
-    assert measures.sums["correct"] == hits.sum()
-    assert measures.means("val")["val_accuracy"] == float(hits.double().sum() / counted.sum())
-
-
-def _faults(**sections: Any) -> list[str]:
-    graph = infer(read(from_bytes("tiny.yaml", text(**sections).encode())))
-    return [fault.label for fault in errors(graph.diagnostics)]
-
-
-def test_the_config_is_checked_without_training() -> None:
-    """A loss that does not go with the network is a fault of the file."""
-    (said,) = _faults(loss="TripletMarginLoss")
-    assert said == "it reads 3 outputs (anchor, positive, negative), and the network gives 1"
-    assert _faults(loss="CrossEntropyLoss") == []
-
-
-def test_a_network_is_plain_whatever_its_loss_learns() -> None:
-    """What is built has none of the loss's weights."""
-    config = read(from_bytes("tiny.yaml", text(loss={"LinearCrossEntropyLoss": 3}).encode()))
-    names = set(netbuild.build(config).state_dict())
-    assert names == set(netbuild.build(trace(config).config._replace(terms=())).state_dict())

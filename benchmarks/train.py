@@ -59,7 +59,7 @@ from benchmarks.startup import PYTHON, ROOT
 from netbuild import training
 from netbuild.checks import trace as tracer
 from netbuild.config import load as config
-from tests.torchvision_networks import Residual, ResNet
+from tests.torchvision_networks.residual import Residual, ResNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

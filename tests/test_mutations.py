@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netbuild.components.layers.linear import Linear
-from tests import mutations
+from tests import ROOT, mistakes, mutations
 
 if TYPE_CHECKING:
     import pytest
@@ -24,16 +24,16 @@ LONGEST = 5.0
 @given(st.data())
 def test_nothing_breaks(data: st.DataObject) -> None:
     """A few hundred texts: each is checked soon, and what is found can be printed."""
-    name, text = mutations.mutated(data.draw)
+    name, text = mistakes.mutated(data.draw)
     mutations.check(name, text, LONGEST)
 
 
 def test_every_file_as_it_is() -> None:
     """What the changes begin with keeps to all that is asked of them; many are wrong already."""
-    assert len(mutations.FILES) > 200
-    for path in mutations.FILES:
+    assert len(mistakes.FILES) > 200
+    for path in mistakes.FILES:
         if path.parent.name == "faults":
-            mutations.check(str(path), (mutations.ROOT / path).read_bytes(), LONGEST)
+            mutations.check(str(path), (ROOT / path).read_bytes(), LONGEST)
 
 
 def test_what_breaks_is_found(

@@ -10,20 +10,11 @@ from torch import nn
 
 import netbuild
 from tests import ROOT
-from tests.torchvision_networks import (
-    VGG,
-    AlexNet,
-    ConvNeXt,
-    DenseNet,
-    GoogLeNet,
-    MNASNet,
-    MobileNetV2,
-    ResNet,
-    ShuffleNet,
-    SqueezeNet,
-    ViT,
-)
-from tests.torchvision_networks_mobile import (
+from tests.torchvision_networks.dense import DenseNet, GoogLeNet
+from tests.torchvision_networks.mobile import MNASNet, MobileNetV2, ShuffleNet
+from tests.torchvision_networks.plain import VGG, AlexNet, SqueezeNet
+from tests.torchvision_networks.residual import ResNet
+from tests.torchvision_networks.squeezing import (
     LARGE,
     SLOW,
     SMALL,
@@ -32,6 +23,7 @@ from tests.torchvision_networks_mobile import (
     efficient_net,
     efficient_net_v2,
 )
+from tests.torchvision_networks.transformer import ConvNeXt, ViT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

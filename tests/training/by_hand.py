@@ -26,11 +26,7 @@ from tests.training_configs import (
 
 #: Nothing random, nothing remembered: what a loop of five lines computes.
 PLAIN: list[Any] = [{"Linear": 8}, "Tanh", {"Linear": 3}]
-
-
 SGD = {"SGD": {"lr": 0.5}}
-
-
 Step = Callable[[nn.Module, torch.optim.Optimizer], Any]
 
 

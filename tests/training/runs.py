@@ -20,8 +20,6 @@ from netbuild.training.data.batches import Batches
 from netbuild.training.progress import Silent
 
 CPU = torch.device("cpu")
-
-
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
 

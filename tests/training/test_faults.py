@@ -19,10 +19,7 @@ from tests.training_configs import (
 )
 
 _FLAT = ["Flatten"]
-
-
 _TOO_LARGE = 2**31 - 1
-
 
 #: Sections, and what is said of them; all leave with 1 and with no run that could be mistaken.
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {

@@ -18,8 +18,6 @@ from tests.training_configs import (
 )
 
 HEAD = ["epoch", "train", "loss", "accuracy", "val", "loss", "accuracy", "samples/s"]
-
-
 LINE = r" +(\d+)/(\d+) +\d+\.\d{4} +\d+\.\d\d% +\d+\.\d{4} +\d+\.\d\d% +[\d,]+"
 
 

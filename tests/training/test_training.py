@@ -28,7 +28,6 @@ from tests.training_configs import (
 #: A few losses and optimizers; test_losses.py and test_optimizers.py train with each there is.
 KINDS = ("CrossEntropyLoss", "NLLLoss", "MSELoss", "BCELoss", "BCEWithLogitsLoss")
 
-
 #: The last layer that a loss wants; the others take anything.
 LAST = {"NLLLoss": ["LogSoftmax"], "BCELoss": ["Sigmoid"]}
 

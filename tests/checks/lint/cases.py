@@ -12,19 +12,10 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.graph.graph import Graph
 
-
 IMAGE = "input: [3, 32, 32]\n"
-
-
 VECTOR = "input: [16]\n"
-
-
 CONV = "Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}"
-
-
 SWAP = "{Transpose: {dim0: 1, dim1: 2}}"
-
-
 CE, BCE = "loss: CrossEntropyLoss\n", "loss: BCELoss\n"
 
 
@@ -80,7 +71,6 @@ RESIDUAL = """blocks:
       add: {Add, inputs: [input, body]}
 """
 
-
 SHARED = (
     IMAGE
     + """layers:
@@ -90,7 +80,6 @@ SHARED = (
 """
 )
 
-
 SQUEEZE = """input: {shape: [8, 64, 64], object_size: 30}
 layers:
   conv: {Conv2d: {out_channels: 8, kernel_size: 3}}
@@ -99,14 +88,12 @@ layers:
   head: [AdaptiveAvgPool2d: 1, Flatten, Linear: 10]
 """
 
-
 CHOSEN = (
     IMAGE
     + f"""vars: {{norm: true}}
 layers: [{CONV}, {{BatchNorm2d, when: $norm}}, ReLU]
 """
 )
-
 
 CHOICE = (
     IMAGE
@@ -116,7 +103,6 @@ layers: [Block]
 """
 )
 
-
 TWO_OUTPUTS = """input: [16]
 layers:
   features: {Linear: 32}
@@ -125,7 +111,6 @@ outputs: {features: features, scores: scores}
 loss: {CrossEntropyLoss, inputs: scores}
 """
 
-
 AFTER_ARITHMETIC = """input: [16]
 layers:
   a: [Linear: 1, Sigmoid]
@@ -133,7 +118,6 @@ layers:
   product: {Multiply, inputs: [a, b]}
 loss: BCELoss
 """
-
 
 #: By code: files that it warns of.
 BAD: dict[str, list[str]] = {
@@ -235,7 +219,6 @@ BAD: dict[str, list[str]] = {
         ),
     ],
 }  # fmt: skip
-
 
 #: By code: files that it says nothing of, though they look like it.
 GOOD: dict[str, list[str]] = {

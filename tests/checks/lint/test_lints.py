@@ -95,7 +95,6 @@ _ROWS = [
     if not row.others and row.dtype == "float32"
 ]
 
-
 _BY_INPUT: dict[Any, list[Any]] = {}
 
 

@@ -25,8 +25,6 @@ def classes() -> dict[str, type]:
 
 
 WHOLE = [0, 1, 2, 3, 4, 5, 7, 8, 9, -1, -2, -3]
-
-
 whole = st.sampled_from([*WHOLE, 12, 16])
 
 

@@ -74,7 +74,6 @@ LEFT_OUT = {
     "what a policy is made of": ["PolicySequential"],
 }
 
-
 #: Arguments of kornia that no field stands for: there are images only, and lists of Python's.
 NO_FIELDS = {
     "RandomJigsaw": {"data_keys"},
@@ -111,10 +110,7 @@ def test_fields_are_those_of_kornia(name: str) -> None:
 
 
 NUMBERS = [0.0, 0.1, 0.25, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0, 10.0, 90.0, 360.0, -0.1, -0.5, -1.0, -45.0]
-
-
 numbers = st.sampled_from([*NUMBERS, 100.0, 1e30, 1e-30, math.nan, math.inf])
-
 
 WORDS = {
     "resample": ["nearest", "BILINEAR", "bicubic", "other"],
@@ -127,7 +123,6 @@ WORDS = {
     "mode": ["blackbody", "CIED", "other"],
     "policy": ["imagenet", "cifar10", "svhn", "other"],
 }
-
 
 #: Fields that hold whole numbers.
 COUNTS = {
@@ -148,7 +143,6 @@ COUNTS = {
     "times",
 }
 
-
 SIZES = [
     (3, 32, 32),
     (1, 28, 28),
@@ -159,7 +153,6 @@ SIZES = [
     (3, 2, 2),
     (1, 1, 3),
 ]
-
 
 EXAMPLES = 60
 

@@ -14,9 +14,7 @@ from tests.components.datasets.test_datasets import wanted
 if TYPE_CHECKING:
     from pathlib import Path
 
-
 TWO = wanted(2, target=Classes(3))
-
 
 FLOWERS = """a,b,species
 1,2.5,rose

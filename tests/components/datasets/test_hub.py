@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
-
 TABLE = {
     "a": [1, 2, 3, 4],
     "b": [0.5, 1.5, 2.5, 3.5],
@@ -132,8 +131,6 @@ def test_own_splits(tmp_path: Path) -> None:
 
 
 _TEXT = "leave it out of inputs, or turn it into numbers"
-
-
 _KNOWN = "its columns are a, b, label, kind, pair"
 
 

@@ -82,10 +82,7 @@ EDGES = [
     Case("Unflatten", {"dim": 1, "unflattened_size": [0, -1]}, (4,)),
 ]
 
-
 ROUND = st.sampled_from([1, 2, 3, 4, 6, 8, 12, 24])
-
-
 DTYPES = st.sampled_from(["float32", "float32", "int64", "int32", "uint8", "bool"])
 
 

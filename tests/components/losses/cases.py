@@ -102,11 +102,9 @@ VALUE_LOSSES = {
     *("GaussianNLLLoss", "HingeEmbeddingLoss", "SoftMarginLoss", "MultiLabelSoftMarginLoss"),
 }
 
-
 SIGN_LOSSES = {
     *("HingeEmbeddingLoss", "SoftMarginLoss", "MarginRankingLoss", "CosineEmbeddingLoss"),
 }
-
 
 PAIRS = {name for name, loss in LOSSES.items() if len(loss.inputs) > 1} - {"GaussianNLLLoss"}
 

@@ -29,7 +29,6 @@ from tests.components.losses.cases import (
 #: Sizes are drawn below it, so that no size is taken for the batch.
 BATCH = 7
 
-
 #: torch's fields that netbuild leaves out, and why.
 LEFT_OUT = {
     "size_average": "deprecated for reduction",
@@ -39,7 +38,6 @@ LEFT_OUT = {
     "distance_function": "a function of Python",
     "options": "an object of Python, which saves memory and changes no number",
 }
-
 
 #: Fields whose default differs, and why.
 DEFAULTS = {"in_features": "the output of the network decides it"}
@@ -85,14 +83,8 @@ def test_inputs_are_named_as_by_torch(name: str) -> None:
 
 
 sizes = st.integers(1, 4)
-
-
 shapes = st.lists(sizes, max_size=3).map(tuple)
-
-
 counts = st.integers(1, 5)
-
-
 numbers = st.sampled_from([0.0, 1.0, 0.5, 2.0, -1.0, 1e-8, 30.0])
 
 
@@ -222,7 +214,6 @@ TAKEN = [
     case_of("PoissonNLLLoss", (), target=Values(())),
     case_of("LinearCrossEntropyLoss", (6,), target=Values((4, 3)), num_classes=4, out_features=[3]),
 ]
-
 
 REFUSED = [
     case_of("CrossEntropyLoss", (3, 8), target=Classes(3)),

@@ -42,7 +42,6 @@ def test_the_weights_are_those_of_torch(kind: str, fields: dict[str, Any]) -> No
 
 LOG = [{"Linear": 6}, "LogSoftmax"]
 
-
 #: The layers that each loss of one output is trained with; the others take raw scores.
 LAYERS: dict[str, list[Any]] = {
     "NLLLoss": LOG,
@@ -55,7 +54,6 @@ LAYERS: dict[str, list[Any]] = {
         {"LogSoftmax": {"dim": 2}},
     ],
 }
-
 
 SINGLE = [name for name, loss in LOSSES.items() if len(loss.inputs) == 1]
 

@@ -27,7 +27,6 @@ DIGITS: dict[str, Any] = {
     "train": {"epochs": 2, "batch_size": 64, "device": "cpu", "limit_batches": 12},
 }
 
-
 FEATURES: dict[str, Any] = {
     "name": "features",
     "input": [4],
@@ -37,7 +36,6 @@ FEATURES: dict[str, Any] = {
     "data": {"Iris": {}, "normalize": True},
     "train": {"epochs": 5, "batch_size": 16, "device": "cpu"},
 }
-
 
 PIXELS = (load_digits().images / 16 * 255).round().astype("uint8")  # (1797, 8, 8)
 

@@ -25,7 +25,6 @@ def test_a_loop_by_hand_gives_the_same(tmp_path: Path) -> None:
 
 _PLACES = [{"Unflatten": {"dim": 1, "unflattened_size": [1, 2, 2]}}]
 
-
 #: Losses whose mean is over more, or over fewer, than the samples.
 ACCUMULATED: dict[str, dict[str, Any]] = {
     "a class": {},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from tests.torchvision_networks import conv
+from tests.torchvision_networks.convolution import conv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

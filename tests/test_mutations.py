@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild.components.layers.linear import Linear
 from tests import ROOT, mistakes, mutations
+from tests.examples import examples
 
 if TYPE_CHECKING:
     import pytest
@@ -20,7 +21,7 @@ CASES = 250
 LONGEST = 5.0
 
 
-@settings(max_examples=CASES)
+@examples(CASES)
 @given(st.data())
 def test_nothing_breaks(data: st.DataObject) -> None:
     """A few hundred texts: each is checked soon, and what is found can be printed."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import init as torch_init
@@ -14,6 +14,7 @@ from torch.nn import init as torch_init
 from netbuild.builder.initialise import initialise
 from netbuild.checks.init import faults
 from netbuild.components.initializers import INITIALIZERS
+from tests.examples import examples
 from tests.init_rules import graph, read_one, row
 
 #: Arguments of torch that are no fields, with the reason.
@@ -126,7 +127,7 @@ def test_names_and_defaults(name: str) -> None:
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 @given(data=st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_acceptance(name: str, data: st.DataObject) -> None:
     """What torch runs is accepted, with the same values; all else is a fault."""
     fields, shape = data.draw(FIELDS[name]), data.draw(shapes)

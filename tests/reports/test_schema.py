@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -34,6 +34,7 @@ from netbuild.syntax.parser import from_bytes
 from tests import ROOT
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import Case, Row, text_of_case
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild
@@ -125,7 +126,7 @@ def test_rows(row: Row) -> None:
 
 
 @given(st.sampled_from(sorted(FAMILIES)).flatmap(lambda kind: FAMILIES[kind].cases[kind]))
-@settings(max_examples=300)
+@examples(300)
 def test_cases(case: Case) -> None:
     """What is refused of the layers with any fields, good or bad, netbuild refuses as well."""
     text = text_of_case(case)

@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Document
 from netbuild.syntax.expression import ExpressionError, evaluate, substitute
 from netbuild.syntax.node import UNKNOWN, Scalar, plain
 from netbuild.syntax.parser import parse
+from tests.examples import examples
 
 NAMES: dict[str, Any] = {
     "width": 32,
@@ -95,7 +96,7 @@ def test_errors(text: str, message: str) -> None:
         evaluate(text, NAMES)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(st.text("width+-*/%() 0123456789.'<>=!andornotif else[]_,:", max_size=60) | st.text())
 def test_any_text_has_a_value_or_an_error(text: str) -> None:
     """No text does anything but give a value or raise ExpressionError."""

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild.diagnostics.diagnostic import Document
@@ -14,6 +14,7 @@ from netbuild.syntax.dump import dump
 from netbuild.syntax.node import List, Map, Node, Scalar, plain
 from netbuild.syntax.parser import parse
 from netbuild.syntax.scalar import resolve
+from tests.examples import examples
 
 SCALARS: list[tuple[str, Any]] = [
     ("null", None),
@@ -88,7 +89,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), VALUES, min_size=1))
 def test_dump_reads_back(value: dict[str, Any]) -> None:
     """What `dump` writes, `parse` reads as the same values."""
@@ -98,7 +99,7 @@ def test_dump_reads_back(value: dict[str, Any]) -> None:
     assert plain(source.root) == value
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(st.text(st.characters(codec="utf-8")) | st.text("abC:-{}[],'\"#&*!|>%@ \n\t$", max_size=60))
 def test_any_text_gives_a_tree_or_a_fault(text: str) -> None:
     """No text raises; without a tree there is a fault, and its place exists."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -18,7 +18,8 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.dump import dump
 from netbuild.training.step.scheduler import made
 from tests.checks.lint.cases import BAD, BCE, GOOD, VECTOR, deep, found, layers, single, traced, up
-from tests.components.schedulers.test_schedulers import FIELDS
+from tests.components.schedulers.cases import FIELDS
+from tests.examples import examples
 
 
 def run(text: str, batch: int = 4) -> tuple[Any, torch.Tensor, torch.Tensor]:
@@ -124,7 +125,7 @@ def test_one_value_per_channel() -> None:
         run(single(16, 81, "BatchNorm1d"), batch=1)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     n=st.integers(1, 40),
     k=st.integers(1, 6),
@@ -166,7 +167,7 @@ def test_borders_have_no_gradient(text: str) -> None:
     assert (rows == 0).any()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(k=st.integers(1, 7), s=st.integers(1, 4), d=st.integers(1, 3))
 def test_checkerboards(k: int, s: int, d: int) -> None:
     """NB314: inside, the sums of equal inputs with equal weights differ just where it warns."""
@@ -208,7 +209,7 @@ def rates(scheduler: Any, steps: int, lr: float = 0.1) -> list[float]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(set(_CONSTANT) & set(FIELDS)))
-@settings(max_examples=40)
+@examples(40)
 @given(data=st.data(), epochs=st.integers(2, 9))
 def test_idle_schedulers(name: str, data: st.DataObject, epochs: int) -> None:
     """NB317: a rate that never changes never changes in torch; where it may, nothing is said."""

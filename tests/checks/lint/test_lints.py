@@ -7,7 +7,7 @@ import pkgutil
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild.checks import lint
@@ -21,6 +21,7 @@ from netbuild.syntax.parser import from_bytes
 from tests.checks.lint.cases import BAD, GOOD, VECTOR, found, traced
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import text_of_case
+from tests.examples import examples
 
 
 def cases(table: dict[str, list[str]]) -> list[Any]:
@@ -111,7 +112,7 @@ def test_every_layer_alone(family: Any) -> None:
         assert codes <= {"NB302", "NB309", "NB311", "NB312", "NB314"}, row.id
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(data=st.data())
 def test_chains(data: st.DataObject) -> None:
     """No lint fails on layers one behind the other, whatever the loss and the schedule."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import torch
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from netbuild.reports.catalogue.entries import example
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.data.augmenting import augmenting
 from tests.components.augmentations.cases import classes, network, whole
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from netbuild.components.augmentations.augmentation import Augmentation
@@ -219,7 +220,7 @@ def test_what_netbuild_takes_kornia_runs(name: str) -> None:
     """With any fields and any images that netbuild takes, kornia gives the shape that it says."""
     seen: list[bool] = []
 
-    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    @examples(EXAMPLES)
     @given(case=cases(name))
     def compare(case: Case) -> None:
         shape = expected(case)

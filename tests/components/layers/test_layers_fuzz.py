@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from netbuild.builder.module import module as build
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import Outcome, by_torch, graph_of_case, outcome, tensors
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from tests.components.layers.contract import Case, Strictness
@@ -59,7 +60,7 @@ def test_every_layer_is_fuzzed() -> None:
 def test_netbuild_and_torch_agree(kind: str) -> None:
     """Netbuild accepts a layer if and only if torch runs it, and then says what torch gives."""
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(FAMILIES[kind].cases[kind])
     def agree(case: Case) -> None:
         check(case)

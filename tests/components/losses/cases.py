@@ -12,7 +12,9 @@ from torch import nn
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
 from netbuild.components.tensor import Shape, ShapeError, Tensor
-from tests.components.losses.test_losses import BATCH
+
+#: Sizes are drawn below it, so that no size is taken for the batch.
+BATCH = 7
 
 
 class Case(NamedTuple):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
@@ -25,9 +25,7 @@ from tests.components.losses.cases import (
     case_of,
     computed,
 )
-
-#: Sizes are drawn below it, so that no size is taken for the batch.
-BATCH = 7
+from tests.examples import examples
 
 #: torch's fields that netbuild leaves out, and why.
 LEFT_OUT = {
@@ -180,7 +178,7 @@ def test_netbuild_takes_what_torch_computes(kind: str) -> None:
     """For any fields, outputs and targets, netbuild accepts exactly what torch computes."""
     seen: set[bool] = set()
 
-    @settings(max_examples=100)
+    @examples(100)
     @given(case=cases(kind))
     def compare(case: Case) -> None:
         agree(case)
@@ -251,7 +249,7 @@ def test_reduction_none_is_refused(name: str) -> None:
             LOSSES[name].model_validate({**REQUIRED.get(name, {}), "reduction": "none"})
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(case=st.sampled_from(list(LOSSES)).flatmap(cases))
 @example(case_of("CTCLoss", (1, 1), target=Nothing()))
 def test_random_supplies_what_a_loss_wants(case: Case) -> None:

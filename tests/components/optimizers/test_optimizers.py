@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 
 from netbuild.components.optimizers import OPTIMIZERS
 from tests.components.optimizers.cases import REFUSALS
+from tests.examples import examples
 
 
 def signature(name: str) -> dict[str, Any]:
@@ -178,7 +179,7 @@ def test_netbuild_takes_what_torch_takes(kind: str) -> None:
     """For any values of their types, netbuild accepts exactly the fields that torch accepts."""
     seen: set[bool] = set()
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(case=cases(kind))
     def compare(case: Case) -> None:
         agree(case)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch.optim import lr_scheduler
 
 from netbuild.components.optimizers import OPTIMIZERS
@@ -24,6 +24,7 @@ from tests.components.schedulers.cases import (
     rates,
     torch_runs,
 )
+from tests.examples import examples
 
 #: What torch has and netbuild has not, with the reason.
 ABSENT = {
@@ -86,7 +87,7 @@ def test_momentum(name: str) -> None:
 
 
 @given(item=ANY)
-@settings(max_examples=100)
+@examples(100)
 def test_acceptance(item: dict[str, Any]) -> None:
     """What torch makes and steps is accepted, with its learning rates; all else is a fault."""
     ((name, fields),) = item.items()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild import training
@@ -21,6 +21,7 @@ from netbuild.training.data import loading
 from netbuild.training.data.batches import Batches
 from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
+from tests.examples import examples
 from tests.training.runs import CPU, samples
 from tests.training_configs import (
     in_memory,
@@ -35,7 +36,7 @@ def loaded(file: Path, *settings_: str) -> tuple[Batches, Batches]:
     return in_memory(found.training), in_memory(found.held_out)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     count=st.integers(2, 200),
     classes=st.integers(1, 3),

@@ -35,7 +35,7 @@ print(torchinfo.summary(network, input_size=(1, 1, 28, 28), verbose=0))
 """
 RESNET50 = """
 import torchinfo
-from tests.torchvision_networks import ResNet
+from tests.torchvision_networks.residual import ResNet
 network = ResNet((3, 4, 6, 3), width=64)
 print(torchinfo.summary(network, input_size=(1, 3, 224, 224), verbose=0))
 """

@@ -22,7 +22,7 @@ from netbuild.builder import module as builder
 from netbuild.checks.trace import trace
 from netbuild.config.load import read
 from netbuild.syntax import parser as source
-from tests.torchvision_networks import ResNet
+from tests.torchvision_networks.residual import ResNet
 
 ROOT = Path(__file__).parent.parent
 GROUPS = 9

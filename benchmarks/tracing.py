@@ -22,7 +22,7 @@ import torch
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.syntax import parser as source
-from tests.torchvision_networks import ResNet
+from tests.torchvision_networks.residual import ResNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

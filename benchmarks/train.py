@@ -37,40 +37,33 @@ by hand that takes one step: an optimizer of torch imports torch's compiler befo
 from __future__ import annotations
 
 import argparse
-import logging
 import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
-import time
-import warnings
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.processes import Spent, spent
+from benchmarks.sides import SIDES
 from benchmarks.startup import PYTHON, ROOT
+from benchmarks.tasks import CLASSES, NETWORKS, RATE, Setting, Task, Turns
 from netbuild import training
 from netbuild.checks import trace as tracer
 from netbuild.config import load as config
-from tests.torchvision_networks import Residual, ResNet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
     from netbuild.training.loop import Trainer
 
-RATE = 1e-3
-CLASSES = 10
 #: What is held out beside the samples that train, as a part of them.
 HELD_OUT = 0.025
+
 #: The least part of another side's speed, by network, side and size of a batch.
 WANTED = {
     ("LeNet", "in memory", 64): 0.97,
@@ -82,9 +75,8 @@ WANTED = {
     ("ResNet-18", "in memory", 32): 0.98,
     ("ResNet-18", "channels last", 32): 0.98,
 }
+
 MOST_STARTUP = 0.5
-#: What an epoch is timed in.
-PARTS = 20
 
 BY_HAND = """
 import torch
@@ -99,340 +91,6 @@ x, y = torch.randn(32, 1, 28, 28), torch.randint(10, (32,))
 nn.functional.cross_entropy(network(x), y).backward()
 optimizer.step()
 """
-
-
-class LeNet(nn.Module):
-    """The network of configs/lenet.yaml, written by hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(1, 6, 5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(6, 16, 5),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        )
-        self.classifier = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(400, 120),
-            nn.ReLU(),
-            nn.Linear(120, 84),
-            nn.ReLU(),
-            nn.Linear(84, CLASSES),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, 28, 28) to (N, 10)."""
-        return self.classifier(self.features(x))
-
-
-class InPlace(Residual):
-    """A residual block that works in place where it can, as torchvision's does."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Add the input, or what makes it fit, to what the convolutions find."""
-        y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu_()))
-        y += x if self.downsample is None else self.downsample(x)
-        return y.relu_()
-
-
-def resnet18() -> ResNet:
-    """Return the network of configs/torchvision/resnet18.yaml, written by hand."""
-    network = ResNet((2, 2, 2, 2))
-    for block in network.modules():
-        if isinstance(block, Residual):
-            block.__class__ = InPlace
-    return network
-
-
-class Network(NamedTuple):
-    """What is trained."""
-
-    file: str
-    settings: tuple[str, ...]
-    by_hand: Callable[[], nn.Module]
-
-
-NETWORKS = {
-    "LeNet": Network("configs/lenet.yaml", (), LeNet),
-    "ResNet-18": Network(
-        "configs/torchvision/resnet18.yaml",
-        ("input=[3, 32, 32]", "loss=CrossEntropyLoss"),
-        resnet18,
-    ),
-}
-
-
-class Setting(NamedTuple):
-    """What all sides do, and where."""
-
-    network: str
-    samples: int
-    batch: int
-    device: str
-    threads: int
-    sides: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """As the lines of its figures begin."""
-        threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
-        place = "GPU" if self.device == "cuda" else threads
-        return f"{self.network}, batch {self.batch}, {place}"
-
-    @property
-    def by_clock(self) -> bool:
-        """Whether the clock is read, and not the processor's."""
-        return self.device == "cuda" or self.threads > 1
-
-
-class Turns:
-    """The epochs of a side, each of which waits for its turn; the first one warms up."""
-
-    def __init__(self, pipe: Connection, setting: Setting, epochs: int) -> None:
-        self.pipe, self.setting, self.epochs = pipe, setting, epochs
-        steps = -(-setting.samples // setting.batch)
-        self.every, self.steps = max(1, steps // PARTS), 0
-        self.marks: list[float] = []
-
-    def __iter__(self) -> Iterator[None]:
-        """Time what is done with each epoch."""
-        for _ in range(self.epochs):
-            self.begin()
-            yield
-            self.end()
-
-    def begin(self) -> None:
-        """Say what the last epoch took, wait for the turn, and start the watch."""
-        self.report()
-        self.pipe.recv()
-        self.steps, self.marks = 0, [self._now()]
-
-    def step(self) -> None:
-        """Note a step; a GPU is not waited for."""
-        self.steps += 1
-        if self.steps % self.every == 0 and self.setting.device != "cuda":
-            self.marks.append(self._now())
-
-    def end(self) -> None:
-        """Stop the watch."""
-        self.marks.append(self._now())
-
-    def report(self) -> None:
-        """Say what the last epoch took, part by part."""
-        self.pipe.send([after - before for before, after in pairwise(self.marks)])
-
-    def _now(self) -> float:
-        if self.setting.device == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() if self.setting.by_clock else time.process_time()
-
-
-class Sums:
-    """The loss and the hits of an epoch, on the device."""
-
-    def __init__(self, device: str) -> None:
-        self.loss = torch.zeros((), dtype=torch.float64, device=device)
-        self.hits = torch.zeros((), dtype=torch.int64, device=device)
-
-    def add(self, loss: Tensor, scores: Tensor, classes: Tensor) -> None:
-        """Add a batch."""
-        self.loss += loss.detach() * len(classes)
-        self.hits += (scores.argmax(1) == classes).sum()
-
-    def read(self) -> tuple[float, float]:
-        """Return both, as soon as they are there."""
-        return self.loss.item(), self.hits.item()
-
-
-class Task(NamedTuple):
-    """What a side begins with: samples, and a network with netbuild's first weights."""
-
-    setting: Setting
-    trainer: Trainer
-
-    @property
-    def samples(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, on the device."""
-        (x,), y = self.trainer.training.inputs, self.trainer.training.targets
-        return x, y
-
-    def network(self) -> nn.Module:
-        """Return the network by hand."""
-        network = NETWORKS[self.setting.network].by_hand()
-        network.load_state_dict(self.trainer.learner.module.state_dict())
-        return network.to(self.setting.device).train()
-
-    def loader(self) -> DataLoader[tuple[Tensor, ...]]:
-        """Return a loader of the samples, which are in the processor's memory as is usual."""
-        x, y = self.samples
-        return DataLoader(
-            TensorDataset(x.cpu(), y.cpu()),
-            self.setting.batch,
-            shuffle=True,
-            pin_memory=self.setting.device == "cuda",
-        )
-
-
-def of_netbuild(task: Task, turns: Turns) -> None:
-    """Train as netbuild does."""
-    trainer = task.trainer
-
-    class Watched(training.Silent):
-        def step(self, position: Any, measures: Any) -> None:
-            turns.step()
-            if position.step == trainer.steps:
-                measures.means("train")
-                turns.end()
-
-    for _ in range(turns.epochs):
-        turns.begin()
-        trainer.epoch(Watched())
-
-
-def in_memory(
-    task: Task, turns: Turns, layout: torch.memory_format = torch.contiguous_format
-) -> None:
-    """Train by hand, on tensors that lie on the device."""
-    device, size = task.setting.device, task.setting.batch
-    x, y = task.samples
-    x = x.contiguous(memory_format=layout)
-    network, compute = task.network(), nn.CrossEntropyLoss()
-    network = network.to(memory_format=layout)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
-    for _ in turns:
-        sums = Sums(device)
-        for chosen in torch.randperm(len(y), device=device).split(size):
-            inputs, classes = x.index_select(0, chosen), y.index_select(0, chosen)
-            optimizer.zero_grad(set_to_none=True)
-            scores = network(inputs)
-            loss = compute(scores, classes)
-            loss.backward()
-            optimizer.step()
-            sums.add(loss, scores, classes)
-            turns.step()
-        sums.read()
-
-
-def with_loader(task: Task, turns: Turns) -> None:
-    """Train by hand, on what a DataLoader gives."""
-    device, loader = task.setting.device, task.loader()
-    network, compute = task.network(), nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
-    for _ in turns:
-        sums = Sums(device)
-        for x, y in loader:
-            inputs, classes = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
-            optimizer.zero_grad(set_to_none=True)
-            scores = network(inputs)
-            loss = compute(scores, classes)
-            loss.backward()
-            optimizer.step()
-            sums.add(loss, scores, classes)
-            turns.step()
-        sums.read()
-
-
-def with_lightning(task: Task, turns: Turns) -> None:
-    """Train with Lightning."""
-    import lightning
-
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice
-    warnings.simplefilter("ignore")
-
-    class Module(lightning.LightningModule):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network, self.compute = task.network(), nn.CrossEntropyLoss()
-
-        def on_train_epoch_start(self) -> None:
-            turns.begin()
-            self.sums = Sums(task.setting.device)
-
-        def training_step(self, batch: list[Tensor], _: int) -> Tensor:
-            x, y = batch
-            scores = self.network(x)
-            loss: Tensor = self.compute(scores, y)
-            self.sums.add(loss, scores, y)
-            return loss
-
-        def on_train_batch_end(self, *_: Any) -> None:
-            turns.step()
-
-        def on_train_epoch_end(self) -> None:
-            self.sums.read()
-            turns.end()
-
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            return torch.optim.Adam(self.network.parameters(), lr=RATE)
-
-    accelerator = "gpu" if task.setting.device == "cuda" else "cpu"
-    trainer = lightning.Trainer(
-        accelerator=accelerator, devices=1, max_epochs=turns.epochs, barebones=True
-    )
-    trainer.fit(Module(), task.loader())
-
-
-def with_keras(task: Task, turns: Turns) -> None:
-    """Train LeNet with Keras."""
-    os.environ["KERAS_BACKEND"] = "torch"
-    import keras
-    from keras import layers
-
-    keras.config.set_image_data_format("channels_first")
-
-    class Timed(keras.callbacks.Callback):
-        def on_epoch_begin(self, *_: Any) -> None:
-            turns.begin()
-
-        def on_epoch_end(self, *_: Any) -> None:
-            turns.end()
-
-    network = keras.Sequential(
-        [
-            layers.Input((1, 28, 28)),
-            layers.Conv2D(6, 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(16, 5, activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Reshape((400,)),
-            layers.Dense(120, activation="relu"),
-            layers.Dense(84, activation="relu"),
-            layers.Dense(CLASSES),
-        ]
-    )
-    x, y = task.samples
-    module = task.network()
-    weights = [p.detach().cpu() for p in module.parameters()]
-    # Kernels are (height, width, in, out) in Keras, and matrices (in, out).
-    axes = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
-    network.set_weights([w.permute(axes[w.ndim]).numpy() for w in weights])
-    with torch.no_grad():
-        torch.testing.assert_close(network(x[:8]), module(x[:8]))
-    network.compile(
-        optimizer=keras.optimizers.Adam(RATE, epsilon=1e-8),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    network.fit(
-        x.cpu().numpy(),
-        y.cpu().numpy(),
-        batch_size=task.setting.batch,
-        epochs=turns.epochs,
-        verbose=0,
-        callbacks=[Timed()],
-    )
-
-
-SIDES: dict[str, Callable[[Task, Turns], None]] = {
-    "netbuild": of_netbuild,
-    "loader": with_loader,
-    "in memory": in_memory,
-    "channels last": partial(in_memory, layout=torch.channels_last),
-    "Lightning": with_lightning,
-    "Keras": with_keras,
-}
 
 
 def trainer_of(setting: Setting, folder: Path) -> Trainer:

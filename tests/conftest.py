@@ -1,4 +1,4 @@
-"""What tests share: the command line in a process, and expected outputs kept in files."""
+"""What tests share: how they run, the command line in a process, and outputs kept in files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import ROOT, processes
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+# Tests run in a process for each core, so each process has one thread. Torch reads this when it is
+# imported, and so do the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-ROOT = Path(__file__).parent.parent
-
-# Every example is the same on every run; `python -m tests.fuzz` is for other ones.
-settings.register_profile(
-    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("same")
+# Every example is the same on every run; `python -m tests.fuzz` draws other ones.
+_SAME = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("full", _SAME, max_examples=100)
+settings.register_profile("short", _SAME, max_examples=20)
 
 
 class Netbuild(Protocol):
@@ -33,28 +35,59 @@ class Netbuild(Protocol):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that renews expected outputs; review them with `git diff`."""
-    parser.addoption("--overwrite", action="store_true", help="renew the expected outputs")
+    """Add the options of these tests."""
+    parser.addoption(
+        "--full", action="store_true", help="slow tests too, and five times the examples"
+    )
+    parser.addoption(
+        "--overwrite",
+        action="store_true",
+        help="renew the expected outputs; review them with `git diff`",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples are drawn, and whether slow tests run."""
+    full = config.getoption("--full")
+    settings.load_profile("full" if full else "short")
+    if full and config.option.markexpr == "not slow":
+        config.option.markexpr = ""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run files that are named in this process: others would start for longer than they help.
+
+    `-n auto` shares out the tests of files too; `-n 0` keeps all tests in this process.
+    """
+    files = all(Path(argument.partition("::")[0]).is_file() for argument in config.args)
+    return 0 if files and config.option.numprocesses == "logical" else None
+
+
+def _in_a_new_process(
+    arguments: list[str], data: bytes | None, cwd: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "netbuild", *arguments],
+        input=data,
+        capture_output=True,
+        cwd=cwd,
+        check=False,
+        timeout=processes.PATIENCE,
+        env={**environment, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
+    )
 
 
 @pytest.fixture(scope="session")
-def netbuild() -> Netbuild:
-    """Give the command line."""
+def netbuild(request: pytest.FixtureRequest) -> Netbuild:
+    """Give the command line: with `--full` in new processes, and else in forked ones."""
+    start = _in_a_new_process if request.config.getoption("--full") else processes.run
 
     def run(
         *arguments: str | Path, text: str | bytes | None = None, cwd: Path = ROOT
     ) -> subprocess.CompletedProcess[str]:
         data = text.encode() if isinstance(text, str) else text
         unset = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "netbuild", *map(str, arguments)],
-            input=data,
-            capture_output=True,
-            cwd=cwd,
-            check=False,
-            timeout=120,
-            env={**unset, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
-        )
+        done = start([*map(str, arguments)], data, cwd, unset)
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in out + err, out + err
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)

@@ -26,8 +26,8 @@ from torch import nn
 
 from netbuild.builder.module import module as build
 from netbuild.components.tensor import Tensor
-from tests.layers import FAMILIES
-from tests.layers.contract import (
+from tests.components.layers import FAMILIES
+from tests.components.layers.contract import (
     REFUSALS,
     Case,
     graph_of,

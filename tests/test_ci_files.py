@@ -21,8 +21,8 @@ from lxml import etree
 
 from netbuild.diagnostics.selection import from_project
 from netbuild.reports.faults import Format
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 HOOK = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))[0]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 INSTALL, VALIDATE, UPLOAD = ACTION["runs"]["steps"]

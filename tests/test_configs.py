@@ -6,7 +6,6 @@ Those of torchvision are compared with it in `tests/test_torchvision.py`.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,13 +17,15 @@ from netbuild.checks.trace import infer
 from netbuild.components.layers.recurrent import LSTM
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_file
+from tests import ROOT
 from tests.saved import kept_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.graph.graph import Graph
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 PARAMETERS = {
     "lenet": 61_706,

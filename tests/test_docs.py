@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -34,10 +33,13 @@ from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.graph.graph import Graph
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+
 PAGES = ("language", "commands", "python", "training")
 TEXTS = {name: (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES}
 LANGUAGE, REFERENCE = TEXTS["language"], TEXTS["commands"]

@@ -8,7 +8,6 @@ import pkgutil
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +19,7 @@ from netbuild.diagnostics import exceptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
 
 #: What a component raises; netbuild turns it into a fault.
 SIGNALS = {netbuild.ShapeError, netbuild.DataError}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "faults"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
-#: Codes that only the start of a training gives; tests/test_training.py has them.
+#: Codes that only the start of a training gives; tests/training/test_training.py has them.
 ONLY_IN_TRAINING = {"NB402"}
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import ROOT
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 HEAD = "input: [8]\nlayers:\n"
 ALIASES = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(20)

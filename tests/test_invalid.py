@@ -21,8 +21,8 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.reports import faults
 from netbuild.syntax.parser import from_bytes
 from netbuild.syntax.repair import Repair
-from tests import torch_counterparts
 from tests.test_faults import is_title
+from tests.torch_counterparts import joins, layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,10 +138,14 @@ def test_share_of_fixes() -> None:
     assert len(FIXED) / len(SHAPE_FAULTS) >= 0.9
 
 
+#: By the name of a file, what is written of it in torch.
+COUNTERPARTS: dict[str, Callable[[], None]] = {**vars(layers), **vars(joins)}
+
+
 @cache
 def torchs(name: str) -> str:
     """Return the last line of the traceback of a counterpart in torch."""
-    counterpart = getattr(torch_counterparts, name.replace("-", "_"))
+    counterpart = COUNTERPARTS[name.replace("-", "_")]
     with pytest.raises(Exception, match=r".") as raised:
         counterpart()
     line = f"{raised.type.__name__}: {raised.value}".strip().splitlines()[-1]
@@ -152,7 +156,7 @@ def torchs(name: str) -> str:
 def test_every_shape_fault_has_a_counterpart() -> None:
     """Each is written in torch as well, under its name."""
     names = {path.stem.replace("-", "_") for path in SHAPE_FAULTS}
-    assert names <= set(vars(torch_counterparts))
+    assert names <= set(COUNTERPARTS)
 
 
 @pytest.mark.parametrize("path", SHAPE_FAULTS, ids=lambda path: path.stem)
@@ -168,7 +172,7 @@ The shape faults of the files in `tests/invalid/`, by code. The column "netbuild
 `netbuild validate` in one line; netbuild prints it before anything runs. The whole text, with the
 excerpt, the shapes and the fixes, is in the `.txt` next to each file. The column "torch" has the
 last line of the traceback for the same network in torch, with a batch of two. These networks are in
-`tests/torch_counterparts.py`.
+`tests/torch_counterparts/`.
 
 `pytest tests/test_invalid.py --overwrite` writes this table. The test checks both columns.
 """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netbuild.components.layers.linear import Linear
-from tests import mutations
+from tests import ROOT, mistakes, mutations
+from tests.examples import examples
 
 if TYPE_CHECKING:
     import pytest
@@ -20,20 +21,20 @@ CASES = 250
 LONGEST = 5.0
 
 
-@settings(max_examples=CASES)
+@examples(CASES)
 @given(st.data())
 def test_nothing_breaks(data: st.DataObject) -> None:
     """A few hundred texts: each is checked soon, and what is found can be printed."""
-    name, text = mutations.mutated(data.draw)
+    name, text = mistakes.mutated(data.draw)
     mutations.check(name, text, LONGEST)
 
 
 def test_every_file_as_it_is() -> None:
     """What the changes begin with keeps to all that is asked of them; many are wrong already."""
-    assert len(mutations.FILES) > 200
-    for path in mutations.FILES:
+    assert len(mistakes.FILES) > 200
+    for path in mistakes.FILES:
         if path.parent.name == "faults":
-            mutations.check(str(path), (mutations.ROOT / path).read_bytes(), LONGEST)
+            mutations.check(str(path), (ROOT / path).read_bytes(), LONGEST)
 
 
 def test_what_breaks_is_found(

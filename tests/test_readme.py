@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import netbuild as package
@@ -14,13 +13,15 @@ from netbuild.components.datasets import DATASETS
 from netbuild.config.load import read
 from netbuild.config.sections import SECTIONS
 from netbuild.syntax.parser import from_bytes
+from tests import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from tests.conftest import Netbuild
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

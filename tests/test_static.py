@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import netbuild
 from netbuild.diagnostics.codes import CODES
 from netbuild.syntax.names import RESERVED
-from tests.layers import FAMILIES, READERS
-from tests.layers.contract import text_of_case
+from tests import ROOT
+from tests.components.layers import FAMILIES, READERS
+from tests.components.layers.contract import text_of_case
 
-ROOT = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HEAVY = {"torch", "numpy", "sklearn", "safetensors"}
 
 PROBE = """

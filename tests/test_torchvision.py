@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,20 +9,12 @@ import torch
 from torch import nn
 
 import netbuild
-from tests.torchvision_networks import (
-    VGG,
-    AlexNet,
-    ConvNeXt,
-    DenseNet,
-    GoogLeNet,
-    MNASNet,
-    MobileNetV2,
-    ResNet,
-    ShuffleNet,
-    SqueezeNet,
-    ViT,
-)
-from tests.torchvision_networks_mobile import (
+from tests import ROOT
+from tests.torchvision_networks.dense import DenseNet, GoogLeNet
+from tests.torchvision_networks.mobile import MNASNet, MobileNetV2, ShuffleNet
+from tests.torchvision_networks.plain import VGG, AlexNet, SqueezeNet
+from tests.torchvision_networks.residual import ResNet
+from tests.torchvision_networks.squeezing import (
     LARGE,
     SLOW,
     SMALL,
@@ -32,11 +23,12 @@ from tests.torchvision_networks_mobile import (
     efficient_net,
     efficient_net_v2,
 )
+from tests.torchvision_networks.transformer import ConvNeXt, ViT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOLDER = Path(__file__).parent.parent / "configs" / "torchvision"
+FOLDER = ROOT / "configs" / "torchvision"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 #: As torchvision's documentation of each network's weights says them.
 PARAMETERS = {

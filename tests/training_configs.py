@@ -1,7 +1,6 @@
 """Networks that train in a moment, and what the tests of training do with their runs."""
 
 import hashlib
-import multiprocessing
 import os
 import pathlib
 import shutil
@@ -23,6 +22,7 @@ from netbuild.training import checkpoint
 from netbuild.training.data.batches import Batches
 from netbuild.training.progress import Silent
 from netbuild.training.step.learner import Learner
+from tests.processes import forkserver
 
 #: All that is random or remembered counts here: dropout, batch norms and the optimizer's means.
 #: 48 samples to train on in 3 steps an epoch, and 12 to validate with.
@@ -164,17 +164,9 @@ def _train_and_die(config: Path, runs: Path, at: Moment) -> None:
         training.train(config, runs=runs)
 
 
-def _forked() -> Any:
-    """Return what starts processes that have torch imported already."""
-    # The server imports torch once, and forks before torch has started any thread.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "netbuild.training.session", "torch._dynamo"])
-    return context
-
-
 def go_on_and_be_killed(run: Path, seconds: float) -> int | None:
     """Resume a run in another process, kill it after a time, and return its exit code."""
-    process = _forked().Process(target=_go_on, args=(run,))
+    process = forkserver().Process(target=_go_on, args=(run,))
     process.start()
     process.join(seconds)
     if process.is_alive():
@@ -190,7 +182,7 @@ def _go_on(run: Path) -> None:
 
 def train_and_die(config: Path, runs: Path, at: Moment) -> int | None:
     """Train in another process that kills itself at a moment, and return its exit code."""
-    process = _forked().Process(target=_train_and_die, args=(config, runs, at))
+    process = forkserver().Process(target=_train_and_die, args=(config, runs, at))
     process.start()
     process.join(60)
     return process.exitcode

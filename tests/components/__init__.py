@@ -1,0 +1,1 @@
+"""Tests of what a file can name: layers, losses, data sources and the rest."""

@@ -1,0 +1,365 @@
+"""Arrays in files: `.npz`, `.npy`, safetensors and IDX, compressed or not, damaged or not."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from netbuild.components.datasets.arrays import Arrays
+from netbuild.components.datasets.dataset import DataError, Sample
+from netbuild.components.datasets.idx import Idx
+from netbuild.components.target import Classes, Labels, Signs, Values
+from netbuild.components.tensor import Tensor
+from tests.components.datasets.test_datasets import loaded, refusal, wanted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RANDOM = np.random.default_rng(0)
+IMAGES = RANDOM.integers(0, 256, (6, 5, 4), "uint8")
+LABELS = np.array([0, 1, 2, 2, 1, 0])
+TEN = wanted(1, 5, 4, target=Classes(10))
+
+
+def written(folder: Path, kind: str, **arrays: np.ndarray[Any, Any]) -> Arrays:
+    """Write arrays as a kind of file, and return the source that reads them."""
+    file = folder / f"data.{kind}"
+    if kind == "npz":
+        np.savez(file, **arrays)
+    elif kind == "compressed":
+        np.savez_compressed(file.with_suffix(".npz"), **arrays)
+        file = file.with_suffix(".npz")
+    elif kind == "safetensors":
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+    else:
+        file.mkdir()
+        for name, array in arrays.items():
+            np.save(file / f"{name}.npy", array)
+    return Arrays(file=str(file))
+
+
+@pytest.mark.parametrize("kind", ["npz", "compressed", "safetensors", "npy"])
+def test_every_kind(tmp_path: Path, kind: str) -> None:
+    """Bytes become 0 to 1 with an axis of channels, whole numbers classes; splits by their name."""
+    images = np.asfortranarray(IMAGES)
+    test = {"x_test": IMAGES[:2], "y_test": LABELS[:2]}
+    source = written(tmp_path, kind, x=images, y=LABELS, **test)
+    assert source.sample(TEN) == ((Tensor((1, 5, 4)),), Classes(3))
+    x, y = loaded(source, TEN)
+    assert np.array_equal(x, IMAGES[:, None].astype("float32") / 255)
+    assert np.array_equal(y, LABELS)
+    x, y = loaded(source, TEN, "test")
+    assert (len(x), y.tolist()) == (2, [0, 1])
+
+
+def test_split_beside_train(tmp_path: Path) -> None:
+    """Names as Keras gives them: x_train, and x_test beside it."""
+    arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:1], "y_test": LABELS[:1]}
+    source = written(tmp_path, "npz", **arrays)
+    source = Arrays(file=source.file, inputs=("x_train",), target="y_train")
+    assert len(loaded(source, TEN)[1]) == 6
+    assert len(loaded(source, TEN, "test")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "stored", "given", "values"),
+    [
+        (Classes(3), LABELS.astype(">i2"), Classes(3), LABELS),
+        (Classes(3), LABELS[:, None].astype("uint8"), Classes(3), LABELS),
+        (Classes(2), LABELS > 0, Classes(2), LABELS > 0),
+        (Values((1,)), LABELS, Values((1,)), LABELS[:, None]),
+        (Values(()), LABELS.astype("float64"), Values(()), LABELS),
+        (Values((1,)), LABELS > 0, Values((1,)), (LABELS > 0)[:, None]),
+        (Signs((1,)), LABELS > 0, Signs((1,)), np.where(LABELS > 0, 1, -1)[:, None]),
+        (Signs(()), np.array([1, -1] * 3), Signs(()), [1, -1] * 3),
+        (Classes(3), RANDOM.random((6, 3)), Values((3,)), None),
+        (Classes(5, (4,)), IMAGES[:, 0] % 5, Classes(5, (4,)), IMAGES[:, 0] % 5),
+        (Labels(5, 4), IMAGES[:, 0] % 5, Labels(5, 4), IMAGES[:, 0] % 5),
+        (Values((5, 4)), IMAGES, Values((5, 4)), IMAGES),
+    ],
+    ids=str,
+)
+def test_target(tmp_path: Path, target: Any, stored: Any, given: Any, values: Any) -> None:
+    """A target is given as the loss wants it, where that is meant."""
+    source = written(tmp_path, "npz", x=IMAGES, y=stored)
+    said = source.sample(wanted(1, 5, 4, target=target)).target
+    if isinstance(said, Classes | Labels) and stored.dtype == bool:
+        assert said.classes == 2
+    y = loaded(source, wanted(1, 5, 4, target=target))[1]
+    if stored.dtype == bool and isinstance(given, Classes):
+        assert said in {None, given}
+    else:
+        assert said == given
+    assert values is None or np.array_equal(y, values)
+
+
+@pytest.mark.parametrize(
+    ("stored", "read", "given"),
+    [
+        ("float64", "float32", "float32"),
+        ("float16", "float32", "float32"),
+        ("int64", "float32", "float32"),
+        ("bool", "float32", "float32"),
+        ("int32", "int64", "int64"),
+        ("int64", "int32", "int32"),
+        ("uint8", "uint8", "uint8"),
+        ("float64", "int64", "float32"),
+    ],
+)
+def test_input(tmp_path: Path, stored: str, read: str, given: str) -> None:
+    """Numbers become float32, or the whole numbers that the network reads."""
+    source = written(tmp_path, "npz", x=(IMAGES[:, 0] % 2).astype(stored), y=LABELS)
+    reads = wanted(4, target=Classes(3), dtype=read)
+    assert source.sample(reads).inputs == (Tensor((4,), given),)
+    assert np.array_equal(loaded(source, reads)[0], IMAGES[:, 0] % 2)
+
+
+def test_several_inputs(tmp_path: Path) -> None:
+    """Arrays are the inputs of the network in their order."""
+    source = written(tmp_path, "safetensors", left=IMAGES, right=LABELS, y=LABELS / 2)
+    source = Arrays(file=source.file, inputs=("left", "right"))
+    reads = Sample((Tensor((1, 5, 4)), Tensor((), "int64")), Values(()))
+    assert source.sample(reads) == (reads.inputs, reads.target)
+    left, right, y = loaded(source, reads)
+    assert left.shape == (6, 1, 5, 4)
+    assert np.array_equal(right, LABELS)
+    assert np.array_equal(y, LABELS / 2)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "fields", "refused"),
+    [
+        ({"x": IMAGES}, {}, ("{file} has no array y", "target", "its arrays are x")),
+        (
+            {"a": IMAGES, "y": LABELS},
+            {},
+            ("{file} has no array x", "inputs", "its arrays are a, y"),
+        ),
+        (
+            {"x": IMAGES, "y": LABELS[1:]},
+            {},
+            ("x has 6 samples, and y has 5", None, None),
+        ),
+        (
+            {"x": IMAGES, "y": np.array(3)},
+            {},
+            ("y is one number, and axis 0 of an array counts the samples", "target", None),
+        ),
+        (
+            {"x": IMAGES, "y": LABELS},
+            {"classes": 2},
+            ("y is 2 at index 2, and there are 2 classes, 0 to 1", "target", None),
+        ),
+        (
+            {"x": IMAGES, "y": LABELS - 1},
+            {},
+            ("y is -1 at index 0, and classes count from 0", "target", None),
+        ),
+        (
+            {"x": np.where(IMAGES[3, 0, 0] == IMAGES, np.nan, 1.0)[3:], "y": LABELS[3:]},
+            {},
+            ("x is nan at index 0, and no network computes with that", "inputs", None),
+        ),
+        (
+            {"x": IMAGES * 1j, "y": LABELS},
+            {},
+            ("x holds c16, and numbers are wanted", "inputs", None),
+        ),
+        (
+            {"x": IMAGES, "y": np.array(["a"] * 6)},
+            {},
+            ("y holds U1, and numbers are wanted", "target", None),
+        ),
+    ],
+    ids=[
+        "no target",
+        "no input",
+        "lengths",
+        "one number",
+        "out of range",
+        "negative",
+        "nan",
+        "complex",
+        "text",
+    ],
+)
+def test_refused(tmp_path: Path, arrays: Any, fields: Any, refused: Any) -> None:
+    """What is wrong with the arrays is said in the words of the file."""
+    source = written(tmp_path, "npz", **arrays)
+    message, at, help_ = refused
+    source = Arrays(file=source.file, **fields)
+    assert refusal(source, TEN) == (message.format(file=source.file), at, help_)
+
+
+def test_numbers_that_are_not_read(tmp_path: Path) -> None:
+    """A whole number that the network's dtype cannot hold is refused, and one that is no sign."""
+    source = written(tmp_path, "npz", x=LABELS * 200, y=LABELS)
+    bytes_ = wanted(target=Classes(3), dtype="uint8")
+    message = "x is 400 at index 2, and the network reads uint8"
+    assert refusal(source, bytes_) == (message, "inputs", None)
+    signs = wanted(target=Signs(()))
+    message = "y is 3.0 at index 2, and the loss compares with 1 and −1"
+    assert refusal(source, signs) == (message, "target", None)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A missing file is nothing to say of a config, and a fault of a training."""
+    source = Arrays(file=str(tmp_path / "x.npz"), inputs=("a", "b"))
+    assert (source.size, source.sample(TEN)) == (None, ((None, None), None))
+    assert refusal(source, TEN) == (f"there is no {tmp_path}/x.npz", "file", None)
+
+
+def test_other_members(tmp_path: Path) -> None:
+    """What is not read may be anything."""
+    source = written(tmp_path, "npz", x=IMAGES, y=LABELS, names=np.array([{}, "a"], object))
+    assert len(loaded(source, TEN)[0]) == 6
+
+
+@pytest.mark.parametrize("kind", ["npz", "safetensors", "npy"])
+def test_truncated(tmp_path: Path, kind: str) -> None:
+    """A file that ends early is refused before anything is loaded, with the reason."""
+    source = written(tmp_path, kind, x=IMAGES, y=LABELS)
+    file = tmp_path / f"data.{kind}"
+    file = file / "x.npy" if kind == "npy" else file
+    file.write_bytes(file.read_bytes()[:150])
+    reason = {
+        "npz": "is damaged: File is not a zip file",
+        "safetensors": "is damaged: it ends after",
+        "npy": "is damaged: it ends after 22 of 120 bytes",
+    }[kind]
+    with pytest.raises(DataError, match=reason) as error:
+        source.sample(TEN)
+    assert str(error.value).startswith(str(file))
+    assert source.size is None
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [
+        (b"hello, hello", "is no .npz, .npy or .safetensors file"),
+        (b"", "is no .npz, .npy or .safetensors file"),
+        (b"\x93NUMPY\x01\0\xff\xff" + b" " * 99, "is damaged: its header has 65,535 bytes"),
+        (b"\x93NUMPY\x01\0\x05\0__i()", "is damaged: malformed node or string"),
+        (b"\x05\0\0\0\0\0\0\0{oh}}", "is damaged: Expecting property name"),
+    ],
+)
+def test_damaged(tmp_path: Path, contents: bytes, reason: str) -> None:
+    """Anything else than such a file is refused with the reason."""
+    file = tmp_path / "x.npz"
+    file.write_bytes(contents)
+    message, *_ = refusal(Arrays(file=str(file)), TEN)
+    assert message.startswith(f"{file} {reason}")
+
+
+def test_flipped_byte(tmp_path: Path) -> None:
+    """An archive whose sums do not agree is refused."""
+    source = written(tmp_path, "npz", x=IMAGES, y=LABELS)
+    with zipfile.ZipFile(source.file) as archive:
+        offset = archive.getinfo("x.npy").header_offset
+    contents = bytearray((tmp_path / "data.npz").read_bytes())
+    contents[offset + 230] ^= 1
+    (tmp_path / "data.npz").write_bytes(contents)
+    message, *_ = refusal(source, TEN)
+    assert message == f"{source.file} is damaged: Bad CRC-32 for file 'x.npy'"
+
+
+_CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
+
+
+def idx(array: np.ndarray[Any, Any]) -> bytes:
+    """Return the bytes of an IDX file."""
+    header = struct.pack(
+        f">BBBB{array.ndim}I", 0, 0, _CODES[array.dtype.str[1:]], array.ndim, *array.shape
+    )
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def idx_folder(folder: Path, *, ending: str = "", images: Any = IMAGES, labels: Any = None) -> Idx:
+    """Write four IDX files, compressed or not, and return the source that reads them."""
+    labels = LABELS.astype("uint8") if labels is None else labels
+    for part, some in (("train", slice(None)), ("t10k", slice(0, 2))):
+        for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+            contents = idx(array[some])
+            contents = gzip.compress(contents) if ending else contents
+            (folder / f"{part}-{name}-ubyte{ending}").write_bytes(contents)
+    return Idx(folder=str(folder))
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx(tmp_path: Path, ending: str) -> None:
+    """Images 1×H×W from 0 to 1, and classes; the split test is that of t10k."""
+    source = idx_folder(tmp_path, ending=ending)
+    assert source.sample(TEN) == ((Tensor((1, 5, 4)),), Classes(3))
+    assert source.size == 6
+    x, y = loaded(source, TEN)
+    assert np.array_equal(x, IMAGES[:, None].astype("float32") / 255)
+    assert np.array_equal(y, LABELS)
+    assert loaded(source, TEN, "test")[1].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", _CODES)
+def test_idx_dtypes(tmp_path: Path, dtype: str) -> None:
+    """Every dtype of the format is read; only bytes are brought to 0 to 1."""
+    images = (IMAGES % 100).astype(dtype)
+    labels = LABELS.astype(dtype if dtype[0] != "f" else "i4")
+    x, y = loaded(idx_folder(tmp_path, images=images, labels=labels), TEN)
+    assert np.allclose(x[:, 0], images / (255 if dtype == "u1" else 1))
+    assert np.array_equal(y, LABELS)
+
+
+def test_idx_classes(tmp_path: Path) -> None:
+    """Those of the split that trains count, or those that are given."""
+    source = idx_folder(tmp_path)
+    labels = np.array([1, 7], "uint8")
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(labels))
+    name = "t10k-labels-idx1-ubyte"
+    message = f"{name} is 7 at index 1, and there are 3 classes, 0 to 2"
+    assert refusal(source, TEN, "test") == (message, "target", None)
+    source = Idx(folder=source.folder, classes=10)
+    assert source.sample(TEN).target == Classes(10)
+    assert loaded(source, TEN, "test")[1].tolist() == [1, 7]
+    source = Idx(folder=source.folder, classes=2)
+    message = "train-labels-idx1-ubyte is 2 at index 2, and there are 2 classes, 0 to 1"
+    assert refusal(source, TEN) == (message, "target", None)
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx_truncated(tmp_path: Path, ending: str) -> None:
+    """A file that is shorter than its header says is refused."""
+    source = idx_folder(tmp_path, ending=ending)
+    file = tmp_path / f"train-images-idx3-ubyte{ending}"
+    short = idx(IMAGES)[:-7]
+    file.write_bytes(gzip.compress(short) if ending else short)
+    message = f"{file} is damaged: it ends after 113 of 120 bytes"
+    assert refusal(source, TEN) == (message, None, None)
+    file.write_bytes(gzip.compress(short)[:-20] if ending else short[:9])
+    message, *_ = refusal(source, TEN)
+    assert message.startswith(f"{file} is damaged: ")
+
+
+def test_idx_refused(tmp_path: Path) -> None:
+    """No folder, no file, another file, another length, no such split."""
+    source = Idx(folder=str(tmp_path / "no"))
+    assert (source.size, source.sample(TEN)) == (None, ((None,), None))
+    assert refusal(source, TEN) == (f"there is no folder {tmp_path}/no", "folder", None)
+    source = Idx(folder=str(tmp_path))
+    name = "train-images-idx3-ubyte"
+    message = f"{tmp_path} has no file {name}, nor {name}.gz"
+    assert refusal(source, TEN) == (message, "folder", None)
+    (tmp_path / name).write_bytes(b"PNG, perhaps")
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS.astype("uint8")))
+    assert refusal(source, TEN) == (f"{tmp_path}/{name} is no IDX file", None, None)
+    (tmp_path / name).write_bytes(idx(IMAGES[1:]))
+    message = f"{name} has 5 samples, and train-labels-idx1-ubyte has 6"
+    assert refusal(source, TEN) == (message, "folder", None)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    assert refusal(source, TEN) == (f"{tmp_path}/{name} cannot be read: Is a directory", None, None)
+    message = "Idx has no split dev of its own"
+    assert refusal(source, TEN, "dev")[0] == message

@@ -1,0 +1,1 @@
+"""Tests of codes, their pages, and what selects or silences them."""

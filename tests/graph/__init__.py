@@ -1,0 +1,1 @@
+"""Tests of the graph of a network: rows, wires, names and fixes."""

@@ -1,0 +1,1 @@
+"""Tests of the folders of runs, and of files of weights."""

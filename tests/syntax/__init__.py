@@ -1,0 +1,1 @@
+"""Tests of text that becomes a tree, and of edits to the text."""

@@ -1,0 +1,142 @@
+"""`$name` and `$(expression)`: what they mean, and that they can mean no harm."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netbuild.diagnostics.diagnostic import Document
+from netbuild.diagnostics.exceptions import ExpressionError
+from netbuild.syntax.expression import evaluate, substitute
+from netbuild.syntax.node import UNKNOWN, Scalar, plain
+from netbuild.syntax.parser import parse
+from tests.examples import examples
+
+NAMES: dict[str, Any] = {
+    "width": 32,
+    "deep": True,
+    "name": "net",
+    "rate": 0.5,
+    "sizes": [8, 16],
+    "lost": UNKNOWN,
+}
+
+VALUES: list[tuple[str, Any]] = [
+    ("1 + 2 * 3", 7),
+    ("7 // 2", 3),
+    ("-7 // 2", -4),
+    ("7 % 4", 3),
+    ("7 / 2", 3.5),
+    ("2 ** 10", 1024),
+    ("2 ** -1", 0.5),
+    ("-width", -32),
+    ("1 < 2 < 3", True),
+    ("1 < 3 < 2", False),
+    ("width == 32 and not deep", False),
+    ("null or 'x'", "x"),
+    ("0 or false", False),
+    ("width if deep else 1 / 0", 32),
+    ("min(width, 3) + max(1, 2) + abs(-1) + round(2.4)", 8),
+    ("name + '-' + name", "net-net"),
+    ("sizes[1] + sizes[-1]", 32),
+    ("true != false", True),
+    ("len(sizes) + len(name)", 5),
+    ("lost + 1", UNKNOWN),
+    ("deep or lost", True),
+]
+
+ERRORS: list[tuple[str, str]] = [
+    ("widht", "no variable is called widht: did you mean width?"),
+    ("a.b", "a dot cannot stand in an expression"),
+    ("[x for x in sizes]", "a loop cannot stand in an expression"),
+    ("lambda: 1", "lambda cannot stand in an expression"),
+    ("__import__('os')", "the functions are min, max, round, abs, len"),
+    ("min(sizes, key=abs)", "the functions are min, max, round, abs, len"),
+    ("1 / 0", "a division by zero"),
+    ("9 ** 9 ** 9", "9**387420489 is too large"),
+    ("10.0 ** 400", "a number is too large"),
+    ("9223372036854775807 + 1", "a whole number needs more than 64 bits"),
+    ("(-8) ** 0.5", "the root of a negative number"),
+    ("'a' * 9", "arithmetic needs numbers, and 'a' is none"),
+    ("true + 1", "arithmetic needs numbers, and True is none"),
+    ("1 | 2", "an expression knows + - * / // % ** only"),
+    ("1 is 1", "an expression compares with == != < <= > >= only"),
+    ("1 in sizes", "an expression compares with == != < <= > >= only"),
+    ("~1", "~ cannot stand in an expression"),
+    ("sizes[2]", "the list has 2 values: there is no [2]"),
+    ("sizes['a']", "[ ] picks from a list, by a whole number"),
+    ("1 2", "1 2 is not an expression"),
+    ("", "nothing is not an expression"),
+    ("'\\n'", "an expression has no backslash"),
+    ("1 < 'a'", "1 and 'a' cannot be compared"),
+    ("f'{width}'", "an f-string cannot stand in an expression"),
+    ("(width := 3)", ":= cannot stand in an expression"),
+    ("1j", "1j is neither a number, a text nor a boolean"),
+    ("+".join("1" * 300), "an expression has at most 500 characters"),
+    ("-" * 60 + "1", "an expression is nested at most 40 deep"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES)
+def test_values(text: str, value: Any) -> None:
+    """An expression has the value, and the type, that Python gives it."""
+    found = evaluate(text, NAMES)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(("text", "message"), ERRORS)
+def test_errors(text: str, message: str) -> None:
+    """What cannot be evaluated is refused with a reason."""
+    with pytest.raises(ExpressionError, match=f"^{re.escape(message)}$"):
+        evaluate(text, NAMES)
+
+
+@examples(500)
+@given(st.text("width+-*/%() 0123456789.'<>=!andornotif else[]_,:", max_size=60) | st.text())
+def test_any_text_has_a_value_or_an_error(text: str) -> None:
+    """No text does anything but give a value or raise ExpressionError."""
+    with suppress(ExpressionError):
+        value = evaluate(text, NAMES)
+        assert value is UNKNOWN or isinstance(value, (int, float, str, list, type(None)))
+
+
+SUBSTITUTIONS: list[tuple[str, Any]] = [
+    ("$width", 32),
+    ("$(width * 2)", 64),
+    ('"$(min(width, 3))"', 3),
+    ("net-$width", "net-32"),
+    ("${width}", "${width}"),
+    ("$(width)x$(width)", "32x32"),
+    ("$deep-$rate", "true-0.5"),
+    ("$$width", "$width"),
+    ("costs $5", "costs $5"),
+    ("$(name + ')')", "net)"),
+    ("[$width, {a: $sizes}]", [32, {"a": [8, 16]}]),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), SUBSTITUTIONS)
+def test_substitute(text: str, value: Any) -> None:
+    """A whole scalar keeps its value's type; inside a longer one the value becomes text."""
+    node = parse(Document("text", text)).root
+    assert node is not None
+    result, faults = substitute(node, NAMES)
+    assert plain(result) == value
+    assert not faults
+
+
+def test_place_of_a_fault() -> None:
+    """A fault inside a longer string lies at its expression, quotes or not."""
+    for text, column in (("a-$(1/0)-b", 3), ("'a-$(1/0)-b'", 4)):
+        node = parse(Document("text", text)).root
+        assert isinstance(node, Scalar)
+        result, faults = substitute(node, NAMES)
+        assert isinstance(result, Scalar)
+        assert result.value is UNKNOWN
+        assert [(f.span.column, f.span.end_column) for f in faults] == [(column, column + 6)]

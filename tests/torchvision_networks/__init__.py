@@ -1,0 +1,1 @@
+"""Networks as torchvision names their parts, written by hand in torch."""

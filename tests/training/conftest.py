@@ -1,0 +1,14 @@
+"""A run that nothing stopped."""
+
+import pytest
+
+from netbuild import training
+from netbuild.training import Run
+from tests.training_configs import write
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Give the run of a training that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    return training.train(write(folder), runs=folder / "runs")

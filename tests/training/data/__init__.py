@@ -1,0 +1,1 @@
+"""Tests of the data as it comes to training."""

@@ -1,0 +1,1 @@
+"""Tests of a step, and of how torch computes it."""

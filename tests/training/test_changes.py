@@ -1,0 +1,88 @@
+"""A run that goes on with another config: what is told, allowed and refused."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netbuild import training
+from netbuild.checks.trace import trainable
+from netbuild.config.load import load
+from tests.training.by_hand import PLAIN, SGD, command, prepared, stopped, trained
+from tests.training_configs import (
+    files,
+    outcome,
+    text,
+    write,
+)
+
+
+def test_a_changed_config_is_told(tmp_path: Path) -> None:
+    """Going on with another config says what changed, and changes nothing on its own."""
+    first = stopped(prepared(tmp_path), 2)
+    before = {name: (first.folder / name).read_bytes() for name in files(first.folder)}
+    changes = ("--set", "train.epochs=3", "--set", "optimizer.SGD.lr=0.25")
+    code, printed = command("train", "--resume", first.folder, *changes)
+    assert code == 1
+    assert printed.splitlines() == [
+        "netbuild: the config is not that of the run; --allow-changes goes on with",
+        "  optimizer.SGD.lr: 0.5 → 0.25",
+        "  train.epochs: 2 → 3",
+    ]
+    assert {name: (first.folder / name).read_bytes() for name in files(first.folder)} == before
+
+
+def test_a_changed_config_is_allowed(tmp_path: Path) -> None:
+    """With --allow-changes a run goes on with it, and keeps the config that it had."""
+    first = stopped(prepared(tmp_path), 2)
+    before = (first.folder / "resolved.yaml").read_bytes()
+    code, printed = command(
+        "train", "--resume", first.folder, "--set", "train.epochs=3", "--allow-changes"
+    )
+    assert code == 0
+    assert printed.splitlines()[:3] == [
+        "going on with",
+        "  train.epochs: 2 → 3",
+        "going on in epoch 1, after step 2",
+    ]
+    assert len(first.metrics) == 3
+    assert (first.folder / "resolved-1.yaml").read_bytes() == before
+    assert first.config().train.epochs == 3
+    arguments = ("--resume", first.folder, "--set", "train.epochs=4", "--allow-changes")
+    assert command("train", *arguments)[0] == 0
+    assert (first.folder / "resolved-1.yaml").read_bytes() == before
+    assert (first.folder / "resolved-2.yaml").exists()
+    whole = trained(tmp_path, "train.epochs=4")
+    assert outcome(first) == outcome(whole.run)
+
+
+def test_a_config_that_is_the_same_is_no_change(tmp_path: Path) -> None:
+    """Going on with the file that the run was made of needs no leave."""
+    file = write(tmp_path, layers=PLAIN, optimizer=SGD)
+    first = stopped(training.prepare(trainable(load(file)), tmp_path / "runs"), 2)
+    code, printed = command("train", file, "--resume", first.folder)
+    assert (code, printed.splitlines()[0]) == (0, "going on in epoch 1, after step 2")
+    assert not (first.folder / "resolved-1.yaml").exists()
+
+
+#: Changes with which a checkpoint cannot go on.
+CHANGES: dict[str, dict[str, Any]] = {
+    "network": {"layers": [{"Linear": 9}, "Tanh", {"Linear": 3}]},
+    "optimizer": {"optimizer": {"Adam": {"lr": 0.01}}, "layers": ["Tanh", *PLAIN]},
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_that_cannot_be_leaves_the_run_as_it_was(tmp_path: Path, name: str) -> None:
+    """A change that the checkpoint does not go with is told, and the run can go on as before."""
+    first = stopped(prepared(tmp_path), 2)
+    before = (first.folder / "resolved.yaml").read_bytes()
+    sections = text(**{"layers": PLAIN, "optimizer": SGD} | CHANGES[name])
+    (tmp_path / "other.yaml").write_text(sections, encoding="utf-8")
+    arguments = (tmp_path / "other.yaml", "--resume", first.folder, "--allow-changes")
+    code, printed = command("train", *arguments)
+    assert code == 1
+    assert re.search("is of another network|is no state of this training", printed)
+    assert (first.folder / "resolved.yaml").read_bytes() == before
+    assert command("train", "--resume", first.folder)[0] == 0

@@ -1,0 +1,107 @@
+"""A training that is stopped at any step goes on as if it had not been."""
+
+import shlex
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from netbuild import training
+from netbuild.checks.trace import trainable
+from netbuild.config.load import load
+from netbuild.training import Interrupted, Run
+from netbuild.training.progress import Silent
+from tests.training.runs import FORMS, Stopping, _layers, assert_plain, end, go_on, posix, start
+from tests.training_configs import (
+    EPOCHS,
+    FILES,
+    STATE,
+    STEPS,
+    files,
+    outcome,
+    write,
+)
+
+
+@pytest.mark.parametrize("step", range(1, STEPS * EPOCHS + 1))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_at_any_step_and_resumed(
+    tmp_path: Path, whole: Run, number: signal.Signals, step: int
+) -> None:
+    """Stopped by a signal behind any step, a resumed training ends with the same, bit for bit."""
+    before = signal.getsignal(number)
+    trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
+    with pytest.raises(Interrupted, match=r"^$"):
+        training.fit(trainer, Stopping(number, {step}))
+    assert signal.getsignal(number) is before
+    assert trainer.position.epoch * STEPS + trainer.position.step == step
+    torch.manual_seed(step)  # whatever else the process does with torch
+    finished = go_on(trainer.run.folder)
+    assert outcome(finished) == outcome(whole)
+    assert files(finished.folder) == FILES
+
+
+def test_interrupted_at_every_step(tmp_path: Path, whole: Run) -> None:
+    """Stopped again behind every single step, a training ends with the same, bit for bit."""
+    trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
+    for _ in range(STEPS * EPOCHS):
+        with pytest.raises(Interrupted, match=r"^$"):
+            training.fit(trainer, Stopping(signal.SIGINT, {1}))
+        trainer = training.resume(tmp_path / "runs" / "tiny")
+    training.fit(trainer, Silent())
+    assert outcome(trainer.run) == outcome(whole)
+
+
+def test_every_kind_of_random_state(tmp_path: Path) -> None:
+    """With other optimizers, whose state a checkpoint holds too, the same is true."""
+    for name in FORMS:
+        folder = tmp_path / name
+        folder.mkdir()
+        momentum = {"momentum": 0.9} if name in {"SGD", "RMSprop"} else {}
+        file = write(folder, optimizer={name: {"lr": 0.01, **momentum}})
+        uninterrupted = training.train(file, runs=folder / "whole")
+        trainer = training.prepare(trainable(load(file)), folder / "stopped")
+        with pytest.raises(Interrupted, match=r"^$"):
+            training.fit(trainer, Stopping(signal.SIGINT, {STEPS + 1}))
+        assert outcome(go_on(trainer.run.folder)) == outcome(uninterrupted), name
+
+
+@posix
+def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
+    """Ctrl-C in mid-epoch leaves with 130 and says how to go on, which ends with the same bits."""
+    write(tmp_path, data="Digits", input=[1, 8, 8], layers=["Flatten", *_layers(10)])
+    often = ("--set", "train.epochs=6", "--set", "train.batch_size=6")
+    with (
+        start(tmp_path, "train", "tiny.yaml", "--runs", "whole", *often) as whole,
+        start(tmp_path, "train", "tiny.yaml", "--runs", "stopped", *often) as stopped,
+    ):
+        _wait_for_epochs(tmp_path / "stopped" / "tiny", 2)
+        stopped.send_signal(signal.SIGINT)
+        first = end(stopped)
+        assert end(whole).code == 0
+    assert (first.code, first.err) == (130, "")
+    *_, said = first.out.splitlines()
+    resuming = said.removeprefix("stopped; go on with: netbuild ")
+    assert resuming != said
+    (folder,) = (tmp_path / "stopped" / "tiny").iterdir()
+    position = torch.load(folder / "checkpoints" / "last" / STATE, weights_only=True)["position"]
+    assert position["step"] > 0
+    with start(tmp_path, *shlex.split(resuming)) as resumed:
+        second = end(resumed)
+    assert (second.code, second.err) == (0, "")
+    at = f"going on in epoch {position['epoch'] + 1}, after step {position['step']}"
+    assert second.out.splitlines()[0] == at
+    (uninterrupted,) = (tmp_path / "whole" / "tiny").iterdir()
+    assert outcome(Run(folder)) == outcome(Run(uninterrupted))
+    assert_plain(first.out + second.out)
+
+
+def _wait_for_epochs(parent: Path, epochs: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if any(len(Run(folder).metrics) >= epochs for folder in parent.glob("*")):
+            return
+        time.sleep(0.005)
+    pytest.fail("the training has not come so far")

@@ -1,0 +1,107 @@
+"""A training that is killed at any moment goes on as if it had not been."""
+
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from netbuild import training
+from netbuild.checks.trace import trainable
+from netbuild.config.load import load
+from netbuild.runs import folder as run
+from netbuild.training import Run, TrainingError
+from tests.training.runs import go_on, posix
+from tests.training_configs import (
+    EPOCHS,
+    FILES,
+    SECTIONS,
+    STEPS,
+    Killed,
+    Moment,
+    ending,
+    files,
+    go_on_and_be_killed,
+    outcome,
+    train_and_die,
+    write,
+)
+
+#: The first epoch saves `best` and then `last`, over the `last` of the beginning.
+KILLS = {
+    "in the first epoch": Moment("step", 2),
+    "in the second epoch": Moment("step", STEPS + 1),
+    "behind the weights of best": Moment("save", 1),
+    "behind best": Moment("mkdir", 7),
+    "before the weights of last": Moment("save_file", 2),
+    "halfway through the weights": Moment("save_file", 2, halfway=True),
+    "behind the weights of last": Moment("save", 2),
+    "halfway through the state": Moment("save", 2, halfway=True),
+    "before the first rename": Moment("rename", 2),
+    "between the renames": Moment("rename", 3),
+    "before the clean-up": Moment("rmtree", 6),
+    "halfway through the clean-up": Moment("rmtree", 6, halfway=True),
+}
+
+
+@posix
+@pytest.mark.parametrize("moment", KILLS)
+def test_killed_and_resumed(tmp_path: Path, whole: Run, moment: str) -> None:
+    """A process that got SIGKILL and is resumed ends with the same weights, bit for bit."""
+    code = train_and_die(write(tmp_path), tmp_path / "runs", KILLS[moment])
+    assert code == -signal.SIGKILL
+    stopped = run.find(tmp_path / "runs" / "tiny")
+    assert len(stopped.metrics) < EPOCHS
+    finished = go_on(stopped.folder)
+    assert outcome(finished) == outcome(whole)
+    assert files(finished.folder) == FILES
+
+
+def test_killed_at_any_moment(tmp_path: Path, whole: Run) -> None:
+    """Ended at any moment at all of its writing, a training goes on and ends with the same."""
+    file = write(tmp_path)
+    with ending(None) as every:
+        training.train(file, runs=tmp_path / "counted")
+    different = []
+    for number, at in enumerate(every):
+        runs = tmp_path / str(number)
+        with ending(at), pytest.raises(Killed, match=r"^$"):
+            training.train(file, runs=runs)
+        if not _started(runs):
+            continue
+        finished = go_on(runs / "tiny")
+        if outcome(finished) != outcome(whole) or files(finished.folder) != FILES:
+            different.append(at)
+    assert different == []
+    assert _started(runs)
+
+
+def test_killed_at_fifty_random_moments(tmp_path: Path) -> None:
+    """One run, killed again and again by SIGKILL, ends as one that nothing stopped.
+
+    With an average of the weights and scaled gradients, whose states count too. What is written is
+    never unreadable: each resumption reads it.
+    """
+    epochs = 800
+    options = {"epochs": epochs, "ema": 0.9, "precision": "fp16", "accumulate": 2}
+    file = write(tmp_path, train=SECTIONS["train"] | options)
+    straight = training.train(file, runs=tmp_path / "straight")
+    chance = random.Random(0)  # noqa: S311  no secret
+    trainer = training.prepare(trainable(load(file)), tmp_path / "runs")
+    trainer.save("last")
+    trainer.lock.release()
+    killed = 0
+    while killed < 50 and len(trainer.run.metrics) < epochs:
+        code = go_on_and_be_killed(trainer.run.folder, chance.uniform(0.02, 0.2))
+        killed += code == -signal.SIGKILL
+    assert killed == 50
+    assert outcome(go_on(trainer.run.folder)) == outcome(straight)
+
+
+def _started(runs: Path) -> bool:
+    """Whether a run has its first checkpoint; before, going on is refused in a sentence."""
+    if any(runs.glob("*/*/checkpoints/last")) or any(runs.glob("*/*/checkpoints/.last.old")):
+        return True
+    with pytest.raises(TrainingError, match=r"is no run|nothing was saved there"):
+        training.resume(runs / "tiny")
+    return False

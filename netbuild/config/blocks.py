@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.components.layers import LAYERS
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.diagnostics.wording import brief, did_you_mean
-from netbuild.syntax.expression import RESERVED, substitute, value_of
+from netbuild.syntax.expression import RESERVED
 from netbuild.syntax.item import REUSE, Item, Stack, kind, read_stack
-from netbuild.syntax.node import Entry, List, Map, Node, Scalar
+from netbuild.syntax.node import Entry, List, Map, Node, Scalar, value_of
+from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ from netbuild.components.component import Component
 from netbuild.components.fields import Bool, OptionalCount, OptionalText, Wants
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.syntax.expression import substitute_entries
 from netbuild.syntax.item import Item, Stack
 from netbuild.syntax.node import Entry, Map, Scalar
+from netbuild.syntax.substitution import substitute_entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -10,9 +10,10 @@ from netbuild.components.component import Component
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Document, Span
 from netbuild.diagnostics.wording import brief, did_you_mean
-from netbuild.syntax.expression import RESERVED, substitute, value_of
+from netbuild.syntax.expression import RESERVED
 from netbuild.syntax.item import Item, is_stack, kind, read_item
-from netbuild.syntax.node import UNKNOWN, Map, Node, Scalar, is_unknown
+from netbuild.syntax.node import UNKNOWN, Map, Node, Scalar, is_unknown, value_of
+from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

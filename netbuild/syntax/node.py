@@ -75,3 +75,12 @@ def plain(node: Node) -> Any:
     if isinstance(node, List):
         return [plain(item) for item in node.items]
     return node.value
+
+
+def value_of(node: Node) -> Any:
+    """Return what a name stands for: a plain value, or what holds an item as it is written."""
+    return node if _holds_item(node) else plain(node)
+
+
+def _holds_item(node: Node) -> bool:
+    return isinstance(node, Map) or (isinstance(node, List) and any(map(_holds_item, node.items)))

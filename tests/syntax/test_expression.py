@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from netbuild.diagnostics.diagnostic import Document
 from netbuild.diagnostics.exceptions import ExpressionError
-from netbuild.syntax.expression import evaluate, substitute
+from netbuild.syntax.expression import evaluate
 from netbuild.syntax.node import UNKNOWN, Scalar, plain
 from netbuild.syntax.parser import parse
+from netbuild.syntax.substitution import substitute
 from tests.examples import examples
 
 NAMES: dict[str, Any] = {

@@ -18,8 +18,8 @@ from netbuild.graph.tracing.aliases import Aliases
 from netbuild.graph.tracing.receptive_field import reach_behind
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
 from netbuild.graph.value import OUTPUT, Value, state_key
-from netbuild.syntax.expression import substitute
 from netbuild.syntax.item import Item, place
+from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import name_of_input_fault
 
 if TYPE_CHECKING:

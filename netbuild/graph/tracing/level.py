@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.graph.tracing.scope import Scope
 from netbuild.graph.value import OUTPUT, Ref
-from netbuild.syntax.expression import substitute
 from netbuild.syntax.item import Stack, written_at
 from netbuild.syntax.names import input_name_fault
 from netbuild.syntax.node import Map
+from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import read_wires
 
 if TYPE_CHECKING:

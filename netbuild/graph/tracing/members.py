@@ -19,9 +19,9 @@ from netbuild.config.modifiers import (
 )
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import suggest
-from netbuild.syntax.expression import substitute
 from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack, unknown_type
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown
+from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

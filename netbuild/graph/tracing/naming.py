@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.syntax.expression import substitute
 from netbuild.syntax.names import name_fault
 from netbuild.syntax.node import Map, Node, Scalar
+from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

@@ -1,0 +1,145 @@
+"""Values in place of `$name` and `$(expression)`, wherever they stand in a tree."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.diagnostics.exceptions import ExpressionError
+from netbuild.syntax.expression import bounded, evaluate
+from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netbuild.diagnostics.diagnostic import Faults, Found
+
+_NAME = r"[A-Za-z_]\w*"
+
+
+def substitute(node: Node, names: Mapping[str, Any]) -> Found[Node]:
+    """Return the tree with every `$name` and `$(expression)` replaced by its value.
+
+    A scalar that is one expression keeps the type of its value; inside a longer string the value
+    becomes text. `$$` is a dollar sign. The spans stay those of the expressions; only an item that
+    a name stands for keeps its own.
+    """
+    if isinstance(node, Scalar):
+        if not isinstance(node.value, str) or "$" not in node.value:
+            return node, ()
+        value, faults = _scalar(node, names)
+        return _node(value, node), faults
+    if not is_computed(node):
+        return node, ()
+    if isinstance(node, List):
+        items, faults = collect(substitute(item, names) for item in node.items)
+        return List(items, node.span), faults
+    entries, faults = substitute_entries(node.entries, names)
+    return Map(entries, node.span), faults
+
+
+def substitute_entries(
+    entries: Mapping[str, Entry], names: Mapping[str, Any]
+) -> Found[dict[str, Entry]]:
+    """Return the entries of a mapping with every expression in their values evaluated."""
+    changed: dict[str, Entry] = {}
+    faults: Faults = ()
+    for name, (key, written) in entries.items():
+        value, wrong = substitute(written, names)
+        changed[name] = Entry(key, value)
+        faults += wrong
+    return changed, faults
+
+
+def is_computed(node: Node) -> bool:
+    """Whether an expression stands anywhere in a node."""
+    if isinstance(node, Scalar):
+        return isinstance(node.value, str) and "$" in node.value
+    if isinstance(node, List):
+        return any(is_computed(item) for item in node.items)
+    return any(is_computed(entry.value) for entry in node.entries.values())
+
+
+def _node(value: Any, written: Scalar) -> Node:
+    """Return a value as what might have been written in place of an expression."""
+    if isinstance(value, (Map, List)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return List(tuple(_node(part, written) for part in value), written.span)
+    return Scalar(value, written.span, written.text)
+
+
+def _scalar(node: Scalar, names: Mapping[str, Any]) -> Found[Any]:
+    text, place = node.value, node.span
+    # A quoted scalar begins one column before its text.
+    quote = max((node.span.end_column - node.span.column - len(text)) // 2, 0)
+    joined = ""
+    try:
+        for literal, expression, start, end in _pieces(text):
+            joined += literal
+            if expression is None:
+                continue
+            place = node.span.within(start + quote, end - start)
+            value = evaluate(expression, names)
+            if value is UNKNOWN or (start, end) == (0, len(text)):
+                return value, ()
+            joined = bounded(joined + _as_text(value))
+    except ExpressionError as error:
+        title = "an expression that cannot be evaluated"
+        return UNKNOWN, (Diagnostic("NB110", title, place, str(error)),)
+    return joined, ()
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, (Map, List)):
+        raise ExpressionError("an item cannot stand inside a text")
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+@lru_cache(maxsize=4096)  # a block's expressions are met once for each place that it has
+def _pieces(text: str) -> tuple[tuple[str, str | None, int, int], ...]:
+    """Split a string into (literal text, the expression after it, its start, its end)."""
+    return tuple(_split(text))
+
+
+def _split(text: str) -> Iterator[tuple[str, str | None, int, int]]:
+    literal, position = "", 0
+    while position < len(text):
+        dollar = text.find("$", position)
+        if dollar < 0:
+            break
+        literal += text[position:dollar]
+        if text.startswith("$$", dollar):
+            literal, position = literal + "$", dollar + 2
+        elif text.startswith("$(", dollar):
+            position = _closing(text, dollar + 1) + 1
+            yield literal, text[dollar + 2 : position - 1], dollar, position
+            literal = ""
+        elif match := re.match(_NAME, text[dollar + 1 :]):
+            position = dollar + 1 + match.end()
+            yield literal, match[0], dollar, position
+            literal = ""
+        else:
+            literal, position = literal + "$", dollar + 1
+    yield literal + text[position:], None, len(text), len(text)
+
+
+def _closing(text: str, start: int) -> int:
+    """Return the position of the parenthesis that closes the one at `start`."""
+    depth, quote = 0, ""
+    for position in range(start, len(text)):
+        character = text[position]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "()":
+            depth += 1 if character == "(" else -1
+            if depth == 0:
+                return position
+    msg = "$( without its ): quote an expression that holds a comma or a bracket"
+    raise ExpressionError(msg)

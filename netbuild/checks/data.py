@@ -21,7 +21,7 @@ def check(config: Config, wanted: Sample) -> Iterator[DataError]:
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)
     yield from _of_normalize(config.data, config.preparation, wanted)
-    losses = [term.loss for term in config.terms]
+    losses = [term.loss for term in config.losses]
     if losses:
         yield from _of_class_weights(config.data, config.preparation, wanted, losses)
 

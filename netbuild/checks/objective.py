@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from netbuild.config.config import Config
-    from netbuild.config.losses import Term
+    from netbuild.config.losses import LossTerm
     from netbuild.config.train import Train
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.row import Row
@@ -56,15 +56,15 @@ def wanted(config: Config, *outputs: Tensor) -> Sample:
 
 def check_names(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return a fault for each output that a loss names and the network does not have."""
-    return [fault for term in config.terms for fault in _check_names(term, outputs)]
+    return [fault for term in config.losses for fault in _check_names(term, outputs)]
 
 
 def reads_what_is_there(config: Config, outputs: Mapping[str, Tensor]) -> bool:
     """Whether the network has every output that a loss reads, and no loss reads one twice."""
-    return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.terms)
+    return all(len(term.compared(outputs)) == len(term.reads or outputs) for term in config.losses)
 
 
-def _check_names(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
+def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]:
     for number, wire in enumerate(term.reads):
         help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
         title = f"the network has no output {brief(wire.outside)}"
@@ -79,7 +79,7 @@ def _check_names(term: Term, outputs: Mapping[str, Tensor]) -> Iterator[Diagnost
 
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
-    first = config.terms[0].compared(outputs) if config.terms else outputs
+    first = config.losses[0].compared(outputs) if config.losses else outputs
     if config.data is None or not all(config.inputs.values()):
         return []
     try:
@@ -101,7 +101,7 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
 
         found += augmented.check(config)
     found += _check_metrics(config, outputs)
-    for term in config.terms:
+    for term in config.losses:
         compared = term.compared(outputs)
         own = tuple(compared.values())
         target = given.target or term.loss.target(own)  # an unknown target may fit
@@ -114,9 +114,9 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
 
 def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the fault of a metric that cannot use the target of the loss."""
-    if not config.terms:
+    if not config.losses:
         return []
-    first = config.terms[0]
+    first = config.losses[0]
     target = first.loss.target(tuple(first.compared(outputs).values()))
     of_values = any(name in OF_VALUES for name in config.metrics)
     label = ""
@@ -184,7 +184,7 @@ def _weights(
         sparse = bool(getattr(row.layer, "sparse", False))
         for name, shape in row.weights.items():
             yield Weight(state_key(row.path, name), shape, sparse)
-    for called, term in zip(loss_names(config.terms), config.terms, strict=True):
+    for called, term in zip(loss_names(config.losses), config.losses, strict=True):
         loss, own = term.loss, tuple(term.compared(outputs).values())
         if len(own) == len(loss.inputs) and own[0].shape:
             for name, shape in loss.weights(*(output.shape for output in own)).items():
@@ -221,7 +221,7 @@ def unusable(config: Config, error: DataError) -> Diagnostic:
 
 
 def _loss_fault(
-    config: Config, term: Term, error: ShapeError, compared: Mapping[str, Tensor]
+    config: Config, term: LossTerm, error: ShapeError, compared: Mapping[str, Tensor]
 ) -> Diagnostic:
     name, span = term.item.type.text, place(term.item, error.at)
     shapes = [times(output.shape) for output in compared.values()]

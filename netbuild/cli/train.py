@@ -122,7 +122,7 @@ def _changed(
     resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
 ) -> Config | None:
     """Return the changed config of a run; None if nothing changed. Leave if that is not allowed."""
-    from netbuild.config.resolved import differences
+    from netbuild.config.resolution import differences
     from netbuild.runs.folder import find
     from netbuild.training.changes import anew
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netbuild.config.blocks import Definition
     from netbuild.config.budget import Budget
     from netbuild.config.init import Rule
-    from netbuild.config.losses import Term
+    from netbuild.config.losses import LossTerm
     from netbuild.config.parameter_groups import Group
     from netbuild.config.preparation import Preparation
     from netbuild.config.pretrained import Pretrained
@@ -40,7 +40,7 @@ class Config(NamedTuple):
     init: tuple[Rule, ...]
     pretrained: Pretrained | None
     #: The losses, of which the training makes the weighted sum small.
-    terms: tuple[Term, ...]
+    losses: tuple[LossTerm, ...]
     metrics: tuple[str, ...]
     optimizer: Optimizer | None
     groups: tuple[Group, ...]
@@ -64,7 +64,7 @@ class Config(NamedTuple):
     @property
     def loss(self) -> Loss | None:
         """The loss, or the first of several; None where there is none."""
-        return self.terms[0].loss if self.terms else None
+        return self.losses[0].loss if self.losses else None
 
     @property
     def input(self) -> Tensor | None:

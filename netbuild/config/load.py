@@ -12,7 +12,7 @@ from netbuild.config.config import Config
 from netbuild.config.data import read_data
 from netbuild.config.init import read_rules
 from netbuild.config.inputs import input_of, read_inputs
-from netbuild.config.losses import read_terms
+from netbuild.config.losses import read_losses
 from netbuild.config.metrics import measured, read_metrics
 from netbuild.config.optimizer import read_optimizer
 from netbuild.config.pretrained import read_pretrained
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from netbuild.components.optimizers.optimizer import Optimizer
     from netbuild.components.tensor import Shape
     from netbuild.config.data import Data
-    from netbuild.config.losses import Term
+    from netbuild.config.losses import LossTerm
     from netbuild.config.parameter_groups import Group
     from netbuild.config.scheduler import Schedule
     from netbuild.diagnostics.diagnostic import Found
@@ -88,8 +88,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     data = take(read_data(sections))
     optimizer, groups = take(read_optimizer(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
-    terms: tuple[Term, ...] = take(sections.read("loss", read_terms, ()))
-    loss = terms[0].loss if terms else None
+    losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
+    loss = losses[0].loss if losses else None
     return Config(
         document=source.document,
         root=root,
@@ -100,7 +100,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         layers=take(read_layers(sections, needed=needed)),
         init=take(sections.read("init", lambda node: read_rules(node, LAYERS), ())),
         pretrained=take(sections.read("pretrained", read_pretrained, None)),
-        terms=terms,
+        losses=losses,
         metrics=take(
             sections.read("metrics", lambda node: read_metrics(node, loss), measured(loss))
         ),

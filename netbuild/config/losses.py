@@ -37,7 +37,7 @@ class Weighing(Component):
     """Factor of this loss in the sum of all."""
 
 
-class Term(NamedTuple):
+class LossTerm(NamedTuple):
     """A loss, the outputs that it reads where it says which, and its weight in the sum."""
 
     loss: Loss
@@ -51,27 +51,27 @@ class Term(NamedTuple):
         return {name: outputs[name] for name in named if name in outputs}
 
 
-def loss_names(terms: Sequence[Term]) -> list[str]:
+def loss_names(losses: Sequence[LossTerm]) -> list[str]:
     """Return what the weights of each loss are called by: its type, numbered from a second one on.
 
     So a parameter group can name them, as `LinearCrossEntropyLoss.*`.
     """
-    types = [type(term.loss).__name__ for term in terms]
+    types = [type(term.loss).__name__ for term in losses]
     before = [types[:number].count(kind) for number, kind in enumerate(types)]
     return [f"{kind}{n + 1}" if n else kind for kind, n in zip(types, before, strict=True)]
 
 
-def read_terms(node: Node) -> Found[tuple[Term, ...]]:
+def read_losses(node: Node) -> Found[tuple[LossTerm, ...]]:
     """Read the section; none where one of its losses has a fault."""
     if isinstance(node, List) and not node.items:
         return (), (Diagnostic("NB106", "an empty list", node.span, "it wants at least one loss"),)
     nodes = node.items if isinstance(node, List) else (node,)
-    read, faults = collect(_term(part) for part in nodes)
-    terms = tuple(term for term in read if term is not None)
-    return terms if len(terms) == len(read) else (), faults
+    read, faults = collect(_loss(part) for part in nodes)
+    losses = tuple(loss for loss in read if loss is not None)
+    return losses if len(losses) == len(read) else (), faults
 
 
-def _term(node: Node) -> Found[Term | None]:
+def _loss(node: Node) -> Found[LossTerm | None]:
     item = read_item(node, "loss", LOSSES)
     if isinstance(item, Diagnostic):
         return None, (item,)
@@ -86,7 +86,7 @@ def _term(node: Node) -> Found[Term | None]:
     faults += (*wrong, *wrong_beside, *unread)
     if loss is None or weighing is None or reads is None:
         return None, faults
-    return Term(loss, reads, weighing.weight, item), faults
+    return LossTerm(loss, reads, weighing.weight, item), faults
 
 
 def _reads(item: Item, kind: type[Loss]) -> Found[tuple[Wire, ...] | None]:

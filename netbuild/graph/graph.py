@@ -87,8 +87,8 @@ class Graph(NamedTuple):
     @property
     def compared(self) -> dict[str, Tensor]:
         """The outputs that the first loss reads, in its order, by their names."""
-        terms = self.config.terms
-        return terms[0].compared(self.outputs) if terms else dict(self.outputs)
+        losses = self.config.losses
+        return losses[0].compared(self.outputs) if losses else dict(self.outputs)
 
     @property
     def params(self) -> int:

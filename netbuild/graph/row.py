@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Span
-    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.inference import Inferred
     from netbuild.syntax.item import Item
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import load
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import layout
 from netbuild.runs.lock import Lock

@@ -15,7 +15,7 @@ from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.pretrained import Pretrained
-from netbuild.config.resolved import differences
+from netbuild.config.resolution import differences
 from netbuild.config.scheduler import Training
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run

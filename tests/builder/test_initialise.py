@@ -9,7 +9,7 @@ import netbuild
 from netbuild.builder.initialise import initialise
 from netbuild.components.initializers import INITIALIZERS
 from netbuild.config.load import read
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.syntax.dump import dump
 from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes

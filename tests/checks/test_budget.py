@@ -10,7 +10,7 @@ import yaml
 
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
 from tests import ROOT

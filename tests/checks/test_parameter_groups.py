@@ -12,7 +12,7 @@ from netbuild.checks.parameter_groups import Described, described
 from netbuild.checks.trace import infer, trainable
 from netbuild.cli import app
 from netbuild.config.load import load, read
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent

@@ -9,7 +9,7 @@ import pytest
 import netbuild
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.diagnostics.diagnostic import Document
 from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes, from_file, parse

@@ -12,7 +12,7 @@ import netbuild as package
 from netbuild import training
 from netbuild.checks.trace import infer, trace, trainable
 from netbuild.config.load import read
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.syntax.parser import from_bytes
 from tests.training_configs import in_memory, outcome
 

@@ -17,7 +17,7 @@ from netbuild import training
 from netbuild.checks.trace import trace, trainable
 from netbuild.components.optimizers.adaptive import Adam
 from netbuild.config.load import load, read
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.runs import folder as run
 from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, Run

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer, Range
     from netbuild.components.losses.loss import Loss
-    from netbuild.config.losses import Term
+    from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Note
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Compared(NamedTuple):
     """A loss, and the values that it reads."""
 
-    term: Term
+    term: LossTerm
     values: tuple[Value, ...]
 
     @property
@@ -79,7 +79,7 @@ class Flow:
         tensors = self.graph.outputs
         return [
             Compared(term, tuple(self.outputs[name] for name in term.compared(tensors)))
-            for term in self.graph.config.terms
+            for term in self.graph.config.losses
         ]
 
     @cached_property

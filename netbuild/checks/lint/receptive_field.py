@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.checks.lint.flow import Flow
-    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.inference import Inferred
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 

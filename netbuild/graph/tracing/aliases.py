@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer, Origin
     from netbuild.components.tensor import Tensor
-    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.inference import Inferred
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 

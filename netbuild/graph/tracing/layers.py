@@ -10,8 +10,8 @@ from netbuild.components.tensor import ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.graph import inferred as inference
-from netbuild.graph.inferred import Inferred
+from netbuild.graph import inference
+from netbuild.graph.inference import Inferred
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing.aliases import Aliases

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from netbuild.graph.value import NOWHERE, Reach
 
 if TYPE_CHECKING:
-    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.inference import Inferred
 
 
 def reach_behind(inferred: Inferred, before: list[Reach | None]) -> Reach | None:

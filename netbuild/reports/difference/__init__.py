@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from netbuild.config.resolved import resolved_values
+from netbuild.config.resolution import resolved_values
 from netbuild.config.sections import SECTIONS
 from netbuild.graph.value import state_key
 from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat

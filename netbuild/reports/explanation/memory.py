@@ -14,7 +14,7 @@ from netbuild.reports.explanation.step import Count, Step, reasons, step
 if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.graph.graph import Graph
-    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.inference import Inferred
     from netbuild.graph.memory import Held, Kept
     from netbuild.graph.row import Row
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.formula import Formula, Formulas
     from netbuild.components.tensor import Tensor
-    from netbuild.graph.inferred import Inferred
+    from netbuild.graph.inference import Inferred
 
 
 class Numbers(NamedTuple):

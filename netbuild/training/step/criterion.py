@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from netbuild.config.losses import Term
+    from netbuild.config.losses import LossTerm
     from netbuild.graph.graph import Graph
 
 #: Fields that torch's modules take as tensors.
@@ -33,7 +33,9 @@ class Criterion:
     def __init__(
         self, graph: Graph, device: torch.device, class_weights: torch.Tensor | None = None
     ) -> None:
-        self.parts = [LossModule(term, graph, device, class_weights) for term in graph.config.terms]
+        self.parts = [
+            LossModule(term, graph, device, class_weights) for term in graph.config.losses
+        ]
         self.first = self.parts[0]
         modules = [part.module for part in self.parts]
         self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
@@ -121,7 +123,7 @@ class LossModule:
     """One of the losses that are added up, as a module of torch."""
 
     def __init__(
-        self, term: Term, graph: Graph, device: torch.device, class_weights: torch.Tensor | None
+        self, term: LossTerm, graph: Graph, device: torch.device, class_weights: torch.Tensor | None
     ) -> None:
         self.term = term
         compared = term.compared(graph.outputs)

@@ -37,7 +37,7 @@ def optimizer(
     assert config.optimizer is not None
     kind = type(config.optimizer).__name__
     learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    for called, loss in zip(loss_names(config.terms), losses, strict=True):
+    for called, loss in zip(loss_names(config.losses), losses, strict=True):
         learning |= {f"{called}.{n}": p for n, p in loss.named_parameters()}
     *grouped, rest = assigned(learning, config.groups)
     groups: list[dict[str, Any]] = [{"params": [learning[n] for n in rest]}] if rest else []

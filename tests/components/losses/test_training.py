@@ -168,4 +168,4 @@ def test_a_network_is_plain_whatever_its_loss_learns() -> None:
     """What is built has none of the loss's weights."""
     config = read(from_bytes("tiny.yaml", text(loss={"LinearCrossEntropyLoss": 3}).encode()))
     names = set(netbuild.build(config).state_dict())
-    assert names == set(netbuild.build(trace(config).config._replace(terms=())).state_dict())
+    assert names == set(netbuild.build(trace(config).config._replace(losses=())).state_dict())

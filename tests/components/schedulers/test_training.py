@@ -17,7 +17,7 @@ from netbuild.components.component import bare_field
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.config.load import load, read
 from netbuild.config.preparation import Preparation
-from netbuild.config.resolved import resolved
+from netbuild.config.resolution import resolved
 from netbuild.config.scheduler import Schedule, Training, misfits
 from netbuild.config.train import Train
 from netbuild.syntax.parser import from_bytes

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.config.config import Config
-    from netbuild.config.losses import Term
+    from netbuild.config.losses import LossTerm
 
 
 def differences(before: Config, after: Config) -> list[str]:
@@ -52,9 +52,9 @@ def resolved_values(config: Config) -> dict[str, Any]:
     """Return the sections of `resolved`, in their order."""
     values = {name: plain(e.value) for name, e in config.root.entries.items() if name != "extends"}
     values["name"] = config.name
-    if config.terms:
-        terms = [_term(term) for term in config.terms]
-        values["loss"] = terms if len(terms) > 1 else terms[0]
+    if config.losses:
+        losses = [_loss(term) for term in config.losses]
+        values["loss"] = losses if len(losses) > 1 else losses[0]
     if config.optimizer is not None:
         values["optimizer"] = {type(config.optimizer).__name__: _explicit(config.optimizer)}
     if config.metrics:
@@ -83,7 +83,7 @@ def _anywhere(path: str | None) -> str | None:
     return path and str(Path(path).resolve())
 
 
-def _term(term: Term) -> dict[str, Any]:
+def _loss(term: LossTerm) -> dict[str, Any]:
     """Return a loss with what stands beside it."""
     reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
     weight = {"weight": term.weight} if term.weight != 1 else {}

@@ -3,9 +3,10 @@
 from hypothesis import settings
 
 
-def examples(number: int) -> settings:
-    """Return settings of as many examples with `--full`, and else of a fifth.
+def examples(number: int, least: int = 1) -> settings:
+    """Return settings of as many examples with `--full`, and else of a fifth, but not below `least`.
 
     The profile that `conftest.py` loads says how many there are in place of 100.
     """
-    return settings(max_examples=-(-number * settings.default.max_examples // 100))
+    share = -(-number * settings.default.max_examples // 100)
+    return settings(max_examples=max(share, least))

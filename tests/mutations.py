@@ -32,7 +32,7 @@ from rich.console import Console
 
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
-from netbuild.graph import inferred
+from netbuild.graph import inference as inferred
 from netbuild.reports import faults
 from netbuild.reports import summary as render
 from netbuild.reports.faults.report import CheckedFile, Report

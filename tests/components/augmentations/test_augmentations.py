@@ -220,7 +220,7 @@ def test_what_netbuild_takes_kornia_runs(name: str) -> None:
     """With any fields and any images that netbuild takes, kornia gives the shape that it says."""
     seen: list[bool] = []
 
-    @examples(EXAMPLES)
+    @examples(EXAMPLES, least=30)
     @given(case=cases(name))
     def compare(case: Case) -> None:
         shape = expected(case)

@@ -98,7 +98,7 @@ def test_what_is_said(name: str) -> None:
     augment, shape, place, said, help_ = SAID[name]
     config = read(from_bytes("net.yaml", network(augment, shape).encode()))
     assert config.diagnostics == ()
-    (fault,) = fitting.faults(config)
+    (fault,) = fitting.check(config)
     line = config.document.text.splitlines()[fault.span.line - 1]
     found = line[fault.span.column - 1 :]
     assert found.startswith(place.partition(":")[0])
@@ -110,7 +110,7 @@ def test_an_expression_gives_them() -> None:
     """Of augmentations that an expression gives, the fault is at the expression."""
     variables = {"vars": {"changes": [{"RandomCrop": [24, 24]}]}}
     text = network("$changes", [1, 28, 28], **variables)
-    (fault,) = fitting.faults(read(from_bytes("net.yaml", text.encode())))
+    (fault,) = fitting.check(read(from_bytes("net.yaml", text.encode())))
     assert "augment: $changes" in fault.span.document.text.splitlines()[fault.span.line - 1]
 
 
@@ -124,7 +124,7 @@ def test_what_fits() -> None:
     ):
         config = read(from_bytes("net.yaml", network(augment, [1, 28, 28]).encode()))
         assert config.diagnostics == ()
-        assert fitting.faults(config) == []
+        assert fitting.check(config) == []
 
 
 #: What is written, and the fault that reading it finds.

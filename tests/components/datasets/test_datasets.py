@@ -132,9 +132,10 @@ def test_diabetes_as_measured() -> None:
 
 STATIC = """
 import sys
-from netbuild.data import DATASETS
-from netbuild.data.dataset import Classes, Sample
-from netbuild.layers.layer import Tensor
+from netbuild.components.datasets import DATASETS
+from netbuild.components.datasets.dataset import Sample
+from netbuild.components.target import Classes
+from netbuild.components.tensor import Tensor
 fields = {{"Arrays": {{"file": "{0}/x"}}, "Idx": {{"folder": "{0}/x"}}, "Text": {{"file": "{0}/x"}},
           "ImageFolder": {{"folder": "{0}/x"}}, "Hub": {{"files": "{0}/x"}},
           "Csv": {{"file": "{0}/x", "target": "y"}}}}

@@ -4,7 +4,7 @@ from hypothesis import settings
 
 
 def examples(number: int, least: int = 1) -> settings:
-    """Return settings of as many examples with `--full`, and else of a fifth, but not below `least`.
+    """Return settings of as many examples with `--full`; else of a fifth, and of `least` at least.
 
     The profile that `conftest.py` loads says how many there are in place of 100.
     """

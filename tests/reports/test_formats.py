@@ -162,7 +162,7 @@ def test_sarif() -> None:
         "ruleId": "NB103",
         "ruleIndex": list(CODES).index("NB103"),
         "level": "error",
-        "message": {"text": "no layer is called Linaer: unknown\nhelp: did you mean Linear?"},
+        "message": {"text": "no layer is called Linaer: unknown type\nhelp: did you mean Linear?"},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": artifact, "region": region},
@@ -258,8 +258,8 @@ def test_junit() -> None:
 <testsuites tests="4" failures="1" errors="1">
   <testsuite name="netbuild" tests="4" failures="1" errors="1">
     <testcase name="a.yaml" classname="netbuild">
-      <failure type="NB103" message="no layer is called Linaer: unknown">\
-a.yaml:3:5: error[NB103] no layer is called Linaer: unknown
+      <failure type="NB103" message="no layer is called Linaer: unknown type">\
+a.yaml:3:5: error[NB103] no layer is called Linaer: unknown type
 help: did you mean Linear?</failure>
       <failure type="NB106" message="a value that Dropout.inplace does not take: \
 inplace wants true or false, not the text 'no'">\

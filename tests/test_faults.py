@@ -84,8 +84,8 @@ def test_five_faults_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
             31,
             "Conv2d does not fit its input: kernel_size 31 is larger than the padded input 28",
         ),
-        ("NB103", 4, 5, "no layer is called Relu: unknown"),
-        ("NB104", 5, 14, "Linear has no field out_feature: unknown"),
+        ("NB103", 4, 5, "no layer is called Relu: unknown type"),
+        ("NB104", 5, 14, "Linear has no field out_feature: unknown field"),
         (
             "NB106",
             6,
@@ -95,5 +95,5 @@ def test_five_faults_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
                 "inplace wants true or false, not the text 'no'"
             ),
         ),
-        ("NB003", 7, 45, "bias stands twice: the second one"),
+        ("NB003", 7, 45, "the key bias occurs twice: this is the second one"),
     ]

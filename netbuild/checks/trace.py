@@ -1,4 +1,4 @@
-"""Trace a config: infer every shape of its network, and collect all faults in order."""
+"""Trace a config: infer all shapes of its network, and collect all faults in order."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def trace(config: Config) -> Graph:
     """Infer the network of a config.
 
     Raises:
-        ConfigError: the config has faults; `.diagnostics` holds all of them.
+        ConfigError: the config has faults. `.diagnostics` holds all of them.
     """
     graph = infer(config)
-    found = errors(graph.diagnostics)
-    if found:
-        raise ConfigError(found)
+    faults = errors(graph.diagnostics)
+    if faults:
+        raise ConfigError(faults)
     return graph
 
 
@@ -38,18 +38,18 @@ def trainable(config: Config) -> Graph:
     """
     graph = trace(config)
     faults = [
-        Diagnostic("NB102", f"training needs {called}", config.start, "missing", help=help_)
-        for section, called, help_ in (
-            ("loss", "a loss", "write loss: CrossEntropyLoss"),
-            ("optimizer", "an optimizer", "write optimizer: Adam"),
-            ("data", "data", "write data: Digits"),
+        Diagnostic("NB102", title, config.start, f"{section} is missing", help=help_)
+        for section, title, help_ in (
+            ("loss", "training needs a loss", "write loss: CrossEntropyLoss"),
+            ("optimizer", "training needs an optimizer", "write optimizer: Adam"),
+            ("data", "training needs data", "write data: Digits"),
         )
         if getattr(config, section) is None
     ]
     if not faults and graph.trainable == 0:
-        label = "all its weights are frozen" if graph.params else "no layer has weights"
+        label = "all weights are frozen" if graph.params else "no layer has weights"
         span = config.span("layers")
-        faults = [Diagnostic("NB402", "there is nothing to train", span, label)]
+        faults = [Diagnostic("NB402", "a network without weights to train", span, label)]
     if faults:
         raise ConfigError(faults)
     return graph
@@ -57,8 +57,8 @@ def trainable(config: Config) -> Graph:
 
 def infer(config: Config) -> Graph:
     """Infer the network of a config. Faults are collected in the graph, not raised."""
-    network, found = trace_network(config)
-    faults = [*config.diagnostics, *find_fixes(found, network.rows, config)]
+    network, network_faults = trace_network(config)
+    faults = [*config.diagnostics, *find_fixes(network_faults, network.rows, config)]
     graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
     if graph.outputs:
         faults += budget.check(graph)
@@ -68,33 +68,34 @@ def infer(config: Config) -> Graph:
         if objective.reads_what_is_there(config, graph.outputs):
             faults += objective.check(config, graph.outputs)
             faults += objective.check_optimizer(config, graph.rows, graph.outputs)
-    if graph.outputs and not found:  # lints need a network without faults
+    if graph.outputs and not network_faults:  # lints need a network without faults
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))
 
 
 def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sort faults by their places in the files. Faults of one place become one."""
+    """Sort faults by their places in the files, and merge equal faults of one place."""
     documents = {id(fault.span.document): number for number, fault in enumerate(faults)}
-    alike: dict[tuple[str, Span, str], list[Diagnostic]] = {}
+    same_place: dict[tuple[str, Span, str], list[Diagnostic]] = {}
     for fault in faults:
-        alike.setdefault((fault.code, fault.span, fault.title), []).append(fault)
+        same_place.setdefault((fault.code, fault.span, fault.title), []).append(fault)
     in_order = sorted(
-        (fault for together in alike.values() for fault in _together(together)),
+        (fault for group in same_place.values() for fault in _merged(group)),
         key=lambda fault: (documents[id(fault.span.document)], fault.span[1:]),
     )
     return tuple(in_order)[:MAX_FAULTS]
 
 
-def _together(alike: list[Diagnostic]) -> list[Diagnostic]:
-    """Return the distinct faults of one place. A repeated item or a block keeps only the first.
+def _merged(same_place: list[Diagnostic]) -> list[Diagnostic]:
+    """Return the different faults of one place, and only the first of several layers.
 
-    A note names the other layers in which the place has a fault with another message.
+    The place of a repeated item or of a block belongs to several layers. A note names the other
+    layers that have a fault with another message at this place.
     """
-    first, *others = {fault.message: fault for fault in alike}.values()
+    first, *others = {fault.message: fault for fault in same_place}.values()
     also = list(dict.fromkeys(f.layer for f in others if f.layer not in {None, first.layer}))
     if also:
         text = ", ".join(map(str, also[:3])) + (f" and {len(also) - 3} more" if also[3:] else "")
-        first = first._replace(notes=(*first.notes, Note("also", f"at fault in {text}")))
+        first = first._replace(notes=(*first.notes, Note("also", f"a fault in {text}")))
     return [first, *(fault for fault in others if fault.layer in {None, first.layer})]

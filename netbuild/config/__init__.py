@@ -1,1 +1,1 @@
-"""What the sections of a file mean: from nodes of YAML to validated values."""
+"""The sections of a file: from nodes of YAML to validated values."""

@@ -1,7 +1,7 @@
 """Blocks: stacks with parameters, defined once under `blocks:` and used like layers.
 
-A block is a function. It sees its parameters, the file's variables and its own input, and nothing
-else of the file. A parameter may be any value, an item too: `norm: {GroupNorm: 8}`.
+A block is a function. Its expressions know its parameters, the file's variables and its own input,
+and nothing else of the file. A parameter may have any value, also an item: `norm: {GroupNorm: 8}`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax.expression import RESERVED
 from netbuild.syntax.item import REUSE, Item, Stack, kind, read_stack
-from netbuild.syntax.node import Entry, List, Map, Node, Scalar, value_of
+from netbuild.syntax.node import Entry, List, Map, Node, Scalar, is_null, value_of
 from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
@@ -22,33 +22,34 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.diagnostic import Faults, Found
 
-#: What a block may hold.
+#: The fields of a block.
 _FIELDS = ("params", "layers", "outputs")
 _TYPE = r"[A-Z][A-Za-z0-9_]{0,99}"
 
 
 class Definition(NamedTuple):
-    """A block as it is defined; a parameter whose default is None has to be given."""
+    """The definition of a block. A parameter with the default None is required."""
 
     name: str
     params: Mapping[str, Node | None]
     stack: Stack
 
     def bind(
-        self, item: Item, names: Mapping[str, Any], known: Mapping[str, Any]
+        self, item: Item, names: Mapping[str, Any], inner_names: Mapping[str, Any]
     ) -> Found[dict[str, Any] | None]:
         """Return the values of the parameters for an item; None after a fault.
 
-        What is given is evaluated with `names`, those around the item; a default with `known`, the
-        variables of the file and the block's input, and the parameters above it.
+        An argument is evaluated with `names`, the names around the item. A default is evaluated
+        with `inner_names`, which are the file's variables and the block's input, and with the
+        parameters above it.
         """
-        given, faults = self._arguments(item)
+        arguments, faults = self._arguments(item)
         values: dict[str, Any] = {}
         for name, default in self.params.items():
-            if name in given:
-                node, wrong = substitute(given[name].value, names)
+            if name in arguments:
+                node, wrong = substitute(arguments[name].value, names)
             elif default is not None:
-                node, wrong = substitute(default, {**known, **values})
+                node, wrong = substitute(default, {**inner_names, **values})
             else:
                 faults = faults or (self._missing(name, item),)
                 continue
@@ -59,10 +60,10 @@ class Definition(NamedTuple):
     def _missing(self, param: str, item: Item) -> Diagnostic:
         title = f"{self.name} needs {param}"
         help_ = f"write {self.name}: {{{param}: …}}"
-        return Diagnostic("NB105", title, item.type.span, "missing", help=help_)
+        return Diagnostic("NB105", title, item.type.span, f"{param} is missing", help=help_)
 
     def _arguments(self, item: Item) -> Found[dict[str, Entry]]:
-        """Return the arguments of an item by their names; a bare value is the first parameter's."""
+        """Return the arguments of an item by name; a bare value is for the first parameter."""
         if item.arguments is None:
             return {}, ()
         if not isinstance(item.arguments, Map) and self.params:
@@ -78,19 +79,20 @@ class Definition(NamedTuple):
                 help_, fixes = did_you_mean(name, self.params, key.span)
                 help_ = help_ or f"its parameters are {', '.join(self.params) or 'none'}"
                 title = f"{self.name} has no parameter {brief(name)}"
-                fault = Diagnostic("NB104", title, key.span, "unknown", help=help_, fixes=fixes)
+                label = "unknown parameter"
+                fault = Diagnostic("NB104", title, key.span, label, help=help_, fixes=fixes)
                 faults.append(fault)
         return item.arguments.entries, tuple(faults)
 
 
 def read_blocks(node: Node | None) -> Found[dict[str, Definition | None]]:
     """Read the section `blocks:`; a definition with a fault is None."""
-    if node is None:
+    if node is None or is_null(node):
         return {}, ()
     if not isinstance(node, Map):
-        label = f"blocks wants types with their definitions, not {kind(node)}"
+        label = f"blocks wants a mapping from types to definitions, not {kind(node)}"
         help_ = "write blocks: {Name: {params: …, layers: …}}"
-        return {}, (Diagnostic("NB106", "blocks is no mapping", node.span, label, help=help_),)
+        return {}, (Diagnostic("NB106", "blocks is not a mapping", node.span, label, help=help_),)
     definitions, faults = collect(_definition(entry) for entry in node.entries.values())
     return dict(zip(node.entries, definitions, strict=True)), faults
 
@@ -102,8 +104,9 @@ def _definition(entry: Entry) -> Found[Definition | None]:
         title = "a name that a block cannot have"
         return None, (Diagnostic("NB109", title, entry.key.span, unfit),)
     if not isinstance(body, Map) or "layers" not in body.entries:
-        other = "it has none" if isinstance(body, Map) else f"not {kind(body)}"
-        label = f"a block is a mapping with its layers, {other}"
+        label = f"a block is a mapping with layers, not {kind(body)}"
+        if isinstance(body, Map):
+            label = "a block needs layers"
         help_ = f"write {name}: {{params: {{channels, stride: 1}}, layers: […]}}"
         title = "a block without layers"
         return None, (Diagnostic("NB108", title, entry.key.span, label, help=help_),)
@@ -117,10 +120,10 @@ def _definition(entry: Entry) -> Found[Definition | None]:
 
 
 def _unfit_name(name: str) -> str:
-    """Return why a block cannot have a name; an empty text where it can."""
+    """Return why a block cannot have a name; an empty text for a valid name."""
     if not re.fullmatch(_TYPE, name):
-        return f"{brief(name)} is no type: a type is Capitalised, of letters, digits and _"
-    return f"{name} is a layer already" if name in LAYERS or name == REUSE else ""
+        return f"{brief(name)} is not a type: letters, digits and _, beginning with a capital"
+    return f"netbuild already has a type {name}" if name in LAYERS or name == REUSE else ""
 
 
 def _unknown_fields(body: Map) -> Faults:
@@ -128,38 +131,41 @@ def _unknown_fields(body: Map) -> Faults:
     for field, (key, _) in body.entries.items():
         if field not in _FIELDS:
             near, fixes = did_you_mean(field, _FIELDS, key.span)
-            help_ = near or f"a block has {', '.join(_FIELDS)}"
-            title = f"a block has no {brief(field)}"
-            faults.append(Diagnostic("NB104", title, key.span, "unknown", help=help_, fixes=fixes))
+            help_ = near or f"the fields of a block are {', '.join(_FIELDS)}"
+            title, label = f"a block has no field {brief(field)}", "unknown field"
+            faults.append(Diagnostic("NB104", title, key.span, label, help=help_, fixes=fixes))
     return tuple(faults)
 
 
 def _params(node: Node | None) -> Found[dict[str, Node | None] | None]:
-    """Read `{channels, stride: 1}` or `[channels, stride]`: one without a value is required."""
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    """Read `{channels, stride: 1}` or `[channels, stride]`.
+
+    A parameter without a value is required; its default is None.
+    """
+    if node is None or is_null(node):
         return {}, ()
-    found: dict[str, Node | None] = {}
+    params: dict[str, Node | None] = {}
     for name, default in _named(node):
         if not isinstance(name, Scalar) or not name.text.isidentifier():
-            label = f"params wants names, with or without a value, not {kind(node)}"
+            label = f"params wants names, with or without values, not {kind(node)}"
             if isinstance(name, Scalar):
-                label = f"{brief(name.text)} is no name: letters, digits and _"
+                label = f"{brief(name.text)} is not a name: letters, digits and _"
         elif name.text in RESERVED:
-            label = f"{name.text} means something else in an expression"
-        elif name.text in found:
+            label = f"{name.text} has another meaning in an expression"
+        elif name.text in params:
             label = f"two parameters are called {name.text}"
         else:
-            found[name.text] = default
+            params[name.text] = default
             continue
         title = "a name that a parameter cannot have"
         return None, (Diagnostic("NB109", title, name.span, label),)
-    return found, ()
+    return params, ()
 
 
 def _named(node: Node) -> list[tuple[Node, Node | None]]:
-    """Return names with their values, a value of nothing as None."""
+    """Return names with their values; an empty value is None."""
     if isinstance(node, Map):
         pairs = [(key, value) for key, value in node.entries.values()]
-        return [(k, None if isinstance(v, Scalar) and v.value is None else v) for k, v in pairs]
+        return [(key, None if is_null(value) else value) for key, value in pairs]
     names = node.items if isinstance(node, List) else (List((), node.span),)
     return [(name, None) for name in names]

@@ -1,4 +1,4 @@
-"""The section `budget:`: what a network may not exceed."""
+"""The section `budget:`: the largest size that a network may have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BYTES = {f"{prefix}B": factor for prefix, factor in _POWERS.items()} | _BINARY 
 
 
 def _quantity(units: dict[str, int], phrase: str) -> Wants:
-    """Return the mark of a field that takes a number with one of these units."""
+    """Return the annotation of a field that takes a number with one of these units."""
 
     def value(text: Any) -> float:
         number, unit = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]*)", text).groups()  # type: ignore[union-attr]  # the pattern below
@@ -27,29 +27,29 @@ def _quantity(units: dict[str, int], phrase: str) -> Wants:
 
     names = "|".join(unit for unit in units if unit)
     pattern = rf"^[0-9]{{1,15}}(\.[0-9]{{1,15}})? ?({names})?$"
-    written = core_schema.no_info_after_validator_function(
+    number_with_unit = core_schema.no_info_after_validator_function(
         value, core_schema.str_schema(strict=True, pattern=pattern)
     )
-    return Wants(phrase, optional(either(real(ge=0), written)))
+    return Wants(phrase, optional(either(real(ge=0), number_with_unit)))
 
 
 _Count = Annotated[
-    float | None, _quantity(_COUNTS, "a number of at least 0, as 5M: with k, M, G or T")
+    float | None, _quantity(_COUNTS, "a number of at least 0, with k, M, G or T, such as 5M")
 ]
 _Bytes = Annotated[
     float | None,
-    _quantity(_BYTES, "a number of bytes, as 20MB: with kB, MB, GB, KiB, MiB or GiB"),
+    _quantity(_BYTES, "a number of bytes, with kB, MB, GB, KiB, MiB or GiB, such as 20MB"),
 ]
 
 
 class Budget(Component):
-    """`budget:` how large a network may be; what is left out has no limit."""
+    """`budget:` the largest size that a network may have. A field without a value sets no limit."""
 
     params: _Count = None
-    """Most parameters, such as 5M."""
+    """The most parameters, such as 5M."""
     macs: _Count = None
-    """Most multiply-adds for one sample, such as 600M."""
+    """The most multiply-adds for one sample, such as 600M."""
     activations: _Bytes = None
-    """Most bytes that training keeps of one sample for the backward pass, such as 20MB."""
+    """The most bytes that training keeps per sample for the backward pass, such as 20MB."""
     weights: _Bytes = None
-    """Most bytes that all weights have together, such as 20MB."""
+    """The most bytes of all weights together, such as 20MB."""

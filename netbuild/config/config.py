@@ -1,4 +1,4 @@
-"""A file as a whole: what it extends, what `--set` changes, and what its sections mean."""
+"""The config: the sections of a file, after `extends` and `--set`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Config(NamedTuple):
-    """A file with its sections read; what has a fault or is absent is None or its default."""
+    """The values of a file's sections. An absent or faulty section is None or its default."""
 
     document: Document
     root: Map
@@ -39,7 +39,7 @@ class Config(NamedTuple):
     layers: Node | None
     init: tuple[Rule, ...]
     pretrained: Pretrained | None
-    #: The losses, of which the training makes the weighted sum small.
+    #: The losses. Training minimises their weighted sum.
     losses: tuple[LossTerm, ...]
     metrics: tuple[str, ...]
     optimizer: Optimizer | None
@@ -49,49 +49,49 @@ class Config(NamedTuple):
     preparation: Preparation
     train: Train
     budget: Budget
-    #: How large objects are, of the inputs that say it.
+    #: The sizes of the objects, for the inputs that give `object_size`.
     object_sizes: Mapping[str, int | Shape]
-    #: What each section was read from, as it is written; a mapping such as `train` as if its
-    #: name were the type of an item.
+    #: The item of each section, before expressions are evaluated. The type of a mapping such as
+    #: `train` is the name of the section.
     items: Mapping[str, Item]
     diagnostics: tuple[Diagnostic, ...]
 
     @property
     def start(self) -> Span:
-        """The first character of the file, where a fault has no better place."""
+        """The first character of the file, for faults without a better place."""
         return Span(self.document, 1, 1, 1, 2)
 
     @property
     def loss(self) -> Loss | None:
-        """The loss, or the first of several; None where there is none."""
+        """The first loss; None without a loss."""
         return self.losses[0].loss if self.losses else None
 
     @property
     def input(self) -> Tensor | None:
-        """The only input of the network; None where there are several, or none is known."""
+        """The only input of the network; None if there are several, or if its shape is unknown."""
         return next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
 
     @property
-    def written_inputs(self) -> dict[str, Node]:
-        """The inputs of the network as they are written, by name."""
+    def input_nodes(self) -> dict[str, Node]:
+        """The nodes of the network's inputs, by name."""
         one, several = self.root.get("input"), self.root.get("inputs")
         if isinstance(several, Map):
             return {name: entry.value for name, entry in several.entries.items()}
         return {} if one is None else {"input": one}
 
     def input_span(self, name: str) -> Span:
-        """Return where an input of the network is written."""
+        """Return the place of an input of the network in the text."""
         inputs = self.root.get("inputs")
         if isinstance(inputs, Map) and name in inputs.entries:
             return inputs.entries[name].key.span
         return self.span("input")
 
     def place(self, section: str, field: str | None = None) -> Span:
-        """Return where the type of a section's item is written, or one of its fields."""
+        """Return the place of a section's type, or of one of its fields."""
         item = self.items.get(section)
         return place(item, field) if item else self.span(section)
 
     def span(self, section: str) -> Span:
-        """Return where a section's value stands: what faults that concern all of it point at."""
+        """Return the place of a section's whole value."""
         node = self.root.get(section)
         return node.span if node else self.root.span

@@ -1,4 +1,4 @@
-"""The section `data:`: where the samples come from, and how they are prepared."""
+"""The section `data:`: the source of the samples, and their preparation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Data(NamedTuple):
-    """A source of samples, None after a fault, and how its samples are prepared."""
+    """A source of samples (None after a fault), and the preparation of its samples."""
 
     source: Dataset | None
     preparation: Preparation
@@ -45,10 +45,10 @@ def _source(item: Item) -> Found[Dataset | None]:
 
 
 def _located(source: Dataset, item: Item) -> Dataset:
-    """Return a source whose paths are seen from here, not from the folder of their file."""
-    found = {}
+    """Return a source with its paths relative to the current folder, not to its file."""
+    paths = {}
     for name in source.paths:
         if getattr(source, name) is not None:
             folder = Path(place(item, name).document.name).parent
-            found[name] = str(folder / getattr(source, name))
-    return source.model_copy(update=found) if found else source
+            paths[name] = str(folder / getattr(source, name))
+    return source.model_copy(update=paths) if paths else source

@@ -1,4 +1,4 @@
-"""Load a config: read its file, the files that it extends, and the settings of `--set`."""
+"""Load a config: read its file and its base files, and apply the settings of `--set`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.diagnostics.wording import reason
 from netbuild.syntax import parser as yaml_source
 from netbuild.syntax.item import kind
-from netbuild.syntax.node import Map, Scalar
+from netbuild.syntax.node import Map, Scalar, is_null
 from netbuild.syntax.overlay import apply_setting, merge
 
 if TYPE_CHECKING:
@@ -67,14 +67,16 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
 
 
 def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = None) -> Config:
-    """Read the sections of a source, collecting faults instead of raising.
+    """Read the sections of a source. Faults are collected and not raised.
 
-    `shape` is another one for its input; the data, which has the old one, is left out.
+    `shape` replaces the shape of the input. The config then has no data, because its samples have
+    the old shape.
     """
-    root, found = _root(source, settings)
-    # Nothing is missing in a file that could not be read.
-    needed = not any(fault.code == "NB111" for fault in found) and bool(root.entries or not found)
-    faults = [*found, *unknown_sections(root)]
+    root, unreadable = _root(source, settings)
+    # A file that cannot be read, or its base, may have the missing sections.
+    needed = not any(fault.code == "NB111" for fault in unreadable)
+    needed = needed and bool(root.entries or not unreadable)
+    faults = [*unreadable, *unknown_sections(root)]
 
     def take(step: Found[T]) -> T:
         value, wrong = step
@@ -124,9 +126,9 @@ def _scheduler(
     data: Data,
     train: Train,
 ) -> Found[Schedule | None]:
-    """Read how the learning rate changes, checked against the length of the training."""
+    """Read the section `scheduler:`, and compare it with the length of the training."""
     if sections.root.get("scheduler") is None:
-        return None, ()  # what most files do not have is not imported
+        return None, ()  # most files have no scheduler, and then its modules are not imported
     from netbuild.components.schedulers import SCHEDULERS
     from netbuild.config.scheduler import Training, read_schedule
 
@@ -141,7 +143,7 @@ def _scheduler(
 
 
 def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
-    """Return the file as a mapping of sections, with its bases below and the settings above it."""
+    """Return the sections of a file, merged with its base files and changed by the settings."""
     root, faults = _mapping(source)
     root, wrong = _extended(root, source.document, ())
     faults = (*source.diagnostics, *faults, *wrong)
@@ -152,7 +154,7 @@ def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
 
 
 def _mapping(source: Source) -> Found[Map]:
-    """Return the root of a file; an empty mapping where it is none."""
+    """Return the root of a file; an empty mapping if the root is not a mapping."""
     if isinstance(source.root, Map):
         return source.root, ()
     empty = Map({}, Span(source.document, 1, 1, 1, 1))
@@ -160,20 +162,21 @@ def _mapping(source: Source) -> Found[Map]:
         return empty, ()
     label = f"a config is a mapping of sections, not {kind(source.root)}"
     help_ = "begin with input: … and layers: …"
-    return empty, (Diagnostic("NB108", "this is no config", source.root.span, label, help=help_),)
+    title = "this file is not a config"
+    return empty, (Diagnostic("NB108", title, source.root.span, label, help=help_),)
 
 
-def _extended(root: Map, document: Document, below: tuple[Path, ...]) -> Found[Map]:
-    """Return the file laid over the one that it extends, and that over its own."""
+def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Found[Map]:
+    """Return a file merged into its base file, which is merged into its own base file first."""
     base = root.get("extends")
-    if base is None:
+    if base is None or is_null(base):
         return root, ()
     title = "a base file that cannot be extended"
     if not isinstance(base, Scalar) or not isinstance(base.value, str):
         label = f"extends wants the path of a file, not {kind(base)}"
         return root, (Diagnostic("NB111", title, base.span, label),)
     path = Path(document.name).parent / base.value
-    chain = (*below, Path(document.name).resolve())
+    chain = (*extending, Path(document.name).resolve())
     label = ""
     if path.resolve() in chain:
         label = f"{base.value} extends this file in turn"

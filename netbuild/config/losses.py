@@ -1,11 +1,11 @@
-"""The section `loss:`: what the training makes small, one loss or the weighted sum of several.
+"""The section `loss:`: one loss, or a list of losses. Training minimises their weighted sum.
 
     loss: CrossEntropyLoss
     loss: {MSELoss, inputs: sharp}
     loss: [{CrossEntropyLoss, inputs: classes}, {CrossEntropyLoss, inputs: early, weight: 0.3}]
 
-Each reads the outputs that it names, or all, and is compared with the target of the data. Metrics
-go by the first one.
+A loss reads the outputs that `inputs` names, or all outputs, and compares them with the target of
+the data. Metrics depend on the first loss.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class Weighing(Component):
-    """What stands beside a loss, but for the outputs that it reads."""
+    """The modifiers of a loss except `inputs`."""
 
     weight: Annotated[float, Wants("a number greater than 0", real(gt=0))] = 1.0
-    """Factor of this loss in the sum of all."""
+    """Factor of this loss in the sum of all losses."""
 
 
 class LossTerm(NamedTuple):
-    """A loss, the outputs that it reads where it says which, and its weight in the sum."""
+    """A loss, the outputs that its `inputs` names (none without it), and its weight in the sum."""
 
     loss: Loss
     reads: tuple[Wire, ...]
@@ -46,15 +46,16 @@ class LossTerm(NamedTuple):
     item: Item
 
     def compared(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the outputs that it reads, in its order, by their names."""
-        named = [wire.outside for wire in self.reads] or list(outputs)
-        return {name: outputs[name] for name in named if name in outputs}
+        """Return the outputs that the loss reads, by name, in the order of its inputs."""
+        names = [wire.outside for wire in self.reads] or list(outputs)
+        return {name: outputs[name] for name in names if name in outputs}
 
 
 def loss_names(losses: Sequence[LossTerm]) -> list[str]:
-    """Return what the weights of each loss are called by: its type, numbered from a second one on.
+    """Return a name for each loss: its type, with a number from the second loss of this type on.
 
-    So a parameter group can name them, as `LinearCrossEntropyLoss.*`.
+    The weights of a loss have this name as prefix, so a parameter group can match them, for example
+    with `LinearCrossEntropyLoss.*`.
     """
     types = [type(term.loss).__name__ for term in losses]
     before = [types[:number].count(kind) for number, kind in enumerate(types)]
@@ -62,9 +63,10 @@ def loss_names(losses: Sequence[LossTerm]) -> list[str]:
 
 
 def read_losses(node: Node) -> Found[tuple[LossTerm, ...]]:
-    """Read the section; none where one of its losses has a fault."""
+    """Read the section; the result is empty if one of its losses has a fault."""
     if isinstance(node, List) and not node.items:
-        return (), (Diagnostic("NB106", "an empty list", node.span, "it wants at least one loss"),)
+        label = "loss wants at least one loss"
+        return (), (Diagnostic("NB106", "an empty list", node.span, label),)
     nodes = node.items if isinstance(node, List) else (node,)
     read, faults = collect(_loss(part) for part in nodes)
     losses = tuple(loss for loss in read if loss is not None)
@@ -80,23 +82,26 @@ def _loss(node: Node) -> Found[LossTerm | None]:
         return None, faults
     faults = check_modifiers(item, kind, "loss", allowed=["inputs", *Weighing.model_fields])
     loss, wrong = fill(kind, item)
-    beside = {name: e for name, e in item.modifiers.items() if name in Weighing.model_fields}
-    weighing, wrong_beside = fill_fields(Weighing, beside, "loss", item.type.span)
-    reads, unread = _reads(item, kind)
-    faults += (*wrong, *wrong_beside, *unread)
+    weight = {name: e for name, e in item.modifiers.items() if name in Weighing.model_fields}
+    weighing, wrong_weight = fill_fields(Weighing, weight, "loss", item.type.span)
+    reads, wrong_inputs = _reads(item, kind)
+    faults += (*wrong, *wrong_weight, *wrong_inputs)
     if loss is None or weighing is None or reads is None:
         return None, faults
     return LossTerm(loss, reads, weighing.weight, item), faults
 
 
 def _reads(item: Item, kind: type[Loss]) -> Found[tuple[Wire, ...] | None]:
-    """Return the outputs that a loss says it reads, in its order; None after a fault."""
-    written = item.modifiers.get("inputs")
-    if written is None:
+    """Return the outputs that `inputs` of a loss names, in the order of its inputs.
+
+    The result is empty without `inputs`, and None after a fault.
+    """
+    inputs = item.modifiers.get("inputs")
+    if inputs is None:
         return (), ()
-    wires, faults = read_wires(written.value, "inputs")
-    if isinstance(written.value, Map):
-        fault = name_of_input_fault(kind.inputs, written, item.type.text)
+    wires, faults = read_wires(inputs.value, "inputs")
+    if isinstance(inputs.value, Map):
+        fault = name_of_input_fault(kind.inputs, inputs, item.type.text)
         if fault is not None:
             return None, (*faults, fault)
         wires.sort(key=lambda wire: kind.inputs.index(str(wire.inside)))

@@ -1,4 +1,4 @@
-"""The section `metrics:`: what is measured beside the loss."""
+"""The section `metrics:`: the numbers that training measures in addition to the loss."""
 
 from __future__ import annotations
 
@@ -16,42 +16,44 @@ if TYPE_CHECKING:
 
 
 def read_metrics(node: Node, loss: Loss | None) -> Found[tuple[str, ...]]:
-    """Read the section; what has a fault is left out."""
+    """Read the section, without the metrics that have faults."""
     nodes = node.items if isinstance(node, List) else (node,)
-    found: dict[str, None] = {}
+    metrics: dict[str, None] = {}
     faults = []
     for part in nodes:
         name = part.value if isinstance(part, Scalar) else None
         if not isinstance(name, str):
             label = f"metrics wants names, not {kind(part)}"
             help_ = "write metrics: [accuracy]"
-            faults.append(Diagnostic("NB106", "a metric is a name", part.span, label, help=help_))
+            title = "a metric that is not a name"
+            faults.append(Diagnostic("NB106", title, part.span, label, help=help_))
         elif name not in METRICS:
-            meant, fixes = did_you_mean(name, METRICS, part.span)
-            help_ = meant or f"there are {', '.join(METRICS)}"
-            title = f"no metric is called {name}"
-            faults.append(Diagnostic("NB103", title, part.span, "unknown", help=help_, fixes=fixes))
+            similar, fixes = did_you_mean(name, METRICS, part.span)
+            help_ = similar or f"the metrics are {', '.join(METRICS)}"
+            title, label = f"no metric is called {name}", "unknown metric"
+            faults.append(Diagnostic("NB103", title, part.span, label, help=help_, fixes=fixes))
         elif loss is not None and name not in _of(loss):
-            of = "classes" if name in OF_CLASSES else "values"
-            label = f"it is of {of}, and {type(loss).__name__} does not compare those"
+            called = type(loss).__name__
+            noun = "classes" if name in OF_CLASSES else "values"
+            label = f"{name} measures {noun}, and {called} does not compare {noun}"
             if loss.binary and name in OF_CLASSES:
-                label = f"it is of many classes, and {type(loss).__name__} tells two"
+                label = f"{name} needs many classes, and {called} distinguishes two"
             title = "a metric that does not fit the loss"
-            help_ = f"with it go {', '.join(_of(loss))}"
+            help_ = f"the metrics for {called} are {', '.join(_of(loss))}"
             faults.append(Diagnostic("NB409", title, part.span, label, help=help_))
         else:
-            found[name] = None
-    return tuple(found), tuple(faults)
+            metrics[name] = None
+    return tuple(metrics), tuple(faults)
 
 
 def _of(loss: Loss) -> list[str]:
-    """Return the metrics that go with a loss."""
+    """Return the metrics that fit a loss."""
     if loss.binary:
-        known = OF_CLASSES if loss.signed else METRICS
-        return [name for name in known if name != "top_5_accuracy"]
+        names = OF_CLASSES if loss.signed else METRICS
+        return [name for name in names if name != "top_5_accuracy"]
     return list(OF_CLASSES if loss.classifies else OF_VALUES)
 
 
 def measured(loss: Loss | None) -> tuple[str, ...]:
-    """Return what is measured where a file does not say it."""
+    """Return the metrics of a file without the section."""
     return ("accuracy",) if loss is not None and loss.classifies else ()

@@ -1,4 +1,4 @@
-"""What stands beside the type of an item, or beside the `layers:` of a stack."""
+"""Modifiers: the keys next to the type of an item, or next to the `layers:` of a stack."""
 
 from __future__ import annotations
 
@@ -19,52 +19,52 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.diagnostic import Found
 
-#: A value that is read with its places, by `wiring` or by `initialisation`.
+#: A value that `syntax.wires` or `config.init` reads later, with its spans.
 _Elsewhere = Annotated[Any, Wants("a value", core_schema.any_schema())]
 
 
 class Modifiers(Component):
-    """What may stand beside any member of a stack, a Reuse too."""
+    """The modifiers of each member of a stack, also of a Reuse."""
 
     name: OptionalText = None
-    """What the layer is called in a list, in place of its number."""
+    """Name of the layer in a list; without it, the number is the name."""
     repeat: OptionalCount = None
-    """How many times in a row it stands, each with own weights; `$index` counts from 0."""
+    """How often the layer is repeated in a row, with separate weights; `$index` counts from 0."""
     when: Bool = True
-    """false leaves it out; its name then stands for what it would have read."""
+    """false leaves the layer out; its name then stands for its input."""
     inputs: _Elsewhere = None
-    """What it reads: a layer of its stack by name, a list of names, or names by inner names."""
+    """What the layer reads: a name of a layer in its stack, a list of names, or names by input."""
 
 
 class BlockModifiers(Modifiers):
-    """What may stand beside the type of a block."""
+    """The modifiers of a block."""
 
     freeze: Bool = False
-    """Whether its weights keep the values that they begin with."""
+    """Whether the weights keep their first values."""
 
 
 class LayerModifiers(BlockModifiers):
-    """What may stand beside the type of a layer."""
+    """The modifiers of a layer."""
 
     init: _Elsewhere = None
-    """How its weights begin: an initializer, or initializers by the names of parameters."""
+    """First values of the weights: an initializer, or initializers by the names of parameters."""
 
 
 class StackModifiers(BlockModifiers):
-    """What may stand beside `layers:`."""
+    """The modifiers of a stack, next to `layers:`."""
 
     outputs: _Elsewhere = None
-    """What the stack gives, where that is not its last result."""
+    """Results of the stack; the default is the result of its last layer."""
 
 
-#: What stands beside a part without modifiers.
+#: The modifiers of an item or a stack that has none.
 NONE = BlockModifiers.model_construct()
 
 
 def read_modifiers(
     part: Item | Stack, kind: type[Modifiers], names: Mapping[str, Any]
 ) -> Found[Modifiers | None]:
-    """Validate what stands beside a part; None after a fault, or where a value is not known."""
+    """Validate the modifiers of an item or a stack; None after a fault, or if one is unknown."""
     entries, faults = substitute_entries(part.modifiers, names)
     owner, span = ("layer", part.type.span) if isinstance(part, Item) else ("stack", part.span)
     modifiers, wrong = fill_fields(kind, entries, owner, span)
@@ -74,16 +74,16 @@ def read_modifiers(
 def with_misplaced_modifiers(
     item: Item, fields: Collection[str], kind: type[Modifiers]
 ) -> Found[Item]:
-    """Report modifiers that stand inside their type, and go on as if they stood beside it."""
+    """Report modifiers among the arguments of an item, and move them next to its type."""
     if not isinstance(item.arguments, Map):
         return item, ()
-    inside, known = item.arguments.entries, kind.model_fields
-    misplaced = {name: e for name, e in inside.items() if name in known and name not in fields}
+    inside, allowed = item.arguments.entries, kind.model_fields
+    misplaced = {name: e for name, e in inside.items() if name in allowed and name not in fields}
     if not misplaced:
         return item, ()
     type_, faults = item.type.text, []
     for name, (key, _) in misplaced.items():
-        label = f"{name} says how {type_} is used, and stands beside it"
+        label = f"{name} is a modifier, and belongs next to {type_}"
         help_ = f"write {{{type_}: …, {name}: …}}"
         title = "a modifier inside its item"
         faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
@@ -94,18 +94,18 @@ def with_misplaced_modifiers(
 
 
 def with_misplaced_arguments(item: Item, fields: Collection[str], bare: str | None) -> Found[Item]:
-    """Report arguments that stand beside their type, and go on as if they stood inside.
+    """Report arguments of an item next to its type, and move them to its other arguments.
 
-    `fields` are those of the type, and `bare` the one that a bare value fills.
+    `fields` are the fields of the type, and `bare` is the field that a bare value fills.
     """
     misplaced = {name: e for name, e in item.modifiers.items() if name in fields}
     if not misplaced:
         return item, ()
     kind, faults = item.type.text, []
     for name, (key, _) in misplaced.items():
-        label = f"{name} is an argument of {kind}, and stands beside it"
-        help_ = f"indent it below {kind}, or write {kind}: {{{name}: …}}"
-        title = "an argument beside its item"
+        label = f"{name} is an argument of {kind}, and belongs inside it"
+        help_ = f"indent {name} below {kind}, or write {kind}: {{{name}: …}}"
+        title = "an argument next to its item"
         faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
     inside: dict[str, Entry] = {}
     if isinstance(item.arguments, Map):

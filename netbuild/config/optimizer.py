@@ -1,4 +1,4 @@
-"""The section `optimizer:`: what steps, and the groups of weights with options of their own."""
+"""The section `optimizer:`: the optimizer, and groups of weights with their own options."""
 
 from __future__ import annotations
 

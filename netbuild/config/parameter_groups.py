@@ -1,4 +1,4 @@
-"""The `groups:` beside an optimizer: parameters with options of their own."""
+"""The modifier `groups` of an optimizer: weights with their own options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.config.filling import fill
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.syntax.item import Item, kind
-from netbuild.syntax.node import List, Map, Node, Scalar, is_unknown
+from netbuild.syntax.node import List, Map, Node, Scalar, is_null, is_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,30 +20,30 @@ _HELP = 'write groups: [{match: "features.*", lr: 1e-4}]'
 
 
 class Group(NamedTuple):
-    """A pattern of names, and what the optimizer does otherwise with what it matches."""
+    """A pattern of names, and the options of the optimizer for the weights that it matches."""
 
     match: str
     options: dict[str, Any]
-    span: Span  # of the pattern
+    span: Span  # the place of the pattern
 
     def matches(self, name: str) -> bool:
-        """Whether a weight belongs to it, by its name or that of its layer."""
+        """Whether the pattern matches the name of a weight, or the path of its layer."""
         return fnmatchcase(name, self.match) or fnmatchcase(name.rpartition(".")[0], self.match)
 
 
 def read_groups(item: Item, optimizer: Optimizer) -> Found[tuple[Group, ...]]:
-    """Read what stands beside an optimizer; what has a fault is left out."""
+    """Read the modifier `groups`, without the groups that have faults."""
     if "groups" not in item.modifiers:
         return (), ()
     key, node = item.modifiers["groups"]
-    if isinstance(node, Scalar) and node.value is None:
+    if is_null(node):
         return (), ()
     if not isinstance(node, List):
         label = f"groups wants a list, not {kind(node)}"
-        return (), (Diagnostic("NB106", "groups is no list", node.span, label, help=_HELP),)
+        return (), (Diagnostic("NB106", "groups is not a list", node.span, label, help=_HELP),)
     if type(optimizer).__name__ == "LBFGS":
-        label = "LBFGS searches for all weights at once, and takes no groups"
-        return (), (Diagnostic("NB406", "groups that do not go with LBFGS", key.span, label),)
+        label = "LBFGS changes all weights together, with the same options"
+        return (), (Diagnostic("NB406", "groups that LBFGS does not take", key.span, label),)
     groups, faults = collect(_group(part, item, type(optimizer)) for part in node.items)
     return tuple(group for group in groups if group is not None), faults
 
@@ -52,28 +52,30 @@ def _group(node: Node, item: Item, optimizer: type[Optimizer]) -> Found[Group | 
     entries = dict(node.entries) if isinstance(node, Map) else {}
     match = entries.pop("match", None)
     if match is None or not entries:
-        lacks = "an option, such as lr" if match else "match, a pattern of names"
-        label = f"it lacks {lacks}" if isinstance(node, Map) else f"not {kind(node)}"
-        title = "a group is a pattern with its options"
+        missing = "an option, such as lr" if match else "match, a pattern of names"
+        label = f"a group is a mapping with match and options, not {kind(node)}"
+        if isinstance(node, Map):
+            label = f"this group needs {missing}"
+        title = "a group in the wrong form"
         return None, (Diagnostic("NB106", title, node.span, label, help=_HELP),)
     pattern = match.value
     if not isinstance(pattern, Scalar) or not isinstance(pattern.value, str):
         label = f"match wants a pattern of names, not {kind(pattern)}"
-        fault = Diagnostic("NB106", "a pattern that is none", pattern.span, label)
+        fault = Diagnostic("NB106", "a pattern that is not a text", pattern.span, label)
         return None, () if is_unknown(pattern) else (fault,)
-    # What the optimizer itself has counts too: some options go only with others.
+    # The options of the optimizer itself are validated too, because some options need others.
     own = item.arguments.entries if isinstance(item.arguments, Map) else {}
-    whole = item._replace(arguments=Map({**own, **entries}, node.span))
-    filled, faults = fill(optimizer, whole)
+    merged = item._replace(arguments=Map({**own, **entries}, node.span))
+    filled, faults = fill(optimizer, merged)
     if filled is None:
         return None, faults
     return Group(pattern.value, {n: getattr(filled, n) for n in entries}, pattern.span), faults
 
 
 def assigned(names: Iterable[str], groups: Sequence[Group]) -> list[list[str]]:
-    """Return the names of each group, and last of those that are in none."""
-    found: list[list[str]] = [[] for _ in range(len(groups) + 1)]
+    """Return the names in each group, and last the names in no group."""
+    members: list[list[str]] = [[] for _ in range(len(groups) + 1)]
     for name in names:
         number = next((n for n, group in enumerate(groups) if group.matches(name)), len(groups))
-        found[number].append(name)
-    return found
+        members[number].append(name)
+    return members

@@ -1,4 +1,4 @@
-"""What stands beside a data source: how its samples are split and prepared."""
+"""The modifiers of a data source: how its samples are split and prepared."""
 
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ _Validation = Annotated[
 _Normalize = Annotated[
     bool | tuple[tuple[float, ...], tuple[float, ...]],
     Wants(
-        "true, false, or a list of two lists: the mean of each channel, and its deviation",
+        "true, false, or a list of two lists: the means and the deviations of the channels",
         either(
             core_schema.bool_schema(strict=True),
             core_schema.tuple_schema([many(real(), at_least=1), many(real(gt=0), at_least=1)]),
@@ -43,37 +43,38 @@ _ClassWeights = Annotated[
         ),
     ),
 ]
-_Switch = Annotated[bool | None, switch("true, false, or null: true where there is room")]
+_Switch = Annotated[bool | None, switch("true, false, or null for true if there is room")]
 _Augment = Annotated[
     tuple[Augmentation, ...] | None, Nested("augmentation", AUGMENTATIONS, many=True)
 ]
 
 
 class Preparation(Component):
-    """What is done with a source's samples: `{Digits, resize: [28, 28], normalize: true}`.
+    """The preparation of a source's samples: `{Digits, resize: [28, 28], normalize: true}`.
 
-    What `normalize: true` measures, of the samples that train, is written into the run.
+    `normalize: true` measures mean and deviation on the training samples, and stores them in the
+    run.
     """
 
     resize: _HeightWidth = None
-    """Height and width that all images are brought to; null leaves them."""
+    """Height and width of all images after scaling; null keeps their sizes."""
     validation: _Validation = 0.2
-    """Part of the samples that is held out to measure with, or the name of a split for it."""
+    """Part of the samples that is held out for validation, or the name of a split for it."""
     augment: _Augment = None
-    """Augmentations that change the images that train, batch by batch; null changes none."""
+    """Augmentations of the training images, applied batch by batch; null changes no image."""
     normalize: _Normalize = False
-    """Whether each channel gets mean 0 and deviation 1; a list says mean and deviation before."""
+    """Whether each channel gets mean 0 and deviation 1; a list gives means and deviations."""
     class_weights: _ClassWeights = None
-    """Factor of each class in the loss; balanced is more for rare classes."""
+    """Factor of each class in the loss; balanced gives rare classes larger factors."""
     in_memory: _Switch = None
-    """Whether all samples stay in memory; null: where there is room."""
+    """Whether all samples stay in memory; null keeps them if there is room."""
 
     def held_out(self, samples: int) -> int:
-        """Return how many of a source's samples are kept for validation."""
+        """Return the number of samples that are held out for validation."""
         return 0 if isinstance(self.validation, str) else round(samples * self.validation)
 
     def leaves_none(self, samples: int | None) -> str:
-        """Return a sentence where so many samples leave none for one of the two splits."""
+        """Return a sentence if one of the two splits would have no sample; else an empty text."""
         if samples is None or isinstance(self.validation, str):
             return ""
         held_out = self.held_out(samples)

@@ -1,4 +1,4 @@
-"""The section `pretrained:`: the file of weights that a network begins with."""
+"""The section `pretrained:`: the file with the first weights of a network."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _text = core_schema.str_schema(strict=True, min_length=1)
 
 
 class Pretrained(Component):
-    """A file of weights, and the modules that it is not for."""
+    """A file of weights, and the modules that do not get their weights from the file."""
 
     file: Annotated[str, Wants("the path of a file", _text)]
-    """Path of the file of weights: safetensors, or a state_dict() that torch.save wrote."""
+    """Path of the file of weights: safetensors, or a state_dict() saved by torch.save."""
     strict: Bool = True
-    """Whether the file must hold all weights of the network, and no others."""
+    """Whether the file must have exactly the weights of the network."""
     leave_out: Annotated[
         tuple[str, ...], Wants("a list of modules, such as [fc]", many(_text))
     ] = ()
-    """Modules that keep their own weights, by name; needs strict: false."""
+    """Names of modules whose weights are not loaded; needs strict: false."""
 
 
 def read_pretrained(node: Node) -> Found[Pretrained | None]:
-    """Read the section, its path as it is seen from here; None after a fault."""
+    """Read the section, with the path relative to the current folder; None after a fault."""
     entries = node.entries if isinstance(node, Map) else {}
     if not isinstance(node, Map):
         entries = {"file": Entry(Scalar("file", node.span, "file"), node)}
@@ -44,10 +44,11 @@ def read_pretrained(node: Node) -> Found[Pretrained | None]:
     if filled is None:
         return None, faults
     if filled.strict == bool(filled.leave_out):
-        at, label, help_ = node.span, "it leaves nothing out", "add leave_out: [fc], or be strict"
+        at, label = node.span, "strict: false needs leave_out"
+        help_ = "add leave_out: [fc], or remove strict: false"
         if filled.strict:
             at = entries["leave_out"].key.span
-            label, help_ = "a strict comparison leaves nothing out", "write strict: false beside it"
+            label, help_ = "leave_out needs strict: false", "write strict: false next to leave_out"
         title = "strict and leave_out contradict each other"
         return None, (*faults, Diagnostic("NB107", title, at, label, help=help_))
     folder = Path(entries["file"].value.span.document.name).parent
@@ -55,7 +56,7 @@ def read_pretrained(node: Node) -> Found[Pretrained | None]:
 
 
 def _as_names(node: Node) -> Node:
-    """Return a list whose numbers are names: a layer of a list is `0`, or `1.0` in another one."""
+    """Return a list with its numbers as names, such as `0` for a layer, or `1.0` inside a stack."""
     if not isinstance(node, List):
         return node
     numbers = (int, float)

@@ -1,4 +1,4 @@
-"""A config with its bases, settings and defaults written out, and how two configs differ."""
+"""A config with its base files, settings and defaults written out; differences of two configs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def differences(before: Config, after: Config) -> list[str]:
-    """Return what a config has otherwise than another one, as `path: value → value`."""
+    """Return the differences between two configs as `path: value → value`."""
     return list(_differences("", resolved_values(before), resolved_values(after)))
 
 
@@ -34,7 +34,7 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[str]:
         yield f"{path}: {_brief(before)} → {_brief(after)}"
 
 
-#: So that two of them stand in a line of a terminal, behind a path.
+#: Characters of a value, so that a path and two values fit in a line of a terminal.
 _BRIEF = 24
 
 
@@ -44,7 +44,7 @@ def _brief(value: Any) -> str:
 
 
 def resolved(config: Config) -> str:
-    """Return the text of a config that means the same without its base, settings and defaults."""
+    """Return an equal config as text, without base files, settings or omitted defaults."""
     return dump(resolved_values(config))
 
 
@@ -79,19 +79,19 @@ def resolved_values(config: Config) -> dict[str, Any]:
 
 
 def _anywhere(path: str | None) -> str | None:
-    """Return a path that means the same seen from any folder."""
+    """Return an absolute path; None for None."""
     return path and str(Path(path).resolve())
 
 
 def _loss(term: LossTerm) -> dict[str, Any]:
-    """Return a loss with what stands beside it."""
+    """Return a loss with its modifiers."""
     reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
     weight = {"weight": term.weight} if term.weight != 1 else {}
     return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
 
 
 def _explicit(component: Component) -> dict[str, Any]:
-    """Return all fields with their values, as YAML can hold them."""
+    """Return all fields with their values, in types of YAML."""
     return {name: _plain(getattr(component, name)) for name in type(component).model_fields}
 
 

@@ -1,4 +1,4 @@
-"""The section `scheduler:`: a scheduler, when it steps, and whether it goes with the training."""
+"""The section `scheduler:`: a scheduler, when it steps, and whether it fits the training."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Stepping(Component):
-    """What stands beside the type of a scheduler."""
+    """The modifiers of a scheduler."""
 
     step: Annotated[
         Step | None,
         Wants("epoch or batch", optional(core_schema.literal_schema(["epoch", "batch"]))),
     ] = None
-    """When the scheduler steps: after each epoch or batch; null is what suits its type."""
+    """When the scheduler steps: after each epoch or batch; null takes the default of its type."""
 
 
 class Schedule(NamedTuple):
@@ -36,39 +36,39 @@ class Schedule(NamedTuple):
     step: Step
 
     def total(self, training: "Training") -> int | None:
-        """Return how often it steps in a training; None where that is not known yet."""
+        """Return the number of its steps in a training; None if it is not known yet."""
         if self.step == "epoch":
             return training.epochs
         return None if training.batches is None else training.epochs * training.batches
 
 
 class Training(NamedTuple):
-    """What a file says of its training that a scheduler has to go with."""
+    """The parts of a training that a scheduler has to fit."""
 
     optimizer: Optional["Optimizer"]
     epochs: int
-    batches: int | None  # of an epoch; None where only the data itself knows
-    grouped: bool = False  # whether some weights have a learning rate of their own
+    batches: int | None  # per epoch; None if only the loaded data tells
+    grouped: bool = False  # whether a parameter group has its own learning rate
 
 
 _REMEDIES = {
     "cycle_momentum": "write cycle_momentum: false",
-    "total_steps": "leave total_steps out: it is then the number that the training makes",
-    "max_lr": "leave lr out of the groups, or take a scheduler that begins with each one's rate",
-    "steps_per_epoch": "leave it out, and epochs: the training knows how many steps it makes",
+    "total_steps": "leave total_steps out: the default is the number of steps of the training",
+    "max_lr": "leave lr out of the groups, or use a scheduler that starts from each group's rate",
+    "steps_per_epoch": "leave it and epochs out: the number of steps then comes from the training",
 }
 
 
 def read_schedule(item: Item, training: Training) -> Found[Schedule | None]:
-    """Return the schedule that an item stands for; None after a fault."""
+    """Read the schedule of an item; None after a fault."""
     component, faults = find(item, SCHEDULERS, "scheduler")
     scheduler: Scheduler | None = None
     modifiers = Stepping.model_fields
     if component:
         scheduler, faults = fill(component, item)
         faults += check_modifiers(item, component, "scheduler", allowed=modifiers)
-    beside = {name: entry for name, entry in item.modifiers.items() if name in modifiers}
-    stepping, wrong = fill_fields(Stepping, beside, "scheduler", item.type.span)
+    step = {name: entry for name, entry in item.modifiers.items() if name in modifiers}
+    stepping, wrong = fill_fields(Stepping, step, "scheduler", item.type.span)
     faults += wrong
     if scheduler is None or stepping is None:
         return None, faults
@@ -77,14 +77,14 @@ def read_schedule(item: Item, training: Training) -> Found[Schedule | None]:
 
 
 def _check(schedule: Schedule, item: Item, training: Training) -> Iterator[Diagnostic]:
-    """Yield what keeps a schedule from going with the training."""
+    """Yield the faults of a schedule that does not fit the training."""
     scheduler = schedule.scheduler
     if isinstance(scheduler, ReduceLROnPlateau) and schedule.step == "batch":
-        label = "it reads the validation loss, which is there once an epoch"
+        label = "ReduceLROnPlateau reads the validation loss, which exists once per epoch"
         span = item.modifiers["step"].value.span
         yield Diagnostic("NB403", _title(scheduler), span, label)
     for (path, part), error in misfits(schedule, training):
-        span = place(_written(item, path), error.at)
+        span = place(_item_of(item, path), error.at)
         remedy = _REMEDIES.get(error.at or "")
         yield Diagnostic(error.code, _title(part), span, str(error), help=remedy)
 
@@ -92,7 +92,7 @@ def _check(schedule: Schedule, item: Item, training: Training) -> Iterator[Diagn
 def misfits(
     schedule: Schedule, training: Training
 ) -> Iterator[tuple[tuple[tuple[int, ...], Scheduler], ShapeError]]:
-    """Yield why schedulers do not go with the training, each with its place among the parts."""
+    """Yield each scheduler that does not fit the training, with its path and its error."""
     steps = schedule.total(training)
     first: tuple[int, ...] = ()
     use = Use(training.optimizer, steps, steps, grouped=training.grouped)
@@ -108,11 +108,11 @@ def misfits(
 
 
 def _title(scheduler: Scheduler) -> str:
-    return f"{type(scheduler).__name__} does not go with the training"
+    return f"{type(scheduler).__name__} does not fit the training"
 
 
-def _written(item: Item, path: tuple[int, ...]) -> Item:
-    """Return the item of a part; the one around it where that is written as a variable."""
+def _item_of(item: Item, path: tuple[int, ...]) -> Item:
+    """Return the item of a part of a schedule; if the part is a variable, the item around it."""
     for number in path:
         part = inner(item, "schedulers", number)
         if part is None:

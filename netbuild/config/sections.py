@@ -1,4 +1,4 @@
-"""The sections of a file: how each is looked up, and those that need no file of their own."""
+"""The sections of a file: how to look one up, and the readers of the short sections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Document, Sp
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax.expression import RESERVED
 from netbuild.syntax.item import Item, is_stack, kind, read_item
-from netbuild.syntax.node import UNKNOWN, Map, Node, Scalar, is_unknown, value_of
+from netbuild.syntax.node import UNKNOWN, Map, Node, Scalar, is_null, is_unknown, value_of
 from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Component)
 T = TypeVar("T")
 
-#: The sections of a file, in the order in which one is best read.
+#: The sections of a file, in a good order for a reader.
 SECTIONS = (
     "extends",
     "name",
@@ -47,24 +47,22 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 class Sections(NamedTuple):
-    """The sections of a file, with what their expressions can name."""
+    """The sections of a file, with the names for their expressions."""
 
     document: Document
     root: Map
     names: dict[str, Any]
-    #: What each section was read from, as it is written; a mapping such as `train` as if its name
-    #: were the type of an item.
+    #: The item of each section, before expressions are evaluated. The type of a mapping such as
+    #: `train` is the name of the section.
     items: dict[str, Item]
 
     def node(self, section: str) -> Found[Node | None]:
-        """Return a section with its expressions evaluated; None where it is absent or empty."""
-        written = self.root.get(section)
-        if written is None or (isinstance(written, Scalar) and written.value is None):
-            return None, ()
-        return substitute(written, self.names)
+        """Return a section with its expressions evaluated; None if it is absent or empty."""
+        node = self.root.get(section)
+        return (None, ()) if node is None or is_null(node) else substitute(node, self.names)
 
     def read(self, section: str, reader: Callable[[Node], Found[T]], default: T) -> Found[T]:
-        """Return what a reader makes of a section; `default` where there is nothing to read."""
+        """Return the result of a reader for a section; `default` if the section is absent."""
         node, faults = self.node(section)
         if node is None or is_unknown(node):
             return default, faults
@@ -73,24 +71,24 @@ class Sections(NamedTuple):
         return value, (*faults, *wrong)
 
     def item(self, section: str, what: str, known: Collection[str]) -> Found[Item | None]:
-        """Return a section that holds one item of the types `known`, which messages call `what`."""
+        """Return a section with one item of the types `known`; `what` is its kind in messages."""
         node, faults = self.node(section)
         if node is None or is_unknown(node):
             return None, faults
         item = read_item(node, what, known)
         if isinstance(item, Diagnostic):
             return None, (*faults, item)
-        written = read_item(self.root.entries[section].value, what, known)
-        self.items[section] = written if isinstance(written, Item) else item
+        original = read_item(self.root.entries[section].value, what, known)
+        self.items[section] = original if isinstance(original, Item) else item
         return item, faults
 
     def fields(self, section: str, component: type[C], example: str) -> Found[C]:
-        """Return a section that holds the fields of a component; its defaults after a fault."""
+        """Return a section with the fields of a component; the defaults after a fault."""
 
         def reader(node: Node) -> Found[C]:
             if not isinstance(node, Map):
                 label = f"{section} wants names with values, not {kind(node)}"
-                title, help_ = f"{section} is no mapping", f"write {section}: {{{example}}}"
+                title, help_ = f"{section} is not a mapping", f"write {section}: {{{example}}}"
                 return component(), (Diagnostic("NB106", title, node.span, label, help=help_),)
             filled, faults = fill_fields(component, node.entries, section, node.span)
             return filled or component(), faults
@@ -101,32 +99,32 @@ class Sections(NamedTuple):
         """Return the fault of a section that every network needs."""
         span = Span(self.document, 1, 1, 1, 2)
         title, help_ = f"the file has no {section}", f"write {example}"
-        return Diagnostic("NB102", title, span, "missing", help=help_)
+        return Diagnostic("NB102", title, span, f"{section} is missing", help=help_)
 
 
 def unknown_sections(root: Map) -> Faults:
-    """Return a fault for each section that no file has."""
+    """Return a fault for each key of the file that is not a section."""
     faults = []
     unknown = [entry.key for name, entry in root.entries.items() if name not in SECTIONS]
     for key in unknown[:MAX_FAULTS]:
         help_, fixes = did_you_mean(key.text, SECTIONS, key.span)
         help_ = help_ or f"the sections are {', '.join(SECTIONS)}"
-        title = f"no section is called {brief(key.text)}"
-        faults.append(Diagnostic("NB101", title, key.span, "unknown", help=help_, fixes=fixes))
+        title, label = f"no section is called {brief(key.text)}", "unknown section"
+        faults.append(Diagnostic("NB101", title, key.span, label, help=help_, fixes=fixes))
     return tuple(faults)
 
 
 def read_variables(root: Map) -> Found[dict[str, Any]]:
-    """Read the section `vars:`: names with values, each of which may use those above it."""
+    """Read the section `vars:`: names with values. A value may use the names above it."""
     node = root.get("vars")
-    if node is None:
+    if node is None or is_null(node):
         return {}, ()
     if not isinstance(node, Map):
         label, help_ = f"vars wants names with values, not {kind(node)}", "write vars: {width: 64}"
-        return {}, (Diagnostic("NB106", "vars is no mapping", node.span, label, help=help_),)
+        return {}, (Diagnostic("NB106", "vars is not a mapping", node.span, label, help=help_),)
     names: dict[str, Any] = {}
     faults: list[Diagnostic] = []
-    for name, (key, written) in node.entries.items():
+    for name, (key, child) in node.entries.items():
         unfit = _unfit_variable(name)
         if len(faults) > MAX_FAULTS:
             names[name] = UNKNOWN
@@ -134,21 +132,21 @@ def read_variables(root: Map) -> Found[dict[str, Any]]:
             title = "a name that a variable cannot have"
             faults.append(Diagnostic("NB109", title, key.span, unfit))
         else:
-            value, wrong = substitute(written, names)
+            value, wrong = substitute(child, names)
             names[name] = value_of(value)
             faults += wrong
     return names, tuple(faults)
 
 
 def _unfit_variable(name: str) -> str:
-    """Return why a variable cannot have a name; an empty text where it can."""
+    """Return why a variable cannot have a name; an empty text for a valid name."""
     if not name.isidentifier():
-        return f"{brief(name)} is no name: letters, digits and _, not beginning with a digit"
-    return f"{name} means something else in an expression" if name in RESERVED else ""
+        return f"{brief(name)} is not a name: letters, digits and _, not beginning with a digit"
+    return f"{name} has another meaning in an expression" if name in RESERVED else ""
 
 
 def read_name(sections: Sections) -> Found[str]:
-    """Return what the runs are called: the file's own name where none is given."""
+    """Return the name for the folder of runs; the default is the file's own name."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(sections.document.name).stem).strip("-._")
     default = stem if re.fullmatch(NAME, stem) else "network"
     node, faults = sections.node("name")
@@ -158,19 +156,18 @@ def read_name(sections: Sections) -> Found[str]:
         name = node.value if isinstance(node.value, str) else node.text
         if re.fullmatch(NAME, name):
             return name, faults
-    label = "a name is letters, digits, '.', '_' and '-': it names the folder of the runs"
-    title = "the file cannot have this name"
+    label = "a name has letters, digits, '.', '_' and '-', because a folder gets this name"
+    title = "a name that a folder of runs cannot have"
     return default, (*faults, Diagnostic("NB106", title, node.span, label))
 
 
 def read_layers(sections: Sections, *, needed: bool) -> Found[Node | None]:
-    """Return the network as it is written; None where it is missing or no stack.
+    """Return the node of the network; None if it is missing or not a stack.
 
-    Its expressions depend on the shapes that reach the layers, so they are evaluated while the
-    network is traced.
+    Its expressions depend on the shapes of the layers' inputs. Tracing evaluates them.
     """
     node = sections.root.get("layers")
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or is_null(node):
         missing = sections.missing("layers", "layers: [Flatten, Linear: 10]")
         return None, (missing,) if needed else ()
     if is_stack(node):
@@ -178,7 +175,7 @@ def read_layers(sections: Sections, *, needed: bool) -> Found[Node | None]:
     label = f"layers wants a list or a mapping of layers, not {kind(node)}"
     help_ = "begin each layer with '- '"
     if isinstance(node, Map):
-        label = "these layers have neither dashes nor names"
+        label = "these layers need dashes or names"
         help_ += ", or give each its name: conv1: {Conv2d: …}"
-    fault = Diagnostic("NB108", "layers is no stack", node.span, label, help=help_)
+    fault = Diagnostic("NB108", "layers is not a stack", node.span, label, help=help_)
     return None, () if is_unknown(node) else (fault,)

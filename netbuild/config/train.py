@@ -1,4 +1,4 @@
-"""The section `train:`: how long, how fast and on what a network is trained.
+"""The section `train:`: length, speed and device of the training.
 
 train: {epochs: 20, batch_size: 128, precision: bf16, clip_grad_norm: 1.0, patience: 5}
 """
@@ -55,79 +55,79 @@ _Duration = Annotated[
     ),
 ]
 _Workers = Annotated[
-    int | None, Wants("a whole number of at least 0, or null for one a core", optional(whole(0)))
+    int | None, Wants("a whole number of at least 0, or null for one per core", optional(whole(0)))
 ]
 
 _Layout = Annotated[bool | None, switch("true, false or null for the faster one")]
 
 
 class Train(Component):
-    """`train:` how a network is trained."""
+    """`train:` the options of the training."""
 
     epochs: PositiveInt = 10
     """How often training goes through all samples."""
     batch_size: PositiveInt = 64
-    """Samples of a step, of all processes together; with accumulate, of each part of it."""
+    """Samples per batch, of all processes together; a step has accumulate batches."""
     seed: NaturalInt = 0
-    """Number that all that is random follows from: the same seed trains the same."""
+    """Seed of all random numbers: the same seed gives the same training."""
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], one_of("auto", "cpu", "cuda", "mps")
     ] = "auto"
-    """Where it computes: auto takes a GPU where there is one, else the CPU."""
+    """Device of the training; auto takes a GPU if there is one, else the CPU."""
     precision: Annotated[Literal["fp32", "bf16", "fp16"], one_of("fp32", "bf16", "fp16")] = "fp32"
-    """Numbers to compute with: bf16 and fp16 are faster and coarser on GPUs; weights stay fp32."""
+    """Type of the computed numbers; bf16 and fp16 are faster and less exact; weights stay fp32."""
     compile: Bool = False
-    """Whether torch compiles the network first: a slow start, then faster steps."""
+    """Whether torch compiles the network first. The start is slower, and the steps are faster."""
     channels_last: _Layout = None
-    """Whether images lie in memory pixel by pixel; null takes the faster layout."""
+    """Whether images lie in memory pixel by pixel; null lets netbuild choose the faster layout."""
     deterministic: Bool = False
-    """Whether only operations run that give the same twice; slower."""
+    """Whether only operations with repeatable results run. This is slower."""
     accumulate: PositiveInt = 1
-    """Batches whose gradients make one step: as a larger batch, in less memory."""
+    """Batches per step. Their gradients are added, like a larger batch in less memory."""
     clip_grad_norm: _Limit = None
-    """Largest length of all gradients together; longer ones are shortened. null has no limit."""
+    """Largest norm of all gradients together; larger ones are scaled down. null: no limit."""
     clip_grad_value: _Limit = None
-    """Largest size of each single gradient; null has no limit."""
+    """Largest absolute value of each gradient; null sets no limit."""
     ema: _Decay = None
-    """Share of the weights' average that stays at a step; the average is validated. null: none."""
+    """Part of the averaged weights that a step keeps; validation uses them. null: no average."""
     patience: OptionalCount = None
-    """Epochs without a lower validation loss after which training ends; null goes on."""
+    """Epochs without a lower validation loss after which training ends; null sets no limit."""
     max_steps: OptionalCount = None
-    """Steps after which training ends; null has no limit."""
+    """Steps after which training ends; null sets no limit."""
     max_time: _Duration = None
-    """Time after which training ends, in seconds or as 1h30m; null has no limit."""
+    """Time after which training ends, in seconds or as 1h30m; null sets no limit."""
     limit_batches: OptionalCount = None
-    """Most batches of an epoch and of a validation, to try out; null takes all."""
+    """The most batches of an epoch and of a validation, for a quick try; null takes all."""
     overfit_batches: OptionalCount = None
-    """Batches that it trains on and validates with, to see if it learns them; null: all."""
+    """Number of batches for both training and validation, to see if they are learned; null: all."""
     workers: _Workers = None
-    """Processes that read samples from files; 0 is the main one, null one a core, up to 4."""
+    """Processes that read samples; 0 is the main process, null is one per core, at most 4."""
     tensorboard: Bool = False
-    """Whether the run's folder gets events for TensorBoard."""
+    """Whether training writes events for TensorBoard into the run's folder."""
     strategy: Annotated[Literal["ddp", "fsdp"], one_of("ddp", "fsdp")] = "ddp"
-    """How several processes share the network: each a whole copy (ddp), or a part (fsdp)."""
+    """How several processes share the network: each has a whole copy (ddp) or a part (fsdp)."""
 
     @field_validator("overfit_batches")
     @classmethod
     def _one_limit(cls, value: Any, info: Any) -> Any:
         if value is not None and info.data.get("limit_batches") is not None:
-            raise unwanted("to stand without limit_batches: its batches are all that there is")
+            raise unwanted("null when limit_batches is set")
         return value
 
     @field_validator("strategy")
     @classmethod
     def _whole_weights(cls, value: Any, info: Any) -> Any:
         if value == "fsdp" and info.data.get("ema") is not None:
-            raise unwanted("ddp beside an ema")
+            raise unwanted("ddp when ema is set")
         if value == "fsdp" and info.data.get("channels_last"):
-            raise unwanted("ddp beside channels_last")
+            raise unwanted("ddp when channels_last is set")
         return value
 
     def batches(self, samples: int) -> int:
-        """Return the number of batches of an epoch, the last perhaps smaller."""
+        """Return the number of batches of an epoch; the last batch may be smaller."""
         count = ceil(samples / self.batch_size)
         return min(count, self.limit_batches or self.overfit_batches or count)
 
     def steps(self, samples: int) -> int:
-        """Return the number of steps of an epoch, the last perhaps of fewer batches."""
+        """Return the number of steps of an epoch; the last step may have fewer batches."""
         return ceil(self.batches(samples) / self.accumulate)

@@ -1,1 +1,1 @@
-"""The network with every shape inferred: its layers, its wires and its numbers."""
+"""The network with every shape inferred: its layers, wires and sizes."""

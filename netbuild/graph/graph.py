@@ -1,4 +1,4 @@
-"""A network with everything inferred: its rows, how they are wired, and what they add up to."""
+"""A network with all shapes inferred: its layers, its wires, and its totals."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
 
 
-class Given(NamedTuple):
-    """A stack within a stack: how it is wired there, and the values that it gives, by name."""
+class InnerStack(NamedTuple):
+    """A stack inside another stack: its member there, its block, and its results by name."""
 
     member: Member
     block: Block
@@ -25,47 +25,47 @@ class Given(NamedTuple):
 
     @property
     def first(self) -> Value:
-        """The value that it passes on."""
+        """The result that the next member reads."""
         return next(iter(self.values.values()))
 
 
 def results(graph: Graph) -> dict[str, Value]:
-    """Return the values that a network without faults gives, by name."""
+    """Return the results of a network without faults, by name."""
     assert graph.block is not None
-    return _given(graph.block, _own(graph.block), "", {})
+    return _results(graph.block, _inputs(graph.block), "", {})
 
 
-def stacks(graph: Graph) -> dict[str, Given]:
-    """Return each stack within the network's own by its path; none after a fault."""
-    found: dict[str, Given] = {}
+def stacks(graph: Graph) -> dict[str, InnerStack]:
+    """Return each inner stack of the network by its path; an empty dictionary after a fault."""
+    inner: dict[str, InnerStack] = {}
     if graph.block is not None:
-        _given(graph.block, _own(graph.block), "", found)
-    return found
+        _results(graph.block, _inputs(graph.block), "", inner)
+    return inner
 
 
-def _own(block: Block) -> dict[str, Value]:
+def _inputs(block: Block) -> dict[str, Value]:
     return {name: Value("", name) for name in block.inputs}
 
 
-def _given(
-    block: Block, inputs: Mapping[str, Value], path: str, found: dict[str, Given]
+def _results(
+    block: Block, inputs: Mapping[str, Value], path: str, inner: dict[str, InnerStack]
 ) -> dict[str, Value]:
-    """Return what a stack gives for what it reads, and note what those within it give."""
-    made = {Ref("", name): value for name, value in inputs.items()}
+    """Return the results of a stack for its inputs; add the stacks inside it to `inner`."""
+    by_ref = {Ref("", name): value for name, value in inputs.items()}
     for member in block.members:
         part = member.part
         if isinstance(part, Row):
             values = {port: Value(part.path, port) for port in part.outputs}
         else:
-            read = {name: made[ref] for name, ref in member.reads.items()}
-            values = _given(part, read, f"{path}{member.name}.", found)
-            found[f"{path}{member.name}"] = Given(member, part, values)
-        made |= {Ref(member.name, port): value for port, value in values.items()}
-    return {port: made[ref] for port, ref in block.outputs.items()}
+            read = {name: by_ref[ref] for name, ref in member.reads.items()}
+            values = _results(part, read, f"{path}{member.name}.", inner)
+            inner[f"{path}{member.name}"] = InnerStack(member, part, values)
+        by_ref |= {Ref(member.name, port): value for port, value in values.items()}
+    return {port: by_ref[ref] for port, ref in block.outputs.items()}
 
 
 class Graph(NamedTuple):
-    """A network with everything inferred: what `summary` prints and `build` builds.
+    """A network with all shapes inferred. `summary` prints it, and `build` builds it.
 
     After a fault the rows end with the last layer whose shape is known, `outputs` is empty and
     `block` is None.
@@ -76,17 +76,17 @@ class Graph(NamedTuple):
     block: Block | None
     outputs: Mapping[str, Tensor]
     diagnostics: tuple[Diagnostic, ...]
-    #: The items of blocks and of each `Reuse`, also of a network with faults.
+    #: The items of blocks and of each `Reuse`. They exist after a fault too.
     calls: Calls = Calls()
 
     @property
     def output(self) -> Tensor | None:
-        """What the network gives, or the first of it; None after a fault."""
+        """The first output of the network; None after a fault."""
         return next(iter(self.outputs.values()), None)
 
     @property
     def compared(self) -> dict[str, Tensor]:
-        """The outputs that the first loss reads, in its order, by their names."""
+        """The outputs that the first loss reads, by name, in the order of its inputs."""
         losses = self.config.losses
         return losses[0].compared(self.outputs) if losses else dict(self.outputs)
 
@@ -97,7 +97,7 @@ class Graph(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Shape]:
-        """The shapes of all that `state_dict()` holds, parameters and buffers, by their names."""
+        """The shapes of all parameters and buffers, by their names in `state_dict()`."""
         return {
             state_key(row.path, name): shape
             for row in self.rows
@@ -111,22 +111,22 @@ class Graph(NamedTuple):
 
     @property
     def macs(self) -> int:
-        """The multiplications for one sample."""
+        """The number of multiplications for one sample."""
         return sum(row.macs for row in self.rows)
 
     @property
     def weights_bytes(self) -> int:
-        """The memory of the parameters."""
+        """The bytes of the parameters."""
         return sum(Tensor(w).nbytes for row in self.rows for w in row.weights.values())
 
     @property
     def activations_bytes(self) -> int:
-        """The memory that training keeps of one sample for the backward pass.
+        """The bytes that training keeps of one sample for the backward pass.
 
-        A tensor that two layers keep counts once, and so does a view of it. Constants that do not
-        grow with the batch, such as the statistics of a batch norm, are left out. Up to the first
-        layer whose weights learn there is nothing to go back for. Frozen recurrent and attention
-        layers keep less than is counted.
+        A tensor that two layers keep, or that has a view, counts once. Constants that do not grow
+        with the batch, such as the statistics of a batch norm, do not count. Layers before the
+        first layer with trainable weights keep nothing, because the backward pass ends there.
+        Frozen recurrent and attention layers keep less than this number says.
         """
         from netbuild.graph import memory
 

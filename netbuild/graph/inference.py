@@ -1,7 +1,7 @@
-"""What a layer does to inputs of some shapes, worked out once for all the places that have both.
+"""The results of a layer for inputs of certain shapes, inferred once and cached.
 
-A network repeats its layers, and a folder of networks more so: what only depends on the fields of a
-layer and on the shapes that reach it is kept, for as long as the process lives.
+Networks repeat layers with equal fields and equal input shapes. The cache lives as long as the
+process.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer, Memory, Window
     from netbuild.components.tensor import Shape, Tensor
 
-#: More than this is forgotten, all of it: a process that checks files without end stays small.
-MAX_KEPT = 20_000
+#: The most cached entries. Then the cache is emptied, so that a long process stays small.
+MAX_CACHED = 20_000
 
-_kept: dict[Hashable, Inferred] = {}
+_results: dict[Hashable, Inferred] = {}
 _layers: dict[Hashable, Layer] = {}
 
 
 class Inferred:
-    """A layer that fits its inputs, and what its rules say of them."""
+    """A layer that fits its inputs, and the values that its rules give for them."""
 
     def __init__(
         self, layer: Layer, inputs: tuple[Tensor, ...], outputs: dict[str, Tensor]
@@ -40,12 +40,12 @@ class Inferred:
 
     @cached_property
     def window(self) -> Window | None:
-        """What an output position sees; None where positions have no place any more."""
+        """The window of an output position; None if output positions have no place in the input."""
         return self.layer.window(*self.shapes)
 
     @cached_property
     def is_pointwise(self) -> bool:
-        """Whether each position sees just the one at its place."""
+        """Whether each output position depends only on the input position at the same place."""
         window = self.window
         return window is not None and {1}.issuperset((*window.kernel, *window.stride))
 
@@ -61,7 +61,7 @@ class Inferred:
 
     @cached_property
     def buffers(self) -> dict[str, Tensor]:
-        """What `state_dict()` holds beside the parameters."""
+        """The buffers in `state_dict()`, by name."""
         return self.layer.buffers(*self.shapes)
 
     @cached_property
@@ -71,7 +71,7 @@ class Inferred:
 
     @cached_property
     def macs(self) -> int:
-        """The multiplications for one sample."""
+        """The number of multiplications for one sample."""
         return self.layer.macs(*self.shapes)
 
     @cached_property
@@ -81,12 +81,12 @@ class Inferred:
 
     @cached_property
     def workspace(self) -> int:
-        """The bytes a sample that training keeps beside those."""
+        """The bytes per sample that training keeps in addition to inputs and outputs."""
         return self.layer.workspace(*self.shapes)
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:
-        """What each input is called."""
+        """The name of each input."""
         names = (*self.layer.inputs, *self.layer.optional_inputs)
         if self.layer.variadic:
             names += names[-1:] * (len(self.inputs) - len(names))
@@ -94,37 +94,37 @@ class Inferred:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether `nn.Sequential` can hold it: a module of one input that gives its one result."""
+        """Whether `nn.Sequential` can contain the layer: a module with one input and one result."""
         single = len(self.inputs) == len(self.outputs) == 1
         return single and self.layer.is_plain and not isinstance(self.layer, Operation)
 
 
 def content(type_: str, arguments: Node | None) -> Hashable:
-    """Return what decides the fields of a layer: all that is written of it but its places."""
+    """Return the key of a layer in the cache: its type and arguments without their spans."""
     return type_, _content(arguments)
 
 
-def layer(content: Hashable) -> Layer | None:
-    """Return a layer that was validated before, in this file or in another one."""
+def cached_layer(content: Hashable) -> Layer | None:
+    """Return the validated layer from the cache; None if it is not there."""
     return _layers.get(content)
 
 
-def known(content: Hashable, inputs: tuple[Tensor, ...]) -> Inferred | None:
-    """Return what was inferred before of a layer and what reaches it."""
-    return _kept.get((content, inputs))
+def cached(content: Hashable, inputs: tuple[Tensor, ...]) -> Inferred | None:
+    """Return the inferred layer for these inputs from the cache; None if it is not there."""
+    return _results.get((content, inputs))
 
 
-def keep(content: Hashable, inferred: Inferred) -> None:
-    """Keep what is inferred."""
-    if len(_kept) >= MAX_KEPT:
-        _kept.clear()
+def store(content: Hashable, inferred: Inferred) -> None:
+    """Store an inferred layer in the cache."""
+    if len(_results) >= MAX_CACHED:
+        _results.clear()
         _layers.clear()
-    _kept[content, inferred.inputs] = inferred
+    _results[content, inferred.inputs] = inferred
     _layers[content] = inferred.layer
 
 
 def _content(node: Node | None) -> Hashable:
-    """Return a node without its places; 1, 1.0 and true are three values."""
+    """Return a node without its spans; 1, 1.0 and true are three different values."""
     if isinstance(node, Scalar):
         return type(node.value), node.value
     if isinstance(node, Map):

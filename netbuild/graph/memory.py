@@ -1,7 +1,7 @@
-"""What training keeps of one sample for the backward pass, layer by layer.
+"""The memory that training keeps of one sample for the backward pass, layer by layer.
 
-A tensor that two layers keep counts once, with the first of them, and so does a view of it. Up to
-the first layer whose weights learn there is nothing to go back for.
+A tensor that two layers keep, or that has a view, counts once, for the first layer. Layers before
+the first layer with trainable weights keep nothing, because the backward pass ends there.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
 
 class Held(NamedTuple):
-    """A tensor that a layer needs for the backward pass: an input of its, or a result."""
+    """An input or a result of a layer that the backward pass of the layer needs."""
 
     value: Value
-    #: The value in whose memory it lies, and what that memory holds.
+    #: The value whose memory holds it, and the tensor in this memory.
     place: Value
     tensor: Tensor
-    #: The layer that keeps that memory already.
+    #: An earlier layer that already keeps this memory.
     keeper: str | None
-    #: Whether it is a parameter, which is counted as a weight.
+    #: Whether it is a parameter. Parameters count as weights.
     is_weight: bool
 
     @property
     def nbytes(self) -> int:
-        """The bytes that are kept for this layer's sake."""
+        """The bytes that only this layer keeps."""
         return 0 if self.keeper is not None or self.is_weight else self.tensor.nbytes
 
 
 class Kept(NamedTuple):
-    """What a layer keeps; nothing where backward does not come."""
+    """The memory that a layer keeps; nothing if the backward pass does not reach the layer."""
 
     reached: bool
     tensors: tuple[Held, ...] = ()
-    #: The bytes that it keeps beside tensors of others: indices, masks.
+    #: The bytes of other tensors that the layer keeps, such as indices and masks.
     workspace: int = 0
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all of it."""
+        """The bytes of the tensors and of the workspace."""
         return self.workspace + sum(tensor.nbytes for tensor in self.tensors)
 
 
 def kept(rows: Iterable[Row]) -> Iterator[Kept]:
-    """Yield for each layer, in the order of execution, what training keeps for it."""
+    """Yield the memory of each layer, in the order of execution."""
     learning: set[Value] = set()
     places: dict[Value, Value] = {}
     held: dict[Value, Tensor] = {}

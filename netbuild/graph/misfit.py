@@ -1,6 +1,6 @@
-"""What the search for fixes starts from: a layer that does not take its inputs, and its place.
+"""The start of a search for fixes: a layer that does not fit its inputs, and its place.
 
-The walk over a network notes these beside a fault; `graph.fixes` looks for fixes behind the walk.
+The walk over a network adds these to a fault. After the walk, `graph.fixes` searches for fixes.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
 
 
 class Misfit(NamedTuple):
-    """A layer, what it reads, and why it does not take that."""
+    """A layer, its inputs, and the reason why it does not fit them."""
 
-    #: None where only the number of inputs is wrong.
+    #: None if only the number of inputs is wrong.
     error: ShapeError | None
     layer: Layer
     item: Item
     path: str
     sources: tuple[Value, ...]
     inputs: tuple[Tensor, ...]
-    #: How many layers stand before it.
+    #: The number of layers before it.
     position: int
 
 
 class Repetition(NamedTuple):
-    """A `repeat` of which the first `fitting` do fit, and what the last of them gives."""
+    """A `repeat` whose first `fitting` repetitions fit, and the result of the last of these."""
 
-    written: Node
+    node: Node
     fitting: int
-    gives: Tensor
+    result: Tensor
 
 
 class Circumstances(NamedTuple):
-    """Where a fault arose, as far as it decides which fixes there are."""
+    """The facts about the place of a fault that decide its fixes."""
 
     misfit: Misfit | None = None
     repetition: Repetition | None = None
-    #: Blocks around it that are used several times, the innermost first.
+    #: The blocks around the fault that are used several times, the innermost first.
     blocks: tuple[str, ...] = ()
-    #: Whether a `Reuse` is to blame: a fix of the layer itself is only told, not offered.
+    #: Whether the fault is at a `Reuse`. Then a fix of the layer is help text only.
     reused: bool = False
 
 
 def circumstances(fault: Diagnostic) -> Circumstances | None:
-    """Return the circumstances of a fault that has fixes, or may have some; None of any other."""
+    """Return the circumstances of a fault that has fixes or may get some; None for any other."""
     if isinstance(fault.origin, Circumstances):
         return fault.origin
     return Circumstances() if fault.fixes else None

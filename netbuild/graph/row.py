@@ -1,4 +1,4 @@
-"""One layer of a graph, and the stacks that hold layers."""
+"""One layer of a graph, and the stacks of layers."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One layer at its place: what it is, what reaches it and what it gives."""
+    """One layer at its place in the network, with its inputs and results."""
 
     path: str
     inferred: Inferred
     sources: tuple[Value, ...]
     reach: Reach | None
-    #: The item as it is written, and what its expressions can name.
+    #: The item before expressions are evaluated, and the names for its expressions.
     item: Item
     names: Mapping[str, Any]
     init: Init | None = None
-    #: Whether training leaves its weights as they are.
+    #: Whether training leaves its weights unchanged.
     frozen: bool = False
-    #: The path of the layer whose weights these are, where it is called again.
+    #: The path of the first layer with the same weights, if this layer is a reuse of it.
     reuses: str | None = None
 
     @property
     def span(self) -> Span:
-        """Where its type is written."""
+        """The place of its type in the text."""
         return self.item.type.span
 
     @property
     def layer(self) -> Layer:
-        """The layer, its fields validated."""
+        """The layer with validated fields."""
         return self.inferred.layer
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """What reaches it."""
+        """The tensors that the layer reads."""
         return self.inferred.inputs
 
     @property
     def outputs(self) -> dict[str, Tensor]:
-        """What it gives, by name, the one that is passed on first."""
+        """The results by name. The next layer reads the first one."""
         return self.inferred.outputs
 
     @property
     def type(self) -> str:
-        """What is built, as torch calls it."""
+        """The name of the built module in torch."""
         return self.inferred.type
 
     @property
@@ -66,12 +66,12 @@ class Row(NamedTuple):
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
-        """The shapes of the inputs, on which the rules of a layer depend."""
+        """The shapes of the inputs."""
         return self.inferred.shapes
 
     @property
     def receptive_field(self) -> Shape | None:
-        """What an output position sees of the network's input; None where it has no place."""
+        """The part of the network's input that an output position sees; None if it has no place."""
         return self.reach.size if self.reach and self.reach != NOWHERE else None
 
     @property
@@ -81,12 +81,12 @@ class Row(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Shape]:
-        """The shapes of the parameters, by their names in the module; none of a layer's again."""
+        """The shapes of the parameters, by their names in the module; empty for a reuse."""
         return {} if self.reuses else self.inferred.weights
 
     @property
     def buffers(self) -> dict[str, Tensor]:
-        """What `state_dict()` holds beside the parameters; nothing of a layer's again."""
+        """The buffers in `state_dict()`, by their names in the module; empty for a reuse."""
         return {} if self.reuses else self.inferred.buffers
 
     @property
@@ -106,22 +106,22 @@ class Row(NamedTuple):
 
     @property
     def learns(self) -> bool:
-        """Whether it has weights that training changes, its own or another layer's."""
+        """Whether training changes its weights, also if it shares them with another layer."""
         return bool(self.inferred.weights) and not self.frozen
 
     @property
     def macs(self) -> int:
-        """The multiplications for one sample."""
+        """The number of multiplications for one sample."""
         return self.inferred.macs
 
     @property
     def output(self) -> Tensor:
-        """The result that is passed on."""
+        """The first result, which the next layer reads."""
         return next(iter(self.inferred.outputs.values()))
 
     @property
     def passed_on(self) -> Value:
-        """Where the result that is passed on comes from."""
+        """The value of the first result."""
         return Value(self.path, next(iter(self.inferred.outputs)))
 
     @property
@@ -133,36 +133,37 @@ class Row(NamedTuple):
             kept -= set(self.layer.saved_for_weights)
         if not kept:
             return []
-        reads = zip(inferred.input_names, self.sources, inferred.inputs, strict=False)
-        found = [(value, tensor) for name, value, tensor in reads if name in kept]
-        gives = inferred.outputs.items()
-        return found + [(Value(self.path, name), y) for name, y in gives if name in kept]
+        inputs = zip(inferred.input_names, self.sources, inferred.inputs, strict=False)
+        outputs = inferred.outputs.items()
+        return [(value, x) for name, value, x in inputs if name in kept] + [
+            (Value(self.path, name), y) for name, y in outputs if name in kept
+        ]
 
     @property
     def is_plain(self) -> bool:
-        """Whether `nn.Sequential` can hold it: a module of one input that gives its one result."""
+        """Whether `nn.Sequential` can contain the layer: a module with one input and one result."""
         return self.inferred.is_plain
 
 
 class Call(NamedTuple):
-    """The item of a block as it is written, and what its expressions can name."""
+    """The item that uses a block, and the names for its expressions."""
 
     item: Item
     names: Mapping[str, Any]
 
 
 class Calls(NamedTuple):
-    """The items that hold layers and are none themselves, by their paths."""
+    """The items that use blocks and the places of each `Reuse`, by path."""
 
     blocks: Mapping[str, Call] = MappingProxyType({})
-    #: Where each `Reuse` is written.
+    #: The place of each `Reuse` in the text.
     reuses: Mapping[str, Span] = MappingProxyType({})
 
 
 class Member(NamedTuple):
-    """A layer or a stack at its place in a stack, with what it reads by the names inside.
+    """A layer or a stack at its place in a stack. `reads` maps its inputs to their sources.
 
-    `module` is the member whose module is called again, where it is not its own.
+    `module` is the name of the member with the same module, if this member reuses one.
     """
 
     name: str
@@ -173,9 +174,9 @@ class Member(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A stack as it is wired: its inputs by name, its members in order, and its results.
+    """A stack with its wires: the names of its inputs, its members in order, and its results.
 
-    `type` is the name of the block that it is, where it is one.
+    `type` is the name of the block; an empty text for a stack without one.
     """
 
     inputs: tuple[str, ...]
@@ -185,7 +186,7 @@ class Block(NamedTuple):
 
     @property
     def is_chain(self) -> bool:
-        """Whether each member reads just the one before, and the last one's result is the only."""
+        """Whether each member reads only the one before it, and the last result is the only one."""
         if len(self.inputs) != 1:
             return False
         ref = Ref("", self.inputs[0])
@@ -200,6 +201,6 @@ class Block(NamedTuple):
 
     @property
     def needs_order(self) -> bool:
-        """Whether a layer of it, not of a stack within, needs its inputs in order."""
+        """Whether a layer of this stack, not of an inner stack, needs its inputs in order."""
         rows = (member.part for member in self.members if isinstance(member.part, Row))
         return any(row.layer.needs_order for row in rows)

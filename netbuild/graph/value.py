@@ -1,4 +1,4 @@
-"""Values of a graph: results of layers and inputs, and the receptive field of a position."""
+"""Values of a graph, which are inputs and results of layers, and receptive fields."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Window
     from netbuild.components.tensor import Shape
 
-#: The result that a reader gets who names none.
+#: The name of the only result of most layers.
 OUTPUT = "output"
 
 
 class Reach(NamedTuple):
-    """The receptive field of a position, and how far apart neighbouring positions look."""
+    """The receptive field of a position, and the distance between neighbouring fields."""
 
     size: Shape
     stride: Shape
 
     def through(self, window: Window) -> Reach:
-        """Return the reach behind a window: r + (k − 1)·d·j and j·s for each axis."""
+        """Return the reach after a window: r + (k − 1)·d·j and j·s for each axis."""
         size = tuple(
             r + (k - 1) * d * j
             for r, j, k, d in zip(
@@ -30,37 +30,37 @@ class Reach(NamedTuple):
         return Reach(size, stride)
 
     def repeated(self, sizes: Shape, wider: Shape) -> Reach:
-        """Return the reach where an axis of one position is repeated to a wider one.
+        """Return the reach after an axis of one position is repeated to a wider axis.
 
-        All its positions look at the same place then, and its stride says nothing more.
+        All positions of the axis then see the same place, so its stride becomes 1.
         """
         axes = zip(self.stride, sizes, wider, strict=True)
         return Reach(self.size, tuple(1 if size == 1 < wide else s for s, size, wide in axes))
 
     def joined(self, other: Reach) -> Reach:
-        """Return the largest over two paths that meet."""
+        """Return the larger reach of two paths that meet, axis by axis."""
         size = tuple(map(max, self.size, other.size))
         return Reach(size, tuple(map(max, self.stride, other.stride)))
 
 
-#: What does not come from the network's input looks nowhere, and joins what does.
+#: The reach of a tensor that does not depend on the network's input.
 NOWHERE = Reach((), ())
 
 
 class Value(NamedTuple):
-    """A result of a layer, by its path, or an input of the network, whose path is empty."""
+    """A result of the layer at a path, or an input of the network with an empty path."""
 
     path: str
     port: str
 
 
 def state_key(path: str, parameter: str) -> str:
-    """Return what `state_dict()` calls a parameter of the layer at a path."""
+    """Return the key in `state_dict()` for a parameter of the layer at a path."""
     return f"{path}.{parameter}" if parameter else path
 
 
 class Ref(NamedTuple):
-    """What a member reads: a result of a member of its stack, or an input of the stack.
+    """The source of an input of a member: a result of another member, or an input of the stack.
 
     `member` is empty for an input.
     """
@@ -70,7 +70,7 @@ class Ref(NamedTuple):
 
 
 def value_name(value: Value) -> str:
-    """Return a result as `inputs` names it, from outside all stacks."""
+    """Return the name of a value with its full path, as a message shows it."""
     if not value.path:
         return value.port
     return value.path if value.port == OUTPUT else f"{value.path}.{value.port}"

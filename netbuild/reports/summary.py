@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netbuild.components.tensor import Shape, Tensor
-    from netbuild.graph.graph import Given, Graph
+    from netbuild.graph.graph import Graph, InnerStack
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
@@ -43,7 +43,7 @@ def lines(graph: Graph, depth: int | None = None) -> list[SummaryLine]:
     return _lines(graph, depth, stacks(graph))
 
 
-def _lines(graph: Graph, depth: int | None, known: Mapping[str, Given]) -> list[SummaryLine]:
+def _lines(graph: Graph, depth: int | None, known: Mapping[str, InnerStack]) -> list[SummaryLine]:
     folded: dict[str, list[Row]] = {}
     for row in graph.rows:
         names = row.path.split(".")
@@ -159,13 +159,13 @@ def as_csv(graph: Graph, depth: int | None = None) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _type(stack: Given) -> str:
+def _type(stack: InnerStack) -> str:
     """Return the type of a block, the member that a `Reuse` calls, or "" for a plain stack."""
     module = stack.member.module
     return f"Reuse: {module}" if module else stack.block.type
 
 
-def _type_text(name: str, rows: Sequence[Row], known: Mapping[str, Given]) -> str:
+def _type_text(name: str, rows: Sequence[Row], known: Mapping[str, InnerStack]) -> str:
     """Return the type of a layer, or the type of a stack and the number of its layers."""
     if len(rows) == 1 and rows[0].path == name:
         return rows[0].type

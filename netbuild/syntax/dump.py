@@ -1,4 +1,4 @@
-"""Values to text: YAML that reads back as it was."""
+"""Values written as YAML that `parse` reads back unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def dump(value: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes every text that YAML 1.2 would read as something else."""
+    """Puts a text in quotes if YAML 1.2 would read it as a number, a boolean or null."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         try:
@@ -27,7 +27,7 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     def ignore_aliases(self, _: Any) -> bool:
-        """Write shared values out: an alias would only puzzle a reader."""
+        """Write a shared value out in each place, instead of an anchor and aliases."""
         return True
 
 

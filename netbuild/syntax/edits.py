@@ -1,4 +1,4 @@
-"""Edits of a text that change one item: a field set, a layer put in front of it."""
+"""Edits of a text that change one item: set a field, or put a layer before the item."""
 
 from __future__ import annotations
 
@@ -13,46 +13,49 @@ if TYPE_CHECKING:
     from netbuild.syntax.item import Item
 
 
-def written(value: Any) -> str:
-    """Return a value as YAML writes it.
+def as_yaml(value: Any) -> str:
+    """Return a value as YAML text.
 
-    >>> written((3, True))
+    >>> as_yaml((3, True))
     '[3, true]'
     """
     if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(written, value))}]"
+        return f"[{', '.join(map(as_yaml, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def set_field(item: Item, bare: str | None, field: str, value: Any) -> Edit | None:
-    """Return the edit that gives a field of an item a value; None where an expression decides it.
+    """Return the edit that sets a field of an item; None if an expression decides the field.
 
     `bare` is the field that a bare value of the item fills.
     """
     if item.arguments is None:
-        return _first_argument(item, f"{{{field}: {written(value)}}}")
+        return _first_argument(item, f"{{{field}: {as_yaml(value)}}}")
     return set_entry(item.arguments, bare, field, value)
 
 
 def set_entry(node: Node, bare: str | None, key: str, value: Any) -> Edit | None:
-    """Return the edit that gives a key of a mapping a value; another node is that of `bare`."""
+    """Return the edit that sets a key of a mapping.
+
+    A node that is not a mapping is the value of the key `bare`.
+    """
     if not isinstance(node, Map):
         if key == bare:
-            return replaced(node, written(value))
-        return replaced(node, f"{{{bare}: {_source(node)}, {key}: {written(value)}}}")
+            return replaced(node, as_yaml(value))
+        return replaced(node, f"{{{bare}: {_source(node)}, {key}: {as_yaml(value)}}}")
     if key in node.entries:
-        return replaced(node.entries[key].value, written(value))
-    return _insert(node, f"{key}: {written(value)}")
+        return replaced(node.entries[key].value, as_yaml(value))
+    return _insert(node, f"{key}: {as_yaml(value)}")
 
 
 def set_inputs(item: Item, names: str) -> Edit | None:
-    """Return the edit that names the inputs of an item; None where it takes several lines."""
+    """Return the edit that names the inputs of an item; None if the item has several lines."""
     span = item.type.span
     if "inputs" in item.modifiers:
         return replaced(item.modifiers["inputs"].value, names)
     if item.arguments is None:
-        written = f"{item.type.text}, inputs: {names}"
-        return None if item.modifiers else Edit(span, f"{{{written}}}")
+        item_text = f"{item.type.text}, inputs: {names}"
+        return None if item.modifiers else Edit(span, f"{{{item_text}}}")
     line = span.document.lines[span.line - 1]
     if not line[: span.column - 1].rstrip().endswith("{"):
         return None
@@ -61,9 +64,10 @@ def set_inputs(item: Item, names: str) -> Edit | None:
 
 
 def put_before(item: Item, layer: str, name: str) -> Edit | None:
-    """Return the edit that puts a layer in front of an item, on a line of its own where it has one.
+    """Return the edit that puts a layer before an item.
 
-    None where the item is neither in a list nor at the beginning of a line.
+    The layer gets its own line if the item has its own line. The result is None if the item is
+    neither in a list nor at the beginning of a line.
     """
     span = item.type.span
     line = span.document.lines[span.line - 1]
@@ -80,14 +84,14 @@ def put_before(item: Item, layer: str, name: str) -> Edit | None:
 
 
 def replaced(node: Node, text: str) -> Edit | None:
-    """Return the edit that writes another value; None where an expression decides it."""
+    """Return the edit that replaces a value; None if an expression decides it."""
     return (
         None if _is_computed(node) or node.span.document.name == "--set" else Edit(node.span, text)
     )
 
 
 def _is_computed(node: Node) -> bool:
-    """Whether an expression decides a value: an edit there would change more than this item."""
+    """Whether an expression decides a value. An edit there would change other items too."""
     if isinstance(node, Scalar):
         return "$" in node.text
     children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
@@ -95,13 +99,13 @@ def _is_computed(node: Node) -> bool:
 
 
 def _source(node: Node) -> str:
-    """Return a value as it is written."""
+    """Return the text of a value in its document."""
     span = node.span
     return span.document.lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
 def _insert(arguments: Map, entry: str) -> Edit:
-    """Return the edit that adds an entry behind the last one."""
+    """Return the edit that adds an entry after the last one."""
     span = arguments.span
     if span.document.lines[span.line - 1][span.column - 1 :].startswith("{"):
         comma = ", " if arguments.entries else ""

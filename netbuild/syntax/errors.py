@@ -1,7 +1,7 @@
-"""YAML's syntax errors, at the place to blame and in the words of a person.
+"""Errors of YAML syntax, at the place of the mistake and in plain words.
 
-libyaml reports what its scanner expected next. What the author of the file did is one of a dozen
-things, which this table knows.
+libyaml reports what its scanner expected next. The table in this module lists the mistakes of
+authors that lead to such reports.
 """
 
 from __future__ import annotations
@@ -14,44 +14,44 @@ import yaml
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Span
 from netbuild.diagnostics.wording import brief
 
-# `kernel:3`: a word, a colon, and no space behind it; neither `a::b`, `C:\x` nor `hf://x`.
+# `kernel:3`: a word, a colon, and no space after it; not `a::b`, `C:\x` or `hf://x`.
 _NO_SPACE = r"[A-Za-z_]\w*:(?=[^\s:/\\])"
 _LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({_NO_SPACE}[^#]*)"
 
 
 class _Problem(NamedTuple):
-    """What the author did, for a part of what libyaml says."""
+    """A mistake of an author, for a part of the message of libyaml."""
 
     part: str
     title: str
     label: str
     remedy: str
-    at_context: bool = False  # blame where the construct began, not where it failed
+    at_context: bool = False  # underline the start of the construct, not the place of the error
 
 
 _PROBLEMS = (
     _Problem(
         "cannot start any token",
-        "a character that cannot stand here",
-        "no value starts with this character; a tab does not indent in YAML",
-        "indent with spaces, and put a text that starts with @, % or ` in quotes",
+        "a character that cannot begin a value",
+        "this character cannot begin a value, and a tab cannot indent a line",
+        "indent with spaces, and put a text that begins with @, % or ` in quotes",
     ),
     _Problem(
         "tab character that violates indentation",
         "a tab in the indentation",
         "YAML indents with spaces only",
-        "replace the tab by spaces",
+        "replace the tab with spaces",
     ),
     _Problem(
         "mapping values are not allowed",
-        "a colon where no key can be",
-        "this line has a key already, or is indented under a value",
-        "begin a nested mapping on a line of its own; put a text with ': ' in quotes",
+        "a colon in a place without a key",
+        "this line already has a key, or it is indented below a value",
+        "begin a nested mapping on a new line, and put a text with ': ' in quotes",
     ),
     _Problem(
         "could not find expected ':'",
-        "a key without its colon",
-        "this line is no 'key: value'",
+        "a key without a colon",
+        "this line is not written as 'key: value'",
         "write key: value, with a space after the colon",
         at_context=True,
     ),
@@ -71,28 +71,28 @@ _PROBLEMS = (
     ),
     _Problem(
         "found unexpected end of stream",
-        "a quotation that is not closed",
-        "this quotation mark has no partner",
-        "close the quotation",
+        "a quoted text that is not closed",
+        "this quotation mark has no closing one",
+        "put the same quotation mark at the end of the text",
         at_context=True,
     ),
     _Problem(
         "did not find expected '-' indicator",
         "a line that does not belong to its list",
-        "the list goes on with '- ', in the column where it began",
+        "each entry of the list begins with '- ', in the same column",
         "indent this line like the entries of the list",
     ),
     _Problem(
         "did not find expected key",
         "a line that does not belong to its mapping",
-        "this is indented unlike the keys around it",
-        "indent this line like the keys it stands with",
+        "the keys around this line have another indentation",
+        "indent this line like the other keys of the mapping",
     ),
 )
 
 
 def is_without_space(text: str) -> bool:
-    """Whether a word is `kernel:3`, which was meant to be two."""
+    """Whether a word is a key and a value without a space between them, such as `kernel:3`."""
     return ":" in text and re.match(_NO_SPACE, text) is not None
 
 
@@ -101,8 +101,8 @@ def missing_space(text: str, span: Span) -> Diagnostic:
     word, _, rest = text.partition(":")
     line, column = span.line, span.column + len(word) + 1
     gap = span._replace(column=column, end_line=line, end_column=column)
-    # In quotes, or with an escape, it is written otherwise, and meant to be one word.
-    plain = span.document.lines[line - 1].startswith(f"{word}:", span.column - 1)
+    # A word in quotes, or with an escape, differs from its source text. It is one word on purpose.
+    is_plain = span.document.lines[line - 1].startswith(f"{word}:", span.column - 1)
     fix = Fix("insert a space", (Edit(gap, " "),), safe=True)
     return Diagnostic(
         "NB009",
@@ -110,27 +110,27 @@ def missing_space(text: str, span: Span) -> Diagnostic:
         span,
         f"YAML reads {word}:{brief(rest)} as one word",
         help=f"write {word}: {brief(rest)}",
-        fixes=(fix,) if plain else (),
+        fixes=(fix,) if is_plain else (),
     )
 
 
 def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
-    """Return the fault that an error of PyYAML stands for."""
+    """Return the fault for an error of PyYAML."""
     mark: Any = getattr(error, "problem_mark", None)
     if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
         return _bad_character(error, document)
     context: Any = error.context_mark or mark
     for line in (context.line, mark.line, mark.line - 1):
-        if found := _missing_space_on(line, document):
-            return found
-    said = error.problem or ""
-    problem = next((known for known in _PROBLEMS if known.part in said), None)
+        if fault := _missing_space_on(line, document):
+            return fault
+    message = error.problem or ""
+    problem = next((problem for problem in _PROBLEMS if problem.part in message), None)
     if problem is None:
-        return Diagnostic("NB002", "the YAML cannot be parsed", _at(mark, document), said)
+        return Diagnostic("NB002", "the YAML cannot be parsed", _at(mark, document), message)
     span = _at(context if problem.at_context else mark, document)
     remedy = problem.remedy
     if re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
-        remedy = "quote an expression that holds a comma or a bracket, or " + remedy
+        remedy = "put an expression with a comma or a bracket in quotes, or " + remedy
     return Diagnostic("NB002", problem.title, span, problem.label, help=remedy)
 
 
@@ -153,13 +153,13 @@ def _missing_space_on(line: int, document: Document) -> Diagnostic | None:
     match = re.match(_LINE_WITHOUT_SPACE, document.lines[line])
     if match is None:
         return None
-    written = match[2].rstrip()
+    word = match[2].rstrip()
     column = match.start(2) + 1
-    return missing_space(written, Span(document, line + 1, column, line + 1, column + len(written)))
+    return missing_space(word, Span(document, line + 1, column, line + 1, column + len(word)))
 
 
 def _bad_character(error: yaml.YAMLError, document: Document) -> Diagnostic:
-    """Find the character that YAML does not allow: the error names no line."""
+    """Find the character that YAML does not allow, because the error names no line."""
     for number, line in enumerate(document.lines, start=1):
         for column, character in enumerate(line, start=1):
             if not character.isprintable() and not character.isspace():

@@ -1,7 +1,7 @@
-"""`$name` and `$(expression)` in values: a small language that cannot run code, loop or grow.
+"""The language of `$name` and `$(expression)` in values. It has no loops and cannot run code.
 
-The text is parsed by Python's own parser and the tree is walked here; nothing is ever compiled or
-evaluated by Python. Length, depth and the size of every number are bounded.
+Python's own parser parses the text, and this module walks the tree. Python never compiles or
+evaluates an expression. Limits bound the length, the depth and the size of every number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-#: What an expression can name, with the values.
+#: The names that an expression can use, with their values.
 Names: TypeAlias = Mapping[str, Any]
 
 MAX_LENGTH = 500
@@ -32,11 +32,11 @@ def _length(values: Any) -> int:
     if isinstance(values, List):
         values = values.items
     if type(values) not in {list, tuple, str}:
-        raise TypeError("len counts the values of a list")
+        raise TypeError("len needs a list or a text")
     return len(values)
 
 
-#: What an expression can call.
+#: The functions that an expression can call.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
@@ -68,23 +68,24 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class _UnknownNameError(Exception):
-    """A name whose value has its own fault, or is not known: so is the expression's."""
+    """A name has an unknown value, and so the value of the expression is unknown too."""
 
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
-    """Return the value of an expression, or UNKNOWN where it needs a value that is.
+    """Return the value of an expression; UNKNOWN if it needs an unknown value.
 
     >>> evaluate("width * 2 if deep else width", {"width": 32, "deep": True})
     64
 
     Raises:
-        ExpressionError: says what is wrong, in the words of the one who wrote it.
+        ExpressionError: the expression cannot be evaluated. The message says why, in the words
+            of this language and not of Python.
     """
     if len(text) > MAX_LENGTH:
         msg = f"an expression has at most {MAX_LENGTH} characters"
         raise ExpressionError(msg)
     try:
-        return _Walk(names).visit(_parse(text), 0)
+        return _Evaluator(names).visit(_parse(text), 0)
     except _UnknownNameError:
         return UNKNOWN
     except ZeroDivisionError:
@@ -101,37 +102,41 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
 def _parse(text: str) -> ast.expr:
     import ast
 
+    if not text.strip():
+        msg = "the expression is empty"
+        raise ExpressionError(msg)
     if "\\" in text:
-        msg = "an expression has no backslash"
+        msg = "an expression cannot contain a backslash"
         raise ExpressionError(msg)
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        msg = f"{brief(text.strip()) or 'nothing'} is not an expression"
+        msg = f"{brief(text.strip())} is not an expression"
         raise ExpressionError(msg) from None
 
 
-class _Walk:
-    """Computes the value of a tree of Python's `ast`, a node at a time."""
+class _Evaluator:
+    """Computes the value of a tree of Python's `ast`, one node after the other."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self.names = names
 
     def visit(self, node: ast.AST, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            msg = f"an expression is nested at most {MAX_DEPTH} deep"
+            msg = f"an expression has at most {MAX_DEPTH} levels"
             raise ExpressionError(msg)
         kind = type(node).__name__
         method = getattr(self, f"visit_{kind}", None)
         if method is None:
-            msg = f"{_CALLED.get(kind, kind)} cannot stand in an expression"
+            msg = f"an expression cannot contain {_REFUSED.get(kind, 'this')}"
             raise ExpressionError(msg)
         return bounded(method(node, depth + 1))
 
     def visit_Constant(self, node: ast.Constant, _: int) -> Any:
         if node.value is None or isinstance(node.value, (bool, int, float, str)):
             return node.value
-        msg = f"{node.value!r} is neither a number, a text nor a boolean"
+        shown = "..." if node.value is ... else repr(node.value)
+        msg = f"{shown} is not a number, a text or a boolean"
         raise ExpressionError(msg)
 
     def visit_Name(self, node: ast.Name, _: int) -> Any:
@@ -143,15 +148,15 @@ class _Walk:
         if node.id in _CONSTANTS:
             return _CONSTANTS[node.id]
         if node.id == "index":
-            msg = "index counts inside of what is repeated, and is not known here"
+            msg = "index has a value only inside a repeat"
             raise ExpressionError(msg)
         near = suggest(node.id, tuple(self.names))
-        hint = f": did you mean {near}?" if near else self.reachable()
+        hint = f": did you mean {near}?" if near else self.known_names()
         msg = f"no variable is called {node.id}{hint}"
         raise ExpressionError(msg)
 
-    def reachable(self) -> str:
-        return f"; there are {', '.join(self.names)}" if self.names else ""
+    def known_names(self) -> str:
+        return f"; the names here are {', '.join(self.names)}" if self.names else ""
 
     def visit_UnaryOp(self, node: ast.UnaryOp, depth: int) -> Any:
         value = self.visit(node.operand, depth)
@@ -159,7 +164,7 @@ class _Walk:
         if kind == "Not":
             return not value
         if kind == "Invert":
-            msg = "~ cannot stand in an expression"
+            msg = "an expression cannot contain ~"
             raise ExpressionError(msg)
         _number(value, "a sign")
         return -value if kind == "USub" else +value
@@ -168,7 +173,7 @@ class _Walk:
         left, right = self.visit(node.left, depth), self.visit(node.right, depth)
         kind = type(node.op).__name__
         if kind not in _OPERATORS:
-            msg = "an expression knows + - * / // % ** only"
+            msg = "the operators of an expression are + - * / // % **"
             raise ExpressionError(msg)
         if not (kind == "Add" and isinstance(left, str) and isinstance(right, str)):
             _number(left, "arithmetic")
@@ -191,7 +196,7 @@ class _Walk:
         for comparison, operand in zip(node.ops, node.comparators, strict=True):
             kind = type(comparison).__name__
             if kind not in _COMPARISONS:
-                msg = "an expression compares with == != < <= > >= only"
+                msg = "the comparisons of an expression are == != < <= > >="
                 raise ExpressionError(msg)
             right = self.visit(operand, depth)
             try:
@@ -210,60 +215,74 @@ class _Walk:
     def visit_Call(self, node: ast.Call, depth: int) -> Any:
         name = getattr(node.func, "id", None)
         if name not in FUNCTIONS or node.keywords:
-            msg = f"the functions are {', '.join(FUNCTIONS)}"
+            msg = f"the functions of an expression are {', '.join(FUNCTIONS)}"
             raise ExpressionError(msg)
         return FUNCTIONS[name](*(self.visit(argument, depth) for argument in node.args))
 
     def visit_Subscript(self, node: ast.Subscript, depth: int) -> Any:
         values, index = self.visit(node.value, depth), self.visit(node.slice, depth)
-        if isinstance(values, List):  # with items in it, which stay as they are written
+        if isinstance(values, List):  # a list that holds items
             values = [value_of(item) for item in values.items]
-        plain_list = type(values) in {list, tuple}  # no item, which is a named tuple
+        plain_list = type(values) in {list, tuple}  # an item is a named tuple
         if not plain_list or type(index) is not int:
-            msg = "[ ] picks from a list, by a whole number"
+            msg = "[ ] needs a list before it and a whole number inside, such as in_shape[0]"
             raise ExpressionError(msg)
         if not -len(values) <= index < len(values):
-            msg = f"the list has {len(values)} values: there is no [{index}]"
+            msg = f"the list has {len(values)} values, so [{index}] does not exist"
             raise ExpressionError(msg)
         return values[index]
 
 
-_CALLED = {
-    "Attribute": "a dot",
-    "Lambda": "lambda",
-    "ListComp": "a loop",
-    "GeneratorExp": "a loop",
-    "Tuple": "a comma",
-    "List": "a list",
+#: The nodes of `ast` that an expression cannot contain, in the words of a message.
+_REFUSED = {
+    "Attribute": "a name after a dot",
+    "Await": "await",
     "Dict": "a mapping",
-    "NamedExpr": ":=",
+    "DictComp": "a loop",
+    "GeneratorExp": "a loop",
     "JoinedStr": "an f-string",
-    "Starred": "*",
+    "Lambda": "a function (lambda)",
+    "List": "a list",
+    "ListComp": "a loop",
+    "NamedExpr": "an assignment (:=)",
+    "Set": "values in braces",
+    "SetComp": "a loop",
+    "Slice": "a range such as [0:2]",
+    "Starred": "a * before a value",
+    "TemplateStr": "a t-string",
+    "Tuple": "several values with commas between them",
+    "Yield": "yield",
+    "YieldFrom": "yield",
 }
 
 
 def _number(value: Any, where: str) -> None:
+    """Refuse a value that is not a number.
+
+    Raises:
+        ExpressionError: the value is something else; `where` says what needs a number.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         shown = "an item" if isinstance(value, (Map, List)) else f"{value!r:.40}"
-        msg = f"{where} needs numbers, and {shown} is none"
+        msg = f"{where} needs numbers, and {shown} is not a number"
         raise ExpressionError(msg)
 
 
 def _bound_power(base: float, exponent: float) -> None:
-    """Refuse a power before it is computed: the check of its size must not cost what it costs."""
+    """Refuse a large power before it is computed, because computing it would take too long."""
     if isinstance(base, int) and abs(base) > 1 and abs(exponent) * base.bit_length() > 128:
         msg = f"{base}**{exponent} is too large"
         raise ExpressionError(msg)
 
 
 def bounded(value: Any) -> Any:
-    """Return a value, if it is one that an expression may have.
+    """Return a value that an expression may have.
 
     Raises:
-        ExpressionError: it is no real number, or too large or too long.
+        ExpressionError: the value is not a real number, or it is too large or too long.
     """
     if isinstance(value, complex):
-        msg = "the root of a negative number"
+        msg = "the root of a negative number is not a real number"
         raise ExpressionError(msg)
     if isinstance(value, int) and abs(value) >= 1 << 63:
         msg = "a whole number needs more than 64 bits"

@@ -1,8 +1,8 @@
-"""The one grammar of a file: items and stacks.
+"""The grammar of a file: items and stacks.
 
-An item is one Capitalised key with its arguments; lower-case keys beside it modify it. A stack is a
-list of items, named by index, or a mapping from lower-case names to items. Layers, losses,
-optimizers and data sources are all written this way.
+An item is one Capitalised key with its arguments. Lower-case keys next to it are its modifiers. A
+stack is a list of items, or a mapping from lower-case names to items. In a list the index is the
+name. Layers, losses, optimizers and data sources are all items.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.diagnostic import Span
 
-#: The type of an item that calls a module of its stack again.
+#: The type of an item that calls a module of the same stack again.
 REUSE = "Reuse"
 
 
 class Item(NamedTuple):
-    """`{Conv2d: {…}, name: stem}`: a type, its arguments as written, and its modifiers."""
+    """`{Conv2d: {…}, name: stem}`: a type, its unread arguments, and its modifiers."""
 
     type: Scalar
     arguments: Node | None
@@ -32,7 +32,7 @@ class Item(NamedTuple):
 
 
 class Child(NamedTuple):
-    """A member of a stack: its key (None in a list), where it is written, and its node."""
+    """A member of a stack: its key (None in a list), its place in the text, and its node."""
 
     name: str | None
     span: Span
@@ -40,7 +40,7 @@ class Child(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """`[item, …]`, `{name: item, …}` or `{layers: …, modifiers}`, with its members not yet read."""
+    """`[item, …]`, `{name: item, …}` or `{layers: …, modifiers}`, with unread members."""
 
     children: tuple[Child, ...]
     span: Span
@@ -48,13 +48,15 @@ class Stack(NamedTuple):
 
 
 def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diagnostic:
-    """Read a node as an item of some kind (`layer`, `loss` …), or say why it is none.
+    """Read a node as an item, or return its fault.
 
-    `known` are the types of this kind, of which one may have been meant.
+    `what` is the kind of the item in messages, such as `layer` or `loss`. `known` are the types of
+    this kind, for suggestions.
     """
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value[:1].isupper():
-            return Item(node._replace(text=node.value), None)  # an expression may have given it
+            # The text of an expression differs from its value.
+            return Item(node._replace(text=node.value), None)
         fault = unknown_type(node._replace(text=node.value), what, known)
         return fault if node.text == node.value else fault._replace(fixes=())
     if not isinstance(node, Map):
@@ -63,14 +65,14 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
     types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
     if len(types) > 1:
         names = " and ".join(brief(entry.key.text) for entry in types[:3])
-        help_ = "start each layer with its own '- '" if what == "layer" else "keep one of them"
-        label = f"one {what}, one type: this has {names}"
+        help_ = "begin each layer with its own '- '" if what == "layer" else "keep one of them"
+        label = f"{article(what)} {what} has one type, and this one has {names}"
         return _malformed(types[1].key.span, label, help_)
     if not types:
         first = next(iter(node.entries.values()), None)
         if first is not None:
             return unknown_type(first.key, what, known)
-        return _malformed(node.span, f"no type of {what}", f"write {_example(what, known)}")
+        return _malformed(node.span, "this mapping is empty", f"write {_example(what, known)}")
     modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
     arguments = types[0].value
     empty = isinstance(arguments, Scalar) and arguments.value is None
@@ -81,30 +83,30 @@ _CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
 
 
 def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
-    """Return the fault of a word that is no type, with the type that was meant or the few known."""
+    """Return the fault of an unknown type, with a similar type or a short list of types as help."""
     word, called, _ = key.text.partition("(")
     help_, fixes = did_you_mean(key.text, known, key.span)
     if key.text in _CONTAINERS and what == "layer":
-        help_, fixes = "a stack has no type: write its layers as a list, or by name", ()
+        help_, fixes = "a stack has no type: write its layers as a list or as a mapping", ()
     elif called and word in known:
-        help_, fixes = f"arguments stand in a mapping: {word}: {{name: value}}", ()
+        help_, fixes = f"write the arguments as a mapping: {word}: {{name: value}}", ()
     elif help_ is None and not key.text[:1].isupper():
-        help_ = f"a type is Capitalised: {_example(what, known)}"
+        help_ = f"a type begins with a capital letter: {_example(what, known)}"
     elif help_ is None and len(known) < 12:
-        help_ = f"there are {', '.join(known)}"
+        help_ = f"the types are {', '.join(known)}"
     title = f"no {what} is called {brief(key.text)}"
-    return Diagnostic("NB103", title, key.span, "unknown", help=help_, fixes=fixes)
+    return Diagnostic("NB103", title, key.span, "unknown type", help=help_, fixes=fixes)
 
 
 def is_stack(node: Node) -> bool:
-    """Tell a stack from an item: a list, or a mapping without a Capitalised key."""
+    """Whether a node is a stack: a list, or a mapping without a Capitalised key."""
     if isinstance(node, Map):
         return not any(name[:1].isupper() for name in node.entries)
     return isinstance(node, List)
 
 
 def read_stack(node: Node) -> Stack | Diagnostic:
-    """Read a node that `is_stack`, or say why it cannot be one."""
+    """Read a node for which `is_stack` is true, as a stack; or return its fault."""
     modifiers: dict[str, Entry] = {}
     if isinstance(node, Map) and "layers" in node.entries:
         modifiers = {name: e for name, e in node.entries.items() if name != "layers"}
@@ -120,14 +122,14 @@ def read_stack(node: Node) -> Stack | Diagnostic:
             Child(name, entry.key.span, entry.value) for name, entry in node.entries.items()
         )
     if not children:
-        return _malformed(node.span, "a stack without layers", "give it a layer")
+        return _malformed(node.span, "this stack has no layers", "write at least one layer")
     return Stack(children, node.span, modifiers)
 
 
 def place(item: Item, field: str | None) -> Span:
-    """Return where an item's field is written, with its value; else where the item's type is.
+    """Return the place of an item's field with its value; the place of the type without a field.
 
-    A field of what is prepared, such as `resize`, stands beside the type.
+    The field is an argument of the item or a modifier, such as `resize`.
     """
     arguments = item.arguments
     inside = arguments.entries if isinstance(arguments, Map) else {}
@@ -142,24 +144,24 @@ def place(item: Item, field: str | None) -> Span:
     return arguments.span if arguments is not None and field is not None else item.type.span
 
 
-def written_at(part: Item | Stack) -> Span:
-    """Return where an item or a stack is written: its type, or its layers."""
+def place_of(part: Item | Stack) -> Span:
+    """Return the place of an item, which is its type, or of a stack, which is its layers."""
     return part.type.span if isinstance(part, Item) else part.span
 
 
 def inner(item: Item, field: str, number: int) -> Item | None:
-    """Return the item at a place of a field's list; None where a list is not written there."""
+    """Return an item of a field's list by its number; None if the field is not a list."""
     node = item.arguments
     if field in item.modifiers:
         node = item.modifiers[field].value
     elif isinstance(node, Map):
         node = node.get(field)
-    found = read_item(node.items[number], field) if isinstance(node, List) else None
-    return found if isinstance(found, Item) else None
+    part = read_item(node.items[number], field) if isinstance(node, List) else None
+    return part if isinstance(part, Item) else None
 
 
 def kind(node: Node) -> str:
-    """Return what a node is, as a message says it."""
+    """Return the kind of a node in the words of a message; a scalar with its value."""
     if isinstance(node, Map):
         return "a mapping" if node.entries else "an empty mapping"
     if isinstance(node, List):
@@ -168,18 +170,18 @@ def kind(node: Node) -> str:
 
 
 def shown(node: Node) -> str:
-    """Return a value as a message quotes it."""
+    """Return a value in the words of a message."""
     if isinstance(node, Map):
         return "a mapping"
     if isinstance(node, List):
-        return brief(f"[{', '.join(_written(item) for item in node.items)}]")
+        return brief(f"[{', '.join(_as_yaml(item) for item in node.items)}]")
     if isinstance(node.value, str):
         return f"the text '{brief(node.value)}'"
-    return "nothing" if node.value is None else _written(node)
+    return "nothing" if node.value is None else _as_yaml(node)
 
 
-def _written(node: Node) -> str:
-    """Return a value as YAML writes it."""
+def _as_yaml(node: Node) -> str:
+    """Return a value as YAML text."""
     if not isinstance(node, Scalar):
         return shown(node)
     value = node.value
@@ -200,4 +202,4 @@ def _example(what: str, known: Collection[str]) -> str:
 
 
 def _malformed(span: Span, label: str, help_: str) -> Diagnostic:
-    return Diagnostic("NB108", "an item that is not written as one", span, label, help=help_)
+    return Diagnostic("NB108", "an item in the wrong form", span, label, help=help_)

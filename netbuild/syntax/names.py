@@ -1,4 +1,4 @@
-"""Names of layers and inputs: which of them a file may use."""
+"""The names that a file may give to layers and inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Span
 
 
-#: What no result in a generated `forward` can be called.
+#: Names that a variable in a generated `forward` cannot have.
 _NO_NAMES = {*keyword.kwlist, "self", "torch"}
 _NAME = r"[a-z0-9][A-Za-z0-9_-]*"
 _ARGUMENT = r"[a-z][A-Za-z0-9_]*"
@@ -24,14 +24,16 @@ _ARGUMENT = r"[a-z][A-Za-z0-9_]*"
 def name_fault(
     name: str, span: Span, siblings: AbstractSet[str], *, by_key: bool
 ) -> Diagnostic | None:
-    """Return the fault of a name that a module cannot have among its siblings, if it has one.
+    """Return the fault of a name that a module cannot have; None for a valid name.
 
-    A name given in a list cannot be a number: its neighbours are named by theirs.
+    `siblings` are the names of the other modules in the stack. In a list (`by_key` is false) a name
+    cannot begin with a digit, because numbers name the other members.
     """
     if not re.fullmatch(_NAME, name) or (not by_key and name[0].isdigit()):
-        label = f"{brief(name)} is no name: letters, digits, _ and -, not Capitalised"
+        first = "a small letter or a digit" if by_key else "a small letter"
+        label = f"{brief(name)} is not a name: letters, digits, _ and -, beginning with {first}"
     elif name in _NO_NAMES:
-        label = f"{name} means something to Python, in which networks are written"
+        label = f"{name} has another meaning in Python code"
     elif name in RESERVED:
         label = f"{name} is a method or attribute of every torch module"
     elif name in siblings:
@@ -42,18 +44,19 @@ def name_fault(
 
 
 def input_name_fault(name: str, span: Span) -> Diagnostic | None:
-    """Return the fault of a name that no argument of a `forward` can have, if it has one."""
+    """Return the fault of a name that no argument of `forward` can have; None for a valid name."""
     if not re.fullmatch(_ARGUMENT, name):
-        label = f"{brief(name)} is no name: letters, digits and _, beginning with a small letter"
+        label = f"{brief(name)} is not a name: letters, digits and _, beginning with a small letter"
     elif name in _NO_NAMES:
-        label = f"{name} means something to Python, in which networks are written"
+        label = f"{name} has another meaning in Python code"
     else:
         return None
     return Diagnostic("NB109", "a name that an input cannot have", span, label)
 
 
-# `add_module` refuses a name that the module, an `nn.Sequential` or a `GraphModule`, has already as
-# an attribute. The test `test_reserved_names` holds this list against the installed torch.
+# `add_module` refuses a name that is already an attribute of the module. The module is an
+# `nn.Sequential` or a `GraphModule`. The test `test_reserved_names` compares this list with the
+# installed torch.
 RESERVED = frozenset(
     {
         "T_destination",

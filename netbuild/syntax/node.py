@@ -1,4 +1,4 @@
-"""What a text holds: values, each with the span where it is written."""
+"""The values of a parsed text, each with its span."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Unknown:
-    """The value of a scalar that has its own fault already: nothing that needs it is blamed."""
+    """The value of a scalar that already has a fault. A value that depends on it gets no fault."""
 
     def __repr__(self) -> str:
         return "?"
@@ -19,7 +19,7 @@ UNKNOWN = Unknown()
 
 
 class Scalar(NamedTuple):
-    """A single value: str, int, float, bool or None; `text` is how it was written."""
+    """A single value: str, int, float, bool or None; `text` is its source text."""
 
     value: Any
     span: Span
@@ -56,12 +56,17 @@ Node: TypeAlias = "Scalar | List | Map"
 
 
 def is_unknown(node: Node) -> bool:
-    """Whether a node is a scalar that has its own fault already."""
+    """Whether a node is a scalar that already has a fault."""
     return isinstance(node, Scalar) and node.value is UNKNOWN
 
 
+def is_null(node: Node) -> bool:
+    """Whether a node is null, such as the value of a key with nothing after its colon."""
+    return isinstance(node, Scalar) and node.value is None
+
+
 def holds_unknown(node: Node) -> bool:
-    """Whether a scalar that has its own fault already stands anywhere in a node."""
+    """Whether a node contains a scalar that already has a fault."""
     if isinstance(node, Scalar):
         return node.value is UNKNOWN
     children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
@@ -78,9 +83,9 @@ def plain(node: Node) -> Any:
 
 
 def value_of(node: Node) -> Any:
-    """Return what a name stands for: a plain value, or what holds an item as it is written."""
-    return node if _holds_item(node) else plain(node)
+    """Return the value of a name: a plain value, or the node itself if it contains a mapping."""
+    return node if _has_mapping(node) else plain(node)
 
 
-def _holds_item(node: Node) -> bool:
-    return isinstance(node, Map) or (isinstance(node, List) and any(map(_holds_item, node.items)))
+def _has_mapping(node: Node) -> bool:
+    return isinstance(node, Map) or (isinstance(node, List) and any(map(_has_mapping, node.items)))

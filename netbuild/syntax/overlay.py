@@ -1,4 +1,4 @@
-"""One tree laid over another: `extends`, and `--set path=value`."""
+"""Merge a file into its base (`extends`), and apply `--set path=value`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def merge(under: Map, over: Map) -> Map:
-    """Return a file laid over another: mappings merge by key, everything else is replaced.
+    """Return a base merged with the file that extends it.
 
-    An item is replaced as a whole by an item of another type: `{SGD: …}` over `{Adam: …}` is SGD.
-    The types under `blocks` are no items: each is a definition of its own.
+    Mappings merge by key; a value of `over` replaces any other value of `under`. An item of another
+    type replaces the whole item: `{SGD: …}` over `{Adam: …}` is SGD. The types under `blocks` merge
+    by key, because each one is a separate definition.
     """
     merged = _merged(under, over)
     below, above = under.get("blocks"), over.get("blocks")
@@ -48,21 +49,21 @@ def _by_key(under: Map, over: Map) -> Map:
 
 
 def apply_setting(root: Map, setting: str, sections: Sequence[str]) -> Found[Map]:
-    """Return the tree with one `path=value` applied, or unchanged where that is a fault."""
+    """Return the tree with one `path=value` applied; the unchanged tree after a fault."""
     text = setting.encode("utf-8", "replace").decode()
     path, equals, value = text.partition("=")
     document = Document("--set", text)
     if path.partition(".")[0] == "extends":
         span = Span(document, 1, 1, 1, len("extends") + 1)
-        help_ = "write it into the file, or --set what it should bring"
-        label = "the base is read before the settings"
+        help_ = "write extends into the file, or set the values of the base file one by one"
+        label = "netbuild reads the base file before the settings"
         return root, (Diagnostic("NB112", "extends cannot be set", span, label, help=help_),)
     if not equals or not path:
         span = Span(document, 1, 1, 1, len(text) + 1)
         help_ = "write --set optimizer.Adam.lr=0.01"
-        title = "a setting is a path, '=' and a value"
-        return root, (Diagnostic("NB112", title, span, "no path=value", help=help_),)
-    # Blanks in place of the path: the columns of the value are those of the setting.
+        title, label = "a setting in the wrong form", "a setting is a path, '=' and a value"
+        return root, (Diagnostic("NB112", title, span, label, help=help_),)
+    # Blanks replace the path, so that the value keeps its columns in the setting.
     source = parse(Document("--set", " " * (len(path) + 1) + value))
     faults = tuple(_at(document, fault) for fault in source.diagnostics if fault.code != "NB005")
     if faults:
@@ -71,7 +72,7 @@ def apply_setting(root: Map, setting: str, sections: Sequence[str]) -> Found[Map
     node = _relocated(source.root, document) if source.root else Scalar(None, span, "")
     try:
         changed = _Setter(document, path.split("."), sections).replaced(root, 0, node)
-    except _NotThereError as error:
+    except _MissingPathError as error:
         return root, (error.fault,)
     assert isinstance(changed, Map)
     return changed, ()
@@ -86,7 +87,7 @@ def _at(document: Document, fault: Diagnostic) -> Diagnostic:
 
 
 def _relocated(node: Node, document: Document) -> Node:
-    """Return a tree whose spans are in another document."""
+    """Return a tree with its spans moved to another document."""
     span = node.span._replace(document=document)
     if isinstance(node, Scalar):
         return Scalar(node.value, span, node.text)
@@ -102,15 +103,15 @@ def _relocated(node: Node, document: Document) -> Node:
     return Map(entries, span)
 
 
-class _NotThereError(Exception):
-    """A path leads nowhere."""
+class _MissingPathError(Exception):
+    """A path of `--set` does not exist in the file."""
 
     def __init__(self, fault: Diagnostic) -> None:
         self.fault = fault
 
 
 class _Setter:
-    """Walks the tree along a path and rebuilds it from the changed end."""
+    """Follows a path into the tree, and rebuilds the tree from the changed value up."""
 
     def __init__(self, document: Document, steps: list[str], sections: Sequence[str]) -> None:
         self.document, self.steps, self.sections = document, steps, sections
@@ -130,15 +131,15 @@ class _Setter:
             return self._in_map(node, depth, value)
         if node.value is None:
             return self._in_map(Map({}, node.span), depth, value)
-        raise self._missing(depth, (), f"{node.text[:40]} stands here, a single value")
+        raise self._missing(depth, (), f"the value here is {node.text[:40]}, without any keys")
 
     def _in_map(self, node: Map, depth: int, value: Node) -> Node:
         step = self.steps[depth]
         entry = node.entries.get(step)
         if entry is None:
             if not self._open(node, depth):
-                known = list(node.entries) + (list(self.sections) if depth == 0 else [])
-                raise self._missing(depth, tuple(known), "not in the file")
+                names = [*node.entries, *(self.sections if depth == 0 else ())]
+                raise self._missing(depth, names, "unknown name")
             key = Scalar(step, self._span(depth), step)
             entry = Entry(key, Map({}, key.span))
         changed = self.replaced(entry.value, depth + 1, value)
@@ -154,15 +155,15 @@ class _Setter:
         if not 0 <= index < len(names):
             label = f"the list has {len(names)} entries, 0 to {len(names) - 1}"
             label = label if names else "the list is empty"
-            raise self._missing(depth, tuple(names), label)
+            raise self._missing(depth, names, label)
         changed = self.replaced(node.items[index], depth + 1, value)
         return List((*node.items[:index], changed, *node.items[index + 1 :]), node.span)
 
     def _open(self, node: Map, depth: int) -> bool:
-        """Whether a key may be added here: where validation knows which there are.
+        """Whether the path may add a key to a mapping whose keys validation checks.
 
-        That is at the top, in `train`, beside a type and inside its arguments. Elsewhere a new key
-        would be a new variable or a new layer, so a misspelt path would go unnoticed.
+        These mappings are the file itself, `train`, an item and its arguments. Elsewhere a new key
+        would be a new variable or a new layer, and nobody would notice a misspelt path.
         """
         if depth == 0:
             return self.steps[0] in self.sections
@@ -173,22 +174,23 @@ class _Setter:
         column = sum(len(step) + 1 for step in self.steps[:depth]) + 1
         return Span(self.document, 1, column, 1, column + len(self.steps[depth]))
 
-    def _missing(self, depth: int, known: tuple[str, ...], label: str) -> _NotThereError:
-        title = f"there is no {'.'.join(self.steps[: depth + 1])[:80]}"
-        help_, _ = did_you_mean(self.steps[depth], known, self._span(depth))
-        if help_ is None and known:
-            help_ = f"here stand {', '.join(known[:12])}"
-        return _NotThereError(Diagnostic("NB112", title, self._span(depth), label, help=help_))
+    def _missing(self, depth: int, names: Sequence[str], label: str) -> _MissingPathError:
+        title = f"the file has no {'.'.join(self.steps[: depth + 1])[:80]}"
+        names = list(dict.fromkeys(names))
+        help_, _ = did_you_mean(self.steps[depth], names, self._span(depth))
+        if help_ is None and names:
+            help_ = f"the names here are {', '.join(names[:12])}{', …' if names[12:] else ''}"
+        return _MissingPathError(Diagnostic("NB112", title, self._span(depth), label, help=help_))
 
 
 def _is_bare_type(node: Node, step: str) -> bool:
-    """Tell `Adam` where its arguments (`Adam.lr`) or its modifiers (`validation`) are to be set."""
+    """Whether a path sets an argument (`Adam.lr`) or a modifier (`validation`) of a bare type."""
     if not isinstance(node, Scalar) or not node.text[:1].isupper():
         return False
     return node.text == step or not step[:1].isupper()
 
 
 def _name(node: Node) -> str | None:
-    """Return the name that an item of a list gives itself."""
+    """Return the modifier `name` of an item in a list; None without one."""
     name = node.get("name") if isinstance(node, Map) else None
     return name.text if isinstance(name, Scalar) else None

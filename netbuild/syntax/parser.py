@@ -1,9 +1,9 @@
-"""Text to values with spans: a strict reading of YAML 1.2 that no file can exhaust.
+"""A strict parser of YAML 1.2: from text to values with spans, in bounded time and memory.
 
-libyaml's events are read one by one into an immutable tree of `Scalar`, `List` and `Map`. The walk
-keeps its own stack, so depth costs no recursion, and it stops at the first limit that a file
-passes. What YAML 1.1 and 1.2 read differently is decided as in the core schema of YAML 1.2.2,
-chapter 10.3, or refused.
+The parser reads the events of libyaml one by one into an immutable tree of `Scalar`, `List` and
+`Map`. It keeps its own stack instead of using recursion, and it stops at the first limit that a
+file exceeds. YAML 1.1 and 1.2 read some scalars differently. The parser follows the core schema of
+YAML 1.2.2, chapter 10.3, or reports a fault.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: Limits that no honest network comes near; together they bound time and memory.
+#: Limits far above any real network. Together they bound time and memory.
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 100
 MAX_NODES = 100_000
@@ -32,7 +32,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Source(NamedTuple):
-    """A parsed text: its tree (None where there is none) and the faults found in it."""
+    """A parsed text: its tree and its faults. The tree is None if the text cannot be read."""
 
     document: Document
     root: Node | None
@@ -50,10 +50,10 @@ def from_file(path: Path) -> Source:
 
 
 def from_bytes(name: str, data: bytes) -> Source:
-    """Parse the bytes of a file that messages call `name`."""
+    """Parse the bytes of a file; `name` is its name in messages."""
     if len(data) > MAX_BYTES:
         start = Span(Document(name, ""), 1, 1, 1, 1)
-        label = f"it has more than {MAX_BYTES:,} bytes"
+        label = f"the file has more than {MAX_BYTES:,} bytes"
         fault = Diagnostic("NB007", "the file is too large", start, label)
         return Source(start.document, None, (fault,))
     try:
@@ -65,12 +65,12 @@ def from_bytes(name: str, data: bytes) -> Source:
         line, column = len(before), len(before[-1]) + 1
         span = Span(document, line, column, line, column + 1)
         label = f"the byte 0x{text[error.start]:02x} is not UTF-8"
-        title, help_ = "the file is not text in UTF-8", "save the file as UTF-8"
+        title, help_ = "the file is not UTF-8 text", "save the file as UTF-8"
         return Source(document, None, (Diagnostic("NB001", title, span, label, help=help_),))
 
 
 def parse(document: Document) -> Source:
-    """Parse a document. Never raises: a text that is no YAML gives a `Source` with its fault."""
+    """Parse a document. It never raises: a text that is not YAML gives a `Source` with a fault."""
     composer = _Composer(document)
     try:
         root = composer.compose(_LOADER(document.text))
@@ -83,21 +83,21 @@ def parse(document: Document) -> Source:
 
 
 def _with(fault: Diagnostic, faults: list[Diagnostic]) -> list[Diagnostic]:
-    """Return faults and one more; of the same one at one place only that which ends first.
+    """Return faults and one more fault; of equal faults at one place, only the shortest.
 
-    A word without its space may have been read with the lines below it already.
+    libyaml may have read a word without its space together with the lines below it.
     """
     alike = [f for f in faults if (f.code, f.span[:3]) == (fault.code, fault.span[:3])]
     rest = [f for f in faults if f not in alike]
     return [*rest, min([fault, *alike], key=lambda f: f.span[3:])]
 
 
-class _Stop(Exception):  # noqa: N818  not an error: the fault is already noted
-    """The rest of the text is not worth reading."""
+class _Stop(Exception):  # noqa: N818  not an error: the fault is already in the list
+    """Reading ends here, because the rest of the text has no clear meaning."""
 
 
 class _Frame:
-    """A collection being read: its children so far, and how many nodes they expand to."""
+    """A list or mapping during reading: its children so far, and the number of expanded nodes."""
 
     __slots__ = ("anchor", "entries", "flow", "height", "is_map", "items", "key", "size", "start")
 
@@ -110,13 +110,13 @@ class _Frame:
 
 
 class _Composer:
-    """Builds the tree from events, with a stack of open collections."""
+    """Builds the tree from events, with a stack of open lists and mappings."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self.faults: list[Diagnostic] = []
         self.stack: list[_Frame] = []
-        # An anchor's node, the nodes it expands to and its height; None while it is being read.
+        # The node of an anchor, its number of expanded nodes and its height; None during reading.
         self.anchors: dict[str, tuple[Node, int, int] | None] = {}
         self.aliases = self.documents = 0
         self.root: Node | None = None
@@ -164,14 +164,14 @@ class _Composer:
         if self.documents > 1:
             raise self.stop(
                 "NB005",
-                "the file holds more than one document",
+                "the file has more than one YAML document",
                 self.span(event),
                 "a second document starts here",
-                help="one file is one network: put the second one into its own file",
+                help="write the second network into its own file",
             )
         if event.version not in {None, (1, 2)}:
             label = "netbuild reads YAML 1.2"
-            self.fault("NB002", "another YAML version", self.span(event), label)
+            self.fault("NB002", "a YAML version other than 1.2", self.span(event), label)
 
     def no_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         tag = event.tag
@@ -183,7 +183,7 @@ class _Composer:
                 "a YAML tag",
                 span,
                 f"the tag {shown} has no meaning here",
-                help="remove the tag: a config holds plain values, and never objects",
+                help="remove the tag: a config contains plain values only",
             )
 
     def scalar(self, event: yaml.ScalarEvent) -> Scalar | Map:
@@ -202,7 +202,7 @@ class _Composer:
             return Scalar(UNKNOWN, span, text)
 
     def split(self, text: str, span: Span) -> Entry:
-        """Report `kernel:3`, and go on as if it said `kernel: 3`."""
+        """Report `kernel:3`, and continue as if it were `kernel: 3`."""
         self.faults.append(missing_space(text, span))
         word, _, rest = text.partition(":")
         try:
@@ -236,7 +236,7 @@ class _Composer:
 
     @staticmethod
     def last_child(frame: _Frame) -> Span:
-        """Return where a block collection ends: libyaml's own mark is at the next token."""
+        """Return the end of a block collection's last child; libyaml marks the next token."""
         if frame.is_map and frame.entries:
             last = next(reversed(frame.entries.values()))
             value = last.value.span
@@ -251,17 +251,17 @@ class _Composer:
             raise self.stop("NB007", "the file has too many aliases", span, label)
         if name not in self.anchors:
             raise self.stop(
-                "NB011", "an alias without its anchor", span, f"no &{name} before *{name}"
+                "NB011", "an alias without its anchor", span, f"there is no &{name} above *{name}"
             )
-        found = self.anchors[name]
-        if found is None:
+        anchored = self.anchors[name]
+        if anchored is None:
             raise self.stop(
-                "NB011", "an alias inside its own anchor", span, f"&{name} is not finished here"
+                "NB011", "an alias inside its own anchor", span, f"&{name} contains *{name}"
             )
-        self.add(*found)
+        self.add(*anchored)
 
     def add(self, node: Node, size: int, height: int) -> None:
-        """Put a finished node where it belongs: at the root, into the list, as key or as value."""
+        """Put a finished node into its place: the root, a list, a key or a value."""
         if not self.stack:
             self.root = node
             return
@@ -269,7 +269,7 @@ class _Composer:
         frame.size += size
         frame.height = max(frame.height, height + 1)
         if frame.size > MAX_NODES:
-            label = f"here it holds more than {MAX_NODES:,} values"
+            label = f"the file has more than {MAX_NODES:,} values up to here"
             raise self.stop("NB007", "the file is too large", node.span, label)
         if len(self.stack) + height > MAX_DEPTH:
             label = f"more than {MAX_DEPTH} levels"
@@ -291,13 +291,13 @@ class _Composer:
                 "a YAML merge key",
                 node.span,
                 "<< is not part of YAML 1.2",
-                help="share layers through a named stack, and whole files through extends",
+                help="share layers with a block, and whole sections with extends",
             )
         return node
 
     def unusable_key(self, span: Span) -> _Stop:
-        label = "a key is one plain word"
-        return self.stop("NB010", "a key that cannot be used", span, label)
+        label = "a key is one word, not a list, a mapping or nothing"
+        return self.stop("NB010", "a key that is not a plain word", span, label)
 
     def entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
         if is_without_space(key.text):
@@ -306,14 +306,14 @@ class _Composer:
         if first is not None:
             self.fault(
                 "NB003",
-                f"{brief(key.text)} stands twice",
+                f"the key {brief(key.text)} occurs twice",
                 key.span,
-                "the second one",
+                "this is the second one",
                 notes=(Note("first", _where(self.document, first.key.span)),),
-                help="remove one of the two: YAML would silently take the last",
+                help="remove or rename one of the two: YAML would silently keep the last value",
             )
             return
-        if key.text == "<<" and isinstance(value, Map):  # go on as if it were one
+        if key.text == "<<" and isinstance(value, Map):  # continue as if YAML 1.2 had merge keys
             frame.entries = {**value.entries, **frame.entries}
         else:
             frame.entries[key.text] = Entry(key, value)

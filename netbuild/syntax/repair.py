@@ -1,7 +1,7 @@
-"""Fixes applied to the texts that they are for, every other byte left as it is.
+"""Apply fixes to texts. Every other byte of a text stays unchanged.
 
-A round applies the fixes of all diagnostics that do not overlap, and the files are checked again,
-until none is left. A text that YAML cannot read afterwards is not changed at all.
+A round applies all fixes that do not overlap, and then checks the files again. Rounds end when no
+fix is left. A text stays unchanged if the result cannot be parsed as YAML.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix
     from netbuild.syntax.parser import Source
 
-#: Fixes that lead to other fixes end here; two that undo each other would not.
+#: The most rounds. Two fixes that undo each other would never end.
 MAX_ROUNDS = 10
-#: A syntax error hides those behind it, so one fix may be found each time that a text is parsed.
+#: The most times that one text is parsed. A syntax error hides later ones, so each parse may
+#: give only one fix.
 MAX_PARSES = 100
-#: What the document of the standard input is called.
+#: The name of the document of the standard input.
 STDIN = "<stdin>"
 
 
 class Change(NamedTuple):
-    """A file, its bytes before, and those that it should have."""
+    """A file with its old and its new bytes."""
 
     name: str
     before: bytes
@@ -37,14 +38,14 @@ class Change(NamedTuple):
 
     @property
     def is_stdin(self) -> bool:
-        """Whether it is the standard input, which is no file that could be written."""
+        """Whether the text came from the standard input and so cannot be written."""
         return self.name == STDIN
 
     def diff(self) -> bytes:
         """Return the change as a unified diff that `patch` understands."""
         from difflib import unified_diff
 
-        # Lines end at \n only, as for `patch`; what else YAML breaks lines at is part of them.
+        # Lines end at \n only, as in `patch`. The other line breaks of YAML are part of a line.
         before, after = (StringIO(data.decode(), newline="\n") for data in self[1:])
         lines = unified_diff([*before], [*after], self.name, self.name)
         end = "\n\\ No newline at end of file\n"
@@ -52,36 +53,36 @@ class Change(NamedTuple):
         return text.encode("utf-8", "replace")
 
     def write(self) -> None:
-        """Write the file beside itself, and put it in its place with the same mode.
+        """Write the new bytes into a temporary file, and replace the file with it, mode kept.
 
         Raises:
-            OSError: the file cannot be written, or is no longer what was checked.
+            OSError: the file cannot be written, or it changed after the check.
         """
         from shutil import copymode
         from tempfile import mkstemp
 
-        path = Path(self.name).resolve()  # a link stays one
+        path = Path(self.name).resolve()  # a symbolic link stays a link
         if not path.is_file() or path.read_bytes() != self.before:
-            raise OSError("it has changed since it was checked")
-        if not os.access(path, os.W_OK):  # putting another in its place would be possible
-            raise OSError("it is write-protected")
-        handle, beside = mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            raise OSError("the file changed after the check")
+        if not os.access(path, os.W_OK):  # replacing the file would succeed
+            raise OSError("the file is write-protected")
+        handle, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(self.after)
                 file.flush()
                 os.fsync(handle)
-            copymode(path, beside)
-            Path(beside).replace(path)
+            copymode(path, temporary)
+            Path(temporary).replace(path)
         finally:
-            Path(beside).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
 
 
 class Repair:
-    """Applies fixes round by round, and remembers how each text was and is.
+    """Applies fixes round by round, and remembers the old and the new bytes of each text.
 
-    `check` finds the diagnostics of a source, `fix` says what is to be done about one, and `save`
-    is given each change of a text; where it raises OSError, the text stays as it is.
+    `check` returns the diagnostics of a source. `fix` returns the fix for a diagnostic, or None.
+    `save` gets each change of a text. If `save` raises OSError, the text stays unchanged.
     """
 
     def __init__(
@@ -97,21 +98,21 @@ class Repair:
         self._refused: set[str] = set()
 
     def run(self, sources: Iterable[Source]) -> list[Sequence[Diagnostic]]:
-        """Fix what can be fixed; return what is left of each source."""
+        """Apply the fixes to all sources; return the remaining diagnostics of each source."""
         checked = [(source, self.check(source)) for source in sources]
         for _ in range(MAX_ROUNDS):
-            if not self._round([d for _, found in checked for d in found]):
+            if not self._round([d for _, diagnostics in checked for d in diagnostics]):
                 break
-            checked = [self._again(source, found) for source, found in checked]
-        return [found for _, found in checked]
+            checked = [self._again(source, diagnostics) for source, diagnostics in checked]
+        return [diagnostics for _, diagnostics in checked]
 
     def text(self, source: Source) -> bytes:
-        """Return the bytes of a source as they are now."""
+        """Return the current bytes of a source."""
         change = self.changes.get(_key(source.document))
         return change.after if change else source.document.data
 
     def _round(self, diagnostics: Iterable[Diagnostic]) -> bool:
-        """Apply the fixes that do not overlap; return whether any text changed."""
+        """Apply all fixes that do not overlap; return whether a text changed."""
         chosen: dict[str, list[Edit]] = {}
         applied: dict[str, list[Diagnostic]] = {}
         for diagnostic in diagnostics:
@@ -126,7 +127,7 @@ class Repair:
         return bool(changed)
 
     def _fits(self, fix: Fix, chosen: dict[str, list[Edit]]) -> bool:
-        """Whether a fix can be applied: to files as they are now, without overlapping another."""
+        """Whether a fix is for the current text of its files and overlaps no other fix."""
         for number, edit in enumerate(fix.edits):
             document = edit.span.document
             key = _key(document)
@@ -138,7 +139,7 @@ class Repair:
             if any(_overlap(edit, other) for other in [*others, *fix.edits[:number]]):
                 return False
             if any(other.span.document.data != document.data for other in others):
-                return False  # somebody saved the file between two of the checks
+                return False  # somebody saved the file between two checks
         return bool(fix.edits)
 
     def _change(self, key: str, edits: list[Edit]) -> bool:
@@ -160,32 +161,35 @@ class Repair:
         return True
 
     def _parsed(self, name: str, data: bytes) -> tuple[bytes | None, list[Diagnostic]]:
-        """Return a text that can be parsed, and what was fixed for it; None where it cannot be."""
+        """Return a text that can be parsed, and the diagnostics that were fixed for it.
+
+        The text is None if no fixes make it valid YAML.
+        """
         fixed: list[Diagnostic] = []
         for _ in range(MAX_PARSES):
             source = from_bytes(name, data)
             if source.root is not None:
                 return data, fixed
-            found = next(((d, fix) for d in source.diagnostics if (fix := self.fix(d))), None)
-            if found is None:
+            fixable = next(((d, fix) for d in source.diagnostics if (fix := self.fix(d))), None)
+            if fixable is None:
                 break
-            fixed.append(found[0])
-            data = edited(source.document, found[1].edits)
+            fixed.append(fixable[0])
+            data = edited(source.document, fixable[1].edits)
         return None, []
 
     def _again(
-        self, source: Source, found: Sequence[Diagnostic]
+        self, source: Source, diagnostics: Sequence[Diagnostic]
     ) -> tuple[Source, Sequence[Diagnostic]]:
-        """Check a source once more; one without any diagnostics is as it was."""
-        if not found:
-            return source, found
+        """Check a source again; a source without diagnostics needs no second check."""
+        if not diagnostics:
+            return source, diagnostics
         if _key(source.document) in self.changes:
             source = from_bytes(source.document.name, self.text(source))
         return source, self.check(source)
 
 
 def edited(document: Document, edits: Iterable[Edit]) -> bytes:
-    """Return the bytes of a document with edits applied, which do not overlap."""
+    """Return the bytes of a document with edits applied; the edits must not overlap."""
     text, starts = document.text, _line_starts(document)
     ending = "\r\n" if text.startswith("\r\n", len(document.lines[0])) else "\n"
     ranges = sorted((*_range(edit, starts), edit.text) for edit in edits)
@@ -198,12 +202,12 @@ def edited(document: Document, edits: Iterable[Edit]) -> bytes:
 
 
 def _key(document: Document) -> str:
-    """Return what tells texts apart: several names may lead to one file."""
+    """Return the key of a text: its real path, because a file can have several names."""
     return STDIN if document.name == STDIN else os.path.realpath(document.name)
 
 
 def _line_starts(document: Document) -> list[int]:
-    """Return where each line begins, as `Document.lines` has them."""
+    """Return the position of the first character of each line in `Document.lines`."""
     starts = [0]
     for line in document.lines[:-1]:
         end = starts[-1] + len(line)
@@ -212,7 +216,7 @@ def _line_starts(document: Document) -> list[int]:
 
 
 def _range(edit: Edit, starts: list[int]) -> tuple[int, int]:
-    """Return the characters from and up to which an edit replaces."""
+    """Return the positions of the first character that an edit replaces, and of the end."""
     span = edit.span
     lines = span.document.lines
     start, end = (

@@ -1,4 +1,4 @@
-"""What a plain scalar means: the core schema of YAML 1.2.2, chapter 10.3."""
+"""The values of plain scalars by the core schema of YAML 1.2.2, chapter 10.3."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-# Patterns stay text until one is needed: compiling them all would be felt at every start.
+# The patterns are texts. Compiling all of them would slow down every start.
 _INT = r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+"
 _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
 _NAN = {".nan", ".NaN", ".NAN"}
 _LEADING_ZERO = r"[-+]?0[0-9]+"
-#: The first character of a plain scalar that is no word: a number, a sign or a dot.
+#: The first characters of a plain scalar that may be a number: a digit, a sign or a dot.
 _NUMERIC = set("0123456789+-.")
 _DIGITS = set("0123456789")
 
 
 def resolve(text: str) -> Any:
-    """Return what a plain scalar means in the core schema of YAML 1.2.
+    """Return the value of a plain scalar in the core schema of YAML 1.2.
 
     Raises:
-        ValueError: the text is a number with a leading zero, one that needs more than 64 bits, or
-            not a number.
+        ValueError: the text is a number with a leading zero, a number of more than 64 bits, or
+            `.nan`.
     """
     if text[:1] not in _NUMERIC:
         return None if text in _NULL else _BOOL.get(text, text)
@@ -35,11 +35,11 @@ def resolve(text: str) -> Any:
         return value
     if re.fullmatch(_LEADING_ZERO, text):
         digits = "-" * text.startswith("-") + (text.lstrip("+-0") or "0")
-        msg = f"a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write {digits}"
+        msg = f"YAML 1.1 reads a leading zero as base 8, YAML 1.2 as base 10: write {digits}"
         raise ValueError(msg)
     if re.fullmatch(_FLOAT, text):
         return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
     if text in _NAN:
-        msg = "no field takes a value that is not a number"
+        msg = "no field takes .nan, which is not a number"
         raise ValueError(msg)
     return text

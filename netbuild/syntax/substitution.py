@@ -1,4 +1,4 @@
-"""Values in place of `$name` and `$(expression)`, wherever they stand in a tree."""
+"""Replace each `$name` and `$(expression)` in a tree by its value."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NAME = r"[A-Za-z_]\w*"
 def substitute(node: Node, names: Mapping[str, Any]) -> Found[Node]:
     """Return the tree with every `$name` and `$(expression)` replaced by its value.
 
-    A scalar that is one expression keeps the type of its value; inside a longer string the value
-    becomes text. `$$` is a dollar sign. The spans stay those of the expressions; only an item that
-    a name stands for keeps its own.
+    A scalar that is one expression gets a value of any type. Inside a longer string the value
+    becomes text. `$$` is a dollar sign. A value has the span of its expression; an item that is the
+    value of a name keeps its own span.
     """
     if isinstance(node, Scalar):
         if not isinstance(node.value, str) or "$" not in node.value:
@@ -44,17 +44,17 @@ def substitute_entries(
     entries: Mapping[str, Entry], names: Mapping[str, Any]
 ) -> Found[dict[str, Entry]]:
     """Return the entries of a mapping with every expression in their values evaluated."""
-    changed: dict[str, Entry] = {}
+    evaluated: dict[str, Entry] = {}
     faults: Faults = ()
-    for name, (key, written) in entries.items():
-        value, wrong = substitute(written, names)
-        changed[name] = Entry(key, value)
+    for name, (key, node) in entries.items():
+        value, wrong = substitute(node, names)
+        evaluated[name] = Entry(key, value)
         faults += wrong
-    return changed, faults
+    return evaluated, faults
 
 
 def is_computed(node: Node) -> bool:
-    """Whether an expression stands anywhere in a node."""
+    """Whether a node contains an expression."""
     if isinstance(node, Scalar):
         return isinstance(node.value, str) and "$" in node.value
     if isinstance(node, List):
@@ -62,13 +62,13 @@ def is_computed(node: Node) -> bool:
     return any(is_computed(entry.value) for entry in node.entries.values())
 
 
-def _node(value: Any, written: Scalar) -> Node:
-    """Return a value as what might have been written in place of an expression."""
+def _node(value: Any, expression: Scalar) -> Node:
+    """Return the value of an expression as a node, with the span of the expression."""
     if isinstance(value, (Map, List)):
         return value
     if isinstance(value, (list, tuple)):
-        return List(tuple(_node(part, written) for part in value), written.span)
-    return Scalar(value, written.span, written.text)
+        return List(tuple(_node(part, expression) for part in value), expression.span)
+    return Scalar(value, expression.span, expression.text)
 
 
 def _scalar(node: Scalar, names: Mapping[str, Any]) -> Found[Any]:
@@ -94,13 +94,13 @@ def _scalar(node: Scalar, names: Mapping[str, Any]) -> Found[Any]:
 
 def _as_text(value: Any) -> str:
     if isinstance(value, (Map, List)):
-        raise ExpressionError("an item cannot stand inside a text")
+        raise ExpressionError("a text cannot contain an item")
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
 
 
-@lru_cache(maxsize=4096)  # a block's expressions are met once for each place that it has
+@lru_cache(maxsize=4096)  # each use of a block evaluates the same expressions again
 def _pieces(text: str) -> tuple[tuple[str, str | None, int, int], ...]:
     """Split a string into (literal text, the expression after it, its start, its end)."""
     return tuple(_split(text))
@@ -141,5 +141,5 @@ def _closing(text: str, start: int) -> int:
             depth += 1 if character == "(" else -1
             if depth == 0:
                 return position
-    msg = "$( without its ): quote an expression that holds a comma or a bracket"
+    msg = "this $( has no closing ): put an expression with a comma or a bracket in quotes"
     raise ExpressionError(msg)

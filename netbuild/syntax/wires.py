@@ -1,4 +1,4 @@
-"""Wires: the names that `inputs:` and `outputs:` hold."""
+"""Wires: the names in `inputs:` and `outputs:`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Wire(NamedTuple):
-    """A name inside (None where it is not given), and the name outside that it stands for."""
+    """The name of a result, and the name of the input that reads it (None without a name)."""
 
     inside: str | None
     outside: str
@@ -24,9 +24,9 @@ class Wire(NamedTuple):
 
 
 def read_wires(node: Node, what: str) -> Found[list[Wire]]:
-    """Read `inputs:` or `outputs:`: a name, a list of names, or names by names.
+    """Read `inputs:` or `outputs:`: a name, a list of names, or a mapping from names to names.
 
-    Whatever is not one is reported, and left out.
+    `what` is the key, for messages. Values that are not names get a fault, and are left out.
     """
     named: list[tuple[str | None, Node]]
     if isinstance(node, Map):
@@ -43,31 +43,31 @@ def read_wires(node: Node, what: str) -> Found[list[Wire]]:
             strange.append(child)
     faults = []
     for child in strange:
-        label = f"the name of a layer is wanted, not {shown(child)}"
+        label = f"{what} wants the name of a layer, not {shown(child)}"
         help_ = f"write {what}: name, {what}: [name, name] or {what}: {{inside: name}}"
-        fault = Diagnostic("NB213", "no name of a result", child.span, label, help=help_)
-        faults.append(fault)
+        title = "a value that is not the name of a result"
+        faults.append(Diagnostic("NB213", title, child.span, label, help=help_))
     return wires, tuple(faults)
 
 
-#: What a name is in YAML: a layer of a list is `0`, and the first part of a Chunk there `0.0`.
+#: The types of a name in YAML: a layer of a list is `0`, and the first part of a Chunk is `0.0`.
 _NAMES = (str, int, float)
 
 
 def name_of_input_fault(names: Sequence[str], inputs: Entry | None, kind: str) -> Diagnostic | None:
-    """Return the fault of `inputs:` by names that a layer does not have, or with a gap."""
+    """Return the fault of a mapping `inputs:` with an unknown name or with a missing one."""
     assert inputs is not None
     assert isinstance(inputs.value, Map)
-    given = inputs.value.entries
-    for name, (key, _) in given.items():
+    entries = inputs.value.entries
+    for name, (key, _) in entries.items():
         if name not in names:
             help_, fixes = did_you_mean(name, names, key.span)
-            help_ = help_ or f"it reads {', '.join(names)}"
+            help_ = help_ or f"the inputs are {', '.join(names)}"
             title = f"{kind} has no input {brief(name)}"
-            return Diagnostic("NB104", title, key.span, "unknown", help=help_, fixes=fixes)
-    missing = next(name for name in [*names, ""] if name not in given)
-    behind = [name for name in names[names.index(missing) :] if name in given] if missing else []
-    if not behind:
+            return Diagnostic("NB104", title, key.span, "unknown input", help=help_, fixes=fixes)
+    missing = next(name for name in [*names, ""] if name not in entries)
+    later = [name for name in names[names.index(missing) :] if name in entries] if missing else []
+    if not later:
         return None
-    label = f"{behind[0]} goes with {missing}, which is not given"
-    return Diagnostic("NB208", f"{kind} lacks an input", inputs.value.span, label)
+    label = f"{later[0]} needs the input {missing} before it"
+    return Diagnostic("NB208", f"{kind} needs the input {missing}", inputs.value.span, label)

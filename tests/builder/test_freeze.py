@@ -101,9 +101,8 @@ def test_training_leaves_them_alone(tmp_path: Path) -> None:
 def test_nothing_left_to_train(tmp_path: Path) -> None:
     """Is a fault before the training."""
     path = write(tmp_path, layers=[{"Linear": 3, "freeze": True}])
-    with pytest.raises(
-        ConfigError, match="NB402 there is nothing to train: all its weights are fr"
-    ):
+    message = "NB402 a network without weights to train: all weights are frozen"
+    with pytest.raises(ConfigError, match=message):
         trainable(package.load(path))
 
 

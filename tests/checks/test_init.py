@@ -87,9 +87,9 @@ def test_beside_a_layer(written: Any, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("kaiming_norml_", "no initializer is called kaiming_norml_: unknown"),
-        ({"normal": {"std": 1}}, "no initializer is called normal: unknown"),
-        ({"normal_": {"sdt": 1}}, "normal_ has no field sdt: unknown"),
+        ("kaiming_norml_", "no initializer is called kaiming_norml_: unknown type"),
+        ({"normal": {"std": 1}}, "no initializer is called normal: unknown type"),
+        ({"normal_": {"sdt": 1}}, "normal_ has no field sdt: unknown field"),
         (
             {"normal_": {"std": -1}},
             "a value that normal_.std does not take: std wants a number of at least 0, not -1",
@@ -98,29 +98,29 @@ def test_beside_a_layer(written: Any, names: list[str]) -> None:
             {"uniform_": {"a": 2}},
             (
                 "a value that uniform_ does not take: b wants a number of at least a, 2.0, and not "
-                "further away than float32 reaches, not its default"
+                "further away than float32 reaches, so its default does not fit"
             ),
         ),
-        ("constant_", "constant_ needs val: missing"),
+        ("constant_", "constant_ needs val: val is missing"),
         ({"zeros_": 1}, "zeros_ takes no bare value: zeros_ has no fields"),
         (
             {"zeros_": None, "ones_": None},
             (
-                "an initializer that is not written as one: an initializer is one name with its "
-                "arguments, and this has zeros_ and ones_"
+                "an initializer in the wrong form: an initializer is one name with its "
+                "arguments, not zeros_ and ones_"
             ),
         ),
         (
             3,
             (
-                "an initializer that is not written as one: an initializer is one name with its "
+                "an initializer in the wrong form: an initializer is one name with its "
                 "arguments, not 3"
             ),
         ),
         (
             {"weight": ["zeros_"]},
             (
-                "an initializer that is not written as one: an initializer is one name with its "
+                "an initializer in the wrong form: an initializer is one name with its "
                 "arguments, not a list"
             ),
         ),

@@ -229,12 +229,17 @@ FAULTS: dict[str, tuple[Any, Any, str, str]] = {
         [{"match": "head.*", "lr": 0.1}],
         {"LBFGS": {"lr": 0.1}},
         "NB406",
-        "LBFGS searches for all weights at once, and takes no groups",
+        "LBFGS changes all weights together, with the same options",
     ),
     "no list": ({"match": "head.*", "lr": 0.1}, None, "NB106", "groups wants a list, not"),
-    "no pattern": ([{"lr": 0.1}], None, "NB106", "it lacks match, a pattern of names"),
-    "no option": ([{"match": "head.*"}], None, "NB106", "it lacks an option, such as lr"),
-    "no group": (["head.*"], None, "NB106", "not "),
+    "no pattern": ([{"lr": 0.1}], None, "NB106", "this group needs match, a pattern of names"),
+    "no option": ([{"match": "head.*"}], None, "NB106", "this group needs an option, such as lr"),
+    "no group": (
+        ["head.*"],
+        None,
+        "NB106",
+        "a group is a mapping with match and options, not",
+    ),
     "no name": ([{"match": 3, "lr": 0.1}], None, "NB106", "match wants a pattern of names, not"),
 }
 

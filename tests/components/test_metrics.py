@@ -259,9 +259,9 @@ def test_what_is_no_metric_is_told() -> None:
     assert "accuracy" in str(help_)
     ((code, title, help_),) = faults(metrics=["mae"])
     assert (code, title) == ("NB409", "a metric that does not fit the loss")
-    assert help_ == f"with it go {', '.join(OF_CLASSES)}"
+    assert help_ == f"the metrics for CrossEntropyLoss are {', '.join(OF_CLASSES)}"
     ((code, _, help_),) = faults(metrics=["accuracy"], loss="MSELoss")
-    assert (code, help_) == ("NB409", f"with it go {', '.join(OF_VALUES)}")
+    assert (code, help_) == ("NB409", f"the metrics for MSELoss are {', '.join(OF_VALUES)}")
     ((code, *_),) = faults(metrics=[{"accuracy": 3}])
     assert code == "NB106"
     ((code, _, help_),) = faults(

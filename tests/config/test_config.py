@@ -10,6 +10,7 @@ import netbuild
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.config.resolution import resolved
+from netbuild.config.sections import SECTIONS
 from netbuild.diagnostics.diagnostic import Document
 from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes, from_file, parse
@@ -80,25 +81,41 @@ def test_set(setting: str, path: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("setting", "message", "help_"),
     [
-        ("nmae=x", "there is no nmae: not in the file", "did you mean name?"),
-        ("vars.widht=3", "there is no vars.widht: not in the file", "did you mean width?"),
+        ("nmae=x", "the file has no nmae: unknown name", "did you mean name?"),
+        ("vars.widht=3", "the file has no vars.widht: unknown name", "did you mean width?"),
         (
             "layers.feature.0=ReLU",
-            "there is no layers.feature: not in the file",
+            "the file has no layers.feature: unknown name",
             "did you mean features?",
         ),
         (
             "layers.features.7=ReLU",
-            "there is no layers.features.7: the list has 3 entries, 0 to 2",
-            "here stand stem, 1, 2",
+            "the file has no layers.features.7: the list has 3 entries, 0 to 2",
+            "the names here are stem, 1, 2",
+        ),
+        (
+            "optimiser.lr=1",
+            "the file has no optimiser: unknown name",
+            "did you mean optimizer?",
+        ),
+        (
+            "zzz=1",
+            "the file has no zzz: unknown name",
+            (
+                "the names here are name, input, vars, layers, loss, optimizer, data, extends, "
+                "blocks, inputs, outputs, init, …"
+            ),
         ),
         (
             "layers.features.2.MaxPool2d.stride=2",
-            "there is no layers.features.2.MaxPool2d.stride: 2 stands here, a single value",
+            (
+                "the file has no layers.features.2.MaxPool2d.stride: "
+                "the value here is 2, without any keys"
+            ),
             None,
         ),
-        ("name", "a setting is a path, '=' and a value: no path=value", None),
-        ("=3", "a setting is a path, '=' and a value: no path=value", None),
+        ("name", "a setting in the wrong form: a setting is a path, '=' and a value", None),
+        ("=3", "a setting in the wrong form: a setting is a path, '=' and a value", None),
     ],
 )
 def test_set_nowhere(setting: str, message: str, help_: str | None) -> None:
@@ -106,6 +123,22 @@ def test_set_nowhere(setting: str, message: str, help_: str | None) -> None:
     (fault,) = config(BASE, setting).diagnostics
     assert (fault.code, fault.span.document.name, fault.message) == ("NB112", "--set", message)
     assert help_ is None or fault.help == help_
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_an_empty_section_is_absent(section: str) -> None:
+    """A section with nothing after its colon means the same as none."""
+    sections = {"input": "[4]", "layers": "[{layers: [Linear: 2, ReLU], outputs: }]"}
+    sections.pop(section, None)
+    absent, empty = (
+        infer(config("".join(f"{name}: {value}\n" for name, value in written.items())))
+        for written in (sections, sections | {section: ""})
+    )
+    assert [fault.message for fault in empty.diagnostics] == [
+        fault.message for fault in absent.diagnostics
+    ]
+    assert empty.outputs == absent.outputs
+    assert bool(empty.outputs) == (section not in {"input", "layers"})
 
 
 def test_set_is_blamed_for_its_value() -> None:

@@ -242,7 +242,7 @@ layers:
         ),
         (
             ["[ReLU]"] + [f"[B{n}]" for n in range(400)],
-            "more than 100 stacks and blocks within one another",
+            "more than 100 stacks and blocks inside one another",
         ),
     ],
 )

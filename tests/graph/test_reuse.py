@@ -60,8 +60,8 @@ outputs: {{s: s, t: t}}
         ("[y, x]", "NB208", "s has the inputs a, b"),
         ("x", "NB208", "s has the inputs a, b"),
         ("{a: x}", "NB208", "s has the inputs a, b"),
-        ("{a: x, b: y, c: x}", "NB104", "unknown"),
-        ("{a: x, d: y}", "NB104", "unknown"),
+        ("{a: x, b: y, c: x}", "NB104", "unknown input"),
+        ("{a: x, d: y}", "NB104", "unknown input"),
     ],
 )
 def test_other_inputs_than_it_has(inputs: str, code: str, said: str) -> None:
@@ -76,31 +76,31 @@ def test_other_inputs_than_it_has(inputs: str, code: str, said: str) -> None:
     [
         (
             "{c: {MaxPool2d: {kernel_size: 2, stride: $(in_shape[1] // 4)}}, d: {Reuse: c}}",
-            "c is made with stride 2, and for 3×4×4 it would be 1",
+            "c has stride 2, and the input 3×4×4 needs 1",
         ),
         (
             "{c: {AvgPool2d: $(in_channels // 2)}, r: {Reshape: [4, 6, 8]}, d: {Reuse: c}}",
-            "c is made with kernel_size 1, and for 4×6×8 it would be 2",
+            "c has kernel_size 1, and the input 4×6×8 needs 2",
         ),
         (
             "{s: [{Reshape: {shape: [2, -1]}}], p: {Linear: 6}, t: {Reuse: s}}",
-            "s.0 is made with shape [-1, 2, 96], and for 2×6 it would be [-1, 2, 6]",
+            "s.0 has shape [-1, 2, 96], and the input 2×6 needs [-1, 2, 6]",
         ),
         (
             "{s: [{MaxPool2d: 2, when: $(in_shape[1] == 8)}, ReLU], t: {Reuse: s}}",
-            "it has 2 layers, and for these it would have 1",
+            "s has 2 layers, and these inputs need 1",
         ),
         (
             "{s: [{ReLU, repeat: $(in_shape[1])}], m: {MaxPool2d: 2}, t: {Reuse: s}}",
-            "it has 8 layers, and for these it would have 4",
+            "s has 8 layers, and these inputs need 4",
         ),
         (
             "{n: {LayerNorm: {elementwise_affine: false}}, l: {Linear: 6}, m: {Reuse: n}}",
-            "n is made with normalized_shape 8, and for 3×8×6 it would be 6",
+            "n has normalized_shape 8, and the input 3×8×6 needs 6",
         ),
         (
             "{n: InstanceNorm2d, c: {Conv2d: {out_channels: 5, kernel_size: 1}}, m: {Reuse: n}}",
-            "n is made with num_features 3, and for 5×8×8 it would be 5",
+            "n has num_features 3, and the input 5×8×8 needs 5",
         ),
     ],
 )
@@ -154,7 +154,7 @@ layers:
 """
     (fault,) = faults(text)
     assert (fault.code, fault.span.line, fault.layer) == ("NB204", 6, "t.0")
-    assert ("there", "t.0 is written in line 5") in fault.notes
+    assert ("there", "t.0 is in line 5") in fault.notes
 
 
 def test_a_fault_is_not_repeated_by_each_reuse() -> None:
@@ -192,4 +192,4 @@ layers:
     x = torch.randn(2, 4, 3)
     torch.testing.assert_close(built(text)(x), x + 1)
     (fault,) = faults(text.partition("  a:")[0])
-    assert fault.title == "an output that is not there for each sample"
+    assert fault.title == "an output without a batch axis"

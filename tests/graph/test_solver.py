@@ -63,19 +63,19 @@ input: [3, 8, 8]
 layers:
   - Conv2d: {out_channels: 4, kernel_size: 1}
   - Linear: {in_features: 256, out_features: 10}  # a head
-= Flatten before it gives 10, or in_features: 8 gives 4×8×10
+= Flatten before this layer gives 10, or in_features: 8 gives 4×8×10
 
 # in a flow list
 input: [3, 8, 8]
 layers: [ReLU, Linear: {in_features: 192, out_features: 10}]
-= Flatten before it gives 10, or in_features: 8 gives 3×8×10
+= Flatten before this layer gives 10, or in_features: 8 gives 3×8×10
 
 # by name
 input: [3, 8, 8]
 layers:
   act: ReLU
   head: {BatchNorm1d: {momentum: 0.2}}
-= Flatten before it gives 192, or BatchNorm2d gives 3×8×8
+= Flatten before this layer gives 192, or BatchNorm2d gives 3×8×8
 
 # the batch axis
 input: [3, 8, 8]
@@ -90,12 +90,12 @@ layers: [Unflatten: {dim: 1, unflattened_size: [16, 6, 6]}]
 # whole numbers
 input: [16]
 layers: [Embedding: {num_embeddings: 9, embedding_dim: 4}]
-= dtype: int64 of the input gives 16×4
+= dtype: int64 for the input gives 16×4
 
 # whole numbers by name
 inputs: {x: {shape: [16], dtype: int64}, y: [16]}
 layers: {a: {Linear: 4, inputs: x}, b: {Linear: 4, inputs: y}}
-= dtype: float32 of the input gives 4
+= dtype: float32 for the input gives 4
 
 # in place
 input: [3, 8, 8]

@@ -98,12 +98,12 @@ def test_github(netbuild: Netbuild) -> None:
     assert done.returncode == 1
     assert done.stdout == (
         "::error file=<stdin>,line=3,endLine=3,col=5,endColumn=11,title=netbuild NB103"
-        "::no layer is called Linaer: unknown%0Ahelp: did you mean Linear?\n"
+        "::no layer is called Linaer: unknown type%0Ahelp: did you mean Linear?\n"
         "::error file=<stdin>,line=4,endLine=4,col=24,endColumn=26,title=netbuild NB106"
         "::a value that Dropout.inplace does not take: inplace wants true or false, "
-        "not the text 'no'%0Ahelp: no is text in YAML 1.2: write false\n"
+        "not the text 'no'%0Ahelp: no is a text in YAML 1.2: write false\n"
         "::error file=<stdin>,line=5,endLine=5,col=12,endColumn=16,title=netbuild NB104"
-        "::ReLU has no field 100%25: unknown%0Ahelp: its fields are inplace\n"
+        "::ReLU has no field 100%25: unknown field%0Ahelp: the fields are inplace\n"
     )
 
 
@@ -162,7 +162,7 @@ def test_sarif() -> None:
         "ruleId": "NB103",
         "ruleIndex": list(CODES).index("NB103"),
         "level": "error",
-        "message": {"text": "no layer is called Linaer: unknown\nhelp: did you mean Linear?"},
+        "message": {"text": "no layer is called Linaer: unknown type\nhelp: did you mean Linear?"},
         "locations": [
             {
                 "physicalLocation": {"artifactLocation": artifact, "region": region},
@@ -258,14 +258,14 @@ def test_junit() -> None:
 <testsuites tests="4" failures="1" errors="1">
   <testsuite name="netbuild" tests="4" failures="1" errors="1">
     <testcase name="a.yaml" classname="netbuild">
-      <failure type="NB103" message="no layer is called Linaer: unknown">\
-a.yaml:3:5: error[NB103] no layer is called Linaer: unknown
+      <failure type="NB103" message="no layer is called Linaer: unknown type">\
+a.yaml:3:5: error[NB103] no layer is called Linaer: unknown type
 help: did you mean Linear?</failure>
       <failure type="NB106" message="a value that Dropout.inplace does not take: \
 inplace wants true or false, not the text 'no'">\
 a.yaml:4:24: error[NB106] a value that Dropout.inplace does not take: \
 inplace wants true or false, not the text 'no'
-help: no is text in YAML 1.2: write false</failure>
+help: no is a text in YAML 1.2: write false</failure>
     </testcase>
     <testcase name="b.yaml" classname="netbuild">
       <system-out>b.yaml:2:21: warning[NB301] two Linear layers that are no more than one: \

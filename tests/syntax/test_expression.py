@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from contextlib import suppress
 from typing import Any
@@ -53,33 +54,52 @@ VALUES: list[tuple[str, Any]] = [
 
 ERRORS: list[tuple[str, str]] = [
     ("widht", "no variable is called widht: did you mean width?"),
-    ("a.b", "a dot cannot stand in an expression"),
-    ("[x for x in sizes]", "a loop cannot stand in an expression"),
-    ("lambda: 1", "lambda cannot stand in an expression"),
-    ("__import__('os')", "the functions are min, max, round, abs, len"),
-    ("min(sizes, key=abs)", "the functions are min, max, round, abs, len"),
+    (
+        "zzz",
+        "no variable is called zzz; the names here are width, deep, name, rate, sizes, lost",
+    ),
+    ("a.b", "an expression cannot contain a name after a dot"),
+    ("[x for x in sizes]", "an expression cannot contain a loop"),
+    ("{x for x in sizes}", "an expression cannot contain a loop"),
+    ("{x: 1 for x in sizes}", "an expression cannot contain a loop"),
+    ("max(x for x in sizes)", "an expression cannot contain a loop"),
+    ("lambda: 1", "an expression cannot contain a function (lambda)"),
+    ("[1, 2]", "an expression cannot contain a list"),
+    ("1, 2", "an expression cannot contain several values with commas between them"),
+    ("sizes[0, 1]", "an expression cannot contain several values with commas between them"),
+    ("sizes[0:1]", "an expression cannot contain a range such as [0:2]"),
+    ("{'a': 1}", "an expression cannot contain a mapping"),
+    ("{1, 2}", "an expression cannot contain values in braces"),
+    ("min(*sizes)", "an expression cannot contain a * before a value"),
+    ("await width", "an expression cannot contain await"),
+    ("(yield)", "an expression cannot contain yield"),
+    ("(yield from sizes)", "an expression cannot contain yield"),
+    ("__import__('os')", "the functions of an expression are min, max, round, abs, len"),
+    ("min(sizes, key=abs)", "the functions of an expression are min, max, round, abs, len"),
     ("1 / 0", "a division by zero"),
     ("9 ** 9 ** 9", "9**387420489 is too large"),
     ("10.0 ** 400", "a number is too large"),
     ("9223372036854775807 + 1", "a whole number needs more than 64 bits"),
-    ("(-8) ** 0.5", "the root of a negative number"),
-    ("'a' * 9", "arithmetic needs numbers, and 'a' is none"),
-    ("true + 1", "arithmetic needs numbers, and True is none"),
-    ("1 | 2", "an expression knows + - * / // % ** only"),
-    ("1 is 1", "an expression compares with == != < <= > >= only"),
-    ("1 in sizes", "an expression compares with == != < <= > >= only"),
-    ("~1", "~ cannot stand in an expression"),
-    ("sizes[2]", "the list has 2 values: there is no [2]"),
-    ("sizes['a']", "[ ] picks from a list, by a whole number"),
+    ("(-8) ** 0.5", "the root of a negative number is not a real number"),
+    ("'a' * 9", "arithmetic needs numbers, and 'a' is not a number"),
+    ("true + 1", "arithmetic needs numbers, and True is not a number"),
+    ("1 | 2", "the operators of an expression are + - * / // % **"),
+    ("1 is 1", "the comparisons of an expression are == != < <= > >="),
+    ("1 in sizes", "the comparisons of an expression are == != < <= > >="),
+    ("~1", "an expression cannot contain ~"),
+    ("sizes[2]", "the list has 2 values, so [2] does not exist"),
+    ("sizes['a']", "[ ] needs a list before it and a whole number inside, such as in_shape[0]"),
     ("1 2", "1 2 is not an expression"),
-    ("", "nothing is not an expression"),
-    ("'\\n'", "an expression has no backslash"),
+    ("", "the expression is empty"),
+    ("'\\n'", "an expression cannot contain a backslash"),
     ("1 < 'a'", "1 and 'a' cannot be compared"),
-    ("f'{width}'", "an f-string cannot stand in an expression"),
-    ("(width := 3)", ":= cannot stand in an expression"),
-    ("1j", "1j is neither a number, a text nor a boolean"),
+    ("f'{width}'", "an expression cannot contain an f-string"),
+    ("(width := 3)", "an expression cannot contain an assignment (:=)"),
+    ("1j", "1j is not a number, a text or a boolean"),
+    ("...", "... is not a number, a text or a boolean"),
+    ("b'a'", "b'a' is not a number, a text or a boolean"),
     ("+".join("1" * 300), "an expression has at most 500 characters"),
-    ("-" * 60 + "1", "an expression is nested at most 40 deep"),
+    ("-" * 60 + "1", "an expression has at most 40 levels"),
 ]
 
 
@@ -96,6 +116,17 @@ def test_errors(text: str, message: str) -> None:
     """What cannot be evaluated is refused with a reason."""
     with pytest.raises(ExpressionError, match=f"^{re.escape(message)}$"):
         evaluate(text, NAMES)
+
+
+def test_every_node_of_python_is_tried() -> None:
+    """The texts above contain every kind of expression of Python, so none shows its class name."""
+    found = set()
+    for text, _ in [*VALUES, *ERRORS]:
+        with suppress(SyntaxError):
+            found |= {type(node) for node in ast.walk(ast.parse(text, mode="eval"))}
+    newer = {"TemplateStr", "Interpolation"}  # t-strings, since Python 3.14
+    missing = [kind.__name__ for kind in ast.expr.__subclasses__() if kind not in found]
+    assert set(missing) <= newer
 
 
 @examples(500)

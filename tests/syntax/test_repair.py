@@ -172,11 +172,11 @@ def test_a_file_that_cannot_be_written(netbuild: Netbuild, tmp_path: Path) -> No
     path = tmp_path / "net.yaml"
     path.write_bytes(BAD)
     change = Change(str(path), FIXED, BAD)
-    with pytest.raises(OSError, match="it has changed since it was checked"):
+    with pytest.raises(OSError, match="the file changed after the check"):
         change.write()
     done = netbuild("validate", "/dev/stdin", "--fix", text=BAD)
     assert done.returncode == 2
-    assert done.stderr.endswith("cannot be written: it has changed since it was checked\n")
+    assert done.stderr.endswith("cannot be written: the file changed after the check\n")
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def test_scalars(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("010", "a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write 10"),
-        ("-007", "a leading zero means base 8 in YAML 1.1 and nothing in YAML 1.2: write -7"),
+        ("010", "YAML 1.1 reads a leading zero as base 8, YAML 1.2 as base 10: write 10"),
+        ("-007", "YAML 1.1 reads a leading zero as base 8, YAML 1.2 as base 10: write -7"),
         ("9223372036854775808", "the number needs more than 64 bits"),
-        (".nan", "no field takes a value that is not a number"),
+        (".nan", "no field takes .nan, which is not a number"),
     ],
 )
 def test_refused_scalars(text: str, message: str) -> None:

@@ -1,6 +1,6 @@
-"""The search for fixes: changes of a file with which a layer fits its input.
+"""The search for fixes: changes of a file after which a layer fits its inputs.
 
-It comes behind the walk over a network, for the faults that are reported.
+The search runs after the walk over a network, for the reported faults only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config) -> Faults:
-    """Return faults of the walk over a network with their fixes; `rows` are its layers."""
-    return tuple(_mended(fault, rows, config) for fault in faults)
+    """Return the faults of a walk over a network with their fixes; `rows` are its layers."""
+    return tuple(_with_fixes(fault, rows, config) for fault in faults)
 
 
-def _mended(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnostic:
+def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnostic:
     origin = fault.origin
     if not isinstance(origin, Circumstances):
         return fault
@@ -35,57 +35,58 @@ def _mended(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnosti
         fixes = _fewer(origin.repetition)
     for block in origin.blocks:
         fixes = _in_each(block, fixes)
-    told = origin.misfit is None or origin.misfit.error is not None  # else its help says it
-    fault = with_fixes(fault, fixes) if told else fault._replace(fixes=fixes)
+    # The help of a fault without an error already names the fix.
+    needs_help = origin.misfit is None or origin.misfit.error is not None
+    fault = with_fixes(fault, fixes) if needs_help else fault._replace(fixes=fixes)
     fault = fault._replace(origin=None)
     return fault._replace(fixes=()) if origin.reused else fault
 
 
 def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix, ...]:
-    """Return what would make a layer fit: in it, before it, in its branches, at the input."""
-    from netbuild.graph.fixes import fields, upstream  # a network without faults needs neither
+    """Return the fixes for a layer: in the layer, before it, in its branches, or at the input."""
+    from netbuild.graph.fixes import (  # a network without faults does not need these modules
+        fields,
+        upstream,
+    )
 
     error, layer, item, inputs = misfit.error, misfit.layer, misfit.item, misfit.inputs
     above = {row.path: row for row in rows[: misfit.position]}
     if error is None:
         read = list(zip(misfit.sources, inputs, strict=True))
         return tuple(upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs))
-    found = fields.fixes(error, layer, item, inputs)
-    written = config.written_inputs
+    fixes = fields.fixes(error, layer, item, inputs)
+    nodes = config.input_nodes
     if error.code == "NB212":
-        found += upstream.fixes(layer, inputs, misfit.sources, above)
-        found += upstream.other_size(layer, misfit.sources, above, config.inputs, written)
+        fixes += upstream.fixes(layer, inputs, misfit.sources, above)
+        fixes += upstream.other_size(layer, misfit.sources, above, config.inputs, nodes)
     if len(inputs) != 1:
-        return tuple(found)
-    came, source = inputs[0], misfit.sources[0]
+        return tuple(fixes)
+    x, source = inputs[0], misfit.sources[0]
     if error.code in {"NB201", "NB202"}:
-        alone = not found
-        found = [
-            *upstream.other_shape(layer, came, source, above, written, alone=alone),
-            *found,
-        ]
+        alone = not fixes
+        fixes = [*upstream.other_shape(layer, x, source, above, nodes, alone=alone), *fixes]
     elif error.code == "NB203":
-        found += upstream.width(layer, came, source, above)
+        fixes += upstream.width(layer, x, source, above)
     elif error.code == "NB207":
-        found += upstream.other_dtype(layer, came, source, above, written)
-    return tuple(found)
+        fixes += upstream.other_dtype(layer, x, source, above, nodes)
+    return tuple(fixes)
 
 
 def _fewer(repetition: Repetition) -> tuple[Fix, ...]:
-    """Return the fix by as many repetitions as fit.
+    """Return the fix that reduces `repeat` to the repetitions that fit.
 
-    A change of a layer would change it in all of them.
+    A change of the layer would change all repetitions.
     """
     from netbuild.components.tensor import times
     from netbuild.syntax import edits
 
-    made = edits.replaced(repetition.written, str(repetition.fitting))
-    title = f"repeat: {repetition.fitting} gives {times(repetition.gives.shape)}"
-    return (Fix(title, (made,)),) if made else ()
+    edit = edits.replaced(repetition.node, str(repetition.fitting))
+    title = f"repeat: {repetition.fitting} gives {times(repetition.result.shape)}"
+    return (Fix(title, (edit,)),) if edit else ()
 
 
 def _in_each(block: str, fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:
-    """Return fixes of a block that is used several times: they change it everywhere."""
+    """Return fixes with a title that says that they change each use of a block."""
     end = f", in each {block}"
     return tuple(
         fix if fix.title.endswith(end) else fix._replace(title=fix.title + end) for fix in fixes

@@ -1,8 +1,8 @@
-"""What would make a layer fit its input: nearby values of its fields, tried by its own rules.
+"""Fixes in a layer: other values of its fields with which it fits its inputs.
 
-No formula is turned around here. A field is given values further and further from the one that does
-not fit, and the first that the layer takes is offered, with the shape that it gives: so what is
-offered is right by the rule that refused the other one.
+The search solves no formula. It tries values of a field at growing distances from the old value.
+It offers the first value with which the layer fits, together with the shape of the result. So the
+rule that refused the old value has accepted the offered one.
 """
 
 from __future__ import annotations
@@ -25,67 +25,69 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
     from netbuild.syntax.item import Item
 
-#: How far from the value that does not fit another one is looked for, and how many are offered.
+#: The largest distance from the old value, and the most fixes that are offered.
 REACH = 64
 OFFERED = 3
 
-#: Of two fields that could be changed by as much, the earlier one is offered first.
+#: The order of the fields at equal distance.
 _FIELDS = (
     *("padding", "kernel_size", "stride", "dilation", "groups", "num_groups", "num_heads"),
     *("start_dim", "end_dim", "dim", "unflattened_size", "shape", "upscale_factor", "mode"),
 )
-#: What the size of an axis of the input decides, by that axis.
+#: Fields that must equal the size of an axis of the input, with the axis.
 _DECIDED = {
     **dict.fromkeys(("in_channels", "num_features", "num_channels"), 0),
     **dict.fromkeys(("in_features", "input_size", "embed_dim", "d_model"), -1),
 }
-#: How an Upsample is said to interpolate, for as many axes as the input has behind the channels.
+#: The linear modes of Upsample, with the number of axes of an input without the batch.
 _LINEAR = {"linear": 2, "bilinear": 3, "trilinear": 4}
-#: Fields that spell out the sizes of a result.
+#: Fields that hold the sizes of a result.
 _SHAPES = {"shape", "unflattened_size"}
-#: What passes its input on where that keeps its shape.
+#: Layers that do nothing if the result has the shape of the input.
 _RESHAPING = {"Flatten", "Unflatten", "Reshape", "Squeeze", "PixelShuffle", "PixelUnshuffle"}
-#: What a network is drawn with, and is not changed to fit: widths, and what an input decides.
+#: Fields that a fix does not change, because the author chose the widths of the network.
 _WIDTHS = {"out_channels", "out_features", "num_embeddings", "embedding_dim", "hidden_size"}
 
 
 class Candidate(NamedTuple):
-    """A change that makes a layer fit: what it says, how far it is, its edits, what it gives."""
+    """A change with which a layer fits: its title, its distance, its edits, and the result."""
 
-    said: str
+    title: str
     distance: float
     edits: tuple[Edit | None, ...]
-    gives: Tensor
-    #: Whether the layer does nothing then: it fits, and is hardly what was meant.
+    result: Tensor
+    #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
 
 def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Fix]:
-    """Return the nearest changes of a layer, or in front of it, with which it takes its inputs."""
+    """Return the nearest changes of a layer, or before it, after which it fits its inputs."""
     if error.code == "NB211":
         edit = edits.set_field(item, bare_field(type(layer)), "inplace", False)
         return offered([Candidate("inplace: false", 0, (edit,), inputs[0])])
-    if applied(layer, {}, inputs) is not None:  # what is wrong is not its fields
+    if applied(layer, {}, inputs) is not None:  # its fields are not the cause
         return []
-    found = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
-    found += [*_other_rank(error, layer, item, inputs), *_keys_and_values(layer, item, inputs)]
-    useful = [candidate for candidate in found if not candidate.idle]
-    # Channels that do not divide can be made others in front of the layer, as `joining` offers.
-    return offered(useful if useful or error.code == "NB203" else found)
+    candidates = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
+    candidates += _other_rank(error, layer, item, inputs)
+    candidates += _keys_and_values(layer, item, inputs)
+    useful = [candidate for candidate in candidates if not candidate.idle]
+    # `upstream.width` offers another number of channels if the channels do not divide.
+    return offered(useful if useful or error.code == "NB203" else candidates)
 
 
-def offered(found: Sequence[Candidate]) -> list[Fix]:
-    """Return the nearest candidates as fixes, none that is another one and more.
+def offered(candidates: Sequence[Candidate]) -> list[Fix]:
+    """Return the nearest candidates as fixes.
 
-    What an expression decides is left alone.
+    Two kinds of candidates are left out: a candidate that contains all edits of a nearer one, and a
+    candidate that would edit an expression.
     """
     fixes: list[Fix] = []
-    for candidate in sorted(found, key=lambda candidate: candidate.distance):
-        made = tuple(edit for edit in candidate.edits if edit is not None)
-        more = any(set(fix.edits) <= set(made) for fix in fixes)
-        if len(made) == len(candidate.edits) and not more:
-            title = f"{candidate.said} gives {times(candidate.gives.shape)}"
-            fixes.append(Fix(title, made))
+    for candidate in sorted(candidates, key=lambda candidate: candidate.distance):
+        possible = tuple(edit for edit in candidate.edits if edit is not None)
+        contains_other = any(set(fix.edits) <= set(possible) for fix in fixes)
+        if len(possible) == len(candidate.edits) and not contains_other:
+            title = f"{candidate.title} gives {times(candidate.result.shape)}"
+            fixes.append(Fix(title, possible))
     return fixes[:OFFERED]
 
 
@@ -93,10 +95,10 @@ def _fields(
     error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
 ) -> Iterator[Candidate]:
     """Yield for each field the nearest value with which the layer fits."""
-    decided = type(layer).model_fields
+    own_fields = type(layer).model_fields
     order = [*dict.fromkeys([error.at, *_FIELDS])]
     for place, field in enumerate(order):
-        if field is None or field not in decided or field in _WIDTHS:
+        if field is None or field not in own_fields or field in _WIDTHS:
             continue
         fitting = _fitting(layer, item, field, inputs)
         nearest = next(fitting, None)
@@ -108,20 +110,20 @@ def _fields(
 
 def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
     """Yield the values of a field with which the layer fits, the nearest first."""
-    written = getattr(layer, field)
-    for distance, value in nearby(field, written, inputs[0]):
+    old = getattr(layer, field)
+    for distance, value in nearby(field, old, inputs[0]):
         y = applied(layer, {field: value}, inputs)
-        if y is None or (field in _SHAPES and -1 in {*value} - {*written}):  # it takes what is left
+        if y is None or (field in _SHAPES and -1 in {*value} - {*old}):  # -1 would fit any input
             continue
         edit = edits.set_field(item, bare_field(type(layer)), field, value)
-        said = f"{field}: {edits.written(value)}"
+        title = f"{field}: {edits.as_yaml(value)}"
         alone = field == "kernel_size" and set(_sizes(value)) == {1}
-        far = distance + REACH * alone  # a window of one position sees no neighbours any more
-        yield Candidate(said, far, (edit,), y, is_idle(layer, {field: value}, inputs[0], y))
+        far = distance + REACH * alone  # a window of one position sees no neighbours
+        yield Candidate(title, far, (edit,), y, is_idle(layer, {field: value}, inputs[0], y))
 
 
 def is_idle(layer: Layer, changes: Mapping[str, Any], x: Tensor, y: Tensor) -> bool:
-    """Whether a layer that gives `y` with other fields only passes on what it reads."""
+    """Whether a layer with changed fields and the result `y` only passes its input on."""
     if y.shape != x.shape:
         return False
     kind = type(layer).__name__
@@ -137,14 +139,14 @@ def is_idle(layer: Layer, changes: Mapping[str, Any], x: Tensor, y: Tensor) -> b
 
 
 def _sizes(value: Any) -> tuple[Any, ...]:
-    """Return the sizes of the axes, of which a bare one is that of each."""
+    """Return the sizes of the axes; a bare size is the size of each axis."""
     return value if isinstance(value, tuple) else (value,)
 
 
 def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tuple[float, Any]]:
-    """Yield other values of a field with how far they are, the nearest first."""
-    yield from _meant(field, value, x)
-    first = -1 if field == "kernel_size" else 1  # a window is rather made smaller
+    """Yield other values of a field with their distances, the nearest first."""
+    yield from _from_input(field, value, x)
+    first = -1 if field == "kernel_size" else 1  # a smaller window comes first
     if isinstance(value, bool):
         yield 1, not value
     elif isinstance(value, int):
@@ -161,18 +163,18 @@ def nearby(field: str, value: Any, x: Tensor, reach: int = REACH) -> Iterator[tu
                 yield step, tuple(part + by for part in value)
 
 
-def _meant(field: str, value: Any, x: Tensor) -> Iterator[tuple[float, Any]]:
-    """Yield values of a field that the input decides, whatever was written."""
+def _from_input(field: str, value: Any, x: Tensor) -> Iterator[tuple[float, Any]]:
+    """Yield the values of a field that follow from the input."""
     if field in _DECIDED and x.shape:
         yield 1, x.shape[_DECIDED[field]]
     elif field == "mode" and value in _LINEAR:
         yield from ((1, mode) for mode, axes in _LINEAR.items() if axes == len(x.shape))
     elif field == "dims" and isinstance(value, tuple) and len(value) == len(x.shape):
-        yield 1, (0, *(place + 1 for place in value))  # they were counted without the batch
+        yield 1, (0, *(place + 1 for place in value))  # the old axes were counted without the batch
 
 
 def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Yield sizes of which one is what the others leave of `count` values, or those of a square."""
+    """Yield sizes whose product is `count`: with one size changed, or with a square image."""
     for place in reversed(range(len(sizes))):
         rest = product((*sizes[:place], *sizes[place + 1 :]))
         if rest > 0 and count % rest == 0:
@@ -186,10 +188,10 @@ def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[i
 def _in_front(
     error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
 ) -> Iterator[Candidate]:
-    """Yield what brings the values into another shape, in front of what needs that one.
+    """Yield layers that change the shape of the input before a layer.
 
-    A Flatten for what needs one axis, or as many features as there are values; a Transpose for what
-    reads a sequence whose features come first.
+    Flatten helps a layer that needs one axis, or as many features as there are values. Transpose
+    helps a layer that reads a sequence, if the features of the sequence come first.
     """
     x = inputs[0]
     if len(inputs) != 1 or len(x.shape) < 2 or error.code not in {"NB201", "NB202", "NB203"}:
@@ -199,30 +201,30 @@ def _in_front(
         shapes["Flatten"] = (product(x.shape),)
     if len(x.shape) == 2:
         shapes["Transpose: {dim0: 1, dim1: 2}"] = (x.shape[1], x.shape[0])
-    for written, shape in shapes.items():
+    for text, shape in shapes.items():
         y = applied(layer, {}, [x._replace(shape=shape)])
-        kind = written.partition(":")[0]
-        edit = edits.put_before(item, written, kind.lower())
+        kind = text.partition(":")[0]
+        edit = edits.put_before(item, text, kind.lower())
         if y is not None and edit is not None:
-            yield Candidate(f"{kind} before it", 0, (edit,), y)
+            yield Candidate(f"{kind} before this layer", 0, (edit,), y)
 
 
 def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
-    """Yield the widths of keys and values for an attention, of which one alone would not do."""
+    """Yield the widths of keys and values for an attention, which have to change together."""
     if len(inputs) != 3 or not hasattr(layer, "kdim") or not all(x.shape for x in inputs):
         return
     changes = {"kdim": inputs[1].shape[-1], "vdim": inputs[2].shape[-1]}
     y = applied(layer, changes, inputs)
     if y is not None:
-        made = tuple(edits.set_field(item, None, field, n) for field, n in changes.items())
-        said = " and ".join(f"{field}: {n}" for field, n in changes.items())
-        yield Candidate(said, 1, made, y)
+        changed = tuple(edits.set_field(item, None, field, n) for field, n in changes.items())
+        title = " and ".join(f"{field}: {n}" for field, n in changes.items())
+        yield Candidate(title, 1, changed, y)
 
 
 def _other_rank(
     error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
 ) -> Iterator[Candidate]:
-    """Yield the layer of the same name for as many axes as the input has: Conv1d, Conv2d."""
+    """Yield the same layer for the number of axes of the input, such as Conv1d for Conv2d."""
     name = item.type.text
     if error.code != "NB201" or name[-2:-1] not in set("123") or not name.endswith("d"):
         return
@@ -240,11 +242,11 @@ def applied(
     inputs: Sequence[Tensor],
     kind: type[Layer] | None = None,
 ) -> Tensor | None:
-    """Return the first result of a layer with other fields, if it takes the inputs then."""
-    given = {name: getattr(layer, name) for name in layer.model_fields_set}
+    """Return the first result of a layer with changed fields; None if it does not fit."""
+    fields = {name: getattr(layer, name) for name in layer.model_fields_set}
     try:
-        made = (kind or type(layer)).model_validate({**given, **changes})
-        outputs = made.apply(*inputs)
+        changed = (kind or type(layer)).model_validate({**fields, **changes})
+        outputs = changed.apply(*inputs)
     except (ValidationError, ShapeError):
         return None
     return next(iter(outputs.values()))

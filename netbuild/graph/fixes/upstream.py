@@ -1,4 +1,4 @@
-"""What would make a layer fit what reaches it: another value in a layer of one of its branches."""
+"""Fixes before a layer: changes in its branches, or of the network's input."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from netbuild.syntax.item import Item
     from netbuild.syntax.node import Node
 
-#: How many layers of a branch are looked at, from the join backwards, and how far their values go.
+#: The most layers of a branch, from the join backwards, and the largest distance of a value.
 LAYERS_BACK = 12
 REACH = 4
 
-#: What an input may be, but for what no layer with weights reads.
+#: The dtypes of an input that a fix can offer.
 DTYPES = ("float32", "int64", "bool")
 
 _WINDOWS = ("stride", "padding", "kernel_size")
@@ -36,78 +36,79 @@ def fixes(
     sources: Sequence[Value],
     rows: Mapping[str, Row],
 ) -> list[Fix]:
-    """Return the smallest changes of one layer of one branch with which a join takes its inputs."""
-    found: list[Candidate] = []
+    """Return the smallest changes of one layer in one branch after which a join fits its inputs."""
+    candidates: list[Candidate] = []
     above = [_above(value, rows) for value in sources]
     for number, value in enumerate(sources):
         others = set().union(*above[:number], *above[number + 1 :])
         behind: list[Row] = []
         for row in _branch(value, rows):
-            if row.path in others:  # it would change the other branches as well
+            if row.path in others:  # a change here would change the other branches too
                 break
             for changes, distance in _changes(row, inputs):
                 y = _through(row, changes, behind)
-                made = y and applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
-                if made:
-                    found.append(_candidate(row, changes, distance, made))
+                result = y and applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
+                if result:
+                    candidates.append(_candidate(row, changes, distance, result))
             behind.insert(0, row)
         parameter = rows.get(value.path)
         if parameter is not None and parameter.type == "Parameter":
-            found += _parameters(join, number, inputs, parameter)
-    return offered(found)
+            candidates += _parameters(join, number, inputs, parameter)
+    return offered(candidates)
 
 
 def _parameters(
     join: Layer, number: int, inputs: Sequence[Tensor], row: Row
 ) -> Iterator[Candidate]:
-    """Yield the shapes of the other inputs for a Parameter that is one of them."""
+    """Yield the shapes of the other inputs as the shape of a Parameter that is an input."""
     others = {x.shape for x in inputs if len(x.shape) == len(inputs[number].shape)}
     for shape in others - {inputs[number].shape}:
         y = inputs[number]._replace(shape=shape)
-        made = applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
-        if made:
-            yield _candidate(row, {"shape": shape}, 1, made)
+        result = applied(join, {}, [*inputs[:number], y, *inputs[number + 1 :]])
+        if result:
+            yield _candidate(row, {"shape": shape}, 1, result)
 
 
 def width(
     layer: Layer,
-    came: Tensor,
+    x: Tensor,
     source: Value,
     rows: Mapping[str, Row],
 ) -> list[Fix]:
-    """Return the nearest width of the layer before with which one divides its channels."""
+    """Return the nearest width of the layer before, with which the channels divide."""
     behind: list[Row] = []
     for row in _branch(source, rows):
         for field in ("out_channels", "out_features"):
-            for distance, value in nearby(field, getattr(row.layer, field, None), came):
+            for distance, value in nearby(field, getattr(row.layer, field, None), x):
                 y = _through(row, {field: value}, behind)
-                made = y and applied(layer, {}, [y])
-                if made:
+                result = y and applied(layer, {}, [y])
+                if result:
                     changes = {field: value}
-                    return offered([_candidate(row, changes, distance, made)])
+                    return offered([_candidate(row, changes, distance, result)])
         behind.insert(0, row)
     return []
 
 
 def other_shape(
     layer: Layer,
-    came: Tensor,
+    x: Tensor,
     source: Value,
     rows: Mapping[str, Row],
-    given: Mapping[str, Node],
+    nodes: Mapping[str, Node],
     *,
     alone: bool,
 ) -> list[Fix]:
-    """Return the shapes of the network's input, with its axes in torch's order, that would fit.
+    """Return shapes of the network's input, with the axes in torch's order, that fit.
 
-    Where something else would make the layer fit, no axis is dropped but one of size 1.
+    `nodes` are the nodes of the network's inputs by name. If there are other fixes (`alone` is
+    false), only an axis of size 1 is dropped.
     """
 
     def orders(x: Tensor) -> list[tuple[str, Tensor]]:
         shapes = _orders(x.shape, alone=alone)
-        return [(f"{edits.written(n)} for the input", x._replace(shape=n)) for n in shapes]
+        return [(f"{edits.as_yaml(n)} for the input", x._replace(shape=n)) for n in shapes]
 
-    return _other_input(layer, came, source, rows, given, "shape", orders)
+    return _other_input(layer, x, source, rows, nodes, "shape", orders)
 
 
 def other_size(
@@ -115,91 +116,94 @@ def other_size(
     sources: Sequence[Value],
     rows: Mapping[str, Row],
     inputs: Mapping[str, Tensor | None],
-    given: Mapping[str, Node],
+    nodes: Mapping[str, Node],
 ) -> list[Fix]:
-    """Return the nearest sizes of an input of the network, halved evenly, that a join would fit.
+    """Return the nearest even sizes of an input of the network with which a join fits.
 
-    A branch that halves an odd size and doubles it again comes back one short.
+    A branch that halves an odd size and doubles the half ends with one position less.
     """
-    found = []
+    candidates = []
     for name, x in inputs.items():
-        for size in _even(x.shape) if x is not None and name in given else ():
+        for size in _even(x.shape) if x is not None and name in nodes else ():
             assert x is not None
             y = x._replace(shape=size)
-            made = replayed(rows.values(), {**inputs, name: y})
-            read = [made[value] for value in sources if value in made]
-            gives = applied(join, {}, read) if len(read) == len(sources) else None
-            if gives:
-                edit = edits.set_entry(given[name], "shape", "shape", size)
-                said = f"{edits.written(size)} for {'the input' if name == 'input' else name}"
+            tensors = replayed(rows.values(), {**inputs, name: y})
+            read = [tensors[value] for value in sources if value in tensors]
+            result = applied(join, {}, read) if len(read) == len(sources) else None
+            if result:
+                edit = edits.set_entry(nodes[name], "shape", "shape", size)
+                title = f"{edits.as_yaml(size)} for {'the input' if name == 'input' else name}"
                 distance = sum(abs(new - old) for new, old in zip(size, x.shape, strict=True))
-                found.append(Candidate(said, distance, (edit,), gives))
-    return offered(found)[:1]
+                candidates.append(Candidate(title, distance, (edit,), result))
+    return offered(candidates)[:1]
 
 
 def _even(shape: Shape) -> list[Shape]:
-    """Return a shape with all axes but the first rounded down and up to multiples of 2, 4 … 64."""
-    found: dict[Shape, None] = {}
+    """Return shapes whose axes after the first are rounded to multiples of 2, 4 … 64."""
+    shapes: dict[Shape, None] = {}
     for halvings in range(1, 7):
         step = 1 << halvings
         for up in (0, step - 1):
             rounded = tuple(max((size + up) // step, 1) * step for size in shape[1:])
-            found[shape[:1] + rounded] = None
-    return [other for other in found if other != shape]
+            shapes[shape[:1] + rounded] = None
+    return [other for other in shapes if other != shape]
 
 
 def replayed(rows: Iterable[Row], inputs: Mapping[str, Tensor | None]) -> dict[Value, Tensor]:
-    """Return what layers give for other inputs of the network, as far as they take them."""
-    made = {Value("", name): x for name, x in inputs.items() if x is not None}
+    """Return the results of layers for other inputs of the network.
+
+    A layer that does not fit is left out, together with the layers that read it.
+    """
+    tensors = {Value("", name): x for name, x in inputs.items() if x is not None}
     for row in rows:
-        read = [made[value] for value in row.sources if value in made]
+        read = [tensors[value] for value in row.sources if value in tensors]
         if len(read) == len(row.sources):
             try:
                 outputs = row.layer.apply(*read)
             except ShapeError:
                 continue
-            made |= {Value(row.path, port): y for port, y in outputs.items()}
-    return made
+            tensors |= {Value(row.path, port): y for port, y in outputs.items()}
+    return tensors
 
 
 def other_dtype(
-    layer: Layer, came: Tensor, source: Value, rows: Mapping[str, Row], given: Mapping[str, Node]
+    layer: Layer, x: Tensor, source: Value, rows: Mapping[str, Row], nodes: Mapping[str, Node]
 ) -> list[Fix]:
-    """Return the dtypes of the network's input with which a layer, behind others, would fit."""
+    """Return the dtypes of the network's input with which a later layer fits."""
 
     def dtypes(x: Tensor) -> list[tuple[str, Tensor]]:
-        return [(f"dtype: {dtype} of the input", x._replace(dtype=dtype)) for dtype in DTYPES]
+        return [(f"dtype: {dtype} for the input", x._replace(dtype=dtype)) for dtype in DTYPES]
 
-    return _other_input(layer, came, source, rows, given, "dtype", dtypes)
+    return _other_input(layer, x, source, rows, nodes, "dtype", dtypes)
 
 
 def _other_input(
     layer: Layer,
-    came: Tensor,
+    x: Tensor,
     source: Value,
     rows: Mapping[str, Row],
-    given: Mapping[str, Node],
+    nodes: Mapping[str, Node],
     key: str,
     others: Callable[[Tensor], list[tuple[str, Tensor]]],
 ) -> list[Fix]:
-    """Return the changes of an input of the network with which a layer behind it would fit.
+    """Return the changes of an input of the network with which a later layer fits.
 
-    `others` are what the input may be instead, with what is said of them, the likeliest first, and
-    `key` is what changes.
+    `others` returns other tensors for the input with the titles of their fixes, the likeliest
+    first. `key` is the field of the input that changes.
     """
     branch = list(_branch(source, rows))
     first = branch[-1].sources[0] if branch else source
-    written = None if first.path else given.get(first.port)
-    if written is None:
+    node = None if first.path else nodes.get(first.port)
+    if node is None:
         return []
-    found = []
-    for distance, (said, x) in enumerate(others(branch[-1].inputs[0] if branch else came)):
-        passed = _passed(x, branch[::-1])
+    candidates = []
+    for distance, (title, other) in enumerate(others(branch[-1].inputs[0] if branch else x)):
+        passed = _passed(other, branch[::-1])
         y = passed and applied(layer, {}, [passed])
         if y:
-            edit = edits.set_entry(written, "shape", key, getattr(x, key))
-            found.append(Candidate(said, distance, (edit,), y))
-    return offered(found)
+            edit = edits.set_entry(node, "shape", key, getattr(other, key))
+            candidates.append(Candidate(title, distance, (edit,), y))
+    return offered(candidates)
 
 
 def more_inputs(
@@ -210,22 +214,22 @@ def more_inputs(
     rows: Mapping[str, Row],
     inputs: Mapping[str, Tensor | None],
 ) -> list[Fix]:
-    """Return the inputs that a layer lacks: what nothing in its stack reads, if it is as many."""
+    """Return the missing inputs of a layer: the unread values of its stack, if the number fits."""
     stack = path.rpartition(".")[0]
-    known = {value for row in rows.values() for value in row.sources}
-    known |= {value for value, _ in read}
+    used = {value for row in rows.values() for value in row.sources}
+    used |= {value for value, _ in read}
     within = {Value("", name): x for name, x in inputs.items() if x and not stack}
     for row in rows.values():
         if row.path.rpartition(".")[0] == stack:
             within |= {Value(row.path, port): y for port, y in row.outputs.items()}
-    found = [*read, *((value, x) for value, x in within.items() if value not in known)]
-    if len(found) != max(len(layer.inputs), 2 if layer.variadic else 0):
+    inputs_of_layer = [*read, *((value, x) for value, x in within.items() if value not in used)]
+    if len(inputs_of_layer) != max(len(layer.inputs), 2 if layer.variadic else 0):
         return []
     try:
-        y = next(iter(layer.apply(*(x for _, x in found)).values()))
+        y = next(iter(layer.apply(*(x for _, x in inputs_of_layer)).values()))
     except ShapeError:
         return []
-    names = ", ".join(_called(value, stack, rows) for value, _ in found)
+    names = ", ".join(_called(value, stack, rows) for value, _ in inputs_of_layer)
     edit = edits.set_inputs(item, f"[{names}]")
     return offered([Candidate(f"inputs: [{names}]", 0, (edit,), y)])
 
@@ -240,28 +244,28 @@ def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:
 
 
 def _orders(shape: Shape, *, alone: bool) -> list[Shape]:
-    """Return a shape without a batch, with channels, and with the channels in front."""
+    """Return a shape without its first axis, with one channel, and with the last axis in front."""
     orders = [(1, *shape), (*shape[-1:], *shape[:-1])]
     orders += [shape[1:]] if alone or shape[:1] == (1,) else []
     if len(shape) == 4:
-        orders.append((shape[1], shape[0], *shape[2:]))  # frames, which come before the channels
+        orders.append((shape[1], shape[0], *shape[2:]))  # frames before the channels
     return [order for order in orders if order and order != shape]
 
 
 def _above(value: Value, rows: Mapping[str, Row]) -> set[str]:
-    """Return the paths of the layers that a value comes from."""
-    found: set[str] = set()
-    left = [value]
-    while left:
-        row = rows.get(left.pop().path)
-        if row is not None and row.path not in found:
-            found.add(row.path)
-            left += row.sources
-    return found
+    """Return the paths of all layers that a value depends on."""
+    paths: set[str] = set()
+    pending = [value]
+    while pending:
+        row = rows.get(pending.pop().path)
+        if row is not None and row.path not in paths:
+            paths.add(row.path)
+            pending += row.sources
+    return paths
 
 
 def _branch(value: Value, rows: Mapping[str, Row]) -> Iterator[Row]:
-    """Yield the layers of a branch from its end, as long as each reads one only."""
+    """Yield the layers of a branch from its end, as long as each layer reads one value."""
     for _ in range(LAYERS_BACK):
         row = rows.get(value.path)
         if row is None or len(row.sources) != 1 or row.reuses or value != row.passed_on:
@@ -271,7 +275,7 @@ def _branch(value: Value, rows: Mapping[str, Row]) -> Iterator[Row]:
 
 
 def _changes(row: Row, inputs: Sequence[Tensor]) -> Iterator[tuple[dict[str, Any], float]]:
-    """Yield changes of a layer's width to that of another branch, of its window, or of both."""
+    """Yield changes of a layer: the width of another branch, another window, or both."""
     widths: list[dict[str, Any]] = [{}]
     for field, axis in (("out_channels", 0), ("out_features", -1)):
         if hasattr(row.layer, field):
@@ -289,21 +293,21 @@ def _changes(row: Row, inputs: Sequence[Tensor]) -> Iterator[tuple[dict[str, Any
 
 
 def _through(row: Row, changes: Mapping[str, Any], behind: Sequence[Row]) -> Tensor | None:
-    """Return what comes out of a branch whose layer is changed."""
+    """Return the result of a branch with a changed layer; None if a layer does not fit."""
     y = applied(row.layer, changes, row.inputs)
     return y and _passed(y, behind)
 
 
 def _passed(x: Tensor, rows: Iterable[Row]) -> Tensor | None:
-    """Return what layers make of a tensor, one behind the other, if all of them take it."""
+    """Return the result of layers in a row for a tensor; None if a layer does not fit."""
     y: Tensor | None = x
     for row in rows:
         y = y and applied(row.layer, {}, [y])
     return y
 
 
-def _candidate(row: Row, changes: Mapping[str, Any], distance: float, gives: Tensor) -> Candidate:
+def _candidate(row: Row, changes: Mapping[str, Any], distance: float, result: Tensor) -> Candidate:
     item, bare = row.item, bare_field(type(row.layer))
-    made = tuple(edits.set_field(item, bare, field, value) for field, value in changes.items())
-    said = " and ".join(f"{field}: {edits.written(value)}" for field, value in changes.items())
-    return Candidate(f"{said} in {row.path}", distance, made, gives)
+    changed = tuple(edits.set_field(item, bare, field, value) for field, value in changes.items())
+    title = " and ".join(f"{field}: {edits.as_yaml(value)}" for field, value in changes.items())
+    return Candidate(f"{title} in {row.path}", distance, changed, result)

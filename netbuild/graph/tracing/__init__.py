@@ -1,1 +1,1 @@
-"""The walk over the stacks of a file, which infers the shapes of every layer."""
+"""The walk over the stacks of a file, which infers the shapes of all layers."""

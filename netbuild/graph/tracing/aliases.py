@@ -1,4 +1,4 @@
-"""Which values share memory while a network is traced, and which of them backward still needs."""
+"""The values that share memory during tracing, and the values that the backward pass needs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class Aliases:
-    """What the values of the layers so far have in common with one another."""
+    """The shared memory, the origins and the missing batch axes of the values so far."""
 
     def __init__(self) -> None:
-        #: The value in whose memory another one lies.
+        #: For each value, the value whose memory it shares.
         self.memory: dict[Value, Value] = {}
-        #: The first layer whose backward pass needs a value unchanged.
+        #: For each value, the first layer whose backward pass needs it unchanged.
         self.needed: dict[Value, str] = {}
-        #: Views that torch lets nothing overwrite, and views of them.
+        #: Views that torch does not allow to overwrite, and views of them.
         self.locked: set[Value] = set()
         self.origins: dict[Value, Origin] = {}
         #: Tensors without a batch axis.
         self.loose: set[Value] = set()
 
     def add(self, row: Row, results: Sequence[Value]) -> None:
-        """Note the results of a layer, and what it keeps."""
+        """Add the results of a layer, and the values that its backward pass needs."""
         memory = row.inferred.memory
         for value in results:
             self.origins[value] = row.inferred.origin
@@ -50,7 +50,7 @@ class Aliases:
     def aligned(
         self, layer: type[Layer], sources: Sequence[Value], inputs: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return inputs of one rank: what has no batch axis gets axes of 1 in front."""
+        """Return inputs of one rank: an input without a batch axis gets axes of size 1 in front."""
         broadcasts = issubclass(layer, Operation) and layer.broadcasts
         if len(inputs) < 2 or not broadcasts or not self.loose:
             return inputs
@@ -61,11 +61,11 @@ class Aliases:
         )
 
     def check(self, inferred: Inferred, sources: Sequence[Value]) -> None:
-        """Refuse a layer by what its inputs have in common with other values.
+        """Refuse a layer that conflicts with the layers before it.
 
         Raises:
-            ShapeError: it overwrites what another layer keeps, it lacks a batch axis, or it does
-                not go with the layers that its inputs come from.
+            ShapeError: the layer overwrites a tensor that another layer needs, an input has no
+                batch axis, or the layers that its inputs come from do not fit.
         """
         if not sources:
             return
@@ -77,21 +77,21 @@ class Aliases:
         inferred.layer.expect_origins(y, *map(self.origins.get, sources))
 
     def _check_not_needed(self, first: Value) -> None:
-        """Refuse a layer that overwrites what an earlier one keeps for the backward pass."""
+        """Refuse a layer that overwrites a tensor that an earlier layer needs for backward."""
         message = ""
         reader = self.needed.get(self.memory.get(first, first))
         if reader:
-            message = f"it overwrites its input, which the backward pass of {reader} needs"
+            message = f"the layer overwrites its input, which the backward pass of {reader} needs"
         elif first in self.locked:
-            message = "it overwrites its input, whose memory others share: torch forbids that"
+            message = "the layer overwrites a view of another tensor, which torch forbids"
         if message:
             raise ShapeError("NB211", message, at="inplace")
 
     def _check_batch(self, layer: Layer, sources: Sequence[Value]) -> None:
-        """Refuse a tensor without a batch axis where nothing gives it one."""
+        """Refuse a tensor without a batch axis if the layer does not repeat it for each sample."""
         loose = [value in self.loose for value in sources]
         repeats = isinstance(layer, Operation) and layer.broadcasts
         if any(loose) and (all(loose) or not repeats):
-            message = "it reads a Parameter without a batch axis, which only Add, Multiply and "
-            message += "their kin repeat, for what has one"
+            message = "the layer reads a Parameter without a batch axis: only joins such as Add "
+            message += "repeat it for each sample, and they need an input with a batch axis"
             raise ShapeError("NB212", message)

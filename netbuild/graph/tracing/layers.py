@@ -1,4 +1,4 @@
-"""The layers of a network in their order: fields validated, inputs arranged, results inferred."""
+"""Trace the layers of a network one by one: validate fields, order inputs, infer results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netbuild.graph.inference import Inferred
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing.aliases import Aliases
-from netbuild.graph.tracing.receptive_field import reach_behind
+from netbuild.graph.tracing.receptive_field import reach_after
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
 from netbuild.graph.value import OUTPUT, Value, state_key
 from netbuild.syntax.item import Item, place
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.syntax.expression import Names
 
-#: What a layer reads, in order: the input's name, where it is given, and what reaches it.
+#: The inputs of a layer in order: the name of the input (None without one), and its signal.
 Signals: TypeAlias = "list[tuple[str | None, Signal]]"
 #: The results of a layer or a stack by their names.
 Results: TypeAlias = "dict[str, Signal]"
 
 
-class Call(NamedTuple):
-    """A layer about to be traced: its component, its item with expressions evaluated, its path."""
+class LayerCall(NamedTuple):
+    """A layer before tracing: its component, its item with evaluated expressions, its path."""
 
     component: type[Layer]
     item: Item
@@ -44,7 +44,7 @@ class Call(NamedTuple):
 
 
 class Layers:
-    """The layers that are traced so far."""
+    """The layers that have been traced so far."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -54,7 +54,7 @@ class Layers:
     def trace(
         self, item: Item, path: str, names: Names, signals: Signals | None, *, frozen: bool
     ) -> Found[tuple[Row | None, Results]]:
-        """Trace a layer; return its row and its results. `signals` is None behind a fault."""
+        """Trace a layer; return its row and its results. `signals` is None after a fault."""
         row, faults = self._row(item, path, names, signals)
         if faults:
             faults = tuple(fault._replace(layer=path) for fault in faults)
@@ -68,19 +68,20 @@ class Layers:
         return (row, results), faults
 
     def share(self, start: int, layers: int, path: str, module: str, item: Item) -> Faults:
-        """Have the rows from `start` on, those under `path`, use the weights of those of `module`.
+        """Give the rows from `start` on the weights of `module`; return the faults of a Reuse.
 
-        A module that would have to be another one for these inputs is reported: `layers` are those
-        that it has.
+        The rows are the layers below `path`. `layers` is the number of layers of the module. It is
+        a fault if the inputs of the Reuse need other sizes than the module has.
         """
         title = f"{module} does not fit these inputs"
         if len(self.rows) - start != layers:
-            label = f"it has {layers} layers, and for these it would have {len(self.rows) - start}"
+            needed = len(self.rows) - start
+            label = f"{module} has {layers} layers, and these inputs need {needed}"
             return (Diagnostic("NB215", title, item.type.span, label, layer=path),)
         faults = []
         for number, row in enumerate(self.rows[start:], start):
             origin = self.by_path.get(module + row.path.removeprefix(path))
-            if origin is None:  # it has a fault of its own
+            if origin is None:  # the layer in the module has a fault
                 continue
             origin = self.by_path[origin.reuses] if origin.reuses else origin
             own_function = row.path == path and isinstance(row.layer, Operation)
@@ -93,56 +94,56 @@ class Layers:
         return tuple(faults)
 
     def _row(
-        self, written: Item, path: str, names: Names, signals: Signals | None
+        self, item: Item, path: str, names: Names, signals: Signals | None
     ) -> Found[Row | None]:
-        """Validate one layer against what reaches it; None where its output is not known."""
-        init, faults = _init(written, names) if "init" in written.modifiers else (None, ())
-        item = written
+        """Validate a layer against its inputs; None if its output is not known."""
+        init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
+        evaluated = item
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
-            item, faults = item._replace(arguments=arguments), (*faults, *wrong)
-        call = Call(LAYERS[item.type.text], item, path)
+            evaluated, faults = item._replace(arguments=arguments), (*faults, *wrong)
+        call = LayerCall(LAYERS[item.type.text], evaluated, path)
         arranged, wrong = (None, ()) if signals is None else self._arranged(call, signals)
         faults += wrong
         inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
         if arranged is None or len(inputs) < len(arranged):
-            _, wrong = fill(call.component, item)  # its own faults are still found
+            _, wrong = fill(call.component, evaluated)  # faults of its fields are still reported
             return None, (*faults, *wrong)
         inferred, wrong = self._inferred(call, arranged, inputs)
         faults += wrong
         if inferred is None:
             return None, faults
         sources = tuple([signal.value for signal in arranged])
-        reach = reach_behind(inferred, [signal.reach for signal in arranged])
-        return Row(path, inferred, sources, reach, written, names, init), faults
+        reach = reach_after(inferred, [signal.reach for signal in arranged])
+        return Row(path, inferred, sources, reach, item, names, init), faults
 
     def _inferred(
-        self, call: Call, arranged: list[Signal], inputs: tuple[Tensor, ...]
+        self, call: LayerCall, arranged: list[Signal], inputs: tuple[Tensor, ...]
     ) -> Found[Inferred | None]:
-        """Return what a layer does to what reaches it; None after a fault."""
+        """Return the layer with its results for these inputs; None after a fault."""
         sources = [signal.value for signal in arranged]
         inputs = self.aliases.aligned(call.component, sources, inputs)
         content = inference.content(call.item.type.text, call.item.arguments)
-        found = inference.known(content, inputs)
-        kept = inference.layer(content)
-        layer, faults = (kept, ()) if kept else fill(call.component, call.item)
+        inferred = inference.cached(content, inputs)
+        cached = inference.cached_layer(content)
+        layer, faults = (cached, ()) if cached else fill(call.component, call.item)
         if layer is None:
             return None, faults
         try:
-            if found is None:
-                found = Inferred(layer, inputs, layer.apply(*inputs))
-                _expect_addressable(found)
-                inference.keep(content, found)
-            self.aliases.check(found, sources)
+            if inferred is None:
+                inferred = Inferred(layer, inputs, layer.apply(*inputs))
+                _expect_addressable(inferred)
+                inference.store(content, inferred)
+            self.aliases.check(inferred, sources)
         except ShapeError as error:
             misfit = Misfit(
                 error, layer, call.item, call.path, tuple(sources), inputs, len(self.rows)
             )
             return None, (*faults, _shape_fault(misfit, arranged))
-        return found, faults
+        return inferred, faults
 
-    def _arranged(self, call: Call, signals: Signals) -> Found[list[Signal] | None]:
-        """Return what a layer reads in the order of its inputs; None after a fault."""
+    def _arranged(self, call: LayerCall, signals: Signals) -> Found[list[Signal] | None]:
+        """Return the signals of a layer in the order of its inputs; None after a fault."""
         component, item = call.component, call.item
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
@@ -158,8 +159,8 @@ class Layers:
             signals = [(name, by_name[name]) for name in names if name in by_name]
         return [signal for _, signal in signals], ()
 
-    def _lacking(self, call: Call, signals: Signals) -> Circumstances | None:
-        """Return from where to look for the inputs that a layer lacks."""
+    def _lacking(self, call: LayerCall, signals: Signals) -> Circumstances | None:
+        """Return the start of the search for the missing inputs of a layer."""
         layer, _ = fill(call.component, call.item)
         inputs = tuple([s.tensor for _, s in signals if s.tensor is not None])
         if layer is None or len(inputs) < len(signals):
@@ -170,7 +171,7 @@ class Layers:
 
 
 def _init(item: Item, names: Names) -> Found[Init | None]:
-    """Return how the weights of an item begin, as its modifier says."""
+    """Read the modifier `init` of an item."""
     node, faults = substitute(item.modifiers["init"].value, names)
     init, wrong = read_init(node)
     return init, (*faults, *wrong)
@@ -187,29 +188,29 @@ def _results(row: Row) -> Results:
 
 
 def _other_module(origin: Row, row: Row) -> str:
-    """Return why a layer is called with inputs for which it would be another one, if it is."""
+    """Return why the module of a layer does not fit other inputs; an empty text if it fits."""
     for name, shape in row.weights.items():
         if origin.weights.get(name) != shape:
-            is_ = times(origin.weights.get(name, ()))
+            size = times(origin.weights.get(name, ()))
             key = state_key(origin.path, name)
-            return f"{key} is {is_}, and for {times(row.x)} it would be {times(shape)}"
+            return f"{key} is {size}, and the input {times(row.x)} needs {times(shape)}"
     arguments = origin.arguments
     for name, value in row.arguments.items():
         if arguments.get(name) != value:
-            said = f"{origin.path} is made with {name} {_said(arguments.get(name))}"
-            return f"{said}, and for {times(row.x)} it would be {_said(value)}"
+            first = f"{origin.path} has {name} {_as_text(arguments.get(name))}"
+            return f"{first}, and the input {times(row.x)} needs {_as_text(value)}"
     return ""
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def _expect_addressable(inferred: Inferred) -> None:
-    """Refuse tensors that no machine counts the values of.
+    """Refuse tensors that no machine can address.
 
     Raises:
-        ShapeError: one of them has 2⁶³ values or more.
+        ShapeError: a result or a weight has 2⁶³ values or more.
     """
     outputs = [tensor.shape for tensor in inferred.outputs.values()]
     for shape in (*outputs, *inferred.weights.values()):
@@ -221,11 +222,11 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     error, item = misfit.error, misfit.item
     assert error is not None
     receives = f"{misfit.path} receives"
-    came = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
-    several = len(came) > 1
+    inputs = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
+    several = len(inputs) > 1
     notes = [
         Note(f"input {number}" if several else "input", f"{'and' if number > 1 else receives} {x}")
-        for number, x in enumerate(came, start=1)
+        for number, x in enumerate(inputs, start=1)
     ]
     if error.formula:
         notes.append(Note("formula", error.formula))

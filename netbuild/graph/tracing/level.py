@@ -1,4 +1,4 @@
-"""One stack while it is walked: its context, the names in reach, and the members so far."""
+"""One stack during the walk: its context, its names, and its members so far."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.graph.tracing.scope import Scope
 from netbuild.graph.value import OUTPUT, Ref
-from netbuild.syntax.item import Stack, written_at
+from netbuild.syntax.item import Stack, place_of
 from netbuild.syntax.names import input_name_fault
-from netbuild.syntax.node import Map
+from netbuild.syntax.node import Map, is_null
 from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import read_wires
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 
 class Context(NamedTuple):
-    """What holds for all members of a stack: its path, and what is true around it."""
+    """The path of a stack, and the facts that hold for all its members."""
 
-    #: With a dot behind it: `features.`; empty for the network itself.
+    #: Ends with a dot, such as `features.`; empty for the network itself.
     path: str
-    #: What expressions can name.
+    #: The names for expressions.
     names: Names
-    #: Whether the weights within keep the values that they begin with.
+    #: Whether the weights inside keep their first values.
     frozen: bool = False
-    #: The blocks around it, the outermost first.
+    #: The blocks around the stack, the outermost first.
     blocks: tuple[str, ...] = ()
 
 
 class Level:
-    """One stack while it is walked."""
+    """One stack during the walk."""
 
     def __init__(
         self, context: Context, inputs: Mapping[str, Signal], children: Sequence[Child] = ()
@@ -49,20 +49,20 @@ class Level:
         self.context = context
         self.scope = Scope(inputs, children)
         self.members: list[Member] = []
-        #: How each member was traced, by its name, for a `Reuse`.
+        #: The recipe of each member by name, for a `Reuse`.
         self.recipes: dict[str, Recipe] = {}
-        #: The names that members have.
+        #: The names of the members.
         self.taken: set[str] = set()
         #: The number of the next member.
         self.position = 0
 
     @property
     def path(self) -> str:
-        """The path of the stack, with a dot behind it."""
+        """The path of the stack, with a dot at the end."""
         return self.context.path
 
     def reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
-        """Return what an item reads: what it says, or the item before; None after a fault."""
+        """Return the inputs of a part: its `inputs`, or the last result; None after a fault."""
         if "inputs" in part.modifiers:
             return self._named_reads(part, reader)
         layer = reader.layer(part)
@@ -73,8 +73,7 @@ class Level:
         return None, (self.reads_nothing(part, reader),)
 
     def _named_reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
-        written = part.modifiers["inputs"].value
-        node, faults = substitute(written, self.context.names)
+        node, faults = substitute(part.modifiers["inputs"].value, self.context.names)
         wires, wrong = read_wires(node, "inputs")
         refs, unknown = collect(self.scope.find(wire) for wire in wires)
         faults += (*wrong, *unknown)
@@ -88,50 +87,50 @@ class Level:
     def reads_nothing(
         self, part: Item | Stack | None, reader: MemberReader, span: Span | None = None
     ) -> Diagnostic:
-        """Return the fault of a first member that does not say which of several inputs it reads."""
+        """Return the fault of a first member that does not name one of several inputs."""
         where = "stack" if self.path else "network"
         if part is None:
             assert span is not None
-            return self.scope.unsaid(None, span, where)
-        return self.scope.unsaid(reader.layer(part), written_at(part), where)
+            return self.scope.unnamed(None, span, where)
+        return self.scope.unnamed(reader.layer(part), place_of(part), where)
 
     def outputs(self, node: Node | None) -> Found[dict[str, Ref] | None]:
-        """Return what the stack gives: what it says, or what its last member gives first.
+        """Return the results of the stack: its `outputs`, or the first result of its last member.
 
         The result is None after a fault.
         """
-        if node is None:
+        if node is None or is_null(node):
             return {OUTPUT: self.scope.last} if self.scope.last else None, ()
-        written, faults = substitute(node, self.context.names)
-        wires, wrong = read_wires(written, "outputs")
+        evaluated, faults = substitute(node, self.context.names)
+        wires, wrong = read_wires(evaluated, "outputs")
         faults += wrong
-        found: dict[str, Ref] = {}
+        outputs: dict[str, Ref] = {}
         for wire in wires:
             ref, unknown = self.scope.find(wire)
             faults += unknown
             port = wire.inside or (OUTPUT if len(wires) == 1 else wire.outside)
             port = port.replace(".", "_")
-            if port in found:
-                faults = (*faults, _given_twice(port, wire.span))
+            if port in outputs:
+                faults = (*faults, _same_name(port, wire.span))
             if ref is not None:
-                found[port] = ref
-        complete = not faults and len(found) == len(wires) > 0
-        return found if complete else None, faults
+                outputs[port] = ref
+        complete = not faults and len(outputs) == len(wires) > 0
+        return outputs if complete else None, faults
 
 
 def _misnamed_inputs(node: Node, wires: Sequence[Wire]) -> tuple[Diagnostic, ...]:
-    """Return the faults of the names by which a stack or a block knows its inputs."""
+    """Return the faults of the names of a stack's or a block's inputs."""
     if isinstance(node, Map):
-        named = (input_name_fault(name, key.span) for name, (key, _) in node.entries.items())
-        return tuple(filter(None, named))
+        names = (input_name_fault(name, key.span) for name, (key, _) in node.entries.items())
+        return tuple(filter(None, names))
     if len(wires) < 2:
         return ()
-    label = "a stack knows its inputs by name"
-    help_ = f"give each its name inside: inputs: {{left: {wires[0].outside}, …}}"
+    label = "each of several inputs of a stack needs a name"
+    help_ = f"give each input a name: inputs: {{left: {wires[0].outside}, …}}"
     return (Diagnostic("NB208", "several inputs without names", node.span, label, help=help_),)
 
 
-def _given_twice(port: str, span: Span) -> Diagnostic:
-    label = f"two results are called {port}"
-    help_ = "give each its name: outputs: {name: result}"
-    return Diagnostic("NB213", "a result that is given twice", span, label, help=help_)
+def _same_name(port: str, span: Span) -> Diagnostic:
+    label = f"two outputs are called {port}"
+    help_ = "give each output its own name: outputs: {name: result}"
+    return Diagnostic("NB213", "two outputs with the same name", span, label, help=help_)

@@ -1,19 +1,19 @@
-"""How large a network may be, however short the file that asks for it."""
+"""Limits for the size of a network, because a short file can describe a huge one."""
 
 from __future__ import annotations
 
 from netbuild.diagnostics.diagnostic import MAX_FAULTS
 
-#: Layers of a network.
+#: The most layers of a network.
 MAX_LAYERS = 10_000
-#: Members of all stacks and blocks together.
+#: The most members of all stacks and blocks together.
 MAX_MEMBERS = 40_000
-#: Stacks and blocks within one another.
+#: The most stacks and blocks inside one another.
 MAX_DEPTH = 100
 
 
 class Limits:
-    """Counts what a walk meets; a walk that has reached a limit ends at once."""
+    """Counts layers, members, depth and faults of a walk. The walk ends at the first limit."""
 
     def __init__(self) -> None:
         self.layers = self.members = self.depth = self.faults = 0
@@ -30,11 +30,11 @@ class Limits:
 
     @property
     def reason(self) -> str:
-        """Which limit of the network itself is reached; empty for none."""
+        """The limit of the network that is exceeded; an empty text if there is none."""
         if self.layers > MAX_LAYERS:
             return f"more than {MAX_LAYERS:,} layers"
         if self.members > MAX_MEMBERS:
             return f"more than {MAX_MEMBERS:,} members of stacks and blocks"
         if self.depth > MAX_DEPTH:
-            return f"more than {MAX_DEPTH} stacks and blocks within one another"
+            return f"more than {MAX_DEPTH} stacks and blocks inside one another"
         return ""

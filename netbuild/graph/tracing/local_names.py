@@ -1,4 +1,4 @@
-"""What an expression can name at its place; the names are put together when one is asked for."""
+"""The names that an expression can use at its place, collected only when one is needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LocalNames(Mapping[str, Any]):
-    """The names around an item, with the names of what it reads, and the index of a repetition."""
+    """The names around an item, the names for its input, and the index of a repetition."""
 
     def __init__(self, around: Mapping[str, Any], x: Tensor | None, **more: Any) -> None:
         self._around, self._x, self._more = around, x, more
@@ -36,9 +36,9 @@ class LocalNames(Mapping[str, Any]):
 
 
 def input_names(x: Tensor | None) -> dict[str, Any]:
-    """Return the names by which an expression knows the input of its item."""
+    """Return the names for the input of an item: `in_shape`, `in_channels`, `in_features`."""
     if x is None:
         return dict.fromkeys(("in_shape", "in_channels", "in_features"), UNKNOWN)
-    if not x.shape:  # one number a sample has neither channels nor features
+    if not x.shape:  # an input with one number per sample has no channels and no features
         return {"in_shape": ()}
     return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}

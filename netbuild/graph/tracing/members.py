@@ -1,4 +1,4 @@
-"""A member of a stack as it is written: an item or a stack, with its modifiers."""
+"""Read a member of a stack: an item or an inner stack, with its modifiers."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
 
 class MemberReader:
-    """Reads the members of the stacks of a file, whose `blocks` are types like its layers."""
+    """Reads the members of stacks. The `blocks` of the file are types like the layers."""
 
     def __init__(self, blocks: Mapping[str, Definition | None]) -> None:
         self.blocks = blocks
-        #: Parts by the identity of their nodes: each use of a block meets the same nodes. The nodes
-        #: are kept, so that no other node can have the same identity.
+        #: Parts by the identity of their nodes, because each use of a block reads the same nodes.
+        #: The nodes are kept too, so that no other node can get the same identity.
         self._read: dict[int, tuple[Node, Item | Stack]] = {}
         self._types = ChainMap[str, object]({REUSE: None}, dict(blocks), LAYERS)  # type: ignore[arg-type]
 
     def read(self, node: Node, names: Names) -> Found[Item | Stack | None]:
-        """Read a node as the item or the stack that it is; None after a fault."""
+        """Read a node as an item or a stack; None after a fault."""
         if isinstance(node, Scalar):
-            written, faults = substitute(node, names)
-            if is_unknown(written):
+            evaluated, faults = substitute(node, names)
+            if is_unknown(evaluated):
                 return None, faults
-            part, wrong = self._part(written)
+            part, wrong = self._part(evaluated)
             return part, (*faults, *wrong)
         if id(node) in self._read:
             return self._read[id(node)][1], ()
@@ -71,13 +71,13 @@ class MemberReader:
         return isinstance(part, Item) and part.type.text in self.blocks
 
     def layer(self, part: Item | Stack) -> type[Layer] | None:
-        """Return the layer that a part is; None for a stack, a block and a Reuse."""
+        """Return the layer class of an item; None for a stack, a block or a Reuse."""
         if isinstance(part, Stack) or part.type.text == REUSE or self.is_block(part):
             return None
         return LAYERS.get(part.type.text)
 
     def modifiers(self, part: Item | Stack, names: Names) -> Found[Modifiers | None]:
-        """Validate the modifiers of a part; None after a fault, or where one is not known."""
+        """Validate the modifiers of a part; None after a fault, or if one is unknown."""
         if not part.modifiers:
             return NONE, ()
         kind: type[Modifiers] = StackModifiers
@@ -87,7 +87,7 @@ class MemberReader:
         return read_modifiers(part, kind, names)
 
     def _in_place(self, item: Item) -> Found[Item]:
-        """Return an item with its arguments inside and its modifiers beside it."""
+        """Return an item with misplaced arguments and modifiers moved to their places."""
         layer = self.layer(item)
         if layer is None:
             block = self.blocks.get(item.type.text)
@@ -100,13 +100,13 @@ class MemberReader:
 
 
 def _is_lower_case_layer(node: Node) -> bool:
-    """Tell `conv2d: {out_channels: 6}`, a misspelt layer, from `conv2d: {…}`, a stack of one."""
+    """Whether a mapping is a misspelt layer and not a stack: `conv2d: {out_channels: 6}`."""
     if not isinstance(node, Map) or len(node.entries) != 1:
         return False
     (name, (_, value)), *_ = node.entries.items()
     fields = set(value.entries) if isinstance(value, Map) else set()
-    a_number = isinstance(value, Scalar) and not isinstance(value.value, str)
-    if not a_number and (not fields or any(field[:1].isupper() for field in fields)):
-        return False  # nor are all layers imported to tell
-    meant = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
-    return meant is not None and fields <= set(meant.model_fields)
+    is_number = isinstance(value, Scalar) and not isinstance(value.value, str)
+    if not is_number and (not fields or any(field[:1].isupper() for field in fields)):
+        return False  # this test comes first, because the next one imports all layers
+    similar = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
+    return similar is not None and fields <= set(similar.model_fields)

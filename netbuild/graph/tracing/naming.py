@@ -1,4 +1,4 @@
-"""What the members of a stack are called: by their keys, by `name`, or by their numbers."""
+"""The names of the members of a stack: their keys, their `name`, or their numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def called(child: Child) -> str | None:
-    """Return the name that a member is going to have, before anything else is known of it."""
+    """Return the name of a member before it is read: its key or its `name`; None without them."""
     name = child.node.get("name") if isinstance(child.node, Map) else None
     return child.name or (name.text if isinstance(name, Scalar) else None)
 
@@ -28,12 +28,15 @@ def called(child: Child) -> str | None:
 def name_of(
     child: Child, modifiers: Modifiers, part: Item | Stack, taken: AbstractSet[str]
 ) -> Found[str | None]:
-    """Return the name of a member among those `taken`; None where a number names it."""
+    """Return the name of a member; None if its number is the name.
+
+    `taken` are the names of the other members.
+    """
     name, span = child.name, child.span
     if modifiers.name is not None:
         span = part.modifiers["name"].value.span
         if name is not None:
-            label = f"it is called {name} already, by its key"
+            label = f"this layer already has the name {name}, its key"
             return name, (Diagnostic("NB109", "a layer with two names", span, label),)
         name = modifiers.name
     if name is None:
@@ -43,7 +46,10 @@ def name_of(
 
 
 def without_number(part: Item | Stack) -> tuple[Item | Stack, Node | None]:
-    """Return a repeated part without a name that holds its index, `layer$index`, and that name."""
+    """Return a repeated part without its `name`, and the name, if the name contains the index.
+
+    Such a name is `layer$index`. The name is None for any other part.
+    """
     name = part.modifiers.get("name")
     text = name.value.value if name and isinstance(name.value, Scalar) else None
     if name is None or not isinstance(text, str) or "repeat" not in part.modifiers:
@@ -55,9 +61,9 @@ def without_number(part: Item | Stack) -> tuple[Item | Stack, Node | None]:
 
 
 def numbered(name: Node, names: Names, taken: AbstractSet[str]) -> Found[str | None]:
-    """Return the name of one of several, which holds its index; None after a fault."""
-    written, faults = substitute(name, names)
-    if not isinstance(written, Scalar) or not isinstance(written.value, str):
+    """Return the name of one repetition, which contains its index; None after a fault."""
+    node, faults = substitute(name, names)
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return None, faults
-    fault = name_fault(written.value, written.span, taken, by_key=False)
-    return (None, (*faults, fault)) if fault else (written.value, faults)
+    fault = name_fault(node.value, node.span, taken, by_key=False)
+    return (None, (*faults, fault)) if fault else (node.value, faults)

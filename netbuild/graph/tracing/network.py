@@ -1,4 +1,4 @@
-"""The network of a config as a whole, traced: its layers, how they are wired, what it gives."""
+"""Trace the whole network of a config: its layers, its wires and its outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Network(NamedTuple):
-    """What was traced of a network: after a fault without outputs, and perhaps without wires."""
+    """A traced network. After a fault it has no outputs, and it may have no block."""
 
     rows: tuple[Row, ...] = ()
     block: Block | None = None
@@ -51,7 +51,7 @@ def trace_network(config: Config) -> Found[Network]:
     rows = tuple(walk.layers.rows)
     if walk.limits.reached:
         if walk.limits.reason:
-            title, span = "the network has too many layers", config.layers.span
+            title, span = "the network is too large", config.layers.span
             faults += (Diagnostic("NB209", title, span, walk.limits.reason),)
         return Network(rows, calls=walk.calls), faults
     faults += (*_unused_blocks(config, walk.used), *_loose_outputs(walk, results))
@@ -62,14 +62,14 @@ def trace_network(config: Config) -> Found[Network]:
 
 
 def _modifiers(stack: Stack) -> Iterator[Diagnostic]:
-    """Yield the faults of modifiers of the network as a whole, which has none."""
+    """Yield a fault for each modifier of the whole network, which takes no modifiers."""
     for key, _ in stack.modifiers.values():
-        title = f"the network as a whole has no {brief(key.text)}"
-        yield Diagnostic("NB104", title, key.span, "unknown")
+        title = f"the whole network has no modifier {brief(key.text)}"
+        yield Diagnostic("NB104", title, key.span, "unknown modifier")
 
 
 def _unused_blocks(config: Config, used: set[str]) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the fields of blocks that nothing uses, whatever they read."""
+    """Yield the faults of types and fields in unused blocks, for an unknown input."""
     for block in config.blocks.values():
         if block is None or block.name in used:
             continue
@@ -78,7 +78,7 @@ def _unused_blocks(config: Config, used: set[str]) -> Iterator[Diagnostic]:
         names = {**config.names, **dict.fromkeys(block.params, UNKNOWN)}
         context = Context("", names, blocks=(block.name,))
         _, faults = walk.stack(block.stack, context, {"input": UNKNOWN_SIGNAL}, None)
-        # What it reads is for its user to say, by any names.
+        # The inputs of a block get their names only where it is used.
         yield from (fault for fault in faults if fault.code.startswith("NB1"))
 
 
@@ -87,6 +87,6 @@ def _loose_outputs(walk: Walk, results: Results) -> Iterator[Diagnostic]:
     for signal in results.values():
         if signal.value in walk.layers.aliases.loose:
             span = walk.layers.by_path[signal.value.path].span
-            label = "it has no batch axis, and the network gives it as it is"
-            title = "an output that is not there for each sample"
+            label = "this Parameter has no batch axis, and an output needs one value per sample"
+            title = "an output without a batch axis"
             yield Diagnostic("NB212", title, span, label)

@@ -1,4 +1,4 @@
-"""The receptive field behind a layer, from the receptive fields of what it reads."""
+"""The receptive field after a layer, from the receptive fields of its inputs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
     from netbuild.graph.inference import Inferred
 
 
-def reach_behind(inferred: Inferred, before: list[Reach | None]) -> Reach | None:
-    """Return the receptive field behind a layer: the largest over what it reads."""
+def reach_after(inferred: Inferred, before: list[Reach | None]) -> Reach | None:
+    """Return the receptive field after a layer: the largest over its inputs."""
     if len(before) == 1:
         return _of_one(inferred, before[0])
-    looking = [
+    reaching = [
         (reach, x[1:]) for reach, x in zip(before, inferred.shapes, strict=True) if reach != NOWHERE
     ]
-    if not looking:
+    if not reaching:
         return NOWHERE
     window = inferred.window
     if window is None:
         return None
-    found: Reach | None = None
-    largest = tuple(map(max, zip(*(sizes for _, sizes in looking), strict=False)))
-    for reach, sizes in looking:
+    union: Reach | None = None
+    largest = tuple(map(max, zip(*(sizes for _, sizes in reaching), strict=False)))
+    for reach, sizes in reaching:
         if reach is None or len(reach.size) != len(window.kernel):
             return None
-        behind = reach.through(window).repeated(sizes, largest)
-        found = behind if found is None else found.joined(behind)
-    return found
+        after = reach.through(window).repeated(sizes, largest)
+        union = after if union is None else union.joined(after)
+    return union
 
 
 def _of_one(inferred: Inferred, before: Reach | None) -> Reach | None:

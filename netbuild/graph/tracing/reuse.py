@@ -1,4 +1,4 @@
-"""`Reuse`: a member of a stack that is called again, with the same weights."""
+"""`Reuse`: call a member of a stack again, with the same weights."""
 
 from __future__ import annotations
 
@@ -18,79 +18,81 @@ if TYPE_CHECKING:
     from netbuild.graph.value import Ref
     from netbuild.syntax.expression import Names
 
-#: What an item reads, in order: the name inside, where it is given, and the result that it means.
+#: The inputs of an item in order: the name of the input (None without one), and its source.
 Reads: TypeAlias = "list[tuple[str | None, Ref]]"
 
 
 class Recipe(NamedTuple):
-    """How a member was traced, so that it can be traced again for other inputs."""
+    """The data for tracing a member again, for other inputs."""
 
     part: Item | Stack
     names: Names
     repeat: int | None
     module: str
-    #: The names of a stack's inputs, and how many layers it has.
+    #: The names of the inputs of a stack, and its number of layers.
     inputs: tuple[str, ...]
     layers: int
 
 
 def find(item: Item, recipes: Mapping[str, Recipe], scope: Scope) -> Found[Recipe | None]:
-    """Return how the member that a Reuse names was traced; None after a fault."""
-    written = item.arguments
-    if not isinstance(written, Scalar) or not isinstance(written.value, (str, int)):
-        label = "it wants the name of a layer or a stack above it"
-        if written is not None:
-            label += f", not {shown(written)}"
-        span = written.span if written else item.type.span
+    """Return the recipe of the member that a Reuse names; None after a fault."""
+    node = item.arguments
+    if not isinstance(node, Scalar) or not isinstance(node.value, (str, int)):
+        label = "Reuse wants the name of a layer or a stack above it"
+        if node is not None:
+            label += f", not {shown(node)}"
+        span = node.span if node else item.type.span
         help_ = "write {Reuse: encoder, inputs: right}"
-        return None, (Diagnostic("NB106", "a Reuse of nothing", span, label, help=help_),)
-    name = str(written.value)
+        return None, (
+            Diagnostic("NB106", "a Reuse without the name of a layer", span, label, help=help_),
+        )
+    name = str(node.value)
     if name in recipes:
         return recipes[name], ()
-    return None, () if name in scope.members else (scope.unknown(name, written.span),)
+    return None, () if name in scope.members else (scope.unknown(name, node.span),)
 
 
 def part_of(recipe: Recipe, item: Item) -> Item | Stack:
-    """Return the part of a recipe as a Reuse calls it: with the inputs of the Reuse."""
+    """Return the part of a recipe with the `inputs` of a Reuse."""
     own = {key: e for key, e in recipe.part.modifiers.items() if key in {"init", "outputs"}}
     inputs = {key: e for key, e in item.modifiers.items() if key == "inputs"}
     return recipe.part._replace(modifiers={**own, **inputs})
 
 
 def in_order(item: Item, recipe: Recipe, reads: Reads) -> Found[Reads | None]:
-    """Return what a stack is called with in the order of its inputs; None after a fault."""
-    names, written = recipe.inputs, item.modifiers.get("inputs")
-    given = dict(reads)
-    if written is not None and None not in given:
-        fault = name_of_input_fault(names, written, recipe.module)
-        if fault is None and len(given) == len(names):
-            return [(name, given[name]) for name in names], ()
+    """Return the sources of a Reuse in the order of the stack's inputs; None after a fault."""
+    names, inputs = recipe.inputs, item.modifiers.get("inputs")
+    sources = dict(reads)
+    if inputs is not None and None not in sources:
+        fault = name_of_input_fault(names, inputs, recipe.module)
+        if fault is None and len(sources) == len(names):
+            return [(name, sources[name]) for name in names], ()
     elif len(reads) == len(names) == 1:
         return [(names[0], reads[0][1])], ()
     else:
         fault = None
     if fault is None:
         label = f"{recipe.module} has the inputs {', '.join(names)}"
-        help_ = f"give each by its name: inputs: {{{names[0]}: …}}"
-        title = f"{recipe.module} gets other inputs than it has"
-        span = written.value.span if written else item.type.span
+        help_ = f"name each input: inputs: {{{names[0]}: …}}"
+        title = f"{recipe.module} gets the wrong number of inputs"
+        span = inputs.value.span if inputs else item.type.span
         fault = Diagnostic("NB208", title, span, label, help=help_)
     return None, (fault,)
 
 
 def blamed(item: Item, fault: Diagnostic) -> Diagnostic:
-    """Return a fault of what is called again at the Reuse, with a note that says where it arose."""
+    """Return a fault of a reused member at the place of the Reuse, with a note on its own place."""
     if _is_within(fault.span, item):
         return fault
-    said = f"{fault.layer or 'it'} is written in line {fault.span.line}"
-    notes = (*fault.notes, Note("there", said))
+    text = f"{fault.layer or 'the layer'} is in line {fault.span.line}"
+    notes = (*fault.notes, Note("there", text))
     around = circumstances(fault)
     origin = around._replace(reused=True) if around and around.misfit else None
     return fault._replace(span=item.type.span, notes=notes, fixes=(), origin=origin)
 
 
 def _is_within(span: Span, item: Item) -> bool:
-    """Whether a fault is of what is written beside the type of an item, or of the type."""
+    """Whether a fault is at the type of an item or at its modifiers."""
     own = [item.type.span, *(entry.value.span for entry in item.modifiers.values())]
     places = [(s.document, s.line, s.column, s.end_line, s.end_column) for s in own]
     place = (span.line, span.column)

@@ -1,7 +1,7 @@
-"""The walk over the stacks of a network: members named, repeated, wired and traced in their order.
+"""The walk over the stacks of a network. It names, repeats, wires and traces members in order.
 
-Each step is given its context and returns its result with the faults that it found. What layers
-have in common across the network is kept by `Layers`.
+Each step gets its context, and returns its result with its faults. `Layers` holds the layers of the
+whole network.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from netbuild.graph.tracing.naming import called, name_of, numbered, without_num
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
-from netbuild.syntax.item import REUSE, Item, Stack, written_at
+from netbuild.syntax.item import REUSE, Item, Stack, place_of
 from netbuild.syntax.node import UNKNOWN, Map
 
 if TYPE_CHECKING:
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 
 
 class Use(NamedTuple):
-    """A member about to be traced: what is written, what it reads, and how it is used."""
+    """A member before tracing: its item or stack, its inputs, and its modifiers."""
 
     part: Item | Stack
-    #: None where what it reads is not known: its own faults are still found.
+    #: None if its inputs are not known. Its other faults are still reported.
     reads: Reads | None
     frozen: bool = False
     repeat: int | None = None
 
 
 class Walk:
-    """Walks the stacks of a network, item by item, with the shapes that reach each."""
+    """Walks the stacks of a network, member by member, with the shapes of their inputs."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -74,7 +74,7 @@ class Walk:
         outputs: Node | None,
         type_: str = "",
     ) -> Found[tuple[Block, Results]]:
-        """Trace the members of a stack one after the other; return what it gives."""
+        """Trace the members of a stack one after the other; return its block and its results."""
         self.limits.depth = max(self.limits.depth, context.path.count("."))
         level = Level(context, inputs, stack.children)
         faults: Faults = ()
@@ -82,17 +82,17 @@ class Walk:
             if self.limits.reached:
                 break
             faults += self._child(child, level)
-        given, wrong = (None, ()) if self.limits.reached else level.outputs(outputs)
+        refs, wrong = (None, ()) if self.limits.reached else level.outputs(outputs)
         faults += wrong
-        if given is None:  # something has to be given, of which nothing is known
-            given = {OUTPUT: Ref("", next(iter(inputs)))}
+        if refs is None:  # a block needs a result, also an unknown one
+            refs = {OUTPUT: Ref("", next(iter(inputs)))}
             results = {OUTPUT: UNKNOWN_SIGNAL}
         else:
-            results = {port: level.scope.signal(ref) for port, ref in given.items()}
-        return (Block(tuple(inputs), tuple(level.members), given, type_), results), faults
+            results = {port: level.scope.signal(ref) for port, ref in refs.items()}
+        return (Block(tuple(inputs), tuple(level.members), refs, type_), results), faults
 
     def _child(self, child: Child, level: Level) -> Faults:
-        """Trace one member of a stack, as often as it is repeated, if at all."""
+        """Read one member of a stack, and trace it with its modifiers."""
         self.limits.members += 1
         scope = level.scope
         scope.current = child
@@ -104,7 +104,7 @@ class Walk:
             faults = _of_layer(f"{level.path}{child.name or level.position}", faults)
         reads, wrong = level.reads(part, self.reader) if part else (None, ())
         faults += wrong
-        # What reads nothing knows the shape that it stands behind.
+        # For a member that reads nothing, expressions know the shape of the result before it.
         x = scope.signal(reads[0][1]).tensor if reads else last
         part, numbers = without_number(part) if part else (None, None)
         names = LocalNames(level.context.names, x)
@@ -122,7 +122,7 @@ class Walk:
         return (*faults, *wrong, *self._used(use, modifiers, name, numbers, level))
 
     def _unknown(self, child: Child, part: Item | Stack | None, level: Level) -> Faults:
-        """Go on behind a member of which nothing is known; its own faults are still found."""
+        """Continue after a member with a fault. Its other faults are still reported."""
         faults: Faults = ()
         if part is not None:
             names = LocalNames(level.context.names, level.scope.before, index=UNKNOWN)
@@ -134,7 +134,7 @@ class Walk:
     def _used(
         self, use: Use, modifiers: Modifiers, name: str | None, numbers: Node | None, level: Level
     ) -> Faults:
-        """Trace a member as its modifiers say: not at all, once, in a row, or as a stack."""
+        """Trace a member by its modifiers: skip it, trace it once or in a row, or as a stack."""
         scope = level.scope
         if not modifiers.when:
             scope.skip(name, use.reads[0][1] if use.reads else scope.last)
@@ -149,9 +149,10 @@ class Walk:
         return faults
 
     def _in_a_row(self, use: Use, name: str | Node | None, level: Level) -> Faults:
-        """Trace a member once, or several times under as many positions of its stack.
+        """Trace a member once, or several times, each at its own position of the stack.
 
-        `name` is what it is called instead; a node is evaluated with each index.
+        Without a `name`, the position is the name. If `name` is a node, it is evaluated with the
+        index of each repetition.
         """
         faults: Faults = ()
         for index in range(use.repeat or 1):
@@ -165,26 +166,26 @@ class Walk:
             members, within = self._member(use, place, level, names)
             self._remember(use, None, place, level, names, members, before)
             level.members += members
-            found = (*wrong, *within)
-            if index and x is not None and found:
+            new = (*wrong, *within)
+            if index and x is not None and new:
                 repetition = Repetition(use.part.modifiers["repeat"].value, index, x)
-                found = _around(found, repetition=repetition)
-            faults += found
-            if use.repeat and use.reads:  # what is repeated reads itself, and all else as before
+                new = _around(new, repetition=repetition)
+            faults += new
+            if use.repeat and use.reads:  # the first input of a repetition is the one before it
                 first = (use.reads[0][0], level.scope.first(place))
                 use = use._replace(reads=[first, *use.reads[1:]])
             level.position += 1
         return faults
 
     def _place(self, name: str | Node | None, names: Names, level: Level) -> Found[str]:
-        """Return the name of a member in its stack: its own, or its number."""
+        """Return the name of a member in its stack: its own name, or its number."""
         if name is None or isinstance(name, str):
             return name or str(level.position), ()
-        chosen, faults = numbered(name, names, level.taken)
+        own_name, faults = numbered(name, names, level.taken)
         self.limits.faults += len(faults)
-        if chosen is not None:
-            level.taken.add(chosen)
-        return chosen or str(level.position), faults
+        if own_name is not None:
+            level.taken.add(own_name)
+        return own_name or str(level.position), faults
 
     def _remember(
         self,
@@ -196,43 +197,43 @@ class Walk:
         members: list[Member],
         before: int,
     ) -> None:
-        """Keep how a member was traced, for a Reuse; `before` it there were so many layers."""
-        made = members[0].part if members else None
-        inputs = made.inputs if isinstance(made, Block) else ()
+        """Store the recipe of a member for a Reuse; `before` is the number of layers before it."""
+        part = members[0].part if members else None
+        inputs = part.inputs if isinstance(part, Block) else ()
         layers = len(self.layers.rows) - before
         recipe = Recipe(use.part, names, repeat, name, inputs, layers)
         level.recipes.setdefault(name, recipe)
 
     def _repeated(self, use: Use, name: str, level: Level) -> Found[list[Member]]:
-        """Trace a member several times in a row, as a stack of this name."""
+        """Trace a member several times in a row, as a stack with this name."""
         reads = use.reads
         if reads is None:
             _, faults = self._member(use, name, level, level.context.names)
             return [], faults
-        alone = not reads  # as a Parameter is, within a stack that stands behind something
+        alone = not reads  # such as a Parameter; the stack still needs an input
         if alone and level.scope.last is None:
             fault = level.reads_nothing(use.part, self.reader)
             self.limits.faults += 1
             return [], (fault,)
         if alone:
             reads = [(None, level.scope.last or Ref("", ""))]
-        inside = [given or (f"input{n}" if n else "input") for n, (given, _) in enumerate(reads)]
+        inside = [own or (f"input{n}" if n else "input") for n, (own, _) in enumerate(reads)]
         signals = [level.scope.signal(ref) for _, ref in reads]
         context = level.context._replace(path=f"{level.path}{name}.")
         within = Level(context, dict(zip(inside, signals, strict=True)))
-        fed: Reads = [(given, Ref("", i)) for i, (given, _) in zip(inside, reads, strict=True)]
-        faults = self._in_a_row(use._replace(reads=[] if alone else fed), None, within)
+        inner_reads: Reads = [(own, Ref("", i)) for i, (own, _) in zip(inside, reads, strict=True)]
+        faults = self._in_a_row(use._replace(reads=[] if alone else inner_reads), None, within)
         if self.limits.reached:
             level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return [], faults
-        given = {OUTPUT: within.scope.first(str(within.position - 1))}
-        level.scope.add(name, {OUTPUT: within.scope.signal(given[OUTPUT])})
-        block = Block(tuple(inside), tuple(within.members), given)
+        last = within.scope.first(str(within.position - 1))
+        level.scope.add(name, {OUTPUT: within.scope.signal(last)})
+        block = Block(tuple(inside), tuple(within.members), {OUTPUT: last})
         refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
-        return [Member(name, block, refs, written_at(use.part))], faults
+        return [Member(name, block, refs, place_of(use.part))], faults
 
     def _member(self, use: Use, name: str, level: Level, names: Names) -> Found[list[Member]]:
-        """Trace one member of a stack, once, and have its results known by its name.
+        """Trace one member of a stack once, and add its results to the scope under its name.
 
         The list is empty after a fault.
         """
@@ -241,34 +242,34 @@ class Walk:
             return self._reused(part, use, name, level)
         place = f"{level.path}{name}"
         signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
-        if reads != [] and isinstance(part, Item):  # what reads something knows its shape
+        if reads != [] and isinstance(part, Item):  # expressions know the shape of the input
             names = LocalNames(names, signals[0][1].tensor if signals else None)
-        made: Block | Row | None
+        traced: Block | Row | None
         if isinstance(part, Stack) or self.reader.is_block(part):
             inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
             inner = list(inputs)
             context = Context(f"{place}.", names, use.frozen, level.context.blocks)
-            (made, results), faults = self._call(part, context, inputs)
+            (traced, results), faults = self._call(part, context, inputs)
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
-            (made, results), faults = self.layers.trace(
+            (traced, results), faults = self.layers.trace(
                 part, place, names, None if reads is None else signals, frozen=use.frozen
             )
             self.limits.faults += len(faults)
         level.scope.add(name, results)
-        if made is None or reads is None:
+        if traced is None or reads is None:
             return [], faults
         refs = dict(zip(inner, (ref for _, ref in reads), strict=True))
-        if isinstance(made, Row) and reads and reads[0][0] is not None:
-            order = [*made.layer.inputs, *made.layer.optional_inputs]
+        if isinstance(traced, Row) and reads and reads[0][0] is not None:
+            order = [*traced.layer.inputs, *traced.layer.optional_inputs]
             refs = {inside: refs[inside] for inside in order if inside in refs}
-        return [Member(name, made, refs, written_at(part))], faults
+        return [Member(name, traced, refs, place_of(part))], faults
 
     def _call(
         self, part: Item | Stack, context: Context, inputs: Mapping[str, Signal]
     ) -> Found[tuple[Block | None, Results]]:
-        """Trace a stack where it is written, or a block with its parameters."""
+        """Trace an inner stack, or a block with its parameters."""
         if isinstance(part, Stack):
             outputs = part.modifiers.get("outputs")
             return self.stack(part, context, inputs, outputs.value if outputs else None)
@@ -277,7 +278,7 @@ class Walk:
         if block is None:  # its definition has a fault
             return unknown, ()
         if block.name in context.blocks:
-            return unknown, (_within_itself(block.name, part, context),)
+            return unknown, (_contains_itself(block.name, part, context),)
         self.blocks[context.path.removesuffix(".")] = Call(part, context.names)
         own = input_names(next(iter(inputs.values())).tensor)
         values, faults = block.bind(part, context.names, {**self.config.names, **own})
@@ -291,15 +292,15 @@ class Walk:
         context = context._replace(
             names={**self.config.names, **values}, blocks=(*context.blocks, block.name)
         )
-        (made, results), wrong = self.stack(
+        traced, wrong = self.stack(
             block.stack, context, inputs, outputs.value if outputs else None, block.name
         )
         if again and wrong:
             wrong = _around(wrong, block=block.name)
-        return (made, results), (*faults, *wrong)
+        return traced, (*faults, *wrong)
 
     def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[list[Member]]:
-        """Trace a member of the stack again, for the inputs of a Reuse."""
+        """Trace a member of the stack again, with the inputs of a Reuse."""
         scope, reads = level.scope, use.reads
         self.reuses[f"{level.path}{name}"] = item.type.span
         recipe, faults = reuse.find(item, level.recipes, scope)
@@ -312,10 +313,10 @@ class Walk:
         if recipe.inputs:
             reads, faults = reuse.in_order(item, recipe, reads)
             self.limits.faults += len(faults)
-            written = item.modifiers.get("inputs")
-            leaf = self.reader.layer(part) is not None
-            if reads and leaf and not (written and isinstance(written.value, Map)):
-                reads = [(None, ref) for _, ref in reads]  # a layer that is repeated
+            inputs = item.modifiers.get("inputs")
+            is_layer = self.reader.layer(part) is not None
+            if reads and is_layer and not (inputs and isinstance(inputs.value, Map)):
+                reads = [(None, ref) for _, ref in reads]  # a repeated layer
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return [], faults
@@ -336,26 +337,26 @@ class Walk:
 
 
 def _of_layer(path: str, faults: Faults) -> Faults:
-    """Return faults that say the layer that they are of."""
+    """Return faults with the path of their layer."""
     return tuple([fault._replace(layer=path) for fault in faults])
 
 
 def _around(
     faults: Iterable[Diagnostic], *, repetition: Repetition | None = None, block: str | None = None
 ) -> Faults:
-    """Return faults whose fixes know the repetition, or the block, in which they arose."""
-    found = []
+    """Return faults with the repetition or the block around them, for the search for fixes."""
+    changed = []
     for fault in faults:
         origin = circumstances(fault)
         if origin and repetition:
             origin = origin._replace(repetition=repetition, blocks=())
         elif origin and block:
             origin = origin._replace(blocks=(*origin.blocks, block))
-        found.append(fault._replace(origin=origin))
-    return tuple(found)
+        changed.append(fault._replace(origin=origin))
+    return tuple(changed)
 
 
-def _within_itself(block: str, item: Item, context: Context) -> Diagnostic:
+def _contains_itself(block: str, item: Item, context: Context) -> Diagnostic:
     chain = [*context.blocks[context.blocks.index(block) :], block]
-    label = f"a block cannot hold itself: {' > '.join(chain)}"
-    return Diagnostic("NB214", "a block within itself", item.type.span, label)
+    label = f"a block cannot contain itself: {' > '.join(chain)}"
+    return Diagnostic("NB214", "a block that contains itself", item.type.span, label)

@@ -31,7 +31,7 @@ class Scheduling:
     """Steps a scheduler, if there is one, after each batch or after each epoch.
 
     Raises:
-        TrainingError: the scheduler does not go with the training, whose steps are known by now.
+        TrainingError: the scheduler does not fit the training, whose number of steps is known now.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Scheduling:
         if schedule is None:
             return
         for (_, part), error in misfits(schedule, training):
-            message = f"{type(part).__name__} does not go with the training: {error}"
+            message = f"{type(part).__name__} does not fit the training: {error}"
             raise TrainingError(message)
         with _torch():
             self.made = made(schedule.scheduler, optimizer, schedule.total(training))

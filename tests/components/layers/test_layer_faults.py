@@ -122,7 +122,7 @@ def test_what_torch_lets_nothing_overwrite(above: list[Any]) -> None:
     (fault,) = graph_of(layers, Tensor((4,))).diagnostics
     assert (fault.code, fault.label) == (
         "NB211",
-        "it overwrites its input, whose memory others share: torch forbids that",
+        "the layer overwrites a view of another tensor, which torch forbids",
     )
     y = build(graph_of(layers[:-1], Tensor((4,))))(torch.rand(2, 4))
     with pytest.raises(RuntimeError, match=r"inplace|single memory location"):

@@ -123,7 +123,7 @@ def test_cycled_momentum(item: dict[str, Any], name: str) -> None:
         expected = []
     except ValueError:
         ((scheduler, _),) = item.items()
-        title = f"{scheduler} does not go with the training"
+        title = f"{scheduler} does not fit the training"
         label = f"cycle_momentum is true, and {name} has neither momentum nor betas"
         expected = [f"{title}: {label}"]
     assert [d.message for d in config(item, optimizer=name).diagnostics] == expected

@@ -39,7 +39,9 @@ def test_when_it_steps(name: str) -> None:
         found = config(item | {"step": step}, **sections)
         if (name, step) == ("ReduceLROnPlateau", "batch"):
             (fault,) = found.diagnostics
-            assert fault.label == "it reads the validation loss, which is there once an epoch"
+            assert fault.label == (
+                "ReduceLROnPlateau reads the validation loss, which exists once per epoch"
+            )
         else:
             assert found.scheduler.step == step
 

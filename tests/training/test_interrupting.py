@@ -68,6 +68,7 @@ def test_every_kind_of_random_state(tmp_path: Path) -> None:
         assert outcome(go_on(trainer.run.folder)) == outcome(uninterrupted), name
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
     """Ctrl-C in mid-epoch leaves with 130 and says how to go on, which ends with the same bits."""

@@ -76,6 +76,7 @@ def test_killed_at_any_moment(tmp_path: Path, whole: Run) -> None:
     assert _started(runs)
 
 
+@pytest.mark.slow
 def test_killed_at_fifty_random_moments(tmp_path: Path) -> None:
     """One run, killed again and again by SIGKILL, ends as one that nothing stopped.
 

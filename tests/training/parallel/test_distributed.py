@@ -106,6 +106,7 @@ def test_two_processes_train_as_one(tmp_path: Path, alone: Path, strategy: str) 
     assert [epoch["epoch"] for epoch in metrics(run)] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_checkpoints_in_parts(tmp_path: Path) -> None:
     """Each process writes its part of the last one, which one process or others go on with.
 
@@ -138,6 +139,7 @@ def test_checkpoints_in_parts(tmp_path: Path) -> None:
     assert len(metrics(plain)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_the_weights_of_a_loss_learn_from_all(tmp_path: Path, strategy: str) -> None:
     """A loss with weights of its own is the same in each process, and that of one."""
@@ -157,6 +159,7 @@ def test_the_weights_of_a_loss_learn_from_all(tmp_path: Path, strategy: str) -> 
         torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_torchrun(tmp_path: Path, alone: Path) -> None:
     """The same command under torch's own launcher."""
     file = write(tmp_path)
@@ -164,6 +167,7 @@ def test_torchrun(tmp_path: Path, alone: Path) -> None:
     assert_same(trained(tmp_path, *launcher, module="torch.distributed.run"), alone)
 
 
+@pytest.mark.slow
 def test_small_batches_of_two_processes(tmp_path: Path, alone: Path) -> None:
     """Two of 25 samples in each make a step of 50."""
     file = write(tmp_path, train={"batch_size": 25, "accumulate": 2})
@@ -204,6 +208,7 @@ def _wait_for_epochs(folder: Path, process: Any, epochs: int) -> Path:
     raise AssertionError("the training has not begun")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_a_process_that_is_killed_ends_the_run(tmp_path: Path, strategy: str) -> None:
     """With a sentence, and a checkpoint from which one process goes on."""
@@ -221,6 +226,7 @@ def test_a_process_that_is_killed_ends_the_run(tmp_path: Path, strategy: str) ->
     assert len(metrics(run)) == epochs + 1
 
 
+@pytest.mark.slow
 def test_an_interrupt_saves_where_the_training_stands(tmp_path: Path) -> None:
     """All processes stop behind the same step, and the run goes on from there."""
     process = start(tmp_path, "train", write(tmp_path, train={"epochs": 5000}), "--processes", 2)

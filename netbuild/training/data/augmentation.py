@@ -26,11 +26,11 @@ def augmenter(
     Raises:
         ModuleNotFoundError: kornia is not installed.
     """
-    modules = [made(augmentation).to(device) for augmentation in augmentations or ()]
+    modules = [kornia_module(augmentation).to(device) for augmentation in augmentations or ()]
     if not modules:
         return None
 
-    @torch.no_grad()  # some have their probabilities as parameters
+    @torch.no_grad()  # some modules have probabilities as parameters
     def augment(inputs: Inputs) -> Inputs:
         (x,) = inputs
         for module in modules:
@@ -40,8 +40,8 @@ def augmenter(
     return augment
 
 
-def made(augmentation: Augmentation) -> Any:
-    """Return kornia's module of an augmentation.
+def kornia_module(augmentation: Augmentation) -> Any:
+    """Return kornia's module for an augmentation.
 
     Raises:
         ModuleNotFoundError: kornia is not installed.

@@ -1,7 +1,7 @@
-"""Augmentations of batches by kornia, on the device that computes.
+"""Augmentations of batches by kornia, on the device of the training.
 
-They draw from torch's global generators, whose states are in a checkpoint. kornia is imported only
-for a config that names an augmentation.
+Their random numbers come from torch's global generators, whose states are in a checkpoint. kornia
+is imported only if a config names an augmentation.
 """
 
 from __future__ import annotations

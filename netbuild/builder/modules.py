@@ -143,9 +143,8 @@ class _SwitchableNorm(nn.Module):
 def _pooled(mean: Tensor, var: Tensor, *, dim: int) -> tuple[Tensor, Tensor]:
     """Return the mean and the variance over an axis of groups, from the values of each group.
 
-    All groups have the same size.
-
-    The total variance is the mean variance within the groups plus the variance of their means.
+    All groups have the same size. The total variance is the mean variance within the groups plus
+    the variance of their means.
     """
     between, mean = torch.var_mean(mean, dim, correction=0, keepdim=True)
     return mean, var.mean(dim, keepdim=True) + between

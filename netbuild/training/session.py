@@ -30,7 +30,7 @@ from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
-from netbuild.training.step.learner import Learner
+from netbuild.training.step.learner import Learner, Network
 from netbuild.training.step.memory_format import channels_last
 from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
@@ -195,24 +195,27 @@ def _trainer(
 def _learner(graph: Graph, data: Data, world: World) -> Learner:
     config, train = graph.config, graph.config.train
     with refused("the network"):
-        module = builder.module(graph).to(world.device)
-        last = channels_last(graph, world)
-        if last:
-            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        forward = world.distributed(module)
+        network = _network(graph, world)
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
     if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]
-    stepping = optimizer(config, module, losses, world)
+    stepping = optimizer(config, network.module, losses, world)
     steps = batches.steps(data.training, train)
     known = Training(config.optimizer, train.epochs, steps)
     scheduling = Scheduling(config.scheduler, stepping, known)
-    return Learner(
-        config, module, forward, criterion, stepping, scheduling, world, channels_last=last
-    )
+    return Learner(config, network, criterion, stepping, scheduling, world)
+
+
+def _network(graph: Graph, world: World) -> Network:
+    """Build the network on the device of this process, in its memory format."""
+    module = builder.module(graph).to(world.device)
+    last = channels_last(graph, world)
+    if last:
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Network(module, world.distributed(module), last)
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:

@@ -84,6 +84,6 @@ def test_a_change_that_cannot_be_leaves_the_run_as_it_was(tmp_path: Path, name: 
     arguments = (tmp_path / "other.yaml", "--resume", first.folder, "--allow-changes")
     code, printed = command("train", *arguments)
     assert code == 1
-    assert re.search("is of another network|does not hold the state of this training", printed)
+    assert re.search("belongs to another network|does not hold the state of this training", printed)
     assert (first.folder / "resolved.yaml").read_bytes() == before
     assert command("train", "--resume", first.folder)[0] == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -41,30 +41,37 @@ _KERNELS = ("foreach", "fused", "capturable")
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class Network(NamedTuple):
+    """The network of a training, on its device."""
+
+    module: nn.Module
+    #: The module, or its wrapper that averages gradients over processes.
+    forward: Any
+    #: Whether images have their channels last in memory.
+    channels_last: bool
+
+
 class Learner:
-    """A module in training. `measures` are the sums of the current epoch."""
+    """A network in training. `measures` are the sums of the current epoch."""
 
     def __init__(
         self,
         config: Config,
-        module: nn.Module,
-        forward: Any,
+        network: Network,
         criterion: Criterion,
         optimizer: torch.optim.Optimizer,
         scheduling: Scheduling,
         world: World,
-        *,
-        channels_last: bool,
     ) -> None:
-        train = config.train
-        self.train, self.world, self.channels_last = train, world, channels_last
+        train, module = config.train, network.module
+        self.train, self.world, self.channels_last = train, world, network.channels_last
         self.module, self.criterion = module, criterion
         #: All modules that may learn, by their names in a checkpoint of parts.
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.optimizer, self.scheduling = optimizer, scheduling
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
-        self.forward = forward  # the module, or its wrapper that shares gradients
+        self.forward = network.forward
         #: The module that is validated and saved: the one that trains, or its average.
         self.validated = self.averaged.module if self.averaged else module
         self.validation: Any = self.validated  # the same module, or its compiled version

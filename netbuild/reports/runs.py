@@ -82,11 +82,11 @@ def _row(record: Record) -> dict[str, str]:
 
 
 def _tables(folder: Path, records: Sequence[Record]) -> Iterator[TextTable]:
-    """Yield the runs as a table, then narrower ones."""
+    """Yield the runs as a table, then narrower tables."""
     rows = [_row(record) for record in records]
     metrics = {record.metric for record in records if record.metric}
     header = dict(zip(_COLUMNS, _COLUMNS, strict=True))
-    if len(metrics) == 1:  # its name stands above all of them
+    if len(metrics) == 1:  # the header then has its name
         (header["metric"],) = metrics
         start = f"{header['metric']} "
         rows = [r | {"metric": r.get("metric", "").removeprefix(start)} for r in rows]
@@ -105,7 +105,7 @@ def _names(record: Record) -> list[str]:
 
 
 def _epoch_tables(record: Record) -> Iterator[TextTable]:
-    """Yield the epochs of a run as a table, then narrower ones, the best one in the footer."""
+    """Yield the epochs of a run as a table, then narrower tables. The footer is the best epoch."""
     best, names = record.best, _names(record)
     assert best is not None
     losses = ["epoch", "train_loss", "val_loss"]
@@ -203,7 +203,7 @@ def value(name: str, measured: float, *, narrow: bool = False) -> str:
 
 
 def number(measured: float, *, narrow: bool = False) -> str:
-    """Return a number with four decimals; a very large one, or in a narrow column, four digits."""
+    """Return a number with four decimals. A large number has four digits instead."""
     return f"{measured:.4f}" if abs(measured) < (_NARROW if narrow else 1e5) else f"{measured:.4g}"
 
 

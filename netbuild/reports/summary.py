@@ -109,7 +109,7 @@ def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Summar
 
 
 def memory(graph: Graph) -> str:
-    """Return the line below the table: the memory of the network, and how much of it learns."""
+    """Return the line below the table: the memory of the network, and its trainable parameters."""
     learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
     return learned + (
         f"weights {_size(graph.weights_bytes)} · "

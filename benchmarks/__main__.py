@@ -1,10 +1,10 @@
 """All benchmarks, one after the other, as a table in Markdown.
 
-    python -m benchmarks            prints it
-    python -m benchmarks --write    puts it into benchmarks/README.md, below its last heading
-    python -m benchmarks --quick    shows that all of them run; its numbers mean little
+    python -m benchmarks            prints the table
+    python -m benchmarks --write    writes the table to the end of benchmarks/README.md
+    python -m benchmarks --quick    shows that all benchmarks run; its numbers mean little
 
-Each runs in a process of its own, and prints lines of what is measured and its figures.
+Each benchmark runs in its own process. It prints lines with a measured thing and its figures.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ PACKAGES = (
 
 
 def lines(name: str, options: list[str]) -> list[tuple[str, str]]:
-    """Run a benchmark; return what it measures, with the figures.
+    """Run a benchmark. Return each measured thing with its figures.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
-        ValueError: a line of it has no figures.
+        subprocess.CalledProcessError: the benchmark failed.
+        ValueError: a line of its output has no figures.
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -56,7 +56,7 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def machine() -> str:
-    """Return the machine and the versions that figures are for."""
+    """Return the machine and the versions of packages."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
@@ -72,7 +72,7 @@ def _processor() -> str:
 
 
 def table(*, quick: bool) -> str:
-    """Run all benchmarks; return their figures as a table in Markdown, the machine above it."""
+    """Run all benchmarks. Return the machine, and a table of the figures in Markdown."""
     rows = ["| benchmark | what | figures |", "|---|---|---|"]
     for name, options in BENCHMARKS.items():
         sys.stderr.write(f"{name} …\n")
@@ -81,10 +81,12 @@ def table(*, quick: bool) -> str:
 
 
 def main() -> None:
-    """Run all benchmarks, and print their figures or write them down."""
+    """Run all benchmarks, and print their figures or write them into README.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="as few rounds as there can be")
-    parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
+    parser.add_argument("--quick", action="store_true", help="run the smallest number of rounds")
+    parser.add_argument(
+        "--write", action="store_true", help="write the table into benchmarks/README.md"
+    )
     options = parser.parse_args()
     text = table(quick=options.quick)
     if options.write:

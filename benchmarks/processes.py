@@ -1,12 +1,13 @@
-"""What `netbuild summary` takes as a process, against torchinfo's, and against its own imports.
+"""The time of `netbuild summary` as a process, against torchinfo and against its own imports.
 
     python -m benchmarks.processes --runs 15
 
-Each row is a pair of commands, run in turn so that a slow moment of the machine meets both: the
-summary of LeNet and of ResNet-50, each against a program that builds the same network in torch and
-has torchinfo print it, and the summary of LeNet against importing the libraries that it needs.
-Times are those of the processor, all threads and children of a process together, and of the clock;
-the ratio says how many times netbuild is as fast as torchinfo, and as slow as its imports.
+Each row is a pair of commands. They run in turn, so that a slow moment of the machine affects both.
+The summaries of LeNet and of ResNet-50 run against programs that build the same network in torch
+and print it with torchinfo. The summary of LeNet also runs against importing its libraries.
+There are two times: the processor time of all threads and children of a process, and clock time.
+The ratio is the speed of netbuild over the speed of torchinfo, or its time over the time of the
+imports.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ print(torchinfo.summary(network, input_size=(1, 3, 224, 224), verbose=0))
 
 
 class Spent(NamedTuple):
-    """What a process has taken, in seconds."""
+    """The times of a process, in seconds."""
 
     processor: float
     clock: float
 
 
 class Row(NamedTuple):
-    """A pair of commands, what the other one is called, and what their ratio ought to be."""
+    """A pair of commands, the name of the second one, and the target for their ratio."""
 
     what: str
     command: list[str]
@@ -58,7 +59,7 @@ class Row(NamedTuple):
     wanted: str
 
     def ratio(self, ours: float, theirs: float) -> float:
-        """Return how many times netbuild is as fast, or as slow where no more is wanted."""
+        """Return the speed ratio if the target is a lower limit, else the ratio of times."""
         return theirs / ours if self.wanted.startswith("at least") else ours / theirs
 
 
@@ -77,7 +78,7 @@ ROWS = (
 
 
 def spent(command: list[str]) -> Spent:
-    """Run a command, and return what it took."""
+    """Run a command, and return its times."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     clock, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -86,7 +87,7 @@ def spent(command: list[str]) -> Spent:
 
 
 def show(row: Row, what: str, ours: list[float], theirs: list[float]) -> None:
-    """Print how two commands compare, by one of the two clocks."""
+    """Print the comparison of two commands, for one kind of time."""
     least = row.ratio(min(ours), min(theirs))
     middle = statistics.median(map(row.ratio, ours, theirs))
     print(
@@ -98,7 +99,7 @@ def show(row: Row, what: str, ours: list[float], theirs: list[float]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Time all pairs and print how they compare."""
+    """Time all pairs, and print their comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)
     runs: int = parser.parse_args(arguments).runs
@@ -106,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     compileall.compile_dir(ROOT / "netbuild", quiet=1)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for row in ROWS:
-        spent(row.command), spent(row.other)  # the first ones read the disk
+        spent(row.command), spent(row.other)  # the first runs read the disk
         ours, theirs = [], []
         for _ in range(runs):
             ours.append(spent(row.command))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def of_netbuild(task: Task, turns: Turns) -> None:
-    """Train as netbuild does."""
+    """Train with netbuild."""
     trainer = task.trainer
 
     class Watched(training.Silent):
@@ -37,7 +37,7 @@ def of_netbuild(task: Task, turns: Turns) -> None:
 def in_memory(
     task: Task, turns: Turns, layout: torch.memory_format = torch.contiguous_format
 ) -> None:
-    """Train by hand, on tensors that lie on the device."""
+    """Train by hand, with tensors on the device."""
     device, size = task.setting.device, task.setting.batch
     x, y = task.samples
     x = x.contiguous(memory_format=layout)
@@ -59,7 +59,7 @@ def in_memory(
 
 
 def with_loader(task: Task, turns: Turns) -> None:
-    """Train by hand, on what a DataLoader gives."""
+    """Train by hand, with a DataLoader."""
     device, loader = task.setting.device, task.loader()
     network, compute = task.network(), nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
@@ -81,7 +81,7 @@ def with_lightning(task: Task, turns: Turns) -> None:
     """Train with Lightning."""
     import lightning
 
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # silences its advice
     warnings.simplefilter("ignore")
 
     class Module(lightning.LightningModule):

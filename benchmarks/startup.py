@@ -1,13 +1,13 @@
-"""How long netbuild takes to be there, against the imports that it cannot do without.
-
-Two commands are run as whole processes, in turn, so that a slow moment of the machine meets both:
+"""The start-up time of netbuild, against the imports that it needs.
 
     python benchmarks/startup.py --runs 31
 
-prints, as minimum, median and maximum over the pairs, the ratio of `netbuild summary` to importing
-its libraries, and what importing every layer adds to importing pydantic: pydantic as it is, and
-with what it imports when the first model is declared. Times are those of the processor, which the
-neighbours on a shared machine disturb less than the clock on the wall.
+Two commands run as whole processes, in turn, so that a slow moment of the machine affects both. The
+benchmark prints the minimum, median and maximum over the pairs of two comparisons. The first is the
+ratio of `netbuild summary` to importing its libraries. The second is the additional time for
+importing every layer, compared with importing pydantic, and with declaring a first model, for which
+pydantic imports more. Times are processor times: on a shared machine, other programs disturb them
+less than clock times.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def seconds(command: list[str]) -> float:
 
 def pairs(one: list[str], other: list[str], runs: int) -> list[tuple[float, float]]:
     """Return the times of two commands, each run in turn."""
-    seconds(one), seconds(other)  # the first ones read the disk
+    seconds(one), seconds(other)  # the first runs read the disk
     return [(seconds(one), seconds(other)) for _ in range(runs)]
 
 
 def show(what: str, values: list[float]) -> None:
-    """Print how some values spread."""
+    """Print the minimum, median and maximum of some values."""
     low, middle, high = min(values), statistics.median(values), max(values)
     print(f"{what:34} min {low:6.3f}  median {middle:6.3f}  max {high:6.3f}")
 
 
 def main() -> None:
-    """Time both pairs of commands and print how they compare."""
+    """Time both pairs of commands, and print their comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=31)
     runs: int = parser.parse_args().runs

@@ -1,11 +1,11 @@
-"""What a training step of a built graph costs, against the same network written by hand.
+"""The time of a training step of a built graph, against the same network written by hand.
 
     python -m benchmarks.steps --rounds 200
 
-The two networks have the same weights and take their steps (forward, backward, SGD) in turn, so
-that a slow moment of the machine meets both. Printed is the ratio of netbuild's graph to the
-module, as minimum, median and maximum over groups of rounds: ResNet-18 on 8 pictures of 32×32, and
-two branches of 16 features, where nothing but the calls themselves takes time.
+The two networks have the same weights. They take their steps (forward, backward, SGD) in turn, so
+that a slow moment of the machine affects both. The benchmark prints the ratio of netbuild's graph
+to the module, as minimum, median and maximum over groups of rounds. The networks are ResNet-18 on 8
+pictures of 32×32, and two branches of 16 features. In the second, only the calls take time.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Steps:
         self.optimizer = torch.optim.SGD(module.parameters(), lr=1e-4)
 
     def seconds(self) -> float:
-        """Take a step, and return how long it took."""
+        """Take a step, and return its time in seconds."""
         start = time.perf_counter()
         self.optimizer.zero_grad()
         self.loss(self.module(self.x), self.y).backward()
@@ -70,7 +70,7 @@ class Steps:
 
 
 def ratios(built: nn.Module, by_hand: nn.Module, x: Tensor, rounds: int) -> list[float]:
-    """Return the ratio of the medians of each group of rounds, in which both take steps in turn."""
+    """Return the ratio of the medians of each group of rounds. Both sides step in turn."""
     by_hand.load_state_dict(built.state_dict())
     classes = built(x).shape[1]
     ours, theirs = Steps(built, x, classes), Steps(by_hand, x, classes)
@@ -85,9 +85,11 @@ def ratios(built: nn.Module, by_hand: nn.Module, x: Tensor, rounds: int) -> list
 
 
 def main() -> None:
-    """Time both networks and print how they compare."""
+    """Time both networks, and print their comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200, help="steps of the small network")
+    parser.add_argument(
+        "--rounds", type=int, default=200, help="the number of steps of the small network"
+    )
     rounds: int = parser.parse_args().rounds
     torch.manual_seed(0)
     torch.set_num_threads(1)  # two on a shared machine wait for each other

@@ -1,4 +1,4 @@
-"""What the sides of `benchmarks.train` have in common: networks, samples, and the watch."""
+"""The parts that all sides of `benchmarks.train` share: networks, samples and the watch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RATE = 1e-3
 CLASSES = 10
 
-#: What an epoch is timed in.
+#: The number of parts of an epoch that are timed.
 PARTS = 20
 
 
@@ -53,10 +53,10 @@ class LeNet(nn.Module):
 
 
 class InPlace(Residual):
-    """A residual block that works in place where it can, as torchvision's does."""
+    """A residual block that works in place where possible, as in torchvision."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the input, or what makes it fit, to what the convolutions find."""
+        """Add the input, or its projection, to the result of the convolutions."""
         y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu_()))
         y += x if self.downsample is None else self.downsample(x)
         return y.relu_()
@@ -72,7 +72,7 @@ def resnet18() -> ResNet:
 
 
 class Network(NamedTuple):
-    """What is trained."""
+    """A network: its config, and the same network written by hand."""
 
     file: str
     settings: tuple[str, ...]
@@ -90,7 +90,7 @@ NETWORKS = {
 
 
 class Setting(NamedTuple):
-    """What all sides do, and where."""
+    """A setting: the network, its batches, the device, and the sides that take part."""
 
     network: str
     samples: int
@@ -100,19 +100,19 @@ class Setting(NamedTuple):
     sides: tuple[str, ...]
 
     def __str__(self) -> str:
-        """As the lines of its figures begin."""
+        """The start of the lines with its figures."""
         threads = f"{self.threads} thread{'s' * (self.threads > 1)}"
         place = "GPU" if self.device == "cuda" else threads
         return f"{self.network}, batch {self.batch}, {place}"
 
     @property
     def by_clock(self) -> bool:
-        """Whether the clock is read, and not the processor's."""
+        """Whether times are clock times, not processor times."""
         return self.device == "cuda" or self.threads > 1
 
 
 class Turns:
-    """The epochs of a side, each of which waits for its turn; the first one warms up."""
+    """The epochs of a side. Each epoch waits for its turn; the first one warms up."""
 
     def __init__(self, pipe: Connection, setting: Setting, epochs: int) -> None:
         self.pipe, self.setting, self.epochs = pipe, setting, epochs
@@ -121,20 +121,20 @@ class Turns:
         self.marks: list[float] = []
 
     def __iter__(self) -> Iterator[None]:
-        """Time what is done with each epoch."""
+        """Time each epoch."""
         for _ in range(self.epochs):
             self.begin()
             yield
             self.end()
 
     def begin(self) -> None:
-        """Say what the last epoch took, wait for the turn, and start the watch."""
+        """Send the times of the last epoch, wait for the turn, and start the watch."""
         self.report()
         self.pipe.recv()
         self.steps, self.marks = 0, [self._now()]
 
     def step(self) -> None:
-        """Note a step; a GPU is not waited for."""
+        """Record a step. It does not wait for a GPU."""
         self.steps += 1
         if self.steps % self.every == 0 and self.setting.device != "cuda":
             self.marks.append(self._now())
@@ -144,7 +144,7 @@ class Turns:
         self.marks.append(self._now())
 
     def report(self) -> None:
-        """Say what the last epoch took, part by part."""
+        """Send the time of each part of the last epoch."""
         self.pipe.send([after - before for before, after in pairwise(self.marks)])
 
     def _now(self) -> float:
@@ -166,12 +166,12 @@ class Sums:
         self.hits += (scores.argmax(1) == classes).sum()
 
     def read(self) -> tuple[float, float]:
-        """Return both, as soon as they are there."""
+        """Return both. It waits for the device."""
         return self.loss.item(), self.hits.item()
 
 
 class Task(NamedTuple):
-    """What a side begins with: samples, and a network with netbuild's first weights."""
+    """The start of a side: samples, and a network with netbuild's first weights."""
 
     setting: Setting
     trainer: Trainer
@@ -183,13 +183,13 @@ class Task(NamedTuple):
         return x, y
 
     def network(self) -> nn.Module:
-        """Return the network by hand."""
+        """Return the network that is written by hand."""
         network = NETWORKS[self.setting.network].by_hand()
         network.load_state_dict(self.trainer.learner.module.state_dict())
         return network.to(self.setting.device).train()
 
     def loader(self) -> DataLoader[tuple[Tensor, ...]]:
-        """Return a loader of the samples, which are in the processor's memory as is usual."""
+        """Return a loader of the samples. As usual, they are in the processor's memory."""
         x, y = self.samples
         return DataLoader(
             TensorDataset(x.cpu(), y.cpu()),

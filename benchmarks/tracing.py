@@ -1,11 +1,11 @@
-"""How long it takes from a file to all its rows, and how that grows with the number of layers.
+"""The time from a file to all its rows, and its growth with the number of layers.
 
     python -m benchmarks.tracing --rounds 20
 
-ResNet-152 is traced in turn with what torch takes to make the same modules on the meta device, and
-chains of 10 to 10,000 layers, written out one by one and as a repeated block, are traced in turn
-with each other: what a layer takes must not depend on how many there are. Times are those of the
-processor, in this process, with the collector at rest as the commands have it.
+Tracing ResNet-152 runs in turn with making the same modules in torch on the meta device. Chains of
+10 to 10,000 layers are traced in turn, written out one by one and as a repeated block: the time for
+a layer must not depend on the number of layers. Times are processor times of this process. The
+garbage collector is off, as in the commands.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ layers:
 
 
 def chain(length: int) -> bytes:
-    """Return a file with so many layers, each on a line of its own."""
+    """Return a file with this number of layers, one on each line."""
     lines = (f"  - {LINES[i % len(LINES)]}\n" for i in range(length))
     return ("input: [8, 16, 16]\nlayers:\n" + "".join(lines)).encode()
 
 
 def blocks(length: int) -> bytes:
-    """Return a file with so many layers, in blocks of four."""
+    """Return a file with this number of layers, in blocks of four."""
     return (BLOCK % (length // 4)).encode()
 
 
@@ -69,7 +69,7 @@ def by_hand() -> None:
 
 
 def main() -> None:
-    """Time all of it and print what a layer takes."""
+    """Time all comparisons, and print the time for a layer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     rounds: int = parser.parse_args().rounds

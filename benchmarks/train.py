@@ -2,36 +2,37 @@
 
     python -m benchmarks.train --rounds 7
 
-needs the extra `bench`. LeNet learns 20,000 random pictures of 1×28×28 in batches of 64 and of 256,
-ResNet-18 some hundreds of 3×32×32: on one thread, on all, and on a GPU where torch finds one. The
-other sides are
+The benchmark needs the extra `bench`. LeNet learns 20,000 random pictures of 1×28×28 in batches of
+64 and of 256. ResNet-18 learns some hundreds of pictures of 3×32×32. They run on one thread, on all
+threads, and on a GPU if torch finds one. The other sides are
 
     loader         a loop by hand over a DataLoader of a TensorDataset
-    in memory      the best loop by hand: each batch an index selection of tensors on the device,
-                   and a fused Adam
-    channels last  that, with images and weights that have their channels last in memory: it depends
-                   on the network which of the two is the best
-    Lightning      its Trainer with `barebones`, which leaves out all that costs time, over that
-                   loader
+    in memory      the best loop by hand: each batch is an index selection of tensors on the device,
+                   with a fused Adam
+    channels last  the same loop; images and weights have their channels last in memory. The network
+                   decides which of the two loops is faster
+    Lightning      its Trainer with `barebones`, which omits everything that costs time, over the
+                   same loader
     Keras          Keras 3 on torch: its own layers, and `fit` on arrays
 
-All have the samples and the first weights of netbuild's trainer, and a last batch that is smaller.
-Where nothing else is said Adam is as torch or Keras makes it by `lr` alone. All count hits, and sum
-the loss on the device, where it is read once an epoch; Keras does so in its own way. An epoch is
-timed from asking for the first batch to having its loss: validation and checkpoints, of which
-netbuild has two an epoch and the others none, come behind it. netbuild also looks, in each step,
-whether the loss is finite, and keeps a position from which it can go on.
+All sides have the samples and the first weights of netbuild's trainer, and a smaller last batch.
+Adam has its default options, except for `lr` and where the list above says otherwise. All sides
+count hits, and sum the loss on the device; they read it once an epoch. Keras does this in its own
+way. The time of an epoch begins with the request for the first batch, and ends with the loss of the
+epoch. Validation and checkpoints come later: netbuild saves two an epoch, and the others none.
+netbuild also checks in each step that the loss is finite, and records its position.
 
-Each side is a process, and they take turns of an epoch, so that a slow moment of the machine meets
-all of them; the first epoch does not count. Times are those of the processor for one thread, of the
-clock for more and on a GPU. The best of a side is an epoch of which each part, a twentieth, is the
-fastest there was at that place: a whole epoch that nothing disturbs is rare on a shared machine. On
-a GPU, which runs behind the program, and of Keras, which is slower where it tells of steps, it is
-the fastest whole epoch. The median is of the ratios of whole epochs in each round.
+Each side is a process. They take turns after each epoch, so that a slow moment of the machine
+affects all of them. The first epoch does not count. Times are processor times for one thread, and
+clock times for several threads and on a GPU. The best time of a side is a sum: each epoch has
+twenty parts, and the fastest time of each part counts. A whole epoch without a disturbance is rare
+on a shared machine. On a GPU, which runs behind the program, and for Keras, which is slower if it
+reports steps, the best time is the fastest whole epoch. The median is the median of the ratios of
+whole epochs in each round.
 
-Start-up is what a process takes that trains one step of `configs/lenet.yaml`, validation and
-checkpoints of one batch included, less that of one that imports torch. Beside it stands a program
-by hand that takes one step: an optimizer of torch imports torch's compiler before it does.
+Start-up is the time of a process that trains one step of `configs/lenet.yaml`, with validation and
+checkpoints of one batch, minus the time of a process that imports torch. It is compared with a
+program by hand that takes one step: there, torch's optimizer imports torch's compiler first.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ if TYPE_CHECKING:
 
     from netbuild.training.loop import Trainer
 
-#: What is held out beside the samples that train, as a part of them.
+#: The number of validation samples, as a part of the training samples.
 HELD_OUT = 0.025
 
-#: The least part of another side's speed, by network, side and size of a batch.
+#: The lowest wanted ratio to another side's speed, by network, side and batch size.
 WANTED = {
     ("LeNet", "in memory", 64): 0.97,
     ("LeNet", "in memory", 256): 0.97,
@@ -94,7 +95,7 @@ optimizer.step()
 
 
 def trainer_of(setting: Setting, folder: Path) -> Trainer:
-    """Return netbuild's trainer of a setting."""
+    """Return netbuild's trainer for a setting."""
     network = NETWORKS[setting.network]
     samples = round(setting.samples * (1 + HELD_OUT))
     validation = HELD_OUT / (1 + HELD_OUT)
@@ -114,9 +115,9 @@ def trainer_of(setting: Setting, folder: Path) -> Trainer:
 
 
 def work(side: str, setting: Setting, epochs: int, pipe: Connection) -> None:
-    """Be a side: a process of its own."""
+    """Run one side, in its own process."""
     if setting.device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Keras and Lightning take what there is
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Keras and Lightning use every GPU that they see
     torch.set_num_threads(setting.threads)
     with tempfile.TemporaryDirectory() as folder:
         turns = Turns(pipe, setting, epochs)
@@ -125,7 +126,7 @@ def work(side: str, setting: Setting, epochs: int, pipe: Connection) -> None:
 
 
 def timed(setting: Setting, rounds: int) -> dict[str, list[list[float]]]:
-    """Return the seconds of the parts of each side's epochs, which they go through in turn."""
+    """Run the epochs of all sides in turn. Return the seconds of each part."""
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Any] = {}
     processes = []
@@ -134,9 +135,9 @@ def timed(setting: Setting, rounds: int) -> dict[str, list[list[float]]]:
         arguments = (side, setting, rounds + 1, other)
         processes.append(context.Process(target=work, args=arguments, daemon=True))
         processes[-1].start()
-        other.close()  # a side that fails ends the pipe
+        other.close()  # the pipe then ends if a side fails
     for pipe in pipes.values():
-        pipe.recv()  # it is ready
+        pipe.recv()  # the side is ready
     found: dict[str, list[list[float]]] = {side: [] for side in setting.sides}
     for number in range(rounds + 1):
         for side in setting.sides[:: -1 if number % 2 else 1]:
@@ -148,29 +149,29 @@ def timed(setting: Setting, rounds: int) -> dict[str, list[list[float]]]:
 
 
 class Speed(NamedTuple):
-    """How fast a side was, by its epochs part by part."""
+    """The speed of a side, from the times of all parts of its epochs."""
 
     name: str
     epochs: list[list[float]]
 
     @property
     def seconds(self) -> list[float]:
-        """Of each epoch."""
+        """The seconds of each epoch."""
         return [sum(parts) for parts in self.epochs]
 
     @property
     def best(self) -> float:
-        """The seconds of an epoch of which each part is the fastest that there was."""
+        """The sum of the fastest time of each part, in seconds."""
         return sum(map(min, zip(*self.epochs, strict=True)))
 
     def said(self, samples: int) -> str:
-        """Return the samples of a second."""
+        """Return the samples per second."""
         middle = samples / statistics.median(self.seconds)
         return f"{self.name} best {samples / self.best:,.0f} median {middle:,.0f}"
 
 
 def show(setting: Setting, found: dict[str, list[list[float]]]) -> None:
-    """Print netbuild's speed against that of each other side."""
+    """Print netbuild's speed against the speed of each other side."""
     ours, *others = (Speed(side, epochs) for side, epochs in found.items())
     for theirs in others:
         side, least = theirs.name, theirs.best / ours.best
@@ -187,7 +188,7 @@ def show(setting: Setting, found: dict[str, list[list[float]]]) -> None:
 
 
 def settings() -> Iterator[Setting]:
-    """Yield what is compared on this machine."""
+    """Yield the settings for this machine."""
     cores = torch.get_num_threads()
     places = [("cpu", 1), *([("cpu", cores)] if cores > 1 else [])]
     places += [("cuda", 1)] if torch.cuda.is_available() else []
@@ -200,7 +201,7 @@ def settings() -> Iterator[Setting]:
 
 
 def show_startup(runs: int) -> None:
-    """Print what processes of one step take beyond one that imports torch."""
+    """Print the time of processes of one step, minus the time for importing torch."""
     with tempfile.TemporaryDirectory() as folder:
         limits = ("--set", "train.max_steps=1", "--set", "train.limit_batches=1")
         file = "configs/lenet.yaml"
@@ -208,7 +209,7 @@ def show_startup(runs: int) -> None:
         commands = {"netbuild": train, "by hand": [*PYTHON, BY_HAND]}
         imports = [*PYTHON, "import torch"]
         for command in (imports, *commands.values()):
-            spent(command)  # the first ones read the disk
+            spent(command)  # the first runs read the disk
         found = [{name: spent(c) for name, c in commands.items()} for _ in range(runs)]
         torch_alone = [spent(imports) for _ in range(runs)]
     for name in commands:
@@ -227,10 +228,14 @@ def show_startup(runs: int) -> None:
 
 
 def main() -> None:
-    """Time all sides of all settings, and print how they compare."""
+    """Time all sides of all settings, and print their comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="epochs that count, of each side")
-    parser.add_argument("--only", default="", help="settings that begin so, or `start-up`")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="the number of epochs that count, for each side"
+    )
+    parser.add_argument(
+        "--only", default="", help="run only settings that begin with this, or `start-up`"
+    )
     options = parser.parse_args()
     for setting in settings():
         if str(setting).startswith(options.only):

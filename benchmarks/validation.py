@@ -1,16 +1,16 @@
-"""What it takes to check a thousand configs, against what PyYAML's C loader takes to load them.
+"""The time to check a thousand configs, against the time to load them with PyYAML's C loader.
 
     python -m benchmarks.validation --rounds 5 --files 1000
 
-The configs are variations of those of `configs/`, all of them different and without errors: of one
-all widths are multiplied by a factor, stages get deeper, activations, norms, pools and recurrent
-layers become others of their kind, layers are put in, and rates change. What extends another file
-is left out: its base, which has to be read too, is not in its own text.
+The configs are variations of the files in `configs/`. All of them are different and without errors.
+A variation multiplies all widths by a factor, deepens stages, exchanges activations, norms, pools
+and recurrent layers for others of their kind, inserts layers, and changes rates. Files with
+`extends` are left out: their text does not contain their base, which has to be read too.
 
-A round has a new process and new configs. The two take the texts in turn, a hundred at a time, with
-the collector at rest as the commands have it. Times are those of the processor. Printed are all
-configs, those that are written out layer by layer, and those with blocks or `repeat`, which say
-once what netbuild checks at each of its places, and a loader of YAML reads once.
+A round has a new process and new configs. The two sides take the texts in turn, a hundred at a
+time. The garbage collector is off, as in the commands. Times are processor times. The table has
+three lines: all configs; configs that list every layer; and configs with blocks or `repeat`.
+netbuild checks each place at which a block is used, and a YAML loader reads the block once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 GROUP = 100
 
 ACTIVATIONS = ("ReLU", "GELU", "SiLU", "ELU", "Tanh", "LeakyReLU", "Mish", "Hardswish", "Softplus")
-#: What stands for one another, as a whole word.
+#: Types that replace each other, as whole words.
 KINDS = (
     ACTIVATIONS,
     ("BatchNorm2d", "InstanceNorm2d", "SwitchableNorm2d"),
@@ -49,20 +49,20 @@ KINDS = (
     ("LSTM", "GRU", "RNN"),
     ("Adam", "AdamW", "NAdam", "RAdam", "SGD", "RMSprop"),
 )
-#: Layers that can stand behind any other one.
+#: Layers that can follow any other layer.
 ADDED = (*ACTIVATIONS, "Identity", "Dropout: 0.1", "Dropout: 0.3")
-#: The sections whose numbers are no widths.
+#: Sections whose numbers are not widths.
 _OTHER_LINES = re.compile(r"^(input|inputs|data|train|loss|optimizer|scheduler)\b|^ *#")
 _WIDTH = re.compile(r"(?<![\w.\-×])\d{2,4}(?![\w.×])")
 _DEPTH = re.compile(r"((?:repeat|num_layers|depth|layers): |depths: \[)(\d+)")
 _RATE = re.compile(r"(?<=lr: )[\d.e-]+")
-#: A text that says once what is there several times.
+#: A text with blocks or `repeat`.
 _ONCE = re.compile(r"^blocks:|\brepeat:", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^( +- )[A-Z].*$", re.MULTILINE)
 
 
 class Config(NamedTuple):
-    """A text, and whether all its layers are written out."""
+    """A text, and whether it lists every layer."""
 
     name: str
     data: bytes
@@ -70,7 +70,7 @@ class Config(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What some configs have taken, in seconds of the processor."""
+    """The times of some configs, in seconds of the processor."""
 
     files: int = 0
     layers: int = 0
@@ -78,12 +78,12 @@ class Spent(NamedTuple):
     loader: float = 0.0
 
     def plus(self, other: Spent) -> Spent:
-        """Return what both have taken."""
+        """Return the sum of two times."""
         return Spent(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 def varied(text: str, chance: random.Random) -> str:
-    """Return a config like another one, with other widths, depths, kinds and rates."""
+    """Return a variation of a config, with other widths, depths, kinds and rates."""
     factor = chance.choice((2, 4, 6, 8, 8, 10, 12, 16))
     lines = [
         line if _OTHER_LINES.match(line) else _WIDTH.sub(lambda n: _scaled(n[0], factor), line)
@@ -100,13 +100,13 @@ def varied(text: str, chance: random.Random) -> str:
 
 
 def _scaled(number: str, factor: int) -> str:
-    """Return a width times a factor of eighths; what is no width of whole eighths stays."""
+    """Return a width times a factor of eighths. A width that 8 does not divide stays."""
     width = int(number)
     return str(width * factor // 8) if width % 8 == 0 else number
 
 
 def _longer(item: re.Match[str], chance: random.Random) -> str:
-    """Return an item of a list, perhaps with another layer behind it."""
+    """Return an item of a list, perhaps with another layer after it."""
     if chance.random() > 0.15:
         return item[0]
     return f"{item[0]}\n{item[1]}{chance.choice(ADDED)}"
@@ -127,19 +127,19 @@ def generated(files: int, seed: int) -> list[Config]:
 
 
 def checked(config: Config) -> Graph:
-    """Do what `netbuild validate` does with a file once it is read."""
+    """Check a config as `netbuild validate` does, after reading the file."""
     return infer(read(from_bytes(config.name, config.data)))
 
 
 def loaded(config: Config) -> object:
-    """Do what a program does that takes the values of a file as they are."""
+    """Load a config as a program does that uses its values unchecked."""
     return yaml.load(config.data, yaml.CSafeLoader)
 
 
 def timed(configs: list[Config]) -> list[Spent]:
-    """Return what all configs take, those that are written out, and the others."""
+    """Return the times of all configs, of configs that list every layer, and of the others."""
     gc.disable()
-    checked(configs[0]), loaded(configs[0])  # both import what they need
+    checked(configs[0]), loaded(configs[0])  # both import their libraries
     kinds = []
     for written_out in (True, False):
         kind, spent = [c for c in configs if c.written_out == written_out], Spent()
@@ -159,7 +159,7 @@ def _group(configs: list[Config]) -> Spent:
 
 
 def a_round(files: int, seed: int) -> list[Spent]:
-    """Return what new configs take in a process that has seen none of them."""
+    """Return the times of new configs, in a process that has not seen any of them."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         configs = pool.submit(generated, files, seed).result()
@@ -168,7 +168,7 @@ def a_round(files: int, seed: int) -> list[Spent]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Time all rounds and print how the two compare."""
+    """Time all rounds, and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--files", type=int, default=1_000)

@@ -1,4 +1,4 @@
-"""Fill the weights of a module as the rules of `init` say."""
+"""Fill the weights of a module by the rules of `init`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def initialise(module: nn.Module, graph: Graph) -> None:
     """Initialise the parameters of a graph's module, in the order of its layers.
 
-    Random values come from torch's global generator, as torch's own initial weights do.
+    Random values come from torch's global generator, like torch's own initial weights.
     """
     from torch.nn import init
 

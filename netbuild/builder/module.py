@@ -1,8 +1,8 @@
-"""From a traced config to plain torch, nested as the file.
+"""From a traced config to plain torch, with the same nesting as the file.
 
 A chain becomes an `nn.Sequential` over an `OrderedDict`. Any other stack becomes a
-`torch.fx.GraphModule`, whose `forward` reads as a person would write it. The module needs nothing
-of netbuild, and the names in the file are the names in its `state_dict()`.
+`torch.fx.GraphModule` with a readable `forward`. The module does not need netbuild. The names in
+the file are the names in its `state_dict()`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 def build(path_or_config: str | Path | Config) -> nn.Module:
     """Build the network of a config file, with torch's own initial weights or `pretrained:` ones.
 
-    The modules are made on torch's default device: within `torch.device("meta")` they take no
+    The modules are made on torch's default device: within `torch.device("meta")` they use no
     memory. The module takes its inputs in the order of the file, each with the batch as axis 0. It
-    gives one output, or a tuple of several.
+    returns one output, or a tuple of several outputs.
 
     Raises:
         ConfigError: the config has faults.
@@ -50,7 +50,7 @@ def build(path_or_config: str | Path | Config) -> nn.Module:
 
 
 def module(graph: Graph) -> nn.Module:
-    """Build the module of a graph without faults, row by row as `summary` prints it."""
+    """Build the module of a graph without faults."""
     assert graph.block is not None
     in_order = all(row.is_plain for row in graph.rows)
     made = _stack(graph.block, graph.config.name, in_order=in_order)
@@ -81,12 +81,12 @@ def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
 
 
 def _is_loose(part: Row | Block) -> bool:
-    """Whether a part has no module: it is a function, or a tensor of the stack itself."""
+    """Whether a part has no module of its own: it is an operation or a parameter."""
     return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
 
 
 def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
-    """Make a layer. The layers among its arguments are made first."""
+    """Make a layer. Arguments that are layers are made first."""
     name = layer.torch_name()
     kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
     return kind(
@@ -98,7 +98,7 @@ def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
 
 
 class _Writer:
-    """Writes a stack that is not a chain as a graph. Its nodes have the names of the file."""
+    """Writes a stack that is not a chain as a graph. Nodes have the names in the file."""
 
     def __init__(self, block: Block, parts: Mapping[str, nn.Module]) -> None:
         self.block = block
@@ -108,7 +108,7 @@ class _Writer:
         self.graph = fx.Graph()
         self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
         self.values: dict[Ref, fx.Proxy] = {}
-        #: The values that all samples share, with the sizes to expand the axes after the batch to.
+        #: Values without a batch axis, each with the sizes for its expansion after the batch axis.
         self.shared: dict[Ref, tuple[int, ...]] = {}
 
     def module(self, name: str) -> fx.GraphModule:
@@ -130,7 +130,7 @@ class _Writer:
         return made
 
     def read(self, ref: Ref) -> fx.Proxy:
-        """Return a value with its batch axis. A value that all samples share is expanded."""
+        """Return a value with its batch axis. A value without one is expanded."""
         if ref in self.shared:
             batch = self.values[Ref("", self.block.inputs[0])].size(0)
             self.values[ref] = self.values[ref].expand(batch, *self.shared.pop(ref))
@@ -148,7 +148,7 @@ class _Writer:
         if isinstance(part.layer, Parameter):
             return {OUTPUT: self.parameter(member.name, part)}
         refs = list(member.reads.values())
-        # An operation that broadcasts expands shared values itself, if one value has a batch.
+        # An operation that broadcasts expands shared values itself, if another value has a batch.
         alone = all(ref in self.shared for ref in refs)
         repeats = isinstance(part.layer, Operation) and part.layer.broadcasts
         if repeats and not alone:
@@ -161,7 +161,7 @@ class _Writer:
         return results
 
     def parameter(self, name: str, row: Row) -> fx.Proxy:
-        """Write a parameter of the stack itself. It is made of zeros, and initialised later."""
+        """Write a parameter of the stack. It begins with zeros and is initialised later."""
         ((_, shape),) = row.weights.items()
         self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
         if len(shape) > len(row.output.shape):

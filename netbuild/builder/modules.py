@@ -1,4 +1,4 @@
-"""Modules that torch does not have, in plain torch: they need nothing of netbuild."""
+"""Modules that torch does not have, in plain torch. They do not need netbuild."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ class _SwitchableNorm(nn.Module):
         momentum: the share of a new batch in the running averages; None for a plain mean.
         affine: whether each channel has a learned weight and bias.
         track_running_stats: whether evaluation uses running averages as batch statistics.
-        bias: whether there is a bias as well as the weight.
+        bias: whether a channel with a weight also has a bias.
     """
 
     #: The number of axes of an input, and their names.
@@ -141,9 +141,10 @@ class _SwitchableNorm(nn.Module):
 
 
 def _pooled(mean: Tensor, var: Tensor, *, dim: int) -> tuple[Tensor, Tensor]:
-    """Return the mean and the variance over an axis of groups of equal size, from those of each.
+    """Return the mean and the variance over an axis of groups, from the values of each group.
 
-    The total variance is the mean variance within the groups plus the variance of their means.
+    All groups have the same size. The total variance is the mean variance within the groups plus
+    the variance of their means.
     """
     between, mean = torch.var_mean(mean, dim, correction=0, keepdim=True)
     return mean, var.mean(dim, keepdim=True) + between

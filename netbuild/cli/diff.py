@@ -55,7 +55,7 @@ def diff(
     netbuild diff old.yaml new.yaml --format markdown
     """
     if a == b == "-":
-        fail("standard input can be one of the two configs only")
+        fail("only one of the two configs can be standard input")
     if b is None and not set:
         fail("there is nothing to compare: name a second config, or give --set")
     changes = _compared(a, b, set or (), in_report=format == "table")
@@ -65,9 +65,14 @@ def diff(
 
 
 def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool) -> NetworkChanges:
-    """Return what changed from A to B; print the faults of either, and leave.
+    """Return the changes from A to B. If a config has faults, print them and exit.
 
-    Faults stand `in_report`, on standard output, unless other programs read that.
+    Args:
+        a: the file of the first config.
+        b: the file of the second config; None for `a` with the settings.
+        settings: the `path=value` of each `--set`, for the second config.
+        in_report: whether faults go to standard output. Else they go to standard error, because
+            another program reads standard output.
     """
     from netbuild.checks.trace import infer
     from netbuild.config.load import read

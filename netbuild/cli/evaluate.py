@@ -44,11 +44,11 @@ def evaluate(
     netbuild evaluate configs/lenet.yaml --weights lenet.safetensors
     """
     if weights is None and set:
-        fail("a run has its own config: --set goes with --weights")
+        fail("--set needs --weights: a run has its own config")
     if weights is None and Path(run).is_file():
-        fail(f"{run} is a config: say of which weights, with --weights FILE")
+        fail(f"{run} is a config: name its weights with --weights FILE")
     if weights is not None and Path(run).is_dir():
-        fail(f"{run} is a folder: --weights goes with a config")
+        fail(f"{run} is a folder: --weights needs a config")
     config = None
     if weights is not None:
         from netbuild.config.load import read
@@ -77,10 +77,10 @@ def _print(metrics: dict[str, Any]) -> None:
             out.print(f"{name:{width}} {value(name, measured)}")
     for name, measured in metrics.items():
         if isinstance(measured, list):
-            out.print(f"\n{name}: each row is of one class, each column what it was taken for")
+            out.print(f"\n{name}: rows are true classes, columns are predicted classes")
             cells = max(len(str(count)) for row in measured for count in row) + 2
             if cells * len(measured) > out.width:
-                out.print("it is wider than the terminal: --format json has it")
+                out.print("the table is wider than the terminal: use --format json")
                 continue
             for row in measured:
                 out.print("".join(f"{count:>{cells}}" for count in row))

@@ -67,7 +67,7 @@ def explain(
 
 
 def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
-    """Return the message for an unknown path: the names where the path goes wrong."""
+    """Return the message for an unknown path: it lists the names at the first wrong part."""
     from netbuild.diagnostics.wording import brief
 
     names = layer.split(".")
@@ -79,7 +79,7 @@ def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
     below = (row.path.removeprefix(start) for row in graph.rows if row.path.startswith(start))
     there = [*dict.fromkeys(path.split(".")[0] for path in below)]
     near = [f"{start}{name}" for name in _near(wrong, there)]
-    said = _listed(start, there) if there else f"{stack} is a layer, and has none inside"
+    said = _listed(start, there) if there else f"{stack} is a layer and contains no other layers"
     if near:
         whole = [".".join([path, *rest]) for path in near]
         *others, last = [path for path in whole if path in known] or near
@@ -100,7 +100,7 @@ def _listed(start: str, there: list[str]) -> str:
 
 
 def _near(name: str, there: list[str]) -> list[str]:
-    """Return the few names that may be meant. Numbers are left out: all are alike."""
+    """Return the few most similar names. Numbers are left out: they all look alike."""
     from difflib import get_close_matches
 
     folded = {each.lower(): each for each in there if not each.isdecimal()}

@@ -28,10 +28,10 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     for name in list(logging.root.manager.loggerDict):
-        if name.startswith("torch.distributed.elastic"):  # the processes print their own faults
+        if name.startswith("torch.distributed.elastic"):  # the processes print their own messages
             logging.getLogger(name).setLevel(logging.CRITICAL)
     own = _without_processes(arguments)
-    # Each process computes with its part of the cores.
+    # Each process gets an equal part of the cores.
     cores = max(1, (os.cpu_count() or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(cores))
     config = LaunchConfig(
@@ -51,8 +51,8 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         killed = next((rank for rank, code in codes.items() if code < 0), None)
         if killed is None:
             return int(error.get_first_failure()[1].exitcode)
-        said = f"process {killed} was ended by signal {-codes[killed]}"
-        more = "the last checkpoint is whole: netbuild train --resume goes on from it"
+        said = f"signal {-codes[killed]} ended process {killed}"
+        more = "the last checkpoint is complete: netbuild train --resume continues from it"
         sys.stderr.write(f"netbuild: {said}; {more}\n")
         return 1
     except (SignalException, KeyboardInterrupt):
@@ -73,9 +73,9 @@ def _without_processes(arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def one_of_several() -> Iterator[None]:
-    """Let only the first of several processes print, and end each of them at once.
+    """Let only the first of several processes print, and end this process without cleaning up.
 
-    In an ordinary exit, a thread of torch that waits for other processes may abort this one.
+    During an ordinary exit, a thread of torch that waits for other processes may abort this one.
     """
     if "RANK" not in os.environ:
         yield

@@ -12,18 +12,18 @@ from netbuild.cli.terminal import fail
 
 _STARTER = """\
 # netbuild summary {file}      what each layer does to the shape
-# netbuild train {file}        trains it; the result is in runs/{name}/
+# netbuild train {file}        trains the network; the results are in runs/{name}/
 name: {name}
 
 # The shape of one sample: channels, height, width. The batch axis is never written.
 input: [1, 28, 28]
 
 # Values with a name: $width stands for 16 below, $(width * 2) for 32.
-# Try another one: netbuild summary {file} --set vars.width=32
+# Try another value: netbuild summary {file} --set vars.width=32
 vars: {{width: 16}}
 
-# Layers are torch's own, with torch's names and defaults. What the input decides, such as
-# in_channels and in_features, is left out.
+# Layers have torch's names, arguments and defaults. Leave out sizes that follow from the input,
+# such as in_channels and in_features.
 layers:
   features:
     - Conv2d: {{out_channels: $width, kernel_size: 3, padding: 1, bias: false}}
@@ -64,12 +64,12 @@ def new(
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     if not re.fullmatch(NAME, path.stem):
-        fail(f"{path.stem!r} is no name: letters, digits, '.', '_' and '-'")
+        fail(f"{path.stem!r} is not a name: use letters, digits, '.', '_' and '-'")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(_STARTER.format(name=path.stem, file=path))
     except FileExistsError:
-        fail(f"{path} exists already")
+        fail(f"{path} already exists")
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror or error}")
     typer.echo(f"wrote {path}; next: netbuild summary {path}")

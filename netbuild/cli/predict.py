@@ -76,22 +76,22 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
 
     Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one
     sample or several. An .npz or .safetensors file holds an array for each input of the network, by
-    name. A .csv file holds one sample in each row; if data: Csv was trained on, its first line
-    chooses the columns. All inputs are normalised as in training.
+    name. A .csv file holds one sample in each row. If the network was trained on data: Csv, the
+    first line of the file chooses the columns. All inputs are normalised as in training.
 
     An input that cannot be used is reported on standard error, and the others are predicted. The
     exit code is then 2 if a file cannot be read, and 1 if it does not fit.
     """
     if overwrite and output is None:
-        fail("--overwrite goes with --output")
+        fail("--overwrite needs --output")
     if output is not None and output.is_file() and not overwrite:
-        fail(f"{output} exists already: --overwrite replaces it")
+        fail(f"{output} already exists: --overwrite replaces it")
     with needs_torch("predict"):
         from netbuild.training.prediction.predict import Predictor
     with reported_faults(), reported_failures(run):
         predictor = Predictor(run, checkpoint, top=top, raw=raw)
         faults = _Faults()
-        told = faults.said(predictor.predictions(inputs))
+        told = faults.reported(predictor.predictions(inputs))
         first = next(told, None)
         if first is not None:
             with _opened(output) as file:
@@ -101,18 +101,18 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
 
 
 def _ending(output: Path | None) -> str:
-    """Return the format that the name of a file asks for."""
+    """Return the format for the ending of a file's name."""
     return "csv" if output is not None and output.suffix == ".csv" else "json"
 
 
 class _Faults:
-    """Prints why inputs cannot be predicted, and keeps the exit code."""
+    """Prints the reason for each input that cannot be predicted, and keeps the exit code."""
 
     def __init__(self) -> None:
         self.code = 0
 
-    def said(self, found: Iterable[Prediction | InputError]) -> Iterator[Prediction]:
-        """Yield the predictions alone."""
+    def reported(self, found: Iterable[Prediction | InputError]) -> Iterator[Prediction]:
+        """Print each error, and yield each prediction."""
         from netbuild.diagnostics.exceptions import InputError, UnreadableError
 
         for one in found:
@@ -154,8 +154,8 @@ def _as_json(file: IO[str], told: Iterable[Prediction]) -> None:
 def _as_csv(file: IO[str], told: Iterable[Prediction]) -> None:
     """Write a line for each sample, below the names of the columns.
 
-    The first sample decides the columns. `index` is always one, because a later file may hold
-    several samples.
+    The first sample decides the columns. There is always a column `index`, because a later file
+    may hold several samples.
     """
     writer: Any = None
     for one in told:

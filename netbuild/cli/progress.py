@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _PAUSE = 0.1
 
 
-class Printed:
-    """Prints a line for each epoch and, on a terminal, a bar below them for all steps."""
+class ProgressBar:
+    """Prints a line for each epoch. On a terminal a bar below the lines shows all steps."""
 
     def __init__(self, console: Console, epochs: int, steps: int | None, done: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -55,7 +55,7 @@ class Printed:
         self.bar.stop()
 
     def step(self, position: Position, measures: Measures) -> None:
-        """Move the bar, at most every tenth of a second: a value waits for the device."""
+        """Move the bar, at most ten times a second: reading the loss waits for the device."""
         now = time.perf_counter()
         if not self.console.is_terminal or now - self.shown < _PAUSE:
             return
@@ -69,7 +69,7 @@ class Printed:
         self.bar.update(self.task, completed=position.total, at=at, said=" ".join(said))
 
     def epoch(self, metrics: dict[str, Any]) -> None:
-        """Print the line of an epoch, and above the first one what stands in it."""
+        """Print the line of an epoch; above the first line print the header."""
         name = shown_metric(metrics, "val") or ""
         if not self.headed:
             headers = ("epoch", "train loss", name, "val loss", name, "samples/s")

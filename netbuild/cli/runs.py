@@ -63,7 +63,7 @@ def runs(
 
 
 def _found(place: Path | None) -> Path:
-    """Return the folder at this path, or at this path in runs/."""
+    """Return the folder of this path, or the folder of this path in runs/."""
     from netbuild.runs.layout import RUNS
 
     if place is None:
@@ -72,7 +72,7 @@ def _found(place: Path | None) -> Path:
         found = next((folder for folder in (place, RUNS / place) if folder.is_dir()), None)
     except (OSError, ValueError):  # ValueError: a path with a NUL character
         found = None
-    return found or fail(f"{place} is no folder")
+    return found or fail(f"{place} is not a folder")
 
 
 def _print_epochs(record: Record, format_: str) -> None:

@@ -16,7 +16,7 @@ def _shape(text: str) -> tuple[int, ...]:
     if not all(size.strip().isdecimal() and len(size) < 12 for size in sizes) or not all(
         0 < int(size) <= LARGEST for size in sizes
     ):
-        fail(f"--input {text} is no shape: write 1,32,32, without the batch")
+        fail(f"--input {text} is not a shape: write 1,32,32, without the batch axis")
     return tuple(int(size) for size in sizes)
 
 

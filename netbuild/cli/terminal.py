@@ -1,4 +1,4 @@
-"""What the commands share: an option, consoles, reading a file, and exit codes."""
+"""Helpers of all commands: the option --set, consoles, reading a file, and exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FAULTS, UNUSABLE, INTERRUPTED = 1, 2, 130
 
-#: The width of what is printed into a file or a pipe.
+#: The width of text that is printed into a file or a pipe.
 PIPE_WIDTH = 100
 
 Settings = Annotated[
@@ -62,7 +62,7 @@ def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> 
 
 
 def read_source(path: str) -> Source:
-    """Parse a file, or standard input for `-`. Leave with a message if it cannot be read."""
+    """Parse a file, or standard input for `-`. If it cannot be read, print a message and exit."""
     source = try_source(path)
     if source is None:
         raise typer.Exit(UNUSABLE)
@@ -91,7 +91,7 @@ def rank() -> int:
 
 
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:
-    """Print a sentence to standard error, with the number of the process, and leave."""
+    """Print a sentence to standard error, with the number of the process, and exit."""
     who = f"netbuild, process {rank()}" if rank() else "netbuild"
     typer.echo(f"{who}: {message}", err=True)
     raise typer.Exit(code)
@@ -99,7 +99,7 @@ def fail(message: str, code: int = UNUSABLE) -> NoReturn:
 
 @contextmanager
 def needs_torch(command: str) -> Iterator[None]:
-    """Leave with the install line if a package of an extra is missing."""
+    """If a package of an extra is missing, print how to install it, and exit."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -111,14 +111,14 @@ _EXTRAS = {"datasets": "data", "kornia": "data", "PIL": "data"}
 
 
 def _needs(what: str, error: ModuleNotFoundError) -> NoReturn:
-    """Leave with the install line of the extra that a module belongs to."""
+    """Print how to install the extra that a module belongs to, and exit."""
     module = (error.name or "").partition(".")[0]
     fail(f'{what} needs {module}: pip install "netbuild[{_EXTRAS.get(module, "train")}]"')
 
 
 @contextmanager
 def reported_faults() -> Iterator[None]:
-    """Print the faults of a config, and leave."""
+    """If a config has faults, print them and exit."""
     from netbuild.diagnostics.exceptions import ConfigError
 
     try:
@@ -130,7 +130,7 @@ def reported_faults() -> Iterator[None]:
 
 @contextmanager
 def reported_failures(place: Path) -> Iterator[None]:
-    """Leave with one sentence if a training cannot start or continue. This needs torch."""
+    """If a training cannot start or continue, print one sentence and exit. This needs torch."""
     from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 
     try:
@@ -139,7 +139,7 @@ def reported_failures(place: Path) -> Iterator[None]:
         fail(str(error))
     except TrainingError as error:
         fail(str(error), FAULTS)
-    except ModuleNotFoundError as error:  # only some configs import the module
+    except ModuleNotFoundError as error:  # only some configs need the module
         _needs("the config", error)
     except OSError as error:
         fail(f"{error.filename or place} cannot be read or written: {error.strerror or error}")

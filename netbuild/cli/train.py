@@ -79,11 +79,11 @@ def train(
     netbuild train configs/lenet.yaml --processes 2
     """
     if file is None and resume is None:
-        fail("train takes a FILE, or --resume RUN")
+        fail("name a config, or a run to continue: --resume RUN")
     if resume is not None and (runs or dry_run):
-        fail("a resumed run stays where it is: --runs and --dry-run do not go with --resume")
+        fail("--runs and --dry-run cannot be used with --resume: a run keeps its folder")
     if file == "-" and processes > 1:
-        fail("several processes cannot all read standard input: name a file")
+        fail("several processes cannot read standard input: name a file")
     graph = _graph(file, set or [])
     from netbuild.cli import launching
 
@@ -108,7 +108,7 @@ def train(
 
 
 def _graph(file: str | None, settings: list[str]) -> Graph | None:
-    """Return the network of a file, if there is one; find its faults before torch is loaded."""
+    """Return the network of a file, or None. Its faults are found before torch is loaded."""
     from netbuild.checks.trace import trainable
     from netbuild.config.load import read
 
@@ -121,7 +121,7 @@ def _graph(file: str | None, settings: list[str]) -> Graph | None:
 def _changed(
     resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
 ) -> Config | None:
-    """Return the changed config of a run; None if nothing changed. Leave if that is not allowed."""
+    """Return the changed config of a run, or None. Exit if changes are not allowed."""
     from netbuild.config.resolution import differences
     from netbuild.runs.folder import find
     from netbuild.training.changes import anew
@@ -130,7 +130,7 @@ def _changed(
     before = stopped.config()
     after = graph.config if graph is not None else stopped.config(settings)
     if after.preparation.normalize is True and before.preparation.normalize:
-        # The file asks for the numbers that the run has measured.
+        # `normalize: true` stands for the numbers that the run has measured.
         measured = {"normalize": before.preparation.normalize}
         after = after._replace(preparation=after.preparation.model_copy(update=measured))
     changes = differences(before, after)
@@ -138,18 +138,19 @@ def _changed(
         return None
     said = "".join(f"\n  {change}" for change in changes)
     if not allowed:
-        fail(f"the config is not that of the run; --allow-changes goes on with{said}", FAULTS)
-    console().print(f"going on with{said}")
+        differs = "the config differs from the config of the run"
+        fail(f"{differs}; add --allow-changes to continue with{said}", FAULTS)
+    console().print(f"continuing with{said}")
     begins = anew(before, after)
     if begins.best:
-        console().print("other samples, or another loss: which epoch is best begins anew")
+        console().print("the samples or the loss have changed: the best epoch is chosen anew")
     if begins.optimizer:
-        console().print("what the optimizer keeps of the weights begins anew")
+        console().print("the optimizer starts without its former state")
     return after
 
 
 def _try(graph: Graph, out: Console) -> None:
-    """Take one step and validate one batch, in a folder that is then removed."""
+    """Take one step and validate one batch, in a temporary folder."""
     from netbuild.diagnostics.exceptions import Interrupted
     from netbuild.reports.runs import value
     from netbuild.training import session
@@ -166,7 +167,7 @@ def _try(graph: Graph, out: Console) -> None:
             raise typer.Exit(INTERRUPTED) from None
         metrics = trainer.run.metrics[-1]
     shown = (f"{name} {value(name, m)}" for name, m in metrics.items() if _is_measured(name, m))
-    out.print(f"a dry run: {', '.join(shown)}; nothing is kept")
+    out.print(f"dry run: {', '.join(shown)}; no files are kept")
 
 
 def _is_measured(name: str, metric: Any) -> bool:
@@ -191,7 +192,7 @@ def _print_groups(graph: Graph, out: Console) -> None:
 
 
 def _fit(trainer: Trainer, out: Console) -> None:
-    from netbuild.cli.progress import Printed
+    from netbuild.cli.progress import ProgressBar
     from netbuild.diagnostics.exceptions import Interrupted
     from netbuild.reports.runs import number, value
     from netbuild.runs.records import shown_metric
@@ -200,18 +201,18 @@ def _fit(trainer: Trainer, out: Console) -> None:
     run, position = trainer.run, trainer.position
     _print_groups(trainer.graph, out)
     if trainer.finished:
-        out.print("the run has finished")
+        out.print("the run is already finished")
     elif position.total:
-        out.print(f"going on in epoch {position.epoch + 1}, after step {position.step}")
+        out.print(f"continuing in epoch {position.epoch + 1}, after step {position.step}")
     try:
-        progress = Printed(out, trainer.train.epochs, trainer.steps, position.total)
+        progress = ProgressBar(out, trainer.train.epochs, trainer.steps, position.total)
         with progress:
             session.fit(trainer, progress)
     except Interrupted:
-        out.print(f"stopped; go on with: netbuild train --resume {shlex.quote(str(run.folder))}")
+        out.print(f"stopped; continue with: netbuild train --resume {shlex.quote(str(run.folder))}")
         raise typer.Exit(INTERRUPTED) from None
     if trainer.finished and trainer.ending:
-        out.print(f"ended with epoch {trainer.position.epoch}: {trainer.ending}")
+        out.print(f"ended after epoch {trainer.position.epoch}: {trainer.ending}")
     best = run.best
     if best is not None:
         name = shown_metric(best, "val")

@@ -88,7 +88,7 @@ def validate(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer nam
     then goes to standard error.
     """
     if unsafe_fixes and not (fix or diff):
-        fail("--unsafe-fixes goes with --fix or --diff")
+        fail("--unsafe-fixes needs --fix or --diff")
     wanted = _settings(select, ignore, strict)
     job = _Job(format, wanted, tuple(set or ()), fix or diff, unsafe_fixes, diff)
     if watch:
@@ -97,7 +97,7 @@ def validate(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer nam
 
 
 class _Job(NamedTuple):
-    """The options of a command, which every file gets."""
+    """The options of one call of the command."""
 
     format: Format
     settings: settings.Settings
@@ -165,14 +165,14 @@ class _Job(NamedTuple):
         from netbuild.reports.faults import render
 
         if self.format == "text" and report.checked and not report.files:
-            return  # a message has said that no file can be read
+            return  # no file could be read, and a message has said so
         out = console(stderr=stderr)
         rendered = render(self.format, report, out.width)
         if not isinstance(rendered, str):
             out.print(rendered)
         elif rendered:
             typer.echo(rendered, err=stderr)
-        if report.hidden and self.format != "text":  # the text ends with this number
+        if report.hidden and self.format != "text":  # the text format prints this number itself
             number = f"{report.hidden:,} error" + ("s are" if report.hidden > 1 else " is")
             typer.echo(f"netbuild: {number} not shown: see --select and --ignore", err=True)
 
@@ -180,7 +180,7 @@ class _Job(NamedTuple):
 def _settings(
     select: list[str] | None, ignore: list[str] | None, strict: bool | None
 ) -> settings.Settings:
-    """Return the settings of the command, and for the others those of the project."""
+    """Return the settings: an option of the command overrides the setting of the project."""
     from netbuild.diagnostics.exceptions import SettingsError
     from netbuild.diagnostics.selection import Settings, codes, from_project
 
@@ -196,7 +196,7 @@ def _settings(
 
 
 def _watch(job: _Job, paths: list[str]) -> NoReturn:
-    """Check whenever a file changes. A folder may have no config yet."""
+    """Check the files whenever one of them changes. A folder may be empty at first."""
     from netbuild.cli.watch import watch
 
     if _STANDARD_INPUT in paths:
@@ -209,10 +209,10 @@ def _watch(job: _Job, paths: list[str]) -> NoReturn:
 
 
 def _files(path: str) -> list[str]:
-    """Return the files that a path stands for. Leave if a folder has none."""
+    """Return the files that a path stands for. If a folder has none, exit."""
     files = _found(path)
     if not files:
-        fail(f"{path} holds no .yaml and no .yml file that can be read")
+        fail(f"{path} contains no .yaml or .yml file that can be read")
     return files
 
 

@@ -15,14 +15,14 @@ from netbuild.syntax.parser import from_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: Seconds between two looks at the files: a person does not notice them, and the work is small.
+#: Seconds between two looks at the files: short for a person, and little work.
 PAUSE = 0.3
-#: Seconds without a change after which a file is taken for complete.
+#: Seconds without a change after which a file counts as complete.
 SETTLED = 0.05
 
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
-#: What changes when a file is saved or replaced: its time, its size, its number.
+#: The time, the size and the inode of a file: one of them changes when the file is saved.
 Stamp: TypeAlias = tuple[int, int, int]
 
 
@@ -35,9 +35,9 @@ def watch(run: Callable[[], object], files: Callable[[], Iterable[Path]]) -> NoR
         seen = stamps(known)
         terminal = sys.stdout.isatty()
         sys.stdout.write(_CLEAR if terminal else "")
-        sys.stdout.flush()  # or it would clear the messages on standard error
+        sys.stdout.flush()  # a later flush would clear the messages on standard error
         run()
-        sys.stdout.write("\nwatching; Ctrl-C ends\n" if terminal else "")
+        sys.stdout.write("\nwatching; press Ctrl-C to stop\n" if terminal else "")
         sys.stdout.flush()
         while stamps({*known, *files()}) == seen:
             time.sleep(PAUSE)

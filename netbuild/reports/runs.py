@@ -8,7 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from netbuild.reports.columns import Columns
+from netbuild.reports.text_table import TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,7 +59,7 @@ def title(record: Record) -> str:
     return f"{said} epochs in {duration(record.seconds)}"
 
 
-def _fitting(tables: Iterable[Columns], width: int) -> Text:
+def _fitting(tables: Iterable[TextTable], width: int) -> Text:
     """Return the first table that fits into the width, or else the last."""
     for made in tables:
         if made.width <= width:
@@ -81,12 +81,12 @@ def _row(record: Record) -> dict[str, str]:
     return row | {"time": duration(record.seconds)}
 
 
-def _tables(folder: Path, records: Sequence[Record]) -> Iterator[Columns]:
-    """Yield the runs as a table, then narrower ones."""
+def _tables(folder: Path, records: Sequence[Record]) -> Iterator[TextTable]:
+    """Yield the runs as a table, then narrower tables."""
     rows = [_row(record) for record in records]
     metrics = {record.metric for record in records if record.metric}
     header = dict(zip(_COLUMNS, _COLUMNS, strict=True))
-    if len(metrics) == 1:  # its name stands above all of them
+    if len(metrics) == 1:  # the header then has its name
         (header["metric"],) = metrics
         start = f"{header['metric']} "
         rows = [r | {"metric": r.get("metric", "").removeprefix(start)} for r in rows]
@@ -96,7 +96,7 @@ def _tables(folder: Path, records: Sequence[Record]) -> Iterator[Columns]:
         columns = [name for name in _COLUMNS if name not in without]
         lines = [tuple(row.get(name, "") for name in columns) for row in rows]
         heads, feet = (tuple(of.get(name, "") for name in columns) for of in (header, footer))
-        yield Columns(str(folder), heads, lines, feet, words=3)
+        yield TextTable(str(folder), heads, lines, feet, words=3)
 
 
 def _names(record: Record) -> list[str]:
@@ -104,8 +104,8 @@ def _names(record: Record) -> list[str]:
     return list(dict.fromkeys(name for epoch in record.metrics for name in epoch))
 
 
-def _epoch_tables(record: Record) -> Iterator[Columns]:
-    """Yield the epochs of a run as a table, then narrower ones, the best one in the footer."""
+def _epoch_tables(record: Record) -> Iterator[TextTable]:
+    """Yield the epochs of a run as a table, then narrower tables. The footer is the best epoch."""
     best, names = record.best, _names(record)
     assert best is not None
     losses = ["epoch", "train_loss", "val_loss"]
@@ -117,7 +117,7 @@ def _epoch_tables(record: Record) -> Iterator[Columns]:
         lines = [tuple(_cell(n, epoch.get(n)) for n in columns) for epoch in record.metrics]
         cells = [_cell(name, best.get(name)) for name in columns[1:]]
         heads = tuple(map(_header, columns))
-        yield Columns(title(record), heads, lines, (f"best {best['epoch']}", *cells), words=0)
+        yield TextTable(title(record), heads, lines, (f"best {best['epoch']}", *cells), words=0)
 
 
 def _rows_formatted(
@@ -203,7 +203,7 @@ def value(name: str, measured: float, *, narrow: bool = False) -> str:
 
 
 def number(measured: float, *, narrow: bool = False) -> str:
-    """Return a number with four decimals; a very large one, or in a narrow column, four digits."""
+    """Return a number with four decimals. A large number has four digits instead."""
     return f"{measured:.4f}" if abs(measured) < (_NARROW if narrow else 1e5) else f"{measured:.4g}"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.components.layers.layer import Made
 from netbuild.components.tensor import times
 from netbuild.graph.graph import stacks
-from netbuild.reports.columns import Columns
+from netbuild.reports.text_table import TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def _lines(graph: Graph, depth: int | None, known: Mapping[str, InnerStack]) -> 
     return found
 
 
-def widest_table(graph: Graph, depth: int | None, room: int) -> Columns:
+def widest_table(graph: Graph, depth: int | None, room: int) -> TextTable:
     """Return the widest of `tables` that fits into `room` columns, or the narrowest one."""
     for made in tables(graph, depth):
         if made.width <= room:
@@ -67,7 +67,7 @@ def widest_table(graph: Graph, depth: int | None, room: int) -> Columns:
     return made
 
 
-def tables(graph: Graph, depth: int | None = None) -> Iterator[Columns]:
+def tables(graph: Graph, depth: int | None = None) -> Iterator[TextTable]:
     """Yield the summary as tables, the widest first. Names are nested as in the file.
 
     The second table shortens large MACs to three digits. The third also omits receptive fields.
@@ -84,14 +84,14 @@ def _table(
     *,
     short: bool = False,
     columns: int = len(_HEADERS),
-) -> Columns:
+) -> TextTable:
     macs = (_short if short else _number)(graph.macs) or "0"
     rows = [
         (name, *((of,) if isinstance(of, str) else of.cells(short=short)[1:columns]))
         for name, of in nested
     ]
     totals = ("total", "", "", f"{graph.params:,}", macs)
-    return Columns(_title(graph), _HEADERS[:columns], rows, totals, words=2)
+    return TextTable(_title(graph), _HEADERS[:columns], rows, totals, words=2)
 
 
 def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | SummaryLine]]:
@@ -109,7 +109,7 @@ def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Summar
 
 
 def memory(graph: Graph) -> str:
-    """Return the line below the table: the memory of the network, and how much of it learns."""
+    """Return the line below the table: the memory of the network, and its trainable parameters."""
     learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
     return learned + (
         f"weights {_size(graph.weights_bytes)} · "

@@ -1,15 +1,15 @@
-"""The folder of a checkpoint: its files, which folder is the whole one, and how far it came.
+"""The folder of a checkpoint: its files, replacing it safely, and reading its position.
 
-A checkpoint is written beside its place, synced, and renamed. A folder cannot be renamed over
-another one, so the old checkpoint is first moved aside:
+A new checkpoint is written next to the old one, synced, and renamed. A folder cannot be renamed
+over another folder, so the old checkpoint first gets another name:
 
     1. last/ is complete, and .last.new/ is being written
     2. last/ is renamed to .last.old/
     3. .last.new/ is renamed to last/
     4. .last.old/ is removed
 
-A process may be killed at any moment. Between 2 and 3 the place is empty, and `.last.new/` is the
-whole checkpoint. In all other moments it is `last/`, or there is none.
+A process may be killed at any moment. Between 2 and 3 there is no `last/`, and `.last.new/` is the
+complete checkpoint. At all other moments `last/` is the complete checkpoint, if there is one.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 #: The weights, as a plain `state_dict()`.
 WEIGHTS = "model.safetensors"
-#: In place of WEIGHTS where no process has all weights: a folder with a part of each process.
+#: If no process has all weights: a folder with the part of each process, instead of WEIGHTS.
 PARTS = "parts"
-#: All else that a training needs to go on.
+#: The rest of the state with which a training continues.
 STATE = "state.pt"
 
 
 def whole(place: Path) -> Path | None:
-    """Return the folder of the newest complete checkpoint of a place; None where there is none."""
+    """Return the folder of the newest complete checkpoint of a place; None if there is none."""
     if place.is_dir():
         return place
     new = new_folder(place)
@@ -42,7 +42,7 @@ def whole(place: Path) -> Path | None:
 
 
 def new_folder(place: Path) -> Path:
-    """Return the folder in which a checkpoint is written before it takes its place."""
+    """Return the folder in which the next checkpoint of a place is written."""
     return place.with_name(f".{place.name}.new")
 
 
@@ -51,7 +51,7 @@ def _old_folder(place: Path) -> Path:
 
 
 def recover(place: Path) -> None:
-    """Finish a replacement that was stopped, and remove all that others left.
+    """Finish an interrupted replacement, and remove the files that it left.
 
     Only the process that writes a run's checkpoints may call this.
     """
@@ -63,7 +63,7 @@ def recover(place: Path) -> None:
 
 
 def replace(place: Path) -> None:
-    """Have the new folder, which is complete now, take its place."""
+    """Replace the checkpoint of a place with the new folder, which has to be complete."""
     new, old = new_folder(place), _old_folder(place)
     for path in (*new.rglob("*"), new):
         _sync(path)
@@ -75,7 +75,7 @@ def replace(place: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until the disk holds what was written."""
+    """Wait until a file or a folder is on the disk."""
     if os.name == "nt" and path.is_dir():
         return  # Windows cannot open a folder
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
@@ -86,7 +86,7 @@ def _sync(path: Path) -> None:
 
 
 def read_position(place: Path) -> Position | None:
-    """Return how far the checkpoint of a place came, without torch; None where it is damaged."""
+    """Return the position of a checkpoint, without torch; None if the checkpoint is damaged."""
     from netbuild.runs.pickled import Shapes
 
     folder = whole(place)
@@ -97,7 +97,7 @@ def read_position(place: Path) -> Position | None:
             name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
             state = Shapes(io.BytesIO(archive.read(name))).load()
         position = _position(state["position"])
-    except Exception:  # noqa: BLE001  a damaged file makes its reader raise anything
+    except Exception:  # noqa: BLE001  a damaged file may raise any exception
         return None
     counts = (position.epoch, position.step, position.total, position.waited)
     return position if all(type(count) is int for count in counts) else None

@@ -1,4 +1,4 @@
-"""A run: its folder made, written and found."""
+"""A run: making, writing and finding its folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A training that runs, was stopped or has finished: all of it is in `folder`."""
+    """A training that is running, was stopped or has finished. All its files are in `folder`."""
 
     folder: Path
 
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The names of the classes, in the order of their numbers; None where there are none."""
+        """The names of the classes, in the order of their numbers; None if they have no names."""
         try:
             names = json.loads((self.folder / layout.CLASSES).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -68,7 +68,7 @@ class Run:
         return load(self.folder / layout.RESOLVED, settings)._replace(pretrained=None)
 
     def change(self, config: Config) -> None:
-        """Have the run go on with another config. The config before it is kept, with a number."""
+        """Continue the run with another config. The former config is kept, with a number."""
         number = 1 + len(list(self.folder.glob(layout.numbered("*"))))
         before = (self.folder / layout.RESOLVED).read_bytes()
         _replace(self.folder / layout.numbered(number), before)
@@ -102,9 +102,9 @@ class Run:
 
 
 def _finite(epoch: dict[str, Any]) -> dict[str, Any]:
-    """Return metrics as JSON knows them: null for a number that is not finite.
+    """Return metrics that JSON can hold: null replaces a number that is not finite.
 
-    One example is R² where all targets are the same.
+    One example is R² if all targets are equal.
     """
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
@@ -132,30 +132,30 @@ def create(config: Config, runs: Path, device: torch.device) -> Run:
 
 
 def expect_room(runs: Path, weights: int) -> None:
-    """Refuse to train where the disk has too little room for the checkpoints.
+    """Check that the disk has room for the checkpoints.
 
-    There are up to three: `last`, `best`, and the one that is being written. Each holds the weights
-    and the state of an optimizer such as Adam, which is twice as large as they are.
+    There are up to three: `last`, `best`, and the next one during a save. Each holds the weights
+    and the state of the optimizer. The state of Adam is twice as large as the weights.
 
     Args:
         runs: the folder of all runs, which may not exist yet.
         weights: the size of the network's weights, in bytes.
 
     Raises:
-        TrainingError: the message says how much room there is, and how much is needed.
+        TrainingError: the disk has too little room.
     """
     there = next(folder for folder in (runs, *runs.resolve().parents) if folder.exists())
     free, needed = shutil.disk_usage(there).free, 9 * weights
     if free < needed:
         message = (
-            f"{there} has room for {free >> 20:,} MiB, and the checkpoints of this network may "
-            f"take {needed >> 20:,}"
+            f"{there} has room for {free >> 20:,} MiB, but the checkpoints of this network may "
+            f"need {needed >> 20:,} MiB"
         )
         raise TrainingError(message)
 
 
 def find(path: Path) -> Run:
-    """Return the run in a folder, or the newest of the runs in a network's folder.
+    """Return the run in a folder, or the newest run in a network's folder.
 
     Raises:
         RunNotFoundError: there is no run.
@@ -164,13 +164,13 @@ def find(path: Path) -> Run:
         return Run(path)
     inside = sorted(file.parent for file in path.glob(f"*/{layout.RESOLVED}"))
     if not inside:
-        message = f"{path} is no run: it has no {layout.RESOLVED}"
+        message = f"{path} is not a run: it has no {layout.RESOLVED}"
         raise RunNotFoundError(message)
     return Run(inside[-1])
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely, or leave it unchanged."""
     beside = path.with_name(f".{path.name}.new")
     with beside.open("wb") as file:
         file.write(data)
@@ -180,11 +180,11 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _write_classes(folder: Path, config: Config) -> None:
-    """Write the names of the classes, if the loss compares with classes and the data has names."""
+    """Write the names of the classes, if the targets are classes and the data has names."""
     names = None
     loss = config.loss
     if config.data is not None and loss is not None and (loss.classifies or loss.binary):
-        with suppress(DataError):  # the files have changed since they were loaded
+        with suppress(DataError):  # the files have changed after loading
             names = config.data.names()
     if names is None:
         (folder / layout.CLASSES).unlink(missing_ok=True)

@@ -1,14 +1,14 @@
-"""What lies in the folder of a run.
+"""The files in the folder of a run.
 
 runs/NAME/TIME/
-    config.yaml         the file that was given, byte for byte
-    resolved.yaml       the config that is used: the same network without base, settings or defaults
-    resolved-N.yaml     the configs that were used before, where a resumed run had another one
+    config.yaml         a copy of the user's file, byte for byte
+    resolved.yaml       the complete config: base, settings and defaults are filled in
+    resolved-N.yaml     former configs, if a resumed run changed its config
     environment.json    versions, device, threads
-    classes.json        the names of the classes, in the order of their numbers, where the data has
-                        names: a list of strings
+    classes.json        the names of the classes, in the order of their numbers: a list of strings;
+                        only if the data has names
     metrics.jsonl       one object for each finished epoch
-    checkpoints/last/   where the training goes on
+    checkpoints/last/   the state from which the training continues
     checkpoints/best/   the weights with the lowest validation loss
 """
 
@@ -18,7 +18,7 @@ import re
 import time
 from pathlib import Path
 
-#: Where `netbuild train` puts runs.
+#: The default folder of all runs.
 RUNS = Path("runs")
 
 CONFIG = "config.yaml"
@@ -28,7 +28,7 @@ CLASSES = "classes.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 
-#: What only the folder of a run has.
+#: Files and folders that only the folder of a run has.
 _OWN = {RESOLVED, ENVIRONMENT, METRICS, CHECKPOINTS}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-\d{3})?")
 
@@ -36,7 +36,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-\d{3})?")
 def make_folder(parent: Path) -> Path:
     """Make a new folder that is named after the current time, and return it.
 
-    Where there is such a folder already, a number is added. The names sort in the order of time.
+    If the folder exists already, its name gets a number. The names sort in the order of time.
     """
     name = time.strftime("%Y-%m-%dT%H-%M-%S")
     number = 1
@@ -51,7 +51,7 @@ def make_folder(parent: Path) -> Path:
 
 
 def numbered(number: int | str) -> str:
-    """Return the name of a file with a config that was used before; `*` stands for any number."""
+    """Return the name of the file of a former config; `*` stands for any number."""
     return RESOLVED.replace(".", f"-{number}.")
 
 

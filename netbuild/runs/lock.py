@@ -1,7 +1,7 @@
-"""The lock on the folder of a run, which the process that trains it holds.
+"""The lock on the folder of a run. The process that trains the run holds the lock.
 
-The lock is on the folder itself and needs no file. It ends with the process, however that ends.
-Windows has no such locks: there nothing is locked, and no run counts as locked.
+The lock is on the folder itself and needs no file. It ends when the process ends, even by a kill.
+Windows has no such locks. There no run is ever locked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Lock:
-    """A folder that this process alone trains in.
+    """The lock of this process on a folder.
 
     Raises:
         TrainingError: another process has locked the folder.
@@ -34,7 +34,7 @@ class Lock:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.release()
-            message = f"{folder} is being trained by another process"
+            message = f"{folder} is in use: another process trains this run"
             raise TrainingError(message) from None
 
     def release(self) -> None:

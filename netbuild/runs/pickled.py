@@ -1,6 +1,6 @@
-"""A pickled `state_dict()`, read without calling anything that it names, and without its values.
+"""Reads the shapes in a pickled `state_dict()`. No function that the pickle names is called.
 
-A network without such a file does not import this module.
+Only a config with such a file imports this module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Pickled(NamedTuple):
 
 
 class Shapes(pickle.Unpickler):
-    """Reads a pickled `state_dict()`, and of each tensor only its shape."""
+    """Reads a pickled `state_dict()`. It reads the shape of each tensor, and no values."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a stand-in for each of the few functions and classes of a `state_dict()`.
@@ -38,7 +38,7 @@ class Shapes(pickle.Unpickler):
             return lambda tensor, *_: tensor
         if module in {"torch", "torch.storage"}:  # the types of storages and of their values
             return name
-        raise WeightsError(f"it holds a {module}.{name}: save the module's state_dict() alone")
+        raise WeightsError(f"it holds a {module}.{name}: save only the module's state_dict()")
 
     def persistent_load(self, saved: Any) -> Any:
         """Return the description of a storage, whose values are not read."""

@@ -1,4 +1,4 @@
-"""How far a training has come, and whether that is the end."""
+"""The position of a training, and the limits at which it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Limits(NamedTuple):
-    """How long a training may go on. None means that there is no such limit."""
+    """The limits of a training. None means no limit."""
 
     epochs: int
     patience: int | None = None  # epochs without a lower validation loss
@@ -18,7 +18,7 @@ class Limits(NamedTuple):
 
 @dataclass
 class Position:
-    """How far a training has come, between two steps."""
+    """The position of a training between two steps."""
 
     epoch: int = 0  # finished epochs
     step: int = 0  # finished steps of the current epoch
@@ -43,15 +43,15 @@ class Position:
         )
 
     def is_at_limit(self, limits: Limits) -> bool:
-        """Whether the steps or the time are used up, which also ends an epoch early."""
+        """Whether the limit of steps or of time is reached, which also ends an epoch early."""
         if limits.max_steps is not None and self.total >= limits.max_steps:
             return True
         return limits.max_time is not None and self.spent + self.seconds >= limits.max_time
 
     def is_finished(self, limits: Limits) -> bool:
-        """Whether a training with these limits has nothing left to do here.
+        """Whether a training with these limits ends at this position.
 
-        An epoch that was interrupted still has to be validated, whatever the limits are.
+        An interrupted epoch still has to be validated. So no limit of steps or time ends it.
         """
         waited = limits.patience is not None and self.waited >= limits.patience
         limited = self.step == 0 and self.is_at_limit(limits)

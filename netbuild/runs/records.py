@@ -1,4 +1,4 @@
-"""What the folders of runs record: the state of each run, its metrics and its environment."""
+"""The records of runs: the state of each run, its metrics and its environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-#: How deep runs lie in a folder: NAME/TIME.
+#: The depth of runs in a folder: NAME/TIME.
 _DEPTH = 2
 
 
@@ -26,8 +26,8 @@ class Record(NamedTuple):
     problem: str | None = None
     epochs: int = 0  # finished
     of: int | None = None
-    metrics: tuple[dict[str, Any], ...] = ()  # numbers alone
-    best: dict[str, Any] | None = None  # one of them, by `best_of`
+    metrics: tuple[dict[str, Any], ...] = ()  # only numbers
+    best: dict[str, Any] | None = None  # the metrics of the best epoch
     seconds: float = 0.0
     environment: dict[str, Any] = {}  # noqa: RUF012  never changed
 
@@ -38,7 +38,7 @@ class Record(NamedTuple):
 
     @property
     def started(self) -> str:
-        """The time of its start, in the form of the folder's name."""
+        """The time of the start, in the form of the folder's name."""
         said = str(self.environment.get("started", ""))
         return said[:19].replace(":", "-") or self.folder.name
 
@@ -55,7 +55,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """Return the metrics of each finished epoch. Damaged lines are skipped.
 
     Raises:
-        OSError: the file exists, and cannot be read.
+        OSError: the file exists but cannot be read.
     """
     path = folder / layout.METRICS
     if not path.exists():
@@ -74,7 +74,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the metrics of the epoch with the lowest validation loss.
 
-    Epochs from before a change of the config do not count if their losses cannot be compared.
+    After a change of the config, only later epochs count if losses cannot be compared.
     """
     marked = [epoch for epoch in metrics if epoch.get("best") is True]
     return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
@@ -98,8 +98,8 @@ def listed(folder: Path, name: str | None = None, order: str = "time") -> list[R
     """Return the runs in a folder and in its subfolders.
 
     Args:
-        folder: where runs lie, as `TIME` or as `NAME/TIME`.
-        name: a pattern that the name of the network has to match.
+        folder: the folder of runs, with subfolders `TIME` or `NAME/TIME`.
+        name: a pattern for the name of the network.
         order: `time`, the newest last; `loss`, the lowest first; or `name`.
     """
     records = [read(path) for path in _folders(folder, _DEPTH)]
@@ -135,7 +135,7 @@ _ORDERS: dict[str, Any] = {
 
 
 def read(folder: Path) -> Record:
-    """Return the record of a run. It says what is damaged in the folder; nothing is raised."""
+    """Return the record of a run. A damaged folder is a `problem` of the record, no exception."""
     from netbuild.diagnostics.wording import reason
     from netbuild.runs.checkpoint_folder import read_position
     from netbuild.runs.lock import is_locked
@@ -146,7 +146,7 @@ def read(folder: Path) -> Record:
     except (OSError, ValueError) as error:
         return record._replace(problem=f"{layout.RESOLVED} cannot be read: {reason(error)}")
     if train is None:
-        return record._replace(problem=f"{layout.RESOLVED} does not say how long it trains")
+        return record._replace(problem=f"{layout.RESOLVED} has no valid train.epochs")
     limits = _limits(train)
     record = record._replace(of=limits.epochs)
     position = read_position(layout.checkpoint(folder, "last"))
@@ -158,12 +158,12 @@ def read(folder: Path) -> Record:
     if is_locked(folder):
         return record._replace(state="running")
     if position is None:
-        return record._replace(problem="it has no checkpoint to go on from")
+        return record._replace(problem="the run has no checkpoint to continue from")
     return record._replace(state="stopped")
 
 
 def _measured(folder: Path) -> Record:
-    """Return a record of the metrics and the environment alone."""
+    """Return a record with only the metrics and the environment."""
     epochs = _epochs(folder)
     metrics, best = tuple(map(_numbers, epochs)), best_of(epochs)
     return Record(
@@ -178,7 +178,7 @@ def _measured(folder: Path) -> Record:
 
 
 def _train_section(folder: Path) -> dict[str, Any] | None:
-    """Return the section `train:` of the config that is used; None where it has no epochs.
+    """Return the section `train:` of the resolved config; None if it has no epochs.
 
     Raises:
         OSError, ValueError: the file cannot be read.
@@ -214,12 +214,12 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _numbers(epoch: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of an epoch that are single numbers, without tables."""
+    """Return the metrics of an epoch that are single numbers."""
     return {name: value for name, value in epoch.items() if _is_number(value)}
 
 
 def _position(record: Record) -> Position:
-    """Return the position that follows from the metrics alone."""
+    """Return the position, computed from the metrics only."""
     last = record.metrics[-1]["epoch"] if record.metrics else 0
     waited = last - record.best["epoch"] if record.best else 0
     return Position(epoch=last, waited=waited, spent=record.seconds)

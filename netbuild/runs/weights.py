@@ -2,8 +2,8 @@
 
 The first bytes tell two formats apart. safetensors has a header in JSON
 (https://huggingface.co/docs/safetensors/index#format). `torch.save` writes a `state_dict()` as a
-pickle: in a zip archive or, before torch 1.6, in front of the values. The values are not read.
-Nothing that a pickle names is called. It may hold tensors by name, and nothing else.
+pickle: in a zip archive or, before torch 1.6, in front of the values. The values are not read. No
+function that a pickle names is called. A pickle may only hold tensors by name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.tensor import Shape
 
-#: The most bytes that a list of tensors may have; safetensors itself has this limit.
+#: The largest size of a list of tensors, in bytes. safetensors has the same limit.
 MAX_HEADER = 100_000_000
 
 
@@ -34,7 +34,7 @@ class Difference(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """How it does not fit, in the words of `load_state_dict`."""
+        """The kind of the difference, in the words of `load_state_dict`."""
         if self.file is None:
             return "missing"
         return "unexpected" if self.network is None else "other shape"
@@ -94,15 +94,15 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
                 return _tensors(_before_1_6(file))
         except (WeightsError, OSError):
             raise
-        except Exception as error:  # a damaged file makes its reader raise anything
+        except Exception as error:  # a damaged file may raise any exception
             raise WeightsError(f"it is damaged ({type(error).__name__})") from error
-    raise WeightsError("it is neither safetensors nor what torch.save writes")
+    raise WeightsError("it is neither a safetensors file nor a file of torch.save")
 
 
 def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a file by name. It has to be one that `read_shapes` reads.
+    """Return the tensors of a file by name. This needs torch.
 
-    This needs torch.
+    The file has to have a format that `read_shapes` accepts.
 
     Raises:
         OSError: the file cannot be read.
@@ -126,13 +126,13 @@ def _is_safetensors(start: bytes) -> bool:
 def _safetensors(file: BinaryIO) -> dict[str, Shape]:
     length = int.from_bytes(file.read(8), "little")
     if length > MAX_HEADER:
-        raise WeightsError("it is neither safetensors nor what torch.save writes")
+        raise WeightsError("it is neither a safetensors file nor a file of torch.save")
     header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     ends = [tensor["data_offsets"][1] for tensor in header.values()]
     expected, size = 8 + length + max(ends, default=0), file.seek(0, 2)
     if size != expected:
-        raise WeightsError(f"it is damaged: {size:,} bytes, and should have {expected:,}")
+        raise WeightsError(f"it is damaged: it has {size:,} bytes instead of {expected:,}")
     return {name: tuple(tensor["shape"]) for name, tensor in header.items()}
 
 
@@ -147,7 +147,7 @@ def _zipped(file: BinaryIO) -> Any:
             raise WeightsError("it is a TorchScript module, not a state_dict")
         held = next((name for name in names if name.endswith("/data.pkl")), None)
         if held is None or archive.getinfo(held).file_size > MAX_HEADER:
-            raise WeightsError("it is a zip archive, and not one that torch.save wrote")
+            raise WeightsError("it is a zip archive, but not a file of torch.save")
         with archive.open(held) as pickled:
             return Shapes(pickled).load()
 
@@ -169,9 +169,9 @@ def _tensors(saved: Any) -> dict[str, Shape]:
     from netbuild.runs.pickled import Pickled
 
     if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved):
-        raise WeightsError("it holds no tensors by name: save module.state_dict()")
+        raise WeightsError("it does not hold tensors by name: save module.state_dict()")
     others = [name for name, value in saved.items() if not isinstance(value, Pickled)]
     if others:
         listed = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-        raise WeightsError(f"it holds tensors and also {listed}: save the state_dict() alone")
+        raise WeightsError(f"it also holds {listed}: save only the state_dict()")
     return {name: tensor.shape for name, tensor in saved.items()}

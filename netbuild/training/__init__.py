@@ -1,7 +1,7 @@
 """From a config to a trained network in a run folder.
 
-Each name is imported when it is first used, so that a module of this room which needs no torch
-loads without it. netbuild itself imports from the modules.
+Each name is imported when it is first used. So a module of this room that does not need torch loads
+without torch. netbuild itself imports from the modules.
 """
 
 from importlib import import_module

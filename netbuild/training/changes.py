@@ -1,4 +1,4 @@
-"""A run that is resumed with another config: the parts of its state that begin anew."""
+"""A run that continues with another config: the parts of its state that begin anew."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 class Anew(NamedTuple):
     """The parts of a run's state that begin anew after a change of its config."""
 
-    #: The best epoch: the samples or the loss are others, so losses cannot be compared.
+    #: The best epoch: the samples or the loss have changed, so losses cannot be compared.
     best: bool
-    #: The state of the optimizer: it is of another type, or has other groups.
+    #: The state of the optimizer: its type or its groups have changed.
     optimizer: bool
     #: The options of the optimizer, and the schedule, which is replayed up to the position.
     schedule: bool
-    #: For the optimizer's own group and each other one: whether its learning rate stays where
-    #: ReduceLROnPlateau has lowered it. Only another rate in the config raises it again.
+    #: For each group of the optimizer, its own first: whether its learning rate stays as low as
+    #: ReduceLROnPlateau has set it. Only a new rate in the config raises it again.
     lowered: tuple[bool, ...]
 
 

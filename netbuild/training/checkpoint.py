@@ -1,9 +1,9 @@
 """Checkpoints that are complete or absent, whenever the process or the machine stops.
 
-A checkpoint is a folder of two files: the weights as a plain `state_dict()`, and all else that a
-training needs to go on as if it had not stopped. Where no process has all weights, a folder with a
-part of each process replaces the first file. `netbuild.runs.checkpoint_folder` has the names of the
-files, and keeps one complete checkpoint at all times.
+A checkpoint is a folder of two files: the weights as a plain `state_dict()`, and the rest of the
+state with which a training continues as if it had not stopped. If no process has all weights, a
+folder with the part of each process replaces the first file. `netbuild.runs.checkpoint_folder`
+names the files, and keeps one complete checkpoint at all times.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 
 def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
-    """Write a checkpoint. A kill at any moment leaves the one before or this one, complete.
+    """Write a checkpoint. After a kill at any moment, either this or the former one is complete.
 
     Raises:
-        OSError: the disk is full, or does not let it be written.
+        OSError: the disk is full, or the folder cannot be written.
     """
     new = begin(place)
     with _writing(new):
@@ -48,7 +48,7 @@ def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -
 
 
 def begin(place: Path) -> Path:
-    """Make the folder in which a checkpoint is written before it takes its place, and return it."""
+    """Make the folder in which a new checkpoint is written, and return it."""
     recover(place)
     new = new_folder(place)
     new.mkdir(parents=True)
@@ -56,15 +56,15 @@ def begin(place: Path) -> Path:
 
 
 def parts_of_new(place: Path) -> Path:
-    """Return the folder into which each process writes its part of a checkpoint that was begun."""
+    """Return the folder into which each process writes its part of a new checkpoint."""
     return new_folder(place) / PARTS
 
 
 def finish(place: Path, state: dict[str, Any]) -> None:
-    """Write the state beside the weights, and have the checkpoint take its place.
+    """Write the state next to the weights, and move the new checkpoint to its place.
 
     Raises:
-        OSError: the disk is full, or does not let it be written.
+        OSError: the disk is full, or the folder cannot be written.
     """
     new = new_folder(place)
     with _writing(new):
@@ -77,7 +77,7 @@ def load(place: Path, module: nn.Module) -> dict[str, Any]:
 
     Raises:
         RunNotFoundError: there is no checkpoint.
-        TrainingError: it is damaged, or belongs to another network.
+        TrainingError: the checkpoint is damaged, or belongs to another network.
     """
     found = Saved(place)
     weights = found.weights()
@@ -90,19 +90,19 @@ class Saved:
     """A checkpoint on the disk.
 
     Raises:
-        RunNotFoundError: there is none.
+        RunNotFoundError: there is no checkpoint.
     """
 
     def __init__(self, place: Path) -> None:
         found = whole(place)
         if found is None:
-            message = f"{place} does not exist: nothing was saved there"
+            message = f"{place} does not exist: no checkpoint was saved there"
             raise RunNotFoundError(message)
         self.place, self.folder = place, found
 
     @property
     def parts(self) -> Path | None:
-        """The folder with the parts of the weights and of the optimizer's state, if it has one."""
+        """The folder with the parts of the weights and of the optimizer's state, or None."""
         parts = self.folder / PARTS
         return parts if parts.is_dir() else None
 
@@ -120,7 +120,7 @@ class Saved:
             return shards.weights(self.parts)
 
     def described(self) -> dict[str, torch.Tensor]:
-        """Return the `state_dict()` of the network with the shapes alone, on the meta device.
+        """Return the shapes of the weights: the `state_dict()` on the meta device.
 
         Raises:
             TrainingError: the checkpoint is damaged.
@@ -135,7 +135,7 @@ class Saved:
             return shards.described(self.parts)
 
     def state(self) -> dict[str, Any]:
-        """Return all that is not in the file of the weights, or in their parts.
+        """Return the state of the training, without the weights.
 
         Raises:
             TrainingError: the checkpoint is damaged.
@@ -149,7 +149,7 @@ class Saved:
 
 @contextmanager
 def _writing(new: Path) -> Iterator[None]:
-    """Raise an `OSError` for every exception that means that a file cannot be written."""
+    """Turn the exceptions of a failed write into an `OSError`."""
     try:
         yield
     except (SafetensorError, RuntimeError) as error:
@@ -158,7 +158,7 @@ def _writing(new: Path) -> Iterator[None]:
 
 @contextmanager
 def _reading(place: Path) -> Iterator[None]:
-    """Raise a `TrainingError` for every exception: a damaged file makes its reader raise any."""
+    """Turn every exception into a `TrainingError`: a damaged file may raise any exception."""
     try:
         yield
     except Exception as error:
@@ -169,7 +169,7 @@ def _reading(place: Path) -> Iterator[None]:
 def check_names(
     place: Path, weights: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]
 ) -> None:
-    """Refuse the weights of another network.
+    """Check that weights have the names and shapes of a network.
 
     Raises:
         TrainingError: the message names the first tensor that is absent or has another shape.
@@ -177,7 +177,9 @@ def check_names(
     for name in [*wanted, *weights]:
         there, here = (_shape(tensors.get(name)) for tensors in (weights, wanted))
         if there != here:
-            message = f"the checkpoint {place} is of another network: {name} is {there}, not {here}"
+            message = (
+                f"the checkpoint {place} belongs to another network: {name} is {there}, not {here}"
+            )
             raise TrainingError(message)
 
 

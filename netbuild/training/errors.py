@@ -1,4 +1,4 @@
-"""What torch, a data source or another process says when a training fails, in one sentence."""
+"""Exceptions of torch and of data sources during a training, turned into one sentence."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
 
 
-#: What torch's backends between processes say when one process has ended.
+#: Messages of torch's backends when another process has ended.
 _LOST = re.compile(r"gloo.*(Connection|closed|reset)|NCCL.*(remote|abort|peer)", re.DOTALL)
 
 
 @contextmanager
 def refused(what: str) -> Iterator[None]:
-    """Turn an exception of torch or numpy into one sentence, which says that `what` was refused.
+    """Turn an exception of torch or numpy into one sentence: torch refused `what`.
 
     Raises:
         TrainingError: in place of the exception.
@@ -40,7 +40,7 @@ def refused(what: str) -> Iterator[None]:
         if isinstance(error, (TrainingError, ConfigError)):
             raise
         if _LOST.search(str(error)):
-            message = "another process of this training has ended, and its part is missing"
+            message = "another process of this training has ended, so the training cannot continue"
             raise TrainingError(message) from error
         said = " ".join(str(error).split())[:300] or type(error).__name__
         message = f"torch refused {what}: {said}"
@@ -49,9 +49,9 @@ def refused(what: str) -> Iterator[None]:
 
 @contextmanager
 def data_faults(config: Config) -> Iterator[None]:
-    """Report what a data source raises as a fault of the config, at the source's item.
+    """Turn an exception of a data source into a fault of the config, at the item of the source.
 
-    A source that is read sample by sample may raise in the middle of an epoch.
+    A source that reads sample by sample may raise in the middle of an epoch.
 
     Raises:
         ConfigError: in place of the `DataError`.

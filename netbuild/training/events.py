@@ -1,13 +1,13 @@
-"""Event files for TensorBoard in the folder of a run, where `train.tensorboard` is true.
+"""Event files for TensorBoard in the folder of a run, if `train.tensorboard` is true.
 
     tensorboard --logdir runs
 
 The horizontal axis is the number of optimizer steps. The loss of every tenth step is `loss/step`.
 Each epoch adds its metrics: `loss/train`, `loss/val`, `accuracy/val`, `lr`. Each session of a run
-writes its own file. A resumed session first cuts off the events that it repeats, and says so in its
-file, for a TensorBoard that has read them already.
+writes its own file. A resumed session first cuts off the events that it repeats. Its file tells
+this to a TensorBoard that has read them already.
 
-The records are those of TFRecord:
+The records have the format TFRecord:
 https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netbuild.config.train import Train
     from netbuild.runs.position import Position
 
-#: The loss of one step in so many is written.
+#: The loss of every tenth step is written.
 EVERY = 10
 
 _STEP = "loss/step"
@@ -38,7 +38,7 @@ _CHECKSUM = 4
 
 
 def expect_package(train: Train) -> None:
-    """Refuse to train with events where tensorboard is not installed.
+    """Check that tensorboard is installed if the config asks for events.
 
     Raises:
         TrainingError: the message says how to install it.
@@ -49,7 +49,7 @@ def expect_package(train: Train) -> None:
 
 
 class Events:
-    """The events of a run. Nothing is written where the config does not ask for it.
+    """Writes the events of a run, if the config asks for events.
 
     Each event is written at once, so a kill loses no event from before the last checkpoint.
     """
@@ -95,7 +95,7 @@ class Events:
         self._record(step=total, summary=summary_pb2.Summary(value=scalars))
 
     def _begin(self) -> None:
-        """Open the file of this session, and write the first step for which it counts."""
+        """Open the file of this session, and write the first step that it replaces."""
         from tensorboard.compat.proto import event_pb2
         from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -122,7 +122,7 @@ def _tag(name: str) -> str:
 
 
 def _cut(path: Path, position: Position) -> None:
-    """Cut off the events after a position, and a record that a full disk left half written."""
+    """Cut off the events after a position, and an incomplete record at the end of the file."""
     from tensorboard.compat.proto import event_pb2
 
     data = path.read_bytes()
@@ -130,7 +130,7 @@ def _cut(path: Path, position: Position) -> None:
     for record, end in _records(data):
         event = event_pb2.Event.FromString(record)
         tags = [value.tag for value in event.summary.value]
-        # The step of the position is done. The metrics of an unfinished epoch are repeated.
+        # The step of the position is finished. Metrics of an unfinished epoch are written again.
         again = event.step == position.total and position.step > 0 and tags != [_STEP]
         if tags and (event.step > position.total or again):
             break

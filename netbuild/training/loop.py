@@ -1,8 +1,8 @@
 """The loop: epochs of steps, a validation after each epoch, and checkpoints.
 
-Everything random is drawn from generators whose states are in the checkpoint, or is decided by the
-seed and the number of the epoch. So a training that is stopped at any step and resumed ends with
-the same weights, bit for bit, as a training that was not stopped.
+Random numbers come from generators whose states are in the checkpoint, or from the seed and the
+number of the epoch. So a training may be stopped at any step and resumed. It ends with the same
+weights, bit for bit, as a training that was not stopped.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Trainer:
         self.stopping = False
 
     def stop(self, *_: Any) -> None:
-        """Have the loop finish the current step, save its state and end; a signal handler."""
+        """Ask the loop to finish the current step, save its state and end; a signal handler."""
         self.stopping = True
 
     @property
@@ -72,26 +72,26 @@ class Trainer:
 
     @property
     def limits(self) -> Limits:
-        """How long the config lets it train."""
+        """The limits of the config: epochs, patience, steps and time."""
         return Limits(*(getattr(self.train, name) for name in Limits._fields))
 
     @property
     def finished(self) -> bool:
-        """Whether it has trained as long as the config lets it."""
+        """Whether the training has reached a limit."""
         return self._in_any(self.position.is_finished(self.limits))
 
     @property
     def ending(self) -> str:
-        """Why it has finished before all steps of all epochs; empty if it has not."""
+        """The limit that ended the training before its last epoch; empty if there is none."""
         train, position = self.train, self.position
         whole = position.epoch >= train.epochs
         if whole and self.steps is not None and position.total >= train.epochs * self.steps:
             return ""
         if train.patience is not None and position.waited >= train.patience:
-            return f"the validation loss has not become lower for {train.patience} epochs: patience"
+            return f"the validation loss has not fallen for {train.patience} epochs: patience"
         if train.max_steps is not None and position.total >= train.max_steps:
-            return f"after {position.total} steps: max_steps"
-        return "the time is over: max_time" if self._at_limit() else ""
+            return f"{position.total} steps are done: max_steps"
+        return "the time is used up: max_time" if self._at_limit() else ""
 
     def fit(self, progress: Progress) -> None:
         """Train from the current position to the end.
@@ -130,7 +130,7 @@ class Trainer:
         self._finish(progress)
 
     def _groups(self) -> Iterator[list[Batch]]:
-        """Yield the batches of each step that is left in the epoch."""
+        """Yield the batches of each remaining step of the epoch."""
         train, position = self.train, self.position
         seed = (train.seed << 31) + position.epoch
         batches = self.training.shuffled(
@@ -143,17 +143,17 @@ class Trainer:
             yield together
 
     def _at_limit(self) -> bool:
-        """Whether steps or time are used up, so that the epoch ends early."""
+        """Whether a limit of steps or time ends the epoch early."""
         return self._in_any(self.position.is_at_limit(self.limits))
 
     def _in_any(self, ended: bool) -> bool:  # noqa: FBT001  a value, not an option
-        """Return whether the training has ended in any process: their clocks differ."""
+        """Return whether the training has ended in any process: the clocks of processes differ."""
         return ended if self.limits.max_time is None else self.world.any(ended)
 
     def _finish(self, progress: Progress) -> None:
         """Validate at the end of an epoch, and write its metrics and checkpoints.
 
-        `last` is written at the end. After a kill before that, the training goes on from the former
+        `last` is written at the end. After an earlier kill, the training continues from the former
         `last`, and repeats the epoch with the same result.
         """
         metrics = self._measured()
@@ -206,7 +206,9 @@ class Trainer:
             **learner.state_dict(),
             "randomness": self.world.gather(randomness.state()),
         }
-        if self.world.sharded and which == "last":  # other programs read `best`, which stays whole
+        if (
+            self.world.sharded and which == "last"
+        ):  # `best` stays one file, because other programs read it
             if self.world.writes:
                 checkpoint.begin(place)
             self.world.wait()
@@ -245,7 +247,7 @@ class Trainer:
             states = state["randomness"]
             randomness.restore(states[self.world.rank % len(states)])
         except _NO_STATE as error:
-            message = f"the checkpoint {place} is no state of this training"
+            message = f"the checkpoint {place} does not hold the state of this training"
             raise TrainingError(message) from error
         if self.world.writes:
             self.run.forget_after(self.position.epoch)

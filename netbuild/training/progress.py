@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Is called after every step and every epoch."""
+    """An object that a training calls after every step and every epoch."""
 
     def step(self, position: Position, measures: Measures) -> None:
         """Report a finished step, with the sums of the current epoch."""

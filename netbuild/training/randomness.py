@@ -1,4 +1,4 @@
-"""The states of all generators that a training may draw from, in one place."""
+"""The random generators of a training: seeding them, and saving and restoring their states."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import torch
 
 
 def seed(value: int, *, deterministic: bool) -> None:
-    """Seed all generators. With `deterministic` torch refuses operations that are not reproducible.
+    """Seed all generators. With `deterministic`, torch uses only reproducible operations.
 
-    Such operations exist on GPUs: the order of their additions varies from run to run.
+    Some operations on GPUs are not reproducible: the order of their additions varies. torch raises
+    an exception if it has no reproducible one.
     """
     random.seed(value)
-    np.random.seed(value % 2**32)  # noqa: NPY002  libraries draw from it
+    np.random.seed(value % 2**32)  # noqa: NPY002  libraries use this generator
     torch.manual_seed(value)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
-    if torch.are_deterministic_algorithms_enabled() != deterministic:  # it imports torch's compiler
+    if (
+        torch.are_deterministic_algorithms_enabled() != deterministic
+    ):  # the call imports torch's compiler
         torch.use_deterministic_algorithms(deterministic)
 
 
@@ -43,7 +46,7 @@ def restore(states: dict[str, Any]) -> None:
     """Set all generators to the states of a checkpoint.
 
     Raises:
-        KeyError, ValueError, TypeError, RuntimeError: these are no such states.
+        KeyError, ValueError, TypeError, RuntimeError: the states are damaged.
     """
     torch.set_rng_state(states["rng"])
     if states["cuda_rng"] and torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""A training from its beginning to its end, and the evaluation of a trained network."""
+"""A training from start to end, and the evaluation of a trained network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
-from netbuild.training.step.learner import Learner
+from netbuild.training.step.learner import Learner, Network
 from netbuild.training.step.memory_format import channels_last
 from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
@@ -66,7 +66,7 @@ def train(
 
 
 def prepare(graph: Graph, runs: Path) -> Trainer:
-    """Build everything that the training of a `trainable` graph needs, and the folder of its run.
+    """Build a training, and make the folder of its run. The graph has to be `trainable`.
 
     Raises:
         ConfigError: the data cannot be read.
@@ -84,14 +84,15 @@ def prepare(graph: Graph, runs: Path) -> Trainer:
 
 
 def resume(folder: Path, config: Config | None = None) -> Trainer:
-    """Build everything that a run's training needs to go on from its last checkpoint.
+    """Build the training of a run, and load its last checkpoint.
 
-    With another `config` the run goes on as that says. Its former config is kept in the folder.
+    If there is a `config`, it replaces the config of the run. The former config stays in the
+    folder.
 
     Raises:
         ConfigError: the config has faults, or its data cannot be read.
-        TrainingError: the folder is no run, or its checkpoint is missing, damaged or not of this
-            network.
+        TrainingError: the folder is not a run, or its checkpoint is missing, is damaged or belongs
+            to another network.
     """
     stopped = run.find(folder)
     before = stopped.config()
@@ -100,7 +101,7 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     world = join(config.train)
     trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
     trainer.resume(anew(before, config))
-    if world.writes and differences(before, config):  # only once the checkpoint is loaded
+    if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
     return trainer
 
@@ -132,7 +133,7 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
-        TrainingError: the folder is no run, or has no such checkpoint.
+        TrainingError: the folder is not a run, or has no such checkpoint.
     """
     found = run.find(Path(folder))
     place = found.checkpoint(checkpoint)
@@ -160,7 +161,7 @@ def _validated(trainer: Trainer) -> dict[str, Any]:
 
 
 def _validating(graph: Graph, found: Run) -> Trainer:
-    """Return a trainer that only validates, without an average of the weights."""
+    """Return a trainer that only validates. It does not average weights."""
     config = graph.config
     config = config._replace(train=config.train.model_copy(update={"ema": None}))
     graph = graph._replace(config=config)
@@ -176,7 +177,7 @@ def _trainer(
         with refused("the data"):
             data = loading.load(graph, world)
         learning = _learner(graph, data, world)
-    if world.rank:  # dropout differs from process to process
+    if world.rank:  # each process drops other values
         torch.manual_seed(train.seed + world.rank)
     # The folder comes last: a training that cannot start leaves none.
     made = make_run(config._replace(preparation=data.preparation)) if world.writes else None
@@ -194,31 +195,34 @@ def _trainer(
 def _learner(graph: Graph, data: Data, world: World) -> Learner:
     config, train = graph.config, graph.config.train
     with refused("the network"):
-        module = builder.module(graph).to(world.device)
-        last = channels_last(graph, world)
-        if last:
-            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        forward = world.distributed(module)
+        network = _network(graph, world)
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
     if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
         criterion.look(data.training.targets)
     losses = [part.module for part in criterion.parts]
-    stepping = optimizer(config, module, losses, world)
+    stepping = optimizer(config, network.module, losses, world)
     steps = batches.steps(data.training, train)
     known = Training(config.optimizer, train.epochs, steps)
     scheduling = Scheduling(config.scheduler, stepping, known)
-    return Learner(
-        config, module, forward, criterion, stepping, scheduling, world, channels_last=last
-    )
+    return Learner(config, network, criterion, stepping, scheduling, world)
+
+
+def _network(graph: Graph, world: World) -> Network:
+    """Build the network on the device of this process, in its memory format."""
+    module = builder.module(graph).to(world.device)
+    last = channels_last(graph, world)
+    if last:
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Network(module, world.distributed(module), last)
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:
-    """Refuse an epoch with a batch of one sample, if a batch norm would have one value of it.
+    """Refuse a batch of one sample if a batch norm would get one value per channel from it.
 
     Raises:
-        TrainingError: a batch has one sample, or none for some process.
+        TrainingError: a batch has a single sample, or no sample for some process.
     """
     train = graph.config.train
     size = train.batch_size
@@ -235,8 +239,8 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
         if row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
             each = f" in each of {processes} processes" if processes > 1 else ""
             message = (
-                f"train.batch_size {size} makes a batch of one of {samples} samples{each}, of "
-                f"which {row.path} ({row.type}) cannot tell mean and variance: take another one"
+                f"train.batch_size {size} gives a batch of one sample{each} for {samples} samples: "
+                f"{row.path} ({row.type}) cannot compute a variance; choose another batch size"
             )
             raise TrainingError(message)
 
@@ -251,7 +255,7 @@ def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
 
     try:
         before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread, which alone handles signals
+    except ValueError:  # only the main thread handles signals
         before = {}
     try:
         yield

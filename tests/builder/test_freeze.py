@@ -77,7 +77,7 @@ def test_the_summary_says_it(netbuild: Netbuild) -> None:
     ],
 )
 def test_memory_is_what_torch_keeps(layers: str) -> None:
-    """Up to the first weight that learns nothing is kept, nor the input of a frozen Linear."""
+    """Up to the first weight that learns no files are kept, nor the input of a frozen Linear."""
     names = "vars: {conv: {Conv2d: {out_channels: 4, kernel_size: 3}}, on: true}"
     found = graph(f"input: [3, 8, 8]\n{names}\nlayers: {layers}\n")
     module = package.build(found.config)

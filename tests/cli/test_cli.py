@@ -171,7 +171,7 @@ def test_summary_input_that_is_none(size: str, netbuild: Netbuild) -> None:
     done = netbuild("summary", LENET, "--input", size)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"netbuild: --input {size} is no shape: write 1,32,32, without the batch\n"
+        f"netbuild: --input {size} is not a shape: write 1,32,32, without the batch axis\n"
     )
 
 
@@ -251,7 +251,7 @@ def test_validate_folders(netbuild: Netbuild, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = netbuild("validate", tmp_path / "empty")
     assert done.returncode == 2
-    assert done.stderr.endswith("empty holds no .yaml and no .yml file that can be read\n")
+    assert done.stderr.endswith("empty contains no .yaml or .yml file that can be read\n")
 
 
 def test_strict(netbuild: Netbuild) -> None:
@@ -267,7 +267,7 @@ def test_new(netbuild: Netbuild, tmp_path: Path) -> None:
     assert done.stdout == "wrote mynet.yaml; next: netbuild summary mynet.yaml\n"
     assert netbuild("validate", "mynet.yaml", "--strict", cwd=tmp_path).returncode == 0
     again = netbuild("new", "mynet.yaml", cwd=tmp_path)
-    assert (again.returncode, again.stderr) == (2, "netbuild: mynet.yaml exists already\n")
+    assert (again.returncode, again.stderr) == (2, "netbuild: mynet.yaml already exists\n")
     bad = netbuild("new", "my net", cwd=tmp_path)
     assert bad.returncode == 2
     nowhere = netbuild("new", "no/where", cwd=tmp_path)

@@ -252,7 +252,7 @@ def test_what_cannot_be_compared(netbuild: Netbuild, tmp_path: Path) -> None:
     assert alone.stderr == (
         "netbuild: there is nothing to compare: name a second config, or give --set\n"
     )
-    assert twice.stderr == "netbuild: standard input can be one of the two configs only\n"
+    assert twice.stderr == "netbuild: only one of the two configs can be standard input\n"
 
 
 def test_exit_code(netbuild: Netbuild) -> None:

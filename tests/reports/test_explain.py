@@ -221,7 +221,7 @@ def test_stack(netbuild: Netbuild) -> None:
         ("classifier.conv", "there are classifier.0 to classifier.5"),
         ("nothing", "there are features, classifier"),
         ("features.99", "there are features.0 to features.5"),
-        ("features.2.conv", "features.2 is a layer, and has none inside"),
+        ("features.2.conv", "features.2 is a layer and contains no other layers"),
     ],
 )
 def test_unknown_layer(layer: str, said: str, netbuild: Netbuild) -> None:

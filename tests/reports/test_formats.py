@@ -268,8 +268,8 @@ inplace wants true or false, not the text 'no'
 help: no is a text in YAML 1.2: write false</failure>
     </testcase>
     <testcase name="b.yaml" classname="netbuild">
-      <system-out>b.yaml:2:21: warning[NB301] two Linear layers that are no more than one: \
-nothing non-linear stands between Linear 0 and this one</system-out>
+      <system-out>b.yaml:2:21: warning[NB301] two Linear layers that collapse into one: \
+no non-linear layer stands between Linear 0 and this layer</system-out>
     </testcase>
     <testcase name="c.yaml" classname="netbuild" />
     <testcase name="gone.yaml" classname="netbuild">

@@ -155,7 +155,7 @@ UNDERLINED = {
     "  - Conv2d: {out_channels: 6}": ("Conv2d", 'Missing property "kernel_size".'),
     "  - Conv2d: {out_channels: 6, kernel_size: 0}": ("0", "Value is below the minimum of 1."),
     "  - Conv2D: {out_channels: 6, kernel_size: 5}": ("Conv2D", "Property Conv2D is not allowed."),
-    "  - ReLu": ("ReLu", "no type of that name goes without arguments"),
+    "  - ReLu": ("ReLu", "no type with this name can be used without arguments"),
     "  - Linear: ten": ("ten", "out_features wants a whole number of at least 1"),
     "  - {ReLU, repat: 3}": ("repat", "Property repat is not allowed."),
     "  Linear: 10": ("Linear", "a name is not Capitalised, and a list of layers has dashes"),

@@ -116,7 +116,7 @@ def test_a_lock_is_seen(tmp_path: Path) -> None:
     assert not is_locked(tmp_path)
     lock = Lock(tmp_path)
     assert is_locked(tmp_path)
-    with pytest.raises(TrainingError, match=r"is being trained by another process$"):
+    with pytest.raises(TrainingError, match=r"is in use: another process trains this run$"):
         Lock(tmp_path)
     lock.release()
     assert not is_locked(tmp_path)

@@ -221,7 +221,7 @@ def test_no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert command() == (0, "no runs in runs\n", "")
     assert listed() == []
     assert command("--format", "csv").code == 0
-    assert command("nix") == (2, "", "netbuild: nix is no folder\n")
+    assert command("nix") == (2, "", "netbuild: nix is not a folder\n")
 
 
 def test_in_the_folder_of_runs(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,26 +244,26 @@ DAMAGES: dict[str, tuple[str, bytes | None, str, str]] = {
         "resolved.yaml",
         b"train: [",
         "damaged",
-        "resolved.yaml does not say how long it trains",
+        "resolved.yaml has no valid train.epochs",
     ),
     "text": (
         "resolved.yaml",
         b"train: {epochs: many}",
         "damaged",
-        "resolved.yaml does not say how long it trains",
+        "resolved.yaml has no valid train.epochs",
     ),
-    "list": ("resolved.yaml", b"- 1", "damaged", "resolved.yaml does not say how long it trains"),
+    "list": ("resolved.yaml", b"- 1", "damaged", "resolved.yaml has no valid train.epochs"),
     "checkpoint": (
         "checkpoints/last/state.pt",
         b"PK\x03\x04",
         "damaged",
-        "it has no checkpoint to go on from",
+        "the run has no checkpoint to continue from",
     ),
     "pickle": (
         "checkpoints/last/state.pt",
         None,
         "damaged",
-        "it has no checkpoint to go on from",
+        "the run has no checkpoint to continue from",
     ),
     "environment": ("environment.json", b"[" * 100_000, "stopped", ""),
     "metrics": (

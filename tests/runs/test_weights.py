@@ -94,17 +94,23 @@ def test_half_precision_is_loaded_as_float32(tmp_path: Path) -> None:
         (lambda t, p: torch.save(_as_module(t), p), "it holds a torch.nn.modules.linear.Linear"),
         (
             lambda t, p: torch.save({"model": t, "epoch": 3}, p),
-            "it holds tensors and also model, epoch: save the state_dict() alone",
+            "it also holds model, epoch: save only the state_dict()",
         ),
-        (lambda t, p: torch.save([t], p), "it holds no tensors by name"),
-        (lambda t, p: torch.save({1: t["head.bias"]}, p), "it holds no tensors by name"),
+        (lambda t, p: torch.save([t], p), "it does not hold tensors by name"),
+        (lambda t, p: torch.save({1: t["head.bias"]}, p), "it does not hold tensors by name"),
         (lambda _, p: torch.jit.save(torch.jit.script(nn.Linear(2, 3)), p), "a TorchScript module"),
-        (lambda _, p: p.write_bytes(b"input: [4]\nlayers: [ReLU]\n"), "it is neither safetensors"),
-        (lambda _, p: p.write_bytes(b""), "it is neither safetensors"),
-        (lambda _, p: p.write_bytes(b"\xff" * 8 + b"{"), "it is neither safetensors"),
+        (
+            lambda _, p: p.write_bytes(b"input: [4]\nlayers: [ReLU]\n"),
+            "it is neither a safetensors file",
+        ),
+        (lambda _, p: p.write_bytes(b""), "it is neither a safetensors file"),
+        (lambda _, p: p.write_bytes(b"\xff" * 8 + b"{"), "it is neither a safetensors file"),
         (lambda _, p: p.write_bytes(b"\x80\x02cos\nsystem\n."), "it holds a os.system"),
         (lambda _, p: p.write_bytes(b"PK\x03\x04 and no more"), "it is damaged (BadZipFile)"),
-        (lambda _, p: shutil.make_archive(str(p), "zip", p.parent, "net.yaml"), "a zip archive, a"),
+        (
+            lambda _, p: shutil.make_archive(str(p), "zip", p.parent, "net.yaml"),
+            "a zip archive, but",
+        ),
     ],
 )
 def test_what_is_no_file_of_weights(
@@ -258,7 +264,7 @@ def test_the_command(tmp_path: Path, netbuild: Netbuild) -> None:
         "network": [2],
         "kind": "other shape",
     }
-    for other, reason in ((str(path), "torch.save writes\n"), ("nothing.pth", "No such file")):
+    for other, reason in ((str(path), "a file of torch.save\n"), ("nothing.pth", "No such file")):
         said = netbuild("weights", other, str(path))
         assert reason in said.stderr
         assert (said.stdout, said.returncode) == ("", 2)

@@ -81,7 +81,7 @@ def test_unsafe_fixes(netbuild: Netbuild, tmp_path: Path) -> None:
     assert path.read_bytes() == FIXED.replace(b"Linaer", b"Linear")
     alone = netbuild("validate", "net.yaml", "--unsafe-fixes", cwd=tmp_path)
     assert alone.returncode == 2
-    assert alone.stderr == "netbuild: --unsafe-fixes goes with --fix or --diff\n"
+    assert alone.stderr == "netbuild: --unsafe-fixes needs --fix or --diff\n"
 
 
 def test_diff(netbuild: Netbuild, tmp_path: Path) -> None:

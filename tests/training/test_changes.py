@@ -25,8 +25,9 @@ def test_a_changed_config_is_told(tmp_path: Path) -> None:
     changes = ("--set", "train.epochs=3", "--set", "optimizer.SGD.lr=0.25")
     code, printed = command("train", "--resume", first.folder, *changes)
     assert code == 1
+    differs = "the config differs from the config of the run"
     assert printed.splitlines() == [
-        "netbuild: the config is not that of the run; --allow-changes goes on with",
+        f"netbuild: {differs}; add --allow-changes to continue with",
         "  optimizer.SGD.lr: 0.5 → 0.25",
         "  train.epochs: 2 → 3",
     ]
@@ -42,9 +43,9 @@ def test_a_changed_config_is_allowed(tmp_path: Path) -> None:
     )
     assert code == 0
     assert printed.splitlines()[:3] == [
-        "going on with",
+        "continuing with",
         "  train.epochs: 2 → 3",
-        "going on in epoch 1, after step 2",
+        "continuing in epoch 1, after step 2",
     ]
     assert len(first.metrics) == 3
     assert (first.folder / "resolved-1.yaml").read_bytes() == before
@@ -62,7 +63,7 @@ def test_a_config_that_is_the_same_is_no_change(tmp_path: Path) -> None:
     file = write(tmp_path, layers=PLAIN, optimizer=SGD)
     first = stopped(training.prepare(trainable(load(file)), tmp_path / "runs"), 2)
     code, printed = command("train", file, "--resume", first.folder)
-    assert (code, printed.splitlines()[0]) == (0, "going on in epoch 1, after step 2")
+    assert (code, printed.splitlines()[0]) == (0, "continuing in epoch 1, after step 2")
     assert not (first.folder / "resolved-1.yaml").exists()
 
 
@@ -83,6 +84,6 @@ def test_a_change_that_cannot_be_leaves_the_run_as_it_was(tmp_path: Path, name: 
     arguments = (tmp_path / "other.yaml", "--resume", first.folder, "--allow-changes")
     code, printed = command("train", *arguments)
     assert code == 1
-    assert re.search("is of another network|is no state of this training", printed)
+    assert re.search("belongs to another network|does not hold the state of this training", printed)
     assert (first.folder / "resolved.yaml").read_bytes() == before
     assert command("train", "--resume", first.folder)[0] == 0

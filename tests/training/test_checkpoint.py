@@ -203,7 +203,7 @@ def test_another_networks_weights_are_told(tmp_path: Path) -> None:
     """Weights of another network are told in one line."""
     place = tmp_path / "last"
     save(place, 1)
-    said = r"last is of another network: 0.weight is 2×3, not 2×5$"
+    said = r"last belongs to another network: 0.weight is 2×3, not 2×5$"
     with pytest.raises(TrainingError, match=said) as info:
         checkpoint.load(place, nn.Sequential(nn.Linear(5, 2)))
     assert str(info.value).isprintable()
@@ -260,7 +260,7 @@ def test_one_process_has_a_run(tmp_path: Path) -> None:
     """A run that is being trained cannot be taken a second time, and can once it is let go."""
     run = Run(tmp_path)
     held = run.lock()
-    with pytest.raises(TrainingError, match=r"is being trained by another process$"):
+    with pytest.raises(TrainingError, match=r"is in use: another process trains this run$"):
         run.lock()
     held.release()
     run.lock().release()

@@ -23,7 +23,7 @@ def test_other_samples_have_their_own_best(tmp_path: Path) -> None:
     more = ["--set", "data.validation=0.5", "--set", "train.epochs=3", "--allow-changes"]
     code, printed = command("train", "--resume", done.folder, *more)
     assert code == 0
-    assert "other samples, or another loss: which epoch is best begins anew" in printed
+    assert "the samples or the loss have changed: the best epoch is chosen anew" in printed
     state = torch.load(done.folder / "checkpoints" / "best" / "state.pt", weights_only=True)
     assert state["position"]["epoch"] == 3
 
@@ -31,8 +31,8 @@ def test_other_samples_have_their_own_best(tmp_path: Path) -> None:
 def test_why_it_ends_is_said(tmp_path: Path) -> None:
     """By which limit, where that is not the number of epochs."""
     for setting, said in (
-        ("train.max_steps=4", "ended with epoch 2: after 4 steps: max_steps"),
-        ("train.max_time=0.000001", "ended with epoch 1: the time is over: max_time"),
+        ("train.max_steps=4", "ended after epoch 2: 4 steps are done: max_steps"),
+        ("train.max_time=0.000001", "ended after epoch 1: the time is used up: max_time"),
     ):
         code, printed = command("train", write(tmp_path), "--set", setting)
         assert code == 0
@@ -49,7 +49,7 @@ def test_a_dry_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     numbers = (
         r"train_loss \d\.\d{4}, train_accuracy [\d.]+%, val_loss \d\.\d{4}, val_accuracy [\d.]+%"
     )
-    said = rf"a dry run: {numbers}; nothing is kept\n"
+    said = rf"dry run: {numbers}; no files are kept\n"
     assert re.fullmatch(said, printed), printed
     assert files(tmp_path) == {file.name}
     assert [m for m in moments if m.operation == "step"] == [Moment("step")]

@@ -46,7 +46,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a batch of one": (
         {"train": {"batch_size": 47}},
-        "train.batch_size 47 makes a batch of one of 48 samples",
+        "train.batch_size 47 gives a batch of one sample",
     ),
     "nan in a step": (
         {"optimizer": {"SGD": {"lr": 1e30}}, "loss": "MSELoss"},
@@ -120,7 +120,7 @@ def test_a_device_that_is_not_there(
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     runs = tmp_path / "runs"
     printed = command("train", write(tmp_path), "--runs", runs, "--set", f"train.device={device}")
-    said = f"netbuild: train.device is {device}, and torch finds none\n"
+    said = f"netbuild: train.device is {device}, but torch finds no such device\n"
     assert (printed.code, printed.out, printed.err) == (1, "", said)
     assert not runs.exists()
 
@@ -132,7 +132,7 @@ def test_nan_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=said):
         training.train(write(tmp_path, **sections), runs=runs)
     assert training.evaluate(runs / "tiny", "last")["val_loss"] < 10
-    with pytest.raises(TrainingError, match=r"best does not exist: nothing was saved there"):
+    with pytest.raises(TrainingError, match=r"best does not exist: no checkpoint was saved there"):
         training.evaluate(runs / "tiny")
     with pytest.raises(TrainingError, match=said):
         go_on(runs / "tiny")
@@ -140,15 +140,15 @@ def test_nan_leaves_the_last_checkpoint(tmp_path: Path) -> None:
 
 #: Arguments that make no sense, or name what cannot be used, and what is said of them.
 UNUSABLE = {
-    "neither": ([], "train takes a FILE, or --resume RUN"),
+    "neither": ([], "name a config, or a run to continue: --resume RUN"),
     "runs": (
         ["--resume", "runs", "--runs", "others"],
-        "a resumed run stays where it is: --runs and --dry-run do not go with --resume",
+        "--runs and --dry-run cannot be used with --resume: a run keeps its folder",
     ),
-    "dry run": (["--resume", "runs", "--dry-run"], "--runs and --dry-run do not go with"),
-    "processes": (["-", "--processes", "2"], "several processes cannot all read standard input"),
+    "dry run": (["--resume", "runs", "--dry-run"], "--runs and --dry-run cannot be used with"),
+    "processes": (["-", "--processes", "2"], "several processes cannot read standard input"),
     "no process": (["tiny.yaml", "--processes", "0"], "--processes"),
-    "no run": (["tiny.yaml", "--resume", "runs"], "runs is no run: it has no resolved.yaml"),
+    "no run": (["tiny.yaml", "--resume", "runs"], "runs is not a run: it has no resolved.yaml"),
     "no file": (["none.yaml"], "none.yaml cannot be read: No such file"),
     "folder": (["folder"], "folder cannot be read: "),
     "file for runs": (["tiny.yaml", "--runs", "file"], "file.* cannot be read or written: "),
@@ -181,15 +181,15 @@ def test_what_is_no_run_is_told(tmp_path: Path, name: str, there: str) -> None:
     """A path that is no run, or a run without a checkpoint, is told in a sentence with code 2."""
     path = tmp_path / "it"
     code = 2
-    said = "it is no run: it has no resolved.yaml"
+    said = "it is not a run: it has no resolved.yaml"
     if there == "file":
         path.write_bytes(b"")
-        said = "is a config: say of which weights" if name == "evaluate" else said
+        said = "is a config: name its weights" if name == "evaluate" else said
     elif there == "empty":
         path.mkdir()
     elif there == "no checkpoint":
         path = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs").run.folder
-        said = "does not exist: nothing was saved there"
+        said = "does not exist: no checkpoint was saved there"
     elif there == "changed config":
         path.mkdir()
         (path / "resolved.yaml").write_text("input: [4]\nlayers: [Linaer: 3]\n", encoding="utf-8")

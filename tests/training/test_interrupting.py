@@ -84,7 +84,7 @@ def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
         assert end(whole).code == 0
     assert (first.code, first.err) == (130, "")
     *_, said = first.out.splitlines()
-    resuming = said.removeprefix("stopped; go on with: netbuild ")
+    resuming = said.removeprefix("stopped; continue with: netbuild ")
     assert resuming != said
     (folder,) = (tmp_path / "stopped" / "tiny").iterdir()
     position = torch.load(folder / "checkpoints" / "last" / STATE, weights_only=True)["position"]
@@ -92,7 +92,7 @@ def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
     with start(tmp_path, *shlex.split(resuming)) as resumed:
         second = end(resumed)
     assert (second.code, second.err) == (0, "")
-    at = f"going on in epoch {position['epoch'] + 1}, after step {position['step']}"
+    at = f"continuing in epoch {position['epoch'] + 1}, after step {position['step']}"
     assert second.out.splitlines()[0] == at
     (uninterrupted,) = (tmp_path / "whole" / "tiny").iterdir()
     assert outcome(Run(folder)) == outcome(Run(uninterrupted))

@@ -103,6 +103,6 @@ def _started(runs: Path) -> bool:
     """Whether a run has its first checkpoint; before, going on is refused in a sentence."""
     if any(runs.glob("*/*/checkpoints/last")) or any(runs.glob("*/*/checkpoints/.last.old")):
         return True
-    with pytest.raises(TrainingError, match=r"is no run|nothing was saved there"):
+    with pytest.raises(TrainingError, match=r"is no run|no checkpoint was saved there"):
         training.resume(runs / "tiny")
     return False

@@ -59,7 +59,7 @@ def test_weights_on_disk_stay_those_before(tmp_path: Path) -> None:
 def test_a_loss_that_makes_it_is_named(tmp_path: Path) -> None:
     """Where the network gives what is finite, the loss is to blame: the log of a negative."""
     loss = {"PoissonNLLLoss": {"log_input": False}}
-    why = "the outputs of the network are finite, and the loss computes this from them"
+    why = "the outputs of the network are finite, so the loss itself computes this value"
     said = f"^the loss is nan in epoch 1, step 1: {why}; a lower learning rate often helps$"
     with pytest.raises(TrainingError, match=said):
         trained(tmp_path, loss=loss)

@@ -77,7 +77,7 @@ def test_the_command_to_go_on_can_be_pasted(tmp_path: Path) -> None:
     with ending(Moment("step", 1), lambda: signal.raise_signal(signal.SIGINT)):
         printed = command("train", write(tmp_path), "--runs", runs)
     assert printed.code == 130
-    said = printed.out.strip().partition("go on with: netbuild ")[2]
+    said = printed.out.strip().partition("continue with: netbuild ")[2]
     assert command(*shlex.split(said)).code == 0
 
 

@@ -107,7 +107,7 @@ def test_a_rate_that_losses_have_lowered_stays(tmp_path: Path) -> None:
     assert rate(resumed(run)) == pytest.approx(0.001)
     changed = resumed(run, "optimizer.Adam.lr=0.5", "scheduler.ReduceLROnPlateau.factor=0.5")
     assert rate(changed) == 0.5
-    made = changed.learner.scheduling.made
+    made = changed.learner.scheduling.scheduler
     assert made.factor == 0.5
     assert made.best == pytest.approx(training.find(run).metrics[0]["val_loss"])
 

@@ -44,7 +44,7 @@ def test_resuming_a_finished_run(whole: Run) -> None:
     before = outcome(whole)
     printed = command("train", "--resume", whole.folder)
     assert (printed.code, printed.err) == (0, "")
-    assert printed.out.startswith("the run has finished\nbest epoch ")
+    assert printed.out.startswith("the run is already finished\nbest epoch ")
     assert outcome(whole) == before
 
 

@@ -1,7 +1,7 @@
-"""Faults of taste and of learning, which torch would accept: warnings, NB3xx.
+"""Lints: warnings (NB3xx) about networks that torch runs, but that learn badly.
 
-A lint is a function from the flow of a graph without faults to the warnings it has about it. Adding
-one takes the function in the file of its group, its line in `CODES`, and its name here.
+A lint is a function. It takes the `Flow` of a graph without faults and yields warnings. A new lint
+needs three entries: the function in the file of its group, its code in `CODES`, and its name here.
 """
 
 from __future__ import annotations
@@ -51,6 +51,6 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
 
 
 def warnings(graph: Graph) -> list[Diagnostic]:
-    """Return what all lints say of a graph."""
+    """Return the warnings of all lints about a graph."""
     flow = Flow(graph)
     return [diagnostic for lint in LINTS for diagnostic in lint(flow)]

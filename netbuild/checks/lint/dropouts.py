@@ -1,11 +1,11 @@
-"""Lints of dropouts: where they do harm, and which of them goes with which activation."""
+"""Lints of dropouts: dropouts in a harmful place, and dropouts that do not suit the activation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks.lint.flow import Flow, called
-from netbuild.checks.lint.places import retyped
+from netbuild.checks.lint.flow import Flow, described
+from netbuild.checks.lint.places import replace_type
 from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
@@ -17,61 +17,62 @@ if TYPE_CHECKING:
 
 
 def harmful_dropouts(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a dropout of what the loss compares, and of one between a layer and its batch norm.
+    """Warn of a dropout after the last layer, and of a dropout between a layer and its batch norm.
 
-    The first sets scores to 0 that nothing behind it can make up for. Behind the second the batch
-    norm gets to know a variance that is larger than that of evaluation, where nothing is dropped
-    (Li et al. 2019, the variance shift). A Wide ResNet (Zagoruyko and Komodakis 2016) drops behind
-    norm and activation, which is another thing.
+    The first sets scores to 0, and no later layer can compensate for this. The second raises the
+    variance that the batch norm learns. In evaluation nothing is dropped, and the variance is lower
+    (Li et al. 2019, the variance shift). A Wide ResNet (Zagoruyko and Komodakis 2016) drops values
+    after the norm and the activation. This does no harm, and gets no warning.
     """
     compared = {
         row.path: loss
         for loss in reversed(flow.compared)
         if loss.loss.takes != "features"
         for value in loss.values
-        if (row := flow.behind(value, _stands_last))
+        if (row := flow.source(value, _stands_last))
     }
     for row in flow.graph.rows:
         if not _drops(row):
             continue
-        maker = flow.behind(row.sources[0], lambda layer: layer.regroups)
+        producer = flow.source(row.sources[0], lambda layer: layer.regroups)
         norms = [reader for reader in flow.only_readers(row) if _is_batch_norm(reader.layer)]
         if row.path in compared:
-            label = "it sets outputs to 0 that the loss compares"
+            label = "this dropout sets outputs to 0 before the loss compares them"
             notes = (compared[row.path].note,)
-            help_ = "leave it out, or put it in front of the last layer with weights"
-            title = "a dropout behind the last layer"
+            help_ = "remove the dropout, or move it before the last layer with weights"
+            title = "a dropout after the last layer"
             yield Diagnostic("NB308", title, row.span, label, notes, help=help_, layer=row.path)
-        elif maker is not None and maker.layer.is_affine and norms:
-            label = "the norm learns a variance that evaluation, without dropout, has not"
-            notes = (Note("between", f"{called(maker)} and {called(norms[0])}"),)
-            help_ = "put it behind the norm and the activation"
-            title = f"a dropout between {maker.type} and {norms[0].type}"
+        elif producer is not None and producer.layer.is_affine and norms:
+            label = "the norm learns a variance that is too large for evaluation"
+            notes = (Note("between", f"{described(producer)} and {described(norms[0])}"),)
+            help_ = "move the dropout after the norm and the activation"
+            title = f"a dropout between {producer.type} and {norms[0].type}"
             yield Diagnostic("NB308", title, row.span, label, notes, help=help_, layer=row.path)
 
 
 def _drops(row: Row) -> bool:
-    """Whether a layer is a dropout of some values, not of none or all."""
+    """Whether a layer is a dropout that drops some values, but not all."""
     return row.layer.drops is not None and 0 < getattr(row.layer, "p", 0) < 1
 
 
 def _stands_last(layer: Layer) -> bool:
-    """Whether a layer is put behind scores, and what it gives is still what a loss compares."""
+    """Whether a layer may stand between the last layer with weights and the loss."""
     squashes = layer.saturates is not None or layer.results in {PROBABILITIES, LOGARITHMS}
     return layer.rearranges or (squashes and layer.drops is None)
 
 
 def _is_batch_norm(layer: Layer) -> bool:
-    """Whether a layer keeps the statistics of batches."""
+    """Whether a layer normalises over a batch."""
     return layer.normalises in {"batch", "processes"}
 
 
 def unfit_dropouts(flow: Flow) -> Iterator[Diagnostic]:
     """Warn of AlphaDropout without SELU, and of SELU with another dropout.
 
-    AlphaDropout sets values to what SELU gives far below 0, and keeps mean 0 and variance 1, which
-    a plain dropout behind SELU does not (Klambauer et al. 2017). In a network with SELU it may well
-    stand behind the input or a layer with weights; where there are norms, nothing is to be kept.
+    SELU keeps the mean at 0 and the variance at 1. AlphaDropout sets values to the lowest value of
+    SELU and keeps both; a plain dropout changes the variance (Klambauer et al. 2017). In a network
+    with SELU, an AlphaDropout may also stand after the input or after a layer with weights. In a
+    network with norms there is no warning of a plain dropout: the norms set mean and variance.
     """
     graph = flow.graph
     selu = any(row.layer.self_normalising for row in graph.rows)
@@ -79,22 +80,22 @@ def unfit_dropouts(flow: Flow) -> Iterator[Diagnostic]:
     for row in graph.rows:
         if row.layer.drops is None or not getattr(row.layer, "p", 0):
             continue
-        maker = flow.behind(row.sources[0], lambda layer: layer.rearranges or layer.pools)
-        keeps = maker is not None and maker.layer.self_normalising
-        other = maker is not None and maker.layer.activates and not keeps
+        producer = flow.source(row.sources[0], lambda layer: layer.rearranges or layer.pools)
+        keeps = producer is not None and producer.layer.self_normalising
+        other = producer is not None and producer.layer.activates and not keeps
         counterpart: str | None = getattr(row.layer, "counterpart", None)
         if row.layer.drops == "alpha" and (other or not selu):
             title = f"{row.type} without SELU"
-            label = "it sets values to the least that SELU gives, −1.758"
-            help_ = "take Dropout, or SELU for the activation"
+            label = f"{row.type} sets values to −1.758, the lowest value of SELU"
+            help_ = "use Dropout, or use SELU as the activation"
         elif row.layer.drops == "zeros" and keeps and not normed:
-            title = f"{row.type} behind SELU"
-            label = "behind it mean and variance are not what SELU keeps"
-            help_ = f"take {counterpart}, which keeps them"
+            title = f"{row.type} after SELU"
+            label = f"{row.type} changes the variance that SELU keeps at 1"
+            help_ = f"use {counterpart}, which keeps the mean and the variance"
         else:
             continue
-        notes = (Note("reads", called(maker)),) if maker else ()
-        fixes = retyped(row.item, counterpart)
+        notes = (Note("reads", described(producer)),) if producer else ()
+        fixes = replace_type(row.item, counterpart)
         yield Diagnostic(
             "NB309", title, row.span, label, notes, help=help_, layer=row.path, fixes=fixes
         )

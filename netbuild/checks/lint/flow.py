@@ -1,4 +1,4 @@
-"""How values go through a network: who made each, who reads it, and which are its results."""
+"""The values of a network: the layer that produces each value, and the layers that read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Compared(NamedTuple):
-    """A loss, and the values that it reads."""
+    """A loss and the values that it reads."""
 
     term: LossTerm
     values: tuple[Value, ...]
@@ -34,29 +34,29 @@ class Compared(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the file calls it."""
+        """The type of the loss, as in the file."""
         return type(self.term.loss).__name__
 
     @property
     def note(self) -> Note:
-        """A note that says where it is written."""
+        """A note with the type of the loss and its line."""
         from netbuild.diagnostics.diagnostic import Note
 
         return Note("loss", f"{self.name}, line {self.term.item.type.span.line}")
 
 
 class Flow:
-    """A graph without faults as lints look at it: its values, and who makes and reads each.
+    """The values of a graph without faults, with the layers that produce and read them.
 
-    What several lints ask for is worked out once.
+    Each property is computed once, when a lint first asks for it.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
     @cached_property
-    def maker(self) -> dict[Value, Row]:
-        """The layer behind each value."""
+    def producer(self) -> dict[Value, Row]:
+        """The layer that produces each value."""
         return {Value(row.path, port): row for row in self.graph.rows for port in row.outputs}
 
     @cached_property
@@ -70,7 +70,7 @@ class Flow:
 
     @cached_property
     def outputs(self) -> dict[str, Value]:
-        """The results of the network, by name."""
+        """The outputs of the network, by name."""
         return results(self.graph)
 
     @cached_property
@@ -84,7 +84,7 @@ class Flow:
 
     @cached_property
     def ranges(self) -> dict[Value, Range | None]:
-        """Between which numbers each value lies; None where that is not known."""
+        """The range of each value; None if it is unknown."""
         found: dict[Value, Range | None] = {}
         for row in self.graph.rows:
             layer = row.layer
@@ -93,12 +93,12 @@ class Flow:
                 found[Value(row.path, port)] = layer.other_results.get(port, first)
         return found
 
-    def strays(self, value: Value, wanted: Range) -> bool:
-        """Whether a value is known not to lie in a range: it goes beyond it, or lies elsewhere."""
+    def violates(self, value: Value, wanted: Range) -> bool:
+        """Whether a value is known to leave a range: its own range is wider, or lies elsewhere."""
         found = self.ranges.get(value)
         if found is not None:
             return not (found.within(wanted) and found.meets(wanted))
-        row = self.maker.get(value)
+        row = self.producer.get(value)
         most = row and widest(row)
         return most is not None and not most.meets(wanted)
 
@@ -107,48 +107,53 @@ class Flow:
         return set(self.outputs.values())
 
     def only_readers(self, row: Row) -> list[Row]:
-        """Return the layers that read what a layer passes on; none where it is a result as well."""
+        """Return the layers that read a layer's result; none if it is also an output."""
         value = row.passed_on
         return [] if value in self._given else self.readers.get(value, [])
 
-    def back(self, value: Value, through: Callable[[Layer], bool]) -> Iterator[Row]:
-        """Yield the layer behind a value and those before it, up to the first not gone `through`.
+    def upstream(self, value: Value, through: Callable[[Layer], bool]) -> Iterator[Row]:
+        """Yield the layer that produces a value, then the layer before it, and so on.
 
-        The way goes along first inputs.
+        Each step follows the first input. The last layer is the first one that is not `through`.
         """
-        row = self.maker.get(value)
+        row = self.producer.get(value)
         while row is not None:
             yield row
             if not through(row.layer) or not row.sources:
                 return
-            row = self.maker.get(row.sources[0])
+            row = self.producer.get(row.sources[0])
 
-    def behind(self, value: Value, through: Callable[[Layer], bool]) -> Row | None:
-        """Return the first layer behind a value that is not gone `through`; None for an input."""
+    def source(self, value: Value, through: Callable[[Layer], bool]) -> Row | None:
+        """Return the nearest layer upstream that is not `through`; None if there is only an input.
+
+        Args:
+            value: the value at which the search begins.
+            through: whether the search goes past a layer.
+        """
         row = None
-        for row in self.back(value, through):  # noqa: B007  the last one is what is wanted
+        for row in self.upstream(value, through):  # noqa: B007  only the last layer matters
             pass
         return None if row is None or through(row.layer) else row
 
 
 def widest(row: Row) -> Range | None:
-    """Return between which numbers the first result of a layer lies, whatever it reads."""
+    """Return the range of a layer's first result, for inputs of any value."""
     return row.layer.range(*[ANY] * len(row.sources))
 
 
 def keeps_values(layer: Layer) -> bool:
-    """Whether a layer passes values on as they are, but for those that training drops."""
+    """Whether a layer keeps its values, except for values that a dropout sets to 0."""
     return layer.rearranges or layer.drops == "zeros"
 
 
-def called(row: Row) -> str:
-    """Return a layer as a note names it: its path, its type and its line."""
+def described(row: Row) -> str:
+    """Return the words for a layer in a note: its path, its type and its line."""
     return f"{row.path} ({row.type}, line {row.span.line})"
 
 
-def listed(label: str, rows: list[Row], most: int = 3) -> Note:
-    """Return a note that names layers, the first few of many."""
+def layers_note(label: str, rows: list[Row], most: int = 3) -> Note:
+    """Return a note that lists layers: the first `most`, and the number of the others."""
     from netbuild.diagnostics.diagnostic import Note
 
     more = f" and {len(rows) - most} more" if len(rows) > most else ""
-    return Note(label, ", ".join(called(row) for row in rows[:most]) + more)
+    return Note(label, ", ".join(described(row) for row in rows[:most]) + more)

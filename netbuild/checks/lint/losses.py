@@ -1,12 +1,12 @@
-"""Lints of what a loss is given: scores, probabilities, or their logarithms, and how many."""
+"""Lints of the values that a loss gets: scores, probabilities, logarithms, and their number."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from netbuild.checks import objective
-from netbuild.checks.lint.flow import Flow, called, keeps_values, widest
-from netbuild.checks.lint.places import refilled, retyped
+from netbuild.checks.lint.flow import Flow, described, keeps_values, widest
+from netbuild.checks.lint.places import replace_type, set_field
 from netbuild.components.component import bare_field
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES
@@ -27,25 +27,26 @@ if TYPE_CHECKING:
 
 
 def _wanted(loss: Loss | type[Loss]) -> Range | None:
-    """Return the range of what a loss wants computed before it; None where it wants nothing."""
+    """Return the range of values that a loss takes; None if it takes any value."""
     return {"probabilities": PROBABILITIES, "logarithms": LOGARITHMS}.get(loss.takes)
 
 
 def squashed_twice(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a softmax or a sigmoid before a loss that has its own.
+    """Warn of a softmax or a sigmoid before a loss that applies the same function.
 
-    After a softmax the scores of CrossEntropyLoss differ by 1 at the most: with 10 classes it does
-    not get below 1.46, however sure the network is. LogSoftmax is only computed twice.
+    After a softmax, scores differ by 1 at most. CrossEntropyLoss of 10 classes then stays above
+    1.46, even for a network that is certain and right. A LogSoftmax is harmless: applying it twice
+    gives the same values.
     """
     for compared in flow.compared:
         for value in compared.values:
-            row = flow.behind(value, keeps_values)
+            row = flow.source(value, keeps_values)
             if row is not None and _squashes(flow, value, row, compared.loss):
                 yield _squashed(compared, row)
 
 
 def _squashes(flow: Flow, value: Value, row: Row, loss: Loss) -> bool:
-    """Whether a layer has applied what a loss applies to the value."""
+    """Whether a layer applies the function that the loss applies again."""
     if loss.applies == "softmax":
         at = row.layer.softmax_axis(*row.shapes)
         return at is not None and _over_classes(flow, value, row, at, loss)
@@ -53,98 +54,97 @@ def _squashes(flow: Flow, value: Value, row: Row, loss: Loss) -> bool:
 
 
 def _over_classes(flow: Flow, value: Value, row: Row, at: int, loss: Loss) -> bool:
-    """Whether a softmax goes over what is the axis of the classes for the loss."""
-    shape = flow.maker[value].outputs[value.port].shape
+    """Whether a softmax is over the axis in which the loss has its classes."""
+    shape = flow.producer[value].outputs[value.port].shape
     classes = loss.class_axis - 1
-    if any(_moves_axes(step) for step in flow.back(value, keeps_values)):
+    if any(_moves_axes(step) for step in flow.upstream(value, keeps_values)):
         return row.x[at : at + 1] == shape[classes : classes + 1]
     return at == classes
 
 
 def _moves_axes(row: Row) -> bool:
-    """Whether an axis of what a layer gives may be another one than that of its input."""
+    """Whether a layer may move an axis of its input to another place."""
     layer = row.layer
     return layer.rearranges and not (layer.regroups and row.x == row.output.shape)
 
 
 def _squashed(compared: Compared, row: Row) -> Diagnostic:
-    """Return the warning of a layer that applies what a loss applies."""
+    """Return the warning for a layer that applies the same function as the loss."""
     loss, name = compared.loss, compared.name
-    again = "squashes again"
-    label = f"{name} applies {loss.applies} itself: a second one flattens the gradient"
+    label = f"the loss applies a {loss.applies} itself; a second one flattens the gradient"
     if loss.applies == "softmax" and widest(row) == LOGARITHMS:  # twice gives the same as once
-        again = "has its own"
-        label = f"{name} applies one itself: this is superfluous, and does no harm"
+        label = "the loss applies a softmax itself; this layer is harmless, but unnecessary"
     return Diagnostic(
         "NB304",
-        f"{row.type} before {name}, which {again}",
+        f"{row.type} before {name}, which applies a {loss.applies} again",
         row.span,
         label,
         (compared.note,),
-        help=f"leave {row.type} out; where probabilities are wanted, apply it to what is given",
+        help=f"remove {row.type}; for probabilities, apply it to the output of the trained network",
         layer=row.path,
         fixes=_other_loss(compared, row),
     )
 
 
 def _other_loss(compared: Compared, row: Row) -> tuple[Fix, ...]:
-    """Return the fix by the loss that takes what the layer gives, and has the same fields."""
+    """Return the fix that uses the loss for the layer's output, if it has the same fields."""
     loss = compared.loss
     other = LOSSES[loss.of_applied] if loss.of_applied else None
     if other is None or not loss.model_fields_set <= set(other.model_fields):
         return ()
-    return retyped(compared.term.item, loss.of_applied) if widest(row) == _wanted(other) else ()
+    fits = widest(row) == _wanted(other)
+    return replace_type(compared.term.item, loss.of_applied) if fits else ()
 
 
 def scores_for_probabilities(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a loss of probabilities, or of their logarithms, that gets something else.
+    """Warn of a loss that takes probabilities, or their logarithms, but gets other values.
 
-    Only what is known to be something else: nothing is said of values that come from arithmetic.
+    There is a warning only if the range of the values is known. It is unknown after arithmetic.
     """
     for compared in flow.compared:
         wanted = _wanted(compared.loss)
         for value in compared.values:
-            wrong = _stray(flow, value, wanted) if wanted else None
+            wrong = _violating(flow, value, wanted) if wanted else None
             if wrong is not None:
-                yield _no_probabilities(compared, flow.maker[value], wrong)
+                yield _no_probabilities(compared, flow.producer[value], wrong)
 
 
-def _stray(flow: Flow, value: Value, wanted: Range) -> Row | None:
-    """Return the layer because of which a value does not lie in a range, if one is known."""
+def _violating(flow: Flow, value: Value, wanted: Range) -> Row | None:
+    """Return the layer that makes a value leave a range; None if no layer is known to do so."""
     found: Row | None = None
-    stray: Value | None = value
-    while stray is not None and flow.strays(stray, wanted):
-        found = row = flow.maker[stray]
+    suspect: Value | None = value
+    while suspect is not None and flow.violates(suspect, wanted):
+        found = row = flow.producer[suspect]
         most = widest(row)
         passes_on = row.layer.range(*[None] * len(row.sources)) is None
-        stray = None
+        suspect = None
         if passes_on and (most is None or most.meets(wanted)):
-            stray = next((x for x in row.sources if flow.strays(x, wanted)), None)
+            suspect = next((x for x in row.sources if flow.violates(x, wanted)), None)
     return found
 
 
 def _no_probabilities(compared: Compared, last: Row, wrong: Row) -> Diagnostic:
-    """Return the warning of a loss that does not take what a layer gives."""
+    """Return the warning for a loss that gets values of the wrong kind."""
     loss = compared.loss
     gives = _gives(wrong)
     of_logarithms = loss.takes == "logarithms"
-    takes = "logarithms of probabilities" if of_logarithms else "probabilities, from 0 to 1"
-    notes = [Note("output", called(last))]
-    notes += [] if last is wrong else [Note("from", called(wrong))]
-    help_ = f"put {_remedy(loss)} behind the last layer"
+    takes = "logarithms of probabilities" if of_logarithms else "probabilities from 0 to 1"
+    notes = [Note("output", described(last))]
+    notes += [] if last is wrong else [Note("from", described(wrong))]
+    help_ = f"add {_remedy(loss)} after the last layer"
     fixes: tuple[Fix, ...] = ()
     if loss.of_scores and gives == "scores":
-        help_ += f", or take {loss.of_scores}, which takes scores"
-        fixes = retyped(compared.term.item, loss.of_scores)
+        help_ += f", or use {loss.of_scores}, which takes scores"
+        fixes = replace_type(compared.term.item, loss.of_scores)
     elif widest(wrong) == PROBABILITIES:
-        help_ = f"take LogSoftmax instead of {wrong.type}"
+        help_ = f"replace {wrong.type} with LogSoftmax"
     elif gives != "scores":
-        help_ = f"leave {wrong.type} out, or put it in front of the last layer"
+        help_ = f"remove {wrong.type}, or move it before the last layer"
     return Diagnostic(
         "NB305",
-        f"{compared.name} of what it does not take",
+        f"wrong values for {compared.name}",
         compared.term.item.type.span,
-        f"it takes {takes}, and {wrong.type} gives {gives}",
+        f"{compared.name} takes {takes}, but {wrong.type} gives {gives}",
         tuple(notes),
         help=help_,
         layer=last.path,
@@ -153,28 +153,28 @@ def _no_probabilities(compared: Compared, last: Row, wrong: Row) -> Diagnostic:
 
 
 def _remedy(loss: Loss) -> str:
-    """Return the layer that gives what a loss takes."""
+    """Return the layer that turns scores into the values that a loss takes."""
     if loss.takes == "probabilities":
         return "Sigmoid"
     return "LogSoftmax" if loss.class_axis == 1 else f"LogSoftmax: {loss.class_axis}"
 
 
 def _gives(row: Row) -> str:
-    """Return what a layer gives instead."""
+    """Return the words for the values that a layer gives instead."""
     found = widest(row)
     if found == PROBABILITIES:
-        return "the probabilities themselves"
+        return "probabilities"
     if row.layer.drops:
-        return "others in training"
+        return "other values in training"
     passes_on = row.layer.range(*[None] * len(row.sources)) is None
-    return "others" if passes_on or found == LOGARITHMS else "scores"
+    return "other values" if passes_on or found == LOGARITHMS else "scores"
 
 
 def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of scores for classes that the data says it does not have.
+    """Warn of more scores than the data has classes.
 
-    A vocabulary may be padded to a multiple of 64, which is faster on a GPU: GPT-2's 50,257 words
-    are 50,304 in nanoGPT.
+    A vocabulary may be padded to a multiple of 64, which is faster on a GPU: nanoGPT has 50,304
+    scores for the 50,257 tokens of GPT-2.
     """
     graph = flow.graph
     config = graph.config
@@ -182,7 +182,7 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
         return
     try:
         target = objective.sample(config, *graph.compared.values()).target
-    except DataError:  # which is a fault of its own
+    except DataError:  # another check reports it
         return
     if not isinstance(target, Classes):
         return
@@ -194,7 +194,7 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
 
 
 def _scores(flow: Flow, compared: Compared) -> int:
-    """Return how many classes a loss tells apart; 0 where it tells none."""
+    """Return the number of classes of a loss; 0 if it has none."""
     loss = compared.loss
     if not loss.classifies:
         return 0
@@ -206,7 +206,7 @@ def _scores(flow: Flow, compared: Compared) -> int:
 
 
 def _too_many(flow: Flow, compared: Compared, scores: int, target: Classes) -> Diagnostic:
-    """Return the warning of scores for more classes than the data has."""
+    """Return the warning for more scores than the data has classes."""
     own = compared.loss.classes_field
     span, path = place(compared.term.item, own), None
     fixes: tuple[Fix, ...] = ()
@@ -215,26 +215,26 @@ def _too_many(flow: Flow, compared: Compared, scores: int, target: Classes) -> D
         field = bare_field(type(row.layer)) or ""
         span, path = place(row.item, field), row.path
         if getattr(row.layer, field, None) == scores:
-            fixes = refilled(row.item, field, str(target.classes), bare=field)
+            fixes = set_field(row.item, field, str(target.classes), bare=field)
     return Diagnostic(
         "NB306",
         "more outputs than the data has classes",
         span,
-        f"{scores} scores for {target.classes} classes: the last are never right",
+        f"{scores} scores, but the data has {target.classes} classes",
         (Note("data", f"{target}, line {flow.graph.config.place('data').line}"),),
-        help=f"make it {target.classes}",
+        help=f"use {target.classes} scores",
         layer=path,
         fixes=fixes,
     )
 
 
 def _deciding(flow: Flow, compared: Compared) -> Row | None:
-    """Return the layer that decides how many scores there are, if one is known."""
-    row = flow.behind(compared.values[0], _keeps_classes)
+    """Return the layer that sets the number of scores; None if it is unknown."""
+    row = flow.source(compared.values[0], _keeps_classes)
     return row if row is not None and row.layer.is_affine else None
 
 
 def _keeps_classes(layer: Layer) -> bool:
-    """Whether a layer gives as many scores as it gets."""
+    """Whether a layer keeps the number of scores."""
     squashes = layer.activates or layer.results in {PROBABILITIES, LOGARITHMS}
     return keeps_values(layer) or layer.pools or squashes

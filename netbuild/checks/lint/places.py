@@ -1,6 +1,6 @@
-"""How to change a layer or a section where the file says what it is.
+"""Fixes that change a layer or a section in the file.
 
-What stands elsewhere, such as a value given with `--set`, has no fix.
+A value that the file does not contain, such as a value of `--set`, has no fix.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from netbuild.syntax.item import Item
 
 
-def retyped(item: Item, new: str | None) -> tuple[Fix, ...]:
-    """Return the fix that puts another type in an item's place, with the same fields."""
+def replace_type(item: Item, new: str | None) -> tuple[Fix, ...]:
+    """Return the fix that gives an item another type and keeps its fields."""
     if new is None or not _literal(item.type):
         return ()
-    return (Fix(f"replace {item.type.text} by {new}", (Edit(item.type.span, new),)),)
+    return (Fix(f"replace {item.type.text} with {new}", (Edit(item.type.span, new),)),)
 
 
-def refilled(item: Item | None, field: str, text: str, bare: str | None = None) -> tuple[Fix, ...]:
-    """Return the fix that gives a field of an item this value.
+def set_field(item: Item | None, field: str, text: str, bare: str | None = None) -> tuple[Fix, ...]:
+    """Return the fix that sets a field of an item.
 
-    `bare` is the field that a bare value fills.
+    Args:
+        item: the item, if the file has one.
+        field: the name of the field.
+        text: the new value, in YAML.
+        bare: the field that a bare value fills.
     """
     if item is None or item.arguments is None:
         return ()
@@ -38,7 +42,7 @@ def refilled(item: Item | None, field: str, text: str, bare: str | None = None) 
     elif isinstance(arguments, Map):
         first = next(iter(arguments.entries.values())).key.span
         line = first.document.lines[first.line - 1] if first.line else ""
-        flow = arguments.span[1:3] != first[1:3]  # its brace stands before the first key
+        flow = arguments.span[1:3] != first[1:3]  # a brace stands before the first key
         between = ", " if flow else "\n" + " " * (first.column - 1)
         if flow or not line[: first.column - 1].strip():
             here = first._replace(end_line=first.line, end_column=first.column)
@@ -47,20 +51,20 @@ def refilled(item: Item | None, field: str, text: str, bare: str | None = None) 
 
 
 def is_choice(item: Item) -> bool:
-    """Whether an item stands where something else may: its type is an expression, or it has `when`.
+    """Whether another item may take this place: the item has `when`, or its type is an expression.
 
-    So is a block's parameter, such as `$norm`.
+    A parameter of a block, such as `$norm`, is an expression.
     """
     return "$" in _text(item.type) or "when" in item.modifiers
 
 
 def _literal(node: Scalar) -> bool:
-    """Whether the file has the text of a scalar where its span is, and no expression."""
+    """Whether the file contains the text of a scalar literally, and not an expression."""
     return _text(node) == node.text
 
 
 def _text(node: Scalar) -> str:
-    """Return what the file has where the span of a scalar is, in one line; else nothing."""
+    """Return the text of the file at the span of a scalar; empty if the span has several lines."""
     span = node.span
     lines = span.document.lines
     if span.line != span.end_line or span.line > len(lines):

@@ -1,4 +1,4 @@
-"""Lints of windows: what none of them sees, and what each puts unevenly."""
+"""Lints of windows: values that no window reads, small receptive fields, and checkerboards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")
 
 
 class _Axis(NamedTuple):
-    """One axis of a layer with a window: its size and its output's, and the window along it."""
+    """One axis of a layer with a window: the sizes of input and output, and the window."""
 
     name: str
     n: int
@@ -34,21 +34,21 @@ class _Axis(NamedTuple):
 
     @property
     def span(self) -> int:
-        """How much of the axis a window reaches over."""
+        """The length of the axis that a window covers."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def unseen(self) -> int:
-        """The values at the end that lie behind the last window."""
+        """The number of input values after the last window."""
         return max(0, self.n + self.padding - (self.outputs - 1) * self.stride - self.span)
 
     @property
     def skipped(self) -> int:
-        """The values between windows that none of them reaches over."""
+        """The number of values between windows that no window covers."""
         return (self.outputs - 1) * max(0, self.stride - self.span)
 
 
-@lru_cache(maxsize=4096)  # a network repeats its layers, and two lints ask
+@lru_cache(maxsize=4096)  # a network repeats its layers, and two lints call this
 def _axes(inferred: Inferred) -> list[_Axis]:
     """Return the axes over which a convolution or a pool slides its window."""
     window = inferred.window if inferred.layer.slides else None
@@ -60,12 +60,13 @@ def _axes(inferred: Inferred) -> list[_Axis]:
 
 
 def unseen_borders(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a border that no window sees, for the remainder of the stride exceeds the padding.
+    """Warn of a border that no window reads, because the stride leaves more than the padding.
 
-    Of n + 2p − d(k − 1) − 1 steps, r are left behind the last window; p of them are padding, and
-    the other r − p values are never read. Known networks lose some like that, and learn well: a
-    pool of 2 over 11 rows one of them, the stem of AlexNet at 224 two, patches of 14 at 384 (Zhai
-    et al. 2023) six. It is said where it is more than one value, and more than a fiftieth of all.
+    The last window is followed by r = (n + 2p − d(k − 1) − 1) mod s values. p of them are padding,
+    and the other r − p values are never read. Known networks learn well although they lose a few
+    values: a pool of 2 over 11 rows loses 1, the stem of AlexNet at 224 loses 2, and patches of 14
+    at 384 (Zhai et al. 2023) lose 6. There is a warning if an axis loses more than one value and
+    more than a fiftieth of all.
     """
     graph = flow.graph
     for row in graph.rows:
@@ -74,13 +75,13 @@ def unseen_borders(flow: Flow) -> Iterator[Diagnostic]:
         if not lost:
             continue
         alike = _alike(lost)
-        unseen = [f"the last {axis.unseen} of {axis.n} values of {axis.name}" for axis in alike]
+        unseen = [f"the last {axis.unseen} of {axis.n} values along {axis.name}" for axis in alike]
         formulas = [Note("formula", _remainder(axis)) for axis in alike]
         yield Diagnostic(
             "NB311",
-            f"{row.type} leaves a border of its input out",
+            f"{row.type} does not read a border of its input",
             place(row.item, "stride" if getattr(row.layer, "stride", None) else "kernel_size"),
-            f"no window sees {', nor '.join(unseen)}",
+            f"no window reads {', or '.join(unseen)}",
             (Note("input", f"{row.path} reads {times(row.x)}"), *formulas),
             help=_whole(alike),
             layer=row.path,
@@ -88,7 +89,7 @@ def unseen_borders(flow: Flow) -> Iterator[Diagnostic]:
 
 
 def _alike(axes: list[_Axis]) -> list[_Axis]:
-    """Return those of the same sizes and windows as one, called `the height and the width`."""
+    """Merge axes with the same sizes and windows into one, named `the height and the width`."""
     names: dict[_Axis, list[str]] = {}
     for axis in axes:
         names.setdefault(axis._replace(name=""), []).append(f"the {axis.name}")
@@ -99,27 +100,27 @@ def _alike(axes: list[_Axis]) -> list[_Axis]:
 
 
 def _remainder(axis: _Axis) -> str:
-    """Return how many values are left behind the last window, and how many of them are padding."""
+    """Return the number of values after the last window, and how many of them are padding."""
     rest = (axis.n + 2 * axis.padding - axis.span) % axis.stride
     steps = f"({axis.n} + 2·{axis.padding} − {axis.span}) mod {axis.stride}"
-    return f"{steps} = {rest}, and padding {axis.padding}"
+    return f"{steps} = {rest}, minus padding {axis.padding}"
 
 
 def _whole(axes: list[_Axis]) -> str:
-    """Return the sizes of axes at which no border is left out."""
+    """Return the help: sizes of the axes for which the windows read every value."""
     whole = [(axis.n - axis.unseen, axis) for axis in axes]
     if len(axes) > 1:
         sizes = [f"{size} or {size + axis.stride} for {axis.name}" for size, axis in whole]
-        return f"take {', and '.join(sizes)}, or padding"
+        return f"use {', and '.join(sizes)}, or add padding"
     ((size, axis),) = whole
-    return f"an input of {size} or of {size + axis.stride} is seen as a whole; so is padding"
+    return f"use {size} or {size + axis.stride} for {axis.name}, or add padding"
 
 
 def skipping_strides(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a stride that is larger than the window: what lies between windows is never read.
+    """Warn of a stride that is larger than the window: the values between windows are never read.
 
-    A window of one value is a way to say that only every other is wanted, as in the shortcuts of
-    ResNets (He et al. 2016).
+    There is no warning for a window of one value. It clearly intends to keep every n-th value, as
+    the shortcuts of ResNets do (He et al. 2016).
     """
     graph = flow.graph
     for row in graph.rows:
@@ -131,23 +132,23 @@ def skipping_strides(flow: Flow) -> Iterator[Diagnostic]:
             missed = f"{gap} values are" if gap > 1 else "a value is"
             yield Diagnostic(
                 "NB312",
-                f"{row.type} with a stride larger than its window",
+                f"{row.type} with a stride that is larger than its window",
                 place(row.item, "stride"),
                 f"between two windows {missed} never read",
                 (
                     Note("input", f"{row.path} reads {times(row.x)}"),
                     Note("window", f"kernel_size {worst.kernel}{over}, stride {worst.stride}"),
                 ),
-                help=f"a stride of at most {worst.span} sees all of the {worst.name}",
+                help=f"use a stride of at most {worst.span} to read the whole {worst.name}",
                 layer=row.path,
             )
 
 
 def checkerboards(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a transposed convolution whose kernel the stride does not divide.
+    """Warn of a transposed convolution if its stride does not divide its kernel.
 
-    Some of its output positions are then the sum of more products than their neighbours, which
-    draws a checkerboard (Odena et al. 2016). With dilation it is counted instead.
+    Some output positions are then sums of more products than their neighbours, which causes a
+    checkerboard pattern (Odena et al. 2016). The products are counted, so dilation is included.
     """
     graph = flow.graph
     for row in graph.rows:
@@ -163,25 +164,25 @@ def checkerboards(flow: Flow) -> Iterator[Diagnostic]:
             fitting = f"{k // s * s} or {higher}" if k > s else str(higher)
             yield Diagnostic(
                 "NB314",
-                f"{row.type} that draws a checkerboard",
+                f"{row.type} that causes a checkerboard",
                 place(row.item, "kernel_size"),
-                f"outputs are sums of {min(counts)} to {max(counts)} products in turn",
+                f"neighbouring outputs are sums of {min(counts)} to {max(counts)} products",
                 (Note("window", f"kernel_size {k} with stride {s}"),),
-                help=f"with kernel_size {fitting} all get as many; or Upsample, then a convolution",
+                help=f"use kernel_size {fitting}, or Upsample followed by a convolution",
                 layer=row.path,
             )
             break
 
 
 def small_fields(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a network no position of which sees an object as a whole.
+    """Warn of a network if no position sees a whole object.
 
-    `object_size` beside the shape of an input says how large they are. Nothing is said where places
-    meet in a way that no window tells, as in attention or behind the gate of a channel.
+    `object_size`, next to the shape of an input, gives the size of the objects. There is no warning
+    if positions mix without a window, as in attention or in a gate for each channel.
     """
     graph = flow.graph
-    largest: dict[int, Row] = {}  # by the number of axes, the layer that sees most
-    wholes: set[Value] = set()  # of the whole input, or of places that are not known
+    largest: dict[int, Row] = {}  # the layer that sees most, by the number of axes
+    wholes: set[Value] = set()  # computed from the whole input, or from unknown positions
     for row in graph.rows:
         places = product(row.output.shape[1:])
         joins = row.layer.pools or (row.layer.slides and not row.layer.is_affine)
@@ -209,6 +210,6 @@ def small_fields(flow: Flow) -> Iterator[Diagnostic]:
                 last.span,
                 f"a position of {last.path} sees {times(field)} of the input",
                 (Note("objects", f"{times(wanted)}, line {graph.config.input_span(name).line}"),),
-                help="more layers, larger windows, or strides earlier on, let it see more",
+                help="add layers, use larger windows, or move a stride to an earlier layer",
                 layer=last.path,
             )

@@ -1,4 +1,4 @@
-"""Lints of schedulers: those that change nothing, and those that leave the training alone."""
+"""Lints of schedulers: schedulers that have no effect, and schedulers that end too early."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a scheduler that never changes the rate, or whose course ends badly too early.
+    """Warn of a scheduler that never changes the learning rate, or that ends too early.
 
-    A warm-up that ends before the training does is what it is for; a rate that is 0 from some step
-    on is not, nor is half a cosine that goes up again. Milestones of which some lie beyond the
-    end are no fault: recipes are often cut short. Of one step nothing can be said.
+    A scheduler ends too early if the rate is 0 before the last step, or if a cosine rises again. A
+    warm-up may end early. Some milestones may lie after the end: recipes are often cut short. A
+    training of one step gets no warning.
     """
     graph = flow.graph
     config = graph.config
@@ -34,20 +34,20 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
     name = type(scheduler).__name__
     plural = "epochs" if schedule.step == "epoch" else "batches"
     found = _idle(scheduler, getattr(config.optimizer, "lr", None), steps - 1)
-    title = f"{name} changes nothing"
+    title = f"{name} has no effect"
     if found is None:
         found = _early(scheduler, steps - 1, plural)
-        title = f"{name} ends before the training"
+        title = f"{name} ends too early"
     if found is not None:
         field, label, help_ = found
-        note = Note("training", f"{steps:,} {plural}, of which the first has step 0")
+        note = Note("training", f"{steps:,} {plural}: steps 0 to {steps - 1:,}")
         span = config.place("scheduler", field)
         yield Diagnostic("NB317", title, span, label, (note,), help=help_)
 
 
 def _steps(config: Config) -> int | None:
-    """Return how often the scheduler steps, the first time for step 0; None if not known."""
-    from netbuild.config.scheduler import Training  # only who has a scheduler imports them
+    """Return the number of steps of the scheduler, step 0 included; None if it is unknown."""
+    from netbuild.config.scheduler import Training  # only a config with a scheduler needs it
 
     assert config.scheduler is not None
     samples = config.data.size if config.data else None
@@ -59,11 +59,11 @@ def _steps(config: Config) -> int | None:
 
 
 def _idle(scheduler: Scheduler, lr: float | None, last: int) -> tuple[str, str, str | None] | None:
-    """Return the field because of which a rate never changes, why, and what to do; else None."""
+    """Return the field that keeps the rate constant, the reason and the help; None if none does."""
     late = scheduler.unreached(last)
     if late is not None:
         label = f"the training ends at step {last}, before milestone {late}"
-        return "milestones", f"{label}: what is behind it never begins", None
+        return "milestones", f"{label}: the next scheduler never starts", None
     field = scheduler.constant(lr, last)
     if field is None:
         return None
@@ -71,18 +71,22 @@ def _idle(scheduler: Scheduler, lr: float | None, last: int) -> tuple[str, str, 
     shown = list(value) if isinstance(value, tuple) else value
     help_ = None
     if field in {"step_size", "milestones", "total_iters", "patience"}:
-        help_ = f"a number below {last + (field != 'patience')} does, or more epochs"
-    return field, f"with {field} {shown} the rate is the same at all {last + 1} steps", help_
+        help_ = f"use a number below {last + (field != 'patience')}, or train for more epochs"
+    return (
+        field,
+        f"with {field} {shown} the learning rate is the same in all {last + 1} steps",
+        help_,
+    )
 
 
 def _early(scheduler: Scheduler, last: int, plural: str) -> tuple[str, str, str | None] | None:
-    """Return the field because of which a course ends badly too early, why, and what to do."""
+    """Return the field that ends a schedule too early, the reason and the help; else None."""
     end = scheduler.zero_from()
     if end is not None and end <= last:
-        label = f"the rate is 0 in the last {last + 1 - end:,} {plural}"
+        label = f"the learning rate is 0 in the last {last + 1 - end:,} {plural}"
         return "total_iters", label, f"write total_iters: {last + 1}"
     half: int = getattr(scheduler, "T_max", 0)
     if last > half > 0 and cos(pi * last / half) > 0:
-        label = f"from step {half:,} on the rate goes up again, and the training ends high"
+        label = f"from step {half:,} the learning rate rises again, until the end of the training"
         return "T_max", label, f"write T_max: {last + 1}"
     return None

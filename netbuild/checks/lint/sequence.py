@@ -1,10 +1,10 @@
-"""Lints of how layers follow one another."""
+"""Lints of layers that follow each other."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks.lint.flow import Flow, called, keeps_values, listed
+from netbuild.checks.lint.flow import Flow, described, keeps_values, layers_note
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
 if TYPE_CHECKING:
@@ -14,26 +14,27 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
-#: How much a saturating activation counts, by whether it makes every gradient smaller.
+#: The weight of a saturating activation: sigmoids shrink every gradient, tanh keeps small ones.
 _SHRINKING, _KEEPING = 2, 1
 _TOO_MUCH = 10
 
 
 def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of two affine layers of a kind with nothing non-linear between: they compute as one.
+    """Warn of two affine layers of the same type without a non-linear layer between them.
 
-    What several layers read, or the network gives, is a representation of its own, and may well be
-    affine. So may a layer in two parts that have fewer weights than it.
+    One layer could compute the same function. There is no warning if several layers, or an output
+    of the network, read the first result. There is none either if the two layers have fewer
+    weights than one layer would have.
     """
-    affine: dict[Value, Row] = {}  # the affine layer of which a value is a function
+    affine: dict[Value, Row] = {}  # the affine layer from which a value is computed
     for row in flow.graph.rows:
         layer = row.layer
         through = layer.drops or layer.regroups
         if not through and not (layer.is_affine and len(row.sources) == 1):
             continue
         source = row.sources[0]
-        maker = flow.maker.get(source)
-        single = maker is not None and len(flow.only_readers(maker)) == 1
+        producer = flow.producer.get(source)
+        single = producer is not None and len(flow.only_readers(producer)) == 1
         first = affine.get(source) if single else None
         if through:
             if first is not None:
@@ -42,18 +43,18 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
         if first is not None and _collapse(first, row):
             yield Diagnostic(
                 "NB301",
-                f"two {row.type} layers that are no more than one",
+                f"two {row.type} layers that collapse into one",
                 row.span,
-                f"nothing non-linear stands between {first.type} {first.path} and this one",
-                (Note("first", called(first)),),
-                help="put an activation between them, such as ReLU",
+                f"no non-linear layer stands between {first.type} {first.path} and this layer",
+                (Note("first", described(first)),),
+                help="add an activation between them, such as ReLU",
                 layer=row.path,
             )
         affine[row.passed_on] = row
 
 
 def _collapse(first: Row, second: Row) -> bool:
-    """Tell two layers that compute as one from one in two parts, of which each is smaller."""
+    """Whether one layer could replace two, and would not need more weights."""
     if first.type != second.type:
         return False
     if any(getattr(row.layer, "groups", 1) > 1 for row in (first, second)):
@@ -61,7 +62,7 @@ def _collapse(first: Row, second: Row) -> bool:
     axis = first.layer.feature_axis
     width = first.output.shape[axis]
     if 2 * width <= min(first.x[axis], second.output.shape[axis]):
-        return False  # a matrix of low rank, which has the fewer weights
+        return False  # a matrix of low rank: one layer would have more weights
     kernels = [row.inferred.weights["weight"][2:] for row in (first, second)]
     return not _separate(*kernels)
 
@@ -73,18 +74,18 @@ def _separate(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
 
 
 def saturating_stacks(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of many activations that saturate, one behind the other, with only weights between.
+    """Warn of many saturating activations in a row, with only layers with weights between them.
 
-    Each sigmoid divides the gradient by 4 at least. Glorot and Bengio 2010 did not get networks
-    with five layers of them to learn, and those with four only after a long time. Tanh and softsign
-    keep small gradients as they are, and only torch's own initial weights shrink them, to a third
-    in variance: ten layers of them are said to be too many, where no `init` sees to that. A norm, a
-    join as in a residual block, or another activation begins anew.
+    Each sigmoid divides the gradient by 4 at least. In the experiments of Glorot and Bengio (2010)
+    networks with five layers of sigmoids did not learn, and networks with four learned only after a
+    long time. Tanh and softsign keep small gradients. There torch's initial weights shrink the
+    variance of the gradient to a third in each layer. So there is a warning at ten layers, unless
+    the config has `init`. A norm, a residual join or another activation starts the count again.
     """
     graph = flow.graph
     chosen = bool(graph.config.init) or any(row.init for row in graph.rows)
-    stacks: dict[Value, tuple[Row, ...]] = {}  # the activations behind a value
-    weighted: set[Value] = set()  # what comes from weights, with no activation since
+    stacks: dict[Value, tuple[Row, ...]] = {}  # the activations upstream of a value
+    weighted: set[Value] = set()  # values with weights after the last activation
     for row in graph.rows:
         if len(row.sources) != 1:
             continue
@@ -98,25 +99,25 @@ def saturating_stacks(flow: Flow) -> Iterator[Diagnostic]:
         elif layer.saturates is not None and source in weighted:
             stacks[value] = before
             counts = _counted(layer) == _SHRINKING or not chosen
-            if counts and _sum(before) < _TOO_MUCH:  # it is said once
+            if counts and _sum(before) < _TOO_MUCH:  # one warning for each stack
                 stacks[value] = stack = (*before, row)
                 if _sum(stack) >= _TOO_MUCH:
                     yield Diagnostic(
                         "NB315",
                         f"{len(stack)} saturating activations in a row",
                         row.span,
-                        "gradients vanish on the way back through all of them",
-                        (listed("before", list(before)),),
-                        help="take ReLU, put a norm before each, or add a block's input to it",
+                        "the gradient vanishes on its way back through these activations",
+                        (layers_note("before", list(before)),),
+                        help="use ReLU, add norms, or add the input of a block to its output",
                         layer=row.path,
                     )
 
 
 def _sum(stack: tuple[Row, ...]) -> int:
-    """Return what activations count together."""
+    """Return the sum of the weights of activations."""
     return sum(_counted(row.layer) for row in stack)
 
 
 def _counted(layer: Layer) -> int:
-    """Return how much a saturating activation counts."""
+    """Return the weight of a saturating activation."""
     return _KEEPING if layer.saturates == 1 else _SHRINKING

@@ -1,4 +1,4 @@
-"""Lints of what is computed, or given, for nothing."""
+"""Lints of results and inputs that no layer reads."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def unread_results(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a layer or a stack whose result nobody reads: its weights cannot learn."""
+    """Warn of a layer or a stack if nothing reads its result: its weights cannot learn."""
     graph = flow.graph
     assert graph.block is not None
     for path, member in _unread(graph.block, ""):
-        label = f"nothing reads what {path} gives, nor is it an output"
-        help_ = "name it in the inputs of a layer below, or among the outputs"
-        title = "a result that nobody reads"
+        label = f"no layer reads the result of {path}, and it is not an output"
+        help_ = "add the result to the inputs of a later layer, or to the outputs"
+        title = "a result that no layer reads"
         yield Diagnostic("NB302", title, member.span, label, help=help_, layer=path)
 
 
@@ -36,11 +36,11 @@ def unread_inputs(flow: Flow) -> Iterator[Diagnostic]:
         if name not in read:
             span = graph.config.input_span(name)
             label = f"no layer reads {name}"
-            yield Diagnostic("NB303", "an input that nobody reads", span, label)
+            yield Diagnostic("NB303", "an input that no layer reads", span, label)
 
 
 def _unread(block: Block, path: str) -> Iterator[tuple[str, Member]]:
-    """Yield the members of a stack, and of those within, that nobody reads, with their paths."""
+    """Yield the path and the member of each unread result, in a stack and in its inner stacks."""
     read = {ref.member for member in block.members for ref in member.reads.values()}
     read |= {ref.member for ref in block.outputs.values()}
     for member in block.members:

@@ -1,4 +1,4 @@
-"""Lints of weights that stay as they are."""
+"""Lints of weights that nothing trains."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def untrained_weights(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of frozen weights that no file gives values: they stay as random as they begin.
+    """Warn of frozen weights if no file sets them: they keep their random initial values.
 
-    Who freezes what an initializer has made, a fixed projection, knows what they do.
+    There is no warning if an initializer sets them: a fixed projection is a deliberate choice.
     """
     graph = flow.graph
     pretrained = graph.config.pretrained
@@ -30,7 +30,7 @@ def untrained_weights(flow: Flow) -> Iterator[Diagnostic]:
             for prefix in pretrained.leave_out
         )
         if not given:
-            label = "it is frozen, and no file of weights is for it"
-            help_ = "name one: pretrained: FILE; or let it learn"
-            title = "weights that nothing trains"
+            label = "this layer is frozen, and no file sets its weights"
+            help_ = "name a file (pretrained: FILE), or remove freeze"
+            title = "frozen weights that nothing has trained"
             yield Diagnostic("NB316", title, row.span, label, help=help_, layer=row.path)

@@ -1,1 +1,1 @@
-"""The catalogue: pages of what a file can name."""
+"""The catalogue: pages of all layers, losses, optimizers and other components."""

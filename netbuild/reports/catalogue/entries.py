@@ -1,4 +1,4 @@
-"""What a file can name, read from the declarations: families, fields, examples, torch's pages."""
+"""The entries of the catalogue, built from declarations: families, fields and examples."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Field(NamedTuple):
-    """A field of a component as a page shows it; `default` is None where one must be written."""
+    """A field of a component on its page. `default` is None for a required field."""
 
     name: str
     default: str | None
@@ -37,13 +37,13 @@ class Field(NamedTuple):
 
 
 class Example(NamedTuple):
-    """What a file may hold; for a layer also what it does to some inputs."""
+    """An example for a file. An example of a layer has a row, with shapes and counts."""
 
     text: str
     row: Row | None
 
 
-#: Where the components of each kind are.
+#: The module with the components of each kind.
 _CATALOGUES = {
     "layers": "netbuild.components.layers",
     "losses": "netbuild.components.losses",
@@ -56,7 +56,7 @@ _CATALOGUES = {
 
 
 def catalogue(what: str) -> Mapping[str, type[Component]]:
-    """Return what can be named: `layers`, `losses`, `optimizers`, `augmentations` and so on."""
+    """Return the components of a kind: `layers`, `losses`, `optimizers` and so on."""
     known: Mapping[str, type[Component]]
     known = getattr(import_module(_CATALOGUES[what]), what.upper())
     return known
@@ -74,16 +74,16 @@ def families(known: Mapping[str, type[Component]]) -> dict[str, list[str]]:
 def description(component: type[Component]) -> str:
     """Return the docstring of a component without its example, which is the last paragraph.
 
-    Each paragraph is one line, to be wrapped at the width of whoever reads it.
+    Each paragraph is one line. The reader of the text wraps it.
     """
     paragraphs = (getdoc(component) or "").split("\n\n")
-    if not issubclass(component, Dataset):  # whose fields are example enough
+    if not issubclass(component, Dataset):  # it has no example in its docstring
         paragraphs = paragraphs[:-1]
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
 def fields(component: type[Component]) -> list[Field]:
-    """Return the fields of a component, with their defaults as YAML writes them."""
+    """Return the fields of a component, with their defaults in YAML."""
     found, notes = [], field_notes(component)
     for name, info in component.model_fields.items():
         default = None if info.is_required() else _written(info.default)
@@ -94,7 +94,7 @@ def fields(component: type[Component]) -> list[Field]:
 
 
 def page(component: type[Component]) -> str | None:
-    """Return the name that torch's documentation has for it; None for what torch has not."""
+    """Return the name of a component in torch's documentation; None if torch lacks it."""
     name = getattr(component, "torch_name", lambda: component.__name__)()
     if issubclass(component, Operation):
         return f"{component.namespace}.{component.function}"
@@ -112,7 +112,7 @@ def page(component: type[Component]) -> str | None:
 
 
 def example(component: type[Component]) -> Example:
-    """Return the example of a docstring; for a layer also what it does, as netbuild infers it."""
+    """Return the example of a docstring. The row of a layer is inferred."""
     if issubclass(component, Dataset):
         required = [field.name for field in fields(component) if field.default is None]
         given = ", ".join(f"{name}: …" for name in required)
@@ -124,7 +124,7 @@ def example(component: type[Component]) -> Example:
 
 
 def _traced(item: str, inputs: str) -> Row:
-    """Return the row of an item in a network whose inputs are written as `6×8×8 and 6×1×1 to …`."""
+    """Return the row of an item in a network with the inputs `6×8×8 and 6×1×1 to …`."""
     root = parse(Document("example", item)).root
     assert isinstance(root, List)
     wires = plain(root.items[0]) if isinstance(root.items[0], Map) else {}
@@ -138,7 +138,7 @@ def _traced(item: str, inputs: str) -> Row:
 
 
 def _input(written: str) -> dict[str, Any]:
-    """Return the section of an input that is written as `20` or `20 of int64`."""
+    """Return the section of an input, given as `20` or `20 of int64`."""
     sizes, _, dtype = written.partition(" of ")
     return {"shape": [int(size) for size in sizes.split("×")], "dtype": dtype or "float32"}
 
@@ -152,7 +152,7 @@ def _written(value: Any) -> str:
 
 
 def _wanted(metadata: list[Any]) -> str:
-    """Return the phrase of what a field wants."""
+    """Return the phrase for the values of a field."""
     for mark in metadata:
         if isinstance(mark, Wants):
             return mark.phrase

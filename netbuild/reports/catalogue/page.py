@@ -1,4 +1,4 @@
-"""What can be named, as people read it: all of it by family, or one of it on a page."""
+"""The catalogue for people: a list of names by family, and a page for each component."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def listing(known: Mapping[str, type[Component]]) -> Group:
 
 
 def page(name: str, component: type[Component]) -> Group:
-    """Return what there is to know of one: its formula, its fields, an example, torch's page."""
+    """Return the page of a component: its formula, its fields, an example and torch's name."""
     parts: list[RenderableType] = [Text(name, "bold"), "", Text(catalogue.description(component))]
     if issubclass(component, Layer):
         parts += _wires(component)
@@ -51,17 +51,17 @@ def page(name: str, component: type[Component]) -> Group:
 
 
 def _wires(layer: type[Layer]) -> list[RenderableType]:
-    """Return a line on the inputs, where there is more than one."""
+    """Return a line about the inputs, if there are several."""
     if len(layer.inputs) + len(layer.optional_inputs) <= 1:
         return []
-    optional = "".join(f", {name} (may be left out)" for name in layer.optional_inputs)
+    optional = "".join(f", {name} (optional)" for name in layer.optional_inputs)
     more = ", and more" if layer.variadic else ""
     reads = f"  {', '.join(layer.inputs)}{optional}{more}"
     return ["", Text.assemble(("reads", "bold"), reads)]
 
 
 def _modes(modes: Modes) -> Table:
-    """Return a line on training, and one on evaluation."""
+    """Return a line about training, and a line about evaluation."""
     made = _grid()
     made.add_row(Text("training", "bold"), modes.training)
     made.add_row(Text("evaluation", "bold"), modes.evaluation)
@@ -69,7 +69,7 @@ def _modes(modes: Modes) -> Table:
 
 
 def _fields(fields: list[catalogue.Field]) -> Padding:
-    """Return lines for each field: its name, default and values, and below these its meaning."""
+    """Return two lines for each field: name, default and values; below them the meaning."""
     widths = [max(len(one.name) for one in fields), max(len(_default(one)) for one in fields)]
     lines: list[RenderableType] = []
     for field in fields:
@@ -85,7 +85,7 @@ def _default(field: catalogue.Field) -> str:
 
 
 def _grid(*widths: int) -> Table:
-    """Return a table without lines, whose first columns have these widths."""
+    """Return a table without lines. Its first columns have these widths."""
     made = Table.grid(padding=(0, 2, 0, 0))
     for width in widths:
         made.add_column(min_width=width)
@@ -103,7 +103,7 @@ def _example(example: Example) -> Text:
 
 
 def does(row: Row) -> str:
-    """Return from what to what a layer leads: `1×28×28 to 6×28×28`."""
+    """Return the input and output shapes of a layer: `1×28×28 to 6×28×28`."""
     came = " and ".join(map(_written, row.inputs))
     (_, first), *others = row.outputs.items()
     more = "".join(f", {port}: {_written(y)}" for port, y in others)

@@ -1,8 +1,8 @@
 """Every number of a network with its formula, and the origin of each value in the formula.
 
 Each layer declares the rules for its sizes, weights and MACs as `Formulas`. The rules for the
-receptive field and for the memory are here. Each rule becomes a `Step`, with the result from the
-graph. The explanation is data and does not need torch. The modules `…_format` print it.
+receptive field and for the memory are here. Each rule becomes a `FormulaStep`, with the result from
+the graph. The explanation is data and does not need torch. The modules `…_format` print it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netbuild.reports.explanation.memory import kept, weights_bytes
 from netbuild.reports.explanation.numbers import numbers
 from netbuild.reports.explanation.origins import Origins
 from netbuild.reports.explanation.receptive_field import ReceptiveFields
-from netbuild.reports.explanation.step import Count, Step
+from netbuild.reports.explanation.step import Count, FormulaStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
-    from netbuild.reports.explanation.origins import Origin
+    from netbuild.reports.explanation.origins import ValueOrigin
     from netbuild.reports.explanation.receptive_field import ReceptiveField
     from netbuild.reports.explanation.step import Symbol
 
@@ -45,15 +45,15 @@ class LayerExplanation(NamedTuple):
     does: str
     written: tuple[tuple[int, str], ...]
     reads: tuple[LayerInput, ...]
-    #: What it computes in training and in evaluation, where that differs.
+    #: The computation in training and in evaluation, if they differ.
     modes: Modes | None
-    outputs: Mapping[str, tuple[Step, ...]]
+    outputs: Mapping[str, tuple[FormulaStep, ...]]
     params: Count
     macs: Count
     field: ReceptiveField
     kept: Count
     weights_bytes: Count
-    origins: tuple[Origin, ...]
+    origins: tuple[ValueOrigin, ...]
     terms: tuple[Symbol, ...]
 
 
@@ -108,7 +108,7 @@ def is_within(path: str, stack: str) -> bool:
 
 
 def _dots(path: str) -> Iterator[int]:
-    """Yield the end of the path of each stack that contains a path, the outermost first."""
+    """Yield the end of the path of each stack around a path, the outermost stack first."""
     return (end for end, character in enumerate(path) if character == ".")
 
 
@@ -137,7 +137,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
     )
 
 
-def _params(row: Row, weights: tuple[Step, ...]) -> Count:
+def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:
     """Return the parameters of a layer, with a step for each weight or part of a weight."""
     if row.reuses and row.inferred.weights:
         return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
@@ -188,4 +188,4 @@ def _sum(numbers: Mapping[str, int]) -> Count:
     if len(shown) < 2:
         return Count(total, (), f"all in {next(iter(shown))}" if shown else "")
     added = " + ".join(f"{number:,}" for number in shown.values())
-    return Count(total, (Step("", " + ".join(shown), added, total),))
+    return Count(total, (FormulaStep("", " + ".join(shown), added, total),))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.reports.explanation import LayerExplanation, StackExplanation
 from netbuild.reports.explanation.origins import said
-from netbuild.reports.explanation.step import Count, Step
+from netbuild.reports.explanation.step import Count, FormulaStep
 
 if TYPE_CHECKING:
     from netbuild.reports.explanation import Explanation
-    from netbuild.reports.explanation.origins import Origin
+    from netbuild.reports.explanation.origins import ValueOrigin
 
 
 def as_json(explanation: Explanation) -> str:
@@ -32,7 +32,7 @@ def as_json(explanation: Explanation) -> str:
 
 def _json(value: Any, before: str = "\n") -> str:
     """Return a value as `json.dumps` writes it. Unlike there, repeated values are cached."""
-    if isinstance(value, (Count, Step)):
+    if isinstance(value, (Count, FormulaStep)):
         return _cached_json(value, before)
     inside, start, end = f"{before}  ", "[", "]"
     if isinstance(value, dict):
@@ -52,7 +52,7 @@ def _scalar(value: Any) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _cached_json(value: Count | Step, before: str) -> str:
+def _cached_json(value: Count | FormulaStep, before: str) -> str:
     """Return a number with its steps. Many layers of a network share these."""
     if isinstance(value, Count):
         return _json({"total": value.total, "steps": value.steps, "note": value.note}, before)
@@ -89,7 +89,7 @@ def _sums(part: LayerExplanation | StackExplanation) -> dict[str, Count]:
     }
 
 
-def _origin(origin: Origin) -> dict[str, Any]:
+def _origin(origin: ValueOrigin) -> dict[str, Any]:
     simple = isinstance(origin.value, (bool, int, float, str, list, type(None)))
     plain = simple or (type(origin.value) is tuple)
     return {

@@ -9,7 +9,7 @@ from netbuild.components.layers.formula import formula
 from netbuild.components.tensor import BYTES
 from netbuild.graph import memory
 from netbuild.graph.value import Value, value_name
-from netbuild.reports.explanation.step import Count, Step, reasons, step
+from netbuild.reports.explanation.step import Count, FormulaStep, reasons, step
 
 if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from netbuild.graph.memory import Held, Kept
     from netbuild.graph.row import Row
 
-_NOTHING_BEFORE = "neither this layer nor an earlier one learns, so backward stops before it"
+_NOTHING_BEFORE = (
+    "neither this layer nor an earlier layer learns, so the backward pass does not reach it"
+)
 
 
 @lru_cache(maxsize=1024)
@@ -45,12 +47,12 @@ def _kept(row: Row, found: Kept) -> Count:
     return Count(found.nbytes, tuple(steps), note)
 
 
-def _tensor(name: str, held: Held) -> Step:
+def _tensor(name: str, held: Held) -> FormulaStep:
     """Return the step of an input or a result. Its memory may belong to another value."""
     if held.keeper is not None:
-        return Step(name, "", "", 0, note=f"already kept by {held.keeper}")
+        return FormulaStep(name, "", "", 0, note=f"already kept by {held.keeper}")
     if held.is_weight:
-        return Step(name, "", "", 0, note="a weight, which is not counted again")
+        return FormulaStep(name, "", "", 0, note="a weight, which is not counted again")
     found = _bytes(name, held.tensor)
     if held.place == held.value:
         return found
@@ -58,7 +60,7 @@ def _tensor(name: str, held: Held) -> Step:
 
 
 @lru_cache(maxsize=1024)
-def _bytes(name: str, tensor: Tensor) -> Step:
+def _bytes(name: str, tensor: Tensor) -> FormulaStep:
     """Return the step for the bytes of a tensor."""
     rule = formula(f"{BYTES[tensor.dtype]} B·∏ shape", shape=tensor.shape)
     return step(name, rule, result=tensor.nbytes)
@@ -73,10 +75,10 @@ def _names(row: Row) -> dict[Value, str]:
 
 
 @lru_cache(maxsize=1024)
-def _workspace(inferred: Inferred) -> Step:
+def _workspace(inferred: Inferred) -> FormulaStep:
     """Return the step of a layer's workspace, such as indices and masks."""
     size, note = inferred.workspace, reasons(inferred.layer, "workspace")
     found = inferred.layer.formulas(*inferred.shapes).workspace
     if found is None:
-        return Step("workspace", "", "", size, note=note)
+        return FormulaStep("workspace", "", "", size, note=note)
     return step("workspace", found, result=size)._replace(note=note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers.formula import AS_INPUT
 from netbuild.reports.catalogue.entries import description
-from netbuild.reports.explanation.step import Count, Step, Symbol, reason, step, symbol
+from netbuild.reports.explanation.step import Count, FormulaStep, Symbol, reason, step, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,8 +23,8 @@ class Numbers(NamedTuple):
     does: str
     #: The names of the inputs.
     inputs: tuple[str, ...]
-    outputs: Mapping[str, tuple[Step, ...]]
-    weights: tuple[Step, ...]
+    outputs: Mapping[str, tuple[FormulaStep, ...]]
+    weights: tuple[FormulaStep, ...]
     macs: Count
     terms: tuple[Symbol, ...]
 
@@ -59,10 +59,12 @@ def _inputs(inferred: Inferred) -> tuple[str, ...]:
     return (*names, *(f"input {number}" for number in more))
 
 
-def _sizes(inferred: Inferred, y: Tensor, sizes: Mapping[str, Formula] | None) -> tuple[Step, ...]:
+def _sizes(
+    inferred: Inferred, y: Tensor, sizes: Mapping[str, Formula] | None
+) -> tuple[FormulaStep, ...]:
     """Return a step for each axis of a result, or one step if it has the shape of the input."""
     if sizes is None:
-        return (Step("shape", AS_INPUT, "", None, y.shape),) if inferred.inputs else ()
+        return (FormulaStep("shape", AS_INPUT, "", None, y.shape),) if inferred.inputs else ()
     pairs = zip(sizes.items(), y.shape, strict=True)
     return tuple(step(name, size, result=n) for (name, size), n in pairs)
 

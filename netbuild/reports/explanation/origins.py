@@ -1,6 +1,6 @@
-"""Where the values of a layer come from: a line of the file, the input, or torch's defaults.
+"""The origin of each value of a layer: a line of the file, the input, or torch's defaults.
 
-A graph keeps its items as they stand in the file, with what their expressions can name.
+A graph keeps the items of the file, with the names that their expressions can use.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 Kind = Literal["written", "input", "default"]
 
-#: Fields whose defaults are netbuild's, as README.md says, in layers that are torch's.
+#: Fields of torch's layers with defaults of netbuild; README.md lists them.
 _OWN_DEFAULTS = {"batch_first", "batch_axis"}
 
 
-class Origin(NamedTuple):
-    """A value by its name, and where it comes from; `through` are the names in its expression."""
+class ValueOrigin(NamedTuple):
+    """The origin of a named value. `through` holds the origins of the names in its expression."""
 
     name: str
     value: Any
     kind: Kind
     #: In words: `line 8`, `features.2 (MaxPool2d, line 7)`, `torch's default`.
     place: str
-    #: The expression, where the value is that of one.
+    #: The expression, if the file has one.
     text: str = ""
-    through: tuple[Origin, ...] = ()
+    through: tuple[ValueOrigin, ...] = ()
 
 
 class Origins:
@@ -53,8 +53,8 @@ class Origins:
         self.calls = {**graph.calls.blocks, **rows}
         self.reuses = graph.calls.reuses
 
-    def of(self, row: Row) -> tuple[Origin, ...]:
-        """Return the origin of each field: what the input decides, what is written, the rest."""
+    def of(self, row: Row) -> tuple[ValueOrigin, ...]:
+        """Return the origin of each field, in the order: input, file, default."""
         call = self.calls[row.path]
         written = _arguments(call.item, bare_field(type(row.layer)))
         arguments = row.arguments
@@ -67,16 +67,16 @@ class Origins:
                 found.append(self.written(name, value, written[name], call.names, row.path))
             elif name in decided:
                 place = " and ".join(map(self.called, _deciding(row, name)))
-                found.append(Origin(name, value, "input", place))
+                found.append(ValueOrigin(name, value, "input", place))
             else:
-                found.append(Origin(name, value, "default", _default(row.layer, name)))
+                found.append(ValueOrigin(name, value, "default", _default(row.layer, name)))
         order: tuple[Kind, ...] = ("input", "written", "default")
         return tuple(sorted(found, key=lambda origin: order.index(origin.kind)))
 
-    def written(self, name: str, value: Any, node: Node, names: Names, path: str) -> Origin:
-        """Return the origin of a value that stands in the file at the path of a layer or block."""
+    def written(self, name: str, value: Any, node: Node, names: Names, path: str) -> ValueOrigin:
+        """Return the origin of a value that the file gives to a layer or a block."""
         if isinstance(value, Component) and isinstance(node, Map):
-            return Origin(
+            return ValueOrigin(
                 name,
                 value,
                 "written",
@@ -87,10 +87,12 @@ class Origins:
         text = _text(node)
         through = tuple(self.named(other, names, path) for other in _mentioned(text, names))
         shown = text if "$" in text else ""
-        return Origin(name, value, "written", self.line(node.span), shown, through)
+        return ValueOrigin(name, value, "written", self.line(node.span), shown, through)
 
-    def inside(self, item: Component, node: Map, names: Names, path: str) -> tuple[Origin, ...]:
-        """Return the origins of the fields of an item that a field holds."""
+    def inside(
+        self, item: Component, node: Map, names: Names, path: str
+    ) -> tuple[ValueOrigin, ...]:
+        """Return the origins of the fields of an item inside a field."""
         kind = type(item).__name__
         entry = node.entries.get(kind)
         arguments = Item(entry.key, entry.value) if entry else None
@@ -101,11 +103,13 @@ class Origins:
             if name in given:
                 found.append(self.written(name, value, given[name], names, path))
             elif not any(isinstance(mark, FromInput) for mark in info.metadata):
-                found.append(Origin(name, value, "default", f"{_default(item, name)} of {kind}"))
+                found.append(
+                    ValueOrigin(name, value, "default", f"{_default(item, name)} of {kind}")
+                )
         return tuple(found)
 
-    def named(self, name: str, names: Names, path: str) -> Origin:
-        """Return the origin of a name in an expression: of a block's parameter, or a variable."""
+    def named(self, name: str, names: Names, path: str) -> ValueOrigin:
+        """Return the origin of a name in an expression: a parameter of a block, or a variable."""
         value = names[name]
         block = next((above for above in _above(path) if above in self.calls), "")
         call = self.calls.get(block)
@@ -124,11 +128,11 @@ class Origins:
             node = variables.entries[name].value
             return self.written(name, value, node, self.config.names, "")
         if name == "index":
-            return Origin(name, value, "written", "counts the repeats from 0")
-        return Origin(name, value, "input", "what the item reads")
+            return ValueOrigin(name, value, "written", "counts the repeats from 0")
+        return ValueOrigin(name, value, "input", "what the item reads")
 
     def called(self, value: Value) -> str:
-        """Return a result as a sentence names it: `features.2 (MaxPool2d, line 7)`."""
+        """Return the words for a value in a sentence: `features.2 (MaxPool2d, line 7)`."""
         if not value.path:
             called = "the input" if value.port == "input" else value.port
             return f"{called} ({self.line(self.config.input_span(value.port))})"
@@ -138,7 +142,7 @@ class Origins:
         return f"{name} ({row.type}, {self.line(row.span)})"
 
     def line(self, span: Span) -> str:
-        """Return a place as a sentence names it."""
+        """Return the words for a place in a sentence."""
         document = span.document
         if document.name == "--set":
             return f"--set {document.text}"
@@ -146,7 +150,7 @@ class Origins:
         return f"line {span.line}{of}"
 
     def again(self, path: str) -> str:
-        """Return the line of the `Reuse` by which a layer is called again; "" where none is."""
+        """Return the line of the `Reuse` that calls a layer again, or ""."""
         reused = [at for at in (path, *_above(path)) if at in self.reuses]
         return self.line(self.reuses[reused[-1]]) if reused else ""
 
@@ -166,7 +170,7 @@ class Origins:
 
 
 def _arguments(item: Item, bare: str | None) -> dict[str, Node]:
-    """Return the values that an item gives, a bare one by its name."""
+    """Return the values of an item by field. A bare value gets the name of its field."""
     if item.arguments is None:
         return {}
     if isinstance(item.arguments, Map):
@@ -175,14 +179,14 @@ def _arguments(item: Item, bare: str | None) -> dict[str, Node]:
 
 
 def _above(path: str) -> Iterator[str]:
-    """Yield the paths of what something is in, the innermost first."""
+    """Yield the paths of the stacks around a path, the innermost first."""
     while "." in path:
         path = path.rpartition(".")[0]
         yield path
 
 
 def _text(node: Node) -> str:
-    """Return a value as a file has it, in one line."""
+    """Return the text of a value in one line."""
     if isinstance(node, Scalar):
         return node.value if isinstance(node.value, str) else node.text
     if isinstance(node, List):

@@ -8,7 +8,7 @@ from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import AS_INPUT, Formula
 from netbuild.components.layers.layer import Window
 from netbuild.graph.value import NOWHERE, Reach
-from netbuild.reports.explanation.step import Step, Symbol, reason, step, symbol
+from netbuild.reports.explanation.step import FormulaStep, Symbol, reason, step, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class ReceptiveField(NamedTuple):
     """A receptive field. `size` is None if positions have no place in the input; see `note`."""
 
     size: Shape | None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[FormulaStep, ...] = ()
     note: str = ""
     terms: tuple[Symbol, ...] = ()
 
@@ -62,7 +62,7 @@ class ReceptiveFields:
         reaches = [r for r in self.input_reaches(row) if r is not None and r != NOWHERE]
         if set(window.kernel) | set(window.stride) == {1} and len(set(reaches)) == 1:
             return ReceptiveField(
-                row.reach.size, (Step("size", AS_INPUT, "", None, row.reach.size),)
+                row.reach.size, (FormulaStep("size", AS_INPUT, "", None, row.reach.size),)
             )
         found, steps = _formulas(window, reaches), tuple(_steps(row.reach, window, reaches))
         named = any(one.rule == _RULE for one in steps)
@@ -97,7 +97,7 @@ def _formulas(window: Window, inputs: list[Reach]) -> list[Formula]:
     ]
 
 
-def _steps(after: Reach, window: Window, inputs: list[Reach]) -> Iterator[Step]:
+def _steps(after: Reach, window: Window, inputs: list[Reach]) -> Iterator[FormulaStep]:
     """Yield a step for the receptive field of each axis, and for the jump if it grows."""
     rank = len(window.kernel)
     names = AXES[rank].split(", ")[1:] if rank in AXES else [f"axis {n + 2}" for n in range(rank)]

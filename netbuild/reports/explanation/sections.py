@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.reports.explanation import Explanation
-    from netbuild.reports.explanation.origins import Origin
-    from netbuild.reports.explanation.step import Count, Step
+    from netbuild.reports.explanation.origins import ValueOrigin
+    from netbuild.reports.explanation.step import Count, FormulaStep
 
 
 class Section(NamedTuple):
@@ -24,7 +24,7 @@ class Section(NamedTuple):
 
     name: str
     result: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[FormulaStep, ...] = ()
     note: str = ""
     unit: str = ""
 
@@ -54,7 +54,7 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
         yield Section("weights", f"{exact} = {step.rule}{''.join(rest)}")
 
 
-def _shape(name: str, shape: Shape | None, steps: tuple[Step, ...], note: str) -> Section:
+def _shape(name: str, shape: Shape | None, steps: tuple[FormulaStep, ...], note: str) -> Section:
     """Return the section of a shape. It may be equal to the shape of the input."""
     if shape is None:
         return _none(name, steps, note)
@@ -69,7 +69,7 @@ def _counted(name: str, count: Count) -> Section:
     return Section(name, f"{count.total:,}", count.steps, count.note)
 
 
-def _none(name: str, steps: tuple[Step, ...], note: str) -> Section:
+def _none(name: str, steps: tuple[FormulaStep, ...], note: str) -> Section:
     """Return the section of a number that is 0, with the reason in `note`."""
     return Section(name, f"none: {_lower(note)}" if note else "none", steps)
 
@@ -114,10 +114,10 @@ def _through(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> str:
     return f"{came} → {goes}" if came else goes
 
 
-def origin_lines(origin: Origin, depth: int = 0) -> Iterator[tuple[str, str, str]]:
-    """Yield the name, the value and the place of a value; then, indented, those in its expression.
+def origin_lines(origin: ValueOrigin, depth: int = 0) -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the value and the place of a value, then of each name in its expression.
 
-    The place of a default is "": defaults have a list of their own.
+    Names in an expression are indented. The place of a default is "": defaults have their own list.
     """
     place = {"input": f"from {origin.place}", "default": ""}.get(origin.kind, origin.place)
     shown = f"{origin.text}, {place}" if origin.text else place
@@ -145,7 +145,7 @@ def defaults(part: LayerExplanation) -> dict[str, list[str]]:
     return found
 
 
-def _with_those_inside(origins: Iterable[Origin]) -> Iterator[Origin]:
+def _with_those_inside(origins: Iterable[ValueOrigin]) -> Iterator[ValueOrigin]:
     for origin in origins:
         yield origin
         yield from _with_those_inside(origin.through)

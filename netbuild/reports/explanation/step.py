@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
 
 
-class Step(NamedTuple):
+class FormulaStep(NamedTuple):
     """One number: its formula as a rule, the rule with numbers inserted, and the result.
 
     `shape` is the shape of a weight, whose number of values is the result. `note` is a remark.
@@ -37,7 +37,7 @@ class Count(NamedTuple):
     """A total and the steps that add up to it. `note` is a remark."""
 
     total: int
-    steps: tuple[Step, ...] = ()
+    steps: tuple[FormulaStep, ...] = ()
     note: str = ""
 
 
@@ -59,12 +59,12 @@ def symbol(name: str, meaning: str, formulas: Iterable[Formula]) -> Symbol:
 
 def step(
     name: str, formula: Formula, *, result: int | None = None, shape: Shape | None = None
-) -> Step:
+) -> FormulaStep:
     """Return the step of a formula. A result that is not given is computed."""
     numbers = formula.filled
     if result is None:
         result = _value(numbers) if shape is None else product(shape)
-    return Step(name, formula.rule, numbers, result, shape)
+    return FormulaStep(name, formula.rule, numbers, result, shape)
 
 
 def _value(numbers: str) -> int | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from netbuild.reports.explanation import Explanation, StackExplanation
     from netbuild.reports.explanation.sections import Section
-    from netbuild.reports.explanation.step import Step
+    from netbuild.reports.explanation.step import FormulaStep
 
 #: A line as pieces of text, each with its style.
 StyledLine: TypeAlias = "tuple[tuple[str, str], ...]"
@@ -120,7 +120,7 @@ def _section(section: Section, width: int) -> tuple[StyledLine, ...]:
         style = "bold dim" if line.startswith("none") or number else "bold green"
         lines.append(((f"  {'' if number else section.name:<8}  ", "bold"), (line, style)))
     column = max([_FORMULA, *(len(one.name) + _STEP + 2 for one in section.steps)])
-    before: Step | None = None
+    before: FormulaStep | None = None
     for one in section.steps:
         lines += _step(one, before, column, width, section.unit)
         before = one
@@ -129,7 +129,7 @@ def _section(section: Section, width: int) -> tuple[StyledLine, ...]:
 
 
 def _step(
-    step: Step, before: Step | None, column: int, width: int, unit: str
+    step: FormulaStep, before: FormulaStep | None, column: int, width: int, unit: str
 ) -> Iterator[StyledLine]:
     """Yield the rule, the rule with numbers, and the result, each with an `=` before it.
 
@@ -145,7 +145,9 @@ def _step(
         yield ((f"{'':{column}}{line}", "dim"),)
 
 
-def _chain(step: Step, before: Step | None, room: int, unit: str) -> list[tuple[str, str]]:
+def _chain(
+    step: FormulaStep, before: FormulaStep | None, room: int, unit: str
+) -> list[tuple[str, str]]:
     """Return the lines of a step, each with its `=`. A short step is one line."""
     count = "" if step.result is None else f"{step.result:,}"
     result = f"{count}{unit}" if count else ""

@@ -1,8 +1,8 @@
-"""The language as a JSON Schema, by which an editor completes, explains and underlines.
+"""The language as a JSON Schema. An editor uses it to complete, explain and underline.
 
-Everything is read from what the components declare: fields, defaults, what they want, docstrings.
-The schema sees one file and no shapes. What it refuses `netbuild validate` refuses as well, and
-what depends on expressions, on names or on what reaches a layer is left to that.
+The schema is built from the declarations of components: fields, defaults, types and docstrings. It
+sees a single file, and no shapes. `netbuild validate` refuses every file that the schema refuses.
+It alone checks expressions, names and shapes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["language", "written"]
 
-#: Characters of a definition's name.
+#: The largest length of a definition's name.
 LONGEST = 32
 
 _CATALOGUES = (
@@ -42,7 +42,7 @@ _CATALOGUES = (
 
 
 def language() -> Schema:
-    """Return the JSON Schema, of draft 2020-12, of a file."""
+    """Return the JSON Schema of a file, in draft 2020-12."""
     definitions = {
         **{name: s for known in _CATALOGUES for name, s in items.definitions(known).items()},
         **stacks.shared(),
@@ -55,13 +55,13 @@ def language() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "netbuild",
-        "description": "A neural network, and how it is trained.",
+        "description": "A neural network and its training.",
         **found,
     }
 
 
 def written(schema: Schema) -> str:
-    """Return a schema as text, in which every definition has its line."""
+    """Return a schema as text, with one line for each definition."""
     rest = {name: value for name, value in schema.items() if name != "$defs"}
     return f'{{\n{_lines(rest)},\n"$defs":{{\n{_lines(schema["$defs"])}\n}}\n}}\n'
 
@@ -75,7 +75,7 @@ def _json(value: Any) -> str:
 
 
 def _shared(schema: Any, values: dict[str, Schema]) -> Any:
-    """Return a schema that refers to what fields want, where it held that; it goes to `values`."""
+    """Return a schema that refers to the schemas of values, which are moved to `values`."""
     if isinstance(schema, list):
         return [_shared(part, values) for part in schema]
     if not isinstance(schema, dict):
@@ -86,7 +86,7 @@ def _shared(schema: Any, values: dict[str, Schema]) -> Any:
 
 
 def _defined(schema: Schema, values: dict[str, Schema]) -> str:
-    """Return the name under which a value is defined: its phrase, with a number after the first."""
+    """Return the name of a value's definition: its phrase, with a number if the name is taken."""
     phrase = schema["errorMessage"].removeprefix(WANTS)
     phrase = re.sub(r"[^a-z0-9]+", "-", phrase)[:LONGEST].strip("-")
     for number in count(1):

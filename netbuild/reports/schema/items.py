@@ -1,4 +1,4 @@
-"""Items as JSON Schema sees them: a component with its arguments, and a choice of components."""
+"""The JSON Schema of items: a component with its arguments, and a choice of components."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def reference(name: str) -> Schema:
 
 
 def partial(name: str) -> str:
-    """Return what the definition is called that lets out what a base file may have."""
+    """Return the name of the definition in which required fields may be in a base file."""
     return f"partial-{name}"
 
 
 def definitions(known: Mapping[str, type[Component]]) -> dict[str, Schema]:
     """Return the definitions of components: the arguments of each, by its name.
 
-    A file with `extends` need not repeat what its base has. So a component with required fields has
-    a second definition without them, in which each field is that of the first.
+    A file with `extends` does not have to repeat the fields of its base. So a component with
+    required fields has a second definition without required fields. It refers to the same fields.
     """
     found = {}
     for name, component in known.items():
@@ -87,7 +87,7 @@ def field(component: type[Component], name: str) -> Schema:
 def choice(
     known: Mapping[str, type[Component]], beside: Schema | None = None, *, complete: bool = True
 ) -> Schema:
-    """Return the schema of an item that is one of a few components, with its modifiers."""
+    """Return the schema of an item: one of these components, with its modifiers."""
     return {
         "type": ["object", "string"],
         "properties": {**types(known, complete=complete), **(beside or {})},
@@ -99,7 +99,7 @@ def choice(
 
 
 def types(known: Mapping[str, type[Component]], *, complete: bool) -> Schema:
-    """Return the properties of items: the types with the references to their arguments."""
+    """Return the properties of items: each type with a reference to its arguments."""
     return {
         name: reference(name if complete or not _required(component) else partial(name))
         for name, component in known.items()
@@ -107,17 +107,17 @@ def types(known: Mapping[str, type[Component]], *, complete: bool) -> Schema:
 
 
 def alone(known: Mapping[str, type[Component]], *patterns: str) -> Schema:
-    """Return the keywords of an item that is a type alone: one of those that need no arguments."""
+    """Return the keywords of an item that is only a type: a component without required fields."""
     names = [name for name, component in known.items() if not _required(component)]
     found = text(words(names), *patterns)
     del found["type"]
-    return found | {"patternErrorMessage": "no type of that name goes without arguments"}
+    return found | {"patternErrorMessage": "no type with this name can be used without arguments"}
 
 
 def named(known: Mapping[str, type[Component]]) -> list[Schema]:
-    """Return the types that need no arguments, each with its description, and anything else.
+    """Return the types that need no arguments, each with its description, and any other value.
 
-    What is refused is up to the pattern, so that no message lists all types.
+    The pattern refuses other values, so that no message lists all types.
     """
     return [
         *(
@@ -130,9 +130,9 @@ def named(known: Mapping[str, type[Component]]) -> list[Schema]:
 
 
 def described(component: type[Component]) -> str:
-    """Return what there is to say of a component: as its page, without the fields."""
+    """Return the description of a component: its page without the fields."""
     text = getdoc(component) or ""
-    if issubclass(component, Dataset):  # which has no page
+    if issubclass(component, Dataset):  # a data source has no page
         return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
     *_, example = text.split("\n\n")
     torchs = catalogue.page(component)
@@ -145,11 +145,11 @@ def _required(component: type[Component]) -> bool:
 
 
 def _bare(component: type[Component]) -> list[Schema]:
-    """Return the alternatives of a bare value: those of the field that it fills."""
+    """Return the alternatives of a bare value: the alternatives of the field that it fills."""
     name = bare_field(component)
     mark = _mark(component.model_fields[name]) if name else None
     if not isinstance(mark, Wants):
-        return [text() | {"patternErrorMessage": "takes no text"}]
+        return [text() | {"patternErrorMessage": "does not take a text"}]
     *others, last = bare_alternatives(mark)
     return [*others, last | {"patternErrorMessage": f"{name} {WANTS}{mark.phrase}"}]
 
@@ -160,7 +160,7 @@ def _mark(info: FieldInfo) -> Wants | Nested:
 
 
 def _sentence(field: catalogue.Field) -> str:
-    """Return what a field means, what it takes, and what it is where it is left out."""
+    """Return the meaning of a field, its values and its default."""
     rest = "Required." if field.default is None else f"Default: {field.default}"
     return f"{field.meaning}\n\n{field.wanted[:1].upper()}{field.wanted[1:]}. {rest}"
 

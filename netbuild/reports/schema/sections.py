@@ -1,4 +1,4 @@
-"""The sections of a file as JSON Schema sees them."""
+"""The JSON Schema of the sections of a file."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ _TYPE = "^[A-Z][A-Za-z0-9_]{0,99}$"
 _DESCRIPTIONS = {
     "extends": "Another file to start from: mappings merge by key, and everything else is"
     " replaced.",
-    "name": "What the runs are called: the file's name where it is left out.",
-    "vars": "Values with a name, items too: `$name` stands for one.",
-    "blocks": "Stacks with parameters, by their types, to be used like layers.",
+    "name": "The name of the network and of its runs. Default: the name of the file.",
+    "vars": "Named values or items. `$name` stands for the value.",
+    "blocks": "Stacks with parameters. Each is a new type that is used like a layer.",
     "input": "The shape of one sample, without the batch: [1, 28, 28], or {shape: [16], dtype:"
     " int64}.",
     "inputs": "The shapes of several inputs, by name.",
     "layers": "The network: a list of layers, or layers by name.",
-    "outputs": "What the network gives, where that is not its last result.",
-    "init": "How weights begin: rules by name pattern or type, of which the first that matches"
-    " counts.",
-    "pretrained": "A file of weights to begin with.",
-    "loss": "What the training makes small.",
-    "metrics": "What is measured beside the loss.",
-    "optimizer": "How the training changes the weights.",
-    "scheduler": "How the learning rate changes.",
-    "data": "Where the samples come from.",
-    "train": "How long and on what the network is trained.",
-    "budget": "How large the network may be; what is left out has no limit.",
+    "outputs": "The outputs of the network. Default: the result of the last layer.",
+    "init": "Rules for the initial weights, by name pattern or type. The first rule that matches"
+    " is used.",
+    "pretrained": "A file with the initial weights.",
+    "loss": "The loss, which the training minimises.",
+    "metrics": "Other numbers that are measured.",
+    "optimizer": "The algorithm that changes the weights.",
+    "scheduler": "The changes of the learning rate.",
+    "data": "The source of the samples.",
+    "train": "The length of the training, its device and other settings.",
+    "budget": "Limits for the size of the network.",
 }
 
 
 def root() -> Schema:
     """Return the schema of a file.
 
-    What depends on other sections stands in a branch, and is `true` beside it: an editor would
-    propose twice what has two schemas.
+    The schema of some sections depends on other sections. Each of them has its schema in a branch,
+    and `true` outside: with two schemas, an editor would propose everything twice.
     """
     branching = _branching(complete=True)
     return {
@@ -87,7 +87,7 @@ def root() -> Schema:
 
 
 def definitions() -> dict[str, Schema]:
-    """Return the definitions that the sections refer to: what lists of items are made of."""
+    """Return the definitions that the sections refer to: the items of lists."""
     return {"scheduler": choice(SCHEDULERS), "augmentation": choice(AUGMENTATIONS)}
 
 
@@ -109,7 +109,7 @@ def _always() -> dict[str, Schema]:
 
 
 def _losses(*, complete: bool) -> Schema:
-    """Return the schema of a loss, or of several in a list."""
+    """Return the schema of a loss or a list of losses."""
     one = choice(LOSSES, {"inputs": wires(), **_beside(Weighing)}, complete=complete)
     return one | {"type": [*one["type"], "array"], "items": one, "minItems": 1}
 
@@ -121,13 +121,13 @@ def _metrics() -> Schema:
 
 
 def _groups() -> Schema:
-    """Return the schema of parameter groups; their options are those of the optimizer."""
+    """Return the schema of parameter groups. A group takes the options of the optimizer."""
     one = {"type": "object", "properties": {"match": text(".")}, "required": ["match"]}
     return {"type": "array", "items": one, "description": "Other options for weights by name."}
 
 
 def _branching(*, complete: bool) -> dict[str, Schema]:
-    """Return the sections of which a file with `extends` may have a part; but for the layers."""
+    """Return the sections, except layers, of which a file with `extends` may contain a part."""
     shape = _loose(arguments(Input), complete=complete)
     sections: dict[str, Schema] = {
         "blocks": {
@@ -145,9 +145,9 @@ def _branching(*, complete: bool) -> dict[str, Schema]:
 
 
 def _section(name: str, schema: Schema) -> Schema:
-    """Return a section with its description; one without a value is as good as none.
+    """Return the schema of a section with its description. An empty section counts as absent.
 
-    One may be an expression as a whole, but for those that expressions are made of.
+    Each section may be an expression, except for `vars` and `blocks`.
     """
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     kinds = [kind for kind in kinds if kind != "null"]
@@ -165,7 +165,7 @@ def _loose(schema: Schema, *, complete: bool) -> Schema:
 
 
 def _beside(component: type[Component]) -> Schema:
-    """Return what stands beside an item."""
+    """Return the schemas of the fields next to an item."""
     return {name: field(component, name) for name in component.model_fields}
 
 
@@ -175,7 +175,7 @@ def _mapping(component: type[Component]) -> Schema:
 
 
 def _pretrained() -> Schema:
-    """Return the schema of `pretrained:`, whose modules may be called by numbers."""
+    """Return the schema of `pretrained:`. The names of its modules may be numbers."""
     found = arguments(Pretrained)
     names = {"type": ["array", "string"], "items": {"type": ["string", "number"]}}
     found["properties"]["leave_out"] |= {"anyOf": [names]}
@@ -183,7 +183,7 @@ def _pretrained() -> Schema:
 
 
 def _rule() -> Schema:
-    """Return the schema of a rule of `init:`: an initializer beside what it is for."""
+    """Return the schema of a rule of `init:`: an initializer with its conditions."""
     conditions = {
         "match": {
             "type": "string",
@@ -191,7 +191,7 @@ def _rule() -> Schema:
         },
         "type": {
             "anyOf": [{"enum": list(LAYERS)}, text()],
-            "description": "The type of the layers that it is for.",
+            "description": "The type of the layers to which the rule applies.",
         },
     }
     return choice(INITIALIZERS, conditions) | {"type": ["object", "string"], "pattern": r"\$"}

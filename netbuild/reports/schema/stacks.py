@@ -1,12 +1,12 @@
-"""Stacks and their members as JSON Schema sees them.
+"""The JSON Schema of stacks and their members.
 
-A mapping with a Capitalised key is an item, one with `layers` a stack with modifiers, and any other
-a stack whose layers have names. The types stand beside that distinction, not within it: an editor
-proposes them before there is a key to tell what the mapping is going to be.
+A mapping with a Capitalised key is an item. A mapping with `layers` is a stack with modifiers. Any
+other mapping is a stack with named layers. The types are outside this distinction: an editor then
+proposes them before the mapping has a key.
 
-A stack comes in three kinds, for a schema cannot see what a file defines. Where a file has no
-`blocks`, a type that is no layer is misspelt; where it has, it may be one of them; and where it
-`extends` another, it may have blocks, and what is written may be laid over more.
+There are three kinds of stacks, because a schema cannot see the definitions of a file. In a file
+without `blocks`, a type that is not a layer is misspelt. In a file with `blocks`, it may be a
+block. In a file with `extends`, it may be a block of the base, and a stack may be incomplete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOWER_CASE = "^[^A-Z]"
 
 
 class Kind(NamedTuple):
-    """How much of a stack can be known: whether all types are, and whether it is complete."""
+    """A kind of stack. `closed`: all types are known. `complete`: no base has other parts."""
 
     name: str
     closed: bool = False
@@ -47,7 +47,7 @@ _REUSE = "Calls a layer or a stack above it in the same stack again, with the sa
 
 
 def stacks(kind: Kind) -> dict[str, Schema]:
-    """Return the definitions of a kind of stack, of its members, and of a block made of such."""
+    """Return the definitions of a kind of stack and of its members."""
     return {kind.name: _stack(kind), _member(kind): _members(kind)}
 
 
@@ -64,8 +64,8 @@ def shared() -> dict[str, Schema]:
 def block(kind: Kind) -> Schema:
     """Return the schema of a block: a stack with parameters."""
     params = {
-        "description": "The names of what is to be given, each with a value where it may be left"
-        " out.",
+        "description": "The names of the parameters. A parameter with a default value may be"
+        " omitted.",
         "type": ["object", "array", "null"],
         "items": {"type": "string"},
         "additionalProperties": variable(),
@@ -83,12 +83,12 @@ def block(kind: Kind) -> Schema:
 
 
 def variable() -> Schema:
-    """Return the schema of a value that may be an item, which is checked where it is one."""
+    """Return the schema of a value that may be an item. An item is checked."""
     return reference(partial("types"))
 
 
 def wires() -> Schema:
-    """Return the schema of what names results: one, several, or by their names inside."""
+    """Return the schema of references to results: one name, a list, or a mapping of names."""
     name = {"type": ["string", "number"]}
     return {
         "type": ["string", "number", "array", "object"],
@@ -109,7 +109,7 @@ def _types(*, complete: bool) -> Schema:
 
 
 def _stack(kind: Kind) -> Schema:
-    """Return the schema of what stands in `layers:`, which is no item."""
+    """Return the schema of the value of `layers:`. It is a stack, not an item."""
     return {
         "type": ["array", "object"],
         "description": _LAYERS,
@@ -128,8 +128,8 @@ def _stack(kind: Kind) -> Schema:
 def _members(kind: Kind) -> Schema:
     """Return the schema of a member of a stack: an item, or a stack within it.
 
-    Its `items` stand in the branch that every list takes: editors follow those of a schema itself
-    down to their defaults, and a member's are members.
+    `items` are in the branch for lists. An editor would follow `items` outside a branch down to all
+    defaults, and without end, because members contain members.
     """
     patterns = [] if kind.closed else [_CAPITALISED]
     return {
@@ -147,7 +147,7 @@ def _members(kind: Kind) -> Schema:
 def _inner_stack(kind: Kind) -> Schema:
     """Return the schema of a mapping without a type: `{layers: …, modifiers}`, or layers by name.
 
-    Over another file it may also be modifiers alone, for an item that is there.
+    In a file with `extends` it may also contain only modifiers, for an item of the base.
     """
     modifiers = _modifiers(StackModifiers)
     by_name = {"additionalProperties": reference(_member(kind))}
@@ -165,7 +165,7 @@ def _inner_stack(kind: Kind) -> Schema:
 
 
 def _beside(kind: Kind) -> Schema:
-    """Return the schema of what stands beside a type."""
+    """Return the schema of the modifiers next to a type."""
     known = words([*LAYERS, REUSE]) if kind.closed else _CAPITALISED
     return {
         "properties": _modifiers(LayerModifiers),
@@ -179,7 +179,7 @@ def _modifiers(*kinds: type[Modifiers]) -> Schema:
 
 
 def _modifier(name: str, kind: type[Modifiers]) -> Schema:
-    """Return the schema of a modifier, two of which are read with their places elsewhere."""
+    """Return the schema of a modifier. Names of values and `init` have their own schemas."""
     if name in {"inputs", "outputs"}:
         found = wires()
     elif name == "init":
@@ -190,6 +190,6 @@ def _modifier(name: str, kind: type[Modifiers]) -> Schema:
 
 
 def _init() -> Schema:
-    """Return the schema of what stands beside a layer: the names of initializers end in `_`."""
+    """Return the schema of `init` next to a layer. Names of initializers end in `_`."""
     beside = {"patternProperties": {"[^_]$": reference("initializer")}}
     return choice(INITIALIZERS) | beside

@@ -1,9 +1,8 @@
-"""What a field takes, as JSON Schema says it: read from the schema that pydantic validates with.
+"""The JSON Schema of the values of a field, built from pydantic's schema of the field.
 
-A value may be an expression wherever it stands, so every schema takes a text that holds a `$`. The
-keywords of JSON Schema are each for one type of values only: `minimum` says nothing about a text.
-So numbers, lists and expressions stand in one flat schema, of which an editor can say in one
-sentence what it wants.
+Any value may be an expression, so every schema takes a text with a `$`. Each keyword of JSON Schema
+applies to one type of values: `minimum` does not apply to a text. So numbers, lists and expressions
+fit into one flat schema, and an editor needs only one sentence for its message.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 Schema: TypeAlias = dict[str, Any]
 
 _EXPRESSION = r"\$"
-#: How messages about values begin.
+#: The start of messages about values.
 WANTS = "wants "
 
-#: What JSON Schema calls what pydantic has.
+#: The keywords of pydantic and of JSON Schema for bounds.
 _TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
 _BOUNDS = {
     "min_length": "minLength",
@@ -69,10 +68,11 @@ def merged(alternatives: Iterable[Schema]) -> Schema:
 
 
 def value_schema(wants: Wants) -> Schema:
-    """Return the schema of what may be written as the value of a field that wants this.
+    """Return the schema of the value of a field.
 
-    It is an alternative even where it is the only one. Of a field that shows its type an editor
-    inserts the default with every layer, and of one that may be a list a dash.
+    It is always inside `anyOf`, even a single alternative. An editor sees no type of the field
+    then. If it saw the type, it would insert the default into every new layer, or a dash for a
+    list.
     """
     plain, named = _parted(wants.schema, wants.phrase)
     if any(not alternative for alternative in plain):
@@ -81,7 +81,7 @@ def value_schema(wants: Wants) -> Schema:
 
 
 def bare_alternatives(wants: Wants) -> list[Schema]:
-    """Return the alternatives of a value that stands for a whole item, words as their pattern."""
+    """Return the alternatives of a value instead of a whole item. Words become a pattern."""
     plain, named = _parted(wants.schema, wants.phrase)
     if any(alternative["type"] == "string" for alternative in plain):
         return plain
@@ -89,7 +89,7 @@ def bare_alternatives(wants: Wants) -> list[Schema]:
 
 
 def default(info: FieldInfo) -> Schema:
-    """Return the default of a field, where it has one of its own that JSON can hold."""
+    """Return the default of a field, if it has one that JSON can hold."""
     if info.is_required() or any(isinstance(mark, FromInput) for mark in info.metadata):
         return {}
     try:
@@ -99,21 +99,21 @@ def default(info: FieldInfo) -> Schema:
 
 
 def _flat(plain: list[Schema], phrase: str) -> Schema:
-    """Return alternatives and an expression as one schema, with what it says of anything else."""
+    """Return alternatives and an expression as one schema, with its message."""
     if not any(alternative["type"] == "string" for alternative in plain):
         plain = [*plain, text()]
     return merged(plain) | {"errorMessage": f"{WANTS}{phrase}"}
 
 
 def _parted(schema: CoreSchema, phrase: str) -> tuple[list[Schema], list[Any]]:
-    """Return what a schema takes: the alternatives by type, and the words."""
+    """Return the alternatives of a schema by type, and its words."""
     alternatives = _alternatives(schema, phrase)
     named = [word for part in alternatives for word in part.get("enum", ())]
     return [part for part in alternatives if "enum" not in part], named
 
 
 def _alternatives(schema: Any, phrase: str) -> list[Schema]:
-    """Return what a core schema takes, each of one type; empty is anything."""
+    """Return the alternatives of a core schema, each of one type. {} takes any value."""
     match schema["type"]:
         case "nullable":
             return [*_alternatives(schema["schema"], phrase), {"type": "null"}]
@@ -134,7 +134,7 @@ def _alternatives(schema: Any, phrase: str) -> list[Schema]:
 
 
 def _bounds(schema: Any) -> Schema:
-    """Return the bounds of a number that are any: 31 bits go without saying."""
+    """Return the bounds of a number, except for the bounds of 31 bits."""
     found = {name: schema.get(bound) for bound, name in _BOUNDS.items()}
     return {
         name: value
@@ -144,7 +144,7 @@ def _bounds(schema: Any) -> Schema:
 
 
 def _items(schema: Any, phrase: str) -> Schema:
-    """Return the keywords of a list, whose items are of one kind or each of its own."""
+    """Return the keywords of a list. Its items have one schema, or each has its own."""
     kinds = [_flat(_alternatives(item, phrase), phrase) for item in schema["items_schema"]]
     if schema.get("variadic_item_index") is not None:
         least = schema.get("min_length")

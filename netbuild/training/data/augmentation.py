@@ -1,7 +1,7 @@
-"""Augmentations of batches by kornia, on the device that computes.
+"""Augmentations of batches by kornia, on the device of the training.
 
-They draw from torch's global generators, whose states are in a checkpoint. kornia is imported only
-for a config that names an augmentation.
+Their random numbers come from torch's global generators, whose states are in a checkpoint. kornia
+is imported only if a config names an augmentation.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def augmenter(
     Raises:
         ModuleNotFoundError: kornia is not installed.
     """
-    modules = [made(augmentation).to(device) for augmentation in augmentations or ()]
+    modules = [kornia_module(augmentation).to(device) for augmentation in augmentations or ()]
     if not modules:
         return None
 
-    @torch.no_grad()  # some have their probabilities as parameters
+    @torch.no_grad()  # some modules have probabilities as parameters
     def augment(inputs: Inputs) -> Inputs:
         (x,) = inputs
         for module in modules:
@@ -40,8 +40,8 @@ def augmenter(
     return augment
 
 
-def made(augmentation: Augmentation) -> Any:
-    """Return kornia's module of an augmentation.
+def kornia_module(augmentation: Augmentation) -> Any:
+    """Return kornia's module for an augmentation.
 
     Raises:
         ModuleNotFoundError: kornia is not installed.

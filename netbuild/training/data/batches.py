@@ -1,10 +1,10 @@
-"""Batches of samples: index selections of tensors in memory, or what worker processes read.
+"""Batches of samples: from tensors in memory, from worker processes, or from a stream.
 
-The seed and the epoch alone decide the order of an epoch, so a training can go on with any batch.
+Only the seed and the epoch decide the order of an epoch, so a training can continue at any batch.
 
 Several processes share each batch: process r of n takes the samples r, r + n, r + 2n, … All
-processes have to take the same number of steps. So a process for which no sample is left computes
-with one sample and no target, and that sample does not count.
+processes have to take the same number of steps. So a process without samples in a batch computes
+one sample without a target, and this sample does not count.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Share(NamedTuple):
     size: int = 1
 
     def of(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return the indices of this process's samples, given those of a batch."""
+        """Return the indices of this process's samples, given the indices of a batch."""
         return indices if self.size == 1 else indices[self.rank :: self.size]
 
 
@@ -56,14 +56,14 @@ class _IndexedBatches:
         raise NotImplementedError
 
     def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
-        """Yield batches in the order of the samples, as copies: a layer may work in place."""
+        """Yield batches in the order of the samples. They are copies: a layer may work in place."""
         for batch in self._chosen(torch.arange(len(self)), size, 0, most):
             yield _transformed(batch, self.prepare)
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
-        """Yield batches in an order that the seed alone decides, without the first `skip`."""
+        """Yield batches in an order that only the seed decides, without the first `skip`."""
         transform = _composed(self.augment, self.prepare)
         for batch in self._chosen(shuffled_indices(len(self), seed), size, skip, most):
             yield _transformed(batch, transform)
@@ -77,7 +77,7 @@ class _IndexedBatches:
 
 @dataclass(frozen=True)
 class Batches(_IndexedBatches):
-    """Inputs and targets of one split, in the memory of the device that computes."""
+    """Inputs and targets of one split, in the memory of the device."""
 
     inputs: Inputs  # of the network, each (samples, *input)
     targets: torch.Tensor  # (samples, *target)
@@ -155,7 +155,7 @@ class ReadBatches(_IndexedBatches):
 
 @dataclass(frozen=True)
 class StreamedBatches:
-    """Samples of one split that come one after the other, in an unknown number."""
+    """Samples of one split that come one after the other. Their number is unknown."""
 
     stream: Stream
     device: torch.device
@@ -208,7 +208,7 @@ class Subset:
 
 
 class _TorchDataset:
-    """Samples as torch's `DataLoader` reads them."""
+    """Samples with the methods that torch's `DataLoader` calls."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
@@ -220,7 +220,7 @@ class _TorchDataset:
         try:
             return _tensors(self.samples[index])
         except DataError as error:
-            return error  # raised, torch would put the traceback into its message
+            return error  # torch would put the traceback of a raised error into its message
 
 
 def _collated(samples: list[Batch | DataError]) -> Batch | DataError:
@@ -270,12 +270,12 @@ def _stacked(samples: list[Batch]) -> Batch:
 
 
 def shuffled_indices(samples: int, seed: int) -> torch.Tensor:
-    """Return the indices of all samples, in an order that the seed alone decides."""
+    """Return the indices of all samples, in an order that only the seed decides."""
     return torch.randperm(samples, generator=torch.Generator().manual_seed(seed))
 
 
 def _parts(order: torch.Tensor, size: int, skip: int, most: int | None) -> Iterator[torch.Tensor]:
-    """Yield the indices of the batches number `skip` to number `most`."""
+    """Yield the indices of each batch, without the first `skip` and up to `most`."""
     end = len(order) if most is None else min(len(order), most * size)
     for start in range(skip * size, end, size):
         yield order[start : min(start + size, end)]

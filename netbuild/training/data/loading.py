@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Transform
     from netbuild.training.parallel.distributed import World
 
-#: Samples that need a larger part of the machine's memory are read one by one.
+#: The part of the machine's memory that samples may fill. Larger data is read sample by sample.
 _ROOM = 0.5
 
 
@@ -50,7 +50,7 @@ def load(graph: Graph, world: World) -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
 
     Raises:
-        ConfigError: the source has no such samples: a file is missing, or a label out of range.
+        ConfigError: a file is missing, or a sample or a label does not fit.
         TrainingError: there are too few samples to split.
     """
     with data_faults(graph.config):
@@ -68,7 +68,7 @@ def _loaded(graph: Graph, world: World) -> Data:
     if held_out is None:
         assert not isinstance(
             training, StreamedBatches
-        )  # `checks.data` asks for a split of a stream
+        )  # `checks.data` requires a split for a stream
         declared = source.sample(wanted).target
         by_class = isinstance(declared or wanted.target, Classes)
         training, held_out = _split(training, preparation, train.seed, by_class=by_class)
@@ -76,7 +76,7 @@ def _loaded(graph: Graph, world: World) -> Data:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
     weights = _class_weights(training, measured, wanted)
-    # Samples that are to be learned by heart are not augmented.
+    # The network shall memorise these samples, so they are not augmented.
     augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
     workers = _workers(train.workers)
     return Data(
@@ -88,7 +88,7 @@ def _loaded(graph: Graph, world: World) -> Data:
 
 
 def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
-    """Return the samples of a split: in memory where they fit, else read one by one."""
+    """Return the samples of a split: in memory if they fit, else read sample by sample."""
     size = preparation.resize
     samples = None
     if preparation.in_memory is not True:
@@ -107,17 +107,17 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
 
 
 def _fit(samples: Sized, wanted: Sample) -> bool:
-    """Whether samples fit into the part of the memory that they may take."""
+    """Whether samples fit into the part of the memory that they may fill."""
     needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
     try:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # the system does not say
+    except (AttributeError, ValueError, OSError):  # the system does not tell its memory
         there = 8 << 30
     return needed <= _ROOM * there
 
 
 def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
-    """Refuse samples of another shape or dtype, values that are not finite, and unknown labels.
+    """Check the shape and the dtype of samples, that values are finite, and that labels are known.
 
     Raises:
         DataError: the message names the first sample or label that does not fit.
@@ -146,7 +146,7 @@ def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
 def _split(
     data: IndexedSplit, preparation: Preparation, seed: int, *, by_class: bool
 ) -> tuple[IndexedSplit, IndexedSplit]:
-    """Hold a part of the samples out, if possible with the same share of each class.
+    """Split samples for training and validation, if possible with the same share of each class.
 
     Raises:
         TrainingError: one of the two splits would have no samples.
@@ -155,7 +155,7 @@ def _split(
     if message := preparation.leaves_none(samples):
         raise TrainingError(message)
     classes = None
-    # A sample has a class if it has one target; a picture with a class for each pixel has none.
+    # A sample with one target has a class. A picture with a class for each pixel has no class.
     targets = data.targets if by_class else torch.empty(0, 0)
     if targets.ndim == 1:
         known = targets.clamp(min=0)
@@ -200,7 +200,7 @@ def _chosen(data: IndexedSplit, indices: torch.Tensor) -> IndexedSplit:
 def normalised(
     data: Split, preparation: Preparation, wanted: Sample
 ) -> tuple[Preparation, Transform | None]:
-    """Return the preparation with the measured mean and deviation, and the normalisation."""
+    """Return the preparation with the measured mean and deviation, and its transform."""
     given = preparation.normalize
     if given is False:
         return preparation, None
@@ -227,20 +227,20 @@ def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[floa
         squares += values.square().sum(1)
     mean = total / count
     deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-    deviation[deviation < 1e-7] = 1.0  # a channel with the same value everywhere
+    deviation[deviation < 1e-7] = 1.0  # a constant channel
     as_floats = (tuple(round(v, 7) for v in values.tolist()) for values in (mean, deviation))
     first, second = as_floats
     return first, second
 
 
 def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> torch.Tensor | None:
-    """Return the weight of each class in the loss: as given, or n / (classes · count)."""
+    """Return the weight of each class: the config's number, or n / (classes · count)."""
     given = preparation.class_weights
     if given is None:
         return None
     if given != "balanced":
         return torch.tensor(given)
-    # `checks.data` has made sure that the loss compares with classes, and that nothing is streamed.
+    # `checks.data` has checked that targets are classes, and that no stream is used.
     assert isinstance(wanted.target, Classes)
     assert not isinstance(data, StreamedBatches)
     classes, targets = wanted.target.classes, data.targets

@@ -1,7 +1,7 @@
 """One process or several: how they share values, gradients and weights.
 
-torch's launcher sets the rank of each process in its environment. A single process shares nothing,
-and all functions here return what they are given.
+torch's launcher sets the rank of each process in its environment. A single process shares nothing:
+all functions here return their arguments unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class World:
-    """The processes of a training, of which this is one."""
+    """The processes of a training, seen from one of them."""
 
     def __init__(self, device: torch.device, strategy: str = "ddp") -> None:
         self.device, self.strategy = device, strategy
@@ -42,7 +42,7 @@ class World:
         return self.size > 1 and self.strategy == "fsdp"
 
     def distributed(self, module: nn.Module) -> Any:
-        """Return the module, wrapped so that its gradients are averaged over all processes."""
+        """Return a module whose gradients are averaged over all processes."""
         if self.size == 1 or not any(p.requires_grad for p in module.parameters()):
             return module
         if self.sharded:
@@ -65,7 +65,7 @@ class World:
         return forward.no_sync() if hasattr(forward, "no_sync") else contextlib.nullcontext()
 
     def watched(self, loss: Tensor) -> Callable[[], float]:
-        """Return a function that waits for a loss, while the device computes what follows."""
+        """Return a function that waits for a loss. Meanwhile the device continues to compute."""
         if self.device.type != "cuda":
             return loss.item
         host = torch.empty((), dtype=loss.dtype, pin_memory=True)
@@ -89,7 +89,7 @@ class World:
         return value
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average the gradients of parameters that every process has as a whole."""
+        """Average the gradients of parameters that are complete in every process."""
         if self.size == 1:
             return
         for parameter in parameters:
@@ -97,7 +97,7 @@ class World:
             parameter.grad = self.sum(own) / self.size
 
     def sums(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the sums of the values of all processes, which have the same names."""
+        """Return the sum of each value over all processes. All processes have the same names."""
         return {name: self.sum(value.clone()) for name, value in values.items()}
 
     def any(self, flag: bool) -> bool:  # noqa: FBT001  a value, not an option
@@ -162,7 +162,7 @@ class World:
             return
         from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
 
-        if not state["state"]:  # torch does not accept an empty one
+        if not state["state"]:  # torch does not accept an empty state
             for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
                 group.update({name: o for name, o in kept.items() if name != "params"})
             return
@@ -180,7 +180,7 @@ class World:
 
 @contextlib.contextmanager
 def _others() -> Iterator[None]:
-    """Turn torch's exceptions of a lost process into one sentence.
+    """Turn torch's exceptions about a lost process into one sentence.
 
     Raises:
         TrainingError: another process has ended.
@@ -188,7 +188,7 @@ def _others() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        message = "another process of this training has ended, and its part is missing"
+        message = "another process of this training has ended, so the training cannot continue"
         raise TrainingError(message) from error
 
 
@@ -199,7 +199,7 @@ def _whole() -> Any:
 
 
 def join(train: Train) -> World:
-    """Return the world of this process, once all processes of it are there.
+    """Wait until all processes are there, and return their world.
 
     Raises:
         TrainingError: the device or the other processes cannot be reached.
@@ -217,13 +217,13 @@ def join(train: Train) -> World:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         except (RuntimeError, ValueError) as error:
             said = " ".join(str(error).split())[:200]
-            message = f"the processes cannot reach one another: {said}"
+            message = f"the processes cannot reach each other: {said}"
             raise TrainingError(message) from error
     return world
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of a name; `auto` is the fastest of this machine.
+    """Return the device of a name; `auto` is the fastest device of this machine.
 
     Raises:
         TrainingError: the machine has no such device.
@@ -236,6 +236,6 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         name = next(device for device, there in available.items() if there)
     if not available[name]:
-        message = f"train.device is {name}, and torch finds none"
+        message = f"train.device is {name}, but torch finds no such device"
         raise TrainingError(message)
     return torch.device(name)

@@ -1,4 +1,4 @@
-"""Checkpoints in parts: each process writes the part of the weights that it has.
+"""Checkpoints in parts: each process writes its part of the weights.
 
 torch.distributed.checkpoint writes the parts. Any number of processes can read them:
 https://docs.pytorch.org/docs/stable/distributed.checkpoint.html
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-#: What stands before the names of the network's weights.
+#: The prefix of the names of the network's weights.
 _NETWORK = "weights.network."
 
 
@@ -43,7 +43,7 @@ def save(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer
 
 
 def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None) -> None:
-    """Load weights and the optimizer's state; without an optimizer the weights alone.
+    """Load weights and the optimizer's state. Without an optimizer, load only the weights.
 
     The number of processes may differ from the number that saved.
 
@@ -101,7 +101,7 @@ def _reported(folder: Path) -> Iterator[None]:
     """
     try:
         with refused("the checkpoint"), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "torch.distributed is disabled")  # as it should be
+            warnings.filterwarnings("ignore", "torch.distributed is disabled")  # on purpose
             yield
     except CheckpointException as error:
         first: Any = next(iter(error.failures.values()))[0]

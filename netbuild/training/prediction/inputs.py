@@ -32,7 +32,7 @@ class InputSample(NamedTuple):
 
 
 def spread(given: Input) -> Iterator[Input | InputError]:
-    """Yield an input itself, or the images in a folder and below it, or why there are none."""
+    """Yield an input itself, or the images in a folder and in its subfolders, or an error."""
     if isinstance(given, np.ndarray):
         yield given
         return
@@ -54,6 +54,6 @@ def spread(given: Input) -> Iterator[Input | InputError]:
 
 
 def reason(error: Exception) -> str:
-    """Return the reason why a file cannot be read, in a few words."""
+    """Return a short reason why a file cannot be read."""
     said = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
     return str(said or type(error).__name__)

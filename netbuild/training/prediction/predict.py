@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
 
-#: The prediction for one sample: its place, and its class or the network's outputs.
+#: The prediction for one sample: where the sample is, and its class or the network's outputs.
 Prediction: TypeAlias = "dict[str, Any]"
 
 
@@ -53,12 +53,13 @@ def predict(
 ) -> list[Prediction]:
     """Return what a run's network predicts for files, folders of images, or arrays.
 
-    Each sample has `input`, the path of its file, and `index` where a file or an array holds
+    Each sample has `input`, the path of its file, and `index` if a file or an array holds
     several samples.
 
-    If the loss compares with classes, a sample has `class`, its `name` where the run knows it, and
-    `probability`, the softmax of the scores. With `top` greater than 1 it also has `top`, a list of
-    the most probable classes. A binary loss of one number, such as BCELoss, has classes 0 and 1.
+    If the targets of the loss are classes, a sample has `class`, its `name` if the run knows it,
+    and `probability`, the softmax of the scores. With `top` greater than 1 it also has `top`, a
+    list of the most probable classes. A binary loss of one number, such as BCELoss, has the classes
+    0 and 1.
 
     With another loss, or with `raw`, a sample has the output of the network: `output`, an array, or
     `outputs`, arrays by their names.
@@ -69,7 +70,7 @@ def predict(
     Raises:
         ConfigError: the config in the run's folder was changed, and has faults.
         InputError: an input cannot be read, or does not fit the network.
-        TrainingError: the folder is no run, or has no such checkpoint.
+        TrainingError: the folder is not a run, or has no such checkpoint.
     """
     given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     predicted = []
@@ -89,7 +90,7 @@ class Predictor:
         run = find(Path(folder))
         config = run.config()
         self.batch_size = config.train.batch_size
-        # The training data may have moved or changed since.
+        # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, *graph.compared.values())
         self.reader = SampleReader(
@@ -118,7 +119,7 @@ class Predictor:
         """Refuse `top` for a network that does not give one class for each sample."""
         if self.top > 1 and (self.criterion is None or self.places):
             given = "a class at each place" if self.criterion else "no classes"
-            message = f"top needs one class for each sample, and this network gives {given}"
+            message = f"top needs one class for each sample, but this network gives {given}"
             raise TrainingError(message)
 
     def _normalisation(self, run: Run, preparation: Preparation) -> Transform | None:
@@ -131,7 +132,7 @@ class Predictor:
         return transform
 
     def _class_names(self, run: Run) -> tuple[str, ...] | None:
-        """Return the names of the classes; None where the run has none for them."""
+        """Return the names of the classes; None if the run does not have a name for each."""
         if self.criterion is None or run.classes is None:
             return None
         target = self.sample.target
@@ -157,7 +158,7 @@ class Predictor:
             yield from self._predicted(together)
 
     def _predicted(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
-        """Yield the predictions for a batch; if torch refuses the batch, sample by sample."""
+        """Yield the predictions for a batch. If torch refuses it, predict sample by sample."""
         try:
             outputs, scores = self._computed(samples)
         except TrainingError as error:
@@ -220,14 +221,14 @@ def shortest(value: Any) -> float:
 
 
 def _criterion(criterion: Criterion, state: dict[str, Any], place: Path) -> Criterion:
-    """Return a loss with the weights that it had learned."""
+    """Load the learned weights of a loss, and return the loss."""
     criterion.load(state, place)
     criterion.first.ignores = False  # every sample counts
     return criterion
 
 
 def _device(name: str) -> torch.device:
-    """Return the device that the config names; on a machine without it, the fastest one."""
+    """Return the device of the config; if the machine does not have it, the fastest device."""
     try:
         return device_of(name)
     except TrainingError:

@@ -1,4 +1,4 @@
-"""From inputs to samples: images, arrays and tables are read as the network takes them."""
+"""From inputs to samples: images, arrays and tables get the shape that the network reads."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ class SampleReader:
         """
         if isinstance(given, np.ndarray):
             if len(self.names) > 1:
-                raise InputError(f"one array, and the network reads {', '.join(self.names)}")
+                raise InputError(
+                    f"one array is not enough: the network reads {', '.join(self.names)}"
+                )
             return self._of_arrays({}, "the array", (given,))
         path = Path(given)
         place = {"input": str(given)}
@@ -90,14 +92,16 @@ class SampleReader:
         if kind in _ARRAYS:
             return self._of_arrays(place, str(path), self._stored(path))
         *known, last = [*_ARRAYS, *SEPARATORS]
-        raise UnreadableError(f"{path} is no image, {', '.join(known)} or {last} file by its name")
+        raise UnreadableError(
+            f"{path} is not an image, {', '.join(known)} or {last} file by its name"
+        )
 
     def _image(self, path: Path) -> Array:
         wanted = self.inputs[0]
         if len(self.names) > 1:
-            raise InputError(f"{path} is one image, and {self._reads_several()}")
+            raise InputError(f"{path} is one image, but {self._reads_several()}")
         if len(wanted.shape) != 3 or wanted.shape[0] not in _IMAGES or not wanted.floating:
-            raise InputError(f"{path} is an image, and the network reads {_described(wanted)}")
+            raise InputError(f"{path} is an image, but the network reads {_described(wanted)}")
         try:
             from PIL import Image, ImageOps
         except ModuleNotFoundError:
@@ -107,8 +111,10 @@ class SampleReader:
         height, width = wanted.shape[1:]
         try:
             with warnings.catch_warnings(), Image.open(path) as picture:
-                warnings.simplefilter("ignore")  # of a large picture, or of damaged Exif data
-                # Rotated by its Exif orientation, as `datasets` does with training images.
+                warnings.simplefilter(
+                    "ignore"
+                )  # warnings of a large picture or of damaged Exif data
+                # Exif gives the orientation; `datasets` rotates training images in the same way.
                 return pixels(ImageOps.exif_transpose(picture), wanted, (height, width))
         except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
             raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
@@ -121,7 +127,9 @@ class SampleReader:
             for name in names:
                 if not there[name].is_read:
                     held = there[name].descr.lstrip("<|>")
-                    raise InputError(f"{name} of {path} holds {held}, and numbers are wanted")
+                    raise InputError(
+                        f"{name} of {path} holds {held}, but the network reads numbers"
+                    )
             return tuple(_values(there[name]) for name in names)
         except DataError as error:
             raise UnreadableError(str(error)) from error
@@ -131,8 +139,8 @@ class SampleReader:
     def _array_names(self, path: Path, there: dict[str, StoredArray]) -> tuple[str, ...]:
         """Return the names of the arrays that the network reads.
 
-        They have the names of its inputs, or the names that the training data has. A single array
-        may have any name.
+        The arrays have the names of the network's inputs, or the names in the training data. A
+        single array may have any name.
         """
         if set(self.names) <= {*there}:
             return self.names
@@ -142,7 +150,7 @@ class SampleReader:
             return tuple(there)
         held = ", ".join(there) or "none"
         if len(self.names) > 1:
-            raise InputError(f"{path} has the arrays {held}, and {self._reads_several()}")
+            raise InputError(f"{path} has the arrays {held}, but {self._reads_several()}")
         raise InputError(f"{path} has no array {self.names[0]}: its arrays are {held}")
 
     def _reads_several(self) -> str:
@@ -167,7 +175,7 @@ class SampleReader:
                 at = _at_index(start, single=single)
                 yield start, self._fitting(parts, name, at)
 
-        for _ in chunks():  # every sample is checked before the first is given
+        for _ in chunks():  # checks every sample before the first is yielded
             pass
         return (
             InputSample(
@@ -183,7 +191,7 @@ class SampleReader:
         """Return the values of some samples as the network reads them.
 
         Raises:
-            InputError: they have another shape, are not finite, or are no numbers.
+            InputError: a sample has another shape, is not finite, or is not a number.
         """
         found = []
         for values, wanted in zip(arrays, self.inputs, strict=True):
@@ -195,7 +203,7 @@ class SampleReader:
             came = Tensor(x.shape[1:], str(x.dtype))
             if came != wanted:
                 of = "" if came.dtype == wanted.dtype else f" of {came.dtype}"
-                said = f"{_described(came)}{of}, and the network reads {_described(wanted)}"
+                said = f"{_described(came)}{of}, but the network reads {_described(wanted)}"
                 raise InputError(f"{name} has samples of {said}")
             found.append(x)
         return tuple(found)
@@ -213,10 +221,10 @@ class SampleReader:
         """Yield the rows of a table."""
         (wanted, *others) = self.inputs
         if others:
-            raise InputError(f"{path} is one table, and {self._reads_several()}")
+            raise InputError(f"{path} is one table, but {self._reads_several()}")
         if len(wanted.shape) > 1:
             read = _described(wanted)
-            raise InputError(f"{path} holds rows of numbers, and the network reads {read}")
+            raise InputError(f"{path} holds rows of numbers, but the network reads {read}")
         source = self.data if isinstance(self.data, Csv) else None
         try:
             table = Table(path, source, wanted.shape[0] if wanted.shape else 1)
@@ -228,16 +236,16 @@ class SampleReader:
             if parts.any():
                 row, column = (int(axis[0]) for axis in parts.nonzero())
                 part = f"{values.reshape(parts.shape)[row, column]:g} in line {table.lines[row]}"
-                raise InputError(f"{path} has {part}, and the network reads whole numbers")
+                raise InputError(f"{path} has {part}, but the network reads whole numbers")
             values = values.astype("int64")
         (x,) = self._fitting((values,), str(path), lambda row: f"in line {table.lines[row]}")
         return (InputSample(place | {"index": n}, (sample,)) for n, sample in enumerate(x))
 
 
 def _is_single(array: Array, wanted: Tensor) -> bool:
-    """Whether an array is one sample, without an axis of samples in front.
+    """Whether an array is a single sample: it has no first axis of samples.
 
-    As in training, an axis of one channel may be left out.
+    As in training, an axis of one channel may be absent.
     """
     axes = len(wanted.shape)
     if wanted.shape[:1] == (1,) and array.ndim <= axes and array.shape[:1] != (1,):
@@ -250,7 +258,7 @@ def _at_index(start: int, *, single: bool) -> Callable[[int], str]:
 
 
 def _values(stored: StoredArray) -> Array:
-    """Return the values of an array. Those of an uncompressed file are read when they are used."""
+    """Return the values of an array. An uncompressed file is read when its values are used."""
     if stored.member is not None or not stored.nbytes or not stored.shape:
         return stored.values()
     order: Any = "F" if stored.fortran else "C"

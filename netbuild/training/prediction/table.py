@@ -39,7 +39,7 @@ class Table:
                 raise InputError(f"{path} is empty")
             read = self._header(first, source)
             if read is not None and len(read) != wanted:
-                raise InputError(f"{path} has {_columns(len(read))}, and {_wants(wanted)}")
+                raise InputError(f"{path} has {_columns(len(read))}, but {_wants(wanted)}")
             width = wanted if read is None else len(first)
             said = _wants(wanted) if read is None else f"its header has {width}"
             begun = [first] if read is None else []
@@ -48,7 +48,7 @@ class Table:
                 if row:
                     if len(row) != width:
                         here = f"{_columns(len(row))} in line {rows.line_num}"
-                        raise InputError(f"{path} has {here}, and {said}")
+                        raise InputError(f"{path} has {here}, but {said}")
                     numbers.extend(self._number(row[n].strip(), rows.line_num) for n in read)
                     self.lines.append(rows.line_num)
         if not self.lines:
@@ -56,10 +56,10 @@ class Table:
         self.numbers = np.frombuffer(numbers)
 
     def _header(self, first: list[str], source: Csv | None) -> list[int] | None:
-        """Return the columns to read, in the order of training; None where there is no header.
+        """Return the columns to read, in the order of training; None if there is no header.
 
         Raises:
-            InputError: a column of the training is missing, or is there twice.
+            InputError: a column of the training is missing, or occurs twice.
         """
         trained = _trained_columns(source)
         if not (trained and {*trained} <= {*first}) and any(map(_is_number, first)):
@@ -78,7 +78,7 @@ class Table:
         if cell.lower() in _BOOLEANS:
             return _BOOLEANS[cell.lower()]
         if not _is_number(cell):
-            said = f"{cell[:20]!r} is no number" if cell else "a value is missing"
+            said = f"{cell[:20]!r} is not a number" if cell else "a value is missing"
             raise InputError(f"{self.path}: {said} in line {line}")
         return float(cell)
 

@@ -1,4 +1,4 @@
-"""The loss of a network as torch computes it: one module, or a weighted sum of several."""
+"""The loss of a network in torch: one module, or a weighted sum of several modules."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _TENSORS = ("weight", "pos_weight")
 
 
 class Criterion:
-    """The loss of a graph: modules of torch, and their sum. Some modules have weights of their own.
+    """The loss of a graph: modules of torch, and their sum. Some modules have learned weights.
 
-    Metrics go by the first of several losses.
+    Metrics use the output and the targets of the first loss.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Criterion:
         return self.total(self.losses(y, target))
 
     def losses(self, y: Any, target: torch.Tensor) -> list[Any]:
-        """Return the loss of a batch by each module."""
+        """Return the loss of a batch for each module."""
         return [part(y, target) for part in self.parts]
 
     def total(self, losses: list[Any], shares: Sequence[Any] | None = None) -> Any:
@@ -55,35 +55,35 @@ class Criterion:
         return summed(losses)
 
     def look(self, targets: torch.Tensor) -> None:
-        """Note whether any of all targets has the class that the loss ignores."""
+        """Record whether any target has the class that the loss ignores."""
         for part in self.parts:
             classes = part.has_classes(targets)
             part.ignores = classes and bool((targets == part.ignored).any())
 
     def counts(self, target: torch.Tensor) -> bool:
-        """Whether a batch has a sample that counts: torch's mean over none is NaN."""
+        """Whether any sample of a batch counts: torch's mean over no samples is NaN."""
         return len(target) > 0 and all(part.counts(target) for part in self.parts)
 
     def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
-        """Return the number by which each module divides its sum over a batch; None for a sum."""
+        """Return the divisor of each module's mean over a batch; None for a sum."""
         return [None if part.summed else part.weight(target) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:
-        """Load the weights that the loss had learned, from the state of a checkpoint.
+        """Load the learned weights of the loss from the state of a checkpoint.
 
-        The weights of classes are those of the config.
+        The weights of classes come from the config.
 
         Raises:
-            TrainingError: the state has no such weights, or those of another loss.
+            TrainingError: the state lacks these weights, or belongs to another loss.
         """
         try:
             self.load_state_dict(state["loss"])
         except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-            message = f"the checkpoint {place} is no state of this training"
+            message = f"the checkpoint {place} does not hold the state of this training"
             raise TrainingError(message) from error
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Load the weights that the loss had learned.
+        """Load the learned weights of the loss.
 
         Raises:
             KeyError, RuntimeError: the state belongs to another loss.
@@ -94,7 +94,7 @@ class Criterion:
     def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return predictions and targets for metrics of values.
 
-        Predictions are the output itself, or the probability of class 1 for a binary loss.
+        The prediction is the output, or the probability of class 1 for a binary loss.
         """
         part = self.first
         output = part.output(y)
@@ -120,7 +120,7 @@ class Criterion:
 
 
 class LossModule:
-    """One of the losses that are added up, as a module of torch."""
+    """One loss of the sum, as a module of torch."""
 
     def __init__(
         self, term: LossTerm, graph: Graph, device: torch.device, class_weights: torch.Tensor | None
@@ -128,7 +128,7 @@ class LossModule:
         self.term = term
         compared = term.compared(graph.outputs)
         names = list(graph.outputs)
-        #: The positions of the outputs that it reads.
+        #: The positions of the outputs that the loss reads.
         self.reads = [names.index(name) for name in compared]
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
         if class_weights is not None and "weight" in type(term.loss).model_fields:
@@ -154,12 +154,12 @@ class LossModule:
 
     @property
     def ignored(self) -> int:
-        """The class that the loss ignores; torch's default where the config names none."""
+        """The class that the loss ignores; torch's default if the config does not name one."""
         ignored: int | None = getattr(self.module, "ignore_index", None)
         return -100 if ignored is None else ignored
 
     def has_classes(self, target: torch.Tensor) -> bool:
-        """Whether targets are numbers of classes, so that the loss may ignore one."""
+        """Whether targets are numbers of classes, so that the loss may ignore a class."""
         classes = self.term.loss.classifies and hasattr(self.module, "ignore_index")
         return classes and not target.is_floating_point()
 
@@ -170,7 +170,7 @@ class LossModule:
         return bool((target != self.ignored).any())
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
-        """Return by what torch divides the sum over a batch: samples, or their class weights."""
+        """Return the divisor of torch's mean: the number of samples, or their summed weights."""
         if not self.has_classes(target):
             return len(target)
         classes = target.flatten()
@@ -186,7 +186,7 @@ class LossModule:
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.
 
-        Their softmax is the probability of each class, if the loss is one of probabilities.
+        If the loss has a notion of probability, their softmax is the probability of each class.
         """
         match self.term.loss:
             case BCELoss():
@@ -204,7 +204,7 @@ class LossModule:
 
 
 def summed(losses: list[Any]) -> Any:
-    """Return the sum of losses. A single loss is returned itself, which saves an operation."""
+    """Return the sum of losses. A single loss is returned unchanged, to save an operation."""
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights. It is validated and saved in their place."""
+"""The exponential moving average of the weights, which is validated and saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Averaged:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Follow the module after a step of the optimizer."""
+        """Update the average after a step of the optimizer."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
         pairs = zip(self.module.parameters(), self.source.parameters(), strict=True)
@@ -34,7 +34,7 @@ class Averaged:
             kept.copy_(buffer)
 
     def state_dict(self) -> dict[str, object]:
-        """Return the state for a checkpoint, which has the averaged weights already."""
+        """Return the state for a checkpoint. The averaged weights are in the checkpoint already."""
         return {"steps": self.steps}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

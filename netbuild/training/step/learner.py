@@ -1,15 +1,15 @@
-"""A network, its loss and its optimizer: they take a step, and they are validated.
+"""A network with its loss and its optimizer: taking a step, and validating.
 
 A step computes the gradients of one batch or of several, unscales and clips them, and then steps
-the optimizer, the scheduler and the average of the weights. Each batch counts by the number of its
-samples, so several small batches, or several processes, make the same step as one large batch.
+the optimizer, the scheduler and the average of the weights. The number of samples is the weight of
+a batch. So several small batches, or several processes, make the same step as one large batch.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -41,52 +41,59 @@ _KERNELS = ("foreach", "fused", "capturable")
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class Network(NamedTuple):
+    """The network of a training, on its device."""
+
+    module: nn.Module
+    #: The module, or its wrapper that averages gradients over processes.
+    forward: Any
+    #: Whether images have their channels last in memory.
+    channels_last: bool
+
+
 class Learner:
-    """A module in training. `measures` are the sums of the current epoch."""
+    """A network in training. `measures` are the sums of the current epoch."""
 
     def __init__(
         self,
         config: Config,
-        module: nn.Module,
-        forward: Any,
+        network: Network,
         criterion: Criterion,
         optimizer: torch.optim.Optimizer,
         scheduling: Scheduling,
         world: World,
-        *,
-        channels_last: bool,
     ) -> None:
-        train = config.train
-        self.train, self.world, self.channels_last = train, world, channels_last
+        train, module = config.train, network.module
+        self.train, self.world, self.channels_last = train, world, network.channels_last
         self.module, self.criterion = module, criterion
         #: All modules that may learn, by their names in a checkpoint of parts.
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.optimizer, self.scheduling = optimizer, scheduling
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
-        self.forward = forward  # the module, or its wrapper that shares gradients
+        self.forward = network.forward
         #: The module that is validated and saved: the one that trains, or its average.
         self.validated = self.averaged.module if self.averaged else module
-        self.validation: Any = self.validated  # the same, perhaps compiled
+        self.validation: Any = self.validated  # the same module, or its compiled version
         if train.compile:
-            # torch compiles again for a batch of another size, such as a last one.
+            # torch compiles again for a batch of another size, such as the last batch.
             self.forward = torch.compile(self.forward)
             self.validation = torch.compile(self.validation)
-        #: The options of each group, as the config gives them for the first step.
+        #: The options of each group at the first step, from the config.
         self.options = [_options(group) for group in optimizer.param_groups]
         self.names = config.metrics
         self.measures = self.new_measures()
         self.value = math.nan  # the loss of the last step
 
     def new_measures(self) -> Measures:
-        """Return sums over no samples yet."""
+        """Return empty sums."""
         return Measures(self.criterion, self.names, self.world.device)
 
     def step(self, batches: Sequence[Batch], where: str) -> None:
         """Take one step with the gradients of some batches together.
 
-        LBFGS computes the loss several times in a step. The first one, with the weights before the
-        step, counts as the loss of the step.
+        LBFGS computes the loss several times in a step. The first value counts: it belongs to the
+        weights before the step.
 
         Args:
             batches: the inputs and targets of each batch.
@@ -113,7 +120,7 @@ class Learner:
     def _gradients(
         self, batches: Sequence[Batch], shares: list[Any], where: str, *, measured: bool
     ) -> Any:
-        """Compute the gradients of a step; return its loss."""
+        """Compute the gradients of a step, and return its loss."""
         self.optimizer.zero_grad()
         losses: list[Tensor] = []
         for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
@@ -137,10 +144,10 @@ class Learner:
         return summed(losses)
 
     def _shares(self, batches: Sequence[Batch]) -> list[list[Any] | None]:
-        """Return the factors of each batch's losses in the losses of the step; None for 1.
+        """Return the weight of each loss of each batch in the loss of the step; None for 1.
 
-        A mean is taken over the samples of all batches and of all processes. torch averages the
-        gradients of the processes.
+        A mean is over the samples of all batches and of all processes. torch averages the gradients
+        of the processes.
         """
         size = self.world.size
         if len(batches) == size == 1:
@@ -172,7 +179,7 @@ class Learner:
         with self._cast():
             whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
         why = next(filter(None, whys), None)
-        why = why or "the outputs of the network are finite, and the loss computes this from them"
+        why = why or "the outputs of the network are finite, so the loss itself computes this value"
         message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
         raise TrainingError(message)
 
@@ -190,7 +197,7 @@ class Learner:
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:
-        """Return the sums over all samples of a data set, in evaluation mode.
+        """Return the loss and the metrics of all samples, as sums, in evaluation mode.
 
         Raises:
             TrainingError: torch refused a batch.
@@ -209,9 +216,9 @@ class Learner:
         return measures
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state for a checkpoint, which has the validated weights already.
+        """Return the state for a checkpoint. The validated weights are in the checkpoint already.
 
-        In a checkpoint of parts, the state of the optimizer is in those parts.
+        In a checkpoint of parts, the parts also hold the state of the optimizer.
         """
         return {
             "optimizer": None if self.world.sharded else self.optimizer.state_dict(),
@@ -229,7 +236,7 @@ class Learner:
 
     def save_parts(self, folder: Path) -> None:
         """Write this process's part of the weights and of the optimizer's state."""
-        from netbuild.training.parallel import shards  # it imports much of torch
+        from netbuild.training.parallel import shards  # the import loads much of torch
 
         shards.save(folder, self.learning, self.optimizer)
 
@@ -247,11 +254,11 @@ class Learner:
         self._go_on(state["scheduler"], position, anew)
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-        if self.world.writes:  # they are the sums of all processes, and count once
+        if self.world.writes:  # the sums of all processes count once
             self.measures.load_state_dict(state["measures"])
-        if state["model"]:  # the weights that train, where their average was validated
+        if state["model"]:  # the weights in training, if their average was validated
             self.world.load_model(self.module, state["model"])
-        elif self.averaged:  # the average begins here
+        elif self.averaged:  # the average begins with this resumption
             self.module.load_state_dict(self.averaged.module.state_dict())
         if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
@@ -265,7 +272,7 @@ class Learner:
         if not anew.schedule:
             self.scheduling.load_state_dict(schedule)
             return
-        # Where all weights are in groups, the optimizer has no group of its own.
+        # If all weights are in groups of the config, the optimizer has no group of its own.
         stays = anew.lowered[len(anew.lowered) - len(groups) :] or [False] * len(groups)
         for group, rate, lowered in zip(groups, rates, stays, strict=True):
             group["lr"] = rate if lowered else group["lr"]
@@ -277,5 +284,5 @@ def _options(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nothing(y: Any) -> Tensor:
-    """Return a loss of 0 for a batch that does not count. Its gradients are zeros, not None."""
+    """Return a loss of 0, with gradients of 0 instead of None, for a batch that does not count."""
     return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()

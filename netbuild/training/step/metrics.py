@@ -1,7 +1,7 @@
-"""The loss and the metrics of an epoch, as sums over its samples on the device that computes.
+"""The loss and the metrics of an epoch, as sums over its samples on the device.
 
-Sums of parts of an epoch, and sums of several processes, add up to the sum of the whole. Nothing
-waits for the device until a value is asked for.
+The sums of parts of an epoch, or of several processes, add up to the sum of the whole. The program
+waits for the device only when it reads a value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
-#: A function from outputs and targets of a batch to what it adds, by name.
+#: A function that maps the outputs and targets of a batch to its summands, by name.
 _Sums: TypeAlias = "Callable[[Tensor, Tensor], dict[str, Tensor | float]]"
 
 
@@ -37,7 +37,7 @@ class Measures:
         self.sums: dict[str, Tensor | float] = {}
 
     def add(self, losses: Sequence[Tensor], y: Any, target: Tensor) -> None:
-        """Add a batch, given its loss by each module: a mean over samples or a sum."""
+        """Add a batch, given the loss of each module: a mean over samples, or a sum."""
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
             weight = len(target) if part.summed else part.weight(target)
             self._add(f"weight{number}", weight)
@@ -89,7 +89,7 @@ class Measures:
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Replace the sums by those of a checkpoint."""
+        """Replace the sums with the sums of a checkpoint."""
         self.sums = {name: value.to(self.device) for name, value in state.items()}
 
 

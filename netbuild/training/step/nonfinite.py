@@ -1,4 +1,4 @@
-"""The layer whose output was the first that is not finite, once a loss is not finite."""
+"""The first layer whose output is not finite, for the message about a loss that is not finite."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _finite(value: Any) -> bool:
 
 @torch.no_grad()
 def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
-    """Return a phrase that names the first layer whose output is not finite; or "".
+    """Return a phrase that names the first layer whose output is not finite; "" if there is none.
 
     The network is run again, with other random numbers. Its running statistics do not change.
     """
     if not _finite(inputs):
-        return "the data itself holds values that are not finite"
+        return "the data holds values that are not finite"
     found: list[str] = []
 
     def look(name: str) -> Any:
@@ -55,4 +55,8 @@ def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
             buffer.copy_(before[name])
     if found:
         return found[0]
-    return "" if _finite(y) else "an operation between the layers gives it"
+    return (
+        ""
+        if _finite(y)
+        else "an operation between the layers gives the first value that is not finite"
+    )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.training.parallel.distributed import World
 
-#: Optimizers, and devices, for which torch has one fused kernel for a step of all weights.
+#: Optimizers and devices for which torch has a fused kernel that steps all weights at once.
 _FUSED, _FUSING = {"SGD", "Adam", "AdamW"}, {"cpu", "cuda"}
 
 
@@ -28,8 +28,8 @@ def optimizer(
 ) -> torch.optim.Optimizer:
     """Make the optimizer for all parameters of the network and of its losses, in their groups.
 
-    If the config names neither `foreach` nor `fused`, the optimizer is fused where torch can do
-    that: a step takes a quarter of the time.
+    If the config sets neither `foreach` nor `fused`, a fused optimizer is used if torch has one: a
+    step then takes a quarter of the time.
 
     Raises:
         TrainingError: torch refuses a combination of fields on this device.

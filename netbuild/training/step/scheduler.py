@@ -1,4 +1,4 @@
-"""A scheduler of torch at work."""
+"""Torch's scheduler during a training."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Scheduling:
     """Steps a scheduler, if there is one, after each batch or after each epoch.
 
     Raises:
-        TrainingError: the scheduler does not fit the training, whose number of steps is known now.
+        TrainingError: the scheduler does not fit the number of steps, which is known by now.
     """
 
     def __init__(
         self, schedule: Schedule | None, optimizer: torch.optim.Optimizer, training: Training
     ) -> None:
-        self.made: Any = None
+        self.scheduler: Any = None
         self.step = schedule.step if schedule else None
         if schedule is None:
             return
@@ -45,59 +45,68 @@ class Scheduling:
             message = f"{type(part).__name__} does not fit the training: {error}"
             raise TrainingError(message)
         with _torch():
-            self.made = made(schedule.scheduler, optimizer, schedule.total(training))
+            self.scheduler = torch_scheduler(
+                schedule.scheduler, optimizer, schedule.total(training)
+            )
 
     @property
     def remembers(self) -> bool:
-        """Whether it goes by the losses of earlier epochs, and not by the number of steps alone."""
-        return isinstance(self.made, lr_scheduler.ReduceLROnPlateau)
+        """Whether the scheduler depends on the losses of earlier epochs, and not only on steps."""
+        return isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau)
 
     def after_batch(self) -> None:
         """Step, if the scheduler steps after each batch."""
         if self.step == "batch":
             with _torch():
-                self.made.step()
+                self.scheduler.step()
 
     def after_epoch(self, val_loss: float) -> None:
         """Step, if the scheduler steps after each epoch."""
         if self.step == "epoch":
             with _torch():
-                self.made.step(*([val_loss] if self.remembers else []))
+                self.scheduler.step(*([val_loss] if self.remembers else []))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the scheduler for a checkpoint."""
-        return self.made.state_dict() if self.made else {}
+        return self.scheduler.state_dict() if self.scheduler else {}
 
     def replay(self, position: Position, state: dict[str, Any]) -> None:
         """Take all steps that the schedule would have taken up to a position.
 
-        ReduceLROnPlateau goes by losses instead: it takes what it has seen from `state`, the state
-        of the scheduler that was used before.
+        ReduceLROnPlateau depends on losses instead. It gets the losses that it remembers from
+        `state`, the state of the scheduler that the run used before.
         """
-        if self.made is None:
+        if self.scheduler is None:
             return
         if self.remembers:
             for name in _SEEN:
-                setattr(self.made, name, state.get(name, getattr(self.made, name)))
+                setattr(self.scheduler, name, state.get(name, getattr(self.scheduler, name)))
             return
         with _torch():
             for _ in range(position.epoch if self.step == "epoch" else position.total):
-                self.made.step()
+                self.scheduler.step()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load the state of a checkpoint. The optimizer has to be loaded before."""
-        if self.made:
-            self.made.load_state_dict(state)
+        if self.scheduler:
+            self.scheduler.load_state_dict(state)
 
 
-def made(declared: Scheduler, optimizer: torch.optim.Optimizer, total: int | None) -> Any:
-    """Return torch's scheduler of a declared one; the schedulers of a composite are made first.
+def torch_scheduler(
+    declared: Scheduler, optimizer: torch.optim.Optimizer, total: int | None
+) -> Any:
+    """Make torch's scheduler for a scheduler of the config; parts of a composite are made first.
 
-    `total` is the number of all steps, which OneCycleLR takes where the config does not say it.
+    Args:
+        declared: the scheduler of the config.
+        optimizer: torch's optimizer.
+        total: the number of all steps. OneCycleLR uses it if the config does not give one.
     """
     arguments = declared.model_dump()
     if isinstance(declared, SequentialLR | ChainedScheduler):
-        arguments["schedulers"] = [made(part, optimizer, total) for part in declared.schedulers]
+        arguments["schedulers"] = [
+            torch_scheduler(part, optimizer, total) for part in declared.schedulers
+        ]
     if isinstance(declared, SequentialLR):
         arguments["milestones"] = list(declared.milestones)
     if isinstance(declared, OneCycleLR):
@@ -109,9 +118,9 @@ def made(declared: Scheduler, optimizer: torch.optim.Optimizer, total: int | Non
 def _torch() -> Iterator[None]:
     """Turn an arithmetic error of torch into one sentence.
 
-    torch warns where a scheduler steps before its optimizer. That warning is for loops written by
-    hand and is silenced: after a resumption, and within a composite scheduler, torch cannot see the
-    optimizer's steps.
+    torch warns if a scheduler steps before its optimizer. This warning is silenced. It is for loops
+    written by hand: after a resumption, and inside a composite scheduler, torch cannot see the
+    steps of the optimizer.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")

@@ -17,7 +17,7 @@ from netbuild.components.schedulers.scheduler import Scheduler
 from netbuild.diagnostics import rules
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.dump import dump
-from netbuild.training.step.scheduler import made
+from netbuild.training.step.scheduler import torch_scheduler
 from tests.checks.lint.cases import BAD, BCE, GOOD, VECTOR, deep, found, layers, single, traced, up
 from tests.components.schedulers.cases import FIELDS
 from tests.examples import examples
@@ -82,7 +82,7 @@ def bias_gradient(text: str) -> float:
 
 @pytest.mark.parametrize("text", [t for t in BAD["NB307"] if "Sync" not in t])
 def test_lost_biases_have_no_gradient(text: str) -> None:
-    """NB307: the gradient of a bias that a norm takes away is 0, up to rounding."""
+    """NB307: the gradient of a bias that a norm removes is 0, up to rounding."""
     assert bias_gradient(text) < 1e-9
 
 
@@ -110,7 +110,7 @@ def test_dropout_before_a_norm_shifts_the_variance() -> None:
 
 
 def test_alpha_dropout_goes_with_selu() -> None:
-    """NB309: behind SELU it keeps mean and variance, behind ReLU it shifts the mean below 0."""
+    """NB309: AlphaDropout keeps mean and variance after SELU; after ReLU it sets values below 0."""
     torch.manual_seed(0)
     x = torch.randn(200_000)
     alpha = nn.AlphaDropout(0.3)
@@ -199,7 +199,7 @@ def test_sigmoids_take_the_gradient() -> None:
 def rates(scheduler: Any, steps: int, lr: float = 0.1) -> list[float]:
     """Return the rates of a training of so many steps."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
-    torchs = made(scheduler, optimizer, steps)
+    torchs = torch_scheduler(scheduler, optimizer, steps)
     said = []
     for _ in range(steps):
         said.append(float(optimizer.param_groups[0]["lr"]))
@@ -236,9 +236,9 @@ def test_idle_schedulers(name: str, data: st.DataObject, epochs: int) -> None:
         return
     said = {d.title for d in graph.diagnostics}
     seen = rates(graph.config.scheduler.scheduler, epochs)
-    if f"{name} changes nothing" in said:
+    if f"{name} has no effect" in said:
         assert seen == pytest.approx([seen[0]] * epochs, rel=1e-6, abs=1e-12)
-    if f"{name} ends before the training" in said and name != "CosineAnnealingLR":
+    if f"{name} ends too early" in said and name != "CosineAnnealingLR":
         assert seen[-1] == pytest.approx(0, abs=1e-12)
 
 
@@ -248,5 +248,5 @@ def test_schedulers_in_torch(text: str) -> None:
     graph = traced(text)
     assert graph.config.scheduler is not None
     seen = rates(graph.config.scheduler.scheduler, graph.config.train.epochs)
-    idle = any(d.title.endswith("changes nothing") for d in graph.diagnostics)
+    idle = any(d.title.endswith("has no effect") for d in graph.diagnostics)
     assert idle == (max(seen) - min(seen) < 1e-12)

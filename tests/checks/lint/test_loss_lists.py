@@ -117,7 +117,7 @@ def test_each_reads_its_own_output() -> None:
 def test_a_loss_of_another_name() -> None:
     """The fix of a loss is for its old name too."""
     ((diagnostic,), text) = said(file("Linear: 10", "NLLLoss2d")), file("Linear: 10", "NLLLoss2d")
-    assert [fix.title for fix in diagnostic.fixes] == ["replace NLLLoss2d by CrossEntropyLoss"]
+    assert [fix.title for fix in diagnostic.fixes] == ["replace NLLLoss2d with CrossEntropyLoss"]
     assert marked(text, diagnostic.span) == "NLLLoss2d"
 
 

@@ -129,7 +129,9 @@ def test_a_checkpoint_without_the_weights_of_its_loss_is_told(tmp_path: Path) ->
     place = trainer.run.checkpoint("best") / "state.pt"
     state = torch.load(place, weights_only=True)
     torch.save({name: value for name, value in state.items() if name != "loss"}, place)
-    with pytest.raises(training.TrainingError, match=r"best is no state of this training$"):
+    with pytest.raises(
+        training.TrainingError, match=r"best does not hold the state of this training$"
+    ):
         training.evaluate(trainer.run.folder)
 
 

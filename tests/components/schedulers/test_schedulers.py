@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 
 from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.schedulers import SCHEDULERS
-from netbuild.training.step.scheduler import made
+from netbuild.training.step.scheduler import torch_scheduler
 from tests.components.schedulers.cases import (
     ANY,
     EXAMPLES,
@@ -100,7 +100,10 @@ def test_acceptance(item: dict[str, Any]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             here = optimizer()
-            assert rates(made(found.scheduler.scheduler, here, HORIZON), here, HORIZON) == expected
+            assert (
+                rates(torch_scheduler(found.scheduler.scheduler, here, HORIZON), here, HORIZON)
+                == expected
+            )
 
 
 @pytest.mark.parametrize(("name", "reason", "fields"), STRICTNESS)
@@ -140,4 +143,4 @@ def test_rates(name: str) -> None:
     found = config(item, train={"epochs": 20}).scheduler.scheduler
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert rates(made(found, here, 20), here, 20) == expected
+        assert rates(torch_scheduler(found, here, 20), here, 20) == expected

@@ -22,8 +22,9 @@ from netbuild.config.scheduler import Schedule, Training, misfits
 from netbuild.config.train import Train
 from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, TrainingError
+from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
-from netbuild.training.step.scheduler import made
+from netbuild.training.step.scheduler import torch_scheduler
 from tests.components.schedulers.cases import EXAMPLES, ONE, SGD, config, optimizer
 from tests.training_configs import STEPS, outcome, write
 
@@ -185,10 +186,10 @@ def test_what_torch_cannot_compute_is_a_sentence(tmp_path: Path) -> None:
         _step_too_far(trainer)
 
 
-def _step_too_far(trainer: training.loop.Trainer) -> None:
+def _step_too_far(trainer: Trainer) -> None:
     here = optimizer()
     declared = SCHEDULERS["CyclicLR"](base_lr=0.1, max_lr=0.2, mode="exp_range", gamma=1e200)
     scheduling = trainer.learner.scheduling
-    scheduling.made, scheduling.step = made(declared, here, None), "batch"
+    scheduling.scheduler, scheduling.step = torch_scheduler(declared, here, None), "batch"
     for _ in range(3):
         scheduling.after_batch()

@@ -71,7 +71,7 @@ def test_normalize_goes_on_with_what_was_measured(tmp_path: Path) -> None:
     assert outcome(again.run) == outcome(whole.run)
     file = write(tmp_path, optimizer=SGD, **sections)
     code, printed = command("train", file, "--resume", whole.run.folder)
-    assert (code, printed.splitlines()[0]) == (0, "the run has finished")
+    assert (code, printed.splitlines()[0]) == (0, "the run is already finished")
 
 
 NORMALIZES: dict[str, tuple[dict[str, Any], Any, str]] = {

@@ -218,7 +218,7 @@ def test_a_process_that_is_killed_ends_the_run(tmp_path: Path, strategy: str) ->
     os.kill(_children(process.pid)[-1], signal.SIGKILL)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 1
-    assert "was ended by signal 9; the last checkpoint is whole" in err
+    assert "was ended by signal 9; the last checkpoint is complete" in err
     assert "Traceback" not in err, err
     epochs = len(metrics(run))
     more = ["--set", f"train.epochs={epochs + 1}", "--allow-changes"]
@@ -234,7 +234,7 @@ def test_an_interrupt_saves_where_the_training_stands(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (130, "")
-    assert "stopped; go on with: netbuild train --resume" in out
+    assert "stopped; continue with: netbuild train --resume" in out
     epochs = len(metrics(run))
     more = ["--set", f"train.epochs={epochs + 1}", "--allow-changes"]
     trained(tmp_path, "train", "--resume", run, "--processes", 2, *more)

@@ -37,7 +37,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str, int]] = {
     "kind": (
         "x.txt",
         _write_text(""),
-        "x.txt is no image, .npy, .npz, .safetensors, .csv or .tsv file by its name",
+        "x.txt is not an image, .npy, .npz, .safetensors, .csv or .tsv file by its name",
         2,
     ),
     "folder": ("x", lambda path: path.mkdir(), "x is a folder without images", 2),
@@ -50,19 +50,19 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str, int]] = {
     "not numbers": (
         "x.npy",
         _save(np.array(["a", "b"])),
-        "x of x.npy holds U1, and numbers are wanted",
+        "x of x.npy holds U1, but the network reads numbers",
         1,
     ),
     "shape": (
         "x.npy",
         _save(np.zeros((2, 3, 12, 12), "float32")),
-        "x.npy has samples of 3×12×12, and the network reads 1×12×12",
+        "x.npy has samples of 3×12×12, but the network reads 1×12×12",
         1,
     ),
     "rank": (
         "x.npy",
         _save(np.zeros(5, "float32")),
-        "x.npy has samples of one number, and the network reads 1×12×12",
+        "x.npy has samples of one number, but the network reads 1×12×12",
         1,
     ),
     "empty": ("x.npy", _save(np.zeros((0, 1, 12, 12))), "x.npy has no samples", 1),
@@ -87,7 +87,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str, int]] = {
     "table": (
         "x.csv",
         _write_text("1,2\n"),
-        "x.csv holds rows of numbers, and the network reads 1×12×12",
+        "x.csv holds rows of numbers, but the network reads 1×12×12",
         1,
     ),
 }
@@ -114,14 +114,14 @@ def test_faults(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
 TABLES = {
     "": "x.csv is empty",
     "a,b,c,d\n": "x.csv has no rows of numbers",
-    "1,2,3\n": "x.csv has 3 columns in line 1, and the network reads 4",
-    "1,2,3,4\n1,2,3,4,5\n": "x.csv has 5 columns in line 2, and the network reads 4",
-    "a,b,c\n1,2,3\n": "x.csv has 3 columns, and the network reads 4",
-    "a,b,c,d\n1,2,3,4\n1\n": "x.csv has 1 column in line 3, and its header has 4",
-    "1,2,3,4\n1,2,x,4\n": "x.csv: 'x' is no number in line 2",
+    "1,2,3\n": "x.csv has 3 columns in line 1, but the network reads 4",
+    "1,2,3,4\n1,2,3,4,5\n": "x.csv has 5 columns in line 2, but the network reads 4",
+    "a,b,c\n1,2,3\n": "x.csv has 3 columns, but the network reads 4",
+    "a,b,c,d\n1,2,3,4\n1\n": "x.csv has 1 column in line 3, but its header has 4",
+    "1,2,3,4\n1,2,x,4\n": "x.csv: 'x' is not a number in line 2",
     "1,2,,4\n": "x.csv: a value is missing in line 1",
     "1,2,3,4\n\n1,nan,3,4\n": "x.csv is nan in line 3, and no network computes with that",
-    "1,2,3,text\n": "x.csv: 'text' is no number in line 1",
+    "1,2,3,text\n": "x.csv: 'text' is not a number in line 1",
 }
 
 
@@ -150,7 +150,7 @@ def test_an_image_for_features(iris: Path, tmp_path: Path) -> None:
     """A network that reads no images says so."""
     Image.new("L", (2, 2)).save(tmp_path / "x.png")
     done = command(iris, tmp_path / "x.png")
-    said = f"netbuild: {tmp_path / 'x.png'} is an image, and the network reads 4\n"
+    said = f"netbuild: {tmp_path / 'x.png'} is an image, but the network reads 4\n"
     assert done == (1, "", said)
 
 
@@ -165,4 +165,4 @@ def test_worst_exit_code(digits: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_run(tmp_path: Path) -> None:
     """A folder that is no run is said, as by the other commands."""
     done = command(tmp_path, "x.png")
-    assert done == (2, "", f"netbuild: {tmp_path} is no run: it has no resolved.yaml\n")
+    assert done == (2, "", f"netbuild: {tmp_path} is not a run: it has no resolved.yaml\n")

@@ -75,10 +75,10 @@ def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     several = "the network reads left, right: give a .npz of arrays with these names"
     for name, said in {
         "lengths.npz": "lengths.npz has inputs of different lengths: left 5, right 2",
-        "half.npz": f"half.npz has the arrays left, and {several}",
-        "x.npy": f"x.npy has the arrays x, and {several}",
-        "x.csv": f"x.csv is one table, and {several}",
-        "x.png": f"x.png is one image, and {several}",
+        "half.npz": f"half.npz has the arrays left, but {several}",
+        "x.npy": f"x.npy has the arrays x, but {several}",
+        "x.csv": f"x.csv is one table, but {several}",
+        "x.png": f"x.png is one image, but {several}",
     }.items():
         with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / said))}$"):
             predict(run, tmp_path / name)
@@ -96,7 +96,7 @@ def test_values(tmp_path: Path) -> None:
     assert command(run, tmp_path / "x.csv", "--format", "csv").out == (
         f"input,index,output_0\n{tmp_path / 'x.csv'},0,{bias}\n"
     )
-    said = "top needs one class for each sample, and this network gives no classes"
+    said = "top needs one class for each sample, but this network gives no classes"
     with pytest.raises(TrainingError, match=f"^{said}$"):
         predict(run, np.zeros(2, "float32"), top=2)
 
@@ -117,7 +117,7 @@ def test_places(tmp_path: Path) -> None:
     assert said["class"] == one["class"].tolist()
     header = command(run, tmp_path / "x.npy", "--format", "csv").out.splitlines()[0]
     assert header.startswith("input,index,class_0_0,class_0_1,")
-    said = "top needs one class for each sample, and this network gives a class at each place"
+    said = "top needs one class for each sample, but this network gives a class at each place"
     with pytest.raises(TrainingError, match=f"^{said}$"):
         predict(run, x, top=2)
 
@@ -154,13 +154,13 @@ def test_whole_numbers(tmp_path: Path) -> None:
     done = command(run, *(tmp_path / f"{name}.csv" for name in ("bad", "part", "good")))
     first, second = done.err.splitlines()
     assert first == (
-        f"netbuild: {tmp_path / 'part.csv'} has 2.5 in line 1, and the network reads whole numbers"
+        f"netbuild: {tmp_path / 'part.csv'} has 2.5 in line 1, but the network reads whole numbers"
     )
     assert second == (
         f"netbuild: {tmp_path / 'bad.csv'}, index 1: torch refused the samples: "
         "index out of range in self"
     )
-    with pytest.raises(InputError, match=r"of 2 of float32, and the network reads 2 of int64$"):
+    with pytest.raises(InputError, match=r"of 2 of float32, but the network reads 2 of int64$"):
         predict(run, np.zeros((3, 2), "float32"))
     assert done.code == 1
     assert [Path(one["input"]).stem for one in json.loads(done.out)] == ["bad", "good", "good"]

@@ -46,14 +46,14 @@ def test_output(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert command(digits, "a.png", "--output", "told.json") == (0, "", "")
     assert Path("told.json").read_text("utf-8") == wanted
     Path("told.json").write_text("mine", "utf-8")
-    said = "netbuild: told.json exists already: --overwrite replaces it\n"
+    said = "netbuild: told.json already exists: --overwrite replaces it\n"
     assert command(digits, "a.png", "--output", "told.json") == (2, "", said)
     assert command(digits, "b.png", "--output", "told.json", "--overwrite").code == 2
     assert Path("told.json").read_text("utf-8") == "mine"
     assert command(digits, "a.png", "--output", "told.json", "--overwrite").code == 0
     assert Path("told.json").read_text("utf-8") == wanted
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "told.json"]
-    said = "netbuild: --overwrite goes with --output\n"
+    said = "netbuild: --overwrite needs --output\n"
     assert command(digits, "a.png", "--overwrite") == (2, "", said)
     done = command(digits, "a.png", "--output", "no/told.json")
     assert (done.code, done.out) == (2, "")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _GAP = 2  # blanks between two columns
 
 
-class Columns(NamedTuple):
+class TextTable(NamedTuple):
     """A title, a header, rows and a footer. A row may have fewer cells than the header.
 
     The first `words` columns are left-aligned. The other columns hold numbers, right-aligned.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from netbuild.config.losses import LossTerm
     from netbuild.config.parameter_groups import Group
     from netbuild.config.scheduler import Schedule
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.syntax.parser import Source
 
 MAX_BASES = 10
@@ -73,8 +73,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     the old shape.
     """
     root, unreadable = _root(source, settings)
-    # A file that cannot be read, or its base, may have the missing sections.
-    needed = not any(fault.code == "NB111" for fault in unreadable)
+    needed = _was_read(root, found)
     needed = needed and bool(root.entries or not unreadable)
     faults = [*unreadable, *unknown_sections(root)]
 
@@ -117,6 +116,11 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         items=sections.items,
         diagnostics=tuple(faults),
     )
+
+
+def _was_read(root: Map, faults: Faults) -> bool:
+    """Whether the file could be read: sections are only missing from a file that could."""
+    return not any(fault.code == "NB111" for fault in faults) and bool(root.entries or not faults)
 
 
 def _scheduler(

@@ -73,8 +73,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     the old shape.
     """
     root, unreadable = _root(source, settings)
-    needed = _was_read(root, found)
-    needed = needed and bool(root.entries or not unreadable)
+    needed = _was_read(root, unreadable)
     faults = [*unreadable, *unknown_sections(root)]
 
     def take(step: Found[T]) -> T:
@@ -119,7 +118,10 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
 
 
 def _was_read(root: Map, faults: Faults) -> bool:
-    """Whether the file could be read: sections are only missing from a file that could."""
+    """Whether a section that is not there is missing.
+
+    A file that cannot be read, or its base, may have it.
+    """
     return not any(fault.code == "NB111" for fault in faults) and bool(root.entries or not faults)
 
 

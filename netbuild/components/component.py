@@ -1,4 +1,4 @@
-"""What a file can name, declared once: the base of layers, losses, optimizers and data sources.
+"""The base of everything that a file can name: layers, losses, optimizers and so on.
 
 A component is a frozen pydantic class. It has the name, the fields and the defaults of its torch
 class. Its fields say everything that a file may write about it. Faults, examples, the JSON schema

@@ -266,7 +266,7 @@ class PadTo(Shaped):
     @classmethod
     def _where_constant(cls, value: float, info: Any) -> float:
         if value != 0 and info.data.get("pad_mode") != "constant":
-            raise unwanted("0, because pad_mode is not constant")
+            raise unwanted("0 unless pad_mode is constant")
         return value
 
     def shape(self, x: Shape) -> Shape:

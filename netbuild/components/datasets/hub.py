@@ -76,9 +76,7 @@ class Hub(Dataset):
     @classmethod
     def _one_place(cls, files: Any, info: Any) -> Any:
         if (files is None) == (info.data.get("name") is None):
-            raise unwanted(
-                "null, because name is written" if files else "a path, because name is null"
-            )
+            raise unwanted("null together with name" if files else "a path if there is no name")
         return files
 
     def sample(self, wanted: Sample) -> Declared:

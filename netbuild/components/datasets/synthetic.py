@@ -52,7 +52,7 @@ class Random(Dataset):
     @classmethod
     def _one_kind_of_target(cls, target: Any, info: Any) -> Any:
         if target is not None and info.data.get("classes") is not None:
-            raise unwanted("null, because classes is written")
+            raise unwanted("null together with classes")
         return target
 
     def count(self) -> int:

@@ -36,7 +36,7 @@ class Text(Dataset):
     length: PositiveInt = 64
     """Number of tokens in a sample."""
     level: Annotated[_Level, one_of("character", "word", "line")] = "character"
-    """What a token is: a character, a word or mark, or a line."""
+    """Unit of a token: a character, a word or mark, or a line."""
     vocabulary: Annotated[int | None, Wants("a whole number of at least 2", optional(whole(2)))] = (
         None
     )

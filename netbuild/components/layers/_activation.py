@@ -91,7 +91,7 @@ class Leaking(Overwriting, Rectifier):
     def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
         slope = info.data.get("negative_slope", info.data.get("alpha", 1))
         if inplace and slope < 0:
-            raise unwanted("false where the slope is negative: torch could not go backward")
+            raise unwanted("false where the slope is negative: torch's backward pass fails")
         return inplace
 
 

@@ -50,7 +50,7 @@ class _Conv(Convolution):
         if padding == "same" and any(
             s != 1 for s in (stride if isinstance(stride, tuple) else [stride])
         ):
-            raise unwanted("a number, because stride is not 1")
+            raise unwanted("a number (same needs stride 1)")
         return padding
 
     def output_shape(self, x: Shape) -> Shape:

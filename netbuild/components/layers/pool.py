@@ -129,7 +129,7 @@ class _AvgPool(_Pool):
     """Whether the zeros of the padding count in the mean."""
 
     def range(self, *x: Range | None) -> Range | None:
-        """Zeros of the padding count; with another divisor, the result is no mean."""
+        """Zeros of the padding count; with another divisor, the result is not a mean."""
         if getattr(self, "divisor_override", None) is not None:
             return None
         padded = self.count_include_pad and any(self.per_axis(self.padding))

@@ -57,7 +57,7 @@ class _Sequence(Stateful):
     @classmethod
     def _stands_between_layers(cls, dropout: Any, info: Any) -> Any:
         if dropout and info.data.get("num_layers") == 1:
-            raise unwanted("0, because num_layers is 1: it applies between layers")
+            raise unwanted("0 with num_layers 1: it applies between layers")
         return dropout
 
     @property

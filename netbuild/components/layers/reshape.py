@@ -28,13 +28,13 @@ _Shifts = Annotated[
 ]
 _Open = Annotated[
     tuple[int, ...],
-    Wants("a list of whole numbers; one may be -1", many(whole(-1))),
+    Wants("a list of whole numbers with at most one -1", many(whole(-1))),
 ]
 
 
 def _open_once(sizes: Shape) -> Shape:
     if sizes.count(-1) > 1 or 0 in sizes:
-        raise unwanted("sizes of at least 1; one may be -1")
+        raise unwanted("sizes of at least 1 with at most one -1")
     return sizes
 
 
@@ -106,7 +106,7 @@ class Unflatten(Rearranging):
     """Axis that is split; negative numbers count from the last axis."""
     unflattened_size: Annotated[
         tuple[int, ...],
-        Wants("a list of whole numbers; one may be -1", many(whole(-1), at_least=1)),
+        Wants("a list of whole numbers with at most one -1", many(whole(-1), at_least=1)),
     ]
     """Sizes of the new axes; a size of −1 takes the rest."""
 

@@ -34,7 +34,7 @@ class _Softmax(Layer):
         if self.dim is not None:
             return self.dim
         if len(x) in {0, 2}:
-            number = "three" if x else "one"
+            number = "three axes" if x else "one axis"
             message = f"without dim, torch takes axis 0 of {number}, the batch: write dim"
             raise ShapeError("NB205", message)
         return 1

@@ -237,7 +237,7 @@ class HingeEmbeddingLoss(_SignLoss):
     """
 
     margin: Float = 1.0
-    """Distance of a different pair from which on the loss is 0."""
+    """Smallest distance of a different pair with a loss of 0."""
 
 
 class SoftMarginLoss(_SignLoss):

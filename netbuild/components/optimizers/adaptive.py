@@ -204,7 +204,7 @@ class Adafactor(Grouped):
     eps: Annotated[
         tuple[float | None, float],
         Wants(
-            "a list of two numbers of at least 0; the first may be null",
+            "a list of two numbers of at least 0, where the first may be null",
             core_schema.tuple_schema([optional(real(ge=0)), real(ge=0)]),
         ),
     ] = (None, 1e-3)

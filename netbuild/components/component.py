@@ -1,8 +1,8 @@
-"""What a file can name, declared once: the base of layers, losses, optimizers and data sources.
+"""The base of everything that a file can name: layers, losses, optimizers and so on.
 
-A component is a frozen pydantic class with the name, the fields and the defaults of the torch class
-that it stands for. Its fields are all there is to say about what may be written: faults, examples,
-JSON and the arguments of torch's constructor are read from them.
+A component is a frozen pydantic class. It has the name, the fields and the defaults of its torch
+class. Its fields say everything that a file may write about it. Faults, examples, the JSON schema
+and the arguments of torch's constructor are made from these fields.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
 
 
-#: Sizes, counts and seeds have 31 bits at the most.
+#: The largest size, count or seed: each has at most 31 bits.
 LARGEST = (1 << 31) - 1
 
 
 class FromInput:
-    """Marks a field that the input decides: it may be left out, and is checked where written."""
+    """Marks a field that the input decides. A file may omit it; a written value is checked."""
 
 
 class Nested(NamedTuple):
-    """Marks a field whose value is an item, or a list of items: written as everywhere else.
+    """Marks a field whose value is an item or a list of items, in the usual notation of items.
 
-    `known` are the components that it may name; `what` is what messages call them.
+    `known` holds the components that the field may name. Messages call them `what`.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Nested(NamedTuple):
     many: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        """Take what `fill` has made of the item."""
+        """Accept the component that `fill` made from the item."""
         one = core_schema.is_instance_schema(Component)
         if self.many:
             return core_schema.tuple_schema([one], variadic_item_index=0, min_length=1)
@@ -53,9 +53,9 @@ class Nested(NamedTuple):
 
 
 class Component(BaseModel):
-    """Base of everything that a file names by a Capitalised type."""
+    """Base of everything that a file names by a capitalised type."""
 
-    #: Fields that stand behind all others, in this order: a base declares what torch has last.
+    #: Names of the fields that come last, in this order: torch has some fields of a base last.
     last: ClassVar[str] = ""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -67,7 +67,7 @@ class Component(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Put the fields in their order, in which they are validated and shown as well."""
+        """Put the fields in order. They are also validated and shown in this order."""
         fields = cls.__pydantic_fields__
         for name in cls.last.split():
             if name in fields:
@@ -80,7 +80,7 @@ C = TypeVar("C", bound=BaseModel)
 def declared(base: type[C], module: ModuleType) -> dict[str, type[C]]:
     """Return the components that a module declares, by name, in the order of the file.
 
-    A class whose name begins with `_` is a family's base and stands for nothing by itself.
+    A class whose name begins with `_` is the base of a family. No file can name it.
     """
     return {
         name: value
@@ -96,8 +96,9 @@ def declared(base: type[C], module: ModuleType) -> dict[str, type[C]]:
 class Families(Mapping[str, type[C]]):
     """The components that the modules of a package declare, by name, in the order of `families`.
 
-    A module is imported when a name of its own is asked for: a network of convolutions does not
-    wait for transformers. Which one that is stands in the sources, at the beginning of lines.
+    A module is imported when one of its names is asked for, so a network of convolutions does not
+    wait for transformers. The lines that begin with `class` in the sources tell the module of a
+    name.
     """
 
     def __init__(self, base: type[C], package: str, families: Iterable[str]) -> None:
@@ -140,10 +141,11 @@ class Families(Mapping[str, type[C]]):
 
 @cache
 def bare_field(component: type[BaseModel]) -> str | None:
-    """Return the field that a bare value (`Linear: 120`) fills: the first not left to the input.
+    """Return the field that a bare value (`Linear: 120`) fills; None if there is none.
 
-    There is none behind such a field unless it is required: `BatchNorm2d: 64` means 64 channels to
-    whoever knows torch, and would be an eps of 64.
+    It is the first field that the input does not decide. If a field that the input decides comes
+    before it, it must be required: people who know torch read `BatchNorm2d: 64` as 64 channels,
+    and the value would become an eps of 64.
     """
     left_to_input = False
     for name, info in component.model_fields.items():
@@ -155,10 +157,10 @@ def bare_field(component: type[BaseModel]) -> str | None:
 
 @cache
 def field_notes(component: type[BaseModel]) -> Mapping[str, str]:
-    """Return what each field of a component means, by its name: one sentence each.
+    """Return the meaning of each field of a component, by the field's name: one line each.
 
-    It is the text on the line below the field, in the class or in the nearest base that has one.
-    Python keeps no such text, so the sources are read when somebody asks.
+    The meaning is the text on the line below the field, in the class or in the nearest base that
+    has such a text. Python does not keep these texts, so this function reads the sources.
     """
     found: dict[str, str] = {}
     for base in reversed(component.__mro__):

@@ -1,9 +1,9 @@
-"""Types of fields that components share; each says in one phrase what it wants.
+"""Types of fields that components share. Each type describes its values in one phrase.
 
-A type stands here twice, for a type checker and, beside it, as the schema that pydantic would make
-of it: given as such, the 150 classes of a catalogue are declared in a fraction of the time. The
-phrase replaces pydantic's messages, of which a union gives one for every member. Numbers and
-booleans are strict: `true` is no number and `"3"` is text.
+Each type is written twice: as an annotation for a type checker, and as the schema that pydantic
+would derive from it. With the schema given, pydantic declares the 150 classes of a catalogue in a
+fraction of the time. The phrase replaces pydantic's messages, because a union gives one message
+for every member. Numbers and booleans are strict: `true` is not a number, and `"3"` is text.
 """
 
 from typing import Annotated, Any
@@ -15,14 +15,14 @@ from netbuild.components.component import LARGEST, FromInput
 
 
 class Wants:
-    """Marks a field with the schema of its values and the phrase for what is wanted."""
+    """Marks a field with the schema of its values and with a phrase that describes these values."""
 
     def __init__(self, phrase: str, schema: CoreSchema) -> None:
         self.phrase = phrase
         self.schema = core_schema.custom_error_schema(schema, "wants", custom_error_message=phrase)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        """Give pydantic the schema instead of letting it derive one from the annotation."""
+        """Give pydantic the schema, so that it derives none from the annotation."""
         return self.schema
 
 
@@ -31,7 +31,7 @@ MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 def unwanted(phrase: str) -> PydanticCustomError:
-    """Return the error of a validator for a value that is not what `phrase` says."""
+    """Return the error of a validator; `phrase` describes the values that the field takes."""
     return PydanticCustomError("wants", "{phrase}", {"phrase": phrase})
 
 
@@ -57,7 +57,7 @@ def either(*schemas: CoreSchema) -> CoreSchema:
 
 
 def many(item: CoreSchema, *, at_least: int = 0) -> CoreSchema:
-    """Return the schema of a list, which becomes a tuple."""
+    """Return the schema of a list; pydantic turns the list into a tuple."""
     return core_schema.tuple_schema([item], variadic_item_index=0, min_length=at_least)
 
 
@@ -68,12 +68,12 @@ def one_of(*words: str) -> Wants:
 
 
 def optional(schema: CoreSchema) -> CoreSchema:
-    """Return the schema with null beside it."""
+    """Return the schema that also takes null."""
     return core_schema.nullable_schema(schema)
 
 
 def switch(wanted: str) -> Wants:
-    """Return the mark of a field that is true or false, or null where something else decides."""
+    """Return the mark of a field that is true, false or null; null lets something else decide."""
     return Wants(wanted, optional(core_schema.bool_schema(strict=True)))
 
 
@@ -82,17 +82,17 @@ Int = Annotated[int, Wants("a whole number", whole())]
 PositiveInt = Annotated[int, Wants("a whole number of at least 1", whole(1))]
 NaturalInt = Annotated[int, Wants("a whole number of at least 0", whole(0))]
 Float = Annotated[float, Wants("a number", real())]
-#: A number that torch makes a float32 of.
-Float32 = Annotated[float, Wants("a number of float32", real(ge=-MAX_FLOAT32, le=MAX_FLOAT32))]
+#: A number that torch converts to float32.
+Float32 = Annotated[float, Wants("a float32 number", real(ge=-MAX_FLOAT32, le=MAX_FLOAT32))]
 PositiveFloat = Annotated[float, Wants("a number greater than 0", real(gt=0))]
 NaturalFloat = Annotated[float, Wants("a number of at least 0", real(ge=0))]
 Probability = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
 OptionalText = Annotated[
-    str | None, Wants("a text", optional(core_schema.str_schema(strict=True, min_length=1)))
+    str | None, Wants("text", optional(core_schema.str_schema(strict=True, min_length=1)))
 ]
 OptionalCount = Annotated[int | None, Wants("a whole number of at least 1", optional(whole(1)))]
 
-#: One number for all axes, or one for each: `Spatial` checks how many.
+#: One number for all axes, or a list with one number for each; `Spatial` checks the length.
 Sizes = Annotated[
     int | tuple[int, ...],
     Wants(
@@ -107,7 +107,7 @@ Paddings = Annotated[
         either(whole(0), many(whole(0))),
     ),
 ]
-#: Sizes that may be left to another field.
+#: Sizes that may be null, where another field decides them.
 OptionalSizes = Annotated[
     int | tuple[int, ...] | None,
     Wants(
@@ -115,10 +115,10 @@ OptionalSizes = Annotated[
         optional(either(whole(1), many(whole(1)))),
     ),
 ]
-#: The sizes of a tensor; none where it is one number.
+#: The sizes of a tensor; an empty list for a single number.
 Shaped = Annotated[tuple[int, ...], Wants("a list of whole numbers of at least 1", many(whole(1)))]
 
-#: A size that the input decides; `Layer.decide` says which.
+#: A size that the input decides; `Layer.decide` computes it.
 SizeFromInput = Annotated[
     int | None, Wants("a whole number of at least 1", optional(whole(1))), FromInput()
 ]

@@ -1,8 +1,8 @@
 """Initializers: https://docs.pytorch.org/docs/stable/nn.init.html.
 
-They have the names of the functions of `torch.nn.init`, and their arguments without `tensor` and
-`generator`: `zeros_`, `{constant_: 0.5}`, `{normal_: {std: 0.02}}`. What is
-refused is what torch refuses; `misfit` says which tensors.
+Each initializer has the name and the arguments of a function of `torch.nn.init`, without `tensor`
+and `generator`: `zeros_`, `{constant_: 0.5}`, `{normal_: {std: 0.02}}`. netbuild refuses the
+values and tensors that torch refuses. `misfit` tells which tensors these are.
 """
 
 import re
@@ -27,7 +27,7 @@ from netbuild.components.fields import (
     unwanted,
 )
 
-# Torch squares it.
+# Torch squares the slope, and the square must stay finite.
 _Slope = Annotated[float, Wants("a number from -1e150 to 1e150", real(ge=-1e150, le=1e150))]
 _Mode = Annotated[str, one_of("fan_in", "fan_out")]
 _Nonlinearity = Annotated[
@@ -53,15 +53,15 @@ class Initializer(Component):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower() + "_"
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: ARG002  for those that refuse some
-        """Return what such a tensor would have to be, where torch refuses it."""
+        """Return what a tensor of shape `x` must have, or None if torch takes it."""
         return None
 
 
 class _Bounded(Initializer):
-    """Draws from `a` to `b`."""
+    """Draws values from `a` to `b`."""
 
     a: Float32 = 0.0
-    """Least value."""
+    """Smallest value."""
     b: Annotated[Float32, Field(validate_default=True)] = 1.0
     """Largest value."""
 
@@ -71,20 +71,20 @@ class _Bounded(Initializer):
         a = info.data.get("a", b)
         if a > b or b - a > MAX_FLOAT32:
             raise unwanted(
-                f"a number of at least a, {a}, and not further away than float32 reaches"
+                f"a number of at least a, {a}, and at a distance from a that float32 can hold"
             )
         return b
 
 
 class Uniform(_Bounded):
-    """Evenly from `a` to `b`.
+    """Draws uniformly from `a` to `b`.
 
     - {Linear: 120, init: {uniform_: {a: -0.1, b: 0.1}}}
     """
 
 
 class Normal(Initializer):
-    """Normally around `mean` with the standard deviation `std`.
+    """Draws from a normal distribution with `mean` and standard deviation `std`.
 
     - {Linear: 120, init: {normal_: {std: 0.02}}}
     """
@@ -92,11 +92,11 @@ class Normal(Initializer):
     mean: Float = 0.0
     """Mean of the values."""
     std: NaturalFloat = 1.0
-    """Standard deviation of the values; 0 makes them all the mean."""
+    """Standard deviation of the values; with 0, all values equal the mean."""
 
 
 class TruncNormal(_Bounded):
-    """Normally around `mean`, drawn again until it lies from `a` to `b`.
+    """Draws from a normal distribution, and draws values outside of `a` to `b` again.
 
     - {Linear: 120, init: {trunc_normal_: {std: 0.02}}}
     """
@@ -106,7 +106,7 @@ class TruncNormal(_Bounded):
     mean: Float = 0.0
     """Mean of the normal distribution."""
     std: PositiveFloat = 1.0
-    """Standard deviation of the normal distribution, before values outside are left out."""
+    """Standard deviation of the normal distribution, before it is cut to a and b."""
     a: Float32 = -2.0
     b: Annotated[Float32, Field(validate_default=True)] = 2.0
 
@@ -115,38 +115,38 @@ class TruncNormal(_Bounded):
     def _reachable(cls, b: Any, info: Any) -> Any:
         a = info.data.get("a", b)
         mean, std = (info.data.get(name) for name in ("mean", "std"))
-        # Torch warns that the distribution may be wrong, and draws for ever in the worst case.
+        # Torch warns of a wrong distribution. In the worst case it draws for ever.
         if mean is not None and std is not None and not a - 2 * std <= mean <= b + 2 * std:
-            raise unwanted(f"to lie, with a, at most 2·std from mean, {mean}")
+            raise unwanted(f"a value that puts [a, b] at most 2·std away from mean, {mean}")
         return b
 
 
 class Constant(Initializer):
-    """`val` everywhere.
+    """Sets all values to `val`.
 
     - {Linear: 120, init: {bias: {constant_: 0.1}}}
     """
 
     val: Float32
-    """What every value becomes."""
+    """Number that all values become."""
 
 
 class Ones(Initializer):
-    """1 everywhere.
+    """Sets all values to 1.
 
     - {BatchNorm2d, init: {weight: ones_}}
     """
 
 
 class Zeros(Initializer):
-    """0 everywhere.
+    """Sets all values to 0.
 
     - {BatchNorm2d, init: {weight: zeros_}}
     """
 
 
 class Eye(Initializer):
-    """The identity, for tensors of two axes.
+    """Sets the tensor to the identity matrix; the tensor must have two axes.
 
     - {Linear: 120, init: eye_}
     """
@@ -156,36 +156,36 @@ class Eye(Initializer):
 
 
 class Dirac(Initializer):
-    """The identity of convolutions: each of `groups` passes its first channels on.
+    """Sets a convolution to the identity: each of `groups` groups passes on its first channels.
 
     - {Conv2d: {out_channels: 64, kernel_size: 3}, init: dirac_}
     """
 
     groups: PositiveInt = 1
-    """Number of groups of output channels, each with an identity of its own."""
+    """Number of groups of output channels, each with its own identity."""
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         if len(x) not in {3, 4, 5}:
             return "three to five axes"
-        return f"a first axis that groups {self.groups} divides" if x[0] % self.groups else None
+        return f"a first axis divisible by groups, {self.groups}" if x[0] % self.groups else None
 
 
 class _Fan(Initializer):
-    """Depends on the number of inputs and outputs of each weight."""
+    """Depends on the numbers of inputs (fan_in) and outputs (fan_out) of a weight."""
 
     def misfit(self, x: tuple[int, ...]) -> str | None:
         return "at least two axes" if len(x) < 2 else None
 
 
 class _Xavier(_Fan):
-    """Glorot and Bengio 2010: as wide as the inputs and outputs of each weight allow."""
+    """Glorot and Bengio 2010: the width follows from the numbers of inputs and outputs."""
 
     gain: NaturalFloat = 1.0
-    """Factor of all values, to make up for what an activation behind takes away."""
+    """Factor of all values. It makes up for an activation after the layer that shrinks values."""
 
 
 class XavierUniform(_Xavier):
-    """Evenly from −b to b with b = gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
+    """Draws uniformly from −b to b, b = gain · √(6 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     - {Linear: 120, init: {xavier_uniform_: {gain: 2}}}
     """
@@ -198,39 +198,39 @@ class XavierUniform(_Xavier):
 
 
 class XavierNormal(_Xavier):
-    """Normally with std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
+    """Draws normally, mean 0, std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     - {Linear: 120, init: xavier_normal_}
     """
 
 
 class _Kaiming(_Fan):
-    """He et al. 2015; the gain is that of the nonlinearity, with `a` the slope of a leaky one."""
+    """He et al. 2015: `nonlinearity` decides the gain; `a` is the slope of leaky_relu."""
 
     a: _Slope = 0.0
-    """Slope below 0 of the activation behind, for leaky_relu; 0 is ReLU."""
+    """Slope of leaky_relu for negative values; 0 is ReLU."""
     mode: _Mode = "fan_in"
-    """What is kept: the variance of values forward (fan_in), or of gradients back (fan_out)."""
+    """Variance to preserve: of values forward (fan_in) or of gradients back (fan_out)."""
     nonlinearity: _Nonlinearity = "leaky_relu"
-    """Activation behind, which decides the gain."""
+    """Activation after the layer; it decides the gain."""
 
 
 class KaimingUniform(_Kaiming):
-    """Evenly from −b to b with b = gain · √(3 / fan). He et al. 2015.
+    """Draws uniformly from −b to b, b = gain · √(3 / fan). He et al. 2015.
 
     - {Linear: 120, init: {kaiming_uniform_: {nonlinearity: relu}}}
     """
 
 
 class KaimingNormal(_Kaiming):
-    """Normally with std = gain / √fan. He et al. 2015.
+    """Draws normally, mean 0, std = gain / √fan. He et al. 2015.
 
     - {Linear: 120, init: {kaiming_normal_: {nonlinearity: relu, mode: fan_out}}}
     """
 
 
 class Orthogonal(_Fan):
-    """`gain` times an orthogonal matrix of the first axis and all others. Saxe et al. 2013.
+    """Draws an orthogonal matrix times `gain`; axes after the first are merged. Saxe et al. 2013.
 
     - {Linear: 120, init: {orthogonal_: {gain: 0.5}}}
     """
@@ -240,13 +240,13 @@ class Orthogonal(_Fan):
 
 
 class Sparse(Initializer):
-    """Normally with `std`, and in each column a part `sparsity` of zeros. Martens 2010.
+    """Draws from a normal distribution; a share `sparsity` of each column is 0. Martens 2010.
 
     - {Linear: 120, init: {sparse_: {sparsity: 0.9}}}
     """
 
     sparsity: Probability
-    """Part of each column that is 0, from 0 to 1."""
+    """Share of zeros in each column, from 0 to 1."""
     std: NaturalFloat = 0.01
     """Standard deviation of the other values."""
 

@@ -1,22 +1,22 @@
-"""The section `metrics:`: what is measured beside the loss, by name.
+"""The section `metrics:`: the names of what training measures in addition to the loss.
 
     metrics: [accuracy, macro_f1]
 
-Without it a network that tells classes apart has its accuracy measured.
+Without this section, training measures the accuracy of a network that classifies.
 """
 
 from __future__ import annotations
 
-#: Those of classes, and those of values, each with what it is.
+#: Metrics of classes and metrics of values, each with its meaning.
 OF_CLASSES = {
-    "accuracy": "the part of samples, or of places in them, whose class has the highest score",
-    "top_5_accuracy": "the part whose class is among the five highest scores",
-    "macro_f1": "the mean over the classes of F1, 2·TP / (2·TP + FP + FN), 0 where none is there",
-    "confusion_matrix": "how many of each class (rows) were taken for each class (columns)",
+    "accuracy": "the share of samples, or of places in them, whose class has the highest score",
+    "top_5_accuracy": "the share of samples or places whose class is among the five highest scores",
+    "macro_f1": "the mean over the classes of F1, 2·TP / (2·TP + FP + FN); 0 for an absent class",
+    "confusion_matrix": "how many of each class (rows) are assigned to each class (columns)",
 }
 OF_VALUES = {
     "mae": "the mean absolute error",
     "rmse": "the root of the mean squared error",
-    "r2": "1 − the squared error / that of the mean of the targets",
+    "r2": "1 − the squared error / the squared error of the targets' mean",
 }
 METRICS = OF_CLASSES | OF_VALUES

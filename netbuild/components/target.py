@@ -1,4 +1,4 @@
-"""What a data source says of its targets: classes, labels, values, signs or nothing."""
+"""Descriptions of targets: classes, labels, values, signs or nothing."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -6,26 +6,26 @@ from netbuild.components.tensor import Shape, Tensor, times
 
 
 class Classes(NamedTuple):
-    """A target of class numbers, 0 to `classes` − 1: one of them, or one at each place."""
+    """A target of class numbers, 0 to `classes` − 1: one, or one for each place of `shape`."""
 
     classes: int
     shape: Shape = ()
 
     @property
     def tensor(self) -> Tensor:
-        """What a sample holds of it."""
+        """The tensor of one sample's target."""
         return Tensor(self.shape, "int64")
 
     def __str__(self) -> str:
-        """Return it as a message says it."""
+        """Return the words that messages use for the target."""
         where = f" at each of {times(self.shape)} places" if self.shape else ""
         return f"one of {self.classes} classes{where}"
 
 
 class Labels(NamedTuple):
-    """A target of up to `length` class numbers, 0 to `classes` − 1, and −1 behind the last one.
+    """A target of up to `length` class numbers, 0 to `classes` − 1; −1 fills the rest.
 
-    `blank` is the class that does not stand for itself, where there is one.
+    `blank` is the class that stands for no label; None if every class is a label.
     """
 
     classes: int
@@ -34,41 +34,41 @@ class Labels(NamedTuple):
 
     @property
     def tensor(self) -> Tensor:
-        """What a sample holds of it."""
+        """The tensor of one sample's target."""
         return Tensor((self.length,), "int64")
 
     def __str__(self) -> str:
-        """Return it as a message says it."""
+        """Return the words that messages use for the target."""
         return f"up to {self.length} labels of {self.classes} classes"
 
 
 class Values(NamedTuple):
-    """A target that is a tensor of this shape."""
+    """A target of numbers: a tensor of this shape."""
 
     shape: Shape
 
     @property
     def tensor(self) -> Tensor:
-        """What a sample holds of it."""
+        """The tensor of one sample's target."""
         return Tensor(self.shape)
 
     def __str__(self) -> str:
-        """Return it as a message says it."""
+        """Return the words that messages use for the target."""
         return f"values of shape {times(self.shape)}" if self.shape else "one value"
 
 
 class Signs(NamedTuple):
-    """A target that is a tensor of this shape, of 1 for what belongs together and −1 elsewhere."""
+    """A target of signs: a tensor of this shape, 1 for a match and −1 for a mismatch."""
 
     shape: Shape
 
     @property
     def tensor(self) -> Tensor:
-        """What a sample holds of it."""
+        """The tensor of one sample's target."""
         return Tensor(self.shape)
 
     def __str__(self) -> str:
-        """Return it as a message says it."""
+        """Return the words that messages use for the target."""
         return f"1 or −1 in shape {times(self.shape)}" if self.shape else "1 or −1"
 
 
@@ -77,11 +77,11 @@ class Nothing(NamedTuple):
 
     @property
     def tensor(self) -> Tensor:
-        """What a sample holds of it."""
+        """The tensor of one sample's target."""
         return Tensor((0,))
 
     def __str__(self) -> str:
-        """Return it as a message says it."""
+        """Return the words that messages use for the target."""
         return "no target"
 
 

@@ -23,14 +23,14 @@ BYTES = {
 
 
 class Tensor(NamedTuple):
-    """What is known of a tensor: its shape without the batch, and its dtype."""
+    """A tensor without its values: its dtype and the shape of one sample, without the batch."""
 
     shape: Shape
     dtype: str = "float32"
 
     @property
     def floating(self) -> bool:
-        """Whether it holds floating-point numbers."""
+        """Whether the tensor holds floating-point numbers."""
         return "float" in self.dtype
 
     @property
@@ -42,8 +42,9 @@ class Tensor(NamedTuple):
 class ShapeError(ValueError):
     """An input does not fit a layer.
 
-    The message is in the user's words, with the numbers that came; `at` is the field to blame,
-    `formula` the rule with its numbers put in, and `help` what to write instead.
+    The message uses the words of the file, and names the numbers that do not fit. `at` is the
+    field at fault, `formula` the rule with its numbers filled in, and `help` says what to write
+    instead.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class ShapeError(ValueError):
 
 
 def product(sizes: Shape) -> int:
-    """Return the product of sizes; 1 for none."""
+    """Return the product of sizes; 1 for an empty shape."""
     result = 1
     for size in sizes:
         result *= size
@@ -71,7 +72,7 @@ def expect_rank(x: Shape, axes: str, *, ranks: tuple[int, ...]) -> None:
     """Refuse an input whose number of axes is not among `ranks`; `axes` names them.
 
     Raises:
-        ShapeError: it has another number of axes.
+        ShapeError: the input has another number of axes.
     """
     if len(x) not in ranks:
         wanted = " or ".join(str(rank) for rank in ranks)
@@ -82,7 +83,7 @@ def expect_at_least(rank: int, x: Shape, axes: str) -> None:
     """Refuse an input of fewer axes than `rank`; `axes` names them.
 
     Raises:
-        ShapeError: it has fewer.
+        ShapeError: the input has fewer axes.
     """
     if len(x) < rank:
         raise _wrong_rank(x, axes, f"at least {rank}", plural=rank > 1)
@@ -95,20 +96,23 @@ def _wrong_rank(x: Shape, axes: str, wanted: str, *, plural: bool) -> ShapeError
 
 
 def axis(dim: int, x: Shape, *, at: str) -> int:
-    """Return the position in `x` of torch's axis `dim`, which may count from the end.
+    """Return the position in `x` of torch's axis `dim`; a negative `dim` counts from the end.
 
     Raises:
-        ShapeError: there is no such axis, or it is the batch.
+        ShapeError: there is no such axis, or it is the batch axis.
     """
     rank = len(x) + 1
     if not -rank <= dim < rank:
-        message = f"{at} {dim} is no axis: with the batch there are {rank}, {-rank} to {rank - 1}"
+        message = (
+            f"{at} {dim} is out of range: with the batch there are {rank} axes, "
+            f"{-rank} to {rank - 1}"
+        )
         raise ShapeError("NB205", message, at=at)
     if dim % rank == 0:
-        raise ShapeError("NB205", f"{at} {dim} is the batch, whose samples stay apart", at=at)
+        raise ShapeError("NB205", f"{at} {dim} is the batch axis, and samples stay separate", at=at)
     return dim % rank - 1
 
 
 def times(x: Shape) -> str:
-    """Return a shape as people write it: `6×28×28`; one number a sample is a `scalar`."""
+    """Return a shape in the usual notation: `6×28×28`, or `scalar` for one number per sample."""
     return "×".join(str(size) for size in x) or "scalar"

@@ -97,8 +97,8 @@ def test_beside_a_layer(written: Any, names: list[str]) -> None:
         (
             {"uniform_": {"a": 2}},
             (
-                "a value that uniform_ does not take: b wants a number of at least a, 2.0, and not "
-                "further away than float32 reaches, so its default does not fit"
+                "a value that uniform_ does not take: b wants a number of at least a, 2.0, and at "
+                "a distance from a that float32 can hold, so its default does not fit"
             ),
         ),
         ("constant_", "constant_ needs val: val is missing"),
@@ -191,8 +191,8 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
             [{"type": "Conv2d", "dirac_": 4}],
             [
                 (
-                    "dirac_ does not fit its tensor: dirac_ needs a first axis that groups 4 "
-                    "divides, but features.0.weight (Conv2d) is 6×3×3×3"
+                    "dirac_ does not fit its tensor: dirac_ needs a first axis divisible by "
+                    "groups, 4, but features.0.weight (Conv2d) is 6×3×3×3"
                 )
             ],
         ),

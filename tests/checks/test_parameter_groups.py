@@ -137,7 +137,7 @@ def test_a_scheduler_that_sets_every_rate(*, within: bool) -> None:
         decay = sections([{"match": "head", "weight_decay": 0.5}], optimizer, scheduler=scheduler)
         ((code, label),) = faults(**rate)
         assert code == "NB403"
-        assert label == "it sets the rate of all weights, and a group has an lr of its own"
+        assert label == "it sets one rate for all weights, and a group has its own lr"
         assert not faults(**decay)
 
 

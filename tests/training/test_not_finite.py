@@ -81,7 +81,7 @@ def test_data_that_is_not_finite_is_told_before(tmp_path: Path, value: float) ->
     file = write(tmp_path, data=arrays(tmp_path, x, CLASSES))
     code, printed = command("train", file, "--runs", tmp_path / "runs")
     assert code == 1
-    assert f"x is {value} at index 17, and no network computes with that" in printed
+    assert f"x is {value} at index 17, and a network cannot compute with it" in printed
     assert not (tmp_path / "runs").exists()
 
 
@@ -92,5 +92,5 @@ def test_targets_that_are_not_finite_are_told_before(tmp_path: Path) -> None:
     sections = {"layers": [{"Linear": 4}], "loss": "MSELoss", "data": arrays(tmp_path, x, y)}
     code, printed = command("train", write(tmp_path, **sections), "--runs", tmp_path / "runs")
     assert code == 1
-    assert "y is nan at index 17, and no loss computes with that" in printed
+    assert "y is nan at index 17, and a loss cannot compute with it" in printed
     assert not (tmp_path / "runs").exists()

@@ -1,9 +1,10 @@
 """Augmentations: https://kornia.readthedocs.io/en/latest/augmentation.module.html.
 
-Each changes the images of a batch, (N, C, H, W) with values from 0 to 1, at random, before they are
-normalised. `p` is the probability with which an image is changed, `p_batch` that with which a batch
-is; with `same_on_batch` all images of a batch are changed alike. A number in place of a range is
-how far it reaches around what changes nothing. `keepdim` does nothing to a batch.
+An augmentation randomly changes the images of a batch, (N, C, H, W) with values from 0 to 1, before
+they are normalised. `p` is the probability that an image is changed, `p_batch` the probability that
+a batch is changed. With `same_on_batch`, all images of a batch are changed in the same way. Where a
+field takes a range, a single number means a range around the value that changes nothing. `keepdim`
+has no effect on batches.
 """
 
 from netbuild.components.augmentations.augmentation import Augmentation

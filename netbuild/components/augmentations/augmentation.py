@@ -1,4 +1,4 @@
-"""The contract of an augmentation: which images it takes, and what becomes of their shape."""
+"""The contract of an augmentation: the images that it takes, and the shape of its results."""
 
 from typing import Any, ClassVar
 
@@ -9,12 +9,12 @@ from netbuild.components.tensor import Shape, ShapeError, times
 
 
 class Augmentation(Component):
-    """An augmentation of `kornia.augmentation`: by default of any images, which keep their size.
+    """An augmentation of `kornia.augmentation`. By default it keeps the size of any image.
 
-    A rule is given the shape of an image, (C, H, W), and gives that of the changed one.
+    A rule takes the shape of an image, (C, H, W), and returns the shape of the changed image.
     """
 
-    #: The module of kornia that has it.
+    #: The module of kornia with this class.
     home: ClassVar[str] = "kornia.augmentation"
     #: The fields that kornia takes as tensors.
     tensors: ClassVar[tuple[str, ...]] = ()
@@ -22,14 +22,14 @@ class Augmentation(Component):
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """The numbers of channels that it takes; none where it takes any."""
+        """The numbers of channels that it takes; an empty tuple for any number."""
         return ()
 
     def apply(self, x: Shape) -> Shape:
-        """Return what becomes of the shape of an image that is checked.
+        """Check an image's shape, and return the shape of the changed image.
 
         Raises:
-            ShapeError: it takes no such image.
+            ShapeError: the augmentation does not take such an image.
         """
         if len(x) != 3:
             message = f"it changes images, C×H×W, and the samples are {times(x)}"
@@ -41,27 +41,27 @@ class Augmentation(Component):
             raise ShapeError("NB501", message)
         y = self.shape(x)
         if y != x and getattr(self, "p", 1) != 1:
-            message = f"it must be 1: what is left as it is stays {times(x)} beside {times(y)}"
+            message = f"it must be 1: unchanged images are {times(x)}, and changed ones {times(y)}"
             raise ShapeError("NB501", message, at="p")
         return y
 
     def shape(self, x: Shape) -> Shape:
-        """Return what becomes of the shape of an image.
+        """Return the shape of the changed image.
 
         Raises:
-            ShapeError: the image is too small, or of no size that it takes.
+            ShapeError: the image is too small, or has a size that the augmentation refuses.
         """
         return x
 
     def arguments(self) -> dict[str, Any]:
-        """Return what kornia's constructor is given, but for what it wants as tensors."""
+        """Return the arguments of kornia's constructor, before `tensors` become tensors."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
     def expect_at_least(self, x: Shape, height: int, width: int, at: str | None = None) -> None:
         """Refuse an image that is too small.
 
         Raises:
-            ShapeError: says how large it has to be.
+            ShapeError: says the smallest size.
         """
         if x[1] < height or x[2] < width:
             message = f"it takes images of at least {height}×{width}, and these are {x[1]}×{x[2]}"
@@ -78,25 +78,25 @@ class OfColour(Augmentation):
 
 
 class Shaped(Augmentation):
-    """An augmentation that kornia may give without the axis of the batch."""
+    """An augmentation whose result may lack the batch axis in kornia."""
 
     keepdim: Bool = False
-    """Whether a single image stays without a batch axis; it does nothing to batches."""
+    """Whether a single image stays without a batch axis; no effect on batches."""
 
 
 class Drawn(Shaped):
-    """An augmentation that draws how it changes an image."""
+    """An augmentation with random parameters."""
 
     same_on_batch: Bool = False
-    """Whether all images of a batch are changed alike; false draws for each image anew."""
+    """Whether all images of a batch are changed in the same way; false draws for each image."""
     p: Probability = 0.5
-    """Probability with which an image is changed: 0 is never, 1 is always."""
+    """Probability that an image is changed: 0 is never, 1 is always."""
 
 
 class Sampled(Augmentation):
-    """An augmentation that reads the image between its pixels."""
+    """An augmentation that interpolates between pixels."""
 
     resample: Resample = "BILINEAR"
-    """How values between pixels are found: bicubic is smoothest, nearest takes a pixel's own."""
+    """Interpolation between pixels: bicubic is smoothest, nearest takes the nearest pixel."""
     align_corners: Bool = False
-    """Whether −1 and 1 are the middles of the outermost pixels, or the outer borders of these."""
+    """Whether −1 and 1 are the centres of the outermost pixels; false means their outer borders."""

@@ -1,6 +1,6 @@
-"""Geometric: images turned, moved and bent.
+"""Geometric: rotates, moves and bends images.
 
-What comes from outside the image is 0, unless `padding_mode` says otherwise.
+Pixels from outside the image are 0, unless `padding_mode` says otherwise.
 """
 
 from typing import Annotated
@@ -31,20 +31,20 @@ class _Flip(Drawn):
     last = "p p_batch same_on_batch keepdim"
 
     p_batch: Probability = 1.0
-    """Probability with which a batch is changed at all, before p decides for its images."""
+    """Probability that a batch is changed at all; then p decides for each image."""
 
 
 class _Warp(Sampled, Drawn):
-    """Reads each pixel of the result at a place of the image that is moved."""
+    """Reads each pixel of the result at a moved place in the image."""
 
     last = "resample same_on_batch align_corners padding_mode fill_value p keepdim"
 
 
 class _PaddedWarp(_Warp):
-    """May read places outside of the image."""
+    """Can read places outside of the image."""
 
     padding_mode: SamplePadding = "ZEROS"
-    """What lies outside of the image: 0, its edge, or the image mirrored."""
+    """Values outside of the image: 0, its edge, or the mirrored image."""
 
 
 class RandomHorizontalFlip(_Flip):
@@ -62,18 +62,18 @@ class RandomVerticalFlip(_Flip):
 
 
 class RandomRotation(_Warp):
-    """Turns around the middle, by an angle from −degrees to degrees, or within the two.
+    """Rotates around the centre, by an angle from −degrees to degrees or within a range.
 
     - RandomRotation: {degrees: 10}
     """
 
     degrees: Degrees
-    """Angle in degrees: a range, or how far to both sides of 0."""
+    """Angle in degrees: a range, or the reach to both sides of 0."""
     align_corners: Bool = True
 
 
 class RandomRotation90(_Warp):
-    """Turns around the middle by so many quarters of a turn; the size stays.
+    """Rotates around the centre by a number of quarter turns; the size stays.
 
     - RandomRotation90: {times: [0, 3]}
     """
@@ -84,13 +84,13 @@ class RandomRotation90(_Warp):
 
 
 class RandomAffine(_PaddedWarp):
-    """Turns, moves by up to a part of width and height, scales and shears, all at once.
+    """Rotates, moves, scales and shears in one step.
 
     - RandomAffine: {degrees: 10, translate: [0.1, 0.1], scale: [0.9, 1.1], shear: 5}
     """
 
     degrees: Degrees
-    """Angle in degrees: a range, or how far to both sides of 0; 0 does not turn."""
+    """Angle in degrees: a range, or the reach to both sides of 0; 0 does not rotate."""
     translate: Annotated[
         tuple[float, float] | None,
         Wants(
@@ -98,11 +98,11 @@ class RandomAffine(_PaddedWarp):
             optional(core_schema.tuple_schema([number(0, 1)] * 2)),
         ),
     ] = None
-    """Largest moves, as parts of the width and of the height; null does not move."""
+    """Largest moves, as shares of the width and of the height; null does not move."""
     scale: Annotated[
         tuple[float, float] | tuple[float, float, float, float] | None,
         Wants(
-            "a list of two numbers above 0, or of four, for x and for y; or null",
+            "a list of two numbers above 0, or of four for x and y; or null",
             optional(
                 either(
                     core_schema.tuple_schema([positive()] * 2),
@@ -113,35 +113,35 @@ class RandomAffine(_PaddedWarp):
     ] = None
     """Range of the factor of the size, or a range for x and one for y; null keeps the size."""
     shear: Annotated[Shear | None, Wants(f"{SHEAR_PHRASE}; or null", optional(SHEAR))] = None
-    """Angle in degrees along x: how far around 0, or a range; four are also for y. null: none."""
+    """Angle in degrees along x: the reach around 0 or a range; four numbers add y; null: none."""
     fill_value: Annotated[float | None, Wants("a number or null", optional(number()))] = None
-    """It changes nothing: kornia takes it with a padding mode that is not offered here."""
+    """No effect: kornia uses it in a padding mode that netbuild lacks."""
 
 
 class RandomShear(_PaddedWarp):
-    """Shears along x, and with four numbers along y as well, by angles in degrees.
+    """Shears along x, with four numbers also along y, by angles in degrees.
 
     - RandomShear: {shear: 10}
     """
 
     shear: Annotated[Shear, Wants(SHEAR_PHRASE, SHEAR)]
-    """Angle in degrees along x: how far around 0, or a range; four numbers also for y."""
+    """Angle in degrees along x: the reach around 0 or a range; four numbers also set y."""
 
 
 class RandomTranslate(_PaddedWarp):
-    """Moves by a part of the width, translate_x, and of the height, translate_y.
+    """Moves by a share of the width (translate_x) and of the height (translate_y).
 
     - RandomTranslate: {translate_x: [-0.1, 0.1], translate_y: [-0.1, 0.1]}
     """
 
     translate_x: Annotated[tuple[float, float] | None, optional_interval(-1, 1)] = None
-    """Range of the move, as a part of the width; null does not move along x."""
+    """Range of the move, as a share of the width; null does not move along x."""
     translate_y: Annotated[tuple[float, float] | None, optional_interval(-1, 1)] = None
-    """Range of the move, as a part of the height; null does not move along y."""
+    """Range of the move, as a share of the height; null does not move along y."""
 
 
 class RandomPerspective(_Warp):
-    """Moves the four corners, each by up to this part of half the size.
+    """Moves each of the four corners by up to distortion_scale of half the size.
 
     - RandomPerspective: {distortion_scale: 0.3}
     """
@@ -149,27 +149,27 @@ class RandomPerspective(_Warp):
     last = f"{_Warp.last} sampling_method"
 
     distortion_scale: Annotated[float, between(0, 1)] = 0.5
-    """How far corners move, as a part of half the size; 0 moves none."""
+    """Largest move of a corner, as a share of half the size; 0 moves none."""
     sampling_method: Annotated[str, one_of("basic", "area_preserving")] = "basic"
-    """Where corners move: inwards (basic), or any way, which keeps the area on average."""
+    """Direction of the moves: inwards (basic), or any, which keeps the area on average."""
 
 
 class RandomThinPlateSpline(Drawn):
-    """Bends, as a thin plate whose corners and middle are moved by up to `scale` of half the size.
+    """Bends like a thin plate; its corners and centre move by up to `scale` of half the size.
 
     - RandomThinPlateSpline: {scale: 0.1}
     """
 
     scale: Annotated[float, between(0, 1)] = 0.2
-    """How far the corners and the middle move, as a part of half the size; 0 moves none."""
+    """Largest move of the corners and the centre, as a share of half the size; 0 moves none."""
     align_corners: Bool = False
-    """Whether −1 and 1 are the middles of the outermost pixels, or the outer borders of these."""
+    """Whether −1 and 1 are the centres of the outermost pixels; false means their outer borders."""
     padding_mode: SamplePadding = "ZEROS"
-    """What lies outside of the image: 0, its edge, or the image mirrored."""
+    """Values outside of the image: 0, its edge, or the mirrored image."""
 
 
 class RandomElasticTransform(_PaddedWarp):
-    """Simard et al. 2003: moves each place by noise that is blurred, `alpha` times as far.
+    """Moves each place by blurred noise times `alpha`. Simard et al. 2003.
 
     - RandomElasticTransform: {kernel_size: [9, 9], sigma: [4, 4]}
     """
@@ -185,18 +185,18 @@ class RandomElasticTransform(_PaddedWarp):
             core_schema.tuple_schema([number(1e-3)] * 2),
         ),
     ] = (32.0, 32.0)
-    """Deviation of the blur along y and x, in pixels; more moves less, and more smoothly."""
+    """Deviation of the blur along y and x, in pixels; larger ones give smaller, smoother moves."""
     alpha: Annotated[
         tuple[float, float],
         Wants("a list of two numbers, along x and y", core_schema.tuple_schema([number()] * 2)),
     ] = (1.0, 1.0)
-    """How far places move along x and y; 1 is at most half the size, and far less when blurred."""
+    """Factor of the moves along x and y; 1 is at most half the size, far less after the blur."""
     padding_mode: Annotated[str, one_of("zeros", "border", "reflection")] = "zeros"
-    """What lies outside of the image: 0, its edge, or the image mirrored."""
+    """Values outside of the image: 0, its edge, or the mirrored image."""
 
 
 class RandomFisheye(Drawn):
-    """Bends as a wide lens does, around a middle within ranges, from −1 to 1, by a power `gamma`.
+    """Bends like a fisheye lens, around a random centre, by a power `gamma`.
 
     - RandomFisheye: {center_x: [-0.3, 0.3], center_y: [-0.3, 0.3], gamma: [0.9, 1.1]}
     """
@@ -204,8 +204,8 @@ class RandomFisheye(Drawn):
     tensors = ("center_x", "center_y", "gamma")
 
     center_x: Annotated[tuple[float, float], interval()]
-    """Range of the middle along x: −1 is the left border, 1 the right one."""
+    """Range of the centre along x: −1 is the left border, 1 the right border."""
     center_y: Annotated[tuple[float, float], interval()]
-    """Range of the middle along y: −1 is the top border, 1 the bottom one."""
+    """Range of the centre along y: −1 is the top border, 1 the bottom border."""
     gamma: Annotated[tuple[float, float], interval()]
-    """Range of the power of the distance by which places move; larger bends the outside more."""
+    """Range of the power of a place's distance; a larger power bends the outside more."""

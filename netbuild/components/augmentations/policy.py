@@ -1,7 +1,7 @@
-"""Policies: augmentations drawn from a list, those that a batch gets anew for each batch.
+"""Policies: augmentations drawn at random from a list, again for each batch.
 
-They are in `kornia.augmentation.auto`; the lists are those of the papers, and kornia's own others,
-which Python would write, are left to Python.
+kornia has them in `kornia.augmentation.auto`. The lists are those of the papers. A file cannot
+write other lists, because they are Python objects.
 """
 
 from typing import Annotated
@@ -14,28 +14,28 @@ from netbuild.components.tensor import Shape
 
 
 class _Policy(Augmentation):
-    """Draws from a list of which sharpness takes images of at least 3×3."""
+    """Draws from a list that contains sharpness, which needs images of at least 3×3."""
 
     home = "kornia.augmentation.auto"
 
     def shape(self, x: Shape) -> Shape:
-        """Return that of the image."""
+        """Return the shape of the image."""
         self.expect_at_least(x, 3, 3)
         return x
 
 
 class AutoAugment(_Policy, OfColour):
-    """Cubuk et al. 2019: one of 25 pairs of augmentations, as learned with some set of images.
+    """Applies one of 25 pairs of augmentations, learned on a data set. Cubuk et al. 2019.
 
     - AutoAugment: cifar10
     """
 
     policy: Annotated[str, one_of("imagenet", "cifar10", "svhn")] = "imagenet"
-    """Images with which the pairs were learned."""
+    """Data set on which the pairs were learned."""
 
 
 class RandAugment(_Policy, OfColour):
-    """Cubuk et al. 2020: n of 15 augmentations, all of them as strong as m of 30.
+    """Applies n of 15 augmentations, all with strength m of 30. Cubuk et al. 2020.
 
     - RandAugment: {n: 2, m: 9}
     """
@@ -44,16 +44,16 @@ class RandAugment(_Policy, OfColour):
         int,
         Wants("a whole number from 1 to 15", core_schema.int_schema(strict=True, ge=1, le=15)),
     ]
-    """Number of augmentations, one after the other."""
+    """Number of augmentations, applied one after the other."""
     m: Annotated[
         int,
         Wants("a whole number from 1 to 29", core_schema.int_schema(strict=True, ge=1, le=29)),
     ]
-    """How strong they are, from 1 to 29; more changes more."""
+    """Strength of the augmentations, from 1 to 29; a larger m changes more."""
 
 
 class TrivialAugment(_Policy):
-    """Müller and Hutter 2021: one of 12 augmentations, as strong as is drawn.
+    """Applies one of 12 augmentations with a random strength. Müller and Hutter 2021.
 
     - TrivialAugment
     """

@@ -1,4 +1,4 @@
-"""Types of fields that augmentations share: ranges, numbers around a centre, names of kornia."""
+"""Types of fields that augmentations share: ranges, numbers around a centre, kornia's names."""
 
 from typing import Annotated, Any
 
@@ -15,12 +15,12 @@ def rising(low: float | None = None, high: float | None = None) -> CoreSchema:
 
 
 def number(low: float | None = None, high: float | None = None) -> CoreSchema:
-    """Return the schema of a number of float32 within limits, which belong to it."""
+    """Return the schema of a float32 number from `low` to `high`, both included."""
     return real(ge=-MAX_FLOAT32 if low is None else low, le=MAX_FLOAT32 if high is None else high)
 
 
 def positive() -> CoreSchema:
-    """Return the schema of a number above 0 that float32 tells from 0."""
+    """Return the schema of a number above 0 that is also above 0 in float32."""
     return number(2.0**-126)
 
 
@@ -47,7 +47,7 @@ def optional_interval(low: float | None = None, high: float | None = None) -> Wa
 
 
 def around(most: float | None, low: float | None = None, high: float | None = None) -> Wants:
-    """Return the mark of a range, or of how far it reaches to both sides, at the `most`."""
+    """Return the mark of a range, or of its reach to both sides, at most `most`."""
     one = f"a number{_within(0, most)}"
     return Wants(
         f"{one}, or {_phrase('numbers', low, high)}",
@@ -56,7 +56,7 @@ def around(most: float | None, low: float | None = None, high: float | None = No
 
 
 def single(low: float, high: float) -> Wants:
-    """Return the mark of a number within limits, or of a range of such."""
+    """Return the mark of a number within limits, or of a range of such numbers."""
     one = f"a number{_within(low, high)}"
     return Wants(
         f"{one}, or {_phrase('such numbers')}", either(number(low, high), rising(low, high))
@@ -95,7 +95,7 @@ def _expect_rising(values: Any) -> Any:
 
 
 def _named(*words: str) -> Wants:
-    """Return the mark of a name that kornia takes in capitals and in small letters."""
+    """Return the mark of a name that kornia takes in upper case and in lower case."""
     *first, last = words
     either_case = [*words, *map(str.upper, words)]
     return Wants(f"{', '.join(first)} or {last}", core_schema.literal_schema(either_case))
@@ -141,7 +141,7 @@ SideOrKernel = Annotated[
     int | tuple[int, int],
     Wants("an odd number, or a list of two, height and width", either(_odd(1), _pair(_odd(1)))),
 ]
-#: How long a motion is, or from where to where.
+#: Length of a motion, or the range of its length.
 Lengths = Annotated[
     int | tuple[int, int],
     Wants(
@@ -151,7 +151,7 @@ Lengths = Annotated[
 ]
 #: Angles in degrees.
 Degrees = Annotated[float | tuple[float, float], around(360, -360, 360)]
-#: Angles along x, and perhaps along y.
+#: Angles along x, and optionally along y.
 Shear = tuple[float, float] | tuple[float, float, float, float] | float
 SHEAR = either(
     number(0, 360),
@@ -162,5 +162,5 @@ SHEAR = either(
     ),
 )
 SHEAR_PHRASE = (
-    "a number from 0 to 360, or a list of two or four numbers from -360 to 360: from where to where"
+    "a number from 0 to 360, or a list of two or four numbers from -360 to 360: one or two ranges"
 )

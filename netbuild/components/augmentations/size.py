@@ -1,6 +1,6 @@
-"""Crops and sizes: the images of the network's size, cut out of or made from others.
+"""Crops and sizes: cuts or resizes images to the size that the network reads.
 
-A crop is drawn anew for each image, where it is not that of the middle.
+A random crop is drawn again for each image.
 """
 
 from typing import Annotated, Any
@@ -55,10 +55,10 @@ def _expect_inside(x: Shape, size: tuple[int, int], help_: str | None) -> None:
     """Refuse a crop that is larger than its image.
 
     Raises:
-        ShapeError: says both sizes.
+        ShapeError: names both sizes.
     """
     if size[0] > x[1] or size[1] > x[2]:
-        message = f"a crop of {times(size)} is cut out of no image of {times(x[1:])}"
+        message = f"a crop of {times(size)} does not fit into an image of {times(x[1:])}"
         raise ShapeError("NB501", message, at="size", help=help_)
 
 
@@ -67,20 +67,20 @@ class _Sized(Sampled):
 
     align_corners: Bool = True
     p: Probability = 1.0
-    """Probability with which a batch is changed; below 1 only where that keeps the size."""
+    """Probability that a batch is changed; below 1 only if the size stays the same."""
 
 
 class _Crop(_Sized, Shaped):
-    """Cuts a part out."""
+    """Cuts out a part of the image."""
 
     last = "resample same_on_batch align_corners p keepdim cropping_mode"
 
     cropping_mode: CroppingMode = "slice"
-    """Whether pixels are cut out, which is faster, or read anew, which gradients pass."""
+    """Whether pixels are cut out (slice, faster) or read again (resample, differentiable)."""
 
 
 class CenterCrop(_Crop):
-    """Cuts the middle out; a number is the side of a square.
+    """Cuts out the centre; a single number is the side of a square.
 
     - CenterCrop: {size: [28, 28]}
     """
@@ -88,7 +88,7 @@ class CenterCrop(_Crop):
     last = "align_corners resample p keepdim cropping_mode"
 
     size: SideOrSize
-    """Height and width of the crop; a number is the side of a square."""
+    """Height and width of the crop; a single number is the side of a square."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size of the crop."""
@@ -98,7 +98,7 @@ class CenterCrop(_Crop):
 
 
 class RandomCrop(_Crop, Drawn):
-    """Cuts a part out of the image, which may be padded first.
+    """Cuts out a part of the image; the image may be padded first.
 
     - RandomCrop: {size: [28, 28], padding: 2}
     """
@@ -106,9 +106,9 @@ class RandomCrop(_Crop, Drawn):
     size: Size
     """Height and width of the crop."""
     padding: _Padding = None
-    """Pixels added around the image first: all sides, along x and y, or each side. null: none."""
+    """Pixels added first: on all sides, along x and y, or on each side; null adds none."""
     pad_if_needed: Bool = False
-    """Whether images that are smaller than the crop are padded up to it."""
+    """Whether images smaller than the crop are padded to the size of the crop."""
     fill: Annotated[
         float | tuple[float, ...],
         Wants(
@@ -116,9 +116,9 @@ class RandomCrop(_Crop, Drawn):
             either(number(), many(number(), at_least=1)),
         ),
     ] = 0
-    """What the padding holds: a number, or one for each channel; for padding_mode constant."""
+    """Value of the padding in padding_mode constant: one number, or one for each channel."""
     padding_mode: Annotated[str, one_of("constant", "reflect", "replicate")] = "constant"
-    """What the padding shows: fill, the image mirrored, or its edge."""
+    """Contents of the padding: fill, the mirrored image, or its edge."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size of the crop."""
@@ -129,14 +129,14 @@ class RandomCrop(_Crop, Drawn):
         if self.padding_mode == "reflect" and (
             max(top, bottom) >= x[1] or max(left, right) >= x[2]
         ):
-            message = f"it is less than the image, {times(x[1:])}, where it reflects it"
+            message = f"it must be smaller than the image, {times(x[1:])}, to reflect it"
             raise ShapeError("NB501", message, at="padding")
         padded = (x[0], x[1] + top + bottom, x[2] + left + right)
         _expect_inside(padded, self.size, "pad_if_needed: true")
         return (x[0], *self.size)
 
     def _paddings(self, x: Shape) -> tuple[int, int, int, int]:
-        """Return what is laid at the left, top, right and bottom."""
+        """Return the padding at the left, top, right and bottom."""
         match self.padding:
             case None:
                 given = (0, 0, 0, 0)
@@ -154,25 +154,25 @@ class RandomCrop(_Crop, Drawn):
 
 
 class RandomResizedCrop(_Crop, Drawn):
-    """Szegedy et al. 2015: cuts out a part of the area, of a ratio of sides, and brings it to size.
+    """Cuts out a random share of the area, and resizes it. Szegedy et al. 2015.
 
     - RandomResizedCrop: {size: [28, 28], scale: [0.5, 1]}
     """
 
     size: Size
-    """Height and width that crops are brought to."""
+    """Height and width of the resized crops."""
     scale: Annotated[tuple[float, float], positive_interval()] = (0.08, 1.0)
-    """Range of the part of the area that is cut out."""
+    """Range of the crop's share of the area."""
     ratio: Annotated[tuple[float, float], positive_interval()] = (3 / 4, 4 / 3)
-    """Range of the crop's ratio of width to height, before it is brought to size."""
+    """Range of the crop's ratio of width to height, before it is resized."""
 
     def shape(self, x: Shape) -> Shape:
-        """Return the size that all crops are brought to."""
+        """Return the size of the resized crops."""
         return (x[0], *self.size)
 
 
 class Resize(_Sized, Shaped):
-    """Brings to a size; a number is that of one side, by default the shorter, and keeps the ratio.
+    """Resizes images. A single number sets one side, by default the shorter, and keeps the ratio.
 
     - Resize: {size: [32, 32]}
     """
@@ -180,11 +180,11 @@ class Resize(_Sized, Shaped):
     last = "resample align_corners antialias p keepdim"
 
     size: SideOrSize
-    """Height and width, or one side: the other keeps the ratio."""
+    """Height and width, or the length of one side; the other side keeps the ratio."""
     side: Annotated[str, one_of("short", "long", "vert", "horz")] = "short"
-    """Which side a single number is: the shorter, the longer, the height or the width."""
+    """Side of a single number: the shorter one, the longer one, the height or the width."""
     antialias: Bool = False
-    """Whether images are blurred before they shrink, so that fine patterns do not show falsely."""
+    """Whether images are blurred before they shrink, to avoid false patterns (aliasing)."""
 
     def shape(self, x: Shape) -> Shape:
         """Return the size."""
@@ -194,7 +194,7 @@ class Resize(_Sized, Shaped):
 
 
 class LongestMaxSize(_Sized):
-    """Brings the longer side to a size, and keeps the ratio.
+    """Resizes the longer side to `max_size`, and keeps the ratio.
 
     - LongestMaxSize: {max_size: 32}
     """
@@ -210,7 +210,7 @@ class LongestMaxSize(_Sized):
 
 
 class SmallestMaxSize(_Sized):
-    """Brings the shorter side to a size, and keeps the ratio.
+    """Resizes the shorter side to `max_size`, and keeps the ratio.
 
     - SmallestMaxSize: {max_size: 32}
     """
@@ -226,13 +226,13 @@ class SmallestMaxSize(_Sized):
 
 
 def _resized(x: Shape, size: int, side: str, at: str) -> Shape:
-    """Return a shape of which one side is brought to a size.
+    """Return the shape of an image after one side gets the length `size`.
 
-    https://kornia.readthedocs.io/en/latest/geometry.transform.html#kornia.geometry.transform.resize,
-    which multiplies with the ratio as a floating-point number, and cuts off what is behind the dot.
+    https://kornia.readthedocs.io/en/latest/geometry.transform.html#kornia.geometry.transform.resize
+    multiplies by the ratio as a floating-point number, and rounds down.
 
     Raises:
-        ShapeError: nothing would be left of the other side.
+        ShapeError: the other side would get length 0.
     """
     ratio = x[2] / x[1]
     if side == "vert" or (side != "horz" and (side == "short") != (ratio < 1)):
@@ -240,13 +240,13 @@ def _resized(x: Shape, size: int, side: str, at: str) -> Shape:
     else:
         y = int(size / ratio), size
     if min(y) == 0:
-        message = f"nothing is left of an image of {times(x[1:])} at {times(y)}"
+        message = f"an image of {times(x[1:])} would shrink to {times(y)}"
         raise ShapeError("NB501", message, at=at)
     return (x[0], *y)
 
 
 class PadTo(Shaped):
-    """Pads at the right and the bottom up to a size, and cuts off there what exceeds it.
+    """Pads or cuts images at the right and the bottom to reach a size.
 
     - PadTo: {size: [32, 32]}
     """
@@ -254,27 +254,27 @@ class PadTo(Shaped):
     last = "keepdim crop_if_exceeds"
 
     size: Size
-    """Height and width that images get."""
+    """Height and width of the resulting images."""
     pad_mode: Annotated[str, one_of("constant", "reflect", "replicate", "circular")] = "constant"
-    """What the padding shows: pad_value, the image mirrored, its edge, or its other side."""
+    """Contents of the padding: pad_value, the mirrored image, its edge, or its other side."""
     pad_value: Number = 0
-    """What the padding holds, for pad_mode constant."""
+    """Value of the padding in pad_mode constant."""
     crop_if_exceeds: Bool = True
-    """Whether larger images are cut off; false leaves them larger."""
+    """Whether larger images are cut; false leaves them larger."""
 
     @field_validator("pad_value")
     @classmethod
     def _where_constant(cls, value: float, info: Any) -> float:
         if value != 0 and info.data.get("pad_mode") != "constant":
-            raise unwanted("0 where pad_mode is not constant")
+            raise unwanted("0 unless pad_mode is constant")
         return value
 
     def shape(self, x: Shape) -> Shape:
-        """Return the size, or what exceeds it."""
+        """Return the size; larger images may keep theirs."""
         for n, size in zip(x[1:], self.size, strict=True):
             most = {"reflect": n - 1, "circular": n}.get(self.pad_mode, size)
             if size - n > most:
-                message = f"{self.pad_mode} adds at most {most} to {n}, and {size} is wanted"
+                message = f"{self.pad_mode} adds at most {most} to {n}, too few for {size}"
                 raise ShapeError("NB501", message, at="size")
         if self.crop_if_exceeds:
             return (x[0], *self.size)

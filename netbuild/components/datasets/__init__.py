@@ -1,4 +1,4 @@
-"""Data sources by their type, and what stands beside it in `data:`."""
+"""All data sources that `data:` can name, by type."""
 
 from netbuild.components.component import Families
 from netbuild.components.datasets.dataset import Dataset

@@ -1,9 +1,9 @@
-"""Arrays in files: what their headers say, read without numpy, and their values.
+"""Arrays in files: their headers, read without numpy, and their values.
 
 A `.npy` file is a header and the bytes of one array
-(https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), a `.npz` a zip archive of
-such files. The header of safetensors is JSON
-(https://huggingface.co/docs/safetensors/index#format), that of an IDX file a few bytes
+(https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html). A `.npz` file is a zip
+archive of `.npy` files. The header of a safetensors file is JSON
+(https://huggingface.co/docs/safetensors/index#format). The header of an IDX file is a few bytes
 (http://yann.lecun.com/exdb/mnist).
 """
 
@@ -27,14 +27,14 @@ from netbuild.components.tensor import Shape, Tensor, product
 if TYPE_CHECKING:
     import numpy as np
 
-#: Labels of more bytes are not read to count the classes while a config is checked.
+#: The largest labels, in bytes, that a check reads to count the classes.
 MAX_COUNTED = 1 << 24
-#: A header that is longer is none; numpy itself has this limit.
+#: The longest header, in bytes; numpy has the same limit.
 _MAX_HEADER = 10_000
 _MAX_JSON = 100_000_000
 
 _NPY = b"\x93NUMPY"
-#: What numpy calls a dtype in a header, and what is left out in front of it.
+#: The dtypes by numpy's names in a header, without the byte order in front.
 _DTYPES = {
     "f2": "float16",
     "f4": "float32",
@@ -49,17 +49,17 @@ _DTYPES = {
     "u8": "uint64",
     "b1": "bool",
 }
-#: The same in headers of safetensors and of IDX files, which has no others.
+#: numpy's names by the names in headers of safetensors and IDX files.
 _SAFETENSORS = {
     **{f"F{size * 8}": f"f{size}" for size in (2, 4, 8)},
     **{f"{kind}{size * 8}": f"{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)},
     "BOOL": "b1",
 }
 _IDX = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
-#: What `array` of Python calls whole numbers.
+#: The codes of Python's `array` for whole numbers.
 _CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
 
-#: What a damaged file makes its reader raise.
+#: Exceptions that a damaged file causes in its reader.
 _DAMAGED = (
     OSError,
     ValueError,
@@ -77,32 +77,32 @@ _DAMAGED = (
 
 
 class StoredArray(NamedTuple):
-    """An array in a file: where its bytes begin, and what its header says."""
+    """An array in a file: the place of its bytes, and the contents of its header."""
 
     path: Path
-    member: str | None  # of an archive
+    member: str | None  # in an archive
     start: int
-    descr: str  # as numpy writes a dtype, its byte order in front
-    shape: Shape  # with the samples, axis 0
+    descr: str  # numpy's notation of a dtype, with the byte order in front
+    shape: Shape  # axis 0 is the samples
     fortran: bool = False
 
     @property
     def is_read(self) -> bool:
-        """Whether its values are numbers that numpy knows: no text, no bfloat16."""
+        """Whether numpy can read its values as numbers: not text, not bfloat16."""
         return self.descr[1:] in _DTYPES
 
     @property
     def nbytes(self) -> int:
-        """The bytes that its values have."""
+        """The size of its values in bytes."""
         return product(self.shape) * int(self.descr[2:])
 
     @property
     def tensor(self) -> Tensor:
-        """What a sample holds of it."""
+        """The tensor of one sample."""
         return Tensor(self.shape[1:], _DTYPES[self.descr[1:]])
 
     def classes(self) -> int | None:
-        """Return how many classes its numbers tell; None where they are too many, or not whole."""
+        """Return the number of classes, largest number + 1; None for large arrays or fractions."""
         if self.descr[1:] not in _CODES or not 0 < self.nbytes <= MAX_COUNTED:
             return None
         stat = self.path.stat()
@@ -124,13 +124,13 @@ class StoredArray(NamedTuple):
         """Fill a buffer with the bytes of its values.
 
         Raises:
-            DataError: the file has fewer, or is damaged.
+            DataError: the file has fewer bytes, or is damaged.
         """
         with readable(self.path), _opened(self.path, self.member) as file:
             file.seek(self.start)
             read = 0
             while read < len(buffer):
-                got = file.readinto(buffer[read:])  # type: ignore[attr-defined]  # of all that is opened
+                got = file.readinto(buffer[read:])  # type: ignore[attr-defined]  # all opened files have it
                 if not got:
                     raise _short(self.path, self.member, read, len(buffer))
                 read += got
@@ -138,19 +138,19 @@ class StoredArray(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _largest(stored: StoredArray, *_stamp: int) -> int:
-    """Return the largest number, read once for a file that stays the same."""
+    """Return the largest number; an unchanged file is read once."""
     values = array(_CODES[stored.descr[1:]], bytes(stored.nbytes))
-    stored._read(memoryview(values).cast("B"))  # noqa: SLF001  its own
+    stored._read(memoryview(values).cast("B"))  # noqa: SLF001  same module
     if stored.descr[0] == (">" if sys.byteorder == "little" else "<"):
         values.byteswap()
     return max(values)
 
 
 def read_arrays(path: Path) -> dict[str, StoredArray]:
-    """Return the arrays of a file by name: of a folder those of its `.npy` files.
+    """Return the arrays of a file by name; for a folder, the arrays of its `.npy` files.
 
     Raises:
-        DataError: it is damaged, or none of these.
+        DataError: the file is damaged, or has another format.
     """
     with readable(path):
         if path.is_dir():
@@ -163,19 +163,19 @@ def read_arrays(path: Path) -> dict[str, StoredArray]:
             return {path.stem: _npy(path, None, path.stat().st_size)}
         if start[8:9] == b"{":
             return _safetensors(path)
-    raise DataError(f"{path} is no .npz, .npy or .safetensors file")
+    raise DataError(f"{path} is not a .npz, .npy or .safetensors file")
 
 
 def read_idx(path: Path) -> StoredArray:
     """Return the array of an IDX file, which may be compressed by gzip.
 
     Raises:
-        DataError: it is damaged, or no IDX file.
+        DataError: the file is damaged, or not an IDX file.
     """
     with readable(path), _opened(path, None) as file:
         zero, code, rank = file.read(2), *(file.read(2) or b"\0\0")
         if zero != b"\0\0" or code not in _IDX or not rank:
-            raise DataError(f"{path} is no IDX file")
+            raise DataError(f"{path} is not an IDX file")
         sizes = file.read(4 * rank)
         if len(sizes) < 4 * rank:
             raise _short(path, None, len(sizes), 4 * rank)
@@ -202,7 +202,7 @@ def _npz(path: Path) -> dict[str, StoredArray]:
 def _npy(path: Path, member: str | None, size: int) -> StoredArray:
     with _opened(path, member) as file:
         if file.read(6) != _NPY:
-            raise DataError(f"{_said(path, member)} is no .npy file")
+            raise DataError(f"{_said(path, member)} is not a .npy file")
         major, _ = file.read(2)
         width = 2 if major == 1 else 4
         length = int.from_bytes(file.read(width), "little")
@@ -223,7 +223,7 @@ def _safetensors(path: Path) -> dict[str, StoredArray]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > _MAX_JSON:
-            raise DataError(f"{path} is no .npz, .npy or .safetensors file")
+            raise DataError(f"{path} is not a .npz, .npy or .safetensors file")
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
     found = {}
@@ -239,7 +239,7 @@ def _expect_bytes(stored: StoredArray, size: int) -> None:
     """Refuse a file that is shorter than its header says.
 
     Raises:
-        DataError: it is.
+        DataError: the file is too short.
     """
     if stored.is_read and stored.start + stored.nbytes > size:
         there = max(0, size - stored.start)
@@ -258,13 +258,13 @@ def _said(path: Path, member: str | None) -> str:
 
 @contextmanager
 def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
-    """Open a file, its member where it is an archive, or what gzip has compressed."""
+    """Open a file, a member of an archive, or a file compressed by gzip."""
     if member is not None:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
             yield file
     elif path.suffix == ".gz":
         with gzip.open(path) as file:
-            yield file  # type: ignore[misc]  # it is one
+            yield file  # type: ignore[misc]  # it is a file of bytes
     else:
         with path.open("rb") as file:
             yield file
@@ -272,7 +272,7 @@ def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what a damaged file makes its reader raise into one sentence.
+    """Turn the exceptions of a damaged file into one sentence.
 
     Raises:
         DataError: the file cannot be read.

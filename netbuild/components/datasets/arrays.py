@@ -1,4 +1,4 @@
-"""Arrays that are in files already."""
+"""Arrays in files."""
 
 import re
 from pathlib import Path
@@ -14,16 +14,15 @@ from netbuild.components.fields import OptionalCount, Wants, many
 
 
 class Arrays(Dataset):
-    """Arrays of a .npz or .safetensors file, or of a folder of .npy files, by their names.
+    """Arrays by name, from a .npz or .safetensors file or from a folder of .npy files.
 
-    Axis 0 of each counts the samples. `inputs` are one for each input of the network, in their
-    order. uint8 becomes float32 from 0 to 1, any other number float32, or a whole number where the
-    network reads such; an axis of one channel is added where it reads one. A `target` of whole
-    numbers is classes where the loss compares with such: `classes` says how many, or they are
-    counted. All other targets are values, float32.
+    Axis 0 of each array counts the samples. `inputs` names one array for each input of the network,
+    in the network's order. uint8 becomes float32 from 0 to 1. Other numbers become float32, or stay
+    whole numbers if the network reads whole numbers. An axis of one channel is added if the network
+    reads one. A `target` of whole numbers is classes if the loss compares with classes; by default
+    `classes` are counted. All other targets are float32 values.
 
-    Another split, test, is what is called x_test and y_test beside x and y, or beside x_train and
-    y_train.
+    The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
     """
 
     paths = ("file",)
@@ -39,7 +38,7 @@ class Arrays(Dataset):
     ] = ("x",)
     """Names of the arrays that the network reads, one for each of its inputs."""
     target: Name = "y"
-    """Name of the array that the network learns to give."""
+    """Name of the array that the network learns to predict."""
     classes: OptionalCount = None
     """Number of classes of the target; null counts them."""
 
@@ -71,23 +70,23 @@ class Arrays(Dataset):
         return arrays_of(values, target.values(), names, wanted, classes)
 
     def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
-        """Return how many classes there are, counted in what trains where the loss wants them."""
+        """Return the number of classes; if the loss needs it, count them in the training set."""
         if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
             return target.classes()
         return self.classes
 
     def _names(self, split: str | None) -> tuple[str, ...]:
-        """Return what the arrays of a split are called, the target last."""
+        """Return the names of the arrays of a split; the target is the last one."""
         names = (*self.inputs, self.target)
         if split is None:
             return names
         return tuple(f"{re.sub('_train$', '', name)}_{split}" for name in names)
 
     def _stored(self, split: str | None) -> tuple[StoredArray, ...]:
-        """Return the arrays of a split, the target last.
+        """Return the arrays of a split; the target is the last one.
 
         Raises:
-            DataError: there is no such file, or no such array in it; they differ in length.
+            DataError: the file or an array does not exist, or the arrays differ in length.
         """
         path = Path(self.file)
         if not path.exists():
@@ -100,10 +99,10 @@ class Arrays(Dataset):
                 known = ", ".join(there) or "none"
                 raise DataError(f"{path} has no array {name}", field, f"its arrays are {known}")
             if not there[name].is_read:
-                message = f"{name} holds {there[name].descr.lstrip('<|>')}, and numbers are wanted"
+                message = f"{name} holds {there[name].descr.lstrip('<|>')}, and must hold numbers"
                 raise DataError(message, field)
             if not there[name].shape:
-                message = f"{name} is one number, and axis 0 of an array counts the samples"
+                message = f"{name} is a single number, and axis 0 must count the samples"
                 raise DataError(message, field)
         found = tuple(there[name] for name in names)
         for name, stored in zip(names, found, strict=True):

@@ -1,4 +1,4 @@
-"""Real data that comes with scikit-learn."""
+"""Real data that is part of scikit-learn."""
 
 from importlib.util import find_spec
 from typing import Any, ClassVar
@@ -12,8 +12,8 @@ from netbuild.components.tensor import Tensor
 class Digits(Dataset):
     """1,797 handwritten digits as grey images, 1×8×8, from 0 (paper) to 1 (ink); 10 classes.
 
-    Alpaydin and Kaynak 1998, as scikit-learn ships them: those of 13 writers, scanned at 32×32 and
-    counted down to 8×8.
+    The digits of 13 writers, scanned at 32×32 and reduced to 8×8, as scikit-learn ships them.
+    Alpaydin and Kaynak 1998.
     """
 
     def count(self) -> int:
@@ -26,7 +26,7 @@ class Digits(Dataset):
         self.without_splits(split)
         import numpy as np
 
-        # As `load_digits` reads it, whose import, with scipy, takes longer than a first epoch.
+        # As in `load_digits`, whose import, with scipy, takes longer than a first epoch.
         table = np.loadtxt(_file("digits.csv.gz"), delimiter=",", dtype="uint8")
         images = table[:, :-1].reshape(-1, 1, 8, 8).astype("float32") / 16
         return (images,), table[:, -1].astype("int64")
@@ -45,11 +45,11 @@ def _file(name: str) -> str:
 
 
 class _BundledTable(Dataset):
-    """Numbers measured of each sample, in the units in which they were: `normalize` is of use."""
+    """Measurements of each sample in their original units; `normalize` is useful."""
 
     _samples: ClassVar[int]
     _features: ClassVar[int]
-    #: None where the target is a value.
+    #: The names of the classes; None if the target is a value.
     _names: ClassVar[tuple[str, ...] | None] = None
 
     def count(self) -> int:
@@ -74,14 +74,15 @@ class _BundledTable(Dataset):
         return (features,), target_values(target, wanted.target, self._classes, "target")
 
     def _read(self) -> Any:
-        """Return the features and the target, as scikit-learn has them."""
+        """Return scikit-learn's features and target."""
         raise TypeError(f"{type(self).__name__} does not read its samples")
 
 
 class Iris(_BundledTable):
-    """150 flowers of 3 species of iris, the classes, by 4 lengths in centimetres.
+    """150 iris flowers with 4 lengths in centimetres; the classes are 3 species.
 
-    They are the length and width of sepal and petal. Fisher 1936, as scikit-learn ships them.
+    The measurements are length and width of sepal and petal. Fisher 1936, as scikit-learn ships
+    them.
     """
 
     _samples, _features = 150, 4
@@ -94,10 +95,10 @@ class Iris(_BundledTable):
 
 
 class Wine(_BundledTable):
-    """178 wines of 3 cultivars, the classes, by 13 measurements of a chemical analysis.
+    """178 wines with 13 measurements of a chemical analysis; the classes are 3 cultivars.
 
-    Aeberhard and Forina 1991, as scikit-learn ships them. The measurements have scales of their
-    own, up to 1,680.
+    Each measurement has its own scale; the largest value is 1,680. Aeberhard and Forina 1991, as
+    scikit-learn ships them.
     """
 
     _samples, _features = 178, 13
@@ -110,11 +111,11 @@ class Wine(_BundledTable):
 
 
 class BreastCancer(_BundledTable):
-    """569 tumours, malignant (class 0) or benign (class 1), by 30 features of their cell nuclei.
+    """569 tumours, malignant (class 0) or benign (class 1), with 30 features of their cell nuclei.
 
-    To a loss that compares one value the class is given as 0 or 1, or as −1 or 1. Wolberg, Street
-    and Mangasarian 1995, as scikit-learn ships them: mean, error and extreme of 10 measurements,
-    with scales of their own, up to 4,254.
+    The features are the mean, error and extreme of 10 measurements. Each has its own scale; the
+    largest value is 4,254. A loss that compares one value gets the class as 0 or 1, or as −1 or 1.
+    Wolberg, Street and Mangasarian 1995, as scikit-learn ships them.
     """
 
     _samples, _features = 569, 30
@@ -127,11 +128,11 @@ class BreastCancer(_BundledTable):
 
 
 class Diabetes(_BundledTable):
-    """442 patients by 10 measurements; one value, from 25 to 346: their diabetes a year later.
+    """442 patients with 10 measurements; the target, 25 to 346, is their diabetes a year later.
 
-    They are age, sex, body mass index, blood pressure and six of the blood, as measured: scaled
-    beforehand, as scikit-learn has them too, they would tell of the samples held out. Efron,
-    Hastie, Johnstone and Tibshirani 2004.
+    The measurements are age, sex, body mass index, blood pressure and six values of the blood, not
+    scaled. scikit-learn also ships scaled measurements; these would reveal statistics of the
+    held-out samples. Efron, Hastie, Johnstone and Tibshirani 2004.
     """
 
     _samples, _features = 442, 10

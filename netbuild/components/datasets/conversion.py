@@ -1,4 +1,4 @@
-"""What is given of what is stored: numbers as a network and its loss want them."""
+"""Conversion of stored numbers to the numbers that a network and its loss need."""
 
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from netbuild.components.datasets.dataset import Loaded
 
-#: What torch's losses leave out by default.
+#: The class number that torch's losses ignore by default.
 _IGNORED = -100
 
 
 def input_of(stored: Tensor, wanted: Tensor) -> Tensor:
-    """Return what is given of a stored input: float32, or whole numbers to who reads such.
+    """Return a converted input: float32, or whole numbers if the network reads whole numbers.
 
-    An axis of one channel is added where the network reads one.
+    An axis of one channel is added if the network reads one.
     """
     dtype = "float32" if wanted.floating or stored.floating else wanted.dtype
     lacks_axis = len(wanted.shape) == len(stored.shape) + 1 and wanted.shape[0] == 1
@@ -29,10 +29,10 @@ def input_of(stored: Tensor, wanted: Tensor) -> Tensor:
 
 
 def target_of(stored: Tensor, wanted: Target, classes: int | None) -> Target | None:
-    """Return what is given of a stored target; None where only its numbers tell how many classes.
+    """Return a converted target; None if the number of classes is unknown.
 
-    Whole numbers are classes where the loss compares with classes, or where it is known how many
-    there are; then two may be given as 0 and 1, or −1 and 1, to a loss that compares one value.
+    Whole numbers are classes if the loss compares with classes, or if the number of classes is
+    known. A loss that compares one value gets two classes as 0 and 1, or as −1 and 1.
     """
     shape = _like(stored.shape, wanted.tensor.shape)
     if not stored.floating:
@@ -47,14 +47,14 @@ def target_of(stored: Tensor, wanted: Target, classes: int | None) -> Target | N
 
 
 def _like(shape: Shape, wanted: Shape) -> Shape:
-    """Return a shape, but of a single number that which is wanted: `()` or `(1,)`."""
+    """Return `shape`; for a single number return the wanted shape, `()` or `(1,)`."""
     return wanted if prod(shape) == prod(wanted) == 1 and len(shape) < 2 > len(wanted) else shape
 
 
 def inputs_of(
     arrays: "tuple[np.ndarray[Any, Any], ...]", names: tuple[str, ...], wanted: tuple[Tensor, ...]
 ) -> "tuple[np.ndarray[Any, Any], ...]":
-    """Return the values of inputs, one after the other as the network reads them."""
+    """Return the converted values of all inputs, in the network's order."""
     return tuple(
         input_values(array, x, name) for array, name, x in zip(arrays, names, wanted, strict=True)
     )
@@ -73,7 +73,7 @@ def input_values(
     """Return the values of an input, (samples, *input); uint8 becomes 0 to 1.
 
     Raises:
-        DataError: some are no numbers, or none that the network reads.
+        DataError: some values are not numbers, or not numbers that the network reads.
     """
     import numpy as np
 
@@ -85,7 +85,7 @@ def input_values(
         if array.dtype == np.uint8:
             values /= np.float32(255)
         _refuse(
-            ~np.isfinite(values), values, name, "no network computes with that", place, "inputs"
+            ~np.isfinite(values), values, name, "a network cannot compute with it", place, "inputs"
         )
     else:
         _refuse(values != array, array, name, f"the network reads {given.dtype}", place, "inputs")
@@ -102,7 +102,7 @@ def target_values(
     """Return the values of the targets, (samples, *target).
 
     Raises:
-        DataError: some are no numbers, or no classes.
+        DataError: some values are not numbers, or not class numbers.
     """
     import numpy as np
 
@@ -121,7 +121,9 @@ def target_values(
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             values = array.astype("float32", copy=False)
-        _refuse(~np.isfinite(values), values, name, "no loss computes with that", place, "target")
+        _refuse(
+            ~np.isfinite(values), values, name, "a loss cannot compute with it", place, "target"
+        )
         if isinstance(target, Signs):
             if array.dtype.kind != "f" and values.min(initial=0) >= 0:
                 values = 2 * values - 1
@@ -138,7 +140,7 @@ def arrays_of(
     wanted: Sample,
     classes: int | None,
 ) -> "Loaded":
-    """Return stored inputs and a stored target, the last of the names, as they are wanted."""
+    """Return the converted values of stored inputs and a target, whose name is the last one."""
     given = inputs_of(inputs, names[:-1], wanted.inputs)
     return given, target_values(target, wanted.target, classes, names[-1])
 
@@ -150,10 +152,10 @@ def _tensor(array: "np.ndarray[Any, Any]") -> Tensor:
 def _expect_numbers(
     array: "np.ndarray[Any, Any]", name: str, place: "Callable[[int], str]"
 ) -> None:
-    """Refuse what is no array of numbers.
+    """Refuse an array without numbers only.
 
     Raises:
-        DataError: it is text, dates, of different lengths, or lacks a value.
+        DataError: the array holds text, dates or lists of different lengths, or lacks a value.
     """
     if array.dtype.kind in "biuf":
         return
@@ -162,10 +164,10 @@ def _expect_numbers(
             raise DataError(f"{name} has no value {place(index)}")
     first = array.flat[0] if array.size else None
     if isinstance(first, str):
-        raise DataError(f"{name} is text, and numbers are wanted")
+        raise DataError(f"{name} is text, and must be numbers")
     if array.dtype.kind == "O":
-        raise DataError(f"{name} is not of one shape in all samples")
-    raise DataError(f"{name} holds {array.dtype.name}, and numbers are wanted")
+        raise DataError(f"the samples of {name} differ in shape")
+    raise DataError(f"{name} holds {array.dtype.name}, and must hold numbers")
 
 
 def _expect_classes(
@@ -175,10 +177,10 @@ def _expect_classes(
     name: str,
     place: "Callable[[int], str]",
 ) -> None:
-    """Refuse numbers that are no classes.
+    """Refuse numbers that are not class numbers.
 
     Raises:
-        DataError: says the first one, and where it is.
+        DataError: names the first wrong number and its place.
     """
     negative = array < (-1 if isinstance(target, Labels) else 0)
     if array.ndim > 1:
@@ -197,10 +199,10 @@ def _refuse(
     place: "Callable[[int], str]",
     at: str,
 ) -> None:
-    """Refuse values of which some are wrong.
+    """Refuse values if `wrong` marks some of them.
 
     Raises:
-        DataError: says the first one, and where it is.
+        DataError: names the first wrong value and its place.
     """
     if wrong.any():
         first = tuple(int(axis[0]) for axis in wrong.nonzero())

@@ -1,4 +1,4 @@
-"""The contract of a data source: what its samples are, known without loading them."""
+"""The contract of a data source: its samples, described without loading them."""
 
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class Sample(NamedTuple):
-    """What one sample holds: the inputs, in the order of the network's, and the target."""
+    """One sample: its inputs, in the order of the network's inputs, and its target."""
 
     inputs: tuple[Tensor, ...]
     target: Target
 
 
 class Declared(NamedTuple):
-    """What a source declares of a sample before it is loaded; None is what only loading tells."""
+    """The description of a sample before loading; None for facts that only loading tells."""
 
     inputs: tuple[Tensor | None, ...]
     target: Target | None
 
 
-#: All samples: each input, (samples, *input), and the targets, (samples, *target).
+#: All samples: an array (samples, *input) for each input, and the targets, (samples, *target).
 Loaded: TypeAlias = "tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]"
 
 #: Height and width.
@@ -35,7 +35,7 @@ Size: TypeAlias = tuple[int, int]
 
 
 class DataError(Exception):
-    """What keeps a source from giving its samples: a sentence, and the field that is to blame."""
+    """A source cannot give its samples. The message is a sentence; `at` is the field at fault."""
 
     def __init__(self, message: str, at: str | None = None, help_: str | None = None) -> None:
         super().__init__(message)
@@ -43,104 +43,104 @@ class DataError(Exception):
 
 
 class Samples(Protocol):
-    """Samples that are read one by one, for they may not fit in memory together.
+    """Samples that are read one by one, because all of them may not fit in memory.
 
-    Worker processes read them too, so they can be pickled.
+    Worker processes read them too, so the object can be pickled.
     """
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of samples."""
 
     def __getitem__(self, index: int) -> tuple[tuple["np.ndarray[Any, Any]", ...], Any]:
         """Return the inputs of a sample and its target.
 
         Raises:
-            DataError: it cannot be read, or is not what the others are.
+            DataError: the sample cannot be read, or differs in shape or type from the others.
         """
 
     def targets(self) -> "np.ndarray[Any, Any]":
-        """Return the targets of all, (samples, *target), without reading their inputs.
+        """Return the targets of all samples, (samples, *target), without reading the inputs.
 
         Raises:
-            DataError: one cannot be read.
+            DataError: a target cannot be read.
         """
 
 
 class Stream(Protocol):
-    """Samples that come one after the other, whose number nobody knows."""
+    """Samples that come one after the other, in unknown number."""
 
     def samples(self, seed: int | None) -> "Iterator[tuple[tuple[np.ndarray[Any, Any], ...], Any]]":
-        """Yield all samples, in an order that a seed decides, or as they come."""
+        """Yield all samples, shuffled by the seed, or in the order of the source for None."""
 
 
 class Dataset(Component):
-    """A source of samples: `sample` says what they are, `load` reads them all.
+    """A source of samples: `sample` describes them, and `load` reads all of them.
 
-    What a source has in files may not be there yet when a config is checked: then `size` and what
-    `sample` declares are None, and nothing is wrong. `load` raises where something is.
+    The files of a source may be missing when a config is checked. Then `size` and the description
+    by `sample` are None, and there is no fault. `load` raises an error for missing files.
     """
 
-    #: The fields that hold paths, seen from the folder of the file in which they are written.
+    #: The fields that hold paths; a path is relative to the folder of the file that contains it.
     paths: ClassVar[tuple[str, ...]] = ()
-    #: Whether samples are images that `load` brings to one size, where it is given one.
+    #: Whether samples are images that `load` resizes when it gets a size.
     resizes: ClassVar[bool] = False
 
     @property
     def streams(self) -> bool:
-        """Whether samples come one after the other, nobody knows how many."""
+        """Whether samples come one after the other, in unknown number."""
         return False
 
     @property
     def size(self) -> int | None:
-        """How many samples there are to train with; None where only loading them tells."""
+        """The number of training samples; None if only loading tells it."""
         try:
             return self.count()
-        except DataError:  # which `sample` raises as well
+        except DataError:  # `sample` raises it too
             return None
 
     def count(self) -> int | None:
-        """Return how many samples there are to train with; None where only loading them tells.
+        """Return the number of training samples; None if only loading tells it.
 
         Raises:
-            DataError: a file is there, and holds no samples.
+            DataError: a file exists, but holds no samples.
         """
         return None
 
     def sample(self, wanted: Sample) -> Declared:
-        """Return what a sample is; a synthetic source gives what is `wanted`.
+        """Return the description of a sample; `wanted` is what the network and loss need.
 
         Raises:
-            DataError: a file is there, and holds no samples.
+            DataError: a file exists, but holds no samples.
         """
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
 
     def names(self) -> tuple[str, ...] | None:
-        """Return what the classes are called, in the order of their numbers; None: nobody knows.
+        """Return the names of the classes, in the order of their numbers; None if they are unknown.
 
-        They mean something only where the loss compares with classes.
+        The names matter only if the loss compares with classes.
 
         Raises:
-            DataError: its files cannot be read.
+            DataError: a file cannot be read.
         """
         return None
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
-        """Return all inputs and all targets, those that train or those of another split.
+        """Return all inputs and all targets of the training samples, or of another split.
 
-        `size` is what images are brought to by a source that `resizes`.
+        A source that `resizes` brings images to `size`.
 
         Raises:
             DataError: a file is missing or damaged, or there is no such split.
         """
         samples = self.open(wanted, split, size)
         if not isinstance(samples, Sized):
-            raise DataError("what is streamed is not held in memory")
+            raise DataError("streamed samples cannot be held in memory")
         return _stacked(samples)
 
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | Stream | None:
-        """Return the samples to be read one by one; None of a source that has them in memory.
+        """Return the samples, to be read one by one; None if the source holds them in memory.
 
         Raises:
             DataError: as `load` does.
@@ -148,29 +148,29 @@ class Dataset(Component):
         return None
 
     def check_split(self, split: str) -> None:
-        """Refuse a split that the source is known not to have; by default it has none.
+        """Refuse a split that the source surely lacks; by default a source has no splits.
 
         Raises:
-            DataError: it has no such split.
+            DataError: the source has no such split.
         """
         self.without_splits(split)
 
     def without_splits(self, split: str | None) -> None:
-        """Refuse to give another split than what trains.
+        """Refuse any split except the training samples.
 
         Raises:
-            DataError: one is asked for.
+            DataError: `split` is not None.
         """
         if split is not None:
             message = f"{type(self).__name__} has no split {split} of its own"
-            raise DataError(message, help_="hold a part out: validation: 0.2")
+            raise DataError(message, help_="hold out a share of the samples: validation: 0.2")
 
 
 def _stacked(samples: Samples) -> Loaded:
     """Read all samples into arrays.
 
     Raises:
-        DataError: there are none, or they are of different shapes.
+        DataError: there are no samples, or they differ in shape.
     """
     import numpy as np
 

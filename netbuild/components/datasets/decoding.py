@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-#: What Pillow calls pictures of so many channels.
+#: Pillow's mode for each number of channels.
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-#: How the names of pictures end.
+#: File extensions of pictures.
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 
 
 def channels(wanted: Tensor) -> int:
-    """Return how many channels are given to a network: as many as it reads, else 3."""
+    """Return the number of channels for a network: 1, 3 or 4 if it reads as many, else 3."""
     read = wanted.shape[0] if len(wanted.shape) == 3 else 3
     return read if read in _MODES else 3
 
 
 def pixels(picture: "Image", wanted: Tensor, size: Size | None) -> "np.ndarray[Any, Any]":
-    """Return a picture as the network reads it, (C, H, W), from 0 to 1."""
+    """Return a picture's values in the network's format, (C, H, W), from 0 to 1."""
     import numpy as np
     from PIL.Image import Resampling, fromarray
 
@@ -43,7 +43,7 @@ def pixels(picture: "Image", wanted: Tensor, size: Size | None) -> "np.ndarray[A
 
 
 def listed(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """Return the classes, which are folders, and the pictures in them with their classes."""
+    """Return the classes, which are folders, and each picture with its class number."""
     classes = tuple(
         sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     )
@@ -54,7 +54,7 @@ def listed(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
 def _listed(
     classes: tuple[Path, ...], _stamp: tuple[int, ...]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """List folders, once while they stay the same."""
+    """List folders; unchanged folders are listed once."""
     pictures = tuple(
         (str(file), number)
         for number, path in enumerate(classes)
@@ -65,7 +65,7 @@ def _listed(
 
 
 def size_of(path: Path) -> Size | None:
-    """Return the height and width of a PNG, GIF, BMP or JPEG file; None where that is not told."""
+    """Return the height and width of a PNG, GIF, BMP or JPEG file; None if they are unknown."""
     try:
         with path.open("rb") as file:
             start = file.read(26)
@@ -82,11 +82,13 @@ def size_of(path: Path) -> Size | None:
 
 def _integers(height: bytes, width: bytes, order: Any) -> Size | None:
     size = int.from_bytes(height, order, signed=True), int.from_bytes(width, order)
-    return (abs(size[0]), size[1]) if size[0] and size[1] else None  # a BMP may stand on its head
+    return (
+        (abs(size[0]), size[1]) if size[0] and size[1] else None
+    )  # a BMP with a negative height is stored upside down
 
 
 def _jpeg(file: IO[bytes]) -> Size | None:
-    """Return the size that the frame of a JPEG has; None where it may be turned by its Exif.
+    """Return the size in the frame of a JPEG; None if its Exif data may rotate it.
 
     https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1
     """

@@ -1,4 +1,4 @@
-"""Tables written as text."""
+"""Tables in text files."""
 
 import csv
 import glob
@@ -15,9 +15,9 @@ from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
 from netbuild.components.fields import OptionalCount, Wants
 from netbuild.components.tensor import Tensor
 
-#: A file of more bytes is not read while a config is checked, but for the names of its columns.
+#: The largest file, in bytes, that a check reads; of larger files it reads the column names.
 _MAX_READ = 1 << 23
-#: What pandas, and so `datasets`, takes for no value.
+#: Texts that pandas, and therefore `datasets`, reads as a missing value.
 #: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
 _MISSING = frozenset(
     {
@@ -31,25 +31,25 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class Csv(Dataset):
-    """A .csv file: columns of numbers as features (n), and one to be told from them.
+    """A .csv file: columns of numbers are features (n), and one column is the target.
 
-    The first line names the columns. `inputs` are those that the network reads; left out, they are
-    all but the target and those without a name. A `target` of text is classes, in alphabetical
-    order; so is one of whole numbers, in theirs, where the loss compares with classes, unless
-    `classes` says how many there are: then they are the numbers of the classes themselves. Any
-    other target is a value. Text is no input, and no value may be missing.
+    The first line names the columns. The network reads the columns in `inputs`; by default it reads
+    all named columns except the target. The values of a `target` of text are classes, in
+    alphabetical order. If the loss compares with classes, whole numbers are classes too, in rising
+    order; with `classes` they are class numbers themselves. Any other target is a value. Inputs
+    must be numbers, and no value may be missing.
     """
 
     paths = ("file",)
 
     file: FilePath
-    """Path of the .csv file, whose first line names the columns."""
+    """Path of the .csv file; its first line names the columns."""
     target: Name
-    """Name of the column that the network learns to give."""
+    """Name of the column that the network learns to predict."""
     inputs: ColumnNames = None
-    """Names of the columns that the network reads; null takes all but the target."""
+    """Names of the columns that the network reads; null takes all except the target."""
     classes: OptionalCount = None
-    """Number of classes, where the target holds their numbers; null reads classes from it."""
+    """Number of classes, if the target holds class numbers; null reads classes from its values."""
     separator: Annotated[
         str, Wants("one character", core_schema.str_schema(strict=True, min_length=1, max_length=1))
     ] = ","
@@ -124,17 +124,17 @@ class Csv(Dataset):
         return whole_table(table, reader)
 
     def _labels(self, column: "_Column", wanted: Sample) -> tuple[Any, ...] | None:
-        """Return what the classes are called; None where the target's numbers are given as such."""
+        """Return the names of the classes; None if the target's numbers are used directly."""
         numbers = target_of(Tensor((), column.dtype), wanted.target, None) is not None
         if column.dtype != "string" and (numbers or self.classes is not None):
             return None
         return column.values
 
     def _inputs(self, scan: "_Scan") -> tuple[str, ...]:
-        """Return the columns that are read.
+        """Return the columns that the network reads.
 
         Raises:
-            DataError: there is no such column, or none beside the target.
+            DataError: a column does not exist, or there is no column except the target.
         """
         help_ = f"its columns are {', '.join(scan.names)}"
         for field, names in (("target", (self.target,)), ("inputs", self.inputs or ())):
@@ -143,14 +143,14 @@ class Csv(Dataset):
                     raise DataError(f"{self.file} has no column {name}", field, help_)
         inputs = self.inputs or tuple(name for name in scan.names if name not in {"", self.target})
         if not inputs:
-            raise DataError(f"{self.file} has no column beside {self.target}", "file")
+            raise DataError(f"{self.file} has no column except {self.target}", "file")
         return inputs
 
     def _check(self, scan: "_Scan", inputs: tuple[str, ...]) -> None:
-        """Refuse columns that lack values, and text as an input.
+        """Refuse missing values, and inputs of text.
 
         Raises:
-            DataError: says where.
+            DataError: names the column, and the row or the text.
         """
         assert scan.columns is not None
         for name in (*inputs, self.target):
@@ -161,14 +161,16 @@ class Csv(Dataset):
             text = scan.columns[name].text
             if text is not None:
                 shown = text if len(text) <= 20 else f"{text[:20]}…"
-                help_ = "leave it out of inputs, or turn it into numbers"
-                raise DataError(f"{name} is text, such as {shown}, and no input", "inputs", help_)
+                help_ = "remove it from inputs, or turn it into numbers"
+                raise DataError(
+                    f"{name} is text, such as {shown}, and must be numbers", "inputs", help_
+                )
 
     def _scan(self, limit: int | None) -> "_Scan":
-        """Read the file; of one of more bytes than the limit the names of its columns alone.
+        """Read the file; of a file larger than `limit`, in bytes, read only the column names.
 
         Raises:
-            DataError: it is no table.
+            DataError: the file is not a table.
         """
         stat = Path(self.file).stat()
         whole = limit is None or stat.st_size <= limit
@@ -178,11 +180,11 @@ class Csv(Dataset):
             message = f"{self.file} cannot be read: {error.strerror or error}"
             raise DataError(message, "file") from error
         except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{self.file} is no table of text: {error}", "file") from error
+            raise DataError(f"{self.file} is not a table of text: {error}", "file") from error
 
 
 class _Column(NamedTuple):
-    """What a column holds: the dtype, its distinct values in order, the first row without one."""
+    """A column: its dtype, its distinct values in order, and the first row without a value."""
 
     dtype: str
     values: tuple[Any, ...]
@@ -190,13 +192,13 @@ class _Column(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """A value that is no number, if one is."""
+        """A value that is not a number; None for a column of numbers."""
         texts = (value for value in self.values if not _NUMBER.fullmatch(value))
         return next(texts) if self.dtype == "string" else None
 
 
 class _Scan(NamedTuple):
-    """What is in a file: the names of its columns, and, where it was read, the rest."""
+    """A file: the names of its columns, and its contents if they were read."""
 
     names: tuple[str, ...]
     rows: int | None
@@ -204,8 +206,8 @@ class _Scan(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _scan(file: str, separator: str, whole: bool, *_stamp: int) -> _Scan:  # noqa: FBT001  one of a key
-    """Return what is in a file, read once while it stays the same."""
+def _scan(file: str, separator: str, whole: bool, *_stamp: int) -> _Scan:  # noqa: FBT001  part of a cache key
+    """Return the contents of a file; an unchanged file is read once."""
     with Path(file).open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, delimiter=separator)
         names = tuple(next(reader, ()))
@@ -220,7 +222,7 @@ def _scan(file: str, separator: str, whole: bool, *_stamp: int) -> _Scan:  # noq
         for row in reader:
             if len(row) > len(names):
                 message = f"line {reader.line_num} has {len(row)} values for {len(names)} columns"
-                raise DataError(message, "file", "a value with a comma stands in quotes")
+                raise DataError(message, "file", "write a value with a comma in quotes")
             if row:
                 rows.append([*row, *("",) * (len(names) - len(row))])
     if not rows:
@@ -230,7 +232,7 @@ def _scan(file: str, separator: str, whole: bool, *_stamp: int) -> _Scan:  # noq
 
 
 def _column(values: tuple[str, ...]) -> _Column:
-    """Return what the values of a column are."""
+    """Return the description of a column's values."""
     distinct = set(values)
     missing = None
     if distinct & _MISSING:

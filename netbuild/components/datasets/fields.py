@@ -12,7 +12,7 @@ FilePath = Annotated[str, Wants("the path of a file", _text)]
 FolderPath = Annotated[str, Wants("the path of a folder", _text)]
 AnyPath = Annotated[str, Wants("the path of a file or a folder", _text)]
 OptionalPath = Annotated[
-    str | None, Wants("the path of files, of which * may stand for a part", optional(_text))
+    str | None, Wants("the path of files, where * may stand for a part", optional(_text))
 ]
 Name = Annotated[str, Wants("a name", _text)]
 ColumnNames = Annotated[

@@ -1,4 +1,4 @@
-"""What `datasets` reads: from the Hugging Face hub, or from files."""
+"""Data that the package `datasets` reads: from the Hugging Face hub or from files."""
 
 import glob
 from pathlib import Path
@@ -24,7 +24,7 @@ from netbuild.components.tensor import Tensor
 if TYPE_CHECKING:
     from netbuild.components.datasets.tables import Columns
 
-#: What `datasets` reads files with, by how their names end.
+#: The reader in `datasets` for each file extension.
 _FORMATS = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -33,50 +33,50 @@ _FORMATS = {
     ".jsonl": "json",
     ".arrow": "arrow",
 }
-#: What `datasets` writes into a folder of its own.
+#: Files that mark a folder written by `datasets`.
 _SAVED = ("state.json", "dataset_dict.json")
 
 
 class Hub(Dataset):
-    """What `datasets` reads: a data set of the Hugging Face hub, or local files of one.
+    """A data set from the Hugging Face hub or from local files, read by the package `datasets`.
 
-    `name` is that on the hub, or `files` are .parquet, .csv, .tsv, .json, .jsonl or .arrow files,
-    or a folder: of such files, of images, or of what save_to_disk wrote. `inputs` are the columns
-    that the network reads, one for each of its inputs, or numbers side by side for its only one;
-    left out, they are the only column of images, or all but the target. Images become grey, RGB or
-    RGBA, C×H×W from 0 to 1. `target` is a column of classes, by number or by name, or of values; it
-    may be left out where it is called label or the only one of classes. `classes` are counted where
-    the data does not name them.
+    `name` is the name on the hub. `files` are .parquet, .csv, .tsv, .json, .jsonl or .arrow files,
+    or a folder of such files, of images, or from save_to_disk. `inputs` names one column for each
+    input of the network; for a single input it may name several columns of numbers, which become
+    features. By default, `inputs` is the only column of images, or all columns except the target.
+    Images become grey, RGB or RGBA, C×H×W from 0 to 1. `target` names a column of classes, as
+    numbers or names, or of values. By default it is the column label, or the only column of
+    classes. `classes` are counted if the data does not name them.
 
-    `split` is what trains. With `streaming` nothing is kept: what does not fit in memory is read
-    again in each epoch, in an order that is shuffled within 1,000 samples.
+    `split` holds the training samples. With `streaming`, samples are not kept: each epoch reads
+    data that does not fit in memory again, in an order shuffled within 1,000 samples.
     """
 
     paths = ("files",)
     resizes = True
 
     name: OptionalText = None
-    """Name of the data set on the hub, such as mnist; without files."""
+    """Name of the data set on the hub, such as mnist; null if files is written."""
     files: Annotated[OptionalPath, Field(validate_default=True)] = None
-    """Path of local files or a folder, without name; * may stand for a part."""
+    """Path of local files or a folder, with * for any part; null if name is written."""
     config: OptionalText = None
-    """Which of several configurations a data set on the hub has; null takes the only one."""
+    """Name of a configuration of the data set; null takes the only configuration."""
     split: Name = "train"
-    """Name of the part of the data that trains."""
+    """Name of the split with the training samples."""
     inputs: ColumnNames = None
-    """Columns that the network reads; null takes the only one of images, or all others."""
+    """Columns that the network reads; null takes the only column of images, or all others."""
     target: OptionalText = None
-    """Column that the network learns to give; null looks for label, or the only one of classes."""
+    """Column that the network learns to predict; null takes label or the only classes."""
     classes: OptionalCount = None
-    """Number of classes of the target; null takes it from the data, or counts."""
+    """Number of classes of the target; null takes it from the data, or counts the classes."""
     streaming: Bool = False
-    """Whether samples are read as they come and not kept, for data larger than the disk."""
+    """Whether samples are read one after the other and not kept, for data larger than the disk."""
 
     @field_validator("files")
     @classmethod
     def _one_place(cls, files: Any, info: Any) -> Any:
         if (files is None) == (info.data.get("name") is None):
-            raise unwanted("to stand without name" if files else "a path where there is no name")
+            raise unwanted("null together with name" if files else "a path if there is no name")
         return files
 
     def sample(self, wanted: Sample) -> Declared:
@@ -88,7 +88,7 @@ class Hub(Dataset):
         return self.streaming
 
     def check_split(self, split: str) -> None:
-        """Take it for there: only opening the data set tells, and it may have to be fetched."""
+        """Accept any split: only opening the data set tells, and this may need a download."""
 
     def names(self) -> tuple[str, ...] | None:
         table = self._table(None)
@@ -118,7 +118,7 @@ class Hub(Dataset):
         return RowStream(table, reader) if self.streaming else Rows(table, reader)
 
     def _columns(self, table: Any) -> "Columns":
-        """Return the columns of a table that are read.
+        """Return the columns that the network reads and the target.
 
         Raises:
             DataError: as `choose` does.
@@ -129,22 +129,22 @@ class Hub(Dataset):
         return choose(features, self.inputs, self.target)
 
     def _labels(self, columns: "Columns", table: Any) -> Any:
-        """Return what the classes are called, as those that train say it; None for numbers."""
+        """Return the names of the classes in the training samples; None for class numbers."""
         from netbuild.components.datasets.tables import labels_of
 
         if columns.names is not None or columns.target not in columns.texts:
             return columns.names
         if self.streaming:
-            message = f"{columns.target} is text, and only reading all of it tells the classes"
-            raise DataError(message, "target", "leave streaming out, or take numbers")
+            message = f"{columns.target} is text, and a stream does not tell its classes"
+            raise DataError(message, "target", "remove streaming, or use a target of numbers")
         table = self._table(None) if table is None else table
         return labels_of(table.unique(columns.target))
 
     def _table(self, split: str | None) -> Any:
-        """Open a split, which may have to be fetched.
+        """Open a split; `datasets` may have to download it.
 
         Raises:
-            DataError: it cannot be had.
+            DataError: the split cannot be opened.
         """
         import datasets  # type: ignore[import-untyped]
 
@@ -167,10 +167,10 @@ class Hub(Dataset):
             )
 
     def _place(self) -> tuple[str, dict[str, Any]]:
-        """Return what `load_dataset` reads, and with which arguments.
+        """Return the first argument and the keywords for `load_dataset`.
 
         Raises:
-            DataError: there is no such file, or none that it reads.
+            DataError: no file exists, or its format is unknown.
         """
         if self.name is not None:
             return self.name, {}
@@ -184,6 +184,6 @@ class Hub(Dataset):
         suffix = next((s for s in path.suffixes[::-1] if s in _FORMATS), None)
         if suffix is None:
             help_ = f"it reads files that end in {', '.join(_FORMATS)}"
-            raise DataError(f"{found[0]} is of no known format", "files", help_)
+            raise DataError(f"{found[0]} has an unknown format", "files", help_)
         more = {"sep": "\t"} if suffix == ".tsv" else {}
         return _FORMATS[suffix], {"data_files": [*map(glob.escape, found)], **more}

@@ -1,4 +1,4 @@
-"""Images as MNIST has them."""
+"""Images in the format of MNIST."""
 
 import re
 from pathlib import Path
@@ -9,16 +9,16 @@ from netbuild.components.datasets.dataset import DataError, Dataset, Declared, L
 from netbuild.components.datasets.fields import FolderPath
 from netbuild.components.fields import OptionalCount
 
-#: What the files of a split are called in front of their contents.
+#: The prefix of the file names of each split.
 _PARTS = {None: "train", "train": "train", "test": "t10k"}
 
 
 class Idx(Dataset):
-    """A folder of IDX files, as MNIST and its kin have them: images 1×H×W, 0 to 1, and classes.
+    """A folder of IDX files, the format of MNIST: images 1×H×W, from 0 to 1, and classes.
 
-    The files are train-images-idx3-ubyte and train-labels-idx1-ubyte, those of the split test begin
-    with t10k; each may be compressed, with .gz behind. `classes` are counted where they are not
-    given. Bytes become float32 from 0 to 1, and any other number float32 as it is.
+    The files are train-images-idx3-ubyte and train-labels-idx1-ubyte. In the names of the split
+    test, t10k replaces train. A file may be compressed, with .gz at the end of its name. By default
+    `classes` are counted. Bytes become float32 from 0 to 1; other numbers become float32 unchanged.
     """
 
     paths = ("folder",)
@@ -52,7 +52,7 @@ class Idx(Dataset):
         return arrays_of((images.values(),), labels.values(), names, read, classes)
 
     def _files(self, split: str | None) -> tuple[Path | None, Path | None]:
-        """Return the files of images and of labels; one that is not compressed comes first."""
+        """Return the files of images and labels; uncompressed files are preferred."""
         part = _PARTS.get(split)
         folder = Path(self.folder)
         with readable(folder):
@@ -71,7 +71,7 @@ class Idx(Dataset):
         """Return the images and the labels of a split.
 
         Raises:
-            DataError: a file is missing or damaged, or they differ in length.
+            DataError: a file is missing or damaged, or the files differ in length.
         """
         if split not in _PARTS:
             self.without_splits(split)

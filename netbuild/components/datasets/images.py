@@ -1,4 +1,4 @@
-"""Images in folders, each named as its class."""
+"""Images in folders; each folder has the name of a class."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from netbuild.components.tensor import Tensor
 
 
 class ImageFolder(Dataset):
-    """A folder with a folder of images for each class: C×H×W, from 0 to 1.
+    """A folder that contains a folder of images for each class; images are C×H×W, from 0 to 1.
 
-    Classes are numbered in the order of their names. Images become grey, RGB or RGBA, as the
-    network reads 1, 3 or 4 channels; where they differ in size, `resize` brings them to one. A
-    folder train that holds the folders of the classes is what trains, and folders beside it, such
-    as test, are splits with the same classes.
+    Classes are numbered in the order of their names. Images become grey, RGB or RGBA if the network
+    reads 1, 3 or 4 channels. If they differ in size, `resize` brings them to one size. If there is
+    a folder train that contains the folders of the classes, it holds the training samples. The
+    folders next to train, such as test, are splits with the same classes.
     """
 
     paths = ("folder",)
@@ -33,7 +33,7 @@ class ImageFolder(Dataset):
             return Declared((None,), None)
         classes, files = self._listed(None)
         target = target_of(Tensor((), "int64"), wanted.target, len(classes))
-        size = size_of(Path(files[0][0]))  # the others have it as well, or have to be resized
+        size = size_of(Path(files[0][0]))  # the other images have this size too, or must be resized
         image = Tensor((channels(wanted.inputs[0]), *size)) if size else None
         return Declared((image,), target)
 
@@ -53,7 +53,7 @@ class ImageFolder(Dataset):
         names = self._listed(None)[0]
         unknown = [name for name in classes if name not in names]
         if unknown:
-            message = f"{self._root(split)} has a class {unknown[0]}, and {self._root()} has none"
+            message = f"{self._root(split)} has a class {unknown[0]}, and {self._root()} does not"
             raise DataError(message, "folder")
         features = datasets.Features(
             image=datasets.Image(), label=datasets.ClassLabel(names=[*names])
@@ -66,7 +66,7 @@ class ImageFolder(Dataset):
         return Rows(table, RowReader(columns, one, size, classes=len(names), files=paths))
 
     def _root(self, split: str | None = None) -> Path:
-        """Return the folder of the classes of a split.
+        """Return the folder that holds the classes of a split.
 
         Raises:
             DataError: there is no such split.
@@ -87,7 +87,7 @@ class ImageFolder(Dataset):
         """Return the classes of a split, and its files with the numbers of their classes.
 
         Raises:
-            DataError: there is no such folder, or there are no images in it.
+            DataError: the folder does not exist, or lacks classes or images.
         """
         if not Path(self.folder).is_dir():
             raise DataError(f"there is no folder {self.folder}", "folder")

@@ -1,4 +1,4 @@
-"""Data made up, for trying a network out."""
+"""Random data, to try out a network."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,30 +28,31 @@ _Shape = Annotated[
 
 
 class Random(Dataset):
-    """Noise of the shapes of the network's inputs, with targets that its loss takes.
+    """Noise in the shapes of the network's inputs, with targets that fit its loss.
 
-    The inputs are normal, or whole numbers from 0 to `below` − 1 where the network reads such. The
-    targets are evenly distributed: one of `classes`, at each place where the loss compares places,
-    values from 0 to 1 of shape `target`, or what the loss wants: labels, 1 and −1, or none. There
-    is nothing to learn; it shows that a network runs, and how fast.
+    The inputs are normally distributed. Inputs of whole numbers are from 0 to `below` − 1. The
+    targets are uniformly distributed: one of `classes`, or one at each place if the loss compares
+    places; values from 0 to 1 of shape `target`; or the targets that the loss needs, such as
+    labels, 1 and −1, or none. A network learns nothing from noise. The data shows that a network
+    runs, and how fast.
     """
 
     samples: PositiveInt = 1000
     """Number of samples."""
     classes: OptionalCount = None
-    """Number of classes of the target; null takes what the loss wants."""
+    """Number of classes of the target; null takes the kind of target that the loss needs."""
     target: _Shape = None
-    """Shape of a target of values from 0 to 1; null takes what the loss wants."""
+    """Shape of a target of values from 0 to 1; null takes the target that the loss needs."""
     seed: NaturalInt = 0
-    """Number that the random values follow from: the same seed gives the same samples."""
+    """Seed of the random values: the same seed gives the same samples."""
     below: PositiveInt = 2
-    """Whole numbers of an input are smaller than this; it matters where the network reads such."""
+    """Upper bound of whole-number inputs, which are from 0 to below − 1."""
 
     @field_validator("target")
     @classmethod
     def _one_kind_of_target(cls, target: Any, info: Any) -> Any:
         if target is not None and info.data.get("classes") is not None:
-            raise unwanted("to stand without classes: a target is one or the other")
+            raise unwanted("null together with classes")
         return target
 
     def count(self) -> int:

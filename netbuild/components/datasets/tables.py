@@ -1,4 +1,4 @@
-"""Rows of a table of `datasets` as samples: which columns are read, and what is given of them."""
+"""Rows of a table of `datasets` as samples: the columns to read, and their conversion."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from netbuild.components.datasets.dataset import Loaded
 
-#: Samples of a stream among which the next one is chosen.
+#: The number of samples in the shuffle buffer of a stream.
 _BUFFER = 1000
-#: Files of a stream that take turns in filling it.
+#: The number of files of a stream that take turns in filling the buffer.
 _SHARDS = 10
 
 
 class Columns(NamedTuple):
-    """The columns that are read of a table, and what they hold."""
+    """The columns to read from a table, with their features."""
 
     features: Mapping[str, Any]
     inputs: tuple[str, ...]
@@ -36,7 +36,7 @@ class Columns(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """The names of the classes, where the table has them."""
+        """The names of the classes, if the table has names."""
         return getattr(self.features[self.target], "names", None)
 
     @property
@@ -48,10 +48,10 @@ class Columns(NamedTuple):
 def choose(
     features: Mapping[str, Any], inputs: tuple[str, ...] | None, target: str | None
 ) -> Columns:
-    """Return the columns that are named; else the only ones that can be meant.
+    """Return the named columns, or the only possible columns.
 
     Raises:
-        DataError: there is no such column, or none can be told from the others.
+        DataError: a column does not exist, or several columns are possible.
     """
     known = f"its columns are {', '.join(features)}"
     for field, names in (("inputs", inputs or ()), ("target", (target,) if target else ())):
@@ -63,13 +63,13 @@ def choose(
         named = [name for name, feature in features.items() if _kind(feature) == "ClassLabel"]
         found = named or [name for name in features if name == "label"]
         if len(found) != 1:
-            raise DataError("the column of the target has to be named", "target", known)
+            raise DataError("target must name a column", "target", known)
         target = found[0]
     if inputs is None:
         pictures = [name for name in features if name in columns.images - {target}]
         inputs = tuple(pictures[:1] or [name for name in features if name != target])
         if len(pictures) > 1 or not inputs:
-            raise DataError("the columns of the inputs have to be named", "inputs", known)
+            raise DataError("inputs must name its columns", "inputs", known)
     read = dict.fromkeys((*inputs, target))
     return Columns({name: features[name] for name in read}, inputs, target)
 
@@ -79,10 +79,10 @@ def _kind(feature: Any) -> str:
 
 
 class RowReader:
-    """Makes samples of rows: pictures of one size, columns of numbers side by side.
+    """Turns rows into samples: pictures of one size, or columns of numbers as features.
 
-    `labels` are what the classes of a column of text or numbers are called, in their order, and
-    `files` what the rows are.
+    `labels` are the names of the classes in a column of text or numbers, in order. `files` are the
+    names of the rows in messages.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class RowReader:
         self.columns, self.wanted, self.size = columns, wanted, size
         self.labels, self.files = labels, files
         self.classes = len(labels) if labels is not None else classes
-        #: The name and the size of the first picture, which the others have as well.
+        #: The name and the size of the first picture; all pictures must have this size.
         self.first: tuple[str, Size] | None = None
         read = len(wanted.inputs)
         if read > 1 and len(columns.inputs) != read:
@@ -107,19 +107,23 @@ class RowReader:
             )
             raise DataError(message, "inputs", "name a column for each input, in their order")
         if columns.target in columns.images:
-            raise DataError(f"{columns.target} is a picture, and no target", "target")
+            raise DataError(
+                f"{columns.target} is a picture, and a target must be numbers", "target"
+            )
         for name in columns.inputs:
             if name in columns.images and read < len(columns.inputs):
-                raise DataError(f"{name} is a picture, and cannot stand beside others", "inputs")
+                raise DataError(
+                    f"{name} is a picture, and shares its input with other columns", "inputs"
+                )
             if name in columns.texts:
-                help_ = "leave it out of inputs, or turn it into numbers"
-                raise DataError(f"{name} is text, and no input", "inputs", help_)
+                help_ = "remove it from inputs, or turn it into numbers"
+                raise DataError(f"{name} is text, and must be numbers", "inputs", help_)
 
     def batch(self, rows: Mapping[str, Sequence[Any]], start: int = 0) -> "Loaded":
-        """Return the samples of some rows, of which the first is number `start`.
+        """Return the samples of some rows; the first row has number `start`.
 
         Raises:
-            DataError: something in them is no input, or no target.
+            DataError: a value cannot be an input or a target.
         """
         columns = [self._input(name, rows[name], start) for name in self.columns.inputs]
         wanted = self.wanted.inputs
@@ -133,7 +137,7 @@ class RowReader:
         return inputs, self.targets(rows[self.columns.target], start)
 
     def row(self, rows: Mapping[str, Sequence[Any]], index: int) -> Any:
-        """Return the sample of one row, the only one given.
+        """Return the sample of a single row.
 
         Raises:
             DataError: as `batch`.
@@ -142,7 +146,7 @@ class RowReader:
         return tuple(x[0] for x in inputs), targets[0]
 
     def place(self, index: int) -> str:
-        """Return what a row is called."""
+        """Return the name of a row in messages."""
         return self.files[index] if self.files else f"row {index + 1}"
 
     def _at(self, start: int) -> Callable[[int], str]:
@@ -166,7 +170,7 @@ class RowReader:
                 help_ = f"bring them to one size: resize: [{height}, {width}]"
                 raise DataError(f"its pictures differ in size: {first}, and {other}", None, help_)
             found.append(pixels(picture, wanted, self.size))
-            picture.close()  # a GIF waits for its next picture
+            picture.close()  # a GIF stays open for its next picture
         return np.stack(found)
 
     def _side_by_side(
@@ -178,27 +182,27 @@ class RowReader:
         found = []
         for name, array in zip(self.columns.inputs, columns, strict=True):
             if array.ndim > 1:
-                message = f"{name} is not one number a row, and cannot stand beside others"
+                message = f"{name} must have one number per row to be one of several columns"
                 raise DataError(message, "inputs")
             found.append(input_values(array, Tensor((), wanted.dtype), name, self._at(start)))
         return np.stack(found, axis=1)
 
     def targets(self, values: Sequence[Any], start: int = 0) -> "np.ndarray[Any, Any]":
-        """Return the targets of some rows, of which the first is number `start`.
+        """Return the targets of some rows; the first row has number `start`.
 
         Raises:
-            DataError: one of them is no target.
+            DataError: a value cannot be a target.
         """
         name = self.columns.target
         array = _array(name, values, self._at(start))
         if self.labels is not None and self.columns.names is None:
             array = self._numbered(array, start)
         elif name in self.columns.texts:
-            raise DataError(f"{name} is text, and numbers are wanted", "target")
+            raise DataError(f"{name} is text, and must be numbers", "target")
         return target_values(array, self.wanted.target, self.classes, name, self._at(start))
 
     def _numbered(self, array: "np.ndarray[Any, Any]", start: int) -> "np.ndarray[Any, Any]":
-        """Return the numbers of classes that go by names, or by other numbers."""
+        """Return the class numbers of classes with names, or with other numbers."""
         import numpy as np
 
         assert self.labels is not None
@@ -241,7 +245,7 @@ def _array(
 
 
 def labels_of(values: Sequence[Any]) -> list[Any]:
-    """Return what classes are called, in the order of their numbers."""
+    """Return the names of classes, in the order of their numbers."""
     return sorted({value for value in values if value is not None})
 
 
@@ -250,9 +254,9 @@ class Rows:
 
     def __init__(self, table: "datasets.Dataset", reader: RowReader) -> None:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
-        self.known: np.ndarray[Any, Any] | None = None  # the targets, once they were asked for
+        self.known: np.ndarray[Any, Any] | None = None  # the targets, after the first request
         if reader.columns.images and reader.size is None and len(table):
-            self[0]  # whose size the others have
+            self[0]  # sets the size of all pictures
 
     def __len__(self) -> int:
         return len(self.table)
@@ -263,7 +267,7 @@ class Rows:
         return self.reader.row(row, index)
 
     def targets(self) -> "np.ndarray[Any, Any]":
-        """Return the targets of all rows, which are read once."""
+        """Return the targets of all rows; they are read once."""
         if self.known is None:
             name = self.reader.columns.target
             with reading(name):
@@ -279,10 +283,10 @@ class RowStream:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
 
     def samples(self, seed: int | None) -> Iterator[Any]:
-        """Yield the samples; in an order that a seed decides, among those in a buffer."""
+        """Yield the samples; a seed shuffles them within a buffer."""
         table = self.table
         if seed is not None:
-            # Where shards take turns, `datasets` waits for their threads for 5 s at the end.
+            # If shards take turns, `datasets` waits up to 5 s for their threads at the end.
             shards = min(_SHARDS, table.n_shards)
             table = table.shuffle(seed, buffer_size=_BUFFER, max_buffer_input_shards=shards)
         rows = iter(table)
@@ -304,10 +308,10 @@ def whole_table(table: "datasets.Dataset", reader: RowReader) -> "Loaded":
 
 @contextmanager
 def reading(what: str, at: str | None = None) -> Iterator[None]:
-    """Turn what `datasets` says against `what` into one sentence.
+    """Turn the exceptions of `datasets` into one sentence; messages use the name `what`.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the data cannot be read.
     """
     from datasets.exceptions import DatasetsError  # type: ignore[import-untyped]
     from pyarrow import ArrowException  # type: ignore[import-untyped]
@@ -332,9 +336,9 @@ def reading(what: str, at: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep `datasets` from printing, and leave it as it was."""
+    """Keep `datasets` from printing; restore its settings afterwards."""
     import datasets
-    import huggingface_hub.utils as hub  # which `datasets` fetches with
+    import huggingface_hub.utils as hub  # `datasets` downloads with it
 
     modules: tuple[Any, ...] = (datasets, hub)
     loggers = {name: logging.getLogger(name) for name in ("datasets", "huggingface_hub")}

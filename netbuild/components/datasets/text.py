@@ -1,4 +1,4 @@
-"""Text as tokens, each to be told from those before it."""
+"""Text as tokens: a network predicts each token from the tokens before it."""
 
 import re
 from collections import Counter
@@ -14,18 +14,19 @@ from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor
 
 _Level = Literal["character", "word", "line"]
-#: A file of more bytes is not read while a config is checked.
+#: The largest file, in bytes, that a check reads.
 _MAX_READ = 1 << 24
 
 
 class Text(Dataset):
-    """A text file as tokens, whole numbers (length), each to tell the token that follows it.
+    """A text file as tokens, whole numbers (length); the target is the next token at each place.
 
-    Tokens are characters, words (and marks between them) or lines, numbered in the order of their
-    code points, words and lines by how often they come, the most frequent first. With `vocabulary`
-    there are so many: the most frequent, and 0 for all others. The targets are the same tokens one
-    further, a class at each of length places; or the one behind the last, where the loss compares
-    with one class. Samples do not overlap, so that what is held out is not seen in training.
+    Tokens are characters, lines, or words and the marks between them. Characters are numbered in
+    the order of their code points. Words and lines are numbered by frequency, the most frequent one
+    first. `vocabulary` sets the number of different tokens: the most frequent tokens are numbered
+    by frequency from 1 on, and 0 stands for all others. The targets are the tokens one place
+    further: a class at each of length places. If the loss compares with one class, the target is
+    the token after the last one. Samples do not overlap, so training never sees held-out text.
     """
 
     paths = ("file",)
@@ -33,13 +34,13 @@ class Text(Dataset):
     file: FilePath
     """Path of the text file, in UTF-8."""
     length: PositiveInt = 64
-    """Number of tokens of a sample."""
+    """Number of tokens in a sample."""
     level: Annotated[_Level, one_of("character", "word", "line")] = "character"
-    """What a token is: a character, a word or mark, or a line."""
+    """Unit of a token: a character, a word or mark, or a line."""
     vocabulary: Annotated[int | None, Wants("a whole number of at least 2", optional(whole(2)))] = (
         None
     )
-    """Number of different tokens, the rest being 0; null keeps all that the file has."""
+    """Number of different tokens; 0 stands for all others. null keeps all tokens of the file."""
 
     def count(self) -> int | None:
         return self._samples(self._vocabulary().tokens) if self._is_read_early() else None
@@ -60,7 +61,7 @@ class Text(Dataset):
         if not samples:
             message = (
                 f"{self.file} has {tokens:,} tokens, and a sample needs {self.length + 1:,}: "
-                f"{self.length:,} and the one behind"
+                f"{self.length:,} and the next one"
             )
             raise DataError(message, "length")
         number = {part: number for number, part in enumerate(known)}
@@ -73,12 +74,12 @@ class Text(Dataset):
         return (inputs.copy(),), behind.copy()
 
     def _is_read_early(self) -> bool:
-        """Whether the file is there, and is read while a config is checked."""
+        """Whether the file exists, and is small enough for a check to read it."""
         path = Path(self.file)
         return path.is_file() and path.stat().st_size <= _MAX_READ
 
     def _places(self, wanted: Sample) -> tuple[int, ...]:
-        """Return the shape of the target: one token for each of the input, or one alone."""
+        """Return the shape of the target: one token for each input token, or a single token."""
         one = isinstance(wanted.target, Classes) and not wanted.target.shape
         return () if one else (self.length,)
 
@@ -89,7 +90,7 @@ class Text(Dataset):
         """Return the vocabulary of the file.
 
         Raises:
-            DataError: it is missing, empty, or no text.
+            DataError: the file is missing, empty, or not text.
         """
         try:
             stat = Path(self.file).stat()
@@ -101,12 +102,12 @@ class Text(Dataset):
             message = f"{self.file} cannot be read: {error.strerror or error}"
             raise DataError(message, "file") from error
         except UnicodeDecodeError as error:
-            message = f"{self.file} is no text in UTF-8: byte {error.start:,} is not"
+            message = f"{self.file} is not UTF-8 text: byte {error.start:,} is invalid"
             raise DataError(message, "file") from error
 
 
 class _Vocabulary(NamedTuple):
-    """What the numbers stand for, None for what is not known, and how many tokens there are."""
+    """The token of each number, None for unknown tokens, and the number of tokens in the file."""
 
     known: tuple[str | None, ...]
     tokens: int
@@ -114,7 +115,7 @@ class _Vocabulary(NamedTuple):
 
 @lru_cache(maxsize=4)
 def _vocabulary(file: str, level: _Level, vocabulary: int | None, _stamp: Any) -> _Vocabulary:
-    """Return the vocabulary of a file, read once while it stays the same."""
+    """Return the vocabulary of a file; an unchanged file is read once."""
     counts = Counter(_parts(file, level))
     if not counts:
         raise DataError(f"{file} has no {level}s", "file")

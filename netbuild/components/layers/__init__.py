@@ -1,9 +1,9 @@
-"""Every layer that a file can name, by its type. A layer is declared in its family's module."""
+"""All layers that a file can name, by type. The module of a family declares its layers."""
 
 from netbuild.components.component import Families
 from netbuild.components.layers.layer import Layer
 
-#: By family, those that most networks name first.
+#: Layers by family; the most used families come first.
 LAYERS: Families[Layer] = Families(
     Layer,
     __name__,

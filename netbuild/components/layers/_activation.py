@@ -1,4 +1,4 @@
-"""The bases of activations: what each keeps for the backward pass, and the range that it gives."""
+"""The bases of activations: what an activation keeps for backward, and its range."""
 
 import math
 from typing import Any, ClassVar, Literal
@@ -9,7 +9,7 @@ from netbuild.components.fields import Bool, unwanted
 from netbuild.components.layers.layer import ANY, Layer, Range
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
-#: The numbers of the dtypes that have fewer than a file.
+#: The smallest and largest number of each dtype that holds fewer numbers than a file can write.
 _RANGES = {
     "uint8": (0, (1 << 8) - 1),
     "int32": (-(1 << 31), (1 << 31) - 1),
@@ -18,13 +18,13 @@ _RANGES = {
 
 
 class Activation(Layer):
-    """Element by element, any shape to the same."""
+    """Computes element by element; any shape to the same shape."""
 
     activates = True
 
-    #: Whether the backward pass needs what came in or what went out.
+    #: Whether the backward pass needs the input or the output.
     keeps: ClassVar[Literal["input", "output"]] = "input"
-    #: Whether torch counts with booleans where it counts with whole numbers.
+    #: Whether torch takes booleans as well as whole numbers.
     takes_bool: ClassVar[bool] = False
 
     def expect_dtypes(self, *x: Tensor) -> None:
@@ -37,19 +37,19 @@ class Activation(Layer):
 
 
 class Overwriting(Activation):
-    """May put its result in the place of its input."""
+    """Can overwrite its input with its result."""
 
     last = "inplace"
 
     inplace: Bool = False
-    """Whether the result takes the memory of the input, which is then gone."""
+    """Whether the result overwrites the input in memory."""
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("output",) if self.inplace else (self.keeps,)
 
 
 class Rectifier(Activation):
-    """Gives values of either sign, and of positive ones positive ones that are no larger."""
+    """Gives values of both signs; a positive value becomes a positive value that is not larger."""
 
     results = ANY
 
@@ -59,12 +59,12 @@ class Rectifier(Activation):
 
 
 class Clip(Activation):
-    """Gives each value, or a bound in its place."""
+    """Keeps each value within bounds."""
 
     results = None
 
     def bounds(self) -> Range:
-        """Return the least and the greatest result."""
+        """Return the smallest and the largest result."""
         raise NotImplementedError
 
     def range(self, *x: Range | None) -> Range | None:
@@ -75,7 +75,7 @@ class Clip(Activation):
 
 
 class Shrinking(Activation):
-    """Brings values towards 0, or to 0."""
+    """Moves values towards 0, or sets them to 0."""
 
     results = None
 
@@ -84,19 +84,19 @@ class Shrinking(Activation):
 
 
 class Leaking(Overwriting, Rectifier):
-    """Has a slope below zero; from an overwritten input its sign can be told if it is positive."""
+    """Has a slope for negative values; if it is positive, the result shows the input's sign."""
 
     @field_validator("inplace")
     @classmethod
     def _tells_the_sign(cls, inplace: Any, info: Any) -> Any:
         slope = info.data.get("negative_slope", info.data.get("alpha", 1))
         if inplace and slope < 0:
-            raise unwanted("false where the slope is negative: torch could not go backward")
+            raise unwanted("false where the slope is negative: torch's backward pass fails")
         return inplace
 
 
 class Copying(Overwriting):
-    """Copies the input that it overwrites, which its backward pass needs as it was."""
+    """Copies the input before it overwrites it, because its backward pass needs the input."""
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return () if self.memory() == "overwritten" else ("input",)
@@ -106,7 +106,7 @@ class Copying(Overwriting):
 
 
 class Limiting(Copying):
-    """Compares with numbers of its own, which have to be of the input's dtype."""
+    """Compares the input with fields, whose numbers must fit the input's dtype."""
 
     needs_float = False
 
@@ -116,14 +116,12 @@ class Limiting(Copying):
         for name in type(self).model_fields:
             value = getattr(self, name)
             if not least <= value <= most:
-                message = (
-                    f"{name} {value} is beyond the numbers of its input, which is {x[0].dtype}"
-                )
+                message = f"{name} {value} is out of the range of its input's dtype, {x[0].dtype}"
                 raise ShapeError("NB207", message, at=name)
 
 
 class Floating(Activation):
-    """Makes floating-point numbers of whole ones."""
+    """Turns whole numbers into floating-point numbers."""
 
     needs_float = False
 
@@ -132,7 +130,7 @@ class Floating(Activation):
 
 
 class Smooth(Floating):
-    """Keeps its output; takes booleans for 0 and 1."""
+    """Keeps its output for backward; takes booleans as 0 and 1."""
 
     keeps = "output"
     takes_bool = True

@@ -1,4 +1,4 @@
-"""The base of layers that are made of other layers: transformers and their parts."""
+"""The base of layers that contain other layers: transformers and their parts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ _Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
 
 
 class Part(NamedTuple):
-    """A layer inside another, with the shapes of what reaches it."""
+    """A layer inside another layer, with the shapes of its inputs."""
 
     layer: Layer
     x: tuple[Shape, ...]
 
     @property
     def kept(self) -> int:
-        """The bytes that it keeps of a sample; none of these layers keeps its output."""
+        """The bytes that the part keeps per sample; none of these layers keeps its output."""
         names = (*self.layer.inputs, *self.layer.optional_inputs)
         given = dict(zip(names, self.x, strict=False))
         saved = sum(Tensor(given[name]).nbytes for name in self.layer.saved(*self.x))
@@ -29,20 +29,20 @@ class Part(NamedTuple):
 
 
 class Composed(Layer):
-    """A module of modules, over sequences without masks: (L, E) to the same.
+    """A module made of modules, for sequences without masks: (L, E) to (L, E).
 
-    Its weights, its multiply-adds and the bytes that it keeps are those of its parts.
+    Its weights, multiply-adds and kept bytes are the sums over its parts.
     """
 
     results = ANY
     modes = Modes(
-        "each attention weight, and each value behind an attention, the activation and the last "
+        "each attention weight, and each value after an attention, the activation and the last "
         "Linear, becomes 0 with probability dropout, and x / (1 − dropout) otherwise",
         "nothing becomes 0, and nothing is scaled",
     )
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
-        """Return the modules with what reaches them, by name in the order of torch."""
+        """Return the modules with their inputs, by name, in torch's order."""
         raise NotImplementedError
 
     def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
@@ -55,7 +55,7 @@ class Composed(Layer):
         }
 
     def macs(self, x: Shape, *others: Shape) -> int:
-        """The sum over the parts; activations and sums have none."""
+        """The sum over the parts; activations and sums have no multiply-adds."""
         parts = Counter(self.parts(x, *others).values())
         return sum(number * part.layer.macs(*part.x) for part, number in parts.items())
 
@@ -64,7 +64,7 @@ class Composed(Layer):
         return None
 
     def workspace(self, x: Shape, *others: Shape) -> int:
-        """What the parts keep, and what lies between them, without the inputs of the whole."""
+        """What the parts keep, plus values between the parts, minus the layer's kept inputs."""
         given = dict(zip(self.inputs, (x, *others), strict=True))
         parts = Counter(self.parts(x, *others).values())
         total = sum(number * part.kept for part, number in parts.items())
@@ -72,11 +72,11 @@ class Composed(Layer):
         return total - sum(Tensor(given[name]).nbytes for name in self.saved(x, *others))
 
     def between(self, x: Shape, *others: Shape) -> int:
-        """Return the bytes kept by what is no part; less than 0 where parts keep the same."""
+        """Return the bytes kept outside of the parts; negative if parts keep the same tensor."""
         return 0
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
-        """Each part has one formula: the sum of those of its weights, or of its products."""
+        """Each part has one formula for its weights, and one for its products; both are sums."""
         weights: dict[str, Formula] = {}
         macs: dict[str, Formula] = {}
         terms: dict[str, str] = {}
@@ -94,17 +94,17 @@ class Composed(Layer):
 
 
 def _by_part(name: str, layer: Layer, found: Mapping[str, Formula]) -> dict[str, Formula]:
-    """Return the formulas of a part's parts, or of itself the sum."""
+    """Return the formulas of a part's own parts, or the sum for a part without parts."""
     if isinstance(layer, Composed):
         return {f"{name}.{part}": one for part, one in found.items()}
     return {name: added(found.values())} if found else {}
 
 
 def expect_sequences(layer: Layer, *x: Tensor) -> None:
-    """Refuse inputs that are no sequences, or are of different features.
+    """Refuse inputs that are not sequences, or that have different numbers of features.
 
     Raises:
-        ShapeError: says which input has what.
+        ShapeError: names the input, with its shape or its number of features.
     """
     for tensor, name in zip(x, layer.inputs, strict=True):
         expect_sequence(tensor.shape, name)
@@ -117,26 +117,26 @@ def expect_sequences(layer: Layer, *x: Tensor) -> None:
 
 
 class Attending(Composed):
-    """What one layer of a transformer and a whole one are both told."""
+    """The fields that a layer of a transformer and a whole transformer share."""
 
     d_model: SizeFromInput = None
     """Number of features of each position."""
     nhead: PositiveInt
-    """Number of heads of an attention, among which the features are shared out."""
+    """Number of heads of each attention; the heads share the features evenly."""
     dim_feedforward: PositiveInt = 2048
-    """Number of features between the two Linear."""
+    """Number of features between the two Linear layers."""
     dropout: Probability = 0.1
-    """Probability with which a value is dropped in training, in and behind each sublayer."""
+    """Probability that a value is dropped in training, in and after each sublayer."""
     activation: _Activation = "relu"
-    """Function between the two Linear."""
+    """Activation between the two Linear layers."""
     layer_norm_eps: Float = 1e-5
-    """Added to the variance in each LayerNorm, so that nothing is divided by 0."""
+    """Added to the variance in each LayerNorm to avoid a division by 0."""
     batch_first: BatchFirst = True
-    """It is true: axis 0 is the batch, as everywhere."""
+    """Always true: axis 0 is the batch, as in every layer."""
     norm_first: Bool = False
-    """Whether a norm begins each sublayer; false puts it behind each sum."""
+    """Whether a norm begins each sublayer; false puts a norm after each sum."""
     bias: Bool = True
-    """Whether each Linear, attention and LayerNorm has learned constants."""
+    """Whether each Linear, attention and LayerNorm has a learned bias."""
 
     @property
     def switches(self) -> bool:

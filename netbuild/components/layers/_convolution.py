@@ -1,4 +1,4 @@
-"""The base of convolutions and of transposed ones."""
+"""The base of convolutions and transposed convolutions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from netbuild.components.tensor import Shape, ShapeError
 
 
 class Convolution(Spatial):
-    """(C, *) to (out_channels, *), in groups of channels that do not see each other."""
+    """(C, *) to (out_channels, *), in separate groups of channels."""
 
     is_affine = True
     results = ANY
@@ -19,17 +19,17 @@ class Convolution(Spatial):
     in_channels: SizeFromInput = None
     """Number of channels of the input."""
     out_channels: PositiveInt
-    """Number of channels of the result, each with a kernel of its own."""
+    """Number of channels of the result, each with its own kernel."""
     kernel_size: Sizes
     """Size of the window along each axis; larger windows see more and cost more."""
     stride: Sizes = 1
     """Distance from one window to the next; 1 keeps the size, 2 halves it."""
     dilation: Sizes = 1
-    """Distance between the values that a kernel reads; 1 reads neighbours."""
+    """Distance between the values that a kernel reads; 1 reads neighbouring values."""
     groups: PositiveInt = 1
-    """Number of groups of channels that do not see each other; 1 is one group of all."""
+    """Number of separate groups of channels; 1 connects all channels."""
     bias: Bool = True
-    """Whether a learned constant is added to each channel."""
+    """Whether each channel has a learned bias."""
 
     @field_validator("groups")
     @classmethod
@@ -43,7 +43,7 @@ class Convolution(Spatial):
         return {"in_channels": x[0]}
 
     def numbers(self, x: Shape) -> dict[str, int | Shape]:
-        """Return the numbers that the formulas of weights name."""
+        """Return the numbers for the names in the formulas of weights."""
         return {
             "in_channels": x[0],
             "out_channels": self.out_channels,

@@ -1,4 +1,4 @@
-"""The base of max pools, which know where the largest values were."""
+"""The base of max pools, which can return the places of the largest values."""
 
 from collections.abc import Callable
 from types import MappingProxyType
@@ -11,14 +11,14 @@ from netbuild.components.tensor import BYTES, Shape, Tensor, product
 
 
 class WithIndices(Spatial):
-    """A max pool: where its values were is kept for backward, and may be a second result."""
+    """A max pool. It keeps the indices of its values for backward, and can return them."""
 
     pools = True
     other_results = MappingProxyType({"indices": None})
     last = "return_indices"
 
     return_indices: Bool = False
-    """Whether a second result, indices, says where each value was; MaxUnpool reads it."""
+    """Whether a second result, indices, tells the place of each value; MaxUnpool reads it."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         output = Tensor(self.output_shape(x[0].shape), x[0].dtype)
@@ -38,7 +38,7 @@ class WithIndices(Spatial):
         return ("input", "indices") if self.return_indices else ("input",)
 
     def workspace(self, x: Shape) -> int:
-        """The indices, where they are no result."""
+        """The indices, if they are not a result."""
         return 0 if self.return_indices else product(self.output_shape(x)) * BYTES["int64"]
 
     def kept_indices(self, x: Shape) -> Formula | None:

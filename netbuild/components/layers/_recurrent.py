@@ -1,4 +1,4 @@
-"""The base of layers that pass a state on from step to step."""
+"""The base of layers that pass a state from step to step."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,34 +11,34 @@ Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
 
 
 class Stateful(Layer):
-    """Cells, and stacks of them over the steps of a sequence: gates of an input and of a state.
+    """A cell, or a stack of cells over the steps of a sequence; gates combine input and state.
 
-    A step multiplies each matrix with one vector.
+    Each step multiplies each matrix by one vector.
     """
 
-    #: How many values are computed for each one of the state.
+    #: Number of gates: the values that are computed for each value of the state.
     gates: ClassVar[int]
 
     results = SIGNED
 
     input_size: SizeFromInput = None
-    """Number of features of a step."""
+    """Number of features at each step."""
     hidden_size: PositiveInt
     """Number of features of the state."""
     bias: Bool = True
-    """Whether the gates have learned constants."""
+    """Whether the gates have learned biases."""
 
     def decide(self, x: Shape, *states: Shape) -> dict[str, Any]:
         return {"input_size": x[-1]}
 
     def cell_weights(self, size: int, state: int, *, bias: bool) -> dict[str, Shape]:
-        """Return the weights of a cell that reads `size` values, and passes `state` values on."""
+        """Return the weights of a cell that reads `size` values and passes on `state` values."""
         rows = self.gates * self.hidden_size
         biases = {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
         return {"weight_ih": (rows, size), "weight_hh": (rows, state), **biases}
 
     def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
-        """Return the formulas of the weights of a cell that reads `size` and passes `state` on."""
+        """Return the formulas of the weights of a cell; `size` is its input, `state` a field."""
         rows = {"gates": self.gates, "hidden_size": self.hidden_size}
         both = rows | {state: getattr(self, state)}
         bias = Formula("gates·hidden_size", rows)
@@ -51,34 +51,34 @@ class Stateful(Layer):
         }
 
     def terms(self) -> dict[str, str]:
-        """Return what the formulas name beside fields."""
-        return {"gates": f"how many {type(self).__name__} computes for each value of its state"}
+        """Return the meaning of names in the formulas that are no fields."""
+        return {"gates": f"values that {type(self).__name__} computes for each value of its state"}
 
     def macs(self, x: Shape, *states: Shape) -> int:
         matrices = [shape for shape in self.weights(x).values() if len(shape) > 1]
         return product(x[:-1]) * sum(product(shape) for shape in matrices)
 
     def window(self, x: Shape, *states: Shape) -> Window | None:
-        """A step depends on all steps before."""
+        """Each step depends on all earlier steps."""
         return None
 
     def expect_states(self, *given: Shape, wanted: tuple[Shape, ...]) -> None:
-        """Refuse states of other shapes than `wanted`, and some where others are missing.
+        """Refuse states that have other shapes than `wanted`, or that are only some of the states.
 
         Raises:
-            ShapeError: says which state has which shape.
+            ShapeError: names the state, with its shape or the missing state.
         """
         names = self.optional_inputs
         if given and len(given) < len(wanted):
-            message = f"{names[0]} comes without {names[1]}: it takes both or neither"
+            message = f"{names[0]} comes without {names[1]}: write both or neither"
             raise ShapeError("NB208", message)
         for name, shape, expected in zip(names, given, wanted, strict=False):
             if shape != expected:
                 size = times(shape)
-                message = f"{name} is {size}, and the state that it begins is {times(expected)}"
+                message = f"{name} is {size}, and the first state must be {times(expected)}"
                 raise ShapeError("NB212", message)
 
 
 def mixed(*states: Range | None) -> Range | None:
-    """Return the range of what a GRU gives: it mixes a tanh with the state before."""
+    """Return the range of a GRU's results: they mix a tanh with the previous state."""
     return hull((SIGNED, *states))

@@ -1,4 +1,4 @@
-"""Integer rules for the sizes of axes, and the same rules as text with their numbers put in."""
+"""Integer rules for the sizes of axes, and the same rules as text with numbers."""
 
 MINUS, DOT = "−", "·"
 
@@ -8,8 +8,8 @@ def positions(
 ) -> int:
     """Return how many windows fit an axis of n: ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1.
 
-    `padding` counts for either side. With `ceil_mode` the last window may begin inside the input
-    and end outside, but not begin in the padding behind it: torch's `pooling_output_shape`.
+    `padding` is added on both sides. With `ceil_mode` the last window may end outside, but must not
+    begin in the padding after the input. The source is torch's `pooling_output_shape`.
 
     >>> positions(28, kernel=5, stride=1, padding=2)
     28

@@ -10,7 +10,7 @@ from netbuild.components.layers.formula import Formula
 from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.tensor import Shape, ShapeError, expect_rank
 
-#: The names of the axes of an input, by the number of spatial ones.
+#: The names of the axes of an input, by the number of spatial axes.
 AXES = {1: "channels, length", 2: "channels, height, width", 3: "channels, depth, height, width"}
 
 
@@ -30,11 +30,11 @@ class Spatial(Layer):
         return value
 
     def per_axis(self, value: int | Shape) -> Shape:
-        """Return a field that holds one number for all axes, or one for each, as one for each."""
+        """Return one number for each axis, from a field with one number or a list."""
         return value if isinstance(value, tuple) else (value,) * self.rank
 
     def expect_axes(self, x: Shape) -> None:
-        """Refuse an input that has not channels and `rank` spatial axes."""
+        """Refuse an input without exactly one channel axis and `rank` spatial axes."""
         expect_rank(x, AXES[self.rank], ranks=(self.rank + 1,))
 
 
@@ -47,7 +47,7 @@ def slide(
     *,
     ceil_mode: bool = False,
 ) -> Shape:
-    """Return the sizes of the spatial axes behind a window.
+    """Return the sizes of the spatial axes after a window slides over them.
 
     Raises:
         ShapeError: the window is larger than the padded input.
@@ -67,12 +67,12 @@ def slide(
     return tuple(sizes)
 
 
-#: What a rule calls an axis of the input.
+#: The meaning of n in rules.
 N = {"n": "the size of the axis in the input"}
 
 
 def by_name(*formulas: Formula) -> dict[str, Formula]:
-    """Return the formulas of channels and spatial axes by the names of these axes."""
+    """Return the formulas of the channels and the spatial axes, by the names of the axes."""
     return dict(zip(AXES[len(formulas) - 1].split(", "), formulas, strict=True))
 
 
@@ -82,13 +82,13 @@ def sizes_of(x: Shape) -> dict[str, int]:
 
 
 def slide_formulas(x: Shape, window: Window, *, ceil_mode: bool = False) -> list[Formula]:
-    """Return the formulas of what `slide` returns."""
+    """Return the formulas of the sizes that `slide` returns."""
     rule = "(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride"
     found = []
     for n, k, s, p, d in zip(x[1:], *window, strict=True):
         numbers = {"n": n, "kernel_size": k, "stride": s, "padding": p, "dilation": d}
         whole = f"⌈{rule}⌉ + 1" if ceil_mode else f"⌊{rule}⌋ + 1"
         if ceil_mode and (p + n) <= s * -(-(n + 2 * p - d * (k - 1) - 1) // s):
-            whole += " − 1"  # the last window would begin in the padding behind the input
+            whole += " − 1"  # the last window would begin in the padding after the input
         found.append(Formula(whole, numbers))
     return found

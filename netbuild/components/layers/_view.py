@@ -1,4 +1,4 @@
-"""What the operations on one tensor share: views of its memory, and lists of its axes."""
+"""Shared by operations on one tensor: views of its memory, and lists of its axes."""
 
 from typing import Annotated
 
@@ -8,15 +8,15 @@ from netbuild.components.tensor import Shape, ShapeError, axis
 
 Axes = Annotated[
     int | tuple[int, ...],
-    Wants("a whole number, or a list of them", either(whole(), many(whole(), at_least=1))),
+    Wants("a whole number, or a list of whole numbers", either(whole(), many(whole(), at_least=1))),
 ]
 
 
 def axes(dims: int | Shape, x: Shape, *, at: str) -> Shape:
-    """Return the positions in `x` of torch's axes, each of which may stand once.
+    """Return the positions in `x` of torch's axes; each axis may occur once.
 
     Raises:
-        ShapeError: an axis does not exist, is the batch, or stands twice.
+        ShapeError: an axis does not exist, is the batch axis, or occurs twice.
     """
     positions = tuple(axis(dim, x, at=at) for dim in each(dims))
     for number, position in enumerate(positions):
@@ -26,12 +26,12 @@ def axes(dims: int | Shape, x: Shape, *, at: str) -> Shape:
 
 
 def each(value: int | Shape) -> Shape:
-    """Return one or several as a tuple."""
+    """Return one number or several as a tuple."""
     return value if isinstance(value, tuple) else (value,)
 
 
 class Rearranging(Layer):
-    """The same values in another shape, in the same memory."""
+    """Gives the same values in another shape, in the same memory."""
 
     needs_float = False
     rearranges = True
@@ -40,9 +40,9 @@ class Rearranging(Layer):
         return "view"
 
     def window(self, x: Shape) -> Window | None:
-        """The positions lose their places."""
+        """Output positions do not match input positions."""
         return None
 
 
 class View(Rearranging, Operation):
-    """The same values, or some of them, in the same memory."""
+    """Gives all or some of the values, in the same memory."""

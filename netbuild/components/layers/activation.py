@@ -75,19 +75,19 @@ class LeakyReLU(Leaking):
     """
 
     negative_slope: Float32 = 0.01
-    """Slope below 0; 0 is ReLU, 1 changes nothing."""
+    """Slope for negative values; 0 is ReLU, 1 changes nothing."""
 
 
 class PReLU(Rectifier):
-    """x where x > 0, else weight · x, with one learned weight, or one a channel.
+    """x where x > 0, else weight · x, with one learned weight for all channels or for each.
 
     - PReLU: 6  # 6×28×28 to 6×28×28
     """
 
     num_parameters: PositiveInt = 1
-    """Number of learned slopes: 1 for all channels, or one for each."""
+    """Number of learned slopes: 1, or the number of channels."""
     init: Float32 = 0.25
-    """Slope that training begins with."""
+    """Initial slope."""
 
     def output_shape(self, x: Shape) -> Shape:
         if self.num_parameters not in {1, *x[:1]}:
@@ -105,26 +105,26 @@ class PReLU(Rectifier):
 
 
 class RReLU(Overwriting, Rectifier):
-    """x where x > 0, else a · x with a drawn from [lower, upper] in training, their mean after.
+    """x where x > 0, else a · x; a is random in [lower, upper] in training, later their mean.
 
     - RReLU  # 6×28×28 to 6×28×28
     """
 
     modes = Modes(
-        "x where x > 0, else a · x with a drawn from [lower, upper] for each value",
+        "x where x > 0, else a · x, with a random a in [lower, upper] for each value",
         "x where x > 0, else (lower + upper) / 2 · x",
     )
 
     lower: Float32 = 1 / 8
-    """Smallest slope below 0 that is drawn."""
+    """Smallest random slope for negative values."""
     upper: Float32 = Field(1 / 3, validate_default=True)
-    """Largest slope below 0 that is drawn."""
+    """Largest random slope for negative values."""
 
     @field_validator("upper")
     @classmethod
     def _is_above_lower(cls, upper: float, info: Any) -> float:
         if upper < info.data.get("lower", upper):
-            raise unwanted(f"at least lower, {info.data['lower']}")
+            raise unwanted(f"a number of at least lower, {info.data['lower']}")
         return upper
 
     @property
@@ -132,7 +132,7 @@ class RReLU(Overwriting, Rectifier):
         return self.lower < self.upper
 
     def workspace(self, x: Shape) -> int:
-        """The slopes that were drawn."""
+        """The random slopes."""
         return 4 * product(x)
 
 
@@ -143,7 +143,7 @@ class ELU(Leaking):
     """
 
     alpha: Float32 = 1.0
-    """How deep it goes: far below 0 it comes close to −alpha."""
+    """Depth of the curve: for very negative x the result is close to −alpha."""
 
 
 class CELU(Leaking):
@@ -153,7 +153,7 @@ class CELU(Leaking):
     """
 
     alpha: _NonZeroFloat = 1.0
-    """How deep it goes: far below 0 it comes close to −alpha."""
+    """Depth of the curve: for very negative x the result is close to −alpha."""
 
 
 class SELU(Overwriting, Rectifier):
@@ -170,13 +170,13 @@ class SELU(Overwriting, Rectifier):
 
 
 class GELU(Rectifier):
-    """x · Φ(x), Φ being the normal distribution; `approximate: tanh` for its approximation.
+    """x · Φ(x), with the normal distribution function Φ; `approximate: tanh` approximates Φ.
 
     - GELU: tanh  # 64 to 64
     """
 
     approximate: Annotated[Literal["none", "tanh"], one_of("none", "tanh")] = "none"
-    """Whether Φ is exact (none), or approximated by tanh."""
+    """Whether Φ is exact (none) or approximated by tanh."""
 
 
 class SiLU(Copying, Rectifier):
@@ -217,9 +217,9 @@ class Hardtanh(Limiting, Clip):
     """
 
     min_val: Float32 = -1.0
-    """Least result: smaller values become this."""
+    """Smallest result: smaller values become min_val."""
     max_val: Float32 = Field(1.0, validate_default=True)
-    """Largest result: larger values become this."""
+    """Largest result: larger values become max_val."""
 
     @field_validator("max_val")
     @classmethod
@@ -241,9 +241,9 @@ class Threshold(Limiting):
     results = None
 
     threshold: Float32
-    """Values that are not above this are replaced."""
+    """Values up to the threshold are replaced."""
     value: Float32
-    """What they are replaced by."""
+    """Replacement for these values."""
 
     def range(self, *x: Range | None) -> Range | None:
         return x[0] and x[0].with_(self.value)
@@ -278,7 +278,7 @@ class LogSigmoid(Activation):
     results = LOGARITHMS
 
     def workspace(self, x: Shape) -> int:
-        """e^−|x|, which torch keeps on a CPU."""
+        """e^−|x|; torch keeps it on a CPU."""
         return 4 * product(x)
 
 
@@ -291,9 +291,9 @@ class Softplus(Activation):
     results = POSITIVE
 
     beta: Float32 = 1.0
-    """How sharp the bend at 0 is; larger is closer to ReLU."""
+    """Sharpness of the bend at 0; a larger beta is closer to ReLU."""
     threshold: Float32 = 20.0
-    """Where beta · x is above this, x itself is the result: it differs by almost nothing."""
+    """Where beta · x is above the threshold, the result is x; the difference is tiny."""
 
 
 class Softsign(Floating):
@@ -306,7 +306,7 @@ class Softsign(Floating):
     saturates = 1.0
 
     def workspace(self, x: Shape) -> int:
-        """What is divided by."""
+        """The divisor 1 + |x|."""
         return 4 * product(x)
 
 
@@ -341,4 +341,4 @@ class Softshrink(Shrinking):
     """
 
     lambd: NaturalFloat = 0.5
-    """How far values move towards 0; smaller ones become 0."""
+    """Distance that values move towards 0; values from −lambd to lambd become 0."""

@@ -21,11 +21,11 @@ from netbuild.components.layers.formula import Formula, Formulas, formula, uncha
 from netbuild.components.layers.layer import Window
 from netbuild.components.tensor import Shape, ShapeError
 
-#: Sizes of which some may be null: such an axis stays as it is.
+#: Sizes, where null keeps the size of an axis.
 _AdaptiveSizes = Annotated[
     int | tuple[int | None, ...],
     Wants(
-        "a whole number of at least 1, or a list with one, or null, for each axis",
+        "a whole number of at least 1, or a list with such a number or null for each axis",
         either(whole(1), many(optional(whole(1)))),
     ),
 ]
@@ -40,7 +40,7 @@ _Ratios = Annotated[
 
 
 class _AdaptivePool(Spatial):
-    """(C, *) to (C, *output_size): position i of m sees ⌊i·n / m⌋ up to ⌈(i + 1)·n / m⌉ of n."""
+    """(C, *) to (C, *output_size): position i of m pools ⌊i·n / m⌋ to ⌈(i + 1)·n / m⌉ − 1 of n."""
 
     pools = True
 
@@ -50,7 +50,7 @@ class _AdaptivePool(Spatial):
     @field_validator("output_size")
     @classmethod
     def _no_null_alone(cls, value: Any) -> Any:
-        if value == (None,):  # torch's 1-D pools do not take it
+        if value == (None,):  # torch's 1-D pools refuse it
             raise unwanted("a whole number of at least 1")
         return value
 
@@ -64,7 +64,7 @@ class _AdaptivePool(Spatial):
         return tuple(n if m is None else m for n, m in zip(x[1:], each, strict=True))
 
     def window(self, x: Shape) -> Window | None:
-        """Windows are regular only where the output divides the input."""
+        """Windows are regular only if the output size divides the input size."""
         sizes = self._sizes(x)
         if any(n % m for n, m in zip(x[1:], sizes, strict=True)):
             return None
@@ -82,7 +82,7 @@ class _AdaptivePool(Spatial):
 
 
 class _AdaptiveAvgPool(_AdaptivePool):
-    """The mean of each window; a single one is an ordinary mean, which keeps nothing."""
+    """The mean of each window. The mean of a single window keeps nothing for backward."""
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return () if all(size == 1 for size in self._sizes(x)) else ("input",)
@@ -150,13 +150,13 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
 
 
 class _FractionalMaxPool(WithIndices):
-    """The largest value of windows that begin at random: (C, *) to (C, *output_size).
+    """The largest value of each of m windows with random positions: (C, *) to (C, *output_size).
 
-    They are about n / m apart on an axis of n with m of them, and all lie inside it. Instead of m,
-    its ratio to n may be given: https://arxiv.org/abs/1412.6071.
+    On an axis of size n, m windows begin about n / m apart, and all lie inside the axis. A file may
+    write the ratio m / n instead of m. Graham 2014: https://arxiv.org/abs/1412.6071.
     """
 
-    #: How many values more than m + k − 1 torch wants of an axis.
+    #: The number of values beyond m + k − 1 that torch needs on an axis.
     spare: ClassVar[int]
 
     kernel_size: Sizes
@@ -164,7 +164,7 @@ class _FractionalMaxPool(WithIndices):
     output_size: OptionalSizes = None
     """Size of the result along each axis; null takes output_ratio."""
     output_ratio: _Ratios = Field(None, validate_default=True)
-    """Size of the result as a part of the input's; null takes output_size."""
+    """Size of the result as a share of the input's size; null takes output_size."""
 
     @field_validator("output_ratio")
     @classmethod
@@ -172,7 +172,7 @@ class _FractionalMaxPool(WithIndices):
         if isinstance(ratio, tuple) and len(ratio) != cls.rank:
             raise unwanted(f"one number, or {cls.rank} in a list")
         if "output_size" in info.data and (ratio is None) == (info.data["output_size"] is None):
-            wanted = "a number where there is no" if ratio is None else "null beside"
+            wanted = "a number if there is no" if ratio is None else "null together with"
             raise unwanted(f"{wanted} output_size")
         return ratio
 
@@ -181,7 +181,7 @@ class _FractionalMaxPool(WithIndices):
         sizes = self._sizes(x)
         for n, m, k in zip(x[1:], sizes, self.per_axis(self.kernel_size), strict=True):
             if m + k - 1 + self.spare > n:
-                message = f"{_windows(m)} of {k} do not fit an axis of {n}"
+                message = f"{_windows(m)} of {k} do not fit on an axis of {n}"
                 sign = "<" if self.spare else "≤"
                 formula = f"{m} + {k} − 1 {sign} {n}"
                 raise ShapeError("NB204", message, at="kernel_size", formula=formula)
@@ -202,7 +202,7 @@ class _FractionalMaxPool(WithIndices):
         return sizes
 
     def window(self, x: Shape) -> Window | None:
-        """Windows begin at random."""
+        """The windows have random positions."""
         return None
 
     def formulas(self, x: Shape) -> Formulas:
@@ -225,7 +225,7 @@ def _windows(count: int) -> str:
 class FractionalMaxPool2d(_FractionalMaxPool):
     """2-D max pooling of random windows: (C, H, W) to (C, *output_size), or ⌊n · output_ratio⌋.
 
-    The windows are drawn anew each time, in evaluation too.
+    Each call draws new windows, in evaluation too.
 
     - FractionalMaxPool2d: {kernel_size: 3, output_ratio: 0.7}  # 64×32×30 to 64×22×21
     """
@@ -235,9 +235,9 @@ class FractionalMaxPool2d(_FractionalMaxPool):
 
 
 class FractionalMaxPool3d(_FractionalMaxPool):
-    """3-D max pooling of random windows: (C, D, H, W) to (C, *output_size), as in 2-D.
+    """3-D max pooling of random windows: (C, D, H, W) to (C, *output_size), or ⌊n · output_ratio⌋.
 
-    The windows are drawn anew each time, in evaluation too.
+    Each call draws new windows, in evaluation too.
 
     - FractionalMaxPool3d: {kernel_size: 2, output_size: [4, 5, 6]}  # 8×9×9×9 to 8×4×5×6
     """

@@ -11,17 +11,15 @@ from netbuild.components.layers.formula import Formula, Formulas, formula, uncha
 from netbuild.components.layers.layer import ANY, Layer, Modes, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
-#: Torch's own default is false, and puts the batch in axis 1.
-BatchFirst = Annotated[
-    bool, Wants("true, for axis 0 is the batch", core_schema.literal_schema([True]))
-]
+#: torch's own default is false, with the batch in axis 1.
+BatchFirst = Annotated[bool, Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))]
 
 
 def expect_sequence(x: Shape, name: str) -> None:
-    """Refuse an input that is no sequence of vectors.
+    """Refuse an input that is not a sequence of vectors.
 
     Raises:
-        ShapeError: it has not two axes.
+        ShapeError: the input does not have two axes.
     """
     if len(x) != 2:
         message = f"it needs 2 axes (length, features), and {name} has {len(x)}: {times(x)}"
@@ -29,10 +27,10 @@ def expect_sequence(x: Shape, name: str) -> None:
 
 
 def expect_heads(features: int, heads: int, *, at: str) -> None:
-    """Refuse features that cannot be shared out evenly among heads.
+    """Refuse features that the heads cannot share evenly.
 
     Raises:
-        ShapeError: they do not divide.
+        ShapeError: the number of heads does not divide the number of features.
     """
     if features % heads:
         message = f"{features} features do not divide into {heads} heads"
@@ -40,14 +38,14 @@ def expect_heads(features: int, heads: int, *, at: str) -> None:
 
 
 class MultiheadAttention(Layer):
-    """Attention of query (L, E) to key (S, kdim) and value (S, vdim), with the result (L, E).
+    """Attention of query (L, E) to key (S, kdim) and value (S, vdim); the result is (L, E).
 
     Each head computes softmax(q · kᵀ / √d) · v from its d = E / num_heads features of the projected
-    inputs; the heads side by side are projected once more. One input attends to itself; of two,
-    the second is both key and value. A second result are the `weights`, those softmaxes: (L, S),
-    averaged over the heads, or (num_heads, L, S). `add_bias_kv` and `add_zero_attn` add one
-    position each to key and value. `need_weights` and `average_attn_weights` are arguments of
-    torch's `forward`; without weights torch takes `scaled_dot_product_attention`.
+    inputs. A last projection combines the heads. A single input attends to itself. With two inputs,
+    the second one is both key and value. The second result, `weights`, holds the softmaxes: (L, S),
+    averaged over the heads, or (num_heads, L, S). `add_bias_kv` and `add_zero_attn` each add one
+    position to key and value. `need_weights` and `average_attn_weights` are arguments of torch's
+    `forward`. Without weights, torch uses `scaled_dot_product_attention`.
 
     - MultiheadAttention: {num_heads: 8}  # 16×64 to 16×64, weights: 16×16
     """
@@ -65,25 +63,25 @@ class MultiheadAttention(Layer):
     embed_dim: SizeFromInput = None
     """Number of features of query and of the result."""
     num_heads: PositiveInt
-    """Number of heads, among which the features are shared out."""
+    """Number of heads; the heads share the features evenly."""
     dropout: Probability = 0.0
-    """Probability with which an attention weight is dropped in training; 0 drops none."""
+    """Probability that an attention weight is dropped in training; 0 drops none."""
     bias: Bool = True
-    """Whether the projections have learned constants."""
+    """Whether the projections have learned biases."""
     add_bias_kv: Bool = False
-    """Whether key and value get one learned position more."""
+    """Whether key and value get one more position, which is learned."""
     add_zero_attn: Bool = False
-    """Whether key and value get one position of zeros more."""
+    """Whether key and value get one more position, which is zeros."""
     kdim: SizeFromInput = None
     """Number of features of key."""
     vdim: SizeFromInput = None
     """Number of features of value."""
     batch_first: BatchFirst = True
-    """It is true: axis 0 is the batch, as everywhere."""
+    """Always true: axis 0 is the batch, as in every layer."""
     need_weights: Bool = True
     """Whether the attention weights are a second result; false is faster."""
     average_attn_weights: Bool = True
-    """Whether these are averaged over the heads; false gives those of each head."""
+    """Whether the attention weights are averaged over the heads; false gives those of each head."""
 
     @property
     def switches(self) -> bool:
@@ -95,7 +93,7 @@ class MultiheadAttention(Layer):
         query, key, value = _three(*(tensor.shape for tensor in x))
         expect_heads(query[1], self.num_heads, at="num_heads")
         if key[0] != value[0]:
-            message = f"key has length {key[0]} and value {value[0]}, which must be the same"
+            message = f"key has length {key[0]} and value {value[0]}: they must be equal"
             raise ShapeError("NB212", message)
         output = {"output": Tensor(query, x[0].dtype)}
         if not self.need_weights:
@@ -127,7 +125,7 @@ class MultiheadAttention(Layer):
         return weights | ({"out_proj.bias": (features,)} if self.bias else {})
 
     def macs(self, x: Shape, *others: Shape) -> int:
-        """L·E² + S·kdim·E + S·vdim·E to project, 2·L·S·E to attend, L·E² to project again."""
+        """L·E² + S·kdim·E + S·vdim·E for projections, 2·L·S·E to attend, L·E² for the output."""
         query, key, value = _three(x, *others)
         length, features = query
         projections = features * (2 * product(query) + product(key) + product(value))
@@ -138,10 +136,10 @@ class MultiheadAttention(Layer):
         return None
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
-        """The weights of each head; an input that putting its batch second leaves as it is.
+        """The weights of each head, and inputs of length 1.
 
-        Torch transposes the batch and the length, and keeps a copy of every input whose order in
-        memory that changes.
+        torch transposes the batch and the length. It keeps a copy of every input whose order in
+        memory this changes.
         """
         given = dict(zip((*self.inputs, *self.optional_inputs), (x, *others), strict=False))
         still = tuple(name for name, shape in given.items() if _still(shape))
@@ -149,13 +147,13 @@ class MultiheadAttention(Layer):
         return (*still, "weights") if per_head else still
 
     def workspace(self, x: Shape, *others: Shape) -> int:
-        """What torch keeps on a CPU, in three ways, of which each keeps the attended values.
+        """What torch keeps on a CPU: the attended values, and more in each of three ways.
 
-        With weights: the scaled query, key and value. Without them and without dropout, where it
-        takes `_scaled_dot_product_flash_attention_for_cpu`: query, key, value and the logarithm of
-        each softmax's sum. Else, where it takes `_scaled_dot_product_attention_math`: the scaled
-        query, the scaled key and the value. Projections made by one product lie in one piece of
-        memory, and are kept together; positions added to key and value make copies of these.
+        With weights: the scaled query, key and value. Without weights and dropout, torch calls
+        `_scaled_dot_product_flash_attention_for_cpu`: query, key, value and the logarithm of each
+        softmax's sum. Otherwise torch calls `_scaled_dot_product_attention_math`: the scaled query,
+        the scaled key and the value. Projections from one product share one piece of memory, and
+        are kept together. Positions added to key and value make copies of key and value.
         """
         query, key, value = _three(x, *others)
         length, features = query
@@ -179,7 +177,7 @@ class MultiheadAttention(Layer):
         return 4 * (kept + self.num_heads * length * attended * self._softmaxes())
 
     def _softmaxes(self) -> int:
-        """Return how many values are kept, beside results, for each weight of each head."""
+        """Return how many values are kept per weight of each head, not counting results."""
         if not self.need_weights and self.dropout == 0:
             return 0
         masked = 0 < self.dropout < 1
@@ -188,14 +186,14 @@ class MultiheadAttention(Layer):
         return 1 + dropped + masked - given
 
     def _copied(self, x: Shape, *others: Shape) -> int:
-        """Return the values of inputs that are copied, once for every product with weights."""
+        """Return the number of copied input values; each product with weights copies its input."""
         given = [x, *others]
         if not _packed(*_three(x, *others)):
             given = list(_three(x, *others))
         return sum(product(shape) for shape in given if not _still(shape))
 
     def _attended(self, key: Shape) -> int:
-        """Return how many positions are attended to."""
+        """Return the number of positions that each query attends to."""
         return key[0] + self.add_bias_kv + self.add_zero_attn
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
@@ -223,7 +221,7 @@ class MultiheadAttention(Layer):
         )
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
-        """Leave out what `forward` is given, and sizes that torch takes from `embed_dim`."""
+        """Leave out the arguments of `forward`, and the sizes that torch takes from `embed_dim`."""
         values = super().arguments(x, *others)
         for name in ("need_weights", "average_attn_weights"):
             del values[name]
@@ -241,7 +239,7 @@ class MultiheadAttention(Layer):
         return {"output": y[0], "weights": y[1]} if self.need_weights else {"output": y[0]}
 
 
-#: The numbers of values of the weights.
+#: The rules for the number of values of each weight.
 _WEIGHTS = {
     "in_proj_weight": "3·embed_dim·embed_dim",
     "q_proj_weight": "embed_dim·embed_dim",
@@ -256,23 +254,23 @@ _WEIGHTS = {
 _TERMS = {
     "L": "the length of query",
     "S": "the length of key and value",
-    "A": "how many positions are attended to: S, and one for add_bias_kv and for add_zero_attn",
+    "A": "the number of attended positions: S, plus one each for add_bias_kv and add_zero_attn",
 }
 
 _T = TypeVar("_T")
 
 
 def _three(*x: _T) -> tuple[_T, _T, _T]:
-    """Return query, key and value, of which those left out are the one before."""
+    """Return query, key and value; an omitted one is the one before."""
     query, key, value = (*x, x[-1], x[-1])[:3]
     return query, key, value
 
 
 def _packed(query: Shape, key: Shape, value: Shape) -> bool:
-    """Tell whether the projections have a common weight, for inputs of equally many features."""
+    """Tell whether the projections share one weight: all inputs have as many features."""
     return query[1] == key[1] == value[1]
 
 
 def _still(x: Shape) -> bool:
-    """Tell whether a sequence lies in memory as it did when the batch is put second."""
+    """Tell whether transposing batch and length keeps a sequence's order in memory."""
     return x[0] == 1

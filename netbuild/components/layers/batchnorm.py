@@ -1,4 +1,4 @@
-"""Batch and instance normalisation: with the statistics of each channel.
+"""Batch and instance normalisation: uses the statistics of each channel.
 
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
@@ -30,14 +30,14 @@ from netbuild.components.tensor import (
 _Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", optional(real()))]
 
 
-#: How running averages follow: the variance is the unbiased one.
+#: How running averages change; the variance of the batch is unbiased.
 _FOLLOWS = "running ← (1 − momentum) · running + momentum · batch"
 
 
 class _ChannelNorm(Layer):
-    """Normalises (C, *), with one weight, one bias and one running mean and variance a channel."""
+    """Normalises (C, *), with a weight, a bias, a running mean and variance for each channel."""
 
-    #: The numbers of axes that torch takes, without the batch.
+    #: The numbers of axes that torch takes, not counting the batch axis.
     ranks: ClassVar[tuple[int, ...]]
     axes: ClassVar[str]
 
@@ -46,15 +46,15 @@ class _ChannelNorm(Layer):
     num_features: SizeFromInput = None
     """Number of channels of the input."""
     eps: Float = 1e-5
-    """Added to the variance, so that nothing is divided by 0."""
+    """Added to the variance to avoid a division by 0."""
     momentum: _Momentum = 0.1
-    """Share of a new batch in the running averages; null is a plain mean of all batches."""
+    """Share of a new batch in the running averages; null takes the plain mean of all batches."""
     affine: Bool = True
     """Whether each channel has a learned factor."""
     track_running_stats: Bool = True
-    """Whether evaluation takes averages of training; false takes each batch's own statistics."""
+    """Whether evaluation uses the running averages; false uses each batch's own statistics."""
     bias: Bool = True
-    """Whether each channel has a learned constant too, where affine is true."""
+    """Whether each channel also has a learned bias, if affine is true."""
 
     @property
     def switches(self) -> bool:
@@ -68,7 +68,7 @@ class _ChannelNorm(Layer):
         return {"num_features": x[0]}
 
     def centres(self, *x: Shape) -> bool:
-        """With momentum 0 the running mean, which evaluation takes away, stays 0."""
+        """With momentum 0, the running mean stays 0, so evaluation subtracts nothing."""
         return self.normalises != "mixture" and self.momentum != 0
 
     def saved(self, x: Shape) -> tuple[str, ...]:
@@ -96,16 +96,16 @@ class _BatchNorm(_ChannelNorm):
 
     normalises: ClassVar[Literal["batch", "processes"]] = "batch"
     modes = Modes(
-        "(x − mean) / √(variance + eps) · weight + bias by the statistics of the batch, which the "
-        f"running ones follow: {_FOLLOWS}",
-        "the same by the running statistics; without track_running_stats as in training",
+        "(x − mean) / √(variance + eps) · weight + bias with the statistics of the batch; running "
+        f"statistics: {_FOLLOWS}",
+        "the same with the running statistics; without track_running_stats, as in training",
     )
 
     eps: PositiveFloat = 1e-5
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (C) or (C, L), each channel over the batch and L.
+    """Batch normalisation of (C) or (C, L): each channel over the batch and L.
 
     - BatchNorm1d  # 120 to 120
     """
@@ -115,7 +115,7 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation of (C, H, W), each channel over the batch, H and W.
+    """Batch normalisation of (C, H, W): each channel over the batch, H and W.
 
     - BatchNorm2d  # 6×28×28 to 6×28×28
     """
@@ -125,7 +125,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of (C, D, H, W), each channel over the batch, D, H and W.
+    """Batch normalisation of (C, D, H, W): each channel over the batch, D, H and W.
 
     - BatchNorm3d: {affine: false}  # 4×8×8×8 to 4×8×8×8
     """
@@ -135,7 +135,7 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation of (C, *), each channel over the batch, * and every process of a run.
+    """Batch normalisation of (C, *): each channel over the batches of all processes and *.
 
     - SyncBatchNorm  # 64×7×7 to 64×7×7
     """
@@ -149,7 +149,7 @@ class SyncBatchNorm(_BatchNorm):
 
 
 class LazyBatchNorm1d(Lazy, BatchNorm1d):
-    """BatchNorm1d by another name: without `num_features`.
+    """Another name of BatchNorm1d, without the field `num_features`.
 
     - LazyBatchNorm1d  # 120 to 120
     """
@@ -158,7 +158,7 @@ class LazyBatchNorm1d(Lazy, BatchNorm1d):
 
 
 class LazyBatchNorm2d(Lazy, BatchNorm2d):
-    """BatchNorm2d by another name: without `num_features`.
+    """Another name of BatchNorm2d, without the field `num_features`.
 
     - LazyBatchNorm2d  # 6×28×28 to 6×28×28
     """
@@ -167,7 +167,7 @@ class LazyBatchNorm2d(Lazy, BatchNorm2d):
 
 
 class LazyBatchNorm3d(Lazy, BatchNorm3d):
-    """BatchNorm3d by another name: without `num_features`.
+    """Another name of BatchNorm3d, without the field `num_features`.
 
     - LazyBatchNorm3d  # 4×8×8×8 to 4×8×8×8
     """
@@ -180,17 +180,17 @@ class _InstanceNorm(_ChannelNorm):
 
     normalises = "sample"
     modes = Modes(
-        "(x − mean) / √(variance + eps) · weight + bias by the statistics of each sample; with "
-        f"track_running_stats the running ones follow their mean: {_FOLLOWS}",
-        "the same by the running statistics; without track_running_stats as in training",
+        "(x − mean) / √(variance + eps) · weight + bias with the statistics of each sample; with "
+        f"track_running_stats, their mean over the batch counts in {_FOLLOWS}",
+        "the same with the running statistics; without track_running_stats, as in training",
     )
 
     affine: Bool = False
     track_running_stats: Bool = False
-    """Whether evaluation takes averages of training; false takes each sample's own statistics."""
+    """Whether evaluation uses the running averages; false uses each sample's own statistics."""
 
     def workspace(self, x: Shape) -> int:
-        """Each sample's mean and deviation, and copies of the channels' weights and means."""
+        """Each sample's means and deviations, and copies of the channels' weights and averages."""
         return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
 
     def formulas(self, x: Shape) -> Formulas:
@@ -206,7 +206,7 @@ class _InstanceNorm(_ChannelNorm):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of (C, L), each channel over L.
+    """Instance normalisation of (C, L): each channel of each sample over L.
 
     - InstanceNorm1d: {affine: true}  # 6×10 to 6×10
     """
@@ -216,7 +216,7 @@ class InstanceNorm1d(_InstanceNorm):
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance normalisation of (C, H, W), each channel over H and W.
+    """Instance normalisation of (C, H, W): each channel of each sample over H and W.
 
     - InstanceNorm2d  # 6×28×28 to 6×28×28
     """
@@ -226,7 +226,7 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of (C, D, H, W), each channel over D, H and W.
+    """Instance normalisation of (C, D, H, W): each channel of each sample over D, H and W.
 
     - InstanceNorm3d  # 6×8×8×8 to 6×8×8×8
     """
@@ -236,7 +236,7 @@ class InstanceNorm3d(_InstanceNorm):
 
 
 class LazyInstanceNorm1d(Lazy, InstanceNorm1d):
-    """InstanceNorm1d by another name: without `num_features`, and with weights and averages.
+    """InstanceNorm1d without the field `num_features`; weights and averages are on by default.
 
     - LazyInstanceNorm1d  # 6×10 to 6×10
     """
@@ -247,7 +247,7 @@ class LazyInstanceNorm1d(Lazy, InstanceNorm1d):
 
 
 class LazyInstanceNorm2d(Lazy, InstanceNorm2d):
-    """InstanceNorm2d by another name: without `num_features`, and with weights and averages.
+    """InstanceNorm2d without the field `num_features`; weights and averages are on by default.
 
     - LazyInstanceNorm2d  # 6×28×28 to 6×28×28
     """
@@ -258,7 +258,7 @@ class LazyInstanceNorm2d(Lazy, InstanceNorm2d):
 
 
 class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
-    """InstanceNorm3d by another name: without `num_features`, and with weights and averages.
+    """InstanceNorm3d without the field `num_features`; weights and averages are on by default.
 
     - LazyInstanceNorm3d  # 6×8×8×8 to 6×8×8×8
     """
@@ -269,16 +269,16 @@ class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
 
 
 class _SwitchableNorm(_ChannelNorm):
-    """(x − mean) / √(variance + eps), of shares of the statistics of instance, layer and batch.
+    """(x − mean) / √(variance + eps) with a mixture of the instance, layer and batch statistics.
 
-    It is netbuild's own: `netbuild.builder.modules` has the formula and its source.
+    torch has no such layer: `netbuild.builder.modules` has the formula and its source.
     """
 
     normalises = "mixture"
     modes = Modes(
-        "(x − mean) / √(variance + eps) · weight + bias by shares of the statistics of sample, "
-        f"layer and batch; the running ones follow the batch's: {_FOLLOWS}",
-        "the same by the running statistics in place of the batch's; without track_running_stats "
+        "(x − mean) / √(variance + eps) · weight + bias with a mixture of the instance, layer and "
+        f"batch statistics; running statistics: {_FOLLOWS}",
+        "the same with running statistics instead of the batch's; without track_running_stats, "
         "as in training",
     )
 
@@ -291,14 +291,14 @@ class _SwitchableNorm(_ChannelNorm):
         return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
 
     def workspace(self, x: Shape) -> int:
-        """A mean and a variance for the sample; for each channel both, their mixtures, a scale."""
+        """A mean and a variance of the sample; for each channel also mixtures and a scale."""
         return 4 * (2 + x[0] * (4 + self.affine))
 
     def formulas(self, x: Shape) -> Formulas:
         found = super().formulas(x)
         three = formula("statistics", statistics=3)
         shares = {"mean_weight": three, "var_weight": three}
-        terms = {"statistics": "those of instance, layer and batch"}
+        terms = {"statistics": "the instance, layer and batch statistics"}
         kept = formula(
             "4 B·(2 + num_features·(4 + affine))", num_features=x[0], affine=+self.affine
         )
@@ -307,7 +307,7 @@ class _SwitchableNorm(_ChannelNorm):
 
 
 class SwitchableNorm1d(_SwitchableNorm):
-    """Switchable normalisation of (C, L): by instance, layer and batch (Luo et al. 2018).
+    """Normalisation of (C, L) by a mixture of instance, layer, batch norm. Luo et al. 2018.
 
     - SwitchableNorm1d: {affine: false}  # 6×10 to 6×10
     """
@@ -317,7 +317,7 @@ class SwitchableNorm1d(_SwitchableNorm):
 
 
 class SwitchableNorm2d(_SwitchableNorm):
-    """Switchable normalisation of (C, H, W): by instance, layer and batch (Luo et al. 2018).
+    """Normalisation of (C, H, W) by a mixture of instance, layer, batch norm. Luo et al. 2018.
 
     - SwitchableNorm2d: {affine: false}  # 6×28×28 to 6×28×28
     """
@@ -327,7 +327,7 @@ class SwitchableNorm2d(_SwitchableNorm):
 
 
 class SwitchableNorm3d(_SwitchableNorm):
-    """Switchable normalisation of (C, D, H, W): by instance, layer and batch (Luo et al. 2018).
+    """Normalisation of (C, D, H, W) by a mixture of instance, layer, batch norm. Luo et al. 2018.
 
     - SwitchableNorm3d: {affine: false}  # 6×8×8×8 to 6×8×8×8
     """
@@ -337,10 +337,10 @@ class SwitchableNorm3d(_SwitchableNorm):
 
 
 def _expect_many(x: Shape) -> None:
-    """Refuse an input with one value a channel, which has no variance.
+    """Refuse an input with one value per channel: a single value has no variance.
 
     Raises:
-        ShapeError: it has.
+        ShapeError: the input has one value per channel.
     """
     if product(x[1:]) == 1:
         message = f"it needs more than one value per channel, and the input is {times(x)}"

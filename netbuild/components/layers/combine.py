@@ -19,7 +19,7 @@ from netbuild.components.layers.formula import (
 from netbuild.components.layers.layer import Operation, Range, Window, hull
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 
-#: The largest float32, beyond which torch takes no scalar.
+#: The largest float32; torch takes no larger scalar.
 LARGEST_FLOAT = 3.4028234663852886e38
 _Factor = Annotated[
     int | float,
@@ -36,13 +36,13 @@ _Rounding = Annotated[
     Wants("trunc, floor or null", optional(core_schema.literal_schema(["trunc", "floor"]))),
 ]
 
-#: Of two dtypes the later one holds the results of both:
+#: Two dtypes promote to the later one of this list:
 #: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc.
 _PROMOTION = ("bool", "uint8", "int32", "int64", "float32")
 
 
 def promoted(*x: Tensor) -> str:
-    """Return the dtype in which torch computes with all of these.
+    """Return the dtype in which torch computes with all these tensors.
 
     >>> promoted(Tensor((3,), "uint8"), Tensor((3,), "int32"))
     'int32'
@@ -51,7 +51,7 @@ def promoted(*x: Tensor) -> str:
 
 
 def broadcast(*x: Shape) -> Shape:
-    """Return the shape over which inputs are computed element by element.
+    """Return the common shape of inputs that are combined element by element.
 
     Axes of size 1 repeat: https://docs.pytorch.org/docs/stable/notes/broadcasting.html.
 
@@ -59,7 +59,7 @@ def broadcast(*x: Shape) -> Shape:
     (16, 8, 8)
 
     Raises:
-        ShapeError: the sizes of an axis do not go together.
+        ShapeError: two inputs have different sizes on an axis, and neither size is 1.
     """
     expect_same_rank(*x)
     return tuple(_size(place, x) for place in range(len(x[0])))
@@ -69,7 +69,7 @@ _WIDEST = "the largest of the inputs"
 
 
 def broadcast_formulas(*x: Shape) -> dict[str, Formula] | None:
-    """Return the formulas of what `broadcast` returns; None where all inputs have that shape."""
+    """Return the formulas of `broadcast`'s sizes; None if all inputs have the same shape."""
     if len(set(x)) == 1:
         return None
     axes = zip(*x, strict=True)
@@ -79,17 +79,17 @@ def broadcast_formulas(*x: Shape) -> dict[str, Formula] | None:
 
 
 def expect_same_rank(*x: Shape) -> None:
-    """Refuse inputs of different numbers of axes.
+    """Refuse inputs with different numbers of axes.
 
     Raises:
-        ShapeError: torch aligns shapes from their last axis, so the batches would not meet.
+        ShapeError: torch aligns shapes at their last axis, so the batch axes would not meet.
     """
     for number, shape in enumerate(x, start=1):
         if len(shape) != len(x[0]):
             raise ShapeError(
                 "NB212",
-                f"input 1 is {times(x[0])} and input {number} is {times(shape)}: axes meet from"
-                " the last one on, and the batch of one would meet another axis",
+                f"input 1 is {times(x[0])} and input {number} is {times(shape)}: torch aligns"
+                " the last axes, so the batch of one meets another axis of the other",
             )
 
 
@@ -99,7 +99,7 @@ def _size(place: int, x: tuple[Shape, ...]) -> int:
     for number, shape in enumerate(x):
         if shape[place] not in {1, size}:
             raise _contradiction(
-                place, (first, x[first]), (number, shape), "have to be equal, or one of them 1"
+                place, (first, x[first]), (number, shape), "must be equal, or one of them 1"
             )
     return size
 
@@ -107,7 +107,7 @@ def _size(place: int, x: tuple[Shape, ...]) -> int:
 def _contradiction(
     place: int, one: tuple[int, Shape], other: tuple[int, Shape], wanted: str
 ) -> ShapeError:
-    """Return the fault of an axis on which two inputs, by number and shape, differ."""
+    """Return the fault of an axis on which two inputs differ; an input is its number and shape."""
     said = [
         f"{shape[place]} in input {number + 1} ({times(shape)})" for number, shape in (one, other)
     ]
@@ -115,7 +115,7 @@ def _contradiction(
 
 
 class _Join(Operation):
-    """Gives a tensor of the dtype that holds the values of all inputs."""
+    """Gives a tensor of the promoted dtype of all inputs."""
 
     inputs = ("input", "other")
     results = None
@@ -126,7 +126,7 @@ class _Join(Operation):
 
 
 class _Elementwise(_Join):
-    """Computes element by element; an axis of size 1 repeats."""
+    """Computes element by element; axes of size 1 repeat."""
 
     broadcasts = True
 
@@ -150,17 +150,17 @@ class _Scaled(_Elementwise):
             message = f"alpha is {self.alpha}, and {dtype} inputs need a whole number"
             raise ShapeError("NB207", message, at="alpha")
         if dtype == "uint8" and abs(self.alpha) > 255:
-            message = f"alpha is {self.alpha}, and uint8 ends at 255"
+            message = f"alpha is {self.alpha}, and the largest uint8 is 255"
             raise ShapeError("NB207", message, at="alpha")
         return outputs
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
-        """Leave out what scales nothing: `torch.add(a, b)` is what a person writes."""
+        """Leave out a factor of 1: people write `torch.add(a, b)`."""
         return {} if self.alpha == 1 else {"alpha": self.alpha}
 
 
 class _Folding(_Elementwise):
-    """Takes two or more inputs, from the left: (a ∘ b) ∘ c."""
+    """Combines two or more inputs from the left: (a ∘ b) ∘ c."""
 
     variadic = True
 
@@ -169,7 +169,7 @@ class _Folding(_Elementwise):
 
 
 class _KeepingBoth(_Folding):
-    """Keeps both sides of each step for the backward pass: every input, and what is between."""
+    """Keeps both operands of each step for backward: all inputs and intermediate results."""
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
         return self.inputs
@@ -181,7 +181,7 @@ class _KeepingBoth(_Folding):
     def formulas(self, *x: Shape) -> Formulas:
         between = tuple(product(broadcast(*x[:count])) for count in range(2, len(x)))
         kept = formula("4 B·(Σ steps)", steps=between) if between else None
-        terms = {"steps": "the values of each result on the way"} if between else {}
+        terms = {"steps": "the number of values of each intermediate result"} if between else {}
         return super().formulas(*x)._replace(workspace=kept, terms=terms)
 
 
@@ -195,7 +195,7 @@ class Add(_Scaled, _Folding):
 
     def output_shape(self, *x: Shape) -> Shape:
         if len(x) > 2 and self.alpha != 1:
-            message = f"alpha scales the second of two inputs, and there are {len(x)}"
+            message = f"alpha scales the second of two inputs, and there are {len(x)} inputs"
             raise ShapeError("NB212", message, at="alpha")
         return super().output_shape(*x)
 
@@ -213,10 +213,10 @@ class Subtract(_Scaled):
 
 
 def expect_no_bool(*x: Tensor) -> None:
-    """Refuse truth values, which torch does not subtract.
+    """Refuse booleans: torch does not subtract them.
 
     Raises:
-        ShapeError: says which input has them.
+        ShapeError: names the input with booleans.
     """
     for number, tensor in enumerate(x, start=1):
         if tensor.dtype == "bool":
@@ -233,7 +233,7 @@ class Multiply(_KeepingBoth):
 
 
 class Divide(_Elementwise):
-    """input / other, as floats, or rounded to whole numbers: (*) and (*) to (*).
+    """input / other, as floating-point numbers or rounded: (*) and (*) to (*).
 
     - {Divide, inputs: [left, right]}  # 6×8×8 and 6×8×8 to 6×8×8
     """
@@ -241,7 +241,7 @@ class Divide(_Elementwise):
     function = "div"
 
     rounding_mode: _Rounding = None
-    """How quotients become whole: towards 0 (trunc), or down (floor); null keeps fractions."""
+    """Rounding of quotients: towards 0 (trunc) or down (floor); null keeps fractions."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if self.rounding_mode is not None and promoted(*x) == "bool":
@@ -274,7 +274,7 @@ class _Listed(_Join):
     variadic = True
 
     dim: Int = 1
-    """Axis along which the inputs follow one another; 1 is the channels."""
+    """Axis along which the inputs are joined; 1 is the channels."""
 
     def range(self, *x: Range | None) -> Range | None:
         return hull(x)
@@ -284,7 +284,7 @@ class _Listed(_Join):
 
 
 class Concat(_Listed):
-    """Puts the inputs behind one another on the axis `dim`, along which their sizes add up.
+    """Joins the inputs along the axis `dim`, where their sizes add up.
 
     - {Concat, inputs: [left, right]}  # 64×8×8 and 32×8×8 to 96×8×8
     """
@@ -297,24 +297,24 @@ class Concat(_Listed):
         for number, shape in enumerate(x):
             for place, (size, wanted) in enumerate(zip(shape, x[0], strict=True)):
                 if size != wanted and place != position:
-                    wanted_ = f"may differ on axis {position + 1} only"
+                    wanted_ = f"may differ only on axis {position + 1}"
                     raise _contradiction(place, (0, x[0]), (number, shape), wanted_)
         return (*x[0][:position], sum(shape[position] for shape in x), *x[0][position + 1 :])
 
     def formulas(self, *x: Shape) -> Formulas:
         position = axis(self.dim, x[0], at="dim")
         sizes = [unchanged(n) for n in x[0]]
-        name = "those of the inputs"
+        name = "sizes of the inputs"
         sizes[position] = Formula(f"Σ {name}", {name: tuple(shape[position] for shape in x)})
         return Formulas(by_axis(sizes))
 
     def window(self, *x: Shape) -> Window | None:
-        """Along the channels every position keeps its place."""
+        """Along the channels, every position keeps its place."""
         return super().window(*x) if axis(self.dim, x[0], at="dim") == 0 else None
 
 
 class Stack(_Listed):
-    """Puts inputs of one shape side by side on a new axis `dim`: (*) and (*) to (2, *).
+    """Stacks inputs of one shape along a new axis `dim`: (*) and (*) to (2, *).
 
     - {Stack, inputs: [red, green, blue]}  # 3×5 and 3×5 and 3×5 to 3×3×5
     """
@@ -322,13 +322,13 @@ class Stack(_Listed):
     function = "stack"
 
     dim: Int = 1
-    """Place of the new axis; 1 is the first behind the batch."""
+    """Position of the new axis; 1 is directly after the batch."""
 
     def output_shape(self, *x: Shape) -> Shape:
         for number, shape in enumerate(x, start=1):
             if shape != x[0]:
                 message = f"input 1 is {times(x[0])} and input {number} is {times(shape)}"
-                raise ShapeError("NB212", f"{message}: they have to be equal")
+                raise ShapeError("NB212", f"{message}: they must be equal")
         position = axis(self.dim, (*x[0], 1), at="dim")
         return (*x[0][:position], len(x), *x[0][position:])
 
@@ -339,7 +339,7 @@ class Stack(_Listed):
         return Formulas(by_axis([*sizes[:position], number, *sizes[position:]]))
 
     def window(self, *x: Shape) -> Window | None:
-        """The axes move."""
+        """Axes change their positions."""
         return None
 
 
@@ -351,7 +351,7 @@ class MatMul(_Join):
 
     function = "matmul"
 
-    # torch multiplies matrices of whole numbers on a CPU, and on no other device
+    # torch multiplies matrices of whole numbers only on a CPU
     needs_float = True
 
     def output_shape(self, x: Shape, other: Shape) -> Shape:
@@ -365,7 +365,7 @@ class MatMul(_Join):
         if x[-1] != other[-2]:
             message = f"axis {len(x)} is {x[-1]} in input 1 ({times(x)})"
             message += f" and axis {len(x) - 1} is {other[-2]} in input 2 ({times(other)})"
-            raise ShapeError("NB212", f"{message}: they have to be equal")
+            raise ShapeError("NB212", f"{message}: they must be equal")
         return (*stacked, x[-2], other[-1])
 
     def macs(self, x: Shape, other: Shape) -> int:
@@ -384,7 +384,7 @@ class MatMul(_Join):
         return Formulas(by_axis(sizes), macs={"": Formula(rule, numbers)}, terms=terms)
 
     def window(self, x: Shape, other: Shape) -> Window | None:
-        """Every value sees a whole row and a whole column."""
+        """Every value depends on a whole row and a whole column."""
         return None
 
     def saved(self, x: Shape, other: Shape) -> tuple[str, ...]:
@@ -393,7 +393,7 @@ class MatMul(_Join):
         return tuple(name for name, shape in given if shape[:-2] == stacked)
 
     def workspace(self, x: Shape, other: Shape) -> int:
-        """A stack of matrices that repeats is written out, and kept as such."""
+        """Torch copies a stack of matrices that repeats, and keeps the copy."""
         stacked = self.output_shape(x, other)[:-2]
         copies = [product((*stacked, *s[-2:])) for s in (x, other) if s[:-2] != stacked]
         return sum(copies) * BYTES["float32"]

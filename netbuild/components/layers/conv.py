@@ -39,9 +39,9 @@ class _Conv(Convolution):
     last = "dilation groups bias padding_mode"
 
     padding: _Padding = 0
-    """Places added at both ends of each axis; same keeps the size, valid adds none."""
+    """Places added at both ends of each axis; same keeps the size, valid adds no places."""
     padding_mode: _PaddingMode = "zeros"
-    """What these places hold: 0, the input mirrored, its border value, or its other end."""
+    """Values of these places: 0, the mirrored input, its border value, or its other end."""
 
     @field_validator("padding")
     @classmethod
@@ -50,7 +50,7 @@ class _Conv(Convolution):
         if padding == "same" and any(
             s != 1 for s in (stride if isinstance(stride, tuple) else [stride])
         ):
-            raise unwanted("a number where stride is not 1")
+            raise unwanted("a number (same needs stride 1)")
         return padding
 
     def output_shape(self, x: Shape) -> Shape:
@@ -62,7 +62,7 @@ class _Conv(Convolution):
         return (self.out_channels, *slide(x, *self._geometry()))
 
     def _geometry(self) -> Window:
-        """Return what slides over the axes; `same` pads by what the window reaches."""
+        """Return the window that slides over the axes; `same` pads by its reach."""
         kernel, dilation = self.per_axis(self.kernel_size), self.per_axis(self.dilation)
         if self.padding == "same":
             padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
@@ -71,13 +71,16 @@ class _Conv(Convolution):
         return Window(kernel, self.per_axis(self.stride), padding, dilation)
 
     def _expect_enough_to_copy(self, x: Shape) -> None:
-        """Reflection takes its padding from within the border, wrapping from the other side."""
+        """Refuse a padding longer than the values that the axis can copy.
+
+        Reflection copies the values inside the border, and circular padding the other side.
+        """
         kernel, _, padding, dilation = self._geometry()
         for n, k, p, d in zip(x[1:], kernel, padding, dilation, strict=True):
             longest = d * (k - 1) - p if self.padding == "same" else p
             if longest > n - (self.padding_mode == "reflect"):
                 message = (
-                    f"padding {longest} takes more than an axis of {n} has to {self.padding_mode}"
+                    f"padding {longest} is too large for an axis of {n} in mode {self.padding_mode}"
                 )
                 raise ShapeError("NB204", message, at="padding")
 
@@ -86,7 +89,7 @@ class _Conv(Convolution):
         return parameters(weight, (self.out_channels,) if self.bias else None)
 
     def macs(self, x: Shape) -> int:
-        """Each output value takes one window over the channels of its group."""
+        """Each output value multiplies one window over the channels of its group."""
         return product(self.output_shape(x)) * product(self.weights(x)["weight"][1:])
 
     def window(self, x: Shape) -> Window | None:
@@ -99,9 +102,9 @@ class _Conv(Convolution):
         return () if copied else ("input",)
 
     def workspace(self, x: Shape) -> int:
-        """The padded copy of the input, where the convolution does not pad by itself.
+        """The padded copy of the input, if the convolution cannot pad by itself.
 
-        It pads with zeros, on both sides alike; other modes copy even where there is no padding.
+        It can pad both sides with the same number of zeros. Other modes copy even without padding.
         """
         kernel, _, padding, dilation = self._geometry()
         reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
@@ -149,7 +152,7 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """3-D convolution: (C, D, H, W) to (out_channels, D', H', W'), each axis as in Conv2d.
+    """3-D convolution: (C, D, H, W) to (out_channels, D', H', W'), with the sizes as in Conv2d.
 
     - Conv3d: {out_channels: 2, kernel_size: 3, stride: 2}  # 1×9×9×9 to 2×4×4×4
     """
@@ -158,7 +161,7 @@ class Conv3d(_Conv):
 
 
 class LazyConv1d(Lazy, Conv1d):
-    """A Conv1d whose in_channels the input decides: (C, L) to (out_channels, L').
+    """Conv1d without the field in_channels: (C, L) to (out_channels, L').
 
     - LazyConv1d: {out_channels: 8, kernel_size: 3}  # 4×10 to 8×8
     """
@@ -167,7 +170,7 @@ class LazyConv1d(Lazy, Conv1d):
 
 
 class LazyConv2d(Lazy, Conv2d):
-    """A Conv2d whose in_channels the input decides: (C, H, W) to (out_channels, H', W').
+    """Conv2d without the field in_channels: (C, H, W) to (out_channels, H', W').
 
     - LazyConv2d: {out_channels: 6, kernel_size: 5}  # 1×28×28 to 6×24×24
     """
@@ -176,7 +179,7 @@ class LazyConv2d(Lazy, Conv2d):
 
 
 class LazyConv3d(Lazy, Conv3d):
-    """A Conv3d whose in_channels the input decides: (C, D, H, W) to (out_channels, D', H', W').
+    """Conv3d without the field in_channels: (C, D, H, W) to (out_channels, D', H', W').
 
     - LazyConv3d: {out_channels: 2, kernel_size: 3}  # 1×9×9×9 to 2×7×7×7
     """

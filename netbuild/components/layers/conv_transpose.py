@@ -15,30 +15,30 @@ from netbuild.components.tensor import Shape, ShapeError, product
 
 _NoPaddingMode = Annotated[
     Literal["zeros"],
-    Wants("zeros, the only one torch has here", core_schema.literal_schema(["zeros"])),
+    Wants("zeros, the only mode that torch has here", core_schema.literal_schema(["zeros"])),
 ]
 
 
 class _ConvTranspose(Convolution):
-    """Each axis becomes (n − 1)s − 2p + d(k − 1) + output_padding + 1: what a _Conv had made it of.
+    """Each axis becomes (n − 1)s − 2p + d(k − 1) + output_padding + 1; a _Conv makes n of it.
 
-    `padding` is taken off the output; `output_padding` is put on behind it.
+    `padding` removes places at both ends of the output, `output_padding` adds places at its end.
     """
 
     last = "groups bias dilation padding_mode"
 
     kernel_size: Sizes
-    """Size of the window that each value is spread over, along each axis."""
+    """Size of the window that each value spreads over, along each axis."""
     stride: Sizes = 1
-    """Distance in the result between the windows of two neighbours; 2 doubles the size."""
+    """Distance in the result between the windows of neighbouring values; 2 doubles the size."""
     padding: Paddings = 0
-    """Places taken off both ends of each axis of the result."""
+    """Places removed at both ends of each axis of the result."""
     output_padding: Paddings = 0
-    """Places added at the end of each axis only; less than stride or dilation."""
+    """Places added only at the end of each axis; fewer than stride or dilation."""
     dilation: Sizes = Field(1, validate_default=True)
-    """Distance between the places that a kernel writes to; 1 writes to neighbours."""
+    """Distance between the places that a kernel writes to; 1 writes to neighbouring places."""
     padding_mode: _NoPaddingMode = "zeros"
-    """It has one value: torch pads with zeros here."""
+    """The only mode of torch here: it pads with zeros."""
 
     @field_validator("output_padding")
     @classmethod
@@ -50,14 +50,14 @@ class _ConvTranspose(Convolution):
         sizes = []
         added = self.per_axis(self.output_padding)
         for n, k, s, p, d, o in zip(x[1:], *self._geometry(), added, strict=True):
-            if o >= s and o >= d:  # as torch's `slow_conv_transpose2d_shape_check`
-                message = f"output_padding {o} has to be less than stride {s} or dilation {d}"
+            if o >= s and o >= d:  # torch: `slow_conv_transpose2d_shape_check`
+                message = f"output_padding {o} must be less than stride {s} or dilation {d}"
                 raise ShapeError("NB204", message, at="output_padding")
             size = (n - 1) * s - 2 * p + d * (k - 1) + o + 1
             if size < 1:
                 raise ShapeError(
                     "NB204",
-                    f"padding {p} takes all there is of an axis off the output",
+                    f"padding {p} removes all places of an output axis",
                     at="padding",
                     formula=f"({n} {MINUS} 1){DOT}{s} {MINUS} 2{DOT}{p} + {d}{DOT}({k} {MINUS} 1)"
                     f" + {o} + 1 = {signed(size)}",
@@ -66,7 +66,7 @@ class _ConvTranspose(Convolution):
         return (self.out_channels, *sizes)
 
     def _geometry(self) -> Window:
-        """Return what an input position spreads over the output."""
+        """Return the window that an input position spreads over the output."""
         fields = (self.kernel_size, self.stride, self.padding, self.dilation)
         return Window(*(self.per_axis(field) for field in fields))
 
@@ -81,7 +81,7 @@ class _ConvTranspose(Convolution):
     def window(self, x: Shape) -> Window | None:
         """Neighbouring positions see different parts of the kernel, unless the stride is 1.
 
-        Then it is a convolution with the flipped kernel, which pads with what is left.
+        With stride 1, it is a convolution with the flipped kernel and padding d(k − 1) − p.
         """
         kernel, stride, padding, dilation = self._geometry()
         if any(s != 1 for s in stride):
@@ -110,7 +110,7 @@ class _ConvTranspose(Convolution):
             by_name(formula("out_channels", out_channels=self.out_channels), *sizes),
             biased(Formula(weight, numbers), Formula("out_channels", numbers), self.weights(x)),
             {"": Formula(macs, {**numbers, **places})},
-            terms=N | dict.fromkeys(places, "of the input"),
+            terms=N | dict.fromkeys(places, "the size in the input"),
         )
 
 
@@ -126,7 +126,7 @@ class ConvTranspose1d(_ConvTranspose):
 
 
 class ConvTranspose2d(_ConvTranspose):
-    """2-D transposed convolution: (C, H, W) to (out_channels, H', W'), as in ConvTranspose1d.
+    """2-D transposed convolution: (C, H, W) to (out_channels, H', W'), sizes as in ConvTranspose1d.
 
     - ConvTranspose2d: {out_channels: 16, kernel_size: 2, stride: 2}  # 32×7×7 to 16×14×14
     """
@@ -135,7 +135,9 @@ class ConvTranspose2d(_ConvTranspose):
 
 
 class ConvTranspose3d(_ConvTranspose):
-    """3-D transposed convolution: (C, D, H, W) to (out_channels, D', H', W'), as before.
+    """3-D transposed convolution: (C, D, H, W) to (out_channels, D', H', W').
+
+    The sizes of the axes are as in ConvTranspose1d.
 
     - ConvTranspose3d: {out_channels: 2, kernel_size: 3}  # 1×4×4×4 to 2×6×6×6
     """
@@ -144,7 +146,7 @@ class ConvTranspose3d(_ConvTranspose):
 
 
 class LazyConvTranspose1d(Lazy, ConvTranspose1d):
-    """A ConvTranspose1d whose in_channels the input decides: (C, L) to (out_channels, L').
+    """ConvTranspose1d without the field in_channels: (C, L) to (out_channels, L').
 
     - LazyConvTranspose1d: {out_channels: 8, kernel_size: 3}  # 4×10 to 8×12
     """
@@ -153,7 +155,7 @@ class LazyConvTranspose1d(Lazy, ConvTranspose1d):
 
 
 class LazyConvTranspose2d(Lazy, ConvTranspose2d):
-    """A ConvTranspose2d whose in_channels the input decides: (C, H, W) to (out_channels, H', W').
+    """ConvTranspose2d without the field in_channels: (C, H, W) to (out_channels, H', W').
 
     - LazyConvTranspose2d: {out_channels: 6, kernel_size: 5}  # 1×24×24 to 6×28×28
     """
@@ -162,7 +164,7 @@ class LazyConvTranspose2d(Lazy, ConvTranspose2d):
 
 
 class LazyConvTranspose3d(Lazy, ConvTranspose3d):
-    """A ConvTranspose3d whose in_channels the input decides: (C, D, H, W) to (out_channels, …).
+    """ConvTranspose3d without the field in_channels: (C, D, H, W) to (out_channels, D', H', W').
 
     - LazyConvTranspose3d: {out_channels: 2, kernel_size: 3}  # 1×7×7×7 to 2×9×9×9
     """

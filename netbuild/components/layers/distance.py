@@ -16,10 +16,10 @@ from netbuild.components.layers.formula import Formula, Formulas, by_axis, formu
 from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Range, Window
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
 
-#: A norm may be that of the largest difference.
+#: The norm .inf is the largest difference.
 _Norm = Annotated[
     float,
-    Wants("a number, or .inf", core_schema.float_schema(strict=True, ge=float("-inf"))),
+    Wants("a number or .inf", core_schema.float_schema(strict=True, ge=float("-inf"))),
 ]
 _Bound = Annotated[
     float, Wants("a number from 0 to the largest float32", real(ge=0, le=LARGEST_FLOAT))
@@ -27,7 +27,7 @@ _Bound = Annotated[
 
 
 class _Distance(Layer):
-    """A number for each pair of vectors of two inputs; axes of size 1 repeat."""
+    """Gives a number for each pair of vectors of two inputs; axes of size 1 repeat."""
 
     inputs = ("x1", "x2")
     results: ClassVar[Range | None] = None
@@ -36,11 +36,11 @@ class _Distance(Layer):
         return {"output": Tensor(self.output_shape(*(tensor.shape for tensor in x)))}
 
     def window(self, x1: Shape, x2: Shape) -> Window | None:
-        """The axes lose their places."""
+        """Output positions do not match input positions."""
         return None
 
     def broadcast_without(self, place: int, x1: Shape, x2: Shape) -> dict[str, Formula]:
-        """Return the formulas of the axes that stay where one goes."""
+        """Return the formulas of the remaining axes, when one axis is removed."""
         shape = broadcast(x1, x2)
         if x1 == x2:
             return without(shape, [place % len(shape)])
@@ -50,7 +50,7 @@ class _Distance(Layer):
 
 
 class CosineSimilarity(_Distance):
-    """x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `dim`, which goes: (*, n, *) to (*).
+    """x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `dim`: (*, n, *) to (*).
 
     - {CosineSimilarity, inputs: [left, right]}  # 128 and 128 to scalar
     """
@@ -58,9 +58,9 @@ class CosineSimilarity(_Distance):
     results = SIGNED
 
     dim: Int = 1
-    """Axis of the vectors, which goes; 1 is the first behind the batch."""
+    """Axis of the vectors, which is removed; 1 is the first axis after the batch."""
     eps: _Bound = 1e-8
-    """Least length of a vector, so that nothing is divided by 0."""
+    """Smallest length of a vector; it avoids a division by 0."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if promoted(*x) != "float32":
@@ -77,7 +77,7 @@ class CosineSimilarity(_Distance):
         return self.inputs
 
     def workspace(self, x1: Shape, x2: Shape) -> int:
-        """Both inputs divided by their lengths, and the lengths before and behind the bound."""
+        """Both inputs divided by their lengths, and the lengths before and after the bound eps."""
         vectors, lengths = product(broadcast(x1, x2)), product(self.output_shape(x1, x2))
         return (2 * vectors + 4 * lengths) * BYTES["float32"]
 
@@ -86,28 +86,28 @@ class CosineSimilarity(_Distance):
         sizes = self.broadcast_without(axis(self.dim, shape, at="dim"), x1, x2)
         rule = "4 B·(2·∏ vectors + 4·∏ output)"
         kept = formula(rule, vectors=shape, output=self.output_shape(x1, x2))
-        return Formulas(sizes, workspace=kept, terms={"vectors": "the shape of both together"})
+        return Formulas(sizes, workspace=kept, terms={"vectors": "the common shape of both inputs"})
 
 
 class PairwiseDistance(_Distance):
-    """‖x1 − x2 + eps‖ by the norm p, along the last axis: (*, n) and (*, n) to (*).
+    """‖x1 − x2 + eps‖ along the last axis, with the norm p: (*, n) and (*, n) to (*).
 
     - {PairwiseDistance, inputs: [left, right]}  # 10×128 and 10×128 to 10
     """
 
     p: _Norm = 2.0
-    """Power of the norm: 1 adds differences up, 2 is Euclidean, .inf takes the largest."""
+    """Power of the norm: 1 adds the differences, 2 is Euclidean, .inf takes the largest one."""
     eps: Float = 1e-6
     """Added to each difference, so that the gradient of a distance of 0 is finite."""
     keepdim: Bool = False
-    """Whether the last axis stays, with size 1; false takes it away."""
+    """Whether the last axis stays with size 1; false removes it."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         """Whole numbers become floats when eps is added."""
         expect_no_bool(*x)
 
     def range(self, *x: Range | None) -> Range | None:
-        """Vectors of any values are at any distance."""
+        """Vectors of any values have any distance of at least 0."""
         return POSITIVE if ANY in x else None
 
     def output_shape(self, x1: Shape, x2: Shape) -> Shape:
@@ -128,4 +128,4 @@ class PairwiseDistance(_Distance):
         if self.keepdim:
             sizes[f"axis {len(sizes) + 1}"] = formula("1")
         kept = formula("4 B·∏ vectors", vectors=broadcast(x1, x2))
-        return Formulas(sizes, workspace=kept, terms={"vectors": "the shape of both together"})
+        return Formulas(sizes, workspace=kept, terms={"vectors": "the common shape of both inputs"})

@@ -14,22 +14,22 @@ class _Dropout(Layer):
 
     results = None
     drops: ClassVar[Literal["zeros", "alpha"]] = "zeros"
-    #: The other kind of dropout with the same fields, if there is one for any input that fits.
+    #: The name of the other kind of dropout with the same fields and inputs, or None.
     counterpart: ClassVar[str | None]
 
     modes = Modes("each value becomes 0 with probability p, and x / (1 − p) otherwise", "x")
 
     p: Probability = 0.5
-    """Probability with which a value is dropped in training; 0 drops none, 1 all."""
+    """Probability that a value is dropped in training; 0 drops none, 1 drops all."""
     inplace: Bool = False
-    """Whether the result takes the memory of the input, which is then gone."""
+    """Whether the result overwrites the input in memory."""
 
     @property
     def switches(self) -> bool:
         return self.p > 0
 
     def range(self, *x: Range | None) -> Range | None:
-        """What is kept is divided by 1 − p."""
+        """The remaining values are divided by 1 − p."""
         if x[0] is None or self.p == 0:
             return x[0]
         scale = 1 / (1 - self.p) if self.p < 1 else 1
@@ -39,7 +39,7 @@ class _Dropout(Layer):
         return "view" if self.p == 0 else super().memory()
 
     def workspace(self, x: Shape) -> int:
-        """The mask, as floats, which is what torch keeps on a CPU; all or nothing needs none."""
+        """The mask, as floats: torch keeps it on a CPU. A p of 0 or 1 needs no mask."""
         return 4 * self.masked(x) if 0 < self.p < 1 else 0
 
     def formulas(self, x: Shape) -> Formulas:
@@ -47,7 +47,7 @@ class _Dropout(Layer):
         return Formulas(workspace=kept)
 
     def masked(self, x: Shape) -> int:
-        """Return how many values are dropped or kept each for itself."""
+        """Return how many independent decisions the mask holds."""
         return product(x)
 
 
@@ -73,7 +73,7 @@ class _ChannelDropout(_Dropout):
     modes = _CHANNELS
 
     p: Probability = 0.5
-    """Probability with which a channel is dropped in training; 0 drops none, 1 all."""
+    """Probability that a channel is dropped in training; 0 drops none, 1 drops all."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[self.rank], ranks=(self.rank + 1,))
@@ -111,20 +111,20 @@ class Dropout3d(_ChannelDropout):
 
 
 class _AlphaDropout(_Dropout):
-    """Keeps mean 0 and variance 1 behind SELU; torch takes `inplace` and ignores it."""
+    """Keeps mean 0 and variance 1 after SELU; torch takes `inplace` and ignores it."""
 
     drops = "alpha"
     modes = Modes(
-        "a · (x + 1.7581 · p), or with probability p each value becomes a · 1.7581 · (p − 1), "
-        "a being 1 / √((1 − p) · (1 + 1.7581² · p))",
+        "with probability p each value becomes a · 1.7581 · (p − 1), and a · (x + 1.7581 · p) "
+        "otherwise; a = 1 / √((1 − p) · (1 + 1.7581² · p))",
         "x",
     )
 
     inplace: Bool = False
-    """It changes nothing: torch takes it and ignores it."""
+    """No effect: torch takes it and ignores it."""
 
     def range(self, *x: Range | None) -> Range | None:
-        """What is dropped becomes negative, and all is scaled and shifted."""
+        """Dropped values become negative, and all values are scaled and shifted."""
         return ANY if 0 < self.p < 1 else x[0]
 
     def memory(self) -> Memory:
@@ -132,7 +132,7 @@ class _AlphaDropout(_Dropout):
 
 
 class AlphaDropout(_AlphaDropout):
-    """Dropout that keeps mean 0 and variance 1 behind SELU; any shape to the same.
+    """Dropout that keeps mean 0 and variance 1 after SELU; any shape to the same.
 
     - AlphaDropout: 0.1  # 64 to 64
     """
@@ -141,7 +141,7 @@ class AlphaDropout(_AlphaDropout):
 
 
 class FeatureAlphaDropout(_AlphaDropout):
-    """AlphaDropout of whole channels, of (C, *) to the same.
+    """AlphaDropout of whole channels: (C, *) to the same.
 
     - FeatureAlphaDropout  # 6×28×28 to 6×28×28
     """
@@ -150,7 +150,7 @@ class FeatureAlphaDropout(_AlphaDropout):
     modes = Modes(AlphaDropout.modes.training.replace("value", "channel"), "x")
 
     p: Probability = 0.5
-    """Probability with which a channel is dropped in training; 0 drops none, 1 all."""
+    """Probability that a channel is dropped in training; 0 drops none, 1 drops all."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "channels")

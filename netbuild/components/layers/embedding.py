@@ -20,30 +20,30 @@ from netbuild.components.layers.formula import Formulas, by_axis, formula, uncha
 from netbuild.components.layers.layer import ANY, Layer, Window
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
 
-_Index = Annotated[int | None, Wants("a whole number, or null", optional(whole()))]
+_Index = Annotated[int | None, Wants("a whole number or null", optional(whole()))]
 _MaxNorm = Annotated[float | None, Wants("a number, or null for no limit", optional(real()))]
 
 
 class _Table(Layer):
-    """One vector of `embedding_dim` learned numbers for each of `num_embeddings` indices."""
+    """A table of `num_embeddings` rows, each with `embedding_dim` learned numbers."""
 
     needs_float = False
     results = ANY
 
     num_embeddings: PositiveInt
-    """Number of rows; indices go from 0 to one less."""
+    """Number of rows; indices go from 0 to num_embeddings − 1."""
     embedding_dim: PositiveInt
     """Number of features of a row."""
     padding_idx: _Index = None
-    """Index whose row begins as zeros and learns nothing; null has none."""
+    """Index of a row that begins as zeros and is not trained; null has no such row."""
     max_norm: _MaxNorm = None
-    """Largest norm of a row; a longer one is shortened when it is read. null has no limit."""
+    """Largest norm of a row; longer rows are shortened when they are read. null: no limit."""
     norm_type: Float = 2.0
     """Power of the norm for max_norm; 2 is the Euclidean norm."""
     scale_grad_by_freq: Bool = False
     """Whether the gradient of a row is divided by how often the batch reads it."""
     sparse: Bool = False
-    """Whether gradients hold the rows that were read alone; few optimizers take such."""
+    """Whether gradients hold only the rows that were read; few optimizers take such gradients."""
 
     @field_validator("padding_idx")
     @classmethod
@@ -57,20 +57,20 @@ class _Table(Layer):
     @classmethod
     def _has_no_frequencies(cls, sparse: Any, info: Any) -> Any:
         if sparse and info.data.get("scale_grad_by_freq"):
-            raise unwanted("false with scale_grad_by_freq: torch could not go backward")
+            raise unwanted("false with scale_grad_by_freq: torch's backward pass fails")
         return sparse
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype not in {"int64", "int32"}:
-            message = f"its input holds indices, int64 or int32, and is {x[0].dtype}"
-            help_ = "whole numbers come in by input: {shape: […], dtype: int64}"
+            message = f"its input must hold indices, int64 or int32, and is {x[0].dtype}"
+            help_ = "declare whole numbers by input: {shape: […], dtype: int64}"
             raise ShapeError("NB207", message, help=help_)
 
     def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
     def window(self, x: Shape, *others: Shape) -> Window | None:
-        """The input has no channels, whose places the output could keep."""
+        """The input has no channels, so output positions have no input positions."""
         return None
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class _Table(Layer):
 
 
 class Embedding(_Table):
-    """Looks each index up: (*) of int64 or int32 to (*, embedding_dim) of float32.
+    """Looks up the row of each index: (*) of int64 or int32 to (*, embedding_dim) of float32.
 
     - Embedding: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 20×64
     """
@@ -98,10 +98,10 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    """The mean, sum or maximum of what the indices of a bag look up: (length) to (embedding_dim).
+    """The mean, sum or maximum of the rows of a bag of indices: (length) to (embedding_dim).
 
-    Each sample is one bag, so that there are no offsets; include_last_offset changes nothing. With
-    the mode sum, a second input `per_sample_weights` of (length) may hold a factor for each index.
+    Each sample is one bag, so there are no offsets, and include_last_offset has no effect. In the
+    mode sum, an optional second input `per_sample_weights` of (length) has a factor for each index.
 
     - EmbeddingBag: {num_embeddings: 1000, embedding_dim: 64}  # 20 of int64 to 64
     """
@@ -113,9 +113,9 @@ class EmbeddingBag(_Table):
     mode: Annotated[Literal["sum", "mean", "max"], one_of("sum", "mean", "max")] = "mean"
     """How the rows of a bag become one: their sum, mean or maximum."""
     include_last_offset: Bool = False
-    """It changes nothing: a sample is a bag, and there are no offsets."""
+    """No effect: each sample is one bag, and there are no offsets."""
     padding_idx: _Index = None
-    """Index that a bag leaves out, and whose row learns nothing; null has none."""
+    """Index that a bag skips, and whose row is not trained; null has no such index."""
 
     @field_validator("mode")
     @classmethod
@@ -135,7 +135,7 @@ class EmbeddingBag(_Table):
         super().expect_dtypes(*x)
         for factors in x[1:]:
             if not factors.floating:
-                message = f"its per_sample_weights are floating-point numbers, not {factors.dtype}"
+                message = f"per_sample_weights must be floating-point numbers, not {factors.dtype}"
                 raise ShapeError("NB207", message)
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
@@ -160,16 +160,16 @@ class EmbeddingBag(_Table):
 
     @property
     def is_plain(self) -> bool:
-        """A single input is passed as it is."""
+        """A single input goes to `forward` unchanged."""
         return True
 
     def saved(self, x: Shape, *factors: Shape) -> tuple[str, ...]:
         return ("input", *self.optional_inputs[: len(factors)])
 
     def workspace(self, x: Shape, *factors: Shape) -> int:
-        """Three numbers a bag and the bag of each index, which a sum does without; int64 as input.
+        """Int64 numbers: three for the bag, and for each index its bag, unless the mode is sum.
 
-        A maximum keeps two and where each of its values came from.
+        A maximum keeps two numbers, and the index that each of its values comes from.
         """
         numbers = 2 + self.embedding_dim if self.mode == "max" else 3
         if self.mode != "sum" or self.padding_idx is not None:

@@ -9,7 +9,7 @@ from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, p
 
 
 class _Blocks(Spatial):
-    """What a kernel of two axes covers, at each of its places, is a column of values."""
+    """Blocks of values: at each place of a 2-D kernel, the values under it are one column."""
 
     rank = 2
     results = None
@@ -18,37 +18,38 @@ class _Blocks(Spatial):
     kernel_size: Sizes
     """Size of a block along each axis."""
     dilation: Sizes = 1
-    """Distance between the values of a block; 1 takes neighbours."""
+    """Distance between the values of a block; 1 takes neighbouring values."""
     padding: Paddings = 0
-    """Zeros around the image, into which blocks may reach."""
+    """Number of zeros around the image; blocks may reach into them."""
     stride: Sizes = 1
-    """Distance from one block to the next; blocks overlap where it is less than kernel_size."""
+    """Distance from one block to the next; blocks overlap if it is less than kernel_size."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
-        if x[0].dtype != "bool":  # which torch copies, and adds up, as if it were a number
+        if x[0].dtype != "bool":  # torch copies and adds booleans as numbers
             super().expect_dtypes(*x)
 
     def window(self, x: Shape) -> Window | None:
-        """The positions lose their places."""
+        """Output positions do not match input positions."""
         return None
 
 
 class Fold(_Blocks):
-    """Adds up blocks where they overlap: (C·∏ kernel_size, L) to (C, *output_size).
+    """Puts blocks together to an image: (C·∏ kernel_size, L) to (C, *output_size).
 
-    L is the number of blocks, the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over output_size.
+    Overlapping values add up. L is the number of blocks: the product of
+    ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over the sizes n in output_size.
 
     - Fold: {output_size: [4, 5], kernel_size: [2, 2]}  # 12×12 to 3×4×5
     """
 
     output_size: Sizes
-    """Height and width of the image that blocks are put together to."""
+    """Height and width of the image."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, "channels times kernel_size, blocks", ranks=(2,))
         area = product(self.per_axis(self.kernel_size))
         if x[0] % area:
-            message = f"{x[0]} channels are no multiple of the {area} values under kernel_size"
+            message = f"{x[0]} channels are not a multiple of the {area} values in kernel_size"
             raise ShapeError("NB206", message, at="kernel_size")
         sizes = self.per_axis(self.output_size)
         blocks = self._blocks(sizes)
@@ -83,9 +84,9 @@ class Fold(_Blocks):
 
 
 class Unfold(_Blocks):
-    """Each block as a column: (C, H, W) to (C·∏ kernel_size, L).
+    """Turns each block of the image into a column: (C, H, W) to (C·∏ kernel_size, L).
 
-    L is the number of blocks, the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 over H and W.
+    L is the number of blocks: the product of ⌊(n + 2p − d(k − 1) − 1) / s⌋ + 1 for n = H and n = W.
 
     - Unfold: {kernel_size: [2, 3]}  # 5×3×4 to 30×4
     """

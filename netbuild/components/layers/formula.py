@@ -1,4 +1,4 @@
-"""How the numbers of a layer come about: rules in the names of its fields, and what these are."""
+"""Formulas of a layer's numbers: rules that use field names, and the values of these names."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from netbuild.components.layers._sizes import DOT, MINUS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-#: What stands for a name of a rule; several after `∏` or `Σ`, a text for a rule filled in already.
+#: The value of a name in a rule: several numbers after `∏` or `Σ`, or text that is already
+#: filled in.
 Number: TypeAlias = "float | str | Sequence[int]"
 
 #: The numbers of a rule, by its names.
 Numbers: TypeAlias = "dict[str, Number]"
 
-#: The rule of a size that the input has as well.
+#: The rule of an axis that keeps the size of the input.
 AS_INPUT = "as the input"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Formula(NamedTuple):
-    """A rule, and the numbers for its names.
+    """A rule, and the numbers for the names in it.
 
     >>> Formula("out_channels·∏ kernel_size", {"out_channels": 6, "kernel_size": (5, 5)}).filled
     '6·5·5'
@@ -34,7 +35,7 @@ class Formula(NamedTuple):
 
     @property
     def filled(self) -> str:
-        """The rule with its numbers put in."""
+        """The rule with its numbers filled in."""
         if not self.numbers:
             return self.rule
         names = "|".join(map(re.escape, sorted(self.numbers, key=len, reverse=True)))
@@ -51,12 +52,12 @@ class Formula(NamedTuple):
 
 
 class Formulas(NamedTuple):
-    """How the numbers of a layer come about; a test holds every one against the layer's rules.
+    """Formulas of the numbers of a layer. A test compares each formula with the layer's rules.
 
-    `sizes` has a formula for each axis of the result that is passed on; without them it has the
-    shape of the input. `results` has those of other results, which else have that same shape.
-    The formulas of `weights` add up to the parameters, and those of `macs` to the MACs. `terms`
-    says what names in the rules mean that are no fields.
+    `sizes` has a formula for each axis of the first result; None means the shape of the input.
+    `results` has the formulas of further results, which by default have the first result's shape.
+    The formulas of `weights` add up to the parameters, the formulas of `macs` to the MACs. `terms`
+    explains the names in the rules that are not fields.
     """
 
     sizes: Mapping[str, Formula] | None = None
@@ -68,40 +69,40 @@ class Formulas(NamedTuple):
 
 
 def formula(rule: str, **numbers: Number) -> Formula:
-    """Return a rule with the numbers of its names."""
+    """Return a formula: a rule with the numbers for its names."""
     return Formula(rule, numbers)
 
 
 def unchanged(size: int) -> Formula:
-    """Return the formula of an axis that has the size of the input's."""
+    """Return the formula of an axis that keeps the size of the input."""
     return Formula(AS_INPUT, {AS_INPUT: size})
 
 
 def by_axis(formulas: Iterable[Formula]) -> dict[str, Formula]:
-    """Return formulas by torch's numbers of the axes, of which 0 is the batch."""
+    """Return formulas by torch's axis numbers; axis 0 is the batch, so the first is axis 1."""
     return {f"axis {number}": size for number, size in enumerate(formulas, start=1)}
 
 
 def without(x: Sequence[int], places: Iterable[int]) -> dict[str, Formula]:
-    """Return the formulas of the axes of an input that stay where others go."""
+    """Return the formulas of an input's remaining axes, when the axes `places` are removed."""
     gone = set(places)
     return by_axis(axis_of_input(place, n) for place, n in enumerate(x) if place not in gone)
 
 
 def axis_of_input(place: int, size: int) -> Formula:
-    """Return the formula of an axis that is another one of the input."""
+    """Return the formula of an axis that comes from the input's axis `place`."""
     name = f"axis {place + 1} of the input"
     return Formula(name, {name: size})
 
 
 def biased(weight: Formula, bias: Formula, weights: Mapping[str, Any]) -> dict[str, Formula]:
-    """Return the formulas of a weight and a bias, as far as there are such weights."""
+    """Return the formulas of a weight and a bias, each only if `weights` has it."""
     both = {"weight": weight, "bias": bias}
     return {name: both[name] for name in both if name in weights}
 
 
 def added(formulas: Iterable[Formula]) -> Formula:
-    """Return the sum of formulas; names that they share mean the same."""
+    """Return the sum of formulas; a shared name must have the same number in all of them."""
     parts = list(formulas)
     numbers: dict[str, Number] = {}
     for part in parts:

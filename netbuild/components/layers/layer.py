@@ -1,8 +1,8 @@
-"""The contract of a layer: what is known about it without running it.
+"""The contract of a layer: its shapes, weights and costs, known without running it.
 
-Throughout the layers, `x` is the shape of the input and `y` of the output, as tuples of integers
-without the batch axis: `(C, H, W)`. Axis numbers in fields are torch's, so axis 0 is the batch and
-axis `d` of a tensor is `x[d - 1]`.
+In all layers, `x` is the shape of the input and `y` the shape of the output. Shapes are tuples of
+integers without the batch axis: `(C, H, W)`. Fields use torch's axis numbers: axis 0 is the batch,
+and axis `d` of a tensor is `x[d - 1]`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
 
 class Window(NamedTuple):
-    """What one output position sees of the input, for each spatial axis."""
+    """The part of the input that one output position sees, for each spatial axis."""
 
     kernel: Shape
     stride: Shape
@@ -24,40 +24,41 @@ class Window(NamedTuple):
     dilation: Shape
 
 
-#: Where an output lies: in memory of its own, in that of the first input, or in its place. What is
-#: `locked` is a view that torch lets nothing overwrite: one of several, or values that repeat.
+#: Where an output lies in memory: in new memory (`new`), in the memory of the first input (`view`),
+#: or in the place of the first input's values (`overwritten`). A `locked` output is a view that
+#: torch protects from overwriting: one of several views, or a view with repeated values.
 Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
 
 
 class Range(NamedTuple):
-    """Between which numbers values lie; they come near both."""
+    """The range of values; values come close to both bounds."""
 
     least: float
     most: float
 
     def within(self, other: "Range") -> bool:
-        """Whether the other one holds all of it."""
+        """Whether the other range contains this one."""
         return other.least <= self.least and self.most <= other.most
 
     def meets(self, other: "Range") -> bool:
-        """Whether both have more in common than a bound."""
+        """Whether both ranges share more than a bound."""
         return max(self.least, other.least) < min(self.most, other.most)
 
     def with_(self, *values: float) -> "Range":
-        """Return the range that holds these values too."""
+        """Return the range extended to contain these values."""
         return Range(min(self.least, *values), max(self.most, *values))
 
 
 ANY = Range(-inf, inf)
 POSITIVE = Range(0, inf)
 PROBABILITIES = Range(0, 1)
-#: Of probabilities.
+#: Logarithms of probabilities.
 LOGARITHMS = Range(-inf, 0)
 SIGNED = Range(-1, 1)
 
 
 def hull(x: tuple[Range | None, ...]) -> Range | None:
-    """Return the range that holds all of these; None where one is unknown."""
+    """Return the smallest range that contains all ranges; None if one of them is unknown."""
     known = [one for one in x if one is not None]
     if not known or len(known) < len(x):
         return None
@@ -65,104 +66,104 @@ def hull(x: tuple[Range | None, ...]) -> Range | None:
 
 
 class Origin(NamedTuple):
-    """What an input comes from: a layer, and the shapes that it was given."""
+    """The layer that computed an input, and the shapes of that layer's own inputs."""
 
     layer: "Layer"
     shapes: tuple[Shape, ...]
 
 
 class Made(NamedTuple):
-    """A module that a constructor is given: the layer that it is, and its own arguments."""
+    """A module as an argument of a constructor: its layer, and its own arguments."""
 
     layer: "Layer"
     arguments: dict[str, Any]
 
 
 class Modes(NamedTuple):
-    """What a layer computes in training, and what in evaluation, where the two differ."""
+    """What a layer computes in training and in evaluation, if the two differ."""
 
     training: str
     evaluation: str
 
 
 class Layer(Component):
-    """A module of `torch.nn`: by default one that computes element by element.
+    """A module of `torch.nn`. By default it computes element by element.
 
-    A rule is given the shape of each input, in the order of `inputs`: a layer of one input writes
-    `macs(self, x)`, one of two `macs(self, x1, x2)`, and what may be left out has a default.
-    `outputs` is the general form of a result; a layer with one says its `output_shape` instead.
-    `weights` and `buffers` are named as in `state_dict()`; parameters are counted from them.
+    A rule is a method that takes the shape of each input, in the order of `inputs`. A layer with
+    one input writes `macs(self, x)`, a layer with two inputs `macs(self, x1, x2)`; an optional
+    input has a default. `outputs` gives all results. A layer with one result
+    defines `output_shape` instead. `weights` and `buffers` use the names of `state_dict()`; the
+    number of parameters comes from `weights`.
     """
 
-    #: What the inputs are called, in the order of `forward`'s arguments.
+    #: Names of the inputs, in the order of `forward`'s arguments.
     inputs: ClassVar[tuple[str, ...]] = ("input",)
-    #: The inputs behind those that may be left out.
+    #: Names of further inputs that a file may omit; they follow `inputs`.
     optional_inputs: ClassVar[tuple[str, ...]] = ()
-    #: Whether the last of `inputs` may be given any number of times.
+    #: Whether the layer takes any number of inputs in place of the last of `inputs`.
     variadic: ClassVar[bool] = False
-    #: Which of `saved` it keeps for the gradients of its weights alone.
+    #: Names in `saved` that are kept only for the gradients of the layer's weights.
     saved_for_weights: ClassVar[tuple[str, ...]] = ()
-    #: Whether torch needs the values of its inputs to lie in order, as a permuted view's do not.
+    #: Whether torch needs inputs that are contiguous in memory; a permuted view is not.
     needs_order: ClassVar[bool] = False
-    #: Whether torch computes this for floating-point inputs only, on every device.
+    #: Whether it takes floating-point inputs only: torch lacks other dtypes on some device or all.
     needs_float: ClassVar[bool] = True
-    #: What it computes in training and in evaluation; `switches` says whether the two differ.
+    #: What it computes in training and in evaluation; `switches` tells whether the two differ.
     modes: ClassVar[Modes | None] = None
 
-    # What a layer is, for lints. A test asks every layer, and compares it with torch.
+    # Traits that lints ask for. A test asks every layer, and compares its answers with torch.
 
-    #: Between which numbers the results lie, whatever the layer reads; None where they depend on
-    #: it. Each layer declares it, unless it `rearranges` or `pools`.
+    #: The range of the results for any input; None if the range depends on the input. Each layer
+    #: declares it, unless the layer `rearranges` or `pools`.
     results: ClassVar[Range | None] = None
-    #: The same for results other than the first, by name, where it differs.
+    #: The ranges of the results after the first, by name, if they differ from `results`.
     other_results: ClassVar[Mapping[str, Range | None]] = MappingProxyType({})
-    #: Whether the results are values of the inputs, each as it is, in another shape or order.
+    #: Whether the results are unchanged values of the inputs, in another shape or order.
     rearranges: ClassVar[bool] = False
-    #: Whether it merges neighbouring axes, or splits one, and changes nothing else.
+    #: Whether it only merges neighbouring axes or splits an axis.
     regroups: ClassVar[bool] = False
-    #: Whether each result is the mean, or the largest, of several values of the input.
+    #: Whether each result is the mean or the largest of several input values.
     pools: ClassVar[bool] = False
-    #: Whether it sums values times weights that it learns: an affine function of each input.
+    #: Whether it is an affine function of each input, with learned weights.
     is_affine: ClassVar[bool] = False
-    #: The axis of the features that it makes: 0 are channels, and −1 is the last axis.
+    #: The axis of the features in the result: 0 for channels, −1 for the last axis.
     feature_axis: ClassVar[int] = 0
-    #: Whether it is an activation: a function of each single value that is not affine.
+    #: Whether it is an activation: a nonlinear function of each single value.
     activates: ClassVar[bool] = False
-    #: The steepest slope of an activation that flattens out on both sides. What clips values, and
-    #: has slope 1 between its bounds, has None.
+    #: The steepest slope of an activation that flattens out on both sides. None for an activation
+    #: that clips values and has slope 1 between its bounds.
     saturates: ClassVar[float | None] = None
-    #: Whether it brings values towards mean 0 and variance 1, layer by layer (Klambauer et al.
+    #: Whether it moves values towards mean 0 and variance 1, layer by layer (Klambauer et al.
     #: 2017).
     self_normalising: ClassVar[bool] = False
-    #: What takes the place of some values in training, at random: zeros, or the least that SELU
-    #: gives.
+    #: What replaces random values in training: zeros, or the smallest value of SELU.
     drops: ClassVar[Literal["zeros", "alpha"] | None] = None
-    #: Whose statistics it normalises with: those of a batch, of the batches of all processes, of
-    #: each sample, or a mixture of them.
+    #: The source of the statistics for a normalisation: the batch, the batches of all processes,
+    #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
-    #: Whether it moves a window over the spatial axes, in steps of a stride.
+    #: Whether it slides a window over the spatial axes in steps of a stride.
     slides: ClassVar[bool] = False
 
     @classmethod
     def torch_name(cls) -> str:
-        """Return what torch calls the class that is built."""
+        """Return torch's name of the class that is built."""
         return cls.__name__
 
     @property
     def is_plain(self) -> bool:
-        """Whether torch's `forward` takes the inputs and gives the result as they are."""
+        """Whether torch's `forward` takes exactly the inputs and gives exactly the result."""
         return type(self).run is Layer.run
 
     @property
     def switches(self) -> bool:
-        """Whether it computes something else in evaluation than in training, with these fields."""
+        """Whether evaluation differs from training, with the values of these fields."""
         return self.modes is not None
 
     def apply(self, *x: Tensor) -> dict[str, Tensor]:
-        """Return the results by name for inputs that are checked against everything declared.
+        """Check the inputs against all rules of the layer, and return the results by name.
 
         Raises:
-            ShapeError: the inputs do not fit, or contradict a field that they decide.
+            ShapeError: an input does not fit, or contradicts a field that the inputs decide.
         """
         self.expect_dtypes(*x)
         outputs = self.outputs(*x)
@@ -174,14 +175,14 @@ class Layer(Component):
         return outputs
 
     def expect_origins(self, y: Shape, *origins: "Origin | None") -> None:
-        """Refuse inputs by the layers that they come from, None being the network's own inputs.
+        """Refuse inputs because of the layers that computed them; None is an input of the network.
 
         Raises:
-            ShapeError: says what does not go together with the output's shape.
+            ShapeError: says which origin contradicts the output's shape `y`.
         """
 
     def expect_dtypes(self, *x: Tensor) -> None:
-        """Refuse inputs whose dtypes torch does not compute with.
+        """Refuse inputs of dtypes that torch does not take.
 
         Raises:
             ShapeError: says which input has which dtype.
@@ -193,10 +194,10 @@ class Layer(Component):
                 raise ShapeError("NB207", message)
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        """Return the results by name, the one that is passed on first.
+        """Return the results by name; the first one goes on to the next layer.
 
         Raises:
-            ShapeError: the inputs do not fit.
+            ShapeError: the inputs do not fit the layer.
         """
         shape = self.output_shape(*(tensor.shape for tensor in x))
         return {"output": Tensor(shape, x[0].dtype)}
@@ -205,12 +206,12 @@ class Layer(Component):
         """Return the shape of the only output.
 
         Raises:
-            ShapeError: the inputs do not fit.
+            ShapeError: the inputs do not fit the layer.
         """
         return x
 
     def decide(self, *x: Shape) -> dict[str, Any]:
-        """Return the fields that the inputs decide, with torch's values for them."""
+        """Return the values of the fields that the inputs decide."""
         return {}
 
     def weights(self, *x: Shape) -> dict[str, Shape]:
@@ -218,53 +219,53 @@ class Layer(Component):
         return {}
 
     def buffers(self, *x: Shape) -> dict[str, Tensor]:
-        """Return the tensors that `state_dict()` keeps beside the parameters."""
+        """Return the other tensors of `state_dict()`, which are not learned."""
         return {}
 
     def macs(self, *x: Shape) -> int:
-        """Return the multiplications of a multiply-add for one sample; no bias, no division."""
+        """Return the number of multiply-adds for one sample, without biases and divisions."""
         return 0
 
     def window(self, *x: Shape) -> Window | None:
-        """Return what an output position sees; None where positions have no place any more."""
+        """Return the window of an output position; None if no such window exists."""
         ones = (1,) * (len(x[0]) - 1)
         return Window(ones, ones, (0,) * len(ones), ones)
 
     def spread(self) -> Window | None:
-        """Return what of the output one input position reaches, of a transposed convolution."""
+        """Return the window that one input position writes to, for transposed convolutions only."""
         return None
 
     def range(self, *x: Range | None) -> Range | None:
-        """Return between which numbers the first result lies, by the ranges of the inputs.
+        """Return the range of the first result in training, from the ranges of the inputs.
 
-        None stands for an unknown range. The results are those of training.
+        None means an unknown range.
         """
         return hull(x) if self.rearranges or self.pools else self.results
 
     def softmax_axis(self, *x: Shape) -> int | None:
-        """Return the axis of the shape over which this is a softmax, or its logarithm."""
+        """Return the position of a softmax's axis in the shape; None for other layers."""
         return None
 
     def centres(self, *x: Shape) -> bool:
-        """Whether training takes away a constant that is added to all values of a channel."""
+        """Whether training cancels a constant that is added to all values of a channel."""
         return False
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
-        """Return the inputs and outputs, by name, that training keeps for the backward pass."""
+        """Return the names of the inputs and outputs that training keeps for the backward pass."""
         return ()
 
     def memory(self) -> Memory:
-        """Return where the output lies: in memory of its own, or in the first input's."""
+        """Return where the output lies in memory."""
         return "overwritten" if getattr(self, "inplace", False) else "new"
 
     def workspace(self, *x: Shape) -> int:
-        """Return the bytes a sample that training keeps beside those: indices, masks."""
+        """Return the bytes per sample that training keeps besides `saved`: indices, masks."""
         return 0
 
     def formulas(self, *x: Shape) -> Formulas:
-        """Return how those numbers come about, for inputs that fit, as `netbuild explain` says it.
+        """Return the formulas of these numbers for inputs that fit; `netbuild explain` prints them.
 
-        What is computed element by element has the shape of its input, and no more to say.
+        By default there are none: an elementwise layer has the shape of its input.
         """
         return Formulas()
 
@@ -279,16 +280,16 @@ class Layer(Component):
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         """Call torch's `forward` with the inputs, and return its results by name.
 
-        The values are tensors, or stand for tensors while a graph is written: this may index them
-        and call their methods. Axis 0 of each is the batch.
+        The inputs are tensors, or placeholders while a graph is written. This method may index them
+        and call their methods. Axis 0 of each input is the batch.
         """
         return {"output": forward(*x)}
 
 
 class Lazy(Layer):
-    """A name of torch for a layer whose input decides its sizes: it becomes that layer.
+    """A lazy name of torch for another layer: the input decides its sizes.
 
-    A member hides the field that cannot be written with a class variable of the same name.
+    netbuild builds the other layer. A file cannot write the size: a class variable hides its field.
     """
 
     @classmethod
@@ -297,15 +298,15 @@ class Lazy(Layer):
 
 
 class Operation(Layer):
-    """A function of `torch`, or a method of its tensors, called with fields as its keywords.
+    """A function of `torch` or a method of its tensors; the fields are its keywords.
 
-    `arguments` are those keywords, as torch gets them: with the batch axis.
+    `arguments` gives these keywords as torch needs them, with the batch axis.
     """
 
     function: ClassVar[str]
-    #: Where torch has it.
+    #: Where torch defines the function.
     namespace: ClassVar[Literal["torch", "torch.Tensor"]] = "torch"
-    #: Whether it repeats what lacks an axis, the batch too.
+    #: Whether it broadcasts: inputs that lack an axis, also the batch axis, repeat along it.
     broadcasts: ClassVar[bool] = False
 
     needs_float = False
@@ -316,5 +317,5 @@ def _sizes(value: Any) -> str:
 
 
 def parameters(weight: Shape, bias: Shape | None) -> dict[str, Shape]:
-    """Return a weight, and a bias where there is one, as `Layer.weights` names them."""
+    """Return the weight and, unless None, the bias by the names of `Layer.weights`."""
     return {"weight": weight} | ({} if bias is None else {"bias": bias})

@@ -16,7 +16,7 @@ from netbuild.components.tensor import Shape, ShapeError, product, times
 
 
 class Identity(Layer):
-    """Passes its input on, of any shape.
+    """Passes on its input unchanged; any shape to the same.
 
     - Identity  # 6×28×28 to 6×28×28
     """
@@ -40,11 +40,11 @@ class Linear(Layer):
     results = ANY
 
     in_features: SizeFromInput = None
-    """Number of features that come in, on the last axis."""
+    """Number of features of the input, on its last axis."""
     out_features: PositiveInt
     """Number of features of the result."""
     bias: Bool = True
-    """Whether a learned constant is added to each feature."""
+    """Whether each feature has a learned bias."""
 
     def output_shape(self, x: Shape) -> Shape:
         _expect_features(x)
@@ -61,7 +61,7 @@ class Linear(Layer):
         return product(x) * self.out_features
 
     def window(self, x: Shape) -> Window | None:
-        """Every value sees the whole last axis, which has no places any more."""
+        """Every value depends on the whole last axis."""
         return None
 
     def saved(self, x: Shape) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class Linear(Layer):
 
 
 class LazyLinear(Lazy, Linear):
-    """A Linear whose in_features the input decides: (*, in_features) to (*, out_features).
+    """Linear without the field in_features: (*, in_features) to (*, out_features).
 
     - LazyLinear: 10  # 84 to 10
     """
@@ -113,13 +113,13 @@ class Bilinear(Layer):
     out_features: PositiveInt
     """Number of features of the result."""
     bias: Bool = True
-    """Whether a learned constant is added to each feature."""
+    """Whether each feature has a learned bias."""
 
     def output_shape(self, x1: Shape, x2: Shape) -> Shape:
         _expect_features(x1, x2)
         if x1[:-1] != x2[:-1]:
             message = f"input1 is {times(x1)} and input2 is {times(x2)}"
-            raise ShapeError("NB212", f"{message}: they may differ on the last axis only")
+            raise ShapeError("NB212", f"{message}: they may differ only on the last axis")
         return (*x1[:-1], self.out_features)
 
     def decide(self, x1: Shape, x2: Shape) -> dict[str, Any]:
@@ -130,11 +130,11 @@ class Bilinear(Layer):
         return parameters((self.out_features, x1[-1], x2[-1]), bias)
 
     def macs(self, x1: Shape, x2: Shape) -> int:
-        """For each feature x1 by a matrix, then by x2: two products in torch's `_trilinear`."""
+        """For each feature, x1 times a matrix, times x2: two products in torch's `_trilinear`."""
         return product(x1[:-1]) * self.out_features * (x1[-1] * x2[-1] + x2[-1])
 
     def window(self, x1: Shape, x2: Shape) -> Window | None:
-        """Every value sees the whole last axis, as in Linear."""
+        """Every value depends on the whole last axis, as in Linear."""
         return None
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
@@ -156,11 +156,11 @@ class Bilinear(Layer):
 
 
 def _features(x: Shape, features: Formula) -> dict[str, Formula]:
-    """Return the formulas of the axes where the last one becomes other features."""
+    """Return the formulas of the axes when the last axis gets new features."""
     return {**by_axis(unchanged(n) for n in x[:-1]), "features": features}
 
 
 def _expect_features(*x: Shape) -> None:
-    """Refuse inputs of the batch axis only, which torch takes for features."""
+    """Refuse inputs that have only the batch axis: torch would take it for features."""
     if () in x:
-        raise ShapeError("NB201", "it needs an axis of features, and the input has the batch only")
+        raise ShapeError("NB201", "it needs an axis of features, and the input has only the batch")

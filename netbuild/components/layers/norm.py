@@ -1,4 +1,4 @@
-"""Layer and group normalisation: with the statistics of each sample.
+"""Layer and group normalisation: uses the statistics of each sample.
 
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
@@ -23,21 +23,21 @@ from netbuild.components.layers.formula import Formula, Formulas, Numbers, biase
 from netbuild.components.layers.layer import ANY, Layer, Range, parameters
 from netbuild.components.tensor import Shape, ShapeError, expect_at_least, expect_rank, product
 
-_OptionalFloat = Annotated[float | None, Wants("a number, or null", optional(real()))]
+_OptionalFloat = Annotated[float | None, Wants("a number or null", optional(real()))]
 _TrailingSizes = Annotated[
     int | tuple[int, ...] | None,
     Wants(
-        "a whole number of at least 1, or a list of them",
+        "a whole number of at least 1, or a list of such numbers",
         optional(either(whole(1), many(whole(1), at_least=1))),
     ),
     FromInput(),
 ]
-#: With 1, torch computes forward and cannot go backward.
+#: With 1, torch's backward pass fails.
 _AtLeastTwo = Annotated[int, Wants("a whole number of at least 2", whole(2))]
 
 
 class _Norm(Layer):
-    """Keeps the shape; the input is kept for the backward pass."""
+    """Keeps the shape of the input, and keeps the input for the backward pass."""
 
     normalises = "sample"
     results: ClassVar[Range | None] = ANY
@@ -47,17 +47,17 @@ class _Norm(Layer):
 
 
 class _TrailingNorm(_Norm):
-    """Over the last axes, (*, *normalized_shape) to the same.
+    """Normalises over the last axes: (*, *normalized_shape) to the same shape.
 
-    Left out, `normalized_shape` is the last axis.
+    By default, `normalized_shape` is the last axis.
     """
 
     normalized_shape: _TrailingSizes = None
-    """Sizes of the last axes, which are normalised together; left out, the last axis."""
+    """Sizes of the last axes, which are normalised together; by default the last axis."""
     eps: _OptionalFloat = None
-    """Added to the mean square, so that nothing is divided by 0; null is the dtype's least step."""
+    """Added to the mean square to avoid a division by 0; null is the dtype's machine epsilon."""
     elementwise_affine: Bool = True
-    """Whether each place of these axes has a learned factor."""
+    """Whether each place on these axes has a learned factor."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "features")
@@ -68,12 +68,12 @@ class _TrailingNorm(_Norm):
         return {"normalized_shape": self.sizes(x) if many else x[-1]}
 
     def sizes(self, x: Shape) -> Shape:
-        """Return the sizes of the axes that are normalised."""
+        """Return the sizes of the normalised axes."""
         written = self.normalized_shape
         return x[-len(written) :] if isinstance(written, tuple) else x[-1:]
 
     def places(self, x: Shape) -> int:
-        """Return how often the axes that are normalised occur in a sample."""
+        """Return the number of normalised groups in a sample."""
         return product(x) // product(self.sizes(x))
 
     def weights(self, x: Shape) -> dict[str, Shape]:
@@ -91,22 +91,22 @@ class _TrailingNorm(_Norm):
 class LayerNorm(_TrailingNorm):
     """(x − mean) / √(variance + eps) · weight + bias over the last axes; any shape to the same.
 
-    Left out, `normalized_shape` is the last axis.
+    By default, `normalized_shape` is the last axis.
 
     - LayerNorm: {normalized_shape: [28, 28]}  # 6×28×28 to 6×28×28
     """
 
     eps: Float = 1e-5
-    """Added to the variance, so that nothing is divided by 0."""
+    """Added to the variance to avoid a division by 0."""
     bias: Bool = True
-    """Whether each place has a learned constant too, where elementwise_affine is true."""
+    """Whether each place also has a learned bias, if elementwise_affine is true."""
 
     def workspace(self, x: Shape) -> int:
-        """A mean and a deviation for each place that is normalised."""
+        """A mean and a deviation for each normalised group."""
         return 8 * self.places(x)
 
     def centres(self, *x: Shape) -> bool:
-        """Where it is over axes behind the channels."""
+        """If it normalises only axes after the channels."""
         return len(self.sizes(x[0])) < len(x[0])
 
     def kept(self, x: Shape) -> Formula:
@@ -120,13 +120,13 @@ class LayerNorm(_TrailingNorm):
 class RMSNorm(_TrailingNorm):
     """x / √(mean of x² + eps) · weight over the last axes; any shape to the same.
 
-    Left out, `normalized_shape` is the last axis, and `eps` the smallest step of the dtype.
+    By default, `normalized_shape` is the last axis, and `eps` is the machine epsilon of the dtype.
 
     - RMSNorm  # 10×64 to 10×64
     """
 
     def workspace(self, x: Shape) -> int:
-        """The root for each place that is normalised; the normalised input, for its weight."""
+        """The root for each normalised group, and the normalised input if there is a weight."""
         return 4 * (self.places(x) + product(x) * self.elementwise_affine)
 
     def kept(self, x: Shape) -> Formula:
@@ -135,21 +135,21 @@ class RMSNorm(_TrailingNorm):
 
 
 class GroupNorm(_Norm):
-    """Group normalisation of (C, *), over the channels of each of `num_groups` groups and *.
+    """Group normalisation of (C, *): over * and the channels of each of `num_groups` groups.
 
     - GroupNorm: 3  # 6×28×28 to 6×28×28
     """
 
     num_groups: PositiveInt
-    """Number of groups, each normalised by itself; 1 takes all channels together."""
+    """Number of groups of channels, each normalised separately; 1 takes all channels together."""
     num_channels: SizeFromInput = None
     """Number of channels of the input."""
     eps: Float = 1e-5
-    """Added to the variance, so that nothing is divided by 0."""
+    """Added to the variance to avoid a division by 0."""
     affine: Bool = True
     """Whether each channel has a learned factor."""
     bias: Bool = True
-    """Whether each channel has a learned constant too, where affine is true."""
+    """Whether each channel also has a learned bias, if affine is true."""
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(1, x, "channels")
@@ -162,7 +162,7 @@ class GroupNorm(_Norm):
         return {"num_channels": x[0]}
 
     def centres(self, *x: Shape) -> bool:
-        """Where each channel is a group."""
+        """If each channel is a group."""
         return self.num_groups == x[0][0]
 
     def workspace(self, x: Shape) -> int:
@@ -184,11 +184,11 @@ class _LocalNorm(_Norm):
     size: PositiveInt
     """Number of neighbouring channels whose squares are added up."""
     alpha: Float = 1e-4
-    """How much the neighbours count."""
+    """Factor of the mean square of the neighbours."""
     beta: Float = 0.75
-    """Power of what is divided by; 0 divides by 1."""
+    """Power of the divisor; 0 divides by 1."""
     k: Float = 1.0
-    """Added to what the neighbours make, so that nothing is divided by 0."""
+    """Added to the neighbours' term to avoid a division by 0."""
 
 
 class LocalResponseNorm(_LocalNorm):
@@ -201,11 +201,11 @@ class LocalResponseNorm(_LocalNorm):
     results = None
 
     def output_shape(self, x: Shape) -> Shape:
-        expect_at_least(2, x, "channels and at least one more")
+        expect_at_least(2, x, "channels and at least one more axis")
         return x
 
     def workspace(self, x: Shape) -> int:
-        """The squares, padded by `size` − 1 channels, and two steps of their power."""
+        """The squares, padded by `size` − 1 channels, and two intermediate results of the power."""
         return 4 * (2 * product(x) + (x[0] + self.size - 1) * product(x[1:]))
 
     def formulas(self, x: Shape) -> Formulas:
@@ -232,7 +232,7 @@ class CrossMapLRN2d(_LocalNorm):
         return ("input", "output")
 
     def workspace(self, x: Shape) -> int:
-        """What was divided by, before its power."""
+        """The divisor before its power."""
         return 4 * product(x)
 
     def formulas(self, x: Shape) -> Formulas:

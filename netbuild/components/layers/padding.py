@@ -1,7 +1,7 @@
 """Paddings: https://docs.pytorch.org/docs/stable/nn.html#padding-layers.
 
-A list of paddings runs from the last axis backwards, two numbers for each: before it and behind it.
-What is negative crops.
+A list of paddings begins with the last axis and goes backwards. Each axis has two numbers: the
+places before it and the places behind it. Negative numbers crop.
 """
 
 from math import isinf
@@ -19,14 +19,17 @@ from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_at_leas
 
 _Anything = Annotated[
     float,
-    Wants("a number, or .inf", core_schema.float_schema(strict=True, allow_inf_nan=True)),
+    Wants("a number or .inf", core_schema.float_schema(strict=True, allow_inf_nan=True)),
 ]
 _Padding = Annotated[
     int | tuple[int, ...],
-    Wants("a whole number, or a list with two for each axis", either(whole(), many(whole()))),
+    Wants(
+        "a whole number, or a list with two whole numbers for each axis",
+        either(whole(), many(whole())),
+    ),
 ]
 
-#: The least and the greatest number of a dtype, between which torch wants what it fills with.
+#: The smallest and the largest number of a dtype; torch refuses other fill values.
 _LIMITS = {
     "float32": (-3.4028234663852886e38, 3.4028234663852886e38),
     "int64": (-float(1 << 63), float(1 << 63)),
@@ -36,14 +39,14 @@ _LIMITS = {
 
 
 class _Pad(Layer):
-    """(*, n…) to (*, n + before + behind…), the last `rank` axes."""
+    """Pads the last `rank` axes: (*, n…) to (*, n + before + behind…)."""
 
     rank: ClassVar[int]
 
     needs_float = False
 
     padding: _Padding
-    """Places put before and behind each axis, the last axis first; negative ones crop."""
+    """Places before and behind each axis, beginning with the last axis; negative numbers crop."""
 
     @field_validator("padding")
     @classmethod
@@ -69,20 +72,20 @@ class _Pad(Layer):
         return (*x[: -self.rank], *sizes)
 
     def _pairs(self) -> tuple[tuple[int, int], ...]:
-        """Return what is put before and behind each axis, in the order of the axes."""
+        """Return the places before and behind each axis, in the order of the axes."""
         each = self.padding if isinstance(self.padding, tuple) else (self.padding,) * 2 * self.rank
         return tuple(zip(each[::2], each[1::2], strict=True))[::-1]
 
     def _expect_axes(self, x: Shape) -> None:
-        """Refuse what torch has no kernel for: it goes without channels, but not without axes."""
+        """Refuse an input that is not the spatial axes, with or without channels."""
         axes = AXES[self.rank]
         expect_rank(x, f"{axes}, or without channels", ranks=(self.rank, self.rank + 1))
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
-        """Refuse a padding that takes more than an axis has to give."""
+        """Refuse a padding for which an axis of n is too short."""
 
     def window(self, x: Shape) -> Window | None:
-        """A position sees itself; of the paddings there is room for the one before only."""
+        """A position sees itself. A window holds only one padding, so it is the one before."""
         ones = (1,) * (len(x) - 1)
         before = (0,) * (len(x) - self.rank) + tuple(pair[0] for pair in self._pairs())
         return Window(ones, ones, before[1:], ones)
@@ -95,13 +98,13 @@ class _Pad(Layer):
         ]
         others = [unchanged(n) for n in x[: -self.rank]]
         named = by_name if len(others) == 1 else lambda *each: by_axis(each)
-        pairs = "of padding, which has two numbers for each axis, from the last one backwards"
+        pairs = "from padding, which has two numbers for each axis, beginning with the last axis"
         terms = N | {"before": pairs, "behind": pairs}
         return Formulas(named(*others, *sizes), terms=terms)
 
 
 class _Constant(_Pad):
-    """Surrounds the last axes with one value, whatever axes there are before them."""
+    """Surrounds the last axes with one value; any axes may come before them."""
 
     results = None
 
@@ -112,15 +115,15 @@ class _Constant(_Pad):
         expect_at_least(self.rank, x, AXES[self.rank].removeprefix("channels, "))
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
-        """It crops first, and all of an axis may go: then it pads."""
+        """Refuse crops longer than the axis; torch crops first and then pads."""
         cropped = -min(before, 0) - min(behind, 0)
         if cropped > n:
-            message = f"padding crops {cropped} of an axis that has {n}"
+            message = f"padding crops {cropped} of an axis of {n}"
             raise ShapeError("NB204", message, at="padding")
 
 
 class ZeroPad1d(_Constant):
-    """Zeros before and behind the last axis: (*, L) to (*, L + before + behind).
+    """Pads the last axis with zeros: (*, L) to (*, L + before + behind).
 
     - ZeroPad1d: {padding: [3, 1]}  # 4×10 to 4×14
     """
@@ -129,7 +132,7 @@ class ZeroPad1d(_Constant):
 
 
 class ZeroPad2d(_Constant):
-    """Zeros around the last two axes: (*, H, W) to (*, H', W'), each n + before + behind.
+    """Pads the last two axes with zeros: (*, H, W) to (*, H', W'), each n + before + behind.
 
     - ZeroPad2d: {padding: [1, 1, 2, 0]}  # 3×28×28 to 3×30×30
     """
@@ -138,7 +141,7 @@ class ZeroPad2d(_Constant):
 
 
 class ZeroPad3d(_Constant):
-    """Zeros around the last three axes: (*, D, H, W) to (*, D', H', W'), each as in ZeroPad2d.
+    """Pads the last three axes with zeros: (*, D, H, W) to (*, D', H', W'), sizes as in ZeroPad2d.
 
     - ZeroPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
@@ -150,18 +153,18 @@ class _ConstantPad(_Constant):
     """Surrounds the last axes with `value`."""
 
     value: _Anything
-    """What the added places hold."""
+    """Value of the added places."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         least, greatest = _LIMITS.get(x[0].dtype, (self.value, self.value))
         fills = any(padding > 0 for pair in self._pairs() for padding in pair)
         endless = isinf(self.value) and x[0].floating
         if fills and not endless and not least <= self.value <= greatest:
-            raise ShapeError("NB207", f"{x[0].dtype} has no value {self.value}", at="value")
+            raise ShapeError("NB207", f"{x[0].dtype} cannot hold {self.value}", at="value")
 
 
 class ConstantPad1d(_ConstantPad):
-    """A value before and behind the last axis: (*, L) to (*, L + before + behind).
+    """Pads the last axis with a value: (*, L) to (*, L + before + behind).
 
     - ConstantPad1d: {padding: [0, 5], value: -1.0}  # 27 to 32
     """
@@ -170,7 +173,7 @@ class ConstantPad1d(_ConstantPad):
 
 
 class ConstantPad2d(_ConstantPad):
-    """A value around the last two axes: (*, H, W) to (*, H', W'), each n + before + behind.
+    """Pads the last two axes with a value: (*, H, W) to (*, H', W'), each n + before + behind.
 
     - ConstantPad2d: {padding: -2, value: 0.0}  # 3×32×32 to 3×28×28
     """
@@ -179,7 +182,7 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """A value around the last three axes: (*, D, H, W) to (*, D', H', W'), as in ConstantPad2d.
+    """Pads the last three axes with a value: (*, D, H, W) to (*, D', H', W'), as in ConstantPad2d.
 
     - ConstantPad3d: {padding: 1, value: 0.5}  # 3×8×8×8 to 3×10×10×10
     """
@@ -188,7 +191,7 @@ class ConstantPad3d(_ConstantPad):
 
 
 class _Copying(_Pad):
-    """Pads with values of the input, which torch keeps for backward, though only for its shape."""
+    """Pads with values of the input. torch keeps the input for backward, for its shape."""
 
     rearranges = True
 
@@ -201,17 +204,17 @@ class _Copying(_Pad):
 
 
 class _ReflectionPad(_Copying):
-    """Mirrors the input at its border values, which are not repeated."""
+    """Mirrors the input at its border values, without repeating these."""
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
         longest = max(before, behind)
         if longest >= n:
-            message = f"padding {longest} takes more than an axis of {n} has to reflect, {n - 1}"
+            message = f"padding {longest} is too large: an axis of {n} can reflect at most {n - 1}"
             raise ShapeError("NB204", message, at="padding")
 
 
 class ReflectionPad1d(_ReflectionPad):
-    """The mirrored input before and behind the last axis: (C, L) to (C, L + before + behind).
+    """Pads the last axis with the mirrored input: (C, L) to (C, L + before + behind).
 
     - ReflectionPad1d: 2  # 4×10 to 4×14
     """
@@ -220,7 +223,7 @@ class ReflectionPad1d(_ReflectionPad):
 
 
 class ReflectionPad2d(_ReflectionPad):
-    """The mirrored input around: (C, H, W) to (C, H', W'), each n + before + behind.
+    """Pads images with the mirrored input: (C, H, W) to (C, H', W'), each n + before + behind.
 
     - ReflectionPad2d: 3  # 3×28×28 to 3×34×34
     """
@@ -229,7 +232,7 @@ class ReflectionPad2d(_ReflectionPad):
 
 
 class ReflectionPad3d(_ReflectionPad):
-    """The mirrored input around: (C, D, H, W) to (C, D', H', W'), each as in ReflectionPad2d.
+    """Pads volumes with the mirrored input: (C, D, H, W) to (C, D', H', W'), as ReflectionPad2d.
 
     - ReflectionPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
@@ -238,7 +241,7 @@ class ReflectionPad3d(_ReflectionPad):
 
 
 class ReplicationPad1d(_Copying):
-    """The border values before and behind the last axis: (C, L) to (C, L + before + behind).
+    """Pads the last axis with its border values: (C, L) to (C, L + before + behind).
 
     - ReplicationPad1d: {padding: [0, 20]}  # 4×10 to 4×30
     """
@@ -247,7 +250,7 @@ class ReplicationPad1d(_Copying):
 
 
 class ReplicationPad2d(_Copying):
-    """The border values around: (C, H, W) to (C, H', W'), each n + before + behind.
+    """Pads images with their border values: (C, H, W) to (C, H', W'), each n + before + behind.
 
     - ReplicationPad2d: {padding: [1, 1, 0, 0]}  # 3×28×28 to 3×28×30
     """
@@ -256,7 +259,7 @@ class ReplicationPad2d(_Copying):
 
 
 class ReplicationPad3d(_Copying):
-    """The border values around: (C, D, H, W) to (C, D', H', W'), each as in ReplicationPad2d.
+    """Pads volumes with border values: (C, D, H, W) to (C, D', H', W'), as ReplicationPad2d.
 
     - ReplicationPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """
@@ -265,22 +268,22 @@ class ReplicationPad3d(_Copying):
 
 
 class _CircularPad(_Pad):
-    """Wraps the input around, so that its end stands before it and its beginning behind it."""
+    """Wraps the input around: its end is added before it, and its beginning behind it."""
 
     rearranges = True
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
-        """Torch compares with `n`; where one side crops more, it would wrap unset memory."""
+        """Torch compares with `n`. If the other side crops, torch would wrap unset memory."""
         left = max(n + min(before, 0) + min(behind, 0), 0)
         longest = max(before, behind)
         if longest > left and longest > 0:
             there = f"an axis of {n}" if left == n else f"an axis of {n}, cropped to {left},"
-            message = f"padding {longest} takes more than {there} has to wrap around"
+            message = f"padding {longest} is more than {there} can wrap around"
             raise ShapeError("NB204", message, at="padding")
 
 
 class CircularPad1d(_CircularPad):
-    """The input wrapped around its last axis: (C, L) to (C, L + before + behind).
+    """Pads the last axis with its other end: (C, L) to (C, L + before + behind).
 
     - CircularPad1d: 10  # 4×10 to 4×30
     """
@@ -289,7 +292,7 @@ class CircularPad1d(_CircularPad):
 
 
 class CircularPad2d(_CircularPad):
-    """The input wrapped around: (C, H, W) to (C, H', W'), each n + before + behind.
+    """Pads images with their other end: (C, H, W) to (C, H', W'), each n + before + behind.
 
     - CircularPad2d: {padding: [2, 2, 0, 0]}  # 3×28×28 to 3×28×32
     """
@@ -298,7 +301,7 @@ class CircularPad2d(_CircularPad):
 
 
 class CircularPad3d(_CircularPad):
-    """The input wrapped around: (C, D, H, W) to (C, D', H', W'), each as in CircularPad2d.
+    """Pads volumes with their other end: (C, D, H, W) to (C, D', H', W'), as CircularPad2d.
 
     - CircularPad3d: 1  # 3×8×8×8 to 3×10×10×10
     """

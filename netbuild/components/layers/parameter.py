@@ -7,11 +7,12 @@ from netbuild.components.tensor import Shape, Tensor
 
 
 class Parameter(Layer):
-    """A learned tensor that reads nothing: a class token, a position embedding, a scale.
+    """A learned tensor without inputs: a class token, a position embedding, a scale.
 
-    `shape` is written without the batch, like every shape. torch's tensor has a batch axis of 1
-    before it, which repeats for each sample; without `batch_axis` it is `shape` itself, and joins
-    repeat it. It begins with zeros, unless `init` beside it says otherwise.
+    `shape` has no batch axis, like every shape in a file. torch's tensor has a batch axis of size 1
+    in front, which repeats for each sample. With `batch_axis: false` torch's tensor has exactly
+    `shape`, and joins repeat it. The tensor begins with zeros, unless the item's `init` says
+    otherwise.
 
     - Parameter: {shape: [1, 768]}  # 1×768
     """
@@ -22,13 +23,13 @@ class Parameter(Layer):
     shape: Shaped
     """Sizes of the tensor, without the batch; [] is a single number."""
     batch_axis: Bool = True
-    """Whether torch's tensor has an axis of 1 in front, which repeats for each sample."""
+    """Whether torch's tensor has a batch axis of size 1, which repeats for each sample."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         return {"output": Tensor(self.shape)}
 
     def weights(self) -> dict[str, Shape]:
-        """It has no module: its name in `state_dict()` is that of the member alone."""
+        """A parameter has no module: its name in `state_dict()` is the item's name."""
         return {"": (1, *self.shape) if self.batch_axis else self.shape}
 
     def formulas(self) -> Formulas:
@@ -36,5 +37,5 @@ class Parameter(Layer):
         return Formulas(sizes, {"": formula("∏ shape", shape=self.shape)})
 
     def memory(self) -> Memory:
-        """Torch lets nothing overwrite what it learns."""
+        """Torch protects learned tensors from overwriting."""
         return "locked"

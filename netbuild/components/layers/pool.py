@@ -38,9 +38,9 @@ class _Pool(Pooling):
     slides = True
 
     padding: Paddings = 0
-    """Places added at both ends of an axis: −∞ for a max, 0 for a mean; at most half the kernel."""
+    """Places added at both ends of an axis: −∞ for max, 0 for mean; at most half of kernel_size."""
     ceil_mode: Bool = False
-    """Whether a window that reaches beyond the end counts too; false leaves the rest out."""
+    """Whether the last window may reach beyond the end; false ignores the rest of the axis."""
 
     @field_validator("padding")
     @classmethod
@@ -74,20 +74,20 @@ def _each(value: int | Shape, rank: int) -> Shape:
 
 
 class _MaxPool(WithIndices, _Pool):
-    """The largest value of each window; with `return_indices`, where it was as a second result."""
+    """The largest value of each window; `return_indices` also gives the place of each value."""
 
     last = "return_indices ceil_mode"
 
     dilation: Sizes = 1
-    """Distance between the values of a window; 1 takes neighbours."""
+    """Distance between the values of a window; 1 takes neighbouring values."""
 
     def output_shape(self, x: Shape) -> Shape:
         y = super().output_shape(x)
         _, strides, paddings, dilations = self._geometry()
         for n, s, p, d in zip(x[1:], strides, paddings, dilations, strict=True):
-            # A window that begins in the padding has its first value at this place of the input.
+            # Each window that begins in the padding has its first input value at start % d.
             if any(start % d >= n for start in range(-p, 0, s)):
-                message = f"with dilation {d} a window sees nothing but padding on an axis of {n}"
+                message = f"with dilation {d}, a window sees only padding on an axis of {n}"
                 raise ShapeError("NB204", message, at="dilation")
         return y
 
@@ -114,7 +114,7 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """3-D max pooling: (C, D, H, W) to (C, D', H', W'), each axis as in MaxPool2d.
+    """3-D max pooling: (C, D, H, W) to (C, D', H', W'), with the sizes as in MaxPool2d.
 
     - MaxPool3d: 2  # 1×8×8×8 to 1×4×4×4
     """
@@ -129,7 +129,7 @@ class _AvgPool(_Pool):
     """Whether the zeros of the padding count in the mean."""
 
     def range(self, *x: Range | None) -> Range | None:
-        """Zeros around count; a divisor of another size makes a sum of the mean."""
+        """Zeros of the padding count; with another divisor, the result is not a mean."""
         if getattr(self, "divisor_override", None) is not None:
             return None
         padded = self.count_include_pad and any(self.per_axis(self.padding))
@@ -149,10 +149,10 @@ class AvgPool1d(_AvgPool):
 
 
 class _DividedPool(_AvgPool):
-    """A mean whose divisor may be given."""
+    """A mean with an optional divisor."""
 
     divisor_override: _NonZero = None
-    """What the sum of a window is divided by; null is the number of its values."""
+    """Divisor of a window's sum; null is the number of its values."""
 
 
 class AvgPool2d(_DividedPool):

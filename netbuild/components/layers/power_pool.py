@@ -33,14 +33,14 @@ class _LPPool(Pooling):
     last = "kernel_size stride ceil_mode"
 
     norm_type: _Norm
-    """Power p: 1 adds values up, 2 is their length, .inf takes the largest."""
+    """Power p: 1 adds the values, 2 is their Euclidean length, .inf takes the largest |x|."""
     ceil_mode: Bool = False
-    """Whether a window that reaches beyond the end counts too; false leaves the rest out."""
+    """Whether the last window may reach beyond the end; false ignores the rest of the axis."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
-        """A power of whole numbers is a float; their max pool works on a CPU alone."""
+        """Powers turn whole numbers into floats; torch's max pool of whole numbers needs a CPU."""
         if self._is_max() and not x[0].floating:
-            message = f"the largest is taken of floating-point numbers, and it gets {x[0].dtype}"
+            message = f"an infinite norm takes floating-point numbers, and it gets {x[0].dtype}"
             raise ShapeError("NB207", message, at="norm_type")
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
@@ -65,10 +65,10 @@ class _LPPool(Pooling):
         return ("input",)
 
     def workspace(self, x: Shape) -> int:
-        """What torch computes on the way; it is composed of a mean or a max pool and arithmetic.
+        """The intermediate results of torch, which combines a mean or max pool with arithmetic.
 
-        A max pool keeps |x| and its indices. Else it is xᵖ, and of their mean m: m, sign(m),
-        relu(|m|), and the product of these with the kernel's size.
+        A max pool keeps |x| and its indices. Other norms keep xᵖ and, for the mean m of a window,
+        four values: m, sign(m), relu(|m|), and their product with the kernel's size.
         """
         before, behind = product(x), product(self.output_shape(x))
         if self._is_max():
@@ -90,7 +90,7 @@ class LPPool1d(_LPPool):
 
     rank = 1
 
-    kernel_size: PositiveInt  # torch multiplies by it, and takes no list of one
+    kernel_size: PositiveInt  # torch multiplies by this number, and takes no list
 
 
 class LPPool2d(_LPPool):

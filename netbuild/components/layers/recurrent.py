@@ -26,13 +26,13 @@ _BatchFirst = Annotated[
 
 
 class _Sequence(Stateful):
-    """A stack of cells over the steps of (length, input_size), each layer reading the one before.
+    """A stack of layers of cells over the steps of (length, input_size); each reads the one before.
 
-    Each layer goes through the steps in one direction or in both, and multiplies
-    length · directions · gates · hidden_size · (input_size + hidden_size) times, where a layer that
-    reads another has an input_size of directions · hidden_size.
+    Each layer goes through the steps in one direction or in both directions. It needs
+    length · directions · gates · hidden_size · (input_size + hidden_size) multiply-adds. The
+    input_size of later layers is directions · hidden_size.
 
-    What is kept for the backward pass is what torch keeps on a CPU.
+    The kept values are the ones that torch keeps on a CPU.
     """
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)
@@ -45,19 +45,19 @@ class _Sequence(Stateful):
     last = "bias batch_first dropout bidirectional"
 
     num_layers: PositiveInt = 1
-    """Number of layers, each reading what the one before gives."""
+    """Number of layers; each layer reads the results of the layer before."""
     batch_first: _BatchFirst = True
-    """It is true: axis 0 is the batch, as everywhere."""
+    """Always true: axis 0 is the batch, as in every layer."""
     dropout: Probability = Field(0.0, validate_default=True)
-    """Probability with which a value between two layers is dropped in training; 0 drops none."""
+    """Probability that a value between two layers is dropped in training; 0 drops none."""
     bidirectional: Bool = False
-    """Whether it also goes through the steps backwards, and gives both side by side."""
+    """Whether it also reads the steps backwards; the result has the features of both directions."""
 
     @field_validator("dropout")
     @classmethod
     def _stands_between_layers(cls, dropout: Any, info: Any) -> Any:
         if dropout and info.data.get("num_layers") == 1:
-            raise unwanted("0 where num_layers is 1: it is applied between the layers")
+            raise unwanted("0 with num_layers 1: it applies between layers")
         return dropout
 
     @property
@@ -66,21 +66,21 @@ class _Sequence(Stateful):
 
     @property
     def directions(self) -> int:
-        """How often each layer goes through the sequence."""
+        """The number of directions in which each layer reads the sequence."""
         return 2 if self.bidirectional else 1
 
     @property
     def cells(self) -> int:
-        """How many cells there are, one for each layer and direction."""
+        """The number of cells: one for each layer and direction."""
         return self.num_layers * self.directions
 
     @property
     def state(self) -> int:
-        """The size of what a cell gives at each step."""
+        """The size of a cell's result at each step."""
         return self.hidden_size
 
     def states(self) -> tuple[int, ...]:
-        """Return the sizes of what a cell passes on from step to step."""
+        """Return the sizes of the states that a cell passes from step to step."""
         return (self.state,)
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
@@ -95,7 +95,7 @@ class _Sequence(Stateful):
         return (x[0], self.directions * self.state)
 
     def layer_inputs(self, x: Shape) -> list[int]:
-        """Return the size of what each layer reads at a step."""
+        """Return the number of features that each layer reads at a step."""
         return [x[1]] + (self.num_layers - 1) * [self.directions * self.state]
 
     def weights(self, x: Shape, *states: Shape) -> dict[str, Shape]:
@@ -107,12 +107,12 @@ class _Sequence(Stateful):
         return shapes
 
     def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
-        """A single step, or the states of a single cell: all else is copied to another order."""
+        """A single step, or the states of a single cell; torch copies all else in another order."""
         step = ("input",) if x[0] == 1 else ()
         return (*step, *self.optional_inputs) if states and self.cells == 1 else step
 
     def workspace(self, x: Shape, *states: Shape) -> int:
-        """Copies of the input and the states, what goes from layer to layer, and the steps."""
+        """Copies of the input and the states, the values between layers, and those of each step."""
         length = x[0]
         inputs = self.layer_inputs(x)
         numbers = self.copies() * product(x) if length > 1 else 0
@@ -124,22 +124,22 @@ class _Sequence(Stateful):
         return BYTES["float32"] * numbers
 
     def copies(self) -> int:
-        """Return how often the input is copied with its steps in front."""
+        """Return the number of copies of the input that have the steps as first axis."""
         return self.directions
 
     def computed(self, length: int, size: int) -> int:
-        """Return how many numbers a cell keeps of its steps, at which it reads `size` values."""
+        """Return how many numbers a cell keeps for its steps; it reads `size` values per step."""
         raise NotImplementedError
 
     @property
     def _state_field(self) -> str:
-        """The field that says the size of what a cell gives."""
+        """The field with the size of a cell's result."""
         return "proj_size" if self.state != self.hidden_size else "hidden_size"
 
     def formulas(self, x: Shape, *states: Shape) -> Formulas:
         numbers = {"directions": self.directions, self._state_field: self.state}
         features = Formula(f"directions·{self._state_field}", numbers)
-        terms = self.terms() | {"directions": "2 where it is bidirectional, else 1"}
+        terms = self.terms() | {"directions": "2 if bidirectional, else 1"}
         return Formulas(
             {"length": unchanged(x[0]), "features": features},
             {name: size for cell in self._cells(x) for name, size in cell.items()},
@@ -149,7 +149,7 @@ class _Sequence(Stateful):
         )
 
     def _layer_sizes(self, x: Shape) -> list[Formula]:
-        """Return the formulas of what each layer reads at a step."""
+        """Return the formulas of the numbers of features that each layer reads."""
         first = formula("input_size", input_size=x[1])
         numbers = {"directions": self.directions, self._state_field: self.state}
         above = Formula(f"directions·{self._state_field}", numbers)
@@ -194,10 +194,11 @@ class _Sequence(Stateful):
 
 
 class RNN(_Sequence):
-    """h_t = tanh(W_ih · x_t + b_ih + W_hh · h_(t−1) + b_hh), or with relu, from step to step.
+    """h_t = tanh(W_ih · x_t + b_ih + W_hh · h_(t−1) + b_hh), or relu, step by step.
 
-    (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
-    (num_layers · directions, hidden_size); it reads perhaps the first ones, `h_0`, else zeros.
+    (length, input_size) to (length, directions · hidden_size), and the last states `h_n` of
+    (num_layers · directions, hidden_size). An optional input `h_0` gives the first states; by
+    default they are zeros.
 
     - RNN: 20  # 5×10 to 5×20, h_n: 1×20
     """
@@ -205,7 +206,7 @@ class RNN(_Sequence):
     gates = 1
 
     nonlinearity: Nonlinearity = "tanh"
-    """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
+    """Function of the sum: tanh, from −1 to 1, or relu, at least 0."""
 
     def range(self, *x: Range | None) -> Range | None:
         return SIGNED if self.nonlinearity == "tanh" else POSITIVE
@@ -218,10 +219,10 @@ class RNN(_Sequence):
 class LSTM(_Sequence):
     """c_t = f ⊙ c_(t−1) + i ⊙ g, h_t = o ⊙ tanh(c_t), with gates as in LSTMCell, step by step.
 
-    (length, input_size) to (length, directions · hidden_size) and the last states, `h_n` and `c_n`,
-    of (num_layers · directions, hidden_size); it reads perhaps both first ones, `h_0` and `c_0`,
-    else zeros. With proj_size, h_t becomes W_hr · h_t of that size, at proj_size · hidden_size
-    multiplications more: https://arxiv.org/abs/1402.1128.
+    (length, input_size) to (length, directions · hidden_size), and the last states `h_n` and `c_n`
+    of (num_layers · directions, hidden_size). Optional inputs `h_0` and `c_0`, both or neither,
+    give the first states; by default they are zeros. With proj_size, h_t becomes W_hr · h_t of that
+    size, with proj_size · hidden_size more multiply-adds: https://arxiv.org/abs/1402.1128.
 
     - LSTM: {hidden_size: 20, bidirectional: true}  # 5×10 to 5×40, h_n: 2×20, c_n: 2×20
     """
@@ -233,7 +234,7 @@ class LSTM(_Sequence):
     last = f"{_Sequence.last} proj_size"
 
     proj_size: NaturalInt = 0
-    """Number of features that each result is projected to; 0 does not project."""
+    """Number of features of the projected results; 0 means no projection."""
 
     @field_validator("proj_size")
     @classmethod
@@ -269,9 +270,9 @@ class LSTM(_Sequence):
         return super().saved(x, *states) + (("output",) if self._keeps_output else ())
 
     def workspace(self, x: Shape, *states: Shape) -> int:
-        """Without projection also what each cell gives, unless it is kept as the input of another.
+        """Without projection also each cell's results, unless they are another cell's kept input.
 
-        Both directions, or a dropout, make a tensor of their own of it for the next layer.
+        With both directions or a dropout, the next layer's input is a tensor of its own.
         """
         apart = 0
         if not self.proj_size and (self.bidirectional or self.dropout):
@@ -283,10 +284,11 @@ class LSTM(_Sequence):
         return self.directions if self.proj_size else 1
 
     def computed(self, length: int, size: int) -> int:
-        """With projection the steps but for the last states, else what oneDNN asks for.
+        """With projection the values of all steps except the last states; else oneDNN's workspace.
 
-        A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN's workspace begins
-        each of its parts at a new page of 4096 bytes, which is left out here: a batch has it once.
+        A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN begins each part of
+        its workspace at a new page of 4096 bytes. This count ignores the pages: a batch has them
+        once.
         """
         if self.proj_size:
             return 6 * length * self.hidden_size + (length - 1) * sum(self.states())
@@ -302,8 +304,9 @@ class LSTM(_Sequence):
 class GRU(_Sequence):
     """h_t = (1 − z) ⊙ n + z ⊙ h_(t−1), with gates as in GRUCell, step by step.
 
-    (length, input_size) to (length, directions · hidden_size) and the last states `h_n` of
-    (num_layers · directions, hidden_size); it reads perhaps the first ones, `h_0`, else zeros.
+    (length, input_size) to (length, directions · hidden_size), and the last states `h_n` of
+    (num_layers · directions, hidden_size). An optional input `h_0` gives the first states; by
+    default they are zeros.
 
     - GRU: {hidden_size: 20, num_layers: 2}  # 5×10 to 5×20, h_n: 2×20
     """
@@ -314,21 +317,21 @@ class GRU(_Sequence):
         return mixed(*x[1:])
 
     def computed(self, length: int, size: int) -> int:
-        """Six numbers a step as in GRUCell, and the states but for the last."""
+        """Six numbers per step as in GRUCell, and all states except the last one."""
         return (7 * length - 1) * self.hidden_size
 
 
 def _swapped(state: Any) -> Any:
-    """Return states with the batch behind the cells; cuDNN wants them in that order in memory."""
+    """Return states with the axes (cells, batch, features), in memory too, as cuDNN needs them."""
     return state.transpose(0, 1).contiguous()
 
 
 def _onednn_workspace(length: int, size: int, hidden: int) -> int:
     """Return the numbers of a sample in the workspace of one LSTM cell.
 
-    As `init_conf` of oneDNN's `src/cpu/rnn/rnn_utils.hpp`: the gates and the states of each step;
-    and for one step and one layer more, which stand for what goes in, each step's c and the
-    gradients of input, h and c.
+    `init_conf` in oneDNN's `src/cpu/rnn/rnn_utils.hpp` counts the gates and states of each step.
+    One more step and one more layer stand for the inputs: they count the states, each step's c and
+    the gradients of input, h and c.
     """
     states = 2 * (length + 1)
     wide = _row(max(size, hidden))
@@ -337,7 +340,7 @@ def _onednn_workspace(length: int, size: int, hidden: int) -> int:
 
 
 def _row(size: int) -> int:
-    """Return the distance of rows in oneDNN's workspace, its `get_good_ld` for float32.
+    """Return the distance between rows in oneDNN's workspace: its `get_good_ld` for float32.
 
     >>> _row(20), _row(256)
     (32, 272)

@@ -13,7 +13,7 @@ from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank
 class _Cell(Stateful):
     """One step: (input_size) and a state of (hidden_size) to the next state.
 
-    It multiplies gates · hidden_size · (input_size + hidden_size) times.
+    It needs gates · hidden_size · (input_size + hidden_size) multiply-adds.
     """
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("hx",)
@@ -31,12 +31,12 @@ class _Cell(Stateful):
         return ("input", *self.optional_inputs[: len(states)])
 
     def workspace(self, x: Shape, *states: Shape) -> int:
-        """The zeros that stand for a state which is not given, and what the gates give."""
+        """The zeros in place of an omitted state, and the values of the gates."""
         zeros = 0 if states else self.hidden_size
         return BYTES["float32"] * (zeros + self.computed())
 
     def computed(self) -> int:
-        """Return how many numbers on the way to the next state are kept."""
+        """Return how many intermediate numbers of a step are kept."""
         return 0
 
     def formulas(self, x: Shape, *states: Shape) -> Formulas:
@@ -54,9 +54,9 @@ class _Cell(Stateful):
 
 
 class RNNCell(_Cell):
-    """h' = tanh(W_ih · x + b_ih + W_hh · h + b_hh), or with relu: (input_size) to (hidden_size).
+    """h' = tanh(W_ih · x + b_ih + W_hh · h + b_hh), or relu: (input_size) to (hidden_size).
 
-    It reads perhaps a state `hx` of (hidden_size), else zeros.
+    An optional input `hx` of (hidden_size) gives the state h; by default h is zeros.
 
     - RNNCell: 20  # 10 to 20
     """
@@ -64,7 +64,7 @@ class RNNCell(_Cell):
     gates = 1
 
     nonlinearity: Nonlinearity = "tanh"
-    """Function of the sum: tanh, from −1 to 1, or relu, from 0 on."""
+    """Function of the sum: tanh, from −1 to 1, or relu, at least 0."""
 
     def range(self, *x: Range | None) -> Range | None:
         return SIGNED if self.nonlinearity == "tanh" else POSITIVE
@@ -77,7 +77,8 @@ class LSTMCell(_Cell):
     """c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh(c'): (input_size) to h' and `c_1`, both (hidden_size).
 
     The gates i, f and o are σ(W_ih · x + b_ih + W_hh · h + b_hh), and g is the tanh of such a sum.
-    It reads perhaps both states `hx` and `cx` of (hidden_size), else zeros.
+    Optional inputs `hx` and `cx` of (hidden_size), both or neither, give h and c; by default both
+    are zeros.
 
     - LSTMCell: 20  # 10 to 20, c_1: 20
     """
@@ -103,7 +104,8 @@ class GRUCell(_Cell):
     """h' = (1 − z) ⊙ n + z ⊙ h: (input_size) to (hidden_size).
 
     The gates r and z are σ(W_ih · x + b_ih + W_hh · h + b_hh), and n is
-    tanh(W_in · x + b_in + r ⊙ (W_hn · h + b_hn)). It reads perhaps a state `hx`, else zeros.
+    tanh(W_in · x + b_in + r ⊙ (W_hn · h + b_hn)). An optional input `hx`
+    gives the state h; by default h is zeros.
 
     - GRUCell: 20  # 10 to 20
     """
@@ -114,5 +116,5 @@ class GRUCell(_Cell):
         return mixed(*x[1:])
 
     def computed(self) -> int:
-        """The three gates, of which n is kept apart, W_hn · h + b_hn and h − n."""
+        """The gates r, z and n, another copy of n, W_hn · h + b_hn, and h − n."""
         return 6 * self.hidden_size

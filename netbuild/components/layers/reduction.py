@@ -8,12 +8,12 @@ from netbuild.components.tensor import Shape, Tensor
 
 
 class _Reduction(Operation):
-    """One value for all along the axes `dim`, which go, or stay with size 1: (A, *) to (A)."""
+    """Reduces the axes `dim` to one value; they are removed or keep size 1: (A, *) to (A)."""
 
     dim: Axes
-    """Axes along which all values become one; 1 is the first behind the batch."""
+    """Axes whose values become one value; 1 is the first axis after the batch."""
     keepdim: Bool = False
-    """Whether these axes stay, with size 1; false takes them away."""
+    """Whether these axes stay with size 1; false removes them."""
 
     def output_shape(self, x: Shape) -> Shape:
         reduced = axes(self.dim, x, at="dim")
@@ -30,7 +30,7 @@ class _Reduction(Operation):
         return Formulas(by_axis(kept))
 
     def window(self, x: Shape) -> Window | None:
-        """A position that stays sees all along its axis; what goes takes the places with it."""
+        """An axis that stays sees all its values; without keepdim, positions no longer match."""
         if not self.keepdim:
             return None
         reduced = axes(self.dim, x, at="dim")
@@ -50,7 +50,7 @@ class Mean(_Reduction):
 
 
 class Sum(_Reduction):
-    """The sum along the axes `dim`, of whole numbers as int64: (A, n) to (A).
+    """The sum along the axes `dim`: (A, n) to (A). Sums of whole numbers are int64.
 
     - Sum: 1  # 6 to scalar
     """

@@ -24,25 +24,25 @@ from netbuild.components.tensor import Shape, ShapeError, axis, product, times
 _SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
 _Shifts = Annotated[
     int | tuple[int, ...],
-    Wants("a whole number, or a list of them", either(_SHIFT, many(_SHIFT, at_least=1))),
+    Wants("a whole number, or a list of whole numbers", either(_SHIFT, many(_SHIFT, at_least=1))),
 ]
 _Open = Annotated[
     tuple[int, ...],
-    Wants("a list of whole numbers, of which one may be -1", many(whole(-1))),
+    Wants("a list of whole numbers with at most one -1", many(whole(-1))),
 ]
 
 
 def _open_once(sizes: Shape) -> Shape:
     if sizes.count(-1) > 1 or 0 in sizes:
-        raise unwanted("sizes of at least 1, of which one may be -1")
+        raise unwanted("sizes of at least 1 with at most one -1")
     return sizes
 
 
 def _filled(sizes: Shape, n: int, of: str, *, at: str) -> Shape:
-    """Return sizes with what is left of `n`, which messages call `of`, for a -1.
+    """Return the sizes, with the rest of `n` in place of a -1. Messages call n `of`.
 
     Raises:
-        ShapeError: they do not multiply to n.
+        ShapeError: the product of the sizes is not n.
     """
     known = product(tuple(size for size in sizes if size != -1))
     if n % known or (-1 not in sizes and n != known):
@@ -53,16 +53,16 @@ def _filled(sizes: Shape, n: int, of: str, *, at: str) -> Shape:
 
 
 def _written(sizes: Shape, n: int, field: str) -> list[Formula]:
-    """Return the formulas of sizes that a field says, with what is left of `n` for a -1."""
+    """Return the formulas of sizes in a field, with the rest of `n` in place of a -1."""
     known = tuple(size for size in sizes if size != -1)
     left = formula("values / (∏ others)", values=n, others=known)
     return [left if size == -1 else formula(field, **{field: size}) for size in sizes]
 
 
-#: What the formula of a -1 names.
+#: The names in the formula of a -1.
 _LEFT = {
-    "values": "how many there are to share out",
-    "others": "the sizes that are written beside the -1",
+    "values": "the number of values to share out",
+    "others": "the other sizes, without the -1",
 }
 
 
@@ -75,9 +75,9 @@ class Flatten(Rearranging):
     regroups = True
 
     start_dim: Int = 1
-    """First axis that is merged; 1 is the first behind the batch."""
+    """First merged axis; 1 is the first axis after the batch."""
     end_dim: Int = -1
-    """Last axis that is merged; −1 is the last one."""
+    """Last merged axis; −1 is the last axis."""
 
     def output_shape(self, x: Shape) -> Shape:
         start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
@@ -95,7 +95,7 @@ class Flatten(Rearranging):
 
 
 class Unflatten(Rearranging):
-    """Splits the axis `dim` into axes of unflattened_size; a -1 among them takes what is left.
+    """Splits the axis `dim` into axes of unflattened_size; a size of -1 takes the rest.
 
     - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
     """
@@ -103,12 +103,12 @@ class Unflatten(Rearranging):
     regroups = True
 
     dim: Int
-    """Axis that is split; negative numbers count from the last one."""
+    """Axis that is split; negative numbers count from the last axis."""
     unflattened_size: Annotated[
         tuple[int, ...],
-        Wants("a list of whole numbers, of which one may be -1", many(whole(-1), at_least=1)),
+        Wants("a list of whole numbers with at most one -1", many(whole(-1), at_least=1)),
     ]
-    """Sizes of the axes that it becomes; −1 takes what is left."""
+    """Sizes of the new axes; a size of −1 takes the rest."""
 
     _one_may_be_left_open = field_validator("unflattened_size")(_open_once)
 
@@ -127,9 +127,10 @@ class Unflatten(Rearranging):
 
 
 class Reshape(View):
-    """The same values in another shape, written without the batch: (*) to shape.
+    """The same values in another shape: (*) to `shape`, which has no batch axis.
 
-    It is a view of what lies in order in memory, and a copy behind an operation that moved axes.
+    The result is a view if the input's values are contiguous in memory. After an operation that
+    moved axes, it is a copy.
 
     - Reshape: {shape: [16, -1]}  # 16×5×5 to 16×25
     """
@@ -137,7 +138,7 @@ class Reshape(View):
     function = "reshape"
 
     shape: _Open
-    """Sizes of the result, without the batch; −1 takes what is left."""
+    """Sizes of the result, without the batch; a size of −1 takes the rest."""
 
     _one_may_be_left_open = field_validator("shape")(_open_once)
 
@@ -149,12 +150,12 @@ class Reshape(View):
         return Formulas(by_axis(_written(self.shape, product(x), "shape")), terms=_LEFT)
 
     def arguments(self, x: Shape) -> dict[str, Any]:
-        """Leave the batch open, and nothing else: torch takes one -1."""
+        """Use the only -1 that torch takes for the batch axis."""
         return {"shape": (-1, *self.output_shape(x))}
 
 
 class Permute(View):
-    """Puts the axes in the order of dims, whose first is the batch: (A, B) to (B, A).
+    """Puts the axes in the order of dims, which begins with the batch: (A, B) to (B, A).
 
     - Permute: {dims: [0, 2, 3, 1]}  # 3×28×30 to 28×30×3
     """
@@ -170,7 +171,7 @@ class Permute(View):
             message = f"dims has {len(self.dims)} axes, and with the batch there are {rank}"
             raise ShapeError("NB205", message, at="dims")
         if self.dims[0] not in {0, -rank}:
-            message = f"dims begins with {self.dims[0]}, and the batch, axis 0, stays in front"
+            message = f"dims begins with {self.dims[0]}, and axis 0, the batch, must come first"
             raise ShapeError("NB205", message, at="dims")
         return tuple(x[position] for position in axes(self.dims[1:], x, at="dims"))
 
@@ -188,9 +189,9 @@ class Transpose(View):
     function = "transpose"
 
     dim0: Int
-    """One of the two axes that change places."""
+    """First of the two axes to swap."""
     dim1: Int
-    """The other one of the two axes."""
+    """Second of the two axes to swap."""
 
     def output_shape(self, x: Shape) -> Shape:
         first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
@@ -206,7 +207,7 @@ class Transpose(View):
 
 
 class Squeeze(View):
-    """Takes away the axes `dim` that have size 1: (A, 1, B) to (A, B).
+    """Removes the axes `dim` that have size 1: (A, 1, B) to (A, B).
 
     - Squeeze: {dim: [2, 3]}  # 64×1×1 to 64
     """
@@ -215,7 +216,7 @@ class Squeeze(View):
     regroups = True
 
     dim: Axes
-    """Axes that go if their size is 1; others stay."""
+    """Axes to remove if their size is 1; other axes stay."""
 
     def output_shape(self, x: Shape) -> Shape:
         named = axes(self.dim, x, at="dim")
@@ -227,7 +228,7 @@ class Squeeze(View):
 
 
 class Unsqueeze(View):
-    """Puts a new axis of size 1 at `dim`: (A, B) to (A, 1, B).
+    """Inserts a new axis of size 1 at `dim`: (A, B) to (A, 1, B).
 
     - Unsqueeze: 1  # 28×28 to 1×28×28
     """
@@ -236,7 +237,7 @@ class Unsqueeze(View):
     regroups = True
 
     dim: Int
-    """Place of the new axis; 1 is the first behind the batch."""
+    """Position of the new axis; 1 is directly after the batch."""
 
     def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, (*x, 1), at="dim")  # the new axis counts too
@@ -249,7 +250,7 @@ class Unsqueeze(View):
 
 
 class Expand(View):
-    """Repeats axes of size 1 without a copy; a size of -1 stays: (A, 1) to sizes.
+    """Repeats axes of size 1 without a copy: (A, 1) to `sizes`. A size of -1 keeps an axis.
 
     - Expand: {sizes: [-1, 8, 8]}  # 64×1×1 to 64×8×8
     """
@@ -258,22 +259,22 @@ class Expand(View):
     namespace = "torch.Tensor"
 
     sizes: _Open
-    """Sizes to which axes of 1 repeat, without the batch; −1 keeps an axis."""
+    """Sizes of the result, without the batch; −1 keeps an axis."""
 
     @field_validator("sizes")
     @classmethod
     def _at_least_one(cls, sizes: Any) -> Any:
         if 0 in sizes:
-            raise unwanted("sizes of at least 1, or -1 for those that stay")
+            raise unwanted("sizes of at least 1, or -1 to keep an axis")
         return sizes
 
     def output_shape(self, x: Shape) -> Shape:
         if len(self.sizes) != len(x):
-            message = f"sizes has {len(self.sizes)} axes, and the input {len(x)} ({times(x)})"
+            message = f"sizes has {len(self.sizes)} axes, and the input has {len(x)} ({times(x)})"
             raise ShapeError("NB201", message, at="sizes")
         for number, (size, n) in enumerate(zip(self.sizes, x, strict=True), start=1):
             if size not in {-1, n} and n != 1:
-                message = f"axis {number} is {n}, and only an axis of 1 repeats, not to {size}"
+                message = f"axis {number} is {n}, and only an axis of 1 can repeat to {size}"
                 raise ShapeError("NB202", message, at="sizes")
         return tuple(n if size == -1 else size for size, n in zip(self.sizes, x, strict=True))
 
@@ -286,16 +287,16 @@ class Expand(View):
         return "view" if set(self.sizes) <= {-1} else "locked"
 
     def arguments(self, x: Shape) -> dict[str, Any]:
-        """Call them by the name that `torch.Tensor.expand` has for its sizes."""
+        """Rename `sizes` to the keyword of `torch.Tensor.expand`."""
         return {"size": (-1, *self.sizes)}
 
     def window(self, x: Shape) -> Window | None:
-        """Repeated channels keep their places, repeated positions have one."""
+        """Repeated channels keep their positions; repeated positions share one."""
         return Layer.window(self, x) if self.output_shape(x)[1:] == x[1:] else None
 
 
 class Roll(Operation):
-    """Shifts the values along axes, and in again at the other end: (*) to (*).
+    """Shifts the values along axes; values past the end come in at the other end: (*) to (*).
 
     - Roll: {shifts: [3, 3], dims: [1, 2]}  # 14×14×96 to 14×14×96
     """
@@ -304,9 +305,9 @@ class Roll(Operation):
     rearranges = True
 
     shifts: _Shifts
-    """By how many places values move along each axis; negative ones move back."""
+    """Number of places that values move along each axis; negative numbers move back."""
     dims: Axes
-    """Axes along which they move, one for each shift."""
+    """Axes along which values move, one for each shift."""
 
     @field_validator("dims")
     @classmethod
@@ -322,6 +323,6 @@ class Roll(Operation):
         return x
 
     def window(self, x: Shape) -> Window | None:
-        """Positions go round; channels have none."""
+        """Shifted positions wrap around; shifted channels keep their positions."""
         moved = {axis(dim, x, at="dims") for dim in each(self.dims)}
         return super().window(x) if moved == {0} else None

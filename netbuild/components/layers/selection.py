@@ -11,7 +11,7 @@ from netbuild.components.layers.formula import Formulas, by_axis, formula, uncha
 from netbuild.components.layers.layer import Layer, Memory, Window
 from netbuild.components.tensor import Shape, ShapeError, Tensor, axis
 
-#: Only so many results of one layer can be named.
+#: The largest number of results of one layer: each result needs a name.
 _MOST_CHUNKS = 1000
 _Chunks = Annotated[
     int,
@@ -23,7 +23,7 @@ _Chunks = Annotated[
 
 
 class Select(View):
-    """Takes one slice of the axis `dim`, which goes: (A, n, B) to (A, B).
+    """Takes one slice of the axis `dim` and removes the axis: (A, n, B) to (A, B).
 
     - Select: {dim: 1, index: 0}  # 197×768 to 768
     """
@@ -31,7 +31,7 @@ class Select(View):
     function = "select"
 
     dim: Int
-    """Axis of which one slice is taken; the axis goes."""
+    """Axis of the slice; the axis is removed."""
     index: Int
     """Number of the slice, from 0; negative ones count from the end."""
 
@@ -39,7 +39,9 @@ class Select(View):
         position = axis(self.dim, x, at="dim")
         n = x[position]
         if not -n <= self.index < n:
-            message = f"index {self.index} lies outside of axis {position + 1}: {-n} to {n - 1}"
+            message = (
+                f"index {self.index} is out of the range of axis {position + 1}: {-n} to {n - 1}"
+            )
             raise ShapeError("NB204", message, at="index")
         return (*x[:position], *x[position + 1 :])
 
@@ -48,7 +50,7 @@ class Select(View):
 
 
 class Narrow(View):
-    """Takes `length` slices of the axis `dim` from `start` on: (A, n, B) to (A, length, B).
+    """Takes `length` slices of the axis `dim`, beginning at `start`: (A, n, B) to (A, length, B).
 
     - Narrow: {dim: 1, start: -3, length: 2}  # 10×64 to 2×64
     """
@@ -56,17 +58,17 @@ class Narrow(View):
     function = "narrow"
 
     dim: Int
-    """Axis of which slices are taken."""
+    """Axis of the slices."""
     start: Int
     """Number of the first slice, from 0; negative ones count from the end."""
     length: PositiveInt
-    """Number of slices that are taken."""
+    """Number of slices."""
 
     def output_shape(self, x: Shape) -> Shape:
         position, start = axis(self.dim, x, at="dim"), self._start(x)
         n = x[position]
         if not 0 <= start <= n - self.length:
-            message = f"{self.length} from {self.start} on do not lie within an axis of {n}"
+            message = f"{self.length} slices from {self.start} on exceed an axis of {n}"
             at = "length" if 0 <= start < n else "start"
             raise ShapeError("NB204", message, at=at)
         return (*x[:position], self.length, *x[position + 1 :])
@@ -81,7 +83,7 @@ class Narrow(View):
         return self.start + n if self.start < 0 else self.start
 
     def window(self, x: Shape) -> Window | None:
-        """Position i is the input's i + start: a padding of −start."""
+        """Position i comes from the input's position i + start: a padding of −start."""
         here, start = axis(self.dim, x, at="dim"), self._start(x)
         ones = (1,) * (len(x) - 1)
         padding = tuple(-start if place == here else 0 for place in range(1, len(x)))
@@ -89,7 +91,7 @@ class Narrow(View):
 
 
 class Chunk(View):
-    """Cuts the axis `dim` into `chunks` parts of ⌈n / chunks⌉, the last perhaps smaller.
+    """Splits the axis `dim` into `chunks` parts of ⌈n / chunks⌉; the last one may be smaller.
 
     - Chunk: 2  # 6×8 to 3×8, 1: 3×8
     """
@@ -99,7 +101,7 @@ class Chunk(View):
     chunks: _Chunks
     """Number of parts."""
     dim: Int = 1
-    """Axis that is cut; 1 is the channels."""
+    """Axis that is split; 1 is the channels."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         shape, dtype = x[0]
@@ -128,7 +130,9 @@ class Chunk(View):
             sizes[position] = before if number == self.chunks - 1 else each
             found.append(by_axis(sizes))
         results = {str(number): sizes for number, sizes in enumerate(found)}
-        return Formulas(found[0], results=results, terms={"n": "the size of the axis that is cut"})
+        return Formulas(
+            found[0], results=results, terms={"n": "the size of the axis that is split"}
+        )
 
     def memory(self) -> Memory:
         return "locked"
@@ -138,5 +142,5 @@ class Chunk(View):
         return {str(number): parts[number] for number in range(self.chunks)}
 
     def window(self, x: Shape) -> Window | None:
-        """Positions keep their neighbours, though not their number."""
+        """Positions keep their neighbours, but not their numbers."""
         return Layer.window(self, x)

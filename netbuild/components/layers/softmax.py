@@ -13,14 +13,14 @@ from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank
 
 
 class _Softmax(Layer):
-    """Over one axis, `dim`; the others stay apart."""
+    """Computes over the axis `dim`, separately for each place of the other axes."""
 
     results = PROBABILITIES
 
     dim: Annotated[
         int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
     ] = None
-    """Axis along which values become shares of 1; left out, axis 1."""
+    """Axis along which the values add up to 1; by default axis 1."""
 
     def output_shape(self, x: Shape) -> Shape:
         axis(self._dim(x), x, at="dim")
@@ -30,12 +30,12 @@ class _Softmax(Layer):
         return ("output",)
 
     def _dim(self, x: Shape) -> int:
-        """Left out, torch takes axis 0 of one or three axes and 1 else, with a warning."""
+        """Return `dim`, by default 1. torch's default is axis 0 for one or three axes."""
         if self.dim is not None:
             return self.dim
         if len(x) in {0, 2}:
-            number = "three" if x else "one"
-            message = f"without dim torch takes axis 0 of {number}, the batch: write dim"
+            number = "three axes" if x else "one axis"
+            message = f"without dim, torch takes axis 0 of {number}, the batch: write dim"
             raise ShapeError("NB205", message)
         return 1
 
@@ -47,14 +47,14 @@ class _Softmax(Layer):
 
 
 class Softmax(_Softmax):
-    """eˣ / Σ eˣ over the axis `dim`, by default 1: the classes, or the channels.
+    """eˣ / Σ eˣ over the axis `dim`. By default, this is axis 1: the classes or channels.
 
     - Softmax: -1  # 10 to 10
     """
 
 
 class LogSoftmax(_Softmax):
-    """log(eˣ / Σ eˣ) over the axis `dim`, by default 1: the classes, or the channels.
+    """log(eˣ / Σ eˣ) over the axis `dim`. By default, this is axis 1: the classes or channels.
 
     - LogSoftmax  # 10 to 10
     """
@@ -63,14 +63,14 @@ class LogSoftmax(_Softmax):
 
 
 class Softmin(_Softmax):
-    """e⁻ˣ / Σ e⁻ˣ over the axis `dim`, by default 1: the classes, or the channels.
+    """e⁻ˣ / Σ e⁻ˣ over the axis `dim`. By default, this is axis 1: the classes or channels.
 
     - Softmin: 2  # 5×10 to 5×10
     """
 
 
 class Softmax2d(Layer):
-    """eˣ / Σ eˣ over the channels of (C, H, W), at each place.
+    """eˣ / Σ eˣ over the channels of (C, H, W), separately at each place.
 
     - Softmax2d  # 6×28×28 to 6×28×28
     """
@@ -89,7 +89,9 @@ class Softmax2d(Layer):
 
 
 class GLU(Layer):
-    """a · sigmoid(b) of the first and the second half of the axis `dim`, which gets half as long.
+    """Splits the axis `dim` into halves a and b, and gives a · sigmoid(b).
+
+    The axis gets half as long.
 
     - GLU: 1  # 6×28×28 to 3×28×28
     """
@@ -97,17 +99,17 @@ class GLU(Layer):
     results = None
 
     dim: Int = -1
-    """Axis that is cut into two halves; −1 is the last one."""
+    """Axis that is split into two halves; −1 is the last axis."""
 
     def output_shape(self, x: Shape) -> Shape:
         at = axis(self.dim, x, at="dim")
         if x[at] % 2:
-            message = f"axis {self.dim} has {x[at]} values, which do not divide into two halves"
+            message = f"axis {self.dim} has {x[at]} values, and they do not divide into two halves"
             raise ShapeError("NB203", message, at="dim")
         return (*x[:at], x[at] // 2, *x[at + 1 :])
 
     def range(self, *x: Range | None) -> Range | None:
-        """Between 0 and the first half."""
+        """The results lie between 0 and the first half."""
         return x[0] and x[0].with_(0)
 
     def formulas(self, x: Shape) -> Formulas:
@@ -120,5 +122,5 @@ class GLU(Layer):
         return ("input",)
 
     def window(self, x: Shape) -> Window | None:
-        """Halves of a spatial axis meet from afar."""
+        """The two halves of a spatial axis are distant positions."""
         return super().window(x) if axis(self.dim, x, at="dim") == 0 else None

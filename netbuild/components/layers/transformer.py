@@ -17,33 +17,33 @@ from netbuild.components.layers.transformer_layer import (
 )
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
-#: As many as a network may have layers; each has a name for every weight.
+#: At most as many layers as a network may have: every layer adds names of weights.
 _Layers = Annotated[
     int,
     Wants("a whole number from 1 to 10000", core_schema.int_schema(strict=True, ge=1, le=10_000)),
 ]
 _Norm = Annotated[Layer | None, Nested("norm", {"LayerNorm": LayerNorm, "RMSNorm": RMSNorm})]
-#: The fields that one layer of either kind has as well.
+#: The fields that an encoder layer and a decoder layer share with a Transformer.
 _OF_A_LAYER = tuple(Attending.model_fields)
 
 
 class _Stack(Composed):
-    """The same layer `num_layers` times, with copies of its first weights, and a norm behind."""
+    """The same layer `num_layers` times, then a norm. All layers begin with the same weights."""
 
-    #: The field that says what is repeated.
+    #: The name of the field with the repeated layer.
     repeated: ClassVar[str]
     last = "num_layers norm"
 
     num_layers: _Layers
-    """How often the layer is repeated, each time with weights of its own."""
+    """Number of layers, each with its own weights."""
     norm: _Norm = None
-    """Norm behind the last layer; null has none."""
+    """Norm after the last layer; null has no norm."""
 
     @field_validator("encoder_layer", "decoder_layer", check_fields=False)
     @classmethod
     def _is_a_layer(cls, layer: Any) -> Any:
         if layer is None:
-            raise unwanted("a layer, which is repeated")
+            raise unwanted("a layer to repeat")
         return layer
 
     @property
@@ -68,7 +68,7 @@ class _Stack(Composed):
         return layer.saved(x, *others)
 
     def between(self, x: Shape, *others: Shape) -> int:
-        """Less than nothing for a memory that all layers keep, which is there once."""
+        """Negative: all layers keep the same memory, but it exists once."""
         layer, number, _ = self._members()
         saved = layer.saved(x, *others)
         shared = [
@@ -85,7 +85,7 @@ class _Stack(Composed):
         return values
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
-        """The layers are all alike: each part of one counts `num_layers` times."""
+        """All layers are alike, so each part of one layer counts `num_layers` times."""
         layer, number, norm = self._members()
         one = layer.formulas(x, *others)
         times = {"num_layers": number}
@@ -101,15 +101,15 @@ class _Stack(Composed):
         return Formulas(weights=weights, macs=macs, terms=one.terms)
 
     def _members(self) -> tuple[Layer, int, Layer | None]:
-        """Return the layer, how often it is repeated, and the norm."""
+        """Return the layer, the number of repeats, and the norm."""
         return getattr(self, self.repeated), self.num_layers, self.norm
 
 
 def _apply_inside(field: str, layer: Layer, *x: Tensor) -> None:
-    """Check what reaches the layer that a field holds.
+    """Check the inputs of the layer that a field holds.
 
     Raises:
-        ShapeError: it does not fit; the field is to blame, for its own ones are out of sight.
+        ShapeError: an input does not fit. The error names the outer field.
     """
     try:
         layer.apply(*x)
@@ -124,8 +124,9 @@ def _made(layer: Layer, *x: Shape) -> Made:
 class TransformerEncoder(_Stack):
     """The encoder layer `num_layers` times, then the norm: (S, E) to (S, E).
 
-    Nested tensors only serve masks, which are not offered. Torch warns where it does without them,
-    as behind `norm_first`, without bias and with an odd number of heads: there it is given false.
+    netbuild has no masks, and nested tensors serve only masks. torch warns if it cannot use nested
+    tensors: with `norm_first`, without bias, or with an odd number of heads. In these cases,
+    netbuild sets enable_nested_tensor to false.
 
     - TransformerEncoder: {encoder_layer: {TransformerEncoderLayer: 8}, num_layers: 6}
     # 16×64 to 16×64
@@ -140,11 +141,11 @@ class TransformerEncoder(_Stack):
         TransformerEncoderLayer,
         Nested("encoder layer", {"TransformerEncoderLayer": TransformerEncoderLayer}),
     ]
-    """The layer that is repeated, with its fields."""
+    """The layer to repeat, with its fields."""
     enable_nested_tensor: Bool = True
-    """It changes nothing: it serves masks, which are not offered."""
+    """No effect: it serves masks, and netbuild has none."""
     mask_check: Bool = True
-    """It changes nothing: it serves masks, which are not offered."""
+    """No effect: it serves masks, and netbuild has none."""
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
@@ -153,14 +154,14 @@ class TransformerEncoder(_Stack):
 
 
 def _nests(layer: Any) -> bool:
-    """Tell whether torch can take nested tensors: `TransformerEncoder.__init__` has the reasons."""
+    """Tell whether torch can use nested tensors, as its `TransformerEncoder.__init__` decides."""
     return bool(layer.bias) and not layer.norm_first and layer.nhead % 2 == 0
 
 
 class TransformerDecoder(_Stack):
-    """The decoder layer `num_layers` times, each with the same memory, then the norm.
+    """The decoder layer `num_layers` times, then the norm: (T, E) to (T, E).
 
-    (T, E) and a memory (S, E) to (T, E).
+    Every layer attends to the same memory (S, E).
 
     - TransformerDecoder: {decoder_layer: {TransformerDecoderLayer: 8}, num_layers: 6}
       inputs: [target, memory]
@@ -174,14 +175,14 @@ class TransformerDecoder(_Stack):
         TransformerDecoderLayer,
         Nested("decoder layer", {"TransformerDecoderLayer": TransformerDecoderLayer}),
     ]
-    """The layer that is repeated, with its fields."""
+    """The layer to repeat, with its fields."""
 
 
 class Transformer(Attending):
-    """An encoder, and a decoder whose memory is what that gives: (S, E) and (T, E) to (T, E).
+    """An encoder and a decoder; the encoder's result is the decoder's memory.
 
-    Both end in a LayerNorm. Where torch would warn that it does without nested tensors, its
-    constructor is given the encoder that it would have made, made without them.
+    (S, E) and (T, E) to (T, E). Both stacks end with a LayerNorm. If torch would warn that it
+    cannot use nested tensors, netbuild makes the same encoder without them.
 
     - {Transformer, inputs: [source, target]}  # 20×64 and 16×64 to 16×64
     """
@@ -241,5 +242,5 @@ class Transformer(Attending):
         return LayerNorm(eps=self.layer_norm_eps, bias=self.bias)
 
     def _of_a_layer(self) -> dict[str, Any]:
-        """Return the fields that one layer of either kind has as well."""
+        """Return the fields that an encoder layer and a decoder layer share with this one."""
         return {name: getattr(self, name) for name in _OF_A_LAYER}

@@ -11,12 +11,12 @@ from netbuild.components.tensor import Shape, product
 
 
 class _TransformerLayer(Attending):
-    """Sublayers that are each added to what reaches them: attentions, and behind them two Linear.
+    """Attentions and then two Linear layers; the result of each is added to its input.
 
-    A LayerNorm follows each sum, or with `norm_first` begins each sublayer.
+    A LayerNorm follows each sum. With `norm_first`, a LayerNorm begins each sublayer instead.
     """
 
-    #: What torch calls the attentions.
+    #: torch's names of the attentions.
     attentions: ClassVar[tuple[str, ...]]
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
@@ -38,7 +38,7 @@ class _TransformerLayer(Attending):
         return parts | {f"norm{n + 1}": Part(norm, (x,)) for n in range(len(self.attentions) + 1)}
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
-        """What the attentions keep of the inputs, and the first norm where it comes first."""
+        """The inputs that the attentions keep; with norm_first also the input of the first norm."""
         parts = self.parts(x, *others)
         kept = dict.fromkeys(self.inputs[:1]) if self.norm_first else {}
         for name, attention in zip(self.inputs, self.attentions, strict=True):
@@ -50,8 +50,8 @@ class _TransformerLayer(Attending):
     def between(self, x: Shape, *others: Shape) -> int:
         """The masks of the dropouts, and the hidden values.
 
-        Linear keeps those that it gets. Where they are not what the activation gives, or what it
-        keeps, that comes on top: ReLU keeps its output, GELU its input.
+        A Linear keeps its input. The hidden values count again if the activation keeps another
+        tensor: ReLU keeps its output, GELU its input, and a dropout changes the output.
         """
         dropout = Dropout(p=self.dropout)
         hidden = (x[0], self.dim_feedforward)
@@ -61,10 +61,11 @@ class _TransformerLayer(Attending):
 
 
 class TransformerEncoderLayer(_TransformerLayer):
-    """Attention of a sequence to itself, then two Linear: (S, E) to (S, E).
+    """A sequence attends to itself, then two Linear layers follow: (S, E) to (S, E).
 
-    With a = self_attn and f = linear2(activation(linear1(x))), y = norm1(x + a(x)) and the output
-    is norm2(y + f(y)); with `norm_first` y = x + a(norm1(x)) and the output is y + f(norm2(y)).
+    Let a = self_attn and f(x) = linear2(activation(linear1(x))). Then y = norm1(x + a(x)), and the
+    output is norm2(y + f(y)). With `norm_first`, y = x + a(norm1(x)), and the output is
+    y + f(norm2(y)).
 
     - TransformerEncoderLayer: 8  # 16×64 to 16×64
     """
@@ -74,9 +75,10 @@ class TransformerEncoderLayer(_TransformerLayer):
 
 
 class TransformerDecoderLayer(_TransformerLayer):
-    """Attention of a sequence to itself, then to `memory`, then two Linear: (T, E) to (T, E).
+    """A sequence attends to itself and then to `memory` (S, E): (T, E) to (T, E).
 
-    The three are added and normalised as in TransformerEncoderLayer; memory is (S, E).
+    Two Linear layers follow. The three sublayers are added and normalised as in
+    TransformerEncoderLayer.
 
     - {TransformerDecoderLayer: 8, inputs: [target, memory]}  # 16×64 and 20×64 to 16×64
     """

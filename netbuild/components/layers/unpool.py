@@ -14,33 +14,33 @@ from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
 
 class _MaxUnpool(Pooling):
-    """Each value where a max pool found it, and 0 elsewhere: (C, *) to (C, *).
+    """Puts each value where a max pool found it, and 0 elsewhere: (C, *) to (C, *).
 
-    Each axis becomes (n − 1)s + k − 2p, with the fields of the pool; the indices are its second
-    result, whose values must lie inside the output.
+    Each axis becomes (n − 1)s + k − 2p, with the fields of the pool. The indices are the second
+    result of the pool, and must lie inside the output.
     """
 
     inputs = ("input", "indices")
     results = None
 
     kernel_size: Sizes
-    """Size of the window that the max pool had, along each axis."""
+    """Size of the max pool's window along each axis."""
     stride: OptionalSizes = None
-    """Distance of windows that the max pool had; null is kernel_size."""
+    """Distance between the max pool's windows; null is kernel_size."""
     padding: Paddings = 0
-    """Padding that the max pool had."""
+    """Padding of the max pool."""
     output_size: OptionalSizes = None
-    """Size of what was pooled; null is (n − 1) · stride + kernel_size − 2 · padding."""
+    """Size of the pool's input; null is (n − 1) · stride + kernel_size − 2 · padding."""
 
     def expect_dtypes(self, *x: Tensor) -> None:
         super().expect_dtypes(x[0])
         if x[1].dtype != "int64":
-            raise ShapeError("NB207", f"indices are int64, and these are {x[1].dtype}")
+            raise ShapeError("NB207", f"indices must be int64, and these are {x[1].dtype}")
 
     def output_shape(self, x: Shape, indices: Shape) -> Shape:
         self.expect_axes(x)
         if indices != x:
-            message = f"there is an index for each value: {times(x)}, and not {times(indices)}"
+            message = f"each value needs an index: {times(x)} indices, not {times(indices)}"
             raise ShapeError("NB212", message)
         kernel = self.per_axis(self.kernel_size)
         sizes = []
@@ -49,7 +49,7 @@ class _MaxUnpool(Pooling):
         for (n, k, s, p), wanted in zip(axes, given, strict=True):
             size = (n - 1) * s + k - 2 * p
             if wanted is not None and not size - s < wanted < size + s:
-                message = f"an axis of {n} makes one of {size - s + 1} to {size + s - 1}"
+                message = f"an axis of {n} becomes {size - s + 1} to {size + s - 1}"
                 raise ShapeError("NB204", f"{message}, not {wanted}", at="output_size")
             size = size if wanted is None else wanted
             if size < 1:
@@ -60,18 +60,18 @@ class _MaxUnpool(Pooling):
         return (x[0], *sizes)
 
     def expect_origins(self, y: Shape, *origins: Origin | None) -> None:
-        """Refuse indices into another shape than the output's: values would land elsewhere."""
+        """Refuse indices into another shape than the output's: values would get other places."""
         origin = origins[1]
         if origin is None or not isinstance(origin.layer, WithIndices):
             return
         pooled, made = origin.shapes[0][1:], y[1:]
         if pooled != made:
-            message = f"its indices are those of {times(pooled)}, and it makes {times(made)}"
+            message = f"its indices refer to {times(pooled)}, and its result is {times(made)}"
             sizes = ", ".join(map(str, pooled))
             raise ShapeError("NB212", f"{message}: write output_size: [{sizes}]", at="output_size")
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
-        """Leave out what `forward` is given."""
+        """Leave out the argument that `forward` gets."""
         arguments = super().arguments(*x)
         del arguments["output_size"]
         return arguments
@@ -85,7 +85,7 @@ class _MaxUnpool(Pooling):
         return x[0] and x[0].with_(0)
 
     def window(self, x: Shape, indices: Shape) -> Window | None:
-        """The indices place the values."""
+        """The indices decide the places of the values."""
         return None
 
     def saved(self, x: Shape, indices: Shape) -> tuple[str, ...]:
@@ -107,9 +107,9 @@ class _MaxUnpool(Pooling):
 
 
 class MaxUnpool1d(_MaxUnpool):
-    """1-D max pooling undone: (C, L), twice, to (C, L'), L' = (L − 1)s + k − 2p.
+    """Undoes 1-D max pooling: values and indices (C, L) to (C, L'), L' = (L − 1)s + k − 2p.
 
-    `output_size` is the size that was pooled, where the pool's last step left a rest of it.
+    Write `output_size`, the size of the pool's input, if the pool's stride left a rest.
 
     - {MaxUnpool1d: 2, inputs: [x, indices]}  # 4×5 and 4×5 of int64 to 4×10
     """
@@ -118,9 +118,9 @@ class MaxUnpool1d(_MaxUnpool):
 
 
 class MaxUnpool2d(_MaxUnpool):
-    """2-D max pooling undone: (C, H, W), twice, to (C, H', W'), each (n − 1)s + k − 2p.
+    """Undoes 2-D max pooling: values and indices (C, H, W) to (C, H', W'), each (n − 1)s + k − 2p.
 
-    `output_size` is the size that was pooled, where the pool's last step left a rest of it.
+    Write `output_size`, the size of the pool's input, if the pool's stride left a rest.
 
     - {MaxUnpool2d: {kernel_size: 3, stride: 2, padding: 1}, inputs: [x, indices]}
     # 6×4×4 and 6×4×4 of int64 to 6×7×7
@@ -130,9 +130,9 @@ class MaxUnpool2d(_MaxUnpool):
 
 
 class MaxUnpool3d(_MaxUnpool):
-    """3-D max pooling undone: (C, D, H, W), twice, to (C, D', H', W'), each axis as in 2-D.
+    """Undoes 3-D max pooling: values and indices (C, D, H, W) to (C, D', H', W'), sizes as in 2-D.
 
-    `output_size` is the size that was pooled, where the pool's last step left a rest of it.
+    Write `output_size`, the size of the pool's input, if the pool's stride left a rest.
 
     - {MaxUnpool3d: {kernel_size: 2, stride: 1}, inputs: [x, indices]}
     # 1×3×3×3 and 1×3×3×3 of int64 to 1×4×4×4

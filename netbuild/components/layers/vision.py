@@ -24,14 +24,14 @@ from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, t
 
 
 def _expect_image(x: Shape) -> None:
-    """Refuse what is not (*, C, H, W), with any axes in front."""
+    """Refuse an input that is not (*, C, H, W); * stands for any axes."""
     if len(x) < 3:
         message = f"it needs at least 3 axes ({AXES[2]}), and the input has {len(x)}: {times(x)}"
         raise ShapeError("NB201", message)
 
 
 class PixelShuffle(Layer):
-    """Channels become pixels: (*, C·r², H, W) to (*, C, H·r, W·r), with upscale_factor for r.
+    """Turns channels into pixels: (*, C·r², H, W) to (*, C, H·r, W·r), r = upscale_factor.
 
     - PixelShuffle: 3  # 9×4×5 to 1×12×15
     """
@@ -40,7 +40,7 @@ class PixelShuffle(Layer):
     rearranges = True
 
     upscale_factor: PositiveInt
-    """How many times larger height and width become."""
+    """Factor r by which height and width grow."""
 
     def output_shape(self, x: Shape) -> Shape:
         _expect_image(x)
@@ -52,7 +52,7 @@ class PixelShuffle(Layer):
         return (*others, channels // r**2, height * r, width * r)
 
     def window(self, x: Shape) -> Window | None:
-        """A pixel comes from a part of a place."""
+        """Each pixel comes from some channels of a position."""
         return None
 
     def formulas(self, x: Shape) -> Formulas:
@@ -61,7 +61,7 @@ class PixelShuffle(Layer):
 
 
 class PixelUnshuffle(Layer):
-    """Pixels become channels: (*, C, H·r, W·r) to (*, C·r², H, W), with downscale_factor for r.
+    """Turns pixels into channels: (*, C, H·r, W·r) to (*, C·r², H, W), r = downscale_factor.
 
     - PixelUnshuffle: 3  # 1×12×15 to 9×4×5
     """
@@ -70,7 +70,7 @@ class PixelUnshuffle(Layer):
     rearranges = True
 
     downscale_factor: PositiveInt
-    """How many times smaller height and width become."""
+    """Factor r by which height and width shrink."""
 
     def output_shape(self, x: Shape) -> Shape:
         _expect_image(x)
@@ -82,7 +82,7 @@ class PixelUnshuffle(Layer):
         return (*others, channels * r**2, height // r, width // r)
 
     def window(self, x: Shape) -> Window | None:
-        """All channels of a place together see one square."""
+        """All channels of a position together see one square of pixels."""
         square = (self.downscale_factor,) * 2
         return Window(square, square, (0, 0), (1, 1)) if len(x) == 3 else None
 
@@ -92,7 +92,7 @@ class PixelUnshuffle(Layer):
 
 
 def _image_formulas(x: Shape, rules: tuple[str, ...], **factor: int) -> Formulas:
-    """Return the formulas of the last three axes, by a rule for each; the others stay."""
+    """Return the formulas of the axes, with a rule for each of the last three."""
     image = [formula(rule, n=n, **factor) for rule, n in zip(rules, x[-3:], strict=True)]
     if len(x) == 3:
         return Formulas(by_name(*image), terms=N)
@@ -100,7 +100,7 @@ def _image_formulas(x: Shape, rules: tuple[str, ...], **factor: int) -> Formulas
 
 
 class ChannelShuffle(Layer):
-    """Groups of channels are dealt out, one of each in turn: (C, *) keeps its shape.
+    """Reorders channels: takes one channel of each group in turn. (C, *) keeps its shape.
 
     - ChannelShuffle: 2  # 4×8×8 to 4×8×8
     """
@@ -109,11 +109,11 @@ class ChannelShuffle(Layer):
     rearranges = True
 
     groups: PositiveInt
-    """Number of groups of channels, from which one is taken in turn."""
+    """Number of groups of channels; the result takes a channel of each group in turn."""
 
     def output_shape(self, x: Shape) -> Shape:
         if len(x) < 2:
-            message = f"it needs channels and at least one axis more, and the input is {times(x)}"
+            message = f"it needs channels and at least one more axis, and the input is {times(x)}"
             raise ShapeError("NB201", message)
         if x[0] % self.groups:
             message = f"{x[0]} channels do not divide into {self.groups} groups"
@@ -133,7 +133,7 @@ _OptionalBool = Annotated[
     bool | None,
     Wants("true, false or null", optional(core_schema.bool_schema(strict=True))),
 ]
-#: The numbers of spatial axes that a mode is for.
+#: The numbers of spatial axes that each mode takes.
 _RANKS = {
     "nearest": (1, 2, 3),
     "linear": (1,),
@@ -151,9 +151,9 @@ _CORNERLESS = ("nearest", "area", "nearest-exact")
 
 
 class Upsample(Layer):
-    """One to three spatial axes made larger or smaller: (C, *) to (C, *size).
+    """Resizes one to three spatial axes: (C, *) to (C, *size).
 
-    Without a size, each axis becomes ⌊n · scale_factor⌋.
+    Without `size`, each axis becomes ⌊n · scale_factor⌋.
 
     - Upsample: {scale_factor: 2}  # 8×14×14 to 8×28×28
     """
@@ -165,17 +165,17 @@ class Upsample(Layer):
     scale_factor: _Factors = Field(None, validate_default=True)
     """Factor of the size of each axis; null takes size."""
     mode: _Mode = "nearest"
-    """How values are found between those of the input: the nearest, smoothly, or by area."""
+    """Interpolation between input values: the nearest value, a smooth curve, or a mean by area."""
     align_corners: _OptionalBool = None
-    """Whether outermost values stay in the corners; null is false. For smooth modes only."""
+    """Whether corner values stay in the corners; null is false. For smooth modes only."""
     recompute_scale_factor: _OptionalBool = None
-    """Whether places follow from the rounded sizes; false and null take scale_factor itself."""
+    """Whether positions follow from the rounded sizes; false and null use scale_factor itself."""
 
     @field_validator("scale_factor")
     @classmethod
     def _instead_of_size(cls, scale_factor: Any, info: Any) -> Any:
         if "size" in info.data and (scale_factor is None) == (info.data["size"] is None):
-            wanted = "a number where there is no" if scale_factor is None else "null beside"
+            wanted = "a number if there is no" if scale_factor is None else "null together with"
             raise unwanted(f"{wanted} size")
         return scale_factor
 
@@ -190,17 +190,17 @@ class Upsample(Layer):
     @classmethod
     def _has_a_factor(cls, recompute: Any, info: Any) -> Any:
         if recompute and info.data.get("size") is not None:
-            raise unwanted("false or null beside size")
+            raise unwanted("false or null together with size")
         return recompute
 
     def expect_dtypes(self, *x: Tensor) -> None:
-        """The nearest pixel may be one of bytes; on a CPU alone, so may others."""
+        """Bytes work in the nearest modes; in other modes torch takes them only on a CPU."""
         if not (self.mode.startswith("nearest") and x[0].dtype == "uint8"):
             super().expect_dtypes(*x)
 
     def output_shape(self, x: Shape) -> Shape:
         ranks = _RANKS[self.mode]
-        axes = AXES[ranks[0]] if len(ranks) == 1 else "channels, and one to three more"
+        axes = AXES[ranks[0]] if len(ranks) == 1 else "channels, and one to three more axes"
         expect_rank(x, f"{axes}, in mode {self.mode}", ranks=tuple(rank + 1 for rank in ranks))
         if self.size is not None:
             return (x[0], *_each(self.size, x, "size"))
@@ -208,15 +208,15 @@ class Upsample(Layer):
         return (x[0], *(_scaled(n, factor) for n, factor in zip(x[1:], factors, strict=True)))
 
     def range(self, *x: Range | None) -> Range | None:
-        """Neighbours are averaged; a cubic goes beyond them."""
+        """Averages stay between neighbours; a cubic curve can exceed them."""
         return None if self.mode == "bicubic" else hull(x)
 
     def window(self, x: Shape) -> Window | None:
-        """Places have no regular distance on the input."""
+        """Output positions have no regular distance on the input."""
         return None
 
     def saved(self, x: Shape) -> tuple[str, ...]:
-        """An area is an adaptive average pool, and a plain mean where it is everything."""
+        """Mode area is an adaptive average pool; with one output position, it is a plain mean."""
         everything = all(size == 1 for size in self.output_shape(x)[1:])
         return ("input",) if self.mode == "area" and not everything else ()
 
@@ -233,24 +233,24 @@ class Upsample(Layer):
 
 
 def _each(value: Any, x: Shape, field: str) -> tuple[Any, ...]:
-    """Return a field that holds one number for all spatial axes, or one for each, as the latter.
+    """Return one number for each spatial axis, from a field with one number or a list.
 
     Raises:
-        ShapeError: there are more numbers, or fewer, than axes.
+        ShapeError: the list is longer or shorter than the number of spatial axes.
     """
     rank = len(x) - 1
     each = value if isinstance(value, tuple) else (value,) * rank
     if len(each) != rank:
-        message = f"{field} has numbers for {len(each)} axes, and behind the channels are {rank}"
+        message = f"{field} has numbers for {len(each)} axes, and the input has {rank} spatial axes"
         raise ShapeError("NB201", message, at=field)
     return each
 
 
 def _scaled(n: int, factor: float) -> int:
-    """Return ⌊n · factor⌋, the product being rounded to a double as in torch.
+    """Return ⌊n · factor⌋; the product is a double, as in torch.
 
     Raises:
-        ShapeError: nothing is left, or more than a size can say.
+        ShapeError: the size would be 0, or larger than the largest size.
     """
     size = n * factor
     if size < 1:
@@ -264,9 +264,9 @@ def _scaled(n: int, factor: float) -> int:
 
 
 class UpsamplingNearest2d(Upsample):
-    """Spatial axes repeated or left out: (C, H, W) to (C, *size), or ⌊n · scale_factor⌋.
+    """Repeats or skips values of spatial axes: (C, H, W) to (C, *size), or ⌊n · scale_factor⌋.
 
-    In spite of its name torch takes one and three spatial axes as well.
+    torch also takes one or three spatial axes, despite the name.
 
     - UpsamplingNearest2d: {scale_factor: 2}  # 8×14×14 to 8×28×28
     """
@@ -277,7 +277,7 @@ class UpsamplingNearest2d(Upsample):
 
 
 class UpsamplingBilinear2d(Upsample):
-    """Images interpolated with their corners kept: (C, H, W) to (C, *size), or ⌊n · scale_factor⌋.
+    """Interpolates images, keeps the corners: (C, H, W) to (C, *size), or ⌊n · scale_factor⌋.
 
     - UpsamplingBilinear2d: {size: [20, 30]}  # 8×14×14 to 8×20×30
     """

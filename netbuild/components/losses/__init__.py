@@ -1,7 +1,7 @@
 """Losses: https://docs.pytorch.org/docs/stable/nn.html#loss-functions.
 
-Each says what it wants of the network's output and of the data, so that both are checked before
-anything runs.
+Each loss states which outputs and which targets it takes, so netbuild checks the network and the
+data before anything runs.
 """
 
 from netbuild.components.component import Families

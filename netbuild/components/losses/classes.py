@@ -1,4 +1,4 @@
-"""Losses that compare one value for each class with the number of the right one."""
+"""Losses that compare one value per class with the number of the right class."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -36,26 +36,26 @@ from netbuild.components.tensor import Shape, product, times
 
 
 class _Weighed(Reduced):
-    """Counts each class by a weight."""
+    """Weights the loss of each class."""
 
     classifies = True
     last = "weight reduction"
 
     weight: Weights = None
-    """Factor of each class: more for rare ones; null is 1 for all."""
+    """Factor of each class, larger for rare classes; null is 1 for all."""
     reduction: Reduction = "mean"
-    """How the losses of all samples become one: their mean, or their sum."""
+    """How the losses of all samples become one: by their mean or their sum."""
 
 
 class _ClassLoss(_Weighed):
-    """Takes scores (classes) or (classes, *), and one class, or one at each place (*)."""
+    """Takes scores (classes) and one class, or scores (classes, *) and a class at each place *."""
 
     last = "reduction"
 
     ignore_index: Int = -100
-    """Class whose samples or places count for nothing."""
+    """Class whose samples or places are ignored."""
     reduction: Reduction = "mean"
-    """How losses become one: their mean, in which a class counts by its weight, or their sum."""
+    """How losses become one: by their mean, weighted by class, or their sum."""
 
     def wanted(self, *y: Shape) -> Target:
         return Classes(y[0][0], y[0][1:]) if y[0] else Classes(1)
@@ -68,11 +68,12 @@ class _ClassLoss(_Weighed):
 
 
 class CrossEntropyLoss(_ClassLoss):
-    """−w_c · log softmax(y)_c for the class c, averaged over samples and places by w.
+    """−w_c · log softmax(y)_c for the class c, averaged over samples and places with weights w.
 
-    Takes raw scores (classes) or (classes, *), and a class number or one at each place (*); or
-    probabilities of the output's shape, p, for −Σ w_c · p_c · log softmax(y)_c. `label_smoothing` ε
-    mixes p with ε / classes; `ignore_index` is a class that does not count.
+    Takes raw scores (classes) and a class number, or raw scores (classes, *) and a class number at
+    each place (*). The target may also be probabilities p of the output's shape; then the loss is
+    −Σ w_c · p_c · log softmax(y)_c. `label_smoothing` ε mixes the target with ε / classes.
+    `ignore_index` is a class that is ignored.
 
     loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
@@ -83,13 +84,13 @@ class CrossEntropyLoss(_ClassLoss):
     last = "reduction label_smoothing"
 
     label_smoothing: Probability = 0.0
-    """Share of the target that all classes get evenly; 0 leaves it to the right one."""
+    """Share of the target that is spread evenly over all classes; 0 leaves the target unchanged."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         (scores,) = y
         if isinstance(target, Values | Signs) and scores and target.shape == scores:
             if self.ignore_index >= 0:
-                message = f"ignore_index is a class, and the data has {target}"
+                message = f"ignore_index names a class, and the data has {target}"
                 raise mismatch(message, at="ignore_index")
             expect_weights(self.weight, scores[0])
         else:
@@ -97,10 +98,10 @@ class CrossEntropyLoss(_ClassLoss):
 
 
 class NLLLoss(_ClassLoss):
-    """−w_c · y_c for the class c, averaged over samples and places by w.
+    """−w_c · y_c for the class c, averaged over samples and places with weights w.
 
-    Takes log-probabilities (classes) or (classes, *), as LogSoftmax gives them, and a class number
-    or one at each place (*).
+    Takes log-probabilities (classes) and a class number, or log-probabilities (classes, *) and a
+    class number at each place (*). LogSoftmax gives log-probabilities.
 
     loss: NLLLoss
     """
@@ -110,7 +111,7 @@ class NLLLoss(_ClassLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """An old name of NLLLoss, which torch has deprecated: NLLLoss is built.
+    """A deprecated name of torch for NLLLoss. netbuild builds NLLLoss.
 
     loss: NLLLoss2d
     """
@@ -121,10 +122,9 @@ class NLLLoss2d(NLLLoss):
 
 
 class MultiMarginLoss(_Weighed):
-    """Σ_i w_c · max(0, margin − y_c + y_i)^p / classes over the classes i other than c.
+    """Σ_i w_c · max(0, margin − y_c + y_i)^p / classes over all classes i except the class c.
 
-    Takes scores (classes) and a class number; Weston and Watkins 1999. Margin and p are of the
-    hinge: p is 1 or 2.
+    Takes scores (classes) and a class number. Weston and Watkins 1999.
 
     loss: {MultiMarginLoss: {p: 2}}
     """
@@ -132,9 +132,9 @@ class MultiMarginLoss(_Weighed):
     takes = "scores"
 
     p: Annotated[int, Wants("1 or 2", core_schema.int_schema(strict=True, ge=1, le=2))] = 1
-    """Power of the hinge: 2 punishes large errors more than 1."""
+    """Power of the hinge, 1 or 2; 2 punishes large errors more."""
     margin: Float = 1.0
-    """How much higher the right class has to score than each other one, to cost nothing."""
+    """How far the right class must score above every other class for a loss of 0."""
 
     def wanted(self, *y: Shape) -> Target:
         return Classes(y[0][0] if y[0] else 1)
@@ -147,11 +147,12 @@ class MultiMarginLoss(_Weighed):
 
 
 class LinearCrossEntropyLoss(_Weighed):
-    """CrossEntropyLoss of the scores that its own linear layer makes of features.
+    """CrossEntropyLoss after a linear layer that belongs to the loss.
 
-    Takes features (in_features), of which it learns num_classes · ∏ out_features scores, and a
-    class number of shape out_features, or probabilities (num_classes, *out_features). `options`,
-    which save memory and change no number, are left out: they are an object of Python.
+    Takes features (in_features); the linear layer computes num_classes · ∏ out_features scores from
+    them. The target is class numbers of shape out_features, or probabilities
+    (num_classes, *out_features). A file cannot set torch's `options`, which are a Python object:
+    they save memory and change no result.
 
     loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
@@ -161,21 +162,21 @@ class LinearCrossEntropyLoss(_Weighed):
     last = "reduction weight ignore_index label_smoothing"
 
     in_features: SizeFromInput = None
-    """Number of features that the network gives."""
+    """Number of features that the network outputs."""
     num_classes: PositiveInt
-    """Number of classes that it scores."""
+    """Number of classes that the loss scores."""
     out_features: Annotated[
         tuple[int, ...], Wants("a list of whole numbers of at least 1", many(whole(1)))
     ] = ()
-    """Sizes of the places that have a class each; [] is one class a sample."""
+    """Sizes of the axes of places, one class for each place; [] is one class per sample."""
     bias: Bool = False
-    """Whether each score has a learned constant."""
+    """Whether each score has a learned bias."""
     reduction: Reduction = "mean"
-    """How losses become one: their mean, in which a class counts by its weight, or their sum."""
+    """How losses become one: by their mean, weighted by class, or their sum."""
     ignore_index: Annotated[int | None, Wants("a whole number or null", optional(whole()))] = None
-    """Class whose samples or places count for nothing; null has none."""
+    """Class whose samples or places are ignored; null ignores none."""
     label_smoothing: Probability = 0.0
-    """Share of the target that all classes get evenly; 0 leaves it to the right one."""
+    """Share of the target that is spread evenly over all classes; 0 leaves the target unchanged."""
 
     @field_validator("weight")
     @classmethod
@@ -193,7 +194,7 @@ class LinearCrossEntropyLoss(_Weighed):
         scores = (self.num_classes, *self.out_features)
         if isinstance(target, Values | Signs) and target.shape == scores:
             if self.ignore_index is not None:
-                message = f"ignore_index is a class, and the data has {target}"
+                message = f"ignore_index names a class, and the data has {target}"
                 raise mismatch(message, at="ignore_index")
             return
         _expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
@@ -208,11 +209,12 @@ class LinearCrossEntropyLoss(_Weighed):
 
 
 class AdaptiveLogSoftmaxWithLoss(Loss):
-    """−log softmax of many classes, of which frequent ones get more of its own weights.
+    """−log softmax over many classes; the loss has its own weights, more for frequent classes.
 
-    Takes features (in_features) and a class number; classes are sorted by how often they come. The
-    head scores those below the first of the cutoffs and, as one each, the clusters between two of
-    them, which have ⌊in_features / div_value^i⌋ features. Grave et al. 2017.
+    Takes features (in_features) and a class number. Class 0 must be the most frequent one, and the
+    last class the rarest one. The head scores the classes below the first cutoff, and one score for
+    each cluster of the classes between two cutoffs. Cluster i reduces the features to
+    ⌊in_features / div_value^i⌋. Grave et al. 2017.
 
     loss: {AdaptiveLogSoftmaxWithLoss: {n_classes: 10000, cutoffs: [100, 1000]}}
     """
@@ -222,18 +224,18 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
     classes_field = "n_classes"
 
     in_features: SizeFromInput = None
-    """Number of features that the network gives."""
+    """Number of features that the network outputs."""
     n_classes: PositiveInt
-    """Number of classes, numbered from the most frequent one on."""
+    """Number of classes; class 0 must be the most frequent one."""
     cutoffs: Annotated[
         tuple[int, ...],
         Wants("a list of whole numbers of at least 1", many(whole(1), at_least=1)),
     ]
-    """Classes at which a cluster begins; those below the first are scored at once."""
+    """First classes of the clusters; the head scores the classes below the first cutoff itself."""
     div_value: PositiveFloat = 4.0
-    """By how much the features shrink from one cluster to the next."""
+    """Factor by which the number of features shrinks from one cluster to the next."""
     head_bias: Bool = False
-    """Whether the scores of the head have learned constants."""
+    """Whether the scores of the head have a learned bias."""
 
     @field_validator("cutoffs")
     @classmethod
@@ -241,7 +243,7 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
         classes = info.data.get("n_classes")
         rises = all(a < b for a, b in pairwise(cutoffs))
         if classes is not None and not (rises and cutoffs[-1] < classes):
-            raise unwanted(f"whole numbers that rise, below n_classes, {classes}")
+            raise unwanted(f"rising whole numbers below n_classes, {classes}")
         return cutoffs
 
     def wanted(self, *y: Shape) -> Target:
@@ -253,7 +255,7 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
         _expect_classes(target, self.n_classes, ())
         widths = self._widths(features[0])
         if widths is None or max(widths) > LARGEST:
-            message = f"{features[0]} features over powers of div_value are more than any memory"
+            message = f"{features[0]} features divided by powers of div_value exceed any memory"
             raise mismatch(message, at="div_value")
 
     def decide(self, *y: Shape) -> dict[str, Any]:
@@ -276,9 +278,9 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
         return forward(*y, target).loss
 
     def _widths(self, features: int) -> tuple[int, ...] | None:
-        """Return the features of each cluster; None where they are without bounds.
+        """Return the number of features of each cluster; None if a number has no bound.
 
-        It divides floating-point numbers, as torch does, to round alike.
+        Divides floating-point numbers, as torch does, so that both round in the same way.
         """
         try:
             return tuple(
@@ -290,24 +292,24 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
 
 def _expect_scores(y: Shape) -> None:
     if not y:
-        raise mismatch("it needs one value for each class, and the network gives a single one")
+        raise mismatch("it needs one value for each class, and the network gives one value")
 
 
 def _expect_classes(
     target: Target, classes: int, places: Shape, *, ignored: int | None = None
 ) -> None:
-    """Refuse data without class numbers, of other places or with more classes than scores.
+    """Refuse a target without class numbers, with other places, or with more classes than scores.
 
     Raises:
-        ShapeError: they do not go together.
+        ShapeError: the target does not fit the scores.
     """
-    # Behind the last label stands −1, which may be what does not count.
+    # −1 follows the last label, and ignore_index may be −1.
     if not isinstance(target, Classes) and not (isinstance(target, Labels) and ignored == -1):
         raise mismatch(f"it compares with a class, and the data has {target}")
     if target.tensor.shape != places:
         where = f" at each of {times(places)} places" if places else ""
         raise mismatch(f"it compares with a class{where}, and the data has {target}")
-    # A class behind the last one may stand for what does not count.
+    # The last class of the data may be the ignored one; it needs no score.
     if target.classes - (ignored == target.classes - 1) > classes:
         message = f"the data has {target.classes} classes, and the network tells {classes} apart"
         raise mismatch(message)

@@ -10,10 +10,10 @@ from netbuild.components.tensor import Shape
 
 
 class MultiLabelMarginLoss(Reduced):
-    """Σ max(0, 1 − (y_c − y_i)) / classes over the classes c that are there and i that are not.
+    """Σ max(0, 1 − (y_c − y_i)) / classes over all present classes c and all absent classes i.
 
-    Takes scores (classes) and as many whole numbers: the classes that are there, and −1 behind the
-    last one.
+    Takes scores (classes) and a target of the same length: the numbers of the present classes,
+    and −1 after the last one.
 
     loss: MultiLabelMarginLoss
     """
@@ -29,17 +29,17 @@ class MultiLabelMarginLoss(Reduced):
         expect_axes(scores, "one value for each class", rank=1)
         wanted = Labels(scores[0], scores[0])
         labels = isinstance(target, Labels | Classes)
-        if not labels or target.tensor.shape != scores or target.classes > scores[0]:  # type: ignore[union-attr]  # is of both
+        if not labels or target.tensor.shape != scores or target.classes > scores[0]:  # type: ignore[union-attr]  # both have classes
             raise mismatch(f"it compares with {wanted}, and the data has {target}")
 
 
 class CTCLoss(Reduced):
-    """−log of the probability of a sequence of labels, over all ways to align it (Graves 2006).
+    """−log of the probability of a sequence of labels, summed over all alignments (Graves 2006).
 
-    Takes log-probabilities (steps, classes) and up to any number of labels, −1 behind the last one.
+    Takes log-probabilities (steps, classes) and any number of labels, with −1 after the last one.
     The class `blank` stands between labels. A sequence that is too long for the steps has an
-    infinite loss, or 0 with `zero_infinity`. torch wants (steps, samples, classes) and the lengths:
-    they are made of that, and all steps count.
+    infinite loss, or 0 with `zero_infinity`. netbuild gives torch the shape and the lengths that
+    it needs; all steps of a sample count.
 
     loss: {CTCLoss: {zero_infinity: true}}
     """
@@ -51,12 +51,12 @@ class CTCLoss(Reduced):
     blank: NaturalInt = 0
     """Number of the class that stands for no label."""
     reduction: Reduction = "mean"
-    """How losses become one: the mean of each over its number of labels, or their sum."""
+    """How losses become one: by the mean of loss / number of labels, or by their sum."""
     zero_infinity: Bool = False
-    """Whether a sequence that is too long for its steps costs 0, in place of infinity."""
+    """Whether the loss of a sequence too long for its steps is 0 instead of infinite."""
 
     def wanted(self, *y: Shape) -> Target:
-        # Equal neighbours need a blank in between: so many labels fit in any case.
+        # Equal neighbours need a blank between them. This number of labels always fits.
         steps, classes = y[0] if len(y[0]) == 2 else (1, 1)
         return Labels(classes, (steps + 1) // 2, self.blank)
 

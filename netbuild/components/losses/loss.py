@@ -1,6 +1,6 @@
-"""The contract of a loss: what it takes of the network and of the data, without computing it.
+"""The contract of a loss: which outputs and targets it takes, known without computing it.
 
-As in the layers, shapes are without the batch: `y` is what the network gives for one sample.
+Shapes have no batch axis, as in the layers. `y` is the shape of an output for one sample.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from netbuild.components.fields import Wants, many, one_of, optional, real
 from netbuild.components.target import Target, Values
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
-#: A training needs one number, so `none` is not offered.
+#: Training needs one number, so torch's `none` is missing.
 Reduction = Annotated[Literal["mean", "sum"], one_of("mean", "sum")]
 Weights = Annotated[
     tuple[float, ...] | None,
@@ -23,53 +23,54 @@ Weights = Annotated[
 
 
 class Loss(Component):
-    """A loss of `torch.nn`: by default of one output, with a target of the same shape.
+    """A loss of `torch.nn`. By default it compares one output with a target of the same shape.
 
-    Left out of torch's fields are `size_average` and `reduce`, which torch has deprecated for
+    It lacks torch's fields `size_average` and `reduce`: torch has deprecated them in favour of
     `reduction`.
     """
 
-    #: The outputs of the network that it reads, in the order of `forward`'s arguments.
+    #: Names of the outputs that the loss reads, in the order of `forward`'s arguments.
     inputs: ClassVar[tuple[str, ...]] = ("input",)
-    #: Whether it tells classes apart, so that there is an accuracy.
+    #: Whether it compares with classes, so that an accuracy can be measured.
     classifies: ClassVar[bool] = False
-    #: Whether it tells at each place of an output whether something is so: two classes each.
+    #: Whether each value of an output decides yes or no: between two classes.
     binary: ClassVar[bool] = False
-    #: Whether its target is 1 or −1.
+    #: Whether each value of its target is 1 or −1.
     signed: ClassVar[bool] = False
 
-    # What a loss is, for lints. A test asks every loss.
+    # Traits that lints ask for. A test asks every loss.
 
-    #: What its first output has to be: values or scores of any size, probabilities, logarithms of
-    #: probabilities, or features from which the loss makes scores or distances itself.
+    #: What the first output must hold: values or scores of any size, probabilities, logarithms of
+    #: probabilities, or features. From features the loss itself computes scores or distances.
     takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms", "features"]]
-    #: The function that it applies to what it gets.
+    #: The function that the loss applies to its first output.
     applies: ClassVar[Literal["softmax", "sigmoid"] | None] = None
-    #: The loss of `takes: scores` that applies what this one wants applied before.
+    #: The name of the loss that takes scores and applies the function that this loss expects
+    #: the network to apply.
     of_scores: ClassVar[str | None] = None
-    #: The loss that wants applied before what this one `applies`.
+    #: The name of the loss that expects the network to apply the function that this one `applies`.
     of_applied: ClassVar[str | None] = None
-    #: torch's number of the axis of the classes, where it `classifies` or takes logarithms.
+    #: torch's number of the class axis, for a loss that `classifies` or takes logarithms.
     class_axis: ClassVar[int] = 1
-    #: The field that says how many classes its own weights tell apart.
+    #: The field with the number of classes that the loss's own weights score.
     classes_field: ClassVar[str | None] = None
 
     @classmethod
     def torch_name(cls) -> str:
-        """Return what torch calls the class that is built."""
+        """Return torch's name of the class that is built."""
         return cls.__name__
 
     def target(self, outputs: tuple[Tensor, ...]) -> Target:
-        """Return what data must hold to be compared with these outputs, as far as they fit."""
+        """Return the target that fits these outputs; a guess if they do not fit the loss."""
         if len(outputs) != len(self.inputs):
             return Values(outputs[0].shape)
         return self.wanted(*(output.shape for output in outputs))
 
     def check(self, outputs: tuple[Tensor, ...], target: Target) -> None:
-        """Compare what the network gives with what the data holds.
+        """Check the outputs of the network and the target of the data against the loss.
 
         Raises:
-            ShapeError: they do not go together.
+            ShapeError: an output or the target does not fit the loss.
         """
         if len(outputs) != len(self.inputs):
             names = ", ".join(self.inputs)
@@ -92,23 +93,23 @@ class Loss(Component):
                 raise mismatch(f"{name} is {written}, and the network gives {value}", at=name)
 
     def wanted(self, *y: Shape) -> Target:
-        """Return what it would best be compared with."""
+        """Return the target that fits outputs of these shapes best."""
         return Values(y[0])
 
     def compare(self, target: Target, *y: Shape) -> None:
-        """Compare the shapes of the outputs with what the data holds.
+        """Check the shapes of the outputs against the target.
 
         Raises:
-            ShapeError: they do not go together.
+            ShapeError: the outputs do not fit the target.
         """
         raise TypeError(f"{type(self).__name__} does not say what it takes")
 
     def decide(self, *y: Shape) -> dict[str, Any]:
-        """Return the fields that the outputs decide, with torch's values for them."""
+        """Return the values of the fields that the outputs decide."""
         return {}
 
     def weights(self, *y: Shape) -> dict[str, Shape]:
-        """Return the shapes of the parameters that it learns itself."""
+        """Return the shapes of the loss's own parameters, by name."""
         return {}
 
     def arguments(self, *y: Shape) -> dict[str, Any]:
@@ -117,12 +118,12 @@ class Loss(Component):
         return values | self.decide(*y)
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
-        """Call torch's `forward` with batches of the outputs and of targets; gives one number."""
+        """Call torch's `forward` with batches of outputs and targets; return one number."""
         return forward(*y, target)
 
 
 def mismatch(message: str, *, at: str | None = None) -> ShapeError:
-    """Return the error of a loss that does not go with the network and the data."""
+    """Return the error of a loss that does not fit the network or the data."""
     return ShapeError("NB401", message, at=at)
 
 
@@ -130,7 +131,7 @@ def expect_axes(y: Shape, axes: str, *, rank: int) -> None:
     """Refuse an output whose number of axes is not `rank`; `axes` names them.
 
     Raises:
-        ShapeError: it has another number of axes.
+        ShapeError: the output has another number of axes.
     """
     if len(y) != rank:
         plural = "axis" if rank == 1 else "axes"
@@ -139,19 +140,19 @@ def expect_axes(y: Shape, axes: str, *, rank: int) -> None:
 
 
 def expect_weights(weight: tuple[float, ...] | None, classes: int) -> None:
-    """Refuse weights that are not one for each class.
+    """Refuse a list of weights that lacks exactly one weight for each class.
 
     Raises:
-        ShapeError: there are more or fewer.
+        ShapeError: the list is longer or shorter than the number of classes.
     """
     if weight is not None and len(weight) != classes:
         raise mismatch(f"weight has {len(weight)} numbers for {classes} classes", at="weight")
 
 
 class Reduced(Loss):
-    """A loss that makes one number of many."""
+    """A loss that reduces many numbers to one."""
 
     last = "reduction"
 
     reduction: Reduction = "mean"
-    """How the losses of all values become one: their mean, or their sum."""
+    """How the losses of all values become one: by their mean or their sum."""

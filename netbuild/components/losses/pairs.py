@@ -15,12 +15,12 @@ class _Pair(Reduced):
     inputs = ("input1", "input2")
 
     margin: Float = 0.0
-    """How much larger the one has to be than the other to cost nothing."""
+    """How far one output must exceed the other for a loss of 0."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         _expect_alike(self.inputs, y)
         wanted = self.wanted(*y)
-        # The number of a class is no sign.
+        # A class number is not a sign.
         if target.tensor != wanted.tensor:
             raise mismatch(f"it compares with {wanted}, and the data has {target}")
 
@@ -28,8 +28,8 @@ class _Pair(Reduced):
 class MarginRankingLoss(_Pair):
     """max(0, −t · (y₁ − y₂) + margin), averaged.
 
-    Takes two outputs of one shape, and a target of the same: 1 where the first should be the
-    larger, −1 where the second should.
+    Takes two outputs of one shape, and a target of the same shape: 1 where the first output
+    should be larger, −1 where the second output should be larger.
 
     loss: {MarginRankingLoss: {margin: 0.1}}
     """
@@ -43,7 +43,8 @@ class MarginRankingLoss(_Pair):
 class CosineEmbeddingLoss(_Pair):
     """1 − cos(y₁, y₂) where t is 1, and max(0, cos(y₁, y₂) − margin) where t is −1, averaged.
 
-    Takes two outputs (features), and a single target: 1 for what is alike, −1 for what is not.
+    Takes two outputs (features), and one target per sample: 1 for a similar pair, −1 for a
+    different pair.
 
     loss: {CosineEmbeddingLoss: {margin: 0.5}}
     """
@@ -51,7 +52,7 @@ class CosineEmbeddingLoss(_Pair):
     takes = "features"
 
     margin: Float = 0.0
-    """Largest cosine at which what is unlike costs nothing; from −1 to 1, 0 to 0.5 is usual."""
+    """Largest cosine of a different pair with a loss of 0; from −1 to 1, usually 0 to 0.5."""
 
     def wanted(self, *y: Shape) -> Target:
         return Signs(())
@@ -69,16 +70,16 @@ class _Triplet(Reduced):
     last = "swap reduction"
 
     margin: PositiveFloat = 1.0
-    """How much further than what is alike the unlike has to be, to cost nothing."""
+    """How much farther the negative must be than the positive for a loss of 0."""
     swap: Bool = False
-    """Whether the unlike is measured from the nearer of the anchor and what is like it."""
+    """Whether the negative is measured from the anchor or the positive, whichever is nearer."""
 
     def wanted(self, *y: Shape) -> Target:
         return Nothing()
 
     def compare(self, target: Target, *y: Shape) -> None:
         if not y[0]:
-            raise mismatch("it measures distances along the last axis, and the outputs have none")
+            raise mismatch("it measures distances on the last axis, and the outputs have no axis")
         _expect_alike(self.inputs, y)
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
@@ -88,14 +89,15 @@ class _Triplet(Reduced):
 class TripletMarginLoss(_Triplet):
     """max(0, d(a, p) − d(a, n) + margin), averaged, with d the p-norm of the difference.
 
-    Takes three outputs (*, features) of one shape: an anchor a, something like it, p, and something
-    unlike it, n; a target is not read. With `swap`, d(p, n) counts where it is less than d(a, n).
+    Takes three outputs (*, features) of one shape: an anchor a, a positive p similar to it, and a
+    negative n different from it. There is no target. With `swap`, d(p, n) replaces d(a, n) where
+    it is smaller.
 
     loss: {TripletMarginLoss: {margin: 0.2}}
     """
 
     p: Float = 2.0
-    """Power of the norm: 1 adds up differences, 2 is the Euclidean distance."""
+    """Power of the norm: 1 adds the absolute differences, 2 is the Euclidean distance."""
     eps: Float = 1e-6
     """Added to each difference, so that the gradient of a distance of 0 is finite."""
 
@@ -103,7 +105,7 @@ class TripletMarginLoss(_Triplet):
 class TripletMarginWithDistanceLoss(_Triplet):
     """TripletMarginLoss with the Euclidean distance.
 
-    torch takes any distance as `distance_function`, which is left out: it is a function of Python.
+    A file cannot set torch's `distance_function`, which is a Python function.
 
     loss: {TripletMarginWithDistanceLoss: {swap: true}}
     """
@@ -113,9 +115,9 @@ def _expect_alike(names: tuple[str, ...], y: tuple[Shape, ...]) -> None:
     """Refuse outputs that differ in shape: torch would stretch axes of size 1.
 
     Raises:
-        ShapeError: names the first that differs.
+        ShapeError: names the first output that differs.
     """
     for name, shape in zip(names, y, strict=True):
         if shape != y[0]:
             first, other = (times(s) for s in (y[0], shape))
-            raise mismatch(f"{names[0]} is {first}, and {name} is {other}: they must be alike")
+            raise mismatch(f"{names[0]} is {first}, and {name} is {other}: they must be equal")

@@ -10,7 +10,7 @@ from netbuild.components.tensor import Shape, times
 
 
 class _ValueLoss(Reduced):
-    """Takes an output of any shape and a target of the same."""
+    """Takes an output of any shape and a target of the same shape."""
 
     takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms"]] = "values"
 
@@ -19,26 +19,26 @@ class _ValueLoss(Reduced):
             raise mismatch(f"it compares with {self.wanted(*y)}, and the data has {target}")
 
     def _takes(self, target: Target) -> bool:
-        """Whether the values are of a kind that torch computes with; any, if not said else."""
+        """Whether torch computes with values of this kind. By default it does."""
         return True
 
 
 class _FloatLoss(_ValueLoss):
-    """Takes floating-point targets only: torch has no gradient with whole numbers."""
+    """Takes floating-point targets only: torch has no gradient for whole-number targets."""
 
     def _takes(self, target: Target) -> bool:
         return target.tensor.floating
 
 
 class L1Loss(_ValueLoss):
-    """|y − t|, averaged: takes values of any shape and a target of the same.
+    """|y − t|, averaged. Takes values of any shape and a target of the same shape.
 
     loss: L1Loss
     """
 
 
 class MSELoss(_ValueLoss):
-    """(y − t)², averaged: takes values of any shape and a target of the same.
+    """(y − t)², averaged. Takes values of any shape and a target of the same shape.
 
     loss: MSELoss
     """
@@ -47,7 +47,7 @@ class MSELoss(_ValueLoss):
 class SmoothL1Loss(_ValueLoss):
     """½ (y − t)² / beta where |y − t| < beta, and |y − t| − beta / 2 elsewhere, averaged.
 
-    Takes values of any shape and a target of the same.
+    Takes values of any shape and a target of the same shape.
 
     loss: {SmoothL1Loss: {beta: 0.5}}
     """
@@ -55,13 +55,13 @@ class SmoothL1Loss(_ValueLoss):
     last = "beta"
 
     beta: NaturalFloat = 1.0
-    """Error below which it is a square, and above which a line; 0 makes it L1Loss."""
+    """Error at which the loss turns from a square into a line; 0 makes it L1Loss."""
 
 
 class HuberLoss(_FloatLoss):
     """½ (y − t)² where |y − t| < delta, and delta · (|y − t| − delta / 2) elsewhere, averaged.
 
-    Takes values of any shape and a target of the same.
+    Takes values of any shape and a target of the same shape.
 
     loss: {HuberLoss: {delta: 0.5}}
     """
@@ -69,15 +69,15 @@ class HuberLoss(_FloatLoss):
     last = "delta"
 
     delta: PositiveFloat = 1.0
-    """Error below which it is a square, and above which a line, of slope delta."""
+    """Error at which the loss turns from a square into a line of slope delta."""
 
 
 class KLDivLoss(_FloatLoss):
     """t · (log t − y), averaged: the divergence of probabilities t from log-probabilities y.
 
-    Takes log-probabilities of any shape, as LogSoftmax gives them, and probabilities of the same,
-    or their logarithms with `log_target`. Only `batchmean`, the sum over the number of samples, is
-    the divergence of mathematics; `mean` divides by the number of values.
+    Takes log-probabilities of any shape, such as LogSoftmax gives, and probabilities of the same
+    shape. With `log_target` the target holds their logarithms. `batchmean` divides the sum by the
+    number of samples, and is the mathematical divergence; `mean` divides by the number of values.
 
     loss: {KLDivLoss: {reduction: batchmean}}
     """
@@ -87,34 +87,35 @@ class KLDivLoss(_FloatLoss):
 
     reduction: Annotated[
         Literal["mean", "sum", "batchmean"], one_of("mean", "sum", "batchmean")
-    ] = "mean"  # type: ignore[assignment]  # it has one way more
-    """How losses become one: mean of all values, their sum, or the sum over the samples' number."""
+    ] = "mean"  # type: ignore[assignment]  # one more reduction
+    """How losses become one: mean of all values, sum, or sum / number of samples (batchmean)."""
     log_target: Bool = False
-    """Whether the targets are logarithms of probabilities too."""
+    """Whether the targets are log-probabilities, like the output."""
 
 
 class PoissonNLLLoss(_ValueLoss):
-    """exp(y) − t · y, averaged; y − t · log(y + eps) with `log_input: false`.
+    """exp(y) − t · y, averaged; with `log_input: false`, y − t · log(y + eps).
 
-    Takes the logarithm of a rate, or the rate, of any shape, and counts of the same. `full` adds
-    Stirling's approximation of log t!.
+    Takes logarithms of rates of any shape, or the rates themselves, and counts of the same shape.
+    `full` adds Stirling's approximation of log t!.
 
     loss: {PoissonNLLLoss: {full: true}}
     """
 
     log_input: Bool = True
-    """Whether the network gives the logarithm of the rate; false: the rate itself."""
+    """Whether the network gives the logarithm of the rate; false means the rate itself."""
     full: Bool = False
     """Whether Stirling's approximation of log t! is added, for targets above 1."""
     eps: Float = 1e-8
-    """Added to a rate before its logarithm, so that none is taken of 0."""
+    """Added to a rate before its logarithm, because log 0 is infinite."""
 
 
 class GaussianNLLLoss(_ValueLoss):
-    """½ (log v + (y − t)² / v), averaged, where v is the variance, at least eps.
+    """½ (log v + (y − t)² / v), averaged, with the variance v of at least eps.
 
-    Takes means of any shape, a target of the same, and variances as a second output: of the same
-    shape, without its last axis, or with one axis of size 1. `full` adds ½ log 2π.
+    Takes two outputs: means of any shape, and variances. The target has the shape of the means. The
+    variances have the same shape, or lack its last axis, or have size 1 on one axis. `full` adds
+    ½ log 2π.
 
     loss: GaussianNLLLoss
     """
@@ -124,17 +125,17 @@ class GaussianNLLLoss(_ValueLoss):
     full: Bool = False
     """Whether the constant ½ log 2π is added; it changes no gradient."""
     eps: Float = 1e-6
-    """Least variance: smaller ones count as this."""
+    """Smallest variance; smaller variances are raised to it."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
         mean, var = y
-        # As torch finds it out: the sizes that differ add up to 1.
+        # torch's own test: the sizes that differ add up to 1.
         other = [b for a, b in zip(mean, var, strict=False) if a != b]
         fits = var == mean or (mean and var == mean[:-1])
         if not fits and not (len(mean) == len(var) and sum(other) == 1):
             shown = times(var)
-            message = f"var is {shown}, and one variance for each of {times(mean) or 1} is needed"
+            message = f"var is {shown}, and it needs one variance for each of {times(mean) or 1}"
             raise mismatch(message)
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
@@ -144,8 +145,8 @@ class GaussianNLLLoss(_ValueLoss):
 class BCELoss(_FloatLoss):
     """−w · (t · log y + (1 − t) · log(1 − y)), averaged.
 
-    Takes probabilities of any shape, as Sigmoid gives them, and a target of the same from 0 to 1;
-    a weight for each place of the last axis.
+    Takes probabilities of any shape, such as Sigmoid gives, and a target of the same shape, from 0
+    to 1. `weight` has one factor w for each place of the last axis.
 
     loss: BCELoss
     """
@@ -155,7 +156,7 @@ class BCELoss(_FloatLoss):
     of_scores = "BCEWithLogitsLoss"
 
     weight: Weights = None
-    """Factor of the loss at each place of the last axis; null is 1."""
+    """Factor of the loss at each place of the last axis; null is 1 everywhere."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
@@ -166,10 +167,10 @@ class BCELoss(_FloatLoss):
 
 
 class BCEWithLogitsLoss(_FloatLoss):
-    """BCELoss of sigmoid(y), computed in one; pos_weight is a factor of t · log sigmoid(y).
+    """BCELoss of sigmoid(y), computed in one step; pos_weight is a factor of t · log sigmoid(y).
 
-    Takes raw scores of any shape and a target of the same from 0 to 1; weights for each place of
-    the last axis.
+    Takes raw scores of any shape and a target of the same shape, from 0 to 1. `weight` and
+    `pos_weight` have one number for each place of the last axis.
 
     loss: {BCEWithLogitsLoss: {pos_weight: [3, 1]}}
     """
@@ -181,9 +182,9 @@ class BCEWithLogitsLoss(_FloatLoss):
     last = "reduction pos_weight"
 
     weight: Weights = None
-    """Factor of the loss at each place of the last axis; null is 1."""
+    """Factor of the loss at each place of the last axis; null is 1 everywhere."""
     pos_weight: Weights = None
-    """Factor of what is 1 in the target, at each place of the last axis: above 1, fewer misses."""
+    """Factor of targets of 1, at each place of the last axis; above 1 gives fewer misses."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
@@ -192,10 +193,10 @@ class BCEWithLogitsLoss(_FloatLoss):
 
 
 class MultiLabelSoftMarginLoss(_ValueLoss):
-    """BCELoss of sigmoid(y), averaged over the classes and then over all else.
+    """BCELoss of sigmoid(y), averaged over the classes first and then over everything else.
 
-    Takes raw scores (*, classes) and a target of the same shape, 1 for each class that is there
-    and 0 elsewhere; a weight for each class.
+    Takes raw scores (*, classes) and a target of the same shape: 1 for each present class, 0 for
+    each absent class. `weight` has one factor for each class.
 
     loss: MultiLabelSoftMarginLoss
     """
@@ -210,12 +211,12 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
         if not y[0]:
-            raise mismatch("it needs one value for each class, and the network gives a single one")
+            raise mismatch("it needs one value for each class, and the network gives one value")
         _expect_last_axis(self.weight, y[0], at="weight")
 
 
 class _SignLoss(_ValueLoss):
-    """Takes an output of any shape and a target of the same that is 1 or −1."""
+    """Takes an output of any shape and a target of the same shape, of 1 and −1."""
 
     signed = True
 
@@ -223,23 +224,24 @@ class _SignLoss(_ValueLoss):
         return Signs(y[0])
 
     def _takes(self, target: Target) -> bool:
-        return target.tensor.floating  # the number of a class is no sign
+        return target.tensor.floating  # a class number is not a sign
 
 
 class HingeEmbeddingLoss(_SignLoss):
     """y where t is 1, and max(0, margin − y) where t is −1, averaged.
 
-    Takes distances of any shape and a target of the same: 1 for what is alike, −1 for what is not.
+    Takes distances of any shape and a target of the same shape: 1 for a similar pair, −1 for a
+    different pair.
 
     loss: {HingeEmbeddingLoss: {margin: 0.5}}
     """
 
     margin: Float = 1.0
-    """Distance from which on what is unlike costs nothing."""
+    """Smallest distance of a different pair with a loss of 0."""
 
 
 class SoftMarginLoss(_SignLoss):
-    """log(1 + exp(−t · y)), averaged: takes scores of any shape and a target of the same, ±1.
+    """log(1 + exp(−t · y)), averaged. Takes scores of any shape and a target of the same shape, ±1.
 
     loss: SoftMarginLoss
     """

@@ -1,8 +1,8 @@
 """Optimizers: https://docs.pytorch.org/docs/stable/optim.html#algorithms.
 
-Throughout, w is a weight, g its gradient and lr the learning rate. `foreach` and `fused` choose how
-torch computes a step, which is fused where nothing is said and torch can; `capturable` is for CUDA
-graphs, `maximize` goes up instead of down, and none of them changes the method.
+In formulas, w is a weight, g its gradient and lr the learning rate. `foreach` and `fused` choose
+how torch computes a step; by default torch fuses the step where it can. `capturable` serves CUDA
+graphs. `maximize` climbs instead of descending. None of these fields changes the method.
 """
 
 from netbuild.components.component import Families

@@ -1,4 +1,4 @@
-"""Adaptive steps: each weight has a step of its own, by the sizes of its gradients."""
+"""Adaptive steps: each weight has its own step size, from the sizes of its gradients."""
 
 from typing import Annotated
 
@@ -34,30 +34,30 @@ _Betas = Annotated[
 
 
 class _Moments(Optimizer):
-    """Keeps a mean of the gradient and one of its square, or something in its place."""
+    """Keeps running means of the gradient and of its square, or of a substitute for the square."""
 
     betas: _Betas = (0.9, 0.999)
-    """Shares of the mean gradient and of the mean square that stay at a step; near 1 is slow."""
+    """Shares of the mean gradient and mean square kept at each step; near 1 changes slowly."""
     eps: NaturalFloat = 1e-8
-    """Added to the root that divides the step, so that small gradients make no huge steps."""
+    """Added to the root that divides the step; it keeps steps of small gradients small."""
 
 
 class _Amsgrad(_Moments):
-    """May divide by the largest mean square so far (Reddi et al. 2018)."""
+    """Can divide by the largest mean square so far (Reddi et al. 2018)."""
 
     amsgrad: Bool = False
-    """Whether a step is divided by the largest mean square so far, so that it never grows again."""
+    """Whether the largest mean square so far divides a step, so that steps never grow again."""
 
 
 class _Decoupling(Decaying, Capturable):
-    """May decay the weights apart from the gradient, as AdamW does."""
+    """Can decay the weights separately from the gradient, as AdamW does."""
 
     decoupled_weight_decay: Bool = False
-    """Whether weight_decay takes its part of the weights directly, as in AdamW."""
+    """Whether weight_decay shrinks the weights directly, as in AdamW, not through the gradient."""
 
 
 class Adagrad(Decaying, Fusing):
-    """Duchi et al. 2011: each weight's gradient over the root of the sum of its squares.
+    """Divides each gradient by the root of the sum of its squares. Duchi et al. 2011.
 
     optimizer: {Adagrad: {lr: 0.01}}
     """
@@ -67,15 +67,15 @@ class Adagrad(Decaying, Fusing):
 
     lr: NaturalFloat = 1e-2
     lr_decay: NaturalFloat = 0.0
-    """How fast lr falls: at step t it is lr / (1 + (t − 1) · lr_decay); 0 keeps it."""
+    """How fast lr falls: at step t it is lr / (1 + (t − 1) · lr_decay); 0 keeps lr."""
     initial_accumulator_value: NaturalFloat = 0.0
-    """What the sum of squares begins with; more makes the first steps smaller."""
+    """Initial sum of squares; a larger one makes the first steps smaller."""
     eps: NaturalFloat = 1e-10
-    """Added to the root that divides the step, so that small sums make no huge steps."""
+    """Added to the root that divides the step; it keeps steps of small sums small."""
 
 
 class Adadelta(Decaying, Capturable):
-    """Zeiler 2012: the gradient times the mean size of the last steps over that of gradients.
+    """g · RMS of the last steps / RMS of the last gradients. Zeiler 2012.
 
     optimizer: Adadelta
     """
@@ -84,13 +84,13 @@ class Adadelta(Decaying, Capturable):
 
     lr: NaturalFloat = 1.0
     rho: Probability = 0.9
-    """How much of the mean squares stays at a step; near 1 averages over more steps."""
+    """Share of the mean squares kept at each step; near 1 averages over more steps."""
     eps: NaturalFloat = 1e-6
-    """Added to both mean squares: lets the first steps begin, and bounds the quotient."""
+    """Added to both mean squares; it starts the first steps and bounds the quotient."""
 
 
 class RMSprop(Decaying, Capturable):
-    """Hinton 2012: each weight's gradient over the root of its mean square.
+    """Divides each gradient by the root of its mean square. Hinton 2012.
 
     optimizer: {RMSprop: {lr: 1e-3, momentum: 0.9}}
     """
@@ -99,17 +99,17 @@ class RMSprop(Decaying, Capturable):
 
     lr: NaturalFloat = 1e-2
     alpha: NaturalFloat = 0.99
-    """How much of the mean square stays at a step; near 1 averages over more steps."""
+    """Share of the mean square kept at each step; near 1 averages over more steps."""
     eps: NaturalFloat = 1e-8
-    """Added to the root that divides the step, so that small gradients make no huge steps."""
+    """Added to the root that divides the step; it keeps steps of small gradients small."""
     momentum: NaturalFloat = 0.0
-    """Share of the last step that stays; 0 has no momentum."""
+    """Share of the last step that the next step keeps; 0 means no momentum."""
     centered: Bool = False
-    """Whether the variance divides instead of the mean square."""
+    """Whether the variance divides the gradient, instead of the mean square."""
 
 
 class Adam(_Amsgrad, _Decoupling, Fusing):
-    """Kingma and Ba 2015: each weight's step is its mean gradient over the root of its mean square.
+    """Divides each mean gradient by the root of the mean square. Kingma and Ba 2015.
 
     optimizer: {Adam: {lr: 1e-3}}
     """
@@ -121,7 +121,7 @@ class Adam(_Amsgrad, _Decoupling, Fusing):
 
 
 class AdamW(_Amsgrad, Capturable, Fusing):
-    """Adam with the weights' decay apart from their gradient (Loshchilov and Hutter 2019).
+    """Adam with a weight decay separate from the gradient. Loshchilov and Hutter 2019.
 
     optimizer: {AdamW: {lr: 3e-4, weight_decay: 0.05}}
     """
@@ -129,24 +129,24 @@ class AdamW(_Amsgrad, Capturable, Fusing):
     last = "weight_decay amsgrad maximize foreach capturable differentiable fused"
 
     weight_decay: NaturalFloat = 0.01
-    """Takes lr times this part of each weight away at a step; 0 takes nothing."""
+    """Each step subtracts lr · weight_decay · w from the weight w; 0 subtracts nothing."""
 
 
 class Adamax(_Moments, Decaying, Capturable):
-    """Adam with the largest gradient so far, which fades, in place of the root (its section 7).
+    """Adam with a decaying maximum of gradients instead of the root. Kingma and Ba 2015, section 7.
 
     optimizer: {Adamax: {lr: 2e-3}}
     """
 
     lr: NaturalFloat = 2e-3
     betas: _Betas = (0.9, 0.999)
-    """Shares of the mean gradient and of the largest one that stay at a step; near 1 is slow."""
+    """Shares of the mean gradient and the largest one kept at each step; near 1 changes slowly."""
     eps: NaturalFloat = 1e-8
-    """Added to the size of a gradient, so that nothing is divided by 0."""
+    """Added to the size of a gradient to avoid a division by 0."""
 
 
 class NAdam(_Moments, _Decoupling):
-    """Dozat 2016: Adam with the momentum of Nesterov, which momentum_decay lets rise.
+    """Adam with Nesterov momentum that rises by momentum_decay. Dozat 2016.
 
     optimizer: {NAdam: {lr: 2e-3}}
     """
@@ -158,11 +158,11 @@ class NAdam(_Moments, _Decoupling):
 
     lr: NaturalFloat = 2e-3
     momentum_decay: NaturalFloat = 4e-3
-    """How fast the momentum rises from half of betas[0] to betas[0]; 0 keeps half."""
+    """How fast the momentum rises from betas[0] / 2 to betas[0]; 0 keeps betas[0] / 2."""
 
 
 class RAdam(_Moments, _Decoupling):
-    """Liu et al. 2020: Adam that does without the variance until it is known well enough.
+    """Adam that ignores the variance until its estimate is reliable. Liu et al. 2020.
 
     optimizer: {RAdam: {lr: 1e-3}}
     """
@@ -171,9 +171,9 @@ class RAdam(_Moments, _Decoupling):
 
 
 class SparseAdam(_Moments, Maximizing):
-    """Adam for sparse gradients: rows of an Embedding that a batch does not read stay as they are.
+    """Adam for sparse gradients: it updates only the rows of an Embedding that a batch reads.
 
-    It takes nothing else: each weight is that of an Embedding or EmbeddingBag with `sparse: true`.
+    Every weight of the network must belong to an Embedding or EmbeddingBag with `sparse: true`.
 
     optimizer: {SparseAdam: {lr: 1e-3}}
     """
@@ -185,31 +185,31 @@ class SparseAdam(_Moments, Maximizing):
 
     def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
         if not weight.sparse:
-            message = f"it steps with sparse gradients only, and that of {weight.name} is dense"
+            message = f"it takes sparse gradients only, and {weight.name} has a dense gradient"
             raise ShapeError("NB406", message)
 
 
 class Adafactor(Grouped):
-    """Shazeer and Stern 2018: Adam that keeps a row and a column for the mean squares of a matrix.
+    """Adam that keeps one row and one column of mean squares per matrix. Shazeer and Stern 2018.
 
-    `eps` are the least gradient, null for that of the dtype, and the least size of a weight, in
-    proportion to which it steps; `d` clips the step.
+    Steps are proportional to the size of the weights. `eps` holds the smallest gradient, where null
+    is the dtype's own limit, and the smallest size of the weights. `d` clips the step.
 
     optimizer: {Adafactor: {lr: 0.01}}
     """
 
     lr: NaturalFloat = 1e-2
     beta2_decay: Annotated[float, Wants("a number of at most 0", real(le=0))] = -0.8
-    """Power of the step by which a new gradient counts less; 0 counts the last gradient alone."""
+    """Power of the step number that weights new gradients; 0 keeps only the last gradient."""
     eps: Annotated[
         tuple[float | None, float],
         Wants(
-            "a list of two numbers of at least 0, of which the first may be null",
+            "a list of two numbers of at least 0, where the first may be null",
             core_schema.tuple_schema([optional(real(ge=0)), real(ge=0)]),
         ),
     ] = (None, 1e-3)
-    """Least size of a gradient, null for the dtype's own, and least size of weights for a step."""
+    """Smallest gradient (null: the dtype's limit), and smallest weights that scale a step."""
     d: Annotated[float, Wants("a number of at least 1", real(ge=1))] = 1.0
-    """Largest mean size of a step before lr; more clips less."""
+    """Largest mean size of a step before lr; a larger d clips less."""
     weight_decay: NaturalFloat = 0.0
-    """Takes lr times this part of each weight away at a step; 0 takes nothing."""
+    """Each step subtracts lr · weight_decay · w from the weight w; 0 subtracts nothing."""

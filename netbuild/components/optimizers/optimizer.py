@@ -1,4 +1,4 @@
-"""The contract of an optimizer: which weights it takes."""
+"""The contract of an optimizer: which weights it can update."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -9,12 +9,12 @@ from netbuild.components.component import Component
 from netbuild.components.fields import Bool, NaturalFloat, switch, unwanted
 from netbuild.components.tensor import Shape, ShapeError
 
-#: What torch decides for itself unless it is said.
+#: A choice that torch makes itself when the field is null.
 Switch = Annotated[bool | None, switch("true, false or null for torch's choice")]
 
 
 class Weight(NamedTuple):
-    """What an optimizer has to know of a parameter; a `sparse` one has a sparse gradient."""
+    """A parameter as an optimizer sees it; `sparse` means that its gradient is sparse."""
 
     name: str
     shape: Shape
@@ -22,42 +22,42 @@ class Weight(NamedTuple):
 
 
 class Optimizer(Component):
-    """An optimizer of `torch.optim`, over all parameters of the network."""
+    """An optimizer of `torch.optim` for all parameters of the network."""
 
-    #: Whether gradients may be sparse, as those of an Embedding with `sparse: true` are.
+    #: Whether it takes sparse gradients, such as an Embedding with `sparse: true` gives.
     takes_sparse: ClassVar[bool] = False
     last = "weight_decay foreach maximize differentiable capturable"
 
     lr: NaturalFloat = 1e-3
-    """Learning rate: the factor of each step. Larger steps learn faster, and may diverge."""
+    """Learning rate: the factor of each step. Larger steps learn faster, but may diverge."""
 
     def check(self, weights: Iterable[Weight]) -> None:
-        """Refuse weights that torch does not step with.
+        """Refuse weights that torch's optimizer cannot update.
 
         Raises:
-            ShapeError: names the first weight, or the field, that is to blame.
+            ShapeError: names the first such weight, or the field at fault.
         """
         if getattr(self, "differentiable", False):
-            message = "torch refuses to write into weights while it differentiates by them"
+            message = "torch cannot change weights in place while it records gradients for them"
             raise ShapeError("NB406", message, at="differentiable")
         for weight in weights:
             self.check_weight(weight)
 
     def check_weight(self, weight: Weight) -> None:
-        """Refuse a weight that torch does not step with.
+        """Refuse a weight that torch's optimizer cannot update.
 
         Raises:
-            ShapeError: says what it is, and what is wanted.
+            ShapeError: names the weight, and says which weights the optimizer takes.
         """
         if not weight.sparse:
             return
         if not self.takes_sparse:
             takers = "SGD, Adagrad, SparseAdam or LBFGS"
-            message = f"{weight.name} has a sparse gradient, which {takers} would take"
+            message = f"{weight.name} has a sparse gradient, which needs {takers}"
             raise ShapeError("NB406", message)
         for field in ("fused", "weight_decay"):
             if getattr(self, field, None):
-                message = f"{weight.name} has a sparse gradient, with which it does not go"
+                message = f"it does not work with the sparse gradient of {weight.name}"
                 raise ShapeError("NB406", message, at=field)
 
     @field_validator("fused", check_fields=False)
@@ -69,42 +69,42 @@ class Optimizer(Component):
 
 
 class Maximizing(Optimizer):
-    """An optimizer that may climb."""
+    """An optimizer that can also maximize the loss."""
 
     maximize: Bool = False
-    """Whether steps go up the gradient, so that the loss grows; false makes the loss small."""
+    """Whether steps follow the gradient upwards, to a larger loss; false makes the loss smaller."""
 
 
 class Grouped(Maximizing):
-    """An optimizer that may step with many weights in one operation."""
+    """An optimizer that can update many weights in one operation."""
 
     foreach: Switch = None
-    """Whether one operation steps with many weights: fast, more memory. null: torch decides."""
+    """Whether one operation updates many weights: fast, more memory. null: torch decides."""
 
 
 class Differentiable(Grouped):
-    """An optimizer whose steps torch can record."""
+    """An optimizer whose steps torch can differentiate."""
 
     differentiable: Bool = False
-    """Whether gradients go through the step itself; torch cannot train these weights so."""
+    """Whether gradients go through the step itself; torch cannot train a network with it."""
 
 
 class Capturable(Differentiable):
-    """An optimizer that CUDA graphs can hold."""
+    """An optimizer whose steps CUDA graphs can record."""
 
     capturable: Bool = False
-    """Whether a CUDA graph may record the step; slower outside of one."""
+    """Whether a CUDA graph may record the step; slower outside of a graph."""
 
 
 class Fusing(Differentiable):
-    """An optimizer that has its whole step as one operation."""
+    """An optimizer with its whole step in one kernel."""
 
     fused: Switch = None
-    """Whether one kernel does the whole step, which is fastest; null: wherever torch can."""
+    """Whether one kernel does the whole step, the fastest way; null: wherever torch can."""
 
 
 class Decaying(Optimizer):
-    """An optimizer that may pull weights towards 0 by their gradients."""
+    """An optimizer that can pull weights towards 0 by adding to their gradients."""
 
     weight_decay: NaturalFloat = 0.0
-    """Adds this times the weight to its gradient, which pulls it towards 0; 0 does not."""
+    """Adds weight_decay · w to the gradient of w, which pulls w towards 0; 0 adds nothing."""

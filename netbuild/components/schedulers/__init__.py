@@ -1,12 +1,13 @@
 """Schedulers: https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate.
 
-`scheduler: {StepLR: {step_size: 3}, step: epoch}`. Each has the fields of its class in
-`torch.optim.lr_scheduler`, without `optimizer`, which is the file's own, and `last_epoch`, which a
-checkpoint holds. LambdaLR and MultiplicativeLR need a Python function, as CyclicLR's `scale_fn`
-does, and are not offered. A list with a number for each group of parameters has one.
+`scheduler: {StepLR: {step_size: 3}, step: epoch}`. Each scheduler has the fields of its class in
+`torch.optim.lr_scheduler`, except `optimizer` and `last_epoch`: the optimizer is the one of the
+file, and a checkpoint holds the last epoch. netbuild lacks LambdaLR, MultiplicativeLR and the field
+`scale_fn` of CyclicLR, because they need a Python function. Where torch takes a list with a number
+for each parameter group, the list has one number.
 
-What torch refuses when it makes a scheduler is refused, and so is what it would refuse at one of
-its steps: mostly a division by zero.
+netbuild refuses a scheduler that torch refuses to construct. It also refuses a scheduler that
+would fail at one of its steps, mostly by a division by zero.
 """
 
 from netbuild.components.component import Families

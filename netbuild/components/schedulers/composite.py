@@ -1,4 +1,4 @@
-"""Composites: schedulers made of others, one after the other or all at once."""
+"""Composites: schedulers made of other schedulers, in sequence or all at once."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ _Milestones = Annotated[tuple[int, ...], Wants("a list of whole numbers", many(w
 
 
 class _Composite(Scheduler):
-    """A scheduler made of others."""
+    """A scheduler made of other schedulers."""
 
     schedulers: Annotated[tuple[Scheduler, ...], Nested("scheduler", SCHEDULERS, many=True)]
-    """The schedulers, each with its fields; a list of one or more."""
+    """List of one or more schedulers, each with its fields."""
 
     def check(self, use: Use) -> None:
         if use.restarted:
@@ -28,26 +28,26 @@ class _Composite(Scheduler):
             raise ShapeError("NB403", message)
 
     def inner(self, use: Use) -> Use:
-        """Return how a part is used, for one that is used like this."""
+        """Return the use of a part, from the use of the whole."""
         undone = use.undone or use.owner == SequentialLR.__name__
         return use._replace(owner=type(self).__name__, restarted=False, undone=undone)
 
 
 class SequentialLR(_Composite):
-    """One scheduler after the other, each from its number of steps in `milestones` on.
+    """Runs schedulers in sequence; each number of steps in `milestones` starts the next one.
 
     scheduler: {SequentialLR: {schedulers: [LinearLR, {CosineAnnealingLR: 5}], milestones: [5]}}
     """
 
     milestones: _Milestones
-    """Numbers of steps at which the next scheduler begins; one less than schedulers."""
+    """Numbers of steps at which the next scheduler begins; one fewer than schedulers."""
 
     @field_validator("milestones")
     @classmethod
     def _between_schedulers(cls, milestones: Any, info: Any) -> Any:
         parts = info.data.get("schedulers")
         if parts is not None and len(milestones) != len(parts) - 1:
-            raise unwanted(f"a list of {len(parts) - 1}, one less than schedulers")
+            raise unwanted(f"a list of length {len(parts) - 1}, one fewer than schedulers")
         return milestones
 
     def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:
@@ -58,14 +58,14 @@ class SequentialLR(_Composite):
         ]
 
     def _turns(self, use: Use) -> Iterator[tuple[int | None, bool]]:
-        """Yield how many steps each part makes, and whether torch starts it at its milestone."""
+        """Yield the steps of each part, and whether torch starts the part at a milestone."""
         ordered = list(self.milestones) == sorted(self.milestones)
         turns = zip((0, *self.milestones), (*self.milestones, inf), strict=True)
         for index, (begin, end) in enumerate(turns):
             steps = None
             if use.steps is not None and ordered:
                 steps = int(max(0, min(use.steps, end - 1) - max(begin, 0)))
-            # As torch finds the part whose turn it is; at step 0 it is made, not started.
+            # torch finds the active part in this way. At step 0 it constructs the part.
             yield steps, begin >= 1 and bisect_right(self.milestones, begin) == index
 
     def unreached(self, last: int) -> int | None:
@@ -73,9 +73,9 @@ class SequentialLR(_Composite):
 
 
 class ChainedScheduler(_Composite):
-    """All schedulers at each step, each multiplying what the others give.
+    """Runs all schedulers at every step; their factors multiply.
 
-    Torch's `optimizer` is the one that they have.
+    torch's field `optimizer` is missing: the schedulers share the optimizer of the file.
 
     scheduler: {ChainedScheduler: {schedulers: [LinearLR, {ExponentialLR: 0.95}]}}
     """

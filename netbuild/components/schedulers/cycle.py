@@ -1,4 +1,4 @@
-"""Cycles: the rate follows a cosine, or goes up and down."""
+"""Cycles: the rate follows a cosine, or rises and falls."""
 
 from math import floor
 from typing import Annotated, Any
@@ -35,49 +35,49 @@ _OptionalInt = Annotated[int | None, Wants("a whole number or null", optional(wh
 _Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
 _PerGroup = Annotated[
     float | tuple[float],
-    Wants("a number, or a list of one", either(real(), core_schema.tuple_schema([real()]))),
+    Wants("a number, or a list of one number", either(real(), core_schema.tuple_schema([real()]))),
 ]
 
 
 class _Cosine(Scheduler):
-    """Falls along a cosine."""
+    """Lets the rate fall along a cosine."""
 
     last = "eta_min"
 
     eta_min: Float = 0.0
-    """Least rate, at the bottom of the cosine."""
+    """Smallest rate, at the bottom of the cosine."""
 
 
 class CosineAnnealingLR(_Cosine):
-    """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: down to `eta_min`, and up.
+    """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: falls to `eta_min`, then rises.
 
     scheduler: {CosineAnnealingLR: {T_max: 10}}
     """
 
     T_max: _WholeDivisor
-    """Number of steps down to eta_min; a longer training goes up again."""
+    """Number of steps down to eta_min; in a longer training the rate rises again."""
 
     def constant(self, lr: float | None, last: int) -> str | None:
         return "eta_min" if self.eta_min == lr else None
 
 
 class CosineAnnealingWarmRestarts(_Cosine):
-    """Half a cosine from lr to `eta_min` in `T_0` steps, then again, each `T_mult` times longer.
+    """Half a cosine from lr to `eta_min` in `T_0` steps; each next round is `T_mult` times longer.
 
     scheduler: {CosineAnnealingWarmRestarts: {T_0: 5, T_mult: 2}}
     """
 
     T_0: PositiveInt
-    """Number of steps until the rate starts again at lr."""
+    """Number of steps of the first round; after it the rate starts again at lr."""
     T_mult: PositiveInt = 1
-    """How many times longer each round is than the one before; 1 keeps its length."""
+    """Factor of the length from one round to the next; 1 keeps the length."""
 
     def constant(self, lr: float | None, last: int) -> str | None:
         return "T_0" if self.eta_min == lr or self.T_0 == self.T_mult == 1 else None
 
 
 class _Cycle(Scheduler):
-    """Moves the momentum against the learning rate."""
+    """Can move the momentum in the opposite direction of the learning rate."""
 
     steps_every = "batch"
     last = "cycle_momentum base_momentum max_momentum"
@@ -85,13 +85,13 @@ class _Cycle(Scheduler):
     cycle_momentum: Bool = True
     """Whether the momentum, or betas[0], falls while the rate rises."""
     base_momentum: _PerGroup = 0.8
-    """Least momentum, at the highest rate."""
+    """Smallest momentum, at the highest rate."""
     max_momentum: _PerGroup = 0.9
-    """Highest momentum, at the lowest rate."""
+    """Largest momentum, at the lowest rate."""
 
     def check(self, use: Use) -> None:
         if use.grouped:
-            message = "it sets the rate of all weights, and a group has an lr of its own"
+            message = "it sets one rate for all weights, and a group has its own lr"
             raise ShapeError("NB403", message, at="max_lr")
         if self.cycle_momentum and use.optimizer is not None:
             optimizer = type(use.optimizer)
@@ -102,35 +102,35 @@ class _Cycle(Scheduler):
 
 
 class CyclicLR(_Cycle):
-    """Up and down between `base_lr` and `max_lr`, in `step_size_up` and `step_size_down` steps.
+    """Rises from `base_lr` to `max_lr` in `step_size_up` steps, falls in `step_size_down` steps.
 
-    Smith 2017. The heights stay (triangular), halve (triangular2) or go with gamma^step
-    (exp_range).
+    Later cycles have the same height (triangular), half the height of the cycle before
+    (triangular2), or a height that changes with gamma^step (exp_range). Smith 2017.
 
     scheduler: {CyclicLR: {base_lr: 1e-3, max_lr: 0.1}}
     """
 
     base_lr: _PerGroup
-    """Lowest rate, with which a cycle begins."""
+    """Lowest rate, at the start of a cycle."""
     max_lr: _PerGroup
     """Highest rate, in the middle of a cycle."""
     step_size_up: _WholeDivisor = 2000
     """Number of steps from base_lr up to max_lr."""
     step_size_down: _OptionalInt = None
-    """Number of steps back down; null is as many as up."""
+    """Number of steps back down to base_lr; null is step_size_up."""
     mode: Annotated[str, one_of("triangular", "triangular2", "exp_range")] = "triangular"
-    """How high later cycles go: as high, half as high each time, or by gamma^step."""
+    """Height of later cycles: the same, half of the cycle before, or by gamma^step."""
     gamma: Float = 1.0
-    """Factor of the height at each step, for exp_range; 1 keeps it."""
+    """Factor of the height at each step, for exp_range; 1 keeps the height."""
     scale_mode: Annotated[str, one_of("cycle", "iterations")] = "cycle"
-    """What the height depends on: the number of cycles, or of steps; mode decides it."""
+    """Unit of the height's changes, cycles or steps; it has no effect, as mode decides it."""
 
     @field_validator("step_size_down")
     @classmethod
     def _has_a_length(cls, step_size_down: Any, info: Any) -> Any:
         up = info.data.get("step_size_up")
         if up is not None and step_size_down == -up:
-            raise unwanted("a number that is not step_size_up with the other sign")
+            raise unwanted("a number other than −step_size_up")
         return step_size_down
 
     def check(self, use: Use) -> None:
@@ -140,12 +140,12 @@ class CyclicLR(_Cycle):
         try:
             self._last_scale(use.steps)
         except ArithmeticError as error:
-            message = f"over {use.steps} steps the factor of {self.mode} grows beyond all numbers"
+            message = f"over {use.steps} steps the factor of {self.mode} overflows"
             at = "gamma" if self.mode == "exp_range" else "mode"
             raise ShapeError("NB403", message, at=at) from error
 
     def _last_scale(self, steps: int) -> float:
-        """Return the factor of the last step, the largest or the smallest of all."""
+        """Return the factor of the last step: the largest or the smallest factor."""
         if self.mode == "exp_range":
             return float(self.gamma**steps)
         down = self.step_size_up if self.step_size_down is None else self.step_size_down
@@ -160,10 +160,10 @@ class CyclicLR(_Cycle):
 
 
 class OneCycleLR(_Cycle):
-    """From max_lr / div_factor up to `max_lr`, and down to a `final_div_factor`-th of the start.
+    """Rises from max_lr / div_factor to `max_lr`, then falls to the first rate / final_div_factor.
 
-    Smith and Topin 2018. Where neither `total_steps` nor `epochs` and `steps_per_epoch` are given
-    the steps are those of the training; torch, which does not know them, refuses that.
+    Without `total_steps`, `epochs` and `steps_per_epoch`, the cycle has as many steps as the
+    training. torch alone cannot know them, and refuses such a scheduler. Smith and Topin 2018.
 
     scheduler: {OneCycleLR: {max_lr: 0.1}}
     """
@@ -173,23 +173,23 @@ class OneCycleLR(_Cycle):
     max_lr: _PerGroup
     """Highest rate, at the end of the rise."""
     total_steps: OptionalCount = None
-    """Number of steps of the cycle; null takes the training's, or epochs · steps_per_epoch."""
+    """Steps of the cycle; null is epochs · steps_per_epoch, or the steps of the training."""
     epochs: _OptionalInt = None
-    """Number of epochs of the cycle, with steps_per_epoch; null where it is not counted so."""
+    """Number of epochs of the cycle, together with steps_per_epoch; null leaves both out."""
     steps_per_epoch: Annotated[_OptionalInt, Field(validate_default=True)] = None
-    """Number of steps of an epoch, with epochs; null where it is not counted so."""
+    """Number of steps of an epoch, together with epochs; null leaves both out."""
     pct_start: _Fraction = 0.3
-    """Part of the steps in which the rate rises, from 0 to 1."""
+    """Share of the steps in which the rate rises, from 0 to 1."""
     anneal_strategy: Annotated[str, one_of("cos", "linear")] = "cos"
-    """How the rate changes: along a cosine, or along a line."""
+    """Curve of the rate: a cosine or a line."""
     base_momentum: _PerGroup = 0.85
     max_momentum: _PerGroup = 0.95
     div_factor: _Divisor = 25.0
-    """What max_lr is divided by for the first rate."""
+    """Divisor of max_lr that gives the first rate."""
     final_div_factor: _Divisor = 1e4
-    """What the first rate is divided by for the last one."""
+    """Divisor of the first rate that gives the last rate."""
     three_phase: Bool = False
-    """Whether it falls as long as it rises, and then to the last rate; else it falls once."""
+    """Whether the rate first falls to the first rate, as long as it rose; else it falls once."""
 
     @field_validator("epochs")
     @classmethod
@@ -201,11 +201,11 @@ class OneCycleLR(_Cycle):
     def _beside_epochs(cls, steps: Any, info: Any) -> Any:
         alone = "epochs" in info.data and (steps is None) != (info.data["epochs"] is None)
         if alone and info.data.get("total_steps", 0) is None:
-            raise unwanted("a whole number where epochs is one, and null where it is null")
+            raise unwanted("a whole number if epochs is a number, and null if epochs is null")
         return _counted(steps, info)
 
     def total(self, training: int | None) -> int | None:
-        """Return the number of steps of the cycle, for a training of so many."""
+        """Return the steps of the cycle, for a training of `training` steps."""
         if self.total_steps is not None:
             return self.total_steps
         if self.epochs is not None and self.steps_per_epoch is not None:
@@ -221,18 +221,16 @@ class OneCycleLR(_Cycle):
             message = f"its cycle has {total} steps, and the training makes {use.steps}"
             at = "steps_per_epoch" if self.total_steps is None else "total_steps"
             raise ShapeError("NB403", message, at=at)
-        # The ends of its phases, as torch computes them; it divides by the length of each in use.
+        # The ends of the phases, as torch computes them. torch divides by the length of each phase.
         last, *ends = total - 1, self.pct_start * total - 1
         ends += [2 * self.pct_start * total - 2] if self.three_phase else []
         if ends[0] == 0 or ends[-1] == last:
-            message = (
-                f"one of its phases has no length: pct_start {self.pct_start} of {total} steps"
-            )
+            message = f"one of its phases has length 0: pct_start {self.pct_start} of {total} steps"
             raise ShapeError("NB403", message, at="pct_start")
 
 
 def _counted(number: Any, info: Any) -> Any:
-    """Refuse numbers below 1 where they count the steps of a cycle."""
+    """Refuse numbers below 1 if they count the steps of a cycle."""
     if number is not None and number < 1 and info.data.get("total_steps", 0) is None:
         raise unwanted("a whole number of at least 1")
     return number

@@ -1,4 +1,4 @@
-"""Decay: the rate falls, at times or at each step."""
+"""Decay: the rate falls, at some steps or at every step."""
 
 from typing import Annotated, Any
 
@@ -29,25 +29,25 @@ _WholeDivisor = Annotated[
 ]
 _Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
 _BelowOne = Annotated[float, Wants("a number below 1", real(lt=1))]
-_Start = Annotated[float, Wants("a number above 0, of at most 1", real(gt=0, le=1))]
+_Start = Annotated[float, Wants("a number above 0 and at most 1", real(gt=0, le=1))]
 _Milestones = Annotated[tuple[int, ...], Wants("a list of whole numbers", many(whole()))]
 _PerGroup = Annotated[
     float | tuple[float],
-    Wants("a number, or a list of one", either(real(), core_schema.tuple_schema([real()]))),
+    Wants("a number, or a list of one number", either(real(), core_schema.tuple_schema([real()]))),
 ]
 
 
 class _Falling(Scheduler):
-    """Multiplies the rate at times by the same factor."""
+    """Multiplies the rate by the same factor, at some steps."""
 
     last = "gamma"
 
     gamma: Float = 0.1
-    """Factor of the rate each time; below 1 lets it fall, 1 keeps it."""
+    """Factor of the rate each time; below 1 the rate falls, 1 keeps it."""
 
 
 class StepLR(_Falling):
-    """lr · gamma after every `step_size` steps.
+    """Multiplies the rate by gamma after every `step_size` steps.
 
     scheduler: {StepLR: {step_size: 30}}
     """
@@ -60,7 +60,7 @@ class StepLR(_Falling):
 
 
 class MultiStepLR(_Falling):
-    """lr · gamma after each number of steps in `milestones`.
+    """Multiplies the rate by gamma after each number of steps in `milestones`.
 
     scheduler: {MultiStepLR: {milestones: [30, 60, 80]}}
     """
@@ -74,7 +74,7 @@ class MultiStepLR(_Falling):
 
 
 class ConstantLR(Scheduler):
-    """lr · factor for the first `total_iters` steps, and lr from there on.
+    """lr · factor for the first `total_iters` steps, then lr.
 
     scheduler: {ConstantLR: {factor: 0.1, total_iters: 3}}
     """
@@ -82,13 +82,13 @@ class ConstantLR(Scheduler):
     factor: _Fraction = 1 / 3
     """Factor of lr in the first steps, from 0 to 1."""
     total_iters: Annotated[Int, Field(validate_default=True)] = 5
-    """Number of steps with the factor."""
+    """Number of steps with this factor."""
 
     @field_validator("total_iters")
     @classmethod
     def _can_go_back(cls, total_iters: Any, info: Any) -> Any:
         if info.data.get("factor") == 0 and total_iters > 0:
-            raise unwanted("at most 0 where factor is 0, by which torch divides behind them")
+            raise unwanted("at most 0 where factor is 0: torch divides by factor after these steps")
         return total_iters
 
     def constant(self, lr: float | None, last: int) -> str | None:
@@ -96,7 +96,7 @@ class ConstantLR(Scheduler):
 
 
 class LinearLR(Scheduler):
-    """lr · f, f on a line from `start_factor` to `end_factor` over `total_iters` steps.
+    """lr · f, where f moves on a line from `start_factor` to `end_factor` in `total_iters` steps.
 
     scheduler: {LinearLR: {start_factor: 0.1, total_iters: 5}}
     """
@@ -106,7 +106,7 @@ class LinearLR(Scheduler):
     end_factor: _Fraction = 1.0
     """Factor of lr from total_iters steps on."""
     total_iters: Int = 5
-    """Number of steps from the first factor to the second."""
+    """Number of steps from start_factor to end_factor."""
 
     def check(self, use: Use) -> None:
         expect_start(self, use, possible=self.total_iters != 0, at="total_iters")
@@ -121,7 +121,7 @@ class LinearLR(Scheduler):
 
 
 class ExponentialLR(_Falling):
-    """lr · gamma after every step.
+    """Multiplies the rate by gamma after every step.
 
     scheduler: {ExponentialLR: 0.95}
     """
@@ -133,7 +133,7 @@ class ExponentialLR(_Falling):
 
 
 class PolynomialLR(Scheduler):
-    """lr · (1 − step / total_iters)^power, and 0 from `total_iters` steps on.
+    """lr · (1 − step / total_iters)^power, and 0 after `total_iters` steps.
 
     scheduler: {PolynomialLR: {total_iters: 10}}
     """
@@ -141,7 +141,7 @@ class PolynomialLR(Scheduler):
     total_iters: Int = 5
     """Number of steps until the rate is 0."""
     power: Float = 1.0
-    """Power of the part of steps that is left; 1 is a line, more falls faster at first."""
+    """Power of the remaining share of steps; 1 is a line, a larger power falls faster at first."""
 
     @field_validator("power")
     @classmethod
@@ -163,27 +163,27 @@ class PolynomialLR(Scheduler):
 
 
 class ReduceLROnPlateau(Scheduler):
-    """lr · factor when the validation loss has not become better for more than `patience` epochs.
+    """Multiplies lr by factor after more than `patience` epochs without a better validation loss.
 
     scheduler: {ReduceLROnPlateau: {patience: 5}}
     """
 
     mode: Annotated[str, one_of("min", "max")] = "min"
-    """Whether less is better (min) or more (max)."""
+    """Whether a smaller loss is better (min) or a larger one (max)."""
     factor: _BelowOne = 0.1
-    """Factor of the rate where nothing has become better."""
+    """Factor of the rate after too many epochs without improvement."""
     patience: Int = 10
-    """Number of epochs without improvement that are waited for."""
+    """Number of allowed epochs without improvement; one more lets the rate fall."""
     threshold: Float = 1e-4
-    """Least change that counts as an improvement."""
+    """Smallest change that counts as an improvement."""
     threshold_mode: Annotated[str, one_of("rel", "abs")] = "rel"
-    """Whether threshold is a part of the best value (rel) or a difference (abs)."""
+    """Whether threshold is a share of the best value (rel) or a difference (abs)."""
     cooldown: Int = 0
-    """Number of epochs after a fall in which no epoch counts as bad."""
+    """Number of epochs after a fall of the rate that do not count towards patience."""
     min_lr: _PerGroup = 0.0
-    """Least rate: it falls no further."""
+    """Smallest rate; the rate never falls below it."""
     eps: Float = 1e-8
-    """Least change of the rate: a smaller fall is left out."""
+    """Smallest change of the rate; a smaller change is skipped."""
 
     def check(self, use: Use) -> None:
         if use.owner:
@@ -191,5 +191,5 @@ class ReduceLROnPlateau(Scheduler):
             raise ShapeError("NB403", message)
 
     def constant(self, lr: float | None, last: int) -> str | None:
-        """The first epoch is the best so far; only so many more and one may change it."""
+        """The first epoch is the best so far; the rate can fall after patience + 1 more epochs."""
         return "patience" if self.patience >= last else None

@@ -1,4 +1,4 @@
-"""The contract of a scheduler: what it asks of the optimizer and of the training."""
+"""The contract of a scheduler: what it needs from the optimizer and the training."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -12,55 +12,55 @@ Step = Literal["epoch", "batch"]
 
 
 class Use(NamedTuple):
-    """What a scheduler is used for; None is what only the training will know."""
+    """How a scheduler is used; None marks facts that only the training knows."""
 
     optimizer: "Optimizer | None" = None
-    total: int | None = None  # the steps that the training asks of the outermost scheduler
-    steps: int | None = None  # the steps that this one makes
-    owner: str = ""  # the type of the scheduler that this one is part of
+    total: int | None = None  # the steps of the outermost scheduler in the training
+    steps: int | None = None  # the steps of this scheduler
+    owner: str = ""  # the type of the scheduler that contains this one
     restarted: bool = False  # SequentialLR starts it at a milestone
-    undone: bool = False  # SequentialLR takes its first step back, and repeats it
-    grouped: bool = False  # some weights have a learning rate of their own
+    undone: bool = False  # SequentialLR undoes its first step and repeats it
+    grouped: bool = False  # some weights have their own learning rate
 
 
 class Scheduler(Component):
     """A scheduler of `torch.optim.lr_scheduler`."""
 
-    #: When it steps, unless the file says so.
+    #: How often it steps, if the file does not say it.
     steps_every: ClassVar[Step] = "epoch"
 
     def check(self, use: Use) -> None:
-        """Compare with the optimizer, and with the steps of the training.
+        """Check the scheduler against the optimizer and the steps of the training.
 
         Raises:
-            ShapeError: they do not go together.
+            ShapeError: the scheduler does not fit them.
         """
 
     def constant(self, lr: float | None, last: int) -> str | None:
-        """Return the field because of which a rate is the same at all of the steps 0 to `last`.
+        """Return the field that keeps the rate constant over the steps 0 to `last`.
 
-        None where it changes. `lr` is the rate of the optimizer, if that is known.
+        None if the rate changes. `lr` is the optimizer's rate, or None if it is unknown.
         """
         return None
 
     def unreached(self, last: int) -> int | None:
-        """Return the first milestone behind the step `last` that a part waits for, if any."""
+        """Return the first milestone after the step `last`; None if there is none."""
         return None
 
     def zero_from(self) -> int | None:
-        """Return the step from which on the rate is 0; None where there is none."""
+        """Return the first step from which on the rate is 0; None if there is no such step."""
         return None
 
     def parts(self, use: Use) -> list[tuple["Scheduler", Use]]:
-        """Return the schedulers that this one is made of, and how it uses them."""
+        """Return the schedulers inside this one, each with its use."""
         return []
 
 
 def expect_start(scheduler: Scheduler, use: Use, *, possible: bool, at: str) -> None:
-    """Refuse to start at a milestone what divides by zero there.
+    """Refuse a scheduler that divides by zero when it starts at a milestone.
 
     Raises:
-        ShapeError: it is not possible.
+        ShapeError: names the field at fault.
     """
     if use.restarted and not possible:
         value = getattr(scheduler, at)

@@ -58,14 +58,14 @@ SAID: dict[str, tuple[Any, list[int], str, str, str | None]] = {
         [{"RandomCrop": {"size": [32, 32], "padding": 1}}],
         [1, 28, 28],
         "size: [32, 32]",
-        "a crop of 32×32 is cut out of no image of 30×30",
+        "a crop of 32×32 does not fit into an image of 30×30",
         "pad_if_needed: true",
     ),
     "sometimes": (
         [{"Resize": {"size": [32, 32], "p": 0.5}}, {"CenterCrop": {"size": 28}}],
         [1, 28, 28],
         "p: 0.5",
-        "it must be 1: what is left as it is stays 1×28×28 beside 1×32×32",
+        "it must be 1: unchanged images are 1×28×28, and changed ones 1×32×32",
         None,
     ),
     "small": (

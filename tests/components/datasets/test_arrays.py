@@ -149,7 +149,7 @@ def test_several_inputs(tmp_path: Path) -> None:
         (
             {"x": IMAGES, "y": np.array(3)},
             {},
-            ("y is one number, and axis 0 of an array counts the samples", "target", None),
+            ("y is a single number, and axis 0 must count the samples", "target", None),
         ),
         (
             {"x": IMAGES, "y": LABELS},
@@ -164,17 +164,17 @@ def test_several_inputs(tmp_path: Path) -> None:
         (
             {"x": np.where(IMAGES[3, 0, 0] == IMAGES, np.nan, 1.0)[3:], "y": LABELS[3:]},
             {},
-            ("x is nan at index 0, and no network computes with that", "inputs", None),
+            ("x is nan at index 0, and a network cannot compute with it", "inputs", None),
         ),
         (
             {"x": IMAGES * 1j, "y": LABELS},
             {},
-            ("x holds c16, and numbers are wanted", "inputs", None),
+            ("x holds c16, and must hold numbers", "inputs", None),
         ),
         (
             {"x": IMAGES, "y": np.array(["a"] * 6)},
             {},
-            ("y holds U1, and numbers are wanted", "target", None),
+            ("y holds U1, and must hold numbers", "target", None),
         ),
     ],
     ids=[
@@ -242,8 +242,8 @@ def test_truncated(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("contents", "reason"),
     [
-        (b"hello, hello", "is no .npz, .npy or .safetensors file"),
-        (b"", "is no .npz, .npy or .safetensors file"),
+        (b"hello, hello", "is not a .npz, .npy or .safetensors file"),
+        (b"", "is not a .npz, .npy or .safetensors file"),
         (b"\x93NUMPY\x01\0\xff\xff" + b" " * 99, "is damaged: its header has 65,535 bytes"),
         (b"\x93NUMPY\x01\0\x05\0__i()", "is damaged: malformed node or string"),
         (b"\x05\0\0\0\0\0\0\0{oh}}", "is damaged: Expecting property name"),
@@ -354,7 +354,7 @@ def test_idx_refused(tmp_path: Path) -> None:
     assert refusal(source, TEN) == (message, "folder", None)
     (tmp_path / name).write_bytes(b"PNG, perhaps")
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS.astype("uint8")))
-    assert refusal(source, TEN) == (f"{tmp_path}/{name} is no IDX file", None, None)
+    assert refusal(source, TEN) == (f"{tmp_path}/{name} is not an IDX file", None, None)
     (tmp_path / name).write_bytes(idx(IMAGES[1:]))
     message = f"{name} has 5 samples, and train-labels-idx1-ubyte has 6"
     assert refusal(source, TEN) == (message, "folder", None)

@@ -121,9 +121,9 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
             FLOWERS,
             {"target": "a"},
             (
-                "species is text, such as iris, and no input",
+                "species is text, such as iris, and must be numbers",
                 "inputs",
-                "leave it out of inputs, or turn it into numbers",
+                "remove it from inputs, or turn it into numbers",
             ),
         ),
         ("a,species\n1,x\n,y\n", {}, ("a has no value in row 2", "file", None)),
@@ -135,13 +135,13 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
             (
                 "line 3 has 3 values for 2 columns",
                 "file",
-                "a value with a comma stands in quotes",
+                "write a value with a comma in quotes",
             ),
         ),
         ("a,a,species\n1,2,x\n", {}, ("{file} has two columns a", "file", None)),
         ("", {}, ("{file} is empty", "file", None)),
         ("a,species\n", {}, ("{file} has no rows", "file", None)),
-        ("species\nx\n", {}, ("{file} has no column beside species", "file", None)),
+        ("species\nx\n", {}, ("{file} has no column except species", "file", None)),
         (
             "a,species\n1,0\n2,3\n",
             {"classes": 3},
@@ -150,7 +150,7 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
         (
             "a,species\ninf,0\n",
             {},
-            ("a is inf in row 1, and no network computes with that", "inputs", None),
+            ("a is inf in row 1, and a network cannot compute with it", "inputs", None),
         ),
     ],
 )
@@ -167,5 +167,5 @@ def test_csv_that_is_none(tmp_path: Path) -> None:
     assert refusal(source, TWO) == (f"there is no {tmp_path}/x.csv", "file", None)
     (tmp_path / "x.csv").write_bytes(b"a,y\n\xff,1\n")
     message, at, _ = refusal(source, TWO)
-    assert message.startswith(f"{tmp_path}/x.csv is no table of text: 'utf-8' codec")
+    assert message.startswith(f"{tmp_path}/x.csv is not a table of text: 'utf-8' codec")
     assert at == "file"

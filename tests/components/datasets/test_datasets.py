@@ -119,7 +119,7 @@ def test_no_splits(kind: str) -> None:
     assert refusal(DATASETS[kind](), given, "test") == (
         message,
         None,
-        "hold a part out: validation: 0.2",
+        "hold out a share of the samples: validation: 0.2",
     )
 
 

@@ -130,7 +130,7 @@ def test_own_splits(tmp_path: Path) -> None:
     assert refusal(source, reads, "dev") == refused
 
 
-_TEXT = "leave it out of inputs, or turn it into numbers"
+_TEXT = "remove it from inputs, or turn it into numbers"
 _KNOWN = "its columns are a, b, label, kind, pair"
 
 
@@ -139,10 +139,10 @@ _KNOWN = "its columns are a, b, label, kind, pair"
     [
         ({"inputs": ("c",)}, ("there is no column c", "inputs", _KNOWN)),
         ({"target": "c"}, ("there is no column c", "target", _KNOWN)),
-        ({"inputs": ("a", "kind")}, ("kind is text, and no input", "inputs", _TEXT)),
+        ({"inputs": ("a", "kind")}, ("kind is text, and must be numbers", "inputs", _TEXT)),
         (
             {"inputs": ("a", "pair")},
-            ("pair is not one number a row, and cannot stand beside others", "inputs", None),
+            ("pair must have one number per row to be one of several columns", "inputs", None),
         ),
         (
             {"inputs": ("a",), "classes": 2},
@@ -155,9 +155,9 @@ _KNOWN = "its columns are a, b, label, kind, pair"
         (
             {"inputs": ("a",), "target": "kind", "streaming": True},
             (
-                "kind is text, and only reading all of it tells the classes",
+                "kind is text, and a stream does not tell its classes",
                 "target",
-                "leave streaming out, or take numbers",
+                "remove streaming, or use a target of numbers",
             ),
         ),
     ],
@@ -184,7 +184,7 @@ def test_missing_values(tmp_path: Path) -> None:
     source = Hub(files=source.files, inputs=("label",), target="kind")
     assert refusal(source, TWO) == ("kind has no value in row 2", None, None)
     source = Hub(files=source.files, inputs=("list",))
-    assert refusal(source, TWO) == ("list is not of one shape in all samples", None, None)
+    assert refusal(source, TWO) == ("the samples of list differ in shape", None, None)
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert at == "files"
     (tmp_path / "x.xls").write_bytes(b"hello")
     refused = (
-        f"{tmp_path}/x.xls is of no known format",
+        f"{tmp_path}/x.xls has an unknown format",
         "files",
         "it reads files that end in .parquet, .csv, .tsv, .json, .jsonl, .arrow",
     )
@@ -219,7 +219,7 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("fields", [{}, {"name": "x", "files": "y"}])
 def test_one_place(fields: Any) -> None:
     """A name or files, not both and not neither."""
-    with pytest.raises(ValueError, match=r"to stand without name|a path where there is no name"):
+    with pytest.raises(ValueError, match=r"null together with name|a path if there is no name"):
         Hub(**fields)
 
 
@@ -243,10 +243,10 @@ def test_images_of_the_hub(tmp_path: Path) -> None:
     x, y = loaded(source, wanted(3, 5, 4, target=Values(())))
     assert np.array_equal(x, expected)
     assert y.tolist() == [*range(6)]
-    message = "picture is a picture, and cannot stand beside others"
+    message = "picture is a picture, and shares its input with other columns"
     source = Hub(files=source.files, inputs=("mark", "picture"), target="mark")
     assert refusal(source, RGB) == (message, "inputs", None)
-    message = "picture is a picture, and no target"
+    message = "picture is a picture, and a target must be numbers"
     source = Hub(files=source.files, inputs=("mark",), target="picture")
     assert refusal(source, RGB) == (message, "target", None)
 
@@ -257,7 +257,7 @@ def test_which_columns(tmp_path: Path) -> None:
         datasets.Dataset.from_dict({"a": [1], "b": [2]}).to_parquet(tmp_path / "x.parquet")
     source = Hub(files=f"{tmp_path}/x.parquet")
     known = "its columns are a, b"
-    message = "the column of the target has to be named"
+    message = "target must name a column"
     assert refusal(source, TWO) == (message, "target", known)
     source = Hub(files=source.files, target="b", inputs=("a",))
     reads = Sample((Tensor((1,)), Tensor((1,))), Values(()))

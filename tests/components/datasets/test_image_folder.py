@@ -112,7 +112,7 @@ def test_image_folder_refused(tmp_path: Path) -> None:
     )
     (root / "train/empty").rmdir()
     picture(root / "test/cow/1.png")
-    message = f"{root}/test has a class cow, and {root}/train has none"
+    message = f"{root}/test has a class cow, and {root}/train does not"
     assert refusal(source, RGB, "test") == (message, "folder", None)
 
 

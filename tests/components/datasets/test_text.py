@@ -97,11 +97,11 @@ def test_refused(tmp_path: Path) -> None:
     source = text(tmp_path, "")
     assert refusal(source, FOUR) == (f"{tmp_path}/x.txt has no characters", "file", None)
     source = text(tmp_path, "abcd")
-    message = f"{tmp_path}/x.txt has 4 tokens, and a sample needs 5: 4 and the one behind"
+    message = f"{tmp_path}/x.txt has 4 tokens, and a sample needs 5: 4 and the next one"
     assert refusal(source, FOUR) == (message, "length", None)
     assert refusal(source, FOUR, "test")[0] == "Text has no split test of its own"
     (tmp_path / "x.txt").write_bytes(b"abc\xff")
-    message = f"{tmp_path}/x.txt is no text in UTF-8: byte 3 is not"
+    message = f"{tmp_path}/x.txt is not UTF-8 text: byte 3 is invalid"
     assert refusal(source, FOUR) == (message, "file", None)
     (tmp_path / "x.txt").unlink()
     (tmp_path / "x.txt").mkdir()

@@ -188,15 +188,15 @@ def test_gradients_reach_the_first_states() -> None:
     [
         (
             Case("LSTM", {"hidden_size": 2}, (4, 3), (Tensor((1, 2)),)),
-            "h_0 comes without c_0: it takes both or neither",
+            "h_0 comes without c_0: write both or neither",
         ),
         (
             Case("GRU", {"hidden_size": 2, "num_layers": 2}, (4, 3), (Tensor((1, 2)),)),
-            "h_0 is 1×2, and the state that it begins is 2×2",
+            "h_0 is 1×2, and the first state must be 2×2",
         ),
         (
             Case("GRUCell", {"hidden_size": 2}, (3,), (Tensor(()),)),
-            "hx is scalar, and the state that it begins is 2",
+            "hx is scalar, and the first state must be 2",
         ),
     ],
 )

@@ -15,7 +15,7 @@ SAID: list[tuple[Case, str]] = [
     ),
     (
         case_of("CrossEntropyLoss", (), target=Classes(3)),
-        "it needs one value for each class, and the network gives a single one",
+        "it needs one value for each class, and the network gives one value",
     ),
     (
         case_of("NLLLoss", (3,), target=Values((3,))),
@@ -31,7 +31,7 @@ SAID: list[tuple[Case, str]] = [
     ),
     (
         case_of("CosineEmbeddingLoss", (3,), (4,), target=Signs(())),
-        "input1 is 3, and input2 is 4: they must be alike",
+        "input1 is 3, and input2 is 4: they must be equal",
     ),
     (
         case_of("SoftMarginLoss", (3,), target=Classes(10)),
@@ -39,7 +39,7 @@ SAID: list[tuple[Case, str]] = [
     ),
     (
         case_of("GaussianNLLLoss", (3,), (2,), target=Values((3,))),
-        "var is 2, and one variance for each of 3 is needed",
+        "var is 2, and it needs one variance for each of 3",
     ),
     (
         case_of("CTCLoss", (5,), target=Labels(3, 2)),

@@ -88,11 +88,11 @@ def test_the_weights_that_torch_steps_with(name: str, module: str) -> None:
 SAID: dict[str, tuple[dict[str, Any], str]] = {
     "no matrix": (
         {"optimizer": "Muon", "layers": [{"Linear": {"out_features": 3, "bias": False}}, "PReLU"]},
-        "it steps with matrices only, and 1.weight is 1",
+        "it takes matrices only, and 1.weight is 1",
     ),
     "bias": (
         {"optimizer": "Muon", "layers": {"head": {"Linear": 3}}},
-        "it steps with matrices only, and head.bias is 3",
+        "it takes matrices only, and head.bias is 3",
     ),
     "bias of the loss": (
         {
@@ -100,15 +100,15 @@ SAID: dict[str, tuple[dict[str, Any], str]] = {
             "layers": [{"Linear": {"out_features": 3, "bias": False}}],
             "loss": {"LinearCrossEntropyLoss": {"num_classes": 3, "bias": True}},
         },
-        "it steps with matrices only, and LinearCrossEntropyLoss.linear.bias is 3",
+        "it takes matrices only, and LinearCrossEntropyLoss.linear.bias is 3",
     ),
     "dense": (
         {"optimizer": "SparseAdam"},
-        "it steps with sparse gradients only, and that of 0.weight is dense",
+        "it takes sparse gradients only, and 0.weight has a dense gradient",
     ),
     "differentiable": (
         {"optimizer": {"Adam": {"differentiable": True}}},
-        "torch refuses to write into weights while it differentiates by them",
+        "torch cannot change weights in place while it records gradients for them",
     ),
 }
 
@@ -132,7 +132,7 @@ def load_graph(sections: dict[str, Any]) -> Graph:
 
 def test_a_sparse_gradient_is_known() -> None:
     """The weight of an Embedding with `sparse: true` is for optimizers that take it."""
-    said = "0.weight has a sparse gradient, which SGD, Adagrad, SparseAdam or LBFGS would take"
+    said = "0.weight has a sparse gradient, which needs SGD, Adagrad, SparseAdam or LBFGS"
     graph = load_graph({**WORDS, "optimizer": "Adam"})
     faults = objective.check_optimizer(graph.config, graph.rows, graph.outputs)
     assert [fault.label for fault in faults] == [said]

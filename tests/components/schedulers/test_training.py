@@ -75,7 +75,7 @@ DATA = {"data": {"Random": {"samples": 60}}, "loss": "CrossEntropyLoss"}
         ({"total_steps": 6}, None),
         ({"total_steps": 600}, None),
         ({}, None),
-        ({"pct_start": 1}, "one of its phases has no length: pct_start 1.0 of 6 steps"),
+        ({"pct_start": 1}, "one of its phases has length 0: pct_start 1.0 of 6 steps"),
         ({"pct_start": 0.5, "total_steps": 6}, None),
     ],
 )

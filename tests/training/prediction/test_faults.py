@@ -69,13 +69,13 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str, int]] = {
     "nan": (
         "x.npy",
         _save(np.full((2, 12, 12), np.nan)),
-        "x.npy is nan at index 0, and no network computes with that",
+        "x.npy is nan at index 0, and a network cannot compute with it",
         1,
     ),
     "nan alone": (
         "x.npy",
         _save(np.full((12, 12), np.inf)),
-        "x.npy is inf at one place, and no network computes with that",
+        "x.npy is inf at one place, and a network cannot compute with it",
         1,
     ),
     "no such array": (
@@ -120,7 +120,7 @@ TABLES = {
     "a,b,c,d\n1,2,3,4\n1\n": "x.csv has 1 column in line 3, but its header has 4",
     "1,2,3,4\n1,2,x,4\n": "x.csv: 'x' is not a number in line 2",
     "1,2,,4\n": "x.csv: a value is missing in line 1",
-    "1,2,3,4\n\n1,nan,3,4\n": "x.csv is nan in line 3, and no network computes with that",
+    "1,2,3,4\n\n1,nan,3,4\n": "x.csv is nan in line 3, and a network cannot compute with it",
     "1,2,3,text\n": "x.csv: 'text' is not a number in line 1",
 }
 

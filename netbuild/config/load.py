@@ -74,8 +74,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     """
     root, unreadable = _root(source, settings)
     # A file that cannot be read, or its base, may have the missing sections.
-    needed = not any(fault.code == "NB111" for fault in unreadable)
-    needed = needed and bool(root.entries or not unreadable)
+    needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
     faults = [*unreadable, *unknown_sections(root)]
 
     def take(step: Found[T]) -> T:

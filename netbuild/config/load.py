@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from netbuild.config.losses import LossTerm
     from netbuild.config.parameter_groups import Group
     from netbuild.config.scheduler import Schedule
-    from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.parser import Source
 
 MAX_BASES = 10
@@ -73,7 +73,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     the old shape.
     """
     root, unreadable = _root(source, settings)
-    needed = _was_read(root, unreadable)
+    # A file that cannot be read, or its base, may have the missing sections.
+    needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
     faults = [*unreadable, *unknown_sections(root)]
 
     def take(step: Found[T]) -> T:
@@ -115,14 +116,6 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         items=sections.items,
         diagnostics=tuple(faults),
     )
-
-
-def _was_read(root: Map, faults: Faults) -> bool:
-    """Whether a section that is not there is missing.
-
-    A file that cannot be read, or its base, may have it.
-    """
-    return not any(fault.code == "NB111" for fault in faults) and bool(root.entries or not faults)
 
 
 def _scheduler(

@@ -91,7 +91,7 @@ def test_norms_with_a_bias() -> None:
     assert nn.BatchNorm2d(3).bias is not None
     assert nn.InstanceNorm2d(3).bias is None
     assert nn.InstanceNorm2d(3, affine=True).bias is not None
-    assert "`InstanceNorm`\nhas none unless it says `affine: true`" in rules.page("NB307").text
+    assert "`InstanceNorm` has a\nbias only with `affine: true`" in rules.page("NB307").text
 
 
 @pytest.mark.parametrize("text", GOOD["NB307"][1:7])

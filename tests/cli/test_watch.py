@@ -112,7 +112,7 @@ def test_a_base(watching: Callable[..., Watching], tmp_path: Path) -> None:
     process = watching("net.yaml", "--format", "concise")
     assert "base.yaml: No such file or directory" in process.says()
     (tmp_path / "base.yaml").write_text(BAD, encoding="utf-8")
-    assert process.says() == "base.yaml:2:10: error[NB103] no layer is called Linaer: unknown"
+    assert process.says() == "base.yaml:2:10: error[NB103] no layer is called Linaer: unknown type"
     assert process.ends() == (130, "")
 
 

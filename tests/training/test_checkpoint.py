@@ -89,7 +89,9 @@ def test_a_kill_of_the_first_leaves_it_or_none(tmp_path: Path) -> None:
         if place.exists():
             assert saved(place) == 1
         else:
-            with pytest.raises(TrainingError, match=r"last does not exist: nothing was saved"):
+            with pytest.raises(
+                TrainingError, match=r"last does not exist: no checkpoint was saved"
+            ):
                 saved(place)
         found.append(place.exists())
     assert found == sorted(found)

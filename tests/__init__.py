@@ -1,6 +1,6 @@
-"""The tests, in the rooms of what they test; here at the top stands what tests the whole.
+"""The tests, in the same rooms as the code; the top level has the tests of the whole.
 
-`python -m tests.fuzz` and `python -m tests.mutations` are the long runs of two of them.
+`python -m tests.fuzz` and `python -m tests.mutations` are long runs of two tests.
 """
 
 from pathlib import Path

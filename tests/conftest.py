@@ -1,4 +1,4 @@
-"""What tests share: how they run, the command line in a process, and outputs kept in files."""
+"""Shared parts of tests: their options, the command line in a process, and expected texts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Run files that are named in this process: others would start for longer than they help.
+    """Run named files in this process: starting other processes would take longer.
 
     `-n auto` shares out the tests of files too; `-n 0` keeps all tests in this process.
     """
@@ -79,7 +79,7 @@ def _in_a_new_process(
 
 @pytest.fixture(scope="session")
 def netbuild(request: pytest.FixtureRequest) -> Netbuild:
-    """Give the command line: with `--full` in new processes, and else in forked ones."""
+    """Return the command line: with `--full` in new processes, else in forked ones."""
     start = _in_a_new_process if request.config.getoption("--full") else processes.run
 
     def run(
@@ -97,7 +97,7 @@ def netbuild(request: pytest.FixtureRequest) -> Netbuild:
 
 @pytest.fixture
 def expect(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
-    """Compare a text with the file that holds what is expected, line by line."""
+    """Compare a text with a file of the expected text, line by line."""
 
     def compare(path: Path, text: str) -> None:
         shown = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

@@ -58,7 +58,7 @@ IN_ORDER = ("LocalResponseNorm",)
 
 
 class Disagreement(AssertionError):  # noqa: N818  what is looked for
-    """Netbuild and torch do not agree about a network, whose file is `text`."""
+    """netbuild and torch disagree about a network; `text` is its file."""
 
     def __init__(self, what: str, text: str) -> None:
         super().__init__(f"{what}\n{text}")
@@ -126,7 +126,7 @@ def _last(network: Network) -> str:
 
 
 def _layer(draw: Any, network: Network) -> tuple[Case, list[str]]:
-    """Draw a layer for what is there: its fields may or may not fit."""
+    """Draw a layer for the values of a network. Its fields may or may not fit."""
     kind = draw(st.sampled_from(sorted(FAMILIES)))
     case = draw(FAMILIES[kind].cases[kind])
     names = list(network.values)
@@ -209,7 +209,7 @@ def _compare(graph: Graph, network: Network, start: torch.Tensor) -> None:
 
 
 def batch(cases: int, number: int) -> tuple[str, str] | None:
-    """Check a number of cases; return what differs first, and the smallest file that shows it."""
+    """Check a number of cases. Return the first disagreement and the smallest file with it."""
 
     @seed(number)
     @settings(

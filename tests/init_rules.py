@@ -1,4 +1,4 @@
-"""Rules of `init:`, and the rows that they are for."""
+"""Helpers for rules of `init:` and the rows to which they apply."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from netbuild.syntax.parser import from_bytes
 
 
 def node(value: Any) -> Node:
-    """Return a value as it stands in a file."""
+    """Return a value in YAML."""
     root = from_bytes("test.yaml", dump({"init": value}).encode()).root
     found = root.get("init")  # type: ignore[union-attr]
     assert found is not None
@@ -20,18 +20,18 @@ def node(value: Any) -> Node:
 
 
 def row(path: str, type_: str, init: Init | None = None, **weights: tuple[int, ...]) -> Any:
-    """Return what a row of a graph has for an initializer."""
+    """Return the initializers of a row of a graph."""
     return SimpleNamespace(path=path, type=type_, weights=weights, init=init)
 
 
 def read_one(value: Any) -> tuple[Init | None, list[Diagnostic]]:
-    """Read what stands beside a layer."""
+    """Read the `init` of a layer."""
     init, faults = read_init(node(value))
     return init, list(faults)
 
 
 def graph(rows: list[Any], rules: Any = ()) -> Any:
-    """Return what a graph has for its initializers."""
+    """Return the initializers of a graph."""
     return SimpleNamespace(rows=rows, config=SimpleNamespace(init=tuple(rules)))
 
 

@@ -1,4 +1,4 @@
-"""Mistakes in a file: what stands where another value should, and lines out of place."""
+"""Mistakes in a file: wrong values, and misplaced lines."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _TYPE = re.compile(r"\b[A-Z]\w+")
 
 
 def mutated(draw: Callable[[st.SearchStrategy[Any]], Any]) -> tuple[str, bytes]:
-    """Draw a file and some changes to it; return its name and the text that comes out."""
+    """Draw a file and some changes. Return the name of the file and the changed text."""
     path = draw(st.sampled_from(FILES))
     data = (ROOT / path).read_bytes()
     for _ in range(draw(st.integers(1, MOST_CHANGES))):
@@ -89,7 +89,7 @@ def _lines(data: bytes) -> list[str]:
 
 
 def as_bytes(text: str) -> bytes:
-    """Return the bytes of a text; what was no UTF-8 is as it was."""
+    """Return the bytes of a text. Bytes that were not UTF-8 are restored."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -163,7 +163,7 @@ def _part(draw: Any, pattern: re.Pattern[str], text: str) -> re.Match[str] | Non
 
 
 def as_text(data: bytes) -> str:
-    """Return the text of bytes, whatever they are."""
+    """Return the text of any bytes."""
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -1,4 +1,4 @@
-"""Configs with mistakes: whatever is in a file, netbuild says what is wrong with it, and soon.
+"""Configs with mistakes: netbuild reports the faults of any file, and quickly.
 
 `python -m tests.mutations --cases 20000 --seed N` takes the files of `configs/` and of
 `tests/faults/` and makes up to six changes to one: lines cut, repeated, moved and indented
@@ -55,7 +55,7 @@ MOST_ROWS = 60
 
 
 class Broken(AssertionError):  # noqa: N818  what is looked for
-    """Something that must not be; `kind` is the same for all texts with the same cause."""
+    """A failure of netbuild; `kind` is the same for all texts with the same cause."""
 
     def __init__(self, kind: str, details: str = "") -> None:
         super().__init__(f"{kind}\n{details}".rstrip())
@@ -72,7 +72,7 @@ class Found(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """How long a text took to be checked, in seconds of the processor."""
+    """The processor time for checking a text, in seconds."""
 
     seconds: float
     name: str
@@ -172,7 +172,7 @@ def _summary(graph: Graph) -> None:
 
 
 def smaller(found: Found) -> Found:
-    """Return what is left of a text when no line, word or character more can be taken out."""
+    """Return the smallest text with the same failure: nothing more can be removed."""
     pattern = r"[^\n]*\n|[^\n]+", r"\s+|\w+|[^\w\s]", r"(?s)."
     for parts in pattern:
         found = _smaller(found, re.compile(parts))
@@ -196,7 +196,7 @@ def _smaller(found: Found, pattern: re.Pattern[str]) -> Found:
 
 
 def attempt(name: str, data: bytes) -> Found | Timed:
-    """Check a text; return what is broken, or else how long it took."""
+    """Check a text. Return the failure, or else the time."""
     try:
         return Timed(check(name, data), name, data)
     except Broken as broken:
@@ -204,7 +204,7 @@ def attempt(name: str, data: bytes) -> Found | Timed:
 
 
 def batch(cases: int, number: int) -> tuple[list[Found], Timed]:
-    """Check a number of texts; return what is broken, each kind once, and the slowest text."""
+    """Check a number of texts. Return each kind of failure once, and the slowest text."""
     found: dict[str, Found] = {}
     slowest = Timed(0.0, "", b"")
 
@@ -231,7 +231,7 @@ def batch(cases: int, number: int) -> tuple[list[Found], Timed]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the cases; return 1 if something is broken."""
+    """Run the cases. Return 1 if there is a failure."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.mutations", description=__doc__.splitlines()[0]
     )

@@ -26,7 +26,7 @@ PATIENCE = 120
 
 @cache
 def forkserver() -> Any:
-    """Return what starts processes that have netbuild and torch imported already."""
+    """Return a server that forks processes with netbuild and torch already imported."""
     modules = [m.name for m in pkgutil.walk_packages(netbuild.__path__, "netbuild.")]
     modules.remove("netbuild.__main__")
     # The server forks before torch has started any thread.

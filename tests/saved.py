@@ -1,4 +1,4 @@
-"""What torch keeps of a forward pass for the backward pass."""
+"""The memory that torch keeps after a forward pass for the backward pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other projects run in their CI: the hook of pre-commit, the action, and the page on CI.
+"""The files for the CI of other projects: the pre-commit hook, the action, and the page.
 
 The commands in these files are run here with the netbuild that is tested, without a network: what
 installs it is only looked at.

@@ -1,4 +1,4 @@
-"""Every network of `configs/`: valid, and built as its summary says.
+"""Every network of `configs/` is valid, and is built as its summary says.
 
 Those of torchvision are compared with it in `tests/test_torchvision.py`.
 """
@@ -75,7 +75,7 @@ def test_all_networks_are_there() -> None:
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_neither_fault_nor_warning(path: Path) -> None:
-    """A worked network has no fault, and no lint has anything to say of it."""
+    """A worked network has neither a fault nor a warning."""
     assert infer(read(from_file(path))).diagnostics == ()
 
 

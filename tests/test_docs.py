@@ -1,9 +1,9 @@
-"""What the pages in docs/ show is what there is: every example on them is run.
+"""The pages in docs/ are correct: every example on them is run.
 
-The label of a block says how: `yaml NAME` is a whole file without a fault, `yaml file NAME` is kept
-beside the others, `yaml faults NAME` holds files with the codes that they get, and `text NAME` is
-what the layers of the file NAME are. `console` is a command with its output; the output of
-`console shown` differs each time. Blocks of `python` run one after the other.
+The label of a block is its kind: `yaml NAME` is a whole file without a fault. `yaml file NAME` is a
+file that other blocks use. `yaml faults NAME` has files with their codes. `text NAME` lists the
+layers of the file NAME. `console` is a command with its output; the output of `console shown`
+differs each time. Blocks of `python` run one after the other.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from tests import ROOT
 PAGES = ("language", "commands", "python", "training")
 TEXTS = {name: (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES}
 LANGUAGE, REFERENCE = TEXTS["language"], TEXTS["commands"]
-#: What `netbuild validate` warns of in examples that show something else.
+#: The warnings of examples that are about something else.
 WARNED = {"repeat": {"NB301"}, "file two.yaml": {"NB301"}}
 
 
@@ -80,7 +80,7 @@ def traced(block: Block, folder: Path, *settings: str) -> Graph:
 
 
 def names_of(blocks_: list[Block]) -> list[str]:
-    """Return what tests of these blocks are called."""
+    """Return the names of the tests of these blocks."""
     return [f"{block.page}-{block.label or 'example'}" for block in blocks_]
 
 
@@ -126,7 +126,7 @@ def test_shapes(block: Block, tmp_path: Path) -> None:
 
 
 def test_every_list_of_layers_has_its_file() -> None:
-    """Nothing is listed that no test compares."""
+    """Every list of layers is compared by a test."""
     others = {block.label for block in blocks("text")} - {block.label for block in SHAPES}
     assert others == {"reserved-modules", "reserved-names"}
 
@@ -153,7 +153,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def words(cell: str) -> list[str]:
-    """Return what stands in backticks."""
+    """Return the texts in backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
@@ -210,7 +210,7 @@ def test_what_the_input_decides() -> None:
 
 
 def test_inputs_of_layers() -> None:
-    """The table names every layer that reads something else than one `input`, and what it reads."""
+    """The table names every layer with other inputs than `input`, and these inputs."""
     shown = {}
     for row in rows(section("Inputs and outputs")):
         if len(row) == 3:
@@ -314,7 +314,7 @@ def test_a_command(
 
 
 def test_commands_that_are_shown() -> None:
-    """What pages write of commands, netbuild has: the command, and each option of it."""
+    """Every command and option on the pages exists."""
     lines = [line for b in BLOCKS if b.kind in {"console", "sh"} for line in b.text.splitlines()]
     used = [match for line in lines for match in re.findall(r"\bnetbuild ([a-z]+)([^|#]*)", line)]
     assert used

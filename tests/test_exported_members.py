@@ -136,5 +136,5 @@ def test_the_tree_is_written_down() -> None:
     ],
 )
 def test_bases_of_python(kind: type[Exception], base: type[Exception]) -> None:
-    """Who catches Python's own exceptions catches these as well."""
+    """The exceptions derive from Python's own exceptions."""
     assert issubclass(kind, base)

@@ -1,4 +1,4 @@
-"""Every file of `tests/faults/` gives the whole text that stands beside it.
+"""Every file of `tests/faults/` gives the text in the file of the same name.
 
 A first line `# --set …` holds options of the command. `pytest --overwrite` renews the texts.
 """

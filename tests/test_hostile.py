@@ -1,4 +1,4 @@
-"""Files that mean harm end in a fault: soon, in little memory, and never in a traceback."""
+"""A hostile file gives a fault: quickly, with little memory, and without a traceback."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 
 def capped() -> None:
-    """Have the process killed by the first allocation beyond 1 GiB of address space."""
+    """Limit the address space of the process to 1 GiB."""
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 

@@ -1,6 +1,6 @@
-"""The house is in order: short functions, short files, few rooms, and tests that say what they are.
+"""The code is in order: short functions, short files, few rooms, and tests with docstrings.
 
-How many branches a function may have is checked by ruff: `max-complexity` in `pyproject.toml`.
+ruff checks the number of branches of a function: `max-complexity` in `pyproject.toml`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Lines of a function, and of a file.
 MOST_OF_A_FUNCTION, MOST_OF_A_FILE = 50, 400
-#: Rooms, and the few files beside them.
+#: The largest number of rooms and files in the package.
 MOST_ENTRIES = 14
 
 PACKAGE = sorted((ROOT / "netbuild").rglob("*.py"))
@@ -26,7 +26,7 @@ BENCHMARKS = sorted((ROOT / "benchmarks").rglob("*.py"))
 
 
 def name(path: Path) -> str:
-    """Return where a file is in the project."""
+    """Return the path of a file in the project."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -48,10 +48,10 @@ def is_command(path: Path, function: str) -> bool:
 
 
 def lines(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Return how many lines a function has.
+    """Return the number of lines of a function.
 
-    Of a command those behind its docstring count: its parameters are the options that it has, its
-    docstring is its help, and neither can be divided.
+    For a command, only the lines after its docstring count: its parameters are its options, and its
+    docstring is its help. Neither can be divided.
     """
     first = function.lineno
     if is_command(path, function.name):
@@ -70,7 +70,7 @@ def test_functions_are_short() -> None:
 
 
 def test_a_command_is_measured_without_its_options() -> None:
-    """Every command is found where its name says, and has something behind its docstring."""
+    """Every command is in the module of its name, and has code after its docstring."""
     commands = [
         function
         for path in PACKAGE
@@ -91,18 +91,18 @@ def test_files_are_short() -> None:
 
 
 def test_rooms_are_few() -> None:
-    """The folder of the package has 14 entries, and one look is enough for them."""
+    """The folder of the package has 14 entries at most."""
     entries = [path.name for path in (ROOT / "netbuild").iterdir() if path.name != "__pycache__"]
     assert len(entries) <= MOST_ENTRIES, sorted(entries)
 
 
 def test_every_module_of_tests_says_what_it_is() -> None:
-    """It begins with a docstring."""
+    """Every module of the tests begins with a docstring."""
     assert [name(path) for path in TESTS if not ast.get_docstring(tree(path))] == []
 
 
 def test_every_test_says_what_it_holds() -> None:
-    """The docstring of a test is its claim."""
+    """Every test has a docstring with its claim."""
     tests = [
         (name(path), function)
         for path in TESTS

@@ -1,4 +1,4 @@
-"""Broken files as people write them, each with the whole text of its faults beside it.
+"""Broken files as people write them, each with a file of the whole text of its faults.
 
 Every file of `tests/invalid/` is a test; `pytest tests/test_invalid.py --overwrite` writes the text
 of a new one, and `docs/faults.md`, in which torch speaks of the same networks.

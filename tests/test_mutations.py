@@ -1,4 +1,4 @@
-"""Configs with mistakes, in every run of the tests; `python -m tests.mutations` makes more."""
+"""Some hundred configs with mistakes; `python -m tests.mutations` tries more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README shows is what there is."""
+"""The README is correct: its examples are run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ShapeError and DataError are for netbuild alone: it turns them into faults of the config."""
+"""netbuild turns every ShapeError and DataError into a fault of the config."""
 
 from __future__ import annotations
 

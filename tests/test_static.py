@@ -1,4 +1,4 @@
-"""What is static stays static, and what is public stays public."""
+"""Static commands do not load torch, and the public names are complete."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_no_torch(arguments: list[str]) -> None:
 
 
 def test_no_torch_for_any_layer(tmp_path: Path) -> None:
-    """Neither does the summary of a network with any of the layers."""
+    """The summary of a network with any layer does not load torch."""
     for family in FAMILIES.values():
         for row in family.rows:
             (tmp_path / f"{row.type}.yaml").write_text(text_of_case(row.case), encoding="utf-8")

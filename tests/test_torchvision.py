@@ -1,4 +1,4 @@
-"""The networks under `configs/torchvision`: torchvision's names, so that its weights load."""
+"""The networks of `configs/torchvision` have torchvision's names, so its weights load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that train in a moment, and what the tests of training do with their runs."""
+"""Small networks that train quickly, and helpers for their runs."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""`freeze`: weights that keep the values that they begin with."""
+"""`freeze`: weights that keep their initial values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_layers_stacks_and_blocks() -> None:
 
 
 def test_the_summary_says_it(netbuild: Netbuild) -> None:
-    """Each layer of the JSON, its totals, and the line below the table."""
+    """The summary shows frozen weights: in each layer of the JSON, in totals, below the table."""
     said = json.loads(netbuild("summary", "-", "--format", "json", text=TEXT).stdout)
     trainable_ = {layer["path"]: layer["trainable"] for layer in said["layers"]}
     assert trainable_["stem"] == 0
@@ -86,7 +86,7 @@ def test_memory_is_what_torch_keeps(layers: str) -> None:
 
 
 def test_training_leaves_them_alone(tmp_path: Path) -> None:
-    """Bit for bit, with weight decay and momentum too, while the others change."""
+    """Frozen weights stay, bit for bit, with weight decay and momentum; the others change."""
     layers = [{"Linear": 8, "freeze": True}, "Tanh", {"Linear": 3}]
     optimizer = {"SGD": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}}
     path = write(tmp_path, layers=layers, optimizer=optimizer)
@@ -99,7 +99,7 @@ def test_training_leaves_them_alone(tmp_path: Path) -> None:
 
 
 def test_nothing_left_to_train(tmp_path: Path) -> None:
-    """Is a fault before the training."""
+    """A network in which all weights are frozen is a fault before the training."""
     path = write(tmp_path, layers=[{"Linear": 3, "freeze": True}])
     message = "NB402 a network without weights to train: all weights are frozen"
     with pytest.raises(ConfigError, match=message):
@@ -123,7 +123,7 @@ def test_a_module_is_frozen_where_it_stands() -> None:
     ],
 )
 def test_weights_that_nothing_trains(rest: str, warned: list[str], tmp_path: Path) -> None:
-    """A lint says so, unless a file is for them."""
+    """Frozen weights get a warning, unless a file sets them."""
     trunk = "{freeze: true, layers: [Linear: 4, ReLU]}"
     text = f"input: [4]\nlayers: {{trunk: {trunk}, head: {{Linear: 2}}}}\n"
     save_file(package.build(graph(text).config).state_dict(), tmp_path / "weights")

@@ -1,4 +1,4 @@
-"""What is built begins with the values of the rules."""
+"""A built network begins with the values of the rules."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The modules that torch has not, against torch's own."""
+"""The modules that torch lacks, compared with torch's modules."""
 
 from __future__ import annotations
 

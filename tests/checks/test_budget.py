@@ -1,4 +1,4 @@
-"""Budgets: quantities as they are written, the limit itself, and who is named for exceeding it."""
+"""Budgets: the forms of quantities, the limits, and the layers that a fault names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def limited(path: Path, **limits: object) -> Graph:
 
 
 def budget(name: str, text: str) -> float | None:
-    """Return what a limit is that is written like this; None after a fault."""
+    """Return the limit that a text gives; None after a fault."""
     section = f"budget: {{{name}: {text}}}\n"
     config = read(from_bytes("net.yaml", f"input: [1]\nlayers: [Identity]\n{section}".encode()))
     value: float | None = getattr(config.budget, name)
@@ -90,13 +90,13 @@ def test_bytes(text: str, size: float | None) -> None:
 
 
 def test_null_is_no_limit() -> None:
-    """What a file extends may be taken back with null."""
+    """`null` removes a limit of the base file."""
     assert limited(LENET, params="null").diagnostics == ()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_limits(name: str) -> None:
-    """A value may be its limit, and not one more; the fault is at the line of the limit."""
+    """A value may equal its limit. If it is larger, the fault is at the line of the limit."""
     graph = limited(LENET)
     value = {"activations": graph.activations_bytes, "weights": graph.weights_bytes}.get(name)
     value = getattr(graph, name) if value is None else value
@@ -107,7 +107,7 @@ def test_limits(name: str) -> None:
 
 
 def test_contributors() -> None:
-    """The largest are named first, with their lines and shares, stacks of over half looked into."""
+    """The largest layers come first, with lines and shares; large stacks are opened."""
     (fault,) = limited(LENET, params="1k").diagnostics
     assert fault.label == "61,706 params, 60,706 more than 1,000"
     assert [note.text for note in fault.notes] == [
@@ -120,7 +120,7 @@ def test_contributors() -> None:
 
 @pytest.mark.parametrize("path", sorted(LENET.parent.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shares(path: Path) -> None:
-    """In every network each contributor has its part of the whole, together not more than all."""
+    """In every network the shares of the named layers add up to 100% at most."""
     found = limited(path, **dict.fromkeys(NAMES, 0)).diagnostics
     assert {fault.code for fault in found} == {"NB407"}
     for fault in found:
@@ -130,13 +130,13 @@ def test_shares(path: Path) -> None:
 
 
 def test_resolved_keeps_it() -> None:
-    """What a run keeps has the budget as it was written."""
+    """The resolved config has the same budget."""
     config = limited(LENET, params="5M").config
     assert yaml.safe_load(resolved(config))["budget"] == {"params": "5M"}
 
 
 def test_a_long_network_takes_no_long_time() -> None:
-    """Of thousands of layers in one stack none is named."""
+    """In a stack of thousands of layers, no layer is named."""
     text = "input: [4]\nlayers: [{Linear: 4, repeat: 3000}]\nbudget: {activations: 1}\n"
     (fault,) = errors(infer(read(from_bytes("net.yaml", text.encode()))).diagnostics)
     assert (fault.code, fault.notes) == ("NB407", ())

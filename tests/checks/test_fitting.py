@@ -1,4 +1,4 @@
-"""What stands beside a source is compared with it before anything is loaded."""
+"""Fields of `data` are compared with the source before samples are loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_does_not_go_together(tmp_path: Path, name: str) -> None:
-    """It is a fault of the file, with the field to blame; what may be there later is none."""
+    """A wrong value is a fault at its field; a value that may become right later is not."""
     sections, said, at = REFUSED[name]
     np.savez(tmp_path / "x.npz", x=np.zeros((9, 4), "float32"), y=np.arange(9) % 3)
     (tmp_path / "mnist").mkdir()

@@ -1,4 +1,4 @@
-"""`init:`: what a rule is for, which one counts, and what is said of wrong ones."""
+"""`init:`: the tensors of a rule, the order of rules, and faults."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ ONES = {"ones_": None}
     ],
 )
 def test_what_a_rule_is_for(conditions: dict[str, str], names: list[str]) -> None:
-    """A pattern of a layer, and a type, is for weights; a pattern of parameters for those."""
+    """A pattern of layers, or a type, applies to weights; a pattern of parameters to parameters."""
     rules, wrong = rules_of(conditions | ONES)
     assert wrong == []
     assert list(plan(ROWS, rules)) == names
@@ -46,7 +46,7 @@ def test_what_a_rule_is_for(conditions: dict[str, str], names: list[str]) -> Non
 
 
 def test_the_first_rule_counts() -> None:
-    """Of several rules the first counts, and what stands beside the layer before all."""
+    """The first rule that matches applies, and `init` of a layer comes before all rules."""
     init, _ = read_one({"bias": {"constant_": 3}})
     rows = [row("a", "Linear", init, weight=(2, 2), bias=(2,)), *ROWS]
     rules, _ = rules_of({"match": "*.bias"} | ONES, {"match": "*", "zeros_": None})
@@ -58,7 +58,7 @@ def test_the_first_rule_counts() -> None:
 
 
 def test_weights() -> None:
-    """A weight has the word in its own name."""
+    """A parameter is a weight if its own name contains `weight`."""
     weights = ["weight", "weight_ih_l0", "in_proj_weight", "out_proj.weight", "mean_weight"]
     others = ["bias", "bias_ih_l0", "weightless.bias", "bias_k", "alpha"]
     assert [name for name in weights + others if is_weight(name)] == weights
@@ -76,7 +76,7 @@ def test_weights() -> None:
     ],
 )
 def test_beside_a_layer(written: Any, names: list[str]) -> None:
-    """Beside a layer stands an initializer of its weights, or one for each parameter by name."""
+    """`init` of a layer is an initializer of its weights, or initializers by parameter."""
     init, wrong = read_one(written)
     rows = [row("head", "Linear", init, weight=(10, 6), bias=(10,))]
     assert wrong == []
@@ -127,14 +127,14 @@ def test_beside_a_layer(written: Any, names: list[str]) -> None:
     ],
 )
 def test_faults_of_an_initializer(written: Any, message: str) -> None:
-    """Each slip in an initializer is one fault, in a sentence."""
+    """Each mistake in an initializer is one fault."""
     init, wrong = read_one(written)
     assert init is None
     assert [d.message for d in wrong] == [message]
 
 
 def test_faults_of_a_layer_without_the_parameter() -> None:
-    """What stands beside a layer that has no such parameter is a fault, once for all repeats."""
+    """`init` for a parameter that the layer lacks is one fault, for all repeats together."""
     bare, _ = read_one("zeros_")
     named, _ = read_one({"biass": "zeros_"})
     rows = [row("0", "ReLU", bare), *(row(str(n), "PReLU", named, weight=(1,)) for n in (1, 2))]
@@ -199,7 +199,7 @@ def test_faults_of_a_layer_without_the_parameter() -> None:
     ],
 )
 def test_faults_of_rules(written: list[Any], messages: list[str]) -> None:
-    """A rule that is for nothing, or does not fit what it is for, is one fault."""
+    """A rule that matches nothing, or does not fit a tensor, is one fault."""
     rules, wrong = rules_of(*written)
     assert wrong == []
     assert [d.message for d in check(ROWS, rules)] == messages
@@ -224,7 +224,7 @@ def test_faults_of_rules(written: list[Any], messages: list[str]) -> None:
     ],
 )
 def test_faults_of_written_rules(written: Any, codes: list[str]) -> None:
-    """Each slip in the section is one fault, and the rule is left out."""
+    """Each mistake in the section is one fault, and the rule is skipped."""
     rules, faults = read_rules(node(written), LAYERS)
     assert rules == ()
     assert [d.code for d in faults] == codes

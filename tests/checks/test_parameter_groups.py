@@ -1,4 +1,4 @@
-"""Parameter groups: which weights have which options, and what cannot be a group."""
+"""Parameter groups: the options of each weight, and faults of groups."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ GROUPS = [
 
 
 def sections(groups: Any, optimizer: Any = None, **more: Any) -> dict[str, Any]:
-    """Return sections with groups beside an optimizer."""
+    """Return sections with an optimizer and groups."""
     optimizer = {"SGD": {"lr": 0.1}} if optimizer is None else optimizer
     return {"layers": LAYERS, "optimizer": {**optimizer, "groups": groups}, **more}
 
@@ -45,14 +45,14 @@ def prepared(folder: Path, groups: Any, *settings_: str, **more: Any) -> Trainer
 
 
 def options(trainer: Trainer, name: str) -> dict[str, Any]:
-    """Return, for each weight, an option of the group of torch's optimizer that has it."""
+    """Return, for each weight, an option of its group in torch's optimizer."""
     parameters = {p: n for n, p in trainer.learner.module.named_parameters()}
     groups = trainer.learner.optimizer.param_groups
     return {parameters[p]: group[name] for group in groups for p in group["params"]}
 
 
 def test_each_weight_has_the_options_of_its_group(tmp_path: Path) -> None:
-    """The first group that matches has a weight; what no group says is the optimizer's own."""
+    """A weight belongs to the first group that matches; other options are the optimizer's."""
     trainer = prepared(tmp_path, GROUPS)
     assert options(trainer, "lr") == {
         "features.first.weight": 0.05,
@@ -70,7 +70,7 @@ def test_each_weight_has_the_options_of_its_group(tmp_path: Path) -> None:
 
 
 def test_a_step_is_that_of_the_rates(tmp_path: Path) -> None:
-    """Every weight goes by its own rate, in a step of plain gradient descent."""
+    """In a step of gradient descent, every weight uses the rate of its group."""
     groups = [{"match": "head.*", "lr": 0.5}, {"match": "features.first", "lr": 0}]
     trainer = prepared(tmp_path, groups, "train.max_steps=1")
     before = {n: p.detach().clone() for n, p in trainer.learner.module.named_parameters()}
@@ -84,7 +84,7 @@ def test_a_step_is_that_of_the_rates(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_a_loss_are_in_a_group(tmp_path: Path) -> None:
-    """What a loss learns itself is matched by the name of the loss."""
+    """A group matches learned weights of a loss by the name of the loss."""
     loss = {"LinearCrossEntropyLoss": {"num_classes": 3}}
     groups = [{"match": "LinearCrossEntropyLoss.*", "lr": 0}]
     trainer = prepared(tmp_path, groups, loss=loss)
@@ -96,7 +96,7 @@ def test_the_weights_of_a_loss_are_in_a_group(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_several_losses_are_in_a_group(tmp_path: Path) -> None:
-    """So are those of one of several losses: what `validate` takes is what trains."""
+    """A group also matches learned weights of a loss in a list."""
     loss = [{"LinearCrossEntropyLoss": {"num_classes": 3}}, {"CrossEntropyLoss": {}, "weight": 0.5}]
     groups = [{"match": "LinearCrossEntropyLoss.*", "lr": 0}]
     trainer = prepared(tmp_path, groups, loss=loss)
@@ -108,7 +108,7 @@ def test_the_weights_of_several_losses_are_in_a_group(tmp_path: Path) -> None:
 
 
 def test_all_weights_in_groups(tmp_path: Path) -> None:
-    """Where groups have all weights there is no rest, and it trains."""
+    """A training works if all weights are in groups."""
     trainer = prepared(tmp_path, [{"match": "*", "lr": 0.01}])
     assert len(trainer.learner.optimizer.param_groups) == 1
     training.fit(trainer, Silent())
@@ -116,7 +116,7 @@ def test_all_weights_in_groups(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_changes_every_group(tmp_path: Path) -> None:
-    """Each group's rate is scaled from its own."""
+    """A scheduler scales the rate of each group."""
     groups = [{"match": "head", "lr": 0.5}]
     trainer = prepared(tmp_path, groups, scheduler={"StepLR": {"step_size": 1, "gamma": 0.5}})
     training.fit(trainer, Silent())
@@ -126,7 +126,7 @@ def test_a_scheduler_changes_every_group(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("within", [False, True])
 def test_a_scheduler_that_sets_every_rate(*, within: bool) -> None:
-    """OneCycleLR and CyclicLR do not go with a rate of a group, which they would replace."""
+    """OneCycleLR and CyclicLR refuse a group with a rate, because they would replace it."""
     optimizer = {"SGD": {"lr": 0.1, "momentum": 0.9}}
     for cycle in ({"OneCycleLR": 0.1}, {"CyclicLR": {"base_lr": 0.01, "max_lr": 0.1}}):
         scheduler: Any = cycle
@@ -142,7 +142,7 @@ def test_a_scheduler_that_sets_every_rate(*, within: bool) -> None:
 
 
 def test_groups_resume(tmp_path: Path) -> None:
-    """A training with groups that was stopped ends with the same, bit for bit."""
+    """A stopped training with groups ends with the same weights, bit for bit."""
     whole = prepared(tmp_path, GROUPS)
     training.fit(whole, Silent())
     first = prepared(tmp_path, GROUPS)
@@ -157,7 +157,7 @@ def test_groups_resume(tmp_path: Path) -> None:
 
 
 def test_groups_are_resolved() -> None:
-    """What is resolved has the groups with what they say, and means the same."""
+    """The resolved config has the same groups."""
     config = read(from_bytes("a.yaml", text(**sections(GROUPS)).encode()))
     again = read(from_bytes("resolved.yaml", resolved(config).encode()))
     assert [g[:2] for g in again.groups] == [g[:2] for g in config.groups]
@@ -172,7 +172,7 @@ DESCRIBED = [
 
 
 def test_groups_are_described() -> None:
-    """The table has a row for each group with its weights, and one for all others."""
+    """The table has a row for each group, and a row for the other weights."""
     config = read(from_bytes("a.yaml", text(**sections(GROUPS)).encode()))
     graph = trainable(config)
     assert described(graph) == DESCRIBED
@@ -184,7 +184,7 @@ def test_groups_are_described() -> None:
 
 @pytest.mark.parametrize("dry", [False, True])
 def test_groups_are_printed_before_training(tmp_path: Path, *, dry: bool) -> None:
-    """The table stands above the first epoch."""
+    """The command prints the table before the first epoch."""
     file = write(tmp_path, **sections(GROUPS))
     more = ["--dry-run"] if dry else []
     result = CliRunner().invoke(app, ["train", str(file), "--runs", str(tmp_path / "r"), *more])
@@ -198,7 +198,7 @@ def test_groups_are_printed_before_training(tmp_path: Path, *, dry: bool) -> Non
 
 
 def test_frozen_weights_are_in_no_group() -> None:
-    """A pattern for what does not learn matches nothing."""
+    """A group does not match weights that do not learn."""
     layers = LAYERS | {"head": {"Linear": 3, "freeze": True}}
     (fault,) = faults(**{**sections([{"match": "head.*", "lr": 0.1}]), "layers": layers})
     assert fault == ("NB408", "no trainable weight is called head.*")
@@ -246,7 +246,7 @@ FAULTS: dict[str, tuple[Any, Any, str, str]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_what_is_no_group_is_told(name: str) -> None:
-    """A group that has nothing, or says nothing, is a fault of the file."""
+    """A group without weights or without options is a fault."""
     groups, optimizer, code, said = FAULTS[name]
     ((found, label),) = faults(**sections(groups, optimizer))
     assert found == code
@@ -254,14 +254,14 @@ def test_what_is_no_group_is_told(name: str) -> None:
 
 
 def test_an_option_that_the_optimizer_lacks_is_told() -> None:
-    """So is an option that is unknown, or out of range."""
+    """An option of a group that is unknown or out of range is a fault."""
     assert faults(**sections([{"match": "head.*", "betas": [0.9, 0.99]}]))
     assert faults(**sections([{"match": "head.*", "lr": -1}]))
     assert faults(**sections([{"match": "head.*", "lr": 0.1}])) == []
 
 
 def test_what_a_group_needs_may_stand_with_the_optimizer() -> None:
-    """An option that goes with another one only goes with that of the optimizer as well."""
+    """Options of a group are checked together with the options of the optimizer."""
     nesterov = [{"match": "head.*", "nesterov": True}]
     assert faults(**sections(nesterov, {"SGD": {"lr": 0.1, "momentum": 0.9}})) == []
     assert faults(**sections(nesterov, {"SGD": {"lr": 0.1}}))

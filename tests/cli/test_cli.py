@@ -1,4 +1,4 @@
-"""The command line: its formats, its exit codes, its help."""
+"""The command line: formats, exit codes and help."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_summary_csv_and_markdown(netbuild: Netbuild) -> None:
 
 
 def test_summary_depth(netbuild: Netbuild) -> None:
-    """Folding leaves the totals and gives each stack's last shape."""
+    """A folded summary has the same totals, and each stack has its last shape."""
     done = netbuild("summary", LENET, "--format", "csv", "--depth", "1")
     assert done.stdout.splitlines()[1:] == [
         "features,6 layers,16x5x5,2572,357600,16x16",
@@ -107,7 +107,7 @@ def test_summary_depth(netbuild: Netbuild) -> None:
 
 
 def test_summary_of_blocks(netbuild: Netbuild) -> None:
-    """A folded stack says its block, and has the shape of what it gives, not of its last layer."""
+    """A folded stack has the type of its block and the shape of its output."""
     text = """
 input: [4]
 blocks:
@@ -131,7 +131,7 @@ layers:
 
 
 def test_summary_of_a_stack_that_gives_its_input(netbuild: Netbuild) -> None:
-    """Where its last layer is left out, its name means what that would have read."""
+    """A stack without its last layer (`when: false`) has the shape of that layer's input."""
     text = """
 input: [4]
 layers:
@@ -143,7 +143,7 @@ layers:
 
 
 def test_summary_fits_its_terminal() -> None:
-    """A table that is too wide gets shorter MACs, then no fields, and keeps its other numbers."""
+    """A table that is too wide gets shorter MACs, then loses the receptive fields."""
     graph = package.trace(package.load("configs/torchvision/efficientnet_b0.yaml"))
     tables = list(render.tables(graph))
     wide, short, narrow = (table.text().plain.splitlines() for table in tables)
@@ -159,7 +159,7 @@ def test_summary_fits_its_terminal() -> None:
 
 @pytest.mark.parametrize("size", ["1,32,32", "1x32x32"])
 def test_summary_input(size: str, netbuild: Netbuild) -> None:
-    """Another input changes the shapes, and the data that no longer fits is no fault."""
+    """`--input` changes the shapes, and data of another shape is no fault then."""
     done = netbuild("summary", LENET, "--input", size, "--format", "json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["layers"][5]["outputs"]["output"] == [16, 6, 6]
@@ -176,7 +176,7 @@ def test_summary_input_that_is_none(size: str, netbuild: Netbuild) -> None:
 
 
 def test_summary_of_a_faulty_file(netbuild: Netbuild) -> None:
-    """A faulty file gives the rows up to the fault, the fault, and exit code 1."""
+    """For a faulty file, the rows before the fault and the fault are printed; exit code 1."""
     setting = "layers.features.3.Conv2d.kernel_size=17"
     done = netbuild("summary", LENET, "--set", setting)
     assert done.returncode == 1
@@ -190,7 +190,7 @@ def test_summary_of_a_faulty_file(netbuild: Netbuild) -> None:
 
 
 def test_summary_without_input(netbuild: Netbuild) -> None:
-    """Even where nothing is known of the input, the JSON is JSON."""
+    """The output is valid JSON even if the input is unknown."""
     done = netbuild("summary", "-", "--format", "json", text="layers: [ReLU]\n")
     assert done.returncode == 1
     assert json.loads(done.stdout)["layers"] == []
@@ -199,7 +199,7 @@ def test_summary_without_input(netbuild: Netbuild) -> None:
 
 
 def test_validate_json(netbuild: Netbuild) -> None:
-    """The JSON of `validate` has the documented keys, and places that count from 1."""
+    """The JSON of `validate` has the documented keys; lines and columns count from 1."""
     done = netbuild("validate", "-", LENET, "--format", "json", text=BAD)
     assert done.returncode == 1
     said = json.loads(done.stdout)
@@ -231,7 +231,7 @@ def test_validate_json(netbuild: Netbuild) -> None:
 
 
 def test_validate_concise(netbuild: Netbuild) -> None:
-    """The concise format is a line a fault, with its place in front."""
+    """The concise format has one line for each fault, and the line begins with the place."""
     done = netbuild("validate", "-", "--format", "concise", text=BAD)
     assert done.stdout == (
         "<stdin>:3:5: error[NB103] no layer is called Linaer: unknown type\n"
@@ -241,7 +241,7 @@ def test_validate_concise(netbuild: Netbuild) -> None:
 
 
 def test_validate_folders(netbuild: Netbuild, tmp_path: Path) -> None:
-    """A folder stands for its .yaml and .yml files, and those below; one without is an error."""
+    """A folder means the .yaml and .yml files in it and below it. No file is an error."""
     (tmp_path / "below").mkdir()
     good = "input: [4]\nlayers: [Linear: 2]\n"
     for name in ("a.yaml", "below/b.yml", "below/c.txt"):
@@ -255,14 +255,14 @@ def test_validate_folders(netbuild: Netbuild, tmp_path: Path) -> None:
 
 
 def test_strict(netbuild: Netbuild) -> None:
-    """Warnings are allowed, unless they are said to be errors."""
+    """Warnings are allowed, unless --strict counts them as errors."""
     text = "input: [4]\nlayers: [Linear: 2, Linear: 2]\n"
     assert netbuild("validate", "-", text=text).returncode == 0
     assert netbuild("validate", "-", "--strict", text=text).returncode == 1
 
 
 def test_new(netbuild: Netbuild, tmp_path: Path) -> None:
-    """The starter file is valid, commented, and never written over another one."""
+    """The starter file is valid and has comments. It never overwrites another file."""
     done = netbuild("new", "mynet", cwd=tmp_path)
     assert done.stdout == "wrote mynet.yaml; next: netbuild summary mynet.yaml\n"
     assert netbuild("validate", "mynet.yaml", "--strict", cwd=tmp_path).returncode == 0
@@ -287,18 +287,18 @@ def test_help(command: str, netbuild: Netbuild) -> None:
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["summary"], ["summary", LENET, "--what"]])
 def test_misunderstood(arguments: list[str], netbuild: Netbuild) -> None:
-    """A command that cannot be understood is exit code 2."""
+    """The exit code of a command with a wrong option is 2."""
     assert netbuild(*arguments).returncode == 2
 
 
 def test_version(netbuild: Netbuild) -> None:
-    """`--version` says it."""
+    """`--version` prints the version."""
     assert netbuild("--version").stdout == f"netbuild {package.__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [["train", str(ROOT / LENET)], ["evaluate", "runs"]])
 def test_without_the_extra(arguments: list[str], tmp_path: Path) -> None:
-    """Without torch, `train` and `evaluate` say which install brings it."""
+    """Without torch, `train` and `evaluate` print how to install it."""
     code = "import sys; sys.modules['torch'] = None\nfrom netbuild.__main__ import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -313,7 +313,7 @@ def test_without_the_extra(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_validate_goes_on_behind_an_unreadable_file(netbuild: Netbuild, tmp_path: Path) -> None:
-    """A file that cannot be read hides no fault of another one; the exit code is 2."""
+    """A file that cannot be read does not hide faults of other files; the exit code is 2."""
     done = netbuild("validate", tmp_path / "none.yaml", "-", "--format", "concise", text=BAD)
     assert done.returncode == 2
     assert done.stderr.endswith("none.yaml cannot be read: No such file or directory\n")
@@ -321,7 +321,7 @@ def test_validate_goes_on_behind_an_unreadable_file(netbuild: Netbuild, tmp_path
 
 
 def test_validate_leaves_runs_out(netbuild: Netbuild, tmp_path: Path) -> None:
-    """A folder's runs are no configs: their copies may extend what is not beside them."""
+    """Folders of runs are skipped: a config in them may extend a missing file."""
     run = tmp_path / "runs" / "net" / "2026-01-31T12-00-00"
     run.mkdir(parents=True)
     for name in ("config.yaml", "resolved.yaml", "environment.json"):
@@ -331,7 +331,7 @@ def test_validate_leaves_runs_out(netbuild: Netbuild, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_behind_the_output() -> None:
-    """Output that cannot be written, or not in its encoding, is no traceback."""
+    """No traceback appears if output cannot be written or encoded."""
     command = [sys.executable, "-m", "netbuild", "summary", LENET]
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False)

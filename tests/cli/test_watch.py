@@ -1,4 +1,4 @@
-"""`--watch`: the files are checked again when one of them is saved."""
+"""`--watch`: files are checked again when one of them changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BAD = "input: [4]\nlayers: [Linaer: 2]\n"
 
 
 class Watching:
-    """A watching process, and what it prints."""
+    """A watching process and its output."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "netbuild", "validate", "--watch", *arguments]
@@ -51,7 +51,7 @@ class Watching:
         self.complaints.start()
 
     def says(self) -> str:
-        """Return the next line; fails where none comes in reasonable time."""
+        """Return the next line. Fail if no line comes in time."""
         return self.lines.get(timeout=20)
 
     def complains(self) -> str:
@@ -59,7 +59,7 @@ class Watching:
         return self.errors.get(timeout=20)
 
     def ends(self) -> tuple[int, str]:
-        """Press Ctrl-C; return the exit code and what else was said to standard error."""
+        """Press Ctrl-C. Return the exit code and the rest of standard error."""
         self.process.send_signal(signal.SIGINT)
         code = self.process.wait(timeout=20)
         self.complaints.join(timeout=20)
@@ -67,7 +67,7 @@ class Watching:
 
 
 def listen(stream: IO[str], lines: SimpleQueue[str]) -> None:
-    """Take what is printed, line by line, until it ends."""
+    """Collect the output line by line until the process ends."""
     for line in stream:
         lines.put(line.rstrip())
 
@@ -88,7 +88,7 @@ def watching(tmp_path: Path) -> Iterator[Callable[..., Watching]]:
 
 
 def test_watch(watching: Callable[..., Watching], tmp_path: Path) -> None:
-    """A save, a new file, one that goes: each is checked at once; Ctrl-C ends it quietly."""
+    """Each saved, new or removed file is checked at once; Ctrl-C ends the process quietly."""
     net = tmp_path / "net.yaml"
     net.write_text(GOOD, encoding="utf-8")
     process = watching(".", "--select", "NB1")
@@ -107,7 +107,7 @@ def test_watch(watching: Callable[..., Watching], tmp_path: Path) -> None:
 
 
 def test_a_base(watching: Callable[..., Watching], tmp_path: Path) -> None:
-    """A file that is extended is watched too, even before it is there."""
+    """A base file is watched too, even before it exists."""
     (tmp_path / "net.yaml").write_text("extends: base.yaml\n", encoding="utf-8")
     process = watching("net.yaml", "--format", "concise")
     assert "base.yaml: No such file or directory" in process.says()
@@ -117,7 +117,7 @@ def test_a_base(watching: Callable[..., Watching], tmp_path: Path) -> None:
 
 
 def test_a_deleted_file(watching: Callable[..., Watching], tmp_path: Path) -> None:
-    """Of a file that is gone it is said that it cannot be read, not that it has no faults."""
+    """A removed file is reported as unreadable, not as free of faults."""
     net = tmp_path / "net.yaml"
     net.write_text(GOOD, encoding="utf-8")
     process = watching("net.yaml")
@@ -130,7 +130,7 @@ def test_a_deleted_file(watching: Callable[..., Watching], tmp_path: Path) -> No
 
 
 def test_the_screen_is_cleared_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a check says to standard error is not wiped away: the screen is clear by then."""
+    """The screen is cleared before a check writes to standard error."""
     screen = io.BytesIO()
     terminal = io.TextIOWrapper(screen)
     monkeypatch.setattr(terminal, "isatty", lambda: True)
@@ -147,14 +147,14 @@ def test_the_screen_is_cleared_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_standard_input(netbuild: Netbuild) -> None:
-    """Standard input cannot be watched, and nothing waits for it."""
+    """Standard input cannot be watched, and the command ends at once."""
     done = netbuild("validate", "-", "--watch", text=GOOD)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "netbuild: standard input cannot be watched\n"
 
 
 def test_involved(tmp_path: Path) -> None:
-    """What a file extends is involved, to the end of the chain, and a circle ends."""
+    """All base files of a file are involved, and a circle of bases ends."""
     for name, base in (("a", "b"), ("b", "c"), ("c", "d")):
         (tmp_path / name).write_text(f"extends: {base}\n", encoding="utf-8")
     paths = [*involved(tmp_path / "a")]
@@ -164,7 +164,7 @@ def test_involved(tmp_path: Path) -> None:
 
 
 def test_stamps(tmp_path: Path) -> None:
-    """A file that is saved or replaced has a new stamp, and one that is not there none."""
+    """A saved or replaced file has a new stamp, and a missing file has none."""
     path = tmp_path / "a"
     assert stamps([path]) == {path: None}
     path.write_text("a", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What `netbuild layers` and its kin print is complete, true, and fits a terminal."""
+"""`netbuild layers` and the other catalogues are complete and correct, and fit a terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_name_is_listed(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), NAMED, ids=" ".join)
 def test_page(kind: str, name: str) -> None:
-    """A page has what there is to know; its example names the type, and torch has such a page."""
+    """A page has every part. Its example has the type, and torch has a page of its name."""
     component = catalogue.catalogue(kind)[name]
     text = printed(page(name, component))
     lines = text.splitlines()
@@ -64,7 +64,7 @@ def test_page(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_example_of_a_layer(name: str) -> None:
-    """The docstring says from what to what the example leads."""
+    """The docstring has the shapes of the input and the output of the example."""
     example = catalogue.example(LAYERS[name])
     assert example.row is not None
     assert type(example.row.layer).__name__ == name
@@ -88,7 +88,7 @@ def test_example_of_a_section(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", catalogue.catalogue("initializers"))
 def test_example_of_an_initializer(name: str) -> None:
-    """The example of an initializer fits the layer that it stands beside."""
+    """The example of an initializer fits its layer."""
     text = catalogue.example(catalogue.catalogue("initializers")[name]).text
     graph = infer(read(from_bytes("example", f"input: [8, 9, 9]\nlayers:\n{text}".encode())))
     assert not graph.diagnostics

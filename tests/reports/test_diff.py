@@ -1,4 +1,4 @@
-"""`netbuild diff`: what it prints, its formats, and its exit codes."""
+"""`netbuild diff`: its output, its formats and its exit codes."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def stripped(text: str) -> str:
 
 
 def test_an_inserted_layer(netbuild: Netbuild) -> None:
-    """A layer in the middle of a list is one change: the layers behind it have moved."""
+    """A new layer in the middle of a list is one change: the later layers have moved."""
     done = netbuild("diff", LENET, "-", text=WITH_NORM)
     assert stripped(done.stdout) == INSERTED
     assert (done.returncode, done.stderr) == (0, "")
@@ -159,7 +159,7 @@ def test_whole_blocks(netbuild: Netbuild) -> None:
 
 
 def test_a_narrow_terminal(netbuild: Netbuild) -> None:
-    """Where a line has no room it is broken at its arrows, and in front of a value; never cut."""
+    """A line that is too long breaks at its arrows or before a value. It is never cut."""
     done = netbuild("diff", LENET, "configs/lenet-bn.yaml")
     assert "~  classifier.1      Linear       in_features 400 → 256  120" in done.stdout
     changes = diff(
@@ -256,7 +256,7 @@ def test_what_cannot_be_compared(netbuild: Netbuild, tmp_path: Path) -> None:
 
 
 def test_exit_code(netbuild: Netbuild) -> None:
-    """Only with --exit-code do networks that differ end with 1."""
+    """The exit code of different networks is 1 only with --exit-code."""
     arguments = ("diff", LENET, "-", "--format", "json")
     assert netbuild(*arguments, text=WITH_NORM).returncode == 0
     assert netbuild(*arguments, "--exit-code", text=WITH_NORM).returncode == 1

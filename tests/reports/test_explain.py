@@ -1,4 +1,4 @@
-"""`netbuild explain`: every number with its formula, and where its values come from."""
+"""`netbuild explain`: every number with its formula, and the origin of its values."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_fits_the_width(path: str, width: int) -> None:
 
 @pytest.mark.parametrize("name", ["lenet", "mixed"])
 def test_text(name: str, expect: Callable[[Path, str], None]) -> None:
-    """Chains, blocks with expressions, a Reuse, a join, norms, recurrence and attention read so."""
+    """The text of chains, blocks, a Reuse, a join, norms, recurrence and attention is right."""
     graph = graph_of(LENET if name == "lenet" else MIXED)
     expect(EXPECTED / f"{name}.txt", render.text(explain(graph), 80).plain)
 
@@ -171,7 +171,7 @@ def test_json(netbuild: Netbuild) -> None:
 
 
 def test_setting(netbuild: Netbuild) -> None:
-    """A value of the command line says so."""
+    """The origin of a value of --set is --set."""
     done = netbuild("explain", MIXED, "stem", "--set", "vars.width=4")
     assert "      width       4       --set vars.width=4\n" in done.stdout
 
@@ -258,7 +258,7 @@ layers:
 
 
 def test_faulty_file(netbuild: Netbuild) -> None:
-    """What is known up to a fault is explained, then the fault is printed."""
+    """The layers before a fault are explained, then the fault is printed."""
     text = (ROOT / LENET).read_text(encoding="utf-8").replace("kernel_size: 5}", "kernel_size: 17}")
     done = netbuild("explain", "-", "features", text=text)
     assert done.returncode == 1
@@ -335,7 +335,7 @@ def test_paths() -> None:
 
 
 def test_torch_is_not_imported() -> None:
-    """What is explained is known without torch."""
+    """The command does not load torch."""
     code = (
         "import sys; from netbuild.cli import app; sys.argv = ['netbuild', 'explain', "
         f"'{MIXED}']\ntry:\n    app()\nexcept SystemExit:\n    pass\n"

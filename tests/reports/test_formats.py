@@ -1,4 +1,4 @@
-"""The formats of `netbuild validate`: what people and other programs are given."""
+"""The formats of `netbuild validate`, for people and for other programs."""
 
 from __future__ import annotations
 

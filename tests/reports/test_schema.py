@@ -1,6 +1,6 @@
-"""`netbuild schema` describes the language: what it refuses is wrong, and all that is right it has.
+"""`netbuild schema` describes the language: every file that it refuses has a fault.
 
-The other direction cannot hold: a schema knows no shapes, and no names of the file.
+The schema accepts some files with faults, because it knows neither shapes nor the names of a file.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def test_configs(path: Any) -> None:
 
 @pytest.mark.parametrize("name", ["graph", "blocks", "init"])
 def test_language_page(name: str) -> None:
-    """Nor is what docs/language.md shows."""
+    """No example of docs/language.md is refused."""
     (text,) = re.findall(rf"^```yaml {name}\n(.*?)^```$", LANGUAGE, re.MULTILINE | re.DOTALL)
     assert faults(text) == []
 
@@ -129,7 +129,7 @@ def test_rows(row: Row) -> None:
 @given(st.sampled_from(sorted(FAMILIES)).flatmap(lambda kind: FAMILIES[kind].cases[kind]))
 @examples(300)
 def test_cases(case: Case) -> None:
-    """What is refused of the layers with any fields, good or bad, netbuild refuses as well."""
+    """A layer that the schema refuses is refused by netbuild too, with any fields."""
     text = text_of_case(case)
     if faults(text):
         assert errors(infer(read(from_bytes("network.yaml", text.encode()))).diagnostics)
@@ -165,7 +165,7 @@ def test_every_field(name: str) -> None:
     "component", [Input, Train, Budget, Preparation, Stepping, LayerModifiers, StackModifiers]
 )
 def test_what_stands_beside(component: type[Component]) -> None:
-    """So are the fields of sections, and all that stands beside items and stacks."""
+    """The schema has every field of sections, and every modifier of items and stacks."""
     text = json.dumps(SCHEMA)
     for field in component.model_fields:
         assert f'"{field}": {{' in text
@@ -257,7 +257,7 @@ BAD_SECTIONS = {
 
 @pytest.mark.parametrize("section", BAD_SECTIONS)
 def test_bad_sections(section: str) -> None:
-    """The same holds of the other sections."""
+    """The schema refuses a wrong section at the place of the mistake."""
     assert set(faults(network("- Linear: 3", section))) == {BAD_SECTIONS[section]}
 
 

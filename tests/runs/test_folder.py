@@ -1,4 +1,4 @@
-"""What a run's folder holds, and when a training is finished, is said in one place."""
+"""The folder of a run, its lock, its position, and the end of a training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Stopping(Silent):
-    """Stops a training at a step, as Ctrl-C does."""
+    """Progress that stops a training at a step, like Ctrl-C."""
 
     def __init__(self, at: int) -> None:
         self.at = at
@@ -59,7 +59,7 @@ def test_finished(position: Position, *, finished: bool) -> None:
 
 
 def test_interrupted_at_the_last_step(tmp_path: Path) -> None:
-    """A run that was stopped at its last step is stopped: its epoch still has to be validated."""
+    """A run stopped at its last step is not finished: its epoch still has to be validated."""
     last = STEPS + 1
     config = write(tmp_path, train=SECTIONS["train"] | {"epochs": 9, "max_steps": last})
     trainer = training.prepare(trainable(load(config)), tmp_path / "runs")
@@ -75,7 +75,7 @@ def test_interrupted_at_the_last_step(tmp_path: Path) -> None:
 
 
 def test_the_position_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Without torch the same position is read that the trainer goes on from."""
+    """The position that is read without torch is the position of the trainer."""
     trained = training.train(write(tmp_path), runs=tmp_path / "runs")
     position, found = (
         training.resume(trained.folder).position,
@@ -88,7 +88,7 @@ def test_the_position_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["place", "state", "numbers"])
 def test_no_position(tmp_path: Path, missing: str) -> None:
-    """Where there is no checkpoint, or a damaged one, there is no position."""
+    """Without a checkpoint, or with a damaged one, there is no position."""
     place = tmp_path / "last"
     if missing != "place":
         place.mkdir()
@@ -98,7 +98,7 @@ def test_no_position(tmp_path: Path, missing: str) -> None:
 
 
 def test_the_files_are_those_of_the_layout(tmp_path: Path) -> None:
-    """A run has the files of the layout, and is told from other folders by each of them."""
+    """A run has the files of the layout, and each of them identifies a folder as a run."""
     run = training.train(write(tmp_path), runs=tmp_path / "runs")
     names = {layout.CONFIG, layout.RESOLVED, layout.ENVIRONMENT, layout.METRICS, layout.CHECKPOINTS}
     assert {path.name for path in run.folder.iterdir()} == names
@@ -112,7 +112,7 @@ def test_the_files_are_those_of_the_layout(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not lock folders")
 def test_a_lock_is_seen(tmp_path: Path) -> None:
-    """A folder is locked from the lock to its release, and once only."""
+    """A folder is locked until the release, and only one lock is possible."""
     assert not is_locked(tmp_path)
     lock = Lock(tmp_path)
     assert is_locked(tmp_path)

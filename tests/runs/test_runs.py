@@ -1,4 +1,4 @@
-"""`netbuild runs`: what was trained, and what came of it."""
+"""`netbuild runs`: the list of runs and their results."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ TRAIN: dict[str, Any] = SECTIONS["train"]
 
 
 class Printed(NamedTuple):
-    """What the command printed, and the code with which it left."""
+    """The output and the exit code of the command."""
 
     code: int
     out: str
@@ -35,7 +35,7 @@ class Printed(NamedTuple):
 
 
 def command(*arguments: object, columns: int = 80) -> Printed:
-    """Run `netbuild runs` in this process, as on a terminal of some width."""
+    """Run `netbuild runs` in this process, with a width of the terminal."""
     result = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, ["runs", *map(str, arguments)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -43,7 +43,7 @@ def command(*arguments: object, columns: int = 80) -> Printed:
 
 
 def listed(*arguments: object) -> list[dict[str, Any]]:
-    """Return what the command lists as JSON."""
+    """Return the JSON list of the command."""
     done = command(*arguments, "--format", "json")
     assert (done.code, done.err) == (0, "")
     found: list[dict[str, Any]] = json.loads(done.out)
@@ -56,7 +56,7 @@ def states(*arguments: object) -> list[str]:
 
 
 class Stopping(Silent):
-    """Stops a training at a step, as Ctrl-C does."""
+    """Progress that stops a training at a step, like Ctrl-C."""
 
     def __init__(self, at: int) -> None:
         self.at = at
@@ -70,7 +70,7 @@ class Stopping(Silent):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder of runs: finished, ended early by patience and by steps, and stopped."""
+    """Return a folder with finished runs, runs that ended early, and a stopped run."""
     folder = tmp_path_factory.mktemp("made")
     runs = folder / "runs"
     training.train(write(folder), runs=runs)
@@ -89,7 +89,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_states(made: Path) -> None:
-    """A run is finished where its trainer would not go on: epochs, patience, steps or time."""
+    """A run is finished if its trainer has reached a limit: epochs, patience, steps or time."""
     found = {(run["name"], run["epochs"], run["of"], run["state"]) for run in listed(made)}
     assert found == {
         ("tiny", 2, 2, "finished"),
@@ -102,7 +102,7 @@ def test_states(made: Path) -> None:
 
 
 def test_what_is_said(made: Path) -> None:
-    """The JSON has the best epoch's metrics, the time that was spent, and where the run lies."""
+    """The JSON has the metrics of the best epoch, the time, and the folder of the run."""
     (run,) = listed(made / "values")
     (folder,) = (made / "values").iterdir()
     record = Run(folder)
@@ -116,7 +116,7 @@ def test_what_is_said(made: Path) -> None:
 
 
 def test_order(made: Path, tmp_path: Path) -> None:
-    """The newest comes last, and by their losses the best first."""
+    """By time the newest run comes last; by loss the best run comes first."""
     for number, path in enumerate(sorted(made.glob("tiny/*"))):
         copy = tmp_path / "tiny" / f"2026-01-0{3 - number}T00-00-00"
         shutil.copytree(path, copy)
@@ -133,7 +133,7 @@ def test_order(made: Path, tmp_path: Path) -> None:
 
 
 def test_names(made: Path) -> None:
-    """A name chooses networks, as does a folder of one."""
+    """`--name`, or the folder of a network, selects networks."""
     assert {run["name"] for run in listed(made, "--name", "st*")} == {"stuck", "stopped"}
     assert listed(made / "stuck") == listed(made, "--name", "stuck")
     done = command(made, "--name", "nix")
@@ -142,7 +142,7 @@ def test_names(made: Path) -> None:
 
 
 def test_table(made: Path) -> None:
-    """The table fits a terminal of 80 columns: what has no room is left out."""
+    """The table fits 80 columns: columns without room are left out."""
     wide, narrow, small = (command(made, columns=n).out for n in (120, 80, 60))
     assert wide.splitlines()[2].split() == [
         *("name", "run", "state", "epochs", "best", "loss", "metric", "time")
@@ -159,14 +159,14 @@ def test_table(made: Path) -> None:
 
 
 def test_one_metric_is_named_above(made: Path) -> None:
-    """Where all runs have the same metric its name stands above it; percents are percents."""
+    """If all runs have the same metric, its name is in the header. Accuracies are percents."""
     lines = command(made / "tiny").out.splitlines()
     assert lines[2].split()[-2:] == ["accuracy", "time"]
     assert all(line.split()[-2].endswith("%") for line in lines[4:7])
 
 
 def test_csv_and_markdown(made: Path) -> None:
-    """CSV has plain values, those of the best epoch in columns; Markdown is a table."""
+    """CSV has plain values, with columns for the best epoch; Markdown is a table."""
     rows = [*csv.DictReader(io.StringIO(command(made, "--format", "csv").out))]
     for row, run in zip(rows, listed(made), strict=True):
         assert (row["name"], row["run"], row["state"]) == (run["name"], run["run"], run["state"])
@@ -182,7 +182,7 @@ def test_csv_and_markdown(made: Path) -> None:
 
 
 def test_epochs(made: Path) -> None:
-    """A run's own folder lists its epochs, and the best one below them."""
+    """The folder of a run lists its epochs, and the best epoch at the end."""
     (folder,) = (made / "stuck").iterdir()
     record = Run(folder)
     done = command(folder, columns=120)
@@ -202,7 +202,7 @@ def test_epochs(made: Path) -> None:
 
 
 def test_narrow_epochs(made: Path) -> None:
-    """In a narrow terminal the losses are what stays, and tables of numbers are left out."""
+    """In a narrow terminal only the losses remain. Metrics that are tables are left out."""
     (folder,) = (made / "stopped").iterdir()
     assert "confusion" not in command(folder, columns=300).out
     headers = [command(folder, columns=n).out.splitlines()[2] for n in (110, 80, 60, 30)]
@@ -216,7 +216,7 @@ def test_narrow_epochs(made: Path) -> None:
 
 
 def test_no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No runs is nothing wrong; a folder that is not there is."""
+    """An empty folder is no error; a missing folder is."""
     monkeypatch.chdir(tmp_path)
     assert command() == (0, "no runs in runs\n", "")
     assert listed() == []
@@ -225,7 +225,7 @@ def test_no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_the_folder_of_runs(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the table names is found in runs/."""
+    """A name from the table is also found in runs/."""
     monkeypatch.chdir(made.parent)
     (folder,) = (made / "stuck").iterdir()
     assert command(f"stuck/{folder.name}") == command(folder)
@@ -285,7 +285,7 @@ DAMAGES: dict[str, tuple[str, bytes | None, str, str]] = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damaged(made: Path, tmp_path: Path, name: str) -> None:
-    """A run whose files are damaged is listed as such, and so are the others."""
+    """A damaged run is listed as damaged, and the other runs are listed too."""
     (stopped,) = (made / "stopped").iterdir()
     (stuck,) = (made / "stuck").iterdir()
     copy = tmp_path / "net" / stopped.name
@@ -309,7 +309,7 @@ def test_damaged(made: Path, tmp_path: Path, name: str) -> None:
 
 
 def test_empty_folder_of_a_run(tmp_path: Path) -> None:
-    """A training that was killed at once has left a folder; other folders are no runs."""
+    """A training that was killed at once is listed; other folders are not."""
     (tmp_path / "net" / "2026-01-31T12-00-00").mkdir(parents=True)
     (tmp_path / "net" / "notes").mkdir()
     (tmp_path / ".hidden" / "2026-01-31T12-00-00").mkdir(parents=True)
@@ -317,7 +317,7 @@ def test_empty_folder_of_a_run(tmp_path: Path) -> None:
 
 
 def test_without_checkpoints(made: Path, tmp_path: Path) -> None:
-    """A finished run whose checkpoints were removed to save space is still a finished one."""
+    """A finished run without its checkpoints is still finished."""
     for name, state in {"stuck": "finished", "stopped": "damaged"}.items():
         (folder,) = (made / name).iterdir()
         copy = tmp_path / name / folder.name
@@ -327,7 +327,7 @@ def test_without_checkpoints(made: Path, tmp_path: Path) -> None:
 
 
 def test_killed_behind_the_last_epoch(made: Path, tmp_path: Path) -> None:
-    """The checkpoint tells, not the metrics: what was killed between the two is not finished."""
+    """The checkpoint decides, not the metrics: a kill between the two is not the end."""
     whole = min((made / "tiny").iterdir())
     (stopped,) = (made / "stopped").iterdir()
     copy = tmp_path / "net" / whole.name
@@ -345,7 +345,7 @@ def test_killed_behind_the_last_epoch(made: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not lock folders")
 def test_running(tmp_path: Path) -> None:
-    """A run is running while its process lives; a killed one is stopped."""
+    """A run is running while its process lives. A killed run is stopped."""
     write(tmp_path, train=TRAIN | {"epochs": 100_000})
     with subprocess.Popen(
         [sys.executable, "-m", "netbuild", "train", "tiny.yaml"],
@@ -364,7 +364,7 @@ def test_running(tmp_path: Path) -> None:
 
 
 def test_without_torch(made: Path) -> None:
-    """Neither torch nor anything else of the extra `train` is loaded."""
+    """The command loads no package of the extra `train`."""
     code = (
         "import sys\nfrom netbuild.cli import app\ntry:\n    app()\nexcept SystemExit:\n    pass\n"
         "print(sorted({'torch', 'numpy', 'sklearn', 'safetensors'} & {*sys.modules}))"

@@ -1,4 +1,4 @@
-"""Files of weights: read without torch, compared by name and shape, loaded into what is built."""
+"""Files of weights: read without torch, compared by name and shape, and loaded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def net(folder: Path, pretrained: str = "", classes: int = 5) -> Path:
 
 
 def trained(folder: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a network that began with its own, and has seen some samples."""
+    """Return the tensors of a network after some samples."""
     module = package.build(net(folder))
     module(torch.randn(3, 1, 8, 8))
     return dict(module.state_dict())
@@ -69,7 +69,7 @@ WRITERS: dict[str, Callable[[dict[str, torch.Tensor], Path], Any]] = {
 
 @pytest.mark.parametrize("format_", WRITERS)
 def test_every_format_is_read_and_loaded(tmp_path: Path, format_: str) -> None:
-    """The shapes are those that torch wrote, and the network begins with exactly the values."""
+    """The shapes are right, and the network gets exactly the values of the file."""
     wanted = trained(tmp_path)
     file = tmp_path / "weights"
     if format_ == "parameters":  # whole numbers are none
@@ -116,7 +116,7 @@ def test_half_precision_is_loaded_as_float32(tmp_path: Path) -> None:
 def test_what_is_no_file_of_weights(
     tmp_path: Path, write_: Callable[[Any, Path], Any], message: str
 ) -> None:
-    """It is refused with what it is instead, and nothing that it names is called."""
+    """Another file is refused: the message names its kind, and no code in it runs."""
     file = tmp_path / "weights"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda *_, **__: None)  # torch.jit is deprecated
@@ -129,7 +129,7 @@ def test_what_is_no_file_of_weights(
 
 @pytest.mark.parametrize("format_", ["safetensors", "zip", "before-1.6"])
 def test_a_damaged_file(tmp_path: Path, format_: str) -> None:
-    """Cut off anywhere or with any byte changed, a file is read as it is or refused."""
+    """A truncated file, or one with a changed byte, is read correctly or refused."""
     whole = tmp_path / "whole"
     WRITERS[format_](trained(tmp_path), whole)
     data, file = whole.read_bytes(), tmp_path / "weights"
@@ -148,7 +148,7 @@ def _written(path: Path, data: bytes) -> Path:
 
 
 def test_a_new_head(tmp_path: Path) -> None:
-    """What is left out begins as it would without the file, everything else with the file's."""
+    """A module that is left out keeps its initial weights; all others get the file's."""
     wanted = trained(tmp_path)
     save_file(wanted, tmp_path / "weights")
     pretrained = "{file: weights, strict: false, leave_out: [head]}"
@@ -162,7 +162,7 @@ def test_a_new_head(tmp_path: Path) -> None:
 
 
 def test_layers_by_number(tmp_path: Path) -> None:
-    """A module of a list is left out by its number, as YAML reads it."""
+    """A module in a list can be left out by its number."""
     path = tmp_path / "net.yaml"
     text = "input: [4]\nlayers: [Linear: 3, [ReLU, Linear: {outputs}]]\n"
     path.write_text(text.replace("{outputs}", "5"), encoding="utf-8")
@@ -181,7 +181,7 @@ def test_the_meta_device(tmp_path: Path) -> None:
 
 
 def test_counters_of_batches_may_be_missing() -> None:
-    """Old files lack `num_batches_tracked`, and `load_state_dict` takes them."""
+    """Old files without `num_batches_tracked` fit."""
     network = {"0.weight": (4,), "0.bias": (4,), "0.running_mean": (4,), "0.running_var": (4,)}
     comparison = compare(network, network | {"0.num_batches_tracked": ()})
     assert comparison.differences == ()
@@ -206,7 +206,7 @@ def test_compare() -> None:
 
 
 def test_training_begins_with_the_weights(tmp_path: Path) -> None:
-    """A run begins with the file's weights, and goes on and is evaluated when the file is gone."""
+    """A run begins with the weights of the file, and does not need the file later."""
     before = package.train(write(tmp_path), runs=tmp_path / "a")
     file = before.checkpoint("last") / "model.safetensors"
     wanted = load_file(file)
@@ -225,7 +225,7 @@ def test_training_begins_with_the_weights(tmp_path: Path) -> None:
 
 
 def test_a_path_is_seen_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a base file it is seen from the base; on the command line from where the command runs."""
+    """A path is relative to the file that contains it, or to the current folder for --set."""
     (tmp_path / "base").mkdir()
     (tmp_path / "cwd").mkdir()
     save_file(trained(tmp_path), tmp_path / "base" / "weights")
@@ -239,7 +239,7 @@ def test_a_path_is_seen_from_its_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_command(tmp_path: Path, netbuild: Netbuild) -> None:
-    """`netbuild weights` prints what does not fit, and says by its exit code whether all does."""
+    """`netbuild weights` prints the differences. Its exit code is 0 if there are none."""
     file, path = tmp_path / "weights.pth", net(tmp_path, classes=2)
     torch.save(trained(tmp_path), file)
     path = net(tmp_path, classes=2)
@@ -271,7 +271,7 @@ def test_the_command(tmp_path: Path, netbuild: Netbuild) -> None:
 
 
 def test_the_section_says_what_is_left_out(tmp_path: Path, netbuild: Netbuild) -> None:
-    """The command leaves out what the config does, and does not mind that its file is missing."""
+    """The command uses `leave_out` of the config, and its file may be missing."""
     save_file(trained(tmp_path), tmp_path / "weights")
     path = net(tmp_path, "{file: missing, strict: false, leave_out: [head]}", classes=2)
     said = netbuild("weights", str(tmp_path / "weights"), str(path))
@@ -279,7 +279,7 @@ def test_the_section_says_what_is_left_out(tmp_path: Path, netbuild: Netbuild) -
 
 
 def test_names_of_a_wrapper(tmp_path: Path, netbuild: Netbuild) -> None:
-    """Weights saved from within DataParallel are told so."""
+    """The message recognises weights that were saved from DataParallel."""
     torch.save({f"module.{n}": t for n, t in trained(tmp_path).items()}, tmp_path / "weights")
     said = netbuild("weights", str(tmp_path / "weights"), str(net(tmp_path)))
     assert said.stdout.splitlines()[-2:] == [
@@ -289,7 +289,7 @@ def test_names_of_a_wrapper(tmp_path: Path, netbuild: Netbuild) -> None:
 
 
 def test_no_torch(tmp_path: Path) -> None:
-    """Neither the command nor `validate` loads torch to look into a file."""
+    """Neither the command nor `validate` loads torch to read a file."""
     torch.save(trained(tmp_path), tmp_path / "weights")
     path = net(tmp_path, "weights")
     assert output(["validate", str(path)])[-1] == "LOADED"

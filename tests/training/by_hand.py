@@ -44,7 +44,7 @@ def trained(folder: Path, *settings_: str, **sections: Any) -> Trainer:
 
 
 def batches(trainer: Trainer, epochs: int = EPOCHS) -> Iterator[tuple[Any, torch.Tensor]]:
-    """Yield the batches that a training is going to have."""
+    """Yield the batches of the next training."""
     for epoch in range(epochs):
         yield from trainer.training.shuffled(trainer.train.batch_size, epoch)
 
@@ -52,7 +52,7 @@ def batches(trainer: Trainer, epochs: int = EPOCHS) -> Iterator[tuple[Any, torch
 def by_hand(
     trainer: Trainer, step: Step | None = None, behind: Step | None = None, epochs: int = EPOCHS
 ) -> nn.Module:
-    """Train a copy of the network of a training that has not begun, in plain torch."""
+    """Train a copy of a network in plain torch, before the training begins."""
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
     for (x,), target in batches(trainer, epochs):
@@ -74,38 +74,38 @@ def same(module: nn.Module, other: nn.Module) -> bool:
 
 
 def apart(trainer: Trainer, other: Trainer) -> float:
-    """Return by how much the weights of two trainings differ at most."""
+    """Return the largest difference between the weights of two trainings."""
     pairs = zip(trainer.learner.module.parameters(), other.learner.module.parameters(), strict=True)
     return max(float((a - b).detach().abs().max()) for a, b in pairs)
 
 
 def gradients_of(module: nn.Module) -> list[torch.Tensor]:
-    """Return the gradients that the last step has left."""
+    """Return the gradients of the last step."""
     return [p.grad for p in module.parameters() if p.grad is not None]
 
 
 class Stopping(Silent):
-    """Stops a training behind a step whose number counts from 1."""
+    """Progress that stops a training after a step; steps count from 1."""
 
     def __init__(self, step: int) -> None:
         self.left = step
 
     def step(self, *_: object, **__: object) -> None:
-        """Count, and stop."""
+        """Count the step, and stop the training at the chosen one."""
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(signal.SIGINT)
 
 
 def stopped(trainer: Trainer, step: int) -> Run:
-    """Stop a training behind a step."""
+    """Stop a training after a step."""
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(step))
     return trainer.run
 
 
 def resumed(stopped_: Run) -> Trainer:
-    """Go on with a training to its end."""
+    """Continue a training to its end."""
     torch.manual_seed(99)  # whatever else the process does with torch
     trainer = training.resume(stopped_.folder)
     training.fit(trainer, Silent())
@@ -113,7 +113,7 @@ def resumed(stopped_: Run) -> Trainer:
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    """Run the command line in this process; return its code and all that it printed."""
+    """Run the command line in this process. Return its exit code and its output."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -127,7 +127,7 @@ def arrays(folder: Path, inputs: Any, targets: Any) -> dict[str, Any]:
 
 
 def images(count: int = 40) -> tuple[Any, Any]:
-    """Return images of two channels that differ in mean and deviation, and their classes."""
+    """Return images with two channels of different mean and deviation, and their classes."""
     generator = np.random.default_rng(0)
     noise = generator.standard_normal((count, 2, 3, 3))
     scaled = noise * np.array([2.0, 0.1])[:, None, None] + np.array([5.0, -1.0])[:, None, None]

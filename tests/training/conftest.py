@@ -1,4 +1,4 @@
-"""A run that nothing stopped."""
+"""A run that was not interrupted."""
 
 import pytest
 
@@ -9,6 +9,6 @@ from tests.training_configs import write
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Give the run of a training that nothing stopped."""
+    """Return the run of a training that was not interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     return training.train(write(folder), runs=folder / "runs")

@@ -1,4 +1,4 @@
-"""Commands that train in this process and in others, and what ends or resumes a training."""
+"""Commands that train in this process and in others, and helpers that end and resume them."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals"
 
 
 class Printed(SimpleNamespace):
-    """What a command printed, and the code with which it left."""
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Printed(SimpleNamespace):
 
 
 def command(*arguments: object, stdin: bytes = b"") -> Printed:
-    """Run the command line in this process; an exception that it lets through is one here."""
+    """Run the command line in this process. Exceptions of the command are raised."""
     result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -40,7 +40,7 @@ def command(*arguments: object, stdin: bytes = b"") -> Printed:
 
 
 def start(folder: Path, *arguments: object, python: Sequence[str] = ("-m", "netbuild")) -> Any:
-    """Start the command line as a process of its own, with its output in pipes."""
+    """Start the command line in its own process, with its output in pipes."""
     plain = {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "TTY_COMPATIBLE"}}
     return subprocess.Popen(
         [sys.executable, *python, *map(str, arguments)],
@@ -69,13 +69,13 @@ FORMS = ("SGD", "Adam", "RMSprop", "Adagrad")
 
 
 class Stopping(Silent):
-    """Sends a signal to this process at every step whose number, from 1, is among some."""
+    """Progress that sends a signal to this process at some steps, which count from 1."""
 
     def __init__(self, number: signal.Signals, steps: set[int]) -> None:
         self.number, self.steps, self.seen = number, steps, 0
 
     def step(self, *_: object, **__: object) -> None:
-        """Count, and send."""
+        """Count the step, and send the signal at the chosen ones."""
         self.seen += 1
         if self.seen in self.steps:
             signal.raise_signal(self.number)
@@ -94,6 +94,6 @@ def samples(split: Batches) -> set[bytes]:
 
 
 def assert_plain(printed: str) -> None:
-    """Check that a text is lines of printable characters, and no traceback."""
+    """Check that a text has only printable lines and no traceback."""
     assert all(character == "\n" or character.isprintable() for character in printed)
     assert "Traceback" not in printed

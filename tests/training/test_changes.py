@@ -1,4 +1,4 @@
-"""A run that goes on with another config: what is told, allowed and refused."""
+"""A run that continues with another config: messages, permission and refusals."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.training_configs import (
 
 
 def test_a_changed_config_is_told(tmp_path: Path) -> None:
-    """Going on with another config says what changed, and changes nothing on its own."""
+    """Without --allow-changes, the command prints the changes and leaves the run unchanged."""
     first = stopped(prepared(tmp_path), 2)
     before = {name: (first.folder / name).read_bytes() for name in files(first.folder)}
     changes = ("--set", "train.epochs=3", "--set", "optimizer.SGD.lr=0.25")
@@ -35,7 +35,7 @@ def test_a_changed_config_is_told(tmp_path: Path) -> None:
 
 
 def test_a_changed_config_is_allowed(tmp_path: Path) -> None:
-    """With --allow-changes a run goes on with it, and keeps the config that it had."""
+    """With --allow-changes a run continues with the new config, and keeps the former one."""
     first = stopped(prepared(tmp_path), 2)
     before = (first.folder / "resolved.yaml").read_bytes()
     code, printed = command(
@@ -59,7 +59,7 @@ def test_a_changed_config_is_allowed(tmp_path: Path) -> None:
 
 
 def test_a_config_that_is_the_same_is_no_change(tmp_path: Path) -> None:
-    """Going on with the file that the run was made of needs no leave."""
+    """Continuing with the same file needs no --allow-changes."""
     file = write(tmp_path, layers=PLAIN, optimizer=SGD)
     first = stopped(training.prepare(trainable(load(file)), tmp_path / "runs"), 2)
     code, printed = command("train", file, "--resume", first.folder)
@@ -76,7 +76,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_that_cannot_be_leaves_the_run_as_it_was(tmp_path: Path, name: str) -> None:
-    """A change that the checkpoint does not go with is told, and the run can go on as before."""
+    """A change that does not fit the checkpoint is refused, and the run can still continue."""
     first = stopped(prepared(tmp_path), 2)
     before = (first.folder / "resolved.yaml").read_bytes()
     sections = text(**{"layers": PLAIN, "optimizer": SGD} | CHANGES[name])

@@ -1,4 +1,4 @@
-"""A checkpoint is complete or absent, and one that was damaged is told in a sentence."""
+"""A checkpoint is complete or absent, and a damaged one gives a sentence."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ COMPLETE = {f"last/{WEIGHTS}", f"last/{STATE}"}
 
 
 def module(value: float) -> nn.Module:
-    """Return a module whose weights all have a value."""
+    """Return a module. All its weights have the same value."""
     made = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
     for tensor in made.state_dict().values():
         tensor.fill_(value)
@@ -28,13 +28,13 @@ def module(value: float) -> nn.Module:
 
 
 def save(place: Path, value: int) -> None:
-    """Save a checkpoint whose weights and state all hold a value."""
+    """Save a checkpoint. All its weights and its state hold the same value."""
     state = {"value": value, "noise": torch.full((50,), value)}
     checkpoint.save(place, module(value).state_dict(), state)
 
 
 def saved(place: Path) -> int:
-    """Load a checkpoint, and return the value that all of it holds."""
+    """Load a checkpoint, and return its value."""
     into = module(-1)
     state = checkpoint.load(place, into)
     values = {int(v) for tensor in into.state_dict().values() for v in tensor.flatten()}
@@ -50,7 +50,7 @@ def save_and_die(place: Path, value: int, at: Moment) -> None:
 
 
 def moments(folder: Path, *, over: bool) -> list[Moment]:
-    """Return all moments of saving a checkpoint, over another one or where there is none."""
+    """Return all moments of saving a checkpoint, with or without an older checkpoint."""
     place = folder / "counted" / "last"
     if over:
         save(place, 0)
@@ -60,7 +60,7 @@ def moments(folder: Path, *, over: bool) -> list[Moment]:
 
 
 def test_load_gives_what_was_saved(tmp_path: Path) -> None:
-    """A checkpoint gives back the weights, the buffers and the state, also saved over another."""
+    """A checkpoint restores weights, buffers and state, also if it replaced another one."""
     place = tmp_path / "checkpoints" / "last"
     for value in (1, 2, 3):
         save(place, value)
@@ -69,7 +69,7 @@ def test_load_gives_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_a_kill_leaves_one_of_both(tmp_path: Path) -> None:
-    """Killed at any moment of a save over another, a checkpoint is the one before or the new."""
+    """After a kill at any moment of a save, the old or the new checkpoint is complete."""
     found = []
     for number, at in enumerate(moments(tmp_path, over=True)):
         place = tmp_path / str(number) / "last"
@@ -81,7 +81,7 @@ def test_a_kill_leaves_one_of_both(tmp_path: Path) -> None:
 
 
 def test_a_kill_of_the_first_leaves_it_or_none(tmp_path: Path) -> None:
-    """Killed at any moment of the first save, a checkpoint is complete, or said to be absent."""
+    """After a kill at any moment of the first save, the checkpoint is complete or absent."""
     found = []
     for number, at in enumerate(moments(tmp_path, over=False)):
         place = tmp_path / str(number) / "last"
@@ -89,7 +89,9 @@ def test_a_kill_of_the_first_leaves_it_or_none(tmp_path: Path) -> None:
         if place.exists():
             assert saved(place) == 1
         else:
-            with pytest.raises(TrainingError, match=r"last does not exist: nothing was saved"):
+            with pytest.raises(
+                TrainingError, match=r"last does not exist: no checkpoint was saved"
+            ):
                 saved(place)
         found.append(place.exists())
     assert found == sorted(found)
@@ -97,7 +99,7 @@ def test_a_kill_of_the_first_leaves_it_or_none(tmp_path: Path) -> None:
 
 
 def test_two_kills_leave_one_of_all(tmp_path: Path) -> None:
-    """A save that is killed behind another killed one leaves a complete checkpoint as well."""
+    """After two killed saves, a checkpoint is complete too."""
     every = moments(tmp_path, over=True)
     lost = []
     for number, pair in enumerate(itertools.product(every, every)):
@@ -114,7 +116,7 @@ def test_two_kills_leave_one_of_all(tmp_path: Path) -> None:
 
 
 def test_a_save_behind_a_kill_leaves_nothing_else(tmp_path: Path) -> None:
-    """Whatever a kill left lying about, the next save removes."""
+    """The next save removes all files that a kill left."""
     for number, at in enumerate(moments(tmp_path, over=True)):
         folder = tmp_path / str(number)
         save(folder / "last", 1)
@@ -126,7 +128,7 @@ def test_a_save_behind_a_kill_leaves_nothing_else(tmp_path: Path) -> None:
 
 
 def test_recover_survives_a_kill(tmp_path: Path) -> None:
-    """Killed at any moment of `recover`, the checkpoint is the new one all the same."""
+    """After a kill at any moment of `recover`, the new checkpoint is still complete."""
     between = Moment("rename", 1)
     for number, at in enumerate(
         [Moment("rename"), Moment("rmtree"), Moment("rmtree", halfway=True)]
@@ -141,7 +143,7 @@ def test_recover_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_recover_leaves_the_rest_alone(tmp_path: Path) -> None:
-    """Where no save was stopped between its renames, `recover` changes nothing."""
+    """`recover` changes nothing if no save was stopped between its renames."""
     place = tmp_path / "last"
     checkpoint.recover(place)
     assert files(tmp_path) == set()
@@ -161,7 +163,7 @@ def halve(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    """Change the first eight bytes of a file, which hold its kind or the size of its header."""
+    """Change the first eight bytes of a file: its kind, or the size of its header."""
     data = path.read_bytes()
     path.write_bytes(bytes(255 - byte for byte in data[:8]) + data[8:])
 
@@ -190,7 +192,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", [WEIGHTS, STATE])
 def test_damage_is_told(tmp_path: Path, file: str, damage: str) -> None:
-    """A file of a checkpoint that cannot be read is told in one line, whatever is wrong with it."""
+    """A file of a checkpoint that cannot be read gives one line, for any damage."""
     place = tmp_path / "last"
     save(place, 1)
     DAMAGES[damage](place / file)
@@ -200,7 +202,7 @@ def test_damage_is_told(tmp_path: Path, file: str, damage: str) -> None:
 
 
 def test_another_networks_weights_are_told(tmp_path: Path) -> None:
-    """Weights of another network are told in one line."""
+    """Weights of another network give one line."""
     place = tmp_path / "last"
     save(place, 1)
     said = r"last belongs to another network: 0.weight is 2×3, not 2×5$"
@@ -211,7 +213,7 @@ def test_another_networks_weights_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("there", ["nothing", "file", "empty folder"])
 def test_no_checkpoint_is_told(tmp_path: Path, there: str) -> None:
-    """A place without a checkpoint is told in a sentence."""
+    """A place without a checkpoint gives one sentence."""
     place = tmp_path / "last"
     if there == "file":
         place.write_bytes(b"")
@@ -247,7 +249,7 @@ STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @pytest.mark.parametrize("change", STATES)
 def test_another_state_is_told(tmp_path: Path, change: str) -> None:
-    """A state.pt that is readable but no state of this training is told in one line."""
+    """A readable state.pt of something else gives one line."""
     trained = training.train(write(tmp_path), set=["train.epochs=1"], runs=tmp_path / "runs")
     path = trained.checkpoint("last") / STATE
     torch.save(STATES[change](torch.load(path, weights_only=True)), path)
@@ -257,7 +259,7 @@ def test_another_state_is_told(tmp_path: Path, change: str) -> None:
 
 
 def test_one_process_has_a_run(tmp_path: Path) -> None:
-    """A run that is being trained cannot be taken a second time, and can once it is let go."""
+    """A second training of the same run is refused until the first one ends."""
     run = Run(tmp_path)
     held = run.lock()
     with pytest.raises(TrainingError, match=r"is in use: another process trains this run$"):

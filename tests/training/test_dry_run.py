@@ -1,4 +1,4 @@
-"""A dry run, other samples to validate with, and why a training ends."""
+"""A dry run, a changed split, and the reason for the end of a training."""
 
 import re
 import signal
@@ -18,7 +18,7 @@ from tests.training_configs import (
 
 
 def test_other_samples_have_their_own_best(tmp_path: Path) -> None:
-    """A validation loss on other samples is not compared with the ones before."""
+    """A validation loss on other samples is not compared with earlier losses."""
     done = training.train(write(tmp_path), runs=tmp_path / "runs")
     more = ["--set", "data.validation=0.5", "--set", "train.epochs=3", "--allow-changes"]
     code, printed = command("train", "--resume", done.folder, *more)
@@ -29,7 +29,7 @@ def test_other_samples_have_their_own_best(tmp_path: Path) -> None:
 
 
 def test_why_it_ends_is_said(tmp_path: Path) -> None:
-    """By which limit, where that is not the number of epochs."""
+    """The command names the limit that ended a training, if it is not the number of epochs."""
     for setting, said in (
         ("train.max_steps=4", "ended after epoch 2: 4 steps are done: max_steps"),
         ("train.max_time=0.000001", "ended after epoch 1: the time is used up: max_time"),
@@ -40,7 +40,7 @@ def test_why_it_ends_is_said(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One step and one batch of validation, and no folder."""
+    """A dry run takes one step, validates one batch, and leaves no folder."""
     monkeypatch.chdir(tmp_path)
     file = write(tmp_path)
     with ending(None) as moments:
@@ -56,14 +56,14 @@ def test_a_dry_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_dry_run_that_is_stopped(tmp_path: Path) -> None:
-    """Ctrl-C ends a dry run as it ends a training, without a traceback."""
+    """Ctrl-C ends a dry run without a traceback."""
     with ending(Moment("step"), lambda: signal.raise_signal(signal.SIGINT)):
         code, printed = command("train", write(tmp_path), "--dry-run")
     assert (code, "Traceback" in printed) == (130, False)
 
 
 def test_a_dry_run_goes_through_everything(tmp_path: Path) -> None:
-    """What would stop a training stops a dry run with the same sentence."""
+    """An error of a training stops a dry run with the same sentence."""
     sections = {"layers": [{"Linear": 3}], "loss": "BCELoss"}
     code, printed = command("train", write(tmp_path, **sections), "--dry-run")
     assert code == 1

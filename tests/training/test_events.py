@@ -1,4 +1,4 @@
-"""`train: {tensorboard: true}`: what TensorBoard shows of a run, once and whole."""
+"""`train: {tensorboard: true}`: TensorBoard shows each point of a run once."""
 
 import importlib.util
 import shutil
@@ -30,7 +30,7 @@ Points = dict[str, list[tuple[int, float]]]
 
 
 class Stopping(Silent):
-    """Stops a training at a step, as Ctrl-C does."""
+    """Progress that stops a training at a step, like Ctrl-C."""
 
     def __init__(self, at: int) -> None:
         self.at = at
@@ -53,7 +53,7 @@ def shown(folder: Path) -> Points:
 
 
 def written(folder: Path) -> Counter[tuple[str, int]]:
-    """Return how often each point stands in the files, whatever TensorBoard makes of it."""
+    """Return how often each point is in the files."""
     found: Counter[tuple[str, int]] = Counter()
     for path in folder.glob("events.*"):
         for record in RawEventFileLoader(str(path)).Load():
@@ -69,13 +69,13 @@ def events(folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Give the run of a training that nothing stopped."""
+    """Return the run of a training that was not interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     return training.train(write(folder, train=TRAIN), runs=folder / "runs")
 
 
 def same(folder: Path, whole: Run) -> bool:
-    """Whether a run shows what one shows that nothing stopped, and has written nothing twice."""
+    """Whether a run shows the same points as an uninterrupted run, each written once."""
     found, wanted = shown(folder), shown(whole.folder)
     clocked = {"samples_per_second"}
     return (
@@ -87,7 +87,7 @@ def same(folder: Path, whole: Run) -> bool:
 
 
 def test_what_is_shown(whole: Run) -> None:
-    """Each metric of each epoch stands at its last step, and the loss of every tenth step."""
+    """The metrics of an epoch are at its last step; the loss is written at every tenth step."""
     found = shown(whole.folder)
     for tag, name in {
         "loss/train": "train_loss",
@@ -106,7 +106,7 @@ def test_what_is_shown(whole: Run) -> None:
 
 
 def test_only_where_it_is_wanted(tmp_path: Path) -> None:
-    """Nothing is written by default, nor is tensorboard needed; training is the same with it."""
+    """By default nothing is written, and tensorboard is not needed. The training is the same."""
     without = training.train(write(tmp_path, train=TRAIN | {"tensorboard": False}), runs=tmp_path)
     assert files(without.folder) == FILES
     run = training.train(write(tmp_path, train=TRAIN), runs=tmp_path)
@@ -115,7 +115,7 @@ def test_only_where_it_is_wanted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", [1, 9, 10, 11, 12, 13, 20, 23, 24])
 def test_stopped_and_resumed(tmp_path: Path, whole: Run, step: int) -> None:
-    """Stopped behind any step and resumed, a run shows the same, each point written once."""
+    """A run that is stopped after any step and resumed shows the same, each point once."""
     trainer = training.prepare(trainable(load(write(tmp_path, train=TRAIN))), tmp_path / "runs")
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(step))
@@ -134,7 +134,7 @@ MOMENTS = [
 
 @pytest.mark.parametrize("at", MOMENTS, ids=str)
 def test_killed_and_resumed(tmp_path: Path, whole: Run, at: Moment) -> None:
-    """Killed between an epoch's events and its checkpoint, a run writes them anew, and once."""
+    """After a kill between an epoch's events and its checkpoint, the events appear once."""
     trainer = training.prepare(trainable(load(write(tmp_path, train=TRAIN))), tmp_path / "runs")
     with pytest.raises(Killed, match=r"^$"), ending(at):
         training.fit(trainer, Silent())
@@ -143,7 +143,7 @@ def test_killed_and_resumed(tmp_path: Path, whole: Run, at: Moment) -> None:
 
 
 def test_stopped_at_the_end_of_an_epoch_and_killed(tmp_path: Path, whole: Run) -> None:
-    """The events of an epoch that was not saved are written anew, even at the step it stood at."""
+    """The events of an epoch that was not saved are written again, even at the same step."""
     trainer = training.prepare(trainable(load(write(tmp_path, train=TRAIN))), tmp_path / "runs")
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(STEPS))
@@ -155,7 +155,7 @@ def test_stopped_at_the_end_of_an_epoch_and_killed(tmp_path: Path, whole: Run) -
 
 
 def test_half_written(tmp_path: Path, whole: Run) -> None:
-    """What a full disk has left half written is cut off, whatever is left of it."""
+    """An incomplete record of a full disk is cut off, at any length."""
     trainer = training.prepare(trainable(load(write(tmp_path, train=TRAIN))), tmp_path / "runs")
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(13))
@@ -171,7 +171,7 @@ def test_half_written(tmp_path: Path, whole: Run) -> None:
 
 
 def test_shown_live(tmp_path: Path, whole: Run) -> None:
-    """A TensorBoard that has read what was cut off forgets it too."""
+    """A TensorBoard that has read the removed events forgets them."""
     trainer = training.prepare(trainable(load(write(tmp_path, train=TRAIN))), tmp_path / "runs")
     folder = trainer.run.folder
     with pytest.raises(Killed, match=r"^$"), ending(Moment("save_file", 3)):
@@ -187,7 +187,7 @@ def test_shown_live(tmp_path: Path, whole: Run) -> None:
 
 
 def test_evaluation_writes_none(whole: Run, tmp_path: Path) -> None:
-    """A run that is evaluated or predicted stays as it is."""
+    """Evaluation and prediction do not change the events of a run."""
     copy = tmp_path / "run"
     shutil.copytree(whole.folder, copy)
     before = files(copy)
@@ -196,7 +196,7 @@ def test_evaluation_writes_none(whole: Run, tmp_path: Path) -> None:
 
 
 def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where tensorboard is not installed training does not start, and says what to install."""
+    """Without tensorboard, a training does not start, and the message says what to install."""
     found = importlib.util.find_spec
 
     def without(name: str, package: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""What can go wrong with a training is told in a sentence."""
+"""Errors of a training give one sentence."""
 
 import re
 from pathlib import Path
@@ -92,7 +92,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_told(tmp_path: Path, name: str) -> None:
-    """A training that cannot start or go on leaves with 1, and with one sentence or diagnostics."""
+    """A training that cannot start or continue exits with 1, and one sentence or diagnostics."""
     sections, said = FAULTS[name]
     printed = command("train", write(tmp_path, **sections), "--runs", tmp_path / "runs")
     assert printed.code == 1
@@ -126,7 +126,7 @@ def test_a_device_that_is_not_there(
 
 
 def test_nan_leaves_the_last_checkpoint(tmp_path: Path) -> None:
-    """A loss that is no longer finite ends the training, and `last` stays readable and finite."""
+    """A loss that is not finite ends the training, and `last` stays readable and finite."""
     sections, said = FAULTS["nan in a step"]
     runs = tmp_path / "runs"
     with pytest.raises(TrainingError, match=said):
@@ -161,7 +161,7 @@ UNUSABLE = {
 def test_unusable_arguments_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Arguments that cannot be understood or used leave with 2, and with a message on stderr."""
+    """Wrong arguments give exit code 2 and a message on stderr."""
     write(tmp_path)
     for folder in ("folder", "taken"):
         (tmp_path / folder).mkdir()
@@ -178,7 +178,7 @@ def test_unusable_arguments_are_told(
 @pytest.mark.parametrize("there", ["nothing", "file", "empty", "no checkpoint", "changed config"])
 @pytest.mark.parametrize("name", ["train", "evaluate"])
 def test_what_is_no_run_is_told(tmp_path: Path, name: str, there: str) -> None:
-    """A path that is no run, or a run without a checkpoint, is told in a sentence with code 2."""
+    """A path without a run, or a run without a checkpoint, gives a sentence and code 2."""
     path = tmp_path / "it"
     code = 2
     said = "it is not a run: it has no resolved.yaml"
@@ -201,7 +201,7 @@ def test_what_is_no_run_is_told(tmp_path: Path, name: str, there: str) -> None:
 
 
 def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
-    """Going on with, and evaluating, a damaged checkpoint leaves with 1 and a sentence."""
+    """Resuming or evaluating a damaged checkpoint gives exit code 1 and a sentence."""
     done = training.train(write(tmp_path), runs=tmp_path / "runs")
     for which in ("last", "best"):
         path = done.checkpoint(which) / WEIGHTS
@@ -222,7 +222,7 @@ runpy.run_module("netbuild", run_name="__main__", alter_sys=True)
 @posix
 @pytest.mark.parametrize("wide", [200, 4], ids=[WEIGHTS, STATE])
 def test_a_full_disk_is_told(tmp_path: Path, wide: int) -> None:
-    """A checkpoint that the disk has no room for is told in a sentence, not by an exception."""
+    """A full disk gives a sentence, not a traceback."""
     write(tmp_path, layers=[{"Linear": wide}, "ReLU", {"Linear": 3}])
     python = ("-B", "-c", LIMITED.format(size=4000))
     with start(tmp_path, "train", "tiny.yaml", python=python) as process:

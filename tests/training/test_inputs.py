@@ -59,7 +59,7 @@ LOSSES: dict[str, tuple[list[int], Any]] = {
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_loss_reads_the_outputs_that_it_names(loss: str, tmp_path: Path) -> None:
-    """In its own order, whatever the order in which they are named."""
+    """A loss reads the outputs that it names, in the order of its names."""
     trainer = prepared(loss, tmp_path)
     places, by_torch = LOSSES[loss]
     assert trainer.learner.criterion.first.reads == places
@@ -76,7 +76,7 @@ def test_a_loss_reads_the_outputs_that_it_names(loss: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("loss", ["{MSELoss, inputs: second}", "{CrossEntropyLoss, inputs: other}"])
 def test_it_trains_and_goes_on(loss: str, tmp_path: Path) -> None:
-    """All inputs of a sample stay together, and what went on equals what did not stop."""
+    """All inputs of a sample stay together, also in a resumed training."""
     whole = prepared(loss, tmp_path / "whole")
     training.fit(whole, training.Silent())
     cut = prepared(loss, tmp_path / "cut")
@@ -92,7 +92,7 @@ def test_it_trains_and_goes_on(loss: str, tmp_path: Path) -> None:
 
 
 def test_what_is_resolved_reads_the_same() -> None:
-    """`resolved.yaml` keeps which outputs the loss reads."""
+    """`resolved.yaml` contains the outputs that the loss reads."""
     found = graph("{GaussianNLLLoss, inputs: {var: first, input: second}}")
     again = trace(read(from_bytes("resolved.yaml", resolved(found.config).encode())))
     assert list(again.compared) == list(found.compared) == ["second", "first"]
@@ -113,21 +113,21 @@ def test_inputs_of_a_sample_stay_together(tmp_path: Path) -> None:
 
 
 def test_a_loss_of_one_output_among_several() -> None:
-    """It has to say which it reads."""
+    """A loss has to name its outputs if the network has several."""
     text = TEXT.format(loss="MSELoss")
     (fault,) = infer(read(from_bytes("pairs.yaml", text.encode()))).diagnostics
     assert fault.help == "name the outputs that it reads: {MSELoss, inputs: [first]}"
 
 
 def test_an_output_that_is_named_twice() -> None:
-    """Is a fault."""
+    """A loss that names an output twice is a fault."""
     text = TEXT.format(loss="{CosineEmbeddingLoss, inputs: [first, first]}")
     (fault,) = infer(read(from_bytes("pairs.yaml", text.encode()))).diagnostics
     assert (fault.code, fault.label) == ("NB213", "already named")
 
 
 def test_train_from_python(tmp_path: Path) -> None:
-    """`netbuild.train` does all of it."""
+    """`netbuild.train` trains a network with several inputs and outputs."""
     path = tmp_path / "pairs.yaml"
     path.write_text(TEXT.format(loss="{MSELoss, inputs: second}"), encoding="utf-8")
     run = package.train(path, runs=tmp_path / "runs")

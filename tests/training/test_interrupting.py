@@ -1,4 +1,4 @@
-"""A training that is stopped at any step goes on as if it had not been."""
+"""A training that is stopped at any step continues as if it had not been stopped."""
 
 import shlex
 import signal
@@ -30,7 +30,7 @@ from tests.training_configs import (
 def test_interrupted_at_any_step_and_resumed(
     tmp_path: Path, whole: Run, number: signal.Signals, step: int
 ) -> None:
-    """Stopped by a signal behind any step, a resumed training ends with the same, bit for bit."""
+    """A training stopped by a signal after any step ends with the same weights, bit for bit."""
     before = signal.getsignal(number)
     trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
     with pytest.raises(Interrupted, match=r"^$"):
@@ -44,7 +44,7 @@ def test_interrupted_at_any_step_and_resumed(
 
 
 def test_interrupted_at_every_step(tmp_path: Path, whole: Run) -> None:
-    """Stopped again behind every single step, a training ends with the same, bit for bit."""
+    """A training stopped after every step ends with the same weights, bit for bit."""
     trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
     for _ in range(STEPS * EPOCHS):
         with pytest.raises(Interrupted, match=r"^$"):
@@ -55,7 +55,7 @@ def test_interrupted_at_every_step(tmp_path: Path, whole: Run) -> None:
 
 
 def test_every_kind_of_random_state(tmp_path: Path) -> None:
-    """With other optimizers, whose state a checkpoint holds too, the same is true."""
+    """The same is true for other optimizers: a checkpoint holds their state."""
     for name in FORMS:
         folder = tmp_path / name
         folder.mkdir()
@@ -71,7 +71,7 @@ def test_every_kind_of_random_state(tmp_path: Path) -> None:
 @pytest.mark.slow
 @posix
 def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
-    """Ctrl-C in mid-epoch leaves with 130 and says how to go on, which ends with the same bits."""
+    """Ctrl-C exits with 130 and says how to continue; the result is the same, bit for bit."""
     write(tmp_path, data="Digits", input=[1, 8, 8], layers=["Flatten", *_layers(10)])
     often = ("--set", "train.epochs=6", "--set", "train.batch_size=6")
     with (

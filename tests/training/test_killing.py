@@ -1,4 +1,4 @@
-"""A training that is killed at any moment goes on as if it had not been."""
+"""A training that is killed at any moment continues as if it had not been killed."""
 
 import random
 import signal
@@ -47,7 +47,7 @@ KILLS = {
 @posix
 @pytest.mark.parametrize("moment", KILLS)
 def test_killed_and_resumed(tmp_path: Path, whole: Run, moment: str) -> None:
-    """A process that got SIGKILL and is resumed ends with the same weights, bit for bit."""
+    """A run that got SIGKILL and is resumed ends with the same weights, bit for bit."""
     code = train_and_die(write(tmp_path), tmp_path / "runs", KILLS[moment])
     assert code == -signal.SIGKILL
     stopped = run.find(tmp_path / "runs" / "tiny")
@@ -58,7 +58,7 @@ def test_killed_and_resumed(tmp_path: Path, whole: Run, moment: str) -> None:
 
 
 def test_killed_at_any_moment(tmp_path: Path, whole: Run) -> None:
-    """Ended at any moment at all of its writing, a training goes on and ends with the same."""
+    """A training that ends at any moment of its writing is resumed to the same weights."""
     file = write(tmp_path)
     with ending(None) as every:
         training.train(file, runs=tmp_path / "counted")
@@ -100,7 +100,7 @@ def test_killed_at_fifty_random_moments(tmp_path: Path) -> None:
 
 
 def _started(runs: Path) -> bool:
-    """Whether a run has its first checkpoint; before, going on is refused in a sentence."""
+    """Whether a run has its first checkpoint. Without one, a resumption gives a sentence."""
     if any(runs.glob("*/*/checkpoints/last")) or any(runs.glob("*/*/checkpoints/.last.old")):
         return True
     with pytest.raises(TrainingError, match=r"is no run|no checkpoint was saved there"):

@@ -1,4 +1,4 @@
-"""How long a training lasts: patience, steps, time, and parts of the data."""
+"""The limits of a training: patience, steps, time, and parts of the data."""
 
 import copy
 import math
@@ -24,7 +24,7 @@ from tests.training_configs import (
 
 
 def test_patience(tmp_path: Path) -> None:
-    """A training ends once so many epochs had no lower validation loss."""
+    """A training ends after `patience` epochs without a lower validation loss."""
     still = {"SGD": {"lr": 0}}
     trainer = trained(tmp_path, "train.patience=2", "train.epochs=9", optimizer=still)
     assert len(trainer.run.metrics) == 3
@@ -33,7 +33,7 @@ def test_patience(tmp_path: Path) -> None:
 
 
 def test_patience_counts_from_the_best(tmp_path: Path) -> None:
-    """The epochs since the best one count, those before it do not; going on counts on."""
+    """Only epochs after the best one count, also in a resumed training."""
     options = ("train.patience=3", "train.epochs=60")
     sections: dict[str, Any] = {"data": "Iris", "optimizer": {"Adam": {"lr": 0.1}}}
     whole = trained(tmp_path, *options, **sections)
@@ -50,7 +50,7 @@ def test_patience_counts_from_the_best(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("steps", [1, STEPS, STEPS + 1, STEPS * EPOCHS, 99])
 def test_max_steps(tmp_path: Path, steps: int) -> None:
-    """A training ends behind so many steps, and validates what it has come to."""
+    """A training ends after `max_steps` steps, and validates."""
     trainer = prepared(tmp_path, f"train.max_steps={steps}")
     left = iter(range(steps))
     module = copy.deepcopy(trainer.learner.module)
@@ -70,7 +70,7 @@ def test_max_steps(tmp_path: Path, steps: int) -> None:
 
 @pytest.mark.parametrize("step", [1, STEPS, STEPS + 1])
 def test_max_steps_resumes(tmp_path: Path, step: int) -> None:
-    """Stopped at any step, the last one as well, what it has come to is validated and kept."""
+    """A training stopped at any step, even the last, validates and saves after a resumption."""
     options = (f"train.max_steps={STEPS + 1}", "train.epochs=9")
     whole = trained(tmp_path, *options)
     again = resumed(stopped(prepared(tmp_path, *options), step))
@@ -78,7 +78,7 @@ def test_max_steps_resumes(tmp_path: Path, step: int) -> None:
 
 
 def test_max_time(tmp_path: Path) -> None:
-    """A training ends behind the step at which its time is over, and validates."""
+    """A training ends after the step at which its time is over, and validates."""
     trainer = trained(tmp_path, "train.max_time=1e-9", "train.epochs=9")
     assert trainer.position.total == 1
     assert [epoch["epoch"] for epoch in trainer.run.metrics] == [1]
@@ -87,13 +87,13 @@ def test_max_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("written", "seconds"), [("90", 90), ("1h30m", 5400), ("2m 5s", 125)])
 def test_a_time_has_units(written: str, seconds: float) -> None:
-    """A time is seconds, or hours, minutes and seconds; resolved it is a number."""
+    """A time is a number of seconds, or hours, minutes and seconds. It resolves to a number."""
     config = read(from_bytes("a.yaml", text().encode()), [f"train.max_time={written}"])
     assert (config.train.max_time, config.diagnostics) == (seconds, ())
 
 
 def test_max_time_counts_all_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is that of all epochs; what a stopped training took before counts too."""
+    """The time of all epochs counts, also the time before a resumption."""
     clock = iter(range(10_000))
     monkeypatch.setattr("netbuild.training.loop.time.perf_counter", lambda: float(next(clock)))
     options = ("train.max_time=8", "train.epochs=99")  # one second between two looks at the clock
@@ -102,7 +102,7 @@ def test_max_time_counts_all_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_limit_batches(tmp_path: Path) -> None:
-    """An epoch, and a validation, has no more than so many batches."""
+    """An epoch and a validation have `limit_batches` batches at most."""
     trainer = prepared(tmp_path, "train.limit_batches=2", "train.batch_size=5")
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
@@ -125,14 +125,14 @@ def test_limit_batches(tmp_path: Path) -> None:
 
 
 def test_limit_batches_of_what_has_a_single_sample_left(tmp_path: Path) -> None:
-    """A last batch of one sample, which a batch norm could not take, is none that is reached."""
+    """A last batch of one sample is no fault if `limit_batches` excludes it."""
     sections = {"layers": [PLAIN[0], "BatchNorm1d", PLAIN[2]]}
     options = ("train.batch_size=47", "train.limit_batches=1")
     assert trained(tmp_path, *options, **sections).position.total == EPOCHS
 
 
 def test_overfit_batches(tmp_path: Path) -> None:
-    """A network that can learn comes to a loss near zero on one batch, its validation too."""
+    """With `overfit_batches: 1`, a network reaches a loss near zero, also in validation."""
     options = ("train.overfit_batches=1", "train.epochs=60", "train.batch_size=8")
     trainer = trained(
         tmp_path, *options, layers=[{"Linear": 32}, "Tanh", {"Linear": 3}], optimizer={"Adam": 0.05}

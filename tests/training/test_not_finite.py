@@ -1,4 +1,4 @@
-"""Numbers that are not finite are told, with the first place they come from."""
+"""A loss that is not finite gives a message with its first cause."""
 
 import math
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.training_configs import (
 
 
 def test_the_first_layer_that_is_not_finite_is_named(tmp_path: Path) -> None:
-    """A loss that is no number ends the training with the name of the layer to blame."""
+    """A loss that is not finite ends the training, and the message names the layer."""
     x = np.random.default_rng(0).standard_normal((60, 4)) * 1e30
     layers = {
         "first": {"Linear": 8},
@@ -37,7 +37,7 @@ def test_the_first_layer_that_is_not_finite_is_named(tmp_path: Path) -> None:
 
 
 def test_weights_on_disk_stay_those_before(tmp_path: Path) -> None:
-    """Where a later epoch has a loss that is no number, both checkpoints stay as they were."""
+    """If the loss of a later epoch is not finite, both checkpoints stay unchanged."""
     trainer = prepared(tmp_path, "train.epochs=5")
     trainer.epoch(Silent())
     before = outcome(trainer.run)
@@ -57,7 +57,7 @@ def test_weights_on_disk_stay_those_before(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_makes_it_is_named(tmp_path: Path) -> None:
-    """Where the network gives what is finite, the loss is to blame: the log of a negative."""
+    """If the outputs are finite, the message blames the loss: the log of a negative number."""
     loss = {"PoissonNLLLoss": {"log_input": False}}
     why = "the outputs of the network are finite, so the loss itself computes this value"
     said = f"^the loss is nan in epoch 1, step 1: {why}; a lower learning rate often helps$"
@@ -66,7 +66,7 @@ def test_a_loss_that_makes_it_is_named(tmp_path: Path) -> None:
 
 
 def test_what_overflows_with_half_the_bits_is_named(tmp_path: Path) -> None:
-    """The layer is named whose output is too large for fp16, though fp32 would hold it."""
+    """The message names the layer whose output is too large for fp16."""
     x = np.random.default_rng(0).standard_normal((60, 4)) * 1e6
     sections = {"data": arrays(tmp_path, x, CLASSES), "layers": {"only": {"Linear": 3}}}
     with pytest.raises(TrainingError, match="first output that is not finite comes from only"):
@@ -75,7 +75,7 @@ def test_what_overflows_with_half_the_bits_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_data_that_is_not_finite_is_told_before(tmp_path: Path, value: float) -> None:
-    """A sample with a value that is no number is a fault of the data, and no run is made."""
+    """A sample with NaN is a fault of the data, and no run is made."""
     x = np.random.default_rng(0).standard_normal((60, 4))
     x[17, 2] = value
     file = write(tmp_path, data=arrays(tmp_path, x, CLASSES))
@@ -86,7 +86,7 @@ def test_data_that_is_not_finite_is_told_before(tmp_path: Path, value: float) ->
 
 
 def test_targets_that_are_not_finite_are_told_before(tmp_path: Path) -> None:
-    """A target that is no number is a fault of the data as well."""
+    """A target with NaN is a fault of the data."""
     x, y = np.random.default_rng(0).standard_normal((2, 60, 4))
     y[17, 2] = math.nan
     sections = {"layers": [{"Linear": 4}], "loss": "MSELoss", "data": arrays(tmp_path, x, y)}

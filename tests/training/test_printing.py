@@ -1,4 +1,4 @@
-"""What a training prints without a terminal."""
+"""The output of a training without a terminal."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ LINE = r" +(\d+)/(\d+) +\d+\.\d{4} +\d+\.\d\d% +\d+\.\d{4} +\d+\.\d\d% +[\d,]+"
 
 
 def test_lines_without_a_terminal(tmp_path: Path) -> None:
-    """Without a terminal there is one plain line an epoch below a head, and two that sum up."""
+    """Without a terminal there is a header, one plain line for each epoch, and two final lines."""
     runs = tmp_path / "a folder [with] :cat: a rather long name, as a path may well have one" / "r"
     file = write(tmp_path)
     printed = command("train", file, "--runs", runs, "--set", "train.epochs=10")
@@ -45,7 +45,7 @@ def test_lines_without_a_terminal(tmp_path: Path) -> None:
 
 
 def test_lines_without_classes(tmp_path: Path) -> None:
-    """Where the target is no class, no line speaks of an accuracy."""
+    """If the targets are not classes, no line has an accuracy."""
     printed = command("train", write(tmp_path, loss="MSELoss"), "--runs", tmp_path / "runs")
     assert printed.code == 0
     assert len(printed.out.splitlines()) == EPOCHS + 3
@@ -54,7 +54,7 @@ def test_lines_without_classes(tmp_path: Path) -> None:
 
 
 def test_columns_stay_apart(tmp_path: Path) -> None:
-    """However large the numbers are, there is a space between any two of them."""
+    """Numbers of any size are separated by a space."""
     sections = {"loss": "MSELoss", "optimizer": {"SGD": {"lr": 300}}, "layers": [{"Linear": 3}]}
     runs = tmp_path / "runs"
     printed = command("train", write(tmp_path, **sections), "--runs", runs)
@@ -72,7 +72,7 @@ def test_silence_in_a_program(tmp_path: Path, capfd: pytest.CaptureFixture[str])
 
 @posix
 def test_the_command_to_go_on_can_be_pasted(tmp_path: Path) -> None:
-    """The command that goes on is right for a shell also where the path has a space."""
+    """The printed command works in a shell, even if the path contains a space."""
     runs = tmp_path / "my runs"
     with ending(Moment("step", 1), lambda: signal.raise_signal(signal.SIGINT)):
         printed = command("train", write(tmp_path), "--runs", runs)

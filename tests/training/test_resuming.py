@@ -1,4 +1,4 @@
-"""A run that goes on with another config: what changes has an effect, and the rest goes on."""
+"""A run that continues with another config: changes have an effect, and the rest continues."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ def trained(folder: Path, **sections: Any) -> Path:
 
 
 def resumed(run: Path, *settings_: str) -> Trainer:
-    """Return the trainer that goes on with a run, changed by settings."""
+    """Return the trainer of a resumed run with changed settings."""
     return training.resume(run, training.find(run).config(["train.epochs=4", *settings_]))
 
 
@@ -39,7 +39,7 @@ def rate(trainer: Trainer) -> float:
 
 
 def test_another_rate_is_that_of_the_next_step(tmp_path: Path) -> None:
-    """And Adam goes on with its moments."""
+    """A new learning rate has an effect, and Adam keeps its moments."""
     run = trained(tmp_path)
     trainer = resumed(run, "optimizer.Adam.lr=0.002")
     assert rate(trainer) == 0.002
@@ -75,7 +75,7 @@ SCHEDULES: dict[str, tuple[dict[str, Any], list[str], list[float]]] = {
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_changed_schedule_is_where_it_would_be(tmp_path: Path, name: str) -> None:
-    """The rates of what is left are those that a training from the start would have had."""
+    """The remaining rates are the same as in a training from the start."""
     sections, changes, expected = SCHEDULES[name]
     run = trained(tmp_path, **sections)
     training.fit(resumed(run, *changes), Silent())
@@ -83,7 +83,7 @@ def test_a_changed_schedule_is_where_it_would_be(tmp_path: Path, name: str) -> N
 
 
 def test_a_cycle_grows_with_the_training(tmp_path: Path) -> None:
-    """OneCycleLR goes by the steps of all epochs, those that are added as well."""
+    """OneCycleLR uses the steps of all epochs, including additional ones."""
     run = trained(tmp_path, scheduler=CYCLE)
     training.fit(resumed(run), Silent())
     more = {"epochs": 4, "batch_size": 12}
@@ -93,7 +93,7 @@ def test_a_cycle_grows_with_the_training(tmp_path: Path) -> None:
 
 
 def test_more_epochs_are_those_of_a_longer_training(tmp_path: Path) -> None:
-    """To the bit, where nothing goes by their number."""
+    """More epochs give the same weights as a longer training, bit for bit."""
     run = trained(tmp_path, scheduler=EXPONENTIAL)
     training.fit(resumed(run), Silent())
     more = {"epochs": 4, "batch_size": 12}
@@ -102,7 +102,7 @@ def test_more_epochs_are_those_of_a_longer_training(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_losses_have_lowered_stays(tmp_path: Path) -> None:
-    """Until another one is asked for; and what the scheduler has seen still counts."""
+    """A rate that ReduceLROnPlateau lowered stays until the config changes it."""
     run = trained(tmp_path, scheduler=PLATEAU)
     assert rate(resumed(run)) == pytest.approx(0.001)
     changed = resumed(run, "optimizer.Adam.lr=0.5", "scheduler.ReduceLROnPlateau.factor=0.5")
@@ -129,7 +129,7 @@ LOWERED: dict[str, tuple[list[str], list[float]]] = {
 
 @pytest.mark.parametrize("name", LOWERED)
 def test_rates_that_losses_have_lowered(tmp_path: Path, name: str) -> None:
-    """They stay, each until it is changed itself, or the optimizer or its groups are."""
+    """Lowered rates of groups stay until the rate, the optimizer or the groups change."""
     changes, expected = LOWERED[name]
     run = trained(tmp_path, optimizer={**ADAM, "groups": GROUPS}, scheduler=PLATEAU)
     groups = resumed(run, *changes).learner.optimizer.param_groups
@@ -138,7 +138,7 @@ def test_rates_that_losses_have_lowered(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("scheduler", [CYCLE, EXPONENTIAL])
 def test_what_was_not_lowered_by_losses_does_not_stay(tmp_path: Path, scheduler: Any) -> None:
-    """A scheduler that goes by losses begins with the rate that is written."""
+    """A new ReduceLROnPlateau begins with the rate of the config."""
     run = trained(tmp_path, scheduler=scheduler)
     assert rate(resumed(run, "scheduler={ReduceLROnPlateau: {}}")) == 0.01
 
@@ -148,7 +148,7 @@ def test_what_was_not_lowered_by_losses_does_not_stay(tmp_path: Path, scheduler:
     ["loss=MultiMarginLoss", "data.validation=0.5", "data.class_weights=[1, 2, 3]"],
 )
 def test_what_is_best_begins_anew(tmp_path: Path, change: str) -> None:
-    """Validation losses of other samples, or by another loss, are not compared."""
+    """Validation losses of other samples, or of another loss, are not compared."""
     run = trained(tmp_path)
     trainer = resumed(run, change)
     assert (trainer.position.best, trainer.position.waited) == (float("inf"), 0)
@@ -167,7 +167,7 @@ def test_what_is_best_begins_anew(tmp_path: Path, change: str) -> None:
     "change", ["optimizer=SGD", "optimizer={Adam, groups: [{match: '0', lr: 1}]}"]
 )
 def test_another_optimizer_begins_anew(tmp_path: Path, change: str) -> None:
-    """It has no state of the one before, nor its options, and trains."""
+    """A new optimizer has neither the state nor the options of the former one, and trains."""
     run = trained(tmp_path)
     trainer = resumed(run, change)
     assert trainer.learner.optimizer.state_dict()["state"] == {}

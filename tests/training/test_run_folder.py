@@ -61,7 +61,7 @@ METRICS = {
 
 @pytest.mark.parametrize("damage", METRICS)
 def test_damaged_metrics(tmp_path: Path, whole: Run, damage: str) -> None:
-    """Lines that a kill left torn or too many in metrics.jsonl are dropped by going on."""
+    """A resumption drops incomplete and additional lines in metrics.jsonl after a kill."""
     trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(signal.SIGINT, {STEPS + 1}))
@@ -81,7 +81,7 @@ def test_a_finished_run_without_metrics(tmp_path: Path) -> None:
 
 
 def test_the_files_of_a_run(whole: Run) -> None:
-    """A finished run has the files of the design and no other, one object an epoch."""
+    """A finished run has exactly the files of the layout, with one object for each epoch."""
     assert files(whole.folder) == FILES
     text_ = (whole.folder / "metrics.jsonl").read_text(encoding="utf-8")
     metrics = [json.loads(line, parse_constant=pytest.fail) for line in text_.splitlines()]
@@ -123,7 +123,7 @@ def test_the_keys_of_the_metrics(tmp_path: Path, loss: str) -> None:
 )
 @pytest.mark.parametrize("stdin", [False, True], ids=["file", "stdin"])
 def test_the_config_is_kept_byte_for_byte(tmp_path: Path, change: Any, *, stdin: bool) -> None:
-    """config.yaml is the file as given, whatever its line ends are; resolved.yaml says the same."""
+    """config.yaml is an exact copy of the file; resolved.yaml means the same."""
     data = change(text().encode())
     path = tmp_path / "given.yaml"
     path.write_bytes(data)
@@ -155,7 +155,7 @@ def _named(config: Any) -> list[tuple[str, str, str]]:
 
 
 def test_resolved_stands_alone(tmp_path: Path) -> None:
-    """A base file and settings are in resolved.yaml, and neither in config.yaml."""
+    """resolved.yaml contains the base file and the settings; config.yaml does not."""
     write(tmp_path)
     child = tmp_path / "child.yaml"
     child.write_text("extends: tiny.yaml\nname: child\ntrain: {epochs: 3}\n", encoding="utf-8")
@@ -182,7 +182,7 @@ def test_a_setting_is_resolved(tmp_path: Path) -> None:
 
 
 def test_the_environment(whole: Run) -> None:
-    """environment.json says with what versions, on what device and by what command it ran."""
+    """environment.json has the versions, the device and the command."""
     environment = json.loads((whole.folder / "environment.json").read_text(encoding="utf-8"))
     expected = {
         "netbuild": netbuild.__version__,
@@ -224,7 +224,7 @@ def test_the_files_of_a_checkpoint(whole: Run, which: str) -> None:
 
 
 def test_runs_of_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs that start in the same second get a folder each, and the newest is the last of them."""
+    """Runs that start in the same second have different folders, and the last is the newest."""
     clock = SimpleNamespace(strftime=lambda _: "2026-01-31T12-00-00")
     monkeypatch.setattr(run, "time", clock)
     config = load(write(tmp_path))
@@ -238,7 +238,7 @@ def test_runs_of_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_newest_run_is_found(tmp_path: Path) -> None:
-    """A network's folder stands for its newest run, and a run's folder for itself."""
+    """The folder of a network means its newest run, and the folder of a run means that run."""
     file = write(tmp_path)
     made = [training.train(file, set=["train.epochs=1"], runs=tmp_path / "runs") for _ in "ab"]
     assert run.find(tmp_path / "runs" / "tiny") == made[1]

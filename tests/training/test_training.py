@@ -1,4 +1,4 @@
-"""What a training computes, and what `evaluate` says of it."""
+"""The result of a training, and the metrics of `evaluate`."""
 
 import json
 import threading
@@ -60,7 +60,7 @@ def test_training_again_gives_the_same(tmp_path: Path, whole: Run) -> None:
 
 
 def test_training_in_a_thread(tmp_path: Path, whole: Run) -> None:
-    """Where signals belong to another thread, training does without them."""
+    """A training works in a thread that cannot handle signals."""
     done: list[Run] = []
     config = load(write(tmp_path))
     thread = threading.Thread(target=lambda: done.append(training.train(config, runs=tmp_path)))
@@ -81,7 +81,7 @@ def test_training_learns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_evaluate_gives_the_metrics_of_its_epoch(tmp_path: Path, which: str) -> None:
-    """A checkpoint evaluates to just what the epoch that it is of had for the validation split."""
+    """`evaluate` gives the validation metrics of the epoch of the checkpoint."""
     layers = [{"Linear": 32}, "BatchNorm1d", "ReLU", {"Linear": 3}]  # learns the noise by heart
     file = write(tmp_path, layers=layers, optimizer={"Adam": {"lr": 0.1}})
     done = training.train(file, set=["train.epochs=12"], runs=tmp_path / "runs")
@@ -117,7 +117,7 @@ def test_evaluate_is_what_torch_computes(whole: Run) -> None:
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("loss", KINDS)
 def test_the_loss_is_of_a_sample(tmp_path: Path, loss: str, reduction: str) -> None:
-    """The validation loss is that of a sample, whatever the batch size is."""
+    """The validation loss is the mean over samples, for any batch size."""
     layers = [{"Linear": 3}, *LAST.get(loss, [])]
     sections = {"loss": {loss: {"reduction": reduction}}, "optimizer": {"SGD": {"lr": 0}}}
     file = write(tmp_path, layers=layers, **sections)

@@ -1,4 +1,4 @@
-"""docs/training.md says all of it, and what it says is so."""
+"""docs/training.md is complete and correct."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 
 
 def test_the_example_has_no_faults() -> None:
-    """Nor anything to warn of."""
+    """The example of the page has no fault and no warning."""
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     assert infer(read(from_bytes("training.yaml", example.encode()))).diagnostics == ()
 
 
 def test_every_field_and_every_source_is_there() -> None:
-    """With the defaults of the loop."""
+    """The page has every field and every source, with the defaults of the code."""
     for name in [*DATASETS, *METRICS, *Train.model_fields]:
         assert f"`{name}`" in PAGE, name
     for name in Preparation.model_fields:

@@ -1,4 +1,4 @@
-"""Networks that lints warn of, and networks that look like them."""
+"""Networks that get a warning, and similar networks that get none."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ CE, BCE = "loss: CrossEntropyLoss\n", "loss: BCELoss\n"
 
 
 def layers(*items: str) -> str:
-    """Return the section of a stack of these items."""
+    """Return the section `layers` with these items."""
     return f"layers: [{', '.join(items)}]\n"
 
 
 def deep(activation: str, count: int, extra: str = "") -> str:
-    """Return a vector through so many layers with this activation, and a last one."""
+    """Return a deep network: `count` layers with an activation, and a last layer."""
     stack = f"[{{repeat: {count}, layers: [Linear: 16, {extra}{activation}]}}, Linear: 10]"
     return f"{VECTOR}layers: {stack}\n"
 
 
 def scheduled(scheduler: str, epochs: int = 10) -> str:
-    """Return a network that trains for so many epochs with a scheduler."""
+    """Return a network that trains with a scheduler."""
     sections = f"optimizer: SGD\nscheduler: {scheduler}\ntrain: {{epochs: {epochs}}}\n"
     return VECTOR + layers("Linear: 10") + sections
 
@@ -43,7 +43,7 @@ def single(size: int, samples: int, *norm: str, x: str = VECTOR) -> str:
 
 
 def classes(outputs: int, data: str, loss: str = "CrossEntropyLoss") -> str:
-    """Return a network with so many outputs, and data."""
+    """Return a network with a number of outputs, and data."""
     return (
         f"input: [1, 8, 8]\n{layers('Flatten', f'Linear: {outputs}')}loss: {loss}\ndata: {data}\n"
     )
@@ -60,7 +60,7 @@ def window(kind: str, fields: str, size: int = 32) -> str:
 
 
 def objects(size: str, *items: str) -> str:
-    """Return a network that says how large its objects are."""
+    """Return a network with an `object_size`."""
     return f"input: {{shape: [3, 64, 64], object_size: {size}}}\n" + layers(*items)
 
 
@@ -353,5 +353,5 @@ def traced(text: str) -> Graph:
 
 
 def found(text: str) -> tuple[Diagnostic, ...]:
-    """Return what is said of a text."""
+    """Return the diagnostics of a text."""
     return traced(text).diagnostics

@@ -1,4 +1,4 @@
-"""Torch bears out what the lints say."""
+"""The claims of lints, compared with torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.examples import examples
 
 
 def run(text: str, batch: int = 4) -> tuple[Any, torch.Tensor, torch.Tensor]:
-    """Return a network in training, an input that wants a gradient, and what it gives of it."""
+    """Return a network in training, an input that requires a gradient, and the output."""
     torch.manual_seed(0)
     graph = traced(text)
     module = builder.module(graph).train()
@@ -34,7 +34,7 @@ def run(text: str, batch: int = 4) -> tuple[Any, torch.Tensor, torch.Tensor]:
 
 
 def test_softmax_twice_has_a_floor() -> None:
-    """NB304: behind a softmax the loss of ten classes is 1.46 or more, however sure the scores."""
+    """NB304: after a softmax, the loss of ten classes is 1.46 or more, for any scores."""
     scores = 1000.0 * torch.eye(10)
     loss = nn.CrossEntropyLoss()
     assert loss(scores, torch.arange(10)) == 0
@@ -42,7 +42,7 @@ def test_softmax_twice_has_a_floor() -> None:
 
 
 def test_log_softmax_twice_is_once() -> None:
-    """NB304: behind a LogSoftmax the loss and its gradient are those of the scores themselves."""
+    """NB304: a LogSoftmax changes neither the loss nor its gradient."""
     torch.manual_seed(0)
     scores, target = torch.randn(20, 10, dtype=torch.double), torch.arange(20) % 10
 
@@ -57,7 +57,7 @@ def test_log_softmax_twice_is_once() -> None:
 
 @pytest.mark.parametrize("text", [t for t in BAD["NB305"] if BCE in t])
 def test_bce_refuses_scores(text: str) -> None:
-    """NB305: torch refuses what is not from 0 to 1."""
+    """NB305: torch refuses values outside 0 to 1."""
     _, _, y = run(text, batch=200)  # of which some are outside, and some not dropped
     with pytest.raises(RuntimeError, match="between 0 and 1"):
         nn.BCELoss()(y, torch.zeros_like(y))
@@ -65,7 +65,7 @@ def test_bce_refuses_scores(text: str) -> None:
 
 @pytest.mark.parametrize("text", [t for t in GOOD["NB305"] if BCE in t and "Identity]" not in t])
 def test_bce_takes_probabilities(text: str) -> None:
-    """NB305: what it lets pass is from 0 to 1."""
+    """NB305: values without a warning are from 0 to 1."""
     module, x, _ = run(text)
     y = module(100 * x)
     nn.BCELoss()(y, torch.zeros_like(y))
@@ -87,7 +87,7 @@ def test_lost_biases_have_no_gradient(text: str) -> None:
 
 
 def test_norms_with_a_bias() -> None:
-    """NB307: the page knows that a batch norm has a bias by default, and an instance norm none."""
+    """NB307: the page is right about the default bias of batch norms and instance norms."""
     assert nn.BatchNorm2d(3).bias is not None
     assert nn.InstanceNorm2d(3).bias is None
     assert nn.InstanceNorm2d(3, affine=True).bias is not None
@@ -96,12 +96,12 @@ def test_norms_with_a_bias() -> None:
 
 @pytest.mark.parametrize("text", GOOD["NB307"][1:7])
 def test_other_biases_have_one(text: str) -> None:
-    """NB307: that of one before an activation, or a norm of several channels, is not."""
+    """NB307: a bias before an activation, or before a norm of several channels, has a gradient."""
     assert bias_gradient(text) > 1e-2
 
 
 def test_dropout_before_a_norm_shifts_the_variance() -> None:
-    """NB308: the running variance is that of training, 1 / (1 − p) of that of evaluation."""
+    """NB308: the running variance is 1 / (1 − p) times the variance in evaluation."""
     torch.manual_seed(0)
     norm = nn.BatchNorm1d(1, momentum=None)
     x = torch.randn(100_000, 1)
@@ -135,7 +135,7 @@ def test_one_value_per_channel() -> None:
     d=st.integers(1, 3),
 )
 def test_unseen_values_have_no_gradient(n: int, k: int, s: int, p: int, d: int) -> None:
-    """NB311, NB312: as many values as they count, at the end and between, change nothing."""
+    """NB311, NB312: the number of values without a gradient is the number in the warning."""
     text = (
         f"input: [1, {n}]\nlayers: [Conv1d: {{out_channels: 1, kernel_size: {k}, stride: {s}, "
         f"padding: {p}, dilation: {d}}}]\n"
@@ -160,7 +160,7 @@ def test_unseen_values_have_no_gradient(n: int, k: int, s: int, p: int, d: int) 
 
 @pytest.mark.parametrize("text", BAD["NB311"] + BAD["NB312"])
 def test_borders_have_no_gradient(text: str) -> None:
-    """NB311, NB312: some rows that they warn of have gradient 0 in every channel and column."""
+    """NB311, NB312: some rows have gradient 0 in every channel and column."""
     _, x, y = run(text, batch=8)
     y.sum().backward()
     assert x.grad is not None
@@ -171,7 +171,7 @@ def test_borders_have_no_gradient(text: str) -> None:
 @examples(60)
 @given(k=st.integers(1, 7), s=st.integers(1, 4), d=st.integers(1, 3))
 def test_checkerboards(k: int, s: int, d: int) -> None:
-    """NB314: inside, the sums of equal inputs with equal weights differ just where it warns."""
+    """NB314: there is a warning if and only if the sums of equal products differ."""
     fields = f"kernel_size: {k}, stride: {s}, dilation: {d}"
     text = up(fields, x="input: [3, 60]\n").replace("2d", "1d")
     warned = bool([said for said in found(text) if said.code == "NB314"])
@@ -183,7 +183,7 @@ def test_checkerboards(k: int, s: int, d: int) -> None:
 
 
 def test_sigmoids_take_the_gradient() -> None:
-    """NB315: through five sigmoids less than a thousandth of it is left, through five ReLUs not."""
+    """NB315: five sigmoids divide the gradient by more than 1,000; five ReLUs do not."""
     torch.manual_seed(0)
 
     def left(activation: str) -> float:
@@ -197,7 +197,7 @@ def test_sigmoids_take_the_gradient() -> None:
 
 
 def rates(scheduler: Any, steps: int, lr: float = 0.1) -> list[float]:
-    """Return the rates of a training of so many steps."""
+    """Return the learning rate of each step of a training."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
     torchs = torch_scheduler(scheduler, optimizer, steps)
     said = []
@@ -218,7 +218,7 @@ def declares_constant(name: str) -> bool:
 @examples(40)
 @given(data=st.data(), epochs=st.integers(2, 9))
 def test_idle_schedulers(name: str, data: st.DataObject, epochs: int) -> None:
-    """NB317: a rate that never changes never changes in torch; where it may, nothing is said."""
+    """NB317: a rate that netbuild calls constant is constant in torch."""
     fields = data.draw(FIELDS[name])
     text = (
         VECTOR
@@ -244,7 +244,7 @@ def test_idle_schedulers(name: str, data: st.DataObject, epochs: int) -> None:
 
 @pytest.mark.parametrize("text", BAD["NB317"][:9] + [GOOD["NB317"][n] for n in (0, 2, 3, 5, 8)])
 def test_schedulers_in_torch(text: str) -> None:
-    """NB317: of the tables' schedulers just those that change nothing have one rate."""
+    """NB317: a scheduler without effect has the same rate in all steps, and no other has."""
     graph = traced(text)
     assert graph.config.scheduler is not None
     seen = rates(graph.config.scheduler.scheduler, graph.config.train.epochs)

@@ -1,4 +1,4 @@
-"""Lints: what each warns of, what it lets pass, and what is known of every layer."""
+"""Lints: networks with a warning, networks without one, and every layer alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cases(table: dict[str, list[str]]) -> list[Any]:
 
 @pytest.mark.parametrize(("code", "text"), cases(BAD))
 def test_warns(code: str, text: str) -> None:
-    """A pattern gets its warning, and each warning says what to do or where."""
+    """A bad network gets its warning, and each warning has a help or a note."""
     said = found(text)
     assert code in {diagnostic.code for diagnostic in said}, text
     assert all(d.severity == "warning" for d in said), [d.message for d in said]
@@ -35,20 +35,20 @@ def test_warns(code: str, text: str) -> None:
 
 @pytest.mark.parametrize(("code", "text"), cases(GOOD))
 def test_is_silent(code: str, text: str) -> None:
-    """What is right, and known practice, gets no such warning, and is no error either."""
+    """A good network, or a known practice, gets neither the warning nor an error."""
     said = found(text)
     assert code not in {diagnostic.code for diagnostic in said}, text
     assert all(d.severity == "warning" for d in said), [d.message for d in said]
 
 
 def test_every_lint_has_both() -> None:
-    """Each code of a file with lints has files of either kind."""
+    """Each code has networks with the warning and networks without it."""
     assert set(BAD) == set(GOOD)
 
 
 @pytest.mark.parametrize(("code", "text"), cases(BAD))
 def test_fixes(code: str, text: str) -> None:
-    """With the edits of its fixes a file has no fault, and the warning no more."""
+    """A fix removes the warning, and adds no error."""
     before = [d for d in found(text) if d.code == code and d.fixes]
     for diagnostic in before:
         for fix in diagnostic.fixes:
@@ -63,7 +63,7 @@ def test_fixes(code: str, text: str) -> None:
 
 
 def test_fix_of_a_block_mapping() -> None:
-    """A field is written in front of the others, on a line of its own where they have theirs."""
+    """A new field goes before the others, on its own line if the others have their own lines."""
     text = (
         "input: [3, 8, 8]\nlayers:\n  - Conv2d:\n      out_channels: 4\n      kernel_size: 3\n"
         "  - BatchNorm2d\n"
@@ -90,7 +90,7 @@ for _row in _ROWS:
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.rows[0].type)
 def test_every_layer_alone(family: Any) -> None:
-    """No lint fails on a layer, and a layer alone is no pattern but for its own windows."""
+    """No lint raises an exception. A single layer gets only warnings about itself."""
     for row in family.rows:
         graph = traced(text_of_case(row.case))
         codes = {d.code for d in lint.warnings(graph)} if graph.block else set()
@@ -100,7 +100,7 @@ def test_every_layer_alone(family: Any) -> None:
 @examples(150)
 @given(data=st.data())
 def test_chains(data: st.DataObject) -> None:
-    """No lint fails on layers one behind the other, whatever the loss and the schedule."""
+    """No lint raises an exception on a chain of layers, with any loss and scheduler."""
     row = data.draw(st.sampled_from(_ROWS))
     chain, shape = [row.config], row.output
     for _ in range(data.draw(st.integers(1, 4))):
@@ -128,7 +128,7 @@ def _first(chain: list[Any]) -> Any:
 
 
 def test_a_fault_of_a_section_hides_no_warning() -> None:
-    """The network is whole: what is strange about it is said in the same run."""
+    """A fault in a section does not hide a warning about the network."""
     text = f"{VECTOR}layers: [Linear: 8, Linear: 4]\noptimizer: {{Adam: {{learning_rate: 1}}}}\n"
     graph = infer(read(from_bytes("net.yaml", text.encode())))
     assert [fault.code for fault in graph.diagnostics] == ["NB301", "NB104"]

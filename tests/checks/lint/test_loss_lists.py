@@ -1,4 +1,4 @@
-"""Lints of several losses: each is looked at by itself, wherever it stands in the list."""
+"""Lints of several losses: each loss is checked alone, at any place of the list."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def marked(text: str, span: Span) -> str:
 
 
 def described(text: str) -> list[Any]:
-    """Return all that is said of a text, with the words that are marked in place of columns."""
+    """Return the parts of each diagnostic, with the marked text instead of columns."""
     return [
         (
             *(d.code, d.title, d.message, d.layer, d.help, d.notes, marked(text, d.span)),
@@ -85,7 +85,7 @@ def test_the_same_in_any_order(layers: str, loss: str, rest: str, order: str) ->
 
 @pytest.mark.parametrize("layers", ["Linear: 10", "Linear: 10, Softmax: 1"])
 def test_two_losses_at_fault(layers: str) -> None:
-    """What two losses do not take is said of each of them, at its own place."""
+    """Two losses that get wrong values have a warning each, at their own places."""
     text = file(layers, "[NLLLoss, {KLDivLoss: {reduction: sum}}]")
     assert [marked(text, d.span) for d in said(text)] == ["NLLLoss", "KLDivLoss"]
     assert [len(d.fixes) for d in said(text)] == [int(layers == "Linear: 10"), 0]
@@ -103,7 +103,7 @@ data: {{Random: {{classes: 10}}}}
 
 
 def test_each_reads_its_own_output() -> None:
-    """A warning is of the layers behind the output that its loss reads."""
+    """A warning concerns the layers before the output that its loss reads."""
     text = HEADS.format("CrossEntropyLoss", "Softmax: 1", "Identity")
     found = [(d.code, d.layer) for d in said(text)]
     assert found == [("NB306", "early.0"), ("NB304", "early.1"), ("NB306", "late.0")]
@@ -115,14 +115,14 @@ def test_each_reads_its_own_output() -> None:
 
 
 def test_a_loss_of_another_name() -> None:
-    """The fix of a loss is for its old name too."""
+    """A loss with its old name has the same fix."""
     ((diagnostic,), text) = said(file("Linear: 10", "NLLLoss2d")), file("Linear: 10", "NLLLoss2d")
     assert [fix.title for fix in diagnostic.fixes] == ["replace NLLLoss2d with CrossEntropyLoss"]
     assert marked(text, diagnostic.span) == "NLLLoss2d"
 
 
 def test_no_fix_that_leaves_a_field() -> None:
-    """A loss with a field that the other has not is not replaced, even by its default."""
+    """There is no fix if the other loss lacks a field, even a field with its default value."""
     for written in ("label_smoothing: 0.0", "label_smoothing: 0.1"):
         text = file("Linear: 10, LogSoftmax: 1", f"{{CrossEntropyLoss: {{{written}}}}}")
         assert [d.fixes for d in said(text)] == [()]
@@ -145,13 +145,13 @@ SEQUENCES = [
 
 @pytest.mark.parametrize("layer", NO_PROBABILITIES)
 def test_says_what_is_no_probability(layer: str) -> None:
-    """BCELoss is warned of behind each of these, which a Linear feeds."""
+    """BCELoss gets a warning after each of these layers on a Linear."""
     assert "NB305" in {d.code for d in said(file(f"Linear: 16, {layer}", "BCELoss"))}
 
 
 @pytest.mark.parametrize("layer", SEQUENCES)
 def test_says_what_is_no_probability_of_sequences(layer: str) -> None:
-    """So it is behind each of these, on sequences."""
+    """BCELoss gets a warning after each of these layers on sequences."""
     text = file(f"Linear: 16, {layer}", "BCELoss").replace("[16]", "[8, 16]", 1)
     assert "NB305" in {d.code for d in said(text)}
 
@@ -169,7 +169,7 @@ MAYBE = [
 
 @pytest.mark.parametrize("layers", MAYBE)
 def test_says_nothing_of_what_may_be_probabilities(layers: str) -> None:
-    """BCELoss is not warned of where all values lie from 0 to 1, or nothing is known."""
+    """BCELoss gets no warning if all values are from 0 to 1, or if their range is unknown."""
     assert not said(file(layers, "BCELoss"))
 
 
@@ -192,7 +192,7 @@ def test_joins_that_keep_values(join: str) -> None:
 
 @pytest.mark.parametrize("join", ["Add", "Subtract", "Multiply", "Divide", "MatMul"])
 def test_arithmetic_is_unknown(join: str) -> None:
-    """Nothing is said of values that come from arithmetic."""
+    """There is no warning about values that come from arithmetic."""
     text = JOINS.format("Identity", join)
     if join == "MatMul":
         text = re.sub(r"input: \[16\]", "input: [4, 16]", text)
@@ -200,7 +200,7 @@ def test_arithmetic_is_unknown(join: str) -> None:
 
 
 def test_what_is_no_logarithm_of_anything() -> None:
-    """ReLU gives no logarithms, whatever it reads, and Tanh none that are those of a softmax."""
+    """ReLU and Tanh get a warning before NLLLoss; logarithms and unknown values do not."""
     for layers in ("ReLU", "Linear: 4, LogSoftmax: 1, ReLU", "Identity, Tanh", "Softplus"):
         (found,) = said(file(layers, "NLLLoss"))
         assert found.code == "NB305"

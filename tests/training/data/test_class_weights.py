@@ -1,4 +1,4 @@
-"""`class_weights`: balanced, given, and refused."""
+"""`class_weights`: balanced weights, given weights, and faults."""
 
 import copy
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.training_configs import (
 
 
 def test_class_weights_are_balanced(tmp_path: Path) -> None:
-    """`balanced` gives the weights that scikit-learn computes of the training split."""
+    """`balanced` gives the same weights as scikit-learn, for the training split."""
     x = np.random.default_rng(0).standard_normal((60, 4))
     data = {**arrays(tmp_path, x, CLASSES), "class_weights": "balanced"}
     trainer = prepared(tmp_path, data=data)
@@ -43,7 +43,7 @@ def test_class_weights_are_balanced(tmp_path: Path) -> None:
 
 
 def test_class_weights_leave_out_what_does_not_count(tmp_path: Path) -> None:
-    """Samples of the class that the loss ignores have no part in the weights of the others."""
+    """Samples of the ignored class do not change the weights of other classes."""
     x = np.random.default_rng(0).standard_normal((60, 4))
     data = {**arrays(tmp_path, x, CLASSES), "class_weights": "balanced"}
     loss = {"CrossEntropyLoss": {"ignore_index": 2}}
@@ -57,7 +57,7 @@ def test_class_weights_leave_out_what_does_not_count(tmp_path: Path) -> None:
 
 
 def test_class_weights_are_given(tmp_path: Path) -> None:
-    """Given weights are those of the loss."""
+    """Given weights become the weights of the loss."""
     data = {"Random": {"samples": 60}, "class_weights": [0.5, 1, 4]}
     given = trained(tmp_path, data=data)
     weighted = trained(tmp_path, loss={"CrossEntropyLoss": {"weight": [0.5, 1.0, 4.0]}})
@@ -72,7 +72,7 @@ CLASS_WEIGHTS: dict[str, tuple[dict[str, Any], Any, str]] = {
 
 @pytest.mark.parametrize("name", CLASS_WEIGHTS)
 def test_class_weights_are_refused(tmp_path: Path, name: str) -> None:
-    """Where the loss takes none, or another number, that is said, and no run is made."""
+    """Weights that the loss does not take, or of the wrong number, are a fault; no run is made."""
     sections, weights, said = CLASS_WEIGHTS[name]
     data = {"Random": {"samples": 60}, "class_weights": weights}
     code, printed = command(

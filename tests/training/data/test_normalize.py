@@ -1,4 +1,4 @@
-"""`normalize`: what is measured, what is given, and what is refused."""
+"""`normalize`: measured numbers, given numbers, and faults."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ IMAGES: dict[str, Any] = {"input": [2, 3, 3], "layers": ["Flatten", {"Linear": 3
 
 
 def test_normalize_measures_what_trains(tmp_path: Path) -> None:
-    """Mean and deviation of each channel are those of the training split alone, and recorded."""
+    """Mean and deviation are measured on the training split only, and recorded."""
     x, y = images()
     plain = prepared(tmp_path, **IMAGES, data=arrays(tmp_path, x, y))
     source = arrays(tmp_path, x, y)
@@ -42,7 +42,7 @@ def test_normalize_measures_what_trains(tmp_path: Path) -> None:
 
 
 def test_normalize_takes_what_is_given(tmp_path: Path) -> None:
-    """Given numbers are used as they are, for each channel."""
+    """Given numbers are used unchanged, for each channel."""
     x, y = images()
     source = arrays(tmp_path, x, y)
     plain = prepared(tmp_path, **IMAGES, data=source)
@@ -53,7 +53,7 @@ def test_normalize_takes_what_is_given(tmp_path: Path) -> None:
 
 
 def test_normalize_leaves_a_constant_channel(tmp_path: Path) -> None:
-    """A channel that is the same everywhere becomes 0, and nothing is divided by 0."""
+    """A constant channel becomes 0, without a division by 0."""
     x, y = images()
     x[:, 1] = 7
     trainer = prepared(tmp_path, **IMAGES, data={**arrays(tmp_path, x, y), "normalize": True})
@@ -62,7 +62,7 @@ def test_normalize_leaves_a_constant_channel(tmp_path: Path) -> None:
 
 
 def test_normalize_goes_on_with_what_was_measured(tmp_path: Path) -> None:
-    """A resumed training has the same numbers, and a file that has not changed is no change."""
+    """A resumed training has the same numbers, and an unchanged file counts as unchanged."""
     x, y = images()
     sections: Any = {**IMAGES, "data": {**arrays(tmp_path, x, y), "normalize": True}}
     whole = trained(tmp_path, **sections)
@@ -95,7 +95,7 @@ NORMALIZES: dict[str, tuple[dict[str, Any], Any, str]] = {
 
 @pytest.mark.parametrize("name", NORMALIZES)
 def test_normalize_is_refused(tmp_path: Path, name: str) -> None:
-    """Where it does not go with the samples, that is a fault of the file, and no run is made."""
+    """A `normalize` that does not fit the samples is a fault, and no run is made."""
     sections, normalize, said = NORMALIZES[name]
     data = sections.get("data") or arrays(tmp_path, *images())
     file = write(tmp_path, **sections | {"data": {**data, "normalize": normalize}})

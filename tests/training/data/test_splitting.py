@@ -44,7 +44,7 @@ def loaded(file: Path, *settings_: str) -> tuple[Batches, Batches]:
     seed=st.integers(0, 2**31 - 1),
 )
 def test_the_split_is_a_partition(count: int, classes: int, validation: float, seed: int) -> None:
-    """Both splits are disjoint, hold all samples, and have the sizes that were asked for."""
+    """The splits are disjoint, contain all samples, and have the right sizes."""
     held_out = round(count * validation)
     data = {"Random": {"samples": count, "classes": classes}, "validation": validation}
     source = from_bytes("split.yaml", text(data=data, train={"seed": seed}).encode())
@@ -79,7 +79,7 @@ STRATIFIED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", STRATIFIED)
 @pytest.mark.parametrize("seed", [0, 7])
 def test_the_split_is_stratified(tmp_path: Path, name: str, seed: int) -> None:
-    """Of every class the same share is held out, to a sample."""
+    """Validation gets the same share of each class, to within one sample."""
     splits = loaded(write(tmp_path, **STRATIFIED[name]), f"train.seed={seed}")
     counts = [split.targets.bincount(minlength=10).double() for split in splits]
     share = len(splits[1]) / (len(splits[0]) + len(splits[1]))
@@ -87,7 +87,7 @@ def test_the_split_is_stratified(tmp_path: Path, name: str, seed: int) -> None:
 
 
 def test_the_split_depends_on_the_seed(tmp_path: Path) -> None:
-    """The same seed splits alike, and another one differently."""
+    """The same seed gives the same split, and another seed gives another split."""
     file = write(tmp_path)
     first, again, other = (loaded(file, f"train.seed={seed}")[1] for seed in (0, 0, 1))
     assert torch.equal(first.inputs[0], again.inputs[0])
@@ -99,7 +99,7 @@ numbered = st.integers(1, 60).map(lambda n: Batches((torch.arange(n) * 1.0,), to
 
 @given(split=numbered, size=st.integers(1, 70), seed=st.integers(0, 2**62), skip=st.integers(0, 70))
 def test_an_epoch_sees_every_sample_once(split: Batches, size: int, seed: int, skip: int) -> None:
-    """Shuffled batches hold every sample once, with its target, and `skip` leaves just the tail."""
+    """Shuffled batches contain every sample once, with its target; `skip` leaves the rest."""
     every = [targets.tolist() for _, targets in split.shuffled(size, seed)]
     assert sorted(chain(*every)) == list(range(len(split)))
     assert [len(batch) for batch in every[:-1]] == [size] * (len(every) - 1)
@@ -111,20 +111,20 @@ def test_an_epoch_sees_every_sample_once(split: Batches, size: int, seed: int, s
 
 @given(split=numbered, size=st.integers(1, 70))
 def test_validation_sees_every_sample_in_order(split: Batches, size: int) -> None:
-    """Batches in order hold every sample once."""
+    """Batches in order contain every sample once."""
     seen = chain(*(targets.tolist() for _, targets in split.in_order(size)))
     assert list(seen) == list(range(len(split)))
 
 
 class Recorded(Batches):
-    """Batches that remember what was asked of them."""
+    """Batches that record their calls."""
 
     seen: list[list[float]]
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
-        """Yield the batches, and note the first input of each sample."""
+        """Yield the batches, and record the first input of each sample."""
         self.seen.append([])
         for x, target in super().shuffled(size, seed, skip, most):
             self.seen[-1] += x[0][:, 0].tolist()
@@ -132,7 +132,7 @@ class Recorded(Batches):
 
 
 def test_every_epoch_has_its_own_order(tmp_path: Path) -> None:
-    """Every epoch of a training sees all samples, each in another order."""
+    """Every epoch of a training uses all samples, each epoch in another order."""
     config = load(write(tmp_path), ["train.epochs=4"])
     trainer = training.prepare(trainable(config), tmp_path / "runs")
     Recorded.seen = []

@@ -1,4 +1,4 @@
-"""Images that are read as they are needed train as those in memory."""
+"""Images that are read during a training give the same result as images in memory."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ READ: dict[str, list[Any]] = {
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("layers", READ)
 def test_what_is_read_trains_alike(tmp_path: Path, layers: str, workers: int) -> None:
-    """Samples that are read one by one make the same training as those held in memory."""
+    """Samples that are read one by one give the same training as samples in memory."""
     sections = folder_of_images(tmp_path) | {"layers": READ[layers]}
     held = trained(tmp_path, "train.batch_size=12", **sections)
     sections["data"] |= {"in_memory": False}
@@ -48,7 +48,7 @@ def test_what_is_read_trains_alike(tmp_path: Path, layers: str, workers: int) ->
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_what_is_read_is_split_alike(tmp_path: Path) -> None:
-    """The part that is held out is the same, and of each class, whether or not memory holds all."""
+    """The split is the same, with all classes, whether samples are in memory or not."""
     sections = folder_of_images(tmp_path) | {"layers": READ["plain"]}
     sections["data"] |= {"validation": 0.2, "class_weights": "balanced"}
     held = prepared(tmp_path, **sections)
@@ -68,7 +68,7 @@ def test_what_is_read_is_split_alike(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("layers", READ)
 def test_what_is_read_resumes(tmp_path: Path, layers: str) -> None:
-    """Stopped in mid-epoch, a training whose samples are read ends with the same."""
+    """A training that reads samples and is stopped within an epoch ends with the same weights."""
     sections = folder_of_images(tmp_path) | {"layers": READ[layers]}
     sections["data"] |= {"in_memory": False, "normalize": True, "validation": 0.2}
     options = ("train.batch_size=12", "train.workers=0")

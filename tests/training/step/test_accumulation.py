@@ -1,4 +1,4 @@
-"""Steps of several batches are one step, as in loops written by hand."""
+"""Accumulated gradients: several batches make one step, as in loops by hand."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.training_configs import (
 
 
 def test_a_loop_by_hand_gives_the_same(tmp_path: Path) -> None:
-    """Without any option a training is five lines of torch, bit for bit."""
+    """Without options, a training equals five lines of torch, bit for bit."""
     trainer = prepared(tmp_path)
     module = by_hand(trainer)
     training.fit(trainer, Silent())
@@ -63,7 +63,7 @@ ACCUMULATED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(("size", "times"), [(16, 3), (10, 2), (7, 4)])
 @pytest.mark.parametrize("name", ACCUMULATED)
 def test_accumulated_batches_are_one(tmp_path: Path, name: str, size: int, times: int) -> None:
-    """Some small batches make the step of a large one, also where the last group is smaller."""
+    """Several small batches make the same step as a large one, also in a smaller last group."""
     sections = ACCUMULATED[name]
     small = trained(tmp_path, f"train.batch_size={size}", f"train.accumulate={times}", **sections)
     large = trained(tmp_path, f"train.batch_size={size * times}", **sections)
@@ -76,7 +76,7 @@ def test_accumulated_batches_are_one(tmp_path: Path, name: str, size: int, times
 
 
 def test_a_batch_without_a_class_that_counts(tmp_path: Path) -> None:
-    """Accumulated with others, a batch of ignored classes alone changes nothing."""
+    """A batch with only ignored classes does not change an accumulated step."""
     sections = {
         "data": {"Random": {"samples": 60, "classes": 2}},
         "loss": {"CrossEntropyLoss": {"ignore_index": 1}},
@@ -88,7 +88,7 @@ def test_a_batch_without_a_class_that_counts(tmp_path: Path) -> None:
 
 
 def test_accumulation_resumes(tmp_path: Path) -> None:
-    """Stopped between two steps of several batches, a training ends with the same."""
+    """A training that is stopped between accumulated steps ends with the same weights."""
     sections = {"layers": [*PLAIN[:2], {"Dropout": 0.3}, PLAIN[2]]}
     options = ("train.batch_size=10", "train.accumulate=2")
     whole = trained(tmp_path, *options, **sections)
@@ -99,7 +99,7 @@ def test_accumulation_resumes(tmp_path: Path) -> None:
 
 
 def test_a_schedule_goes_by_steps(tmp_path: Path) -> None:
-    """A scheduler that steps behind batches steps behind groups of them, and so ends in time."""
+    """A scheduler with `step: batch` steps once for each accumulated step."""
     cycle = {"OneCycleLR": {"max_lr": 0.5}}
     trainer = trained(tmp_path, "train.accumulate=3", scheduler=cycle)
     assert trainer.steps == 1

@@ -1,4 +1,4 @@
-"""The average of the weights is torch's, and resumes."""
+"""The average of the weights: the same as torch's, also after a resumption."""
 
 import copy
 from pathlib import Path
@@ -54,7 +54,7 @@ def averaged_by_hand(trainer: Trainer, decay: float) -> tuple[nn.Module, list[nn
 
 @pytest.mark.parametrize("decay", [0.15, 0.9])
 def test_ema_is_torchs(tmp_path: Path, decay: float) -> None:
-    """The average is that of torch's AveragedModel, is validated, and is what is saved."""
+    """The average equals torch's AveragedModel. It is validated and saved."""
     sections = {"layers": [PLAIN[0], "BatchNorm1d", "Tanh", PLAIN[2]]}
     trainer = prepared(tmp_path, f"train.ema={decay}", **sections)
     module, averages = averaged_by_hand(trainer, decay)
@@ -84,7 +84,7 @@ def test_ema_is_torchs(tmp_path: Path, decay: float) -> None:
 
 
 def test_ema_resumes(tmp_path: Path) -> None:
-    """Stopped behind any step, a training goes on with its weights and with their average."""
+    """A training that is stopped after any step continues with its weights and their average."""
     layers = [{"Linear": 8}, "BatchNorm1d", "ReLU", {"Dropout": 0.3}, {"Linear": 3}]
     sections: dict[str, Any] = {"layers": layers, "optimizer": {"Adam": {"lr": 0.01}}}
     whole = trained(tmp_path, "train.ema=0.9", **sections)
@@ -95,7 +95,7 @@ def test_ema_resumes(tmp_path: Path) -> None:
 
 
 def test_an_average_can_begin_later(tmp_path: Path) -> None:
-    """It begins with the weights that are there, and can be done without again."""
+    """A resumed run may add an average, which begins with the current weights, or remove it."""
     first = stopped(prepared(tmp_path), 2)
     ema = ["--set", "train.ema=0.9", "--allow-changes"]
     assert command("train", "--resume", first.folder, *ema)[0] == 0

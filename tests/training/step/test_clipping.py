@@ -1,4 +1,4 @@
-"""Gradients are clipped as torch clips them."""
+"""Clipping of gradients, compared with torch."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.training.by_hand import apart, by_hand, gradients_of, prepared, same,
 
 
 def test_clip_grad_norm(tmp_path: Path) -> None:
-    """The norm of all gradients together is what torch's function leaves of it."""
+    """The norm of all gradients is clipped as by torch's function."""
     trainer = prepared(tmp_path, "train.clip_grad_norm=0.1")
     module = by_hand(trainer, lambda m, _: nn.utils.clip_grad_norm_(m.parameters(), 0.1))
     training.fit(trainer, Silent())
@@ -24,7 +24,7 @@ def test_clip_grad_norm(tmp_path: Path) -> None:
 
 
 def test_clip_grad_value(tmp_path: Path) -> None:
-    """No gradient is larger than that."""
+    """No gradient is larger than `clip_grad_value`."""
     trainer = prepared(tmp_path, "train.clip_grad_value=0.01")
     module = by_hand(trainer, lambda m, _: nn.utils.clip_grad_value_(m.parameters(), 0.01))
     training.fit(trainer, Silent())
@@ -36,14 +36,14 @@ def test_clip_grad_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["clip_grad_norm", "clip_grad_value"])
 def test_what_is_clipped_is_of_all_batches(tmp_path: Path, name: str) -> None:
-    """The gradients of a step are clipped once, whatever the number of its batches is."""
+    """The gradients of a step are clipped once, for any number of batches."""
     small = trained(tmp_path, "train.accumulate=3", f"train.{name}=0.05")
     large = trained(tmp_path, "train.batch_size=48", f"train.{name}=0.05")
     assert apart(small, large) < 1e-6
 
 
 def test_the_weights_of_the_loss_are_clipped(tmp_path: Path) -> None:
-    """What the loss learns itself counts in the norm as well."""
+    """Gradients of a loss with learned weights count in the norm."""
     loss = {"LinearCrossEntropyLoss": {"num_classes": 3}}
     trainer = trained(tmp_path, "train.clip_grad_norm=0.1", loss=loss)
     parts = (trainer.learner.module, trainer.learner.criterion.module)
@@ -54,7 +54,7 @@ def test_the_weights_of_the_loss_are_clipped(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Sparse invariant checks")
 @pytest.mark.parametrize("name", ["clip_grad_norm", "clip_grad_value"])
 def test_sparse_gradients_that_torch_does_not_clip(tmp_path: Path, name: str) -> None:
-    """Are told in a sentence."""
+    """Clipping of sparse gradients, which torch does not support, gives one sentence."""
     words = {"num_embeddings": 5, "embedding_dim": 3, "sparse": True}
     sections = {
         "input": {"shape": [3], "dtype": "int64"},

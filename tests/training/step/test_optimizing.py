@@ -1,4 +1,4 @@
-"""How torch computes what a training asks for: the fast way, with the same result."""
+"""Fast kernels and memory formats of torch, with the same result."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def prepared(folder: Path, *settings_: str, **sections: Any) -> Trainer:
 
 
 def test_a_training_imports_no_compiler(tmp_path: Path) -> None:
-    """It takes a second, and the optimizers of torch ask for it where nothing is compiled."""
+    """A training does not import torch's compiler, which would take a second."""
     code = (
         "import sys; from netbuild.__main__ import main\n"
         "try: main()\n"
@@ -53,7 +53,7 @@ def test_a_training_imports_no_compiler(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_those_of_torch(tmp_path: Path, name: str) -> None:
-    """To the bit where torch would compute them alike, by what a class of torch's own gives."""
+    """The optimizer without decorators takes the same steps as torch's class, bit for bit."""
     layers: list[Any] = [{"Linear": 8}, "Tanh", {"Linear": 3}]
     sections: dict[str, Any] = {}
     if name in MATRICES:
@@ -107,13 +107,13 @@ FUSED = [
 
 @pytest.mark.parametrize(("optimizer", "fused"), FUSED)
 def test_steps_are_fused(tmp_path: Path, optimizer: Any, fused: Any) -> None:
-    """Where torch can, and nothing else is said."""
+    """A fused optimizer is the default if torch has one."""
     made = prepared(tmp_path, optimizer=optimizer).learner.optimizer
     assert made.param_groups[0]["fused"] is fused
 
 
 def test_sparse_gradients_are_not_fused(tmp_path: Path) -> None:
-    """The fused SGD of torch does not take them."""
+    """A layer with sparse gradients gets an SGD that is not fused."""
     trainer = prepared(
         tmp_path,
         input={"shape": [], "dtype": "int64"},
@@ -152,14 +152,14 @@ LAYOUTS: dict[str, tuple[list[str], bool]] = {
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_layout_is_the_faster_one(tmp_path: Path, name: str) -> None:
-    """By how many values of images there are for each weight."""
+    """On a CPU, the number of values per weight decides about channels last."""
     settings, last = LAYOUTS[name]
     graph = trainable(load(write(tmp_path, **IMAGES), settings))
     assert channels_last(graph, World(torch.device("cpu"))) is last
 
 
 def test_a_gpu_gains_with_half_precision(tmp_path: Path) -> None:
-    """On its tensor cores."""
+    """A GPU uses channels last only with half precision."""
     for precision, last in (("fp32", False), ("bf16", True)):
         settings = [f"train.precision={precision}"]
         graph = trainable(load(write(tmp_path, **IMAGES), settings))
@@ -175,7 +175,7 @@ def test_a_gpu_gains_with_half_precision(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_lie_so_is_told(tmp_path: Path, settings: list[str], said: str) -> None:
-    """It is a fault of the file."""
+    """`channels_last: true` where torch cannot use it is a fault of the file."""
     with pytest.raises(ConfigError) as info:
         trainable(load(write(tmp_path, **IMAGES), settings))
     assert said in str(info.value)

@@ -1,4 +1,4 @@
-"""How torch computes: with half the bits, compiled, channels last, and the same again."""
+"""Half precision, compilation, channels last, and deterministic results."""
 
 import copy
 import random
@@ -38,7 +38,7 @@ from tests.training_configs import (
 
 @contextmanager
 def seen(module: nn.Module, look: Callable[[Any, Any], Any]) -> Iterator[list[Any]]:
-    """Give the list of what `look` finds in a layer's first input and its output, at each call."""
+    """Return a list that `look` fills at each call of a layer, from its input and output."""
     found: list[Any] = []
     hook = module.register_forward_hook(lambda _, x, y: found.append(look(x[0], y)))
     yield found
@@ -50,7 +50,7 @@ _CASTS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @pytest.mark.parametrize("precision", ["fp32", *_CASTS])
 def test_precision(tmp_path: Path, precision: str) -> None:
-    """Layers compute with half the bits, weights keep all, as in a loop of torch's autocast."""
+    """Layers compute in half precision and weights keep full precision, as with autocast."""
     trainer = prepared(tmp_path, f"train.precision={precision}")
     dtype = _CASTS.get(precision)
     module = copy.deepcopy(trainer.learner.module)
@@ -75,7 +75,7 @@ def test_precision(tmp_path: Path, precision: str) -> None:
 @pytest.mark.parametrize("loss", ["BCELoss", "NLLLoss", "MSELoss", "KLDivLoss", "PoissonNLLLoss"])
 @pytest.mark.parametrize("precision", _CASTS)
 def test_losses_with_half_the_bits(tmp_path: Path, precision: str, loss: str) -> None:
-    """Every loss trains with half the bits, close to what it does with all of them."""
+    """Every loss trains in half precision, with nearly the same result as in full precision."""
     last = {"BCELoss": ["Sigmoid"], "NLLLoss": ["LogSoftmax"], "KLDivLoss": ["LogSoftmax"]}
     sections = {"layers": [*PLAIN, *last.get(loss, [])], "loss": loss, "optimizer": {"SGD": 0.05}}
     half = trained(tmp_path, f"train.precision={precision}", **sections)
@@ -87,7 +87,7 @@ def test_losses_with_half_the_bits(tmp_path: Path, precision: str, loss: str) ->
 
 
 def test_the_scale_of_fp16_is_resumed(tmp_path: Path) -> None:
-    """Gradients too large for fp16 halve the scale, and a training goes on with that one."""
+    """Gradients that are too large for fp16 halve the scale, and the training continues."""
     sections = {"loss": {"MSELoss": {"reduction": "sum"}}, "optimizer": {"SGD": {"lr": 1e-3}}}
     options = ("train.precision=fp16", "train.epochs=3")
     whole = trained(tmp_path, *options, **sections)
@@ -101,7 +101,7 @@ def test_the_scale_of_fp16_is_resumed(tmp_path: Path) -> None:
 
 
 def test_a_step_of_fp16_is_clipped_by_its_own_gradients(tmp_path: Path) -> None:
-    """The gradients are clipped without the factor that fp16 has on them."""
+    """Gradients of fp16 are unscaled before they are clipped."""
     trainer = trained(tmp_path, "train.precision=fp16", "train.clip_grad_norm=0.1")
     gradients = [gradient.flatten() for gradient in gradients_of(trainer.learner.module)]
     assert torch.cat(gradients).norm().item() == pytest.approx(0.1, abs=1e-6)
@@ -110,7 +110,7 @@ def test_a_step_of_fp16_is_clipped_by_its_own_gradients(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 @pytest.mark.filterwarnings("ignore")  # torch's own, of versions to come
 def test_compile(tmp_path: Path) -> None:
-    """Compiled, a network has the same losses, and its checkpoint the same names."""
+    """A compiled network has the same losses, and its checkpoint has the same names."""
     sections = {"train": {"epochs": 1, "batch_size": 24, "device": "cpu"}}
     compiled = trained(tmp_path, "train.compile=true", **sections)
     plain = trained(tmp_path, **sections)
@@ -125,7 +125,7 @@ def test_compile(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_channels_last(tmp_path: Path, *, wanted: bool) -> None:
-    """Inputs and weights of images lie with their channels last, and the losses are the same."""
+    """Images and weights with channels last in memory give the same losses."""
     convolution = {"Conv2d": {"out_channels": 4, "kernel_size": 3}}
     sections = {
         "input": [3, 8, 8],
@@ -152,7 +152,7 @@ def test_channels_last(tmp_path: Path, *, wanted: bool) -> None:
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_deterministic(tmp_path: Path, *, wanted: bool) -> None:
-    """Within a deterministic training torch refuses what is not reproducible."""
+    """In a deterministic training, torch refuses operations that are not reproducible."""
     trainer = prepared(tmp_path, f"train.deterministic={str(wanted).lower()}")
     first = trainer.learner.module.get_submodule("0")
     with seen(first, lambda *_: torch.are_deterministic_algorithms_enabled()) as found:
@@ -162,7 +162,7 @@ def test_deterministic(tmp_path: Path, *, wanted: bool) -> None:
 
 
 def test_every_generator_is_resumed(tmp_path: Path) -> None:
-    """What Python, numpy and torch draw next behind a resumption is what they would have drawn."""
+    """After a resumption, Python, numpy and torch draw the same numbers as without it."""
 
     def drawn() -> list[Any]:
         numbers = np.random.standard_normal(3)  # noqa: NPY002  what others' code draws from
@@ -180,7 +180,7 @@ def test_every_generator_is_resumed(tmp_path: Path) -> None:
 
 
 def test_a_seed_is_of_every_generator(tmp_path: Path) -> None:
-    """The same seed has Python, numpy and torch draw the same in each training."""
+    """With the same seed, Python, numpy and torch draw the same numbers in each training."""
 
     def drawn(seed: int) -> list[float]:
         prepared(tmp_path, f"train.seed={seed}")

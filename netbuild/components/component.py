@@ -5,26 +5,19 @@ class. Its fields say everything that a file may write about it. Faults, example
 and the arguments of torch's constructor are made from these fields.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from types import ModuleType
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from types import ModuleType
-
-    from pydantic_core.core_schema import CoreSchema
-
+from pydantic_core.core_schema import CoreSchema
 
 #: The largest size, count or seed: each has at most 31 bits.
 LARGEST = (1 << 31) - 1
@@ -41,7 +34,7 @@ class Nested(NamedTuple):
     """
 
     what: str
-    known: Mapping[str, type[Component]]
+    known: Mapping[str, type["Component"]]
     many: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
@@ -68,6 +61,10 @@ class Component(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Put the fields in order. They are also validated and shown in this order."""
+        # Pydantic has read the types of the class variables now. It would read them again for each
+        # subclass, and every start would be slower.
+        for name in cls.__class_vars__:
+            cls.__annotations__.pop(name, None)
         fields = cls.__pydantic_fields__
         for name in cls.last.split():
             if name in fields:
@@ -129,7 +126,7 @@ class Families(Mapping[str, type[C]]):
         found: dict[str, str] = {}
         for family in self._families:
             with open(f"{folder}/{family}.py", encoding="utf-8") as file:  # noqa: PTH123  at start
-                found |= dict.fromkeys(re.findall(r"(?m)^class ([A-Z]\w*)\b", file.read()), family)
+                found |= dict.fromkeys(re.findall(r"\nclass ([A-Z]\w*)\b", file.read()), family)
         return found
 
     def _read(self, family: str) -> None:

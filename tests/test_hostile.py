@@ -32,6 +32,18 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         (HEAD + "  - {layers: [{layers: [ReLU], repeat: 100000}], repeat: 100000}\n").encode(),
         "NB209",
     ),
+    "repeats of a block within itself": (
+        b"input: [8]\nblocks: {B: {layers: [{B, repeat: 200000}]}}\nlayers: [B]\n",
+        "NB214",
+    ),
+    "repeats of a stack without its output": (
+        (HEAD + "  - {layers: [ReLU], outputs: zz, repeat: 100000}\n").encode(),
+        "NB213",
+    ),
+    "repeats of a block with a fault": (
+        b"input: [8]\nblocks: {B: 1}\nlayers: [{B, repeat: 10000000}]\n",
+        "NB108",
+    ),
     "repeats of a Reuse": (
         (HEAD + "  a: ReLU\n  b: {Reuse: c, repeat: 99999}\n").encode(),
         "NB213",

@@ -115,6 +115,13 @@ def test_what_would_have_to_be_another_module(layers: str, label: str) -> None:
     )
 
 
+def test_a_repeated_layer_that_does_not_fit_again() -> None:
+    """Where the last repetition does not fit, the Reuse is at fault, and says why."""
+    found = faults("input: [1, 8]\nlayers:\n  p: {MaxPool1d: 2, repeat: 2}\n  q: {Reuse: p}\n")
+    assert found[0].code == "NB204"
+    assert (found[0].span.line, found[0].span.column) == (4, 7)
+
+
 def test_a_layer_that_is_repeated() -> None:
     """All of its repetitions are called again, one behind the other."""
     text = f"""

@@ -92,7 +92,8 @@ def _other_loss(compared: Compared, row: Row) -> tuple[Fix, ...]:
     other = LOSSES[loss.of_applied] if loss.of_applied else None
     if other is None or not loss.model_fields_set <= set(other.model_fields):
         return ()
-    fits = widest(row) == _wanted(other)
+    one_by_one = loss.applies == "softmax" or row.layer.softmax_axis(*row.shapes) is None
+    fits = one_by_one and widest(row) == _wanted(other)
     return replace_type(compared.term.item, loss.of_applied) if fits else ()
 
 

@@ -83,6 +83,7 @@ class Walk:
                 break
             faults += self._child(child, level)
         refs, wrong = (None, ()) if self.limits.reached else level.outputs(outputs)
+        self.limits.faults += len(wrong)
         faults += wrong
         if refs is None:  # a block needs a result, also an unknown one
             refs = {OUTPUT: Ref("", next(iter(inputs)))}
@@ -158,6 +159,7 @@ class Walk:
         for index in range(use.repeat or 1):
             if self.limits.reached:
                 break
+            self.limits.members += index > 0  # the first one is counted as a child
             more = {} if use.repeat is None else {"index": index}
             x = level.scope.before
             names = LocalNames(level.context.names, x, **more)
@@ -167,9 +169,9 @@ class Walk:
             self._remember(use, None, place, level, names, members, before)
             level.members += members
             new = (*wrong, *within)
-            if index and x is not None and new:
-                repetition = Repetition(use.part.modifiers["repeat"].value, index, x)
-                new = _around(new, repetition=repetition)
+            repeat = use.part.modifiers.get("repeat")  # none of what a Reuse repeats
+            if index and x is not None and new and repeat is not None:
+                new = _around(new, repetition=Repetition(repeat.value, index, x))
             faults += new
             if use.repeat and use.reads:  # the first input of a repetition is the one before it
                 first = (use.reads[0][0], level.scope.first(place))
@@ -278,6 +280,7 @@ class Walk:
         if block is None:  # its definition has a fault
             return unknown, ()
         if block.name in context.blocks:
+            self.limits.faults += 1
             return unknown, (_contains_itself(block.name, part, context),)
         self.blocks[context.path.removesuffix(".")] = Call(part, context.names)
         own = input_names(next(iter(inputs.values())).tensor)
@@ -331,6 +334,7 @@ class Walk:
         module = f"{level.path}{recipe.module}"
         if not faults:
             faults = self.layers.share(before, recipe.layers, f"{level.path}{name}", module, item)
+            self.limits.faults += len(faults)
         faults = tuple(reuse.blamed(item, fault) for fault in faults)
         members = [member._replace(module=recipe.module) for member in members]
         return members, faults

@@ -213,7 +213,7 @@ def test_validate_json(netbuild: Netbuild) -> None:
         "end_column": 11,
         "code": "NB103",
         "severity": "error",
-        "message": "no layer is called Linaer: unknown",
+        "message": "no layer is called Linaer: unknown type",
         "help": "did you mean Linear?",
         "layer": "0",
         "fixes": [
@@ -234,7 +234,7 @@ def test_validate_concise(netbuild: Netbuild) -> None:
     """The concise format is a line a fault, with its place in front."""
     done = netbuild("validate", "-", "--format", "concise", text=BAD)
     assert done.stdout == (
-        "<stdin>:3:5: error[NB103] no layer is called Linaer: unknown\n"
+        "<stdin>:3:5: error[NB103] no layer is called Linaer: unknown type\n"
         "<stdin>:4:24: error[NB106] a value that Dropout.inplace does not take: "
         "inplace wants true or false, not the text 'no'\n"
     )

@@ -19,7 +19,7 @@ def explain(
     layer: Annotated[
         str,
         typer.Argument(
-            metavar="[LAYER]", help="The path of a layer or a stack.  [default: all layers]"
+            metavar="LAYER", help="The path of a layer or a stack.  [default: all layers]"
         ),
     ] = "",
     format: Annotated[  # noqa: A002

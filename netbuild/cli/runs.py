@@ -54,7 +54,7 @@ def runs(
     if format != "table":
         out.print(render.formatted(format, records))
     elif not records:
-        out.print(f"no runs in {folder}" + (f" of a network {name}" if name else ""))
+        out.print(f"no runs in {folder}" + (f" of a network called {name}" if name else ""))
     else:
         out.print(render.table(folder, records, out.width), end="")
         for record in records:

@@ -60,6 +60,9 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
         ConfigError: the file has faults; `.diagnostics` holds all of them.
         OSError: the file cannot be read.
     """
+    if isinstance(set, str):
+        message = f"set wants a list of settings, such as [{set!r}]"
+        raise TypeError(message)
     config = read(yaml_source.from_file(Path(path)), set)
     if errors(config.diagnostics):
         raise ConfigError(config.diagnostics)

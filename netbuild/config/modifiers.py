@@ -10,7 +10,7 @@ from netbuild.components.component import Component
 from netbuild.components.fields import Bool, OptionalCount, OptionalText, Wants
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.syntax.item import Item, Stack
+from netbuild.syntax.item import REUSE, Item, Stack
 from netbuild.syntax.node import Entry, Map, Scalar
 from netbuild.syntax.substitution import substitute_entries
 
@@ -67,6 +67,8 @@ def read_modifiers(
     """Validate the modifiers of an item or a stack; None after a fault, or if one is unknown."""
     entries, faults = substitute_entries(part.modifiers, names)
     owner, span = ("layer", part.type.span) if isinstance(part, Item) else ("stack", part.span)
+    if isinstance(part, Item) and part.type.text == REUSE:
+        owner = REUSE
     modifiers, wrong = fill_fields(kind, entries, owner, span)
     return modifiers, (*faults, *wrong)
 

@@ -59,6 +59,9 @@ def train(
         OSError: a file cannot be read, or the run's folder cannot be written.
         Interrupted: the process received SIGINT or SIGTERM. The state is saved.
     """
+    if isinstance(path_or_config, Config) and set:
+        message = "set changes a file that is read: give it to netbuild.load, or train a path"
+        raise TypeError(message)
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config, set)
     trainer = prepare(trainable(config), Path(runs))
     fit(trainer, Silent())

@@ -110,7 +110,7 @@ def test_a_module_is_frozen_where_it_stands() -> None:
     """A Reuse has no weights of its own to freeze."""
     text = "input: [4]\nlayers: {a: {Linear: 4}, b: {Reuse: a, freeze: true}}\n"
     (fault,) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
-    assert (fault.code, fault.title) == ("NB104", "layer has no field freeze")
+    assert (fault.code, fault.title) == ("NB104", "Reuse has no field freeze")
 
 
 @pytest.mark.parametrize(

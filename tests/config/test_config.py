@@ -230,3 +230,10 @@ def test_blocks_are_added_to_those_of_the_base(tmp_path: Path) -> None:
     assert [row.type for row in graph.rows] == ["ReLU", "Linear"]
     assert graph.output is not None
     assert graph.output.shape == (2,)
+
+
+def test_settings_are_a_list(tmp_path: Path) -> None:
+    """A single text would be read letter by letter."""
+    (tmp_path / "net.yaml").write_text("input: [4]\nlayers: [ReLU]\n")
+    with pytest.raises(TypeError, match=r"set wants a list of settings, such as \['name=x'\]"):
+        netbuild.load(tmp_path / "net.yaml", set="name=x")

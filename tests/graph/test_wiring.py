@@ -131,6 +131,13 @@ def test_a_graph_is_exported() -> None:
     torch.export.save(program, io.BytesIO())
 
 
+def test_a_member_with_a_wrong_modifier_keeps_its_name() -> None:
+    """The names that a fault lists are those of the file, and no numbers for them."""
+    text = "input: [4]\nlayers: {a: {ReLU, repeat: 0}, b: {ReLU, inputs: q}}\n"
+    *_, fault = infer(read(from_bytes("network.yaml", text.encode()))).diagnostics
+    assert fault.help == "the names here are input, a"
+
+
 def test_results_are_named_by_their_ports() -> None:
     """`lstm.h_n` is a result of its own, with the batch in front; unnamed it is the first."""
     text = """

@@ -151,6 +151,18 @@ layers:
 """
 
 
+def test_layers_that_move_into_the_place_of_a_block() -> None:
+    """Do not get the type of the block; several members that move together have no type."""
+    text = """
+        input: [4]
+        blocks: {Head: {layers: [{Linear: 4}, Tanh]}}
+        layers: [ReLU, {Head, when: true}, Sigmoid, Dropout, Softplus]
+    """
+    changes = between(text, text.replace("when: true", "when: false"))
+    found = [(line.kind, line.name, line.type) for line in render.lines(changes)]
+    assert found == [("removed", "1", "Head"), ("moved", "2…4 → 1…3", "")]
+
+
 def test_other_inputs() -> None:
     """A layer that reads another one is changed; one that reads what was put between is not."""
     other = BRANCHES.replace("[b, c]", "[a, c]")

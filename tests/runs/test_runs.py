@@ -137,7 +137,7 @@ def test_names(made: Path) -> None:
     assert {run["name"] for run in listed(made, "--name", "st*")} == {"stuck", "stopped"}
     assert listed(made / "stuck") == listed(made, "--name", "stuck")
     done = command(made, "--name", "nix")
-    assert done == (0, f"no runs in {made} of a network nix\n", "")
+    assert done == (0, f"no runs in {made} of a network called nix\n", "")
     assert listed(made, "--name", "nix") == []
 
 

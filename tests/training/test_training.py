@@ -130,3 +130,10 @@ def test_the_loss_is_of_a_sample(tmp_path: Path, loss: str, reduction: str) -> N
     assert [done.metrics[0]["train_loss"] for done in found] == pytest.approx(
         [found[0].metrics[0]["train_loss"]] * 4
     )
+
+
+def test_settings_change_only_a_file(tmp_path: Path) -> None:
+    """A config that is loaded has its settings already; they are refused, not ignored."""
+    config = netbuild.load("configs/lenet.yaml")
+    with pytest.raises(TypeError, match=r"give it to netbuild\.load"):
+        netbuild.train(config, set=["train.epochs=1"], runs=tmp_path)

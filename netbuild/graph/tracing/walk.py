@@ -125,10 +125,11 @@ class Walk:
     def _unknown(self, child: Child, part: Item | Stack | None, level: Level) -> Faults:
         """Continue after a member with a fault. Its other faults are still reported."""
         faults: Faults = ()
+        name = called(child) or str(level.position)
         if part is not None:
             names = LocalNames(level.context.names, level.scope.before, index=UNKNOWN)
-            _, faults = self._member(Use(part, None), str(level.position), level, names)
-        level.scope.add(called(child) or str(level.position), {OUTPUT: UNKNOWN_SIGNAL})
+            _, faults = self._member(Use(part, None), name, level, names)
+        level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
         level.position += 1
         return faults
 

@@ -42,12 +42,14 @@ class ChangeLine(NamedTuple):
 def lines(changes: NetworkChanges) -> list[ChangeLine]:
     """Return the lines of all changes, except changes of shapes alone."""
     listed = [change for change in changes.layers if change.kind != "reshaped"]
-    blocks = {**blocks_of(changes.before), **blocks_of(changes.after)}
-    whole = whole_blocks(changes, blocks)
+    before, after = blocks_of(changes.before), blocks_of(changes.after)
+    whole = whole_blocks(changes, {**before, **after})
     groups = groupby(listed, lambda change: _line_key(change, whole))
     found = [(key[1], list(group)) for key, group in groups]
     return [
-        _folded(group, name, blocks) if len(group) > 1 else _layer(group[0])
+        _folded(group, name, before if group[0].kind == "removed" else after)
+        if len(group) > 1
+        else _layer(group[0])
         for name, group in found
     ]
 
@@ -129,6 +131,7 @@ def _folded(group: Sequence[LayerChange], name: str, blocks: Mapping[str, str]) 
             stems_of(c.before.path, c.row.path) for c in (first, last) if c.before
         )
         name = _renaming(_span(old, ends[0]), _span(block, ends[1]))
+        block = block if block == ends[1] else ""  # several members have no common type
         output = ""
     counts = [sum(more) for more in zip(*map(_growth, group), strict=True)]
     what = [layer_count(len(group))]

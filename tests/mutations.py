@@ -90,7 +90,7 @@ def check(name: str, data: bytes, longest: float | None = None) -> float:
     Raises:
         Broken: something raised, took too long, or lies where the text is not.
     """
-    inferred._kept.clear()  # as a process has it that checks this text alone
+    inferred._results.clear()  # as a process has it that checks this text alone
     with _bounded():
         start = time.process_time()
         graph = infer(read(from_bytes(name, data)))

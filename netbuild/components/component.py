@@ -62,9 +62,10 @@ class Component(BaseModel):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Put the fields in order. They are also validated and shown in this order."""
         # Pydantic has read the types of the class variables now. It would read them again for each
-        # subclass, and every start would be slower.
+        # subclass, and every start would be slower. A private one it needs again.
         for name in cls.__class_vars__:
-            cls.__annotations__.pop(name, None)
+            if not name.startswith("_"):
+                cls.__annotations__.pop(name, None)
         fields = cls.__pydantic_fields__
         for name in cls.last.split():
             if name in fields:

@@ -103,7 +103,7 @@ ARGUMENTS = {
 def test_fields_are_proposed(server: LanguageServer, where: str) -> None:
     """Inside a layer its fields are proposed, with what they take."""
     size = proposed(server, f"{ARGUMENTS[where]}\n")["kernel_size"]
-    assert "a whole number of at least 1, or a list with one for each axis" in size["documentation"]
+    assert "A whole number of at least 1, or a list with one for each axis" in size["documentation"]
 
 
 PROPOSALS = {
@@ -127,8 +127,8 @@ def test_everything_else_is_proposed(server: LanguageServer, text: str) -> None:
 CONV = "input: [1, 28, 28]\nlayers:\n  - Con|v2d: {out_channels: 6, kernel_size: 5}\n  - GELU\n"
 HOVERS = {
     CONV: "2-D convolution",
-    CONV.replace("|", "").replace("ker", "ke|r"): "a whole number of at least 1, or a list",
-    CONV.replace("|", "").replace("GE", "G|E"): "Φ being the normal distribution",
+    CONV.replace("|", "").replace("ker", "ke|r"): "A whole number of at least 1, or a list",
+    CONV.replace("|", "").replace("GE", "G|E"): "with the normal distribution function Φ",
     CONV.replace("|", "").replace("inp", "in|p"): "The shape of one sample",
     CONV.replace("|", "").replace("lay", "la|y"): "The network",
     f"optimizer: {{Ad|am: {{}}}}\n{CONV.replace('|', '')}": "Kingma",

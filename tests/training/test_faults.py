@@ -68,9 +68,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"optimizer": {"Adam": {"capturable": True, "fused": False}}},
         "torch refuse[sd] ",
     ),
-    "refused in the step": (
+    "a step that records gradients for itself": (
         {"optimizer": {"SGD": {"differentiable": True}}},
-        "torch refuse[sd] ",
+        "torch cannot change weights in place while it records gradients for them",
     ),
     "data that no memory holds": (
         {"input": [_TOO_LARGE, _TOO_LARGE], "layers": [{"Linear": 3}], "loss": "MSELoss"},

@@ -103,6 +103,6 @@ def _started(runs: Path) -> bool:
     """Whether a run has its first checkpoint. Without one, a resumption gives a sentence."""
     if any(runs.glob("*/*/checkpoints/last")) or any(runs.glob("*/*/checkpoints/.last.old")):
         return True
-    with pytest.raises(TrainingError, match=r"is no run|no checkpoint was saved there"):
+    with pytest.raises(TrainingError, match=r"is not a run|no checkpoint was saved there"):
         training.resume(runs / "tiny")
     return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -124,6 +125,15 @@ def test_the_tree_is_written_down() -> None:
     assert len(written) == len(lines)
     for line, shown in zip(lines, written, strict=True):
         assert shown == line or shown.startswith(f"{line}  "), shown
+
+
+def test_the_page_shows_the_exported_part_of_the_tree() -> None:
+    """docs/python.md has the exceptions that are exported, in the order of the tree."""
+    assert exceptions.__doc__ is not None
+    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```\n(NetbuildError\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    marked = re.findall(r"(?m)^[│├└─ ]*(\w+) \*", exceptions.__doc__)
+    assert re.findall(r"(?m)^[│├└─ ]*(\w+)", shown) == marked
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,9 @@ class _Axis(NamedTuple):
 
     @property
     def unseen(self) -> int:
-        """The number of input values after the last window."""
-        return max(0, self.n + self.padding - (self.outputs - 1) * self.stride - self.span)
+        """The number of input values after the last window; all, if it ends in the padding."""
+        behind = self.n + self.padding - (self.outputs - 1) * self.stride - self.span
+        return min(self.n, max(0, behind))
 
     @property
     def skipped(self) -> int:
@@ -108,12 +109,12 @@ def _remainder(axis: _Axis) -> str:
 
 def _whole(axes: list[_Axis]) -> str:
     """Return the help: sizes of the axes for which the windows read every value."""
-    whole = [(axis.n - axis.unseen, axis) for axis in axes]
-    if len(axes) > 1:
-        sizes = [f"{size} or {size + axis.stride} for {axis.name}" for size, axis in whole]
-        return f"use {', and '.join(sizes)}, or add padding"
-    ((size, axis),) = whole
-    return f"use {size} or {size + axis.stride} for {axis.name}, or add padding"
+    sizes = []
+    for axis in axes:
+        least = axis.n - axis.unseen  # 0 if the only window lies in the padding
+        read = " or ".join(str(size) for size in (least, least + axis.stride) if size)
+        sizes.append(f"{read} for {axis.name}")
+    return f"use {', and '.join(sizes)}, or add padding"
 
 
 def skipping_strides(flow: Flow) -> Iterator[Diagnostic]:

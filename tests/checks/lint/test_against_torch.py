@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -134,6 +134,7 @@ def test_one_value_per_channel() -> None:
     p=st.integers(0, 3),
     d=st.integers(1, 3),
 )
+@example(n=1, k=1, s=5, p=2, d=1)  # the only window lies in the padding
 def test_unseen_values_have_no_gradient(n: int, k: int, s: int, p: int, d: int) -> None:
     """NB311, NB312: the number of values without a gradient is the number in the warning."""
     text = (

@@ -93,7 +93,7 @@ def assert_same(run: Path, other: Path) -> None:
             assert one[name] == pytest.approx(two[name], abs=1e-5)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
 def test_two_processes_train_as_one(tmp_path: Path, alone: Path, strategy: str) -> None:
     """Within 1e-6, with the same batches; the checkpoint is one that a single process loads."""
     file = write(tmp_path, train={"strategy": strategy})

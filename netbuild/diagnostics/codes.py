@@ -70,6 +70,7 @@ CODES = {
     "NB316": "frozen weights that nothing has trained",
     "NB317": "a scheduler that has no effect, or ends too early",
     "NB318": "an ignore comment that silences nothing",
+    "NB319": "places of the target along another axis than in the output",
     # Training sections.
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
@@ -80,6 +81,7 @@ CODES = {
     "NB407": "a network that exceeds its budget",
     "NB408": "a parameter group without weights",
     "NB409": "a metric that does not fit the loss",
+    "NB410": "a network that sees what it has to tell",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

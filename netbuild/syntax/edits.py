@@ -9,6 +9,8 @@ from netbuild.diagnostics.diagnostic import Edit
 from netbuild.syntax.node import List, Map, Node, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.syntax.item import Item
 
@@ -32,6 +34,25 @@ def set_field(item: Item, bare: str | None, field: str, value: Any) -> Edit | No
     if item.arguments is None:
         return _first_argument(item, f"{{{field}: {as_yaml(value)}}}")
     return set_entry(item.arguments, bare, field, value)
+
+
+def set_fields(item: Item, bare: str | None, values: Mapping[str, Any]) -> tuple[Edit, ...] | None:
+    """Return the edits that set several fields of an item, or None as `set_field` does."""
+    arguments = item.arguments
+    there = arguments.entries if isinstance(arguments, Map) else {}
+    new = ", ".join(f"{k}: {as_yaml(v)}" for k, v in values.items() if k not in there)
+    changed = [replaced(there[k].value, as_yaml(v)) for k, v in values.items() if k in there]
+    if new and arguments is None:
+        changed.append(_first_argument(item, f"{{{new}}}"))
+    elif new and isinstance(arguments, Map):
+        flow = arguments.span.document.lines[arguments.span.line - 1]
+        several = new if flow[arguments.span.column - 1 :].startswith("{") else None
+        entries = [several] if several else new.split(", ")
+        changed += [_insert(arguments, entry) for entry in entries]
+    elif new and arguments is not None:
+        changed.append(replaced(arguments, f"{{{bare}: {_source(arguments)}, {new}}}"))
+    found = tuple(edit for edit in changed if edit is not None)
+    return found if len(found) == len(changed) else None
 
 
 def set_entry(node: Node, bare: str | None, key: str, value: Any) -> Edit | None:
@@ -80,6 +101,28 @@ def put_before(item: Item, layer: str, name: str) -> Edit | None:
         return Edit(_at(span, span.line, 1), f"{named[1]}{name}: {layer}\n")
     if re.search(r"[\[,] *$", before):
         return Edit(_at(span, span.line, span.column), f"{layer}, ")
+    return None
+
+
+def put_behind(item: Item, layer: str, name: str) -> Edit | None:
+    """Return the edit that puts a layer behind an item, with a name in a named stack.
+
+    The result is None if the item has other arguments than a value on its own line.
+    """
+    end = item.arguments.span if item.arguments is not None else item.type.span
+    line = end.document.lines[end.end_line - 1]
+    if end.end_line != item.type.span.line or item.modifiers:
+        return None
+    before = line[: item.type.span.column - 1]
+    after_line = _at(end, end.end_line, len(line) + 1)
+    if re.fullmatch(r" *- +\{? *", before):
+        return Edit(after_line, f"\n{before[: before.index('-')]}- {layer}")
+    named = re.fullmatch(r"( *)[A-Za-z_]\w*: +\{? *", before)
+    if named:
+        return Edit(after_line, f"\n{named[1]}{name}: {{{layer}}}")
+    behind = re.match(r" *\}?", line[end.end_column - 1 :])
+    if re.search(r"[\[,] *\{? *$", before) and behind:
+        return Edit(_at(end, end.end_line, end.end_column + behind.end()), f", {{{layer}}}")
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.checks.lint.axes import misplaced_places
 from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
@@ -36,6 +37,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     squashed_twice,
     scores_for_probabilities,
     too_many_outputs,
+    misplaced_places,
     lost_biases,
     harmful_dropouts,
     unfit_dropouts,

@@ -6,6 +6,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.datasets.dataset import DataError
 from netbuild.components.layers.layer import ANY
 from netbuild.graph.graph import results
 from netbuild.graph.value import Value
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer, Range
     from netbuild.components.losses.loss import Loss
+    from netbuild.components.target import Target
     from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Note
     from netbuild.graph.graph import Graph
@@ -81,6 +83,19 @@ class Flow:
             Compared(term, tuple(self.outputs[name] for name in term.compared(tensors)))
             for term in self.graph.config.losses
         ]
+
+    @cached_property
+    def target(self) -> Target | None:
+        """The target in the data; None without data, or if only loading tells it."""
+        from netbuild.checks import objective
+
+        config = self.graph.config
+        if config.data is None or not config.losses or not self.graph.compared:
+            return None
+        try:
+            return objective.sample(config, *self.graph.compared.values()).target
+        except DataError:  # another check reports it
+            return None
 
     @cached_property
     def ranges(self) -> dict[Value, Range | None]:

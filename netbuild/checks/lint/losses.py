@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks import objective
+from netbuild.checks.lint.axes import mixed_up
 from netbuild.checks.lint.flow import Flow, described, keeps_values, widest
 from netbuild.checks.lint.places import replace_type, set_field
 from netbuild.components.component import bare_field
-from netbuild.components.datasets.dataset import DataError
 from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.graph.sight import sights
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
@@ -177,17 +177,12 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
     A vocabulary may be padded to a multiple of 64, which is faster on a GPU: nanoGPT has 50,304
     scores for the 50,257 tokens of GPT-2.
     """
-    graph = flow.graph
-    config = graph.config
-    if config.data is None or not any(compared.loss.classifies for compared in flow.compared):
-        return
-    try:
-        target = objective.sample(config, *graph.compared.values()).target
-    except DataError:  # another check reports it
-        return
+    target = flow.target
     if not isinstance(target, Classes):
         return
     for compared in flow.compared:
+        if mixed_up(flow, compared, target):  # then the scores are places
+            continue
         scores = _scores(flow, compared)
         padded = scores % 64 == 0 and scores - target.classes < 64 < target.classes
         if scores > target.classes and not padded:
@@ -231,8 +226,14 @@ def _too_many(flow: Flow, compared: Compared, scores: int, target: Classes) -> D
 
 def _deciding(flow: Flow, compared: Compared) -> Row | None:
     """Return the layer that sets the number of scores; None if it is unknown."""
-    row = flow.source(compared.values[0], _keeps_classes)
-    return row if row is not None and row.layer.is_affine else None
+    value = compared.values[0]
+    row = flow.source(value, _keeps_classes)
+    if row is None or not row.layer.is_affine:
+        return None
+    axis = row.layer.feature_axis % len(row.output.shape)
+    seen = sights(flow.graph.rows, row.passed_on, axis).get(value)
+    classes = compared.loss.class_axis - 1
+    return row if any(sight.axis == classes for sight in seen or ()) else None
 
 
 def _keeps_classes(layer: Layer) -> bool:

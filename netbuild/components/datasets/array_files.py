@@ -56,8 +56,9 @@ _SAFETENSORS = {
     "BOOL": "b1",
 }
 _IDX = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
-#: The codes of Python's `array` for whole numbers.
+#: The codes of Python's `array`, for whole numbers and for fractions.
 _CODES = {"i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
+_FLOATS = {"f4": "f", "f8": "d"}
 
 #: Exceptions that a damaged file causes in its reader.
 _DAMAGED = (
@@ -120,6 +121,28 @@ class StoredArray(NamedTuple):
         self._read(values.data.cast("B") if values.nbytes else memoryview(b""))
         return values.T if self.fortran else values
 
+    def first(self, samples: int) -> "list[array[Any]]":
+        """Return the values of the first samples, in at most MAX_COUNTED bytes; [] for others.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        code = (_CODES | _FLOATS).get(self.descr[1:])
+        each = product(self.shape[1:])
+        if code is None or self.fortran or not each:
+            return []
+        size = int(self.descr[2:])
+        samples = min(samples, self.shape[0], MAX_COUNTED // (each * size))
+        values = array(code, bytes(samples * each * size))
+        self._read(memoryview(values).cast("B"))
+        self._swap(values)
+        return [values[start : start + each] for start in range(0, len(values), each)]
+
+    def _swap(self, values: "array[Any]") -> None:
+        """Put bytes of the other order into the order of this machine."""
+        if self.descr[0] == (">" if sys.byteorder == "little" else "<"):
+            values.byteswap()
+
     def _read(self, buffer: memoryview) -> None:
         """Fill a buffer with the bytes of its values.
 
@@ -141,9 +164,46 @@ def _largest(stored: StoredArray, *_stamp: int) -> int:
     """Return the largest number; an unchanged file is read once."""
     values = array(_CODES[stored.descr[1:]], bytes(stored.nbytes))
     stored._read(memoryview(values).cast("B"))  # noqa: SLF001  same module
-    if stored.descr[0] == (">" if sys.byteorder == "little" else "<"):
-        values.byteswap()
+    stored._swap(values)  # noqa: SLF001
     return max(values)
+
+
+#: How many samples tell whether one array repeats another, and how many changes from place to
+#: place they need: arrays that differ by chance agree in this many changes only once in 2³².
+_COMPARED, _CHANGES = 64, 32
+
+
+def shift_between(x: StoredArray, target: StoredArray) -> int | None:
+    """Return k if the target at place t is x at place t + k, for all places; None without such a k.
+
+    Axis 0 of a sample holds the places, and k is at least 1. Negative targets do not count: losses
+    ignore them.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    if x.shape != target.shape or len(x.shape) < 2:
+        return None
+    xs, ys = ([list(sample) for sample in stored.first(_COMPARED)] for stored in (x, target))
+    width = product(x.shape[2:])
+    if sum(_changes(told, width) for told in ys) < _CHANGES:
+        return None
+    ignores = not target.tensor.floating
+    for shift in range(1, x.shape[1] // 2 + 1):
+        later = [sample[shift * width :] for sample in xs]
+        if all(_equal(a, b, ignores=ignores) for a, b in zip(ys, later, strict=False)):
+            return shift if sum(_changes(sample, width) for sample in later) >= _CHANGES else None
+    return None
+
+
+def _changes(values: list[Any], width: int) -> int:
+    """Return how many values differ from those of the place before."""
+    return sum(a != b for a, b in zip(values, values[width:], strict=False))
+
+
+def _equal(told: list[Any], later: list[Any], *, ignores: bool) -> bool:
+    pairs = zip(told, later, strict=False)
+    return all(a == b or (ignores and a < 0) for a, b in pairs)
 
 
 def read_arrays(path: Path) -> dict[str, StoredArray]:

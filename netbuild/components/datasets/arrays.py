@@ -6,9 +6,17 @@ from typing import Annotated
 
 from pydantic_core import core_schema
 
-from netbuild.components.datasets.array_files import StoredArray, read_arrays
+from netbuild.components.datasets.array_files import StoredArray, read_arrays, shift_between
 from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
-from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import (
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Repeat,
+    Sample,
+    Size,
+)
 from netbuild.components.datasets.fields import AnyPath, Name
 from netbuild.components.fields import OptionalCount, Wants, many
 
@@ -57,6 +65,14 @@ class Arrays(Dataset):
         ]
         rest = [stored.tensor for stored in inputs[len(given) :]]
         return Declared((*given, *rest), target_of(target.tensor, wanted.target, classes))
+
+    def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
+        """Compare the first samples: a target that repeats an input does so in all of them."""
+        if not Path(self.file).exists() or not wanted.target.tensor.shape:
+            return ()
+        *inputs, target = self._stored(None)
+        shifts = [shift_between(stored, target) for stored in inputs]
+        return tuple(Repeat(n, shift) for n, shift in enumerate(shifts) if shift is not None)
 
     def check_split(self, split: str) -> None:
         if Path(self.file).exists():

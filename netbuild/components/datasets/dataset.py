@@ -20,6 +20,16 @@ class Sample(NamedTuple):
     target: Target
 
 
+class Repeat(NamedTuple):
+    """A target that repeats an input: at place t it is the input at place t + shift.
+
+    `input` is the number of the input, and its axis 0, as that of the target, holds the places.
+    """
+
+    input: int
+    shift: int
+
+
 class Declared(NamedTuple):
     """The description of a sample before loading; None for facts that only loading tells."""
 
@@ -113,6 +123,14 @@ class Dataset(Component):
             DataError: a file exists, but holds no samples.
         """
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
+
+    def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
+        """Return the inputs that the target repeats, from a later place.
+
+        Raises:
+            DataError: a file exists, but cannot be read.
+        """
+        return ()
 
     def names(self) -> tuple[str, ...] | None:
         """Return the names of the classes, in the order of their numbers; None if they are unknown.

@@ -7,7 +7,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import (
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Repeat,
+    Sample,
+    Size,
+)
 from netbuild.components.datasets.fields import FilePath
 from netbuild.components.fields import PositiveInt, Wants, one_of, optional, whole
 from netbuild.components.target import Classes
@@ -51,6 +59,9 @@ class Text(Dataset):
             classes = len(self._vocabulary().known)
         target = None if classes is None else Classes(classes, self._places(wanted))
         return Declared((Tensor((self.length,), "int64"),), target)
+
+    def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
+        return (Repeat(0, 1),) if self._places(wanted) else ()
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)

@@ -1,13 +1,20 @@
 """The base of layers that contain other layers: transformers and their parts."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
-from netbuild.components.layers.attention import BatchFirst, expect_heads, expect_sequence
+from netbuild.components.layers.attention import (
+    BatchFirst,
+    causal_mask,
+    expect_heads,
+    expect_sequence,
+)
 from netbuild.components.layers.formula import Formula, Formulas, added
 from netbuild.components.layers.layer import ANY, Layer, Modes, Window
+from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
 _Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
@@ -28,8 +35,16 @@ class Part(NamedTuple):
         return saved + self.layer.workspace(*self.x)
 
 
+class Hidden(NamedTuple):
+    """Where later positions are hidden: the inputs with queries and keys, and torch's mask."""
+
+    query: str
+    key: str
+    mask: str
+
+
 class Composed(Layer):
-    """A module made of modules, for sequences without masks: (L, E) to (L, E).
+    """A module made of modules, for sequences: (L, E) to (L, E).
 
     Its weights, multiply-adds and kept bytes are the sums over its parts.
     """
@@ -40,6 +55,11 @@ class Composed(Layer):
         "Linear, becomes 0 with probability dropout, and x / (1 − dropout) otherwise",
         "nothing becomes 0, and nothing is scaled",
     )
+
+    #: The fields that hide later positions.
+    hides: ClassVar[Mapping[str, Hidden]]
+    #: The input whose positions are those of the result.
+    target: ClassVar[str]
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
         """Return the modules with their inputs, by name, in torch's order."""
@@ -62,6 +82,36 @@ class Composed(Layer):
     def window(self, x: Shape, *others: Shape) -> Window | None:
         """Every position sees all positions."""
         return None
+
+    @property
+    def is_plain(self) -> bool:
+        return not any(getattr(self, field) for field in self.hides)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        name, n = self.inputs[source], x[source][0]
+        if axis == 1:
+            return every(x[source][1])
+        if all(getattr(self, field) for field, hidden in self.hides.items() if hidden.key == name):
+            return Sight(0, 1, -inf, 0)
+        return across(0, n) if name == self.target else every(n)
+
+    def causal_fields(self, source: int) -> dict[str, Any]:
+        name = self.inputs[source]
+        return {field: True for field, hidden in self.hides.items() if hidden.key == name}
+
+    def arguments(self, *x: Shape) -> dict[str, Any]:
+        """Leave out the arguments of `forward`."""
+        values = super().arguments(*x)
+        return {name: value for name, value in values.items() if name not in self.hides}
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        """Make the masks too: without them, torch's evaluation is not causal."""
+        given, keywords = dict(zip(self.inputs, x, strict=True)), {}
+        for field, hidden in self.hides.items():
+            if getattr(self, field):
+                keywords[hidden.mask] = causal_mask(given[hidden.query], given[hidden.key])
+                keywords[field] = True
+        return {"output": forward(*x, **keywords)}
 
     def workspace(self, x: Shape, *others: Shape) -> int:
         """What the parts keep, plus values between the parts, minus the layer's kept inputs."""

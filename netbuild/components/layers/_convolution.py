@@ -7,6 +7,7 @@ from pydantic import field_validator
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, Sizes, unwanted
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.layers.layer import ANY
+from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError
 
 
@@ -41,6 +42,9 @@ class Convolution(Spatial):
 
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"in_channels": x[0]}
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return every(x[0][0]) if axis == 0 else super().sees(axis, *x)
 
     def numbers(self, x: Shape) -> dict[str, int | Shape]:
         """Return the numbers for the names in the formulas of weights."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
 from netbuild.components.layers.formula import Formula
 from netbuild.components.layers.layer import SIGNED, Layer, Range, Window, hull
+from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, product, times
 
 Nonlinearity = Annotated[Literal["tanh", "relu"], one_of("tanh", "relu")]
@@ -61,6 +62,9 @@ class Stateful(Layer):
     def window(self, x: Shape, *states: Shape) -> Window | None:
         """Each step depends on all earlier steps."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return every(x[source][axis])
 
     def expect_states(self, *given: Shape, wanted: tuple[Shape, ...]) -> None:
         """Refuse states that have other shapes than `wanted`, or that are only some of the states.

@@ -8,6 +8,7 @@ from netbuild.components.fields import unwanted
 from netbuild.components.layers._sizes import positions, positions_formula
 from netbuild.components.layers.formula import Formula
 from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, expect_rank
 
 #: The names of the axes of an input, by the number of spatial axes.
@@ -32,6 +33,13 @@ class Spatial(Layer):
     def per_axis(self, value: int | Shape) -> Shape:
         """Return one number for each axis, from a field with one number or a list."""
         return value if isinstance(value, tuple) else (value,) * self.rank
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        window = self.window(*x)
+        if axis == 0 or window is None:
+            return Sight(axis) if axis == 0 else across(axis, x[source][axis])
+        kernel, stride, padding, dilation = (part[axis - 1] for part in window)
+        return Sight(axis, stride, -padding, dilation * (kernel - 1) - padding)
 
     def expect_axes(self, x: Shape) -> None:
         """Refuse an input without exactly one channel axis and `rank` spatial axes."""

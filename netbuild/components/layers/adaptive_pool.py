@@ -1,5 +1,6 @@
 """Adaptive and fractional pooling: https://docs.pytorch.org/docs/stable/nn.html#pooling-layers."""
 
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -19,6 +20,7 @@ from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._spatial import N, Spatial, by_name
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Window
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError
 
 #: Sizes, where null keeps the size of an axis.
@@ -70,6 +72,12 @@ class _AdaptivePool(Spatial):
             return None
         kernel = tuple(n // m for n, m in zip(x[1:], sizes, strict=True))
         return Window(kernel, kernel, (0,) * self.rank, (1,) * self.rank)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        if axis == 0:
+            return Sight(0)
+        n, m = x[0][axis], self._sizes(x[0])[axis - 1]
+        return Sight(axis, Fraction(n, m), 0, Fraction(n - 1, m))
 
     def formulas(self, x: Shape) -> Formulas:
         written = self.output_size

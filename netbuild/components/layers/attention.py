@@ -1,6 +1,7 @@
 """Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
 
 from collections.abc import Callable
+from math import inf
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -9,6 +10,7 @@ from pydantic_core import core_schema
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.components.layers.layer import ANY, Layer, Modes, Window
+from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
 #: torch's own default is false, with the batch in axis 1.
@@ -37,6 +39,20 @@ def expect_heads(features: int, heads: int, *, at: str) -> None:
         raise ShapeError("NB203", message, at=at)
 
 
+def attended(place: int, x: tuple[Shape, ...], source: int, *, causal: bool) -> Sight:
+    """Return what a query, along the axis `place` of the result, sees of an input's positions."""
+    if len(x) > 1 and source == 0:
+        return Sight(place)
+    if causal:
+        return Sight(place, 1, -inf, 0)
+    return across(place, x[0][0]) if len(x) == 1 else every(x[source][0])
+
+
+def causal_mask(query: Any, key: Any) -> Any:
+    """Return torch's mask (L, S) of what may not be seen: true where a key is behind its query."""
+    return query.new_ones((query.size(1), key.size(1))).triu(1).bool()
+
+
 class MultiheadAttention(Layer):
     """Attention of query (L, E) to key (S, kdim) and value (S, vdim); the result is (L, E).
 
@@ -44,8 +60,9 @@ class MultiheadAttention(Layer):
     inputs. A last projection combines the heads. A single input attends to itself. With two inputs,
     the second one is both key and value. The second result, `weights`, holds the softmaxes: (L, S),
     averaged over the heads, or (num_heads, L, S). `add_bias_kv` and `add_zero_attn` each add one
-    position to key and value. `need_weights` and `average_attn_weights` are arguments of torch's
-    `forward`. Without weights, torch uses `scaled_dot_product_attention`.
+    position to key and value. `need_weights`, `average_attn_weights` and `is_causal` are arguments
+    of torch's `forward`. For `is_causal`, netbuild makes the mask that torch needs as well. Without
+    weights, torch uses `scaled_dot_product_attention`.
 
     - MultiheadAttention: {num_heads: 8}  # 16×64 to 16×64, weights: 16×16
     """
@@ -82,6 +99,8 @@ class MultiheadAttention(Layer):
     """Whether the attention weights are a second result; false is faster."""
     average_attn_weights: Bool = True
     """Whether the attention weights are averaged over the heads; false gives those of each head."""
+    is_causal: Bool = False
+    """Whether a position sees only the positions of key up to its own; false lets it see all."""
 
     @property
     def switches(self) -> bool:
@@ -134,6 +153,17 @@ class MultiheadAttention(Layer):
     def window(self, x: Shape, *others: Shape) -> Window | None:
         """Every position sees all positions."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        if port == "weights" and source == 2:
+            return every(0)  # the values have no part in it
+        if axis == 1:
+            return every(x[source][1])
+        place = 1 if port == "weights" and not self.average_attn_weights else 0
+        return attended(place, x, source, causal=self.is_causal)
+
+    def causal_fields(self, source: int) -> dict[str, Any]:
+        return {"is_causal": True}
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
         """The weights of each head, and inputs of length 1.
@@ -223,19 +253,24 @@ class MultiheadAttention(Layer):
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         """Leave out the arguments of `forward`, and the sizes that torch takes from `embed_dim`."""
         values = super().arguments(x, *others)
-        for name in ("need_weights", "average_attn_weights"):
+        for name in ("need_weights", "average_attn_weights", "is_causal"):
             del values[name]
         for name in ("kdim", "vdim"):
             values[name] = None if values[name] == x[1] else values[name]
         return values
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
-        given = {
+        given: dict[str, Any] = {
             name: False
             for name in ("need_weights", "average_attn_weights")
             if not getattr(self, name)
         }
-        y = forward(*_three(*x), **given)
+        query, key, value = _three(*x)
+        if self.is_causal:
+            given |= {"attn_mask": causal_mask(query, key)}
+        if self.is_causal and not (self.add_bias_kv or self.add_zero_attn):
+            given |= {"is_causal": True}  # torch's hint would hide the added positions
+        y = forward(query, key, value, **given)
         return {"output": y[0], "weights": y[1]} if self.need_weights else {"output": y[0]}
 
 

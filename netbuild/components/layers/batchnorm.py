@@ -17,6 +17,7 @@ from netbuild.components.fields import (
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
 from netbuild.components.layers.layer import ANY, Layer, Lazy, Modes, parameters
+from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import (
     Shape,
     ShapeError,
@@ -189,6 +190,9 @@ class _InstanceNorm(_ChannelNorm):
     track_running_stats: Bool = False
     """Whether evaluation uses the running averages; false uses each sample's own statistics."""
 
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return across(axis, x[0][axis]) if axis else Sight(0)
+
     def workspace(self, x: Shape) -> int:
         """Each sample's means and deviations, and copies of the channels' weights and averages."""
         return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
@@ -281,6 +285,9 @@ class _SwitchableNorm(_ChannelNorm):
         "the same with running statistics instead of the batch's; without track_running_stats, "
         "as in training",
     )
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return across(axis, x[0][axis])
 
     def output_shape(self, x: Shape) -> Shape:
         super().output_shape(x)

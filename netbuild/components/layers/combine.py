@@ -17,6 +17,7 @@ from netbuild.components.layers.formula import (
     unchanged,
 )
 from netbuild.components.layers.layer import Operation, Range, Window, hull
+from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 
 #: The largest float32; torch takes no larger scalar.
@@ -132,6 +133,9 @@ class _Elementwise(_Join):
 
     def output_shape(self, *x: Shape) -> Shape:
         return broadcast(*x)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return repeated(axis, x[source][axis], max(shape[axis] for shape in x))
 
     def formulas(self, *x: Shape) -> Formulas:
         return Formulas(broadcast_formulas(*x))
@@ -301,6 +305,11 @@ class Concat(_Listed):
                     raise _contradiction(place, (0, x[0]), (number, shape), wanted_)
         return (*x[0][:position], sum(shape[position] for shape in x), *x[0][position + 1 :])
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        joined = axis_ == axis(self.dim, x[0], at="dim")
+        start = sum(shape[axis_] for shape in x[:source]) if joined else 0
+        return Sight(axis_, 1, -start, -start)
+
     def formulas(self, *x: Shape) -> Formulas:
         position = axis(self.dim, x[0], at="dim")
         sizes = [unchanged(n) for n in x[0]]
@@ -331,6 +340,9 @@ class Stack(_Listed):
                 raise ShapeError("NB212", f"{message}: they must be equal")
         position = axis(self.dim, (*x[0], 1), at="dim")
         return (*x[0][:position], len(x), *x[0][position:])
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return Sight(axis_ + (axis_ >= axis(self.dim, (*x[0], 1), at="dim")))
 
     def formulas(self, *x: Shape) -> Formulas:
         position = axis(self.dim, (*x[0], 1), at="dim")
@@ -367,6 +379,13 @@ class MatMul(_Join):
             message += f" and axis {len(x) - 1} is {other[-2]} in input 2 ({times(other)})"
             raise ShapeError("NB212", f"{message}: they must be equal")
         return (*stacked, x[-2], other[-1])
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        n, rank = x[source][axis], len(x[0])
+        if axis == rank - 1 - source:  # columns of input, rows of other
+            return every(n)
+        wider = max(shape[axis] for shape in x) if axis < rank - 2 else n
+        return repeated(axis, n, wider)
 
     def macs(self, x: Shape, other: Shape) -> int:
         return product(self.output_shape(x, other)) * x[-1]

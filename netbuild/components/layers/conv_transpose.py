@@ -1,5 +1,6 @@
 """Transposed convolutions: https://docs.pytorch.org/docs/stable/nn.html#convolution-layers."""
 
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -11,6 +12,7 @@ from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import N, by_name, sizes_of
 from netbuild.components.layers.formula import Formula, Formulas, biased, formula
 from netbuild.components.layers.layer import Lazy, Window, parameters
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, product
 
 _NoPaddingMode = Annotated[
@@ -88,6 +90,14 @@ class _ConvTranspose(Convolution):
             return None
         axes = zip(kernel, padding, dilation, strict=True)
         return Window(kernel, stride, tuple(d * (k - 1) - p for k, p, d in axes), dilation)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """Position t sees (t + p − d(k − 1)) / s to (t + p) / s, whose windows reach it."""
+        if axis == 0:
+            return super().sees(axis, *x)
+        kernel, stride, padding, dilation = (part[axis - 1] for part in self._geometry())
+        first = Fraction(padding - dilation * (kernel - 1), stride)
+        return Sight(axis, Fraction(1, stride), first, Fraction(padding, stride))
 
     def spread(self) -> Window | None:
         return self._geometry()

@@ -14,6 +14,7 @@ from netbuild.components.layers.combine import (
 )
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
 from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Range, Window
+from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
 
 #: The norm .inf is the largest difference.
@@ -38,6 +39,18 @@ class _Distance(Layer):
     def window(self, x1: Shape, x2: Shape) -> Window | None:
         """Output positions do not match input positions."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        wide = broadcast(*x)
+        removed = self.removed(wide)
+        if axis == removed:
+            return every(x[source][axis])
+        sight = repeated(axis, x[source][axis], wide[axis])
+        return Sight(axis - (axis > removed)) if sight.axis is not None else sight
+
+    def removed(self, shape: Shape) -> int:
+        """Return the position of the axis of the vectors in the common shape of the inputs."""
+        return len(shape) - 1
 
     def broadcast_without(self, place: int, x1: Shape, x2: Shape) -> dict[str, Formula]:
         """Return the formulas of the remaining axes, when one axis is removed."""
@@ -68,9 +81,12 @@ class CosineSimilarity(_Distance):
             message = f"it computes with floating-point numbers, and gets {dtypes}"
             raise ShapeError("NB207", message)
 
+    def removed(self, shape: Shape) -> int:
+        return axis(self.dim, shape, at="dim")
+
     def output_shape(self, x1: Shape, x2: Shape) -> Shape:
         shape = broadcast(x1, x2)
-        position = axis(self.dim, shape, at="dim")
+        position = self.removed(shape)
         return (*shape[:position], *shape[position + 1 :])
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import ANY, Layer, Window
+from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
 
 _Index = Annotated[int | None, Wants("a whole number or null", optional(whole()))]
@@ -130,6 +131,9 @@ class EmbeddingBag(_Table):
         if sparse and info.data.get("mode") == "max":
             raise unwanted("false with the mode max")
         return sparse
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return every(x[source][axis])
 
     def expect_dtypes(self, *x: Tensor) -> None:
         super().expect_dtypes(*x)

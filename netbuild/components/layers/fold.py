@@ -5,6 +5,7 @@ from netbuild.components.layers._sizes import positions, positions_formula
 from netbuild.components.layers._spatial import N, Spatial, by_name, slide, slide_formulas
 from netbuild.components.layers.formula import Formula, Formulas, formula
 from netbuild.components.layers.layer import Range, Window
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, product
 
 
@@ -30,6 +31,10 @@ class _Blocks(Spatial):
 
     def window(self, x: Shape) -> Window | None:
         """Output positions do not match input positions."""
+        return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """Blocks stand in one row, so positions of the image are not followed."""
         return None
 
 

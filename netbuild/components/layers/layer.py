@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.components.component import Component
 from netbuild.components.layers.formula import Formulas
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
 
@@ -234,6 +235,26 @@ class Layer(Component):
     def spread(self) -> Window | None:
         """Return the window that one input position writes to, for transposed convolutions only."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """Return what a position of a result sees along an axis of an input; None if unclear.
+
+        It is about one sample: statistics of a whole batch do not count.
+
+        Args:
+            axis: the position of the axis in the shape of the input.
+            x: the shapes of the inputs.
+            source: the number of the input.
+            port: the name of the result; None is the first one.
+        """
+        return Sight(axis)
+
+    def causal_fields(self, source: int) -> dict[str, Any]:
+        """Return the fields with which a position sees no later positions of an input.
+
+        Empty if the layer has no such form.
+        """
+        return {}
 
     def range(self, *x: Range | None) -> Range | None:
         """Return the range of the first result in training, from the ranges of the inputs.

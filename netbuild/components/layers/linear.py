@@ -12,6 +12,7 @@ from netbuild.components.layers.formula import (
     unchanged,
 )
 from netbuild.components.layers.layer import ANY, Layer, Lazy, Memory, Window, parameters
+from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, product, times
 
 
@@ -63,6 +64,9 @@ class Linear(Layer):
     def window(self, x: Shape) -> Window | None:
         """Every value depends on the whole last axis."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return every(x[0][-1]) if axis == len(x[0]) - 1 else Sight(axis)
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
@@ -136,6 +140,10 @@ class Bilinear(Layer):
     def window(self, x1: Shape, x2: Shape) -> Window | None:
         """Every value depends on the whole last axis, as in Linear."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        n = x[source][axis]
+        return every(n) if axis == len(x[source]) - 1 else Sight(axis)
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
         return self.inputs

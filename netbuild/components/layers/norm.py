@@ -21,6 +21,7 @@ from netbuild.components.fields import (
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
 from netbuild.components.layers.layer import ANY, Layer, Range, parameters
+from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, expect_at_least, expect_rank, product
 
 _OptionalFloat = Annotated[float | None, Wants("a number or null", optional(real()))]
@@ -75,6 +76,10 @@ class _TrailingNorm(_Norm):
     def places(self, x: Shape) -> int:
         """Return the number of normalised groups in a sample."""
         return product(x) // product(self.sizes(x))
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        normalised = axis >= len(x[0]) - len(self.sizes(x[0]))
+        return across(axis, x[0][axis]) if normalised else Sight(axis)
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": self.sizes(x)} if self.elementwise_affine else {}
@@ -161,6 +166,10 @@ class GroupNorm(_Norm):
     def decide(self, x: Shape) -> dict[str, Any]:
         return {"num_channels": x[0]}
 
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        alone = axis == 0 and self.num_groups == x[0][0]
+        return Sight(axis) if alone else across(axis, x[0][axis])
+
     def centres(self, *x: Shape) -> bool:
         """If each channel is a group."""
         return self.num_groups == x[0][0]
@@ -189,6 +198,9 @@ class _LocalNorm(_Norm):
     """Power of the divisor; 0 divides by 1."""
     k: Float = 1.0
     """Added to the neighbours' term to avoid a division by 0."""
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return across(0, x[0][0]) if axis == 0 else Sight(axis)
 
 
 class LocalResponseNorm(_LocalNorm):

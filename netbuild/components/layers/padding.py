@@ -15,6 +15,7 @@ from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, unchanged
 from netbuild.components.layers.layer import Layer, Range, Window
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_at_least, expect_rank
 
 _Anything = Annotated[
@@ -70,6 +71,11 @@ class _Pad(Layer):
                 )
             sizes.append(size)
         return (*x[: -self.rank], *sizes)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        padded = axis - (len(x[0]) - self.rank)
+        before = self._pairs()[padded][0] if padded >= 0 else 0
+        return Sight(axis, 1, -before, -before)
 
     def _pairs(self) -> tuple[tuple[int, int], ...]:
         """Return the places before and behind each axis, in the order of the axes."""

@@ -1,6 +1,7 @@
 """Recurrent layers: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
 from collections.abc import Callable
+from math import inf
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,6 +19,7 @@ from netbuild.components.fields import (
 from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Modes, Range
+from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
 _BatchFirst = Annotated[
@@ -93,6 +95,15 @@ class _Sequence(Stateful):
         expect_rank(x, "length, features", ranks=(2,))
         self.expect_states(*states, wanted=tuple((self.cells, size) for size in self.states()))
         return (x[0], self.directions * self.state)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """A step sees the steps before it; with two directions it sees all steps."""
+        if source or axis or port not in {None, "output"}:
+            return every(x[source][axis])
+        return across(0, x[0][0]) if self.bidirectional else Sight(0, 1, -inf, 0)
+
+    def causal_fields(self, source: int) -> dict[str, Any]:
+        return {} if source else {"bidirectional": False}
 
     def layer_inputs(self, x: Shape) -> list[int]:
         """Return the number of features that each layer reads at a step."""

@@ -4,6 +4,7 @@ from netbuild.components.fields import Bool
 from netbuild.components.layers._view import Axes, axes
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged, without
 from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, Tensor
 
 
@@ -28,6 +29,12 @@ class _Reduction(Operation):
         one = formula("1")
         kept = (one if place in reduced else unchanged(n) for place, n in enumerate(x))
         return Formulas(by_axis(kept))
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        reduced = axes(self.dim, x[0], at="dim")
+        if axis in reduced:
+            return every(x[0][axis])
+        return Sight(axis if self.keepdim else axis - sum(place < axis for place in reduced))
 
     def window(self, x: Shape) -> Window | None:
         """An axis that stays sees all its values; without keepdim, positions no longer match."""

@@ -19,6 +19,7 @@ from netbuild.components.layers.formula import (
     without,
 )
 from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.layers.sight import Sight, every, regrouped, repeated
 from netbuild.components.tensor import Shape, ShapeError, axis, product, times
 
 _SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
@@ -86,6 +87,9 @@ class Flatten(Rearranging):
             raise ShapeError("NB205", message, at="start_dim")
         return (*x[:start], product(x[start : end + 1]), *x[end + 1 :])
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return regrouped(axis_, x[0], self.output_shape(x[0]))
+
     def formulas(self, x: Shape) -> Formulas:
         start, end = axis(self.start_dim, x, at="start_dim"), axis(self.end_dim, x, at="end_dim")
         merged = formula("∏ merged", merged=x[start : end + 1])
@@ -119,6 +123,9 @@ class Unflatten(Rearranging):
         sizes = _filled(self.unflattened_size, n, f"the {n} of axis {self.dim}", at=at)
         return (*x[:position], *sizes, *x[position + 1 :])
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return regrouped(axis_, x[0], self.output_shape(x[0]))
+
     def formulas(self, x: Shape) -> Formulas:
         position = axis(self.dim, x, at="dim")
         sizes = _written(self.unflattened_size, x[position], "unflattened_size")
@@ -145,6 +152,9 @@ class Reshape(View):
     def output_shape(self, x: Shape) -> Shape:
         n = product(x)
         return _filled(self.shape, n, f"the {n} values of {times(x)}", at="shape")
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return regrouped(axis_, x[0], self.output_shape(x[0]))
 
     def formulas(self, x: Shape) -> Formulas:
         return Formulas(by_axis(_written(self.shape, product(x), "shape")), terms=_LEFT)
@@ -175,6 +185,9 @@ class Permute(View):
             raise ShapeError("NB205", message, at="dims")
         return tuple(x[position] for position in axes(self.dims[1:], x, at="dims"))
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return Sight(axes(self.dims[1:], x[0], at="dims").index(axis_))
+
     def formulas(self, x: Shape) -> Formulas:
         order = axes(self.dims[1:], x, at="dims")
         return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
@@ -199,6 +212,10 @@ class Transpose(View):
         y[first], y[second] = x[second], x[first]
         return tuple(y)
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        first, second = (axis(dim, x[0], at="dim0") for dim in (self.dim0, self.dim1))
+        return Sight({first: second, second: first}.get(axis_, axis_))
+
     def formulas(self, x: Shape) -> Formulas:
         first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
         swapped = {first: second, second: first}
@@ -222,6 +239,12 @@ class Squeeze(View):
         named = axes(self.dim, x, at="dim")
         return tuple(n for place, n in enumerate(x) if n != 1 or place not in named)
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        removed = [place for place in axes(self.dim, x[0], at="dim") if x[0][place] == 1]
+        if axis_ in removed:
+            return every(1)
+        return Sight(axis_ - sum(place < axis_ for place in removed))
+
     def formulas(self, x: Shape) -> Formulas:
         named = axes(self.dim, x, at="dim")
         return Formulas(without(x, [place for place in named if x[place] == 1]))
@@ -242,6 +265,9 @@ class Unsqueeze(View):
     def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, (*x, 1), at="dim")  # the new axis counts too
         return (*x[:position], 1, *x[position:])
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return Sight(axis_ + (axis_ >= axis(self.dim, (*x[0], 1), at="dim")))
 
     def formulas(self, x: Shape) -> Formulas:
         position = axis(self.dim, (*x, 1), at="dim")
@@ -277,6 +303,10 @@ class Expand(View):
                 message = f"axis {number} is {n}, and only an axis of 1 can repeat to {size}"
                 raise ShapeError("NB202", message, at="sizes")
         return tuple(n if size == -1 else size for size, n in zip(self.sizes, x, strict=True))
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        n = x[0][axis_]
+        return repeated(axis_, n, self.output_shape(x[0])[axis_])
 
     def formulas(self, x: Shape) -> Formulas:
         pairs = zip(self.sizes, x, strict=True)
@@ -321,6 +351,11 @@ class Roll(Operation):
         for dim in each(self.dims):
             axis(dim, x, at="dims")
         return x
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        places = [axis(dim, x[0], at="dims") for dim in each(self.dims)]
+        shift = sum(s for place, s in zip(places, each(self.shifts), strict=True) if place == axis_)
+        return Sight(axis_, 1, -shift, -shift)
 
     def window(self, x: Shape) -> Window | None:
         """Shifted positions wrap around; shifted channels keep their positions."""

@@ -9,6 +9,7 @@ from netbuild.components.fields import Int, PositiveInt, Wants
 from netbuild.components.layers._view import View
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged, without
 from netbuild.components.layers.layer import Layer, Memory, Window
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, axis
 
 #: The largest number of results of one layer: each result needs a name.
@@ -45,6 +46,11 @@ class Select(View):
             raise ShapeError("NB204", message, at="index")
         return (*x[:position], *x[position + 1 :])
 
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        here = axis(self.dim, x[0], at="dim")
+        index = self.index % x[0][here]
+        return Sight(None, 1, index, index) if axis_ == here else Sight(axis_ - (axis_ > here))
+
     def formulas(self, x: Shape) -> Formulas:
         return Formulas(without(x, [axis(self.dim, x, at="dim")]))
 
@@ -72,6 +78,10 @@ class Narrow(View):
             at = "length" if 0 <= start < n else "start"
             raise ShapeError("NB204", message, at=at)
         return (*x[:position], self.length, *x[position + 1 :])
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        start = self._start(x[0]) if axis_ == axis(self.dim, x[0], at="dim") else 0
+        return Sight(axis_, 1, start, start)
 
     def formulas(self, x: Shape) -> Formulas:
         sizes = [unchanged(n) for n in x]
@@ -133,6 +143,11 @@ class Chunk(View):
         return Formulas(
             found[0], results=results, terms={"n": "the size of the axis that is split"}
         )
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        here = axis(self.dim, x[0], at="dim")
+        start = int(port or 0) * -(-x[0][here] // self.chunks) if axis_ == here else 0
+        return Sight(axis_, 1, start, start)
 
     def memory(self) -> Memory:
         return "locked"

@@ -9,6 +9,7 @@ from netbuild.components.fields import Int, Wants, optional, whole
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES, Layer, Range, Window
+from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank
 
 
@@ -38,6 +39,10 @@ class _Softmax(Layer):
             message = f"without dim, torch takes axis 0 of {number}, the batch: write dim"
             raise ShapeError("NB205", message)
         return 1
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        over = axis_ == self.softmax_axis(*x)
+        return across(axis_, x[0][axis_]) if over else Sight(axis_)
 
     def softmax_axis(self, *x: Shape) -> int | None:
         return axis(self._dim(x[0]), x[0], at="dim")
@@ -80,6 +85,9 @@ class Softmax2d(Layer):
     def softmax_axis(self, *x: Shape) -> int | None:
         return 0
 
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return across(0, x[0][0]) if axis == 0 else Sight(axis)
+
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[2], ranks=(3,))
         return x
@@ -120,6 +128,10 @@ class GLU(Layer):
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        halved = axis_ == axis(self.dim, x[0], at="dim")
+        return every(x[0][axis_]) if halved else Sight(axis_)
 
     def window(self, x: Shape) -> Window | None:
         """The two halves of a spatial axis are distant positions."""

@@ -1,5 +1,6 @@
 """Transformers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
 
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 from pydantic import field_validator
@@ -7,7 +8,13 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import Nested
 from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
-from netbuild.components.layers._composed import Attending, Composed, Part, expect_sequences
+from netbuild.components.layers._composed import (
+    Attending,
+    Composed,
+    Hidden,
+    Part,
+    expect_sequences,
+)
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer, Made
 from netbuild.components.layers.norm import LayerNorm, RMSNorm
@@ -44,6 +51,8 @@ class _Stack(Composed):
     def _is_a_layer(cls, layer: Any) -> Any:
         if layer is None:
             raise unwanted("a layer to repeat")
+        if any(getattr(layer, field) for field in layer.hides):
+            raise unwanted(f"{', '.join(layer.hides)} beside {cls.repeated}, not in it")
         return layer
 
     @property
@@ -124,9 +133,9 @@ def _made(layer: Layer, *x: Shape) -> Made:
 class TransformerEncoder(_Stack):
     """The encoder layer `num_layers` times, then the norm: (S, E) to (S, E).
 
-    netbuild has no masks, and nested tensors serve only masks. torch warns if it cannot use nested
-    tensors: with `norm_first`, without bias, or with an odd number of heads. In these cases,
-    netbuild sets enable_nested_tensor to false.
+    netbuild has no masks of padding, and nested tensors serve only these. torch warns if it cannot
+    use nested tensors: with `norm_first`, without bias, or with an odd number of heads. In these
+    cases, netbuild sets enable_nested_tensor to false.
 
     - TransformerEncoder: {encoder_layer: {TransformerEncoderLayer: 8}, num_layers: 6}
     # 16×64 to 16×64
@@ -137,15 +146,20 @@ class TransformerEncoder(_Stack):
 
     last = "num_layers norm enable_nested_tensor mask_check"
 
+    hides = MappingProxyType({"is_causal": Hidden("src", "src", "mask")})
+    target = "src"
+
     encoder_layer: Annotated[
         TransformerEncoderLayer,
         Nested("encoder layer", {"TransformerEncoderLayer": TransformerEncoderLayer}),
     ]
     """The layer to repeat, with its fields."""
     enable_nested_tensor: Bool = True
-    """No effect: it serves masks, and netbuild has none."""
+    """No effect: it serves masks of padding, and netbuild has none."""
     mask_check: Bool = True
-    """No effect: it serves masks, and netbuild has none."""
+    """No effect: it serves masks of padding, and netbuild has none."""
+    is_causal: Bool = False
+    """Whether a position sees only the positions up to its own; false lets it see all."""
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
@@ -171,11 +185,18 @@ class TransformerDecoder(_Stack):
     inputs = ("tgt", "memory")
     repeated = "decoder_layer"
 
+    hides = TransformerDecoderLayer.hides
+    target = "tgt"
+
     decoder_layer: Annotated[
         TransformerDecoderLayer,
         Nested("decoder layer", {"TransformerDecoderLayer": TransformerDecoderLayer}),
     ]
     """The layer to repeat, with its fields."""
+    tgt_is_causal: Bool = False
+    """Whether a position sees only the positions of tgt up to its own; false lets it see all."""
+    memory_is_causal: Bool = False
+    """Whether position t sees only the positions of memory up to t; false lets it see all."""
 
 
 class Transformer(Attending):
@@ -189,13 +210,28 @@ class Transformer(Attending):
 
     inputs = ("src", "tgt")
 
-    last = " ".join(_OF_A_LAYER[2:])
+    hides = MappingProxyType(
+        {
+            "src_is_causal": Hidden("src", "src", "src_mask"),
+            "tgt_is_causal": Hidden("tgt", "tgt", "tgt_mask"),
+            "memory_is_causal": Hidden("tgt", "src", "memory_mask"),
+        }
+    )
+    target = "tgt"
+
+    last = " ".join((*_OF_A_LAYER[2:], *hides))
 
     nhead: PositiveInt = 8
     num_encoder_layers: _Layers = 6
     """Number of layers of the encoder."""
     num_decoder_layers: _Layers = 6
     """Number of layers of the decoder."""
+    src_is_causal: Bool = False
+    """Whether a position of src sees only the positions up to its own; false lets it see all."""
+    tgt_is_causal: Bool = False
+    """Whether a position of tgt sees only the positions up to its own; false lets it see all."""
+    memory_is_causal: Bool = False
+    """Whether position t of tgt sees only the encoder's results up to t; false lets it see all."""
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         super().outputs(*x)

@@ -1,8 +1,10 @@
 """Transformer layers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
 
+from types import MappingProxyType
 from typing import ClassVar
 
-from netbuild.components.layers._composed import Attending, Part
+from netbuild.components.fields import Bool
+from netbuild.components.layers._composed import Attending, Hidden, Part
 from netbuild.components.layers.attention import MultiheadAttention
 from netbuild.components.layers.dropout import Dropout
 from netbuild.components.layers.linear import Linear
@@ -72,6 +74,12 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     inputs = ("src",)
     attentions = ("self_attn",)
+    hides = MappingProxyType({"is_causal": Hidden("src", "src", "src_mask")})
+    target = "src"
+    last = "is_causal"
+
+    is_causal: Bool = False
+    """Whether a position sees only the positions up to its own; false lets it see all."""
 
 
 class TransformerDecoderLayer(_TransformerLayer):
@@ -85,3 +93,15 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     inputs = ("tgt", "memory")
     attentions = ("self_attn", "multihead_attn")
+    hides = MappingProxyType(
+        {
+            "tgt_is_causal": Hidden("tgt", "tgt", "tgt_mask"),
+            "memory_is_causal": Hidden("tgt", "memory", "memory_mask"),
+        }
+    )
+    target = "tgt"
+
+    tgt_is_causal: Bool = False
+    """Whether a position sees only the positions of tgt up to its own; false lets it see all."""
+    memory_is_causal: Bool = False
+    """Whether position t sees only the positions of memory up to t; false lets it see all."""

@@ -1,6 +1,7 @@
 """Unpooling: https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from netbuild.components.fields import OptionalSizes, Paddings, Sizes
@@ -10,6 +11,7 @@ from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import by_name
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Origin, Range, Window
+from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
 
@@ -87,6 +89,14 @@ class _MaxUnpool(Pooling):
     def window(self, x: Shape, indices: Shape) -> Window | None:
         """The indices decide the places of the values."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """A value lies somewhere under the window from which it was pooled."""
+        if axis == 0:
+            return Sight(0)
+        fields = (self.per_axis(self.kernel_size), self.steps(), self.per_axis(self.padding))
+        k, s, p = (field[axis - 1] for field in fields)
+        return Sight(axis, Fraction(1, s), Fraction(p - k + 1, s), Fraction(p, s))
 
     def saved(self, x: Shape, indices: Shape) -> tuple[str, ...]:
         return ("indices",)

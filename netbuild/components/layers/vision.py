@@ -1,5 +1,6 @@
 """Vision: https://docs.pytorch.org/docs/stable/nn.html#vision-layers, and shuffled channels."""
 
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -20,6 +21,7 @@ from netbuild.components.fields import (
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import Layer, Range, Window, hull
+from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, times
 
 
@@ -51,6 +53,12 @@ class PixelShuffle(Layer):
             raise ShapeError("NB203", message, at="upscale_factor")
         return (*others, channels // r**2, height * r, width * r)
 
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        r, pixel = self.upscale_factor, axis - len(x[0])
+        if pixel >= -2:
+            return Sight(axis, Fraction(1, r))
+        return Sight(axis, r**2, 0, r**2 - 1) if pixel == -3 else Sight(axis)
+
     def window(self, x: Shape) -> Window | None:
         """Each pixel comes from some channels of a position."""
         return None
@@ -80,6 +88,12 @@ class PixelUnshuffle(Layer):
             message = f"an image of {height}×{width} does not divide into squares of {r}×{r} pixels"
             raise ShapeError("NB204", message, at="downscale_factor")
         return (*others, channels * r**2, height // r, width // r)
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        r, pixel = self.downscale_factor, axis - len(x[0])
+        if pixel >= -2:
+            return Sight(axis, r, 0, r - 1)
+        return Sight(axis, Fraction(1, r**2)) if pixel == -3 else Sight(axis)
 
     def window(self, x: Shape) -> Window | None:
         """All channels of a position together see one square of pixels."""
@@ -119,6 +133,9 @@ class ChannelShuffle(Layer):
             message = f"{x[0]} channels do not divide into {self.groups} groups"
             raise ShapeError("NB203", message, at="groups")
         return x
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        return across(0, x[0][0]) if axis == 0 else Sight(axis)
 
 
 _FACTOR = real(gt=0)
@@ -214,6 +231,30 @@ class Upsample(Layer):
     def window(self, x: Shape) -> Window | None:
         """Output positions have no regular distance on the input."""
         return None
+
+    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """Torch puts position t at (t + ½) · step − ½, or at t · step with align_corners."""
+        if axis == 0:
+            return Sight(0)
+        n, m = x[0][axis], self.output_shape(x[0])[axis]
+        if self.mode == "area":
+            return Sight(axis, Fraction(n, m), 0, Fraction(n - 1, m))
+        if self.align_corners:
+            step, start = Fraction(n - 1, max(1, m - 1)), Fraction(0)
+        else:
+            step = self._step(axis, n, m, x[0])
+            start = step / 2 - (0 if self.mode == "nearest-exact" else Fraction(1, 2))
+        if self.mode.startswith("nearest"):
+            start = start if self.mode == "nearest-exact" else Fraction(0)
+            return Sight(axis, step, start, start)
+        more = 1 if self.mode == "bicubic" else 0
+        return Sight(axis, step, start - more, start + more + 1)
+
+    def _step(self, axis: int, n: int, m: int, x: Shape) -> Fraction:
+        """Return the distance on the input between neighbouring positions of the result."""
+        if self.scale_factor is None or self.recompute_scale_factor:
+            return Fraction(n, m)
+        return 1 / Fraction(_each(self.scale_factor, x, "scale_factor")[axis - 1])
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         """Mode area is an adaptive average pool; with one output position, it is a plain mean."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from hypothesis import strategies as st
 from torch import nn
 
@@ -19,11 +20,8 @@ from tests.components.layers.contract import (
     Weights,
 )
 
-if TYPE_CHECKING:
-    import torch
-
 #: Arguments of `forward`, which a row states among the fields.
-FORWARD = ("need_weights", "average_attn_weights")
+FORWARD = ("need_weights", "average_attn_weights", "is_causal")
 
 
 def attention(features: int, *, bias: bool = True) -> Weights:
@@ -68,6 +66,7 @@ def _row(
 
 BARE = {"need_weights": False}
 ADDED = {"add_bias_kv": True, "add_zero_attn": True}
+CAUSAL = {"is_causal": True}
 
 ROWS = [
     # Of itself: 4·5·6² to project and 2·5²·6 to attend.
@@ -80,6 +79,14 @@ ROWS = [
     # A length of 1: the input itself is kept. 4·4² and 2·4.
     _row({"average_attn_weights": False}, 72, attention(4), (1, 4), heads=1),
     _row({**BARE}, 72, attention(4), (1, 4), heads=4),
+    # Causal: what is masked is multiplied too.
+    _row({**CAUSAL}, 1_020, attention(6), (5, 6)),
+    _row({**CAUSAL, **BARE}, 1_020, attention(6), (5, 6)),
+    _row({**CAUSAL, **BARE, "dropout": 0.3}, 1_020, attention(6), (5, 6)),
+    _row({**CAUSAL, "average_attn_weights": False}, 376, attention(4), (3, 4), (5, 4)),
+    _row({**CAUSAL, **BARE}, 376, attention(4), (3, 4), (5, 4)),
+    _row({**CAUSAL, **ADDED}, 192, _with_added(4), (2, 4)),
+    _row({**CAUSAL, **ADDED, **BARE}, 192, _with_added(4), (2, 4)),
     # Two positions more to attend to: 4·2·4² and 2·2·4·4.
     _row({**ADDED}, 192, _with_added(4), (2, 4)),
     _row({**ADDED, **BARE}, 192, _with_added(4), (2, 4)),
@@ -175,6 +182,7 @@ def attentions(draw: st.DrawFn) -> Case:
                 "batch_first": among([True], [False], any_=any_),
                 "need_weights": BOOLS,
                 "average_attn_weights": BOOLS,
+                "is_causal": BOOLS,
             },
         )
     )
@@ -215,11 +223,20 @@ def _make(**arguments: Any) -> nn.Module:
     return module
 
 
+def future(queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """Return torch's mask of what a query may not see: true behind its own position."""
+    positions = [torch.arange(x.shape[1]) for x in (queries, keys)]
+    return positions[1][None, :] > positions[0][:, None]
+
+
 def _call(module: Any, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
     query = x[0]
     key = x[1] if len(x) > 1 else query
     value = x[2] if len(x) > 2 else key
-    output, weights = module(query, key, value, **module.given)
+    given = dict(module.given)
+    if given.pop("is_causal", False):
+        given["attn_mask"] = future(query, key)
+    output, weights = module(query, key, value, **given)
     return (output,) if weights is None else (output, weights)
 
 
@@ -241,6 +258,7 @@ FAMILY = Family(
         ("MultiheadAttention", "batch_first"): "true by default: axis 0 is the batch",
         ("MultiheadAttention", "need_weights"): "an argument of forward",
         ("MultiheadAttention", "average_attn_weights"): "an argument of forward",
+        ("MultiheadAttention", "is_causal"): "an argument of forward",
         ("MultiheadAttention", "kdim"): "decided by the key; torch takes embed_dim for none",
         ("MultiheadAttention", "vdim"): "decided by the value; torch takes embed_dim for none",
     },

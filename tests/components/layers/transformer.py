@@ -14,6 +14,7 @@ from tests.components.layers.attention import (
     WITHOUT_BATCH,
     among,
     attention,
+    future,
     heads,
     sequences,
 )
@@ -33,6 +34,8 @@ from tests.components.layers.contract import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import torch
 
 ENCODER, DECODER = "TransformerEncoderLayer", "TransformerDecoderLayer"
 
@@ -107,6 +110,8 @@ ROWS = [
     _row(ENCODER, SMALL, 1_500, _encoder(6), (5, 6)),
     _row(ENCODER, {**SMALL, **ALL}, 1_500, _encoder(6), (5, 6)),
     _row(ENCODER, {**SMALL, **FIRST, **ALL}, 1_500, _encoder(6), (5, 6)),
+    _row(ENCODER, {**SMALL, "is_causal": True}, 1_500, _encoder(6), (5, 6)),
+    _row(ENCODER, {**SMALL, **ALL, "is_causal": True}, 1_500, _encoder(6), (5, 6)),
     _row(ENCODER, {**SMALL, **GELU, **ALL, "dropout": 0}, 1_500, _encoder(6), (5, 6)),
     _row(ENCODER, {**SMALL, **GELU, **FIRST, "dropout": 0.5}, 1_500, _encoder(6), (5, 6)),
     _row(ENCODER, {**SMALL, **GELU, "dropout": 1.0}, 1_500, _encoder(6), (5, 6)),
@@ -123,6 +128,8 @@ ROWS = [
     # 4·3·4² + 2·3²·4 + 2·3·4·8 as in an encoder, 2·3·4² + 2·5·4² + 2·3·5·4 for the memory.
     _row(DECODER, SMALL, 832, _decoder(4), (3, 4), (5, 4)),
     _row(DECODER, {**SMALL, **FIRST, **ALL}, 832, _decoder(4), (3, 4), (5, 4)),
+    _row(DECODER, {**SMALL, "tgt_is_causal": True}, 832, _decoder(4), (3, 4), (5, 4)),
+    _row(DECODER, {**SMALL, **ALL, "memory_is_causal": True}, 832, _decoder(4), (3, 4), (5, 4)),
     _row(DECODER, {**SMALL, **GELU, **ALL}, 832, _decoder(4), (3, 4), (5, 4)),
     # A memory of length 1: 456 as in an encoder, 2·3·4² + 2·4² + 2·3·4.
     _row(DECODER, {**SMALL, "bias": False}, 608, _decoder(4, bias=False), (3, 4), (1, 4)),
@@ -131,6 +138,13 @@ ROWS = [
     _row(
         "TransformerEncoder",
         {"encoder_layer": _of(ENCODER), "num_layers": 2},
+        2 * 1_500,
+        _stack(2, _encoder(6)),
+        (5, 6),
+    ),
+    _row(
+        "TransformerEncoder",
+        {"encoder_layer": _of(ENCODER, **ALL), "num_layers": 2, "is_causal": True},
         2 * 1_500,
         _stack(2, _encoder(6)),
         (5, 6),
@@ -169,6 +183,14 @@ ROWS = [
     ),
     _row(
         "TransformerDecoder",
+        {"decoder_layer": _of(DECODER, **ALL), "num_layers": 2, "tgt_is_causal": True},
+        2 * 832,
+        _stack(2, _decoder(4)),
+        (3, 4),
+        (5, 4),
+    ),
+    _row(
+        "TransformerDecoder",
         {"decoder_layer": _of(DECODER, **ALL, bias=False), "num_layers": 3},
         3 * 608,
         _stack(3, _decoder(4, bias=False)),
@@ -185,6 +207,22 @@ ROWS = [
     ),
     # 4·5·4² + 2·5²·4 + 2·5·4·8 for an encoder layer, 832 for a decoder layer.
     _row("Transformer", {**SMALL, **_times(2, 1)}, 2 * 840 + 832, _both(2, 1, 4), (5, 4), (3, 4)),
+    _row(
+        "Transformer",
+        {**SMALL, **_times(2, 1), **ALL, "tgt_is_causal": True, "src_is_causal": True},
+        2 * 840 + 832,
+        _both(2, 1, 4),
+        (5, 4),
+        (3, 4),
+    ),
+    _row(
+        "Transformer",
+        {**SMALL, **_times(1, 1), **ALL, "memory_is_causal": True, "src_is_causal": True},
+        840 + 832,
+        _both(1, 1, 4),
+        (5, 4),
+        (3, 4),
+    ),
     # A source of length 1: 136 for an encoder layer, 608 for a decoder layer.
     _row(
         "Transformer",
@@ -237,6 +275,21 @@ EDGES = [
 
 FEATURES = st.sampled_from([4, 6, 6, 8])
 HIDDEN = st.integers(3, 8)
+
+
+#: The masks by the fields that ask for them: the number of the input with the queries, the number
+#: of the one with the keys, and the argument of `forward`.
+MASKS = {
+    ENCODER: {"is_causal": (0, 0, "src_mask")},
+    "TransformerEncoder": {"is_causal": (0, 0, "mask")},
+    DECODER: {"tgt_is_causal": (0, 0, "tgt_mask"), "memory_is_causal": (0, 1, "memory_mask")},
+    "Transformer": {
+        "src_is_causal": (0, 0, "src_mask"),
+        "tgt_is_causal": (1, 1, "tgt_mask"),
+        "memory_is_causal": (1, 0, "memory_mask"),
+    },
+}
+MASKS["TransformerDecoder"] = MASKS[DECODER]
 
 
 def _layers(features: int, *, any_: bool) -> st.SearchStrategy[dict[str, Any]]:
@@ -303,7 +356,8 @@ def _cases(
         other = (draw(LENGTHS), draw(among([features], [3], any_=any_)))
         odd = draw(among([False], [True], any_=any_))
         others.append(Tensor(other[1:] if odd or len(x) == 1 else other))
-    return Case(kind, draw(fields(features, any_=any_)), x, tuple(others))
+    hidden = {field: True for field in MASKS[kind] if draw(st.integers(0, 3)) == 0}
+    return Case(kind, {**draw(fields(features, any_=any_)), **hidden}, x, tuple(others))
 
 
 CASES = {
@@ -359,6 +413,12 @@ def _make(kind: str) -> Callable[..., Any]:
 
     @wraps(torchs, updated=())
     def make(**arguments: Any) -> Any:
+        hidden = [field for field in MASKS[kind] if arguments.pop(field, False)]
+        module = torch_module(arguments)
+        module.hidden = [(field, *MASKS[kind][field]) for field in hidden]
+        return module
+
+    def torch_module(arguments: dict[str, Any]) -> Any:
         with torch_may_warn():  # that it does without nested tensors
             if "num_layers" not in arguments:
                 return torchs(**{"batch_first": True, **arguments})
@@ -371,6 +431,14 @@ def _make(kind: str) -> Callable[..., Any]:
             return torchs(**arguments)
 
     return make
+
+
+def _call(module: Any, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Call a module with masks alone: torch is not told, and does not look, what they are."""
+    masks: dict[str, Any] = {}
+    for field, queries, keys, mask in module.hidden:
+        masks |= {field: False, mask: future(x[queries], x[keys])}
+    return (module(*x, **masks),)
 
 
 DEFAULTS = {
@@ -386,11 +454,17 @@ FAMILY = Family(
     # Stacks hand it on to their layers.
     decided={kind: {"d_model": lambda *x: x[0][-1]} for kind in CASES},
     make={kind: _make(kind) for kind in CASES},
+    call=dict.fromkeys(CASES, _call),
     fields={
         **{
             (kind, field): reason
             for kind in (ENCODER, DECODER, "Transformer")
             for field, reason in DEFAULTS.items()
+        },
+        **{
+            (kind, field): "an argument of forward"
+            for kind, masks in MASKS.items()
+            for field in masks
         },
         ("Transformer", "d_model"): "decided by the input; torch has 512 by default",
         ("Transformer", "custom_encoder"): "not offered: TransformerEncoder is a layer of its own",

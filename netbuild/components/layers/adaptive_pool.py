@@ -113,6 +113,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """
 
     rank = 3
+    arrangement = "in order"
 
 
 class _AdaptiveMaxPool(WithIndices, _AdaptivePool):
@@ -147,6 +148,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """
 
     rank = 3
+    arrangement = "in order"
 
 
 class _FractionalMaxPool(WithIndices):
@@ -231,6 +233,7 @@ class FractionalMaxPool2d(_FractionalMaxPool):
     """
 
     rank = 2
+    arrangement = "in order"
     spare = 0
 
 
@@ -243,4 +246,5 @@ class FractionalMaxPool3d(_FractionalMaxPool):
     """
 
     rank = 3
+    arrangement = "in order"
     spare = 1

@@ -16,7 +16,8 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
-from netbuild.components.layers.layer import ANY, Layer, Lazy, Modes, parameters
+from netbuild.components.layers.layer import ANY, Arrangement, Layer, Lazy, Modes, Needs, parameters
+from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import (
     Shape,
     ShapeError,
@@ -42,6 +43,7 @@ class _ChannelNorm(Layer):
     axes: ClassVar[str]
 
     results = ANY
+    arrangement: ClassVar[Arrangement] = "channels"
 
     num_features: SizeFromInput = None
     """Number of channels of the input."""
@@ -189,6 +191,11 @@ class _InstanceNorm(_ChannelNorm):
     track_running_stats: Bool = False
     """Whether evaluation uses the running averages; false uses each sample's own statistics."""
 
+    arrangement = "in order"
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return x.in_order
+
     def workspace(self, x: Shape) -> int:
         """Each sample's means and deviations, and copies of the channels' weights and averages."""
         return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
@@ -289,6 +296,15 @@ class _SwitchableNorm(_ChannelNorm):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
+
+    arrangement = "as input"
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The shares and the weight need a mean and a variance, and a scale for each channel."""
+        found = super().needs(*x, learns=learns)
+        channels = x[0].shape[0]
+        workspace = 4 * channels * (3 + self.affine)
+        return found if learns else found._replace(workspace=workspace)
 
     def workspace(self, x: Shape) -> int:
         """A mean and a variance of the sample; for each channel also mixtures and a scale."""

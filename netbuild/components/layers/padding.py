@@ -5,6 +5,7 @@ places before it and the places behind it. Negative numbers crop.
 """
 
 from math import isinf
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import field_validator
@@ -14,7 +15,8 @@ from netbuild.components.fields import Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, unchanged
-from netbuild.components.layers.layer import Layer, Range, Window
+from netbuild.components.layers.layer import Arrangement, Layer, Range, Window
+from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_at_least, expect_rank
 
 _Anything = Annotated[
@@ -44,6 +46,7 @@ class _Pad(Layer):
     rank: ClassVar[int]
 
     needs_float = False
+    arrangement: ClassVar[Arrangement] = "channels"
 
     padding: _Padding
     """Places before and behind each axis, beginning with the last axis; negative numbers crop."""
@@ -110,6 +113,13 @@ class _Constant(_Pad):
 
     def range(self, *x: Range | None) -> Range | None:
         return x[0] and x[0].with_(getattr(self, "value", 0.0))
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """A padding that only crops is a copy with the axes in their order."""
+        if all(padding <= 0 for pair in self._pairs() for padding in pair):
+            cropped = Placed(y[0], x[0].strides or x[0].distances)
+            return (elementwise(y[0], (cropped,)),)
+        return super().layouts(y, *x)
 
     def _expect_axes(self, x: Shape) -> None:
         expect_at_least(self.rank, x, AXES[self.rank].removeprefix("channels, "))
@@ -271,6 +281,7 @@ class _CircularPad(_Pad):
     """Wraps the input around: its end is added before it, and its beginning behind it."""
 
     rearranges = True
+    arrangement = "in order"
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
         """Torch compares with `n`. If the other side crops, torch would wrap unset memory."""

@@ -1,5 +1,6 @@
 """Tensor operations: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import field_validator
@@ -8,7 +9,7 @@ from pydantic_core import core_schema
 from netbuild.components.component import LARGEST
 from netbuild.components.fields import Int, Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
-from netbuild.components.layers._view import Axes, Rearranging, View, axes, each
+from netbuild.components.layers._view import Axes, Regrouping, View, axes, each
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,
@@ -18,7 +19,8 @@ from netbuild.components.layers.formula import (
     unchanged,
     without,
 )
-from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.layers.layer import Layer, Operation, Window
+from netbuild.components.layers.layout import BATCH, Placed, Strides, placed
 from netbuild.components.tensor import Shape, ShapeError, axis, product, times
 
 _SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
@@ -66,7 +68,7 @@ _LEFT = {
 }
 
 
-class Flatten(Rearranging):
+class Flatten(Regrouping):
     """Merges the axes from start_dim to end_dim into one.
 
     - Flatten  # 16×5×5 to 400
@@ -94,7 +96,7 @@ class Flatten(Rearranging):
         return Formulas(by_axis(sizes), terms=terms)
 
 
-class Unflatten(Rearranging):
+class Unflatten(Regrouping):
     """Splits the axis `dim` into axes of unflattened_size; a size of -1 takes the rest.
 
     - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
@@ -126,7 +128,7 @@ class Unflatten(Rearranging):
         return Formulas(by_axis([*around[0], *sizes, *around[1]]), terms=_LEFT)
 
 
-class Reshape(View):
+class Reshape(Regrouping, View):
     """The same values in another shape: (*) to `shape`, which has no batch axis.
 
     The result is a view if the input's values are contiguous in memory. After an operation that
@@ -175,6 +177,10 @@ class Permute(View):
             raise ShapeError("NB205", message, at="dims")
         return tuple(x[position] for position in axes(self.dims[1:], x, at="dims"))
 
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        order = (-1, *axes(self.dims[1:], x[0].shape, at="dims"))
+        return (_moved(x[0], [place + 1 for place in order]),)
+
     def formulas(self, x: Shape) -> Formulas:
         order = axes(self.dims[1:], x, at="dims")
         return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
@@ -199,6 +205,13 @@ class Transpose(View):
         y[first], y[second] = x[second], x[first]
         return tuple(y)
 
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        order = list(range(len(x[0].sizes)))
+        first = axis(self.dim0, x[0].shape, at="dim0") + 1
+        second = axis(self.dim1, x[0].shape, at="dim1") + 1
+        order[first], order[second] = second, first
+        return (_moved(x[0], order),)
+
     def formulas(self, x: Shape) -> Formulas:
         first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
         swapped = {first: second, second: first}
@@ -222,6 +235,13 @@ class Squeeze(View):
         named = axes(self.dim, x, at="dim")
         return tuple(n for place, n in enumerate(x) if n != 1 or place not in named)
 
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        named = axes(self.dim, x[0].shape, at="dim")
+        batch, *strides = x[0].distances
+        pairs = enumerate(zip(x[0].shape, strides, strict=True))
+        left = (step for place, (n, step) in pairs if n != 1 or place not in named)
+        return (placed((BATCH, *y[0]), (batch, *left)),)
+
     def formulas(self, x: Shape) -> Formulas:
         named = axes(self.dim, x, at="dim")
         return Formulas(without(x, [place for place in named if x[place] == 1]))
@@ -242,6 +262,14 @@ class Unsqueeze(View):
     def output_shape(self, x: Shape) -> Shape:
         position = axis(self.dim, (*x, 1), at="dim")  # the new axis counts too
         return (*x[:position], 1, *x[position:])
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """The new axis has the stride that torch gives it: one step of it passes the next axis."""
+        position = axis(self.dim, y[0], at="dim") + 1
+        sizes, strides = x[0].sizes, x[0].distances
+        step = sizes[position] * strides[position] if position < len(sizes) else 1
+        found = (*strides[:position], step, *strides[position:])
+        return (placed((BATCH, *y[0]), found),)
 
     def formulas(self, x: Shape) -> Formulas:
         position = axis(self.dim, (*x, 1), at="dim")
@@ -283,8 +311,12 @@ class Expand(View):
         sizes = (unchanged(n) if m == -1 else formula("sizes", sizes=m) for m, n in pairs)
         return Formulas(by_axis(sizes))
 
-    def memory(self) -> Memory:
-        return "view" if set(self.sizes) <= {-1} else "locked"
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """An axis that repeats has a stride of 0."""
+        batch, *strides = x[0].distances
+        axes_ = zip(x[0].shape, y[0], strides, strict=True)
+        found = (0 if n == 1 != wide else step for n, wide, step in axes_)
+        return (placed((BATCH, *y[0]), (batch, *found)),)
 
     def arguments(self, x: Shape) -> dict[str, Any]:
         """Rename `sizes` to the keyword of `torch.Tensor.expand`."""
@@ -295,6 +327,12 @@ class Expand(View):
         return Layer.window(self, x) if self.output_shape(x)[1:] == x[1:] else None
 
 
+def _moved(x: Placed, order: Sequence[int]) -> Strides:
+    """Return the strides of a view with the axes, also the batch, in another order."""
+    sizes, strides = x.sizes, x.distances
+    return placed([sizes[n] for n in order], [strides[n] for n in order])
+
+
 class Roll(Operation):
     """Shifts the values along axes; values past the end come in at the other end: (*) to (*).
 
@@ -303,6 +341,7 @@ class Roll(Operation):
 
     function = "roll"
     rearranges = True
+    arrangement = "channels"
 
     shifts: _Shifts
     """Number of places that values move along each axis; negative numbers move back."""

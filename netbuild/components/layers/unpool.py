@@ -115,6 +115,7 @@ class MaxUnpool1d(_MaxUnpool):
     """
 
     rank = 1
+    arrangement = "in order"
 
 
 class MaxUnpool2d(_MaxUnpool):
@@ -139,3 +140,4 @@ class MaxUnpool3d(_MaxUnpool):
     """
 
     rank = 3
+    arrangement = "in order"

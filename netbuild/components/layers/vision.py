@@ -38,6 +38,7 @@ class PixelShuffle(Layer):
 
     needs_float = False
     rearranges = True
+    arrangement = "channels"
 
     upscale_factor: PositiveInt
     """Factor r by which height and width grow."""
@@ -68,6 +69,7 @@ class PixelUnshuffle(Layer):
 
     needs_float = False
     rearranges = True
+    arrangement = "channels"
 
     downscale_factor: PositiveInt
     """Factor r by which height and width shrink."""
@@ -107,6 +109,7 @@ class ChannelShuffle(Layer):
 
     needs_float = False
     rearranges = True
+    arrangement = "channels"
 
     groups: PositiveInt
     """Number of groups of channels; the result takes a channel of each group in turn."""
@@ -159,6 +162,7 @@ class Upsample(Layer):
     """
 
     results = None
+    arrangement = "channels"
 
     size: OptionalSizes = None
     """Size of the result along each axis; null takes scale_factor."""

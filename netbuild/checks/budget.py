@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.components.tensor import BYTES
 from netbuild.config.budget import _BYTES
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.graph import memory
 from netbuild.graph.row import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Member, Row
@@ -31,16 +30,20 @@ class _Measure(NamedTuple):
     """A quantity that a budget limits: its name, its value for each layer, and its unit."""
 
     name: str
-    of: Callable[[Sequence[Row]], list[int]]
+    of: Callable[[Graph], list[int]]
     bytes: bool = False
 
 
 _MEASURES = (
-    _Measure("params", lambda rows: [row.params for row in rows]),
-    _Measure("macs", lambda rows: [row.macs for row in rows]),
-    _Measure("activations", lambda rows: [kept.nbytes for kept in memory.kept(rows)], bytes=True),
-    _Measure("weights", lambda rows: [row.params * BYTES["float32"] for row in rows], bytes=True),
+    _Measure("params", lambda graph: [row.params for row in graph.rows]),
+    _Measure("macs", lambda graph: [row.macs for row in graph.rows]),
+    _Measure("activations", lambda graph: [kept.nbytes for kept in graph.kept], bytes=True),
+    _Measure("weights", lambda graph: [_bytes(row) for row in graph.rows], bytes=True),
 )
+
+
+def _bytes(row: Row) -> int:
+    return row.params * BYTES["float32"]
 
 
 def check(graph: Graph) -> list[Diagnostic]:
@@ -51,7 +54,7 @@ def check(graph: Graph) -> list[Diagnostic]:
         limit: float | None = getattr(budget, measure.name)
         if limit is None:
             continue
-        values = measure.of(graph.rows)
+        values = measure.of(graph)
         value = sum(values)
         if value <= limit:
             continue

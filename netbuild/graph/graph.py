@@ -9,11 +9,12 @@ from netbuild.graph.row import Block, Calls, Member, Row
 from netbuild.graph.value import Ref, Value, state_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netbuild.components.tensor import Shape
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.graph.memory import Kept
 
 
 class InnerStack(NamedTuple):
@@ -126,8 +127,12 @@ class Graph(NamedTuple):
         A tensor that two layers keep, or that has a view, counts once. Constants that do not grow
         with the batch, such as the statistics of a batch norm, do not count. Layers before the
         first layer with trainable weights keep nothing, because the backward pass ends there.
-        Frozen recurrent and attention layers keep less than this number says.
         """
+        return sum(kept.nbytes for kept in self.kept)
+
+    @property
+    def kept(self) -> Iterator[Kept]:
+        """The memory that each layer keeps in training, in the order of `rows`."""
         from netbuild.graph import memory
 
-        return sum(kept.nbytes for kept in memory.kept(self.rows))
+        return memory.kept(self.rows, results(self).values() if self.block else None)

@@ -16,7 +16,8 @@ from netbuild.syntax.node import List, Map, Node, Scalar
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from netbuild.components.layers.layer import Layer, Memory, Window
+    from netbuild.components.layers.layer import Layer, Memory, Needs, Window
+    from netbuild.components.layers.layout import Placed, Strides
     from netbuild.components.tensor import Shape, Tensor
 
 #: The most cached entries. Then the cache is emptied, so that a long process stays small.
@@ -37,6 +38,8 @@ class Inferred:
         self.shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in inputs)
         self.memory: Memory = layer.memory()
         self.origin = Origin(layer, self.shapes)
+        self._needs: dict[tuple[tuple[Placed, ...], bool], Needs] = {}
+        self._layouts: dict[tuple[Placed, ...], tuple[Strides, ...]] = {}
 
     @cached_property
     def window(self) -> Window | None:
@@ -74,23 +77,24 @@ class Inferred:
         """The number of multiplications for one sample."""
         return self.layer.macs(*self.shapes)
 
-    @cached_property
-    def saved(self) -> frozenset[str]:
-        """The inputs and outputs, by name, that training keeps for the backward pass."""
-        return frozenset(self.layer.saved(*self.shapes))
+    def needs(self, x: tuple[Placed, ...], *, learns: bool) -> Needs:
+        """Return what the backward pass needs, for inputs that lie in memory like this."""
+        key = x, learns
+        if key not in self._needs:
+            self._needs[key] = self.layer.needs(*x, learns=learns)
+        return self._needs[key]
 
-    @cached_property
-    def workspace(self) -> int:
-        """The bytes per sample that training keeps in addition to inputs and outputs."""
-        return self.layer.workspace(*self.shapes)
+    def layouts(self, x: tuple[Placed, ...]) -> tuple[Strides, ...]:
+        """Return the strides of the results, for inputs that lie in memory like this."""
+        if x not in self._layouts:
+            self._layouts[x] = self.layer.layouts([y.shape for y in self.outputs.values()], *x)
+        return self._layouts[x]
 
-    @cached_property
-    def input_names(self) -> tuple[str, ...]:
-        """The name of each input."""
-        names = (*self.layer.inputs, *self.layer.optional_inputs)
-        if self.layer.variadic:
-            names += names[-1:] * (len(self.inputs) - len(names))
-        return names[: len(self.inputs)]
+    def memory_of(self, x: tuple[Placed, ...]) -> Memory:
+        """Return where the results lie, for inputs that lie in memory like this."""
+        if self.memory != "view" or x[0].strides is None:
+            return self.memory
+        return self.layer.memory(*x)
 
     @cached_property
     def is_plain(self) -> bool:

@@ -1,18 +1,25 @@
-"""The memory that training keeps of one sample for the backward pass, layer by layer.
+"""The memory of a training step: where each value lies, and what the backward pass needs of it.
 
-A tensor that two layers keep, or that has a view, counts once, for the first layer. Layers before
-the first layer with trainable weights keep nothing, because the backward pass ends there.
+The walk goes through the layers in the order of execution, as autograd does. It knows of each value
+its memory, its layout and whether it needs a gradient; of each layer it knows what it keeps. From
+this follow the bytes that training keeps of one sample, and which layer may overwrite its input.
+
+A tensor that two layers keep, or that has a view, counts once, for the first layer. A view keeps
+the whole tensor that it is a part of. A layer keeps nothing if the backward pass does not reach it:
+if neither the layer nor a layer before it learns, or if its result reaches no output.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.graph.value import Value
+from netbuild.components.layers.layout import Placed, in_order
+from netbuild.graph.value import Value, value_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from netbuild.components.layers.layer import Memory
     from netbuild.components.tensor import Tensor
     from netbuild.graph.row import Row
 
@@ -25,9 +32,11 @@ class Held(NamedTuple):
     place: Value
     tensor: Tensor
     #: An earlier layer that already keeps this memory.
-    keeper: str | None
+    keeper: str | None = None
     #: Whether it is a parameter. Parameters count as weights.
-    is_weight: bool
+    is_weight: bool = False
+    #: Whether torch keeps a copy, because the values do not lie in order.
+    is_copy: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -42,6 +51,8 @@ class Kept(NamedTuple):
     tensors: tuple[Held, ...] = ()
     #: The bytes of other tensors that the layer keeps, such as indices and masks.
     workspace: int = 0
+    #: Whether an output of the network depends on the layer.
+    is_read: bool = True
 
     @property
     def nbytes(self) -> int:
@@ -49,32 +60,170 @@ class Kept(NamedTuple):
         return self.workspace + sum(tensor.nbytes for tensor in self.tensors)
 
 
-def kept(rows: Iterable[Row]) -> Iterator[Kept]:
-    """Yield the memory of each layer, in the order of execution."""
-    learning: set[Value] = set()
-    places: dict[Value, Value] = {}
-    held: dict[Value, Tensor] = {}
-    keepers: dict[Value, str] = {}
-    weights: set[Value] = set()
+def kept(rows: Sequence[Row], outputs: Collection[Value] | None = None) -> Iterator[Kept]:
+    """Yield the memory of each layer, in the order of execution.
+
+    `outputs` are the results of the network; without them, every result counts as read.
+    """
+    read = None if outputs is None else reaching(rows, outputs)
+    step = Step()
     for row in rows:
-        for value, x in zip(row.sources, row.inputs, strict=True):
-            held.setdefault(value, x)  # an input of the network
-        first = places.get(row.sources[0], row.sources[0]) if row.sources else None
-        shares = first is not None and row.inferred.memory != "new"
-        for port, y in row.outputs.items():
+        yield step.add(row, is_read=read is None or row.path in read)
+
+
+def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> set[str]:
+    """Return the paths of the layers that an output depends on."""
+    above: dict[str, set[str]] = {}
+    places: dict[Value, Value] = {}
+    writers: dict[Value, set[str]] = {}
+    for row in rows:
+        memories = [places.get(value, value) for value in row.sources]
+        above[row.path] = {value.path for value in row.sources}
+        for memory in memories if writers else ():
+            above[row.path] |= writers.get(memory, set())
+        if memories and row.inferred.memory != "new":
+            places |= {Value(row.path, port): memories[0] for port in row.outputs}
+        if memories and row.inferred.memory == "overwritten":
+            writers.setdefault(memories[0], set()).add(row.path)
+    found: set[str] = set()
+    waiting = [value.path for value in outputs]
+    waiting += [path for value in outputs for path in writers.get(places.get(value, value), ())]
+    while waiting:
+        path = waiting.pop()
+        if path and path not in found:
+            found.add(path)
+            waiting += above[path]
+    return found
+
+
+class Conflict(NamedTuple):
+    """A layer that overwrites a tensor which torch protects, and why."""
+
+    path: str
+    message: str
+
+
+class _Stored(NamedTuple):
+    """A value in memory."""
+
+    #: The value that the memory was made for.
+    base: Value
+    tensor: Tensor
+    placed: Placed
+    #: For one of several views, how often the memory had been overwritten when it was made.
+    version: int | None = None
+
+
+class Step:
+    """One forward pass in training, layer by layer."""
+
+    def __init__(self) -> None:
+        self.values: dict[Value, _Stored] = {}
+        self.weights: set[Value] = set()
+        #: For each memory, the first layer whose backward pass needs it.
+        self.keepers: dict[Value, str] = {}
+        #: For each memory, the layers that have overwritten it.
+        self.writers: dict[Value, list[str]] = {}
+
+    def add(self, row: Row, *, is_read: bool = True) -> Kept:
+        """Add a layer; return the memory that it keeps."""
+        x = [
+            self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)
+        ]
+        given = tuple([one.placed for one in x])
+        reached = row.learns or any(one.gradient for one in given)
+        self._store(row, x, given, gradient=reached)
+        if not reached or not is_read or not (row.sources or row.outputs):
+            return Kept(reached=reached, is_read=is_read)
+        needs = row.inferred.needs(given, learns=row.learns)
+        held = dict.fromkeys(self._input(row, n, x[n]) for n in needs.inputs)
+        for port in needs.outputs:
             value = Value(row.path, port)
-            places[value] = first if shares and first else value
-            held[value] = y
+            held[self._held(value, self.values[value])] = None
+        for one in held:
+            if not one.is_copy:
+                self.keepers.setdefault(one.place, row.path)
+        return Kept(True, _once(held), needs.workspace)
+
+    def conflict(self, row: Row) -> Conflict | None:
+        """Return why torch refuses a layer after the layers before it; None if it runs."""
+        for value in row.sources:
+            found = self.outdated(value, f"{row.path} reads {value_name(value)}")
+            if found is not None:
+                return found
+        if row.inferred.memory != "overwritten" or row.sources[0] not in self.values:
+            return None
+        first = self.values[row.sources[0]]
+        reader = self.keepers.get(first.base)
+        if reader:
+            message = f"the layer overwrites its input, which the backward pass of {reader} needs"
+            return Conflict(row.path, message)
+        sizes = zip(first.placed.distances, first.placed.sizes, strict=True)
+        repeats = any(stride == 0 and size > 1 for stride, size in sizes)
+        if repeats or (first.version is not None and first.placed.gradient):
+            message = "the layer overwrites a view of another tensor, which torch forbids"
+            return Conflict(row.path, message)
+        return None
+
+    def outdated(self, value: Value, use: str) -> Conflict | None:
+        """Return the conflict of one of several views, if a layer has overwritten it since."""
+        stored = self.values.get(value)
+        if stored is None or stored.version is None or not stored.placed.gradient:
+            return None
+        later = self.writers.get(stored.base, [])[stored.version :]
+        if not later:
+            return None
+        message = f"the layer overwrites its input, and {use}, a part of it, after this"
+        return Conflict(later[0], message)
+
+    def _read(self, value: Value, tensor: Tensor) -> _Stored:
+        """Return a value as a layer reads it. A parameter repeats for each sample."""
+        if value not in self.values:  # an input of the network
+            placed = Placed(tensor.shape, None, False, tensor.dtype)
+            self.values[value] = _Stored(value, tensor, placed)
+        stored = self.values[value]
+        if stored.placed.shape == tensor.shape:
+            return stored
+        strides = (0, *in_order(tensor.shape))  # of a parameter with fewer axes than the others
+        return stored._replace(placed=stored.placed._replace(shape=tensor.shape, strides=strides))
+
+    def _store(
+        self, row: Row, x: Sequence[_Stored], given: tuple[Placed, ...], *, gradient: bool
+    ) -> None:
+        """Add the results of a layer to the memory."""
+        memory: Memory = row.inferred.memory_of(given)
+        strides = row.inferred.layouts(given)
+        if not row.sources:
+            strides = tuple((0, *in_order(y.shape)) for y in row.outputs.values())
+        if memory == "overwritten":
+            self.writers.setdefault(x[0].base, []).append(row.path)
+        for (port, y), layout in zip(row.outputs.items(), strides, strict=True):
+            value = Value(row.path, port)
+            base = value if memory == "new" else x[0].base
+            version = None if memory == "new" else x[0].version
+            if memory == "locked":
+                version = len(self.writers.get(base, []))
+            placed = Placed(y.shape, layout, gradient and y.floating, y.dtype)
+            self.values[value] = _Stored(base, y, placed, version)
             if not row.sources:
-                weights.add(value)
-        if not row.learns and learning.isdisjoint(row.sources):
-            yield Kept(reached=False)
-            continue
-        learning |= {Value(row.path, port) for port, y in row.outputs.items() if y.floating}
-        tensors = []
-        for value in dict.fromkeys(value for value, _ in row.saved):
-            place = places.get(value, value)
-            keeper = keepers.get(place)
-            tensors.append(Held(value, place, held[place], keeper, place in weights))
-            keepers.setdefault(place, row.path)
-        yield Kept(True, tuple(tensors), row.inferred.workspace)
+                self.weights.add(value)
+
+    def _input(self, row: Row, number: int, x: _Stored) -> Held:
+        """Return an input that a layer keeps, itself or as a copy."""
+        value = row.sources[number]
+        if row.layer.keeps_itself(x.placed):
+            return self._held(value, x)
+        return Held(value, value, row.inputs[number], is_copy=True)
+
+    def _held(self, value: Value, stored: _Stored) -> Held:
+        base = stored.base
+        tensor = self.values[base].tensor if base in self.values else stored.tensor
+        return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
+
+
+def _once(held: Iterable[Held]) -> tuple[Held, ...]:
+    """Return tensors of which each memory counts once, also within one layer."""
+    found: dict[object, Held] = {}
+    for number, one in enumerate(held):
+        found.setdefault(number if one.is_copy else one.place, one)
+    return tuple(found.values())

@@ -33,6 +33,8 @@ class Row(NamedTuple):
     frozen: bool = False
     #: The path of the first layer with the same weights, if this layer is a reuse of it.
     reuses: str | None = None
+    #: Whether the built network computes it. An operation whose result nothing reads is left out.
+    is_built: bool = True
 
     @property
     def span(self) -> Span:
@@ -112,7 +114,7 @@ class Row(NamedTuple):
     @property
     def macs(self) -> int:
         """The number of multiplications for one sample."""
-        return self.inferred.macs
+        return self.inferred.macs if self.is_built else 0
 
     @property
     def output(self) -> Tensor:
@@ -123,21 +125,6 @@ class Row(NamedTuple):
     def passed_on(self) -> Value:
         """The value of the first result."""
         return Value(self.path, next(iter(self.inferred.outputs)))
-
-    @property
-    def saved(self) -> list[tuple[Value, Tensor]]:
-        """The inputs and results that training keeps of one sample for the backward pass."""
-        inferred = self.inferred
-        kept = inferred.saved
-        if self.frozen:
-            kept -= set(self.layer.saved_for_weights)
-        if not kept:
-            return []
-        inputs = zip(inferred.input_names, self.sources, inferred.inputs, strict=False)
-        outputs = inferred.outputs.items()
-        return [(value, x) for name, value, x in inputs if name in kept] + [
-            (Value(self.path, name), y) for name, y in outputs if name in kept
-        ]
 
     @property
     def is_plain(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import field_validator
 
 from netbuild.components.fields import Bool, unwanted
-from netbuild.components.layers.layer import ANY, Layer, Range
+from netbuild.components.layers.layer import ANY, Arrangement, Layer, Range
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
 #: The smallest and largest number of each dtype that holds fewer numbers than a file can write.
@@ -21,6 +21,7 @@ class Activation(Layer):
     """Computes element by element; any shape to the same shape."""
 
     activates = True
+    arrangement: ClassVar[Arrangement] = "as input"
 
     #: Whether the backward pass needs the input or the output.
     keeps: ClassVar[Literal["input", "output"]] = "input"

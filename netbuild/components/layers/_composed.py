@@ -13,7 +13,8 @@ from netbuild.components.layers.attention import (
     expect_sequence,
 )
 from netbuild.components.layers.formula import Formula, Formulas, added
-from netbuild.components.layers.layer import ANY, Layer, Modes, Window
+from netbuild.components.layers.layer import ANY, Layer, Modes, Needs, Window
+from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
@@ -26,13 +27,11 @@ class Part(NamedTuple):
     layer: Layer
     x: tuple[Shape, ...]
 
-    @property
-    def kept(self) -> int:
-        """The bytes that the part keeps per sample; none of these layers keeps its output."""
-        names = (*self.layer.inputs, *self.layer.optional_inputs)
-        given = dict(zip(names, self.x, strict=False))
-        saved = sum(Tensor(given[name]).nbytes for name in self.layer.saved(*self.x))
-        return saved + self.layer.workspace(*self.x)
+    def kept(self, *, learns: bool) -> int:
+        """Return the bytes that the part keeps per sample; no such layer keeps its output."""
+        x = [Placed(shape) for shape in self.x]
+        found = self.layer.needs(*x, learns=learns)
+        return sum(x[n].nbytes for n in found.inputs) + found.workspace
 
 
 class Hidden(NamedTuple):
@@ -113,16 +112,34 @@ class Composed(Layer):
                 keywords[field] = True
         return {"output": forward(*x, **keywords)}
 
+    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+        kept = self.kept_inputs(*map(Placed, (x, *others)), learns=True)
+        return tuple(self.inputs[n] for n in kept)
+
     def workspace(self, x: Shape, *others: Shape) -> int:
         """What the parts keep, plus values between the parts, minus the layer's kept inputs."""
-        given = dict(zip(self.inputs, (x, *others), strict=True))
-        parts = Counter(self.parts(x, *others).values())
-        total = sum(number * part.kept for part, number in parts.items())
-        total += self.between(x, *others)
-        return total - sum(Tensor(given[name]).nbytes for name in self.saved(x, *others))
+        return self.needs(*map(Placed, (x, *others)), learns=True).workspace
 
-    def between(self, x: Shape, *others: Shape) -> int:
-        """Return the bytes kept outside of the parts; negative if parts keep the same tensor."""
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The sum over the parts. Each part that reads a kept input keeps no copy of it."""
+        shapes = [one.shape for one in x]
+        kept = self.kept_inputs(*x, learns=learns)
+        parts = Counter(self.parts(*shapes).values())
+        total = sum(number * part.kept(learns=learns) for part, number in parts.items())
+        total += self.between(*shapes, learns=learns)
+        total -= sum(self.readers(n) * x[n].nbytes for n in kept)
+        return Needs(kept, (), total)
+
+    def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
+        """Return the numbers of the inputs that parts keep as they are, and not in a copy."""
+        raise NotImplementedError
+
+    def readers(self, number: int) -> int:
+        """Return how many parts would keep a copy of an input of this number."""
+        return 1
+
+    def between(self, x: Shape, *others: Shape, learns: bool) -> int:
+        """Return the bytes kept outside of the parts."""
         return 0
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:

@@ -1,5 +1,6 @@
 """The base of layers that slide a window over one, two or three spatial axes."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import field_validator
@@ -7,7 +8,8 @@ from pydantic import field_validator
 from netbuild.components.fields import unwanted
 from netbuild.components.layers._sizes import positions, positions_formula
 from netbuild.components.layers.formula import Formula
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Arrangement, Layer, Window
+from netbuild.components.layers.layout import Placed, Strides, of_channels_1d
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, expect_rank
 
@@ -20,6 +22,8 @@ class Spatial(Layer):
 
     rank: ClassVar[int]
 
+    arrangement: ClassVar[Arrangement] = "channels"
+
     @field_validator(
         "kernel_size", "stride", "padding", "dilation", "output_size", check_fields=False
     )
@@ -29,6 +33,11 @@ class Spatial(Layer):
             one = "one number" if cls.rank == 1 else f"one number, or {cls.rank} in a list"
             raise unwanted(one)
         return value
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        if self.arrangement == "channels" and self.rank == 1:
+            return tuple(of_channels_1d(x[0], shape) for shape in y)
+        return super().layouts(y, *x)
 
     def per_axis(self, value: int | Shape) -> Shape:
         """Return one number for each axis, from a field with one number or a list."""

@@ -1,9 +1,11 @@
 """Shared by operations on one tensor: views of its memory, and lists of its axes."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from netbuild.components.fields import Wants, either, many, whole
 from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.layers.layout import BATCH, Placed, Strides, viewed
 from netbuild.components.tensor import Shape, ShapeError, axis
 
 Axes = Annotated[
@@ -36,12 +38,28 @@ class Rearranging(Layer):
     needs_float = False
     rearranges = True
 
-    def memory(self) -> Memory:
+    def memory(self, *x: Placed) -> Memory:
         return "view"
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """The strides of the view of this shape; None if the shape needs a copy."""
+        if x[0].strides is None:
+            return (None,) * len(y)
+        return tuple(viewed(x[0].sizes, x[0].distances, (BATCH, *shape)) for shape in y)
 
     def window(self, x: Shape) -> Window | None:
         """Output positions do not match input positions."""
         return None
+
+
+class Regrouping(Rearranging):
+    """Gives all values in another shape: in the same memory if it can, else in a copy."""
+
+    def memory(self, *x: Placed) -> Memory:
+        if not x or x[0].strides is None:
+            return "view"
+        sizes = (BATCH, *self.output_shape(x[0].shape))
+        return "view" if viewed(x[0].sizes, x[0].distances, sizes) is not None else "new"
 
 
 class View(Rearranging, Operation):

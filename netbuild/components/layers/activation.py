@@ -131,6 +131,8 @@ class RReLU(Overwriting, Rectifier):
     def switches(self) -> bool:
         return self.lower < self.upper
 
+    arrangement = "in order"
+
     def workspace(self, x: Shape) -> int:
         """The random slopes."""
         return 4 * product(x)
@@ -276,6 +278,8 @@ class LogSigmoid(Activation):
     """
 
     results = LOGARITHMS
+
+    arrangement = "in order"
 
     def workspace(self, x: Shape) -> int:
         """e^−|x|; torch keeps it on a CPU."""

@@ -121,6 +121,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """
 
     rank = 3
+    arrangement = "in order"
 
 
 class _AdaptiveMaxPool(WithIndices, _AdaptivePool):
@@ -155,6 +156,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """
 
     rank = 3
+    arrangement = "in order"
 
 
 class _FractionalMaxPool(WithIndices):
@@ -239,6 +241,7 @@ class FractionalMaxPool2d(_FractionalMaxPool):
     """
 
     rank = 2
+    arrangement = "in order"
     spare = 0
 
 
@@ -251,4 +254,5 @@ class FractionalMaxPool3d(_FractionalMaxPool):
     """
 
     rank = 3
+    arrangement = "in order"
     spare = 1

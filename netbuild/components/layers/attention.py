@@ -1,6 +1,6 @@
 """Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -9,7 +9,8 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import ANY, Layer, Modes, Window
+from netbuild.components.layers.layer import ANY, Layer, Modes, Needs, Window
+from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
@@ -171,10 +172,25 @@ class MultiheadAttention(Layer):
         torch transposes the batch and the length. It keeps a copy of every input whose order in
         memory this changes.
         """
-        given = dict(zip((*self.inputs, *self.optional_inputs), (x, *others), strict=False))
-        still = tuple(name for name, shape in given.items() if _still(shape))
-        per_head = self.need_weights and not self.average_attn_weights
-        return (*still, "weights") if per_head else still
+        found = self.needs(*map(Placed, (x, *others)), learns=True)
+        names = self.input_names(1 + len(others))
+        return (*(names[n] for n in found.inputs), *found.outputs)
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The inputs, and mostly the attended values, are for the gradients of weights only."""
+        numbers = self._attending(*(one.shape for one in x))
+        kept: tuple[int, ...] = ()
+        if learns:
+            kept = tuple(n for n, one in enumerate(x) if _still(one))
+            numbers += self._copied(x)
+        if learns or self._is_fused:
+            numbers += product(x[0].shape)
+        outputs = ("weights",) if self.need_weights and not self.average_attn_weights else ()
+        return Needs(kept, outputs, 4 * numbers)
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """The positions of the result are the outermost axis in memory."""
+        return (ordered((BATCH, *y[0]), (1, 0, 2)), None)[: len(y)]
 
     def workspace(self, x: Shape, *others: Shape) -> int:
         """What torch keeps on a CPU: the attended values, and more in each of three ways.
@@ -185,6 +201,10 @@ class MultiheadAttention(Layer):
         the scaled key and the value. Projections from one product share one piece of memory, and
         are kept together. Positions added to key and value make copies of key and value.
         """
+        return self.needs(*map(Placed, (x, *others)), learns=True).workspace
+
+    def _attending(self, x: Shape, *others: Shape) -> int:
+        """Return how many numbers are kept between the projections and the attended values."""
         query, key, value = _three(x, *others)
         length, features = query
         one, attended = product(query), self._attended(key)
@@ -198,29 +218,33 @@ class MultiheadAttention(Layer):
             values = together
         if self.need_weights:
             kept = one + together
-        elif self.dropout == 0:
+        elif self._is_fused:
             projected = (3 * one if added else 0) if itself else one
             kept = projected + together + self.num_heads * length
         else:
             kept = one + keys + values
-        kept += self._copied(x, *others) + one
-        return 4 * (kept + self.num_heads * length * attended * self._softmaxes())
+        return kept + self.num_heads * length * attended * self._softmaxes()
+
+    @property
+    def _is_fused(self) -> bool:
+        """Whether torch computes without the weights of each head."""
+        return not self.need_weights and self.dropout == 0
 
     def _softmaxes(self) -> int:
         """Return how many values are kept per weight of each head, not counting results."""
-        if not self.need_weights and self.dropout == 0:
+        if self._is_fused:
             return 0
         masked = 0 < self.dropout < 1
         dropped = self.dropout > 0
         given = self.need_weights and not self.average_attn_weights
         return 1 + dropped + masked - given
 
-    def _copied(self, x: Shape, *others: Shape) -> int:
+    def _copied(self, x: Sequence[Placed]) -> int:
         """Return the number of copied input values; each product with weights copies its input."""
-        given = [x, *others]
-        if not _packed(*_three(x, *others)):
-            given = list(_three(x, *others))
-        return sum(product(shape) for shape in given if not _still(shape))
+        given = tuple(x)
+        if not _packed(*_three(*(one.shape for one in given))):
+            given = _three(*given)
+        return sum(product(one.shape) for one in given if not _still(one))
 
     def _attended(self, key: Shape) -> int:
         """Return the number of positions that each query attends to."""
@@ -306,6 +330,6 @@ def _packed(query: Shape, key: Shape, value: Shape) -> bool:
     return query[1] == key[1] == value[1]
 
 
-def _still(x: Shape) -> bool:
-    """Tell whether transposing batch and length keeps a sequence's order in memory."""
-    return x[0] == 1
+def _still(x: Placed) -> bool:
+    """Tell whether a sequence lies in order in memory after batch and length are transposed."""
+    return x.moved((1, 0, 2))

@@ -16,7 +16,8 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
-from netbuild.components.layers.layer import ANY, Layer, Lazy, Modes, parameters
+from netbuild.components.layers.layer import ANY, Arrangement, Layer, Lazy, Modes, Needs, parameters
+from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import (
     Shape,
@@ -43,6 +44,7 @@ class _ChannelNorm(Layer):
     axes: ClassVar[str]
 
     results = ANY
+    arrangement: ClassVar[Arrangement] = "channels"
 
     num_features: SizeFromInput = None
     """Number of channels of the input."""
@@ -193,6 +195,11 @@ class _InstanceNorm(_ChannelNorm):
     def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         return across(axis, x[0][axis]) if axis else Sight(0)
 
+    arrangement = "in order"
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return x.in_order
+
     def workspace(self, x: Shape) -> int:
         """Each sample's means and deviations, and copies of the channels' weights and averages."""
         return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
@@ -296,6 +303,15 @@ class _SwitchableNorm(_ChannelNorm):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
+
+    arrangement = "as input"
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The shares and the weight need a mean and a variance, and a scale for each channel."""
+        found = super().needs(*x, learns=learns)
+        channels = x[0].shape[0]
+        workspace = 4 * channels * (3 + self.affine)
+        return found if learns else found._replace(workspace=workspace)
 
     def workspace(self, x: Shape) -> int:
         """A mean and a variance of the sample; for each channel also mixtures and a scale."""

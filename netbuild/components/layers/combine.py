@@ -1,8 +1,8 @@
 """Joins: https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic_core import core_schema
 
@@ -16,7 +16,15 @@ from netbuild.components.layers.formula import (
     formula,
     unchanged,
 )
-from netbuild.components.layers.layer import Operation, Range, Window, hull
+from netbuild.components.layers.layer import Needs, Operation, Range, Window, hull
+from netbuild.components.layers.layout import (
+    BATCH,
+    Placed,
+    Strides,
+    channels_last,
+    is_channels_last,
+    placed,
+)
 from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 
@@ -130,6 +138,7 @@ class _Elementwise(_Join):
     """Computes element by element; axes of size 1 repeat."""
 
     broadcasts = True
+    arrangement = "as input"
 
     def output_shape(self, *x: Shape) -> Shape:
         return broadcast(*x)
@@ -174,6 +183,25 @@ class _Folding(_Elementwise):
 
 class _KeepingBoth(_Folding):
     """Keeps both operands of each step for backward: all inputs and intermediate results."""
+
+    #: Whether an operand is kept only if the other one needs a gradient.
+    for_the_other: ClassVar[bool] = True
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        kept: list[int] = []
+        workspace = 0
+        left = x[0]
+        for number, right in enumerate(x[1:], start=1):
+            either = left.gradient or right.gradient
+            if right.gradient if self.for_the_other else either:
+                workspace += left.nbytes if number > 1 else 0
+                kept += [0] if number == 1 else []
+            if left.gradient if self.for_the_other else either:
+                kept.append(number)
+            both = (Tensor(one.shape, one.dtype) for one in (left, right))
+            shape, dtype = broadcast(left.shape, right.shape), promoted(*both)
+            left = Placed(shape, None, either, dtype)
+        return Needs(tuple(kept), (), workspace)
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
         return self.inputs
@@ -259,6 +287,10 @@ class Divide(_Elementwise):
     def saved(self, x: Shape, other: Shape) -> tuple[str, ...]:
         return self.inputs
 
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The divisor, and for its own gradient the dividend."""
+        return Needs((0, 1) if x[1].gradient else (1,))
+
 
 class Maximum(_KeepingBoth):
     """The larger of the inputs, element by element: (*) and (*) to (*).
@@ -267,6 +299,7 @@ class Maximum(_KeepingBoth):
     """
 
     function = "maximum"
+    for_the_other = False
 
     def range(self, *x: Range | None) -> Range | None:
         return hull(x)
@@ -285,6 +318,11 @@ class _Listed(_Join):
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         return {"output": forward(list(x))}
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """Channels last if all inputs have them last."""
+        last = all(is_channels_last(one.sizes, one.distances) for one in x)
+        return (channels_last((BATCH, *y[0])) if last else None,)
 
 
 class Concat(_Listed):
@@ -411,8 +449,31 @@ class MatMul(_Join):
         given = zip(self.inputs, (x, other), strict=True)
         return tuple(name for name, shape in given if shape[:-2] == stacked)
 
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """Each matrix for the gradient of the other one: itself, or a copy of a stack."""
+        stacked = self.output_shape(x[0].shape, x[1].shape)[:-2]
+        kept: list[int] = []
+        workspace = 0
+        for number, (one, other) in enumerate((x, x[::-1])):
+            wide = _repeated(one, stacked)
+            if other.gradient and wide.merged(0, len(stacked)):
+                kept.append(number)
+            elif other.gradient:
+                workspace += wide.nbytes
+        return Needs(tuple(kept), (), workspace)
+
     def workspace(self, x: Shape, other: Shape) -> int:
         """Torch copies a stack of matrices that repeats, and keeps the copy."""
         stacked = self.output_shape(x, other)[:-2]
         copies = [product((*stacked, *s[-2:])) for s in (x, other) if s[:-2] != stacked]
         return sum(copies) * BYTES["float32"]
+
+
+def _repeated(x: Placed, stacked: Shape) -> Placed:
+    """Return matrices repeated to a stack of this shape, without a copy."""
+    batch, *strides = x.distances
+    pairs = zip(x.shape, stacked, strides, strict=False)
+    repeated = [0 if n == 1 != wide else step for n, wide, step in pairs]
+    shape = (*stacked, *x.shape[-2:])
+    found = placed((BATCH, *shape), (batch, *repeated, *strides[-2:]))
+    return Placed(shape, found, x.gradient, x.dtype)

@@ -16,7 +16,8 @@ from netbuild.components.fields import (
 from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._spatial import N, by_name, sizes_of, slide, slide_formulas
 from netbuild.components.layers.formula import Formula, Formulas, biased, formula, unchanged
-from netbuild.components.layers.layer import Lazy, Window, parameters
+from netbuild.components.layers.layer import Lazy, Needs, Window, parameters
+from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import Shape, ShapeError, product
 
 _Padding = Annotated[
@@ -101,6 +102,12 @@ class _Conv(Convolution):
         )
         return () if copied else ("input",)
 
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """A padding of values keeps the input only for the gradient of the input."""
+        found = super().needs(*x, learns=learns)
+        padded = self.padding_mode not in {"zeros", "circular"}
+        return found._replace(inputs=()) if padded and not x[0].gradient else found
+
     def workspace(self, x: Shape) -> int:
         """The padded copy of the input, if the convolution cannot pad by itself.
 
@@ -140,6 +147,7 @@ class Conv1d(_Conv):
     """
 
     rank = 1
+    arrangement = "in order"
 
 
 class Conv2d(_Conv):

@@ -133,6 +133,7 @@ class ConvTranspose1d(_ConvTranspose):
     """
 
     rank = 1
+    arrangement = "in order"
 
 
 class ConvTranspose2d(_ConvTranspose):

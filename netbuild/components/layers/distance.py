@@ -13,7 +13,8 @@ from netbuild.components.layers.combine import (
     promoted,
 )
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
-from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Range, Window
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Needs, Range, Window
+from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
 
@@ -91,6 +92,12 @@ class CosineSimilarity(_Distance):
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
         return self.inputs
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The same for each input that needs a gradient."""
+        inputs = tuple(n for n, one in enumerate(x) if one.gradient)
+        each = self.workspace(x[0].shape, x[1].shape) // 2
+        return Needs(inputs, (), each * len(inputs))
 
     def workspace(self, x1: Shape, x2: Shape) -> int:
         """Both inputs divided by their lengths, and the lengths before and after the bound eps."""

@@ -1,11 +1,13 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from netbuild.components.fields import Bool, Probability
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
 from netbuild.components.layers.layer import ANY, Layer, Memory, Modes, Range
+from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
 
 
@@ -13,6 +15,7 @@ class _Dropout(Layer):
     """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
 
     results = None
+    arrangement = "as input"
     drops: ClassVar[Literal["zeros", "alpha"]] = "zeros"
     #: The name of the other kind of dropout with the same fields and inputs, or None.
     counterpart: ClassVar[str | None]
@@ -35,8 +38,11 @@ class _Dropout(Layer):
         scale = 1 / (1 - self.p) if self.p < 1 else 1
         return Range(scale * x[0].least, scale * x[0].most).with_(0)
 
-    def memory(self) -> Memory:
-        return "view" if self.p == 0 else super().memory()
+    def memory(self, *x: Placed) -> Memory:
+        return "view" if self.p == 0 else super().memory(*x)
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        return (x[0].strides,) if self.p == 0 else super().layouts(y, *x)
 
     def workspace(self, x: Shape) -> int:
         """The mask, as floats: torch keeps it on a CPU. A p of 0 or 1 needs no mask."""
@@ -127,7 +133,7 @@ class _AlphaDropout(_Dropout):
         """Dropped values become negative, and all values are scaled and shifted."""
         return ANY if 0 < self.p < 1 else x[0]
 
-    def memory(self) -> Memory:
+    def memory(self, *x: Placed) -> Memory:
         return "view" if self.p == 0 else "new"
 
 

@@ -18,6 +18,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import ANY, Layer, Window
+from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
 
@@ -166,6 +167,9 @@ class EmbeddingBag(_Table):
     def is_plain(self) -> bool:
         """A single input goes to `forward` unchanged."""
         return True
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return x.merged(0, len(x.shape))
 
     def saved(self, x: Shape, *factors: Shape) -> tuple[str, ...]:
         return ("input", *self.optional_inputs[: len(factors)])

@@ -5,13 +5,14 @@ integers without the batch axis: `(C, H, W)`. Fields use torch's axis numbers: a
 and axis `d` of a tensor is `x[d - 1]`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.components.component import Component
 from netbuild.components.layers.formula import Formulas
+from netbuild.components.layers.layout import Placed, Strides, elementwise, of_channels
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
@@ -27,8 +28,25 @@ class Window(NamedTuple):
 
 #: Where an output lies in memory: in new memory (`new`), in the memory of the first input (`view`),
 #: or in the place of the first input's values (`overwritten`). A `locked` output is a view that
-#: torch protects from overwriting: one of several views, or a view with repeated values.
+#: torch protects from overwriting: one of several views.
 Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
+
+
+#: How torch lays out a new result in memory: in order, with its axes in the order in which those
+#: of the inputs lie, or with the channels last if the input has them last.
+Arrangement: TypeAlias = Literal["in order", "as input", "channels"]
+
+
+class Needs(NamedTuple):
+    """What the backward pass of a layer needs of the forward pass.
+
+    `inputs` are numbers of inputs and `outputs` names of results, both kept as they are.
+    `workspace` is the bytes per sample of all other tensors, such as indices and masks.
+    """
+
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[str, ...] = ()
+    workspace: int = 0
 
 
 class Range(NamedTuple):
@@ -103,8 +121,8 @@ class Layer(Component):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the layer takes any number of inputs in place of the last of `inputs`.
     variadic: ClassVar[bool] = False
-    #: Names in `saved` that are kept only for the gradients of the layer's weights.
-    saved_for_weights: ClassVar[tuple[str, ...]] = ()
+    #: The layout of a new result in memory.
+    arrangement: ClassVar[Arrangement] = "in order"
     #: Whether torch needs inputs that are contiguous in memory; a permuted view is not.
     needs_order: ClassVar[bool] = False
     #: Whether it takes floating-point inputs only: torch lacks other dtypes on some device or all.
@@ -272,16 +290,52 @@ class Layer(Component):
         return False
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
-        """Return the names of the inputs and outputs that training keeps for the backward pass."""
+        """Return the names of the inputs and outputs that training keeps for the backward pass.
+
+        It is what a layer keeps that learns, with inputs that lie in order and need gradients.
+        """
         return ()
 
-    def memory(self) -> Memory:
-        """Return where the output lies in memory."""
+    def memory(self, *x: Placed) -> Memory:
+        """Return where the output lies in memory; without inputs, for inputs that lie in order."""
         return "overwritten" if getattr(self, "inplace", False) else "new"
 
     def workspace(self, *x: Shape) -> int:
         """Return the bytes per sample that training keeps besides `saved`: indices, masks."""
         return 0
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """Return what the backward pass needs, if an input needs a gradient or the layer `learns`.
+
+        By default the layouts and gradients of the inputs change nothing in `saved`.
+        """
+        shapes = [one.shape for one in x]
+        names = self.saved(*shapes)
+        inputs = [n for n, name in enumerate(self.input_names(len(x))) if name in names]
+        outputs = [name for name in names if name not in (*self.inputs, *self.optional_inputs)]
+        return Needs(tuple(inputs), tuple(outputs), self.workspace(*shapes))
+
+    def keeps_itself(self, x: Placed) -> bool:
+        """Whether an input that is needed is kept as it lies; otherwise torch keeps a copy."""
+        return True
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """Return the strides of the results, which have the shapes `y`."""
+        if self.memory(*x) == "overwritten":
+            return (x[0].strides,)
+        if self.arrangement == "as input":
+            return tuple(elementwise(shape, x) for shape in y)
+        if self.arrangement == "channels":
+            return tuple(of_channels(x[0], shape) for shape in y)
+        return (None,) * len(y)
+
+    @classmethod
+    def input_names(cls, count: int) -> tuple[str, ...]:
+        """Return the name of each of this many inputs."""
+        names = (*cls.inputs, *cls.optional_inputs)
+        if cls.variadic:
+            names += names[-1:] * (count - len(names))
+        return names[:count]
 
     def formulas(self, *x: Shape) -> Formulas:
         """Return the formulas of these numbers for inputs that fit; `netbuild explain` prints them.

@@ -1,5 +1,6 @@
 """Linear layers: https://docs.pytorch.org/docs/stable/nn.html#linear-layers."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput
@@ -11,7 +12,8 @@ from netbuild.components.layers.formula import (
     by_axis,
     unchanged,
 )
-from netbuild.components.layers.layer import ANY, Layer, Lazy, Memory, Window, parameters
+from netbuild.components.layers.layer import ANY, Layer, Lazy, Memory, Needs, Window, parameters
+from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, product, times
 
@@ -26,8 +28,11 @@ class Identity(Layer):
     rearranges = True
     regroups = True
 
-    def memory(self) -> Memory:
+    def memory(self, *x: Placed) -> Memory:
         return "view"
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        return (x[0].strides,)
 
 
 class Linear(Layer):
@@ -71,7 +76,12 @@ class Linear(Layer):
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
 
-    saved_for_weights = ("input",)
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The input, for the gradient of the weight only."""
+        return Needs((0,) if learns else ())
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return _is_matrix(x)
 
     def formulas(self, x: Shape) -> Formulas:
         numbers: Numbers = {
@@ -148,6 +158,14 @@ class Bilinear(Layer):
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
         return self.inputs
 
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """An input, for the gradients of the weight and of the other input."""
+        first, second = (learns or one.gradient for one in reversed(x))
+        return Needs((0,) * first + (1,) * second)
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return _is_matrix(x)
+
     def formulas(self, x1: Shape, x2: Shape) -> Formulas:
         numbers: Numbers = {"in1_features": x1[-1], "in2_features": x2[-1], "places": x1[:-1]}
         numbers |= {"out_features": self.out_features}
@@ -161,6 +179,11 @@ class Bilinear(Layer):
             {"": Formula(macs, numbers)},
             terms={"places": "the sizes of the axes before the last one"} if each else {},
         )
+
+
+def _is_matrix(x: Placed) -> bool:
+    """Whether all axes before the last one are one axis in memory, as torch needs them."""
+    return x.strides is None or x.merged(0, len(x.shape) - 1)
 
 
 def _features(x: Shape, features: Formula) -> dict[str, Formula]:

@@ -20,7 +20,8 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
-from netbuild.components.layers.layer import ANY, Layer, Range, parameters
+from netbuild.components.layers.layer import ANY, Layer, Needs, Range, parameters
+from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, expect_at_least, expect_rank, product
 
@@ -130,6 +131,15 @@ class RMSNorm(_TrailingNorm):
     - RMSNorm  # 10×64 to 10×64
     """
 
+    arrangement = "channels"
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The input and the root for its gradient, the normalised input for the weight's."""
+        numbers = self.places(x[0].shape) if x[0].gradient else 0
+        if self.elementwise_affine and learns:
+            numbers += product(x[0].shape)
+        return Needs((0,) if x[0].gradient else (), (), 4 * numbers)
+
     def workspace(self, x: Shape) -> int:
         """The root for each normalised group, and the normalised input if there is a weight."""
         return 4 * (self.places(x) + product(x) * self.elementwise_affine)
@@ -169,6 +179,11 @@ class GroupNorm(_Norm):
     def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         alone = axis == 0 and self.num_groups == x[0][0]
         return Sight(axis) if alone else across(axis, x[0][axis])
+
+    arrangement = "channels"
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return x.in_order or x.channels_last
 
     def centres(self, *x: Shape) -> bool:
         """If each channel is a group."""
@@ -211,6 +226,9 @@ class LocalResponseNorm(_LocalNorm):
 
     needs_order = True
     results = None
+
+    def keeps_itself(self, x: Placed) -> bool:
+        return x.in_order
 
     def output_shape(self, x: Shape) -> Shape:
         expect_at_least(2, x, "channels and at least one more axis")

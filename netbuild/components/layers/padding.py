@@ -4,6 +4,7 @@ A list of paddings begins with the last axis and goes backwards. Each axis has t
 places before it and the places behind it. Negative numbers crop.
 """
 
+from collections.abc import Sequence
 from math import isinf
 from typing import Annotated, Any, ClassVar
 
@@ -14,7 +15,8 @@ from netbuild.components.fields import Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, unchanged
-from netbuild.components.layers.layer import Layer, Range, Window
+from netbuild.components.layers.layer import Arrangement, Layer, Range, Window
+from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_at_least, expect_rank
 
@@ -45,6 +47,7 @@ class _Pad(Layer):
     rank: ClassVar[int]
 
     needs_float = False
+    arrangement: ClassVar[Arrangement] = "channels"
 
     padding: _Padding
     """Places before and behind each axis, beginning with the last axis; negative numbers crop."""
@@ -116,6 +119,13 @@ class _Constant(_Pad):
 
     def range(self, *x: Range | None) -> Range | None:
         return x[0] and x[0].with_(getattr(self, "value", 0.0))
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """A padding that only crops is a copy with the axes in their order."""
+        if all(padding <= 0 for pair in self._pairs() for padding in pair):
+            cropped = Placed(y[0], x[0].strides or x[0].distances)
+            return (elementwise(y[0], (cropped,)),)
+        return super().layouts(y, *x)
 
     def _expect_axes(self, x: Shape) -> None:
         expect_at_least(self.rank, x, AXES[self.rank].removeprefix("channels, "))
@@ -277,6 +287,7 @@ class _CircularPad(_Pad):
     """Wraps the input around: its end is added before it, and its beginning behind it."""
 
     rearranges = True
+    arrangement = "in order"
 
     def _expect_enough(self, n: int, before: int, behind: int) -> None:
         """Torch compares with `n`. If the other side crops, torch would wrap unset memory."""

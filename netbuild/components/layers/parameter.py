@@ -2,7 +2,7 @@
 
 from netbuild.components.fields import Bool, Shaped
 from netbuild.components.layers.formula import Formulas, by_axis, formula
-from netbuild.components.layers.layer import ANY, Layer, Memory
+from netbuild.components.layers.layer import ANY, Layer
 from netbuild.components.tensor import Shape, Tensor
 
 
@@ -35,7 +35,3 @@ class Parameter(Layer):
     def formulas(self) -> Formulas:
         sizes = by_axis(formula("shape", shape=size) for size in self.shape)
         return Formulas(sizes, {"": formula("∏ shape", shape=self.shape)})
-
-    def memory(self) -> Memory:
-        """Torch protects learned tensors from overwriting."""
-        return "locked"

@@ -171,6 +171,7 @@ class AvgPool3d(_DividedPool):
     """
 
     rank = 3
+    arrangement = "in order"
 
     def output_shape(self, x: Shape) -> Shape:
         y = super().output_shape(x)

@@ -109,6 +109,7 @@ class LPPool3d(_LPPool):
     """
 
     rank = 3
+    arrangement = "in order"
 
     def output_shape(self, x: Shape) -> Shape:
         y = super().output_shape(x)

@@ -1,6 +1,6 @@
 """Recurrent layers: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
@@ -18,7 +18,8 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Modes, Range
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Modes, Needs, Range
+from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
 
@@ -118,27 +119,52 @@ class _Sequence(Stateful):
         return shapes
 
     def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
-        """A single step, or the states of a single cell; torch copies all else in another order."""
-        step = ("input",) if x[0] == 1 else ()
-        return (*step, *self.optional_inputs) if states and self.cells == 1 else step
+        found = self.needs(*map(Placed, (x, *states)), learns=True)
+        names = self.input_names(1 + len(states))
+        return (*(names[n] for n in found.inputs), *found.outputs)
 
     def workspace(self, x: Shape, *states: Shape) -> int:
         """Copies of the input and the states, the values between layers, and those of each step."""
-        length = x[0]
-        inputs = self.layer_inputs(x)
-        numbers = self.copies() * product(x) if length > 1 else 0
-        masked = 2 if 0 < self.dropout < 1 else 1
-        numbers += masked * length * sum(inputs[1:])
-        if self.cells > 1 or not states:
-            numbers += self.cells * sum(self.states())
-        numbers += self.directions * sum(self.computed(length, size) for size in inputs)
-        return BYTES["float32"] * numbers
+        return self.needs(*map(Placed, (x, *states)), learns=True).workspace
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """Torch swaps batch and steps, and copies what does not lie in this order in memory.
+
+        The inputs of cells, and most states, are needed for the gradients of weights only.
+        """
+        length, states = x[0].shape[0], x[1:]
+        inputs = self.layer_inputs(x[0].shape)
+        for_weights = learns or self.ignores_freezing
+        kept: list[int] = []
+        numbers = 0
+        if for_weights and _by_steps(x[0]):
+            kept.append(0)
+        elif for_weights:
+            numbers += self.copies() * product(x[0].shape)
+        copies = (0 < self.dropout < 1) + for_weights
+        numbers += copies * length * sum(inputs[1:])
+        for place, size in enumerate(self.states()):
+            if not (for_weights or self.optional_inputs[place] == "c_0"):
+                continue
+            if states and _by_steps(states[place]):
+                kept.append(1 + place)
+            else:
+                numbers += self.cells * size
+        numbers += self.directions * sum(self.computed(length, n, learns=learns) for n in inputs)
+        return Needs(tuple(kept), (), BYTES["float32"] * numbers)
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """The steps, or the cells, are the outermost axis in memory."""
+        return tuple(ordered((BATCH, *shape), (1, 0, 2)) for shape in y)
+
+    #: Whether torch keeps the same if the weights do not learn.
+    ignores_freezing: ClassVar[bool] = False
 
     def copies(self) -> int:
         """Return the number of copies of the input that have the steps as first axis."""
         return self.directions
 
-    def computed(self, length: int, size: int) -> int:
+    def computed(self, length: int, size: int, *, learns: bool) -> int:
         """Return how many numbers a cell keeps for its steps; it reads `size` values per step."""
         raise NotImplementedError
 
@@ -222,7 +248,7 @@ class RNN(_Sequence):
     def range(self, *x: Range | None) -> Range | None:
         return SIGNED if self.nonlinearity == "tanh" else POSITIVE
 
-    def computed(self, length: int, size: int) -> int:
+    def computed(self, length: int, size: int, *, learns: bool) -> int:
         """The states."""
         return length * self.hidden_size
 
@@ -277,30 +303,39 @@ class LSTM(_Sequence):
     def _keeps_output(self) -> bool:
         return not (self.proj_size or self.bidirectional)
 
-    def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
-        return super().saved(x, *states) + (("output",) if self._keeps_output else ())
+    @property
+    def ignores_freezing(self) -> bool:  # type: ignore[override]
+        """Without projection, oneDNN computes all cells, and keeps what any gradient needs."""
+        return not self.proj_size
 
     def workspace(self, x: Shape, *states: Shape) -> int:
         """Without projection also each cell's results, unless they are another cell's kept input.
 
         With both directions or a dropout, the next layer's input is a tensor of its own.
         """
+        return super().workspace(x, *states)
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        found = super().needs(*x, learns=learns)
         apart = 0
         if not self.proj_size and (self.bidirectional or self.dropout):
             apart = self.cells - (1 if self._keeps_output else 0)
-        given = apart * x[0] * self.hidden_size
-        return super().workspace(x, *states) + BYTES["float32"] * given
+        given = BYTES["float32"] * apart * x[0].shape[0] * self.hidden_size
+        outputs = ("output",) if self._keeps_output else ()
+        return found._replace(outputs=outputs, workspace=found.workspace + given)
 
     def copies(self) -> int:
         return self.directions if self.proj_size else 1
 
-    def computed(self, length: int, size: int) -> int:
+    def computed(self, length: int, size: int, *, learns: bool) -> int:
         """With projection the values of all steps except the last states; else oneDNN's workspace.
 
-        A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN begins each part of
+        The weights need o ⊙ tanh(c) and h. A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN begins each part of
         its workspace at a new page of 4096 bytes. This count ignores the pages: a batch has them
         once.
         """
+        if self.proj_size and not learns:
+            return (6 * length - 1) * self.hidden_size
         if self.proj_size:
             return 6 * length * self.hidden_size + (length - 1) * sum(self.states())
         return _onednn_workspace(length, size, self.hidden_size) + 2 * self.hidden_size
@@ -327,14 +362,20 @@ class GRU(_Sequence):
     def range(self, *x: Range | None) -> Range | None:
         return mixed(*x[1:])
 
-    def computed(self, length: int, size: int) -> int:
-        """Six numbers per step as in GRUCell, and all states except the last one."""
-        return (7 * length - 1) * self.hidden_size
+    def computed(self, length: int, size: int, *, learns: bool) -> int:
+        """Six numbers per step as in GRUCell, and for weights all states except the last one."""
+        states = length - 1 if learns else 0
+        return (6 * length + states) * self.hidden_size
 
 
 def _swapped(state: Any) -> Any:
     """Return states with the axes (cells, batch, features), in memory too, as cuDNN needs them."""
     return state.transpose(0, 1).contiguous()
+
+
+def _by_steps(x: Placed) -> bool:
+    """Whether the values lie in order with the steps, or the cells, as the outermost axis."""
+    return x.moved((1, 0, 2))
 
 
 def _onednn_workspace(length: int, size: int, hidden: int) -> int:

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
 from netbuild.components.layers.formula import Formula, Formulas, formula
-from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Range
+from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Needs, Range
+from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank
 
 
@@ -34,6 +35,14 @@ class _Cell(Stateful):
         """The zeros in place of an omitted state, and the values of the gates."""
         zeros = 0 if states else self.hidden_size
         return BYTES["float32"] * (zeros + self.computed())
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The input and the state h are for the gradients of weights only."""
+        found = super().needs(*x, learns=learns)
+        if learns:
+            return found
+        inputs = tuple(n for n in found.inputs if n > 1)
+        return found._replace(inputs=inputs, workspace=BYTES["float32"] * self.computed())
 
     def computed(self) -> int:
         """Return how many intermediate numbers of a step are kept."""
@@ -94,6 +103,11 @@ class LSTMCell(_Cell):
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         y = forward(x[0], x[1:]) if len(x) > 1 else forward(x[0])
         return {"output": y[0], "c_1": y[1]}
+
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The zeros in place of an omitted state are the state c too."""
+        workspace = self.workspace(*(one.shape for one in x))
+        return super().needs(*x, learns=learns)._replace(workspace=workspace)
 
     def computed(self) -> int:
         """The four gates and tanh(c')."""

@@ -1,5 +1,6 @@
 """Tensor operations: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import field_validator
@@ -8,7 +9,7 @@ from pydantic_core import core_schema
 from netbuild.components.component import LARGEST
 from netbuild.components.fields import Int, Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
-from netbuild.components.layers._view import Axes, Rearranging, View, axes, each
+from netbuild.components.layers._view import Axes, Regrouping, View, axes, each
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,
@@ -18,7 +19,8 @@ from netbuild.components.layers.formula import (
     unchanged,
     without,
 )
-from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.layers.layer import Layer, Operation, Window
+from netbuild.components.layers.layout import BATCH, Placed, Strides, placed
 from netbuild.components.layers.sight import Sight, every, regrouped, repeated
 from netbuild.components.tensor import Shape, ShapeError, axis, product, times
 
@@ -67,7 +69,7 @@ _LEFT = {
 }
 
 
-class Flatten(Rearranging):
+class Flatten(Regrouping):
     """Merges the axes from start_dim to end_dim into one.
 
     - Flatten  # 16×5×5 to 400
@@ -98,7 +100,7 @@ class Flatten(Rearranging):
         return Formulas(by_axis(sizes), terms=terms)
 
 
-class Unflatten(Rearranging):
+class Unflatten(Regrouping):
     """Splits the axis `dim` into axes of unflattened_size; a size of -1 takes the rest.
 
     - Unflatten: {dim: 1, unflattened_size: [16, 5, -1]}  # 400 to 16×5×5
@@ -133,7 +135,7 @@ class Unflatten(Rearranging):
         return Formulas(by_axis([*around[0], *sizes, *around[1]]), terms=_LEFT)
 
 
-class Reshape(View):
+class Reshape(Regrouping, View):
     """The same values in another shape: (*) to `shape`, which has no batch axis.
 
     The result is a view if the input's values are contiguous in memory. After an operation that
@@ -188,6 +190,10 @@ class Permute(View):
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         return Sight(axes(self.dims[1:], x[0], at="dims").index(axis_))
 
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        order = (-1, *axes(self.dims[1:], x[0].shape, at="dims"))
+        return (_moved(x[0], [place + 1 for place in order]),)
+
     def formulas(self, x: Shape) -> Formulas:
         order = axes(self.dims[1:], x, at="dims")
         return Formulas(by_axis(axis_of_input(place, x[place]) for place in order))
@@ -215,6 +221,13 @@ class Transpose(View):
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         first, second = (axis(dim, x[0], at="dim0") for dim in (self.dim0, self.dim1))
         return Sight({first: second, second: first}.get(axis_, axis_))
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        order = list(range(len(x[0].sizes)))
+        first = axis(self.dim0, x[0].shape, at="dim0") + 1
+        second = axis(self.dim1, x[0].shape, at="dim1") + 1
+        order[first], order[second] = second, first
+        return (_moved(x[0], order),)
 
     def formulas(self, x: Shape) -> Formulas:
         first, second = axis(self.dim0, x, at="dim0"), axis(self.dim1, x, at="dim1")
@@ -245,6 +258,13 @@ class Squeeze(View):
             return every(1)
         return Sight(axis_ - sum(place < axis_ for place in removed))
 
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        named = axes(self.dim, x[0].shape, at="dim")
+        batch, *strides = x[0].distances
+        pairs = enumerate(zip(x[0].shape, strides, strict=True))
+        left = (step for place, (n, step) in pairs if n != 1 or place not in named)
+        return (placed((BATCH, *y[0]), (batch, *left)),)
+
     def formulas(self, x: Shape) -> Formulas:
         named = axes(self.dim, x, at="dim")
         return Formulas(without(x, [place for place in named if x[place] == 1]))
@@ -268,6 +288,14 @@ class Unsqueeze(View):
 
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         return Sight(axis_ + (axis_ >= axis(self.dim, (*x[0], 1), at="dim")))
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """The new axis has the stride that torch gives it: one step of it passes the next axis."""
+        position = axis(self.dim, y[0], at="dim") + 1
+        sizes, strides = x[0].sizes, x[0].distances
+        step = sizes[position] * strides[position] if position < len(sizes) else 1
+        found = (*strides[:position], step, *strides[position:])
+        return (placed((BATCH, *y[0]), found),)
 
     def formulas(self, x: Shape) -> Formulas:
         position = axis(self.dim, (*x, 1), at="dim")
@@ -313,8 +341,12 @@ class Expand(View):
         sizes = (unchanged(n) if m == -1 else formula("sizes", sizes=m) for m, n in pairs)
         return Formulas(by_axis(sizes))
 
-    def memory(self) -> Memory:
-        return "view" if set(self.sizes) <= {-1} else "locked"
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """An axis that repeats has a stride of 0."""
+        batch, *strides = x[0].distances
+        axes_ = zip(x[0].shape, y[0], strides, strict=True)
+        found = (0 if n == 1 != wide else step for n, wide, step in axes_)
+        return (placed((BATCH, *y[0]), (batch, *found)),)
 
     def arguments(self, x: Shape) -> dict[str, Any]:
         """Rename `sizes` to the keyword of `torch.Tensor.expand`."""
@@ -325,6 +357,12 @@ class Expand(View):
         return Layer.window(self, x) if self.output_shape(x)[1:] == x[1:] else None
 
 
+def _moved(x: Placed, order: Sequence[int]) -> Strides:
+    """Return the strides of a view with the axes, also the batch, in another order."""
+    sizes, strides = x.sizes, x.distances
+    return placed([sizes[n] for n in order], [strides[n] for n in order])
+
+
 class Roll(Operation):
     """Shifts the values along axes; values past the end come in at the other end: (*) to (*).
 
@@ -333,6 +371,7 @@ class Roll(Operation):
 
     function = "roll"
     rearranges = True
+    arrangement = "channels"
 
     shifts: _Shifts
     """Number of places that values move along each axis; negative numbers move back."""

@@ -1,6 +1,6 @@
 """Selections: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic_core import core_schema
@@ -9,6 +9,7 @@ from netbuild.components.fields import Int, PositiveInt, Wants
 from netbuild.components.layers._view import View
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged, without
 from netbuild.components.layers.layer import Layer, Memory, Window
+from netbuild.components.layers.layout import BATCH, Placed, Strides, placed
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, axis
 
@@ -51,6 +52,11 @@ class Select(View):
         index = self.index % x[0][here]
         return Sight(None, 1, index, index) if axis_ == here else Sight(axis_ - (axis_ > here))
 
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        strides = list(x[0].distances)
+        del strides[axis(self.dim, x[0].shape, at="dim") + 1]
+        return (placed((BATCH, *y[0]), strides),)
+
     def formulas(self, x: Shape) -> Formulas:
         return Formulas(without(x, [axis(self.dim, x, at="dim")]))
 
@@ -87,6 +93,9 @@ class Narrow(View):
         sizes = [unchanged(n) for n in x]
         sizes[axis(self.dim, x, at="dim")] = formula("length", length=self.length)
         return Formulas(by_axis(sizes))
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        return (placed((BATCH, *y[0]), x[0].distances),)
 
     def _start(self, x: Shape) -> int:
         n = x[axis(self.dim, x, at="dim")]
@@ -149,8 +158,11 @@ class Chunk(View):
         start = int(port or 0) * -(-x[0][here] // self.chunks) if axis_ == here else 0
         return Sight(axis_, 1, start, start)
 
-    def memory(self) -> Memory:
+    def memory(self, *x: Placed) -> Memory:
         return "locked"
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        return tuple(placed((BATCH, *shape), x[0].distances) for shape in y)
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         parts = forward(*x)

@@ -105,6 +105,7 @@ class GLU(Layer):
     """
 
     results = None
+    arrangement = "as input"
 
     dim: Int = -1
     """Axis that is split into two halves; −1 is the last axis."""

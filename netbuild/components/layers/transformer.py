@@ -1,5 +1,6 @@
 """Transformers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
@@ -17,6 +18,7 @@ from netbuild.components.layers._composed import (
 )
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer, Made
+from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.norm import LayerNorm, RMSNorm
 from netbuild.components.layers.transformer_layer import (
     TransformerDecoderLayer,
@@ -72,20 +74,17 @@ class _Stack(Composed):
         parts = {f"layers.{n}": Part(layer, (x, *others)) for n in range(number)}
         return parts if norm is None else parts | {"norm": Part(norm, (x,))}
 
-    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
-        layer, _, _ = self._members()
-        return layer.saved(x, *others)
+    def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
+        return self._members()[0].needs(*x, learns=learns).inputs
 
-    def between(self, x: Shape, *others: Shape) -> int:
-        """Negative: all layers keep the same memory, but it exists once."""
-        layer, number, _ = self._members()
-        saved = layer.saved(x, *others)
-        shared = [
-            Tensor(other).nbytes
-            for other, name in zip(others, self.inputs[1:], strict=True)
-            if name in saved
-        ]
-        return -(number - 1) * sum(shared)
+    def readers(self, number: int) -> int:
+        """The first layer reads the first input, and all layers read the memory."""
+        return self.num_layers if number else 1
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        layer, _, norm = self._members()
+        found = layer.layouts(y, *x)
+        return found if norm is None else norm.layouts(y, Placed(y[0], found[0]))
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
@@ -253,13 +252,12 @@ class Transformer(Attending):
         output = by_axis([unchanged(n) for n in others[0]])
         return found._replace(sizes=output)
 
-    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
-        parts = self.parts(x, *others)
-        return tuple(
-            name
-            for name, part in zip(self.inputs, parts.values(), strict=True)
-            if part.layer.inputs[0] in part.layer.saved(*part.x)
-        )
+    def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
+        layers = (part.layer for part in self.parts(x[0].shape, x[1].shape).values())
+        encoder, decoder = layers
+        first = encoder.needs(x[0], learns=learns).inputs
+        second = decoder.needs(x[1], Placed(x[0].shape), learns=learns).inputs
+        return (0,) * (0 in first) + (1,) * (0 in second)
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)

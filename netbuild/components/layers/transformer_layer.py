@@ -1,5 +1,6 @@
 """Transformer layers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ from netbuild.components.fields import Bool
 from netbuild.components.layers._composed import Attending, Hidden, Part
 from netbuild.components.layers.attention import MultiheadAttention
 from netbuild.components.layers.dropout import Dropout
+from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.linear import Linear
 from netbuild.components.layers.norm import LayerNorm
 from netbuild.components.tensor import Shape, product
@@ -39,26 +41,26 @@ class _TransformerLayer(Attending):
         }
         return parts | {f"norm{n + 1}": Part(norm, (x,)) for n in range(len(self.attentions) + 1)}
 
-    def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
+    def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
         """The inputs that the attentions keep; with norm_first also the input of the first norm."""
-        parts = self.parts(x, *others)
-        kept = dict.fromkeys(self.inputs[:1]) if self.norm_first else {}
-        for name, attention in zip(self.inputs, self.attentions, strict=True):
-            layer, reached = parts[attention]
-            if layer.inputs[0] in layer.saved(reached[-1]):
-                kept[name] = None
-        return tuple(kept)
+        attention = MultiheadAttention(num_heads=self.nhead)
+        kept = [n for n, one in enumerate(x) if attention.needs(one, learns=learns).inputs]
+        return tuple(sorted({*kept, 0})) if self.norm_first else tuple(kept)
 
-    def between(self, x: Shape, *others: Shape) -> int:
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """A last norm puts the result in order, a last sum keeps the order of the input."""
+        return (elementwise(y[0], x[:1]),) if self.norm_first else (None,)
+
+    def between(self, x: Shape, *others: Shape, learns: bool) -> int:
         """The masks of the dropouts, and the hidden values.
 
-        A Linear keeps its input. The hidden values count again if the activation keeps another
+        A Linear that learns keeps its input. The hidden values count again if the activation keeps another
         tensor: ReLU keeps its output, GELU its input, and a dropout changes the output.
         """
         dropout = Dropout(p=self.dropout)
         hidden = (x[0], self.dim_feedforward)
         masks = (len(self.attentions) + 1) * dropout.workspace(x) + dropout.workspace(hidden)
-        apart = self.dropout > 0 or self.activation == "gelu"
+        apart = self.dropout > 0 or self.activation == "gelu" or not learns
         return masks + 4 * product(hidden) * apart
 
 

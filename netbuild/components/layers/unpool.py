@@ -125,6 +125,7 @@ class MaxUnpool1d(_MaxUnpool):
     """
 
     rank = 1
+    arrangement = "in order"
 
 
 class MaxUnpool2d(_MaxUnpool):
@@ -149,3 +150,4 @@ class MaxUnpool3d(_MaxUnpool):
     """
 
     rank = 3
+    arrangement = "in order"

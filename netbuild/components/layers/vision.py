@@ -40,6 +40,7 @@ class PixelShuffle(Layer):
 
     needs_float = False
     rearranges = True
+    arrangement = "channels"
 
     upscale_factor: PositiveInt
     """Factor r by which height and width grow."""
@@ -76,6 +77,7 @@ class PixelUnshuffle(Layer):
 
     needs_float = False
     rearranges = True
+    arrangement = "channels"
 
     downscale_factor: PositiveInt
     """Factor r by which height and width shrink."""
@@ -121,6 +123,7 @@ class ChannelShuffle(Layer):
 
     needs_float = False
     rearranges = True
+    arrangement = "channels"
 
     groups: PositiveInt
     """Number of groups of channels; the result takes a channel of each group in turn."""
@@ -176,6 +179,7 @@ class Upsample(Layer):
     """
 
     results = None
+    arrangement = "channels"
 
     size: OptionalSizes = None
     """Size of the result along each axis; null takes scale_factor."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, errors
 from netbuild.diagnostics.wording import brief
 from netbuild.graph.row import Calls
+from netbuild.graph.tracing import overwriting
 from netbuild.graph.tracing.level import Context
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, from_outside
+from netbuild.graph.tracing.unread import with_built
 from netbuild.graph.tracing.walk import Walk
 from netbuild.syntax.item import Stack
 from netbuild.syntax.node import UNKNOWN
@@ -56,8 +58,13 @@ def trace_network(config: Config) -> Found[Network]:
         return Network(rows, calls=walk.calls), faults
     faults += (*_unused_blocks(config, walk.used), *_loose_outputs(walk, results))
     outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
-    if len(outputs) < len(results):
-        return Network(rows, calls=walk.calls), faults
+    complete = len(outputs) == len(results) and not errors(faults)
+    values = {port: y.value for port, y in results.items() if y.value is not None}
+    if complete:
+        rows = with_built(rows, block)
+    wrong = overwriting.check(rows, values if complete else None, walk.calls, config)
+    if len(outputs) < len(results) or wrong:
+        return Network(rows, calls=walk.calls), (*faults, *wrong)
     return Network(rows, block, outputs, walk.calls), faults
 
 

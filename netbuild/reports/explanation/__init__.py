@@ -128,7 +128,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         modes=row.layer.modes if row.layer.switches else None,
         outputs=own.outputs,
         params=_params(row, own.weights),
-        macs=own.macs,
+        macs=own.macs if row.is_built else Count(0, (), _NOT_BUILT),
         field=seen,
         kept=memory,
         weights_bytes=weights_bytes(row.params),
@@ -143,6 +143,10 @@ def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:
         return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
     note = "frozen: training does not change them" if row.params and row.frozen else ""
     return Count(row.params, weights, note)
+
+
+#: Why an operation without a reader has no multiplications.
+_NOT_BUILT = "nothing reads its result, so the built network leaves it out"
 
 
 class _Sums(NamedTuple):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.layers.formula import formula
 from netbuild.components.tensor import BYTES
-from netbuild.graph import memory
 from netbuild.graph.value import Value, value_name
 from netbuild.reports.explanation.step import Count, FormulaStep, reasons, step
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 _NOTHING_BEFORE = (
     "neither this layer nor an earlier layer learns, so the backward pass does not reach it"
 )
+_NOTHING_BEHIND = "no output depends on this layer, so the backward pass does not reach it"
 
 
 @lru_cache(maxsize=1024)
@@ -31,7 +31,7 @@ def weights_bytes(params: int) -> Count:
 
 def kept(graph: Graph) -> dict[str, Count]:
     """Return the bytes that each layer keeps in training for one sample, by the layer's path."""
-    pairs = zip(graph.rows, memory.kept(graph.rows), strict=True)
+    pairs = zip(graph.rows, graph.kept, strict=True)
     return {row.path: _kept(row, found) for row, found in pairs}
 
 
@@ -39,10 +39,12 @@ def _kept(row: Row, found: Kept) -> Count:
     """Return the bytes that one layer keeps, with a step for each tensor."""
     if not found.reached:
         return Count(0, (), _NOTHING_BEFORE)
+    if not found.is_read:
+        return Count(0, (), _NOTHING_BEHIND)
     names = _names(row)
     steps = [_tensor(names[held.value], held) for held in found.tensors]
     if found.workspace:
-        steps.append(_workspace(row.inferred))
+        steps.append(_workspace(row.inferred, found.workspace))
     note = "" if steps else "its backward pass needs no values"
     return Count(found.nbytes, tuple(steps), note)
 
@@ -54,6 +56,8 @@ def _tensor(name: str, held: Held) -> FormulaStep:
     if held.is_weight:
         return FormulaStep(name, "", "", 0, note="a weight, which is not counted again")
     found = _bytes(name, held.tensor)
+    if held.is_copy:
+        return found._replace(note="a copy, because its values do not lie in order in memory")
     if held.place == held.value:
         return found
     return found._replace(note=f"it shares the memory of {value_name(held.place)}")
@@ -75,10 +79,13 @@ def _names(row: Row) -> dict[Value, str]:
 
 
 @lru_cache(maxsize=1024)
-def _workspace(inferred: Inferred) -> FormulaStep:
-    """Return the step of a layer's workspace, such as indices and masks."""
-    size, note = inferred.workspace, reasons(inferred.layer, "workspace")
+def _workspace(inferred: Inferred, size: int) -> FormulaStep:
+    """Return the step of a layer's workspace, such as indices and masks.
+
+    The formula holds for inputs that lie in order and need gradients, and for weights that learn.
+    """
+    note = reasons(inferred.layer, "workspace")
     found = inferred.layer.formulas(*inferred.shapes).workspace
-    if found is None:
+    if found is None or size != inferred.layer.workspace(*inferred.shapes):
         return FormulaStep("workspace", "", "", size, note=note)
     return step("workspace", found, result=size)._replace(note=note)

@@ -1,0 +1,87 @@
+"""The fault of a layer that overwrites a tensor which torch still needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.components.tensor import ShapeError, times
+from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.graph.memory import Step, reaching
+from netbuild.graph.misfit import Circumstances, Misfit
+from netbuild.graph.value import value_name
+from netbuild.syntax.item import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netbuild.config.config import Config
+    from netbuild.graph.memory import Conflict
+    from netbuild.graph.row import Calls, Row
+    from netbuild.graph.value import Value
+
+
+def check(
+    rows: Sequence[Row], outputs: dict[str, Value] | None, calls: Calls, config: Config
+) -> tuple[Diagnostic, ...]:
+    """Return a fault for each layer that overwrites what torch protects.
+
+    `outputs` are the results of the network; None if they are not known because of other faults.
+    """
+    if all(row.inferred.memory != "overwritten" for row in rows):
+        return ()
+    number = {row.path: n for n, row in enumerate(rows)}
+    found = dict.fromkeys(_conflicts(rows, outputs))
+    first = {conflict.path: conflict for conflict in reversed(found)}
+    paths = sorted(first, key=number.__getitem__)
+    return tuple([_fault(first[path], rows, number[path], calls, config) for path in paths])
+
+
+def _conflicts(rows: Sequence[Row], outputs: dict[str, Value] | None) -> Iterator[Conflict]:
+    read = None if outputs is None else reaching(rows, outputs.values())
+    step = Step()
+    for row in rows:
+        if not row.is_built:
+            continue
+        conflict = step.conflict(row)
+        if conflict is not None:
+            yield conflict
+        step.add(row, is_read=read is None or row.path in read)
+    for value in (outputs or {}).values():
+        conflict = step.outdated(value, f"an output reads {value_name(value)}")
+        if conflict is not None:
+            yield conflict
+
+
+def _fault(
+    conflict: Conflict, rows: Sequence[Row], position: int, calls: Calls, config: Config
+) -> Diagnostic:
+    row = rows[position]
+    error = ShapeError("NB211", conflict.message, at="inplace")
+    misfit = Misfit(error, row.layer, row.item, row.path, row.sources, row.inputs, position)
+    source = row.sources[0]
+    if source.path:
+        above = next(one for one in rows if one.path == source.path)
+        origin = f"{value_name(source)} ({above.type}, line {above.span.line})"
+    else:
+        called = "the input" if source.port == "input" else source.port
+        origin = f"{called} (line {config.input_span(source.port).line})"
+    notes = (Note("input", f"{row.path} receives {times(row.inputs[0].shape)} from {origin}"),)
+    title = f"{row.item.type.text} does not fit its input"
+    circumstances = Circumstances(misfit, blocks=_repeated_blocks(row.path, calls))
+    span = place(row.item, "inplace")
+    for path, reuse in calls.reuses.items():
+        if row.path == path or row.path.startswith(f"{path}."):
+            notes = (*notes, Note("there", f"{row.path} is in line {span.line}"))
+            span, circumstances = reuse, circumstances._replace(reused=True)
+            break
+    return Diagnostic(
+        "NB211", title, span, conflict.message, notes, layer=row.path, origin=circumstances
+    )
+
+
+def _repeated_blocks(path: str, calls: Calls) -> tuple[str, ...]:
+    """Return the blocks around a layer that are used several times, the innermost first."""
+    names = [call.item.type.text for call in calls.blocks.values()]
+    around = [place for place in calls.blocks if path.startswith(f"{place}.")]
+    blocks = [calls.blocks[place].item.type.text for place in sorted(around, key=len)[::-1]]
+    return tuple([name for name in blocks if names.count(name) > 1])

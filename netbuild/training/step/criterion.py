@@ -212,7 +212,7 @@ class LossModule:
         called = type(self.term.loss).__name__
         if bool((targets == self.ignored).all()):
             return f"each is {self.ignored}, the class that {called} ignores"
-        ignored = f" or is {self.ignored}, which it ignores" if self.ignores_some(targets) else ""
+        ignored = f", or is {self.ignored}, which it ignores" if self.ignores_some(targets) else ""
         return f"each has a class to which {called} gives the weight 0{ignored}"
 
     def output(self, y: Any) -> torch.Tensor:

@@ -266,7 +266,9 @@ _VALUES: dict[str, Any] = {
     "accuracy": lambda sums: _ratio(sums, "correct", "told"),
     "top_5_accuracy": lambda sums: _ratio(sums, "among_five", "told_of_five"),
     "macro_f1": _macro_f1,
-    "confusion_matrix": lambda sums: sums["confusion"].long().tolist() if "confusion" in sums else [],
+    "confusion_matrix": lambda sums: (
+        sums["confusion"].long().tolist() if "confusion" in sums else []
+    ),
     "mae": lambda sums: _ratio(sums, "absolute", "values"),
     "rmse": lambda sums: math.sqrt(_ratio(sums, "squared", "values")),
     "r2": _r2,

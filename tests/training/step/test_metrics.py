@@ -215,9 +215,7 @@ BINARY: dict[str, Hard] = {
     "only no": Hard(drawn(50, 3), torch.zeros(50, 3), _LOGITS),
     "only right": Hard(-drawn(50, 3).abs() - 1, torch.zeros(50, 3), _LOGITS),
     "probabilities": Hard(drawn(50, 3).sigmoid(), (drawn(50, 3, seed=4) > 0).float(), _LIKELY),
-    "near one half": Hard(
-        0.5 + drawn(50, 3) * 1e-7, (drawn(50, 3, seed=4) > 0).float(), _LIKELY
-    ),
+    "near one half": Hard(0.5 + drawn(50, 3) * 1e-7, (drawn(50, 3, seed=4) > 0).float(), _LIKELY),
     **{
         f"{name} {of}": Hard(y.to(dtype), (drawn(50, 3, seed=4) > 0).float(), sections)
         for name, dtype in _HALVES.items()
@@ -276,7 +274,8 @@ VALUES: dict[str, Hard] = {
     "a large mean, all told alike": Hard(torch.full((120, 1), 101325.0), _PRESSURE, _values(1)),
     "a mean of 1e15": Hard(_near(_PRESSURE + 1e15, 0), _PRESSURE + 1e15, _values(1)),
     "rising": Hard(
-        _near(torch.linspace(-1e6, 1e6, 90)[:, None], 9), torch.linspace(-1e6, 1e6, 90)[:, None],
+        _near(torch.linspace(-1e6, 1e6, 90)[:, None], 9),
+        torch.linspace(-1e6, 1e6, 90)[:, None],
         _values(1),
     ),
     "channels apart": Hard(_APART + drawn(120, 3, seed=5), _APART, _values(3)),
@@ -290,9 +289,7 @@ VALUES: dict[str, Hard] = {
     "one sample": Hard(drawn(1, 2), drawn(1, 2, seed=4), _values(2)),
     "two samples": Hard(drawn(2, 1), drawn(2, 1, seed=4), _values(1)),
     "summed": Hard(drawn(31, 2), drawn(31, 2, seed=4), _values(2, reduction="sum")),
-    "half precision": Hard(
-        drawn(300, 1).half() + 1000, drawn(300, 1, seed=4) + 1000, _values(1)
-    ),
+    "half precision": Hard(drawn(300, 1).half() + 1000, drawn(300, 1, seed=4) + 1000, _values(1)),
     "brain precision": Hard(
         (drawn(300, 1) + 1000).bfloat16(), drawn(300, 1, seed=4) + 1000, _values(1)
     ),

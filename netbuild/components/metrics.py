@@ -11,7 +11,7 @@ from __future__ import annotations
 OF_CLASSES = {
     "accuracy": "the share of samples, or of places in them, whose class has the highest score",
     "top_5_accuracy": "the share of samples or places whose class is among the five highest scores",
-    "macro_f1": "the mean of F1, 2·TP / (2·TP + FP + FN), over the classes that are true or predicted",
+    "macro_f1": "the mean of F1, 2·TP / (2·TP + FP + FN), of classes that are true or predicted",
     "confusion_matrix": "how many of each class (rows) are assigned to each class (columns)",
 }
 OF_VALUES = {

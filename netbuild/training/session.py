@@ -38,8 +38,8 @@ from netbuild.training.step.scheduler import Scheduling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from netbuild.graph.graph import Graph
     from netbuild.config.train import Train
+    from netbuild.graph.graph import Graph
     from netbuild.training.data.loading import Data
     from netbuild.training.parallel.distributed import World
     from netbuild.training.progress import Progress

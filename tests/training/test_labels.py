@@ -53,8 +53,10 @@ REFUSED: dict[str, tuple[Any, Any, Any, list[str], str]] = {
     ),
     "none within a limit": (
         *(IGNORING, SOME, np.repeat([0, 1], 24), ["--set", "train.limit_batches=1"]),
-        "the 16 validation samples within limit_batches counts: each is 0, the class that "
-        "CrossEntropyLoss ignores",
+        (
+            "the 16 validation samples within limit_batches counts: each is 0, the class that "
+            "CrossEntropyLoss ignores"
+        ),
     ),
     "of NLLLoss": (
         *({"NLLLoss": {"ignore_index": 2}}, SOME, NONE + 2, []),
@@ -62,18 +64,24 @@ REFUSED: dict[str, tuple[Any, Any, Any, list[str], str]] = {
     ),
     "a weight of 0": (
         *({"CrossEntropyLoss": {"weight": [0, 1, 1]}}, SOME, NONE, []),
-        "the validation samples counts: each has a class to which CrossEntropyLoss gives the "
-        "weight 0",
+        (
+            "the validation samples counts: each has a class to which CrossEntropyLoss gives the "
+            "weight 0"
+        ),
     ),
     "class_weights of 0": (
         *("CrossEntropyLoss", NONE, SOME, ["--set", "data.class_weights=[0, 1, 1]"]),
-        "the training samples counts: each has a class to which CrossEntropyLoss gives the "
-        "weight 0",
+        (
+            "the training samples counts: each has a class to which CrossEntropyLoss gives the "
+            "weight 0"
+        ),
     ),
     "both": (
         *({"NLLLoss": {"weight": [1, 0, 1], "ignore_index": 0}}, SOME, SOME % 2, []),
-        "the validation samples counts: each has a class to which NLLLoss gives the weight 0, "
-        "or is 0, which it ignores",
+        (
+            "the validation samples counts: each has a class to which NLLLoss gives the weight 0, "
+            "or is 0, which it ignores"
+        ),
     ),
     "the second loss": (
         *([{"CrossEntropyLoss": {}}, {**IGNORING, "weight": 0.5}], SOME, NONE, []),
@@ -103,8 +111,10 @@ def test_a_dry_run_whose_batch_does_not_count(tmp_path: Path, loss: Any) -> None
     assert "val_loss –" in printed
     assert "train_loss –" not in printed
     assert printed.splitlines()[1:] == [
-        "no label of the validation counts: the loss ignores each of them, or gives its class the "
-        "weight 0"
+        (
+            "no label of the validation counts: the loss ignores each of them, or gives its class "
+            "the weight 0"
+        )
     ]
     code, printed = command("train", file, "--runs", tmp_path / "runs")
     assert code == 0

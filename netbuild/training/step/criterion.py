@@ -191,9 +191,11 @@ class LossModule:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
         if not len(target):  # the share of this process is empty
             return False
-        if self.summed or not self.has_classes(target) or not (self.ignores or self.has_zero):
+        if self.summed or not self.has_classes(target):
             return True
-        return bool(self.weight(target))
+        if self.has_zero:
+            return bool(self.weight(target))
+        return not self.ignores or bool((target != self.ignored).any())
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""

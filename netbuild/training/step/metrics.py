@@ -1,7 +1,7 @@
 """The loss and the metrics of an epoch, as sums over its samples on the device.
 
-The sums of parts of an epoch, or of several processes, merge into the sums of the whole. The program
-waits for the device only when it reads a value.
+The sums of parts of an epoch, or of several processes, merge into the sums of the whole. The
+program waits for the device only when it reads a value.
 """
 
 from __future__ import annotations
@@ -249,6 +249,11 @@ def _macro_f1(sums: dict[str, Tensor]) -> float:
     return float((2 * right[occurs] / there[occurs]).mean())
 
 
+def _matrix(sums: dict[str, Tensor]) -> list[list[int]]:
+    """Return the counts; without any sample there are no rows."""
+    return sums["confusion"].long().tolist() if "confusion" in sums else []
+
+
 def _r2(sums: dict[str, Tensor]) -> float:
     """Return the mean over the channels of the target, by scikit-learn's rules.
 
@@ -266,9 +271,7 @@ _VALUES: dict[str, Any] = {
     "accuracy": lambda sums: _ratio(sums, "correct", "told"),
     "top_5_accuracy": lambda sums: _ratio(sums, "among_five", "told_of_five"),
     "macro_f1": _macro_f1,
-    "confusion_matrix": lambda sums: (
-        sums["confusion"].long().tolist() if "confusion" in sums else []
-    ),
+    "confusion_matrix": _matrix,
     "mae": lambda sums: _ratio(sums, "absolute", "values"),
     "rmse": lambda sums: math.sqrt(_ratio(sums, "squared", "values")),
     "r2": _r2,

@@ -6,8 +6,7 @@ one smaller, in one process or in several.
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,57 +14,23 @@ import torch
 from sklearn import metrics as sklearn
 from torch import Tensor, nn
 
-from netbuild.checks.trace import infer
 from netbuild.components.metrics import OF_CLASSES, OF_VALUES
-from netbuild.config.load import read
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.syntax.parser import from_bytes
-from netbuild.training.step.criterion import Criterion
-from netbuild.training.step.metrics import Measures
-from tests.training_configs import text
+from tests.training.step.hard import (
+    CUTS,
+    Hard,
+    classifying,
+    criterion_of,
+    drawn,
+    ignoring,
+    labels,
+    measured,
+)
 
-CPU = torch.device("cpu")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TOLERANCE = 1e-11
-#: The batch sizes, each with a number of processes. Most last batches are smaller, and some
-#: processes have no sample in them.
-CUTS = [(10_000, 1), (64, 1), (7, 1), (1, 1), (7, 2), (5, 3), (1, 2)]
-
-
-class Hard(NamedTuple):
-    """Outputs and targets, and the sections of a file that compares them."""
-
-    y: Tensor
-    target: Tensor
-    sections: dict[str, Any]
-
-
-def criterion_of(sections: dict[str, Any], metrics: list[str]) -> Criterion:
-    """Return the loss of a file that has no faults."""
-    graph = infer(read(from_bytes("tiny.yaml", text(metrics=metrics, **sections).encode())))
-    assert [f for f in graph.diagnostics if f.severity == "error"] == []
-    return Criterion(graph, CPU)
-
-
-def batches(hard: Hard, size: int, rank: int, processes: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the share of each batch. A process without a sample computes one that has no target."""
-    for start in range(0, len(hard.y), size):
-        y, target = (t[start : start + size] for t in (hard.y, hard.target))
-        own = y[rank::processes]
-        yield (own if len(own) else y[:1]), target[rank::processes]
-
-
-def measured(hard: Hard, metrics: list[str], size: int, processes: int = 1) -> Measures:
-    """Return the measures of all batches of all processes."""
-    criterion = criterion_of(hard.sections, metrics)
-    criterion.look(hard.target)
-    merged = Measures(criterion, metrics, CPU)
-    for rank in range(processes):
-        own = Measures(criterion, metrics, CPU)
-        for y, target in batches(hard, size, rank, processes):
-            # Within autocast torch computes losses in single precision.
-            own.add(criterion.losses(y.float(), target), y, target)
-        merged.merge(own.tensors())
-    return merged
 
 
 def assert_equal(found: Any, expected: Any, name: str) -> None:
@@ -80,27 +45,6 @@ def assert_equal(found: Any, expected: Any, name: str) -> None:
 
 # Classes.
 
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    """Return normally distributed numbers, the same for the same seed."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def labels(below: int, *shape: int, start: int = 0, seed: int = 1) -> Tensor:
-    """Return labels from `start` to `below` − 1."""
-    return torch.randint(start, below, shape, generator=torch.Generator().manual_seed(seed))
-
-
-def ignoring(target: Tensor, ignored: int, share: float) -> Tensor:
-    """Return targets of which a share is ignored."""
-    chosen = torch.rand(target.shape, generator=torch.Generator().manual_seed(2)) < share
-    return target.masked_fill(chosen, ignored)
-
-
-def _of(classes: int, **fields: Any) -> dict[str, Any]:
-    return {"layers": [{"Linear": classes}], "loss": {"CrossEntropyLoss": fields}}
-
-
 _PLACES = {
     "input": [2, 3],
     "layers": [{"Conv1d": {"out_channels": 7, "kernel_size": 1}}],
@@ -109,28 +53,36 @@ _PLACES = {
 _HALVES = {"half": torch.float16, "brain": torch.bfloat16}
 
 CLASSES: dict[str, Hard] = {
-    "plain": Hard(drawn(101, 7), labels(7, 101), _of(7)),
-    "absent": Hard(drawn(53, 9).index_fill(1, torch.tensor([0, 8]), -9), labels(6, 53), _of(9)),
+    "plain": Hard(drawn(101, 7), labels(7, 101), classifying(7)),
+    "absent": Hard(
+        drawn(53, 9).index_fill(1, torch.tensor([0, 8]), -9), labels(6, 53), classifying(9)
+    ),
     "all right": Hard(
-        nn.functional.one_hot(labels(4, 30, start=2), 7).float(), labels(4, 30, start=2), _of(7)
+        nn.functional.one_hot(labels(4, 30, start=2), 7).float(),
+        labels(4, 30, start=2),
+        classifying(7),
     ),
-    "an ignored class": Hard(drawn(64, 7), labels(7, 64), _of(7, ignore_index=0)),
+    "an ignored class": Hard(drawn(64, 7), labels(7, 64), classifying(7, ignore_index=0)),
     "another number is ignored": Hard(
-        drawn(60, 6), ignoring(labels(6, 60), 255, 0.5), _of(6, ignore_index=255)
+        drawn(60, 6), ignoring(labels(6, 60), 255, 0.5), classifying(6, ignore_index=255)
     ),
-    "most are ignored": Hard(drawn(90, 6), ignoring(labels(6, 90), -100, 0.97), _of(6)),
-    "all are ignored": Hard(drawn(20, 6), torch.full((20,), -100), _of(6)),
-    "one sample": Hard(drawn(1, 6), labels(6, 1), _of(6)),
-    "one class": Hard(drawn(40, 6).index_fill(1, torch.tensor(4), 9), torch.full((40,), 4), _of(6)),
+    "most are ignored": Hard(drawn(90, 6), ignoring(labels(6, 90), -100, 0.97), classifying(6)),
+    "all are ignored": Hard(drawn(20, 6), torch.full((20,), -100), classifying(6)),
+    "one sample": Hard(drawn(1, 6), labels(6, 1), classifying(6)),
+    "one class": Hard(
+        drawn(40, 6).index_fill(1, torch.tensor(4), 9), torch.full((40,), 4), classifying(6)
+    ),
     "one class, one other told": Hard(
-        drawn(40, 6).index_fill(1, torch.tensor(3), 9), torch.full((40,), 4), _of(6)
+        drawn(40, 6).index_fill(1, torch.tensor(3), 9), torch.full((40,), 4), classifying(6)
     ),
     "places": Hard(drawn(23, 7, 3), labels(7, 23, 3), _PLACES),
-    "large scores": Hard(drawn(60, 8) + 1e6, labels(8, 60), _of(8)),
-    "weights of 0": Hard(drawn(60, 6), labels(6, 60), _of(6, weight=[0, 0, 1, 0, 2, 0])),
-    "equal scores": Hard(torch.zeros(40, 8), labels(8, 40), _of(8)),
+    "large scores": Hard(drawn(60, 8) + 1e6, labels(8, 60), classifying(8)),
+    "weights of 0": Hard(drawn(60, 6), labels(6, 60), classifying(6, weight=[0, 0, 1, 0, 2, 0])),
+    "equal scores": Hard(torch.zeros(40, 8), labels(8, 40), classifying(8)),
     **{
-        f"{name} precision": Hard((drawn(300, 9) / 3).round(decimals=1).to(dtype), y, _of(9))
+        f"{name} precision": Hard(
+            (drawn(300, 9) / 3).round(decimals=1).to(dtype), y, classifying(9)
+        )
         for (name, dtype), y in zip(_HALVES.items(), (labels(9, 300),) * 2, strict=True)
     },
     "its weights": Hard(
@@ -172,10 +124,10 @@ def by_torchmetrics_of_classes(y: Tensor, target: Tensor, ignored: int | None) -
     return {name: metric(y, target).tolist() for name, metric in by.items()}
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_metrics_of_classes(name: str) -> None:
+@pytest.mark.parametrize("case", CLASSES)
+def test_metrics_of_classes(case: str) -> None:
     """However the samples are cut, the metrics are the references'."""
-    hard = CLASSES[name]
+    hard = CLASSES[case]
     metrics = [*OF_CLASSES]
     ignored = criterion_of(hard.sections, metrics).first.ignored
     y, target = hard.y.double(), hard.target
@@ -190,18 +142,17 @@ def test_metrics_of_classes(name: str) -> None:
         found = measured(hard, metrics, size, processes).means("val")
         for expected in references:
             for metric, value in expected.items():
-                # torchmetrics divides in single precision.
-                single = torch.tensor(0.0)
-                if expected is not references[0] and isinstance(value, float):
-                    assert single + found[f"val_{metric}"] == pytest.approx(value, rel=1e-6)
-                else:
-                    assert_equal(found[f"val_{metric}"], value, f"{metric}, {size}, {processes}")
+                name = f"{metric}, {size}, {processes}"
+                if expected is references[0] or not isinstance(value, float):
+                    assert_equal(found[f"val_{metric}"], value, name)
+                else:  # torchmetrics divides in single precision
+                    assert found[f"val_{metric}"] == pytest.approx(value, rel=1e-6), name
 
 
 def test_an_absent_class_does_not_count() -> None:
-    """By hand: the first class is right in 1 of 2 samples, the second twice; the third is absent."""
+    """By hand: class 0 is right once in 2 samples, class 1 twice; the others are absent."""
     y = nn.functional.one_hot(torch.tensor([0, 1, 1, 1]), 6).float()
-    hard = Hard(y, torch.tensor([0, 0, 1, 1]), _of(6))
+    hard = Hard(y, torch.tensor([0, 0, 1, 1]), classifying(6))
     found = measured(hard, ["macro_f1"], 3).means("val")
     assert found["val_macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2, rel=1e-15)
 
@@ -367,68 +318,3 @@ def test_values_that_are_not_finite() -> None:
         assert all(math.isnan(value) for value in measures.means("val").values())
         with pytest.raises(TrainingError, match=r"^the loss is nan in the validation$"):
             measures.expect_loss("the validation")
-
-
-# Losses.
-
-_WEIGHT = [0.5, 0.0, 3.0, 0.0, 1e-3, 7.0]
-LOSSES: dict[str, tuple[str, dict[str, Any]]] = {
-    "mean": ("CrossEntropyLoss", {}),
-    "ignoring": ("CrossEntropyLoss", {"ignore_index": 2}),
-    "weighted": ("CrossEntropyLoss", {"weight": _WEIGHT}),
-    "both": ("CrossEntropyLoss", {"weight": _WEIGHT, "ignore_index": 5}),
-    "smoothed": ("CrossEntropyLoss", {"ignore_index": 5, "label_smoothing": 0.3}),
-    "of logarithms": ("NLLLoss", {"weight": _WEIGHT, "ignore_index": 0}),
-    "margins": ("MultiMarginLoss", {"weight": _WEIGHT}),
-}
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize(("size", "processes"), CUTS)
-def test_the_mean_loss_is_that_of_all_samples(name: str, size: int, processes: int) -> None:
-    """It is torch's mean over all labels that count, also over batches of which none counts."""
-    kind, fields = LOSSES[name]
-    y, target = drawn(43, 6).log_softmax(1), labels(6, 43)
-    hard = Hard(y, target, {"layers": [{"Linear": 6}, "LogSoftmax"], "loss": {kind: fields}})
-    given = fields | ({"weight": torch.tensor(_WEIGHT).double()} if "weight" in fields else {})
-    expected = getattr(nn, kind)(**given)(y.double(), target)
-    found = measured(hard, [], size, processes).means("val")["val_loss"]
-    assert found == pytest.approx(float(expected), rel=1e-6)
-
-
-def test_a_sum_is_told_for_each_sample() -> None:
-    """A summed loss is divided by all samples, whether or not a whole batch is ignored."""
-    y, target = drawn(40, 6), ignoring(labels(6, 40), -100, 0.8)
-    hard = Hard(y, target, _of(6, reduction="sum"))
-    expected = float(nn.functional.cross_entropy(y.double(), target, reduction="sum")) / 40
-    for size, processes in CUTS:
-        found = measured(hard, [], size, processes).means("val")["val_loss"]
-        assert found == pytest.approx(expected, rel=1e-6)
-
-
-def test_losses_that_ignore_other_labels() -> None:
-    """A batch that one loss ignores counts for the other loss."""
-    y, target = drawn(40, 6), labels(2, 40)
-    loss = [{"CrossEntropyLoss": {"ignore_index": 0}}, {"CrossEntropyLoss": {"ignore_index": 1}}]
-    hard = Hard(y, target, {"layers": [{"Linear": 6}], "loss": loss})
-    of = nn.functional.cross_entropy
-    expected = sum(float(of(y.double(), target, ignore_index=n)) for n in (0, 1))
-    for size, processes in CUTS:
-        found = measured(hard, [], size, processes).means("val")["val_loss"]
-        assert found == pytest.approx(expected, rel=1e-6)
-
-
-@pytest.mark.parametrize("infinite", [False, True])
-def test_a_batch_without_a_label_has_gradients_of_0(*, infinite: bool) -> None:
-    """The loss is 0, and the gradients are 0, also where a score is −∞."""
-    criterion = criterion_of(_of(6, weight=_WEIGHT), [])
-    y = drawn(4, 6)
-    if infinite:
-        y[:, 0] = -math.inf
-    y.requires_grad_()
-    for target in (torch.full((4,), -100), torch.tensor([1, 3, 1, -100])):
-        loss = criterion(y, target)
-        loss.backward()
-        assert float(loss.detach()) == 0
-        assert y.grad is not None
-        assert not y.grad.any()

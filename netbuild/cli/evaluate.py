@@ -62,7 +62,9 @@ def evaluate(
         else:
             metrics = session.evaluate(run, checkpoint)
     if format == "json":
-        console().print(json.dumps(metrics))
+        from netbuild.reports.runs import plain
+
+        console().print(json.dumps(plain(metrics), allow_nan=False))
     else:
         _print(metrics)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import shlex
 import sys
 import tempfile
@@ -154,20 +155,26 @@ def _try(graph: Graph, out: Console) -> None:
     from netbuild.diagnostics.exceptions import Interrupted
     from netbuild.reports.runs import value
     from netbuild.training import session
-    from netbuild.training.progress import Silent
+    from netbuild.training.progress import LastEpoch
+    from netbuild.training.step.metrics import UNCOUNTED
 
+    progress = LastEpoch()
     with tempfile.TemporaryDirectory() as folder:
         trainer = session.prepare(graph, Path(folder))
         limits = {"max_steps": 1, "limit_batches": trainer.train.accumulate}
         trainer.train = trainer.train.model_copy(update=limits)
+        trainer.trial = True
         _print_groups(graph, out)
         try:
-            session.fit(trainer, Silent())
+            session.fit(trainer, progress)
         except Interrupted:
             raise typer.Exit(INTERRUPTED) from None
-        metrics = trainer.run.metrics[-1]
-    shown = (f"{name} {value(name, m)}" for name, m in metrics.items() if _is_measured(name, m))
+    measured = {n: m for n, m in progress.metrics.items() if _is_measured(n, m)}
+    shown = (f"{name} {value(name, metric)}" for name, metric in measured.items())
     out.print(f"dry run: {', '.join(shown)}; no files are kept")
+    for name, split in (("train_loss", "step"), ("val_loss", "validation")):
+        if math.isnan(measured[name]):
+            out.print(f"no label of the {split} counts: {UNCOUNTED}")
 
 
 def _is_measured(name: str, metric: Any) -> bool:

@@ -11,12 +11,12 @@ from __future__ import annotations
 OF_CLASSES = {
     "accuracy": "the share of samples, or of places in them, whose class has the highest score",
     "top_5_accuracy": "the share of samples or places whose class is among the five highest scores",
-    "macro_f1": "the mean over the classes of F1, 2·TP / (2·TP + FP + FN); 0 for an absent class",
+    "macro_f1": "the mean of F1, 2·TP / (2·TP + FP + FN), of classes that are true or predicted",
     "confusion_matrix": "how many of each class (rows) are assigned to each class (columns)",
 }
 OF_VALUES = {
     "mae": "the mean absolute error",
     "rmse": "the root of the mean squared error",
-    "r2": "1 − the squared error / the squared error of the targets' mean",
+    "r2": "1 − the squared error / that of the targets' mean; of several channels, the mean",
 }
 METRICS = OF_CLASSES | OF_VALUES

@@ -45,7 +45,7 @@ def epochs_table(record: Record, width: int) -> Text:
 def epochs_formatted(format_: str, record: Record) -> str:
     """Return the epochs of a run as `csv` or `markdown`, or the run with its epochs as `json`."""
     if format_ == "json":
-        values = _described(record) | {"metrics": [*map(_plain, record.metrics)]}
+        values = _described(record) | {"metrics": [*map(plain, record.metrics)]}
         return json.dumps(values, indent=2, ensure_ascii=False)
     names = _names(record)
     rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
@@ -125,7 +125,7 @@ def _rows_formatted(
 ) -> str:
     """Return rows as JSON, as CSV of plain values, or as a Markdown table."""
     if format_ == "json":
-        return json.dumps([*map(_plain, values)], indent=2, ensure_ascii=False)
+        return json.dumps([*map(plain, values)], indent=2, ensure_ascii=False)
     if format_ == "csv":
         out = io.StringIO()
         flat = [_flat(row) for row in values]
@@ -152,7 +152,7 @@ def _described(record: Record) -> dict[str, Any]:
         "epochs": record.epochs,
         "of": record.of,
         "seconds": round(record.seconds, 4),
-        "best": _plain(record.best) if record.best else None,
+        "best": plain(record.best) if record.best else None,
     }
 
 
@@ -163,7 +163,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "best"} | named
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def plain(values: dict[str, Any]) -> dict[str, Any]:
     """Return values for JSON, with null for numbers that are not finite."""
     return {
         n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()
@@ -199,11 +199,18 @@ def _narrow(name: str, measured: float) -> str:
 
 def value(name: str, measured: float, *, narrow: bool = False) -> str:
     """Return a metric in a readable form: an accuracy in percent."""
+    if not math.isfinite(measured):
+        return number(measured)
     return f"{measured:.2%}" if name.endswith("accuracy") else number(measured, narrow=narrow)
 
 
 def number(measured: float, *, narrow: bool = False) -> str:
-    """Return a number with four decimals. A large number has four digits instead."""
+    """Return a number with four decimals. A large number has four digits instead.
+
+    A number that does not exist, such as the mean of no samples, is a dash.
+    """
+    if math.isnan(measured):
+        return "–"
     return f"{measured:.4f}" if abs(measured) < (_NARROW if narrow else 1e5) else f"{measured:.4g}"
 
 

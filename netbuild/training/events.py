@@ -14,6 +14,7 @@ https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import struct
 import time
@@ -68,15 +69,16 @@ class Events:
         self._since = position.total + 1
 
     def step(self, total: int, loss: float) -> None:
-        """Write the loss of every tenth step, given the number of all steps."""
-        if self.wanted and total % EVERY == 0:
+        """Write the loss of every tenth step, given the number of all steps; NaN is no loss."""
+        if self.wanted and total % EVERY == 0 and math.isfinite(loss):
             self._write(total, {_STEP: loss})
 
     def epoch(self, total: int, metrics: Mapping[str, Any]) -> None:
         """Write the metrics of an epoch, given the number of all steps at its end."""
         if self.wanted:
             numbers = {n: v for n, v in metrics.items() if isinstance(v, float) and n != "seconds"}
-            self._write(total, {_tag(name): value for name, value in numbers.items()})
+            there = {_tag(name): value for name, value in numbers.items() if math.isfinite(value)}
+            self._write(total, there)
 
     def close(self) -> None:
         """Close the file, if one is open. The next event begins a new file."""

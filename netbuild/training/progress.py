@@ -27,3 +27,14 @@ class Silent:
 
     def epoch(self, metrics: dict[str, Any]) -> None:
         """Do nothing."""
+
+
+class LastEpoch(Silent):
+    """Keeps the metrics of the last epoch."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, Any] = {}
+
+    def epoch(self, metrics: dict[str, Any]) -> None:
+        """Keep the metrics of a finished epoch."""
+        self.metrics = metrics

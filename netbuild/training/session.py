@@ -38,6 +38,7 @@ from netbuild.training.step.scheduler import Scheduling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from netbuild.config.train import Train
     from netbuild.graph.graph import Graph
     from netbuild.training.data.loading import Data
     from netbuild.training.parallel.distributed import World
@@ -160,7 +161,9 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
 
 def _validated(trainer: Trainer) -> dict[str, Any]:
     with data_faults(trainer.graph.config):
-        return trainer.learner.validate(trainer.validation()).means("val")
+        measures = trainer.learner.validate(trainer.validation())
+    measures.expect_loss("the validation")
+    return measures.means("val")
 
 
 def _validating(graph: Graph, found: Run) -> Trainer:
@@ -203,13 +206,31 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         criterion = Criterion(graph, world.device, data.class_weights)
     if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
-        criterion.look(data.training.targets)
+    _look_at_labels(criterion, data, train)
     losses = [part.module for part in criterion.parts]
     stepping = optimizer(config, network.module, losses, world)
     steps = batches.steps(data.training, train)
     known = Training(config.optimizer, train.epochs, steps)
     scheduling = Scheduling(config.scheduler, stepping, known)
     return Learner(config, network, criterion, stepping, scheduling, world)
+
+
+def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
+    """Tell the loss whether it ignores any label. The labels of a stream are not known yet.
+
+    Raises:
+        TrainingError: a split has no label that counts.
+    """
+    if isinstance(data.training, StreamedBatches) or isinstance(data.held_out, StreamedBatches):
+        return
+    training, held_out = data.training.targets, data.held_out.targets
+    criterion.look(training, held_out)
+    criterion.expect_labels(training, "the training samples")
+    what = "the validation samples"
+    if train.limit_batches is not None and train.limit_batches * train.batch_size < len(held_out):
+        held_out = held_out[: train.limit_batches * train.batch_size]
+        what = f"the {len(held_out)} validation samples within limit_batches"
+    criterion.expect_labels(held_out, what)
 
 
 def _network(graph: Graph, world: World) -> Network:

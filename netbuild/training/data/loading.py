@@ -244,7 +244,8 @@ def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> tor
     assert isinstance(wanted.target, Classes)
     assert not isinstance(data, StreamedBatches)
     classes, targets = wanted.target.classes, data.targets
-    counts = targets[targets >= 0].bincount(minlength=classes)
+    counted = targets[(targets >= 0) & (targets < classes)]  # a loss may ignore other labels
+    counts = counted.bincount(minlength=classes)
     return counts.sum() / (classes * counts.clamp(min=1))
 
 

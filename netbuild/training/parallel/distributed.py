@@ -96,10 +96,6 @@ class World:
             own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             parameter.grad = self.sum(own) / self.size
 
-    def sums(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the sum of each value over all processes. All processes have the same names."""
-        return {name: self.sum(value.clone()) for name, value in values.items()}
-
     def any(self, flag: bool) -> bool:  # noqa: FBT001  a value, not an option
         """Return whether the flag is true in any process."""
         return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag))) > 0)

@@ -12,6 +12,7 @@ from torch import nn
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
 from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.step.nonfinite import tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 #: Fields that torch's modules take as tensors.
 _TENSORS = ("weight", "pos_weight")
+_HALF = (torch.float16, torch.bfloat16)
 
 
 class Criterion:
@@ -42,27 +44,41 @@ class Criterion:
 
     def __call__(self, y: Any, target: torch.Tensor) -> Any:
         """Return the loss of a batch of outputs: one number."""
-        return self.total(self.losses(y, target))
+        return self.total(self.losses(y, target), y)
 
     def losses(self, y: Any, target: torch.Tensor) -> list[Any]:
-        """Return the loss of a batch for each module."""
-        return [part(y, target) for part in self.parts]
+        """Return the loss of a batch for each module; None where no label of the batch counts."""
+        return [part(y, target) if part.counts(target) else None for part in self.parts]
 
-    def total(self, losses: list[Any], shares: Sequence[Any] | None = None) -> Any:
-        """Return the sum of losses, each multiplied by its share if there are shares."""
+    def total(self, losses: list[Any], y: Any, shares: Sequence[Any] | None = None) -> Any:
+        """Return the sum of losses, each multiplied by its share if there are shares.
+
+        A loss of which no label counts is 0. Its outputs have gradients of 0 instead of None:
+        several processes expect a gradient of every weight.
+        """
+        parts = losses
         if shares is not None:
-            losses = [loss * share for loss, share in zip(losses, shares, strict=True)]
-        return summed(losses)
+            pairs = zip(losses, shares, strict=True)
+            parts = [loss if loss is None else loss * share for loss, share in pairs]
+        if any(loss is None for loss in losses):
+            parts = [part for part in parts if part is not None]
+            parts += [_nothing(output) for output in tensors(y)]
+        return summed(parts)
 
-    def look(self, targets: torch.Tensor) -> None:
-        """Record whether any target has the class that the loss ignores."""
+    def look(self, *splits: torch.Tensor) -> None:
+        """Record whether any target of some splits has the class that the loss ignores."""
         for part in self.parts:
-            classes = part.has_classes(targets)
-            part.ignores = classes and bool((targets == part.ignored).any())
+            part.ignores = any(part.ignores_some(targets) for targets in splits)
 
-    def counts(self, target: torch.Tensor) -> bool:
-        """Whether any sample of a batch counts: torch's mean over no samples is NaN."""
-        return len(target) > 0 and all(part.counts(target) for part in self.parts)
+    def expect_labels(self, targets: torch.Tensor, what: str) -> None:
+        """Refuse targets without a label that counts: their mean loss does not exist.
+
+        Raises:
+            TrainingError: the message says why no label of `what` counts.
+        """
+        for part in self.parts:
+            if why := part.without_labels(targets):
+                raise TrainingError(f"no label of {what} counts: {why}")
 
     def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
         """Return the divisor of each module's mean over a batch; None for a sum."""
@@ -96,9 +112,10 @@ class Criterion:
 
         The prediction is the output, or the probability of class 1 for a binary loss.
         """
-        part = self.first
-        output = part.output(y)
-        return part.scores(output).softmax(1)[:, 1] if part.term.loss.binary else output, target
+        output = self.first.output(y)
+        if output.device.type != "mps":  # Apple's GPUs have no double precision
+            output = output.double()
+        return self.first.values(output), target
 
     def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores, (n, classes), and true classes, (n), for metrics of classes.
@@ -140,6 +157,9 @@ class LossModule:
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True
+        weight = arguments.get("weight")
+        #: Whether a class has the weight 0, so that its samples do not count in a mean.
+        self.has_zero = weight is not None and not bool(weight.all())
 
     def __call__(self, y: Any, target: torch.Tensor) -> Any:
         """Return the weighted loss of a batch: one number."""
@@ -163,11 +183,19 @@ class LossModule:
         classes = self.term.loss.classifies and hasattr(self.module, "ignore_index")
         return classes and not target.is_floating_point()
 
+    def ignores_some(self, targets: torch.Tensor) -> bool:
+        """Whether any target has the class that the loss ignores."""
+        return self.has_classes(targets) and bool((targets == self.ignored).any())
+
     def counts(self, target: torch.Tensor) -> bool:
-        """Whether a batch has a sample that counts."""
-        if not self.ignores or not self.has_classes(target):
+        """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
+        if not len(target):  # the share of this process is empty
+            return False
+        if self.summed or not self.has_classes(target):
             return True
-        return bool((target != self.ignored).any())
+        if self.has_zero:
+            return bool(self.weight(target))
+        return not self.ignores or bool((target != self.ignored).any())
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""
@@ -179,9 +207,28 @@ class LossModule:
         weights = self.module.weight
         return classes.numel() if weights is None else weights[classes].sum()
 
+    def without_labels(self, targets: torch.Tensor) -> str:
+        """Return why no label of some targets counts; "" if one does, or if there are none."""
+        if not len(targets) or not self.has_classes(targets) or self.weight(targets):
+            return ""
+        called = type(self.term.loss).__name__
+        if bool((targets == self.ignored).all()):
+            return f"each is {self.ignored}, the class that {called} ignores"
+        ignored = f", or is {self.ignored}, which it ignores" if self.ignores_some(targets) else ""
+        return f"each has a class to which {called} gives the weight 0{ignored}"
+
     def output(self, y: Any) -> torch.Tensor:
-        """Return the first output that the loss reads, without its gradient."""
-        return _read(y, self.reads)[0].detach()
+        """Return the first output that the loss reads, without its gradient.
+
+        Half precision becomes single, so that functions of the output are not rounded again.
+        """
+        output = _read(y, self.reads)[0].detach()
+        return output.float() if output.dtype in _HALF else output
+
+    def values(self, y: torch.Tensor) -> torch.Tensor:
+        """Return predicted values: the output, or the probability of class 1 of a binary loss."""
+        loss = self.term.loss
+        return y.sigmoid() if loss.binary and loss.takes == "scores" else y
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.
@@ -206,6 +253,11 @@ class LossModule:
 def summed(losses: list[Any]) -> Any:
     """Return the sum of losses. A single loss is returned unchanged, to save an operation."""
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def _nothing(output: torch.Tensor) -> torch.Tensor:
+    """Return a 0 that gives an output gradients of 0, also where the output is not finite."""
+    return output.flatten()[:0].float().sum()
 
 
 @contextlib.contextmanager

@@ -83,7 +83,8 @@ class Learner:
         self.options = [_options(group) for group in optimizer.param_groups]
         self.names = config.metrics
         self.measures = self.new_measures()
-        self.value = math.nan  # the loss of the last step
+        #: The loss of the last step; NaN if no label of the step counts.
+        self.value = math.nan
 
     def new_measures(self) -> Measures:
         """Return empty sums."""
@@ -123,22 +124,24 @@ class Learner:
         """Compute the gradients of a step, and return its loss."""
         self.optimizer.zero_grad()
         losses: list[Tensor] = []
+        counted = False
         for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
             with self.world.gradients_stay(self.forward, last=number == len(batches)):
                 with self._cast():
                     y = self.forward(*self._laid_out(x))
-                    counts = self.criterion.counts(target)
-                    own = self.criterion.losses(y, target) if counts else []
-                    part = self.criterion.total(own, share) if counts else _nothing(y)
+                    own = self.criterion.losses(y, target)
+                    part = self.criterion.total(own, y, share)
                 losses.append(part.detach())
+                counted = counted or any(loss is not None for loss in own)
                 if measured and number == len(batches):
                     watched = self.world.watched(summed(losses))
                 self.scaler.scale(part).backward()
-            if measured and counts:
+            if measured:
                 self.measures.add(own, y, target)
         if measured:
             self.value = watched()
             self._expect_finite(batches, where)
+            self.value = self.value if counted else math.nan
         self.world.average_gradients(self.criterion.module.parameters())
         self._clip()
         return summed(losses)
@@ -159,7 +162,8 @@ class Learner:
                 found.append([size] * len(batches))
                 continue
             each = torch.stack([torch.as_tensor(w).to(self.world.device).float() for w in weights])
-            found.append(list(each / self.world.sum(each.sum()) * size))
+            total = self.world.sum(each.sum())  # 0 if no label of the step counts
+            found.append(list(each / torch.where(total > 0, total, 1) * size))
         return [list(shares) for shares in zip(*found, strict=True)]
 
     def _cast(self) -> Any:
@@ -208,11 +212,9 @@ class Learner:
             for x, target in batches:
                 with self._cast():
                     y = self.validation(*self._laid_out(x))
-                    counts = self.criterion.counts(target)
-                    losses = self.criterion.losses(y, target) if counts else []
-                if counts:
-                    measures.add(losses, y, target)
-            measures.add_up(self.world)
+                    losses = self.criterion.losses(y, target)
+                measures.add(losses, y, target)
+            measures.merge_all(self.world)
         return measures
 
     def state_dict(self) -> dict[str, Any]:
@@ -225,14 +227,10 @@ class Learner:
             "scheduler": self.scheduling.state_dict(),
             "scaler": self.scaler.state_dict(),
             "loss": self.criterion.module.state_dict(),
-            "measures": self._measured_by_all(),
+            "measures": self.measures.of_all(self.world),
             "averaged": self.averaged.state_dict() if self.averaged else {},
             "model": self.world.model_state(self.module) if self.averaged else {},
         }
-
-    def _measured_by_all(self) -> dict[str, Tensor]:
-        sums = self.world.sums(self.measures.tensors())
-        return {name: value.cpu() for name, value in sums.items()}
 
     def save_parts(self, folder: Path) -> None:
         """Write this process's part of the weights and of the optimizer's state."""
@@ -281,8 +279,3 @@ class Learner:
 
 def _options(group: dict[str, Any]) -> dict[str, Any]:
     return {name: option for name, option in group.items() if name != "params"}
-
-
-def _nothing(y: Any) -> Tensor:
-    """Return a loss of 0, with gradients of 0 instead of None, for a batch that does not count."""
-    return torch.stack([0 * output.float().sum() for output in guard.tensors(y)]).sum()

@@ -1,27 +1,34 @@
 """The loss and the metrics of an epoch, as sums over its samples on the device.
 
-The sums of parts of an epoch, or of several processes, add up to the sum of the whole. The program
-waits for the device only when it reads a value.
+The sums of parts of an epoch, or of several processes, merge into the sums of the whole. The
+program waits for the device only when it reads a value.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
 from netbuild.components.metrics import OF_CLASSES, OF_VALUES
+from netbuild.diagnostics.exceptions import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from torch import Tensor
 
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
+#: Why labels do not count.
+UNCOUNTED = "the loss ignores each of them, or gives its class the weight 0"
 #: A function that maps the outputs and targets of a batch to its summands, by name.
 _Sums: TypeAlias = "Callable[[Tensor, Tensor], dict[str, Tensor | float]]"
+#: The number of targets, their mean, and the sum of their squared distances from this mean. These
+#: are merged, not added: a sum of squares loses all digits of targets with a large mean.
+_SPREAD = ("rows", "mean", "spread")
 
 
 class Measures:
@@ -36,26 +43,39 @@ class Measures:
         self.device = device
         self.sums: dict[str, Tensor | float] = {}
 
-    def add(self, losses: Sequence[Tensor], y: Any, target: Tensor) -> None:
-        """Add a batch, given the loss of each module: a mean over samples, or a sum."""
+    def add(self, losses: Sequence[Tensor | None], y: Any, target: Tensor) -> None:
+        """Add a batch, given the loss of each module: a mean over samples, or a sum.
+
+        A loss is None if no label of the batch counts for it.
+        """
+        if not len(target):  # the share of this process is empty
+            return
+        self._add("samples", len(target))
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
+            if loss is None:
+                continue
             weight = len(target) if part.summed else part.weight(target)
             self._add(f"weight{number}", weight)
             self._add(f"loss{number}", loss.detach(), 1 if part.summed else weight)
         if self.of_classes:
             self._compare(self.of_classes, *self.criterion.classes(y, target))
         if self.of_values:
-            self._compare(self.of_values, *self.criterion.values(y, target))
+            values, target = self.criterion.values(y, target)
+            self._compare(self.of_values, values.to(self.dtype), target.to(self.dtype))
 
     def _compare(self, sums: Iterable[_Sums], output: Tensor, target: Tensor) -> None:
         for summed in sums:
-            for name, value in summed(output, target).items():
-                self._add(name, value)
+            found = summed(output, target)
+            if "spread" in found:
+                self._merge_spread(found)
+            for name, value in found.items():
+                if name not in _SPREAD:
+                    self._add(name, value)
 
     def _add(self, name: str, value: Tensor | float, times: Tensor | float = 1) -> None:
         """Add a value times a factor, on the device of the value."""
         if isinstance(times, torch.Tensor):
-            value, times = value * times, 1
+            value, times = value * times.to(self.dtype), 1
         before = self.sums.get(name)
         if not isinstance(value, torch.Tensor):
             self.sums[name] = value if before is None else before + value
@@ -65,24 +85,84 @@ class Measures:
             assert isinstance(before, torch.Tensor)
             before.add_(value, alpha=times)
 
+    def _merge_spread(self, other: Mapping[str, Tensor | float]) -> None:
+        """Merge the mean and the spread of other targets with the ones before.
+
+        Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
+        """
+        if "spread" not in self.sums:
+            self.sums |= {name: other[name] for name in _SPREAD}
+            return
+        rows, mean, spread = (self.sums[name] for name in _SPREAD)
+        added, its_mean, its_spread = (other[name] for name in _SPREAD)
+        together = rows + added
+        apart = its_mean - mean
+        self.sums |= {
+            "rows": together,
+            "mean": mean + apart * (added / together),
+            "spread": spread + its_spread + apart * apart * (rows * added / together),
+        }
+
     def tensors(self) -> dict[str, Tensor]:
-        """Return the sums as tensors on the device, for a checkpoint and for other processes."""
+        """Return the sums as tensors in the memory of the program."""
         return {
-            name: torch.as_tensor(value, dtype=self.dtype, device=self.device)
+            name: torch.as_tensor(value, dtype=self.dtype, device="cpu")
             for name, value in self.sums.items()
         }
 
-    def add_up(self, world: World) -> None:
-        """Add the sums of the other processes."""
-        self.load_state_dict(world.sums(self.tensors()))
+    def of_all(self, world: World) -> dict[str, Tensor]:
+        """Return the merged sums of all processes. A process may have added nothing."""
+        merged = Measures(self.criterion, self.names, self.device)
+        for sums in world.gather(self.tensors()):
+            merged.merge(sums)
+        return merged.tensors()
+
+    def merge_all(self, world: World) -> None:
+        """Merge the sums of the other processes with the ones of this process."""
+        if world.size > 1:
+            self.load_state_dict(self.of_all(world))
+
+    def merge(self, sums: dict[str, Tensor]) -> None:
+        """Merge the sums of other samples with the ones of this object."""
+        sums = {name: value.to(self.device) for name, value in sums.items()}
+        if "spread" in sums:
+            self._merge_spread(sums)
+        for name, value in sums.items():
+            if name not in _SPREAD:
+                self._add(name, value)
+
+    @property
+    def counted(self) -> bool:
+        """Whether a label has counted for each loss, so that there is a mean loss."""
+        parts = range(len(self.criterion.parts))
+        return all(float(self.sums.get(f"weight{part}", 0)) > 0 for part in parts)
+
+    def expect_loss(self, what: str, *, labels: bool = True) -> None:
+        """Refuse measures whose mean loss does not exist, or is not finite.
+
+        Without `labels`, the loss may lack labels that count.
+
+        Raises:
+            TrainingError: the message says what is missing in `what`.
+        """
+        if not self.sums:
+            raise TrainingError(f"the data has no samples for {what}")
+        if not self.counted:
+            if labels:
+                raise TrainingError(f"no label of {what} counts: {UNCOUNTED}")
+            return
+        loss = self.means("")["_loss"]
+        if not math.isfinite(loss):
+            raise TrainingError(f"the loss is {loss} in {what}")
 
     def means(self, prefix: str) -> dict[str, Any]:
-        """Return the loss and the metrics of all added samples, each name with a prefix."""
-        sums = {name: value.cpu() for name, value in self.tensors().items()}
-        if not sums:
-            return {}
+        """Return the loss and the metrics of all added samples, each name with a prefix.
+
+        A mean over nothing is NaN: the loss and the metrics of labels that are all ignored.
+        """
+        sums = self.tensors()
         parts = range(len(self.criterion.parts))
-        losses = [float(sums[f"loss{part}"] / sums[f"weight{part}"]) for part in parts]
+        losses = [_ratio(sums, f"loss{part}", f"weight{part}") for part in parts]
         found: dict[str, Any] = {"loss": sum(losses)}
         for name in self.names:
             found[name] = _VALUES[name](sums)
@@ -93,13 +173,26 @@ class Measures:
         self.sums = {name: value.to(self.device) for name, value in state.items()}
 
 
+def _ratio(sums: Mapping[str, Tensor], name: str, count: str) -> float:
+    """Return a sum divided by another one; NaN if there is nothing to divide by."""
+    by = float(sums.get(count, 0))
+    return float(sums[name]) / by if by else math.nan
+
+
 def _hits(scores: Tensor, classes: Tensor) -> dict[str, Tensor | float]:
     return {"told": len(classes), "correct": (scores.argmax(1) == classes).sum()}
 
 
 def _hits_of_five(scores: Tensor, classes: Tensor) -> dict[str, Tensor | float]:
-    best = scores.topk(min(5, scores.shape[1]), dim=1).indices
-    return {"told_of_five": len(classes), "among_five": (best == classes[:, None]).sum()}
+    """Count the samples with fewer than five classes before their own.
+
+    Of equal scores, which are frequent in half precision, the class with the highest number comes
+    first, as in scikit-learn. `topk` of torch takes any of them.
+    """
+    own = scores.gather(1, classes[:, None])
+    behind = torch.arange(scores.shape[1], device=scores.device) > classes[:, None]
+    before = (scores > own) | ((scores == own) & behind)
+    return {"told_of_five": len(classes), "among_five": (before.sum(1) < 5).sum()}
 
 
 def _confusion(scores: Tensor, classes: Tensor) -> dict[str, Tensor | float]:
@@ -109,14 +202,30 @@ def _confusion(scores: Tensor, classes: Tensor) -> dict[str, Tensor | float]:
 
 
 def _errors(values: Tensor, target: Tensor) -> dict[str, Tensor | float]:
-    values, target = values.double() if values.device.type != "mps" else values, target.to(values)
-    error = values - target
+    errors = values - target
     return {
         "values": target.numel(),
-        "absolute": error.abs().sum(),
-        "squared": error.square().sum(),
-        "target": target.sum(),
-        "target_squared": target.square().sum(),
+        "absolute": errors.abs().sum(),
+        "squared": errors.square().sum(),
+    }
+
+
+def _explained(values: Tensor, target: Tensor) -> dict[str, Tensor | float]:
+    """Return the squared errors and the spread of the targets, for each channel of the target.
+
+    The places of a sample count as samples.
+    """
+    values, target = (
+        t[:, None] if t.ndim == 1 else t.movedim(1, -1).flatten(0, -2) for t in (values, target)
+    )
+    first = target[0]  # subtracted first, so that equal targets have a spread of exactly 0
+    distances = target - first
+    mean = distances.mean(0)
+    return {
+        "unexplained": (values - target).square().sum(0),
+        "rows": len(target),
+        "mean": first + mean,
+        "spread": (distances - mean).square().sum(0),
     }
 
 
@@ -125,27 +234,45 @@ _SUMS: dict[str, _Sums] = {
     "top_5_accuracy": _hits_of_five,
     "macro_f1": _confusion,
     "confusion_matrix": _confusion,
-    **dict.fromkeys(("mae", "rmse", "r2"), _errors),
+    **dict.fromkeys(("mae", "rmse"), _errors),
+    "r2": _explained,
 }
 
 
 def _macro_f1(sums: dict[str, Tensor]) -> float:
+    """Return the mean over the classes that occur, in the targets or in the predictions."""
+    if "confusion" not in sums:
+        return math.nan
     confusion = sums["confusion"]
     right, there = confusion.diagonal(), confusion.sum(0) + confusion.sum(1)
-    return float((2 * right / there.clamp(min=1)).mean())
+    occurs = there > 0
+    return float((2 * right[occurs] / there[occurs]).mean())
+
+
+def _matrix(sums: dict[str, Tensor]) -> list[list[int]]:
+    """Return the counts; without any sample there are no rows."""
+    return sums["confusion"].long().tolist() if "confusion" in sums else []
 
 
 def _r2(sums: dict[str, Tensor]) -> float:
-    spread = sums["target_squared"] - sums["target"].square() / sums["values"]
-    return float(1 - sums["squared"] / spread)
+    """Return the mean over the channels of the target, by scikit-learn's rules.
+
+    One sample has no R². Where all targets are equal, it is 1 without errors and 0 with errors.
+    """
+    if float(sums.get("rows", 0)) < 2:
+        return math.nan
+    errors, spread = sums["unexplained"], sums["spread"]
+    of_equal = torch.where(errors == 0, 1.0, 0 * errors)  # NaN stays NaN
+    explained = torch.where(spread > 0, 1 - errors / spread, of_equal)
+    return float(explained.mean())
 
 
 _VALUES: dict[str, Any] = {
-    "accuracy": lambda sums: float(sums["correct"] / sums["told"]),
-    "top_5_accuracy": lambda sums: float(sums["among_five"] / sums["told_of_five"]),
+    "accuracy": lambda sums: _ratio(sums, "correct", "told"),
+    "top_5_accuracy": lambda sums: _ratio(sums, "among_five", "told_of_five"),
     "macro_f1": _macro_f1,
-    "confusion_matrix": lambda sums: sums["confusion"].long().tolist(),
-    "mae": lambda sums: float(sums["absolute"] / sums["values"]),
-    "rmse": lambda sums: float((sums["squared"] / sums["values"]).sqrt()),
+    "confusion_matrix": _matrix,
+    "mae": lambda sums: _ratio(sums, "absolute", "values"),
+    "rmse": lambda sums: math.sqrt(_ratio(sums, "squared", "values")),
     "r2": _r2,
 }

@@ -31,6 +31,7 @@ ACCUMULATED: dict[str, dict[str, Any]] = {
     "weighted": {"loss": {"CrossEntropyLoss": {"weight": [0.1, 1.0, 5.0]}}},
     "ignored": {"loss": {"CrossEntropyLoss": {"ignore_index": 1}}},
     "both": {"loss": {"CrossEntropyLoss": {"weight": [0.1, 1.0, 5.0], "ignore_index": 0}}},
+    "a weight of 0": {"loss": {"CrossEntropyLoss": {"weight": [0, 0, 5.0]}}},
     "smoothed": {"loss": {"CrossEntropyLoss": {"weight": [0.1, 1.0, 5.0], "label_smoothing": 0.2}}},
     "summed": {"loss": {"CrossEntropyLoss": {"reduction": "sum"}}, "optimizer": {"SGD": 0.01}},
     "places": {
@@ -85,6 +86,21 @@ def test_a_batch_without_a_class_that_counts(tmp_path: Path) -> None:
     small = trained(tmp_path, "train.batch_size=1", "train.accumulate=48", **sections)
     large = trained(tmp_path, "train.batch_size=48", **sections)
     assert apart(small, large) < 1e-6
+
+
+def test_a_batch_that_one_loss_ignores(tmp_path: Path) -> None:
+    """Each loss of a list has its own mean: a batch counts for the losses that do not ignore it."""
+    loss = [{"CrossEntropyLoss": {"ignore_index": n}, "weight": n + 1} for n in range(2)]
+    sections = {
+        "data": {"Random": {"samples": 60, "classes": 2}},
+        "loss": loss,
+        "train": {"epochs": 1, "device": "cpu"},
+    }
+    small = trained(tmp_path, "train.batch_size=1", "train.accumulate=48", **sections)
+    large = trained(tmp_path, "train.batch_size=48", **sections)
+    assert apart(small, large) < 1e-6
+    for key in ("train_loss", "val_loss"):
+        assert small.run.metrics[0][key] == pytest.approx(large.run.metrics[0][key], abs=1e-6)
 
 
 def test_accumulation_resumes(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""Outputs and targets that are hard to measure, cut into batches and shared by processes."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
+from netbuild.training.step.criterion import Criterion
+from netbuild.training.step.metrics import Measures
+from tests.training_configs import text
+
+CPU = torch.device("cpu")
+#: The batch sizes, each with a number of processes. Most last batches are smaller, and some
+#: processes have no sample in them.
+CUTS = [(10_000, 1), (64, 1), (7, 1), (1, 1), (7, 2), (5, 3), (1, 2)]
+
+
+class Hard(NamedTuple):
+    """Outputs and targets, and the sections of a file that compares them."""
+
+    y: Tensor
+    target: Tensor
+    sections: dict[str, Any]
+
+
+def criterion_of(sections: dict[str, Any], metrics: list[str]) -> Criterion:
+    """Return the loss of a file that has no faults."""
+    graph = infer(read(from_bytes("tiny.yaml", text(metrics=metrics, **sections).encode())))
+    assert [f for f in graph.diagnostics if f.severity == "error"] == []
+    return Criterion(graph, CPU)
+
+
+def batches(hard: Hard, size: int, rank: int, processes: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the share of each batch. A process without a sample computes one that has no target."""
+    for start in range(0, len(hard.y), size):
+        y, target = (t[start : start + size] for t in (hard.y, hard.target))
+        own = y[rank::processes]
+        yield (own if len(own) else y[:1]), target[rank::processes]
+
+
+def measured(hard: Hard, metrics: list[str], size: int, processes: int = 1) -> Measures:
+    """Return the measures of all batches of all processes."""
+    criterion = criterion_of(hard.sections, metrics)
+    criterion.look(hard.target)
+    merged = Measures(criterion, metrics, CPU)
+    for rank in range(processes):
+        own = Measures(criterion, metrics, CPU)
+        for y, target in batches(hard, size, rank, processes):
+            # Within autocast torch computes losses in single precision.
+            own.add(criterion.losses(y.float(), target), y, target)
+        merged.merge(own.tensors())
+    return merged
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    """Return normally distributed numbers, the same for the same seed."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def labels(below: int, *shape: int, start: int = 0, seed: int = 1) -> Tensor:
+    """Return labels from `start` to `below` − 1."""
+    return torch.randint(start, below, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def ignoring(target: Tensor, ignored: int, share: float) -> Tensor:
+    """Return targets of which a share is ignored."""
+    chosen = torch.rand(target.shape, generator=torch.Generator().manual_seed(2)) < share
+    return target.masked_fill(chosen, ignored)
+
+
+def classifying(classes: int, **fields: Any) -> dict[str, Any]:
+    """Return sections with a loss of some classes."""
+    return {"layers": [{"Linear": classes}], "loss": {"CrossEntropyLoss": fields}}

@@ -59,6 +59,15 @@ def module(graph: Graph) -> nn.Module:
     for row in graph.rows:
         for name in row.weights if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
+    return train(made, graph)
+
+
+def train(made: nn.Module, graph: Graph) -> nn.Module:
+    """Put a network into training mode, and its frozen norms into evaluation mode."""
+    made.train()
+    for row in graph.rows:
+        if row.layer.evaluates and not row.reuses:
+            made.get_submodule(row.path).eval()
     return made
 
 
@@ -87,7 +96,7 @@ def _is_loose(part: Row | Block) -> bool:
 
 def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
     """Make a layer. Arguments that are layers are made first."""
-    name = layer.torch_name()
+    name = layer.built_name()
     kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
     return kind(
         **{

@@ -239,7 +239,9 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
     if 1 not in shares:
         return
     for row in graph.rows:
-        if row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
+        if row.layer.normalises != "batch" or row.layer.evaluates:
+            continue
+        if product(row.x[1:]) == 1:
             each = f" in each of {processes} processes" if processes > 1 else ""
             message = (
                 f"train.batch_size {size} gives a batch of one sample{each} for {samples} samples: "

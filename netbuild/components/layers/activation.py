@@ -131,6 +131,10 @@ class RReLU(Overwriting, Rectifier):
     def switches(self) -> bool:
         return self.lower < self.upper
 
+    def stilled(self) -> dict[str, Any]:
+        mean = (self.lower + self.upper) / 2
+        return {"lower": mean, "upper": mean}
+
     def workspace(self, x: Shape) -> int:
         """The random slopes."""
         return 4 * product(x)

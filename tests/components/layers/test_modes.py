@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from netbuild.builder import module as builder
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers.layer import Layer, Operation
 from netbuild.reports.catalogue import entries as catalogue

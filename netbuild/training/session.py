@@ -31,7 +31,7 @@ from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.learner import Learner, Network
-from netbuild.training.step.memory_format import channels_last
+from netbuild.training.step.memory_format import channels_last, lay_out
 from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
 
@@ -217,7 +217,7 @@ def _network(graph: Graph, world: World) -> Network:
     module = builder.module(graph).to(world.device)
     last = channels_last(graph, world)
     if last:
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out(module)
     return Network(module, world.distributed(module), last)
 
 

@@ -127,6 +127,7 @@ class _Writer:
         for member in self.block.members:
             for port, value in self.results(member).items():
                 self.values[Ref(member.name, port)] = value
+            self.mark(member.name)
         given = tuple(self.read(ref).node for ref in self.block.outputs.values())
         self.graph.output(given if len(given) > 1 else given[0])
         for node in reversed(self.graph.nodes):
@@ -137,6 +138,13 @@ class _Writer:
             if not hasattr(made, unread):
                 made.register_parameter(unread, parameter)
         return made
+
+    def mark(self, member: str) -> None:
+        """Give the last nodes the name of their member, for messages about operations."""
+        for node in reversed(self.graph.nodes):
+            if node.op == "placeholder" or "member" in node.meta:
+                return
+            node.meta["member"] = member
 
     def read(self, ref: Ref) -> fx.Proxy:
         """Return a value with its batch axis. A value without one is expanded."""

@@ -209,7 +209,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     steps = batches.steps(data.training, train)
     known = Training(config.optimizer, train.epochs, steps)
     scheduling = Scheduling(config.scheduler, stepping, known)
-    return Learner(config, network, criterion, stepping, scheduling, world)
+    return Learner(graph, network, criterion, stepping, scheduling, world)
 
 
 def _network(graph: Graph, world: World) -> Network:

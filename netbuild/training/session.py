@@ -131,16 +131,27 @@ def fit(trainer: Trainer, progress: Progress) -> None:
             trainer.lock.release()
 
 
-def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
+def evaluate(
+    folder: str | Path,
+    checkpoint: str = "best",
+    *,
+    set: Sequence[str] = (),  # noqa: A002  the option's name
+) -> dict[str, Any]:
     """Return the validation loss, and the metrics, of a run's checkpoint `best` or `last`.
+
+    `set` changes the config of the run: `data.validation=test` measures another split.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
-        TrainingError: the folder is not a run, or has no such checkpoint.
+        TrainingError: the folder is not a run, has no such checkpoint, or `set` would measure
+            samples that have trained.
     """
     found = run.find(Path(folder))
     place = found.checkpoint(checkpoint)
-    trainer = _validating(trainable(found.config()), found)
+    config = found.config(set)
+    if set:
+        _expect_unseen(found.config(), config)
+    trainer = _validating(trainable(config), found)
     state = load_checkpoint(place, trainer.learner.module)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer)
@@ -153,9 +164,35 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
         ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
-    graph = trainable(config._replace(pretrained=Pretrained(file=str(weights))))
+    preparation = config.preparation
+    if preparation.normalize is True and (numbers := measured_with(weights)):
+        preparation = preparation.model_copy(update={"normalize": numbers})
+    given = Pretrained(file=str(weights))
+    graph = trainable(config._replace(pretrained=given, preparation=preparation))
     trainer = _validating(graph, Run(Path(weights).parent))
     return _validated(trainer)
+
+
+def measured_with(weights: str | Path) -> Any:
+    """Return the means and deviations of the run that a file of weights lies in; None without."""
+    inside = [folder for folder in Path(weights).resolve().parents[:3] if run.is_run(folder)]
+    normalize = Run(inside[0]).config().preparation.normalize if inside else False
+    return normalize if isinstance(normalize, tuple) else None
+
+
+def _expect_unseen(before: Config, after: Config) -> None:
+    """Refuse to hold out another part of the run's own data: most of it has trained the network.
+
+    Raises:
+        TrainingError: the held-out part differs from the run's.
+    """
+    parts = [(c.preparation.validation, c.train.seed) for c in (before, after)]
+    if before.data == after.data and parts[0] != parts[1] and not isinstance(parts[1][0], str):
+        message = (
+            "this would measure samples that have trained the network: they come from the same "
+            "data, with another part held out; name a split, as in data.validation=test"
+        )
+        raise TrainingError(message)
 
 
 def _validated(trainer: Trainer) -> dict[str, Any]:

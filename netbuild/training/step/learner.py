@@ -88,7 +88,7 @@ class Learner:
 
     def _called(self, error: BaseException) -> str:
         """Return the layer, the loss or the optimizer that raised an exception, with its line."""
-        from netbuild.training.blame import Parts
+        from netbuild.training.step.blame import Parts
 
         networks = (self.module, self.validated)
         return Parts(self.graph, networks, self.criterion, self.optimizer).called(error)

@@ -59,6 +59,15 @@ def module(graph: Graph) -> nn.Module:
     for row in graph.rows:
         for name in row.weights if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
+    return train(made, graph)
+
+
+def train(made: nn.Module, graph: Graph) -> nn.Module:
+    """Put a network into training mode, and its frozen norms into evaluation mode."""
+    made.train()
+    for row in graph.rows:
+        if row.layer.evaluates and not row.reuses:
+            made.get_submodule(row.path).eval()
     return made
 
 
@@ -87,7 +96,7 @@ def _is_loose(part: Row | Block) -> bool:
 
 def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
     """Make a layer. Arguments that are layers are made first."""
-    name = layer.torch_name()
+    name = layer.built_name()
     kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
     return kind(
         **{
@@ -118,6 +127,7 @@ class _Writer:
         for member in self.block.members:
             for port, value in self.results(member).items():
                 self.values[Ref(member.name, port)] = value
+            self.mark(member.name)
         given = tuple(self.read(ref).node for ref in self.block.outputs.values())
         self.graph.output(given if len(given) > 1 else given[0])
         for node in reversed(self.graph.nodes):
@@ -128,6 +138,13 @@ class _Writer:
             if not hasattr(made, unread):
                 made.register_parameter(unread, parameter)
         return made
+
+    def mark(self, member: str) -> None:
+        """Give the last nodes the name of their member, for messages about operations."""
+        for node in reversed(self.graph.nodes):
+            if node.op == "placeholder" or "member" in node.meta:
+                return
+            node.meta["member"] = member
 
     def read(self, ref: Ref) -> fx.Proxy:
         """Return a value with its batch axis. A value without one is expanded."""

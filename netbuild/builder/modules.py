@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class _SwitchableNorm(nn.Module):
@@ -175,3 +176,44 @@ class SwitchableNorm3d(_SwitchableNorm):
 
     rank = 5
     axes = "(N, C, D, H, W)"
+
+
+class FrozenEmbedding(nn.Embedding):
+    """An embedding whose table stays as it is: torch's own rewrites rows longer than `max_norm`.
+
+    Each read row is shortened, with the same formula as in torch.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  torch's name
+        """Return the rows of indices, (*) to (*, embedding_dim)."""
+        rows = functional.embedding(input, self.weight, self.padding_idx)  # (*, E)
+        return _shortened(self, rows.flatten(0, -2)).view(rows.shape)
+
+
+class FrozenEmbeddingBag(nn.EmbeddingBag):
+    """An embedding bag whose table stays as it is, as that of a `FrozenEmbedding`."""
+
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002  torch's name
+        offsets: Tensor | None = None,
+        per_sample_weights: Tensor | None = None,
+    ) -> Tensor:
+        """Return one row for each bag of indices, (N, L) to (N, embedding_dim)."""
+        return functional.embedding_bag(
+            input,
+            _shortened(self, self.weight),
+            offsets,
+            mode=self.mode,
+            per_sample_weights=per_sample_weights,
+            include_last_offset=self.include_last_offset,
+            padding_idx=self.padding_idx,
+        )
+
+
+def _shortened(table: nn.Embedding | nn.EmbeddingBag, rows: Tensor) -> Tensor:
+    """Return rows, (N, E), whose norms are at most `max_norm`."""
+    assert table.max_norm is not None
+    norms = torch.linalg.vector_norm(rows, table.norm_type, 1, keepdim=True)  # (N, 1)
+    scale = table.max_norm / (norms + 1e-7)  # as in torch's embedding_renorm_
+    return rows * torch.where(norms > table.max_norm, scale, 1)

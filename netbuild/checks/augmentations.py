@@ -1,18 +1,23 @@
-"""Check that augmented images fit the network. The shapes are enough: no image is loaded."""
+"""Check that augmented images fit the network and the target. No image is loaded."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.components.target import Classes
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import inner, place
 
 if TYPE_CHECKING:
     from netbuild.components.augmentations.augmentation import Augmentation
+    from netbuild.components.target import Target
     from netbuild.components.tensor import Shape
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
+
+#: Ratios of sizes that differ by less than this factor are about the same.
+_ABOUT = 1.25
 
 
 def check(config: Config) -> list[Diagnostic]:
@@ -42,6 +47,46 @@ def check(config: Config) -> list[Diagnostic]:
         return []
     message = f"the images become {times(x)}, but the network reads {times(needed)}"
     return [_fault(config, last, message, "size", _help(augment[last], needed))]
+
+
+def check_target(config: Config, target: Target) -> list[Diagnostic]:
+    """Return a fault for each augmentation that moves the image away from the target's places.
+
+    Only the image is augmented. A target with a value at each place of the image, such as a mask,
+    stays as it is.
+    """
+    x = next(iter(config.inputs.values()))
+    if not config.preparation.augment or x is None or not _has_places(target, x.shape):
+        return []
+    shape, found = x.shape, []
+    rows, columns = target.tensor.shape[-2:]
+    for number, augmentation in enumerate(config.preparation.augment):
+        name = type(augmentation).__name__
+        try:
+            moves = augmentation.moves(shape)
+            shape = augmentation.apply(shape)
+        except ShapeError:  # `check` reports it
+            break
+        if moves:
+            title = f"{name} moves the image, and its target stays"
+            label = f"the target at each of {rows}×{columns} places stays where it is"
+            help_ = f"remove {name}, or store changed images with their changed targets"
+            span = _place(config, number, None)
+            found.append(Diagnostic("NB504", title, span, label, help=help_))
+    return found
+
+
+def _has_places(target: Target, x: Shape) -> bool:
+    """Whether the last two axes of a target are the height and the width of an image.
+
+    Class numbers in rows and columns are a mask. Values are a map of the image if the ratio of rows
+    to columns is about the image's; convolutions without padding change the ratio a little.
+    """
+    shape = target.tensor.shape
+    if len(x) != 3 or len(shape) < 2 or min(shape[-2:]) == 1:
+        return False
+    rows, columns = (n / of for n, of in zip(shape[-2:], x[1:], strict=True))
+    return isinstance(target, Classes) or max(rows, columns) < _ABOUT * min(rows, columns)
 
 
 def _help(augmentation: Augmentation, needed: Shape) -> str:

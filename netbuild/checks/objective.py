@@ -100,6 +100,7 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         from netbuild.checks import augmentations as augmented
 
         found += augmented.check(config)
+        found += augmented.check_target(config, given.target or needed.target)
     found += _check_metrics(config, outputs)
     for term in config.losses:
         compared = term.compared(outputs)

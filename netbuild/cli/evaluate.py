@@ -18,6 +18,11 @@ from netbuild.cli.terminal import (
     reported_faults,
 )
 
+_MEASURED = (
+    "normalize: true has measured the training samples of {}; if the weights come from other "
+    "samples, write their means and deviations"
+)
+
 
 def evaluate(
     run: Annotated[
@@ -41,10 +46,9 @@ def evaluate(
     \b
     netbuild evaluate runs/lenet5
     netbuild evaluate runs/lenet5/2026-01-31T12-00-00 --checkpoint last
+    netbuild evaluate runs/lenet5 --set data.validation=test
     netbuild evaluate configs/lenet.yaml --weights lenet.safetensors
     """
-    if weights is None and set:
-        fail("--set needs --weights: a run has its own config")
     if weights is None and Path(run).is_file():
         fail(f"{run} is a config: name its weights with --weights FILE")
     if weights is not None and Path(run).is_dir():
@@ -59,8 +63,10 @@ def evaluate(
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
             metrics = session.evaluate_weights(config, weights)
+            if config.preparation.normalize is True and not session.measured_with(weights):
+                typer.echo(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
-            metrics = session.evaluate(run, checkpoint)
+            metrics = session.evaluate(run, checkpoint, set=set or ())
     if format == "json":
         from netbuild.reports.runs import plain
 

@@ -86,6 +86,7 @@ CODES = {
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",
     "NB503": "weights that do not fit the network",
+    "NB504": "an augmentation that moves the image but not its target",
 }
 
 

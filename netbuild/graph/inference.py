@@ -103,9 +103,9 @@ class Inferred:
         return single and self.layer.is_plain and not isinstance(self.layer, Operation)
 
 
-def content(type_: str, arguments: Node | None) -> Hashable:
+def content(type_: str, arguments: Node | None, *, frozen: bool) -> Hashable:
     """Return the key of a layer in the cache: its type and arguments without their spans."""
-    return type_, _content(arguments)
+    return type_, frozen, _content(arguments)
 
 
 def cached_layer(content: Hashable) -> Layer | None:

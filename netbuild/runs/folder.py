@@ -154,13 +154,18 @@ def expect_room(runs: Path, weights: int) -> None:
         raise TrainingError(message)
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is the folder of a run."""
+    return (folder / layout.RESOLVED).is_file()
+
+
 def find(path: Path) -> Run:
     """Return the run in a folder, or the newest run in a network's folder.
 
     Raises:
         RunNotFoundError: there is no run.
     """
-    if (path / layout.RESOLVED).is_file():
+    if is_run(path):
         return Run(path)
     inside = sorted(file.parent for file in path.glob(f"*/{layout.RESOLVED}"))
     if not inside:

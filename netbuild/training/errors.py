@@ -10,7 +10,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.diagnostics.exceptions import ConfigError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netbuild.config.config import Config
 
@@ -20,8 +20,10 @@ _LOST = re.compile(r"gloo.*(Connection|closed|reset)|NCCL.*(remote|abort|peer)",
 
 
 @contextmanager
-def refused(what: str) -> Iterator[None]:
+def refused(what: str, within: Callable[[BaseException], str] | None = None) -> Iterator[None]:
     """Turn an exception of torch or numpy into one sentence: torch refused `what`.
+
+    `within` returns the part of `what` that raised an exception, or an empty text.
 
     Raises:
         TrainingError: in place of the exception.
@@ -43,7 +45,8 @@ def refused(what: str) -> Iterator[None]:
             message = "another process of this training has ended, so the training cannot continue"
             raise TrainingError(message) from error
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        message = f"torch refused {what}: {said}"
+        part = within(error) if within else ""
+        message = f"torch refused {what}: {said}{f'; at {part}' if part else ''}"
         raise TrainingError(message) from error
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from netbuild.builder import module as builder
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs.checkpoint_folder import recover
 from netbuild.runs.position import Limits, Position
@@ -110,7 +111,7 @@ class Trainer:
     def epoch(self, progress: Progress) -> None:
         """Finish the current epoch, validate, and save."""
         position, started = self.position, time.perf_counter() - self.position.seconds
-        self.learner.module.train()
+        builder.train(self.learner.module, self.graph)
         for batches in self._groups():
             if self._at_limit():
                 break

@@ -31,7 +31,7 @@ from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.learner import Learner, Network
-from netbuild.training.step.memory_format import channels_last
+from netbuild.training.step.memory_format import channels_last, lay_out
 from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
 
@@ -132,16 +132,27 @@ def fit(trainer: Trainer, progress: Progress) -> None:
             trainer.lock.release()
 
 
-def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
+def evaluate(
+    folder: str | Path,
+    checkpoint: str = "best",
+    *,
+    set: Sequence[str] = (),  # noqa: A002  the option's name
+) -> dict[str, Any]:
     """Return the validation loss, and the metrics, of a run's checkpoint `best` or `last`.
+
+    `set` changes the config of the run: `data.validation=test` measures another split.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
-        TrainingError: the folder is not a run, or has no such checkpoint.
+        TrainingError: the folder is not a run, has no such checkpoint, or `set` would measure
+            samples that have trained.
     """
     found = run.find(Path(folder))
     place = found.checkpoint(checkpoint)
-    trainer = _validating(trainable(found.config()), found)
+    config = found.config(set)
+    if set:
+        _expect_unseen(found.config(), config)
+    trainer = _validating(trainable(config), found)
     state = load_checkpoint(place, trainer.learner.module)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer)
@@ -154,9 +165,35 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
         ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
-    graph = trainable(config._replace(pretrained=Pretrained(file=str(weights))))
+    preparation = config.preparation
+    if preparation.normalize is True and (numbers := measured_with(weights)):
+        preparation = preparation.model_copy(update={"normalize": numbers})
+    given = Pretrained(file=str(weights))
+    graph = trainable(config._replace(pretrained=given, preparation=preparation))
     trainer = _validating(graph, Run(Path(weights).parent))
     return _validated(trainer)
+
+
+def measured_with(weights: str | Path) -> Any:
+    """Return the means and deviations of the run that a file of weights lies in; None without."""
+    inside = [folder for folder in Path(weights).resolve().parents[:3] if run.is_run(folder)]
+    normalize = Run(inside[0]).config().preparation.normalize if inside else False
+    return normalize if isinstance(normalize, tuple) else None
+
+
+def _expect_unseen(before: Config, after: Config) -> None:
+    """Refuse to hold out another part of the run's own data: most of it has trained the network.
+
+    Raises:
+        TrainingError: the held-out part differs from the run's.
+    """
+    parts = [(c.preparation.validation, c.train.seed) for c in (before, after)]
+    if before.data == after.data and parts[0] != parts[1] and not isinstance(parts[1][0], str):
+        message = (
+            "this would measure samples that have trained the network: they come from the same "
+            "data, with another part held out; name a split, as in data.validation=test"
+        )
+        raise TrainingError(message)
 
 
 def _validated(trainer: Trainer) -> dict[str, Any]:
@@ -212,7 +249,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     steps = batches.steps(data.training, train)
     known = Training(config.optimizer, train.epochs, steps)
     scheduling = Scheduling(config.scheduler, stepping, known)
-    return Learner(config, network, criterion, stepping, scheduling, world)
+    return Learner(graph, network, criterion, stepping, scheduling, world)
 
 
 def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
@@ -238,7 +275,7 @@ def _network(graph: Graph, world: World) -> Network:
     module = builder.module(graph).to(world.device)
     last = channels_last(graph, world)
     if last:
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out(module)
     return Network(module, world.distributed(module), last)
 
 
@@ -260,7 +297,9 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
     if 1 not in shares:
         return
     for row in graph.rows:
-        if row.type.startswith("BatchNorm") and product(row.x[1:]) == 1:
+        if row.layer.normalises != "batch" or row.layer.evaluates:
+            continue
+        if product(row.x[1:]) == 1:
             each = f" in each of {processes} processes" if processes > 1 else ""
             message = (
                 f"train.batch_size {size} gives a batch of one sample{each} for {samples} samples: "

@@ -225,6 +225,7 @@ def test_listing(netbuild: Netbuild) -> None:
         "  NB501  data that does not fit the network or the loss\n"
         "  NB502  a file of weights that cannot be read\n"
         "  NB503  weights that do not fit the network\n"
+        "  NB504  an augmentation that moves the image but not its target\n"
     )
 
 

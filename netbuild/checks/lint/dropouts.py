@@ -62,8 +62,8 @@ def _stands_last(layer: Layer) -> bool:
 
 
 def _is_batch_norm(layer: Layer) -> bool:
-    """Whether a layer normalises over a batch."""
-    return layer.normalises in {"batch", "processes"}
+    """Whether a layer normalises over a batch in training."""
+    return layer.normalises in {"batch", "processes"} and not layer.evaluates
 
 
 def unfit_dropouts(flow: Flow) -> Iterator[Diagnostic]:

@@ -15,6 +15,7 @@ from netbuild.syntax.item import place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netbuild.components.layers.layer import Layer
     from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.row import Row
 
@@ -63,6 +64,11 @@ def _removing(flow: Flow, row: Row) -> list[Row]:
     return readers if fits and all(norm.layer.centres(*norm.shapes) for norm in readers) else []
 
 
+def _uses_batch(layer: Layer) -> bool:
+    """Whether training normalises with the statistics of a batch."""
+    return layer.normalises == "batch" and not layer.evaluates
+
+
 def single_samples(flow: Flow) -> Iterator[Diagnostic]:
     """Warn of batch norms if all batches, or the last batch of an epoch, have a single sample.
 
@@ -72,7 +78,7 @@ def single_samples(flow: Flow) -> Iterator[Diagnostic]:
     graph = flow.graph
     config = graph.config
     size, item = config.train.batch_size, config.items.get("train")
-    norms = [row for row in graph.rows if row.layer.normalises == "batch"]
+    norms = [row for row in graph.rows if _uses_batch(row.layer)]
     if size == 1:
         label = "each batch norm computes its statistics over one sample"
         help_ = "use larger batches, or GroupNorm, which normalises each sample separately"

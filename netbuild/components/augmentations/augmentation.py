@@ -19,6 +19,12 @@ class Augmentation(Component):
     #: The fields that kornia takes as tensors.
     tensors: ClassVar[tuple[str, ...]] = ()
     last = "same_on_batch p keepdim"
+    #: Whether it changes where the pixels of an image are, and not only their values.
+    geometric: ClassVar[bool] = False
+
+    def moves(self, x: Shape) -> bool:  # noqa: ARG002  others ask for the shape
+        """Whether pixels of an image of this shape may come to other places."""
+        return self.geometric and getattr(self, "p", 1) > 0
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -25,7 +25,13 @@ from netbuild.components.augmentations.ranges import (
 from netbuild.components.fields import Bool, Probability, Wants, either, one_of, optional
 
 
-class _Flip(Drawn):
+class _Moving(Drawn):
+    """Changes where pixels are."""
+
+    geometric = True
+
+
+class _Flip(_Moving):
     """Mirrors an image."""
 
     last = "p p_batch same_on_batch keepdim"
@@ -34,7 +40,7 @@ class _Flip(Drawn):
     """Probability that a batch is changed at all; then p decides for each image."""
 
 
-class _Warp(Sampled, Drawn):
+class _Warp(Sampled, _Moving):
     """Reads each pixel of the result at a moved place in the image."""
 
     last = "resample same_on_batch align_corners padding_mode fill_value p keepdim"
@@ -154,7 +160,7 @@ class RandomPerspective(_Warp):
     """Direction of the moves: inwards (basic), or any, which keeps the area on average."""
 
 
-class RandomThinPlateSpline(Drawn):
+class RandomThinPlateSpline(_Moving):
     """Bends like a thin plate; its corners and centre move by up to `scale` of half the size.
 
     - RandomThinPlateSpline: {scale: 0.1}
@@ -195,7 +201,7 @@ class RandomElasticTransform(_PaddedWarp):
     """Values outside of the image: 0, its edge, or the mirrored image."""
 
 
-class RandomFisheye(Drawn):
+class RandomFisheye(_Moving):
     """Bends like a fisheye lens, around a random centre, by a power `gamma`.
 
     - RandomFisheye: {center_x: [-0.3, 0.3], center_y: [-0.3, 0.3], gamma: [0.9, 1.1]}

@@ -72,6 +72,7 @@ class RandomJigsaw(Drawn):
     """
 
     last = "p same_on_batch keepdim ensure_perm"
+    geometric = True
 
     grid: Size = (4, 4)
     """Numbers of pieces along height and width; they must divide height and width."""

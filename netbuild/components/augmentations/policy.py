@@ -17,6 +17,7 @@ class _Policy(Augmentation):
     """Draws from a list that contains sharpness, which needs images of at least 3×3."""
 
     home = "kornia.augmentation.auto"
+    geometric = True  # each list has rotations or shears
 
     def shape(self, x: Shape) -> Shape:
         """Return the shape of the image."""

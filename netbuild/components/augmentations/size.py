@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import field_validator
 from pydantic_core import core_schema
 
-from netbuild.components.augmentations.augmentation import Drawn, Sampled, Shaped
+from netbuild.components.augmentations.augmentation import Augmentation, Drawn, Sampled, Shaped
 from netbuild.components.augmentations.ranges import (
     CroppingMode,
     Number,
@@ -62,7 +62,17 @@ def _expect_inside(x: Shape, size: tuple[int, int], help_: str | None) -> None:
         raise ShapeError("NB501", message, at="size", help=help_)
 
 
-class _Sized(Sampled):
+class _OfSize(Augmentation):
+    """Gives images a size. It leaves an image of this size unchanged."""
+
+    geometric = True
+
+    def moves(self, x: Shape) -> bool:
+        """Whether pixels of an image of this shape may come to other places."""
+        return super().moves(x) and self.shape(x) != x
+
+
+class _Sized(_OfSize, Sampled):
     """Brings all images of a batch to one size."""
 
     align_corners: Bool = True
@@ -120,6 +130,10 @@ class RandomCrop(_Crop, Drawn):
     padding_mode: Annotated[str, one_of("constant", "reflect", "replicate")] = "constant"
     """Contents of the padding: fill, the mirrored image, or its edge."""
 
+    def moves(self, x: Shape) -> bool:
+        """Whether it cuts an image of this shape, or pads it first."""
+        return self.p > 0 and (self.shape(x) != x or any(self._paddings(x)))
+
     def shape(self, x: Shape) -> Shape:
         """Return the size of the crop."""
         if isinstance(self.fill, tuple) and len(self.fill) != x[0]:
@@ -165,6 +179,10 @@ class RandomResizedCrop(_Crop, Drawn):
     """Range of the crop's share of the area."""
     ratio: Annotated[tuple[float, float], positive_interval()] = (3 / 4, 4 / 3)
     """Range of the crop's ratio of width to height, before it is resized."""
+
+    def moves(self, x: Shape) -> bool:  # noqa: ARG002  others ask for the shape
+        """Whether it changes an image: it resizes a part to the size."""
+        return self.p > 0
 
     def shape(self, x: Shape) -> Shape:
         """Return the size of the resized crops."""
@@ -245,7 +263,7 @@ def _resized(x: Shape, size: int, side: str, at: str) -> Shape:
     return (x[0], *y)
 
 
-class PadTo(Shaped):
+class PadTo(_OfSize, Shaped):
     """Pads or cuts images at the right and the bottom to reach a size.
 
     - PadTo: {size: [32, 32]}

@@ -28,7 +28,8 @@ class Arrays(Dataset):
     in the network's order. uint8 becomes float32 from 0 to 1. Other numbers become float32, or stay
     whole numbers if the network reads whole numbers. An axis of one channel is added if the network
     reads one. A `target` of whole numbers is classes if the loss compares with classes; by default
-    `classes` are counted. All other targets are float32 values.
+    `classes` are counted. All other targets are float32 values. If an array of uint8 is an input
+    and also such a target, both are 0 to 1.
 
     The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
     """

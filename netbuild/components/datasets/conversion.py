@@ -98,8 +98,12 @@ def target_values(
     classes: int | None,
     name: str,
     place: "Callable[[int], str]" = _at_index,
+    *,
+    scaled: bool = False,
 ) -> "np.ndarray[Any, Any]":
     """Return the values of the targets, (samples, *target).
+
+    With `scaled`, uint8 values become 0 to 1, as in an input.
 
     Raises:
         DataError: some values are not numbers, or not class numbers.
@@ -121,6 +125,8 @@ def target_values(
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             values = array.astype("float32", copy=False)
+        if scaled and classes is None and isinstance(target, Values):
+            values = values / np.float32(255)
         _refuse(
             ~np.isfinite(values), values, name, "a loss cannot compute with it", place, "target"
         )
@@ -142,7 +148,13 @@ def arrays_of(
 ) -> "Loaded":
     """Return the converted values of stored inputs and a target, whose name is the last one."""
     given = inputs_of(inputs, names[:-1], wanted.inputs)
-    return given, target_values(target, wanted.target, classes, names[-1])
+    target_name = names[-1]
+    # Bytes are 0 to 1 in an input, and so they are if the same array is the target.
+    scaled = any(
+        name == target_name and stored.dtype == "uint8" and x.dtype.kind == "f"
+        for name, stored, x in zip(names[:-1], inputs, given, strict=True)
+    )
+    return given, target_values(target, wanted.target, classes, target_name, scaled=scaled)
 
 
 def _tensor(array: "np.ndarray[Any, Any]") -> Tensor:

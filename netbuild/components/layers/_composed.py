@@ -209,6 +209,9 @@ class Attending(Composed):
     def switches(self) -> bool:
         return self.dropout > 0
 
+    def stilled(self) -> dict[str, Any]:
+        return {"dropout": 0.0}
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         expect_sequences(self, *x)
         expect_heads(x[0].shape[1], self.nhead, at="nhead")

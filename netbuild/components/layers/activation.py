@@ -133,6 +133,10 @@ class RReLU(Overwriting, Rectifier):
 
     arrangement = "in order"
 
+    def stilled(self) -> dict[str, Any]:
+        mean = (self.lower + self.upper) / 2
+        return {"lower": mean, "upper": mean}
+
     def workspace(self, x: Shape) -> int:
         """The random slopes."""
         return 4 * product(x)

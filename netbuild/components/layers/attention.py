@@ -107,6 +107,9 @@ class MultiheadAttention(Layer):
     def switches(self) -> bool:
         return self.dropout > 0
 
+    def stilled(self) -> dict[str, Any]:
+        return {"dropout": 0.0}
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         for tensor, name in zip(x, (*self.inputs, *self.optional_inputs), strict=False):
             expect_sequence(tensor.shape, name)

@@ -5,6 +5,8 @@ https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 
 from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import PrivateAttr
+
 from netbuild.components.fields import (
     Bool,
     Float,
@@ -59,9 +61,23 @@ class _ChannelNorm(Layer):
     bias: Bool = True
     """Whether each channel also has a learned bias, if affine is true."""
 
+    #: Whether it uses the running statistics in training too, and keeps them.
+    _evaluates: bool = PrivateAttr(default=False)
+
     @property
     def switches(self) -> bool:
-        return self.track_running_stats
+        return self.track_running_stats and not self._evaluates
+
+    @property
+    def evaluates(self) -> bool:
+        return self._evaluates
+
+    def frozen(self) -> Layer:
+        if not self.track_running_stats:
+            return self
+        frozen = self.model_copy()
+        frozen._evaluates = True  # noqa: SLF001  a copy of this layer
+        return frozen
 
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, self.axes, ranks=self.ranks)
@@ -72,7 +88,7 @@ class _ChannelNorm(Layer):
 
     def centres(self, *x: Shape) -> bool:
         """With momentum 0, the running mean stays 0, so evaluation subtracts nothing."""
-        return self.normalises != "mixture" and self.momentum != 0
+        return self.normalises != "mixture" and self.momentum != 0 and not self._evaluates
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input",)
@@ -101,7 +117,8 @@ class _BatchNorm(_ChannelNorm):
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias with the statistics of the batch; running "
         f"statistics: {_FOLLOWS}",
-        "the same with the running statistics; without track_running_stats, as in training",
+        "(x − mean) / √(variance + eps) · weight + bias with the running statistics; without "
+        "track_running_stats, as in training",
     )
 
     eps: PositiveFloat = 1e-5
@@ -185,7 +202,8 @@ class _InstanceNorm(_ChannelNorm):
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias with the statistics of each sample; with "
         f"track_running_stats, their mean over the batch counts in {_FOLLOWS}",
-        "the same with the running statistics; without track_running_stats, as in training",
+        "(x − mean) / √(variance + eps) · weight + bias with the running statistics; without "
+        "track_running_stats, as in training",
     )
 
     affine: Bool = False
@@ -201,11 +219,16 @@ class _InstanceNorm(_ChannelNorm):
         return x.in_order
 
     def workspace(self, x: Shape) -> int:
-        """Each sample's means and deviations, and copies of the channels' weights and averages."""
-        return 4 * x[0] * (2 + self.affine + 2 * self.track_running_stats)
+        """Each sample's means and deviations, and copies of the channels' weights and averages.
+
+        A frozen norm computes no means and deviations.
+        """
+        own = 0 if self._evaluates else 2
+        return 4 * x[0] * (own + self.affine + 2 * self.track_running_stats)
 
     def formulas(self, x: Shape) -> Formulas:
-        rule = "4 B·num_features·(2 + affine + 2·track_running_stats)"
+        own = "" if self._evaluates else "2 + "
+        rule = f"4 B·num_features·({own}affine + 2·track_running_stats)"
         numbers = {"affine": +self.affine, "track_running_stats": +self.track_running_stats}
         kept = formula(rule, num_features=x[0], **numbers)
         return super().formulas(x)._replace(workspace=kept)
@@ -289,8 +312,8 @@ class _SwitchableNorm(_ChannelNorm):
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias with a mixture of the instance, layer and "
         f"batch statistics; running statistics: {_FOLLOWS}",
-        "the same with running statistics instead of the batch's; without track_running_stats, "
-        "as in training",
+        "(x − mean) / √(variance + eps) · weight + bias with a mixture of the instance and layer "
+        "statistics and the running statistics; without track_running_stats, as in training",
     )
 
     def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
@@ -314,7 +337,12 @@ class _SwitchableNorm(_ChannelNorm):
         return found if learns else found._replace(workspace=workspace)
 
     def workspace(self, x: Shape) -> int:
-        """A mean and a variance of the sample; for each channel also mixtures and a scale."""
+        """A mean and a variance of the sample; for each channel also mixtures and a scale.
+
+        A frozen norm does not learn its shares, and keeps less for them.
+        """
+        if self._evaluates:
+            return 4 * x[0] * (3 + self.affine)
         return 4 * (2 + x[0] * (4 + self.affine))
 
     def formulas(self, x: Shape) -> Formulas:
@@ -322,9 +350,8 @@ class _SwitchableNorm(_ChannelNorm):
         three = formula("statistics", statistics=3)
         shares = {"mean_weight": three, "var_weight": three}
         terms = {"statistics": "the instance, layer and batch statistics"}
-        kept = formula(
-            "4 B·(2 + num_features·(4 + affine))", num_features=x[0], affine=+self.affine
-        )
+        rule = "num_features·(3 + affine)" if self._evaluates else "(2 + num_features·(4 + affine))"
+        kept = formula(f"4 B·{rule}", num_features=x[0], affine=+self.affine)
         weights = {**found.weights, **shares}
         return found._replace(weights=weights, workspace=kept, terms=terms)
 

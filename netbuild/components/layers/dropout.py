@@ -1,7 +1,7 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, Probability
 from netbuild.components.layers._spatial import AXES
@@ -30,6 +30,9 @@ class _Dropout(Layer):
     @property
     def switches(self) -> bool:
         return self.p > 0
+
+    def stilled(self) -> dict[str, Any]:
+        return {"p": 0.0}
 
     def range(self, *x: Range | None) -> Range | None:
         """The remaining values are divided by 1 − p."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import PrivateAttr, field_validator
 
 from netbuild.components.fields import (
     Bool,
@@ -61,6 +61,20 @@ class _Table(Layer):
         if sparse and info.data.get("scale_grad_by_freq"):
             raise unwanted("false with scale_grad_by_freq: torch's backward pass fails")
         return sparse
+
+    #: Whether rows are shortened to `max_norm` as they are read, and stay as they are in the table.
+    _keeps_rows: bool = PrivateAttr(default=False)
+
+    def frozen(self) -> Layer:
+        if self.max_norm is None:
+            return self
+        frozen = self.model_copy()
+        frozen._keeps_rows = True  # noqa: SLF001  a copy of this layer
+        return frozen
+
+    def built_name(self) -> str:
+        name = self.torch_name()
+        return f"Frozen{name}" if self._keeps_rows else name
 
     def expect_dtypes(self, *x: Tensor) -> None:
         if x[0].dtype not in {"int64", "int32"}:

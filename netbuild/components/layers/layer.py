@@ -168,6 +168,10 @@ class Layer(Component):
         """Return torch's name of the class that is built."""
         return cls.__name__
 
+    def built_name(self) -> str:
+        """Return the name of the class that is built, with the values of these fields."""
+        return self.torch_name()
+
     @property
     def is_plain(self) -> bool:
         """Whether torch's `forward` takes exactly the inputs and gives exactly the result."""
@@ -177,6 +181,20 @@ class Layer(Component):
     def switches(self) -> bool:
         """Whether evaluation differs from training, with the values of these fields."""
         return self.modes is not None
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether its module stays in evaluation mode during training, as a frozen norm does."""
+        return False
+
+    def stilled(self) -> dict[str, Any]:
+        """Return the fields that `freeze` sets, so that training computes as evaluation does."""
+        return {}
+
+    def frozen(self) -> "Layer":
+        """Return the layer whose training is this layer's evaluation, for `freeze: true`."""
+        fields = self.stilled()
+        return self.model_copy(update=fields) if fields else self
 
     def apply(self, *x: Tensor) -> dict[str, Tensor]:
         """Check the inputs against all rules of the layer, and return the results by name.

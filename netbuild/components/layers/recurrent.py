@@ -67,6 +67,9 @@ class _Sequence(Stateful):
     def switches(self) -> bool:
         return self.dropout > 0
 
+    def stilled(self) -> dict[str, Any]:
+        return {"dropout": 0.0}
+
     @property
     def directions(self) -> int:
         """The number of directions in which each layer reads the sequence."""

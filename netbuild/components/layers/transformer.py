@@ -61,6 +61,9 @@ class _Stack(Composed):
     def switches(self) -> bool:
         return self._members()[0].switches
 
+    def stilled(self) -> dict[str, Any]:
+        return {self.repeated: self._members()[0].frozen()}
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         expect_sequences(self, *x)
         layer, _, norm = self._members()

@@ -41,6 +41,7 @@ class LayerCall(NamedTuple):
     component: type[Layer]
     item: Item
     path: str
+    frozen: bool = False
 
 
 class Layers:
@@ -55,12 +56,11 @@ class Layers:
         self, item: Item, path: str, names: Names, signals: Signals | None, *, frozen: bool
     ) -> Found[tuple[Row | None, Results]]:
         """Trace a layer; return its row and its results. `signals` is None after a fault."""
-        row, faults = self._row(item, path, names, signals)
+        row, faults = self._row(item, path, names, signals, frozen=frozen)
         if faults:
             faults = tuple(fault._replace(layer=path) for fault in faults)
         if row is None:
             return (None, {OUTPUT: UNKNOWN_SIGNAL}), faults
-        row = row._replace(frozen=frozen) if frozen else row
         self.rows.append(row)
         self.by_path[path] = row
         results = _results(row)
@@ -94,7 +94,7 @@ class Layers:
         return tuple(faults)
 
     def _row(
-        self, item: Item, path: str, names: Names, signals: Signals | None
+        self, item: Item, path: str, names: Names, signals: Signals | None, *, frozen: bool
     ) -> Found[Row | None]:
         """Validate a layer against its inputs; None if its output is not known."""
         init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
@@ -102,7 +102,7 @@ class Layers:
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
             evaluated, faults = item._replace(arguments=arguments), (*faults, *wrong)
-        call = LayerCall(LAYERS[item.type.text], evaluated, path)
+        call = LayerCall(LAYERS[item.type.text], evaluated, path, frozen)
         arranged, wrong = (None, ()) if signals is None else self._arranged(call, signals)
         faults += wrong
         inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
@@ -115,7 +115,7 @@ class Layers:
             return None, faults
         sources = tuple([signal.value for signal in arranged])
         reach = reach_after(inferred, [signal.reach for signal in arranged])
-        return Row(path, inferred, sources, reach, item, names, init), faults
+        return Row(path, inferred, sources, reach, item, names, init, frozen), faults
 
     def _inferred(
         self, call: LayerCall, arranged: list[Signal], inputs: tuple[Tensor, ...]
@@ -123,12 +123,14 @@ class Layers:
         """Return the layer with its results for these inputs; None after a fault."""
         sources = [signal.value for signal in arranged]
         inputs = self.aliases.aligned(call.component, sources, inputs)
-        content = inference.content(call.item.type.text, call.item.arguments)
+        content = inference.content(call.item.type.text, call.item.arguments, frozen=call.frozen)
         inferred = inference.cached(content, inputs)
         cached = inference.cached_layer(content)
         layer, faults = (cached, ()) if cached else fill(call.component, call.item)
         if layer is None:
             return None, faults
+        if call.frozen and cached is None:
+            layer = layer.frozen()
         try:
             if inferred is None:
                 inferred = Inferred(layer, inputs, layer.apply(*inputs))

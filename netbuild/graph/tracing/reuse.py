@@ -32,6 +32,7 @@ class Recipe(NamedTuple):
     #: The names of the inputs of a stack, and its number of layers.
     inputs: tuple[str, ...]
     layers: int
+    frozen: bool
 
 
 def find(item: Item, recipes: Mapping[str, Recipe], scope: Scope) -> Found[Recipe | None]:

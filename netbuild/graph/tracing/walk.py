@@ -204,7 +204,7 @@ class Walk:
         part = members[0].part if members else None
         inputs = part.inputs if isinstance(part, Block) else ()
         layers = len(self.layers.rows) - before
-        recipe = Recipe(use.part, names, repeat, name, inputs, layers)
+        recipe = Recipe(use.part, names, repeat, name, inputs, layers, use.frozen)
         level.recipes.setdefault(name, recipe)
 
     def _repeated(self, use: Use, name: str, level: Level) -> Found[list[Member]]:
@@ -324,7 +324,7 @@ class Walk:
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return [], faults
-        again = Use(part, reads, use.frozen, recipe.repeat)
+        again = Use(part, reads, recipe.frozen, recipe.repeat)
         before = len(self.layers.rows)
         if recipe.repeat is None:
             members, wrong = self._member(again, name, level, recipe.names)

@@ -125,7 +125,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         does=own.does,
         written=origins.lines(row.path),
         reads=reads,
-        modes=row.layer.modes if row.layer.switches else None,
+        modes=_modes(row),
         outputs=own.outputs,
         params=_params(row, own.weights),
         macs=own.macs if row.is_built else Count(0, (), _NOT_BUILT),
@@ -135,6 +135,13 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         origins=origins.of(row),
         terms=own.terms + seen.terms,
     )
+
+
+def _modes(row: Row) -> Modes | None:
+    """Return what a layer computes in training and in evaluation; None if both are the same."""
+    if row.layer.evaluates and row.layer.modes:
+        return row.layer.modes._replace(training="as in evaluation, because the layer is frozen")
+    return row.layer.modes if row.layer.switches else None
 
 
 def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:

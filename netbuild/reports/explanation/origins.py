@@ -62,7 +62,9 @@ class Origins:
         found = []
         for name in type(row.layer).model_fields:
             value = arguments.get(name, getattr(row.layer, name))
-            if name in written:
+            if row.frozen and name in row.layer.stilled():
+                found.append(ValueOrigin(name, value, "written", "freeze"))
+            elif name in written:
                 value = getattr(row.layer, name)
                 found.append(self.written(name, value, written[name], call.names, row.path))
             elif name in decided:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from netbuild.training.errors import refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,7 +36,8 @@ def augmenter(
     def augment(inputs: Inputs) -> Inputs:
         (x,) = inputs
         for module in modules:
-            x = module(x)
+            with refused(f"the augmentation {type(module).__name__}"):
+                x = module(x)
         return (x.contiguous(),)
 
     return augment

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from netbuild.config.config import Config
+    from netbuild.graph.graph import Graph
     from netbuild.runs.position import Position
     from netbuild.training.changes import Anew
     from netbuild.training.data.batches import Batch
@@ -56,16 +56,17 @@ class Learner:
 
     def __init__(
         self,
-        config: Config,
+        graph: Graph,
         network: Network,
         criterion: Criterion,
         optimizer: torch.optim.Optimizer,
         scheduling: Scheduling,
         world: World,
     ) -> None:
-        train, module = config.train, network.module
+        config, module = graph.config, network.module
+        train = config.train
         self.train, self.world, self.channels_last = train, world, network.channels_last
-        self.module, self.criterion = module, criterion
+        self.graph, self.module, self.criterion = graph, module, criterion
         #: All modules that may learn, by their names in a checkpoint of parts.
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.optimizer, self.scheduling = optimizer, scheduling
@@ -86,6 +87,13 @@ class Learner:
         #: The loss of the last step; NaN if no label of the step counts.
         self.value = math.nan
 
+    def _called(self, error: BaseException) -> str:
+        """Return the layer, the loss or the optimizer that raised an exception, with its line."""
+        from netbuild.training.step.blame import Parts
+
+        networks = (self.module, self.validated)
+        return Parts(self.graph, networks, self.criterion, self.optimizer).called(error)
+
     def new_measures(self) -> Measures:
         """Return empty sums."""
         return Measures(self.criterion, self.names, self.world.device)
@@ -103,7 +111,7 @@ class Learner:
         Raises:
             TrainingError: torch refused the step, or its loss is not finite.
         """
-        with refused("the step"):
+        with refused("the step", self._called):
             shares = self._shares(batches)
             if isinstance(self.optimizer, torch.optim.LBFGS):
                 first = iter([True])
@@ -208,7 +216,7 @@ class Learner:
         """
         self.validated.eval()
         measures = self.new_measures()
-        with refused("the validation"):
+        with refused("the validation", self._called):
             for x, target in batches:
                 with self._cast():
                     y = self.validation(*self._laid_out(x))

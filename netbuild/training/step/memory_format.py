@@ -13,7 +13,7 @@ from netbuild.components.optimizers.gradient import LBFGS
 from netbuild.components.tensor import product
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from netbuild.graph.graph import Graph
     from netbuild.training.parallel.distributed import World
@@ -45,6 +45,17 @@ def channels_last(graph: Graph, world: World) -> bool:
     weights = sum(product(w) for row in rows if not row.reuses for w in row.weights.values())
     samples = train.batch_size / world.size
     return bool(rows) and values * samples >= weights / 2
+
+
+def lay_out(module: nn.Module) -> None:
+    """Put the channels of a module's weights and buffers last in memory.
+
+    torch has this format for tensors of four axes only. Other tensors, such as the weights of
+    Conv3d, stay as they are; `module.to(memory_format=…)` would refuse them.
+    """
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.ndim == _IMAGE:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
 
 def with_channels_last(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

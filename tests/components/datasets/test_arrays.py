@@ -363,3 +363,38 @@ def test_idx_refused(tmp_path: Path) -> None:
     assert refusal(source, TEN) == (f"{tmp_path}/{name} cannot be read: Is a directory", None, None)
     message = "Idx has no split dev of its own"
     assert refusal(source, TEN, "dev")[0] == message
+
+
+COLOUR = RANDOM.integers(0, 256, (6, 3, 5, 4), "uint8")
+PICTURE = Values((3, 5, 4))
+#: Arrays, the inputs, the target as the loss wants it, and the target that is right.
+PICTURES: dict[str, tuple[dict[str, Any], tuple[str, ...], str, Any, Any]] = {
+    "the input itself": ({"x": COLOUR}, ("x",), "x", PICTURE, COLOUR / 255),
+    "dark in one split": ({"x": COLOUR % 2}, ("x",), "x", PICTURE, (COLOUR % 2) / 255),
+    "another picture": ({"x": COLOUR, "y": COLOUR[::-1]}, ("x",), "y", PICTURE, COLOUR[::-1]),
+    "of two inputs": ({"a": COLOUR / 1.0, "x": COLOUR}, ("a", "x"), "x", PICTURE, COLOUR / 255),
+    "a mask": ({"x": COLOUR, "y": COLOUR % 2}, ("x",), "y", PICTURE, COLOUR % 2),
+    "whole numbers": ({"x": COLOUR.astype(int)}, ("x",), "x", PICTURE, COLOUR),
+    "an age": ({"x": COLOUR, "y": COLOUR[:, 0, 0, 0]}, ("x",), "y", Values(()), COLOUR[:, 0, 0, 0]),
+    "classes": ({"x": COLOUR}, ("x",), "x", Classes(256, (3, 5, 4)), COLOUR),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_as_targets(tmp_path: Path, name: str) -> None:
+    """An array of bytes is 0 to 1 as a target if it is 0 to 1 as an input; other targets stay."""
+    arrays, inputs, target, wants, right = PICTURES[name]
+    source = Arrays(file=written(tmp_path, "npz", **arrays).file, inputs=inputs, target=target)
+    needed = Sample((Tensor((3, 5, 4)),) * len(inputs), wants)
+    *_, y = source.load(needed)
+    assert y.dtype == ("int64" if isinstance(wants, Classes) else "float32")
+    assert np.allclose(y, right, rtol=1e-6)
+
+
+def test_pictures_of_whole_numbers(tmp_path: Path) -> None:
+    """A network that reads whole numbers gets its bytes unscaled, and so does its loss."""
+    source = written(tmp_path, "npz", x=COLOUR)
+    needed = Sample((Tensor((3, 5, 4), "int64"),), PICTURE)
+    (x,), y = Arrays(file=source.file, target="x").load(needed)
+    assert np.array_equal(x, COLOUR)
+    assert np.array_equal(y, COLOUR)

@@ -237,9 +237,9 @@ def text_of(layers: Any, *inputs: Tensor) -> str:
     return json.dumps({**named, "layers": layers}).replace("Infinity", ".inf")
 
 
-def text_of_case(case: Case) -> str:
+def text_of_case(case: Case, **modifiers: Any) -> str:
     """Return a file with one layer that reads all inputs."""
-    item: dict[str, Any] = {case.kind: case.fields}
+    item: dict[str, Any] = {case.kind: case.fields, **modifiers}
     if case.others:
         item["inputs"] = [f"in{number}" for number in range(len(case.inputs))]
     return text_of([item], *case.inputs)
@@ -250,9 +250,9 @@ def graph_of(layers: Any, *inputs: Tensor) -> Graph:
     return infer(read(from_bytes("network.yaml", text_of(layers, *inputs).encode())))
 
 
-def graph_of_case(case: Case) -> Graph:
+def graph_of_case(case: Case, **modifiers: Any) -> Graph:
     """Return what netbuild infers of a file with one layer, faults included."""
-    return infer(read(from_bytes("network.yaml", text_of_case(case).encode())))
+    return infer(read(from_bytes("network.yaml", text_of_case(case, **modifiers).encode())))
 
 
 def affine(*sizes: int) -> Weights:

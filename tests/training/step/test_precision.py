@@ -150,6 +150,45 @@ def test_channels_last(tmp_path: Path, *, wanted: bool) -> None:
     assert apart(trainer, other) < 1e-5
 
 
+#: Networks with a weight of five axes behind an image, and the names of the weights of four axes.
+OF_FIVE_AXES: dict[str, tuple[Any, list[str]]] = {
+    "Conv3d": (
+        [
+            {"Conv2d": {"out_channels": 4, "kernel_size": 3}},
+            {"Unsqueeze": 1},
+            {"Conv3d": {"out_channels": 2, "kernel_size": 3}},
+            "Flatten",
+            {"Linear": 3},
+        ],
+        ["0.weight"],
+    ),
+    "Parameter": (
+        {
+            "conv": {"Conv2d": {"out_channels": 4, "kernel_size": 3}},
+            "more": {"Reshape": {"shape": [4, 1, 6, 6]}},
+            "bias": {"Parameter": {"shape": [4, 1, 6, 6]}, "init": {"normal_": {"std": 0.02}}},
+            "add": {"Add": None, "inputs": ["more", "bias"]},
+            "flat": "Flatten",
+            "head": {"Linear": 3},
+        },
+        ["conv.weight"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_FIVE_AXES)
+def test_channels_last_beside_five_axes(tmp_path: Path, name: str) -> None:
+    """Tensors of four axes have their channels last; all others stay, and the losses are equal."""
+    layers, images = OF_FIVE_AXES[name]
+    sections = {"input": [3, 8, 8], "layers": layers, "optimizer": {"SGD": 0.05}}
+    trainer = trained(tmp_path, "train.channels_last=true", **sections)
+    for path, weight in trainer.learner.module.named_parameters():
+        last = weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        assert last == (path in images)
+        assert weight.is_contiguous() != last
+    assert apart(trainer, trained(tmp_path, "train.channels_last=false", **sections)) < 1e-5
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_deterministic(tmp_path: Path, *, wanted: bool) -> None:
     """In a deterministic training, torch refuses operations that are not reproducible."""

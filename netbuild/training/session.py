@@ -30,7 +30,7 @@ from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
-from netbuild.training.step.learner import Learner, Network
+from netbuild.training.step.learner import HALVES, Learner, Network
 from netbuild.training.step.memory_format import channels_last
 from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
@@ -141,7 +141,7 @@ def evaluate(folder: str | Path, checkpoint: str = "best") -> dict[str, Any]:
     found = run.find(Path(folder))
     place = found.checkpoint(checkpoint)
     trainer = _validating(trainable(found.config()), found)
-    state = load_checkpoint(place, trainer.learner.module)
+    state = load_checkpoint(place, trainer.learner.module, trainer.world)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer)
 
@@ -214,6 +214,11 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
 
 def _network(graph: Graph, world: World) -> Network:
     """Build the network on the device of this process, in its memory format."""
+    if world.sharded:
+        from netbuild.training.parallel import units
+
+        module = units.divided(graph, world, HALVES.get(graph.config.train.precision))
+        return Network(module, module, channels_last=False)
     module = builder.module(graph).to(world.device)
     last = channels_last(graph, world)
     if last:

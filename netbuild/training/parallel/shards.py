@@ -79,7 +79,16 @@ def described(folder: Path) -> dict[str, torch.Tensor]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Return the network's whole weights, in one process."""
-    wanted = described(folder)
+    return _read(folder, described(folder))
+
+
+def each(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the network's whole weights, one after the other, in any process."""
+    for name, tensor in described(folder).items():
+        yield from _read(folder, {name: tensor}).items()
+
+
+def _read(folder: Path, wanted: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     found = {_NETWORK + name: torch.empty_like(w, device="cpu") for name, w in wanted.items()}
     with _reported(folder):
         state_dict_loader.load(found, checkpoint_id=folder, no_dist=True)

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 #: Options of an optimizer that choose how torch computes its steps.
 _KERNELS = ("foreach", "fused", "capturable")
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+#: The types of 16 bits, by the precisions of a config.
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Network(NamedTuple):
@@ -164,10 +165,13 @@ class Learner:
 
     def _cast(self) -> Any:
         """Return the context in which the network computes with the precision of the config."""
-        dtype = _AUTOCAST.get(self.train.precision)
+        dtype = HALVES.get(self.train.precision)
         if dtype is None:
             return contextlib.nullcontext()
-        return torch.autocast(self.world.device.type, dtype=dtype)
+        # The cache would keep a copy of every weight until the context ends, so also of those that a
+        # process holds for a moment.
+        cached = not self.world.sharded
+        return torch.autocast(self.world.device.type, dtype=dtype, cache_enabled=cached)
 
     def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return inputs in the memory format of the network."""
@@ -227,7 +231,7 @@ class Learner:
             "loss": self.criterion.module.state_dict(),
             "measures": self._measured_by_all(),
             "averaged": self.averaged.state_dict() if self.averaged else {},
-            "model": self.world.model_state(self.module) if self.averaged else {},
+            "model": self.module.state_dict() if self.averaged else {},
         }
 
     def _measured_by_all(self) -> dict[str, Tensor]:
@@ -257,7 +261,7 @@ class Learner:
         if self.world.writes:  # the sums of all processes count once
             self.measures.load_state_dict(state["measures"])
         if state["model"]:  # the weights in training, if their average was validated
-            self.world.load_model(self.module, state["model"])
+            self.module.load_state_dict(state["model"])
         elif self.averaged:  # the average begins with this resumption
             self.module.load_state_dict(self.averaged.module.state_dict())
         if self.averaged and state["averaged"]:

@@ -93,6 +93,15 @@ class World:
             own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             parameter.grad = self.sum(own) / self.size
 
+    def clip_norm(self, parameters: Iterable[nn.Parameter], norm: float) -> None:
+        """Clip the norm of the gradients of all parameters together."""
+        if not self.sharded:
+            torch.nn.utils.clip_grad_norm_(parameters, norm)
+            return
+        from netbuild.training.parallel import units
+
+        units.clip_norm(parameters, norm)
+
     def sums(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the sum of each value over all processes. All processes have the same names."""
         return {name: self.sum(value.clone()) for name, value in values.items()}
@@ -148,7 +157,10 @@ class World:
         if not self.sharded:
             optimizer.load_state_dict(state)
             return
-        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
+        from torch.distributed.checkpoint.state_dict import (
+            StateDictOptions,
+            set_optimizer_state_dict,
+        )
 
         if not state["state"]:  # torch does not accept an empty state
             for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
@@ -163,8 +175,8 @@ class World:
                 for group in state["param_groups"]
             ],
         }
-        whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        set_optimizer_state_dict(learning, optimizer, named, options=whole)
+        whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
+        state_dict.set_optimizer_state_dict(learning, optimizer, named, options=whole)
 
 
 @contextlib.contextmanager

@@ -109,3 +109,19 @@ def whole(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
     """Yield each tensor as a whole, on the CPU. All processes have to ask for all tensors."""
     for tensor in tensors:
         yield (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).cpu()
+
+
+def clip_norm(parameters: Iterable[nn.Parameter], norm: float) -> None:
+    """Clip the norm of all gradients together. torch refuses to mix parts and whole tensors.
+
+    The network is in parts. The weights of a loss are whole in every process.
+    """
+    kinds: dict[bool, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            kinds.setdefault(isinstance(parameter, DTensor), []).append(parameter)
+    norms = [nn.utils.get_total_norm([p.grad for p in kind]) for kind in kinds.values()]  # type: ignore[misc]
+    norms = [n.full_tensor() if isinstance(n, DTensor) else n for n in norms]
+    total = torch.linalg.vector_norm(torch.stack(norms))
+    for kind in kinds.values():
+        nn.utils.clip_grads_with_norm_(kind, norm, total)

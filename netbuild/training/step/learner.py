@@ -168,8 +168,8 @@ class Learner:
         dtype = HALVES.get(self.train.precision)
         if dtype is None:
             return contextlib.nullcontext()
-        # The cache would keep a copy of every weight until the context ends, so also of those that a
-        # process holds for a moment.
+        # The cache keeps a copy of every weight until the context ends. A process of a sharded network
+        # holds a weight only for a moment.
         cached = not self.world.sharded
         return torch.autocast(self.world.device.type, dtype=dtype, cache_enabled=cached)
 
@@ -178,14 +178,21 @@ class Learner:
         return with_channels_last(x) if self.channels_last else x
 
     def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
-        if math.isfinite(self.value):
+        finite = math.isfinite(self.value)
+        if not self._in_any(not finite):
             return
         with self._cast():
             whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
         why = next(filter(None, whys), None)
         why = why or "the outputs of the network are finite, so the loss itself computes this value"
         message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
+        if self.world.sharded:  # the processes have run the network together
+            message = next(filter(None, self.world.gather("" if finite else message)))
         raise TrainingError(message)
+
+    def _in_any(self, found: bool) -> bool:  # noqa: FBT001  a value, not an option
+        """Return a flag. The processes of a sharded network need to agree on it to go on together."""
+        return self.world.any(found) if self.world.sharded else found
 
     def _clip(self) -> None:
         """Clip the gradients of a step to the limits of the config."""
@@ -195,9 +202,11 @@ class Learner:
         self.scaler.unscale_(self.optimizer)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         if norm is not None:
-            torch.nn.utils.clip_grad_norm_(parameters, norm)
+            self.world.clip_norm(parameters, norm)
         if value is not None:
-            torch.nn.utils.clip_grad_value_(parameters, value)
+            # One after the other, if the weights of a loss are whole and those of the network not.
+            one_by_one = self.world.sharded
+            torch.nn.utils.clip_grad_value_(parameters, value, foreach=not one_by_one and None)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:

@@ -93,6 +93,17 @@ class World:
             own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             parameter.grad = self.sum(own) / self.size
 
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give all processes the buffers of the process that writes, such as the running means.
+
+        Each process updates its own from its own samples. A checkpoint has those of one process.
+        """
+        if self.size == 1:
+            return
+        with _others():
+            for buffer in module.buffers():
+                dist.broadcast(buffer, src=0)
+
     def clip_norm(self, parameters: Iterable[nn.Parameter], norm: float) -> None:
         """Clip the norm of the gradients of all parameters together."""
         if not self.sharded:

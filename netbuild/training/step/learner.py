@@ -216,6 +216,7 @@ class Learner:
             TrainingError: torch refused a batch.
         """
         self.validated.eval()
+        self.world.share_buffers(self.validated)
         measures = self.new_measures()
         with refused("the validation"):
             for x, target in batches:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from netbuild.checks.init import plan
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Iterator
 
+    from torch import Tensor, nn
+
+    from netbuild.components.initializers import Initializer
     from netbuild.graph.graph import Graph
 
 
@@ -17,8 +20,21 @@ def initialise(module: nn.Module, graph: Graph) -> None:
 
     Random values come from torch's global generator, like torch's own initial weights.
     """
-    from torch.nn import init
+    for name, initializer in plan(graph.rows, graph.config.init).items():
+        _fill(module.get_parameter(name), initializer)
+
+
+def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+    """Yield the parameters that `initialise` changes, with the same random values."""
+    import torch
 
     for name, initializer in plan(graph.rows, graph.config.init).items():
-        function = getattr(init, initializer.torch_name())
-        function(module.get_parameter(name), **initializer.model_dump())
+        tensor = torch.empty(graph.tensors[name])
+        _fill(tensor, initializer)
+        yield name, tensor
+
+
+def _fill(tensor: Tensor, initializer: Initializer) -> None:
+    from torch.nn import init
+
+    getattr(init, initializer.torch_name())(tensor, **initializer.model_dump())

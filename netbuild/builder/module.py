@@ -76,7 +76,7 @@ def _stack(block: Block, name: str, *, in_order: bool) -> nn.Module:
     parts = OrderedDict(
         (member.name, _part(member.part, member.name, in_order=in_order))
         for member in block.members
-        if not member.module and not _is_loose(member.part)
+        if not member.module and not is_loose(member.part)
     )
     if block.is_chain and (in_order or not block.needs_order):
         return nn.Sequential(parts)
@@ -85,22 +85,22 @@ def _stack(block: Block, name: str, *, in_order: bool) -> nn.Module:
 
 def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
     if isinstance(part, Row):
-        return _layer(part.layer, part.arguments)
+        return layer(part.layer, part.arguments)
     return _stack(part, name, in_order=in_order)
 
 
-def _is_loose(part: Row | Block) -> bool:
+def is_loose(part: Row | Block) -> bool:
     """Whether a part has no module of its own: it is an operation or a parameter."""
     return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
 
 
-def _layer(layer: Layer, arguments: dict[str, Any]) -> nn.Module:
+def layer(described: Layer, arguments: dict[str, Any]) -> nn.Module:
     """Make a layer. Arguments that are layers are made first."""
-    name = layer.built_name()
+    name = described.built_name()
     kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
     return kind(
         **{
-            field: _layer(value.layer, value.arguments) if isinstance(value, Made) else value
+            field: layer(value.layer, value.arguments) if isinstance(value, Made) else value
             for field, value in arguments.items()
         }
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.runs.weights import compare, read_shapes, read_tensors
+from netbuild.runs.weights import compare, each_tensor, read_shapes, read_tensors
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Iterator
 
+    from torch import Tensor, nn
+
+    from netbuild.config.pretrained import Pretrained
     from netbuild.graph.graph import Graph
 
 
@@ -21,5 +24,16 @@ def load(module: nn.Module, graph: Graph) -> None:
     if pretrained is None or any(tensor.is_meta for tensor in module.state_dict().values()):
         return
     tensors = read_tensors(pretrained.file)
-    fitting = compare(read_shapes(pretrained.file), graph.tensors, pretrained.leave_out).fitting
+    fitting = _fitting(graph, pretrained)
     module.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
+
+
+def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors that `load` loads, one after the other."""
+    pretrained = graph.config.pretrained
+    if pretrained is not None:
+        yield from each_tensor(pretrained.file, _fitting(graph, pretrained))
+
+
+def _fitting(graph: Graph, pretrained: Pretrained) -> tuple[str, ...]:
+    return compare(read_shapes(pretrained.file), graph.tensors, pretrained.leave_out).fitting

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
-    from netbuild.config.train import Train
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.row import Row
 
@@ -146,11 +145,10 @@ def check_optimizer(
     """Return the faults that keep the optimizer from updating the weights of network and loss."""
     if config.optimizer is None:
         return []
-    if type(config.optimizer).__name__ == "LBFGS" and (against := _against_lbfgs(config.train)):
-        option, label = against
-        title = f"LBFGS does not work with {option}"
-        return [Diagnostic("NB406", title, config.span("train"), label)]
     weights = list(_weights(config, rows, outputs))
+    if refused := _against_lbfgs(config) or _against_parts(config, weights):
+        title, label = refused
+        return [Diagnostic("NB406", title, config.span("train"), label)]
     found = groups.check([weight.name for weight in weights], config.groups)
     try:
         config.optimizer.check(weights)
@@ -161,19 +159,33 @@ def check_optimizer(
     return found
 
 
-def _against_lbfgs(train: Train) -> tuple[str, str] | None:
-    """Return a training option that torch's LBFGS does not support, and the reason."""
+def _against_lbfgs(config: Config) -> tuple[str, str] | None:
+    """Return the title and the label of a fault: an option that torch's LBFGS does not support."""
+    train = config.train
+    if type(config.optimizer).__name__ != "LBFGS":
+        return None
     if train.precision == "fp16":
-        return "fp16", "LBFGS compares losses within a step, and fp16 scales them: use bf16 or fp32"
+        label = "LBFGS compares losses within a step, and fp16 scales them: use bf16 or fp32"
+        return "LBFGS does not work with fp16", label
     if train.channels_last:
-        return (
-            "channels_last",
-            "LBFGS flattens gradients with view(-1), which channels_last does not allow",
-        )
-    if train.strategy == "fsdp":
-        message = "LBFGS needs all weights in one vector, but each process holds only a part"
-        return "fsdp", message
+        label = "LBFGS flattens gradients with view(-1), which channels_last does not allow"
+        return "LBFGS does not work with channels_last", label
     return None
+
+
+def _against_parts(config: Config, weights: Iterable[Weight]) -> tuple[str, str] | None:
+    """Return the title and the label of a fault: fsdp divides what the optimizer needs whole."""
+    if config.train.strategy != "fsdp" or config.optimizer is None:
+        return None
+    name = type(config.optimizer).__name__
+    if not config.optimizer.takes_parts:
+        label = f"{name} needs whole weights, but each process holds only a part of them"
+        return f"{name} does not work with fsdp", label
+    sparse = next((weight.name for weight in weights if weight.sparse), None)
+    if sparse is None:
+        return None
+    label = f"{sparse} has a sparse gradient, which torch cannot divide among processes"
+    return "sparse gradients do not work with fsdp", label
 
 
 def _weights(

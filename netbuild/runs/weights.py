@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from netbuild.diagnostics.exceptions import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import torch
 
@@ -117,6 +117,32 @@ def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
 
     tensors: dict[str, torch.Tensor] = torch.load(path, weights_only=True, map_location="cpu")
     return tensors
+
+
+def each_tensor(path: str | Path, names: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield tensors of a file by name, one after the other. This needs torch.
+
+    A safetensors file is opened for each tensor: as long as it is open, all that was read of it stays
+    in memory. A file of torch.save is mapped into memory if it is a zip archive. The file has to have
+    a format that `read_shapes` accepts.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        start = file.read(9)
+    if _is_safetensors(start):
+        from safetensors import safe_open
+
+        for name in names:
+            with safe_open(path, "pt") as opened:
+                yield name, opened.get_tensor(name)
+        return
+    import torch
+
+    tensors = torch.load(path, weights_only=True, map_location="cpu", mmap=start.startswith(b"PK"))
+    for name in names:
+        yield name, tensors.pop(name)
 
 
 def _is_safetensors(start: bytes) -> bool:

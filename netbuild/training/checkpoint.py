@@ -9,6 +9,7 @@ names the files, and keeps one complete checkpoint at all times.
 from __future__ import annotations
 
 import errno
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,21 @@ from netbuild.runs.checkpoint_folder import (
     replace,
     whole,
 )
+from netbuild.runs.weights import each_tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from torch import nn
+
+    from netbuild.training.parallel.distributed import World
+
+#: The names of types in safetensors. Networks are trained in float32; the others are of buffers.
+_DTYPES = {
+    **{torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"},
+    **{torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL"},
+}
 
 
 def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
@@ -45,6 +55,46 @@ def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -
     with _writing(new):
         save_file({n: t.contiguous() for n, t in weights.items()}, new / WEIGHTS)
     finish(place, state)
+
+
+def save_each(
+    place: Path,
+    described: dict[str, torch.Tensor],
+    weights: Iterable[torch.Tensor],
+    state: dict[str, Any],
+) -> None:
+    """Write a checkpoint whose weights come one after the other, in the `order` of their names.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    new = begin(place)
+    with (new / WEIGHTS).open("wb") as file:
+        file.write(_header(described))
+        for tensor in weights:
+            file.write(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    finish(place, state)
+
+
+def order(described: dict[str, torch.Tensor]) -> list[str]:
+    """Return the names of tensors in the order of a safetensors file: larger types come first."""
+    return sorted(described, key=lambda name: (-described[name].element_size(), name))
+
+
+def _header(described: dict[str, torch.Tensor]) -> bytes:
+    """Return the begin of a safetensors file, before the values.
+
+    https://github.com/huggingface/safetensors#format
+    """
+    header, end = {}, 0
+    for name in order(described):
+        tensor = described[name]
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        dtype, shape = _DTYPES[tensor.dtype], list(tensor.shape)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def begin(place: Path) -> Path:
@@ -72,17 +122,21 @@ def finish(place: Path, state: dict[str, Any]) -> None:
     replace(place)
 
 
-def load(place: Path, module: nn.Module) -> dict[str, Any]:
+def load(place: Path, module: nn.Module, world: World | None = None) -> dict[str, Any]:
     """Load a checkpoint's weights into a module, and return the rest of its state.
+
+    A process of a sharded `world` loads its part.
 
     Raises:
         RunNotFoundError: there is no checkpoint.
         TrainingError: the checkpoint is damaged, or belongs to another network.
     """
     found = Saved(place)
-    weights = found.weights()
-    check_names(place, weights, module.state_dict())
-    module.load_state_dict(weights)
+    check_names(place, found.described(), module.state_dict())
+    if world:
+        world.load_model(module, found)
+    else:
+        module.load_state_dict(found.weights())
     return found.state()
 
 
@@ -118,6 +172,20 @@ class Saved:
             from netbuild.training.parallel import shards
 
             return shards.weights(self.parts)
+
+    def each(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield the names and tensors of `weights`, one after the other.
+
+        Raises:
+            TrainingError: the checkpoint is damaged.
+        """
+        with _reading(self.place):
+            if self.parts is None:
+                yield from each_tensor(self.folder / WEIGHTS, self.described())
+                return
+            from netbuild.training.parallel import shards
+
+            yield from shards.each(self.parts)
 
     def described(self) -> dict[str, torch.Tensor]:
         """Return the shapes of the weights: the `state_dict()` on the meta device.

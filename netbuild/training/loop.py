@@ -208,20 +208,36 @@ class Trainer:
             **learner.state_dict(),
             "randomness": self.world.gather(randomness.state()),
         }
-        if (
-            self.world.sharded and which == "last"
-        ):  # `best` stays one file, because other programs read it
-            if self.world.writes:
-                checkpoint.begin(place)
-            self.world.wait()
-            learner.save_parts(checkpoint.parts_of_new(place))
-            if self.world.writes:
-                checkpoint.finish(place, state)
-        else:
-            weights = self.world.model_state(learner.validated)
-            if self.world.writes:
-                checkpoint.save(place, weights, state)
+        if self.world.sharded:
+            self._save_shards(which, state)
+        elif self.world.writes:
+            checkpoint.save(place, learner.validated.state_dict(), state)
         self.world.wait()
+
+    def _save_shards(self, which: str, state: dict[str, Any]) -> None:
+        """Write a checkpoint of a network of which each process has a part.
+
+        `last` is in parts. `best` is one file, because other programs read it: one tensor after the
+        other is gathered, and the first process writes it.
+        """
+        learner, place, world = self.learner, self.run.checkpoint(which), self.world
+        if which == "last":
+            if world.writes:
+                checkpoint.begin(place)
+            world.wait()
+            learner.save_parts(checkpoint.parts_of_new(place))
+            if world.writes:
+                checkpoint.finish(place, state)
+            return
+        from netbuild.training.parallel import units
+
+        own = learner.validated.state_dict()
+        tensors = units.whole(own[name] for name in checkpoint.order(own))
+        if world.writes:
+            checkpoint.save_each(place, own, tensors, state)
+        else:
+            for _ in tensors:
+                pass
 
     def resume(self, anew: Anew) -> None:
         """Load the last checkpoint of the run, except for what begins anew.
@@ -242,7 +258,7 @@ class Trainer:
             if saved.parts:
                 learner.load_parts(saved.parts, anew)
             else:
-                self.world.load_model(learner.validated, saved.weights())
+                self.world.load_model(learner.validated, saved)
             learner.load_state_dict(state, self.position, anew)
             if anew.best:
                 self.position.best, self.position.waited = math.inf, 0

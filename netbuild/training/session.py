@@ -30,7 +30,7 @@ from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
-from netbuild.training.step.learner import Learner, Network
+from netbuild.training.step.learner import HALVES, Learner, Network
 from netbuild.training.step.memory_format import channels_last, lay_out
 from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
@@ -153,7 +153,7 @@ def evaluate(
     if set:
         _expect_unseen(found.config(), config)
     trainer = _validating(trainable(config), found)
-    state = load_checkpoint(place, trainer.learner.module)
+    state = load_checkpoint(place, trainer.learner.module, trainer.world)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer)
 
@@ -272,6 +272,11 @@ def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
 
 def _network(graph: Graph, world: World) -> Network:
     """Build the network on the device of this process, in its memory format."""
+    if world.sharded:
+        from netbuild.training.parallel import units
+
+        module = units.divided(graph, world, HALVES.get(graph.config.train.precision))
+        return Network(module, module, channels_last=False)
     module = builder.module(graph).to(world.device)
     last = channels_last(graph, world)
     if last:

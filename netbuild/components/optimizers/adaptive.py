@@ -198,6 +198,8 @@ class Adafactor(Grouped):
     optimizer: {Adafactor: {lr: 0.01}}
     """
 
+    takes_parts = False
+
     lr: NaturalFloat = 1e-2
     beta2_decay: Annotated[float, Wants("a number of at most 0", real(le=0))] = -0.8
     """Power of the step number that weights new gradients; 0 keeps only the last gradient."""

@@ -80,6 +80,7 @@ class Rprop(Capturable):
     optimizer: Rprop
     """
 
+    takes_parts = False
     last = "capturable foreach maximize differentiable"
 
     lr: NaturalFloat = 1e-2
@@ -107,6 +108,7 @@ class Muon(Optimizer):
     optimizer: {Muon: {lr: 0.02}}
     """
 
+    takes_parts = False
     last = ""
 
     weight_decay: NaturalFloat = 0.1
@@ -153,6 +155,7 @@ class LBFGS(Optimizer):
     optimizer: {LBFGS: {line_search_fn: strong_wolfe}}
     """
 
+    takes_parts = False
     takes_sparse = True
 
     lr: NaturalFloat = 1.0

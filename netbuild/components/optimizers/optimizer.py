@@ -26,6 +26,8 @@ class Optimizer(Component):
 
     #: Whether it takes sparse gradients, such as an Embedding with `sparse: true` gives.
     takes_sparse: ClassVar[bool] = False
+    #: Whether it can step a part of a weight, of which other processes have the other parts.
+    takes_parts: ClassVar[bool] = True
     last = "weight_decay foreach maximize differentiable capturable"
 
     lr: NaturalFloat = 1e-3

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from netbuild.config.train import Train
+    from netbuild.training.checkpoint import Saved
 
 
 class World:
@@ -42,17 +43,13 @@ class World:
         return self.size > 1 and self.strategy == "fsdp"
 
     def distributed(self, module: nn.Module) -> Any:
-        """Return a module whose gradients are averaged over all processes."""
-        if self.size == 1 or not any(p.requires_grad for p in module.parameters()):
-            return module
-        if self.sharded:
-            from torch.distributed.fsdp import fully_shard
+        """Return a module whose gradients are averaged over all processes.
 
-            mesh = dist.device_mesh.init_device_mesh(self.device.type, (self.size,))
-            for child in module.children():
-                if any(p.requires_grad for p in child.parameters()):
-                    fully_shard(child, mesh=mesh)
-            return fully_shard(module, mesh=mesh)
+        A module of `units.divided` does this itself.
+        """
+        whole = self.size == 1 or self.sharded
+        if whole or not any(p.requires_grad for p in module.parameters()):
+            return module
         from torch.nn.parallel import DistributedDataParallel
 
         devices = [self.device.index] if self.device.type == "cuda" else None
@@ -96,6 +93,26 @@ class World:
             own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             parameter.grad = self.sum(own) / self.size
 
+    def share_buffers(self, module: nn.Module) -> None:
+        """Give all processes the buffers of the process that writes, such as the running means.
+
+        Each process updates its own from its own samples. A checkpoint has those of one process.
+        """
+        if self.size == 1:
+            return
+        with _others():
+            for buffer in module.buffers():
+                dist.broadcast(buffer, src=0)
+
+    def clip_norm(self, parameters: Iterable[nn.Parameter], norm: float) -> None:
+        """Clip the norm of the gradients of all parameters together."""
+        if not self.sharded:
+            torch.nn.utils.clip_grad_norm_(parameters, norm)
+            return
+        from netbuild.training.parallel import units
+
+        units.clip_norm(parameters, norm)
+
     def any(self, flag: bool) -> bool:  # noqa: FBT001  a value, not an option
         """Return whether the flag is true in any process."""
         return flag if self.size == 1 else bool(self.sum(torch.tensor(float(flag))) > 0)
@@ -131,23 +148,14 @@ class World:
             dist.destroy_process_group()
             self.size = 1  # from here on this process is alone
 
-    def model_state(self, module: nn.Module) -> dict[str, Tensor]:
-        """Return the whole `state_dict()` of a module, in the process that writes."""
+    def load_model(self, module: nn.Module, saved: Saved) -> None:
+        """Load the weights of a checkpoint into a module."""
         if not self.sharded:
-            return module.state_dict()
-        from torch.distributed.checkpoint.state_dict import get_model_state_dict
-
-        state: dict[str, Any] = get_model_state_dict(module, options=_whole())
-        return state
-
-    def load_model(self, module: nn.Module, state: dict[str, Any]) -> None:
-        """Load a whole `state_dict()` into a module."""
-        if not self.sharded:
-            module.load_state_dict(state)
+            module.load_state_dict(saved.weights())
             return
-        from torch.distributed.checkpoint.state_dict import set_model_state_dict
+        from netbuild.training.parallel import units
 
-        set_model_state_dict(module, state, options=_whole())
+        units.fill(module, saved.each())
 
     def load_optimizer(
         self, learning: nn.Module, optimizer: torch.optim.Optimizer, state: Any
@@ -156,7 +164,10 @@ class World:
         if not self.sharded:
             optimizer.load_state_dict(state)
             return
-        from torch.distributed.checkpoint.state_dict import set_optimizer_state_dict
+        from torch.distributed.checkpoint.state_dict import (
+            StateDictOptions,
+            set_optimizer_state_dict,
+        )
 
         if not state["state"]:  # torch does not accept an empty state
             for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
@@ -171,7 +182,8 @@ class World:
                 for group in state["param_groups"]
             ],
         }
-        set_optimizer_state_dict(learning, optimizer, named, options=_whole())
+        whole = state_dict.StateDictOptions(full_state_dict=True, cpu_offload=True)
+        state_dict.set_optimizer_state_dict(learning, optimizer, named, options=whole)
 
 
 @contextlib.contextmanager
@@ -186,12 +198,6 @@ def _others() -> Iterator[None]:
     except RuntimeError as error:
         message = "another process of this training has ended, so the training cannot continue"
         raise TrainingError(message) from error
-
-
-def _whole() -> Any:
-    from torch.distributed.checkpoint.state_dict import StateDictOptions
-
-    return StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 def join(train: Train) -> World:

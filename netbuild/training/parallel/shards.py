@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The prefix of the names of the network's weights.
 _NETWORK = "weights.network."
+#: The prefix of the names of what the optimizer remembers of weights, such as a momentum.
+_REMEMBERED = "optimizer.state."
 
 
 def save(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer) -> None:
@@ -39,7 +41,8 @@ def save(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer
         TrainingError: a process has ended.
     """
     with _reported(folder):
-        state_dict_saver.save(_state(learning, optimizer), checkpoint_id=folder)
+        state = _state(learning, optimizer, remembers=bool(optimizer.state))
+        state_dict_saver.save(state, checkpoint_id=folder)
 
 
 def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None) -> None:
@@ -51,14 +54,18 @@ def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer
         TrainingError: a part is damaged, or a process has ended.
     """
     with _reported(folder):
-        state = _state(learning, optimizer)
+        names = FileSystemReader(folder).read_metadata().state_dict_metadata
+        remembers = any(name.startswith(_REMEMBERED) for name in names)
+        state = _state(learning, optimizer, remembers=remembers)
         state_dict_loader.load(state, checkpoint_id=folder)
         set_state_dict(
             learning,
-            optimizer or (),
+            optimizer if optimizer and remembers else (),
             model_state_dict=state["weights"],
-            optim_state_dict=state["optimizer"],
+            optim_state_dict=state["optimizer"] if remembers else {},
         )
+    if optimizer and not remembers:
+        set_options(optimizer, state["optimizer"]["param_groups"])
 
 
 def described(folder: Path) -> dict[str, torch.Tensor]:
@@ -79,16 +86,55 @@ def described(folder: Path) -> dict[str, torch.Tensor]:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     """Return the network's whole weights, in one process."""
-    wanted = described(folder)
+    return _read(folder, described(folder))
+
+
+def each(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the network's whole weights, one after the other, in any process."""
+    for name, tensor in described(folder).items():
+        yield from _read(folder, {name: tensor}).items()
+
+
+def _read(folder: Path, wanted: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     found = {_NETWORK + name: torch.empty_like(w, device="cpu") for name, w in wanted.items()}
     with _reported(folder):
         state_dict_loader.load(found, checkpoint_id=folder, no_dist=True)
     return {name.removeprefix(_NETWORK): tensor for name, tensor in found.items()}
 
 
-def _state(learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None) -> dict[str, Any]:
-    of_weights, of_optimizer = get_state_dict(learning, optimizer or ())
+def set_options(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) -> None:
+    """Set the options of each group of an optimizer that remembers nothing of its weights yet.
+
+    torch does not load such a state.
+    """
+    for group, kept in zip(optimizer.param_groups, groups, strict=True):
+        group.update({name: option for name, option in kept.items() if name != "params"})
+
+
+def _state(
+    learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None, *, remembers: bool
+) -> dict[str, Any]:
+    """Return the parts of the weights, and of what the optimizer remembers of them.
+
+    If the optimizer remembers nothing, torch takes a step with gradients of zero. The optimizer then
+    counts that step: the next steps of Adam would differ. torch takes none if there is a gradient.
+    """
+    unstepped = optimizer if not remembers else None
+    with _gradient(unstepped) if unstepped else contextlib.nullcontext():
+        of_weights, of_optimizer = get_state_dict(learning, optimizer or ())
     return {"weights": of_weights, "optimizer": of_optimizer}
+
+
+@contextlib.contextmanager
+def _gradient(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Give one weight a gradient in the meantime, if it has none."""
+    first = optimizer.param_groups[0]["params"][0]
+    before = first.grad
+    first.grad = torch.zeros_like(first) if before is None else before
+    try:
+        yield
+    finally:
+        first.grad = before
 
 
 @contextlib.contextmanager

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 #: Options of an optimizer that choose how torch computes its steps.
 _KERNELS = ("foreach", "fused", "capturable")
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+#: The types of 16 bits, by the precisions of a config.
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Network(NamedTuple):
@@ -176,24 +177,34 @@ class Learner:
 
     def _cast(self) -> Any:
         """Return the context in which the network computes with the precision of the config."""
-        dtype = _AUTOCAST.get(self.train.precision)
+        dtype = HALVES.get(self.train.precision)
         if dtype is None:
             return contextlib.nullcontext()
-        return torch.autocast(self.world.device.type, dtype=dtype)
+        # The cache keeps a copy of every weight until the context ends. A process of a sharded network
+        # holds a weight only for a moment.
+        cached = not self.world.sharded
+        return torch.autocast(self.world.device.type, dtype=dtype, cache_enabled=cached)
 
     def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return inputs in the memory format of the network."""
         return with_channels_last(x) if self.channels_last else x
 
     def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
-        if math.isfinite(self.value):
+        finite = math.isfinite(self.value)
+        if not self._in_any(not finite):
             return
         with self._cast():
             whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
         why = next(filter(None, whys), None)
         why = why or "the outputs of the network are finite, so the loss itself computes this value"
         message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
+        if self.world.sharded:  # the processes have run the network together
+            message = next(filter(None, self.world.gather("" if finite else message)))
         raise TrainingError(message)
+
+    def _in_any(self, found: bool) -> bool:  # noqa: FBT001  a value, not an option
+        """Return a flag. The processes of a sharded network need to agree on it to go on together."""
+        return self.world.any(found) if self.world.sharded else found
 
     def _clip(self) -> None:
         """Clip the gradients of a step to the limits of the config."""
@@ -203,9 +214,11 @@ class Learner:
         self.scaler.unscale_(self.optimizer)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         if norm is not None:
-            torch.nn.utils.clip_grad_norm_(parameters, norm)
+            self.world.clip_norm(parameters, norm)
         if value is not None:
-            torch.nn.utils.clip_grad_value_(parameters, value)
+            # One after the other, if the weights of a loss are whole and those of the network not.
+            one_by_one = self.world.sharded
+            torch.nn.utils.clip_grad_value_(parameters, value, foreach=not one_by_one and None)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:
@@ -215,6 +228,7 @@ class Learner:
             TrainingError: torch refused a batch.
         """
         self.validated.eval()
+        self.world.share_buffers(self.validated)
         measures = self.new_measures()
         with refused("the validation", self._called):
             for x, target in batches:
@@ -237,7 +251,7 @@ class Learner:
             "loss": self.criterion.module.state_dict(),
             "measures": self.measures.of_all(self.world),
             "averaged": self.averaged.state_dict() if self.averaged else {},
-            "model": self.world.model_state(self.module) if self.averaged else {},
+            "model": self.module.state_dict() if self.averaged else {},
         }
 
     def save_parts(self, folder: Path) -> None:
@@ -263,7 +277,7 @@ class Learner:
         if self.world.writes:  # the sums of all processes count once
             self.measures.load_state_dict(state["measures"])
         if state["model"]:  # the weights in training, if their average was validated
-            self.world.load_model(self.module, state["model"])
+            self.module.load_state_dict(state["model"])
         elif self.averaged:  # the average begins with this resumption
             self.module.load_state_dict(self.averaged.module.state_dict())
         if self.averaged and state["averaged"]:

@@ -27,10 +27,9 @@ def _finite(value: Any) -> bool:
 def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
     """Return a phrase that names the first layer whose output is not finite; "" if there is none.
 
-    The network is run again, with other random numbers. Its running statistics do not change.
+    The network is run again, with other random numbers. Its running statistics do not change. If
+    processes hold parts of the network, all of them have to call this function.
     """
-    if not _finite(inputs):
-        return "the data holds values that are not finite"
     found: list[str] = []
 
     def look(name: str) -> Any:
@@ -43,7 +42,8 @@ def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
         return hook
 
     leaves = [(name, m) for name, m in module.named_modules() if name and not [*m.children()]]
-    hooks = [layer.register_forward_hook(look(name)) for name, layer in leaves]
+    # The first hook sees the weights before a sharded network gives them back.
+    hooks = [layer.register_forward_hook(look(name), prepend=True) for name, layer in leaves]
     before = {name: buffer.clone() for name, buffer in module.named_buffers()}
     try:
         with torch.random.fork_rng():
@@ -53,6 +53,8 @@ def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
             hook.remove()
         for name, buffer in module.named_buffers():
             buffer.copy_(before[name])
+    if not _finite(inputs):
+        return "the data holds values that are not finite"
     if found:
         return found[0]
     return (

@@ -46,6 +46,10 @@ def optimizer(
     fields = config.optimizer.model_dump()
     if fields.get("foreach") is None and fields.get("fused", False) is None:
         fields["fused"] = _can_fuse(kind, network, world) or None
+    if world.sharded and "foreach" in fields and any(True for m in losses for _ in m.parameters()):
+        # The weights of losses are whole, those of the network are in parts: torch refuses to step
+        # both in one call.
+        fields["foreach"] = False
     try:
         made: torch.optim.Optimizer = _untraced(getattr(torch.optim, kind))(groups, **fields)
     except (RuntimeError, ValueError) as error:

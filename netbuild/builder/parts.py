@@ -1,0 +1,55 @@
+"""The first values of a network, one layer after the other, for processes that hold a part of it.
+
+At no moment are the values of more than one layer in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from netbuild.builder import initialise, pretrained
+from netbuild.builder.module import is_loose, layer
+from netbuild.components.layers.parameter import Parameter
+from netbuild.graph.row import Row
+from netbuild.graph.value import state_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from netbuild.graph.graph import Graph
+    from netbuild.graph.row import Block
+
+
+def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+    """Yield the name and the first value of each parameter and buffer of a graph's module.
+
+    They are the values that `module` begins with: the random numbers come from torch's global
+    generator in the same order. If a name comes again, its later value counts. An initializer or a
+    file of weights replaces the values of a layer in this way.
+    """
+    assert graph.block is not None
+    yield from _made(graph.block)
+    yield from initialise.values(graph)
+    yield from pretrained.values(graph)
+
+
+def _made(block: Block) -> Iterator[tuple[str, Tensor]]:
+    """Make the layers of a stack in the order of `module`, and yield the values of each one."""
+    for member in block.members:
+        part = member.part
+        if member.module:  # a Reuse has the values of another member
+            continue
+        if not isinstance(part, Row):
+            yield from _made(part)
+        elif isinstance(part.layer, Parameter):
+            for name, shape in part.weights.items():
+                yield state_key(part.path, name), torch.zeros(shape)
+        elif not is_loose(part):
+            made = layer(part.layer, part.arguments)
+            for tensors in (made.named_parameters(), made.named_buffers()):
+                for name, tensor in tensors:
+                    yield state_key(part.path, name), tensor.detach()

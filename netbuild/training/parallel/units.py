@@ -1,0 +1,127 @@
+"""A network of which each process holds a part: torch's FSDP2, unit by unit.
+
+The weights of a unit are whole only while the unit computes. So a process never holds the whole
+network: not while it is built, filled, trained or saved.
+https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import distributed as dist
+from torch import fx, nn
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from netbuild.builder import module as builder
+from netbuild.builder import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torch import Tensor
+
+    from netbuild.graph.graph import Graph
+    from netbuild.training.parallel.distributed import World
+
+#: The most bytes of its own layers that the unit of a stack holds. Larger layers are units. A small
+#: unit costs time: its processes exchange its weights twice in a step, and its gradients once.
+MOST_OF_A_STACK = 2**22
+#: Layers that autocast computes with 16 bits, with all their weights. These can be exchanged so.
+#: https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
+_HALVES = (
+    nn.Linear,
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+
+
+def divided(graph: Graph, world: World, precision: torch.dtype | None) -> nn.Module:
+    """Build a network that begins with the values of one process, and divide it by its units.
+
+    With a `precision`, processes exchange the weights of a layer with 16 bits if autocast computes
+    the layer so. The optimizer's weights and the sums of gradients have 32 bits.
+    """
+    with torch.device("meta"):
+        module = builder.module(graph)
+    mesh = dist.device_mesh.init_device_mesh(world.device.type, (world.size,))
+    # Autocast chooses the precision of each operation, as in one process: inputs stay as they are.
+    half = MixedPrecisionPolicy(precision, torch.float32, cast_forward_inputs=False)
+    plain = MixedPrecisionPolicy(cast_forward_inputs=False)
+    for unit in units(module):
+        halves = precision is not None and isinstance(unit, _HALVES)
+        fully_shard(unit, mesh=mesh, mp_policy=half if halves else plain)
+    module.to_empty(device=world.device)
+    fill(module, parts.values(graph))
+    return module
+
+
+def units(stack: nn.Module) -> list[nn.Module]:
+    """Return the modules that are units, inner ones first. The last one is the network.
+
+    Each stack is a unit: a block, a repetition, a list of layers. Each of its large layers is a
+    unit too, so that the weights of a long stack are not whole together.
+    """
+    return [*_within(stack), stack]
+
+
+def _within(stack: nn.Module) -> list[nn.Module]:
+    found, layers = [], []
+    for child in stack.children():
+        if next(child.parameters(), None) is None:
+            continue
+        if isinstance(child, (nn.Sequential, fx.GraphModule)):
+            found += [*_within(child), child]
+        else:
+            layers.append(child)
+    layers.sort(key=_bytes)
+    kept = 0
+    while layers and kept + _bytes(layers[0]) <= MOST_OF_A_STACK:
+        kept += _bytes(layers.pop(0))
+    return [*found, *layers]
+
+
+def _bytes(module: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in module.parameters())
+
+
+@torch.no_grad()
+def fill(module: nn.Module, values: Iterable[tuple[str, Tensor]]) -> None:
+    """Copy this process's part of whole tensors into a module, one after the other.
+
+    Raises:
+        KeyError: the module has no such tensor.
+    """
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    for name, value in values:
+        tensor = own[name]
+        if isinstance(tensor, DTensor):
+            # Without a source, each process takes its part of its own value.
+            mesh, places = tensor.device_mesh, tensor.placements
+            value = distribute_tensor(value, mesh, places, src_data_rank=None)  # noqa: PLW2901
+        tensor.copy_(value)
+
+
+@torch.no_grad()
+def whole(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield each tensor as a whole, on the CPU. All processes have to ask for all tensors."""
+    for tensor in tensors:
+        yield (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).cpu()
+
+
+def clip_norm(parameters: Iterable[nn.Parameter], norm: float) -> None:
+    """Clip the norm of all gradients together. torch refuses to mix parts and whole tensors.
+
+    The network is in parts. The weights of a loss are whole in every process.
+    """
+    kinds: dict[bool, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            kinds.setdefault(isinstance(parameter, DTensor), []).append(parameter)
+    norms = [nn.utils.get_total_norm([p.grad for p in kind]) for kind in kinds.values()]  # type: ignore[misc]
+    norms = [n.full_tensor() if isinstance(n, DTensor) else n for n in norms]
+    total = torch.linalg.vector_norm(torch.stack(norms))
+    for kind in kinds.values():
+        nn.utils.clip_grads_with_norm_(kind, norm, total)

@@ -39,6 +39,7 @@ class Step(NamedTuple):
     module: nn.Module | None
     reads: tuple[int, ...]
     gives: tuple[int, ...]
+    whole: bool = False
 
 
 class Network(nn.Module):

@@ -238,6 +238,7 @@ class Reader:
 
         made = None
         results, made = again(inputs, scope.original and scope.original.children.get(name))
+        results = {"output": next(iter(results.values()))}  # the copies form a stack without outputs
         scope.names[name], scope.members[name] = results, made
         scope.before = next(iter(results.values()))
         scope.position += 1
@@ -376,6 +377,7 @@ class Reader:
                 layer.module,
                 tuple(value.number for value in values),
                 tuple(value.number for value in results),
+                not all(t.is_floating_point() for t in x),
             )
         )
         made = original or Made(_none, given, layer)
@@ -420,7 +422,9 @@ def _path(scope: Scope, name: str) -> str:
     return f"{scope.path}.{name}" if scope.path else name
 
 
-def _container(scope: Scope, name: str) -> nn.Module:
+def _container(scope: Scope, name: str) -> nn.Module | None:
+    if scope.module is None:
+        return None
     module = nn.Module()
     if scope.original is None:
         scope.module.add_module(name, module)
@@ -430,9 +434,13 @@ def _container(scope: Scope, name: str) -> nn.Module:
 def _registered(scope: Scope, name: str, layer: layers.Layer, *, freeze: bool) -> None:
     if layer.parameter is not None:
         layer.parameter.requires_grad_(not freeze)
-        scope.module.register_parameter(name, layer.parameter)
     if layer.module is not None:
         layer.module.requires_grad_(not freeze)
+    if scope.module is None:
+        return
+    if layer.parameter is not None:
+        scope.module.register_parameter(name, layer.parameter)
+    if layer.module is not None:
         scope.module.add_module(name, layer.module)
 
 

@@ -33,11 +33,14 @@ class Made:
 
 @dataclass
 class Scope:
-    """One stack while it is read. `original` is the same stack, where it is called again."""
+    """One stack while it is read. `original` is the same stack, where it is called again.
+
+    Without a `module` nothing is kept by name: a file that is drawn is tried so.
+    """
 
     variables: dict[str, Any]
     inputs: dict[str, Value]
-    module: nn.Module
+    module: nn.Module | None
     path: str = ""
     freeze: bool = False
     original: Made | None = None

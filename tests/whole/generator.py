@@ -408,7 +408,7 @@ class Generator:
             self._number(name)
             for name, value in self._refs(scope)
             if not value.shared or self.rng.random() < 0.1
-        ][-6:]
+        ][-6:] or [name for name, _ in self._refs(scope)][-1:]
         names = self.rng.sample(found, min(len(found), self.rng.randint(1, 3)))
         if self.rng.random() < 0.4:
             return dict(zip(["first", "second", "third"], names, strict=False))

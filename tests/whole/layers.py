@@ -137,7 +137,7 @@ def _parameter(fields: dict[str, Any]) -> Layer:
     if not isinstance(shape, list):
         raise Refusal("a Parameter needs a shape")
     batched = fields.get("batch_axis", True)
-    parameter = nn.Parameter(torch.zeros(*([1] if batched else []), *shape))
+    parameter = nn.Parameter(torch.zeros([*([1] if batched else []), *shape]))
 
     def call(batch: int) -> tuple[torch.Tensor, ...]:
         return (parameter.expand(batch, *shape) if batched else parameter,)

@@ -48,6 +48,7 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Step] = []
+        self.every_step: list[Step] = []
         self.reads: list[int] = []
         self.gives: dict[str, Value] = {}
         self.kinds: set[str] = set()
@@ -55,6 +56,7 @@ class Network(nn.Module):
     def pruned(self) -> None:
         """Leave out functions whose results nobody reads; a module is always called."""
         needed = {value.number for value in self.gives.values()}
+        self.every_step = self.steps
         kept = []
         for step in reversed(self.steps):
             if step.module is not None or needed.intersection(step.gives):

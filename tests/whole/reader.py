@@ -229,16 +229,19 @@ class Reader:
         module = _container(scope, name)
 
         def again(values: Inputs, original: Made | None) -> tuple[Results, Made]:
+            if isinstance(values, dict) != isinstance(inputs, dict) or len(values) != len(inputs):
+                raise Refusal("a stack is given all of its inputs")
             inner = Scope(scope.variables, {}, module, _path(scope, name), original=original)
             results: Results = {}
             for number in range(repeat):
                 results = self._one(inner, str(number), member, values, {"index": number})
                 values = chained(values, next(iter(results.values()))) if values else values
+            # The copies form a stack, which has no outputs but its last result.
+            results = {"output": next(iter(results.values()))}
             return results, Made(lambda x: again(x, made)[0], children=inner.members)
 
         made = None
         results, made = again(inputs, scope.original and scope.original.children.get(name))
-        results = {"output": next(iter(results.values()))}  # the copies form a stack without outputs
         scope.names[name], scope.members[name] = results, made
         scope.before = next(iter(results.values()))
         scope.position += 1

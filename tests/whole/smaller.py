@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
     Place = tuple[Any, ...]
 
+MOST_TRIES = 400
+
 
 def smaller(file: str, kind: str) -> str:
     """Return a small file with a disagreement of the same kind."""
 
     def differs(tree: Any) -> bool:
         try:
-            return any(one.kind == kind for one in Comparison(text(tree)).run())
+            return any(one.kind == kind for one in Comparison(text(tree), export=kind == "export").run(kind))
         except Exception:
             return False
 
@@ -33,7 +35,7 @@ def smaller(file: str, kind: str) -> str:
 
 def _plain(tree: Any) -> Any:
     if isinstance(tree, Written):
-        return tree.text
+        return float(tree)
     if isinstance(tree, dict):
         return {str(key): _plain(value) for key, value in tree.items()}
     return [_plain(value) for value in tree] if isinstance(tree, list) else tree
@@ -42,16 +44,22 @@ def _plain(tree: Any) -> Any:
 def _least(tree: Any, differs: Callable[[Any], bool]) -> Any:
     if not differs(tree):
         return tree
+    tries = MOST_TRIES
     changed = True
     while changed:
         changed = False
-        for place in sorted(_places(tree), key=len):
-            for trial in _simpler(tree, place):
+        for place in sorted(_places(tree), key=len)[::-1]:
+            try:
+                trials = list(_simpler(tree, place))
+            except (KeyError, IndexError, TypeError):  # it went with another place
+                continue
+            for trial in trials:
+                tries -= 1
+                if not tries:
+                    return tree
                 if differs(trial):
                     tree, changed = trial, True
                     break
-            if changed:
-                break
     return tree
 
 

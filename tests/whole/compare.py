@@ -1,0 +1,436 @@
+"""Compares what netbuild says of a file, and what it builds, with the reader's network."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import tempfile
+import warnings
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+import netbuild
+from tests.whole.network import REFUSALS
+from tests.whole.reader import Reader, zeros
+from tests.whole.refusal import Refusal
+from tests.whole.text import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from netbuild.graph.graph import Graph
+    from tests.whole.network import Network
+
+BATCHES = (2, 3)
+#: Their values are drawn anew in each call, with one and the same seed in another order.
+RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RReLU", "FractionalMaxPool2d"}
+#: torch's counter knows no formula for them.
+UNCOUNTED = {"Bilinear"}
+#: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample.
+UNMEASURED = {"LSTM"}
+
+
+class Disagreement(AssertionError):  # noqa: N818  what is looked for
+    """netbuild and the reader disagree; `kind` is a word for the kind of it."""
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(f"{kind}: {what}")
+        self.kind, self.what = kind, what
+
+
+def samples(
+    inputs: dict[str, tuple[list[int], torch.dtype]], batch: int, *, whole: int
+) -> list[torch.Tensor]:
+    """Return random samples; whole numbers are below `whole`."""
+    generator = torch.Generator().manual_seed(batch)
+    return [
+        torch.randn(batch, *shape, generator=generator)
+        if dtype.is_floating_point
+        else torch.randint(0, whole, (batch, *shape), generator=generator).to(dtype)
+        for shape, dtype in inputs.values()
+    ]
+
+
+def tuple_of(y: Any) -> tuple[torch.Tensor, ...]:
+    """Return the results of a network as a tuple."""
+    return y if isinstance(y, tuple) else (y,)
+
+
+def backward(results: tuple[torch.Tensor, ...]) -> bool:
+    """Go backward from all results with different weights; return whether there was a way."""
+    learned = [y for y in results if y.requires_grad]
+    if not learned:
+        return False
+    generator = torch.Generator().manual_seed(7)
+    total = sum((y * torch.randn(y.shape, generator=generator)).sum() for y in learned)
+    total.backward()
+    return True
+
+
+class Verdict:
+    """What the reader and torch make of a text: a network, or why there is none."""
+
+    def __init__(self, text: str) -> None:
+        self.network: Network | None = None
+        self.why = self.path = ""
+        self.results: tuple[tuple[tuple[int, ...], torch.dtype], ...] = ()
+        try:
+            reader = Reader(parse(text))
+            self.reads = reader.inputs
+            network = reader.read()
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                self._run(network.train())
+        except Refusal as refusal:
+            self.why, self.path = refusal.why, refusal.path
+        except REFUSALS as error:
+            self.why = f"{type(error).__name__}: {error}"
+        else:
+            self.network = network
+
+    def _run(self, network: Network) -> None:
+        for batch in BATCHES:
+            results = network(*zeros(self.reads, batch))
+            if any(y.dim() == 0 or len(y) != batch for y in results):
+                raise Refusal("a result without the batch axis")
+            described = tuple((tuple(y.shape[1:]), y.dtype) for y in results)
+            if self.results and described != self.results:
+                raise Refusal("results depend on the batch")
+            self.results = described
+            backward(results)
+            network.zero_grad()
+
+
+class Counting(TorchDispatchMode):
+    """Counts operations with torch's own formulas, without the hooks of `FlopCounterMode`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operation, and count it."""
+        out = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.flops += formula(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+class Comparison:
+    """One file; `counts` says what was compared."""
+
+    def __init__(self, text: str, *, export: bool = False, folder: Path | None = None) -> None:
+        self.text = text
+        self.export = export
+        self.folder = folder or Path(tempfile.gettempdir())
+        self.counts: Counter[str] = Counter()
+
+    def run(self, only: str = "") -> list[Disagreement]:
+        """Compare everything, or what finds differences of one kind. Return the differences."""
+        verdict = Verdict(self.text)
+        try:
+            graph, faults = self._trace()
+            if graph is None:
+                self._refused(verdict, faults)
+                return []
+            if verdict.network is None:
+                why = f"torch refuses at {verdict.path!r}: {verdict.why}"
+                raise Disagreement("accepted", why)
+            self.counts["accepted by both"] += 1
+            module = self._built(verdict.network)
+        except Disagreement as found:
+            return [found]
+        differences = []
+        checks: dict[str, Callable[[], None]] = {
+            "shapes": lambda: self._shapes(verdict, graph),
+            "names params": lambda: self._names(verdict.network, graph),
+            "run values gradients buffers": lambda: self._values(verdict, module),
+            "macs": lambda: self._macs(verdict, graph),
+            "kept": lambda: self._kept(verdict, graph),
+            "copy pickle": lambda: self._copies(verdict, module),
+        }
+        if self.export:
+            checks["export"] = lambda: self._exported(verdict, module)
+        for words, check in checks.items():
+            if only and only.split("-")[0] not in words.split():
+                continue
+            try:
+                check()
+            except Disagreement as found:
+                differences.append(found)
+        return differences
+
+    def _trace(self) -> tuple[Graph | None, list[Any]]:
+        path = self.folder / "whole.yaml"
+        path.write_text(self.text)
+        try:
+            self.config = netbuild.load(path)
+            return netbuild.trace(self.config), []
+        except netbuild.ConfigError as error:
+            return None, list(error.diagnostics)
+        except Exception as error:
+            raise Disagreement("crash", f"trace raises {error!r}") from error
+
+    def _refused(self, verdict: Verdict, faults: list[Any]) -> None:
+        fault = next(fault for fault in faults if fault.severity == "error")
+        if verdict.network is None:
+            self.counts["refused by both"] += 1
+            self.counts[f"refused with {fault.code}"] += 1
+            if verdict.path and (fault.layer or "") != verdict.path:
+                self.counts["refused at another place"] += 1
+            return
+        # A layer of floats takes whole numbers in torch's CPU code here and there (NB207).
+        if fault.code == "NB207" and any(
+            step.path == fault.layer and step.whole for step in verdict.network.steps
+        ):
+            self.counts["stricter: whole numbers in a layer of floats"] += 1
+            return
+        raise Disagreement(f"refused-{fault.code}", f"torch runs it: {fault.layer}: {fault.message}")
+
+    def _shapes(self, verdict: Verdict, graph: Graph) -> None:
+        said = {
+            name: (tuple(x.shape), getattr(torch, x.dtype)) for name, x in graph.outputs.items()
+        }
+        assert verdict.network is not None
+        given = dict(zip(verdict.network.gives, verdict.results, strict=True))
+        if said != given or list(said) != list(given):
+            raise Disagreement("shapes", f"netbuild says {said}, torch gives {given}")
+        self.counts["shapes and dtypes of results"] += len(given)
+
+    def _names(self, network: Network, graph: Graph) -> None:
+        state = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+        said = {key: tuple(shape) for key, shape in graph.tensors.items()}
+        if said != state:
+            different = {key: (said.get(key), state.get(key)) for key in said.keys() ^ state.keys()}
+            raise Disagreement("names", f"(said, torch's): {different or (said, state)}")
+        learned = sum(p.numel() for p in network.parameters())
+        trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        if (graph.params, graph.trainable) != (learned, trainable):
+            raise Disagreement(
+                "params", f"{graph.params}, {graph.trainable}, torch's {learned}, {trainable}"
+            )
+        self.counts["names and shapes of tensors"] += len(state)
+
+    def _built(self, network: Network) -> nn.Module:
+        try:
+            module = netbuild.build(self.config)
+        except Exception as error:
+            raise Disagreement("crash", f"build raises {error!r}") from error
+        built = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+        state = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+        if built != state:
+            raise Disagreement("built-names", f"{built.keys() ^ state.keys()}")
+        _fill(network)
+        module.load_state_dict(network.state_dict())
+        return module
+
+    def _values(self, verdict: Verdict, module: nn.Module) -> None:
+        network = verdict.network
+        assert network is not None
+        random = bool(network.kinds & RANDOM)
+        for training in (True, False):
+            for batch in BATCHES:
+                x = self._input(verdict, batch)
+                network.train(training)
+                module.train(training)
+                differs = _both(network, module, x)
+                mode = "training" if training else "evaluation"
+                if training and random and differs.startswith("values"):
+                    continue
+                if differs:
+                    raise Disagreement(f"{differs.split()[0]}-{mode}", f"batch {batch}: {differs}")
+                self.counts[f"values in {mode}"] += 1
+            module.load_state_dict(network.state_dict())
+
+    def _input(self, verdict: Verdict, batch: int) -> list[torch.Tensor]:
+        assert verdict.network is not None
+        x = samples(verdict.reads, batch, whole=2)
+        training = verdict.network.training
+        try:  # sums of whole numbers may lie behind the last row of an embedding
+            with torch.no_grad():
+                verdict.network.eval()(*[t.clone() for t in x])
+        except REFUSALS:
+            x = samples(verdict.reads, batch, whole=1)
+        verdict.network.train(training)
+        return x
+
+    def _macs(self, verdict: Verdict, graph: Graph) -> None:
+        assert verdict.network is not None
+        if verdict.network.kinds & UNCOUNTED:
+            return
+        # torch's counter does not know the recurrent layers of mkldnn.
+        torch._C._set_mkldnn_enabled(False)
+        with Counting() as counter:
+            verdict.network.train()(*zeros(verdict.reads, 2))
+        torch._C._set_mkldnn_enabled(True)
+        if counter.flops != graph.macs * 4:
+            raise Disagreement("macs", f"{graph.macs}, torch's {counter.flops / 4}")
+        self.counts["MACs"] += 1
+
+    def _kept(self, verdict: Verdict, graph: Graph) -> None:
+        assert verdict.network is not None
+        if verdict.network.kinds & UNMEASURED:
+            return
+        two, three, four = (kept(verdict.network, zeros(verdict.reads, n)) for n in (2, 3, 4))
+        if three - two != four - three:
+            self.counts["kept bytes: not linear in the batch"] += 1
+        elif graph.activations_bytes != three - two:
+            self._explain_kept(verdict, graph, three - two)
+        else:
+            self.counts["kept bytes"] += 1
+
+    def _explain_kept(self, verdict: Verdict, graph: Graph, given: int) -> None:
+        assert verdict.network is not None
+        network = copy.copy(verdict.network)
+        network.steps = verdict.network.every_step
+        all_saved = kept(network, zeros(verdict.reads, 3), alive=False) - kept(
+            network, zeros(verdict.reads, 2), alive=False
+        )
+        kind = "kept-dead" if graph.activations_bytes == all_saved else "kept"
+        raise Disagreement(
+            kind,
+            f"{graph.activations_bytes}, torch keeps {given}, and {all_saved} with what no result"
+            " needs",
+        )
+
+    def _copies(self, verdict: Verdict, module: nn.Module) -> None:
+        x = self._input(verdict, 2)
+        module.eval()
+        with torch.no_grad():
+            try:
+                y = tuple_of(module(*[t.clone() for t in x]))
+            except REFUSALS as error:
+                raise Disagreement("run-evaluation", str(error)) from error
+            for kind, twin in (
+                ("copy", copy.deepcopy),
+                ("pickle", lambda m: pickle.loads(pickle.dumps(m))),  # noqa: S301
+            ):
+                try:
+                    again = tuple_of(twin(module)(*[t.clone() for t in x]))
+                except Exception as error:
+                    raise Disagreement(kind, repr(error)) from error
+                if not all(map(same, y, again)):
+                    raise Disagreement(kind, "other values")
+                self.counts[kind] += 1
+
+    def _exported(self, verdict: Verdict, module: nn.Module) -> None:
+        module.eval()
+        batch = torch.export.Dim("batch", min=2, max=64)
+        x = self._input(verdict, 3)
+        shapes = [{0: batch} for _ in x]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                program = torch.export.export(
+                    module, tuple(t.clone() for t in x), dynamic_shapes=_dynamic(module, shapes)
+                )
+        except Exception as error:
+            raise Disagreement("export", str(error)[:300]) from error
+        x = self._input(verdict, 2)
+        with torch.no_grad():
+            y = tuple_of(module(*[t.clone() for t in x]))
+            again = tuple_of(program.module()(*[t.clone() for t in x]))
+        if not all(map(same, y, again)):
+            raise Disagreement("export", "other values")
+        self.counts["export"] += 1
+
+
+def _dynamic(module: nn.Module, shapes: list[dict[int, Any]]) -> Any:
+    """Return one entry for each input; a Sequential takes its only input as `input`."""
+    del module
+    return tuple(shapes)
+
+
+def same(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Return whether two results are equal but for rounding."""
+    return (
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
+    )
+
+
+def _both(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
+    """Run both forward and backward; return what differs, in a word and more."""
+    found = []
+    for one in (network, module):
+        one.zero_grad()
+        torch.manual_seed(3)
+        try:
+            results = tuple_of(one(*[t.clone() for t in x]))
+            if one.training:
+                backward(results)
+        except REFUSALS as error:
+            return f"run {one is module}: {error}"
+        found.append(results)
+    if len(found[0]) != len(found[1]) or not all(map(same, *found)):
+        return "values"
+    others = dict(module.named_parameters())
+    for name, p in network.named_parameters():
+        q = others[name]
+        if (p.grad is None) != (q.grad is None):
+            return f"gradients {name} has a gradient in one only"
+        if p.grad is not None and not same(p.grad, q.grad):
+            return f"gradients {name}"
+    state = module.state_dict()
+    for name, tensor in network.state_dict().items():
+        if not same(tensor, state[name]):
+            return f"buffers {name}"
+    return ""
+
+
+def _fill(network: nn.Module) -> None:
+    """Give all parameters random values; those that begin with zeros or ones too."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for p in network.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator) * 0.5)
+
+
+class _Held:
+    """A saved tensor, while the backward pass keeps it."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+
+def kept(network: nn.Module, x: list[torch.Tensor], *, alive: bool = True) -> int:
+    """Return the bytes of all storages that a forward pass keeps, but those of its own tensors.
+
+    What is `alive` is kept until the backward pass. torch frees the rest during the forward pass,
+    because no result of the network needs it.
+    """
+    own = {t.untyped_storage().data_ptr() for t in network.state_dict().values()}
+    held: list[weakref.ref[_Held]] = []
+    strong: list[_Held] = []
+
+    def pack(tensor: torch.Tensor) -> _Held:
+        holder = _Held(tensor)
+        held.append(weakref.ref(holder))
+        if not alive:
+            strong.append(holder)
+        return holder
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.tensor):
+        results = network.train()(*x)
+    del x
+    storages: dict[int, int] = {}
+    for reference in held:
+        holder = reference()
+        if holder is not None:
+            storage = holder.tensor.untyped_storage()
+            if storage.data_ptr() not in own:
+                storages[storage.data_ptr()] = storage.nbytes()
+    del results
+    return sum(storages.values())

@@ -1,0 +1,76 @@
+"""The network that the reader makes: modules of torch, and the steps that call them in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: What torch raises for fields and inputs that it does not take, or that it only warns of.
+REFUSALS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    Warning,
+)
+
+
+class Value(NamedTuple):
+    """A tensor of the network: its number, and whether it has no batch axis."""
+
+    number: int
+    shared: bool = False
+
+
+class Step(NamedTuple):
+    """One call: what it reads, what it gives, and the module it belongs to, if there is one."""
+
+    kind: str
+    path: str
+    call: Callable[..., tuple[torch.Tensor, ...]]
+    module: nn.Module | None
+    reads: tuple[int, ...]
+    gives: tuple[int, ...]
+    whole: bool = False
+
+
+class Network(nn.Module):
+    """Runs the steps. Names of modules and parameters are the paths in the file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Step] = []
+        self.every_step: list[Step] = []
+        self.reads: list[int] = []
+        self.gives: dict[str, Value] = {}
+        self.kinds: set[str] = set()
+
+    def pruned(self) -> None:
+        """Leave out functions whose results nobody reads; a module is always called."""
+        needed = {value.number for value in self.gives.values()}
+        self.every_step = self.steps
+        kept = []
+        for step in reversed(self.steps):
+            if step.module is not None or needed.intersection(step.gives):
+                kept.append(step)
+                needed.update(step.reads)
+        self.steps = kept[::-1]
+
+    def forward(self, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return all results of the network."""
+        values: dict[int, Any] = dict(zip(self.reads, x, strict=True))
+        for step in self.steps:
+            if step.kind == "Parameter":
+                results = step.call(len(x[0]))
+            else:
+                results = step.call(*[values[number] for number in step.reads])
+            values.update(zip(step.gives, results, strict=True))
+        return tuple(values[value.number] for value in self.gives.values())

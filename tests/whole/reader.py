@@ -1,0 +1,478 @@
+"""A second reading of the language, from `docs/language.md` alone, into plain modules of torch.
+
+It shares no code with netbuild. Sizes are found by running torch: while a file is read, every layer
+runs once with two samples, and the next layer sees the tensors that arrive.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from tests.whole import layers
+from tests.whole.expression import evaluated
+from tests.whole.modules import MANY, ports
+from tests.whole.network import REFUSALS, Network, Step, Value
+from tests.whole.refusal import Refusal
+from tests.whole.scope import Inputs, Made, Results, Scope, chained, first
+from tests.whole.text import parse, written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BATCH = 2
+_MODIFIERS = {"name", "repeat", "when", "inputs", "freeze", "init"}
+_OF_STACKS = {"name", "repeat", "when", "inputs", "freeze", "outputs", "layers"}
+_OF_REUSE = {"name", "repeat", "when", "inputs"}
+_NAME = re.compile(r"[a-z0-9][A-Za-z0-9_-]*")
+_DTYPES = {
+    "float32": torch.float32,
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "uint8": torch.uint8,
+    "bool": torch.bool,
+}
+
+
+def zeros(inputs: Mapping[str, tuple[list[int], torch.dtype]], batch: int) -> list[torch.Tensor]:
+    """Return samples that every embedding takes."""
+    return [
+        torch.rand(batch, *shape) if dtype.is_floating_point else torch.zeros(batch, *shape).to(dtype)
+        for shape, dtype in inputs.values()
+    ]
+
+
+def shapes(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the shape and dtype of each input of a file."""
+    if ("input" in tree) == ("inputs" in tree):
+        raise Refusal("either input or inputs")
+    given = tree["inputs"] if "inputs" in tree else {"input": tree["input"]}
+    found = {}
+    for name, value in evaluated(given, names).items():
+        mapping = value if isinstance(value, dict) else {"shape": value}
+        found[name] = (mapping["shape"], _DTYPES[mapping.get("dtype", "float32")])
+    return found
+
+
+class Reader:
+    """Reads one file. `values` holds the tensors that arrived, by number."""
+
+    def __init__(self, tree: Mapping[str, Any]) -> None:
+        self.tree = tree
+        self.network = Network()
+        self.values: list[torch.Tensor] = []
+        self.variables: dict[str, Any] = {}
+        for name, value in (tree.get("vars") or {}).items():
+            self.variables[name] = evaluated(value, self.variables)
+        self.inputs = shapes(tree, self.variables)
+        self.blocks = tree.get("blocks") or {}
+        self.depth = 0
+
+    def root(self) -> Scope:
+        """Return the scope of the whole network, before its first member."""
+        inputs = {
+            name: self.value(x)
+            for name, x in zip(self.inputs, zeros(self.inputs, BATCH), strict=True)
+        }
+        self.network.reads = [value.number for value in inputs.values()]
+        return Scope(self.variables, inputs, self.network)
+
+    def read(self) -> Network:
+        """Return the network of the file.
+
+        Raises:
+            Refusal: the file is not accepted.
+        """
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("error")
+            scope = self.root()
+            self.stack(scope, self.tree["layers"])
+            self.network.gives = scope.outputs(evaluated(self.tree.get("outputs"), self.variables))
+        if any(value.shared for value in self.network.gives.values()):
+            raise Refusal("an output without a batch")
+        self.network.pruned()
+        return self.network
+
+    def value(self, x: torch.Tensor, *, shared: bool = False) -> Value:
+        """Return a new value of the network."""
+        self.values.append(x)
+        return Value(len(self.values) - 1, shared)
+
+    def known(self, variables: dict[str, Any], value: Value | None) -> dict[str, Any]:
+        """Return the names that an expression knows where a value arrives."""
+        if value is None:
+            return variables
+        x = self.values[value.number]
+        shape = list(x.shape if value.shared else x.shape[1:])
+        ends = {"in_channels": shape[0], "in_features": shape[-1]} if shape else {}
+        return {**variables, "in_shape": shape, **ends}
+
+    def stack(self, scope: Scope, node: Any) -> None:
+        """Read all members of a stack."""
+        if not isinstance(node, list | dict) or not node:
+            raise Refusal("a stack needs a member", scope.path)
+        if isinstance(node, list):
+            for member in node:
+                self.member(scope, None, member)
+        else:
+            for key, member in node.items():
+                self.member(scope, written(key), member)
+        if scope.original is not None and set(scope.members) != set(scope.original.children):
+            raise Refusal("reused with other members", scope.path)
+
+    def member(self, scope: Scope, key: str | None, node: Any) -> None:
+        """Read a member into its stack; `key` is its name in a mapping."""
+        if isinstance(node, str):
+            node = evaluated(node, self.known(scope.variables, scope.before))
+        kind, argument, modifiers = _parts(node)
+        variables = scope.variables
+        inputs = self._inputs(scope, kind, evaluated(modifiers.get("inputs"), variables))
+        arrives = first(inputs) if inputs else scope.before
+        names = self.known(variables, arrives)
+        when = evaluated(modifiers.get("when", True), names)
+        repeat = evaluated(modifiers.get("repeat"), names)
+        settings = {
+            "freeze": bool(evaluated(modifiers.get("freeze", False), names)) or scope.freeze,
+            "outputs": modifiers.get("outputs"),
+        }
+        if not isinstance(when, bool):
+            raise Refusal("when is true or false")
+        if repeat is not None and (isinstance(repeat, bool) or not isinstance(repeat, int)):
+            raise Refusal("repeat is a whole number")
+        if repeat is not None and repeat < 1:
+            raise Refusal("repeat is at least 1")
+        name = modifiers.get("name")
+        if name is not None and key is not None:
+            raise Refusal("a member has one name")
+        indexed = repeat is not None and key is None and isinstance(name, str) and _index(name)
+        own = key if name is None else (name if indexed else evaluated(name, names))
+        if not when:
+            self._left_out(scope, own, arrives)
+            return
+        self._placed(scope, own, (kind, argument, settings), inputs, repeat, indexed)
+
+    def _inputs(self, scope: Scope, kind: str, given: Any) -> Inputs:
+        if kind == "Parameter":
+            if given is not None:
+                raise Refusal("a Parameter reads nothing")
+            return []
+        if given is not None:
+            return scope.wires(given)
+        if scope.before is None:
+            raise Refusal("the first member does not say what it reads", scope.path)
+        return [scope.before]
+
+    def _left_out(self, scope: Scope, name: str | None, arrives: Value | None) -> None:
+        if arrives is None:
+            raise Refusal("a member left out that reads nothing")
+        if name is not None:
+            scope.free(name)
+            scope.names[name] = {"": arrives}
+        scope.before = arrives
+
+    def _placed(
+        self,
+        scope: Scope,
+        name: str | None,
+        member: tuple[str, Any, dict[str, Any]],
+        inputs: Inputs,
+        repeat: int | None,
+        indexed: Any,
+    ) -> None:
+        if repeat is None:
+            own = str(scope.position) if name is None else name
+            self._one(scope, own, member, inputs, {})
+        elif name is None or indexed:
+            for index in range(repeat):
+                own = str(scope.position)
+                if name is not None:
+                    own = evaluated(name, {**self.known(scope.variables, first(inputs) or scope.before), "index": index})
+                results = self._one(scope, own, member, inputs, {"index": index})
+                inputs = chained(inputs, next(iter(results.values()))) if inputs else inputs
+        else:
+            self._copies(scope, name, member, inputs, repeat)
+
+    def _one(
+        self,
+        scope: Scope,
+        name: str,
+        member: tuple[str, Any, dict[str, Any]],
+        inputs: Inputs,
+        index: dict[str, int],
+    ) -> Results:
+        """Read one copy of a member, and enter it into its stack."""
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise Refusal(f"no name: {name}")
+        scope.free(name)
+        results, made = self._made(scope, name, member, inputs, index)
+        scope.names[name], scope.members[name] = results, made
+        scope.before = next(iter(results.values()))
+        scope.position += 1
+        return results
+
+    def _copies(
+        self,
+        scope: Scope,
+        name: str,
+        member: tuple[str, Any, dict[str, Any]],
+        inputs: Inputs,
+        repeat: int,
+    ) -> None:
+        """Read copies that form a stack of their own, called 0, 1, …"""
+        scope.free(name)
+        if member[0] == "Reuse":
+            raise Refusal("the copies form a stack of their own")
+        module = _container(scope, name)
+
+        def again(values: Inputs, original: Made | None) -> tuple[Results, Made]:
+            if isinstance(values, dict) != isinstance(inputs, dict) or len(values) != len(inputs):
+                raise Refusal("a stack is given all of its inputs")
+            inner = Scope(scope.variables, {}, module, _path(scope, name), original=original)
+            results: Results = {}
+            for number in range(repeat):
+                results = self._one(inner, str(number), member, values, {"index": number})
+                values = chained(values, next(iter(results.values()))) if values else values
+            # The copies form a stack, which has no outputs but its last result.
+            results = {"output": next(iter(results.values()))}
+            return results, Made(lambda x: again(x, made)[0], children=inner.members)
+
+        made = None
+        results, made = again(inputs, scope.original and scope.original.children.get(name))
+        scope.names[name], scope.members[name] = results, made
+        scope.before = next(iter(results.values()))
+        scope.position += 1
+
+    def _made(
+        self,
+        scope: Scope,
+        name: str,
+        member: tuple[str, Any, dict[str, Any]],
+        inputs: Inputs,
+        index: dict[str, int],
+    ) -> tuple[Results, Made]:
+        kind, argument, settings = member
+        original = None
+        if scope.original is not None and kind != "Reuse":
+            original = scope.original.children.get(name)
+            if original is None:
+                raise Refusal("reused with other members", _path(scope, name))
+        try:
+            if kind == "Reuse":
+                return self._reuse(scope, evaluated(argument, self.known(scope.variables, first(inputs))), inputs)
+            if kind == "layers" or kind in self.blocks:
+                return self._inner(scope, name, member, inputs, {**scope.variables, **index}, original)
+            return self._layer(
+                scope, name, (layers.known(kind), argument, settings), inputs, {**scope.variables, **index}, original
+            )
+        except Refusal as refusal:
+            if not refusal.path:
+                refusal.path = _path(scope, name)
+            raise
+        except REFUSALS as error:
+            raise Refusal(f"{type(error).__name__}: {error}", _path(scope, name)) from error
+
+    def _reuse(self, scope: Scope, target: Any, inputs: Inputs) -> tuple[Results, Made]:
+        made = scope.members.get(written(target))
+        if made is None:
+            raise Refusal(f"nothing to reuse is called {target}")
+        return made.again(inputs), made
+
+    def _inner(
+        self,
+        scope: Scope,
+        name: str,
+        member: tuple[str, Any, dict[str, Any]],
+        inputs: Inputs,
+        variables: dict[str, Any],
+        original: Made | None,
+    ) -> tuple[Results, Made]:
+        """Read a stack or a block."""
+        kind, argument, settings = member
+        module = original.layer if original else _container(scope, name)
+        if isinstance(inputs, list) and len(inputs) != 1:
+            raise Refusal("several inputs of a stack need names")
+        given = inputs if isinstance(inputs, dict) else {"input": inputs[0]}
+        node, outputs, inside = argument, settings["outputs"], variables
+        if kind != "layers":
+            inside = self._parameters(kind, argument, self.known(variables, first(inputs)), first(inputs))
+            node, outputs = self.blocks[kind]["layers"], self.blocks[kind].get("outputs")
+        inner = Scope(
+            inside, dict(given), module, _path(scope, name), settings["freeze"], original
+        )
+        self.depth += 1
+        if self.depth > 40:
+            raise Refusal("a block that contains itself")
+        self.stack(inner, node)
+        self.depth -= 1
+        results = inner.outputs(evaluated(outputs, self.known(inside, first(inputs))))
+        made = original or Made(_none, children=inner.members, layer=module)
+
+        def again(values: Inputs) -> Results:
+            if isinstance(values, dict) != isinstance(inputs, dict) or (
+                isinstance(values, dict) and set(values) != set(inputs)
+            ):
+                raise Refusal("a stack is given all of its inputs by name")
+            if isinstance(values, dict):
+                values = {key: values[key] for key in inputs}
+            return self._inner(scope, name, member, values, variables, made)[0]
+
+        made.again = again
+        return results, made
+
+    def _parameters(
+        self, kind: str, argument: Any, names: dict[str, Any], arrives: Value | None
+    ) -> dict[str, Any]:
+        """Return the names that a block sees."""
+        declared = self.blocks[kind].get("params") or {}
+        if isinstance(declared, list):
+            declared = dict.fromkeys(declared)
+        given = {} if argument is None else argument
+        if not isinstance(given, dict):
+            if not declared:
+                raise Refusal(f"{kind} has no parameters")
+            given = {next(iter(declared)): given}
+        if unknown := set(given) - set(declared):
+            raise Refusal(f"{kind} has no parameter {unknown}")
+        found = dict(self.variables)
+        for name, default in declared.items():
+            if name in given:
+                found[name] = evaluated(given[name], names)
+            elif default is None:
+                raise Refusal(f"{kind} needs {name}")
+            else:
+                found[name] = evaluated(default, self.known(found, arrives))
+        return found
+
+    def _layer(
+        self,
+        scope: Scope,
+        name: str,
+        member: tuple[str, Any, dict[str, Any]],
+        inputs: Inputs,
+        variables: dict[str, Any],
+        original: Made | None,
+    ) -> tuple[Results, Made]:
+        kind, argument, settings = member
+        values = _ordered(kind, inputs)
+        x = [self.values[value.number] for value in values]
+        shared = [value.shared for value in values]
+        arrives = values[0] if values else scope.before
+        given = layers.arguments(kind, evaluated(argument, self.known(variables, arrives)), x)
+        layer = original.layer if original else layers.made(kind, given, x)
+        if original and original.arguments != given:
+            raise Refusal("reused with other arguments")
+        if not original:
+            _registered(scope, name, layer, freeze=settings["freeze"])
+        layers.expect_inputs(layer, x, shared)
+        tensors = layer.call(BATCH) if kind == "Parameter" else layer.call(*x)
+        alone = kind == "Parameter" and not given.get("batch_axis", True)
+        results = [self.value(t, shared=alone) for t in tensors]
+        self.network.kinds.add(kind)
+        self.network.steps.append(
+            Step(
+                kind,
+                _path(scope, name),
+                layer.call,
+                layer.module,
+                tuple(value.number for value in values),
+                tuple(value.number for value in results),
+                not all(t.is_floating_point() for t in x),
+            )
+        )
+        made = original or Made(_none, given, layer)
+        made.again = lambda reads: self._layer(scope, name, member, reads, variables, made)[0]
+        return dict(zip(ports(kind, len(results)), results, strict=True)), made
+
+
+def _none(inputs: Inputs) -> Results:
+    raise NotImplementedError
+
+
+def _parts(node: Any) -> tuple[str, Any, dict[str, Any]]:
+    """Return the type, the arguments and the modifiers of a member; a stack's type is `layers`."""
+    if isinstance(node, str):
+        node = {node: None}
+    if isinstance(node, list):
+        return "layers", node, {}
+    if not isinstance(node, dict) or not node:
+        raise Refusal(f"no member: {node!r}")
+    types = [key for key in node if isinstance(key, str) and key[:1].isupper()]
+    if len(types) > 1:
+        raise Refusal("two types in one item")
+    if not types:
+        if "layers" not in node:
+            return "layers", node, {}
+        modifiers = {key: value for key, value in node.items() if key != "layers"}
+        if not set(modifiers) <= _OF_STACKS:
+            raise Refusal("an unknown modifier")
+        return "layers", node["layers"], modifiers
+    kind = types[0]
+    modifiers = {key: value for key, value in node.items() if key != kind}
+    if not set(modifiers) <= (_OF_REUSE if kind == "Reuse" else _MODIFIERS):
+        raise Refusal("an unknown modifier")
+    return kind, node[kind], modifiers
+
+
+def _index(name: str) -> bool:
+    return re.search(r"\$index\b|\$\([^)]*\bindex\b", name) is not None
+
+
+def _path(scope: Scope, name: str) -> str:
+    return f"{scope.path}.{name}" if scope.path else name
+
+
+def _container(scope: Scope, name: str) -> nn.Module | None:
+    if scope.module is None:
+        return None
+    module = nn.Module()
+    if scope.original is None:
+        scope.module.add_module(name, module)
+    return module
+
+
+def _registered(scope: Scope, name: str, layer: layers.Layer, *, freeze: bool) -> None:
+    if layer.parameter is not None:
+        layer.parameter.requires_grad_(not freeze)
+    if layer.module is not None:
+        layer.module.requires_grad_(not freeze)
+    if scope.module is None:
+        return
+    if layer.parameter is not None:
+        scope.module.register_parameter(name, layer.parameter)
+    if layer.module is not None:
+        scope.module.add_module(name, layer.module)
+
+
+def _ordered(kind: str, inputs: Inputs) -> list[Value]:
+    """Return the inputs of a layer in its own order.
+
+    Raises:
+        Refusal: too few, too many, or an unknown name.
+    """
+    if kind in MANY:
+        if isinstance(inputs, dict) or len(inputs) < 2:
+            raise Refusal(f"{kind} reads two or more, in a list")
+        return inputs
+    needed, further = layers.reads(kind)
+    if isinstance(inputs, dict):
+        known = [*needed, *further]
+        names = [name for name in known if name in inputs]
+        if set(inputs) - set(known) or names != known[: len(names)]:
+            raise Refusal(f"{kind} has other inputs")
+        inputs = [inputs[name] for name in names]
+    if not len(needed) <= len(inputs) <= len(needed) + len(further):
+        raise Refusal(f"{kind} reads another number of inputs")
+    return inputs
+
+
+def read(text: str) -> Network:
+    """Return the network of a text.
+
+    Raises:
+        Refusal: it is not accepted.
+    """
+    return Reader(parse(text)).read()

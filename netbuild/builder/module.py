@@ -23,7 +23,7 @@ from netbuild.components.layers.parameter import Parameter
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.graph.row import Block, Row
-from netbuild.graph.value import OUTPUT, Ref, state_key
+from netbuild.graph.value import OUTPUT, Ref, Value, state_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +53,11 @@ def module(graph: Graph) -> nn.Module:
     """Build the module of a graph without faults."""
     assert graph.block is not None
     in_order = all(row.is_plain for row in graph.rows)
-    made = _stack(graph.block, graph.config.name, in_order=in_order)
+    parameters = (row for row in graph.rows if isinstance(row.layer, Parameter))
+    loose = frozenset(
+        row.passed_on for row in parameters if row.inferred.weights[""] == row.output.shape
+    )
+    made = _stack(graph.block, graph.config.name, loose, in_order=in_order)
     initialise(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
@@ -71,25 +75,28 @@ def train(made: nn.Module, graph: Graph) -> nn.Module:
     return made
 
 
-def _stack(block: Block, name: str, *, in_order: bool) -> nn.Module:
-    """Build a stack. `in_order` says that no layer of the network permutes memory."""
+def _stack(block: Block, name: str, loose: frozenset[Value], *, in_order: bool) -> nn.Module:
+    """Build a stack. `in_order` says that no layer of the network permutes memory.
+
+    `loose` are the results without a batch axis.
+    """
     parts = OrderedDict(
-        (member.name, _part(member.part, member.name, in_order=in_order))
+        (member.name, _part(member.part, member.name, loose, in_order=in_order))
         for member in block.members
-        if not member.module and not is_loose(member.part)
+        if not member.module and not has_no_module(member.part)
     )
     if block.is_chain and (in_order or not block.needs_order):
         return nn.Sequential(parts)
-    return _Writer(block, parts).module(block.type or name)
+    return _Writer(block, parts, loose).module(block.type or name)
 
 
-def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
+def _part(part: Row | Block, name: str, loose: frozenset[Value], *, in_order: bool) -> nn.Module:
     if isinstance(part, Row):
         return layer(part.layer, part.arguments)
-    return _stack(part, name, in_order=in_order)
+    return _stack(part, name, loose, in_order=in_order)
 
 
-def is_loose(part: Row | Block) -> bool:
+def has_no_module(part: Row | Block) -> bool:
     """Whether a part has no module of its own: it is an operation or a parameter."""
     return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
 
@@ -109,15 +116,18 @@ def layer(described: Layer, arguments: dict[str, Any]) -> nn.Module:
 class _Writer:
     """Writes a stack that is not a chain as a graph. Nodes have the names in the file."""
 
-    def __init__(self, block: Block, parts: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self, block: Block, parts: Mapping[str, nn.Module], loose: frozenset[Value]
+    ) -> None:
         self.block = block
+        self.loose = loose
         self.root = nn.Module()
         for name, part in parts.items():
             self.root.add_module(name, part)
         self.graph = fx.Graph()
         self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
         self.values: dict[Ref, fx.Proxy] = {}
-        #: Values without a batch axis, each with the sizes for its expansion after the batch axis.
+        #: Parameters with a batch axis of 1, each with the sizes for its expansion after that axis.
         self.shared: dict[Ref, tuple[int, ...]] = {}
 
     def module(self, name: str) -> fx.GraphModule:
@@ -147,9 +157,9 @@ class _Writer:
             node.meta["member"] = member
 
     def read(self, ref: Ref) -> fx.Proxy:
-        """Return a value with its batch axis. A value without one is expanded."""
+        """Return a value. A Parameter with a batch axis of 1 is repeated for each sample."""
         if ref in self.shared:
-            batch = self.values[Ref("", self.block.inputs[0])].size(0)
+            batch = self.values[Ref("", self.block.batched[0])].size(0)
             self.values[ref] = self.values[ref].expand(batch, *self.shared.pop(ref))
         return self.values[ref]
 
@@ -165,8 +175,9 @@ class _Writer:
         if isinstance(part.layer, Parameter):
             return {OUTPUT: self.parameter(member.name, part)}
         refs = list(member.reads.values())
-        # An operation that broadcasts expands shared values itself, if another value has a batch.
-        alone = all(ref in self.shared for ref in refs)
+        # An operation that broadcasts repeats a Parameter itself, if another value has the batch.
+        sources = zip(refs, part.sources, strict=True)
+        alone = all(ref in self.shared or value in self.loose for ref, value in sources)
         repeats = isinstance(part.layer, Operation) and part.layer.broadcasts
         if repeats and not alone:
             x = [self.values[ref] for ref in refs]

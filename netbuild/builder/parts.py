@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from netbuild.builder import initialise, pretrained
-from netbuild.builder.module import is_loose, layer
+from netbuild.builder.module import has_no_module, layer
 from netbuild.components.layers.parameter import Parameter
 from netbuild.graph.row import Row
 from netbuild.graph.value import state_key
@@ -48,7 +48,7 @@ def _made(block: Block) -> Iterator[tuple[str, Tensor]]:
         elif isinstance(part.layer, Parameter):
             for name, shape in part.weights.items():
                 yield state_key(part.path, name), torch.zeros(shape)
-        elif not is_loose(part):
+        elif not has_no_module(part):
             made = layer(part.layer, part.arguments)
             for tensors in (made.named_parameters(), made.named_buffers()):
                 for name, tensor in tensors:

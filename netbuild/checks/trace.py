@@ -60,14 +60,17 @@ def infer(config: Config) -> Graph:
     network, network_faults = trace_network(config)
     faults = [*config.diagnostics, *find_fixes(network_faults, network.rows, config)]
     graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
-    if graph.outputs:
+    assert graph.block is not None or errors(faults), "a layer is missing without a fault"
+    if graph.block is not None:
         faults += budget.check(graph)
         faults += init.check(graph.rows, config.init)
         faults += pretrained.check(graph)
+    if graph.outputs:
         faults += objective.check_names(config, graph.outputs)
         if objective.reads_what_is_there(config, graph.outputs):
             faults += objective.check(config, graph.outputs)
-            faults += objective.check_optimizer(config, graph.rows, graph.outputs)
+            if graph.block is not None:
+                faults += objective.check_optimizer(config, graph.rows, graph.outputs)
     if graph.outputs and not network_faults:  # lints need a network without faults
         faults += leaks.check(graph)
         faults += lint.warnings(graph)

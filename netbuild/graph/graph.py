@@ -68,8 +68,8 @@ def _results(
 class Graph(NamedTuple):
     """A network with all shapes inferred. `summary` prints it, and `build` builds it.
 
-    After a fault the rows end with the last layer whose shape is known, `outputs` is empty and
-    `block` is None.
+    After a fault in the layers, `block` is None, and the rows are the layers whose shapes are
+    known. `outputs` is empty if one of them is not known.
     """
 
     config: Config

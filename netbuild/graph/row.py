@@ -167,6 +167,8 @@ class Block(NamedTuple):
     """
 
     inputs: tuple[str, ...]
+    #: The inputs that have a batch axis, at least one.
+    batched: tuple[str, ...]
     members: tuple[Member, ...]
     outputs: Mapping[str, Ref]
     type: str = ""

@@ -28,6 +28,14 @@ MAX_DEPTH = 40
 MAX_TEXT = 1_000
 
 
+def _no_shape(name: str, names: Mapping[str, Any]) -> str:
+    """Return why a name for the shape of a layer's input has no value."""
+    if "in_shape" in names:
+        return f"{name} is a size of the input, and the input is one number"
+    size = "the shape" if name == "in_shape" else "a size"
+    return f"{name} is {size} of a layer's input, and no input is known here"
+
+
 def _length(values: Any) -> int:
     if isinstance(values, List):
         values = values.items
@@ -45,8 +53,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": _length,
 }
 _CONSTANTS = {"true": True, "false": False, "null": None}
+#: The names for the shape of a layer's input.
+SHAPE_NAMES = ("in_shape", "in_channels", "in_features")
 #: Names that a variable cannot have.
-RESERVED = {*FUNCTIONS, *_CONSTANTS, "index", "in_shape", "in_channels", "in_features"}
+RESERVED = {*FUNCTIONS, *_CONSTANTS, "index", *SHAPE_NAMES}
 RESERVED |= {"and", "or", "not", "if", "else", "True", "False", "None"}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
@@ -150,6 +160,8 @@ class _Evaluator:
         if node.id == "index":
             msg = "index has a value only inside a repeat"
             raise ExpressionError(msg)
+        if node.id in SHAPE_NAMES:
+            raise ExpressionError(_no_shape(node.id, self.names))
         near = suggest(node.id, tuple(self.names))
         hint = f": did you mean {near}?" if near else self.known_names()
         msg = f"no variable is called {node.id}{hint}"

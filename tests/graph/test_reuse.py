@@ -83,8 +83,8 @@ def test_other_inputs_than_it_has(inputs: str, code: str, said: str) -> None:
             "c has kernel_size 1, and the input 4×6×8 needs 2",
         ),
         (
-            "{s: [{Reshape: {shape: [2, -1]}}], p: {Linear: 6}, t: {Reuse: s}}",
-            "s.0 has shape [-1, 2, 96], and the input 2×6 needs [-1, 2, 6]",
+            "{s: [{Reshape: [$(in_shape[1]), -1]}], r: {Reshape: [4, 6, 8]}, t: {Reuse: s}}",
+            "s.0 has shape [8, -1], and the input 4×6×8 needs [6, -1]",
         ),
         (
             "{s: [{MaxPool2d: 2, when: $(in_shape[1] == 8)}, ReLU], t: {Reuse: s}}",

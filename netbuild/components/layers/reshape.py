@@ -1,6 +1,6 @@
 """Tensor operations: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import field_validator
@@ -162,8 +162,14 @@ class Reshape(Regrouping, View):
         return Formulas(by_axis(_written(self.shape, product(x), "shape")), terms=_LEFT)
 
     def arguments(self, x: Shape) -> dict[str, Any]:
-        """Use the only -1 that torch takes for the batch axis."""
-        return {"shape": (-1, *self.output_shape(x))}
+        """Use the only -1 that torch takes for the batch axis, if the shape has none."""
+        return {"shape": self.shape if -1 in self.shape else (-1, *self.shape)}
+
+    def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        """Put the size of the batch in front of a shape with a -1."""
+        if -1 not in self.shape:
+            return {"output": forward(*x)}
+        return {"output": forward(*x, shape=(x[0].size(0), *self.shape))}
 
 
 class Permute(View):

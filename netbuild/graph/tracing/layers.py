@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netbuild.components.layers import LAYERS
-from netbuild.components.layers.layer import Operation
 from netbuild.components.tensor import ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
@@ -17,7 +16,7 @@ from netbuild.graph.row import Row
 from netbuild.graph.tracing.aliases import Aliases
 from netbuild.graph.tracing.receptive_field import reach_after
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
-from netbuild.graph.value import OUTPUT, Value, state_key
+from netbuild.graph.value import OUTPUT, Value
 from netbuild.syntax.item import Item, place
 from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import name_of_input_fault
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
-    from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.expression import Names
 
 #: The inputs of a layer in order: the name of the input (None without one), and its signal.
@@ -67,31 +66,16 @@ class Layers:
         self.aliases.add(row, [signal.value for signal in results.values()])
         return (row, results), faults
 
-    def share(self, start: int, layers: int, path: str, module: str, item: Item) -> Faults:
-        """Give the rows from `start` on the weights of `module`; return the faults of a Reuse.
-
-        The rows are the layers below `path`. `layers` is the number of layers of the module. It is
-        a fault if the inputs of the Reuse need other sizes than the module has.
-        """
-        title = f"{module} does not fit these inputs"
-        if len(self.rows) - start != layers:
-            needed = len(self.rows) - start
-            label = f"{module} has {layers} layers, and these inputs need {needed}"
-            return (Diagnostic("NB215", title, item.type.span, label, layer=path),)
-        faults = []
+    def share(self, start: int, path: str, module: str) -> None:
+        """Give the rows from `start` on, which are below `path`, the weights of `module`."""
         for number, row in enumerate(self.rows[start:], start):
             origin = self.by_path.get(module + row.path.removeprefix(path))
-            if origin is None:  # the layer in the module has a fault
+            if origin is None:  # the Reuse has a fault
                 continue
             origin = self.by_path[origin.reuses] if origin.reuses else origin
-            own_function = row.path == path and isinstance(row.layer, Operation)
-            other = "" if own_function else _other_module(origin, row)
-            if other:
-                faults.append(Diagnostic("NB215", title, item.type.span, other, layer=row.path))
             self.rows[number] = self.by_path[row.path] = row._replace(
                 reuses=origin.path, frozen=origin.frozen
             )
-        return tuple(faults)
 
     def _row(
         self, item: Item, path: str, names: Names, signals: Signals | None, *, frozen: bool
@@ -187,25 +171,6 @@ def _results(row: Row) -> Results:
         called = f"{row.path}.{port}" if results else row.path
         results[port] = Signal(tensor, f"{called} {kind}", Value(row.path, port), row.reach)
     return results
-
-
-def _other_module(origin: Row, row: Row) -> str:
-    """Return why the module of a layer does not fit other inputs; an empty text if it fits."""
-    for name, shape in row.weights.items():
-        if origin.weights.get(name) != shape:
-            size = times(origin.weights.get(name, ()))
-            key = state_key(origin.path, name)
-            return f"{key} is {size}, and the input {times(row.x)} needs {times(shape)}"
-    arguments = origin.arguments
-    for name, value in row.arguments.items():
-        if arguments.get(name) != value:
-            first = f"{origin.path} has {name} {_as_text(arguments.get(name))}"
-            return f"{first}, and the input {times(row.x)} needs {_as_text(value)}"
-    return ""
-
-
-def _as_text(value: Any) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def _expect_addressable(inferred: Inferred) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.graph.tracing.local_names import LocalNames
 from netbuild.graph.tracing.scope import Scope
 from netbuild.graph.value import OUTPUT, Ref
 from netbuild.syntax.item import Stack, place_of
@@ -49,6 +50,8 @@ class Level:
         self.context = context
         self.scope = Scope(inputs, children)
         self.members: list[Member] = []
+        #: Whether a fault keeps a member out of `members`.
+        self.lacks_member = False
         #: The recipe of each member by name, for a `Reuse`.
         self.recipes: dict[str, Recipe] = {}
         #: The names of the members.
@@ -60,6 +63,14 @@ class Level:
     def path(self) -> str:
         """The path of the stack, with a dot at the end."""
         return self.context.path
+
+    def add(self, member: Member | None) -> None:
+        """Add a member at the next position; None after a fault."""
+        self.position += 1
+        if member is None:
+            self.lacks_member = True
+        else:
+            self.members.append(member)
 
     def reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
         """Return the inputs of a part: its `inputs`, or the last result; None after a fault."""
@@ -73,7 +84,8 @@ class Level:
         return None, (self.reads_nothing(part, reader),)
 
     def _named_reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
-        node, faults = substitute(part.modifiers["inputs"].value, self.context.names)
+        names = LocalNames(self.context.names, None)  # the inputs decide the shape
+        node, faults = substitute(part.modifiers["inputs"].value, names)
         wires, wrong = read_wires(node, "inputs")
         refs, unknown = collect(self.scope.find(wire) for wire in wires)
         faults += (*wrong, *unknown)
@@ -84,14 +96,9 @@ class Level:
         inside = [wire.inside for wire in wires]
         return [(name, ref) for name, ref in zip(inside, refs, strict=True) if ref], ()
 
-    def reads_nothing(
-        self, part: Item | Stack | None, reader: MemberReader, span: Span | None = None
-    ) -> Diagnostic:
+    def reads_nothing(self, part: Item | Stack, reader: MemberReader) -> Diagnostic:
         """Return the fault of a first member that does not name one of several inputs."""
         where = "stack" if self.path else "network"
-        if part is None:
-            assert span is not None
-            return self.scope.unnamed(None, span, where)
         return self.scope.unnamed(reader.layer(part), place_of(part), where)
 
     def outputs(self, node: Node | None) -> Found[dict[str, Ref] | None]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from netbuild.diagnostics.diagnostic import MAX_FAULTS
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.diagnostic import Faults
 
 #: The most layers of a network.
 MAX_LAYERS = 10_000
@@ -13,16 +18,15 @@ MAX_DEPTH = 100
 
 
 class Limits:
-    """Counts layers, members, depth and faults of a walk. The walk ends at the first limit."""
+    """Counts layers, members and depth of a walk. The walk ends at the first limit."""
 
     def __init__(self) -> None:
-        self.layers = self.members = self.depth = self.faults = 0
+        self.layers = self.members = self.depth = 0
 
-    @property
-    def reached(self) -> bool:
-        """Whether the walk ends here."""
+    def end(self, faults: Faults) -> bool:
+        """Whether the walk ends here; `faults` are those of the stack so far."""
         return (
-            self.faults > MAX_FAULTS
+            len(faults) > MAX_FAULTS
             or self.members > MAX_MEMBERS
             or self.layers > MAX_LAYERS
             or self.depth > MAX_DEPTH

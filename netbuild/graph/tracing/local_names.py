@@ -6,21 +6,23 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from netbuild.syntax.expression import SHAPE_NAMES
 from netbuild.syntax.node import UNKNOWN
 
 if TYPE_CHECKING:
-    from netbuild.components.tensor import Tensor
+    from netbuild.graph.tracing.scope import Signal
 
 
 class LocalNames(Mapping[str, Any]):
     """The names around an item, the names for its input, and the index of a repetition."""
 
-    def __init__(self, around: Mapping[str, Any], x: Tensor | None, **more: Any) -> None:
+    def __init__(self, around: Mapping[str, Any], x: Signal | None, **more: Any) -> None:
         self._around, self._x, self._more = around, x, more
 
     @cached_property
     def _all(self) -> dict[str, Any]:
-        return {**self._around, **input_names(self._x), **self._more}
+        around = {n: value for n, value in self._around.items() if n not in SHAPE_NAMES}
+        return {**around, **input_names(self._x), **self._more}
 
     def __getitem__(self, name: str) -> Any:
         return self._all[name]
@@ -35,10 +37,17 @@ class LocalNames(Mapping[str, Any]):
         return len(self._all)
 
 
-def input_names(x: Tensor | None) -> dict[str, Any]:
-    """Return the names for the input of an item: `in_shape`, `in_channels`, `in_features`."""
+def input_names(x: Signal | None) -> dict[str, Any]:
+    """Return the names for the input of an item: `in_shape`, `in_channels`, `in_features`.
+
+    If there is no input (None), the names have no value, and an expression with them is a fault.
+    After a fault of the input they are unknown.
+    """
     if x is None:
-        return dict.fromkeys(("in_shape", "in_channels", "in_features"), UNKNOWN)
-    if not x.shape:  # an input with one number per sample has no channels and no features
+        return {}
+    if x.tensor is None:
+        return dict.fromkeys(SHAPE_NAMES, UNKNOWN)
+    shape = x.tensor.shape
+    if not shape:  # an input with one number per sample has no channels and no features
         return {"in_shape": ()}
-    return {"in_shape": x.shape, "in_channels": x.shape[0], "in_features": x.shape[-1]}
+    return {"in_shape": shape, "in_channels": shape[0], "in_features": shape[-1]}

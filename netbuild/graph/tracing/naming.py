@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.syntax.item import shown
 from netbuild.syntax.names import name_fault
-from netbuild.syntax.node import Map, Node, Scalar
+from netbuild.syntax.node import Map, Scalar, is_unknown
 from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
@@ -45,25 +46,42 @@ def name_of(
     return name, (fault,) if fault else ()
 
 
-def without_number(part: Item | Stack) -> tuple[Item | Stack, Node | None]:
-    """Return a repeated part without its `name`, and the name, if the name contains the index.
+def without_number(child: Child, part: Item | Stack) -> tuple[Child, Item | Stack, Scalar | None]:
+    """Return a repeated member without its name, and the name, if the name contains the index.
 
-    Such a name is `layer$index`. The name is None for any other part.
+    Such a name is `layer$index`, as a `name` or as a key. The name is None for any other member.
     """
+    if "repeat" not in part.modifiers:
+        return child, part, None
     name = part.modifiers.get("name")
-    text = name.value.value if name and isinstance(name.value, Scalar) else None
-    if name is None or not isinstance(text, str) or "repeat" not in part.modifiers:
-        return part, None
-    if not re.search(r"\$.*\bindex\b", text):
-        return part, None
+    if child.name is not None:
+        if name is not None or not has_index(child.name):
+            return child, part, None
+        return child._replace(name=None), part, Scalar(child.name, child.span, child.name)
+    if name is None or not isinstance(name.value, Scalar) or not has_index(name.value.value):
+        return child, part, None
     rest = {key: entry for key, entry in part.modifiers.items() if key != "name"}
-    return part._replace(modifiers=rest), name.value
+    return child, part._replace(modifiers=rest), name.value
 
 
-def numbered(name: Node, names: Names, taken: AbstractSet[str]) -> Found[str | None]:
+def has_index(name: Any) -> bool:
+    """Whether a name contains the index of a repetition, such as `layer$index`."""
+    return isinstance(name, str) and re.search(r"\$.*\bindex\b", name) is not None
+
+
+def pattern(name: str) -> re.Pattern[str]:
+    """Return the pattern of the names that a name with expressions can become."""
+    literals = re.split(r"\$\w+|\$\(.*?\)", name)
+    return re.compile(".*".join(map(re.escape, literals)))
+
+
+def numbered(
+    name: Scalar, names: Names, taken: AbstractSet[str], *, by_key: bool
+) -> Found[str | None]:
     """Return the name of one repetition, which contains its index; None after a fault."""
     node, faults = substitute(name, names)
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+    if is_unknown(node):
         return None, faults
-    fault = name_fault(node.value, node.span, taken, by_key=False)
-    return (None, (*faults, fault)) if fault else (node.value, faults)
+    text = str(node.value) if isinstance(node, Scalar) else shown(node)
+    fault = name_fault(text, node.span, taken, by_key=by_key)
+    return (None, (*faults, fault)) if fault else (text, faults)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Network(NamedTuple):
-    """A traced network. After a fault it has no outputs, and it may have no block."""
+    """A traced network. After a fault it has no block, and it may have no outputs."""
 
     rows: tuple[Row, ...] = ()
     block: Block | None = None
@@ -49,9 +49,8 @@ def trace_network(config: Config) -> Found[Network]:
     }
     context = Context("", config.names)
     (block, results), wrong = walk.stack(stack, context, inputs, config.root.get("outputs"))
-    faults += wrong
-    rows = tuple(walk.layers.rows)
-    if walk.limits.reached:
+    rows, faults = tuple(walk.layers.rows), (*faults, *wrong)
+    if walk.limits.end(faults):
         if walk.limits.reason:
             title, span = "the network is too large", config.layers.span
             faults += (Diagnostic("NB209", title, span, walk.limits.reason),)

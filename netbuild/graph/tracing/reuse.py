@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from netbuild.components.layers.layer import Operation
+from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.misfit import circumstances
+from netbuild.graph.row import Block, Row
+from netbuild.graph.value import state_key
 from netbuild.syntax.item import Item, Stack, shown
-from netbuild.syntax.node import Scalar
+from netbuild.syntax.node import Map, Scalar
 from netbuild.syntax.wires import name_of_input_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from netbuild.diagnostics.diagnostic import Found, Span
+    from netbuild.components.layers.layer import Layer
+    from netbuild.diagnostics.diagnostic import Faults, Found, Span
     from netbuild.graph.tracing.scope import Scope
     from netbuild.graph.value import Ref
     from netbuild.syntax.expression import Names
@@ -29,9 +34,9 @@ class Recipe(NamedTuple):
     names: Names
     repeat: int | None
     module: str
-    #: The names of the inputs of a stack, and its number of layers.
-    inputs: tuple[str, ...]
-    layers: int
+    #: The member; None if it has a fault.
+    traced: Row | Block | None
+    #: Whether training leaves its weights unchanged.
     frozen: bool
 
 
@@ -53,25 +58,41 @@ def find(item: Item, recipes: Mapping[str, Recipe], scope: Scope) -> Found[Recip
     return None, () if name in scope.members else (scope.unknown(name, node.span),)
 
 
-def part_of(recipe: Recipe, item: Item) -> Item | Stack:
-    """Return the part of a recipe with the `inputs` of a Reuse."""
+def part_of(recipe: Recipe, item: Item, reads: Reads) -> Item | Stack:
+    """Return the part of a recipe with the `inputs` of a Reuse.
+
+    If only one of the two names the inputs, the names of the recipe count.
+    """
     own = {key: e for key, e in recipe.part.modifiers.items() if key in {"init", "outputs"}}
-    inputs = {key: e for key, e in item.modifiers.items() if key == "inputs"}
-    return recipe.part._replace(modifiers={**own, **inputs})
+    named = reads[0][0] is not None
+    of_item = item.modifiers.get("inputs")
+    fits = of_item is not None and isinstance(of_item.value, Map) is named
+    inputs = of_item if fits else recipe.part.modifiers.get("inputs")
+    if inputs is not None and isinstance(inputs.value, Map) is named:
+        own["inputs"] = inputs
+    return recipe.part._replace(modifiers=own)
 
 
-def in_order(item: Item, recipe: Recipe, reads: Reads) -> Found[Reads | None]:
-    """Return the sources of a Reuse in the order of the stack's inputs; None after a fault."""
-    names, inputs = recipe.inputs, item.modifiers.get("inputs")
+def in_order(
+    item: Item, recipe: Recipe, reads: Reads, layer: type[Layer] | None
+) -> Found[Reads | None]:
+    """Return the sources of a Reuse in the order of the module's inputs; None after a fault.
+
+    `layer` is the class of the module, or of each of its repetitions; None for other stacks.
+    """
+    if not isinstance(recipe.traced, Block):
+        return reads, ()
+    names, inputs = recipe.traced.inputs, item.modifiers.get("inputs")
     sources = dict(reads)
-    if inputs is not None and None not in sources:
-        fault = name_of_input_fault(names, inputs, recipe.module)
-        if fault is None and len(sources) == len(names):
-            return [(name, sources[name]) for name in names], ()
-    elif len(reads) == len(names) == 1:
-        return [(names[0], reads[0][1])], ()
+    fault = None
+    if None not in sources:
+        known = names if layer is None else (*layer.inputs, *layer.optional_inputs)
+        fault = name_of_input_fault(known, inputs, recipe.module)
+        refs = [sources[name] for name in known if name in sources]
     else:
-        fault = None
+        refs = [ref for _, ref in reads] if layer or len(reads) == 1 else []
+    if fault is None and len(refs) == len(names):
+        return _in_order_of(recipe, names, refs, layer), ()
     if fault is None:
         label = f"{recipe.module} has the inputs {', '.join(names)}"
         help_ = f"name each input: inputs: {{{names[0]}: …}}"
@@ -79,6 +100,117 @@ def in_order(item: Item, recipe: Recipe, reads: Reads) -> Found[Reads | None]:
         span = inputs.value.span if inputs else item.type.span
         fault = Diagnostic("NB208", title, span, label, help=help_)
     return None, (fault,)
+
+
+def _in_order_of(
+    recipe: Recipe, names: Sequence[str], refs: Sequence[Ref], layer: type[Layer] | None
+) -> Reads:
+    """Return sources in the order of the inputs of a stack, or of a repeated layer."""
+    if layer is None:
+        return list(zip(names, refs, strict=True))
+    inputs = recipe.part.modifiers.get("inputs")
+    if inputs is None or not isinstance(inputs.value, Map):
+        return [(None, ref) for ref in refs]
+    in_order = [name for name in (*layer.inputs, *layer.optional_inputs) if name in names]
+    sources = dict(zip(in_order, refs, strict=True))
+    return [(name, sources[name]) for name in names]
+
+
+def of_one_name(item: Item, name: str) -> Diagnostic:
+    """Return the fault of a repeated Reuse whose calls have one name.
+
+    Under one name they would be a stack, and the module is outside of it.
+    """
+    label = f"the calls would be a stack {name}, from which the module is not in reach"
+    help_ = f"give each call its own name: {name}$index"
+    title = "a repeated Reuse with one name"
+    return Diagnostic("NB213", title, item.modifiers["repeat"].key.span, label, help=help_)
+
+
+def check(item: Item, module: Row | Block, again: Row | Block, name: str, path: str) -> Faults:
+    """Return the fault of inputs for which the module would have to be another one.
+
+    `again` is the module for the inputs of the Reuse. `name` and `path` are the paths of the module
+    and of the Reuse.
+    """
+    at, label = _difference(module, again, name)
+    if not label:
+        return ()
+    title = f"{name.rpartition('.')[2]} does not fit these inputs"
+    layer = path + at.removeprefix(name)
+    return (Diagnostic("NB215", title, item.type.span, label, layer=layer),)
+
+
+def _difference(module: Row | Block, again: Row | Block, name: str) -> tuple[str, str]:
+    """Return the path of the first difference between two parts, and the difference in words."""
+    if isinstance(module, Block) and isinstance(again, Block):
+        return _other_stack(module, again, name)
+    if isinstance(module, Row) and isinstance(again, Row):
+        own_function = isinstance(module.layer, Operation)
+        return name, "" if own_function else other_layer(module, again, inside=False)
+    return name, f"{name} is another kind of layer for these inputs"
+
+
+def _other_stack(module: Block, again: Block, name: str) -> tuple[str, str]:
+    has, needs = _layers(module), _layers(again)
+    if has != needs:
+        layers = "1 layer" if has == 1 else f"{has} layers"
+        return name, f"{name} has {layers}, and these inputs need {needs}"
+    for member, other in zip(module.members, again.members, strict=False):
+        path = f"{name}.{member.name}"
+        if member.name != other.name:
+            return path, f"{name} has a layer {member.name}, and these inputs need {other.name}"
+        if (member.reads, member.module) != (other.reads, other.module):
+            return path, f"{path} reads other results for these inputs"
+        if member.module:
+            continue
+        if isinstance(member.part, Row) and isinstance(other.part, Row):
+            found = path, other_layer(member.part, other.part, inside=True)
+        else:
+            found = _difference(member.part, other.part, path)
+        if found[1]:
+            return found
+    if list(module.outputs.items()) != list(again.outputs.items()):
+        return name, f"{name} has other outputs for these inputs"
+    lost = next((own for own in module.batched if own not in again.batched), None)
+    if lost is not None:
+        return name, f"the input {lost} of {name} has a batch axis, and here it has none"
+    return name, ""
+
+
+def _layers(block: Block) -> int:
+    """Return the number of layers in a stack and in the stacks inside it."""
+    parts = [member.part for member in block.members]
+    return sum(_layers(part) if isinstance(part, Block) else 1 for part in parts)
+
+
+def other_layer(module: Row, again: Row, *, inside: bool) -> str:
+    """Return why a layer does not fit other inputs; an empty text if it fits.
+
+    A layer inside a stack keeps the arguments of its calls too, such as an `output_size`.
+    """
+    path = module.path
+    needs = f"the input {times(again.x)} needs" if again.shapes else "these inputs need"
+    if module.type != again.type:
+        return f"{path} is {module.type}, and {needs} {again.type}"
+    weights = module.inferred.weights
+    for name, shape in again.inferred.weights.items():
+        if weights.get(name) != shape:
+            size = times(weights.get(name, ()))
+            return f"{state_key(path, name)} is {size}, and {needs} {times(shape)}"
+    values, others = dict(module.arguments), dict(again.arguments)
+    if inside:
+        for name in type(module.layer).model_fields:
+            values.setdefault(name, getattr(module.layer, name))
+            others.setdefault(name, getattr(again.layer, name))
+    for name, value in values.items():
+        if others.get(name) != value:
+            return f"{path} has {name} {_as_text(value)}, and {needs} {_as_text(others.get(name))}"
+    return ""
+
+
+def _as_text(value: Any) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def blamed(item: Item, fault: Diagnostic) -> Diagnostic:

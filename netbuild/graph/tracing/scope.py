@@ -16,6 +16,7 @@ from netbuild.graph.value import OUTPUT, Reach, Ref, Value
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
@@ -55,6 +56,8 @@ class Scope:
         self.members: dict[str, dict[str, Signal]] = {}
         #: The members that `when` leaves out, with the results that replace them.
         self.skipped: dict[str, Ref] = {}
+        #: The names that members with a fault may have, if an index is part of the name.
+        self.unknown_names: list[re.Pattern[str]] = []
         #: The result that the next member reads by default; None before it is clear.
         self.last: Ref | None = Ref("", next(iter(inputs))) if len(inputs) == 1 else None
 
@@ -89,6 +92,8 @@ class Scope:
             return Ref("", name), ()
         if wire.outside in self.skipped:
             return self.skipped[wire.outside], ()
+        if name not in self.members and any(p.fullmatch(name) for p in self.unknown_names):
+            self.members[name] = {OUTPUT: UNKNOWN_SIGNAL}
         if name not in self.members:
             return None, (self.unknown(name, wire.span),)
         results = self.members[name]
@@ -105,9 +110,9 @@ class Scope:
         return None, (fault,)
 
     @property
-    def before(self) -> Tensor | None:
-        """The first result of the item above; None if it is not known."""
-        return self.signal(self.last).tensor if self.last else None
+    def before(self) -> Signal | None:
+        """The first result of the item above; None if none of several inputs is read yet."""
+        return self.signal(self.last) if self.last else None
 
     def unknown(self, name: str, span: Span) -> Diagnostic:
         """Return the fault of a name that no result above in this stack has."""

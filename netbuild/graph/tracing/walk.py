@@ -17,12 +17,12 @@ from netbuild.graph.tracing.level import Context, Level
 from netbuild.graph.tracing.limits import Limits
 from netbuild.graph.tracing.local_names import LocalNames, input_names
 from netbuild.graph.tracing.members import MemberReader
-from netbuild.graph.tracing.naming import called, name_of, numbered, without_number
+from netbuild.graph.tracing.naming import called, name_of, numbered, pattern, without_number
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
 from netbuild.syntax.item import REUSE, Item, Stack, place_of
-from netbuild.syntax.node import UNKNOWN, Map
+from netbuild.syntax.node import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.config.modifiers import Modifiers
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
-    from netbuild.graph.tracing.layers import Results
+    from netbuild.graph.tracing.layers import Results, Signals
     from netbuild.graph.tracing.reuse import Reads
-    from netbuild.graph.tracing.scope import Signal
+    from netbuild.graph.tracing.scope import Scope, Signal
     from netbuild.syntax.expression import Names
     from netbuild.syntax.item import Child
-    from netbuild.syntax.node import Node
+    from netbuild.syntax.node import Node, Scalar
 
 
 class Use(NamedTuple):
@@ -73,24 +73,38 @@ class Walk:
         inputs: Mapping[str, Signal],
         outputs: Node | None,
         type_: str = "",
-    ) -> Found[tuple[Block, Results]]:
-        """Trace the members of a stack one after the other; return its block and its results."""
+    ) -> Found[tuple[Block | None, Results]]:
+        """Trace the members of a stack one after the other; return its block and its results.
+
+        The block is None if a member or a result has a fault.
+        """
         self.limits.depth = max(self.limits.depth, context.path.count("."))
         level = Level(context, inputs, stack.children)
         faults: Faults = ()
         for child in stack.children:
-            if self.limits.reached:
+            if self.limits.end(faults):
                 break
             faults += self._child(child, level)
-        refs, wrong = (None, ()) if self.limits.reached else level.outputs(outputs)
-        self.limits.faults += len(wrong)
+        refs, wrong = (None, ()) if self.limits.end(faults) else level.outputs(outputs)
         faults += wrong
-        if refs is None:  # a block needs a result, also an unknown one
-            refs = {OUTPUT: Ref("", next(iter(inputs)))}
-            results = {OUTPUT: UNKNOWN_SIGNAL}
-        else:
-            results = {port: level.scope.signal(ref) for port, ref in refs.items()}
-        return (Block(tuple(inputs), tuple(level.members), refs, type_), results), faults
+        if refs is None:
+            return (None, {OUTPUT: UNKNOWN_SIGNAL}), faults
+        results = {port: level.scope.signal(ref) for port, ref in refs.items()}
+        if level.lacks_member:
+            return (None, results), faults
+        return (self._block(inputs, level.members, refs, type_), results), faults
+
+    def _block(
+        self,
+        inputs: Mapping[str, Signal],
+        members: Iterable[Member],
+        outputs: Mapping[str, Ref],
+        type_: str = "",
+    ) -> Block:
+        """Return a stack with its wires."""
+        loose = self.layers.aliases.loose
+        batched = tuple([name for name, x in inputs.items() if x.value not in loose])
+        return Block(tuple(inputs), batched, tuple(members), outputs, type_)
 
     def _child(self, child: Child, level: Level) -> Faults:
         """Read one member of a stack, and trace it with its modifiers."""
@@ -99,30 +113,28 @@ class Walk:
         scope.current = child
         last = scope.before
         part, faults = self.reader.read(child.node, LocalNames(level.context.names, last))
-        if part is None and scope.last is None and not faults:
-            faults = (level.reads_nothing(None, self.reader, child.span),)
         if faults:
             faults = _of_layer(f"{level.path}{child.name or level.position}", faults)
         reads, wrong = level.reads(part, self.reader) if part else (None, ())
         faults += wrong
         # For a member that reads nothing, expressions know the shape of the result before it.
-        x = scope.signal(reads[0][1]).tensor if reads else last
-        part, numbers = without_number(part) if part else (None, None)
+        x = scope.signal(reads[0][1]) if reads else last
+        child, part, numbers = without_number(child, part) if part else (child, None, None)
         names = LocalNames(level.context.names, x)
         modifiers, wrong = self.reader.modifiers(part, names) if part else (None, ())
         faults += wrong
-        self.limits.faults += len(faults)
         if part is None or modifiers is None:
-            return (*faults, *self._unknown(child, part, level))
+            return (*faults, *self._unknown(child, part, numbers, level))
         name, wrong = name_of(child, modifiers, part, level.taken)
-        self.limits.faults += len(wrong)
         if name is not None:
             level.taken.add(name)
         frozen = level.context.frozen or getattr(modifiers, "freeze", False)
         use = Use(part, reads, frozen, modifiers.repeat)
         return (*faults, *wrong, *self._used(use, modifiers, name, numbers, level))
 
-    def _unknown(self, child: Child, part: Item | Stack | None, level: Level) -> Faults:
+    def _unknown(
+        self, child: Child, part: Item | Stack | None, numbers: Scalar | None, level: Level
+    ) -> Faults:
         """Continue after a member with a fault. Its other faults are still reported."""
         faults: Faults = ()
         name = called(child) or str(level.position)
@@ -130,11 +142,13 @@ class Walk:
             names = LocalNames(level.context.names, level.scope.before, index=UNKNOWN)
             _, faults = self._member(Use(part, None), name, level, names)
         level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
-        level.position += 1
+        if numbers is not None:
+            level.scope.unknown_names.append(pattern(numbers.text))
+        level.add(None)
         return faults
 
     def _used(
-        self, use: Use, modifiers: Modifiers, name: str | None, numbers: Node | None, level: Level
+        self, use: Use, modifiers: Modifiers, name: str | None, numbers: Scalar | None, level: Level
     ) -> Faults:
         """Trace a member by its modifiers: skip it, trace it once or in a row, or as a stack."""
         scope = level.scope
@@ -143,14 +157,16 @@ class Walk:
             return ()
         if use.repeat is None or name is None:
             return self._in_a_row(use, name or numbers, level)
-        before = len(self.layers.rows)
-        members, faults = self._repeated(use, name, level)
-        self._remember(use, use.repeat, name, level, level.context.names, members, before)
-        level.members += members
-        level.position += 1
+        if isinstance(use.part, Item) and use.part.type.text == REUSE:
+            level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            level.add(None)
+            return (reuse.of_one_name(use.part, name),)
+        member, faults = self._repeated(use, name, level)
+        self._remember(use, use.repeat, name, level, level.context.names, member)
+        level.add(member)
         return faults
 
-    def _in_a_row(self, use: Use, name: str | Node | None, level: Level) -> Faults:
+    def _in_a_row(self, use: Use, name: str | Scalar | None, level: Level) -> Faults:
         """Trace a member once, or several times, each at its own position of the stack.
 
         Without a `name`, the position is the name. If `name` is a node, it is evaluated with the
@@ -158,34 +174,33 @@ class Walk:
         """
         faults: Faults = ()
         for index in range(use.repeat or 1):
-            if self.limits.reached:
+            if self.limits.end(faults):
                 break
             self.limits.members += index > 0  # the first one is counted as a child
             more = {} if use.repeat is None else {"index": index}
             x = level.scope.before
             names = LocalNames(level.context.names, x, **more)
             place, wrong = self._place(name, names, level)
-            before = len(self.layers.rows)
-            members, within = self._member(use, place, level, names)
-            self._remember(use, None, place, level, names, members, before)
-            level.members += members
+            member, within = self._member(use, place, level, names)
+            self._remember(use, None, place, level, names, member)
+            level.add(member)
             new = (*wrong, *within)
             repeat = use.part.modifiers.get("repeat")  # none of what a Reuse repeats
-            if index and x is not None and new and repeat is not None:
-                new = _around(new, repetition=Repetition(repeat.value, index, x))
+            if index and x and x.tensor is not None and new and repeat is not None:
+                new = _around(new, repetition=Repetition(repeat.value, index, x.tensor))
             faults += new
             if use.repeat and use.reads:  # the first input of a repetition is the one before it
                 first = (use.reads[0][0], level.scope.first(place))
                 use = use._replace(reads=[first, *use.reads[1:]])
-            level.position += 1
         return faults
 
-    def _place(self, name: str | Node | None, names: Names, level: Level) -> Found[str]:
+    def _place(self, name: str | Scalar | None, names: Names, level: Level) -> Found[str]:
         """Return the name of a member in its stack: its own name, or its number."""
         if name is None or isinstance(name, str):
             return name or str(level.position), ()
-        own_name, faults = numbered(name, names, level.taken)
-        self.limits.faults += len(faults)
+        child = level.scope.current
+        by_key = child is not None and child.name is not None
+        own_name, faults = numbered(name, names, level.taken, by_key=by_key)
         if own_name is not None:
             level.taken.add(own_name)
         return own_name or str(level.position), faults
@@ -197,77 +212,96 @@ class Walk:
         name: str,
         level: Level,
         names: Names,
-        members: list[Member],
-        before: int,
+        member: Member | None,
     ) -> None:
-        """Store the recipe of a member for a Reuse; `before` is the number of layers before it."""
-        part = members[0].part if members else None
-        inputs = part.inputs if isinstance(part, Block) else ()
-        layers = len(self.layers.rows) - before
-        recipe = Recipe(use.part, names, repeat, name, inputs, layers, use.frozen)
+        """Store the recipe of a member for a Reuse."""
+        recipe = Recipe(use.part, names, repeat, name, member and member.part, use.frozen)
         level.recipes.setdefault(name, recipe)
 
-    def _repeated(self, use: Use, name: str, level: Level) -> Found[list[Member]]:
-        """Trace a member several times in a row, as a stack with this name."""
-        reads = use.reads
+    def _repeated(self, use: Use, name: str, level: Level) -> Found[Member | None]:
+        """Trace a member several times in a row, as a stack with this name; None after a fault."""
+        scope, reads = level.scope, use.reads
         if reads is None:
-            _, faults = self._member(use, name, level, level.context.names)
-            return [], faults
-        alone = not reads  # such as a Parameter; the stack still needs an input
-        if alone and level.scope.last is None:
-            fault = level.reads_nothing(use.part, self.reader)
-            self.limits.faults += 1
-            return [], (fault,)
-        if alone:
-            reads = [(None, level.scope.last or Ref("", ""))]
+            names = LocalNames(level.context.names, scope.before, index=UNKNOWN)
+            return self._member(use, name, level, names)
         inside = [own or (f"input{n}" if n else "input") for n, (own, _) in enumerate(reads)]
-        signals = [level.scope.signal(ref) for _, ref in reads]
-        context = level.context._replace(path=f"{level.path}{name}.")
-        within = Level(context, dict(zip(inside, signals, strict=True)))
+        refs = dict(zip(inside, (ref for _, ref in reads), strict=True))
+        if not reads:  # such as a Parameter; the stack still needs an input
+            refs = {"input": self._batched(scope)}
+        inputs = {own: scope.signal(ref) for own, ref in refs.items()}
+        # A member that reads nothing knows the shape of the result before it.
+        seen = inputs if reads or scope.before is None else {"input": scope.before}
+        within = Level(level.context._replace(path=f"{level.path}{name}."), seen)
+        if scope.before is None and not reads:
+            within.scope.last = None
         inner_reads: Reads = [(own, Ref("", i)) for i, (own, _) in zip(inside, reads, strict=True)]
-        faults = self._in_a_row(use._replace(reads=[] if alone else inner_reads), None, within)
-        if self.limits.reached:
-            level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
-            return [], faults
-        last = within.scope.first(str(within.position - 1))
-        level.scope.add(name, {OUTPUT: within.scope.signal(last)})
-        block = Block(tuple(inside), tuple(within.members), {OUTPUT: last})
-        refs = {i: ref for i, (_, ref) in zip(inside, reads, strict=True)}
-        return [Member(name, block, refs, place_of(use.part))], faults
+        faults = self._in_a_row(use._replace(reads=inner_reads), None, within)
+        last = within.scope.last
+        if self.limits.end(faults) or last is None:
+            scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
+            return None, faults
+        scope.add(name, {OUTPUT: within.scope.signal(last)})
+        if within.lacks_member:
+            return None, faults
+        block = self._block(inputs, within.members, {OUTPUT: last})
+        return Member(name, block, refs, place_of(use.part)), faults
 
-    def _member(self, use: Use, name: str, level: Level, names: Names) -> Found[list[Member]]:
+    def _batched(self, scope: Scope) -> Ref:
+        """Return the first input of a stack that has a batch axis."""
+        loose = self.layers.aliases.loose
+        names = [name for name, x in scope.inputs.items() if x.value not in loose]
+        return Ref("", names[0])
+
+    def _member(self, use: Use, name: str, level: Level, names: Names) -> Found[Member | None]:
         """Trace one member of a stack once, and add its results to the scope under its name.
 
-        The list is empty after a fault.
+        The member is None after a fault.
         """
         part, reads = use.part, use.reads
         if isinstance(part, Item) and part.type.text == REUSE:
             return self._reused(part, use, name, level)
         place = f"{level.path}{name}"
         signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
-        if reads != [] and isinstance(part, Item):  # expressions know the shape of the input
-            names = LocalNames(names, signals[0][1].tensor if signals else None)
+        if reads != []:  # expressions know the shape of the input
+            names = LocalNames(names, signals[0][1] if signals else UNKNOWN_SIGNAL)
         traced: Block | Row | None
         if isinstance(part, Stack) or self.reader.is_block(part):
-            inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
+            inputs, faults = self._inputs(part, signals)
             inner = list(inputs)
             context = Context(f"{place}.", names, use.frozen, level.context.blocks)
-            (traced, results), faults = self._call(part, context, inputs)
+            (traced, results), wrong = self._call(part, context, inputs)
+            faults += wrong
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
             (traced, results), faults = self.layers.trace(
                 part, place, names, None if reads is None else signals, frozen=use.frozen
             )
-            self.limits.faults += len(faults)
         level.scope.add(name, results)
         if traced is None or reads is None:
-            return [], faults
+            return None, faults
         refs = dict(zip(inner, (ref for _, ref in reads), strict=True))
         if isinstance(traced, Row) and reads and reads[0][0] is not None:
             order = [*traced.layer.inputs, *traced.layer.optional_inputs]
             refs = {inside: refs[inside] for inside in order if inside in refs}
-        return [Member(name, traced, refs, place_of(part))], faults
+        return Member(name, traced, refs, place_of(part)), faults
+
+    def _inputs(self, part: Item | Stack, signals: Signals) -> Found[dict[str, Signal]]:
+        """Return the inputs of a stack or a block by name; they are unknown after a fault.
+
+        It is a fault if no input has a batch axis.
+        """
+        inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
+        loose = self.layers.aliases.loose
+        if any(x.value not in loose for x in inputs.values()):
+            return inputs, ()
+        span = place_of(part)
+        span = part.modifiers["inputs"].value.span if "inputs" in part.modifiers else span
+        label = "this stack reads only Parameters without a batch axis"
+        help_ = "give the stack another input, which has a batch axis"
+        title = "a stack without an input with a batch axis"
+        fault = Diagnostic("NB212", title, span, label, help=help_)
+        return dict.fromkeys(inputs, UNKNOWN_SIGNAL), (fault,)
 
     def _call(
         self, part: Item | Stack, context: Context, inputs: Mapping[str, Signal]
@@ -281,13 +315,11 @@ class Walk:
         if block is None:  # its definition has a fault
             return unknown, ()
         if block.name in context.blocks:
-            self.limits.faults += 1
             return unknown, (_contains_itself(block.name, part, context),)
         self.blocks[context.path.removesuffix(".")] = Call(part, context.names)
-        own = input_names(next(iter(inputs.values())).tensor)
+        own = input_names(next(iter(inputs.values())))
         values, faults = block.bind(part, context.names, {**self.config.names, **own})
         faults = _of_layer(context.path.removesuffix("."), faults)
-        self.limits.faults += len(faults)
         if values is None:
             return unknown, faults
         again = block.name in self.used
@@ -303,42 +335,31 @@ class Walk:
             wrong = _around(wrong, block=block.name)
         return traced, (*faults, *wrong)
 
-    def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[list[Member]]:
+    def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[Member | None]:
         """Trace a member of the stack again, with the inputs of a Reuse."""
-        scope, reads = level.scope, use.reads
-        self.reuses[f"{level.path}{name}"] = item.type.span
+        scope, reads, path = level.scope, use.reads, f"{level.path}{name}"
+        self.reuses[path] = item.type.span
         recipe, faults = reuse.find(item, level.recipes, scope)
-        self.limits.faults += len(faults)
-        failed = recipe and scope.signal(scope.first(recipe.module)).tensor is None
-        if recipe is None or reads is None or failed:
+        known = reads is not None and all(scope.signal(ref).tensor for _, ref in reads)
+        if recipe is None or recipe.traced is None or reads is None or not known:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
-            return [], faults
-        part = reuse.part_of(recipe, item)
-        if recipe.inputs:
-            reads, faults = reuse.in_order(item, recipe, reads)
-            self.limits.faults += len(faults)
-            inputs = item.modifiers.get("inputs")
-            is_layer = self.reader.layer(part) is not None
-            if reads and is_layer and not (inputs and isinstance(inputs.value, Map)):
-                reads = [(None, ref) for _, ref in reads]  # a repeated layer
+            return None, faults
+        reads, faults = reuse.in_order(item, recipe, reads, self.reader.layer(recipe.part))
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
-            return [], faults
-        again = Use(part, reads, recipe.frozen, recipe.repeat)
+            return None, faults
+        again = Use(reuse.part_of(recipe, item, reads), reads, recipe.frozen, recipe.repeat)
         before = len(self.layers.rows)
         if recipe.repeat is None:
-            members, wrong = self._member(again, name, level, recipe.names)
+            member, faults = self._member(again, name, level, recipe.names)
         else:
-            members, wrong = self._repeated(again, name, level)
-        faults += wrong
+            member, faults = self._repeated(again, name, level)
         level.recipes[name] = recipe
-        module = f"{level.path}{recipe.module}"
-        if not faults:
-            faults = self.layers.share(before, recipe.layers, f"{level.path}{name}", module, item)
-            self.limits.faults += len(faults)
-        faults = tuple(reuse.blamed(item, fault) for fault in faults)
-        members = [member._replace(module=recipe.module) for member in members]
-        return members, faults
+        if member is not None and not faults:
+            faults = reuse.check(item, recipe.traced, member.part, level.path + recipe.module, path)
+            self.layers.share(before, path, level.path + recipe.module)
+            member = member._replace(module=recipe.module)
+        return member, tuple(reuse.blamed(item, fault) for fault in faults)
 
 
 def _of_layer(path: str, faults: Faults) -> Faults:

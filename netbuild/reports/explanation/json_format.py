@@ -89,12 +89,17 @@ def _sums(part: LayerExplanation | StackExplanation) -> dict[str, Count]:
     }
 
 
+def _plain(value: Any) -> Any:
+    """Return a value of a field or of a name as JSON has it; an item as its text in the file."""
+    if type(value) in {list, tuple}:
+        return [_plain(part) for part in value]
+    return value if isinstance(value, (bool, int, float, str, type(None))) else said(value)
+
+
 def _origin(origin: ValueOrigin) -> dict[str, Any]:
-    simple = isinstance(origin.value, (bool, int, float, str, list, type(None)))
-    plain = simple or (type(origin.value) is tuple)
     return {
         "name": origin.name,
-        "value": origin.value if plain else said(origin.value),
+        "value": _plain(origin.value),
         "kind": origin.kind,
         "from": origin.place,
         "expression": origin.text,

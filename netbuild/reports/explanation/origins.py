@@ -229,10 +229,10 @@ def said(value: Any) -> str:
         names = [name for name in type(value).model_fields if name in value.model_fields_set]
         fields = ", ".join(f"{name}: {said(getattr(value, name))}" for name in names)
         return f"{type(value).__name__}: {{{fields}}}" if fields else type(value).__name__
+    if isinstance(value, (Map, List, Scalar)):  # these are tuples too
+        return _text(value)
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(said, value))}]"
-    if isinstance(value, (Map, List, Scalar)):
-        return _text(value)
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

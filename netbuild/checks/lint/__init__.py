@@ -19,6 +19,7 @@ from netbuild.checks.lint.receptive_field import (
     unseen_borders,
 )
 from netbuild.checks.lint.schedules import idle_schedulers
+from netbuild.checks.lint.scores import narrow_scores, negative_values, softmax_elsewhere
 from netbuild.checks.lint.sequence import collapsing_layers, saturating_stacks
 from netbuild.checks.lint.unread import unread_inputs, unread_results
 from netbuild.checks.lint.untrained import untrained_weights
@@ -34,7 +35,10 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     unread_results,
     unread_inputs,
     squashed_twice,
+    softmax_elsewhere,
+    narrow_scores,
     scores_for_probabilities,
+    negative_values,
     too_many_outputs,
     lost_biases,
     harmful_dropouts,

@@ -108,6 +108,10 @@ class Loss(Component):
         """Return the values of the fields that the outputs decide."""
         return {}
 
+    def nonnegative(self) -> dict[str, str]:
+        """Return the inputs whose values must not be below 0, each with the noun of its values."""
+        return {}
+
     def weights(self, *y: Shape) -> dict[str, Shape]:
         """Return the shapes of the loss's own parameters, by name."""
         return {}

@@ -109,6 +109,9 @@ class PoissonNLLLoss(_ValueLoss):
     eps: Float = 1e-8
     """Added to a rate before its logarithm, because log 0 is infinite."""
 
+    def nonnegative(self) -> dict[str, str]:
+        return {} if self.log_input else {"input": "rate"}
+
 
 class GaussianNLLLoss(_ValueLoss):
     """½ (log v + (y − t)² / v), averaged, with the variance v of at least eps.
@@ -137,6 +140,9 @@ class GaussianNLLLoss(_ValueLoss):
             shown = times(var)
             message = f"var is {shown}, and it needs one variance for each of {times(mean) or 1}"
             raise mismatch(message)
+
+    def nonnegative(self) -> dict[str, str]:
+        return {"var": "variance"}
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
         return forward(y[0], target, y[1])

@@ -225,7 +225,7 @@ def _loss_fault(
 ) -> Diagnostic:
     name, span = term.item.type.text, place(term.item, error.at)
     shapes = [times(output.shape) for output in compared.values()]
-    help_ = None
+    help_ = error.help
     if len(term.loss.inputs) < len(compared):
         read = ", ".join(list(compared)[: len(term.loss.inputs)])
         help_ = f"name the outputs that it reads: {{{name}, inputs: [{read}]}}"

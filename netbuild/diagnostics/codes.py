@@ -68,7 +68,7 @@ CODES = {
     "NB314": "a transposed convolution that causes a checkerboard",
     "NB315": "a deep stack of saturating activations",
     "NB316": "frozen weights that nothing has trained",
-    "NB317": "a scheduler that has no effect, or ends too early",
+    "NB317": "a scheduler that has no effect, ends too early or misreads the loss",
     "NB318": "an ignore comment that silences nothing",
     "NB322": "a softmax over another axis than the classes",
     "NB323": "scores that cannot take all values",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from netbuild.checks import objective
 from netbuild.checks.lint.flow import described, keeps_values, widest
 from netbuild.checks.lint.losses import moves_axes, over_classes, score_count, squashes, violating
-from netbuild.checks.lint.places import set_field
+from netbuild.checks.lint.places import replace_list, set_field
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.layers.layer import POSITIVE
+from netbuild.components.losses.loss import nested_list, shape_of
 from netbuild.components.target import Classes, Labels
-from netbuild.components.tensor import product
+from netbuild.components.tensor import product, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import place
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.checks.lint.flow import Compared, Flow
-    from netbuild.components.layers.layer import Range
+    from netbuild.components.layers.layer import Layer, Range
     from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
@@ -32,8 +33,9 @@ _CERTAIN = 0.99
 def softmax_elsewhere(flow: Flow) -> Iterator[Diagnostic]:
     """Warn of a softmax over another axis than the classes of the loss.
 
-    NLLLoss then gets numbers that are not the logarithms of the classes' probabilities. It falls
-    without limit, and the network learns nothing about the classes.
+    The probabilities of the classes then do not add up to 1. If one class fills a column of 6
+    places, and the softmax is over this column, the places share its probability: the loss stays
+    above log 6, even for a network that is certain and right.
     """
     for compared in flow.compared:
         if not (compared.fits and _has_class_axis(flow, compared)):
@@ -216,5 +218,51 @@ def _negative(compared: Compared, noun: str, last: Row, wrong: Row) -> Diagnosti
         (compared.note,),
         help=help_,
         layer=last.path,
+        fixes=fixes,
+    )
+
+
+def weighed_columns(flow: Flow) -> Iterator[Diagnostic]:
+    """Warn of a list of weights that torch repeats along the last axis, the columns.
+
+    There is a warning only if the list has one number for each channel of a convolution, and the
+    rows have the same length. Any other length is a fault of its own.
+    """
+    for compared in flow.compared:
+        for field in compared.loss.repeated if compared.fits else ():
+            value, numbers = compared.values[0], getattr(compared.loss, field)
+            if numbers is None or len(shape_of(numbers)) > 1 or not _has_channels(flow, value):
+                continue
+            shape = _shape(flow, value)
+            if len(shape) > 1 and shape[0] == shape[-1] == len(numbers) > 1:
+                yield _columns(compared, field, shape)
+
+
+def _has_channels(flow: Flow, value: Value) -> bool:
+    """Whether a layer with channels, such as a convolution, computed a value."""
+    steps = list(flow.upstream(value, _keeps_axes))
+    layer = steps[-1].layer if steps else None
+    return layer is not None and layer.is_affine and layer.feature_axis == 0
+
+
+def _keeps_axes(layer: Layer) -> bool:
+    return layer.activates or (keeps_values(layer) and not layer.rearranges)
+
+
+def _columns(compared: Compared, field: str, shape: tuple[int, ...]) -> Diagnostic:
+    item, count = compared.term.item, shape[0]
+
+    def nested(numbers: list[str]) -> str:
+        return nested_list(numbers, len(shape))
+
+    fixes = replace_list(item, field, nested)
+    shown = times((count, *[1] * (len(shape) - 1)))
+    return Diagnostic(
+        "NB325",
+        f"{field} of {compared.name} weighs columns",
+        place(item, field),
+        f"torch repeats the {count} numbers along the last axis, and there are {count} channels too",
+        (Note("output", times(shape)),),
+        help=f"for the channels, write nested lists in the shape {shown}",
         fixes=fixes,
     )

@@ -130,6 +130,8 @@ loss: GaussianNLLLoss
 
 RATE = "loss: {PoissonNLLLoss: {log_input: false}}\n"
 BCE_SCORES, MARGIN = "loss: BCEWithLogitsLoss\n", "loss: MultiMarginLoss\n"
+SQUARE = "input: [2, 3, 3]\n"
+CHANNELS = "Conv2d: {out_channels: 3, kernel_size: 1}"
 STEPS = "input: [20, 8]\n"
 
 #: By code: files that it warns of.
@@ -230,6 +232,16 @@ BAD: dict[str, list[str]] = {
         scheduled(
             "{SequentialLR: {schedulers: [LinearLR, {ExponentialLR: 0.9}], milestones: [10]}}"
         ),
+        scheduled("{ReduceLROnPlateau: {mode: max, patience: 2}}"),
+        scheduled("{ReduceLROnPlateau: max}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2}}").replace("SGD", "{SGD: {maximize: true}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, threshold: 1}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, threshold: -0.1, threshold_mode: abs}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 1e-3}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, eps: 1e-3}}"),
+        scheduled("{StepLR: {step_size: 5, gamma: 0}}"),
+        scheduled("{MultiStepLR: {milestones: [5, 7], gamma: 0}}"),
+        scheduled("{ExponentialLR: 0}"),
     ],
     "NB322": [
         IMAGE + layers(CONV, "LogSoftmax: 2") + "loss: NLLLoss\n",
@@ -263,6 +275,11 @@ BAD: dict[str, list[str]] = {
         VARIANCE.replace("LAYERS", "[Linear: 2, GELU, Dropout: 0.1]"),
         VECTOR + layers("Linear: 3") + RATE,
         VECTOR + layers("Linear: 3", "LogSigmoid") + RATE,
+    ],
+    "NB325": [
+        SQUARE + layers(CHANNELS) + "loss: {BCEWithLogitsLoss: {pos_weight: [1, 2, 3]}}\n",
+        SQUARE + layers(CHANNELS) + "loss: {BCEWithLogitsLoss: [1, 2, 3]}\n",
+        SQUARE + layers(CHANNELS, "Sigmoid") + "loss: {BCELoss: {weight: [1, 2.5, 3]}}\n",
     ],
 }  # fmt: skip
 
@@ -389,6 +406,15 @@ GOOD: dict[str, list[str]] = {
         scheduled(
             "{SequentialLR: {schedulers: [LinearLR, {ExponentialLR: 0.9}], milestones: [5]}}"
         ),
+        scheduled("{ReduceLROnPlateau: {mode: max, patience: 2}}").replace(
+            "SGD", "{SGD: {maximize: true}}"
+        ),
+        scheduled("{ReduceLROnPlateau: {patience: 2, threshold: 1, threshold_mode: abs}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 9e-4}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, eps: 8e-4}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 1e-3}}").replace(
+            "SGD", "{SGD, groups: [{match: '0', lr: 0.1}]}"
+        ),
     ],
     "NB322": [
         IMAGE + layers(CONV, "LogSoftmax: 1") + "loss: NLLLoss\n",
@@ -428,6 +454,14 @@ GOOD: dict[str, list[str]] = {
         VECTOR + layers("Linear: 3") + "loss: PoissonNLLLoss\n",
         VECTOR + layers("Linear: 3", "Softplus") + RATE,
         VECTOR + layers("Identity") + RATE,
+    ],
+    "NB325": [
+        SQUARE + layers(CHANNELS)
+        + "loss: {BCEWithLogitsLoss: {pos_weight: [[[1]], [[2]], [[3]]]}}\n",
+        SQUARE + layers(CHANNELS) + "loss: {BCEWithLogitsLoss: {pos_weight: [[[1, 2, 3]]]}}\n",
+        SQUARE + layers(CHANNELS) + "loss: {BCEWithLogitsLoss: {pos_weight: [2]}}\n",
+        "input: [3, 8]\n" + layers("Linear: 3") + "loss: {BCEWithLogitsLoss: [1, 2, 3]}\n",
+        VECTOR + layers("Linear: 3") + "loss: {BCEWithLogitsLoss: {pos_weight: [1, 2, 3]}}\n",
     ],
 }  # fmt: skip
 

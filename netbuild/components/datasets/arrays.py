@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.array_files import StoredArray, read_arrays
-from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
+from netbuild.components.datasets.conversion import arrays_of, ignored, input_of, target_of
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import AnyPath, Name
 from netbuild.components.fields import OptionalCount, Wants, many
@@ -72,7 +72,7 @@ class Arrays(Dataset):
     def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
         if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
-            return target.classes()
+            return target.classes(ignored(wanted.target))
         return self.classes
 
     def _names(self, split: str | None) -> tuple[str, ...]:

@@ -46,6 +46,11 @@ def target_of(stored: Tensor, wanted: Target, classes: int | None) -> Target | N
     return Signs(shape) if isinstance(wanted, Signs) else Values(shape)
 
 
+def ignored(wanted: Target) -> int | None:
+    """Return the number that the loss ignores in the target, and that is no class."""
+    return wanted.ignored if isinstance(wanted, Classes) else None
+
+
 def _like(shape: Shape, wanted: Shape) -> Shape:
     """Return `shape`; for a single number return the wanted shape, `()` or `(1,)`."""
     return wanted if prod(shape) == prod(wanted) == 1 and len(shape) < 2 > len(wanted) else shape
@@ -109,13 +114,14 @@ def target_values(
     _expect_numbers(array, name, place)
     counted = classes
     if classes is None and array.dtype.kind != "f":
-        counted = max(1, int(array.max(initial=0)) + 1)
+        none = array == ignored(wanted)
+        counted = max(1, int(array.max(initial=0, where=~none)) + 1)
     stored = _tensor(array)
     known = counted if isinstance(wanted, Classes | Labels) else classes
     target = target_of(stored, wanted, known)
     assert target is not None
     if not stored.floating and (classes is not None or isinstance(target, Classes | Labels)):
-        _expect_classes(array, target, known, name, place)
+        _expect_classes(array, target, known, name, place, ignored(wanted))
     if not target.tensor.floating:
         values = array.astype("int64", copy=False)
     else:
@@ -176,8 +182,9 @@ def _expect_classes(
     classes: int | None,
     name: str,
     place: "Callable[[int], str]",
+    none: int | None,
 ) -> None:
-    """Refuse numbers that are not class numbers.
+    """Refuse numbers that are neither class numbers nor the number `none`, which the loss ignores.
 
     Raises:
         DataError: names the first wrong number and its place.
@@ -185,10 +192,12 @@ def _expect_classes(
     negative = array < (-1 if isinstance(target, Labels) else 0)
     if array.ndim > 1:
         negative &= array != _IGNORED
+    other = array != none
+    negative &= other
     _refuse(negative, array, name, "classes count from 0", place, "target")
     if classes is not None:
         reason = f"there are {classes} classes, 0 to {classes - 1}"
-        _refuse(array >= classes, array, name, reason, place, "target")
+        _refuse((array >= classes) & other, array, name, reason, place, "target")
 
 
 def _refuse(

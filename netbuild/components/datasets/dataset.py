@@ -124,6 +124,14 @@ class Dataset(Component):
         """
         return None
 
+    def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
+        """Return the names of the classes, without a number in the target that is no class.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return self.names()
+
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         """Return all inputs and all targets of the training samples, or of another split.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic_core import core_schema
 
-from netbuild.components.datasets.conversion import input_of, target_of
+from netbuild.components.datasets.conversion import ignored, input_of, target_of
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
 from netbuild.components.fields import OptionalCount, Wants
@@ -79,6 +79,9 @@ class Csv(Dataset):
         return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), target)
 
     def names(self) -> tuple[str, ...] | None:
+        return self.names_without(None)
+
+    def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
         if not Path(self.file).is_file():
             return None
         scan = self._scan(None)
@@ -87,7 +90,7 @@ class Csv(Dataset):
         column = scan.columns[self.target]
         if column.dtype == "float64" or (column.dtype != "string" and self.classes is not None):
             return None
-        return tuple(map(str, column.values))
+        return tuple(map(str, column.classes(ignored)))
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)
@@ -128,7 +131,7 @@ class Csv(Dataset):
         numbers = target_of(Tensor((), column.dtype), wanted.target, None) is not None
         if column.dtype != "string" and (numbers or self.classes is not None):
             return None
-        return column.values
+        return column.classes(ignored(wanted.target))
 
     def _inputs(self, scan: "_Scan") -> tuple[str, ...]:
         """Return the columns that the network reads.
@@ -189,6 +192,15 @@ class _Column(NamedTuple):
     dtype: str
     values: tuple[Any, ...]
     missing: int | None
+
+    def classes(self, ignored: int | None) -> tuple[Any, ...]:
+        """Return the values that are classes, in order.
+
+        A number that the loss ignores is none of them, unless it is the number of a class.
+        """
+        if ignored is None or 0 <= ignored < len(self.values):
+            return self.values
+        return tuple(value for value in self.values if value != ignored)
 
     @property
     def text(self) -> str | None:

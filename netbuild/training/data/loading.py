@@ -135,10 +135,11 @@ def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
             sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(f"sample {sample} (from 0) holds values that are not finite")
     if isinstance(wanted.target, Classes) and not targets.is_floating_point() and len(targets):
-        low, high = int(targets.min()), int(targets.max())
-        classes = wanted.target.classes
-        if high >= classes or (low < 0 and low != -100):
-            label = high if high >= classes else low
+        classes, ignored = wanted.target.classes, wanted.target.ignored
+        wrong = targets[(targets < 0) | (targets >= classes)]
+        wrong = wrong if ignored is None else wrong[wrong != ignored]
+        if len(wrong):
+            label = int(wrong.max())
             message = f"a label is {label}, and the network has scores for 0 to {classes - 1}"
             raise DataError(message)
 
@@ -243,9 +244,11 @@ def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> tor
     # `checks.data` has checked that targets are classes, and that no stream is used.
     assert isinstance(wanted.target, Classes)
     assert not isinstance(data, StreamedBatches)
-    classes, targets = wanted.target.classes, data.targets
-    counts = targets[targets >= 0].bincount(minlength=classes)
-    return counts.sum() / (classes * counts.clamp(min=1))
+    classes, targets, ignored = wanted.target.classes, data.targets, wanted.target.ignored
+    counted = targets >= 0 if ignored is None else (targets >= 0) & (targets != ignored)
+    counts = targets[counted].bincount(minlength=classes)
+    of = classes - (ignored is not None and 0 <= ignored < classes)
+    return counts.sum() / (of * counts.clamp(min=1))
 
 
 def _placed(

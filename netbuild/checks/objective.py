@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
 from netbuild.checks import parameter_groups as groups
+from netbuild.checks import sparse_gradients
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
 from netbuild.components.metrics import OF_VALUES
 from netbuild.components.optimizers.optimizer import Weight
 from netbuild.components.target import Classes, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
 from netbuild.config.losses import loss_names
+from netbuild.config.parameter_groups import assigned
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.graph.value import state_key
@@ -149,14 +151,20 @@ def check_optimizer(
         option, label = against
         title = f"LBFGS does not work with {option}"
         return [Diagnostic("NB406", title, config.span("train"), label)]
-    weights = list(_weights(config, rows, outputs))
-    found = groups.check([weight.name for weight in weights], config.groups)
-    try:
-        config.optimizer.check(weights)
-    except ShapeError as error:
-        name, span = _named(config, "optimizer", error.at)
-        title = f"{name} does not fit the network"
-        found.append(Diagnostic(error.code, title, span, str(error)))
+    rows = tuple(rows)
+    weights = {weight.name: weight for weight in _weights(config, rows, outputs)}
+    found = groups.check([*weights], config.groups) + sparse_gradients.check(config, rows)
+    for number, names in enumerate(assigned(weights, config.groups)):
+        group = config.groups[number] if number < len(config.groups) else None
+        options = group.options if group else {}
+        try:
+            own = config.optimizer.model_copy(update=options) if options else config.optimizer
+            own.check([weights[name] for name in names])
+        except ShapeError as error:
+            name, span = _named(config, "optimizer", error.at)
+            span = group.span if group and error.at in options else span
+            title = f"{name} does not fit the network"
+            return [*found, Diagnostic(error.code, title, span, str(error))]
     return found
 
 
@@ -181,9 +189,8 @@ def _weights(
     for row in rows:
         if not row.weights or row.frozen:
             continue
-        sparse = bool(getattr(row.layer, "sparse", False))
         for name, shape in row.weights.items():
-            yield Weight(state_key(row.path, name), shape, sparse)
+            yield Weight(state_key(row.path, name), shape, sparse_gradients.is_sparse(row))
     for called, term in zip(loss_names(config.losses), config.losses, strict=True):
         loss, own = term.loss, tuple(term.compared(outputs).values())
         if len(own) == len(loss.inputs) and own[0].shape:

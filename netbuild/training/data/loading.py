@@ -106,6 +106,10 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
     return Batches(inputs, targets)
 
 
+#: Larger numbers of classes are one class when samples are split by class.
+_MOST_CLASSES = 1 << 20
+
+
 def _fit(samples: Sized, wanted: Sample) -> bool:
     """Whether samples fit into the part of the memory that they may fill."""
     needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
@@ -159,7 +163,7 @@ def _split(
     # A sample with one target has a class. A picture with a class for each pixel has no class.
     targets = data.targets if by_class else torch.empty(0, 0)
     if targets.ndim == 1:
-        known = targets.clamp(min=0)
+        known = targets.clamp(0, _MOST_CLASSES)  # a number that the loss ignores may be huge
         counts = known.bincount()
         counts = counts[counts > 0]
         if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):

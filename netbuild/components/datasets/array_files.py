@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The largest labels, in bytes, that a check reads to count the classes.
 MAX_COUNTED = 1 << 24
+#: The number of values that tell whether an array has few different ones.
+_SOME = 4096
 #: The longest header, in bytes; numpy has the same limit.
 _MAX_HEADER = 10_000
 _MAX_JSON = 100_000_000
@@ -151,10 +153,12 @@ def _bounds(stored: StoredArray, ignored: int | None, *_stamp: int) -> tuple[int
     stored._read(memoryview(values).cast("B"))  # noqa: SLF001  same module
     if stored.descr[0] == (">" if sys.byteorder == "little" else "<"):
         values.byteswap()
-    least, most = min(values), max(values)
+    few = len({*values[:_SOME]}) < _SOME / 2
+    numbers = {*values} if few else values  # a small set is as fast as max
+    least, most = min(numbers), max(numbers)
     if ignored in {least, most}:
-        others = {*values} - {ignored}
-        least, most = min(others, default=-1), max(others, default=-1)
+        others = {*numbers} - {ignored}
+        least, most = min(others, default=0), max(others, default=-1)
     return least, most
 
 

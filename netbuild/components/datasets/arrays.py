@@ -7,10 +7,19 @@ from typing import Annotated
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.array_files import StoredArray, read_arrays
-from netbuild.components.datasets.conversion import arrays_of, ignored, input_of, target_of
-from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.conversion import arrays_of, expect_classes, ignored, input_of, target_of
+from netbuild.components.datasets.dataset import (
+    Bounds,
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Sample,
+    Size,
+)
 from netbuild.components.datasets.fields import AnyPath, Name
 from netbuild.components.fields import OptionalCount, Wants, many
+from netbuild.components.tensor import Tensor
 
 
 class Arrays(Dataset):
@@ -58,6 +67,15 @@ class Arrays(Dataset):
         rest = [stored.tensor for stored in inputs[len(given) :]]
         return Declared((*given, *rest), target_of(target.tensor, wanted.target, classes))
 
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        if not Path(self.file).exists():
+            return (None,) * len(inputs)
+        *arrays, _ = self._stored(split)
+        pairs = zip(arrays, inputs, strict=False)
+        return tuple(None if x.floating else stored.bounds() for stored, x in pairs)
+
     def check_split(self, split: str) -> None:
         if Path(self.file).exists():
             self._stored(split)
@@ -71,9 +89,11 @@ class Arrays(Dataset):
 
     def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
-        if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
-            return target.classes(ignored(wanted.target))
-        return self.classes
+        classes = self.classes
+        if classes is None and target_of(target.tensor, wanted.target, None) is None:
+            classes = target.classes(ignored(wanted.target))
+        expect_classes(target, wanted.target, classes, self.target)
+        return classes
 
     def _names(self, split: str | None) -> tuple[str, ...]:
         """Return the names of the arrays of a split; the target is the last one."""

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from netbuild.components.datasets.array_files import StoredArray
     from netbuild.components.datasets.dataset import Loaded
 
 #: The class number that torch's losses ignore by default.
 _IGNORED = -100
+#: The largest target, in bytes, that a check reads to find numbers that are no classes.
+_MOST_READ = 1 << 22
 
 
 def input_of(stored: Tensor, wanted: Tensor) -> Tensor:
@@ -49,6 +52,26 @@ def target_of(stored: Tensor, wanted: Target, classes: int | None) -> Target | N
 def ignored(wanted: Target) -> int | None:
     """Return the number that the loss ignores in the target, and that is no class."""
     return wanted.ignored if isinstance(wanted, Classes) else None
+
+
+def expect_classes(
+    stored: "StoredArray", wanted: Target, classes: int | None, name: str
+) -> None:
+    """Refuse numbers of a stored target that are neither class numbers nor ignored by the loss.
+
+    A large target is not read for this check alone; `load` checks it too.
+
+    Raises:
+        DataError: names the number.
+    """
+    if classes is None or not isinstance(wanted, Classes | Labels) or stored.nbytes > _MOST_READ:
+        return
+    least, most = stored.bounds(ignored(wanted)) or (0, 0)
+    if most >= classes:
+        message = f"{name} has the number {most}, and the classes are 0 to {classes - 1}"
+        raise DataError(message, "classes")
+    if least < (-1 if isinstance(wanted, Labels) else 0) and least != _IGNORED:
+        raise DataError(f"{name} has the number {least}, and classes count from 0", "target")
 
 
 def _like(shape: Shape, wanted: Shape) -> Shape:

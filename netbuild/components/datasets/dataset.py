@@ -30,6 +30,9 @@ class Declared(NamedTuple):
 #: All samples: an array (samples, *input) for each input, and the targets, (samples, *target).
 Loaded: TypeAlias = "tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]"
 
+#: The smallest and the largest of some whole numbers.
+Bounds: TypeAlias = tuple[int, int]
+
 #: Height and width.
 Size: TypeAlias = tuple[int, int]
 
@@ -113,6 +116,20 @@ class Dataset(Component):
             DataError: a file exists, but holds no samples.
         """
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
+
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        """Return the bounds of the numbers of each input; None for fractions and unknown numbers.
+
+        Args:
+            inputs: the inputs of the network.
+            split: None for the training samples, or the name of another split.
+
+        Raises:
+            DataError: as `sample` does.
+        """
+        return (None,) * len(inputs)
 
     def names(self) -> tuple[str, ...] | None:
         """Return the names of the classes, in the order of their numbers; None if they are unknown.

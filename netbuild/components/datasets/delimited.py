@@ -10,7 +10,15 @@ from typing import Annotated, Any, NamedTuple
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.conversion import ignored, input_of, target_of
-from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import (
+    Bounds,
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Sample,
+    Size,
+)
 from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
 from netbuild.components.fields import OptionalCount, Wants
 from netbuild.components.tensor import Tensor
@@ -77,6 +85,21 @@ class Csv(Dataset):
             return Declared(tuple(input_of(stored, x) for x in wanted.inputs), target)
         read = wanted.inputs[0]
         return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), target)
+
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        columns = self._scan(_MAX_READ).columns if Path(self.file).is_file() else None
+        if columns is None:
+            return (None,) * len(inputs)
+        names = self.inputs or [name for name in columns if name not in {"", self.target}]
+        found = [columns[name].bounds for name in names if name in columns]
+        if len(inputs) == len(found):
+            return tuple(found)
+        whole = [bounds for bounds in found if bounds is not None]
+        if not whole or len(whole) < len(found):
+            return (None,)
+        return ((min(least for least, _ in whole), max(most for _, most in whole)),)
 
     def names(self) -> tuple[str, ...] | None:
         return self.names_without(None)
@@ -201,6 +224,11 @@ class _Column(NamedTuple):
         if ignored is None or 0 <= ignored < len(self.values):
             return self.values
         return tuple(value for value in self.values if value != ignored)
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The smallest and the largest value of a column of whole numbers; None for others."""
+        return (self.values[0], self.values[-1]) if self.dtype == "int64" and self.values else None
 
     @property
     def text(self) -> str | None:

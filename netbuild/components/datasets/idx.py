@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from netbuild.components.datasets.array_files import StoredArray, read_idx, readable
-from netbuild.components.datasets.conversion import arrays_of, ignored, input_of, target_of
+from netbuild.components.datasets.conversion import arrays_of, expect_classes, ignored, input_of, target_of
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import FolderPath
 from netbuild.components.fields import OptionalCount
@@ -53,7 +53,9 @@ class Idx(Dataset):
 
     def _classes(self, labels: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; count them if the file does not say it."""
-        return self.classes or labels.classes(ignored(wanted.target))
+        classes = self.classes or labels.classes(ignored(wanted.target))
+        expect_classes(labels, wanted.target, classes, labels.path.name)
+        return classes
 
     def _files(self, split: str | None) -> tuple[Path | None, Path | None]:
         """Return the files of images and labels; uncompressed files are preferred."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
 
-from netbuild.components.datasets.dataset import Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import Bounds, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.fields import (
     NaturalInt,
     OptionalCount,
@@ -72,6 +72,11 @@ class Random(Dataset):
                 case _:
                     target = Classes(self.classes)
         return target
+
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        return tuple(None if x.floating or x.dtype == "bool" else (0, self.below - 1) for x in inputs)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)

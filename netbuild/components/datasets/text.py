@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import Bounds, DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import FilePath
 from netbuild.components.fields import PositiveInt, Wants, one_of, optional, whole
 from netbuild.components.target import Classes
@@ -51,6 +51,11 @@ class Text(Dataset):
             classes = len(self._vocabulary().known)
         target = None if classes is None else Classes(classes, self._places(wanted))
         return Declared((Tensor((self.length,), "int64"),), target)
+
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        return ((0, len(self._vocabulary().known) - 1) if self._is_read_early() else None,)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)

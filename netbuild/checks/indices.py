@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.checks.lint.places import set_field
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.tensor import product
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
@@ -28,7 +29,8 @@ def check(graph: Graph) -> list[Diagnostic]:
     if not tables or not all(graph.config.inputs.values()):
         return []
     names = list(graph.config.inputs)
-    found, seen = [], set()
+    found: list[Diagnostic] = []
+    seen: set[str] = set()
     bounds = _bounds(graph)
     for row, name in tables:
         index = names.index(name)
@@ -79,8 +81,6 @@ def _bounds(graph: Graph) -> list[Bounds | None]:
 
 
 def _misfits(graph: Graph, row: Row, held: Bounds) -> Iterator[Diagnostic]:
-    from netbuild.checks.lint.places import set_field
-
     field = row.layer.looks_up
     assert field is not None
     count, (least, most) = getattr(row.layer, field), held

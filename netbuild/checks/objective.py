@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
 from netbuild.checks import parameter_groups as groups
-from netbuild.checks import sparse_gradients
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
 from netbuild.components.metrics import OF_VALUES
 from netbuild.components.optimizers.optimizer import Weight
@@ -151,9 +150,8 @@ def check_optimizer(
         option, label = against
         title = f"LBFGS does not work with {option}"
         return [Diagnostic("NB406", title, config.span("train"), label)]
-    rows = tuple(rows)
     weights = {weight.name: weight for weight in _weights(config, rows, outputs)}
-    found = groups.check([*weights], config.groups) + sparse_gradients.check(config, rows)
+    found = groups.check([*weights], config.groups)
     for number, names in enumerate(assigned(weights, config.groups)):
         group = config.groups[number] if number < len(config.groups) else None
         options = group.options if group else {}
@@ -183,6 +181,11 @@ def _against_lbfgs(train: Train) -> tuple[str, str] | None:
     return None
 
 
+def is_sparse(row: Row) -> bool:
+    """Whether training gives the weights of a layer sparse gradients."""
+    return bool(row.weights) and not row.frozen and bool(getattr(row.layer, "sparse", False))
+
+
 def _weights(
     config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
 ) -> Iterator[Weight]:
@@ -190,7 +193,7 @@ def _weights(
         if not row.weights or row.frozen:
             continue
         for name, shape in row.weights.items():
-            yield Weight(state_key(row.path, name), shape, sparse_gradients.is_sparse(row))
+            yield Weight(state_key(row.path, name), shape, is_sparse(row))
     for called, term in zip(loss_names(config.losses), config.losses, strict=True):
         loss, own = term.loss, tuple(term.compared(outputs).values())
         if len(own) == len(loss.inputs) and own[0].shape:

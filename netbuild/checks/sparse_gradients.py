@@ -10,6 +10,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from netbuild.checks.lint.places import set_field
+from netbuild.checks.objective import is_sparse
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix
 from netbuild.graph.value import state_key
 
@@ -23,12 +25,9 @@ if TYPE_CHECKING:
 def check(config: Config, rows: Iterable[Row]) -> list[Diagnostic]:
     """Return a fault for each option of the training that torch refuses with sparse gradients."""
     row = next(filter(is_sparse, rows), None)
-    return [] if row is None else [_fault(config, row, *found) for found in _refused(config)]
-
-
-def is_sparse(row: Row) -> bool:
-    """Whether training gives the weights of a layer sparse gradients."""
-    return bool(row.weights) and not row.frozen and bool(getattr(row.layer, "sparse", False))
+    if row is None or config.optimizer is None:
+        return []
+    return [_fault(config, row, *found) for found in _refused(config)]
 
 
 def _refused(config: Config) -> Iterator[tuple[str, str, str]]:
@@ -58,8 +57,6 @@ def _has_norms() -> bool:
 
 
 def _fault(config: Config, row: Row, field: str, reason: str, help_: str) -> Diagnostic:
-    from netbuild.checks.lint.places import set_field
-
     weight = state_key(row.path, "weight")
     fixes: tuple[Fix, ...] = set_field(row.item, "sparse", "false")
     return Diagnostic(

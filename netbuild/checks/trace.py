@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks import budget, indices, init, lint, objective, pretrained
+from netbuild.checks import budget, indices, init, lint, objective, pretrained, sparse_gradients
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
@@ -68,6 +68,7 @@ def infer(config: Config) -> Graph:
         if objective.reads_what_is_there(config, graph.outputs):
             faults += objective.check(config, graph.outputs)
             faults += objective.check_optimizer(config, graph.rows, graph.outputs)
+        faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.outputs and not network_faults:  # lints need a network without faults
         faults += lint.warnings(graph)

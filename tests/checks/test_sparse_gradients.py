@@ -26,7 +26,9 @@ def said(train: dict[str, Any], optimizer: Any = "SGD", **fields: Any) -> list[s
         "optimizer": optimizer,
         "train": train,
     }
-    return [d.message for d in infer(read(from_bytes("net.yaml", dump(sections).encode()))).diagnostics]
+    return [
+        d.message for d in infer(read(from_bytes("net.yaml", dump(sections).encode()))).diagnostics
+    ]
 
 
 def clipped(train: dict[str, Any]) -> bool:
@@ -74,8 +76,8 @@ def test_fsdp() -> None:
 @pytest.mark.parametrize(
     ("torchs", "clips"), [("2.13.0+cpu", False), ("2.14.0a0", True), ("3.0", True)]
 )
-def test_version(monkeypatch: pytest.MonkeyPatch, torchs: str, clips: bool) -> None:
-    """torch computes the norm of sparse gradients from version 2.14 on."""
+def test_version(monkeypatch: pytest.MonkeyPatch, torchs: str, *, clips: bool) -> None:
+    """Torch computes the norm of sparse gradients from version 2.14 on."""
     monkeypatch.setattr(sparse_gradients, "version", lambda _: torchs)
     assert (said({"clip_grad_norm": 1.0}) == []) == clips
 
@@ -83,7 +85,7 @@ def test_version(monkeypatch: pytest.MonkeyPatch, torchs: str, clips: bool) -> N
 @pytest.mark.parametrize(
     ("of_all", "of_embedding", "steps"), [(0.1, 0.0, True), (0.0, 0.1, False), (0.1, 0.1, False)]
 )
-def test_groups(of_all: float, of_embedding: float, steps: bool) -> None:
+def test_groups(of_all: float, of_embedding: float, *, steps: bool) -> None:
     """The weight decay of the Embedding's group decides, as in torch."""
     group = {"match": "0", "weight_decay": of_embedding}
     found = said({}, {"SGD": {"weight_decay": of_all}, "groups": [group]})
@@ -97,7 +99,5 @@ def test_groups(of_all: float, of_embedding: float, steps: bool) -> None:
         return
     with pytest.raises(RuntimeError, match="sparse"):
         optimizer.step()
-    assert found == [
-        "SGD does not fit the network: "
-        "weight_decay does not work with the sparse gradient of 0.weight"
-    ]
+    message = "weight_decay does not work with the sparse gradient of 0.weight"
+    assert found == [f"SGD does not fit the network: {message}"]

@@ -39,7 +39,7 @@ class Compared(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """Whether the loss reads as many outputs as it takes; another check reports other numbers."""
+        """Whether the loss reads as many outputs as it takes; if not, another check reports it."""
         return len(self.values) == len(self.loss.inputs)
 
     @property

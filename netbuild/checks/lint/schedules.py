@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a scheduler that never changes the learning rate, ends too early, or misreads the loss.
+    """Warn of a scheduler that has no effect, ends too early, or misreads the loss.
 
-    A scheduler ends too early if the rate is 0 before the last step, or if a cosine rises again. A
-    warm-up may end early. Some milestones may lie after the end: recipes are often cut short. A
-    scheduler misreads the loss if it lowers the rate because the loss falls. A training of one step
-    gets no warning.
+    A scheduler without effect never changes the learning rate. A scheduler ends too early if the
+    rate is 0 before the last step, or if a cosine rises again. A warm-up may end early. Some
+    milestones may lie after the end: recipes are often cut short. A scheduler misreads the loss if
+    it lowers the rate because the loss falls. A training of one step gets no warning.
     """
     graph = flow.graph
     config = graph.config

@@ -206,7 +206,8 @@ def negative_values(flow: Flow) -> Iterator[Diagnostic]:
 
 
 def _negative(compared: Compared, noun: str, last: Row, wrong: Row) -> Diagnostic:
-    help_, fixes = f"add Softplus after {described(last)}", ()
+    help_ = f"add Softplus after {described(last)}"
+    fixes: tuple[Fix, ...] = ()
     if "log_input" in type(compared.loss).model_fields:
         help_ += ", or write log_input: true: the network then gives the logarithm of the rate"
         fixes = set_field(compared.term.item, "log_input", "true")
@@ -261,7 +262,7 @@ def _columns(compared: Compared, field: str, shape: tuple[int, ...]) -> Diagnost
         "NB325",
         f"{field} of {compared.name} weighs columns",
         place(item, field),
-        f"torch repeats the {count} numbers along the last axis, and there are {count} channels too",
+        f"torch repeats the {count} numbers along the last axis; there are {count} channels too",
         (Note("output", times(shape)),),
         help=f"for the channels, write nested lists in the shape {shown}",
         fixes=fixes,

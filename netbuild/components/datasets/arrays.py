@@ -7,7 +7,13 @@ from typing import Annotated
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.array_files import StoredArray, read_arrays
-from netbuild.components.datasets.conversion import arrays_of, expect_classes, ignored, input_of, target_of
+from netbuild.components.datasets.conversion import (
+    arrays_of,
+    expect_classes,
+    ignored,
+    input_of,
+    target_of,
+)
 from netbuild.components.datasets.dataset import (
     Bounds,
     DataError,

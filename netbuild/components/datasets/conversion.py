@@ -54,9 +54,7 @@ def ignored(wanted: Target) -> int | None:
     return wanted.ignored if isinstance(wanted, Classes) else None
 
 
-def expect_classes(
-    stored: "StoredArray", wanted: Target, classes: int | None, name: str
-) -> None:
+def expect_classes(stored: "StoredArray", wanted: Target, classes: int | None, name: str) -> None:
     """Refuse numbers of a stored target that are neither class numbers nor ignored by the loss.
 
     A large target is not read for this check alone; `load` checks it too.

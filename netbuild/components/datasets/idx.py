@@ -4,7 +4,13 @@ import re
 from pathlib import Path
 
 from netbuild.components.datasets.array_files import StoredArray, read_idx, readable
-from netbuild.components.datasets.conversion import arrays_of, expect_classes, ignored, input_of, target_of
+from netbuild.components.datasets.conversion import (
+    arrays_of,
+    expect_classes,
+    ignored,
+    input_of,
+    target_of,
+)
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import FolderPath
 from netbuild.components.fields import OptionalCount

@@ -76,7 +76,8 @@ class Random(Dataset):
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
     ) -> tuple[Bounds | None, ...]:
-        return tuple(None if x.floating or x.dtype == "bool" else (0, self.below - 1) for x in inputs)
+        unknown = [x.floating or x.dtype == "bool" for x in inputs]
+        return tuple(None if one else (0, self.below - 1) for one in unknown)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)

@@ -7,7 +7,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from netbuild.components.datasets.dataset import Bounds, DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import (
+    Bounds,
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Sample,
+    Size,
+)
 from netbuild.components.datasets.fields import FilePath
 from netbuild.components.fields import PositiveInt, Wants, one_of, optional, whole
 from netbuild.components.target import Classes

@@ -50,9 +50,7 @@ Repeated = Annotated[
     tuple[Any, ...] | None,
     Wants(
         "a list of numbers of at least 0, or nested lists of equal lengths",
-        optional(
-            core_schema.no_info_after_validator_function(_rectangular, _numbers(_MOST_AXES))
-        ),
+        optional(core_schema.no_info_after_validator_function(_rectangular, _numbers(_MOST_AXES))),
     ),
 ]
 

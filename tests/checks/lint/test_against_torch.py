@@ -20,7 +20,19 @@ from netbuild.diagnostics import rules
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.dump import dump
 from netbuild.training.step.scheduler import torch_scheduler
-from tests.checks.lint.cases import BAD, BCE, CE, GOOD, VECTOR, deep, found, layers, single, traced, up
+from tests.checks.lint.cases import (
+    BAD,
+    BCE,
+    CE,
+    GOOD,
+    VECTOR,
+    deep,
+    found,
+    layers,
+    single,
+    traced,
+    up,
+)
 from tests.components.schedulers.cases import FIELDS
 from tests.examples import examples
 

@@ -5,10 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-import torch
 from torch import nn
 
 from netbuild.components.datasets.dataset import Sample
@@ -162,7 +162,9 @@ def _fields(draw: st.DrawFn, kind: str, first: Shape) -> dict[str, Any]:
         values["weight"] = _weights(number)
         values["ignore_index"] = st.sampled_from([None, None, None, -100, 0, 1])
     if LOSSES[kind].repeated:
-        values |= dict.fromkeys(("weight", "pos_weight"), st.one_of(_weights(last), _repeated(first)))
+        values |= dict.fromkeys(
+            ("weight", "pos_weight"), st.one_of(_weights(last), _repeated(first))
+        )
     fields = {}
     for name, info in LOSSES[kind].model_fields.items():
         if info.is_required() or draw(st.booleans()):

@@ -12,6 +12,7 @@ from netbuild.components.optimizers.optimizer import Weight
 from netbuild.components.target import Classes, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
 from netbuild.config.losses import loss_names
+from netbuild.config.parameter_groups import assigned
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.graph.value import state_key
@@ -145,17 +146,22 @@ def check_optimizer(
     """Return the faults that keep the optimizer from updating the weights of network and loss."""
     if config.optimizer is None:
         return []
-    weights = list(_weights(config, rows, outputs))
-    if refused := _against_lbfgs(config) or _against_parts(config, weights):
+    weights = {weight.name: weight for weight in _weights(config, rows, outputs)}
+    if refused := _against_lbfgs(config) or _against_parts(config):
         title, label = refused
         return [Diagnostic("NB406", title, config.span("train"), label)]
-    found = groups.check([weight.name for weight in weights], config.groups)
-    try:
-        config.optimizer.check(weights)
-    except ShapeError as error:
-        name, span = _named(config, "optimizer", error.at)
-        title = f"{name} does not fit the network"
-        found.append(Diagnostic(error.code, title, span, str(error)))
+    found = groups.check([*weights], config.groups)
+    for number, names in enumerate(assigned(weights, config.groups)):
+        group = config.groups[number] if number < len(config.groups) else None
+        options = group.options if group else {}
+        try:
+            own = config.optimizer.model_copy(update=options) if options else config.optimizer
+            own.check([weights[name] for name in names])
+        except ShapeError as error:
+            name, span = _named(config, "optimizer", error.at)
+            span = group.span if group and error.at in options else span
+            title = f"{name} does not fit the network"
+            return [*found, Diagnostic(error.code, title, span, str(error))]
     return found
 
 
@@ -173,7 +179,7 @@ def _against_lbfgs(config: Config) -> tuple[str, str] | None:
     return None
 
 
-def _against_parts(config: Config, weights: Iterable[Weight]) -> tuple[str, str] | None:
+def _against_parts(config: Config) -> tuple[str, str] | None:
     """Return the title and the label of a fault: fsdp divides what the optimizer needs whole."""
     if config.train.strategy != "fsdp" or config.optimizer is None:
         return None
@@ -181,11 +187,12 @@ def _against_parts(config: Config, weights: Iterable[Weight]) -> tuple[str, str]
     if not config.optimizer.takes_parts:
         label = f"{name} needs whole weights, but each process holds only a part of them"
         return f"{name} does not work with fsdp", label
-    sparse = next((weight.name for weight in weights if weight.sparse), None)
-    if sparse is None:
-        return None
-    label = f"{sparse} has a sparse gradient, which torch cannot divide among processes"
-    return "sparse gradients do not work with fsdp", label
+    return None
+
+
+def is_sparse(row: Row) -> bool:
+    """Whether training gives the weights of a layer sparse gradients."""
+    return bool(row.weights) and not row.frozen and bool(getattr(row.layer, "sparse", False))
 
 
 def _weights(
@@ -194,9 +201,8 @@ def _weights(
     for row in rows:
         if not row.weights or row.frozen:
             continue
-        sparse = bool(getattr(row.layer, "sparse", False))
         for name, shape in row.weights.items():
-            yield Weight(state_key(row.path, name), shape, sparse)
+            yield Weight(state_key(row.path, name), shape, is_sparse(row))
     for called, term in zip(loss_names(config.losses), config.losses, strict=True):
         loss, own = term.loss, tuple(term.compared(outputs).values())
         if len(own) == len(loss.inputs) and own[0].shape:
@@ -238,7 +244,7 @@ def _loss_fault(
 ) -> Diagnostic:
     name, span = term.item.type.text, place(term.item, error.at)
     shapes = [times(output.shape) for output in compared.values()]
-    help_ = None
+    help_ = error.help
     if len(term.loss.inputs) < len(compared):
         read = ", ".join(list(compared)[: len(term.loss.inputs)])
         help_ = f"name the outputs that it reads: {{{name}, inputs: [{read}]}}"

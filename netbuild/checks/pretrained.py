@@ -21,7 +21,7 @@ from netbuild.runs.weights import compare, is_within, read_shapes
 from netbuild.syntax.node import List, Map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from netbuild.components.tensor import Shape
     from netbuild.config.config import Config
@@ -53,8 +53,11 @@ def check(graph: Graph) -> list[Diagnostic]:
     return found
 
 
-def advice(comparison: Comparison) -> str | None:
-    """Return advice, if the misfitting tensors have something in common."""
+def advice(comparison: Comparison, leave_out: Iterable[str] = ()) -> str | None:
+    """Return advice, if the misfitting tensors have something in common.
+
+    Entries of `leave_out` that leave out some tensor stay in the advice.
+    """
     if not comparison.differences:
         return None
     names = [difference.name for difference in comparison.differences]
@@ -66,7 +69,8 @@ def advice(comparison: Comparison) -> str | None:
         return f"the file's names begin with {outer}.: save the state_dict() of {outer} itself"
     heads = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
     if comparison.fitting and len(heads) <= 3 and all(heads):
-        modules = ", ".join(heads)
+        used = [e for e in leave_out if any(is_within(n, e) for n in comparison.left_out)]
+        modules = ", ".join(dict.fromkeys((*used, *heads)))
         return (
             f"for a new head, write pretrained: {{file: …, strict: false, leave_out: [{modules}]}}"
         )
@@ -90,7 +94,8 @@ def _misfit(pretrained: Pretrained, span: Span, comparison: Comparison) -> Diagn
     count, of = len(differences), len(differences) + len(comparison.fitting)
     label = f"{count:,} of {of:,} tensors {'does' if count == 1 else 'do'} not fit"
     title = f"{Path(pretrained.file).name} does not fit the network"
-    return Diagnostic("NB503", title, span, label, tuple(notes), help=advice(comparison))
+    help_ = advice(comparison, pretrained.leave_out)
+    return Diagnostic("NB503", title, span, label, tuple(notes), help=help_)
 
 
 def _for_nothing(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks import budget, init, leaks, lint, objective, pretrained
+from netbuild.checks import (
+    budget,
+    indices,
+    init,
+    leaks,
+    lint,
+    objective,
+    pretrained,
+    sparse_gradients,
+)
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
@@ -71,6 +80,8 @@ def infer(config: Config) -> Graph:
             faults += objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += objective.check_optimizer(config, graph.rows, graph.outputs)
+        faults += sparse_gradients.check(config, graph.rows)
+        faults += indices.check(graph)
     if graph.outputs and not network_faults:  # lints need a network without faults
         faults += leaks.check(graph)
         faults += lint.warnings(graph)

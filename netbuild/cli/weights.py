@@ -18,6 +18,8 @@ from netbuild.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netbuild.runs.weights import Comparison
 
 
@@ -67,12 +69,12 @@ def weights(
         fail(f"{file} cannot be read: {reason(error)}")
     without = leave_out or (section.leave_out if section else ())
     comparison = compare(held, graph.tensors, without)
-    _show(comparison, format)
+    _show(comparison, format, without)
     if comparison.differences:
         raise typer.Exit(FAULTS)
 
 
-def _show(comparison: Comparison, format_: str) -> None:
+def _show(comparison: Comparison, format_: str, without: Iterable[str]) -> None:
     from netbuild.checks.pretrained import advice
     from netbuild.reports import weights as render
 
@@ -84,6 +86,6 @@ def _show(comparison: Comparison, format_: str) -> None:
         print_whole(out, render.table(comparison))
         out.print()
     out.print(render.counts(comparison))
-    help_ = advice(comparison)
+    help_ = advice(comparison, without)
     if help_:
         out.print(f"help: {help_}")

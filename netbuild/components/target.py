@@ -6,10 +6,14 @@ from netbuild.components.tensor import Shape, Tensor, times
 
 
 class Classes(NamedTuple):
-    """A target of class numbers, 0 to `classes` − 1: one, or one for each place of `shape`."""
+    """A target of class numbers, 0 to `classes` − 1: one, or one for each place of `shape`.
+
+    `ignored` is a number that the loss ignores. It is no class, unless it is below `classes`.
+    """
 
     classes: int
     shape: Shape = ()
+    ignored: int | None = None
 
     @property
     def tensor(self) -> Tensor:

@@ -68,9 +68,13 @@ CODES = {
     "NB314": "a transposed convolution that causes a checkerboard",
     "NB315": "a deep stack of saturating activations",
     "NB316": "frozen weights that nothing has trained",
-    "NB317": "a scheduler that has no effect, or ends too early",
+    "NB317": "a scheduler that has no effect, ends too early or misreads the loss",
     "NB318": "an ignore comment that silences nothing",
     "NB319": "places of the target along another axis than in the output",
+    "NB322": "a softmax over another axis than the classes",
+    "NB323": "scores that cannot take all values",
+    "NB324": "a variance or a rate that can be negative",
+    "NB325": "weights of columns that look like weights of channels",
     # Training sections.
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
@@ -82,6 +86,7 @@ CODES = {
     "NB408": "a parameter group without weights",
     "NB409": "a metric that does not fit the loss",
     "NB410": "a network that sees what it has to tell",
+    "NB411": "an index that an Embedding does not have",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

@@ -190,7 +190,7 @@ def _write_classes(folder: Path, config: Config) -> None:
     loss = config.loss
     if config.data is not None and loss is not None and (loss.classifies or loss.binary):
         with suppress(DataError):  # the files have changed after loading
-            names = config.data.names()
+            names = config.data.names_without(getattr(loss, "ignore_index", None))
     if names is None:
         (folder / layout.CLASSES).unlink(missing_ok=True)
         return

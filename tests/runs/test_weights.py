@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import netbuild as package
+from netbuild.checks.trace import infer
+from netbuild.config.load import load
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.runs.weights import Difference, compare, read_shapes
 from tests.test_static import output
@@ -170,6 +172,25 @@ def test_layers_by_number(tmp_path: Path) -> None:
     pretrained = "pretrained: {file: weights, strict: false, leave_out: [1.1]}\n"
     path.write_text(pretrained + text.replace("{outputs}", "2"), encoding="utf-8")
     package.build(path)
+
+
+def test_a_head_of_another_name(tmp_path: Path) -> None:
+    """The advice names the head of the file and of the network; a file that follows it is right."""
+    save_file(trained(tmp_path), tmp_path / "weights")
+
+    def said(leave_out: str) -> str | None:
+        pretrained = f"{{file: weights, strict: false, leave_out: [{leave_out}]}}"
+        path = net(tmp_path, pretrained, classes=2)
+        path.write_text(path.read_text("utf-8").replace("head:", "fc:"), encoding="utf-8")
+        found = infer(load(path)).diagnostics
+        return found[0].help if found else None
+
+    for first in ("head", "fc"):
+        advised = said(first)
+        assert advised is not None
+        names = advised.partition("leave_out: [")[2].removesuffix("]}")
+        assert set(names.split(", ")) == {"head", "fc"}
+        assert said(names) is None
 
 
 def test_the_meta_device(tmp_path: Path) -> None:

@@ -20,6 +20,12 @@ from netbuild.checks.lint.receptive_field import (
     unseen_borders,
 )
 from netbuild.checks.lint.schedules import idle_schedulers
+from netbuild.checks.lint.scores import (
+    narrow_scores,
+    negative_values,
+    softmax_elsewhere,
+    weighed_columns,
+)
 from netbuild.checks.lint.sequence import collapsing_layers, saturating_stacks
 from netbuild.checks.lint.unread import unread_inputs, unread_results
 from netbuild.checks.lint.untrained import untrained_weights
@@ -35,7 +41,11 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     unread_results,
     unread_inputs,
     squashed_twice,
+    softmax_elsewhere,
+    narrow_scores,
     scores_for_probabilities,
+    negative_values,
+    weighed_columns,
     too_many_outputs,
     misplaced_places,
     lost_biases,

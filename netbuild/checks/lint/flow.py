@@ -40,6 +40,11 @@ class Compared(NamedTuple):
         return type(self.term.loss).__name__
 
     @property
+    def fits(self) -> bool:
+        """Whether the loss reads as many outputs as it takes; if not, another check reports it."""
+        return len(self.values) == len(self.loss.inputs)
+
+    @property
     def note(self) -> Note:
         """A note with the type of the loss and its line."""
         from netbuild.diagnostics.diagnostic import Note

@@ -41,28 +41,28 @@ def squashed_twice(flow: Flow) -> Iterator[Diagnostic]:
     for compared in flow.compared:
         for value in compared.values:
             row = flow.source(value, keeps_values)
-            if row is not None and _squashes(flow, value, row, compared.loss):
+            if row is not None and squashes(flow, value, row, compared.loss):
                 yield _squashed(compared, row)
 
 
-def _squashes(flow: Flow, value: Value, row: Row, loss: Loss) -> bool:
+def squashes(flow: Flow, value: Value, row: Row, loss: Loss) -> bool:
     """Whether a layer applies the function that the loss applies again."""
     if loss.applies == "softmax":
         at = row.layer.softmax_axis(*row.shapes)
-        return at is not None and _over_classes(flow, value, row, at, loss)
+        return at is not None and over_classes(flow, value, row, at, loss)
     return loss.applies == "sigmoid" and widest(row) == PROBABILITIES
 
 
-def _over_classes(flow: Flow, value: Value, row: Row, at: int, loss: Loss) -> bool:
+def over_classes(flow: Flow, value: Value, row: Row, at: int, loss: Loss) -> bool:
     """Whether a softmax is over the axis in which the loss has its classes."""
     shape = flow.producer[value].outputs[value.port].shape
     classes = loss.class_axis - 1
-    if any(_moves_axes(step) for step in flow.upstream(value, keeps_values)):
+    if any(moves_axes(step) for step in flow.upstream(value, keeps_values)):
         return row.x[at : at + 1] == shape[classes : classes + 1]
     return at == classes
 
 
-def _moves_axes(row: Row) -> bool:
+def moves_axes(row: Row) -> bool:
     """Whether a layer may move an axis of its input to another place."""
     layer = row.layer
     return layer.rearranges and not (layer.regroups and row.x == row.output.shape)
@@ -105,12 +105,12 @@ def scores_for_probabilities(flow: Flow) -> Iterator[Diagnostic]:
     for compared in flow.compared:
         wanted = _wanted(compared.loss)
         for value in compared.values:
-            wrong = _violating(flow, value, wanted) if wanted else None
+            wrong = violating(flow, value, wanted) if wanted else None
             if wrong is not None:
                 yield _no_probabilities(compared, flow.producer[value], wrong)
 
 
-def _violating(flow: Flow, value: Value, wanted: Range) -> Row | None:
+def violating(flow: Flow, value: Value, wanted: Range) -> Row | None:
     """Return the layer that makes a value leave a range; None if no layer is known to do so."""
     found: Row | None = None
     suspect: Value | None = value
@@ -183,13 +183,13 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
     for compared in flow.compared:
         if mixed_up(flow, compared, target):  # then the scores are places
             continue
-        scores = _scores(flow, compared)
+        scores = score_count(flow, compared)
         padded = scores % 64 == 0 and scores - target.classes < 64 < target.classes
         if scores > target.classes and not padded:
             yield _too_many(flow, compared, scores, target)
 
 
-def _scores(flow: Flow, compared: Compared) -> int:
+def score_count(flow: Flow, compared: Compared) -> int:
     """Return the number of classes of a loss; 0 if it has none."""
     loss = compared.loss
     if not loss.classifies:

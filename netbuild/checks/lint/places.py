@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import Edit, Fix
-from netbuild.syntax.node import Map, Scalar
+from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netbuild.syntax.item import Item
 
 
@@ -48,6 +50,24 @@ def set_field(item: Item | None, field: str, text: str, bare: str | None = None)
             here = first._replace(end_line=first.line, end_column=first.column)
             edit = Edit(here, f"{field}: {text}{between}")
     return (Fix(f"write {field}: {text}", (edit,)),) if edit else ()
+
+
+def replace_list(item: Item, field: str, text: Callable[[list[str]], str]) -> tuple[Fix, ...]:
+    """Return the fix that replaces a list of literal numbers of a field.
+
+    Args:
+        item: the item.
+        field: the name of the field.
+        text: returns the new value, in YAML, from the texts of the numbers.
+    """
+    entries = item.arguments.entries if isinstance(item.arguments, Map) else {}
+    value = entries[field].value if field in entries else item.arguments
+    if not isinstance(value, List) or value.span.line != value.span.end_line:
+        return ()
+    if not all(isinstance(number, Scalar) and _literal(number) for number in value.items):
+        return ()
+    new = text([_text(number) for number in value.items if isinstance(number, Scalar)])
+    return (Fix(f"write {field}: {new}", (Edit(value.span, new),)),)
 
 
 def is_choice(item: Item) -> bool:

@@ -1,10 +1,11 @@
-"""Lints of schedulers: schedulers that have no effect, and schedulers that end too early."""
+"""Lints of schedulers: they have no effect, end too early, or misread the loss."""
 
 from __future__ import annotations
 
 from math import cos, pi
 from typing import TYPE_CHECKING
 
+from netbuild.checks.lint.places import set_field
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
-    """Warn of a scheduler that never changes the learning rate, or that ends too early.
+    """Warn of a scheduler that has no effect, ends too early, or misreads the loss.
 
-    A scheduler ends too early if the rate is 0 before the last step, or if a cosine rises again. A
-    warm-up may end early. Some milestones may lie after the end: recipes are often cut short. A
-    training of one step gets no warning.
+    A scheduler without effect never changes the learning rate. A scheduler ends too early if the
+    rate is 0 before the last step, or if a cosine rises again. A warm-up may end early. Some
+    milestones may lie after the end: recipes are often cut short. A scheduler misreads the loss if
+    it lowers the rate because the loss falls. A training of one step gets no warning.
     """
     graph = flow.graph
     config = graph.config
@@ -33,7 +35,13 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
     scheduler = schedule.scheduler
     name = type(scheduler).__name__
     plural = "epochs" if schedule.step == "epoch" else "batches"
-    found = _idle(scheduler, getattr(config.optimizer, "lr", None), steps - 1)
+    misread = scheduler.misread(rises=bool(getattr(config.optimizer, "maximize", False)))
+    if misread is not None:
+        yield _misread(config, name, *misread)
+        return
+    grouped = any("lr" in group.options for group in config.groups)
+    lr = None if grouped else getattr(config.optimizer, "lr", None)
+    found = _idle(scheduler, lr, steps - 1)
     title = f"{name} has no effect"
     if found is None:
         found = _early(scheduler, steps - 1, plural)
@@ -43,6 +51,18 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
         note = Note("training", f"{steps:,} {plural}: steps 0 to {steps - 1:,}")
         span = config.place("scheduler", field)
         yield Diagnostic("NB317", title, span, label, (note,), help=help_)
+
+
+def _misread(config: Config, name: str, field: str, reason: str, right: str) -> Diagnostic:
+    """Return the warning for a scheduler that misreads the loss."""
+    return Diagnostic(
+        "NB317",
+        f"{name} misreads the loss",
+        config.place("scheduler", field),
+        reason,
+        help=f"write {field}: {right}",
+        fixes=set_field(config.items.get("scheduler"), field, right),
+    )
 
 
 def _steps(config: Config) -> int | None:
@@ -81,10 +101,11 @@ def _idle(scheduler: Scheduler, lr: float | None, last: int) -> tuple[str, str, 
 
 def _early(scheduler: Scheduler, last: int, plural: str) -> tuple[str, str, str | None] | None:
     """Return the field that ends a schedule too early, the reason and the help; else None."""
-    end = scheduler.zero_from()
-    if end is not None and end <= last:
+    field, end = scheduler.zero_from() or ("", last + 1)
+    if end <= last:
         label = f"the learning rate is 0 in the last {last + 1 - end:,} {plural}"
-        return "total_iters", label, f"write total_iters: {last + 1}"
+        remedy = "use a number above 0" if field == "gamma" else f"write {field}: {last + 1}"
+        return field, label, remedy
     half: int = getattr(scheduler, "T_max", 0)
     if last > half > 0 and cos(pi * last / half) > 0:
         label = f"from step {half:,} the learning rate rises again, until the end of the training"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The largest labels, in bytes, that a check reads to count the classes.
 MAX_COUNTED = 1 << 24
+#: The number of values that tell whether an array has few different ones.
+_SOME = 4096
 #: The longest header, in bytes; numpy has the same limit.
 _MAX_HEADER = 10_000
 _MAX_JSON = 100_000_000
@@ -102,12 +104,20 @@ class StoredArray(NamedTuple):
         """The tensor of one sample."""
         return Tensor(self.shape[1:], _DTYPES[self.descr[1:]])
 
-    def classes(self) -> int | None:
-        """Return the number of classes, largest number + 1; None for large arrays or fractions."""
+    def bounds(self, ignored: int | None = None) -> tuple[int, int] | None:
+        """Return the smallest and the largest number; None for large arrays or fractions.
+
+        The number `ignored` does not count.
+        """
         if self.descr[1:] not in _CODES or not 0 < self.nbytes <= MAX_COUNTED:
             return None
         stat = self.path.stat()
-        return max(1, 1 + _largest(self, stat.st_mtime_ns, stat.st_size))
+        return _bounds(self, ignored, stat.st_mtime_ns, stat.st_size)
+
+    def classes(self, ignored: int | None = None) -> int | None:
+        """Return the number of classes, largest number + 1; None for large arrays or fractions."""
+        bounds = self.bounds(ignored)
+        return None if bounds is None else max(1, 1 + bounds[1])
 
     def values(self) -> "np.ndarray[Any, Any]":
         """Return its values.
@@ -160,12 +170,18 @@ class StoredArray(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _largest(stored: StoredArray, *_stamp: int) -> int:
-    """Return the largest number; an unchanged file is read once."""
+def _bounds(stored: StoredArray, ignored: int | None, *_stamp: int) -> tuple[int, int]:
+    """Return the smallest and the largest number; an unchanged file is read once."""
     values = array(_CODES[stored.descr[1:]], bytes(stored.nbytes))
     stored._read(memoryview(values).cast("B"))  # noqa: SLF001  same module
     stored._swap(values)  # noqa: SLF001
-    return max(values)
+    few = len({*values[:_SOME]}) < _SOME / 2
+    numbers = {*values} if few else values  # a small set is as fast as max
+    least, most = min(numbers), max(numbers)
+    if ignored in {least, most}:
+        others = {*numbers} - {ignored}
+        least, most = min(others, default=0), max(others, default=-1)
+    return least, most
 
 
 #: How many samples tell whether one array repeats another, and how many changes from place to

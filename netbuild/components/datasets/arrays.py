@@ -7,8 +7,15 @@ from typing import Annotated
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.array_files import StoredArray, read_arrays, shift_between
-from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
+from netbuild.components.datasets.conversion import (
+    arrays_of,
+    expect_classes,
+    ignored,
+    input_of,
+    target_of,
+)
 from netbuild.components.datasets.dataset import (
+    Bounds,
     DataError,
     Dataset,
     Declared,
@@ -19,6 +26,7 @@ from netbuild.components.datasets.dataset import (
 )
 from netbuild.components.datasets.fields import AnyPath, Name
 from netbuild.components.fields import OptionalCount, Wants, many
+from netbuild.components.tensor import Tensor
 
 
 class Arrays(Dataset):
@@ -75,6 +83,15 @@ class Arrays(Dataset):
         shifts = [shift_between(stored, target) for stored in inputs]
         return tuple(Repeat(n, shift) for n, shift in enumerate(shifts) if shift is not None)
 
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        if not Path(self.file).exists():
+            return (None,) * len(inputs)
+        *arrays, _ = self._stored(split)
+        pairs = zip(arrays, inputs, strict=False)
+        return tuple(None if x.floating else stored.bounds() for stored, x in pairs)
+
     def check_split(self, split: str) -> None:
         if Path(self.file).exists():
             self._stored(split)
@@ -88,9 +105,11 @@ class Arrays(Dataset):
 
     def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
-        if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
-            return target.classes()
-        return self.classes
+        classes = self.classes
+        if classes is None and target_of(target.tensor, wanted.target, None) is None:
+            classes = target.classes(ignored(wanted.target))
+        expect_classes(target, wanted.target, classes, self.target)
+        return classes
 
     def _names(self, split: str | None) -> tuple[str, ...]:
         """Return the names of the arrays of a split; the target is the last one."""

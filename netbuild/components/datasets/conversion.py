@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from netbuild.components.datasets.array_files import StoredArray
     from netbuild.components.datasets.dataset import Loaded
 
 #: The class number that torch's losses ignore by default.
 _IGNORED = -100
+#: The largest target, in bytes, that a check reads to find numbers that are no classes.
+_MOST_READ = 1 << 22
 
 
 def input_of(stored: Tensor, wanted: Tensor) -> Tensor:
@@ -44,6 +47,29 @@ def target_of(stored: Tensor, wanted: Target, classes: int | None) -> Target | N
         if classes is not None and not of_two:
             return Classes(classes, _like(stored.shape, ()))
     return Signs(shape) if isinstance(wanted, Signs) else Values(shape)
+
+
+def ignored(wanted: Target) -> int | None:
+    """Return the number that the loss ignores in the target, and that is no class."""
+    return wanted.ignored if isinstance(wanted, Classes) else None
+
+
+def expect_classes(stored: "StoredArray", wanted: Target, classes: int | None, name: str) -> None:
+    """Refuse numbers of a stored target that are neither class numbers nor ignored by the loss.
+
+    A large target is not read for this check alone; `load` checks it too.
+
+    Raises:
+        DataError: names the number.
+    """
+    if classes is None or not isinstance(wanted, Classes | Labels) or stored.nbytes > _MOST_READ:
+        return
+    least, most = stored.bounds(ignored(wanted)) or (0, 0)
+    if most >= classes:
+        message = f"{name} has the number {most}, and the classes are 0 to {classes - 1}"
+        raise DataError(message, "classes")
+    if least < (-1 if isinstance(wanted, Labels) else 0) and least != _IGNORED:
+        raise DataError(f"{name} has the number {least}, and classes count from 0", "target")
 
 
 def _like(shape: Shape, wanted: Shape) -> Shape:
@@ -113,13 +139,14 @@ def target_values(
     _expect_numbers(array, name, place)
     counted = classes
     if classes is None and array.dtype.kind != "f":
-        counted = max(1, int(array.max(initial=0)) + 1)
+        none = array == ignored(wanted)
+        counted = max(1, int(array.max(initial=0, where=~none)) + 1)
     stored = _tensor(array)
     known = counted if isinstance(wanted, Classes | Labels) else classes
     target = target_of(stored, wanted, known)
     assert target is not None
     if not stored.floating and (classes is not None or isinstance(target, Classes | Labels)):
-        _expect_classes(array, target, known, name, place)
+        _expect_classes(array, target, known, name, place, ignored(wanted))
     if not target.tensor.floating:
         values = array.astype("int64", copy=False)
     else:
@@ -188,8 +215,9 @@ def _expect_classes(
     classes: int | None,
     name: str,
     place: "Callable[[int], str]",
+    none: int | None,
 ) -> None:
-    """Refuse numbers that are not class numbers.
+    """Refuse numbers that are neither class numbers nor the number `none`, which the loss ignores.
 
     Raises:
         DataError: names the first wrong number and its place.
@@ -197,10 +225,12 @@ def _expect_classes(
     negative = array < (-1 if isinstance(target, Labels) else 0)
     if array.ndim > 1:
         negative &= array != _IGNORED
+    other = array != none
+    negative &= other
     _refuse(negative, array, name, "classes count from 0", place, "target")
     if classes is not None:
         reason = f"there are {classes} classes, 0 to {classes - 1}"
-        _refuse(array >= classes, array, name, reason, place, "target")
+        _refuse((array >= classes) & other, array, name, reason, place, "target")
 
 
 def _refuse(

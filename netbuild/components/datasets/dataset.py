@@ -40,6 +40,9 @@ class Declared(NamedTuple):
 #: All samples: an array (samples, *input) for each input, and the targets, (samples, *target).
 Loaded: TypeAlias = "tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]"
 
+#: The smallest and the largest of some whole numbers.
+Bounds: TypeAlias = tuple[int, int]
+
 #: Height and width.
 Size: TypeAlias = tuple[int, int]
 
@@ -132,6 +135,20 @@ class Dataset(Component):
         """
         return ()
 
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        """Return the bounds of the numbers of each input; None for fractions and unknown numbers.
+
+        Args:
+            inputs: the inputs of the network.
+            split: None for the training samples, or the name of another split.
+
+        Raises:
+            DataError: as `sample` does.
+        """
+        return (None,) * len(inputs)
+
     def names(self) -> tuple[str, ...] | None:
         """Return the names of the classes, in the order of their numbers; None if they are unknown.
 
@@ -141,6 +158,14 @@ class Dataset(Component):
             DataError: a file cannot be read.
         """
         return None
+
+    def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
+        """Return the names of the classes, without a number in the target that is no class.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return self.names()
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         """Return all inputs and all targets of the training samples, or of another split.

@@ -9,8 +9,16 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic_core import core_schema
 
-from netbuild.components.datasets.conversion import input_of, target_of
-from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.conversion import ignored, input_of, target_of
+from netbuild.components.datasets.dataset import (
+    Bounds,
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Sample,
+    Size,
+)
 from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
 from netbuild.components.fields import OptionalCount, Wants
 from netbuild.components.tensor import Tensor
@@ -78,7 +86,25 @@ class Csv(Dataset):
         read = wanted.inputs[0]
         return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), target)
 
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        columns = self._scan(_MAX_READ).columns if Path(self.file).is_file() else None
+        if columns is None:
+            return (None,) * len(inputs)
+        names = self.inputs or [name for name in columns if name not in {"", self.target}]
+        found = [columns[name].bounds for name in names if name in columns]
+        if len(inputs) == len(found):
+            return tuple(found)
+        whole = [bounds for bounds in found if bounds is not None]
+        if not whole or len(whole) < len(found):
+            return (None,)
+        return ((min(least for least, _ in whole), max(most for _, most in whole)),)
+
     def names(self) -> tuple[str, ...] | None:
+        return self.names_without(None)
+
+    def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
         if not Path(self.file).is_file():
             return None
         scan = self._scan(None)
@@ -87,7 +113,7 @@ class Csv(Dataset):
         column = scan.columns[self.target]
         if column.dtype == "float64" or (column.dtype != "string" and self.classes is not None):
             return None
-        return tuple(map(str, column.values))
+        return tuple(map(str, column.classes(ignored)))
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)
@@ -128,7 +154,7 @@ class Csv(Dataset):
         numbers = target_of(Tensor((), column.dtype), wanted.target, None) is not None
         if column.dtype != "string" and (numbers or self.classes is not None):
             return None
-        return column.values
+        return column.classes(ignored(wanted.target))
 
     def _inputs(self, scan: "_Scan") -> tuple[str, ...]:
         """Return the columns that the network reads.
@@ -189,6 +215,20 @@ class _Column(NamedTuple):
     dtype: str
     values: tuple[Any, ...]
     missing: int | None
+
+    def classes(self, ignored: int | None) -> tuple[Any, ...]:
+        """Return the values that are classes, in order.
+
+        A number that the loss ignores is none of them, unless it is the number of a class.
+        """
+        if ignored is None or 0 <= ignored < len(self.values):
+            return self.values
+        return tuple(value for value in self.values if value != ignored)
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The smallest and the largest value of a column of whole numbers; None for others."""
+        return (self.values[0], self.values[-1]) if self.dtype == "int64" and self.values else None
 
     @property
     def text(self) -> str | None:

@@ -4,7 +4,13 @@ import re
 from pathlib import Path
 
 from netbuild.components.datasets.array_files import StoredArray, read_idx, readable
-from netbuild.components.datasets.conversion import arrays_of, input_of, target_of
+from netbuild.components.datasets.conversion import (
+    arrays_of,
+    expect_classes,
+    ignored,
+    input_of,
+    target_of,
+)
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import FolderPath
 from netbuild.components.fields import OptionalCount
@@ -35,7 +41,7 @@ class Idx(Dataset):
         if not any(self._files(None)):
             return Declared((None,), None)
         images, labels = self._stored(None)
-        target = target_of(labels.tensor, wanted.target, self.classes or labels.classes())
+        target = target_of(labels.tensor, wanted.target, self._classes(labels, wanted))
         return Declared((input_of(images.tensor, wanted.inputs[0]),), target)
 
     def check_split(self, split: str) -> None:
@@ -46,10 +52,16 @@ class Idx(Dataset):
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         images, labels = self._stored(split)
-        classes = self.classes or self._stored(None)[1].classes()
+        classes = self._classes(self._stored(None)[1], wanted)
         names = (images.path.name, labels.path.name)
         read = wanted._replace(inputs=wanted.inputs[:1])
         return arrays_of((images.values(),), labels.values(), names, read, classes)
+
+    def _classes(self, labels: StoredArray, wanted: Sample) -> int | None:
+        """Return the number of classes; count them if the file does not say it."""
+        classes = self.classes or labels.classes(ignored(wanted.target))
+        expect_classes(labels, wanted.target, classes, labels.path.name)
+        return classes
 
     def _files(self, split: str | None) -> tuple[Path | None, Path | None]:
         """Return the files of images and labels; uncompressed files are preferred."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
 
-from netbuild.components.datasets.dataset import Dataset, Declared, Loaded, Sample, Size
+from netbuild.components.datasets.dataset import Bounds, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.fields import (
     NaturalInt,
     OptionalCount,
@@ -72,6 +72,12 @@ class Random(Dataset):
                 case _:
                     target = Classes(self.classes)
         return target
+
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        unknown = [x.floating or x.dtype == "bool" for x in inputs]
+        return tuple(None if one else (0, self.below - 1) for one in unknown)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)

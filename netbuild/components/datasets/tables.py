@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.components.datasets.conversion import input_values, target_values
+from netbuild.components.datasets.conversion import ignored, input_values, target_values
 from netbuild.components.datasets.dataset import DataError, Sample, Size
 from netbuild.components.datasets.decoding import pixels
 from netbuild.components.tensor import Tensor, times
@@ -206,10 +206,11 @@ class RowReader:
         import numpy as np
 
         assert self.labels is not None
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        found = [numbers.get(value, -1) for value in array.tolist()]
-        if -1 in found:
-            row = found.index(-1)
+        none = ignored(self.wanted.target)
+        numbers = {none: none} | {label: number for number, label in enumerate(self.labels)}
+        found = [numbers.get(value) for value in array.tolist()]
+        if None in found:
+            row = found.index(None)
             known = ", ".join(map(str, self.labels))
             message = (
                 f"{self.columns.target} is {array[row]} in {self.place(start + row)}, and the "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from netbuild.components.datasets.dataset import (
+    Bounds,
     DataError,
     Dataset,
     Declared,
@@ -62,6 +63,11 @@ class Text(Dataset):
 
     def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
         return (Repeat(0, 1),) if self._places(wanted) else ()
+
+    def bounds(
+        self, inputs: tuple[Tensor, ...], split: str | None = None
+    ) -> tuple[Bounds | None, ...]:
+        return ((0, len(self._vocabulary().known) - 1) if self._is_read_early() else None,)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)

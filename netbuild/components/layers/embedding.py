@@ -31,6 +31,7 @@ class _Table(Layer):
 
     needs_float = False
     results = ANY
+    looks_up = "num_embeddings"
 
     num_embeddings: PositiveInt
     """Number of rows; indices go from 0 to num_embeddings − 1."""

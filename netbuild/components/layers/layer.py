@@ -160,6 +160,9 @@ class Layer(Component):
     #: The source of the statistics for a normalisation: the batch, the batches of all processes,
     #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
+    #: The field with the number of rows of a table, for a layer that looks up the numbers of its
+    #: first input in it.
+    looks_up: ClassVar[str | None] = None
     #: Whether it slides a window over the spatial axes in steps of a stride.
     slides: ClassVar[bool] = False
 

@@ -53,12 +53,12 @@ class _ClassLoss(_Weighed):
     last = "reduction"
 
     ignore_index: Int = -100
-    """Class whose samples or places are ignored."""
+    """Number in the target whose samples or places are ignored; it needs no class of its own."""
     reduction: Reduction = "mean"
     """How losses become one: by their mean, weighted by class, or their sum."""
 
     def wanted(self, *y: Shape) -> Target:
-        return Classes(y[0][0], y[0][1:]) if y[0] else Classes(1)
+        return Classes(y[0][0] if y[0] else 1, y[0][1:], self.ignore_index)
 
     def compare(self, target: Target, *y: Shape) -> None:
         (scores,) = y
@@ -73,7 +73,7 @@ class CrossEntropyLoss(_ClassLoss):
     Takes raw scores (classes) and a class number, or raw scores (classes, *) and a class number at
     each place (*). The target may also be probabilities p of the output's shape; then the loss is
     −Σ w_c · p_c · log softmax(y)_c. `label_smoothing` ε mixes the target with ε / classes.
-    `ignore_index` is a class that is ignored.
+    `ignore_index` is a number in the target that is ignored, and no class.
 
     loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
     """
@@ -174,7 +174,7 @@ class LinearCrossEntropyLoss(_Weighed):
     reduction: Reduction = "mean"
     """How losses become one: by their mean, weighted by class, or their sum."""
     ignore_index: Annotated[int | None, Wants("a whole number or null", optional(whole()))] = None
-    """Class whose samples or places are ignored; null ignores none."""
+    """Number in the target whose samples or places are ignored; null is −100."""
     label_smoothing: Probability = 0.0
     """Share of the target that is spread evenly over all classes; 0 leaves the target unchanged."""
 
@@ -187,7 +187,8 @@ class LinearCrossEntropyLoss(_Weighed):
         return weight
 
     def wanted(self, *y: Shape) -> Target:
-        return Classes(self.num_classes, self.out_features)
+        ignored = -100 if self.ignore_index is None else self.ignore_index
+        return Classes(self.num_classes, self.out_features, ignored)
 
     def compare(self, target: Target, *y: Shape) -> None:
         expect_axes(y[0], "in_features", rank=1)

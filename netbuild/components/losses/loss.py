@@ -6,8 +6,11 @@ Shapes have no batch axis, as in the layers. `y` is the shape of an output for o
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic_core import core_schema
+from pydantic_core.core_schema import CoreSchema
+
 from netbuild.components.component import Component
-from netbuild.components.fields import Wants, many, one_of, optional, real
+from netbuild.components.fields import Wants, either, many, one_of, optional, real
 from netbuild.components.target import Target, Values
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
@@ -18,6 +21,36 @@ Weights = Annotated[
     Wants(
         "a list of numbers of at least 0, one for each class",
         optional(many(real(ge=0), at_least=1)),
+    ),
+]
+
+
+def _rectangular(values: Any) -> Any:
+    """Refuse nested lists that differ in length.
+
+    Raises:
+        ValueError: the lists differ in length or in depth.
+    """
+    shape_of(values)
+    return values
+
+
+#: The most axes of nested lists: three spatial axes, the channels and the batch.
+_MOST_AXES = 5
+
+
+def _numbers(axes: int) -> CoreSchema:
+    """Return the schema of lists of numbers, nested up to a number of axes."""
+    item = real(ge=0) if axes == 1 else either(real(ge=0), _numbers(axes - 1))
+    return many(item, at_least=1)
+
+
+#: Numbers that torch repeats along the axes that they lack, from the last axis on.
+Repeated = Annotated[
+    tuple[Any, ...] | None,
+    Wants(
+        "a list of numbers of at least 0, or nested lists of equal lengths",
+        optional(core_schema.no_info_after_validator_function(_rectangular, _numbers(_MOST_AXES))),
     ),
 ]
 
@@ -54,6 +87,9 @@ class Loss(Component):
     class_axis: ClassVar[int] = 1
     #: The field with the number of classes that the loss's own weights score.
     classes_field: ClassVar[str | None] = None
+
+    #: The fields of numbers that torch repeats along the axes that they lack.
+    repeated: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def torch_name(cls) -> str:
@@ -108,6 +144,10 @@ class Loss(Component):
         """Return the values of the fields that the outputs decide."""
         return {}
 
+    def nonnegative(self) -> dict[str, str]:
+        """Return the inputs whose values must not be below 0, each with the noun of its values."""
+        return {}
+
     def weights(self, *y: Shape) -> dict[str, Shape]:
         """Return the shapes of the loss's own parameters, by name."""
         return {}
@@ -122,9 +162,14 @@ class Loss(Component):
         return forward(*y, target)
 
 
-def mismatch(message: str, *, at: str | None = None) -> ShapeError:
+def mismatch(
+    message: str,
+    *,
+    at: str | None = None,
+    help: str | None = None,  # noqa: A002  as messages call it
+) -> ShapeError:
     """Return the error of a loss that does not fit the network or the data."""
-    return ShapeError("NB401", message, at=at)
+    return ShapeError("NB401", message, at=at, help=help)
 
 
 def expect_axes(y: Shape, axes: str, *, rank: int) -> None:
@@ -147,6 +192,52 @@ def expect_weights(weight: tuple[float, ...] | None, classes: int) -> None:
     """
     if weight is not None and len(weight) != classes:
         raise mismatch(f"weight has {len(weight)} numbers for {classes} classes", at="weight")
+
+
+def shape_of(values: tuple[Any, ...]) -> Shape:
+    """Return the sizes of nested lists.
+
+    Raises:
+        ValueError: the lists differ in length or in depth.
+    """
+    shapes = {shape_of(value) if isinstance(value, tuple) else () for value in values}
+    if len(shapes) != 1:
+        raise ValueError
+    return (len(values), *shapes.pop())
+
+
+def expect_repeatable(numbers: tuple[Any, ...] | None, y: Shape, *, at: str) -> None:
+    """Refuse numbers that torch cannot repeat to the shape of an output.
+
+    Raises:
+        ShapeError: an axis of the numbers is neither 1 nor as long as the axis of the output.
+    """
+    if numbers is None:
+        return
+    shape, batch = shape_of(numbers), (1, *y)
+    ends = zip(reversed(shape), reversed(batch), strict=False)
+    if len(shape) <= len(batch) and all(own in {1, size} for own, size in ends):
+        return
+    if len(shape) > 1:
+        message = f"{at} is {times(shape)}, and it cannot be repeated to an output of {times(y)}"
+        raise mismatch(message, at=at)
+    help_ = None
+    if len(y) > 1 and len(numbers) == y[0]:
+        nested = nested_list([f"{number:g}" for number in numbers], len(y))
+        help_ = f"for one number for each of {y[0]} channels, write {at}: {nested}"
+    last = y[-1] if y else 1
+    message = f"{at} has {len(numbers)} numbers for a last axis of {last}"
+    raise mismatch(message, at=at, help=help_)
+
+
+def nested_list(numbers: list[str], axes: int) -> str:
+    """Return numbers of the first of several axes, as nested lists in YAML.
+
+    >>> nested_list(["1", "2"], 3)
+    '[[[1]], [[2]]]'
+    """
+    before, after = "[" * (axes - 1), "]" * (axes - 1)
+    return f"[{', '.join(before + number + after for number in numbers)}]"
 
 
 class Reduced(Loss):

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
-from netbuild.components.losses.loss import Reduced, Weights, mismatch
+from netbuild.components.losses.loss import (
+    Reduced,
+    Repeated,
+    Weights,
+    expect_repeatable,
+    mismatch,
+)
 from netbuild.components.target import Signs, Target
 from netbuild.components.tensor import Shape, times
 
@@ -109,6 +115,9 @@ class PoissonNLLLoss(_ValueLoss):
     eps: Float = 1e-8
     """Added to a rate before its logarithm, because log 0 is infinite."""
 
+    def nonnegative(self) -> dict[str, str]:
+        return {} if self.log_input else {"input": "rate"}
+
 
 class GaussianNLLLoss(_ValueLoss):
     """½ (log v + (y − t)² / v), averaged, with the variance v of at least eps.
@@ -138,6 +147,9 @@ class GaussianNLLLoss(_ValueLoss):
             message = f"var is {shown}, and it needs one variance for each of {times(mean) or 1}"
             raise mismatch(message)
 
+    def nonnegative(self) -> dict[str, str]:
+        return {"var": "variance"}
+
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
         return forward(y[0], target, y[1])
 
@@ -146,7 +158,8 @@ class BCELoss(_FloatLoss):
     """−w · (t · log y + (1 − t) · log(1 − y)), averaged.
 
     Takes probabilities of any shape, such as Sigmoid gives, and a target of the same shape, from 0
-    to 1. `weight` has one factor w for each place of the last axis.
+    to 1. `weight` has one factor w for each place of the last axis, or of several axes: nested
+    lists in the shape channels×1×1 have one for each channel.
 
     loss: BCELoss
     """
@@ -154,13 +167,14 @@ class BCELoss(_FloatLoss):
     binary = True
     takes = "probabilities"
     of_scores = "BCEWithLogitsLoss"
+    repeated = ("weight",)
 
-    weight: Weights = None
-    """Factor of the loss at each place of the last axis; null is 1 everywhere."""
+    weight: Repeated = None
+    """Factor of the loss at each place of the last axes; null is 1 everywhere."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
-        _expect_last_axis(self.weight, y[0], at="weight")
+        expect_repeatable(self.weight, y[0], at="weight")
 
     def _takes(self, target: Target) -> bool:
         return super()._takes(target) and not isinstance(target, Signs)  # −1 is out of range
@@ -170,7 +184,8 @@ class BCEWithLogitsLoss(_FloatLoss):
     """BCELoss of sigmoid(y), computed in one step; pos_weight is a factor of t · log sigmoid(y).
 
     Takes raw scores of any shape and a target of the same shape, from 0 to 1. `weight` and
-    `pos_weight` have one number for each place of the last axis.
+    `pos_weight` have one number for each place of the last axis, or of several axes: nested lists
+    in the shape channels×1×1 have one for each channel.
 
     loss: {BCEWithLogitsLoss: {pos_weight: [3, 1]}}
     """
@@ -180,16 +195,17 @@ class BCEWithLogitsLoss(_FloatLoss):
     applies = "sigmoid"
     of_applied = "BCELoss"
     last = "reduction pos_weight"
+    repeated = ("weight", "pos_weight")
 
-    weight: Weights = None
-    """Factor of the loss at each place of the last axis; null is 1 everywhere."""
-    pos_weight: Weights = None
-    """Factor of targets of 1, at each place of the last axis; above 1 gives fewer misses."""
+    weight: Repeated = None
+    """Factor of the loss at each place of the last axes; null is 1 everywhere."""
+    pos_weight: Repeated = None
+    """Factor of targets of 1, at each place of the last axes; above 1 gives fewer misses."""
 
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
-        _expect_last_axis(self.weight, y[0], at="weight")
-        _expect_last_axis(self.pos_weight, y[0], at="pos_weight")
+        expect_repeatable(self.weight, y[0], at="weight")
+        expect_repeatable(self.pos_weight, y[0], at="pos_weight")
 
 
 class MultiLabelSoftMarginLoss(_ValueLoss):
@@ -212,7 +228,9 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
         super().compare(target, *y)
         if not y[0]:
             raise mismatch("it needs one value for each class, and the network gives one value")
-        _expect_last_axis(self.weight, y[0], at="weight")
+        if self.weight is not None and len(self.weight) not in {1, y[0][-1]}:
+            message = f"weight has {len(self.weight)} numbers for a last axis of {y[0][-1]}"
+            raise mismatch(message, at="weight")
 
 
 class _SignLoss(_ValueLoss):
@@ -248,9 +266,3 @@ class SoftMarginLoss(_SignLoss):
 
     binary = True
     takes = "scores"
-
-
-def _expect_last_axis(weight: tuple[float, ...] | None, y: Shape, *, at: str) -> None:
-    last = y[-1] if y else 1
-    if weight is not None and len(weight) not in {1, last}:
-        raise mismatch(f"{at} has {len(weight)} numbers for a last axis of {last}", at=at)

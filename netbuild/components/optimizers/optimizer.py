@@ -59,7 +59,7 @@ class Optimizer(Component):
             raise ShapeError("NB406", message)
         for field in ("fused", "weight_decay"):
             if getattr(self, field, None):
-                message = f"it does not work with the sparse gradient of {weight.name}"
+                message = f"{field} does not work with the sparse gradient of {weight.name}"
                 raise ShapeError("NB406", message, at=field)
 
     @field_validator("fused", check_fields=False)

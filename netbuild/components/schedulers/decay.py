@@ -58,6 +58,9 @@ class StepLR(_Falling):
     def constant(self, lr: float | None, last: int) -> str | None:
         return "step_size" if self.gamma == 1 or abs(self.step_size) > last else None
 
+    def zero_from(self) -> tuple[str, int] | None:
+        return ("gamma", abs(self.step_size)) if self.gamma == 0 else None
+
 
 class MultiStepLR(_Falling):
     """Multiplies the rate by gamma after each number of steps in `milestones`.
@@ -71,6 +74,10 @@ class MultiStepLR(_Falling):
     def constant(self, lr: float | None, last: int) -> str | None:
         reached = any(1 <= milestone <= last for milestone in self.milestones)
         return "milestones" if self.gamma == 1 or not reached else None
+
+    def zero_from(self) -> tuple[str, int] | None:
+        reached = [milestone for milestone in self.milestones if milestone >= 1]
+        return ("gamma", min(reached)) if self.gamma == 0 and reached else None
 
 
 class ConstantLR(Scheduler):
@@ -116,8 +123,8 @@ class LinearLR(Scheduler):
             "end_factor" if self.start_factor == self.end_factor or self.total_iters < 1 else None
         )
 
-    def zero_from(self) -> int | None:
-        return self.total_iters if self.end_factor == 0 else None
+    def zero_from(self) -> tuple[str, int] | None:
+        return ("total_iters", self.total_iters) if self.end_factor == 0 else None
 
 
 class ExponentialLR(_Falling):
@@ -130,6 +137,9 @@ class ExponentialLR(_Falling):
 
     def constant(self, lr: float | None, last: int) -> str | None:
         return "gamma" if self.gamma == 1 else None
+
+    def zero_from(self) -> tuple[str, int] | None:
+        return ("gamma", 1) if self.gamma == 0 else None
 
 
 class PolynomialLR(Scheduler):
@@ -158,8 +168,8 @@ class PolynomialLR(Scheduler):
     def constant(self, lr: float | None, last: int) -> str | None:
         return "power" if self.power == 0 or self.total_iters < 1 else None
 
-    def zero_from(self) -> int | None:
-        return self.total_iters
+    def zero_from(self) -> tuple[str, int] | None:
+        return "total_iters", self.total_iters
 
 
 class ReduceLROnPlateau(Scheduler):
@@ -191,5 +201,24 @@ class ReduceLROnPlateau(Scheduler):
             raise ShapeError("NB403", message)
 
     def constant(self, lr: float | None, last: int) -> str | None:
-        """The first epoch is the best so far; the rate can fall after patience + 1 more epochs."""
-        return "patience" if self.patience >= last else None
+        """The first epoch is the best so far; the rate can fall after patience + 1 more epochs.
+
+        torch skips a fall of `eps` or less.
+        """
+        if self.patience >= last:
+            return "patience"
+        least = self.min_lr[0] if isinstance(self.min_lr, tuple) else self.min_lr
+        if not lr or lr - max(self.factor * lr, least) > self.eps:
+            return None
+        return "min_lr" if lr - least <= self.eps else "eps"
+
+    def misread(self, *, rises: bool) -> tuple[str, str, str] | None:
+        better, way = ("max", "rises") if rises else ("min", "falls")
+        if self.mode != better:
+            reason = f"the loss {way}, and mode {self.mode} lowers the rate because of it"
+            return "mode", reason, better
+        if self.mode == "min" and self.threshold_mode == "rel" and self.threshold >= 1:
+            return "threshold", "no loss above 0 counts as an improvement", "1e-4"
+        if self.threshold < 0:
+            return "threshold", "a worse loss counts as an improvement", "1e-4"
+        return None

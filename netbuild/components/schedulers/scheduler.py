@@ -43,12 +43,19 @@ class Scheduler(Component):
         """
         return None
 
+    def misread(self, *, rises: bool) -> tuple[str, str, str] | None:
+        """Return a field that misreads the loss, the reason, and a right value; None if all fit.
+
+        `rises` tells whether training makes the loss larger.
+        """
+        return None
+
     def unreached(self, last: int) -> int | None:
         """Return the first milestone after the step `last`; None if there is none."""
         return None
 
-    def zero_from(self) -> int | None:
-        """Return the first step from which on the rate is 0; None if there is no such step."""
+    def zero_from(self) -> tuple[str, int] | None:
+        """Return the field that makes the rate 0, and the first step of it; None if none does."""
         return None
 
     def parts(self, use: Use) -> list[tuple["Scheduler", Use]]:

@@ -106,6 +106,10 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
     return Batches(inputs, targets)
 
 
+#: Larger numbers of classes are one class when samples are split by class.
+_MOST_CLASSES = 1 << 20
+
+
 def _fit(samples: Sized, wanted: Sample) -> bool:
     """Whether samples fit into the part of the memory that they may fill."""
     needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
@@ -135,10 +139,11 @@ def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
             sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(f"sample {sample} (from 0) holds values that are not finite")
     if isinstance(wanted.target, Classes) and not targets.is_floating_point() and len(targets):
-        low, high = int(targets.min()), int(targets.max())
-        classes = wanted.target.classes
-        if high >= classes or (low < 0 and low != -100):
-            label = high if high >= classes else low
+        classes, ignored = wanted.target.classes, wanted.target.ignored
+        wrong = targets[(targets < 0) | (targets >= classes)]
+        wrong = wrong if ignored is None else wrong[wrong != ignored]
+        if len(wrong):
+            label = int(wrong.max())
             message = f"a label is {label}, and the network has scores for 0 to {classes - 1}"
             raise DataError(message)
 
@@ -158,7 +163,7 @@ def _split(
     # A sample with one target has a class. A picture with a class for each pixel has no class.
     targets = data.targets if by_class else torch.empty(0, 0)
     if targets.ndim == 1:
-        known = targets.clamp(min=0)
+        known = targets.clamp(0, _MOST_CLASSES)  # a number that the loss ignores may be huge
         counts = known.bincount()
         counts = counts[counts > 0]
         if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
@@ -243,10 +248,13 @@ def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> tor
     # `checks.data` has checked that targets are classes, and that no stream is used.
     assert isinstance(wanted.target, Classes)
     assert not isinstance(data, StreamedBatches)
-    classes, targets = wanted.target.classes, data.targets
-    counted = targets[(targets >= 0) & (targets < classes)]  # a loss may ignore other labels
-    counts = counted.bincount(minlength=classes)
-    return counts.sum() / (classes * counts.clamp(min=1))
+    classes, targets, ignored = wanted.target.classes, data.targets, wanted.target.ignored
+    counted = (targets >= 0) & (targets < classes)  # a loss may ignore other labels
+    if ignored is not None:
+        counted &= targets != ignored
+    counts = targets[counted].bincount(minlength=classes)
+    of = classes - (ignored is not None and 0 <= ignored < classes)
+    return counts.sum() / (of * counts.clamp(min=1))
 
 
 def _placed(

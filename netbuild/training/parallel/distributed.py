@@ -164,10 +164,6 @@ class World:
         if not self.sharded:
             optimizer.load_state_dict(state)
             return
-        from torch.distributed.checkpoint.state_dict import (
-            StateDictOptions,
-            set_optimizer_state_dict,
-        )
 
         if not state["state"]:  # torch does not accept an empty state
             for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):

@@ -237,6 +237,16 @@ BAD: dict[str, list[str]] = {
         scheduled(
             "{SequentialLR: {schedulers: [LinearLR, {ExponentialLR: 0.9}], milestones: [10]}}"
         ),
+        scheduled("{ReduceLROnPlateau: {mode: max, patience: 2}}"),
+        scheduled("{ReduceLROnPlateau: max}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2}}").replace("SGD", "{SGD: {maximize: true}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, threshold: 1}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, threshold: -0.1, threshold_mode: abs}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 1e-3}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, eps: 1e-3}}"),
+        scheduled("{StepLR: {step_size: 5, gamma: 0}}"),
+        scheduled("{MultiStepLR: {milestones: [5, 7], gamma: 0}}"),
+        scheduled("{ExponentialLR: 0}"),
     ],
 }  # fmt: skip
 
@@ -371,6 +381,15 @@ GOOD: dict[str, list[str]] = {
         scheduled("{StepLR: {step_size: 10}, step: batch}"),  # of how many nothing is known
         scheduled(
             "{SequentialLR: {schedulers: [LinearLR, {ExponentialLR: 0.9}], milestones: [5]}}"
+        ),
+        scheduled("{ReduceLROnPlateau: {mode: max, patience: 2}}").replace(
+            "SGD", "{SGD: {maximize: true}}"
+        ),
+        scheduled("{ReduceLROnPlateau: {patience: 2, threshold: 1, threshold_mode: abs}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 9e-4}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, eps: 8e-4}}"),
+        scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 1e-3}}").replace(
+            "SGD", "{SGD, groups: [{match: '0', lr: 0.1}]}"
         ),
     ],
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -12,13 +13,26 @@ from torch import nn
 
 from netbuild.builder import module as builder
 from netbuild.checks.lint import receptive_field as windows
+from netbuild.components.losses import LOSSES
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.components.schedulers.scheduler import Scheduler
 from netbuild.diagnostics import rules
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.dump import dump
 from netbuild.training.step.scheduler import torch_scheduler
-from tests.checks.lint.cases import BAD, BCE, GOOD, VECTOR, deep, found, layers, single, traced, up
+from tests.checks.lint.cases import (
+    BAD,
+    BCE,
+    CE,
+    GOOD,
+    VECTOR,
+    deep,
+    found,
+    layers,
+    single,
+    traced,
+    up,
+)
 from tests.components.schedulers.cases import FIELDS
 from tests.examples import examples
 
@@ -69,6 +83,61 @@ def test_bce_takes_probabilities(text: str) -> None:
     module, x, _ = run(text)
     y = module(100 * x)
     nn.BCELoss()(y, torch.zeros_like(y))
+
+
+def test_softmax_elsewhere_has_a_floor() -> None:
+    """NB322: scores that are certain and right have a loss of log 6 over a column of 6 places."""
+    target = torch.zeros(1, 6, 5, dtype=torch.long)
+    scores = 1000 * nn.functional.one_hot(target, 3).movedim(-1, 1).float()
+    loss = nn.NLLLoss()
+    assert loss(scores.log_softmax(1), target) == 0
+    assert loss(scores.log_softmax(2), target).item() == pytest.approx(math.log(6))
+
+
+@pytest.mark.parametrize(
+    ("activation", "floor"), [("Sigmoid", 0.5514), ("Tanh", 0.2395), ("Hardsigmoid", 0.5514)]
+)
+def test_narrow_scores_have_a_floor(activation: str, floor: float) -> None:
+    """NB323: the loss of three classes stays above the number of the warning."""
+    y = getattr(nn, activation)()(1000 * (2 * torch.eye(3) - 1))
+    assert nn.CrossEntropyLoss()(y, torch.arange(3)).item() == pytest.approx(floor, abs=1e-4)
+    (said,) = found(VECTOR + layers("Linear: 3", activation) + CE)
+    assert said.label.endswith(f"the loss stays above {floor:.2g}")
+
+
+def test_positive_scores_have_no_small_probability() -> None:
+    """NB323: after a ReLU no probability is below 0.5, and a score below 0 has no gradient."""
+    x = torch.linspace(-5, 5, 20, requires_grad=True)
+    y = x.relu()
+    assert y.sigmoid().min() == 0.5
+    nn.BCEWithLogitsLoss()(y, torch.zeros(20)).backward()
+    assert (x.grad[:10] == 0).all()
+
+
+def test_negative_variances_and_rates() -> None:
+    """NB324: torch refuses a negative variance, and the loss of a negative rate is NaN."""
+    y, below = torch.ones(2), torch.tensor([1.0, -1.0])
+    with pytest.raises(ValueError, match="negative"):
+        nn.GaussianNLLLoss()(y, y, below)
+    assert nn.PoissonNLLLoss(log_input=False)(below, y).isnan()
+    losses = [kind.model_construct() for kind in LOSSES.values()]
+    assert [type(loss).__name__ for loss in losses if loss.nonnegative()] == ["GaussianNLLLoss"]
+
+
+@pytest.mark.parametrize("text", [t for t in BAD["NB317"] + GOOD["NB317"] if "Plateau" in t])
+def test_a_plateau_of_a_falling_loss(text: str) -> None:
+    """NB317: the rate falls although the loss gets better at each epoch, if netbuild says so."""
+    graph = traced(text)
+    assert graph.config.scheduler is not None
+    scheduler: Any = graph.config.scheduler.scheduler
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1)
+    torchs = torch_scheduler(scheduler.model_copy(update={"patience": 0}), optimizer, 5)
+    better = range(2, 11, 2) if "maximize" in text else range(10, 0, -2)
+    for loss in better:
+        torchs.step(float(loss))
+    misread = any(d.title.endswith("misreads the loss") for d in graph.diagnostics)
+    fell = optimizer.param_groups[0]["lr"] < 1
+    assert misread == fell or (scheduler.threshold < 0 and misread)
 
 
 def bias_gradient(text: str) -> float:

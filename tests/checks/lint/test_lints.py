@@ -13,10 +13,15 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.syntax.dump import dump
 from netbuild.syntax.parser import from_bytes
-from tests.checks.lint.cases import BAD, GOOD, VECTOR, found, traced
+from tests.checks.lint import cases as networks
+from tests.checks.lint import score_cases
+from tests.checks.lint.cases import VECTOR, found, traced
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import text_of_case
 from tests.examples import examples
+
+BAD = networks.BAD | score_cases.BAD
+GOOD = networks.GOOD | score_cases.GOOD
 
 
 def cases(table: dict[str, list[str]]) -> list[Any]:

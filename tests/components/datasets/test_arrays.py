@@ -67,6 +67,10 @@ def test_split_beside_train(tmp_path: Path) -> None:
     assert len(loaded(source, TEN, "test")[1]) == 1
 
 
+#: Labels, of which one is 255, the usual number of places that are no class.
+VOID = np.where(np.arange(6) == 1, 255, LABELS).astype("uint8")
+
+
 @pytest.mark.parametrize(
     ("target", "stored", "given", "values"),
     [
@@ -80,6 +84,10 @@ def test_split_beside_train(tmp_path: Path) -> None:
         (Signs(()), np.array([1, -1] * 3), Signs(()), [1, -1] * 3),
         (Classes(3), RANDOM.random((6, 3)), Values((3,)), None),
         (Classes(5, (4,)), IMAGES[:, 0] % 5, Classes(5, (4,)), IMAGES[:, 0] % 5),
+        (Classes(3, (), 255), VOID, Classes(3), VOID),
+        (Classes(3, (), -7), np.where(VOID == 255, -7, LABELS), Classes(3), None),
+        (Classes(3, (), 0), VOID, Classes(256), VOID),  # 255 is a class, and 0 is ignored
+        (Classes(3, (), -100), np.where(VOID == 255, -100, LABELS), Classes(3), None),
         (Labels(5, 4), IMAGES[:, 0] % 5, Labels(5, 4), IMAGES[:, 0] % 5),
         (Values((5, 4)), IMAGES, Values((5, 4)), IMAGES),
     ],

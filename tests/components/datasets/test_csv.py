@@ -34,6 +34,10 @@ def test_csv(tmp_path: Path) -> None:
     [
         ("2 4 4 8", {}, Classes(3), Classes(3), [0, 1, 1, 2]),
         ("0 1 2 4", {"classes": 5}, Classes(5), Classes(5), [0, 1, 2, 4]),
+        ("0 255 1 1", {}, Classes(2, (), 255), Classes(2), [0, 255, 1, 1]),
+        ("0 -1 2 2", {}, Classes(2, (), -1), Classes(2), [0, -1, 1, 1]),
+        ("0 2 4 6", {}, Classes(4, (), 2), Classes(4), [0, 1, 2, 3]),  # class 2 is the value 4
+        ("0 255 1 1", {"classes": 2}, Classes(2, (), 255), Classes(2), [0, 255, 1, 1]),
         ("2 4 4 8", {}, Values((1,)), Values((1,)), [[2], [4], [4], [8]]),
         ("2 4 4.5 8", {}, Values(()), Values(()), [2, 4, 4.5, 8]),
         ("2 4 4.5 8", {}, Classes(2), Values(()), [2, 4, 4.5, 8]),
@@ -71,8 +75,15 @@ def test_csv_names(tmp_path: Path, column: str, fields: Any, names: Any) -> None
     text = "".join(f"{n},{value}\n" for n, value in enumerate(column.split()))
     source = csv(tmp_path, f"a,species\n{text}", **fields)
     assert source.names() == names
+    assert source.names_without(7) == names
     (tmp_path / "x.csv").unlink()
     assert source.names() is None
+
+
+def test_csv_names_without_what_is_no_class(tmp_path: Path) -> None:
+    """A number that the loss ignores has no name, and the others keep theirs."""
+    source = csv(tmp_path, "a,species\n1,-1\n2,3\n3,5\n")
+    assert source.names_without(-1) == ("3", "5")
 
 
 def test_csv_inputs(tmp_path: Path) -> None:

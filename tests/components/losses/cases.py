@@ -147,7 +147,8 @@ STRICTNESS = [
     Strictness(
         "a weight below 0 turns the loss round",
         lambda case: any(
-            min(case.fields.get(name) or [0]) < 0 for name in ("weight", "pos_weight")
+            torch.tensor(case.fields.get(name) or [0]).min() < 0
+            for name in ("weight", "pos_weight")
         ),
         case_of("CrossEntropyLoss", (2,), target=Classes(2), weight=[-1.0, 1.0]),
     ),

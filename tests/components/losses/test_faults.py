@@ -50,6 +50,14 @@ SAID: list[tuple[Case, str]] = [
         "in_features is 4, and the network gives 5",
     ),
     (
+        case_of("BCELoss", (3, 4, 5), target=Values((3, 4, 5)), weight=[[[1.0]], [[2.0]]]),
+        "weight is 2×1×1, and it cannot be repeated to an output of 3×4×5",
+    ),
+    (
+        case_of("BCEWithLogitsLoss", (3, 4, 5), target=Values((3, 4, 5)), weight=[1.0, 2.0, 3.0]),
+        "weight has 3 numbers for a last axis of 5",
+    ),
+    (
         Case("MSELoss", {}, (Tensor((3,), "int64"),), Values((3,))),
         "it computes with floating-point numbers, and the network gives int64",
     ),

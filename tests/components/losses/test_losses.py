@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -92,6 +93,16 @@ def _weights(count: int) -> st.SearchStrategy[Any]:
     return st.one_of(st.none(), fitting, fitting, any_)
 
 
+@st.composite
+def _repeated(draw: st.DrawFn, y: Shape) -> Any:
+    """Draw nested lists that mostly repeat to the shape of an output."""
+    shape = [draw(st.sampled_from([1, size, size, 3])) for size in y]
+    shape = shape[draw(st.integers(0, len(shape))) :] or [1]
+    if len(shape) == len(y) and draw(st.booleans()):
+        shape = [draw(st.sampled_from([1, 1, 2])), *shape]
+    return torch.full(shape, 0.5).tolist()
+
+
 def _any_target(draw: st.DrawFn, shape: Shape) -> Target:
     shape = draw(st.one_of(st.just(shape), st.just(shape[1:]), st.just(()), shapes))
     classes = draw(counts)
@@ -150,6 +161,10 @@ def _fields(draw: st.DrawFn, kind: str, first: Shape) -> dict[str, Any]:
     if kind == "LinearCrossEntropyLoss":
         values["weight"] = _weights(number)
         values["ignore_index"] = st.sampled_from([None, None, None, -100, 0, 1])
+    if LOSSES[kind].repeated:
+        values |= dict.fromkeys(
+            ("weight", "pos_weight"), st.one_of(_weights(last), _repeated(first))
+        )
     fields = {}
     for name, info in LOSSES[kind].model_fields.items():
         if info.is_required() or draw(st.booleans()):
@@ -196,6 +211,9 @@ def test_each_strictness_is_one(rule: Strictness) -> None:
     assert not accepted(rule.example)
 
 
+#: One number for each of three channels of an image.
+CHANNELS = [[[1.0]], [[2.0]], [[3.0]]]
+
 #: Cases worked out by hand, of which some are rare among those drawn.
 TAKEN = [
     case_of("CrossEntropyLoss", (21, 8, 8), target=Classes(21, (8, 8))),
@@ -203,6 +221,8 @@ TAKEN = [
     case_of("CrossEntropyLoss", (3,), target=Values((3,)), label_smoothing=0.1),
     case_of("CrossEntropyLoss", (3, 4), target=Values((3, 4)), weight=[1.0, 2.0, 3.0]),
     case_of("NLLLoss", (5, 3), target=Classes(2, (3,)), weight=[1.0] * 5),
+    case_of("BCEWithLogitsLoss", (3, 4, 5), target=Values((3, 4, 5)), pos_weight=CHANNELS),
+    case_of("BCELoss", (3, 4, 5), target=Values((3, 4, 5)), weight=[CHANNELS]),
     case_of("NLLLoss", (5, 3), target=Labels(5, 3), ignore_index=-1),
     case_of("GaussianNLLLoss", (3, 4), (3, 4), target=Values((3, 4))),
     case_of("GaussianNLLLoss", (3, 4), (3,), target=Values((3, 4))),

@@ -1,6 +1,7 @@
 """`class_weights`: balanced weights, given weights, and faults."""
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ def test_class_weights_leave_out_what_does_not_count(tmp_path: Path) -> None:
     weight = trainer.learner.criterion.module.weight
     # The mean divides by the weights, so that only their proportion counts.
     assert (weight[1] / weight[0]).item() == pytest.approx(expected[1] / expected[0])
+
+
+@pytest.mark.parametrize("ignored", [255, -100, -3])
+def test_class_weights_of_numbers_that_are_no_class(tmp_path: Path, ignored: int) -> None:
+    """`balanced` counts as scikit-learn does over the samples that the loss does not ignore."""
+    x = np.random.default_rng(0).standard_normal((60, 4))
+    labels = np.where(np.arange(60) % 5 == 0, ignored, CLASSES)
+    data = {**arrays(tmp_path, x, labels), "class_weights": "balanced"}
+    trainer = prepared(tmp_path, data=data, loss={"CrossEntropyLoss": {"ignore_index": ignored}})
+    targets = in_memory(trainer.training).targets.numpy()
+    kept = targets[targets != ignored]
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=kept)
+    weight = trainer.learner.criterion.module.weight
+    torch.testing.assert_close(weight, torch.tensor(expected, dtype=torch.float32))
+    training.fit(trainer, Silent())
+    assert math.isfinite(trainer.run.metrics[-1]["val_loss"])
 
 
 def test_class_weights_are_given(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: Random numbers, buffers, parameters of a stack, layers in layers, and weights that are used again.
+#: Random numbers, buffers, a parameter of a stack, layers in layers, and weights used again.
 NETWORKS: dict[str, dict[str, Any]] = {
     "blocks": {
         "input": [4],

@@ -29,6 +29,7 @@ BENCHMARKS = {
     "tracing": (["--rounds", "20"], ["--rounds", "4"]),
     "steps": (["--rounds", "200"], ["--rounds", "10"]),
     "train": (["--rounds", "7"], ["--rounds", "1"]),
+    "fsdp": ([], ["--width", "64"]),
 }
 PACKAGES = (
     *("netbuild", "pydantic", "PyYAML", "typer", "rich", "torch", "torchinfo"),

@@ -2,24 +2,27 @@
 
     python -m benchmarks.fsdp
 
-The network has twelve Linear layers of 4096 × 4096, 768 MiB of weights. Each process runs
-`netbuild train` for one epoch of two steps with plain SGD, a validation and the checkpoints `last` and
-`best`. A peak is the largest resident memory of a process as the kernel counts it (`ru_maxrss`), with
-Python and torch in it. `--precision` and `--optimizer` measure other trainings.
+The network has twelve Linear layers of 4096 × 4096 in a stack, 768 MiB of weights. Each process
+runs `netbuild train` for one epoch of two steps with plain SGD, a validation and the checkpoints
+`last` and `best`. A peak is the largest resident memory of a process as the kernel counts it
+(`ru_maxrss`), with Python and torch in it. `--precision` and `--optimizer` measure other trainings.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.startup import ROOT
+
+if TYPE_CHECKING:
+    import resource
 
 TARGET = 0.65
 WAYS = {"alone": (1, "ddp"), "ddp": (2, "ddp"), "fsdp": (2, "fsdp")}
@@ -31,7 +34,7 @@ def config(width: int, layers: int, optimizer: str) -> str:
 name: wide
 input: [{width}]
 layers:
-  - {{Linear: {width}, repeat: {layers}}}
+  body: [{{Linear: {width}, repeat: {layers}}}]
 loss: MSELoss
 optimizer: {{{optimizer}: {{lr: 0.001}}}}
 data: {{Random: {{samples: 20}}}}

@@ -122,9 +122,9 @@ def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
 def each_tensor(path: str | Path, names: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield tensors of a file by name, one after the other. This needs torch.
 
-    A safetensors file is opened for each tensor: as long as it is open, all that was read of it stays
-    in memory. A file of torch.save is mapped into memory if it is a zip archive. The file has to have
-    a format that `read_shapes` accepts.
+    A safetensors file is opened for each tensor: as long as it is open, all that was read of it
+    stays in memory. A file of torch.save is mapped into memory if it is a zip archive. The file has
+    to have a format that `read_shapes` accepts.
 
     Raises:
         OSError: the file cannot be read.

@@ -68,6 +68,26 @@ def test_load_gives_what_was_saved(tmp_path: Path) -> None:
         assert files(tmp_path / "checkpoints") == COMPLETE
 
 
+def test_tensors_one_after_the_other(tmp_path: Path) -> None:
+    """They make the file that safetensors makes of all of them together, byte for byte."""
+    tensors = {
+        "z": torch.rand(3, 5),
+        "a": torch.rand(4, 2).T,
+        "seen": torch.tensor(7),
+        "on": torch.tensor([True, False, True]),
+        "none": torch.empty(0, 3),
+        "half": torch.rand(3).to(torch.bfloat16),
+    }
+    checkpoint.save(tmp_path / "whole", tensors, {})
+    in_order = (tensors[name] for name in checkpoint.order(tensors))
+    checkpoint.save_each(tmp_path / "each", tensors, in_order, {})
+    whole, each = ((tmp_path / place / WEIGHTS).read_bytes() for place in ("whole", "each"))
+    assert each == whole
+    found = dict(checkpoint.Saved(tmp_path / "each").each())
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+
+
 def test_a_kill_leaves_one_of_both(tmp_path: Path) -> None:
     """After a kill at any moment of a save, the old or the new checkpoint is complete."""
     found = []

@@ -164,10 +164,12 @@ class World:
         if not self.sharded:
             optimizer.load_state_dict(state)
             return
+        from torch.distributed.checkpoint import state_dict
 
-        if not state["state"]:  # torch does not accept an empty state
-            for group, kept in zip(optimizer.param_groups, state["param_groups"], strict=True):
-                group.update({name: o for name, o in kept.items() if name != "params"})
+        from netbuild.training.parallel import shards
+
+        if not state["state"]:
+            shards.set_options(optimizer, state["param_groups"])
             return
         names = {p: name for name, p in learning.named_parameters()}
         by_number = [names[p] for group in optimizer.param_groups for p in group["params"]]

@@ -116,8 +116,9 @@ def _state(
 ) -> dict[str, Any]:
     """Return the parts of the weights, and of what the optimizer remembers of them.
 
-    If the optimizer remembers nothing, torch takes a step with gradients of zero. The optimizer then
-    counts that step: the next steps of Adam would differ. torch takes none if there is a gradient.
+    If the optimizer remembers nothing, torch takes a step with gradients of zero. The optimizer
+    then counts that step: the next steps of Adam would differ. torch takes none if there is a
+    gradient.
     """
     unstepped = optimizer if not remembers else None
     with _gradient(unstepped) if unstepped else contextlib.nullcontext():

@@ -180,8 +180,8 @@ class Learner:
         dtype = HALVES.get(self.train.precision)
         if dtype is None:
             return contextlib.nullcontext()
-        # The cache keeps a copy of every weight until the context ends. A process of a sharded network
-        # holds a weight only for a moment.
+        # The cache keeps a copy of every weight until the context ends. A process of a sharded
+        # network holds a weight only for a moment.
         cached = not self.world.sharded
         return torch.autocast(self.world.device.type, dtype=dtype, cache_enabled=cached)
 
@@ -203,7 +203,7 @@ class Learner:
         raise TrainingError(message)
 
     def _in_any(self, found: bool) -> bool:  # noqa: FBT001  a value, not an option
-        """Return a flag. The processes of a sharded network need to agree on it to go on together."""
+        """Return a flag. The processes of a sharded network agree on it, to go on together."""
         return self.world.any(found) if self.world.sharded else found
 
     def _clip(self) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -86,9 +87,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(folder, "train", write(folder))
 
 
-def assert_same(run: Path, other: Path) -> None:
+def assert_same(run: Path, other: Path, atol: float = 1e-6) -> None:
     """Assert that two runs have come to the same weights and the same metrics."""
-    assert all(torch.allclose(w, weights(other)[n], atol=1e-6) for n, w in weights(run).items())
+    assert all(torch.allclose(w, weights(other)[n], atol=atol) for n, w in weights(run).items())
     for one, two in zip(metrics(run), metrics(other), strict=True):
         measured = [name for name in one if name.startswith(("train_", "val_"))]
         assert len(measured) >= 4
@@ -191,6 +192,87 @@ def test_the_weights_of_a_loss_learn_from_all(tmp_path: Path, strategy: str) -> 
     ]
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], atol=1e-6, rtol=0)
+
+
+@pytest.mark.slow
+def test_stacks_in_parts_train_as_one(tmp_path: Path) -> None:
+    """Repeated stacks, an optimizer that counts its steps, and gradients clipped over all parts."""
+    sections: dict[str, Any] = {
+        "layers": [
+            "Flatten",
+            {"Linear": 16},
+            {"layers": ["Tanh", {"Linear": 16}, "LayerNorm"], "repeat": 3},
+            "Tanh",
+        ],
+        "loss": {"LinearCrossEntropyLoss": {"num_classes": 10}},
+        "optimizer": {"Adam": {"lr": 0.003}},
+        "data": "Digits",
+        "train": {"batch_size": 25, "accumulate": 2, "clip_grad_norm": 0.5},
+    }
+    alone_ = trained(tmp_path, "train", write(tmp_path, **sections))
+    more = ["--processes", 2, "--set", "train.strategy=fsdp"]
+    several = trained(tmp_path, "train", write(tmp_path, **sections), *more)
+    # Adam divides by the root of small squares, which makes the differences of rounding larger.
+    assert_same(several, alone_, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_half_precision_in_parts_is_that_of_ddp(tmp_path: Path) -> None:
+    """Weights that travel with 16 bits give the bits of weights that autocast rounds."""
+    layers = [{"Conv2d": {"out_channels": 4, "kernel_size": 3}}, "ReLU", "Flatten", {"Linear": 10}]
+    file = write(tmp_path, layers=layers, train={"precision": "bf16"})
+    more = ["--processes", 2, "--set"]
+    whole = trained(tmp_path, "train", file, *more, "train.strategy=ddp")
+    parted = trained(tmp_path, "train", file, *more, "train.strategy=fsdp")
+    assert_same(parted, whole)
+
+
+@pytest.mark.slow
+def test_killed_in_parts_and_resumed(tmp_path: Path) -> None:
+    """Two processes of fsdp that got SIGKILL end as two that nothing stopped, bit for bit."""
+    layers = [{"Linear": 16}, "BatchNorm1d", "Tanh", {"Dropout": 0.1}]
+    file = write(
+        tmp_path,
+        layers=["Flatten", {"layers": layers, "repeat": 2}, {"Linear": 10}],
+        optimizer={"Adam": {"lr": 0.01}},
+        train={"epochs": 8, "strategy": "fsdp"},
+    )
+    straight = trained(tmp_path, "train", file, "--processes", 2)
+    shutil.move(tmp_path / "runs", tmp_path / "straight")
+    straight = tmp_path / "straight" / "digits" / straight.name
+    process = start(tmp_path, "train", file, "--processes", 2)
+    run = _wait_for_epochs(tmp_path, process, 2)
+    os.kill(_children(process.pid)[-1], signal.SIGKILL)
+    process.communicate(timeout=100)
+    assert 2 <= len(metrics(run)) < 8
+    trained(tmp_path, "train", "--resume", run, "--processes", 2)
+    for name, weight in weights(straight).items():
+        assert torch.equal(weight, weights(run)[name]), name
+    times = ("seconds", "samples_per_second")
+    timeless = [
+        [{n: m for n, m in e.items() if n not in times} for e in metrics(r)]
+        for r in (straight, run)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_in_one_process(tmp_path: Path) -> None:
+    """The run ends with the sentence of that process, which needs the others to find the layer."""
+    x, y = np.ones((40, 4), dtype="float32"), np.arange(40) % 3
+    x[7] = 3e38
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    sections = {
+        "input": [4],
+        "layers": [{"Linear": 8}, {"layers": [{"Linear": 8}], "repeat": 2}, {"Linear": 3}],
+        "data": {"Arrays": {"file": "data.npz"}},
+    }
+    file = write(tmp_path, **sections, train={"strategy": "fsdp", "batch_size": 8})
+    process = start(tmp_path, "train", file, "--processes", 2)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "the first output that is not finite comes from" in err
+    assert "Traceback" not in err, err
 
 
 @pytest.mark.slow

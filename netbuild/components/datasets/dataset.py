@@ -50,6 +50,10 @@ class UnreadableError(DataError):
         super().__init__(message)
         self.name = name
 
+    def bare(self) -> "UnreadableError":
+        """Return the error without its traceback, whose frames hold the damaged file open."""
+        return type(self)(str(self), self.name)
+
     def __reduce__(self) -> Any:
         """Return the way to copy the error out of a worker process."""
         return type(self), (str(self), self.name)
@@ -77,7 +81,7 @@ def unreadable(samples: "Samples", seconds: float) -> "list[UnreadableError]":
         try:
             samples[index]
         except UnreadableError as error:
-            found.append(error)
+            found.append(error.bare())
         except DataError:
             continue
     return found
@@ -223,7 +227,7 @@ def _stacked(samples: Samples) -> Loaded:
         try:
             inputs, target = samples[index]
         except UnreadableError as error:
-            broken.append(error)
+            broken.append(error.bare())
             continue
         if not columns:
             values = [np.asarray(value) for value in (*inputs, target)]

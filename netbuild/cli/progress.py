@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from netbuild.reports.runs import number, value
@@ -85,6 +86,13 @@ class ProgressBar:
                 f"{metrics['samples_per_second']:,.0f}",
             )
         )
+
+    def stopping(self) -> None:
+        """Say what a first Ctrl-C does, and what a second one does."""
+        with suppress(RuntimeError):  # the signal came while another line was written
+            self.console.print(
+                "stopping after this step; a second Ctrl-C stops now, at the last checkpoint"
+            )
 
 
 def _columns(*cells: str) -> str:

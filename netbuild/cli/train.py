@@ -167,7 +167,7 @@ def _try(graph: Graph, out: Console) -> None:
         _print_groups(graph, out)
         try:
             session.fit(trainer, progress)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             raise typer.Exit(INTERRUPTED) from None
     measured = {n: m for n, m in progress.metrics.items() if _is_measured(n, m)}
     shown = (f"{name} {value(name, metric)}" for name, metric in measured.items())
@@ -215,8 +215,10 @@ def _fit(trainer: Trainer, out: Console) -> None:
         progress = ProgressBar(out, trainer.train.epochs, trainer.steps, position.total)
         with progress:
             session.fit(trainer, progress)
-    except Interrupted:
-        out.print(f"stopped; continue with: netbuild train --resume {shlex.quote(str(run.folder))}")
+    except (Interrupted, KeyboardInterrupt) as error:
+        now = " now, at the last checkpoint" if isinstance(error, KeyboardInterrupt) else ""
+        command = f"netbuild train --resume {shlex.quote(str(run.folder))}"
+        out.print(f"stopped{now}; continue with: {command}")
         raise typer.Exit(INTERRUPTED) from None
     if trainer.finished and trainer.ending:
         out.print(f"ended after epoch {trainer.position.epoch}: {trainer.ending}")

@@ -107,6 +107,8 @@ class Trainer:
             self.save("last")
         while not self.finished:
             self.epoch(progress)
+            if self.world.any(self.stopping) and not self.finished:  # during the validation
+                raise Interrupted
 
     def epoch(self, progress: Progress) -> None:
         """Finish the current epoch, validate, and save."""

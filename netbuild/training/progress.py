@@ -18,6 +18,9 @@ class Progress(Protocol):
     def epoch(self, metrics: dict[str, Any]) -> None:
         """Report a finished epoch, with its metrics."""
 
+    def stopping(self) -> None:
+        """Report that the training ends after the current step. A signal handler calls this."""
+
 
 class Silent:
     """Reports nothing: for a training that a program starts."""
@@ -26,6 +29,9 @@ class Silent:
         """Do nothing."""
 
     def epoch(self, metrics: dict[str, Any]) -> None:
+        """Do nothing."""
+
+    def stopping(self) -> None:
         """Do nothing."""
 
 

@@ -117,9 +117,15 @@ def fit(trainer: Trainer, progress: Progress) -> None:
         ConfigError: a sample cannot be read.
         TrainingError: torch refused a step, or the loss is not finite.
         Interrupted: the process received SIGINT or SIGTERM. The state is saved.
+        KeyboardInterrupt: it received a second one. The last checkpoint stays.
     """
+
+    def stop() -> None:
+        trainer.stop()
+        progress.stopping()
+
     try:
-        with _stopped_by_signals(trainer.stop), data_faults(trainer.graph.config):
+        with _stopped_by_signals(stop), data_faults(trainer.graph.config):
             trainer.fit(progress)
     except Interrupted:
         trainer.world.leave()
@@ -315,11 +321,21 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
 
 @contextmanager
 def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
-    """Call `stop` on the first SIGINT or SIGTERM. A second signal ends the process."""
+    """Call `stop` on the first SIGINT or SIGTERM.
+
+    A second signal raises KeyboardInterrupt. A third one ends the process, also in a function of
+    torch that does not return.
+    """
+    received: list[int] = []
 
     def handler(number: int, _: Any) -> None:
-        stop()
-        signal.signal(number, signal.SIG_DFL)
+        received.append(number)
+        if len(received) == 1:
+            stop()
+            return
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt
 
     try:
         before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}

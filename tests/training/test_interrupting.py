@@ -4,12 +4,16 @@ import shlex
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import typer
 
 from netbuild import training
 from netbuild.checks.trace import trainable
+from netbuild.cli import train
+from netbuild.cli.terminal import console
 from netbuild.config.load import load
 from netbuild.training import Interrupted, Run
 from netbuild.training.progress import Silent
@@ -106,3 +110,73 @@ def _wait_for_epochs(parent: Path, epochs: int) -> None:
             return
         time.sleep(0.005)
     pytest.fail("the training has not come so far")
+
+
+class Told(Stopping):
+    """Stopping that counts what it is told."""
+
+    told = 0
+
+    def stopping(self) -> None:
+        """Count a message."""
+        self.told += 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_stops_now(tmp_path: Path, whole: Run, number: signal.Signals) -> None:
+    """The first signal is told; a second one in the same step leaves the last checkpoint."""
+    before = signal.getsignal(number)
+    trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
+    step = trainer.learner.step
+
+    def long(*arguments: Any) -> None:
+        if trainer.position.total == STEPS + 1:
+            signal.raise_signal(number)
+            assert progress.told == 1
+            signal.raise_signal(number)
+        step(*arguments)
+
+    trainer.learner.step = long
+    progress = Told(number, set())
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(trainer, progress)
+    assert signal.getsignal(number) is before
+    state = torch.load(trainer.run.checkpoint("last") / STATE, weights_only=True)
+    assert (state["position"]["epoch"], state["position"]["step"]) == (1, 0)
+    assert outcome(go_on(trainer.run.folder)) == outcome(whole)
+
+
+def test_a_signal_in_a_validation(tmp_path: Path, whole: Run) -> None:
+    """The training stops behind the validation: its epoch is complete."""
+    trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
+    validate = trainer.learner.validate
+
+    def signalled(*arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return validate(*arguments)
+
+    trainer.learner.validate = signalled
+    with pytest.raises(Interrupted):
+        training.fit(trainer, Silent())
+    assert (trainer.position.epoch, trainer.position.step) == (1, 0)
+    assert outcome(go_on(trainer.run.folder)) == outcome(whole)
+
+
+def test_what_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command says what the first Ctrl-C does, and how to continue after the second."""
+    trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
+
+    def twice(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    trainer.learner.step = twice
+    with pytest.raises(typer.Exit) as ended:
+        train._fit(trainer, console())
+    assert ended.value.exit_code == 130
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "stopping after this step; a second Ctrl-C stops now, at the last checkpoint"
+    assert second == (
+        "stopped now, at the last checkpoint; continue with: netbuild train --resume "
+        f"{shlex.quote(str(trainer.run.folder))}"
+    )

@@ -1,5 +1,6 @@
 """The contract of a data source: its samples, described without loading them."""
 
+import time
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -8,7 +9,7 @@ from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor, times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
 
@@ -53,6 +54,50 @@ class DataError(Exception):
     def __init__(self, message: str, at: str | None = None, help_: str | None = None) -> None:
         super().__init__(message)
         self.at, self.help = at, help_
+
+
+class UnreadableError(DataError):
+    """One sample cannot be read, such as a damaged image; others may be intact."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+    def bare(self) -> "UnreadableError":
+        """Return the error without its traceback, whose frames hold the damaged file open."""
+        return type(self)(str(self), self.name)
+
+    def __reduce__(self) -> Any:
+        """Return the way to copy the error out of a worker process."""
+        return type(self), (str(self), self.name)
+
+
+def together(errors: "Sequence[UnreadableError]") -> DataError:
+    """Return one error that names all samples that cannot be read."""
+    first, *others = errors
+    if not others:
+        return first
+    *names, last = dict.fromkeys(error.name for error in errors)
+    message = f"{len(errors)} samples cannot be read: {', '.join(names)} and {last}; {first}"
+    return DataError(message)
+
+
+def unreadable(samples: "Samples", seconds: float) -> "list[UnreadableError]":
+    """Return the errors of all samples that cannot be read; the search takes some seconds at most.
+
+    Other faults of samples are not collected.
+    """
+    found, end = [], time.monotonic() + seconds
+    for index in range(len(samples)):
+        if time.monotonic() > end:
+            break
+        try:
+            samples[index]
+        except UnreadableError as error:
+            found.append(error.bare())
+        except DataError:
+            continue
+    return found
 
 
 class Samples(Protocol):
@@ -213,20 +258,28 @@ def _stacked(samples: Samples) -> Loaded:
     """Read all samples into arrays.
 
     Raises:
-        DataError: there are no samples, or they differ in shape.
+        DataError: there are no samples, some cannot be read, or they differ in shape.
     """
     import numpy as np
 
     if not len(samples):
         raise DataError("it has no samples")
-    inputs, target = samples[0]
-    values = [np.asarray(value) for value in (*inputs, target)]
-    columns = [np.empty((len(samples), *value.shape), value.dtype) for value in values]
+    columns: list[np.ndarray[Any, Any]] = []
+    broken: list[UnreadableError] = []
     for index in range(len(samples)):
-        inputs, target = samples[index]
+        try:
+            inputs, target = samples[index]
+        except UnreadableError as error:
+            broken.append(error.bare())
+            continue
+        if not columns:
+            values = [np.asarray(value) for value in (*inputs, target)]
+            columns = [np.empty((len(samples), *value.shape), value.dtype) for value in values]
         for column, value in zip(columns, (*inputs, target), strict=True):
             if np.shape(value) != column.shape[1:]:
                 first, other = (times(x) for x in (column.shape[1:], np.shape(value)))
                 raise DataError(f"its samples differ in shape: {first} and {other}")
             column[index] = value
+    if broken:
+        raise together(broken)
     return tuple(columns[:-1]), columns[-1]

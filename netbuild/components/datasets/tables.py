@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.conversion import ignored, input_values, target_values
-from netbuild.components.datasets.dataset import DataError, Sample, Size
+from netbuild.components.datasets.dataset import DataError, Sample, Size, UnreadableError
 from netbuild.components.datasets.decoding import pixels
 from netbuild.components.tensor import Tensor, times
 
@@ -256,16 +256,27 @@ class Rows:
     def __init__(self, table: "datasets.Dataset", reader: RowReader) -> None:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
         self.known: np.ndarray[Any, Any] | None = None  # the targets, after the first request
-        if reader.columns.images and reader.size is None and len(table):
-            self[0]  # sets the size of all pictures
+        if reader.columns.images and reader.size is None:
+            self._find_size()
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, index: int) -> Any:
-        with reading(self.reader.place(index)):
-            row = self.table[index : index + 1]
+        place = self.reader.place(index)
+        try:
+            with reading(place):
+                row = self.table[index : index + 1]
+        except DataError as error:
+            raise UnreadableError(str(error), place) from error
         return self.reader.row(row, index)
+
+    def _find_size(self) -> None:
+        """Read the first intact picture: all pictures must have its size."""
+        for index in range(len(self)):
+            with suppress(UnreadableError):  # reported when all samples are read
+                self[index]
+                return
 
     def targets(self) -> "np.ndarray[Any, Any]":
         """Return the targets of all rows; they are read once."""

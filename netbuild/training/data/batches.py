@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 
-from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.dataset import (
+    DataError,
+    UnreadableError,
+    together,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +34,9 @@ Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
 Batch: TypeAlias = "tuple[Inputs, torch.Tensor]"
 #: An augmentation or a normalisation of the inputs of a batch.
 Transform: TypeAlias = "Callable[[Inputs], Inputs]"
+
+#: The most seconds of the search for further samples that cannot be read.
+_SEARCH = 60
 
 
 class Share(NamedTuple):
@@ -147,10 +155,19 @@ class ReadBatches(_IndexedBatches):
         )
         for (own, _), batch in zip(shares, loader, strict=True):
             if isinstance(batch, DataError):
-                raise batch
+                raise self._all_like(batch)
             inputs, targets = batch
             x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
             yield x, targets.to(self.device, non_blocking=True)[: len(own)]
+
+    def _all_like(self, error: DataError) -> DataError:
+        """Return the error of a sample; if it cannot be read, with all others that cannot."""
+        if not isinstance(error, UnreadableError):
+            return error
+        samples = self.samples
+        while isinstance(samples, Subset):  # also those of the other split
+            samples = samples.samples
+        return together(unreadable(samples, _SEARCH) or [error])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from netbuild import ConfigError, train
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.hub import Hub
 from netbuild.components.datasets.images import ImageFolder
@@ -17,6 +18,7 @@ from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor
 from tests.components.datasets.tables import RGB, folder, picture
 from tests.components.datasets.test_datasets import loaded, refusal, wanted
+from tests.training_configs import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,3 +142,47 @@ def test_without_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sourc
     with pytest.raises(ModuleNotFoundError, match="datasets") as error:
         source.load(RGB)
     assert error.value.name == "datasets"
+
+
+#: How images are damaged: another format, cut off, or empty.
+DAMAGES = (lambda _: b"not an image", lambda data: data[:60], lambda _: b"")
+NAMES = ("cat/0.png", "cat/3.png", "dog/5.png")
+
+
+def damaged(root: Path) -> str:
+    """Write images of which three are damaged, and return what is said of them."""
+    for number in range(6):
+        picture(root / f"cat/{number}.png")
+        picture(root / f"dog/{number}.png")
+    files = [root / name for name in NAMES]
+    for file, damage in zip(files, DAMAGES, strict=True):
+        file.write_bytes(damage(file.read_bytes()))
+    first, second, third = files
+    return f"3 samples cannot be read: {first}, {second} and {third}; {first} cannot be read: "
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_all_damaged_images_are_named(tmp_path: Path) -> None:
+    """All damaged images are in one message, the very first image too."""
+    said = damaged(tmp_path / "images")
+    message, at, _ = refusal(ImageFolder(folder=str(tmp_path / "images")), RGB)
+    assert message.startswith(said)
+    assert at is None
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("normalize", [False, True])
+def test_damaged_images_in_training(tmp_path: Path, normalize: bool) -> None:  # noqa: FBT001
+    """Images that are read while the network trains are all named, those of both splits."""
+    said = damaged(tmp_path / "images")
+    data = {"ImageFolder": str(tmp_path / "images"), "in_memory": False, "normalize": normalize}
+    options = {"epochs": 1, "batch_size": 4, "workers": 0, "device": "cpu"}
+    layers = ["Flatten", {"Linear": 2}]
+    file = write(tmp_path, input=[3, 5, 4], layers=layers, data=data, train=options)
+    with pytest.raises(ConfigError) as refused:
+        train(file, runs=tmp_path / "runs")
+    (fault,) = refused.value.diagnostics
+    assert fault.message.startswith(f"ImageFolder cannot be used as written: {said}")
+    del refused, fault
+    gc.collect()

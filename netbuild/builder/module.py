@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -133,7 +134,7 @@ class _Writer:
     def module(self, name: str) -> fx.GraphModule:
         """Write all members, and return a module whose `forward` calls them."""
         for port in self.block.inputs:
-            self.values[Ref("", port)] = fx.Proxy(self.graph.placeholder(port), self.tracer)
+            self.values[Ref("", port)] = fx.Proxy(self.argument(port), self.tracer)
         for member in self.block.members:
             for port, value in self.results(member).items():
                 self.values[Ref(member.name, port)] = value
@@ -155,6 +156,18 @@ class _Writer:
             if node.op == "placeholder" or "member" in node.meta:
                 return
             node.meta["member"] = member
+
+    def argument(self, port: str) -> fx.Node:
+        """Write an argument of `forward`.
+
+        torch.fx copies an argument with the name of a builtin to another variable. No other
+        argument may have the name of this variable: `input` becomes `input_2` beside `input_1`.
+        """
+        name = port
+        if fx.Graph().placeholder(port).name != port:
+            others = self.block.inputs
+            name = next(new for n in count(1) if (new := f"{port}_{n}") not in others)
+        return self.graph.create_node("placeholder", port, name=name)
 
     def read(self, ref: Ref) -> fx.Proxy:
         """Return a value. A Parameter with a batch axis of 1 is repeated for each sample."""

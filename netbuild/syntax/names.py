@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Names that a variable in a generated `forward` cannot have.
 _NO_NAMES = {*keyword.kwlist, "self", "torch"}
+#: Names that an argument cannot have too: `forward` calls `getattr` for a layer called `0`.
+_NO_ARGUMENTS = {*_NO_NAMES, "getattr"}
 _NAME = r"[a-z0-9][A-Za-z0-9_-]*"
 _ARGUMENT = r"[a-z][A-Za-z0-9_]*"
 
@@ -47,11 +49,20 @@ def input_name_fault(name: str, span: Span) -> Diagnostic | None:
     """Return the fault of a name that no argument of `forward` can have; None for a valid name."""
     if not re.fullmatch(_ARGUMENT, name):
         label = f"{brief(name)} is not a name: letters, digits and _, beginning with a small letter"
-    elif name in _NO_NAMES:
+    elif name in _NO_ARGUMENTS:
         label = f"{name} has another meaning in Python code"
     else:
         return None
     return Diagnostic("NB109", "a name that an input cannot have", span, label)
+
+
+def output_name_fault(name: str, span: Span) -> Diagnostic | None:
+    """Return the fault of a name that no result of a stack can have; None for a valid name."""
+    if re.fullmatch(_NAME, name):
+        return None
+    first = "a small letter or a digit"
+    label = f"{brief(name)} is not a name: letters, digits, _ and -, beginning with {first}"
+    return Diagnostic("NB109", "a name that an output cannot have", span, label)
 
 
 # `add_module` refuses a name that is already an attribute of the module. The module is an

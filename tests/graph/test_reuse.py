@@ -200,3 +200,132 @@ layers:
     torch.testing.assert_close(built(text)(x), x + 1)
     (fault,) = faults(text.partition("  a:")[0])
     assert fault.title == "an output without a batch axis"
+
+
+@pytest.mark.parametrize("shape", ["[8, -1]", "[-1, 8]", "[2, -1, 4]"])
+def test_a_reshape_keeps_its_open_size(shape: str) -> None:
+    """The -1 belongs to the module: a smaller input gives fewer values."""
+    text = f"""
+inputs: {{big: [4, 16], small: [4, 4]}}
+layers:
+  s: {{inputs: big, layers: [{{Reshape: {shape}}}, {{Mean: 2}}]}}
+  t: {{Reuse: s, inputs: small}}
+outputs: [s, t]
+"""
+    big, small = torch.randn(3, 4, 16), torch.randn(3, 4, 4)
+    sizes = [int(size) for size in shape[1:-1].split(",")]
+    for result, x in zip(built(text)(big, small), (big, small), strict=True):
+        torch.testing.assert_close(result, x.reshape(3, *sizes).mean(2))
+
+
+@pytest.mark.parametrize(
+    ("members", "label"),
+    [
+        ("[{Add: {alpha: $in_features}, inputs: [input, input]}]", ""),
+        (
+            "[{Add: {alpha: $in_features}, inputs: [input, input]}, NARROW]",
+            "s.0 has alpha 6, and the input 3 needs 3",
+        ),
+        (
+            "{a: {ReLU, when: IS_SIX}, b: {ReLU, when: NOT_SIX}, c: NARROW}",
+            "s has a layer a, and these inputs need b",
+        ),
+        (
+            "[\"$('ReLU' if in_features == 6 else 'Tanh')\", NARROW]",
+            "s.0 is ReLU, and the input 3 needs Tanh",
+        ),
+        (
+            "{b: NARROW, a: {Parameter: {shape: $in_shape}}, c: {Add, inputs: [b, a]}}",
+            "",
+        ),
+        (
+            "[{Parameter: {shape: $in_shape}}, {Add, inputs: [0, input]}, NARROW]",
+            "s.0 is 1×6, and these inputs need 1×3",
+        ),
+    ],
+)
+def test_what_a_module_holds(members: str, label: str) -> None:
+    """Its layers, their types, and the arguments of the functions that its `forward` calls."""
+    for word, text in {
+        "NARROW": "{Narrow: {dim: 1, start: 0, length: 3}}",
+        "IS_SIX": '"$(in_features == 6)"',
+        "NOT_SIX": '"$(in_features != 6)"',
+    }.items():
+        members = members.replace(word, text)
+    found = faults(f"input: [6]\nlayers: {{s: {{layers: {members}}}, t: {{Reuse: s}}}}\n")
+    found = tuple(fault for fault in found if fault.code[2] != "3")
+    assert [(fault.code, fault.label) for fault in found] == ([("NB215", label)] if label else [])
+
+
+def test_a_reuse_of_a_fault() -> None:
+    """The fault is said once: at the input, or in the layer that is called again."""
+    wrong = "{Linear: {in_features: 3, out_features: 4}"
+    right = "{Linear: 4, inputs: y}"
+    text = f"{TWO}layers: {{bad: {wrong}, inputs: x}}, m: {right}, r: {{Reuse: m, inputs: bad}}}}\n"
+    assert [fault.code for fault in faults(text)] == ["NB202"]
+    text = (
+        f"{TWO}layers: {{m: {wrong}, inputs: x}}, r: {{Reuse: m, inputs: y}}, s: {{Reuse: r}}}}\n"
+    )
+    assert [fault.code for fault in faults(text)] == ["NB202"]
+    stack = f"{{inputs: x, layers: {{a: ReLU, b: {wrong}}}}}, outputs: a}}"
+    text = f"{TWO}layers: {{m: {stack}, r: {{Reuse: m, inputs: y}}}}\n"
+    assert [fault.code for fault in faults(text)] == ["NB202"]
+
+
+def test_calls_with_numbers_in_a_named_stack() -> None:
+    """A key with an index names each call; without one the calls cannot have one name."""
+    text = """
+input: [4]
+layers:
+  step: [{Linear: 4}, Tanh]
+  s$index: {Reuse: step, repeat: 3}
+  head: {Add, inputs: [s0, s2]}
+"""
+    x, module = torch.randn(2, 4), built(text)
+    step = module.get_submodule("step")
+    first = step(step(x))
+    torch.testing.assert_close(module(x), first + step(step(first)))
+    (fault,) = faults(text.replace("s$index", "s").replace("s0, s2", "step, s"))
+    assert (fault.code, fault.help) == ("NB213", "give each call its own name: s$index")
+
+
+@pytest.mark.parametrize(("key", "names"), [("l$index", ["l0", "l1"]), ("$index", ["0", "1"])])
+def test_numbered_keys(key: str, names: list[str]) -> None:
+    """The copies of a layer are members of the named stack itself."""
+    graph = trace(
+        read(
+            from_bytes("net.yaml", f"input: [4]\nlayers: {{{key}: {{ReLU, repeat: 2}}}}\n".encode())
+        )
+    )
+    assert [row.path for row in graph.rows] == names
+
+
+@pytest.mark.parametrize(
+    ("layers", "codes"),
+    [
+        ("{l$index: {ReLU: }}", ["NB109"]),
+        ("{l$index: {ReLU, repeat: 2, name: a}}", ["NB109"]),
+        ("{l0: ReLU, l$index: {ReLU, repeat: 2}}", ["NB109"]),
+        ("{l$index: {ReLU, repeat: two}, a: {ReLU, inputs: l1}}", ["NB106"]),
+        ("[{ReLU, repeat: 2, name: $index}]", ["NB109", "NB109"]),
+    ],
+)
+def test_numbered_names_with_faults(layers: str, codes: list[str]) -> None:
+    """A number needs a repeat, another name cannot stand beside it, and each name is unique."""
+    found = faults(f"input: [4]\nlayers: {layers}\n")
+    assert [fault.code for fault in found if fault.code[2] != "3"] == codes
+
+
+@pytest.mark.parametrize("first", ["[x, y]", "{input: x, h_0: y}", "{h_0: y, input: x}"])
+@pytest.mark.parametrize("again", ["[x, y]", "{input: x, h_0: y}", "{h_0: y, input: x}"])
+def test_a_repeated_layer_of_two_inputs(first: str, again: str) -> None:
+    """Its inputs are named as those of the layer, whatever the first call does."""
+    text = f"""
+inputs: {{x: [5, 4], y: [1, 4]}}
+layers:
+  g: {{GRU: 4, inputs: {first}, repeat: 1}}
+  h: {{Reuse: g, inputs: {again}}}
+outputs: [g, h]
+"""
+    one, two = built(text)(torch.randn(3, 5, 4), torch.randn(3, 1, 4))
+    assert torch.equal(one, two)

@@ -256,3 +256,50 @@ def test_memory_counts_what_branches_share_once() -> None:
         "add": {"Add": None, "inputs": ["left", "right"]},
     }
     assert network(layers, [4]).activations_bytes == 4 * (4 + 8)
+
+
+@pytest.mark.parametrize("names", [("input", "input_1"), ("max", "max_1"), ("input_1", "input")])
+def test_inputs_with_names_of_builtins(names: tuple[str, str]) -> None:
+    """torch.fx calls a builtin's namesake `input_1`; another input of that name stays itself."""
+    first, second = names
+    text = f"""
+inputs: {{{first}: [4], {second}: [4]}}
+layers: {{a: {{Subtract, inputs: [{first}, {second}]}}}}
+"""
+    x, y = torch.randn(2, 3, 4)
+    module = build(infer(read(from_bytes("net.yaml", text.encode()))))
+    torch.testing.assert_close(module(x, y), x - y)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("inputs: {getattr: [4]}\nlayers: [{Linear: 2, inputs: getattr}]\n", "NB109"),
+        ("input: [4]\nlayers: {getattr: {Linear: 2}}\n", None),
+        ("input: [4]\nlayers: [{inputs: {getattr: input}, layers: [ReLU]}]\n", "NB109"),
+        ("input: [4]\nlayers: {a: ReLU}\noutputs: {class: a}\n", None),
+        ("input: [4]\nlayers: {a: ReLU}\noutputs: {'a b': a}\n", "NB109"),
+        ("input: [4]\nlayers: {a: ReLU}\noutputs: {a.b: a}\n", "NB109"),
+        ("input: [4]\nlayers: {a: {layers: {r: ReLU}, outputs: {A: r}}}\n", "NB109"),
+    ],
+)
+def test_names_of_inputs_and_outputs(text: str, code: str | None) -> None:
+    """`forward` calls getattr for a layer called 0, and outputs are named as layers are."""
+    found = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    assert [fault.code for fault in found] == ([code] if code else [])
+
+
+def test_helps_name_what_is_in_reach() -> None:
+    """The inputs that the layer lacks, or else all names of the stack."""
+    pool = "{MaxPool2d: {kernel_size: 2, return_indices: true}}"
+    text = f"input: [1, 4, 4]\nlayers:\n  - {pool}\n  - MaxUnpool2d: 2\n"
+    (fault,) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    assert fault.help == "name the inputs: {MaxUnpool2d: …, inputs: [0, 0.indices]}"
+    right = text.replace("MaxUnpool2d: 2", "{MaxUnpool2d: 2, inputs: [0, 0.indices]}")
+    assert infer(read(from_bytes("net.yaml", right.encode()))).diagnostics == ()
+    text = "input: [4]\nlayers: {a: ReLU, b: Tanh, c: {Add, inputs: b}}\n"
+    (fault, *_) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    assert fault.help == "name two or more inputs: the names here are input, a, b"
+    text = "inputs: {a: [4], b: [4], c: [4]}\nlayers: [Subtract]\n"
+    (fault, *_) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    assert fault.help == "name the inputs that the layer reads: inputs: [a, b]"

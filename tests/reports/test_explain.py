@@ -170,6 +170,21 @@ def test_json(netbuild: Netbuild) -> None:
     assert origins["in_channels"]["kind"] == "input"
 
 
+def test_json_of_items_and_of_unknown_values(tmp_path: Path, netbuild: Netbuild) -> None:
+    """An item in a table is its text in the file; a value with a fault is a question mark."""
+    file = tmp_path / "net.yaml"
+    file.write_text(
+        "input: [3]\nvars: {rows: [[4, {ReLU: {inplace: true}}], [5, $inner]]}\n"
+        'layers: [{Linear: "$(rows[0][0])"}]\n'
+    )
+    done = netbuild("explain", str(file), "--format", "json")
+    assert done.returncode == 1
+    assert "no variable is called inner" in done.stderr
+    (layer,) = json.loads(done.stdout)["layers"]
+    (origin,) = [value for value in layer["values"] if value["name"] == "out_features"]
+    assert origin["names"][0]["value"] == "[[4, {ReLU: {inplace: true}}], [5, $inner]]"
+
+
 def test_setting(netbuild: Netbuild) -> None:
     """The origin of a value of --set is --set."""
     done = netbuild("explain", MIXED, "stem", "--set", "vars.width=4")

@@ -24,8 +24,9 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
 
     One layer could compute the same function. There is no warning if several layers, or an output
     of the network, read the first result. There is none either if the two layers have fewer
-    weights than one layer would have.
+    weights than one layer would have, or if a `Reuse` calls one of them elsewhere.
     """
+    reused = {row.reuses for row in flow.graph.rows}
     affine: dict[Value, Row] = {}  # the affine layer from which a value is computed
     for row in flow.graph.rows:
         layer = row.layer
@@ -40,7 +41,8 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
             if first is not None:
                 affine[row.passed_on] = first
             continue
-        if first is not None and _collapse(first, row):
+        shared = row.reuses or row.path in reused or (first and first.path in reused)
+        if first is not None and not shared and _collapse(first, row):
             yield Diagnostic(
                 "NB301",
                 f"two {row.type} layers that collapse into one",

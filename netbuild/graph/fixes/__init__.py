@@ -29,17 +29,34 @@ def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagn
     if not isinstance(origin, Circumstances):
         return fault
     fixes = fault.fixes
-    if origin.misfit is not None:
+    lacks_input = origin.misfit is not None and origin.misfit.error is None
+    if origin.misfit is not None and lacks_input:
+        named, fixes = _more_inputs(origin.misfit, rows, config)
+        item = f"{{{origin.misfit.item.type.text}: …, inputs: [{named}]}}"
+        fault = fault._replace(help=f"name the inputs: {item}") if named else fault
+    elif origin.misfit is not None:
         fixes = _of_misfit(origin.misfit, rows, config)
     if fixes and origin.repetition is not None:
         fixes = _fewer(origin.repetition)
     for block in origin.blocks:
         fixes = _in_each(block, fixes)
-    # The help of a fault without an error already names the fix.
-    needs_help = origin.misfit is None or origin.misfit.error is not None
-    fault = with_fixes(fault, fixes) if needs_help else fault._replace(fixes=fixes)
+    # The help of a layer that lacks an input already names the fix.
+    fault = fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
     fault = fault._replace(origin=None)
     return fault._replace(fixes=()) if origin.reused else fault
+
+
+def _more_inputs(
+    misfit: Misfit, rows: Sequence[Row], config: Config
+) -> tuple[str, tuple[Fix, ...]]:
+    """Return the inputs that a layer could read, and the fix; an empty text if it is not clear."""
+    from netbuild.graph.fixes import upstream
+
+    above = {row.path: row for row in rows[: misfit.position]}
+    read = list(zip(misfit.sources, misfit.inputs, strict=True))
+    layer, item = misfit.layer, misfit.item
+    named, fixes = upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs)
+    return named, tuple(fixes)
 
 
 def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix, ...]:
@@ -51,9 +68,7 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
 
     error, layer, item, inputs = misfit.error, misfit.layer, misfit.item, misfit.inputs
     above = {row.path: row for row in rows[: misfit.position]}
-    if error is None:
-        read = list(zip(misfit.sources, inputs, strict=True))
-        return tuple(upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs))
+    assert error is not None
     fixes = fields.fixes(error, layer, item, inputs)
     nodes = config.input_nodes
     if error.code == "NB212":

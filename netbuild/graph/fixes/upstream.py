@@ -213,8 +213,12 @@ def more_inputs(
     read: Sequence[tuple[Value, Tensor]],
     rows: Mapping[str, Row],
     inputs: Mapping[str, Tensor | None],
-) -> list[Fix]:
-    """Return the missing inputs of a layer: the unread values of its stack, if the number fits."""
+) -> tuple[str, list[Fix]]:
+    """Return the inputs of a layer that lacks some, by name, and the fix that names them.
+
+    The missing inputs are the unread values of its stack, if the number fits. Otherwise the text
+    is empty.
+    """
     stack = path.rpartition(".")[0]
     used = {value for row in rows.values() for value in row.sources}
     used |= {value for value, _ in read}
@@ -224,14 +228,14 @@ def more_inputs(
             within |= {Value(row.path, port): y for port, y in row.outputs.items()}
     inputs_of_layer = [*read, *((value, x) for value, x in within.items() if value not in used)]
     if len(inputs_of_layer) != max(len(layer.inputs), 2 if layer.variadic else 0):
-        return []
+        return "", []
     try:
         y = next(iter(layer.apply(*(x for _, x in inputs_of_layer)).values()))
     except ShapeError:
-        return []
+        return "", []
     names = ", ".join(_called(value, stack, rows) for value, _ in inputs_of_layer)
     edit = edits.set_inputs(item, f"[{names}]")
-    return offered([Candidate(f"inputs: [{names}]", 0, (edit,), y)])
+    return names, offered([Candidate(f"inputs: [{names}]", 0, (edit,), y)])
 
 
 def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:

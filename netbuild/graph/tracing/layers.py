@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Found
+    from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
 
 #: The inputs of a layer in order: the name of the input (None without one), and its signal.
@@ -35,11 +35,13 @@ Results: TypeAlias = "dict[str, Signal]"
 
 
 class LayerCall(NamedTuple):
-    """A layer before tracing: its component, its item with evaluated expressions, its path."""
+    """A layer before tracing: its component, its item, its path."""
 
     component: type[Layer]
     item: Item
     path: str
+    #: The names that its `inputs` can use.
+    scope: Scope
     frozen: bool = False
 
 
@@ -52,10 +54,11 @@ class Layers:
         self.aliases = Aliases()
 
     def trace(
-        self, item: Item, path: str, names: Names, signals: Signals | None, *, frozen: bool
+        self, call: LayerCall, names: Names, signals: Signals | None
     ) -> Found[tuple[Row | None, Results]]:
         """Trace a layer; return its row and its results. `signals` is None after a fault."""
-        row, faults = self._row(item, path, names, signals, frozen=frozen)
+        path = call.path
+        row, faults = self._row(call, names, signals)
         if faults:
             faults = tuple(fault._replace(layer=path) for fault in faults)
         if row is None:
@@ -77,21 +80,19 @@ class Layers:
                 reuses=origin.path, frozen=origin.frozen
             )
 
-    def _row(
-        self, item: Item, path: str, names: Names, signals: Signals | None, *, frozen: bool
-    ) -> Found[Row | None]:
+    def _row(self, call: LayerCall, names: Names, signals: Signals | None) -> Found[Row | None]:
         """Validate a layer against its inputs; None if its output is not known."""
+        item = call.item
         init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
-        evaluated = item
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
-            evaluated, faults = item._replace(arguments=arguments), (*faults, *wrong)
-        call = LayerCall(LAYERS[item.type.text], evaluated, path, frozen)
+            call = call._replace(item=item._replace(arguments=arguments))
+            faults = (*faults, *wrong)
         arranged, wrong = (None, ()) if signals is None else self._arranged(call, signals)
         faults += wrong
         inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
         if arranged is None or len(inputs) < len(arranged):
-            _, wrong = fill(call.component, evaluated)  # faults of its fields are still reported
+            _, wrong = fill(call.component, call.item)  # faults of its fields are still reported
             return None, (*faults, *wrong)
         inferred, wrong = self._inferred(call, arranged, inputs)
         faults += wrong
@@ -99,7 +100,7 @@ class Layers:
             return None, faults
         sources = tuple([signal.value for signal in arranged])
         reach = reach_after(inferred, [signal.reach for signal in arranged])
-        return Row(path, inferred, sources, reach, item, names, init, frozen), faults
+        return Row(call.path, inferred, sources, reach, item, names, init, call.frozen), faults
 
     def _inferred(
         self, call: LayerCall, arranged: list[Signal], inputs: tuple[Tensor, ...]
@@ -133,7 +134,7 @@ class Layers:
         component, item = call.component, call.item
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
-        fault = arity_fault(component, item.type.text, len(signals), span)
+        fault = arity_fault(component, item.type.text, len(signals), span, call.scope)
         if fault is not None:
             return None, (fault._replace(origin=self._lacking(call, signals)),)
         if signals and signals[0][0] is not None:

@@ -9,7 +9,7 @@ from netbuild.graph.tracing.local_names import LocalNames
 from netbuild.graph.tracing.scope import Scope
 from netbuild.graph.value import OUTPUT, Ref
 from netbuild.syntax.item import Stack, place_of
-from netbuild.syntax.names import input_name_fault
+from netbuild.syntax.names import input_name_fault, output_name_fault
 from netbuild.syntax.node import Map, is_null
 from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import read_wires
@@ -110,13 +110,13 @@ class Level:
             return {OUTPUT: self.scope.last} if self.scope.last else None, ()
         evaluated, faults = substitute(node, self.context.names)
         wires, wrong = read_wires(evaluated, "outputs")
-        faults += wrong
+        faults += (*wrong, *_misnamed_outputs(evaluated))
         outputs: dict[str, Ref] = {}
         for wire in wires:
             ref, unknown = self.scope.find(wire)
             faults += unknown
-            port = wire.inside or (OUTPUT if len(wires) == 1 else wire.outside)
-            port = port.replace(".", "_")
+            port = OUTPUT if len(wires) == 1 else wire.outside.replace(".", "_")
+            port = port if wire.inside is None else wire.inside
             if port in outputs:
                 faults = (*faults, _same_name(port, wire.span))
             if ref is not None:
@@ -135,6 +135,14 @@ def _misnamed_inputs(node: Node, wires: Sequence[Wire]) -> tuple[Diagnostic, ...
     label = "each of several inputs of a stack needs a name"
     help_ = f"give each input a name: inputs: {{left: {wires[0].outside}, …}}"
     return (Diagnostic("NB208", "several inputs without names", node.span, label, help=help_),)
+
+
+def _misnamed_outputs(node: Node) -> tuple[Diagnostic, ...]:
+    """Return the faults of the names of a stack's outputs."""
+    if not isinstance(node, Map):
+        return ()
+    names = (output_name_fault(name, key.span) for name, (key, _) in node.entries.items())
+    return tuple(filter(None, names))
 
 
 def _same_name(port: str, span: Span) -> Diagnostic:

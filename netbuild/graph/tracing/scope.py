@@ -125,16 +125,27 @@ class Scope:
             return below
         names = [*self.inputs, *self.members, *self.skipped]
         help_, fixes = did_you_mean(name, names, span)
-        help_ = help_ or f"the names here are {'…, ' if names[8:] else ''}{', '.join(names[-8:])}"
+        help_ = help_ or _here(names)
         title = f"nothing in this stack is called {brief(name)}"
         return Diagnostic("NB213", title, span, "unknown name", help=help_, fixes=fixes)
+
+    def lacking(self, layer: type[Layer]) -> str:
+        """Return the help for a layer that needs more inputs: what can be named here."""
+        wanted = "two or more inputs" if layer.variadic else f"its {len(layer.inputs)} inputs"
+        wanted = "its input" if len(layer.inputs) == 1 else wanted
+        members = self.members.items()
+        results = [
+            name if n == 0 else f"{name}.{port}" for name, y in members for n, port in enumerate(y)
+        ]
+        inputs = [name for name in self.inputs if name not in self.members]
+        return f"name {wanted}: {_here([*inputs, *results, *self.skipped])}"
 
     def unnamed(self, layer: type[Layer] | None, span: Span, where: str) -> Diagnostic:
         """Return the fault of a first member that does not name one of several inputs."""
         names = list(self.inputs)
         label = f"this {where} has the inputs {', '.join(names)}"
-        several = layer is not None and (layer.variadic or len(layer.inputs) > 1)
-        example = f"[{', '.join(names)}]" if several else names[0]
+        count = 1 if layer is None else len(names) if layer.variadic else len(layer.inputs)
+        example = f"[{', '.join(names[:count])}]" if count > 1 else names[0]
         help_ = f"name the inputs that the layer reads: inputs: {example}"
         title = "a first layer that does not name its input"
         return Diagnostic("NB208", title, span, label, help=help_)
@@ -208,7 +219,13 @@ def _back(name: str, reader: Mapping[str, str | None]) -> list[str]:
     return way[::-1]
 
 
-def arity_fault(layer: type[Layer], kind: str, count: int, span: Span) -> Diagnostic | None:
+def _here(names: Sequence[str]) -> str:
+    return f"the names here are {'…, ' if names[8:] else ''}{', '.join(names[-8:])}"
+
+
+def arity_fault(
+    layer: type[Layer], kind: str, count: int, span: Span, scope: Scope
+) -> Diagnostic | None:
     """Return the fault of a layer with too few or too many inputs; None if the number fits."""
     least, most = len(layer.inputs), len(layer.inputs) + len(layer.optional_inputs)
     if least <= count and (count <= most or layer.variadic):
@@ -216,10 +233,7 @@ def arity_fault(layer: type[Layer], kind: str, count: int, span: Span) -> Diagno
     names = [*layer.inputs, *(f"optionally {name}" for name in layer.optional_inputs)]
     reads = "two or more" if layer.variadic else _enumerated(names)
     label = f"{kind} reads {reads}, and gets {_number(count)}"
-    help_ = None
-    if count < least:
-        help_ = f"name the inputs: {{{kind}: …, inputs: [{', '.join(layer.inputs)}]}}"
-        help_ = help_.replace("[input]", "[…]")
+    help_ = scope.lacking(layer) if count < least else None
     title = f"{kind} gets the wrong number of inputs"
     return Diagnostic("NB208", title, span, label, help=help_)
 

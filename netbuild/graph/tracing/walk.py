@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.layers import LAYERS
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.graph.misfit import Repetition, circumstances
 from netbuild.graph.row import Block, Call, Calls, Member, Row
 from netbuild.graph.tracing import reuse
-from netbuild.graph.tracing.layers import Layers
+from netbuild.graph.tracing.layers import LayerCall, Layers
 from netbuild.graph.tracing.level import Context, Level
 from netbuild.graph.tracing.limits import Limits
 from netbuild.graph.tracing.local_names import LocalNames, input_names
@@ -274,9 +275,9 @@ class Walk:
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
-            (traced, results), faults = self.layers.trace(
-                part, place, names, None if reads is None else signals, frozen=use.frozen
-            )
+            call = LayerCall(LAYERS[part.type.text], part, place, level.scope, use.frozen)
+            given = None if reads is None else signals
+            (traced, results), faults = self.layers.trace(call, names, given)
         level.scope.add(name, results)
         if traced is None or reads is None:
             return None, faults

@@ -137,6 +137,7 @@ loss: BCELoss
 BAD: dict[str, list[str]] = {
     "NB301": [
         VECTOR + layers("Linear: 32", "Linear: 10"),
+        VECTOR + layers("Linear: 16", "Linear: 16", "{name: s, layers: [Tanh]}", "Reuse: s"),
         IMAGE + layers(CONV, "Dropout: 0.5", CONV),
         IMAGE + layers(*["ConvTranspose2d: {out_channels: 3, kernel_size: 2, stride: 2}"] * 2),
         IMAGE + layers("Conv2d: {out_channels: 8, kernel_size: 1}", CONV),
@@ -262,6 +263,8 @@ GOOD: dict[str, list[str]] = {
         ),
         IMAGE + layers("Conv2d: {out_channels: 3, kernel_size: 3, groups: 3}", CONV),
         TWO_OUTPUTS,
+        VECTOR + layers("Linear: 16", "{name: s, layers: [Linear: 16, Tanh]}", "Reuse: s"),
+        VECTOR + layers("{Linear: 16, name: a}", "Linear: 16", "Tanh", "Reuse: a"),
     ],
     "NB304": [
         VECTOR + layers("Linear: 10") + CE,

@@ -134,10 +134,10 @@ class Step:
         if not reached or not is_read or not (row.sources or row.outputs):
             return Kept(reached=reached, is_read=is_read)
         needs = row.inferred.needs(given, learns=row.learns)
-        held = dict.fromkeys(self._input(row, n, x[n]) for n in needs.inputs)
+        held = [self._input(row, n, x[n]) for n in needs.inputs]
         for port in needs.outputs:
             value = Value(row.path, port)
-            held[self._held(value, self.values[value])] = None
+            held.append(self._held(value, self.values[value]))
         for one in held:
             if not one.is_copy:
                 self.keepers.setdefault(one.place, row.path)

@@ -22,6 +22,7 @@ from netbuild.components.layers.layout import (
     Placed,
     Strides,
     channels_last,
+    in_order,
     is_channels_last,
     placed,
 )
@@ -186,17 +187,20 @@ class _KeepingBoth(_Folding):
     def needs(self, *x: Placed, learns: bool) -> Needs:
         kept: list[int] = []
         workspace = 0
+        alone = all(one.distances[0] == 0 for one in x)
         left = x[0]
         for number, right in enumerate(x[1:], start=1):
             either = left.gradient or right.gradient
             if right.gradient if self.for_the_other else either:
-                workspace += left.nbytes if number > 1 else 0
+                each = alone or left.distances[0] != 0  # two parameters meet only once
+                workspace += left.nbytes if number > 1 and each else 0
                 kept += [0] if number == 1 else []
             if left.gradient if self.for_the_other else either:
                 kept.append(number)
             both = (Tensor(one.shape, one.dtype) for one in (left, right))
             shape, dtype = broadcast(left.shape, right.shape), promoted(*both)
-            left = Placed(shape, None, either, dtype)
+            once = left.distances[0] == right.distances[0] == 0
+            left = Placed(shape, (0, *in_order(shape)) if once else None, either, dtype)
         return Needs(tuple(kept), (), workspace)
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
@@ -437,7 +441,7 @@ class MatMul(_Join):
         workspace = 0
         for number, (one, other) in enumerate((x, x[::-1])):
             wide = _repeated(one, stacked)
-            if other.gradient and wide.merged(0, len(stacked)):
+            if other.gradient and wide.merged(*range(1 + len(stacked))):
                 kept.append(number)
             elif other.gradient:
                 workspace += wide.nbytes

@@ -127,11 +127,13 @@ class Step:
 
     def add(self, row: Row, *, is_read: bool = True) -> Kept:
         """Add a layer; return the memory that it keeps."""
-        x = [self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)]
+        x = [
+            self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)
+        ]
         given = tuple([one.placed for one in x])
         reached = row.learns or any(one.gradient for one in given)
         self._store(row, x, given, gradient=reached)
-        if not reached or not is_read or not (row.sources or row.outputs):
+        if not reached or not is_read:
             return Kept(reached=reached, is_read=is_read)
         needs = row.inferred.needs(given, learns=row.learns)
         held = [self._input(row, n, x[n]) for n in needs.inputs]
@@ -225,4 +227,3 @@ def _once(held: Iterable[Held]) -> tuple[Held, ...]:
     for number, one in enumerate(held):
         found.setdefault(number if one.is_copy else one.place, one)
     return tuple(found.values())
-

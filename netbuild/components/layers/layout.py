@@ -122,9 +122,7 @@ def viewed(
     base, wanted, there = strides[-1] if strides else 1, 1, 1
     for axis in range(len(sizes) - 1, -1, -1):
         there *= sizes[axis]
-        ends = axis == 0 or (
-            sizes[axis - 1] != 1 and strides[axis - 1] != there * base
-        )
+        ends = axis == 0 or (sizes[axis - 1] != 1 and strides[axis - 1] != there * base)
         if not ends:
             continue
         while place >= 0 and (wanted < there or shape[place] == 1):
@@ -237,4 +235,3 @@ def _sorted_axes(sizes: Sequence[int], operands: Sequence[Sequence[int]]) -> lis
             elif found < 0:
                 break
     return order
-

@@ -4,8 +4,8 @@ A list of paddings begins with the last axis and goes backwards. Each axis has t
 places before it and the places behind it. Negative numbers crop.
 """
 
-from math import isinf
 from collections.abc import Sequence
+from math import isinf
 from typing import Annotated, Any, ClassVar
 
 from pydantic import field_validator

@@ -117,7 +117,7 @@ class _Sequence(Stateful):
         return self.needs(*map(Placed, (x, *states)), learns=True).workspace
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
-        """torch swaps batch and steps, and copies what does not lie in this order in memory.
+        """Torch swaps batch and steps, and copies what does not lie in this order in memory.
 
         The inputs of cells, and most states, are needed for the gradients of weights only.
         """
@@ -326,9 +326,9 @@ class LSTM(_Sequence):
     def computed(self, length: int, size: int, *, learns: bool) -> int:
         """With projection the values of all steps except the last states; else oneDNN's workspace.
 
-        The weights need o ⊙ tanh(c) and h. A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN begins each part of
-        its workspace at a new page of 4096 bytes. This count ignores the pages: a batch has them
-        once.
+        A step has four gates, tanh(c), o ⊙ tanh(c), and both states; o ⊙ tanh(c) and h are for
+        the gradients of weights. oneDNN begins each part of its workspace at a new page of 4096
+        bytes. This count ignores the pages: a batch has them once.
         """
         if self.proj_size and not learns:
             return (6 * length - 1) * self.hidden_size

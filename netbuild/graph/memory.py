@@ -133,13 +133,13 @@ class Step:
         given = tuple([one.placed for one in x])
         reached = row.learns or any(one.gradient for one in given)
         self._store(row, x, given, gradient=reached)
-        if not reached or not is_read or not (row.sources or row.outputs):
+        if not reached or not is_read:
             return Kept(reached=reached, is_read=is_read)
         needs = row.inferred.needs(given, learns=row.learns)
-        held = dict.fromkeys(self._input(row, n, x[n]) for n in needs.inputs)
+        held = [self._input(row, n, x[n]) for n in needs.inputs]
         for port in needs.outputs:
             value = Value(row.path, port)
-            held[self._held(value, self.values[value])] = None
+            held.append(self._held(value, self.values[value]))
         for one in held:
             if not one.is_copy:
                 self.keepers.setdefault(one.place, row.path)

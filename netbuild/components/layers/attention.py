@@ -334,5 +334,5 @@ def _packed(query: Shape, key: Shape, value: Shape) -> bool:
 
 
 def _still(x: Placed) -> bool:
-    """Tell whether a sequence lies in order in memory after batch and length are transposed."""
-    return x.moved((1, 0, 2))
+    """Tell whether the transposed length and batch are one axis, so that no copy is needed."""
+    return x.merged(1, 0)

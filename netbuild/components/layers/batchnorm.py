@@ -3,6 +3,7 @@
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
@@ -19,7 +20,7 @@ from netbuild.components.fields import (
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
 from netbuild.components.layers.layer import ANY, Arrangement, Layer, Lazy, Modes, Needs, parameters
-from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import (
     Shape,
@@ -327,7 +328,10 @@ class _SwitchableNorm(_ChannelNorm):
     def weights(self, x: Shape) -> dict[str, Shape]:
         return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
 
-    arrangement = "as input"
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """As of a sum of a shift for each channel and the scaled input."""
+        shift = Placed((y[0][0], *(1,) * (len(y[0]) - 1)))
+        return (elementwise(y[0], (shift, *x)),)
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
         """The shares and the weight need a mean and a variance, and a scale for each channel."""

@@ -8,6 +8,15 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import LARGEST
 from netbuild.components.fields import Int, Wants, either, optional, real
+from netbuild.components.layers._broadcast import (
+    broadcast,
+    broadcast_formulas,
+    contradiction,
+    expect_no_bool,
+    expect_same_rank,
+    promoted,
+    size_of,
+)
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,
@@ -22,6 +31,7 @@ from netbuild.components.layers.layout import (
     Placed,
     Strides,
     channels_last,
+    in_order,
     is_channels_last,
     placed,
 )
@@ -44,83 +54,6 @@ _Rounding = Annotated[
     Literal["trunc", "floor"] | None,
     Wants("trunc, floor or null", optional(core_schema.literal_schema(["trunc", "floor"]))),
 ]
-
-#: Two dtypes promote to the later one of this list:
-#: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc.
-_PROMOTION = ("bool", "uint8", "int32", "int64", "float32")
-
-
-def promoted(*x: Tensor) -> str:
-    """Return the dtype in which torch computes with all these tensors.
-
-    >>> promoted(Tensor((3,), "uint8"), Tensor((3,), "int32"))
-    'int32'
-    """
-    return max((tensor.dtype for tensor in x), key=_PROMOTION.index)
-
-
-def broadcast(*x: Shape) -> Shape:
-    """Return the common shape of inputs that are combined element by element.
-
-    Axes of size 1 repeat: https://docs.pytorch.org/docs/stable/notes/broadcasting.html.
-
-    >>> broadcast((16, 8, 8), (16, 1, 1))
-    (16, 8, 8)
-
-    Raises:
-        ShapeError: two inputs have different sizes on an axis, and neither size is 1.
-    """
-    expect_same_rank(*x)
-    return tuple(_size(place, x) for place in range(len(x[0])))
-
-
-_WIDEST = "the largest of the inputs"
-
-
-def broadcast_formulas(*x: Shape) -> dict[str, Formula] | None:
-    """Return the formulas of `broadcast`'s sizes; None if all inputs have the same shape."""
-    if len(set(x)) == 1:
-        return None
-    axes = zip(*x, strict=True)
-    return by_axis(
-        Formula(_WIDEST, {_WIDEST: f"max({', '.join(map(str, sizes))})"}) for sizes in axes
-    )
-
-
-def expect_same_rank(*x: Shape) -> None:
-    """Refuse inputs with different numbers of axes.
-
-    Raises:
-        ShapeError: torch aligns shapes at their last axis, so the batch axes would not meet.
-    """
-    for number, shape in enumerate(x, start=1):
-        if len(shape) != len(x[0]):
-            raise ShapeError(
-                "NB212",
-                f"input 1 is {times(x[0])} and input {number} is {times(shape)}: torch aligns"
-                " the last axes, so the batch of one meets another axis of the other",
-            )
-
-
-def _size(place: int, x: tuple[Shape, ...]) -> int:
-    first = next((number for number, shape in enumerate(x) if shape[place] != 1), 0)
-    size = x[first][place]
-    for number, shape in enumerate(x):
-        if shape[place] not in {1, size}:
-            raise _contradiction(
-                place, (first, x[first]), (number, shape), "must be equal, or one of them 1"
-            )
-    return size
-
-
-def _contradiction(
-    place: int, one: tuple[int, Shape], other: tuple[int, Shape], wanted: str
-) -> ShapeError:
-    """Return the fault of an axis on which two inputs differ; an input is its number and shape."""
-    said = [
-        f"{shape[place]} in input {number + 1} ({times(shape)})" for number, shape in (one, other)
-    ]
-    return ShapeError("NB212", f"axis {place + 1} is {' and '.join(said)}: the sizes {wanted}")
 
 
 class _Join(Operation):
@@ -190,17 +123,20 @@ class _KeepingBoth(_Folding):
     def needs(self, *x: Placed, learns: bool) -> Needs:
         kept: list[int] = []
         workspace = 0
+        alone = all(one.distances[0] == 0 for one in x)
         left = x[0]
         for number, right in enumerate(x[1:], start=1):
             either = left.gradient or right.gradient
             if right.gradient if self.for_the_other else either:
-                workspace += left.nbytes if number > 1 else 0
+                each = alone or left.distances[0] != 0  # two parameters meet only once
+                workspace += left.nbytes if number > 1 and each else 0
                 kept += [0] if number == 1 else []
             if left.gradient if self.for_the_other else either:
                 kept.append(number)
             both = (Tensor(one.shape, one.dtype) for one in (left, right))
             shape, dtype = broadcast(left.shape, right.shape), promoted(*both)
-            left = Placed(shape, None, either, dtype)
+            once = left.distances[0] == right.distances[0] == 0
+            left = Placed(shape, (0, *in_order(shape)) if once else None, either, dtype)
         return Needs(tuple(kept), (), workspace)
 
     def saved(self, *x: Shape) -> tuple[str, ...]:
@@ -242,17 +178,6 @@ class Subtract(_Scaled):
 
     def expect_dtypes(self, *x: Tensor) -> None:
         expect_no_bool(*x)
-
-
-def expect_no_bool(*x: Tensor) -> None:
-    """Refuse booleans: torch does not subtract them.
-
-    Raises:
-        ShapeError: names the input with booleans.
-    """
-    for number, tensor in enumerate(x, start=1):
-        if tensor.dtype == "bool":
-            raise ShapeError("NB207", f"it subtracts numbers, and input {number} is bool")
 
 
 class Multiply(_KeepingBoth):
@@ -340,7 +265,7 @@ class Concat(_Listed):
             for place, (size, wanted) in enumerate(zip(shape, x[0], strict=True)):
                 if size != wanted and place != position:
                     wanted_ = f"may differ only on axis {position + 1}"
-                    raise _contradiction(place, (0, x[0]), (number, shape), wanted_)
+                    raise contradiction(place, (0, x[0]), (number, shape), wanted_)
         return (*x[0][:position], sum(shape[position] for shape in x), *x[0][position + 1 :])
 
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
@@ -411,7 +336,7 @@ class MatMul(_Join):
                 f"it needs matrices (*, N, M), and the inputs are {times(x)} and {times(other)}"
             )
             raise ShapeError("NB201", message)
-        stacked = tuple(_size(place, (x, other)) for place in range(len(x) - 2))
+        stacked = tuple(size_of(place, (x, other)) for place in range(len(x) - 2))
         if x[-1] != other[-2]:
             message = f"axis {len(x)} is {x[-1]} in input 1 ({times(x)})"
             message += f" and axis {len(x) - 1} is {other[-2]} in input 2 ({times(other)})"
@@ -456,7 +381,7 @@ class MatMul(_Join):
         workspace = 0
         for number, (one, other) in enumerate((x, x[::-1])):
             wide = _repeated(one, stacked)
-            if other.gradient and wide.merged(0, len(stacked)):
+            if other.gradient and wide.merged(*range(1 + len(stacked))):
                 kept.append(number)
             elif other.gradient:
                 workspace += wide.nbytes

@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar
 from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, Float, Int, Wants, real
-from netbuild.components.layers.combine import (
-    LARGEST_FLOAT,
+from netbuild.components.layers._broadcast import (
     broadcast,
     broadcast_formulas,
     expect_no_bool,
     promoted,
 )
+from netbuild.components.layers.combine import LARGEST_FLOAT
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
 from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Needs, Range, Window
 from netbuild.components.layers.layout import Placed

@@ -184,7 +184,7 @@ class EmbeddingBag(_Table):
         return True
 
     def keeps_itself(self, x: Placed) -> bool:
-        return x.merged(0, len(x.shape))
+        return x.merged(*range(1 + len(x.shape)))
 
     def saved(self, x: Shape, *factors: Shape) -> tuple[str, ...]:
         return ("input", *self.optional_inputs[: len(factors)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netbuild.components.tensor import Tensor
+from netbuild.components.tensor import Tensor, product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,13 +62,11 @@ class Placed(NamedTuple):
         sizes, strides = self.sizes, self.distances
         return is_in_order([sizes[n] for n in order], [strides[n] for n in order])
 
-    def merged(self, first: int, last: int) -> bool:
-        """Whether the axes from `first` to `last`, with the batch, are one axis without a copy."""
-        sizes, strides = self.sizes[first : last + 1], self.distances[first : last + 1]
-        total = 1
-        for size in sizes:
-            total *= size
-        return viewed(sizes, strides, (total,)) is not None
+    def merged(self, *axes: int) -> bool:
+        """Whether these axes, in this order and with the batch as 0, are one without a copy."""
+        sizes = [self.sizes[n] for n in axes]
+        strides = [self.distances[n] for n in axes]
+        return viewed(sizes, strides, (product(tuple(sizes)),)) is not None
 
 
 def in_order(sizes: Sequence[int]) -> tuple[int, ...]:

@@ -183,7 +183,7 @@ class Bilinear(Layer):
 
 def _is_matrix(x: Placed) -> bool:
     """Whether all axes before the last one are one axis in memory, as torch needs them."""
-    return x.strides is None or x.merged(0, len(x.shape) - 1)
+    return x.strides is None or x.merged(*range(len(x.shape)))
 
 
 def _features(x: Shape, features: Formula) -> dict[str, Formula]:

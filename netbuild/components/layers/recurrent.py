@@ -140,7 +140,7 @@ class _Sequence(Stateful):
         for_weights = learns or self.ignores_freezing
         kept: list[int] = []
         numbers = 0
-        if for_weights and _by_steps(x[0]):
+        if for_weights and self.reads_in_place(x[0]):
             kept.append(0)
         elif for_weights:
             numbers += self.copies() * product(x[0].shape)
@@ -155,6 +155,10 @@ class _Sequence(Stateful):
                 numbers += self.cells * size
         numbers += self.directions * sum(self.computed(length, n, learns=learns) for n in inputs)
         return Needs(tuple(kept), (), BYTES["float32"] * numbers)
+
+    def reads_in_place(self, x: Placed) -> bool:
+        """Whether the steps and the batch are one axis, so that torch needs no copy."""
+        return x.merged(1, 0)
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         """The steps, or the cells, are the outermost axis in memory."""
@@ -306,6 +310,9 @@ class LSTM(_Sequence):
     def _keeps_output(self) -> bool:
         return not (self.proj_size or self.bidirectional)
 
+    def reads_in_place(self, x: Placed) -> bool:
+        return _by_steps(x) if self.ignores_freezing else super().reads_in_place(x)
+
     @property
     def ignores_freezing(self) -> bool:  # type: ignore[override]
         """Without projection, oneDNN computes all cells, and keeps what any gradient needs."""
@@ -333,9 +340,9 @@ class LSTM(_Sequence):
     def computed(self, length: int, size: int, *, learns: bool) -> int:
         """With projection the values of all steps except the last states; else oneDNN's workspace.
 
-        The weights need o ⊙ tanh(c) and h. A step has four gates, tanh(c), o ⊙ tanh(c), and both states. oneDNN begins each part of
-        its workspace at a new page of 4096 bytes. This count ignores the pages: a batch has them
-        once.
+        A step has four gates, tanh(c), o ⊙ tanh(c), and both states; o ⊙ tanh(c) and h are for
+        the gradients of weights. oneDNN begins each part of its workspace at a new page of 4096
+        bytes. This count ignores the pages: a batch has them once.
         """
         if self.proj_size and not learns:
             return (6 * length - 1) * self.hidden_size

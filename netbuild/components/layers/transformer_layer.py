@@ -54,8 +54,8 @@ class _TransformerLayer(Attending):
     def between(self, x: Shape, *others: Shape, learns: bool) -> int:
         """The masks of the dropouts, and the hidden values.
 
-        A Linear that learns keeps its input. The hidden values count again if the activation keeps another
-        tensor: ReLU keeps its output, GELU its input, and a dropout changes the output.
+        A Linear that learns keeps its input. The hidden values count again if the activation keeps
+        another tensor: ReLU keeps its output, GELU its input, and a dropout changes the output.
         """
         dropout = Dropout(p=self.dropout)
         hidden = (x[0], self.dim_feedforward)

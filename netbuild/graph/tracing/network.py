@@ -62,6 +62,9 @@ def trace_network(config: Config) -> Found[Network]:
     if complete:
         rows = with_built(rows, block)
     wrong = overwriting.check(rows, values if complete else None, walk.calls, config)
+    if wrong:
+        paths = [row.path for row in rows]
+        rows = rows[: paths.index(wrong[0].layer or "")]
     if len(outputs) < len(results) or wrong:
         return Network(rows, calls=walk.calls), (*faults, *wrong)
     return Network(rows, block, outputs, walk.calls), faults

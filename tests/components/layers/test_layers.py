@@ -14,6 +14,7 @@ from netbuild.builder.module import module as build
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers._spatial import Spatial
 from netbuild.components.layers.layer import Layer, Operation, Window
+from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import product
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import (
@@ -266,8 +267,10 @@ def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
     """One more sample costs the declared bytes: tensors kept and workspace, constants cancelled."""
     family = FAMILIES[row.type]
     traced = graph_of_case(row.case).rows[-1]
-    expected = sum(tensor.nbytes for tensor in dict(traced.saved).values())
-    expected += traced.layer.workspace(*row.shapes)
+    learning_inputs = [Placed(x.shape, None, x.floating, x.dtype) for x in row.inputs]
+    needs = traced.layer.needs(*learning_inputs, learns=True)
+    expected = sum(row.inputs[n].nbytes for n in set(needs.inputs))
+    expected += sum(traced.outputs[port].nbytes for port in needs.outputs) + needs.workspace
     module = torch_layer(family, row.case)
 
     def kept(batch: int) -> int:

@@ -1,0 +1,119 @@
+"""What a layer keeps for its backward pass, by the layouts and gradients of its inputs.
+
+Each row of the tables stands in a network behind layers that move or cut the values in memory, with
+and without gradients, and with weights that learn or not.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.components.layers import FAMILIES
+from tests.components.layers.contract import graph_of
+from tests.graph.memory_fuzz import Drawn, torch_keeps
+
+if TYPE_CHECKING:
+    from netbuild.components.tensor import Shape
+    from tests.components.layers.contract import Row
+
+#: What a network of two or three samples does not tell, by the type of layer.
+EXCUSED = {
+    "CrossMapLRN2d": "it keeps its divisor in a variable, which no hook sees",
+    "LSTM": "oneDNN keeps whole pages of memory",
+    "Fold": "its result lies in a larger buffer",
+    "PixelShuffle": "torch copies no tensor of five axes with the channels last",
+    "PixelUnshuffle": "the same",
+}
+ROWS = [
+    row
+    for kind, family in FAMILIES.items()
+    for row in family.rows
+    if row.type == kind
+    and row.inputs
+    and kind not in EXCUSED
+    and all(x.floating for x in row.inputs)
+]
+LAYOUTS = ("in order", "moved", "channels last", "cut", "by steps")
+
+
+def before(shape: Shape, layout: str) -> tuple[Shape, list[dict[str, Any]]] | None:
+    """Return layers that give this shape in a layout, and the shape that they read."""
+    n = len(shape)
+    if layout == "in order":
+        return shape, []
+    if layout == "cut":
+        if not n:
+            return None
+        whole = (shape[0] + 1, *shape[1:])
+        return whole, [{"Narrow": {"dim": 1, "start": 1, "length": shape[0]}}]
+    if layout == "by steps":
+        return (shape, [{"GRU": shape[1]}]) if n == 2 else None
+    order = [n - 1, *range(n - 1)] if layout == "channels last" else [*range(1, n), 0]
+    if n < 2 or (layout == "moved" and n < 3):
+        return None
+    source = [0] * n
+    for place, axis in enumerate(order):
+        source[axis] = shape[place]
+    return tuple(source), [{"Permute": {"dims": [0, *(axis + 1 for axis in order)]}}]
+
+
+def network(
+    row: Row, layout: str, *, freeze: bool, gradients: tuple[bool, ...]
+) -> tuple[dict[str, Shape], dict[str, Any]] | None:
+    """Return the inputs and layers of a network that ends with the layer of a row."""
+    inputs: dict[str, Shape] = {}
+    layers: dict[str, Any] = {}
+    read = []
+    for number, (x, gradient) in enumerate(zip(row.inputs, gradients, strict=True)):
+        found = before(x.shape, layout)
+        if found is None:
+            return None
+        inputs[f"in{number}"], items = found
+        source = f"in{number}" if len(row.inputs) > 1 else "input"
+        for place, item in enumerate([*([{"PReLU": {}}] if gradient else []), *items]):
+            layers[f"a{number}{place}"] = {**item, "inputs": source}
+            source = f"a{number}{place}"
+        read.append(source)
+    layers["it"] = {row.type: row.fields, "inputs": read, "freeze": freeze}
+    return inputs, layers
+
+
+def compare(row: Row, layout: str, *, freeze: bool, gradients: tuple[bool, ...]) -> None:
+    """Compare the bytes that netbuild counts for a network with the bytes that torch keeps."""
+    drawn = network(row, layout, freeze=freeze, gradients=gradients)
+    if drawn is None:
+        return
+    inputs, layers = drawn
+    given = [(shape, "float32") for shape in inputs.values()]
+    graph = graph_of(
+        layers, *(x._replace(shape=s) for x, (s, _) in zip(row.inputs, given, strict=True))
+    )
+    assert graph.block is not None, graph.diagnostics
+    drawn_ = Drawn(json.dumps(layers), given)
+    more, less = (torch_keeps(graph, drawn_, batch) for batch in (3, 2))
+    assert graph.activations_bytes == more - less, (layout, freeze, gradients)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_layouts(row: Row) -> None:
+    """Inputs in five layouts, with a layer that learns and with a frozen one."""
+    every = (True,) * len(row.inputs)
+    for layout in LAYOUTS:
+        for freeze in (False, True):
+            compare(row, layout, freeze=freeze, gradients=every)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_gradients(row: Row) -> None:
+    """A gradient for no input, or for one of several."""
+    count = len(row.inputs)
+    none = (False,) * count
+    compare(row, "in order", freeze=False, gradients=none)
+    for number in range(count) if count > 1 else ():
+        one = (*none[:number], True, *none[number + 1 :])
+        compare(row, "in order", freeze=False, gradients=one)

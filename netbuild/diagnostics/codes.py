@@ -44,7 +44,7 @@ CODES = {
     "NB207": "an input of the wrong dtype",
     "NB208": "the wrong number of inputs for a layer",
     "NB209": "more layers or values than any network needs",
-    "NB210": "a normalisation of one value per channel",
+    "NB210": "a normalisation of a single value",
     "NB211": "a layer that overwrites a tensor that the backward pass needs",
     "NB212": "inputs whose shapes do not match",
     "NB213": "a reference to a name that does not exist",
@@ -70,6 +70,9 @@ CODES = {
     "NB316": "frozen weights that nothing has trained",
     "NB317": "a scheduler that has no effect, or ends too early",
     "NB318": "an ignore comment that silences nothing",
+    "NB320": "a softmax, norm or attention over a single value",
+    "NB321": "a Linear layer over a spatial axis",
+    "NB326": "an input whose last axis looks like the channels",
     # Training sections.
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",

@@ -20,6 +20,7 @@ from netbuild.checks.lint.receptive_field import (
 )
 from netbuild.checks.lint.schedules import idle_schedulers
 from netbuild.checks.lint.sequence import collapsing_layers, saturating_stacks
+from netbuild.checks.lint.single_values import single_values
 from netbuild.checks.lint.unread import unread_inputs, unread_results
 from netbuild.checks.lint.untrained import untrained_weights
 
@@ -45,6 +46,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     small_fields,
     checkerboards,
     saturating_stacks,
+    single_values,
     untrained_weights,
     idle_schedulers,
 )

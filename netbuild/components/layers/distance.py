@@ -14,7 +14,7 @@ from netbuild.components.layers.combine import (
 )
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
 from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Range, Window
-from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
+from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 
 #: The norm .inf is the largest difference.
 _Norm = Annotated[
@@ -72,6 +72,12 @@ class CosineSimilarity(_Distance):
         shape = broadcast(x1, x2)
         position = axis(self.dim, shape, at="dim")
         return (*shape[:position], *shape[position + 1 :])
+
+    def over_one(self, x1: Shape, x2: Shape) -> str | None:
+        shape = broadcast(x1, x2)
+        if shape[axis(self.dim, shape, at="dim")] != 1:
+            return None
+        return f"axis {self.dim} of {times(shape)} has one value: the result is only 1 or −1"
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
         return self.inputs

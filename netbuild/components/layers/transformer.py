@@ -8,6 +8,7 @@ from pydantic_core import core_schema
 from netbuild.components.component import Nested
 from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
 from netbuild.components.layers._composed import Attending, Composed, Part, expect_sequences
+from netbuild.components.layers.attention import attends_to_itself
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer, Made
 from netbuild.components.layers.norm import LayerNorm, RMSNorm
@@ -133,6 +134,7 @@ class TransformerEncoder(_Stack):
     """
 
     inputs = ("src",)
+
     repeated = "encoder_layer"
 
     last = "num_layers norm enable_nested_tensor mask_check"
@@ -146,6 +148,9 @@ class TransformerEncoder(_Stack):
     """No effect: it serves masks, and netbuild has none."""
     mask_check: Bool = True
     """No effect: it serves masks, and netbuild has none."""
+
+    def over_one(self, x: Shape) -> str | None:
+        return attends_to_itself(x)
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)

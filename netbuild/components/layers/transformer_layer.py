@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from netbuild.components.layers._composed import Attending, Part
-from netbuild.components.layers.attention import MultiheadAttention
+from netbuild.components.layers.attention import MultiheadAttention, attends_to_itself
 from netbuild.components.layers.dropout import Dropout
 from netbuild.components.layers.linear import Linear
 from netbuild.components.layers.norm import LayerNorm
@@ -72,6 +72,9 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     inputs = ("src",)
     attentions = ("self_attn",)
+
+    def over_one(self, x: Shape) -> str | None:
+        return attends_to_itself(x)
 
 
 class TransformerDecoderLayer(_TransformerLayer):

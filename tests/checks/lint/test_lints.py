@@ -13,10 +13,15 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.syntax.dump import dump
 from netbuild.syntax.parser import from_bytes
-from tests.checks.lint.cases import BAD, GOOD, VECTOR, found, traced
+from tests.checks.lint import axis_cases
+from tests.checks.lint import cases as other_cases
+from tests.checks.lint.cases import VECTOR, found, traced
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import text_of_case
 from tests.examples import examples
+
+BAD = other_cases.BAD | axis_cases.BAD
+GOOD = other_cases.GOOD | axis_cases.GOOD
 
 
 def cases(table: dict[str, list[str]]) -> list[Any]:
@@ -94,7 +99,7 @@ def test_every_layer_alone(family: Any) -> None:
     for row in family.rows:
         graph = traced(text_of_case(row.case))
         codes = {d.code for d in lint.warnings(graph)} if graph.block else set()
-        assert codes <= {"NB302", "NB309", "NB311", "NB312", "NB314"}, row.id
+        assert codes <= {"NB302", "NB309", "NB311", "NB312", "NB314", "NB320"}, row.id
 
 
 @examples(150)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.checks import budget, init, lint, objective, pretrained
+from netbuild.checks.lint import spatial_axes
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
@@ -69,7 +70,7 @@ def infer(config: Config) -> Graph:
             faults += objective.check(config, graph.outputs)
             faults += objective.check_optimizer(config, graph.rows, graph.outputs)
     if graph.outputs and not network_faults:  # lints need a network without faults
-        faults += lint.warnings(graph)
+        faults = [*spatial_axes.explained(graph, faults), *lint.warnings(graph)]
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))
 

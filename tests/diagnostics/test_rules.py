@@ -282,7 +282,7 @@ def test_markdown(netbuild: Netbuild) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("NB219", "no code is called NB219: did you mean NB21"),
+        ("NB219", "no code is called NB219: did you mean NB"),
         ("N204", "no code is called N204: did you mean NB204?"),
         (
             "windows",

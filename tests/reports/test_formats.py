@@ -290,7 +290,7 @@ no non-linear layer stands between Linear 0 and this layer</system-out>
 
 @given(TEXTS)
 def test_junit_of_any_text(text: str) -> None:
-    """Any text gives valid XML: control characters are escapes, and nothing XML allows is missing."""
+    """Any text gives valid XML: control characters are escapes, and nothing else is missing."""
     (failure,) = junit(fault(text)).iter("failure")
     kept = visible(text)
     expected = junit_format._clean(f"{kept}: {kept}" if text else "")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
+    from netbuild.diagnostics.diagnostic import Edit
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
 
@@ -146,7 +147,7 @@ def _repaired(flow: Flow, row: Row) -> bool:
     return replay.fits(config, replay.outputs(flow, config.inputs, row, flat))
 
 
-def _before(flow: Flow, row: Row, layer: str) -> edits.Edit | None:
+def _before(flow: Flow, row: Row, layer: str) -> Edit | None:
     """Return the edit that puts a layer before another; None if that would change more."""
     rows, span = flow.graph.rows, row.item.type.span
     shared = any(other is not row and other.item.type.span == span for other in rows)

@@ -9,6 +9,7 @@ from netbuild.checks.lint import replay
 from netbuild.checks.lint.flow import Flow, described
 from netbuild.checks.lint.places import is_choice
 from netbuild.components.datasets.dataset import DataError
+from netbuild.components.layers.layer import Operation
 from netbuild.components.target import Values
 from netbuild.components.tensor import product, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note
@@ -57,8 +58,8 @@ def _reads_width(flow: Flow, row: Row) -> bool:
         return False
     source = flow.producer.get(row.sources[0])
     last = flow.source(row.sources[0], _is_pointwise)
-    if last is not None and last.layer.pools and len(last.x) == len(last.output.shape):
-        return True
+    if last is not None and last.layer.pools and not isinstance(last.layer, Operation):
+        return True  # the windows of an adaptive pool may overlap, and then no reach is known
     reach = source.receptive_field if source is not None else (1,) * (len(row.x) - 1)
     if reach is None or len(reach) != len(row.x) - 1:
         return False

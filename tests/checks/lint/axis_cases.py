@@ -100,6 +100,7 @@ GOOD: dict[str, list[str]] = {
         "input: [8, 5, 64]\n" + layers("Linear: 64", "ReLU", "Linear: 10"),
         "input: {shape: [20], dtype: int64}\n"
         + layers("Embedding: {num_embeddings: 9, embedding_dim: 8}", "Linear: 4"),
+        "input: [8, 10, 64]\n" + layers("Mean: {dim: 1, keepdim: true}", "Linear: 4"),
         IMAGE + layers(CONV, "Linear: 10") + MAPS,
     ],
     "NB326": [

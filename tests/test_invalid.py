@@ -171,8 +171,8 @@ INTRODUCTION = """\
 The shape faults of the files in `tests/invalid/`, by code. The column "netbuild" has the message of
 `netbuild validate` in one line; netbuild prints it before anything runs. The whole text, with the
 excerpt, the shapes and the fixes, is in the `.txt` next to each file. The column "torch" has the
-last line of the traceback for the same network in torch, with a batch of two. These networks are in
-`tests/torch_counterparts/`.
+last line of the traceback for the same network in torch, with a batch of two; one network fails
+only with a single sample. These networks are in `tests/torch_counterparts/`.
 
 `pytest tests/test_invalid.py --overwrite` writes this table. The test checks both columns.
 """

@@ -14,6 +14,7 @@ from netbuild.checks import (
     pretrained,
     sparse_gradients,
 )
+from netbuild.checks.lint import spatial_axes
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
@@ -83,7 +84,7 @@ def infer(config: Config) -> Graph:
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.outputs and not network_faults:  # lints need a network without faults
-        faults += leaks.check(graph)
+        faults = [*spatial_axes.explained(graph, faults), *leaks.check(graph)]
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
+from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source, say
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,9 +51,9 @@ def explain(
         found = explanation.explain(graph, layer)
         out = console()
         if format == "json":
-            typer.echo(render.as_json(found))
+            say(render.as_json(found))
         elif format == "markdown":
-            typer.echo(render.markdown(found))
+            say(render.markdown(found))
         else:
             out.print(render.text(found, out.width))
         if format == "text" and graph.diagnostics:

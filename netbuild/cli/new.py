@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netbuild.cli.terminal import fail
+from netbuild.cli.terminal import fail, say
 
 _STARTER = """\
 # netbuild summary {file}      what each layer does to the shape
@@ -72,4 +72,4 @@ def new(
         fail(f"{path} already exists")
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror or error}")
-    typer.echo(f"wrote {path}; next: netbuild summary {path}")
+    say(f"wrote {path}; next: netbuild summary {path}")

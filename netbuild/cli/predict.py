@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from contextlib import contextmanager
+from io import TextIOBase
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +20,9 @@ from netbuild.cli.terminal import (
     needs_torch,
     reported_failures,
     reported_faults,
+    say,
 )
+from netbuild.diagnostics.escapes import of_json, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -117,17 +120,24 @@ class _Faults:
 
         for one in found:
             if isinstance(one, InputError):
-                typer.echo(f"netbuild: {one}", err=True)
+                say(f"netbuild: {one}", err=True)
                 self.code = max(self.code, UNUSABLE if isinstance(one, UnreadableError) else FAULTS)
             else:
                 yield one
 
 
+class _Visible(TextIOBase):
+    """Standard output, with the control characters of names of files and classes as escapes."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(visible(text))
+
+
 @contextmanager
-def _opened(output: Path | None) -> Iterator[IO[str]]:
+def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
     """Open standard output, or a file that replaces the old one when it is complete."""
     if output is None:
-        yield sys.stdout
+        yield _Visible()
         return
     place = output.resolve()
     written = (
@@ -142,16 +152,16 @@ def _opened(output: Path | None) -> Iterator[IO[str]]:
             written.unlink(missing_ok=True)
 
 
-def _as_json(file: IO[str], told: Iterable[Prediction]) -> None:
+def _as_json(file: IO[str] | TextIOBase, told: Iterable[Prediction]) -> None:
     """Write an array with one object per line, each as soon as it is predicted."""
     before = "[\n"
     for one in told:
-        file.write(before + json.dumps(_plain(one), ensure_ascii=False))
+        file.write(before + of_json(json.dumps(_plain(one), ensure_ascii=False)))
         before = ",\n"
     file.write("\n]\n")
 
 
-def _as_csv(file: IO[str], told: Iterable[Prediction]) -> None:
+def _as_csv(file: IO[str] | TextIOBase, told: Iterable[Prediction]) -> None:
     """Write a line for each sample, below the names of the columns.
 
     The first sample decides the columns. There is always a column `index`, because a later file

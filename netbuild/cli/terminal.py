@@ -1,4 +1,4 @@
-"""Helpers of all commands: the option --set, consoles, reading a file, and exit codes."""
+"""Helpers of all commands: the option --set, printing, reading a file, and exit codes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from netbuild.diagnostics.escapes import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,12 +36,26 @@ Settings = Annotated[
 ]
 
 
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text, its control characters as escapes: names and texts come from other people."""
+    typer.echo(visible(text), err=err, nl=nl)
+
+
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints text without wrapping or decorating it."""
+    """Return a console that prints text without wrapping or decorating it.
+
+    Control characters of the text are shown as escapes, as in `say`.
+    """
     from rich.console import Console
+    from rich.segment import Segment
+
+    class Visible(Console):
+        def render(self, *what: Any) -> Iterator[Segment]:
+            for text, style, control in super().render(*what):
+                yield Segment(text if control else visible(text), style, control)
 
     stream = sys.stderr if stderr else sys.stdout
-    made = Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    made = Visible(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
         made.width = int(columns) if columns.isdecimal() and len(columns) < 5 else PIPE_WIDTH
@@ -81,7 +97,7 @@ def try_source(path: str) -> Source | None:
         return source.from_file(Path(path))
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         said = f"netbuild: {path or repr(path)} cannot be read: {reason(error)}"
-        typer.echo(said, err=True)
+        say(said, err=True)
         return None
 
 
@@ -93,7 +109,7 @@ def rank() -> int:
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:
     """Print a sentence to standard error, with the number of the process, and exit."""
     who = f"netbuild, process {rank()}" if rank() else "netbuild"
-    typer.echo(f"{who}: {message}", err=True)
+    say(f"{who}: {message}", err=True)
     raise typer.Exit(code)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, UNUSABLE, Settings, console, fail, try_source
+from netbuild.cli.terminal import FAULTS, UNUSABLE, Settings, console, fail, say, try_source
 from netbuild.reports.faults import Format
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class _Job(NamedTuple):
         report = report_of(found, self.settings, repair.fixed, diff=self.diff)
         self.print_report(report, stderr=self.diff or (self.fix and _STANDARD_INPUT in names))
         for name, error in repair.failures:
-            typer.echo(f"netbuild: {name} cannot be written: {error.strerror or error}", err=True)
+            say(f"netbuild: {name} cannot be written: {error.strerror or error}", err=True)
         if repair.failures or len(sources) < len(read):
             return UNUSABLE
         return FAULTS if report.failed or (self.diff and repair.changes) else 0
@@ -155,7 +155,9 @@ class _Job(NamedTuple):
                 for source in sources
                 if self.fix and source.document.name == STDIN
             ]
-        if any(texts):
+        if any(texts) and self.diff and sys.stdout.isatty():
+            say(b"".join(texts).decode("utf-8", "replace"), nl=False)
+        elif any(texts):  # bytes that `patch`, or a file, takes as they are
             sys.stdout.flush()
             sys.stdout.buffer.write(b"".join(texts))
             sys.stdout.buffer.flush()
@@ -171,10 +173,10 @@ class _Job(NamedTuple):
         if not isinstance(rendered, str):
             out.print(rendered)
         elif rendered:
-            typer.echo(rendered, err=stderr)
+            say(rendered, err=stderr)
         if report.hidden and self.format != "text":  # the text format prints this number itself
             number = f"{report.hidden:,} error" + ("s are" if report.hidden > 1 else " is")
-            typer.echo(f"netbuild: {number} not shown: see --select and --ignore", err=True)
+            say(f"netbuild: {number} not shown: see --select and --ignore", err=True)
 
 
 def _settings(

@@ -8,6 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from netbuild.diagnostics.escapes import of_json, one_line
 from netbuild.reports.text_table import TextTable
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def epochs_formatted(format_: str, record: Record) -> str:
     """Return the epochs of a run as `csv` or `markdown`, or the run with its epochs as `json`."""
     if format_ == "json":
         values = _described(record) | {"metrics": [*map(plain, record.metrics)]}
-        return json.dumps(values, indent=2, ensure_ascii=False)
+        return of_json(json.dumps(values, indent=2, ensure_ascii=False))
     names = _names(record)
     rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
     return _rows_formatted(format_, rows, record.metrics)
@@ -69,7 +70,8 @@ def _fitting(tables: Iterable[TextTable], width: int) -> Text:
 
 def _row(record: Record) -> dict[str, str]:
     """Return a run as a row of a table."""
-    row = {"name": record.name, "run": record.folder.resolve().name, "state": record.state}
+    name, folder = one_line(record.name), one_line(record.folder.resolve().name)
+    row = {"name": name, "run": folder, "state": record.state}
     if record.of is None:
         return row
     row["epochs"] = f"{record.epochs}/{record.of}"
@@ -125,7 +127,7 @@ def _rows_formatted(
 ) -> str:
     """Return rows as JSON, as CSV of plain values, or as a Markdown table."""
     if format_ == "json":
-        return json.dumps([*map(plain, values)], indent=2, ensure_ascii=False)
+        return of_json(json.dumps([*map(plain, values)], indent=2, ensure_ascii=False))
     if format_ == "csv":
         out = io.StringIO()
         flat = [_flat(row) for row in values]

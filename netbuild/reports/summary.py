@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.layer import Made
 from netbuild.components.tensor import times
+from netbuild.diagnostics.escapes import of_json
 from netbuild.graph.graph import stacks
 from netbuild.reports.text_table import TextTable
 
@@ -133,7 +134,7 @@ def as_json(graph: Graph) -> str:
             "activations_bytes": graph.activations_bytes,
         },
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return of_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def markdown(graph: Graph, depth: int | None = None) -> str:

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from netbuild.components.tensor import times
+from netbuild.diagnostics.escapes import of_json, one_line
 
 if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
@@ -23,7 +24,7 @@ def table(comparison: Comparison) -> Table:
         made.add_column(header, justify="right" if right else "left", no_wrap=True)
     for difference in comparison.differences:
         name, file, network = difference
-        made.add_row(name, _shape(file), _shape(network), difference.kind)
+        made.add_row(one_line(name), _shape(file), _shape(network), difference.kind)
     return made
 
 
@@ -41,7 +42,7 @@ def as_json(comparison: Comparison) -> str:
         "differences": [d._asdict() | {"kind": d.kind} for d in comparison.differences],
         "left_out": list(comparison.left_out),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return of_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _shape(shape: Shape | None) -> str:

@@ -20,6 +20,7 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.diagnostics.codes import CODES
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Note, Span
+from netbuild.diagnostics.escapes import one_line, visible
 from netbuild.reports import faults
 from netbuild.reports.faults import github_format, junit_format
 from netbuild.reports.faults.report import CheckedFile, Report
@@ -118,14 +119,15 @@ def test_github_of_several_lines() -> None:
 
 @given(TEXTS)
 def test_github_escapes(text: str) -> None:
-    """Any text stays within its command, and is read back as it was."""
+    """Any text stays within its command, and is read back with its control characters escaped."""
     (line,) = str(faults.render("github", fault(text))).split("\n")
     assert "\r" not in line
     properties, _, message = line.removeprefix("::error ").partition("::")
     values = dict(part.split("=", 1) for part in properties.split(","))
     path = os.path.normpath(text)
-    assert unescaped(values["file"], data=False) == path
+    assert unescaped(values["file"], data=False) == one_line(path)
     assert values["title"] == "netbuild NB204"
+    text = visible(text)
     said = f"{text}: {text}" if text else ""
     more = f"\n{text}: {text}" + (f"\nhelp: {text}" if text else "")
     assert unescaped(message, data=True) == said + more
@@ -288,9 +290,9 @@ no non-linear layer stands between Linear 0 and this layer</system-out>
 
 @given(TEXTS)
 def test_junit_of_any_text(text: str) -> None:
-    """Any text gives valid XML, from which only what XML cannot hold is missing."""
+    """Any text gives valid XML: control characters are escapes, and nothing else is missing."""
     (failure,) = junit(fault(text)).iter("failure")
-    kept = "".join(c for c in text if c.isprintable() or c in "\t\n\r\x7f" or c > "\x7f")
+    kept = visible(text)
     expected = junit_format._clean(f"{kept}: {kept}" if text else "")
     assert failure.get("message") == expected
 

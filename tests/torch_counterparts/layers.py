@@ -288,6 +288,11 @@ def instancenorm_behind_global_pool() -> None:
     nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.InstanceNorm2d(64))(zeros(2, 64, 8, 8))
 
 
+def groupnorm_behind_global_pool() -> None:
+    """One value per group, and one sample."""
+    nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.GroupNorm(64, 64), nn.ReLU())(zeros(1, 64, 8, 8))
+
+
 def fold_of_other_patches() -> None:
     """196 patches where 225 are wanted."""
     patches = nn.Unfold(16, stride=16)(zeros(2, 3, 224, 224))

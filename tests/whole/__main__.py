@@ -26,7 +26,9 @@ class Found(NamedTuple):
     text: str
 
 
-def compare(first: int, cases: int, *, every: int = EXPORT_EVERY) -> tuple[list[Found], Counter[str]]:
+def compare(
+    first: int, cases: int, *, every: int = EXPORT_EVERY
+) -> tuple[list[Found], Counter[str]]:
     """Draw and compare a number of files. Return what disagrees, and what was counted."""
     found: list[Found] = []
     counts: Counter[str] = Counter()

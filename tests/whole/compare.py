@@ -163,7 +163,7 @@ class Comparison:
         if self.export:
             checks["export"] = lambda: self._exported(verdict, module)
         for words, check in checks.items():
-            if only and only.split("-")[0] not in words.split():
+            if only and only.split("-", maxsplit=1)[0] not in words.split():
                 continue
             try:
                 check()
@@ -196,7 +196,9 @@ class Comparison:
         ):
             self.counts["stricter: whole numbers in a layer of floats"] += 1
             return
-        raise Disagreement(f"refused-{fault.code}", f"torch runs it: {fault.layer}: {fault.message}")
+        raise Disagreement(
+            f"refused-{fault.code}", f"torch runs it: {fault.layer}: {fault.message}"
+        )
 
     def _shapes(self, verdict: Verdict, graph: Graph) -> None:
         said = {

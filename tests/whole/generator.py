@@ -118,7 +118,11 @@ class Generator:
         inner = Scope(dict(self.reader.variables), {"input": value}, None)
         for name, default in params.items():
             inner.variables[name] = (
-                shape[-1] if default == "$in_features" else shape[0] if default == "$in_channels" else default
+                shape[-1]
+                if default == "$in_features"
+                else shape[0]
+                if default == "$in_channels"
+                else default
             )
         block = {"layers": self._members(inner, self.rng.choice([2, 3, 4]), 2)}
         if self.chance(0.2, "outputs of stacks"):
@@ -223,7 +227,11 @@ class Generator:
         found = [(name, value) for name, value in scope.inputs.items() if name not in scope.names]
         for name, results in scope.names.items():
             found.append((name, next(iter(results.values()))))
-            found += [(f"{name}.{port}", value) for port, value in results.items() if port and len(results) > 1]
+            found += [
+                (f"{name}.{port}", value)
+                for port, value in results.items()
+                if port and len(results) > 1
+            ]
         return found
 
     def _ref(self, scope: Scope) -> tuple[Any, Value]:
@@ -286,7 +294,9 @@ class Generator:
         refs = [self._number(given[0])]
         alike = [name for name, v in self._refs(scope) if name.endswith((".h_n", ".c_n", ".c_1"))]
         for _ in known[1:]:
-            refs.append(self.rng.choice(alike) if alike and self.chance(0.6) else self._ref(scope)[0])
+            refs.append(
+                self.rng.choice(alike) if alike and self.chance(0.6) else self._ref(scope)[0]
+            )
         if kind == "MultiheadAttention":
             refs = refs[: self.rng.randint(2, 3)]
         if self.rng.random() < 0.5:
@@ -366,7 +376,9 @@ class Generator:
         self.drawn.add("Parameter")
         if self.chance(0.08):
             fields["shape"] = "$in_shape"
-        return {"Parameter": fields if len(fields) > 1 or self.rng.random() < 0.6 else fields["shape"]}
+        return {
+            "Parameter": fields if len(fields) > 1 or self.rng.random() < 0.6 else fields["shape"]
+        }
 
     def _use(self, scope: Scope) -> Any:
         name = self.rng.choice(list(self.reader.blocks))
@@ -378,7 +390,12 @@ class Generator:
                 argument["width"] = self.rng.choice([drawing.width(self.rng), "$in_features"])
             if self.rng.random() < 0.4:
                 argument["act"] = self.rng.choice(
-                    ["Tanh", {"ReLU": {"inplace": True}}, ["Sigmoid", "Tanh"], {"Linear": "$in_features"}]
+                    [
+                        "Tanh",
+                        {"ReLU": {"inplace": True}},
+                        ["Sigmoid", "Tanh"],
+                        {"Linear": "$in_features"},
+                    ]
                 )
             if len(argument) == 1 and "width" in argument and self.rng.random() < 0.5:
                 argument = argument["width"]

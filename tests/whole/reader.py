@@ -41,7 +41,9 @@ _DTYPES = {
 def zeros(inputs: Mapping[str, tuple[list[int], torch.dtype]], batch: int) -> list[torch.Tensor]:
     """Return samples that every embedding takes."""
     return [
-        torch.rand(batch, *shape) if dtype.is_floating_point else torch.zeros(batch, *shape).to(dtype)
+        torch.rand(batch, *shape)
+        if dtype.is_floating_point
+        else torch.zeros(batch, *shape).to(dtype)
         for shape, dtype in inputs.values()
     ]
 
@@ -190,7 +192,13 @@ class Reader:
             for index in range(repeat):
                 own = str(scope.position)
                 if name is not None:
-                    own = evaluated(name, {**self.known(scope.variables, first(inputs) or scope.before), "index": index})
+                    own = evaluated(
+                        name,
+                        {
+                            **self.known(scope.variables, first(inputs) or scope.before),
+                            "index": index,
+                        },
+                    )
                 results = self._one(scope, own, member, inputs, {"index": index})
                 inputs = chained(inputs, next(iter(results.values()))) if inputs else inputs
         else:
@@ -262,11 +270,20 @@ class Reader:
                 raise Refusal("reused with other members", _path(scope, name))
         try:
             if kind == "Reuse":
-                return self._reuse(scope, evaluated(argument, self.known(scope.variables, first(inputs))), inputs)
+                return self._reuse(
+                    scope, evaluated(argument, self.known(scope.variables, first(inputs))), inputs
+                )
             if kind == "layers" or kind in self.blocks:
-                return self._inner(scope, name, member, inputs, {**scope.variables, **index}, original)
+                return self._inner(
+                    scope, name, member, inputs, {**scope.variables, **index}, original
+                )
             return self._layer(
-                scope, name, (layers.known(kind), argument, settings), inputs, {**scope.variables, **index}, original
+                scope,
+                name,
+                (layers.known(kind), argument, settings),
+                inputs,
+                {**scope.variables, **index},
+                original,
             )
         except Refusal as refusal:
             if not refusal.path:
@@ -298,11 +315,11 @@ class Reader:
         given = inputs if isinstance(inputs, dict) else {"input": inputs[0]}
         node, outputs, inside = argument, settings["outputs"], variables
         if kind != "layers":
-            inside = self._parameters(kind, argument, self.known(variables, first(inputs)), first(inputs))
+            inside = self._parameters(
+                kind, argument, self.known(variables, first(inputs)), first(inputs)
+            )
             node, outputs = self.blocks[kind]["layers"], self.blocks[kind].get("outputs")
-        inner = Scope(
-            inside, dict(given), module, _path(scope, name), settings["freeze"], original
-        )
+        inner = Scope(inside, dict(given), module, _path(scope, name), settings["freeze"], original)
         self.depth += 1
         if self.depth > 40:
             raise Refusal("a block that contains itself")

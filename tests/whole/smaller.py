@@ -26,7 +26,10 @@ def smaller(file: str, kind: str) -> str:
 
     def differs(tree: Any) -> bool:
         try:
-            return any(one.kind == kind for one in Comparison(text(tree), export=kind == "export").run(kind))
+            return any(
+                one.kind == kind
+                for one in Comparison(text(tree), export=kind == "export").run(kind)
+            )
         except Exception:
             return False
 

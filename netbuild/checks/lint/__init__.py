@@ -27,6 +27,8 @@ from netbuild.checks.lint.scores import (
     weighed_columns,
 )
 from netbuild.checks.lint.sequence import collapsing_layers, saturating_stacks
+from netbuild.checks.lint.single_values import single_values
+from netbuild.checks.lint.spatial_axes import channels_last, forgotten_flattens
 from netbuild.checks.lint.unread import unread_inputs, unread_results
 from netbuild.checks.lint.untrained import untrained_weights
 
@@ -57,6 +59,9 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     small_fields,
     checkerboards,
     saturating_stacks,
+    single_values,
+    forgotten_flattens,
+    channels_last,
     untrained_weights,
     idle_schedulers,
 )

@@ -54,6 +54,13 @@ def causal_mask(query: Any, key: Any) -> Any:
     return query.new_ones((query.size(1), key.size(1))).triu(1).bool()
 
 
+def attends_to_itself(x: Shape) -> str | None:
+    """Return why attention within a sequence of one position does nothing; None if it is longer."""
+    if x[0] > 1:
+        return None
+    return f"the sequence {times(x)} has one position, and its attention weight is always 1"
+
+
 class MultiheadAttention(Layer):
     """Attention of query (L, E) to key (S, kdim) and value (S, vdim); the result is (L, E).
 
@@ -153,6 +160,11 @@ class MultiheadAttention(Layer):
         length, features = query
         projections = features * (2 * product(query) + product(key) + product(value))
         return projections + 2 * length * self._attended(key) * features
+
+    def over_one(self, x: Shape, *others: Shape) -> str | None:
+        """A single position of another sequence is left alone: a vector to condition on."""
+        more = self.add_bias_kv or self.add_zero_attn
+        return None if others or more else attends_to_itself(x)
 
     def window(self, x: Shape, *others: Shape) -> Window | None:
         """Every position sees all positions."""

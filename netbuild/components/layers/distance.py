@@ -16,7 +16,7 @@ from netbuild.components.layers.formula import Formula, Formulas, by_axis, formu
 from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Needs, Range, Window
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, every, repeated
-from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product
+from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 
 #: The norm .inf is the largest difference.
 _Norm = Annotated[
@@ -89,6 +89,12 @@ class CosineSimilarity(_Distance):
         shape = broadcast(x1, x2)
         position = self.removed(shape)
         return (*shape[:position], *shape[position + 1 :])
+
+    def over_one(self, x1: Shape, x2: Shape) -> str | None:
+        shape = broadcast(x1, x2)
+        if shape[axis(self.dim, shape, at="dim")] != 1:
+            return None
+        return f"axis {self.dim} of {times(shape)} has one value: the result is only 1 or −1"
 
     def saved(self, x1: Shape, x2: Shape) -> tuple[str, ...]:
         return self.inputs

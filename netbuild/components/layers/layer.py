@@ -310,6 +310,13 @@ class Layer(Component):
         """Whether training cancels a constant that is added to all values of a channel."""
         return False
 
+    def over_one(self, *x: Shape) -> str | None:
+        """Return why the result says next to nothing if it computes over a single value, or None.
+
+        The softmax of one number is 1, and a mean of one value is the value itself.
+        """
+        return None
+
     def saved(self, *x: Shape) -> tuple[str, ...]:
         """Return the names of the inputs and outputs that training keeps for the backward pass.
 

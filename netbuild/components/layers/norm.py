@@ -23,7 +23,14 @@ from netbuild.components.layers.formula import Formula, Formulas, Numbers, biase
 from netbuild.components.layers.layer import ANY, Layer, Needs, Range, parameters
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, across
-from netbuild.components.tensor import Shape, ShapeError, expect_at_least, expect_rank, product
+from netbuild.components.tensor import (
+    Shape,
+    ShapeError,
+    expect_at_least,
+    expect_rank,
+    product,
+    times,
+)
 
 _OptionalFloat = Annotated[float | None, Wants("a number or null", optional(real()))]
 _TrailingSizes = Annotated[
@@ -36,6 +43,10 @@ _TrailingSizes = Annotated[
 ]
 #: With 1, torch's backward pass fails.
 _AtLeastTwo = Annotated[int, Wants("a whole number of at least 2", whole(2))]
+
+
+#: The largest `eps` that leaves next to nothing but the sign of a single value.
+_SMALL = 1e-2
 
 
 class _Norm(Layer):
@@ -111,6 +122,12 @@ class LayerNorm(_TrailingNorm):
         """A mean and a deviation for each normalised group."""
         return 8 * self.places(x)
 
+    def over_one(self, x: Shape) -> str | None:
+        if product(self.sizes(x)) > 1:
+            return None
+        always = "the bias" if self.elementwise_affine and self.bias else "0"
+        return f"{_one_value(self.sizes(x), x)} minus its own mean is 0: the result is {always}"
+
     def centres(self, *x: Shape) -> bool:
         """If it normalises only axes after the channels."""
         return len(self.sizes(x[0])) < len(x[0])
@@ -144,6 +161,12 @@ class RMSNorm(_TrailingNorm):
         """The root for each normalised group, and the normalised input if there is a weight."""
         return 4 * (self.places(x) + product(x) * self.elementwise_affine)
 
+    def over_one(self, x: Shape) -> str | None:
+        """With a large `eps`, more than the sign is left."""
+        if product(self.sizes(x)) > 1 or (self.eps or 0) > _SMALL:
+            return None
+        return f"{_one_value(self.sizes(x), x)} divided by its own size keeps only its sign"
+
     def kept(self, x: Shape) -> Formula:
         rule = "4 B·(places + ∏ input)" if self.elementwise_affine else "4 B·places"
         return Formula(rule, {"places": self.places(x), "input": x})
@@ -171,6 +194,9 @@ class GroupNorm(_Norm):
         if x[0] % self.num_groups:
             message = f"{x[0]} channels do not divide into {self.num_groups} groups"
             raise ShapeError("NB203", message, at="num_groups")
+        if product(x) == self.num_groups:
+            message = f"{times(x)} in {self.num_groups} groups leaves one value in each group"
+            raise ShapeError("NB210", message, at="num_groups")
         return x
 
     def decide(self, x: Shape) -> dict[str, Any]:
@@ -267,3 +293,9 @@ class CrossMapLRN2d(_LocalNorm):
 
     def formulas(self, x: Shape) -> Formulas:
         return Formulas(workspace=formula("4 B·∏ input", input=x))
+
+
+def _one_value(sizes: Shape, x: Shape) -> str:
+    """Return the words for the single value of the last axes."""
+    axes = "the last axis has" if len(sizes) == 1 else f"the last {len(sizes)} axes have"
+    return f"{axes} one value in {times(x)}, and a value"

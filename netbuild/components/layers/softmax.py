@@ -3,20 +3,34 @@
 https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-other
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from netbuild.components.fields import Int, Wants, optional, whole
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES, Layer, Range, Window
 from netbuild.components.layers.sight import Sight, across, every
-from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank
+from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank, times
 
 
-class _Softmax(Layer):
+class _OverAxis(Layer):
+    """A softmax over one axis."""
+
+    results: ClassVar[Range | None] = PROBABILITIES
+
+    def over_one(self, x: Shape) -> str | None:
+        at = self.softmax_axis(x)
+        if at is None or x[at] != 1:
+            return None
+        always = "log 1 = 0" if self.results == LOGARITHMS else "1"
+        return f"axis {at + 1} of {times(x)} has one value, so the result is always {always}"
+
+    def saved(self, x: Shape) -> tuple[str, ...]:
+        return ("output",)
+
+
+class _Softmax(_OverAxis):
     """Computes over the axis `dim`, separately for each place of the other axes."""
-
-    results = PROBABILITIES
 
     dim: Annotated[
         int | None, Wants("a whole number, torch's number of an axis", optional(whole()))
@@ -26,9 +40,6 @@ class _Softmax(Layer):
     def output_shape(self, x: Shape) -> Shape:
         axis(self._dim(x), x, at="dim")
         return x
-
-    def saved(self, x: Shape) -> tuple[str, ...]:
-        return ("output",)
 
     def _dim(self, x: Shape) -> int:
         """Return `dim`, by default 1. torch's default is axis 0 for one or three axes."""
@@ -74,13 +85,11 @@ class Softmin(_Softmax):
     """
 
 
-class Softmax2d(Layer):
+class Softmax2d(_OverAxis):
     """eˣ / Σ eˣ over the channels of (C, H, W), separately at each place.
 
     - Softmax2d  # 6×28×28 to 6×28×28
     """
-
-    results = PROBABILITIES
 
     def softmax_axis(self, *x: Shape) -> int | None:
         return 0
@@ -91,9 +100,6 @@ class Softmax2d(Layer):
     def output_shape(self, x: Shape) -> Shape:
         expect_rank(x, AXES[2], ranks=(3,))
         return x
-
-    def saved(self, x: Shape) -> tuple[str, ...]:
-        return ("output",)
 
 
 class GLU(Layer):

@@ -9,13 +9,8 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import Nested
 from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
-from netbuild.components.layers._composed import (
-    Attending,
-    Composed,
-    Hidden,
-    Part,
-    expect_sequences,
-)
+from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
+from netbuild.components.layers.attention import attends_to_itself
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer, Made
 from netbuild.components.layers.layout import Placed, Strides
@@ -144,6 +139,7 @@ class TransformerEncoder(_Stack):
     """
 
     inputs = ("src",)
+
     repeated = "encoder_layer"
 
     last = "num_layers norm enable_nested_tensor mask_check"
@@ -162,6 +158,9 @@ class TransformerEncoder(_Stack):
     """No effect: it serves masks of padding, and netbuild has none."""
     is_causal: Bool = False
     """Whether a position sees only the positions up to its own; false lets it see all."""
+
+    def over_one(self, x: Shape) -> str | None:
+        return attends_to_itself(x)
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)

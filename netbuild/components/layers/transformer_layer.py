@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netbuild.components.fields import Bool
 from netbuild.components.layers._composed import Attending, Hidden, Part
-from netbuild.components.layers.attention import MultiheadAttention
+from netbuild.components.layers.attention import MultiheadAttention, attends_to_itself
 from netbuild.components.layers.dropout import Dropout
 from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.linear import Linear
@@ -82,6 +82,9 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     is_causal: Bool = False
     """Whether a position sees only the positions up to its own; false lets it see all."""
+
+    def over_one(self, x: Shape) -> str | None:
+        return attends_to_itself(x)
 
 
 class TransformerDecoderLayer(_TransformerLayer):

@@ -169,6 +169,8 @@ def _from_input(field: str, value: Any, x: Tensor) -> Iterator[tuple[float, Any]
         yield 1, x.shape[_DECIDED[field]]
     elif field == "mode" and value in _LINEAR:
         yield from ((1, mode) for mode, axes in _LINEAR.items() if axes == len(x.shape))
+    elif field == "num_groups" and value == product(x.shape):
+        yield 1, 1  # a group of two values keeps little more than a group of one
     elif field == "dims" and isinstance(value, tuple) and len(value) == len(x.shape):
         yield 1, (0, *(place + 1 for place in value))  # the old axes were counted without the batch
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netbuild.components.tensor import times
+from netbuild.diagnostics.escapes import of_json
 from netbuild.graph.value import value_name
 from netbuild.reports.difference.lines import (
     arrow,
@@ -192,7 +193,7 @@ def as_json(changes: NetworkChanges) -> str:
             "renamed": changes.renamed,
         },
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return of_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _as_dict(change: LayerChange) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from netbuild.diagnostics.escapes import of_json
 from netbuild.reports.explanation import LayerExplanation, StackExplanation
 from netbuild.reports.explanation.origins import said
 from netbuild.reports.explanation.step import Count, FormulaStep
@@ -48,7 +49,7 @@ def _json(value: Any, before: str = "\n") -> str:
 @lru_cache(maxsize=1024, typed=True)
 def _scalar(value: Any) -> str:
     """Return a scalar. Floats are excluded: the cache cannot tell -0.0 from 0.0."""
-    return json.dumps(value, ensure_ascii=False)
+    return of_json(json.dumps(value, ensure_ascii=False))
 
 
 @lru_cache(maxsize=1024)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.diagnostics.escapes import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,14 +20,11 @@ def render(report: Report, _width: int) -> str:
 
 def lines(diagnostics: Sequence[Diagnostic]) -> str:
     """Return the lines `file:line:column: severity[CODE] message`."""
-    return "\n".join(f"{_place(d)}: {d.severity}[{d.code}] {_flat(d.message)}" for d in diagnostics)
+    return "\n".join(
+        f"{_place(d)}: {d.severity}[{d.code}] {one_line(d.message)}" for d in diagnostics
+    )
 
 
 def _place(diagnostic: Diagnostic) -> str:
     span = diagnostic.span
-    return f"{_flat(span.document.name)}:{span.line}:{span.column}"
-
-
-def _flat(text: str) -> str:
-    """Return a text on one line. A name in a file can contain a line break."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return f"{one_line(span.document.name)}:{span.line}:{span.column}"

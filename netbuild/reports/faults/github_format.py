@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from netbuild.diagnostics.escapes import one_line, visible
+
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.reports.faults.report import Report
@@ -44,8 +46,8 @@ def _path(name: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(one_line(text)).replace(":", "%3A").replace(",", "%2C")

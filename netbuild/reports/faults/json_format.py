@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from netbuild.diagnostics.escapes import of_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,7 +28,7 @@ def document(diagnostics: Sequence[Diagnostic], files: int) -> str:
         "warnings": len(diagnostics) - count,
         "diagnostics": [_as_dict(diagnostic) for diagnostic in diagnostics],
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return of_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _as_dict(diagnostic: Diagnostic) -> dict[str, Any]:

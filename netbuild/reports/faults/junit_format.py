@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from netbuild.diagnostics.escapes import visible
 from netbuild.reports.faults.concise_format import lines
 
 if TYPE_CHECKING:
@@ -60,4 +61,4 @@ def _details(diagnostic: Diagnostic) -> str:
 
 
 def _clean(text: str) -> str:
-    return re.sub(_NO_CHARACTER, "", text)
+    return re.sub(_NO_CHARACTER, "", visible(text))

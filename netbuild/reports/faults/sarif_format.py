@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from netbuild.diagnostics.codes import CODES, severity
+from netbuild.diagnostics.escapes import of_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def render(report: Report, _width: int) -> str:
         "columnKind": "utf16CodeUnits",
         "results": _results(report.diagnostics),
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return of_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2))
 
 
 def _rules() -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from netbuild.diagnostics.diagnostic import Note
+from netbuild.diagnostics.escapes import one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def _number(count: int, noun: str) -> str:
 
 
 def _place(span: Span) -> str:
-    return f"{span.document.name}:{span.line}:{span.column}"
+    return f"{one_line(span.document.name)}:{span.line}:{span.column}"
 
 
 def _one(diagnostic: Diagnostic, width: int) -> Text:
@@ -63,13 +64,13 @@ def _one(diagnostic: Diagnostic, width: int) -> Text:
     room = width - len(gutter) - 3
     out = Text()
     out.append(f"{diagnostic.severity}[{diagnostic.code}]", colour)
-    out.append(f": {diagnostic.title}\n", "bold")
+    out.append(f": {one_line(diagnostic.title)}\n", "bold")
     out.append(f"{gutter}--> ", "blue").append(_place(span))
     notes = list(diagnostic.notes)
     line, start, length = _excerpt(span, room)
     if line.strip():
         out.append(f"\n{gutter} |\n{span.line} | ", "blue").append(line)
-        for under in _underline(diagnostic.label, start, length, room):
+        for under in _underline(visible(diagnostic.label), start, length, room):
             out.append(f"\n{gutter} | ", "blue").append(under, colour)
     elif diagnostic.label:
         notes.insert(0, Note("reason", diagnostic.label))
@@ -79,7 +80,7 @@ def _one(diagnostic: Diagnostic, width: int) -> Text:
         out.append(f"\n{gutter} |", "blue")
     column = max((len(note.label) for note in notes), default=0)
     for note in notes:
-        first, *rest = wrap(note.text, room - column - 2) or [""]
+        first, *rest = wrap(visible(note.text), room - column - 2) or [""]
         out.append(f"\n{gutter} = ", "blue").append(f"{note.label:{column}}  ", "bold").append(
             first
         )
@@ -101,10 +102,10 @@ def _excerpt(span: Span, room: int) -> tuple[str, int, int]:
     """Return the line of a span, cut to fit; the cells before the span; the span's width."""
     lines = span.document.lines
     line = lines[span.line - 1] if span.line <= len(lines) else ""
-    line = "".join(c if c.isprintable() else " " for c in line).rstrip()
-    start = span.column - 1
-    end = span.end_column - 1 if span.end_line == span.line else len(line)
-    end = max(end, start + 1)
+    ends = span.column - 1, (span.end_column - 1 if span.end_line == span.line else len(line))
+    start, end = (len(_printable(line[:at])) for at in ends)
+    line = _printable(line).rstrip()
+    end = max(min(end, len(line)) if span.end_line > span.line else end, start + 1)
     if len(line) > room:
         first = max(0, min(start - 10, len(line) - room))
         cut = line[first : first + room]
@@ -112,3 +113,10 @@ def _excerpt(span: Span, room: int) -> tuple[str, int, int]:
         line = head + cut[len(head) : len(cut) - len(tail)] + tail
         start, end = start - first, min(end - first, room)
     return line, cell_len(line[:start]), max(1, cell_len(line[start:end]))
+
+
+def _printable(text: str) -> str:
+    """Return the part of a line with its control characters as escapes, and a tab as a blank."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " for c in visible(text))

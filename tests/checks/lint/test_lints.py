@@ -13,15 +13,15 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.syntax.dump import dump
 from netbuild.syntax.parser import from_bytes
-from tests.checks.lint import cases as networks
-from tests.checks.lint import score_cases
+from tests.checks.lint import axis_cases, score_cases
+from tests.checks.lint import cases as other_cases
 from tests.checks.lint.cases import VECTOR, found, traced
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import text_of_case
 from tests.examples import examples
 
-BAD = networks.BAD | score_cases.BAD
-GOOD = networks.GOOD | score_cases.GOOD
+BAD = other_cases.BAD | axis_cases.BAD | score_cases.BAD
+GOOD = other_cases.GOOD | axis_cases.GOOD | score_cases.GOOD
 
 
 def cases(table: dict[str, list[str]]) -> list[Any]:
@@ -99,7 +99,7 @@ def test_every_layer_alone(family: Any) -> None:
     for row in family.rows:
         graph = traced(text_of_case(row.case))
         codes = {d.code for d in lint.warnings(graph)} if graph.block else set()
-        assert codes <= {"NB302", "NB309", "NB311", "NB312", "NB314"}, row.id
+        assert codes <= {"NB302", "NB309", "NB311", "NB312", "NB314", "NB320"}, row.id
 
 
 @examples(150)
@@ -137,3 +137,58 @@ def test_a_fault_of_a_section_hides_no_warning() -> None:
     text = f"{VECTOR}layers: [Linear: 8, Linear: 4]\noptimizer: {{Adam: {{learning_rate: 1}}}}\n"
     graph = infer(read(from_bytes("net.yaml", text.encode())))
     assert [fault.code for fault in graph.diagnostics] == ["NB301", "NB104"]
+
+
+def helps(text: str, code: str) -> list[str | None]:
+    """Return the helps of all diagnostics with a code."""
+    return [d.help for d in found(text) if d.code == code]
+
+
+_ON_DIGITS = "loss: CrossEntropyLoss\ndata: {Digits, resize: [32, 32]}\n"
+
+
+@pytest.mark.parametrize(
+    ("items", "help_"),
+    [
+        (
+            "ReLU, AdaptiveAvgPool2d: 1, Linear: 10",
+            "put Flatten before 3 (Linear, line 2): its input is 8×1×1",
+        ),
+        ("ReLU, Linear: 10", "put Flatten before 2 (Linear, line 2): its input is 8×32×32"),
+        (
+            "ReLU, Conv2d: {out_channels: 10, kernel_size: 1}, AdaptiveAvgPool2d: 1",
+            "put Flatten after the last layer: it removes the axes of one value",
+        ),
+        ("ReLU, Conv2d: {out_channels: 10, kernel_size: 1}", None),
+        ("ReLU, Flatten: 2, Linear: 10", None),  # the axis of positions, moved by Flatten
+    ],
+)
+def test_loss_speaks_of_flatten(items: str, help_: str | None) -> None:
+    """A loss that does not fit says where a Flatten is missing, only if everything fits with it."""
+    text = f"input: [1, 32, 32]\nlayers: [{other_cases.CONV}, {items}]\n{_ON_DIGITS}"
+    assert helps(text, "NB401") == [help_]
+
+
+def test_forgotten_flatten_has_a_fix_only_where_all_fits() -> None:
+    """Flatten is no fix if a field contradicts it, if the block is used twice, or by `when`."""
+    fixed = {text: any(d.fixes for d in found(text)) for text in axis_cases.BAD["NB321"]}
+    assert [text for text, has in fixed.items() if not has] == axis_cases.BAD["NB321"][-2:]
+
+
+def test_channels_last_of_the_data(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data of 32×32×3 needs a Permute; without data of its own, the input is written otherwise."""
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    np.savez("hwc.npz", x=np.zeros((4, 32, 32, 3), "float32"), y=np.arange(4) % 3)
+    layers = f"[{other_cases.CONV}, AdaptiveAvgPool2d: 1, Flatten, Linear: 3]"
+    text = f"input: [32, 32, 3]\nlayers: {layers}\nloss: CrossEntropyLoss\n"
+    first = ["write the channels first, as torch does: [3, 32, 32]"]
+    assert helps(text, "NB326") == first
+    assert helps(text + "data: Random\n", "NB326") == first
+    permute = ["write Permute: [0, 3, 1, 2] as the first layer"]
+    text += "data: {Arrays: {file: hwc.npz}}\n"
+    assert helps(text, "NB326") == permute
+    (fix,) = (fix for d in found(text) for fix in d.fixes)
+    assert fix.edits[0].text == "Permute: [0, 3, 1, 2], "
+    assert not found(text.replace("layers: [", "layers: [Permute: [0, 3, 1, 2], "))

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
+from netbuild.components.tensor import product
 from tests.components.layers.contract import (
     BATCH,
     BOOLS,
@@ -132,6 +133,15 @@ STRICTNESS = [
             and not case.fields.get("affine", True)
         ),
         Case("GroupNorm", {"num_groups": 1, "num_channels": 3, "affine": False}, (4,)),
+    ),
+    Strictness(
+        "with several samples, torch runs groups of one value and gives the bias; it refuses one",
+        lambda case: (
+            case.kind == "GroupNorm"
+            and product(case.x) == case.fields["num_groups"]
+            and case.x != ()
+        ),
+        Case("GroupNorm", {"num_groups": 4}, (4, 1, 1)),
     ),
     Strictness(
         "torch runs forward, and could not go backward through a window of one channel",

@@ -49,40 +49,29 @@ Size: TypeAlias = tuple[int, int]
 
 
 class DataError(Exception):
-    """A source cannot give its samples. The message is a sentence; `at` is the field at fault."""
+    """A source cannot give its samples. The message is a sentence; `at` is the field at fault.
 
-    def __init__(self, message: str, at: str | None = None, help_: str | None = None) -> None:
+    `sample` is the name of the only sample that cannot be read, such as a damaged image.
+    """
+
+    def __init__(
+        self, message: str, at: str | None = None, help_: str | None = None, *, sample: str = ""
+    ) -> None:
         super().__init__(message)
-        self.at, self.help = at, help_
+        self.at, self.help, self.sample = at, help_, sample
 
 
-class UnreadableError(DataError):
-    """One sample cannot be read, such as a damaged image; others may be intact."""
-
-    def __init__(self, message: str, name: str = "") -> None:
-        super().__init__(message)
-        self.name = name
-
-    def bare(self) -> "UnreadableError":
-        """Return the error without its traceback, whose frames hold the damaged file open."""
-        return type(self)(str(self), self.name)
-
-    def __reduce__(self) -> Any:
-        """Return the way to copy the error out of a worker process."""
-        return type(self), (str(self), self.name)
-
-
-def together(errors: "Sequence[UnreadableError]") -> DataError:
+def together(errors: "Sequence[DataError]") -> DataError:
     """Return one error that names all samples that cannot be read."""
     first, *others = errors
     if not others:
         return first
-    *names, last = dict.fromkeys(error.name for error in errors)
+    *names, last = dict.fromkeys(error.sample for error in errors)
     message = f"{len(errors)} samples cannot be read: {', '.join(names)} and {last}; {first}"
     return DataError(message)
 
 
-def unreadable(samples: "Samples", seconds: float) -> "list[UnreadableError]":
+def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
     """Return the errors of all samples that cannot be read; the search takes some seconds at most.
 
     Other faults of samples are not collected.
@@ -93,11 +82,15 @@ def unreadable(samples: "Samples", seconds: float) -> "list[UnreadableError]":
             break
         try:
             samples[index]
-        except UnreadableError as error:
-            found.append(error.bare())
-        except DataError:
-            continue
+        except DataError as error:
+            if error.sample:
+                found.append(_bare(error))
     return found
+
+
+def _bare(error: DataError) -> DataError:
+    """Return the error of a sample without its traceback, whose frames hold the file open."""
+    return DataError(str(error), sample=error.sample)
 
 
 class Samples(Protocol):
@@ -265,12 +258,14 @@ def _stacked(samples: Samples) -> Loaded:
     if not len(samples):
         raise DataError("it has no samples")
     columns: list[np.ndarray[Any, Any]] = []
-    broken: list[UnreadableError] = []
+    broken: list[DataError] = []
     for index in range(len(samples)):
         try:
             inputs, target = samples[index]
-        except UnreadableError as error:
-            broken.append(error.bare())
+        except DataError as error:
+            if not error.sample:
+                raise
+            broken.append(_bare(error))
             continue
         if not columns:
             values = [np.asarray(value) for value in (*inputs, target)]

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.conversion import ignored, input_values, target_values
-from netbuild.components.datasets.dataset import DataError, Sample, Size, UnreadableError
+from netbuild.components.datasets.dataset import DataError, Sample, Size
 from netbuild.components.datasets.decoding import pixels
 from netbuild.components.tensor import Tensor, times
 
@@ -257,7 +257,7 @@ class Rows:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
         self.known: np.ndarray[Any, Any] | None = None  # the targets, after the first request
         if reader.columns.images and reader.size is None:
-            self._find_size()
+            any(map(self._is_intact, range(len(table))))  # the first one sets the size of all
 
     def __len__(self) -> int:
         return len(self.table)
@@ -268,15 +268,18 @@ class Rows:
             with reading(place):
                 row = self.table[index : index + 1]
         except DataError as error:
-            raise UnreadableError(str(error), place) from error
+            raise DataError(str(error), sample=place) from error
         return self.reader.row(row, index)
 
-    def _find_size(self) -> None:
-        """Read the first intact picture: all pictures must have its size."""
-        for index in range(len(self)):
-            with suppress(UnreadableError):  # reported when all samples are read
-                self[index]
-                return
+    def _is_intact(self, index: int) -> bool:
+        """Whether a row can be read. The others are reported when all samples are read."""
+        try:
+            self[index]
+        except DataError as error:
+            if not error.sample:
+                raise
+            return False
+        return True
 
     def targets(self) -> "np.ndarray[Any, Any]":
         """Return the targets of all rows; they are read once."""

@@ -59,7 +59,7 @@ def trace_network(config: Config) -> Found[Network]:
     outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
     complete = len(outputs) == len(results) and not errors(faults)
     values = {port: y.value for port, y in results.items() if y.value is not None}
-    if complete:
+    if complete and block is not None:
         rows = with_built(rows, block)
     wrong = overwriting.check(rows, values if complete else None, walk.calls, config)
     if wrong:

@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 
-from netbuild.components.datasets.dataset import (
-    DataError,
-    UnreadableError,
-    together,
-    unreadable,
-)
+from netbuild.components.datasets.dataset import DataError, together, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -162,7 +157,7 @@ class ReadBatches(_IndexedBatches):
 
     def _all_like(self, error: DataError) -> DataError:
         """Return the error of a sample; if it cannot be read, with all others that cannot."""
-        if not isinstance(error, UnreadableError):
+        if not error.sample:
             return error
         samples = self.samples
         while isinstance(samples, Subset):  # also those of the other split

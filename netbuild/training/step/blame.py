@@ -55,7 +55,7 @@ class Parts(NamedTuple):
 
     def _others(self) -> dict[int, str]:
         """Return the losses and the optimizer, each by its number in memory."""
-        found = {}
+        found: dict[int, str] = {}
         for part in self.criterion.parts:
             called = _named("", type(part.term.loss).__name__, part.term.item.type.span)
             found |= {id(part): called, id(part.module): called}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import pickle
 import tempfile
 import warnings
@@ -166,9 +168,12 @@ class Comparison:
             if only and only.split("-")[0] not in words.split():
                 continue
             try:
-                check()
+                with contextlib.redirect_stderr(io.StringIO()):  # graphs of torch.fx write there
+                    check()
             except Disagreement as found:
                 differences.append(found)
+            except REFUSALS as error:
+                differences.append(Disagreement("run", f"{type(error).__name__}: {error}"))
         return differences
 
     def _trace(self) -> tuple[Graph | None, list[Any]]:
@@ -297,7 +302,10 @@ class Comparison:
         all_saved = kept(network, zeros(verdict.reads, 3), alive=False) - kept(
             network, zeros(verdict.reads, 2), alive=False
         )
-        kind = "kept-dead" if graph.activations_bytes == all_saved else "kept"
+        if given == all_saved:
+            kind = "kept"
+        else:
+            kind = "kept-dead" if graph.activations_bytes == all_saved else "kept-both"
         raise Disagreement(
             kind,
             f"{graph.activations_bytes}, torch keeps {given}, and {all_saved} with what no result"
@@ -399,10 +407,13 @@ def _fill(network: nn.Module) -> None:
 
 
 class _Held:
-    """A saved tensor, while the backward pass keeps it."""
+    """The memory of a saved tensor, while the backward pass keeps it.
+
+    Of the tensor itself only the storage is held: a result that is saved leads back to this object.
+    """
 
     def __init__(self, tensor: torch.Tensor) -> None:
-        self.tensor = tensor
+        self.storage = tensor.untyped_storage()
 
 
 def kept(network: nn.Module, x: list[torch.Tensor], *, alive: bool = True) -> int:
@@ -422,15 +433,14 @@ def kept(network: nn.Module, x: list[torch.Tensor], *, alive: bool = True) -> in
             strong.append(holder)
         return holder
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.storage):
         results = network.train()(*x)
     del x
     storages: dict[int, int] = {}
     for reference in held:
         holder = reference()
         if holder is not None:
-            storage = holder.tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                storages[storage.data_ptr()] = storage.nbytes()
+            if holder.storage.data_ptr() not in own:
+                storages[holder.storage.data_ptr()] = holder.storage.nbytes()
     del results
     return sum(storages.values())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.whole.network import Value
 
 TRIES = 5
-KEEPS_A_FAULT = 0.05
+KEEPS_A_FAULT = 0.03
 _SHAPES = [[4], [8], [6, 4], [5, 8], [2, 6, 6], [4, 5, 5], [3, 8, 8], [1, 4, 4, 4], [], [1, 4]]
 _NAMES = "abcdefghijklmnopqrstuvwxyz"
 _EXPRESSIONS = ["$w", "$(w)", "$(w // 2)", "$(w * 2)", "$(max(w, 3))", "$(w if deep else 4)"]
@@ -86,7 +86,7 @@ class Generator:
         layers = self._members(scope, self.rng.choice([3, 6, 9, 12]), 0)
         tree["layers"] = layers
         shared = scope.before is not None and scope.before.shared
-        if self.chance(0.9 if shared and not self.ended else 0.35, "outputs"):
+        if self.chance(0.9 if shared and not self.ended else 0.5, "outputs"):
             tree["outputs"] = self._outputs(scope)
         return tree
 
@@ -99,7 +99,10 @@ class Generator:
             return shape if self.rng.random() < 0.8 else {"shape": shape}
 
         if self.chance(0.35, "several inputs"):
-            names = self.rng.sample(["x", "y", "left", "right", "mask"], self.rng.randint(1, 3))
+            pool = ["x", "y", "left", "right", "mask"]
+            if self.chance(0.05, "inputs called as functions"):
+                pool = ["getattr", "size", "add", "expand", "len", "chunk"]
+            names = self.rng.sample(pool, self.rng.randint(1, 3))
             found = {name: one() for name in names}
             if self.rng.random() < 0.6:  # of one shape, so that they can be joined
                 found = dict.fromkeys(found, found[names[0]])
@@ -121,7 +124,7 @@ class Generator:
                 shape[-1] if default == "$in_features" else shape[0] if default == "$in_channels" else default
             )
         block = {"layers": self._members(inner, self.rng.choice([2, 3, 4]), 2)}
-        if self.chance(0.2, "outputs of stacks"):
+        if self.chance(0.4, "outputs of stacks"):
             block["outputs"] = self._outputs(inner)
         return {"params": params, **block} if params else block
 
@@ -154,12 +157,16 @@ class Generator:
         """Draw a member until it fits, and enter it into the scope."""
         for _ in range(TRIES):
             trial = scope.copy()
+            steps = self.reader.network.steps
+            done = len(steps)
             node = self._drawn(trial, key, depth)
             if self.ended:
                 return node
+            del steps[done:]  # of the members inside, which are now read as a whole
             try:
                 self.reader.member(trial, key, node)
             except Refusal:
+                del steps[done:]
                 if self.chance(KEEPS_A_FAULT, "a fault on purpose"):
                     self.ended = True
                     return node
@@ -229,7 +236,9 @@ class Generator:
     def _ref(self, scope: Scope) -> tuple[Any, Value]:
         """Return a name and what it stands for; late members are drawn more often."""
         found = self._refs(scope)
-        if len(found) > 4 and self.rng.random() < 0.5:
+        if self.rng.random() < 0.5:
+            found = self._unread(found) or found
+        elif len(found) > 4 and self.rng.random() < 0.5:
             found = found[-4:]
         name, value = self.rng.choice(found)
         if self.chance(0.004, "a wrong name"):
@@ -237,6 +246,11 @@ class Generator:
         if "." in name:
             self.drawn.add("ports")
         return self._number(name), value
+
+    def _unread(self, refs: list[tuple[str, Value]]) -> list[tuple[str, Value]]:
+        """Return those that nothing has read so far."""
+        read = {number for step in self.reader.network.steps for number in step.reads}
+        return [(name, value) for name, value in refs if value.number not in read]
 
     def _reads(self, scope: Scope) -> tuple[dict[str, Any], Value | None]:
         """Return `inputs` for a member of one input, which may be left to the member before."""
@@ -399,17 +413,18 @@ class Generator:
             inputs = {"input": value or self._ref(scope)[1]}
         inner = Scope(dict(scope.variables), inputs, None)
         members = self._members(inner, self.rng.choice([2, 3, 4]), depth + 1)
-        if self.chance(0.3, "outputs of stacks") and not self.ended:
+        if self.chance(0.45, "outputs of stacks") and not self.ended:
             reads["outputs"] = self._outputs(inner)
         return {**reads, "layers": members} if reads or self.rng.random() < 0.3 else members
 
     def _outputs(self, scope: Scope) -> Any:
-        found = [
-            self._number(name)
-            for name, value in self._refs(scope)
-            if not value.shared or self.rng.random() < 0.1
-        ][-6:] or [name for name, _ in self._refs(scope)][-1:]
-        names = self.rng.sample(found, min(len(found), self.rng.randint(1, 3)))
+        batched = [ref for ref in self._refs(scope) if not ref[1].shared or self.chance(0.03)]
+        unread = self._unread(batched)[-4:]
+        if unread and self.rng.random() < 0.7:  # so that few members are for nothing
+            names = [self._number(name) for name, _ in unread]
+        else:
+            found = [self._number(name) for name, _ in batched or self._refs(scope)][-6:]
+            names = self.rng.sample(found, min(len(found), self.rng.randint(1, 3)))
         if self.rng.random() < 0.4:
-            return dict(zip(["first", "second", "third"], names, strict=False))
+            return dict(zip(["first", "second", "third", "last"], names, strict=False))
         return names if len(names) > 1 or self.rng.random() < 0.5 else names[0]

@@ -145,9 +145,7 @@ def _parameter(fields: dict[str, Any]) -> Layer:
     return Layer("Parameter", fields, None, parameter, call)
 
 
-def expect_inputs(
-    layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool]
-) -> None:
+def expect_inputs(layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool]) -> None:
     """Refuse inputs that would mix samples.
 
     Raises:

@@ -116,9 +116,7 @@ def _maximum(*x: torch.Tensor) -> torch.Tensor:
     return reduce(torch.maximum, x)
 
 
-def _divide(
-    x: torch.Tensor, other: torch.Tensor, rounding_mode: str | None = None
-) -> torch.Tensor:
+def _divide(x: torch.Tensor, other: torch.Tensor, rounding_mode: str | None = None) -> torch.Tensor:
     return torch.div(x, other, rounding_mode=rounding_mode)
 
 
@@ -177,7 +175,5 @@ def expect_aligned(x: Tensors, shared: Sequence[bool]) -> None:
     if not batched:
         raise Refusal("no input has a batch")
     _same_rank(batched)
-    if any(
-        t.dim() >= batched[0].dim() for t, without in zip(x, shared, strict=True) if without
-    ):
+    if any(t.dim() >= batched[0].dim() for t, without in zip(x, shared, strict=True) if without):
         raise Refusal("an input without a batch would lie over the batch axis")

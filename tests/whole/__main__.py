@@ -14,6 +14,7 @@ import torch
 from tests.whole.compare import Comparison
 from tests.whole.generator import Generator
 
+COPIES_EVERY = 5
 EXPORT_EVERY = 100
 
 
@@ -38,7 +39,10 @@ def compare(
             text = generator.file()
             counts.update(f"drawn: {what}" for what in generator.drawn)
             comparison = Comparison(
-                text, export=every > 0 and seed % every == 0, folder=Path(folder)
+                text,
+                copies=seed % COPIES_EVERY == 0,
+                export=every > 0 and seed % every == 0,
+                folder=Path(folder),
             )
             found += [Found(seed, one.kind, one.what, text) for one in comparison.run()]
             counts.update(comparison.counts)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import pickle
 import tempfile
 import warnings
-import weakref
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 import netbuild
+from tests.whole.measure import Counting, backward, both, fill, kept, same, samples, tuple_of
 from tests.whole.network import REFUSALS
 from tests.whole.reader import Reader, zeros
 from tests.whole.refusal import Refusal
@@ -44,35 +44,6 @@ class Disagreement(AssertionError):  # noqa: N818  what is looked for
     def __init__(self, kind: str, what: str) -> None:
         super().__init__(f"{kind}: {what}")
         self.kind, self.what = kind, what
-
-
-def samples(
-    inputs: dict[str, tuple[list[int], torch.dtype]], batch: int, *, whole: int
-) -> list[torch.Tensor]:
-    """Return random samples; whole numbers are below `whole`."""
-    generator = torch.Generator().manual_seed(batch)
-    return [
-        torch.randn(batch, *shape, generator=generator)
-        if dtype.is_floating_point
-        else torch.randint(0, whole, (batch, *shape), generator=generator).to(dtype)
-        for shape, dtype in inputs.values()
-    ]
-
-
-def tuple_of(y: Any) -> tuple[torch.Tensor, ...]:
-    """Return the results of a network as a tuple."""
-    return y if isinstance(y, tuple) else (y,)
-
-
-def backward(results: tuple[torch.Tensor, ...]) -> bool:
-    """Go backward from all results with different weights; return whether there was a way."""
-    learned = [y for y in results if y.requires_grad]
-    if not learned:
-        return False
-    generator = torch.Generator().manual_seed(7)
-    total = sum((y * torch.randn(y.shape, generator=generator)).sum() for y in learned)
-    total.backward()
-    return True
 
 
 class Verdict:
@@ -109,29 +80,19 @@ class Verdict:
             network.zero_grad()
 
 
-class Counting(TorchDispatchMode):
-    """Counts operations with torch's own formulas, without the hooks of `FlopCounterMode`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Run an operation, and count it."""
-        out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is not None:
-            self.flops += formula(*args, **(kwargs or {}), out_val=out)
-        return out
-
-
 class Comparison:
     """One file; `counts` says what was compared."""
 
-    def __init__(self, text: str, *, export: bool = False, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        copies: bool = True,
+        export: bool = False,
+        folder: Path | None = None,
+    ) -> None:
         self.text = text
+        self.copies = copies
         self.export = export
         self.folder = folder or Path(tempfile.gettempdir())
         self.counts: Counter[str] = Counter()
@@ -146,7 +107,7 @@ class Comparison:
                 return []
             if verdict.network is None:
                 why = f"torch refuses at {verdict.path!r}: {verdict.why}"
-                raise Disagreement("accepted", why)
+                return [Disagreement("accepted", why)]
             self.counts["accepted by both"] += 1
             module = self._built(verdict.network)
         except Disagreement as found:
@@ -155,20 +116,24 @@ class Comparison:
         checks: dict[str, Callable[[], None]] = {
             "shapes": lambda: self._shapes(verdict, graph),
             "names params": lambda: self._names(verdict.network, graph),
-            "run values gradients buffers": lambda: self._values(verdict, module),
+            "run values gradients buffers mixes": lambda: self._values(verdict, module),
             "macs": lambda: self._macs(verdict, graph),
             "kept": lambda: self._kept(verdict, graph),
-            "copy pickle": lambda: self._copies(verdict, module),
         }
+        if self.copies:
+            checks["copy pickle"] = lambda: self._copies(verdict, module)
         if self.export:
             checks["export"] = lambda: self._exported(verdict, module)
         for words, check in checks.items():
             if only and only.split("-", maxsplit=1)[0] not in words.split():
                 continue
             try:
-                check()
+                with contextlib.redirect_stderr(io.StringIO()):  # graphs of torch.fx write there
+                    check()
             except Disagreement as found:
                 differences.append(found)
+            except REFUSALS as error:
+                differences.append(Disagreement("run", f"{type(error).__name__}: {error}"))
         return differences
 
     def _trace(self) -> tuple[Graph | None, list[Any]]:
@@ -187,7 +152,7 @@ class Comparison:
         if verdict.network is None:
             self.counts["refused by both"] += 1
             self.counts[f"refused with {fault.code}"] += 1
-            if verdict.path and (fault.layer or "") != verdict.path:
+            if verdict.path and all(fault.layer != verdict.path for fault in faults):
                 self.counts["refused at another place"] += 1
             return
         # A layer of floats takes whole numbers in torch's CPU code here and there (NB207).
@@ -233,7 +198,7 @@ class Comparison:
         state = {key: tuple(value.shape) for key, value in network.state_dict().items()}
         if built != state:
             raise Disagreement("built-names", f"{built.keys() ^ state.keys()}")
-        _fill(network)
+        fill(network)
         module.load_state_dict(network.state_dict())
         return module
 
@@ -246,14 +211,46 @@ class Comparison:
                 x = self._input(verdict, batch)
                 network.train(training)
                 module.train(training)
-                differs = _both(network, module, x)
+                differs = both(network, module, x)
                 mode = "training" if training else "evaluation"
                 if training and random and differs.startswith("values"):
                     continue
                 if differs:
                     raise Disagreement(f"{differs.split()[0]}-{mode}", f"batch {batch}: {differs}")
                 self.counts[f"values in {mode}"] += 1
+            if training and not random:
+                self._input_gradients(network, module, x)
+            elif not training:
+                self._samples_alone(module, x)
             module.load_state_dict(network.state_dict())
+
+    def _input_gradients(
+        self, network: nn.Module, module: nn.Module, x: list[torch.Tensor]
+    ) -> None:
+        """Compare the gradients of inputs, where torch can go back to them."""
+        found = []
+        for one in (network, module):
+            leaves = [t.clone().requires_grad_(t.is_floating_point()) for t in x]
+            try:
+                backward(tuple_of(one(*[leaf.clone() for leaf in leaves])))
+            except REFUSALS as error:
+                if one is network:
+                    return
+                raise Disagreement("gradients-inputs", str(error)) from error
+            found.append([leaf.grad for leaf in leaves])
+        for a, b in zip(*found, strict=True):
+            if (a is None) != (b is None) or (a is not None and not same(a, b)):
+                raise Disagreement("gradients-inputs", "other gradients")
+            self.counts["gradients of inputs"] += a is not None
+
+    def _samples_alone(self, module: nn.Module, x: list[torch.Tensor]) -> None:
+        """Expect that no sample of a batch sees another one."""
+        with torch.no_grad():
+            together = tuple_of(module(*[t.clone() for t in x]))
+            alone = tuple_of(module(*[t[:2].clone() for t in x]))
+        if not all(same(a[:2], b) for a, b in zip(together, alone, strict=True)):
+            raise Disagreement("mixes", "a sample sees another one")
+        self.counts["samples by themselves"] += len(alone)
 
     def _input(self, verdict: Verdict, batch: int) -> list[torch.Tensor]:
         assert verdict.network is not None
@@ -299,7 +296,10 @@ class Comparison:
         all_saved = kept(network, zeros(verdict.reads, 3), alive=False) - kept(
             network, zeros(verdict.reads, 2), alive=False
         )
-        kind = "kept-dead" if graph.activations_bytes == all_saved else "kept"
+        if given == all_saved:
+            kind = "kept"
+        else:
+            kind = "kept-dead" if graph.activations_bytes == all_saved else "kept-both"
         raise Disagreement(
             kind,
             f"{graph.activations_bytes}, torch keeps {given}, and {all_saved} with what no result"
@@ -335,7 +335,7 @@ class Comparison:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 program = torch.export.export(
-                    module, tuple(t.clone() for t in x), dynamic_shapes=_dynamic(module, shapes)
+                    module, tuple(t.clone() for t in x), dynamic_shapes=tuple(shapes)
                 )
         except Exception as error:
             raise Disagreement("export", str(error)[:300]) from error
@@ -346,93 +346,3 @@ class Comparison:
         if not all(map(same, y, again)):
             raise Disagreement("export", "other values")
         self.counts["export"] += 1
-
-
-def _dynamic(module: nn.Module, shapes: list[dict[int, Any]]) -> Any:
-    """Return one entry for each input; a Sequential takes its only input as `input`."""
-    del module
-    return tuple(shapes)
-
-
-def same(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Return whether two results are equal but for rounding."""
-    return (
-        a.shape == b.shape
-        and a.dtype == b.dtype
-        and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-5, equal_nan=True)
-    )
-
-
-def _both(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
-    """Run both forward and backward; return what differs, in a word and more."""
-    found = []
-    for one in (network, module):
-        one.zero_grad()
-        torch.manual_seed(3)
-        try:
-            results = tuple_of(one(*[t.clone() for t in x]))
-            if one.training:
-                backward(results)
-        except REFUSALS as error:
-            return f"run {one is module}: {error}"
-        found.append(results)
-    if len(found[0]) != len(found[1]) or not all(map(same, *found)):
-        return "values"
-    others = dict(module.named_parameters())
-    for name, p in network.named_parameters():
-        q = others[name]
-        if (p.grad is None) != (q.grad is None):
-            return f"gradients {name} has a gradient in one only"
-        if p.grad is not None and not same(p.grad, q.grad):
-            return f"gradients {name}"
-    state = module.state_dict()
-    for name, tensor in network.state_dict().items():
-        if not same(tensor, state[name]):
-            return f"buffers {name}"
-    return ""
-
-
-def _fill(network: nn.Module) -> None:
-    """Give all parameters random values; those that begin with zeros or ones too."""
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for p in network.parameters():
-            p.copy_(torch.randn(p.shape, generator=generator) * 0.5)
-
-
-class _Held:
-    """A saved tensor, while the backward pass keeps it."""
-
-    def __init__(self, tensor: torch.Tensor) -> None:
-        self.tensor = tensor
-
-
-def kept(network: nn.Module, x: list[torch.Tensor], *, alive: bool = True) -> int:
-    """Return the bytes of all storages that a forward pass keeps, but those of its own tensors.
-
-    What is `alive` is kept until the backward pass. torch frees the rest during the forward pass,
-    because no result of the network needs it.
-    """
-    own = {t.untyped_storage().data_ptr() for t in network.state_dict().values()}
-    held: list[weakref.ref[_Held]] = []
-    strong: list[_Held] = []
-
-    def pack(tensor: torch.Tensor) -> _Held:
-        holder = _Held(tensor)
-        held.append(weakref.ref(holder))
-        if not alive:
-            strong.append(holder)
-        return holder
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.tensor):
-        results = network.train()(*x)
-    del x
-    storages: dict[int, int] = {}
-    for reference in held:
-        holder = reference()
-        if holder is not None:
-            storage = holder.tensor.untyped_storage()
-            if storage.data_ptr() not in own:
-                storages[storage.data_ptr()] = storage.nbytes()
-    del results
-    return sum(storages.values())

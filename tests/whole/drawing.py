@@ -166,6 +166,10 @@ def _dropout(rng: random.Random, shape: Shape) -> Any:
     return {**fields, "inplace": True} if rng.random() < 0.3 else fields
 
 
+def _always(fields: Any) -> Draw:
+    return lambda *_: fields
+
+
 def _none(rng: random.Random, shape: Shape) -> None:
     del rng, shape
 
@@ -219,8 +223,8 @@ ANY: list[tuple[int, str, Draw]] = [
     *[(3, kind, _inplace) for kind in _OVER],
     *[(2, kind, _none) for kind in _PLAIN],
     (4, "Dropout", _dropout),
-    (1, "AlphaDropout", lambda rng, shape: {"p": 0.0}),
-    (1, "Threshold", lambda rng, shape: {"threshold": 0.1, "value": 2.0}),
+    (1, "AlphaDropout", _always({"p": 0.0})),
+    (1, "Threshold", _always({"threshold": 0.1, "value": 2.0})),
 ]
 VIEWS: list[tuple[int, str, Draw]] = [
     (5, "Flatten", _none),
@@ -265,11 +269,11 @@ def _spatial(n: int) -> list[tuple[int, str, Draw]]:
         (4, f"AvgPool{n}d", _pool),
         (2, f"AdaptiveAvgPool{n}d", _adaptive),
         (2, f"AdaptiveMaxPool{n}d", _adaptive),
-        (1, f"LPPool{n}d", lambda rng, shape: {"norm_type": 2, "kernel_size": 2}),
+        (1, f"LPPool{n}d", _always({"norm_type": 2, "kernel_size": 2})),
         (3, "GroupNorm", _group_norm),
-        (1, "LocalResponseNorm", lambda rng, shape: 2),
-        (2, "Upsample", lambda rng, shape: {"scale_factor": 2}),
-        (1, f"Dropout{n}d", lambda rng, shape: 0.0),
+        (1, "LocalResponseNorm", _always(2)),
+        (2, "Upsample", _always({"scale_factor": 2})),
+        (1, f"Dropout{n}d", _always(0.0)),
         (2, "ChannelShuffle", _group_norm),
         *pads,
     ]
@@ -294,9 +298,9 @@ RANKS: dict[int, list[tuple[int, str, Draw]]] = {
     ],
     3: [
         *_spatial(2),
-        (2, "PixelShuffle", lambda rng, shape: 2),
-        (2, "PixelUnshuffle", lambda rng, shape: 2),
-        (2, "Unfold", lambda rng, shape: 2),
+        (2, "PixelShuffle", _always(2)),
+        (2, "PixelUnshuffle", _always(2)),
+        (2, "Unfold", _always(2)),
         (1, "Softmax2d", _none),
     ],
     4: _spatial(3),

@@ -188,7 +188,7 @@ def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..
         size = arguments.get("output_size")
         return lambda x, indices: (module(x, indices, size),)
     if arguments.get("return_indices"):
-        return lambda x: module(x)
+        return module
     return lambda *x: (module(*x),)
 
 

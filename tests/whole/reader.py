@@ -6,16 +6,15 @@ runs once with two samples, and the next layer sees the tensors that arrive.
 
 from __future__ import annotations
 
-import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from tests.whole import layers
 from tests.whole.expression import evaluated
-from tests.whole.modules import MANY, ports
+from tests.whole.members import NAME, container, names_index, ordered, parts, path, register
+from tests.whole.modules import ports
 from tests.whole.network import REFUSALS, Network, Step, Value
 from tests.whole.refusal import Refusal
 from tests.whole.scope import Inputs, Made, Results, Scope, chained, first
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BATCH = 2
-_MODIFIERS = {"name", "repeat", "when", "inputs", "freeze", "init"}
-_OF_STACKS = {"name", "repeat", "when", "inputs", "freeze", "outputs", "layers"}
-_OF_REUSE = {"name", "repeat", "when", "inputs"}
-_NAME = re.compile(r"[a-z0-9][A-Za-z0-9_-]*")
 _DTYPES = {
     "float32": torch.float32,
     "int64": torch.int64,
@@ -41,9 +36,7 @@ _DTYPES = {
 def zeros(inputs: Mapping[str, tuple[list[int], torch.dtype]], batch: int) -> list[torch.Tensor]:
     """Return samples that every embedding takes."""
     return [
-        torch.rand(batch, *shape)
-        if dtype.is_floating_point
-        else torch.zeros(batch, *shape).to(dtype)
+        (torch.rand if dtype.is_floating_point else torch.zeros)(batch, *shape).to(dtype)
         for shape, dtype in inputs.values()
     ]
 
@@ -130,7 +123,7 @@ class Reader:
         """Read a member into its stack; `key` is its name in a mapping."""
         if isinstance(node, str):
             node = evaluated(node, self.known(scope.variables, scope.before))
-        kind, argument, modifiers = _parts(node)
+        kind, argument, modifiers = parts(node)
         variables = scope.variables
         inputs = self._inputs(scope, kind, evaluated(modifiers.get("inputs"), variables))
         arrives = first(inputs) if inputs else scope.before
@@ -150,7 +143,7 @@ class Reader:
         name = modifiers.get("name")
         if name is not None and key is not None:
             raise Refusal("a member has one name")
-        indexed = repeat is not None and key is None and isinstance(name, str) and _index(name)
+        indexed = repeat is not None and key is None and isinstance(name, str) and names_index(name)
         own = key if name is None else (name if indexed else evaluated(name, names))
         if not when:
             self._left_out(scope, own, arrives)
@@ -192,13 +185,8 @@ class Reader:
             for index in range(repeat):
                 own = str(scope.position)
                 if name is not None:
-                    own = evaluated(
-                        name,
-                        {
-                            **self.known(scope.variables, first(inputs) or scope.before),
-                            "index": index,
-                        },
-                    )
+                    names = self.known(scope.variables, first(inputs) or scope.before)
+                    own = evaluated(name, {**names, "index": index})
                 results = self._one(scope, own, member, inputs, {"index": index})
                 inputs = chained(inputs, next(iter(results.values()))) if inputs else inputs
         else:
@@ -213,7 +201,7 @@ class Reader:
         index: dict[str, int],
     ) -> Results:
         """Read one copy of a member, and enter it into its stack."""
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
             raise Refusal(f"no name: {name}")
         scope.free(name)
         results, made = self._made(scope, name, member, inputs, index)
@@ -230,16 +218,16 @@ class Reader:
         inputs: Inputs,
         repeat: int,
     ) -> None:
-        """Read copies that form a stack of their own, called 0, 1, …"""
+        """Read copies that form a stack of their own, called 0, 1 and so on."""
         scope.free(name)
         if member[0] == "Reuse":
             raise Refusal("the copies form a stack of their own")
-        module = _container(scope, name)
+        module = container(scope, name)
 
         def again(values: Inputs, original: Made | None) -> tuple[Results, Made]:
             if isinstance(values, dict) != isinstance(inputs, dict) or len(values) != len(inputs):
                 raise Refusal("a stack is given all of its inputs")
-            inner = Scope(scope.variables, {}, module, _path(scope, name), original=original)
+            inner = Scope(scope.variables, {}, module, path(scope, name), original=original)
             results: Results = {}
             for number in range(repeat):
                 results = self._one(inner, str(number), member, values, {"index": number})
@@ -267,30 +255,22 @@ class Reader:
         if scope.original is not None and kind != "Reuse":
             original = scope.original.children.get(name)
             if original is None:
-                raise Refusal("reused with other members", _path(scope, name))
+                raise Refusal("reused with other members", path(scope, name))
+        variables = {**scope.variables, **index}
         try:
             if kind == "Reuse":
-                return self._reuse(
-                    scope, evaluated(argument, self.known(scope.variables, first(inputs))), inputs
-                )
+                names = self.known(scope.variables, first(inputs))
+                return self._reuse(scope, evaluated(argument, names), inputs)
             if kind == "layers" or kind in self.blocks:
-                return self._inner(
-                    scope, name, member, inputs, {**scope.variables, **index}, original
-                )
-            return self._layer(
-                scope,
-                name,
-                (layers.known(kind), argument, settings),
-                inputs,
-                {**scope.variables, **index},
-                original,
-            )
+                return self._inner(scope, name, member, inputs, variables, original)
+            member = (layers.known(kind), argument, settings)
+            return self._layer(scope, name, member, inputs, variables, original)
         except Refusal as refusal:
             if not refusal.path:
-                refusal.path = _path(scope, name)
+                refusal.path = path(scope, name)
             raise
         except REFUSALS as error:
-            raise Refusal(f"{type(error).__name__}: {error}", _path(scope, name)) from error
+            raise Refusal(f"{type(error).__name__}: {error}", path(scope, name)) from error
 
     def _reuse(self, scope: Scope, target: Any, inputs: Inputs) -> tuple[Results, Made]:
         made = scope.members.get(written(target))
@@ -309,17 +289,16 @@ class Reader:
     ) -> tuple[Results, Made]:
         """Read a stack or a block."""
         kind, argument, settings = member
-        module = original.layer if original else _container(scope, name)
+        module = original.layer if original else container(scope, name)
         if isinstance(inputs, list) and len(inputs) != 1:
             raise Refusal("several inputs of a stack need names")
         given = inputs if isinstance(inputs, dict) else {"input": inputs[0]}
         node, outputs, inside = argument, settings["outputs"], variables
         if kind != "layers":
-            inside = self._parameters(
-                kind, argument, self.known(variables, first(inputs)), first(inputs)
-            )
+            names = self.known(variables, first(inputs))
+            inside = self._parameters(kind, argument, names, first(inputs))
             node, outputs = self.blocks[kind]["layers"], self.blocks[kind].get("outputs")
-        inner = Scope(inside, dict(given), module, _path(scope, name), settings["freeze"], original)
+        inner = Scope(inside, dict(given), module, path(scope, name), settings["freeze"], original)
         self.depth += 1
         if self.depth > 40:
             raise Refusal("a block that contains itself")
@@ -374,7 +353,7 @@ class Reader:
         original: Made | None,
     ) -> tuple[Results, Made]:
         kind, argument, settings = member
-        values = _ordered(kind, inputs)
+        values = ordered(kind, inputs)
         x = [self.values[value.number] for value in values]
         shared = [value.shared for value in values]
         arrives = values[0] if values else scope.before
@@ -383,7 +362,7 @@ class Reader:
         if original and original.arguments != given:
             raise Refusal("reused with other arguments")
         if not original:
-            _registered(scope, name, layer, freeze=settings["freeze"])
+            register(scope, name, layer, freeze=settings["freeze"])
         layers.expect_inputs(layer, x, shared)
         tensors = layer.call(BATCH) if kind == "Parameter" else layer.call(*x)
         alone = kind == "Parameter" and not given.get("batch_axis", True)
@@ -392,7 +371,7 @@ class Reader:
         self.network.steps.append(
             Step(
                 kind,
-                _path(scope, name),
+                path(scope, name),
                 layer.call,
                 layer.module,
                 tuple(value.number for value in values),
@@ -407,83 +386,6 @@ class Reader:
 
 def _none(inputs: Inputs) -> Results:
     raise NotImplementedError
-
-
-def _parts(node: Any) -> tuple[str, Any, dict[str, Any]]:
-    """Return the type, the arguments and the modifiers of a member; a stack's type is `layers`."""
-    if isinstance(node, str):
-        node = {node: None}
-    if isinstance(node, list):
-        return "layers", node, {}
-    if not isinstance(node, dict) or not node:
-        raise Refusal(f"no member: {node!r}")
-    types = [key for key in node if isinstance(key, str) and key[:1].isupper()]
-    if len(types) > 1:
-        raise Refusal("two types in one item")
-    if not types:
-        if "layers" not in node:
-            return "layers", node, {}
-        modifiers = {key: value for key, value in node.items() if key != "layers"}
-        if not set(modifiers) <= _OF_STACKS:
-            raise Refusal("an unknown modifier")
-        return "layers", node["layers"], modifiers
-    kind = types[0]
-    modifiers = {key: value for key, value in node.items() if key != kind}
-    if not set(modifiers) <= (_OF_REUSE if kind == "Reuse" else _MODIFIERS):
-        raise Refusal("an unknown modifier")
-    return kind, node[kind], modifiers
-
-
-def _index(name: str) -> bool:
-    return re.search(r"\$index\b|\$\([^)]*\bindex\b", name) is not None
-
-
-def _path(scope: Scope, name: str) -> str:
-    return f"{scope.path}.{name}" if scope.path else name
-
-
-def _container(scope: Scope, name: str) -> nn.Module | None:
-    if scope.module is None:
-        return None
-    module = nn.Module()
-    if scope.original is None:
-        scope.module.add_module(name, module)
-    return module
-
-
-def _registered(scope: Scope, name: str, layer: layers.Layer, *, freeze: bool) -> None:
-    if layer.parameter is not None:
-        layer.parameter.requires_grad_(not freeze)
-    if layer.module is not None:
-        layer.module.requires_grad_(not freeze)
-    if scope.module is None:
-        return
-    if layer.parameter is not None:
-        scope.module.register_parameter(name, layer.parameter)
-    if layer.module is not None:
-        scope.module.add_module(name, layer.module)
-
-
-def _ordered(kind: str, inputs: Inputs) -> list[Value]:
-    """Return the inputs of a layer in its own order.
-
-    Raises:
-        Refusal: too few, too many, or an unknown name.
-    """
-    if kind in MANY:
-        if isinstance(inputs, dict) or len(inputs) < 2:
-            raise Refusal(f"{kind} reads two or more, in a list")
-        return inputs
-    needed, further = layers.reads(kind)
-    if isinstance(inputs, dict):
-        known = [*needed, *further]
-        names = [name for name in known if name in inputs]
-        if set(inputs) - set(known) or names != known[: len(names)]:
-            raise Refusal(f"{kind} has other inputs")
-        inputs = [inputs[name] for name in names]
-    if not len(needed) <= len(inputs) <= len(needed) + len(further):
-        raise Refusal(f"{kind} reads another number of inputs")
-    return inputs
 
 
 def read(text: str) -> Network:

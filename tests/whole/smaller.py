@@ -11,6 +11,8 @@ import torch
 
 from tests.whole.compare import Comparison
 from tests.whole.generator import text
+from tests.whole.network import REFUSALS
+from tests.whole.refusal import Refusal
 from tests.whole.text import Written, parse
 
 if TYPE_CHECKING:
@@ -25,12 +27,10 @@ def smaller(file: str, kind: str) -> str:
     """Return a small file with a disagreement of the same kind."""
 
     def differs(tree: Any) -> bool:
+        comparison = Comparison(text(tree), export=kind == "export")
         try:
-            return any(
-                one.kind == kind
-                for one in Comparison(text(tree), export=kind == "export").run(kind)
-            )
-        except Exception:
+            return any(one.kind == kind for one in comparison.run(kind))
+        except (Refusal, *REFUSALS, KeyError):  # it is no file any more
             return False
 
     return text(_least(_plain(parse(file)), differs))

@@ -1,0 +1,98 @@
+"""How a member is written, and where what it makes is kept."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from tests.whole.layers import Layer, reads
+from tests.whole.modules import MANY
+from tests.whole.refusal import Refusal
+
+if TYPE_CHECKING:
+    from tests.whole.network import Value
+    from tests.whole.scope import Inputs, Scope
+
+_MODIFIERS = {"name", "repeat", "when", "inputs", "freeze", "init"}
+_OF_STACKS = {"name", "repeat", "when", "inputs", "freeze", "outputs", "layers"}
+_OF_REUSE = {"name", "repeat", "when", "inputs"}
+NAME = re.compile(r"[a-z0-9][A-Za-z0-9_-]*")
+
+
+def parts(node: Any) -> tuple[str, Any, dict[str, Any]]:
+    """Return the type, the arguments and the modifiers of a member; a stack's type is `layers`."""
+    if isinstance(node, str):
+        node = {node: None}
+    if isinstance(node, list):
+        return "layers", node, {}
+    if not isinstance(node, dict) or not node:
+        raise Refusal(f"no member: {node!r}")
+    types = [key for key in node if isinstance(key, str) and key[:1].isupper()]
+    if len(types) > 1:
+        raise Refusal("two types in one item")
+    if not types:
+        if "layers" not in node:
+            return "layers", node, {}
+        modifiers = {key: value for key, value in node.items() if key != "layers"}
+        if not set(modifiers) <= _OF_STACKS:
+            raise Refusal("an unknown modifier")
+        return "layers", node["layers"], modifiers
+    kind = types[0]
+    modifiers = {key: value for key, value in node.items() if key != kind}
+    if not set(modifiers) <= (_OF_REUSE if kind == "Reuse" else _MODIFIERS):
+        raise Refusal("an unknown modifier")
+    return kind, node[kind], modifiers
+
+
+def names_index(name: str) -> bool:
+    return re.search(r"\$index\b|\$\([^)]*\bindex\b", name) is not None
+
+
+def path(scope: Scope, name: str) -> str:
+    return f"{scope.path}.{name}" if scope.path else name
+
+
+def container(scope: Scope, name: str) -> nn.Module | None:
+    if scope.module is None:
+        return None
+    module = nn.Module()
+    if scope.original is None:
+        scope.module.add_module(name, module)
+    return module
+
+
+def register(scope: Scope, name: str, layer: Layer, *, freeze: bool) -> None:
+    if layer.parameter is not None:
+        layer.parameter.requires_grad_(not freeze)
+    if layer.module is not None:
+        layer.module.requires_grad_(not freeze)
+    if scope.module is None:
+        return
+    if layer.parameter is not None:
+        scope.module.register_parameter(name, layer.parameter)
+    if layer.module is not None:
+        scope.module.add_module(name, layer.module)
+
+
+def ordered(kind: str, inputs: Inputs) -> list[Value]:
+    """Return the inputs of a layer in its own order.
+
+    Raises:
+        Refusal: too few, too many, or an unknown name.
+    """
+    if kind in MANY:
+        if isinstance(inputs, dict) or len(inputs) < 2:
+            raise Refusal(f"{kind} reads two or more, in a list")
+        return inputs
+    needed, further = reads(kind)
+    if isinstance(inputs, dict):
+        known = [*needed, *further]
+        names = [name for name in known if name in inputs]
+        if set(inputs) - set(known) or names != known[: len(names)]:
+            raise Refusal(f"{kind} has other inputs")
+        inputs = [inputs[name] for name in names]
+    if not len(needed) <= len(inputs) <= len(needed) + len(further):
+        raise Refusal(f"{kind} reads another number of inputs")
+    return inputs

@@ -1,0 +1,88 @@
+"""Whole random files: netbuild and a second reading of the language agree about everything.
+
+`python -m tests.whole --cases 50000 --seed N` draws more of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netbuild.components.layers.linear import Linear
+from tests import ROOT
+from tests.whole.__main__ import compare
+from tests.whole.compare import Comparison
+from tests.whole.reader import read
+from tests.whole.smaller import smaller
+
+if TYPE_CHECKING:
+    from netbuild.components.tensor import Shape
+
+#: Kinds of disagreement that are still there; an empty set is the aim.
+OPEN = {
+    *("kept", "kept-dead", "kept-both", "macs", "accepted", "refused-NB208", "refused-NB211"),
+    *("run", "run-training", "run-evaluation", "values-training", "values-evaluation", "export"),
+}
+LISTED = re.compile(r"```yaml (\S+)\n(.*?)```\n\n```text \1\n(.*?)```", re.DOTALL)
+
+
+def _expect_agreement(first: int, cases: int, *, every: int) -> None:
+    found, counts = compare(first, cases, every=every)
+    assert [one for one in found if one.kind not in OPEN] == []
+    assert counts["accepted by both"] > cases / 2
+    assert counts["refused by both"] > cases / 20
+
+
+def test_a_few_files_agree() -> None:
+    """Of drawn files netbuild accepts those that the reader runs, and builds the same."""
+    _expect_agreement(0, 12, every=0)
+
+
+@pytest.mark.slow
+def test_a_thousand_files_agree() -> None:
+    """The same for many files, some of them with `torch.export`."""
+    _expect_agreement(1_000, 1_000, every=200)
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        pytest.param(m[2], m[3], id=m[1])
+        for m in LISTED.finditer((ROOT / "docs/language.md").read_text())
+    ],
+)
+def test_the_reader_reads_the_page(text: str, listed: str) -> None:
+    """The reader finds the layers that stand below the examples of the page."""
+    steps = [f"{step.path}: {step.kind}" for step in read(text).every_step]
+    assert steps == [" ".join(line.split()[:2]) for line in listed.splitlines()]
+
+
+def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that is off by one is found, and shown by a file of one layer."""
+    rule = Linear.output_shape
+
+    def off_by_one(self: Linear, x: Shape) -> Shape:
+        y = rule(self, x)
+        return (*y[:-1], y[-1] + 1)
+
+    monkeypatch.setattr(Linear, "output_shape", off_by_one)
+    text = "input: [4]\nvars: {w: 2}\nlayers:\n- ReLU\n- - {Linear: $w}\n  - Sigmoid\n"
+    assert "shapes" in [one.kind for one in Comparison(text).run()]
+    assert smaller(text, "shapes").count("\n") <= 4
+    assert "Sigmoid" not in smaller(text, "shapes")
+
+
+def test_the_reader_shares_no_code_with_netbuild() -> None:
+    """Only the comparison, and this test, import netbuild."""
+    importing = set()
+    for path in Path(__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if any(name.partition(".")[0] == "netbuild" for name in names):
+                importing.add(path.name)
+    assert importing == {"compare.py", Path(__file__).name}

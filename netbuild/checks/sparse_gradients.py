@@ -7,7 +7,6 @@ processes with ddp accept sparse gradients. `Optimizer.check_weight` knows which
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
@@ -49,9 +48,11 @@ def _has_norms() -> bool:
 
     torch 2.14 has them: https://github.com/pytorch/pytorch/pull/185309.
     """
+    from importlib import metadata  # it is slow to import
+
     try:
-        numbers = re.match(r"(\d+)\.(\d+)", version("torch"))
-    except PackageNotFoundError:
+        numbers = re.match(r"(\d+)\.(\d+)", metadata.version("torch"))
+    except metadata.PackageNotFoundError:
         return False
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= (2, 14)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from netbuild.checks import sparse_gradients
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.syntax.dump import dump
@@ -78,7 +78,7 @@ def test_fsdp() -> None:
 )
 def test_version(monkeypatch: pytest.MonkeyPatch, torchs: str, *, clips: bool) -> None:
     """Torch computes the norm of sparse gradients from version 2.14 on."""
-    monkeypatch.setattr(sparse_gradients, "version", lambda _: torchs)
+    monkeypatch.setattr(metadata, "version", lambda _: torchs)
     assert (said({"clip_grad_norm": 1.0}) == []) == clips
 
 

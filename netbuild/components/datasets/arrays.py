@@ -69,6 +69,7 @@ class Arrays(Dataset):
             return Declared((None,) * len(self.inputs), None)
         *inputs, target = self._stored(None)
         classes = self._classes(target, wanted)
+        expect_classes(target, wanted.target, classes, self.target)
         given = [
             input_of(stored.tensor, x) for stored, x in zip(inputs, wanted.inputs, strict=False)
         ]
@@ -105,11 +106,9 @@ class Arrays(Dataset):
 
     def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
-        classes = self.classes
-        if classes is None and target_of(target.tensor, wanted.target, None) is None:
-            classes = target.classes(ignored(wanted.target))
-        expect_classes(target, wanted.target, classes, self.target)
-        return classes
+        if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
+            return target.classes(ignored(wanted.target))
+        return self.classes
 
     def _names(self, split: str | None) -> tuple[str, ...]:
         """Return the names of the arrays of a split; the target is the last one."""

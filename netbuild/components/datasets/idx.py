@@ -41,7 +41,9 @@ class Idx(Dataset):
         if not any(self._files(None)):
             return Declared((None,), None)
         images, labels = self._stored(None)
-        target = target_of(labels.tensor, wanted.target, self._classes(labels, wanted))
+        classes = self._classes(labels, wanted)
+        expect_classes(labels, wanted.target, classes, labels.path.name)
+        target = target_of(labels.tensor, wanted.target, classes)
         return Declared((input_of(images.tensor, wanted.inputs[0]),), target)
 
     def check_split(self, split: str) -> None:
@@ -59,9 +61,7 @@ class Idx(Dataset):
 
     def _classes(self, labels: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; count them if the file does not say it."""
-        classes = self.classes or labels.classes(ignored(wanted.target))
-        expect_classes(labels, wanted.target, classes, labels.path.name)
-        return classes
+        return self.classes or labels.classes(ignored(wanted.target))
 
     def _files(self, split: str | None) -> tuple[Path | None, Path | None]:
         """Return the files of images and labels; uncompressed files are preferred."""

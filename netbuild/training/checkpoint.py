@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.training.parallel.distributed import World
-
 #: The names of types in safetensors. Networks are trained in float32; the others are of buffers.
 _DTYPES = {
     torch.float64: "F64",
@@ -128,10 +126,8 @@ def finish(place: Path, state: dict[str, Any]) -> None:
     replace(place)
 
 
-def load(place: Path, module: nn.Module, world: World | None = None) -> dict[str, Any]:
+def load(place: Path, module: nn.Module, *, divided: bool = False) -> dict[str, Any]:
     """Load a checkpoint's weights into a module, and return the rest of its state.
-
-    A process of a sharded `world` loads its part.
 
     Raises:
         RunNotFoundError: there is no checkpoint.
@@ -139,10 +135,7 @@ def load(place: Path, module: nn.Module, world: World | None = None) -> dict[str
     """
     found = Saved(place)
     check_names(place, found.described(), module.state_dict())
-    if world:
-        world.load_model(module, found)
-    else:
-        module.load_state_dict(found.weights())
+    found.load_into(module, divided=divided)
     return found.state()
 
 
@@ -165,6 +158,19 @@ class Saved:
         """The folder with the parts of the weights and of the optimizer's state, or None."""
         parts = self.folder / PARTS
         return parts if parts.is_dir() else None
+
+    def load_into(self, module: nn.Module, *, divided: bool) -> None:
+        """Load the weights into a network, or the part of them that a divided network holds.
+
+        Raises:
+            TrainingError: the checkpoint is damaged.
+        """
+        if not divided:
+            module.load_state_dict(self.weights())
+            return
+        from netbuild.training.parallel import units
+
+        units.fill(module, self.each())
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return the plain `state_dict()` of the network.

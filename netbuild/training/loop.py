@@ -260,7 +260,7 @@ class Trainer:
             if saved.parts:
                 learner.load_parts(saved.parts, anew)
             else:
-                self.world.load_model(learner.validated, saved)
+                saved.load_into(learner.validated, divided=self.world.sharded)
             learner.load_state_dict(state, self.position, anew)
             if anew.best:
                 self.position.best, self.position.waited = math.inf, 0

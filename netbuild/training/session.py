@@ -159,7 +159,7 @@ def evaluate(
     if set:
         _expect_unseen(found.config(), config)
     trainer = _validating(trainable(config), found)
-    state = load_checkpoint(place, trainer.learner.module, trainer.world)
+    state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer)
 
@@ -281,7 +281,7 @@ def _network(graph: Graph, world: World) -> Network:
     if world.sharded:
         from netbuild.training.parallel import units
 
-        module = units.divided(graph, world, HALVES.get(graph.config.train.precision))
+        module = units.divided(graph, world.device, HALVES.get(graph.config.train.precision))
         return Network(module, module, channels_last=False)
     module = builder.module(graph).to(world.device)
     last = channels_last(graph, world)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from netbuild.config.train import Train
-    from netbuild.training.checkpoint import Saved
 
 
 class World:
@@ -147,15 +146,6 @@ class World:
             self.wait()
             dist.destroy_process_group()
             self.size = 1  # from here on this process is alone
-
-    def load_model(self, module: nn.Module, saved: Saved) -> None:
-        """Load the weights of a checkpoint into a module."""
-        if not self.sharded:
-            module.load_state_dict(saved.weights())
-            return
-        from netbuild.training.parallel import units
-
-        units.fill(module, saved.each())
 
     def load_optimizer(
         self, learning: nn.Module, optimizer: torch.optim.Optimizer, state: Any

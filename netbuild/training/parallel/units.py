@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netbuild.graph.graph import Graph
-    from netbuild.training.parallel.distributed import World
 
 #: The most bytes of its own layers that the unit of a stack holds. Larger layers are units. A small
 #: unit costs time: its processes exchange its weights twice in a step, and its gradients once.
@@ -38,22 +37,22 @@ _HALVES = (
 )
 
 
-def divided(graph: Graph, world: World, precision: torch.dtype | None) -> nn.Module:
-    """Build a network that begins with the values of one process, and divide it by its units.
+def divided(graph: Graph, device: torch.device, precision: torch.dtype | None) -> nn.Module:
+    """Build a network with the first values of one process, divided among all processes.
 
     With a `precision`, processes exchange the weights of a layer with 16 bits if autocast computes
     the layer so. The optimizer's weights and the sums of gradients have 32 bits.
     """
     with torch.device("meta"):
         module = builder.module(graph)
-    mesh = dist.device_mesh.init_device_mesh(world.device.type, (world.size,))
+    mesh = dist.device_mesh.init_device_mesh(device.type, (dist.get_world_size(),))
     # Autocast chooses the precision of each operation, as in one process: inputs stay as they are.
     half = MixedPrecisionPolicy(precision, torch.float32, cast_forward_inputs=False)
     plain = MixedPrecisionPolicy(cast_forward_inputs=False)
     for unit in units(module):
         halves = precision is not None and isinstance(unit, _HALVES)
         fully_shard(unit, mesh=mesh, mp_policy=half if halves else plain)
-    module.to_empty(device=world.device)
+    module.to_empty(device=device)
     fill(module, parts.values(graph))
     return module
 

@@ -17,7 +17,6 @@ from netbuild.checks.trace import trace
 from netbuild.config.load import load
 from netbuild.syntax.dump import dump
 from netbuild.training.parallel import units
-from netbuild.training.parallel.distributed import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from netbuild.graph.graph import Graph
 
+CPU = torch.device("cpu")
 #: Two repetitions of a block, a stack and a loose layer.
 SECTIONS: dict[str, Any] = {
     "name": "net",
@@ -39,12 +39,10 @@ SECTIONS: dict[str, Any] = {
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Give the second of two processes. The first one is not there."""
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+def two() -> Iterator[None]:
+    """Be the second of two processes. The first one is not there."""
     dist.init_process_group("fake", rank=1, world_size=2, store=FakeStore())
-    yield World(torch.device("cpu"), "fsdp")
+    yield
     dist.destroy_process_group()
 
 
@@ -60,30 +58,31 @@ def names(module: nn.Module) -> list[str]:
     return [name for name, part in module.named_modules() if isinstance(part, FSDPModule)]
 
 
-def test_each_block_and_each_repeat_is_a_unit(tmp_path: Path, world: World) -> None:
+@pytest.mark.usefixtures("two")
+def test_each_block_and_each_repeat_is_a_unit(tmp_path: Path) -> None:
     """And so is each other stack, and the network itself."""
     graph = traced(tmp_path)
-    assert names(units.divided(graph, world, None)) == ["", "body", "body.0", "body.1", "tail"]
+    assert names(units.divided(graph, CPU, None)) == ["", "body", "body.0", "body.1", "tail"]
 
 
-def test_large_layers_are_units(
-    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("two")
+def test_large_layers_are_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack holds the smallest layers together, up to a limit. The others are units."""
     monkeypatch.setattr(units, "MOST_OF_A_STACK", 4 * (8 * 8 + 8) - 1)
     layers = [{"Linear": 8, "repeat": 3}, {"Linear": 1}]
-    found = names(units.divided(traced(tmp_path, layers=layers), world, None))
+    found = names(units.divided(traced(tmp_path, layers=layers), CPU, None))
     assert found == ["", "0", "1", "2"]
 
 
-def test_a_process_holds_its_part_of_the_first_values(tmp_path: Path, world: World) -> None:
+@pytest.mark.usefixtures("two")
+def test_a_process_holds_its_part_of_the_first_values(tmp_path: Path) -> None:
     """Half of the network, and half of the values that one process begins with."""
     graph = traced(tmp_path)
     torch.manual_seed(0)
     whole = builder.module(graph)
     after = torch.get_rng_state()
     torch.manual_seed(0)
-    module = units.divided(graph, world, None)
+    module = units.divided(graph, CPU, None)
     assert torch.equal(torch.get_rng_state(), after)
     for (name, part), all_ in zip(module.named_parameters(), whole.parameters(), strict=True):
         assert isinstance(part, DTensor), name
@@ -94,10 +93,11 @@ def test_a_process_holds_its_part_of_the_first_values(tmp_path: Path, world: Wor
         assert torch.equal(buffer, all_), name
 
 
-def test_frozen_weights_stay_frozen(tmp_path: Path, world: World) -> None:
+@pytest.mark.usefixtures("two")
+def test_frozen_weights_stay_frozen(tmp_path: Path) -> None:
     """They are divided too, and get no gradient."""
     layers = {"body": {"layers": [{"Linear": 8}], "freeze": True}, "head": {"Linear": 4}}
-    module = units.divided(traced(tmp_path, layers=layers), world, None)
+    module = units.divided(traced(tmp_path, layers=layers), CPU, None)
     learns = {name: p.requires_grad for name, p in module.named_parameters()}
     assert learns == {
         "body.0.weight": False,
@@ -107,12 +107,11 @@ def test_frozen_weights_stay_frozen(tmp_path: Path, world: World) -> None:
     }
 
 
-def test_half_precision_is_a_policy(
-    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("two")
+def test_half_precision_is_a_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights travel with 16 bits if autocast computes with them so; the sums have 32 bits."""
     monkeypatch.setattr(units, "MOST_OF_A_STACK", 0)
-    module = units.divided(traced(tmp_path), world, torch.bfloat16)
+    module = units.divided(traced(tmp_path), CPU, torch.bfloat16)
     policies = {
         name: part._get_fsdp_state()._mp_policy
         for name, part in module.named_modules()

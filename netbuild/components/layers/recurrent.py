@@ -300,7 +300,7 @@ class LSTM(_Sequence):
         return _by_steps(x) if self.ignores_freezing else super().reads_in_place(x)
 
     @property
-    def ignores_freezing(self) -> bool:  # type: ignore[override]
+    def ignores_freezing(self) -> bool:
         """Without projection, oneDNN computes all cells, and keeps what any gradient needs."""
         return not self.proj_size
 

@@ -186,7 +186,7 @@ def _sequences(rng: random.Random, shape: Shape) -> list[Layer]:
     heads = rng.choice([h for h in (1, 2, 3) if features % h == 0])
     dropout = rng.choice([0, 0.1])
     attention = {"num_heads": heads, "dropout": dropout, "need_weights": rng.random() < 0.5}
-    layer = {"nhead": heads, "dim_feedforward": 5, "dropout": dropout}
+    layer: Item = {"nhead": heads, "dim_feedforward": 5, "dropout": dropout}
     layer |= {"norm_first": rng.random() < 0.5, "activation": rng.choice(["relu", "gelu"])}
     encoder = {"encoder_layer": {"TransformerEncoderLayer": layer}, "num_layers": 2}
     found += _same(shape, MultiheadAttention=attention, TransformerEncoderLayer=layer)
@@ -313,6 +313,11 @@ def _inputs(drawn: Drawn, batch: int) -> list[torch.Tensor]:
         torch.randint(0, 5, (batch, *shape)) if dtype == "int64" else torch.rand(batch, *shape)
         for shape, dtype in drawn.inputs
     ]
+
+
+def drawn_of(graph: Graph, text: str) -> Drawn:
+    """Return a network of a text, with the inputs that netbuild has read."""
+    return Drawn(text, [(x.shape, x.dtype) for x in graph.config.inputs.values() if x])
 
 
 def _inferred(text: str, *, checked: bool = True) -> Graph:

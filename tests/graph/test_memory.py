@@ -119,8 +119,7 @@ def test_kept_bytes(text: str, expected: int) -> None:
     """They are the ones counted by hand, and torch keeps as many."""
     graph = network(text)
     assert graph.activations_bytes == expected
-    inputs = [(x.shape, x.dtype) for x in graph.config.inputs.values()]
-    drawn = memory_fuzz.Drawn(text, inputs)
+    drawn = memory_fuzz.drawn_of(graph, text)
     more, less = (memory_fuzz.torch_keeps(graph, drawn, batch) for batch in (3, 2))
     assert more - less == expected
     assert sum(count.total for count in kept(graph).values()) == expected
@@ -317,8 +316,7 @@ def test_overwriting(text: str, expected: str) -> None:
     graph = network(text)
     said = [fault.label for fault in graph.diagnostics if fault.code == "NB211"]
     assert said == ([expected] if expected else [])
-    inputs = [(x.shape, x.dtype) for x in graph.config.inputs.values()]
-    drawn = memory_fuzz.Drawn(text, inputs)
+    drawn = memory_fuzz.drawn_of(graph, text)
     assert memory_fuzz.disagreement(drawn)[1] == ""
 
 

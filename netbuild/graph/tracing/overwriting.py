@@ -65,9 +65,8 @@ def _fault(
     else:
         called = "the input" if source.port == "input" else source.port
         origin = f"{called} (line {config.input_span(source.port).line})"
-    notes: tuple[Note, ...] = (
-        Note("input", f"{row.path} receives {times(row.inputs[0].shape)} from {origin}"),
-    )
+    receives = f"{row.path} receives {times(row.inputs[0].shape)} from {origin}"
+    notes: tuple[Note, ...] = (Note("input", receives),)
     title = f"{row.item.type.text} does not fit its input"
     circumstances = Circumstances(misfit, blocks=_repeated_blocks(row.path, calls))
     span = place(row.item, "inplace")

@@ -71,7 +71,7 @@ def infer(config: Config) -> Graph:
             faults += objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += objective.check_optimizer(config, graph.rows, graph.outputs)
-    if graph.outputs and not network_faults:  # lints need a network without faults
+    if graph.block is not None and not network_faults:  # lints need a network without faults
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
     return graph._replace(diagnostics=_ordered(faults))

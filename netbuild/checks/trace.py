@@ -83,7 +83,7 @@ def infer(config: Config) -> Graph:
                 faults += objective.check_optimizer(config, graph.rows, graph.outputs)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
-    if graph.outputs and not network_faults:  # lints need a network without faults
+    if graph.block is not None and not network_faults:  # lints need a network without faults
         faults = [*spatial_axes.explained(graph, faults), *leaks.check(graph)]
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)

@@ -70,6 +70,13 @@ def test_a_fault_beside_the_outputs() -> None:
     assert (found.block, stacks(found)) == (None, {})
 
 
+def test_a_fault_above_the_layers() -> None:
+    """Lints wait for a whole network, also if the fault stands in `vars` or `inputs`."""
+    found = graph("input: [4]\nvars: {v: $w}\nlayers: {a: ReLU, b: {Linear: $v}}\noutputs: a\n")
+    assert [fault.code for fault in found.diagnostics] == ["NB110"]
+    assert found.block is None
+
+
 def test_a_budget_of_a_part() -> None:
     """While a layer is missing, sums and names of weights are not compared."""
     text = (

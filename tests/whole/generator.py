@@ -66,7 +66,7 @@ class Generator(Pieces):
         scope = self.reader.root()
         scope.module = None
         layers = self._members(scope, self.rng.choice([3, 6, 9, 12]), 0)
-        used = repr(layers)
+        used = repr([layers, self.reader.blocks])
         tree["blocks"] = {k: v for k, v in self.reader.blocks.items() if f"'{k}'" in used}
         if not tree["blocks"]:  # what nothing uses is read without shapes, as far as that goes
             del tree["blocks"]

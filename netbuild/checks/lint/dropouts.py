@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.flow import Flow, described
 from netbuild.checks.lint.places import replace_type
-from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES
+from netbuild.components.layers.ranges import LOGARITHMS, PROBABILITIES
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 
 if TYPE_CHECKING:

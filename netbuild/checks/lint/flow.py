@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.layers.layer import ANY
+from netbuild.components.layers.ranges import ANY
 from netbuild.graph.graph import results
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from netbuild.components.layers.layer import Layer, Range
+    from netbuild.components.layers.layer import Layer
+    from netbuild.components.layers.ranges import Range
     from netbuild.components.losses.loss import Loss
     from netbuild.components.target import Target
     from netbuild.config.losses import LossTerm

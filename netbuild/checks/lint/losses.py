@@ -8,7 +8,7 @@ from netbuild.checks.lint.axes import mixed_up
 from netbuild.checks.lint.flow import Flow, described, keeps_values, widest
 from netbuild.checks.lint.places import replace_type, set_field
 from netbuild.components.component import bare_field
-from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES
+from netbuild.components.layers.ranges import LOGARITHMS, PROBABILITIES
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.checks.lint.flow import Compared
-    from netbuild.components.layers.layer import Layer, Range
+    from netbuild.components.layers.layer import Layer
+    from netbuild.components.layers.ranges import Range
     from netbuild.components.losses.loss import Loss
     from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.row import Row

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netbuild.checks.lint.flow import described, keeps_values, widest
 from netbuild.checks.lint.losses import moves_axes, over_classes, score_count, squashes, violating
 from netbuild.checks.lint.places import replace_list, set_field
-from netbuild.components.layers.layer import POSITIVE
+from netbuild.components.layers.ranges import POSITIVE
 from netbuild.components.losses.loss import nested_list, shape_of
 from netbuild.components.target import Classes, Labels
 from netbuild.components.tensor import product, times
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.checks.lint.flow import Compared, Flow
-    from netbuild.components.layers.layer import Layer, Range
+    from netbuild.components.layers.layer import Layer
+    from netbuild.components.layers.ranges import Range
     from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import field_validator
 
 from netbuild.components.fields import Bool, unwanted
-from netbuild.components.layers.layer import ANY, Arrangement, Layer, Range
+from netbuild.components.layers.layer import Arrangement, Layer
+from netbuild.components.layers.ranges import ANY, Range
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
 #: The smallest and largest number of each dtype that holds fewer numbers than a file can write.

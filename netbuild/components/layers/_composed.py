@@ -13,8 +13,9 @@ from netbuild.components.layers.attention import (
     expect_sequence,
 )
 from netbuild.components.layers.formula import Formula, Formulas, added
-from netbuild.components.layers.layer import ANY, Layer, Modes, Needs, Window
+from netbuild.components.layers.layer import Layer, Modes, Needs, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 

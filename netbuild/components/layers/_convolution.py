@@ -6,7 +6,7 @@ from pydantic import field_validator
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, Sizes, unwanted
 from netbuild.components.layers._spatial import Spatial
-from netbuild.components.layers.layer import ANY
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError
 

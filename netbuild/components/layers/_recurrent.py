@@ -4,7 +4,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
 from netbuild.components.layers.formula import Formula
-from netbuild.components.layers.layer import SIGNED, Layer, Range, Window, hull
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.ranges import SIGNED, Range, hull
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, product, times
 

@@ -28,14 +28,8 @@ from netbuild.components.layers._activation import (
     Smooth,
 )
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import (
-    LOGARITHMS,
-    POSITIVE,
-    PROBABILITIES,
-    SIGNED,
-    Modes,
-    Range,
-)
+from netbuild.components.layers.layer import Modes
+from netbuild.components.layers.ranges import LOGARITHMS, POSITIVE, PROBABILITIES, SIGNED, Range
 from netbuild.components.tensor import Shape, ShapeError, product
 
 _NonZeroFloat = Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))]

@@ -9,8 +9,9 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import ANY, Layer, Modes, Needs, Window
+from netbuild.components.layers.layer import Layer, Modes, Needs, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 

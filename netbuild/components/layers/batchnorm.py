@@ -3,7 +3,6 @@
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import PrivateAttr
@@ -19,8 +18,9 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, biased, formula
-from netbuild.components.layers.layer import ANY, Arrangement, Layer, Lazy, Modes, Needs, parameters
-from netbuild.components.layers.layout import Placed, Strides, elementwise
+from netbuild.components.layers.layer import Arrangement, Layer, Lazy, Modes, parameters
+from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import (
     Shape,
@@ -36,10 +36,10 @@ _Momentum = Annotated[float | None, Wants("a number, or null for a plain mean", 
 
 
 #: How running averages change; the variance of the batch is unbiased.
-_FOLLOWS = "running ← (1 − momentum) · running + momentum · batch"
+FOLLOWS = "running ← (1 − momentum) · running + momentum · batch"
 
 
-class _ChannelNorm(Layer):
+class ChannelNorm(Layer):
     """Normalises (C, *), with a weight, a bias, a running mean and variance for each channel."""
 
     #: The numbers of axes that torch takes, not counting the batch axis.
@@ -111,13 +111,13 @@ class _ChannelNorm(Layer):
         }
 
 
-class _BatchNorm(_ChannelNorm):
+class _BatchNorm(ChannelNorm):
     """(x − mean) / √(variance + eps) · weight + bias, over the batch and the spatial axes."""
 
     normalises: ClassVar[Literal["batch", "processes"]] = "batch"
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias with the statistics of the batch; running "
-        f"statistics: {_FOLLOWS}",
+        f"statistics: {FOLLOWS}",
         "(x − mean) / √(variance + eps) · weight + bias with the running statistics; without "
         "track_running_stats, as in training",
     )
@@ -196,13 +196,13 @@ class LazyBatchNorm3d(Lazy, BatchNorm3d):
     num_features: ClassVar[None] = None
 
 
-class _InstanceNorm(_ChannelNorm):
+class _InstanceNorm(ChannelNorm):
     """(x − mean) / √(variance + eps), over the spatial axes of each sample and channel."""
 
     normalises = "sample"
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias with the statistics of each sample; with "
-        f"track_running_stats, their mean over the batch counts in {_FOLLOWS}",
+        f"track_running_stats, their mean over the batch counts in {FOLLOWS}",
         "(x − mean) / √(variance + eps) · weight + bias with the running statistics; without "
         "track_running_stats, as in training",
     )
@@ -236,7 +236,7 @@ class _InstanceNorm(_ChannelNorm):
 
     def output_shape(self, x: Shape) -> Shape:
         super().output_shape(x)
-        _expect_many(x)
+        expect_many(x)
         return x
 
 
@@ -303,94 +303,7 @@ class LazyInstanceNorm3d(Lazy, InstanceNorm3d):
     track_running_stats: Bool = True
 
 
-class _SwitchableNorm(_ChannelNorm):
-    """(x − mean) / √(variance + eps) with a mixture of the instance, layer and batch statistics.
-
-    torch has no such layer: `netbuild.builder.modules` has the formula and its source.
-    """
-
-    normalises = "mixture"
-    modes = Modes(
-        "(x − mean) / √(variance + eps) · weight + bias with a mixture of the instance, layer and "
-        f"batch statistics; running statistics: {_FOLLOWS}",
-        "(x − mean) / √(variance + eps) · weight + bias with a mixture of the instance and layer "
-        "statistics and the running statistics; without track_running_stats, as in training",
-    )
-
-    def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
-        return across(axis, x[0][axis])
-
-    def output_shape(self, x: Shape) -> Shape:
-        super().output_shape(x)
-        _expect_many(x)
-        return x
-
-    def weights(self, x: Shape) -> dict[str, Shape]:
-        return super().weights(x) | {"mean_weight": (3,), "var_weight": (3,)}
-
-    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
-        """As of a sum of a shift for each channel and the scaled input."""
-        shift = Placed((y[0][0], *(1,) * (len(y[0]) - 1)))
-        return (elementwise(y[0], (shift, *x)),)
-
-    def needs(self, *x: Placed, learns: bool) -> Needs:
-        """The shares and the weight need a mean and a variance, and a scale for each channel."""
-        found = super().needs(*x, learns=learns)
-        channels = x[0].shape[0]
-        workspace = 4 * channels * (3 + self.affine)
-        return found if learns else found._replace(workspace=workspace)
-
-    def workspace(self, x: Shape) -> int:
-        """A mean and a variance of the sample; for each channel also mixtures and a scale.
-
-        A frozen norm does not learn its shares, and keeps less for them.
-        """
-        if self._evaluates:
-            return 4 * x[0] * (3 + self.affine)
-        return 4 * (2 + x[0] * (4 + self.affine))
-
-    def formulas(self, x: Shape) -> Formulas:
-        found = super().formulas(x)
-        three = formula("statistics", statistics=3)
-        shares = {"mean_weight": three, "var_weight": three}
-        terms = {"statistics": "the instance, layer and batch statistics"}
-        rule = "num_features·(3 + affine)" if self._evaluates else "(2 + num_features·(4 + affine))"
-        kept = formula(f"4 B·{rule}", num_features=x[0], affine=+self.affine)
-        weights = {**found.weights, **shares}
-        return found._replace(weights=weights, workspace=kept, terms=terms)
-
-
-class SwitchableNorm1d(_SwitchableNorm):
-    """Normalisation of (C, L) by a mixture of instance, layer, batch norm. Luo et al. 2018.
-
-    - SwitchableNorm1d: {affine: false}  # 6×10 to 6×10
-    """
-
-    ranks = (2,)
-    axes = AXES[1]
-
-
-class SwitchableNorm2d(_SwitchableNorm):
-    """Normalisation of (C, H, W) by a mixture of instance, layer, batch norm. Luo et al. 2018.
-
-    - SwitchableNorm2d: {affine: false}  # 6×28×28 to 6×28×28
-    """
-
-    ranks = (3,)
-    axes = AXES[2]
-
-
-class SwitchableNorm3d(_SwitchableNorm):
-    """Normalisation of (C, D, H, W) by a mixture of instance, layer, batch norm. Luo et al. 2018.
-
-    - SwitchableNorm3d: {affine: false}  # 6×8×8×8 to 6×8×8×8
-    """
-
-    ranks = (4,)
-    axes = AXES[3]
-
-
-def _expect_many(x: Shape) -> None:
+def expect_many(x: Shape) -> None:
     """Refuse an input with one value per channel: a single value has no variance.
 
     Raises:

@@ -13,8 +13,9 @@ from netbuild.components.layers._broadcast import (
 )
 from netbuild.components.layers.combine import LARGEST_FLOAT
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
-from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Layer, Needs, Range, Window
+from netbuild.components.layers.layer import Layer, Needs, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.ranges import ANY, POSITIVE, SIGNED, Range
 from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product, times
 

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 from netbuild.components.fields import Bool, Probability
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import ANY, Layer, Memory, Modes, Range
+from netbuild.components.layers.layer import Layer, Memory, Modes
 from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.ranges import ANY, Range
 from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
 
 

@@ -17,8 +17,9 @@ from netbuild.components.fields import (
     whole,
 )
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import ANY, Layer, Window
+from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
 

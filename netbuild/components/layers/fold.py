@@ -4,7 +4,8 @@ from netbuild.components.fields import Paddings, Sizes
 from netbuild.components.layers._sizes import positions, positions_formula
 from netbuild.components.layers._spatial import N, Spatial, by_name, slide, slide_formulas
 from netbuild.components.layers.formula import Formula, Formulas, formula
-from netbuild.components.layers.layer import Range, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, product
 

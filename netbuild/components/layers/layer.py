@@ -6,13 +6,13 @@ and axis `d` of a tensor is `x[d - 1]`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.components.component import Component
 from netbuild.components.layers.formula import Formulas
 from netbuild.components.layers.layout import Placed, Strides, elementwise, of_channels
+from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
@@ -47,41 +47,6 @@ class Needs(NamedTuple):
     inputs: tuple[int, ...] = ()
     outputs: tuple[str, ...] = ()
     workspace: int = 0
-
-
-class Range(NamedTuple):
-    """The range of values; values come close to both bounds."""
-
-    least: float
-    most: float
-
-    def within(self, other: "Range") -> bool:
-        """Whether the other range contains this one."""
-        return other.least <= self.least and self.most <= other.most
-
-    def meets(self, other: "Range") -> bool:
-        """Whether both ranges share more than a bound."""
-        return max(self.least, other.least) < min(self.most, other.most)
-
-    def with_(self, *values: float) -> "Range":
-        """Return the range extended to contain these values."""
-        return Range(min(self.least, *values), max(self.most, *values))
-
-
-ANY = Range(-inf, inf)
-POSITIVE = Range(0, inf)
-PROBABILITIES = Range(0, 1)
-#: Logarithms of probabilities.
-LOGARITHMS = Range(-inf, 0)
-SIGNED = Range(-1, 1)
-
-
-def hull(x: tuple[Range | None, ...]) -> Range | None:
-    """Return the smallest range that contains all ranges; None if one of them is unknown."""
-    known = [one for one in x if one is not None]
-    if not known or len(known) < len(x):
-        return None
-    return Range(min(one.least for one in known), max(one.most for one in known))
 
 
 class Origin(NamedTuple):

@@ -12,8 +12,9 @@ from netbuild.components.layers.formula import (
     by_axis,
     unchanged,
 )
-from netbuild.components.layers.layer import ANY, Layer, Lazy, Memory, Needs, Window, parameters
+from netbuild.components.layers.layer import Layer, Lazy, Memory, Needs, Window, parameters
 from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, product, times
 

@@ -20,8 +20,9 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
-from netbuild.components.layers.layer import ANY, Layer, Needs, Range, parameters
+from netbuild.components.layers.layer import Layer, Needs, parameters
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.ranges import ANY, Range
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import (
     Shape,

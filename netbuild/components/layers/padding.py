@@ -15,8 +15,9 @@ from netbuild.components.fields import Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, unchanged
-from netbuild.components.layers.layer import Arrangement, Layer, Range, Window
+from netbuild.components.layers.layer import Arrangement, Layer, Window
 from netbuild.components.layers.layout import Placed, Strides, elementwise
+from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_at_least, expect_rank
 

@@ -2,7 +2,8 @@
 
 from netbuild.components.fields import Bool, Shaped
 from netbuild.components.layers.formula import Formulas, by_axis, formula
-from netbuild.components.layers.layer import ANY, Layer
+from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.ranges import ANY
 from netbuild.components.tensor import Shape, Tensor
 
 

@@ -19,7 +19,8 @@ from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._pool import Pooling, expect_kernel_inside
 from netbuild.components.layers._spatial import by_name, slide, slide_formulas
 from netbuild.components.layers.formula import Formulas, unchanged
-from netbuild.components.layers.layer import Range, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.ranges import Range
 from netbuild.components.tensor import Shape, ShapeError
 
 _NonZero = Annotated[

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
 from netbuild.components.layers.formula import Formula, Formulas, formula
-from netbuild.components.layers.layer import ANY, POSITIVE, SIGNED, Needs, Range
+from netbuild.components.layers.layer import Needs
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.ranges import ANY, POSITIVE, SIGNED, Range
 from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank
 
 

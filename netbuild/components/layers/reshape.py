@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import field_validator
-from pydantic_core import core_schema
 
-from netbuild.components.component import LARGEST
-from netbuild.components.fields import Int, Wants, either, many, unwanted, whole
+from netbuild.components.fields import Int, Wants, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
-from netbuild.components.layers._view import Axes, Regrouping, View, axes, each
+from netbuild.components.layers._view import Axes, Regrouping, View, axes
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,
@@ -19,16 +17,11 @@ from netbuild.components.layers.formula import (
     unchanged,
     without,
 )
-from netbuild.components.layers.layer import Layer, Operation, Window
+from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, placed
 from netbuild.components.layers.sight import Sight, every, regrouped, repeated
 from netbuild.components.tensor import Shape, ShapeError, axis, product, times
 
-_SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
-_Shifts = Annotated[
-    int | tuple[int, ...],
-    Wants("a whole number, or a list of whole numbers", either(_SHIFT, many(_SHIFT, at_least=1))),
-]
 _Open = Annotated[
     tuple[int, ...],
     Wants("a list of whole numbers with at most one -1", many(whole(-1))),
@@ -367,42 +360,3 @@ def _moved(x: Placed, order: Sequence[int]) -> Strides:
     """Return the strides of a view with the axes, also the batch, in another order."""
     sizes, strides = x.sizes, x.distances
     return placed([sizes[n] for n in order], [strides[n] for n in order])
-
-
-class Roll(Operation):
-    """Shifts the values along axes; values past the end come in at the other end: (*) to (*).
-
-    - Roll: {shifts: [3, 3], dims: [1, 2]}  # 14×14×96 to 14×14×96
-    """
-
-    function = "roll"
-    rearranges = True
-    arrangement = "channels"
-
-    shifts: _Shifts
-    """Number of places that values move along each axis; negative numbers move back."""
-    dims: Axes
-    """Axes along which values move, one for each shift."""
-
-    @field_validator("dims")
-    @classmethod
-    def _one_for_each_shift(cls, dims: Any, info: Any) -> Any:
-        shifts = info.data.get("shifts")
-        if shifts is not None and len(each(dims)) != len(each(shifts)):
-            raise unwanted("as many axes as there are shifts")
-        return dims
-
-    def output_shape(self, x: Shape) -> Shape:
-        for dim in each(self.dims):
-            axis(dim, x, at="dims")
-        return x
-
-    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
-        places = [axis(dim, x[0], at="dims") for dim in each(self.dims)]
-        shift = sum(s for place, s in zip(places, each(self.shifts), strict=True) if place == axis_)
-        return Sight(axis_, 1, -shift, -shift)
-
-    def window(self, x: Shape) -> Window | None:
-        """Shifted positions wrap around; shifted channels keep their positions."""
-        moved = {axis(dim, x, at="dims") for dim in each(self.dims)}
-        return super().window(x) if moved == {0} else None

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 from netbuild.components.fields import Int, Wants, optional, whole
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import LOGARITHMS, PROBABILITIES, Layer, Range, Window
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.ranges import LOGARITHMS, PROBABILITIES, Range
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, axis, expect_rank, times
 

@@ -20,7 +20,8 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Layer, Range, Window, hull
+from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, times
 

@@ -14,14 +14,8 @@ from torch import nn
 from netbuild.checks import lint
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
-from netbuild.components.layers.layer import (
-    ANY,
-    LOGARITHMS,
-    PROBABILITIES,
-    SIGNED,
-    Layer,
-    Range,
-)
+from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.ranges import ANY, LOGARITHMS, PROBABILITIES, SIGNED, Range
 from netbuild.components.losses import LOSSES
 from netbuild.components.schedulers import SCHEDULERS
 from tests.components.layers import FAMILIES, READERS

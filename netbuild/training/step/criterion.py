@@ -157,6 +157,7 @@ class LossModule:
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True
+        self.can_ignore = term.loss.classifies and hasattr(self.module, "ignore_index")
         weight = arguments.get("weight")
         #: Whether a class has the weight 0, so that its samples do not count in a mean.
         self.has_zero = weight is not None and not bool(weight.all())
@@ -180,8 +181,7 @@ class LossModule:
 
     def has_classes(self, target: torch.Tensor) -> bool:
         """Whether targets are numbers of classes, so that the loss may ignore a class."""
-        classes = self.term.loss.classifies and hasattr(self.module, "ignore_index")
-        return classes and not target.is_floating_point()
+        return self.can_ignore and not target.is_floating_point()
 
     def ignores_some(self, targets: torch.Tensor) -> bool:
         """Whether any target has the class that the loss ignores."""
@@ -191,11 +191,9 @@ class LossModule:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
         if not len(target):  # the share of this process is empty
             return False
-        if self.summed or not self.has_classes(target):
+        if not (self.ignores or self.has_zero) or self.summed or not self.has_classes(target):
             return True
-        if self.has_zero:
-            return bool(self.weight(target))
-        return not self.ignores or bool((target != self.ignored).any())
+        return bool(self.weight(target) if self.has_zero else (target != self.ignored).any())
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""

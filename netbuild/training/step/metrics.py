@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 UNCOUNTED = "the loss ignores each of them, or gives its class the weight 0"
 #: A function that maps the outputs and targets of a batch to its summands, by name.
 _Sums: TypeAlias = "Callable[[Tensor, Tensor], dict[str, Tensor | float]]"
-#: The number of targets, their mean, and the sum of their squared distances from this mean. These
-#: are merged, not added: a sum of squares loses all digits of targets with a large mean.
-_SPREAD = ("rows", "mean", "spread")
 
 
 class Measures:
@@ -37,7 +34,8 @@ class Measures:
     def __init__(self, criterion: Criterion, names: Iterable[str], device: torch.device) -> None:
         self.criterion, self.names = criterion, tuple(names)
         self.of_classes = {_SUMS[name]: None for name in self.names if name in OF_CLASSES}
-        self.of_values = {_SUMS[name]: None for name in self.names if name in OF_VALUES}
+        self.values = [name for name in self.names if name in OF_VALUES]
+        self.of_values = {_SUMS[name]: None for name in self.values if name in _SUMS}
         # Double precision keeps counts and long sums exact. Apple's GPUs do not have it.
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
@@ -48,29 +46,29 @@ class Measures:
 
         A loss is None if no label of the batch counts for it.
         """
-        if not len(target):  # the share of this process is empty
+        samples = len(target)
+        if not samples:  # the share of this process is empty
             return
-        self._add("samples", len(target))
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
             if loss is None:
+                self._add(f"weight{number}", 0)
                 continue
-            weight = len(target) if part.summed else part.weight(target)
+            weight = samples if part.summed else part.weight(target)
             self._add(f"weight{number}", weight)
             self._add(f"loss{number}", loss.detach(), 1 if part.summed else weight)
         if self.of_classes:
             self._compare(self.of_classes, *self.criterion.classes(y, target))
-        if self.of_values:
+        if self.values:
             values, target = self.criterion.values(y, target)
-            self._compare(self.of_values, values.to(self.dtype), target.to(self.dtype))
+            values, target = values.to(self.dtype), target.to(self.dtype)
+            self._compare(self.of_values, values, target)
+            if "r2" in self.names:
+                self._explain(values, target)
 
     def _compare(self, sums: Iterable[_Sums], output: Tensor, target: Tensor) -> None:
         for summed in sums:
-            found = summed(output, target)
-            if "spread" in found:
-                self._merge_spread(found)
-            for name, value in found.items():
-                if name not in _SPREAD:
-                    self._add(name, value)
+            for name, value in summed(output, target).items():
+                self._add(name, value)
 
     def _add(self, name: str, value: Tensor | float, times: Tensor | float = 1) -> None:
         """Add a value times a factor, on the device of the value."""
@@ -80,28 +78,25 @@ class Measures:
         if not isinstance(value, torch.Tensor):
             self.sums[name] = value if before is None else before + value
         else:
-            if before is None:
-                before = self.sums[name] = value.new_zeros(value.shape, dtype=self.dtype)
-            assert isinstance(before, torch.Tensor)
+            if not isinstance(before, torch.Tensor):  # nothing yet, or 0 of a batch that is ignored
+                before = value.new_full(value.shape, before or 0, dtype=self.dtype)
+                self.sums[name] = before
             before.add_(value, alpha=times)
 
-    def _merge_spread(self, other: Mapping[str, Tensor | float]) -> None:
-        """Merge the mean and the spread of other targets with the ones before.
+    def _explain(self, values: Tensor, target: Tensor) -> None:
+        """Add the squared errors, and the distances of the targets from a shift, per channel.
 
-        Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
+        The places of a sample count as samples. The shift is the first target. Squares of the
+        targets themselves would lose the digits of a small spread around a large mean.
         """
-        if "spread" not in self.sums:
-            self.sums |= {name: other[name] for name in _SPREAD}
-            return
-        rows, mean, spread = (self.sums[name] for name in _SPREAD)
-        added, its_mean, its_spread = (other[name] for name in _SPREAD)
-        together = rows + added
-        apart = its_mean - mean
-        self.sums |= {
-            "rows": together,
-            "mean": mean + apart * (added / together),
-            "spread": spread + its_spread + apart * apart * (rows * added / together),
-        }
+        values, target = _channels_last(values), _channels_last(target)
+        if "shift" not in self.sums:
+            self.sums["shift"] = target[0].clone()
+        distances = target - self.sums["shift"]
+        self._add("rows", len(target))
+        self._add("distance", distances.sum(0))
+        self._add("distance_squared", distances.square().sum(0))
+        self._add("unexplained", (values - target).square().sum(0))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the sums as tensors in the memory of the program."""
@@ -123,13 +118,21 @@ class Measures:
             self.load_state_dict(self.of_all(world))
 
     def merge(self, sums: dict[str, Tensor]) -> None:
-        """Merge the sums of other samples with the ones of this object."""
+        """Merge the sums of other samples with the ones of this object.
+
+        Their distances are from another shift.
+        """
         sums = {name: value.to(self.device) for name, value in sums.items()}
-        if "spread" in sums:
-            self._merge_spread(sums)
+        if "shift" in sums:
+            shift = sums.pop("shift")
+            apart = shift - self.sums.setdefault("shift", shift)
+            rows, distance = sums["rows"], sums["distance"]
+            sums["distance"] = distance + rows * apart
+            sums["distance_squared"] = (
+                sums["distance_squared"] + (2 * distance + rows * apart) * apart
+            )
         for name, value in sums.items():
-            if name not in _SPREAD:
-                self._add(name, value)
+            self._add(name, value)
 
     @property
     def counted(self) -> bool:
@@ -189,9 +192,10 @@ def _hits_of_five(scores: Tensor, classes: Tensor) -> dict[str, Tensor | float]:
     Of equal scores, which are frequent in half precision, the class with the highest number comes
     first, as in scikit-learn. `topk` of torch takes any of them.
     """
-    own = scores.gather(1, classes[:, None])
-    behind = torch.arange(scores.shape[1], device=scores.device) > classes[:, None]
-    before = (scores > own) | ((scores == own) & behind)
+    classes = classes[:, None]
+    own = scores.gather(1, classes)
+    behind = torch.arange(scores.shape[1], device=scores.device) > classes
+    before = torch.where(behind, scores >= own, scores > own)
     return {"told_of_five": len(classes), "among_five": (before.sum(1) < 5).sum()}
 
 
@@ -210,23 +214,11 @@ def _errors(values: Tensor, target: Tensor) -> dict[str, Tensor | float]:
     }
 
 
-def _explained(values: Tensor, target: Tensor) -> dict[str, Tensor | float]:
-    """Return the squared errors and the spread of the targets, for each channel of the target.
-
-    The places of a sample count as samples.
-    """
-    values, target = (
-        t[:, None] if t.ndim == 1 else t.movedim(1, -1).flatten(0, -2) for t in (values, target)
-    )
-    first = target[0]  # subtracted first, so that equal targets have a spread of exactly 0
-    distances = target - first
-    mean = distances.mean(0)
-    return {
-        "unexplained": (values - target).square().sum(0),
-        "rows": len(target),
-        "mean": first + mean,
-        "spread": (distances - mean).square().sum(0),
-    }
+def _channels_last(values: Tensor) -> Tensor:
+    """Return values as (samples · places, channels)."""
+    if values.ndim == 2:
+        return values
+    return values[:, None] if values.ndim == 1 else values.movedim(1, -1).flatten(0, -2)
 
 
 _SUMS: dict[str, _Sums] = {
@@ -235,7 +227,6 @@ _SUMS: dict[str, _Sums] = {
     "macro_f1": _confusion,
     "confusion_matrix": _confusion,
     **dict.fromkeys(("mae", "rmse"), _errors),
-    "r2": _explained,
 }
 
 
@@ -261,7 +252,8 @@ def _r2(sums: dict[str, Tensor]) -> float:
     """
     if float(sums.get("rows", 0)) < 2:
         return math.nan
-    errors, spread = sums["unexplained"], sums["spread"]
+    errors = sums["unexplained"]
+    spread = sums["distance_squared"] - sums["distance"].square() / sums["rows"]
     of_equal = torch.where(errors == 0, 1.0, 0 * errors)  # NaN stays NaN
     explained = torch.where(spread > 0, 1 - errors / spread, of_equal)
     return float(explained.mean())

@@ -157,7 +157,7 @@ class Comparison:
             return
         # A layer of floats takes whole numbers in torch's CPU code here and there (NB207).
         if fault.code == "NB207" and any(
-            step.path == fault.layer and step.whole for step in verdict.network.steps
+            step.path == fault.layer and step.whole for step in verdict.network.every_step
         ):
             self.counts["stricter: whole numbers in a layer of floats"] += 1
             return

@@ -161,7 +161,7 @@ def check_optimizer(
             name, span = _named(config, "optimizer", error.at)
             span = group.span if group and error.at in options else span
             title = f"{name} does not fit the network"
-            return [*found, Diagnostic(error.code, title, span, str(error))]
+            return [*found, Diagnostic(error.code, title, span, str(error), help=error.help)]
     return found
 
 

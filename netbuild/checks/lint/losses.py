@@ -11,6 +11,7 @@ from netbuild.components.component import bare_field
 from netbuild.components.layers.ranges import LOGARITHMS, PROBABILITIES
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes
+from netbuild.components.tensor import ShapeError
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.sight import sights
 from netbuild.syntax.item import place
@@ -182,12 +183,22 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
     if not isinstance(target, Classes):
         return
     for compared in flow.compared:
-        if mixed_up(flow, compared, target):  # then the scores are places
-            continue
+        if mixed_up(flow, compared, target) or not _fits(flow, compared, target):
+            continue  # the scores are places, or another fault speaks
         scores = score_count(flow, compared)
         padded = scores % 64 == 0 and scores - target.classes < 64 < target.classes
         if scores > target.classes and not padded:
             yield _too_many(flow, compared, scores, target)
+
+
+def _fits(flow: Flow, compared: Compared, target: Classes) -> bool:
+    """Whether a loss takes its outputs and the target."""
+    shapes = [tensor.shape for tensor in compared.term.compared(flow.graph.outputs).values()]
+    try:
+        compared.loss.compare(target, *shapes)
+    except ShapeError:
+        return False
+    return True
 
 
 def score_count(flow: Flow, compared: Compared) -> int:

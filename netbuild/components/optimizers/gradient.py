@@ -141,7 +141,8 @@ class Muon(Optimizer):
         if len(weight.shape) != 2:
             shape = times(weight.shape)
             message = f"it takes matrices only, and {weight.name} is {shape}"
-            raise ShapeError("NB406", message)
+            help_ = "use AdamW, which takes weights of every shape"
+            raise ShapeError("NB406", message, help=help_)
         super().check_weight(weight)
 
 

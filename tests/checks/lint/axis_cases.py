@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.checks.lint.cases import CONV, IMAGE, SWAP, VECTOR, layers
+from tests.checks.lint.cases import CE, CONV, IMAGE, SWAP, VECTOR, layers
 
 PATCHES = "Conv2d: {out_channels: 8, kernel_size: 4, stride: 4}"
 CONV1 = "Conv1d: {out_channels: 8, kernel_size: 3}"
@@ -28,8 +28,30 @@ outputs: [one, two]
 )
 TWO = "inputs: {a: [5, 8], b: [1, 8]}\n"
 
+TURN = "{Transpose: {dim0: 2, dim1: 3}}"
+
+
+def tokens(*items: str, loss: str = CE, size: int = 64) -> str:
+    """Return a network that tells the next token at each of 64 places."""
+    head = "input: {shape: [64], dtype: int64}\n"
+    first = "Embedding: {num_embeddings: 64, embedding_dim: 16}"
+    data = f"data: {{Text: {{file: nothing.txt, vocabulary: {size}}}}}\n"
+    return head + layers(first, *items) + loss + data
+
+
+def pixels(*items: str, loss: str = "loss: MSELoss\n") -> str:
+    """Return a network that tells a value at each pixel."""
+    return f"input: [1, 8, 8]\n{layers(*items)}{loss}data: {{Random: {{target: [1, 8, 8]}}}}\n"
+
+
 #: By code: files that get the warning.
 BAD: dict[str, list[str]] = {
+    "NB319": [
+        tokens("GRU: 32", "Linear: 64"),
+        tokens("GRU: 32", SWAP, SWAP, "Linear: 64"),
+        tokens("GRU: 32", "Linear: 64", size=40),
+        pixels(TURN, "Conv2d: {out_channels: 1, kernel_size: 1}"),
+    ],
     "NB320": [
         VECTOR + layers("Linear: 1", "Softmax"),
         VECTOR + layers("Linear: 1", "LogSoftmax"),
@@ -69,6 +91,15 @@ BAD: dict[str, list[str]] = {
 
 #: By code: files that it says nothing of, though they look like it.
 GOOD: dict[str, list[str]] = {
+    "NB319": [
+        tokens("GRU: 32", "Linear: 64", SWAP),
+        tokens("GRU: 32", "Linear: 64", "Permute: [0, 2, 1]"),
+        tokens(SWAP, "Conv1d: {out_channels: 64, kernel_size: 1}"),
+        tokens("GRU: 32", "Select: {dim: 1, index: -1}", "Linear: 64"),  # one token a sample
+        pixels("Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}"),
+        pixels("Flatten", "Linear: 64", "Unflatten: {dim: 1, unflattened_size: [1, 8, 8]}"),
+        pixels(TURN, "Conv2d: {out_channels: 1, kernel_size: 1}", TURN),
+    ],
     "NB320": [
         VECTOR + layers("Linear: 1", "Sigmoid"),
         VECTOR + layers("Linear: 2", "Softmax"),

@@ -16,7 +16,6 @@ IMAGE = "input: [3, 32, 32]\n"
 VECTOR = "input: [16]\n"
 CONV = "Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}"
 SWAP = "{Transpose: {dim0: 1, dim1: 2}}"
-TURN = "{Transpose: {dim0: 2, dim1: 3}}"
 CE, BCE = "loss: CrossEntropyLoss\n", "loss: BCELoss\n"
 
 
@@ -48,19 +47,6 @@ def classes(outputs: int, data: str, loss: str = "CrossEntropyLoss") -> str:
     return (
         f"input: [1, 8, 8]\n{layers('Flatten', f'Linear: {outputs}')}loss: {loss}\ndata: {data}\n"
     )
-
-
-def tokens(*items: str, loss: str = CE, size: int = 64) -> str:
-    """Return a network that tells the next token at each of 64 places."""
-    head = "input: {shape: [64], dtype: int64}\n"
-    first = "Embedding: {num_embeddings: 64, embedding_dim: 16}"
-    data = f"data: {{Text: {{file: nothing.txt, vocabulary: {size}}}}}\n"
-    return head + layers(first, *items) + loss + data
-
-
-def pixels(*items: str, loss: str = "loss: MSELoss\n") -> str:
-    """Return a network that tells a value at each pixel."""
-    return f"input: [1, 8, 8]\n{layers(*items)}{loss}data: {{Random: {{target: [1, 8, 8]}}}}\n"
 
 
 def up(fields: str, x: str = IMAGE) -> str:
@@ -219,12 +205,6 @@ BAD: dict[str, list[str]] = {
         up("kernel_size: 2, stride: 2, dilation: 2"),
     ],
     "NB315": [deep("Sigmoid", 5), deep("Tanh", 10), deep("Sigmoid", 12)],
-    "NB319": [
-        tokens("GRU: 32", "Linear: 64"),
-        tokens("GRU: 32", SWAP, SWAP, "Linear: 64"),
-        tokens("GRU: 32", "Linear: 64", size=40),
-        pixels(TURN, "Conv2d: {out_channels: 1, kernel_size: 1}"),
-    ],
     "NB317": [
         scheduled("{StepLR: {step_size: 10}}"),
         scheduled("{StepLR: {step_size: 2, gamma: 1}}"),
@@ -361,15 +341,6 @@ GOOD: dict[str, list[str]] = {
         deep("Sigmoid", 8, "BatchNorm1d, "),
         deep("ReLU", 12),
         VECTOR + RESIDUAL + "layers: [{Residual, repeat: 12}, Linear: 10]\n",
-    ],
-    "NB319": [
-        tokens("GRU: 32", "Linear: 64", SWAP),
-        tokens("GRU: 32", "Linear: 64", "Permute: [0, 2, 1]"),
-        tokens(SWAP, "Conv1d: {out_channels: 64, kernel_size: 1}"),
-        tokens("GRU: 32", "Select: {dim: 1, index: -1}", "Linear: 64"),  # one token a sample
-        pixels("Conv2d: {out_channels: 1, kernel_size: 3, padding: 1}"),
-        pixels("Flatten", "Linear: 64", "Unflatten: {dim: 1, unflattened_size: [1, 8, 8]}"),
-        pixels(TURN, "Conv2d: {out_channels: 1, kernel_size: 1}", TURN),
     ],
     "NB317": [
         scheduled("{StepLR: {step_size: 9}}"),

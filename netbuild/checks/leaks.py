@@ -16,8 +16,6 @@ from netbuild.syntax import edits
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from netbuild.components.datasets.dataset import Repeat
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
@@ -59,16 +57,18 @@ class Leak:
         self.length = x.shape[0]
         self.sights = sights(flow.graph.rows, start, 0)
 
-    def layers(self, value: Value) -> Iterator[Row]:
-        """Yield the layers through which a value sees its own target."""
-        row = self.flow.producer.get(value)
-        if row is None or not self._shows(self.sights.get(value)):
-            return
-        sources = [x for x in row.sources if self._shows(self.sights.get(x))]
-        if self._looks_ahead(row) or not sources:
-            yield row
-        for source in sources:
-            yield from self.layers(source)
+    def layers(self, value: Value) -> list[Row]:
+        """Return the layers through which a value sees its own target, in the order of the file."""
+        producer, reached, found = self.flow.producer, {value}, []
+        for row in reversed(self.flow.graph.rows):
+            results = [Value(row.path, port) for port in row.outputs]
+            if not any(y in reached and self._shows(self.sights.get(y)) for y in results):
+                continue
+            sources = [x for x in row.sources if self._shows(self.sights.get(x))]
+            reached |= {x for x in sources if x in producer}
+            if not sources or self._looks_ahead(row):
+                found.append(row)
+        return found[::-1]
 
     def _shows(self, seen: Sights) -> bool:
         """Whether some place sees its target."""
@@ -78,6 +78,11 @@ class Leak:
         shift = self.repeat.shift
         if sight.loose:
             return False
+        if sight.axis is None:
+            return max(sight.first, shift) <= min(sight.last, self.length - 1)
+        if sight.stride == 1:
+            first, last = sight.seen(0)
+            return first <= shift <= last
         places = ((t, *sight.seen(t)) for t in range(self.length - shift))
         return any(first <= t + shift <= last for t, first, last in places)
 

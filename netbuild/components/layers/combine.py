@@ -16,6 +16,7 @@ from netbuild.components.layers._broadcast import (
     expect_same_rank,
     promoted,
 )
+from netbuild.components.layers._join import Join
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,
@@ -23,7 +24,7 @@ from netbuild.components.layers.formula import (
     formula,
     unchanged,
 )
-from netbuild.components.layers.layer import Needs, Operation, Window
+from netbuild.components.layers.layer import Needs, Window
 from netbuild.components.layers.layout import (
     BATCH,
     Placed,
@@ -52,17 +53,6 @@ _Rounding = Annotated[
     Literal["trunc", "floor"] | None,
     Wants("trunc, floor or null", optional(core_schema.literal_schema(["trunc", "floor"]))),
 ]
-
-
-class Join(Operation):
-    """Gives a tensor of the promoted dtype of all inputs."""
-
-    inputs = ("input", "other")
-    results = None
-
-    def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        shape = self.output_shape(*(tensor.shape for tensor in x))
-        return {"output": Tensor(shape, promoted(*x))}
 
 
 class _Elementwise(Join):

@@ -5,7 +5,7 @@ from netbuild.components.layers._broadcast import (
     expect_same_rank,
     size_of,
 )
-from netbuild.components.layers.combine import Join
+from netbuild.components.layers._join import Join
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,

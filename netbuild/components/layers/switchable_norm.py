@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from netbuild.components.layers._channel_norm import FOLLOWS, ChannelNorm
 from netbuild.components.layers._spatial import AXES
-from netbuild.components.layers.batchnorm import FOLLOWS, ChannelNorm, expect_many
+from netbuild.components.layers.batchnorm import expect_many
 from netbuild.components.layers.formula import Formulas, formula
 from netbuild.components.layers.layer import Modes, Needs
 from netbuild.components.layers.layout import Placed, Strides, elementwise

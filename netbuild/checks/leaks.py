@@ -43,9 +43,8 @@ def check(graph: Graph) -> list[Diagnostic]:
     faults: dict[str, Diagnostic] = {}
     for repeat in repeats:
         leak = Leak(flow, Value("", names[repeat.input]), repeat)
-        for compared in flow.compared:
-            for value in compared.values:
-                faults |= {row.path: leak.fault(row) for row in leak.layers(value)}
+        values = dict.fromkeys(value for compared in flow.compared for value in compared.values)
+        faults |= {row.path: leak.fault(row) for row in leak.layers(*values)}
     return list(faults.values())
 
 
@@ -59,16 +58,20 @@ class Leak:
         self.length = x.shape[0]
         self.sights = sights(flow.graph.rows, start, 0)
 
-    def layers(self, value: Value) -> Iterator[Row]:
-        """Yield the layers through which a value sees its own target."""
-        row = self.flow.producer.get(value)
-        if row is None or not self._shows(self.sights.get(value)):
-            return
-        sources = [x for x in row.sources if self._shows(self.sights.get(x))]
-        if self._looks_ahead(row) or not sources:
-            yield row
-        for source in sources:
-            yield from self.layers(source)
+    def layers(self, *values: Value) -> Iterator[Row]:
+        """Yield the layers through which these values see their own targets."""
+        waiting, known = list(reversed(values)), set(values)
+        while waiting:
+            value = waiting.pop()
+            row = self.flow.producer.get(value)
+            if row is None or not self._shows(self.sights.get(value)):
+                continue
+            sources = [x for x in row.sources if self._shows(self.sights.get(x))]
+            if self._looks_ahead(row) or not sources:
+                yield row
+            new = [x for x in dict.fromkeys(sources) if x not in known]
+            known.update(new)
+            waiting += reversed(new)
 
     def _shows(self, seen: Sights) -> bool:
         """Whether some place sees its target."""

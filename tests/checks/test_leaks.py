@@ -113,6 +113,17 @@ def test_windows(before: tuple[int, int], *, leaks: bool) -> None:
     assert bool(found(*members)) == leaks
 
 
+def test_deep_residual_networks() -> None:
+    """The 2⁴⁰ ways through forty residual blocks are looked at together."""
+    block = """
+    repeat: 40
+    layers:
+      a: {MultiheadAttention: {num_heads: 2, is_causal: true}}
+      j: {Add, inputs: [a, input]}"""
+    mean = ["m: {Mean: {dim: 1, keepdim: true}}", "all: {Add, inputs: [embed, m]}"]
+    assert found(*mean, f"blocks:{block}") == [("NB410", "m")]
+
+
 def test_one_target_a_sample() -> None:
     """A network that tells the one token behind its input may see all of the input."""
     tail = TAIL.replace("  classes: {Transpose: {dim0: 1, dim1: 2}}\n", "").replace(

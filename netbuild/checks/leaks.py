@@ -55,8 +55,8 @@ class Leak:
         self.flow, self.start, self.repeat = flow, start, repeat
         x = flow.graph.config.inputs[start.port]
         assert x is not None
-        self.length = x.shape[0]
-        self.sights = sights(flow.graph.rows, start, 0)
+        self.length = x.shape[repeat.axis]
+        self.sights = sights(flow.graph.rows, start, repeat.axis)
 
     def layers(self, *values: Value) -> Iterator[Row]:
         """Yield the layers through which these values see their own targets."""

@@ -177,6 +177,19 @@ def test_arrays_that_repeat(tmp_path: Path) -> None:
     assert save(path, np.stack([x, x + 1], -1), np.stack([ahead, ahead + 1], -1)) == 1
 
 
+@pytest.mark.parametrize(("padding", "leaks"), [("[2, 0]", False), ("[1, 1]", True)])
+def test_channels_first(padding: str, *, leaks: bool, tmp_path: Path) -> None:
+    """The places of channels×length are axis 1."""
+    series = np.random.default_rng(0).random((40, 1, 17), "f4")
+    np.savez(tmp_path / "series.npz", x=series[:, :, :-1], y=series[:, :, 1:])
+    text = f"""input: [1, 16]
+layers: [{{ZeroPad1d: {padding}}}, {{Conv1d: {{out_channels: 1, kernel_size: 3}}}}]
+loss: MSELoss
+data: {{Arrays: {{file: {tmp_path}/series.npz}}}}
+"""
+    assert [(d.code, d.layer) for d in diagnostics(text)] == [("NB410", "1")] * leaks
+
+
 def test_teacher_forcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The input of a decoder is its target, moved on by one: it must be read causally."""
     monkeypatch.chdir(tmp_path)

@@ -41,9 +41,8 @@ def check(graph: Graph) -> list[Diagnostic]:
     faults: dict[str, Diagnostic] = {}
     for repeat in repeats:
         leak = Leak(flow, Value("", names[repeat.input]), repeat)
-        for compared in flow.compared:
-            for value in compared.values:
-                faults |= {row.path: leak.fault(row) for row in leak.layers(value)}
+        values = dict.fromkeys(value for compared in flow.compared for value in compared.values)
+        faults |= {row.path: leak.fault(row) for row in leak.layers(*values)}
     return list(faults.values())
 
 
@@ -54,18 +53,18 @@ class Leak:
         self.flow, self.start, self.repeat = flow, start, repeat
         x = flow.graph.config.inputs[start.port]
         assert x is not None
-        self.length = x.shape[0]
-        self.sights = sights(flow.graph.rows, start, 0)
+        self.length = x.shape[repeat.axis]
+        self.sights = sights(flow.graph.rows, start, repeat.axis)
 
-    def layers(self, value: Value) -> list[Row]:
-        """Return the layers through which a value sees its own target, in the order of the file."""
-        producer, reached, found = self.flow.producer, {value}, []
+    def layers(self, *values: Value) -> list[Row]:
+        """Return the layers through which values see their own targets, in the order of the file."""
+        reached, found = set(values), []
         for row in reversed(self.flow.graph.rows):
             results = [Value(row.path, port) for port in row.outputs]
             if not any(y in reached and self._shows(self.sights.get(y)) for y in results):
                 continue
-            sources = [x for x in row.sources if self._shows(self.sights.get(x))]
-            reached |= {x for x in sources if x in producer}
+            sources = {x for x in row.sources if self._shows(self.sights.get(x))}
+            reached |= sources
             if not sources or self._looks_ahead(row):
                 found.append(row)
         return found[::-1]

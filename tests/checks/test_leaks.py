@@ -113,6 +113,17 @@ def test_windows(before: tuple[int, int], *, leaks: bool) -> None:
     assert bool(found(*members)) == leaks
 
 
+def test_deep_residual_networks() -> None:
+    """The 2⁴⁰ ways through forty residual blocks are looked at together."""
+    block = """
+    repeat: 40
+    layers:
+      a: {MultiheadAttention: {num_heads: 2, is_causal: true}}
+      j: {Add, inputs: [a, input]}"""
+    mean = ["m: {Mean: {dim: 1, keepdim: true}}", "all: {Add, inputs: [embed, m]}"]
+    assert found(*mean, f"blocks:{block}") == [("NB410", "m")]
+
+
 def test_one_target_a_sample() -> None:
     """A network that tells the one token behind its input may see all of the input."""
     tail = TAIL.replace("  classes: {Transpose: {dim0: 1, dim1: 2}}\n", "").replace(
@@ -164,6 +175,19 @@ def test_arrays_that_repeat(tmp_path: Path) -> None:
     assert save(path, np.zeros_like(x), np.zeros_like(x)) is None
     assert save(path, x[:, :4], ahead) is None
     assert save(path, np.stack([x, x + 1], -1), np.stack([ahead, ahead + 1], -1)) == 1
+
+
+@pytest.mark.parametrize(("padding", "leaks"), [("[2, 0]", False), ("[1, 1]", True)])
+def test_channels_first(padding: str, *, leaks: bool, tmp_path: Path) -> None:
+    """The places of channels×length are axis 1."""
+    series = np.random.default_rng(0).random((40, 1, 17), "f4")
+    np.savez(tmp_path / "series.npz", x=series[:, :, :-1], y=series[:, :, 1:])
+    text = f"""input: [1, 16]
+layers: [{{ZeroPad1d: {padding}}}, {{Conv1d: {{out_channels: 1, kernel_size: 3}}}}]
+loss: MSELoss
+data: {{Arrays: {{file: {tmp_path}/series.npz}}}}
+"""
+    assert [(d.code, d.layer) for d in diagnostics(text)] == [("NB410", "1")] * leaks
 
 
 def test_teacher_forcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

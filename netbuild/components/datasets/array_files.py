@@ -189,27 +189,36 @@ def _bounds(stored: StoredArray, ignored: int | None, *_stamp: int) -> tuple[int
 _COMPARED, _CHANGES = 64, 32
 
 
-def shift_between(x: StoredArray, target: StoredArray) -> int | None:
+def shift_between(x: StoredArray, target: StoredArray, axis: int = 0) -> int | None:
     """Return k if the target at place t is x at place t + k, for all places; None without such a k.
 
-    Axis 0 of a sample holds the places, and k is at least 1. Negative targets do not count: losses
-    ignore them.
+    An axis of a sample, 0 or the last one of two, holds the places, and k is at least 1. Negative
+    targets do not count: losses ignore them.
 
     Raises:
         DataError: a file is damaged.
     """
-    if x.shape != target.shape or len(x.shape) < 2:
+    if x.shape != target.shape or len(x.shape) < 2 + axis:
         return None
-    xs, ys = ([list(sample) for sample in stored.first(_COMPARED)] for stored in (x, target))
-    width = product(x.shape[2:])
+    places = x.shape[1 + axis]
+    xs, ys = (
+        [_by_place(sample, places, axis) for sample in stored.first(_COMPARED)]
+        for stored in (x, target)
+    )
+    width = product(x.shape[1:]) // max(1, places)
     if sum(_changes(told, width) for told in ys) < _CHANGES:
         return None
     ignores = not target.tensor.floating
-    for shift in range(1, x.shape[1] // 2 + 1):
+    for shift in range(1, places // 2 + 1):
         later = [sample[shift * width :] for sample in xs]
         if all(_equal(a, b, ignores=ignores) for a, b in zip(ys, later, strict=False)):
             return shift if sum(_changes(sample, width) for sample in later) >= _CHANGES else None
     return None
+
+
+def _by_place(sample: "array[Any]", places: int, axis: int) -> list[Any]:
+    """Return the values of a sample, one place after the other."""
+    return [value for n in range(places) for value in sample[n::places]] if axis else list(sample)
 
 
 def _changes(values: list[Any], width: int) -> int:

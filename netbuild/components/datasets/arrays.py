@@ -77,12 +77,20 @@ class Arrays(Dataset):
         return Declared((*given, *rest), target_of(target.tensor, wanted.target, classes))
 
     def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
-        """Compare the first samples: a target that repeats an input does so in all of them."""
+        """Compare the first samples: a target that repeats an input does so in all of them.
+
+        The places are axis 0, or axis 1 of a sample of two axes, such as channels and time.
+        """
         if not Path(self.file).exists() or not wanted.target.tensor.shape:
             return ()
         *inputs, target = self._stored(None)
-        shifts = [shift_between(stored, target) for stored in inputs]
-        return tuple(Repeat(n, shift) for n, shift in enumerate(shifts) if shift is not None)
+        axes = (0, 1) if len(target.shape) == 3 else (0,)
+        shifts = [
+            (n, axis, shift_between(stored, target, axis))
+            for n, stored in enumerate(inputs)
+            for axis in axes
+        ]
+        return tuple(Repeat(n, shift, axis) for n, axis, shift in shifts if shift is not None)
 
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None

@@ -24,11 +24,12 @@ class Sample(NamedTuple):
 class Repeat(NamedTuple):
     """A target that repeats an input: at place t it is the input at place t + shift.
 
-    `input` is the number of the input, and its axis 0, as that of the target, holds the places.
+    `input` is the number of the input. Its `axis`, as that of the target, holds the places.
     """
 
     input: int
     shift: int
+    axis: int = 0
 
 
 class Declared(NamedTuple):

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import netbuild
+from tests.whole.inputs import zeros
 from tests.whole.measure import Counting, backward, both, fill, kept, same, samples, tuple_of
 from tests.whole.network import REFUSALS
-from tests.whole.reader import Reader, zeros
+from tests.whole.reader import Reader
 from tests.whole.refusal import Refusal
 from tests.whole.text import parse
 

@@ -158,3 +158,4 @@ def expect_inputs(layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool
     if layer.module is not None:
         modules.checked_rank(layer.kind, x)
         modules.checked_axes(layer.kind, layer.module, x)
+        modules.checked_values(layer.kind, layer.module, x)

@@ -44,6 +44,16 @@ def backward(results: tuple[torch.Tensor, ...]) -> bool:
     return True
 
 
+_aten = torch.ops.aten
+#: torch's formulas, and that of fused attention for the kernel of CPUs, which torch's table lacks.
+_FORMULAS = {
+    **flop_registry,
+    _aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
+        _aten._scaled_dot_product_flash_attention
+    ],
+}
+
+
 class Counting(TorchDispatchMode):
     """Counts operations with torch's own formulas, without the hooks of `FlopCounterMode`."""
 
@@ -56,7 +66,7 @@ class Counting(TorchDispatchMode):
     ) -> Any:
         """Run an operation, and count it."""
         out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
+        formula = _FORMULAS.get(func._overloadpacket)
         if formula is not None:
             self.flops += formula(*args, **(kwargs or {}), out_val=out)
         return out

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _MODIFIERS = {"name", "repeat", "when", "inputs", "freeze", "init"}
 _OF_STACKS = {"name", "repeat", "when", "inputs", "freeze", "outputs", "layers"}
 _OF_REUSE = {"name", "repeat", "when", "inputs"}
-NAME = re.compile(r"[a-z0-9][A-Za-z0-9_-]*")
 
 
 def parts(node: Any) -> tuple[str, Any, dict[str, Any]]:

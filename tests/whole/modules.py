@@ -144,6 +144,12 @@ def checked_rank(kind: str, x: Sequence[torch.Tensor]) -> None:
         raise Refusal(f"{kind} reads another rank than {[t.dim() for t in x]}")
 
 
+def checked_values(kind: str, module: nn.Module, x: Sequence[torch.Tensor]) -> None:
+    """Refuse a norm of single values (`docs/language.md`, Differences from torch)."""
+    if kind == "GroupNorm" and x[0][0].numel() == module.num_groups:
+        raise Refusal("each group has one value")
+
+
 def checked_axes(kind: str, module: nn.Module, x: Sequence[torch.Tensor]) -> None:
     """Refuse a module that works along the batch axis."""
     rank = x[0].dim()

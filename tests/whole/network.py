@@ -51,11 +51,15 @@ class Network(nn.Module):
         self.every_step: list[Step] = []
         self.reads: list[int] = []
         self.gives: dict[str, Value] = {}
+        self.of_stacks: set[int] = set()
         self.kinds: set[str] = set()
 
     def pruned(self) -> None:
-        """Leave out functions whose results nobody reads; a module is always called."""
-        needed = {value.number for value in self.gives.values()}
+        """Leave out functions whose results nobody reads.
+
+        A module is always called, and so is a stack: `of_stacks` holds what stacks read and give.
+        """
+        needed = {value.number for value in self.gives.values()} | self.of_stacks
         self.every_step = self.steps
         kept = []
         for step in reversed(self.steps):

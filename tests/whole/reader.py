@@ -13,8 +13,10 @@ import torch
 
 from tests.whole import layers
 from tests.whole.expression import evaluated
-from tests.whole.members import NAME, container, names_index, ordered, parts, path, register
+from tests.whole.inputs import expect_batch, shapes, zeros
+from tests.whole.members import container, names_index, ordered, parts, path, register
 from tests.whole.modules import ports
+from tests.whole.names import of_input, of_member
 from tests.whole.network import REFUSALS, Network, Step, Value
 from tests.whole.refusal import Refusal
 from tests.whole.scope import Inputs, Made, Results, Scope, chained, first
@@ -24,33 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BATCH = 2
-_DTYPES = {
-    "float32": torch.float32,
-    "int64": torch.int64,
-    "int32": torch.int32,
-    "uint8": torch.uint8,
-    "bool": torch.bool,
-}
-
-
-def zeros(inputs: Mapping[str, tuple[list[int], torch.dtype]], batch: int) -> list[torch.Tensor]:
-    """Return samples that every embedding takes."""
-    return [
-        (torch.rand if dtype.is_floating_point else torch.zeros)(batch, *shape).to(dtype)
-        for shape, dtype in inputs.values()
-    ]
-
-
-def shapes(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the shape and dtype of each input of a file."""
-    if ("input" in tree) == ("inputs" in tree):
-        raise Refusal("either input or inputs")
-    given = tree["inputs"] if "inputs" in tree else {"input": tree["input"]}
-    found = {}
-    for name, value in evaluated(given, names).items():
-        mapping = value if isinstance(value, dict) else {"shape": value}
-        found[name] = (mapping["shape"], _DTYPES[mapping.get("dtype", "float32")])
-    return found
 
 
 class Reader:
@@ -84,6 +59,8 @@ class Reader:
         """
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("error")
+            for name in self.inputs:
+                of_input(name)
             scope = self.root()
             self.stack(scope, self.tree["layers"])
             self.network.gives = scope.outputs(evaluated(self.tree.get("outputs"), self.variables))
@@ -143,8 +120,13 @@ class Reader:
         name = modifiers.get("name")
         if name is not None and key is not None:
             raise Refusal("a member has one name")
-        indexed = repeat is not None and key is None and isinstance(name, str) and names_index(name)
-        own = key if name is None else (name if indexed else evaluated(name, names))
+        own = key if name is None else name
+        place = "name" if key is None else "key"
+        indexed = place if repeat is not None and isinstance(own, str) and names_index(own) else ""
+        if name is not None and not indexed:
+            own = evaluated(name, names)
+        if own is not None and not indexed:
+            of_member(own, by_key=name is None)
         if not when:
             self._left_out(scope, own, arrives)
             return
@@ -176,7 +158,7 @@ class Reader:
         member: tuple[str, Any, dict[str, Any]],
         inputs: Inputs,
         repeat: int | None,
-        indexed: Any,
+        indexed: str,
     ) -> None:
         if repeat is None:
             own = str(scope.position) if name is None else name
@@ -187,6 +169,7 @@ class Reader:
                 if name is not None:
                     names = self.known(scope.variables, first(inputs) or scope.before)
                     own = evaluated(name, {**names, "index": index})
+                    of_member(own, by_key=indexed == "key")
                 results = self._one(scope, own, member, inputs, {"index": index})
                 inputs = chained(inputs, next(iter(results.values()))) if inputs else inputs
         else:
@@ -201,8 +184,6 @@ class Reader:
         index: dict[str, int],
     ) -> Results:
         """Read one copy of a member, and enter it into its stack."""
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise Refusal(f"no name: {name}")
         scope.free(name)
         results, made = self._made(scope, name, member, inputs, index)
         scope.names[name], scope.members[name] = results, made
@@ -234,6 +215,7 @@ class Reader:
                 values = chained(values, next(iter(results.values()))) if values else values
             # The copies form a stack, which has no outputs but its last result.
             results = {"output": next(iter(results.values()))}
+            self._called(values, results)
             return results, Made(lambda x: again(x, made)[0], children=inner.members)
 
         made = None
@@ -293,6 +275,7 @@ class Reader:
         if isinstance(inputs, list) and len(inputs) != 1:
             raise Refusal("several inputs of a stack need names")
         given = inputs if isinstance(inputs, dict) else {"input": inputs[0]}
+        expect_batch(given)
         node, outputs, inside = argument, settings["outputs"], variables
         if kind != "layers":
             names = self.known(variables, first(inputs))
@@ -305,6 +288,7 @@ class Reader:
         self.stack(inner, node)
         self.depth -= 1
         results = inner.outputs(evaluated(outputs, self.known(inside, first(inputs))))
+        self._called(given, results)
         made = original or Made(_none, children=inner.members, layer=module)
 
         def again(values: Inputs) -> Results:
@@ -318,6 +302,11 @@ class Reader:
 
         made.again = again
         return results, made
+
+    def _called(self, inputs: Inputs, results: Results) -> None:
+        """Remember what a stack reads and gives: it is called also if nobody reads its results."""
+        reads = list(inputs.values()) if isinstance(inputs, dict) else inputs
+        self.network.of_stacks.update(value.number for value in [*reads, *results.values()])
 
     def _parameters(
         self, kind: str, argument: Any, names: dict[str, Any], arrives: Value | None

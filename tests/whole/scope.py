@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.whole.names import of_result
 from tests.whole.refusal import Refusal
 from tests.whole.text import written
 
@@ -112,6 +113,8 @@ class Scope:
         if isinstance(outputs, dict):
             if not outputs:
                 raise Refusal("no outputs")
+            for key in outputs:
+                of_result(key)
             return {key: self.find(name) for key, name in outputs.items()}
         if not isinstance(outputs, list):
             return {"output": self.find(outputs)}

@@ -1,0 +1,56 @@
+"""The inputs of a file and of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tests.whole.expression import evaluated
+from tests.whole.names import of_input
+from tests.whole.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.whole.network import Value
+
+_DTYPES = {
+    "float32": torch.float32,
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "uint8": torch.uint8,
+    "bool": torch.bool,
+}
+
+
+def zeros(inputs: Mapping[str, tuple[list[int], torch.dtype]], batch: int) -> list[torch.Tensor]:
+    """Return samples that every embedding takes."""
+    return [
+        (torch.rand if dtype.is_floating_point else torch.zeros)(batch, *shape).to(dtype)
+        for shape, dtype in inputs.values()
+    ]
+
+
+def shapes(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the shape and dtype of each input of a file."""
+    if ("input" in tree) == ("inputs" in tree):
+        raise Refusal("either input or inputs")
+    given = tree["inputs"] if "inputs" in tree else {"input": tree["input"]}
+    found = {}
+    for name, value in evaluated(given, names).items():
+        mapping = value if isinstance(value, dict) else {"shape": value}
+        found[name] = (mapping["shape"], _DTYPES[mapping.get("dtype", "float32")])
+    return found
+
+
+def expect_batch(inputs: Mapping[str, Value]) -> None:
+    """Expect that inputs of a stack have good names, and that one of them has a batch axis.
+
+    Raises:
+        Refusal: they do not.
+    """
+    for name in inputs:
+        of_input(name)
+    if all(value.shared for value in inputs.values()):
+        raise Refusal("a stack without an input with a batch axis")

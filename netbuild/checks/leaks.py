@@ -57,7 +57,7 @@ class Leak:
         self.sights = sights(flow.graph.rows, start, repeat.axis)
 
     def layers(self, *values: Value) -> list[Row]:
-        """Return the layers through which values see their own targets, in the order of the file."""
+        """Return the layers through which these values see their own targets, in order."""
         reached, found = set(values), []
         for row in reversed(self.flow.graph.rows):
             results = [Value(row.path, port) for port in row.outputs]

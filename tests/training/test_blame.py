@@ -50,15 +50,16 @@ def test_indices_in_a_file(tmp_path: Path) -> None:
     network = """
 input: {shape: [4], dtype: int64}
 layers:
-  words: [{Embedding: {num_embeddings: 5, embedding_dim: 4}}, Flatten]
+  words: [Narrow: {dim: 1, start: 0, length: 3}, Embedding: {num_embeddings: 5, embedding_dim: 4}]
+  flat: Flatten
   head: {Linear: 3}
 """
     trainer = prepared(tmp_path, network, data="{Arrays: {file: a.npz}}")
     with pytest.raises(TrainingError) as refused:
         training.fit(trainer, Silent())
     assert str(refused.value) == (
-        "torch refused the step: index out of range in self; at words.0 (Embedding, line 3 of "
-        f"{tmp_path / 'net.yaml'}), which reads 8×4 of int64 from 0 to 9"
+        "torch refused the step: index out of range in self; at words.1 (Embedding, line 3 of "
+        f"{tmp_path / 'net.yaml'}), which reads 8×3 of int64 from 0 to 9"
     )
 
 

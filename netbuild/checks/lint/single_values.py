@@ -51,7 +51,7 @@ def _remedy(row: Row) -> tuple[str, tuple[Fix, ...]]:
 
 def _for_softmax(row: Row) -> tuple[str, tuple[Fix, ...]]:
     """Return the help for a softmax: another axis, or a sigmoid for a single score."""
-    other = {"Softmax": "Sigmoid", "LogSoftmax": "LogSigmoid"}.get(row.type)
+    other = row.layer.for_one_score
     if product(row.x) > 1 or other is None:
         return "choose with dim an axis of more values, or use Sigmoid for a single score", ()
     fixes = (

@@ -69,6 +69,8 @@ class Softmax(_Softmax):
     - Softmax: -1  # 10 to 10
     """
 
+    for_one_score = "Sigmoid"
+
 
 class LogSoftmax(_Softmax):
     """log(eˣ / Σ eˣ) over the axis `dim`. By default, this is axis 1: the classes or channels.
@@ -77,6 +79,7 @@ class LogSoftmax(_Softmax):
     """
 
     results = LOGARITHMS
+    for_one_score = "LogSigmoid"
 
 
 class Softmin(_Softmax):

@@ -71,7 +71,7 @@ def test_even_window_of_the_same_size(dilation: list[int], warns: int) -> None:
     assert bool(said) == bool(warns)
     assert all(message.startswith(KNOWN["padding"]) for message in said)
     (row,) = graph_of_case(case).rows
-    assert (row.inferred.workspace > 0) == bool(warns)
+    assert (row.layer.workspace(*row.shapes) > 0) == bool(warns)
 
 
 #: By code: what torch runs, with a warning that it ignores or guesses a value.

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from netbuild import training
-from netbuild.training import TrainingError
 from netbuild.training.progress import Silent
 from tests.training.by_hand import apart, by_hand, gradients_of, prepared, same, trained
 
@@ -49,19 +48,3 @@ def test_the_weights_of_the_loss_are_clipped(tmp_path: Path) -> None:
     parts = (trainer.learner.module, trainer.learner.criterion.module)
     gradients = [gradient.flatten() for part in parts for gradient in gradients_of(part)]
     assert torch.cat(gradients).norm().item() == pytest.approx(0.1, abs=1e-6)
-
-
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
-@pytest.mark.parametrize("name", ["clip_grad_norm", "clip_grad_value"])
-def test_sparse_gradients_that_torch_does_not_clip(tmp_path: Path, name: str) -> None:
-    """Clipping of sparse gradients, which torch does not support, gives one sentence."""
-    words = {"num_embeddings": 5, "embedding_dim": 3, "sparse": True}
-    sections = {
-        "input": {"shape": [3], "dtype": "int64"},
-        "layers": [{"Embedding": words}, "Flatten"],
-        "data": {"Random": {"samples": 60, "below": 5}},
-        "loss": "MSELoss",
-        "optimizer": "SparseAdam",
-    }
-    with pytest.raises(TrainingError, match=r"^torch refused the step: "):
-        trained(tmp_path, f"train.{name}=0.1", **sections)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.layers.layer import Operation, Origin
+from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import product
 from netbuild.syntax.node import List, Map, Node, Scalar
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from netbuild.components.layers.layer import Layer, Memory, Needs, Window
-    from netbuild.components.layers.layout import Placed, Strides
+    from netbuild.components.layers.layout import Strides
     from netbuild.components.tensor import Shape, Tensor
 
 #: The most cached entries. Then the cache is emptied, so that a long process stays small.
@@ -36,9 +37,9 @@ class Inferred:
         self.layer, self.inputs, self.outputs = layer, inputs, outputs
         self.type = layer.torch_name()
         self.shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in inputs)
-        self.memory: Memory = layer.memory()
+        self.memory: Memory = layer.memory(*map(Placed, self.shapes))
         self.origin = Origin(layer, self.shapes)
-        self._needs: dict[tuple[tuple[Placed, ...], bool], Needs] = {}
+        self._needs: dict[tuple[tuple[Placed, ...], bool, frozenset[str] | None], Needs] = {}
         self._layouts: dict[tuple[Placed, ...], tuple[Strides, ...]] = {}
 
     @cached_property
@@ -77,11 +78,23 @@ class Inferred:
         """The number of multiplications for one sample."""
         return self.layer.macs(*self.shapes)
 
-    def needs(self, x: tuple[Placed, ...], *, learns: bool) -> Needs:
-        """Return what the backward pass needs, for inputs that lie in memory like this."""
-        key = x, learns
+    def needs(
+        self, x: tuple[Placed, ...], *, learns: bool, read: frozenset[str] | None = None
+    ) -> Needs:
+        """Return what the backward pass needs, for inputs that lie in memory like this.
+
+        It comes from the results `read`, or from all of them.
+        """
+        if read is not None and len(read) == len(self.outputs):
+            read = None
+        key = x, learns, read
         if key not in self._needs:
-            self._needs[key] = self.layer.needs(*x, learns=learns)
+            layer = self.layer
+            self._needs[key] = (
+                layer.needs(*x, learns=learns)
+                if read is None
+                else layer.needs_for(read, *x, learns=learns)
+            )
         return self._needs[key]
 
     def layouts(self, x: tuple[Placed, ...]) -> tuple[Strides, ...]:

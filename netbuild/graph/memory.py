@@ -6,7 +6,8 @@ this follow the bytes that training keeps of one sample, and which layer may ove
 
 A tensor that two layers keep, or that has a view, counts once, for the first layer. A view keeps
 the whole tensor that it is a part of. A layer keeps nothing if the backward pass does not reach it:
-if neither the layer nor a layer before it learns, or if its result reaches no output.
+if neither the layer nor a layer before it learns, or if no output depends on it. Gradients go
+through floating-point results only: through the values of a max pool, and not through its indices.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers.layout import Placed, in_order
+from netbuild.components.layers.parameter import Parameter
 from netbuild.graph.value import Value, value_name
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Kept(NamedTuple):
     tensors: tuple[Held, ...] = ()
     #: The bytes of other tensors that the layer keeps, such as indices and masks.
     workspace: int = 0
-    #: Whether an output of the network depends on the layer.
+    #: Whether an output of the network depends on the layer by floating-point results.
     is_read: bool = True
 
     @property
@@ -68,31 +70,40 @@ def kept(rows: Sequence[Row], outputs: Collection[Value] | None = None) -> Itera
     read = None if outputs is None else reaching(rows, outputs)
     step = Step()
     for row in rows:
-        yield step.add(row, is_read=read is None or row.path in read)
+        yield step.add(row, read=None if read is None else read.get(row.path, frozenset()))
 
 
-def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> set[str]:
-    """Return the paths of the layers that an output depends on."""
-    above: dict[str, set[str]] = {}
+def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> dict[str, frozenset[str]]:
+    """Return the results from which a gradient comes to each layer, by the layer's path."""
+    above: dict[str, list[Value]] = {}
+    learned: set[Value] = set()
     places: dict[Value, Value] = {}
-    writers: dict[Value, set[str]] = {}
+    writers: dict[Value, list[Value]] = {}
+
+    def sources(values: Iterable[Value]) -> list[Value]:
+        found = [value for value in values if value in learned]
+        for value in found if writers else ():
+            found = found + writers.get(places.get(value, value), [])
+        return found
+
     for row in rows:
-        memories = [places.get(value, value) for value in row.sources]
-        above[row.path] = {value.path for value in row.sources}
-        for memory in memories if writers else ():
-            above[row.path] |= writers.get(memory, set())
-        if memories and row.inferred.memory != "new":
-            places |= {Value(row.path, port): memories[0] for port in row.outputs}
-        if memories and row.inferred.memory == "overwritten":
-            writers.setdefault(memories[0], set()).add(row.path)
-    found: set[str] = set()
-    waiting = [value.path for value in outputs]
-    waiting += [path for value in outputs for path in writers.get(places.get(value, value), ())]
+        above[row.path] = sources(row.sources)
+        results = [Value(row.path, port) for port in row.outputs]
+        if row.learns or above[row.path]:
+            given = zip(results, row.outputs.values(), strict=True)
+            learned.update([value for value, y in given if y.floating])
+        if row.sources and row.inferred.memory != "new":
+            memory = places.get(row.sources[0], row.sources[0])
+            places |= dict.fromkeys(results, memory)
+            if row.inferred.memory == "overwritten":
+                writers.setdefault(memory, []).extend(results)
+    found: dict[str, frozenset[str]] = {}
+    waiting = sources(outputs)
     while waiting:
-        path = waiting.pop()
-        if path and path not in found:
-            found.add(path)
-            waiting += above[path]
+        value = waiting.pop()
+        if value.path not in found:
+            waiting += above[value.path]
+        found[value.path] = found.get(value.path, frozenset()) | {value.port}
     return found
 
 
@@ -112,6 +123,8 @@ class _Stored(NamedTuple):
     placed: Placed
     #: For one of several views, how often the memory had been overwritten when it was made.
     version: int | None = None
+    #: The first value that is the same tensor of torch.
+    first: Value | None = None
 
 
 class Step:
@@ -125,17 +138,17 @@ class Step:
         #: For each memory, the layers that have overwritten it.
         self.writers: dict[Value, list[str]] = {}
 
-    def add(self, row: Row, *, is_read: bool = True) -> Kept:
-        """Add a layer; return the memory that it keeps."""
+    def add(self, row: Row, *, read: frozenset[str] | None = None) -> Kept:
+        """Add a layer; return the memory that it keeps. `read` as in `reaching`; None is all."""
         x = [
             self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)
         ]
-        given = tuple([one.placed for one in x])
+        given = _named([one.placed for one in x], [one.first for one in x])
         reached = row.learns or any(one.gradient for one in given)
         self._store(row, x, given, gradient=reached)
-        if not reached or not is_read:
-            return Kept(reached=reached, is_read=is_read)
-        needs = row.inferred.needs(given, learns=row.learns)
+        if not reached or not (read is None or read):
+            return Kept(reached=reached, is_read=not reached)
+        needs = row.inferred.needs(given, learns=row.learns, read=read)
         held = [self._input(row, n, x[n]) for n in needs.inputs]
         for port in needs.outputs:
             value = Value(row.path, port)
@@ -180,7 +193,7 @@ class Step:
         """Return a value as a layer reads it. A parameter repeats for each sample."""
         if value not in self.values:  # an input of the network
             placed = Placed(tensor.shape, None, False, tensor.dtype)
-            self.values[value] = _Stored(value, tensor, placed)
+            self.values[value] = _Stored(value, tensor, placed, first=value)
         stored = self.values[value]
         if stored.placed.shape == tensor.shape:
             return stored
@@ -203,8 +216,10 @@ class Step:
             version = None if memory == "new" else x[0].version
             if memory == "locked":
                 version = len(self.writers.get(base, []))
-            placed = Placed(y.shape, layout, gradient and y.floating, y.dtype)
-            self.values[value] = _Stored(base, y, placed, version)
+            batched = not isinstance(row.layer, Parameter) or row.layer.batch_axis
+            placed = Placed(y.shape, layout, gradient and y.floating, y.dtype, batched)
+            first = x[0].first if memory in {"same", "overwritten"} else value
+            self.values[value] = _Stored(base, y, placed, version, first)
             if not row.sources:
                 self.weights.add(value)
 
@@ -219,6 +234,17 @@ class Step:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
         return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
+
+
+def _named(x: Sequence[Placed], first: Sequence[Value | None]) -> tuple[Placed, ...]:
+    """Return the inputs of a layer, and mark those that are one tensor."""
+    if len(set(first)) == len(x):
+        return tuple(x)
+    pairs = zip(x, first, strict=True)
+    return tuple(
+        one._replace(same=first.index(value)) if first.count(value) > 1 else one
+        for one, value in pairs
+    )
 
 
 def _once(held: Iterable[Held]) -> tuple[Held, ...]:

@@ -275,7 +275,7 @@ def torch_keeps(graph: Graph, drawn: Drawn, batch: int) -> int:
 
     A node without a reader is gone by then, with all that it has kept.
     """
-    module = build(graph).train()
+    module = build(graph)
     own = {tensor.untyped_storage().data_ptr() for tensor in module.state_dict().values()}
     held: list[weakref.ref[_Saved]] = []
 
@@ -294,7 +294,7 @@ def torch_keeps(graph: Graph, drawn: Drawn, batch: int) -> int:
 
 def torch_refuses(graph: Graph, drawn: Drawn) -> str:
     """Return why torch refuses a step forward and backward; "" if it runs."""
-    module = build(graph).train()
+    module = build(graph)
     try:
         with torch_may_warn():
             y = module(*_inputs(drawn, 2))

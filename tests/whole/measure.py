@@ -146,7 +146,7 @@ def kept(network: nn.Module, x: list[torch.Tensor], *, alive: bool = True) -> in
         return holder
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.storage):
-        results = network.train()(*x)
+        results = network(*x)
     del x
     storages: dict[int, int] = {}
     for reference in held:

@@ -1,6 +1,6 @@
 """Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -193,16 +193,25 @@ class MultiheadAttention(Layer):
         return (*(names[n] for n in found.inputs), *found.outputs)
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
-        """The inputs, and mostly the attended values, are for the gradients of weights only."""
-        numbers = self._attending(*(one.shape for one in x))
+        return self.needs_for(("output", "weights"), *x, learns=learns)
+
+    def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """The inputs, and mostly the attended values, are for the gradients of weights only.
+
+        The values and the last projection are for the result only, not for the attention weights.
+        """
+        given = _different(x)
+        attended = "output" in read
         kept: tuple[int, ...] = ()
+        numbers, weights_kept = self._attending(given, attended=attended, learns=learns)
         if learns:
-            kept = tuple(n for n, one in enumerate(x) if _still(one))
-            numbers += self._copied(x)
-        if learns or self._is_fused:
+            projected = given if _packed(*_three(*(one.shape for one in given))) else _three(*given)
+            projected = projected if attended or len(projected) < 3 else projected[:2]
+            kept = tuple(n for n, one in enumerate(given[: len(projected)]) if _still(one))
+            numbers += sum(product(one.shape) for one in projected if not _still(one))
+        if self._is_fused or (learns and attended):
             numbers += product(x[0].shape)
-        outputs = ("weights",) if self.need_weights and not self.average_attn_weights else ()
-        return Needs(kept, outputs, 4 * numbers)
+        return Needs(kept, ("weights",) if weights_kept else (), 4 * numbers)
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         """The positions of the result are the outermost axis in memory."""
@@ -219,48 +228,58 @@ class MultiheadAttention(Layer):
         """
         return self.needs(*map(Placed, (x, *others)), learns=True).workspace
 
-    def _attending(self, x: Shape, *others: Shape) -> int:
-        """Return how many numbers are kept between the projections and the attended values."""
-        query, key, value = _three(x, *others)
-        length, features = query
-        one, attended = product(query), self._attended(key)
-        added = attended > key[0]
-        itself = not others
-        keys = values = attended * features
-        together = keys + values
-        if itself and not added:
-            together = values = 3 * one
-        elif len(others) == 1 and _packed(query, key, value) and not added:
-            values = together
-        if self.need_weights:
-            kept = one + together
-        elif self._is_fused:
-            projected = (3 * one if added else 0) if itself else one
-            kept = projected + together + self.num_heads * length
+    def _attending(
+        self, x: Sequence[Placed], *, attended: bool, learns: bool
+    ) -> tuple[int, bool]:
+        """Return how many numbers are kept between the projections and the attended values.
+
+        The second result is whether the attention weights are kept, if they are a result.
+        """
+        query, key, _ = _three(*(one.shape for one in x))
+        with_query, with_key, with_value = _three(*(learns or one.gradient for one in x))
+        softmax = with_query or with_key
+        scores = self.num_heads * query[0] * self._attended(key)
+        if self._is_fused:  # one node of autograd keeps everything
+            places = self._projections(x, "query", "key", "value")
+            return places + self.num_heads * query[0], False
+        read = [name for name, it in (("key", with_query), ("value", softmax and attended)) if it]
+        numbers = product(query) if with_key else 0
+        if not self.need_weights and with_query:  # the key is scaled too
+            read.remove("key")
+            numbers += self._attended(key) * query[1]
+        numbers += self._projections(x, *read)
+        summed = with_value and attended
+        if not self.dropout:
+            kept = int(softmax or summed)
+            given = bool(kept)
         else:
-            kept = one + keys + values
-        return kept + self.num_heads * length * attended * self._softmaxes()
+            kept = softmax * (1 + (self.dropout < 1)) + summed
+            given = summed
+        given = given and self.need_weights and not self.average_attn_weights
+        return numbers + scores * (kept - given), given
 
     @property
     def _is_fused(self) -> bool:
         """Whether torch computes without the weights of each head."""
         return not self.need_weights and self.dropout == 0
 
-    def _softmaxes(self) -> int:
-        """Return how many values are kept per weight of each head, not counting results."""
-        if self._is_fused:
-            return 0
-        masked = 0 < self.dropout < 1
-        dropped = self.dropout > 0
-        given = self.need_weights and not self.average_attn_weights
-        return 1 + dropped + masked - given
+    def _projections(self, x: Sequence[Placed], *read: str) -> int:
+        """Return the size of the memory that holds these projections.
 
-    def _copied(self, x: Sequence[Placed]) -> int:
-        """Return the number of copied input values; each product with weights copies its input."""
-        given = tuple(x)
-        if not _packed(*_three(*(one.shape for one in given))):
-            given = _three(*given)
-        return sum(product(one.shape) for one in given if not _still(one))
+        Projections from one product share one piece of memory, and are kept together.
+        """
+        query, key, value = _three(*(one.shape for one in x))
+        one, many = product(query), self._attended(key) * query[1]
+        together = _packed(query, key, value)
+        places = {"query": ("query", one), "key": ("key", many), "value": ("value", many)}
+        if self._attended(key) == key[0]:
+            if together and len(x) == 2:
+                places |= dict.fromkeys(("key", "value"), ("both", 2 * many))
+            elif together and len(x) == 1:
+                places = dict.fromkeys(places, ("all", 3 * one))
+        elif len(x) == 1:
+            places["query"] = ("all", 3 * one)
+        return sum(dict(places[name] for name in read).values())
 
     def _attended(self, key: Shape) -> int:
         """Return the number of positions that each query attends to."""
@@ -339,6 +358,16 @@ def _three(*x: _T) -> tuple[_T, _T, _T]:
     """Return query, key and value; an omitted one is the one before."""
     query, key, value = (*x, x[-1], x[-1])[:3]
     return query, key, value
+
+
+def _different(x: tuple[Placed, ...]) -> tuple[Placed, ...]:
+    """Leave out a value that is the same tensor as the key, and then a key that is the query.
+
+    torch asks `key is value` and `query is key`, and projects the same tensor only once.
+    """
+    while len(x) > 1 and x[-1].same is not None and x[-1].same == x[-2].same:
+        x = x[:-1]
+    return x
 
 
 def _packed(query: Shape, key: Shape, value: Shape) -> bool:

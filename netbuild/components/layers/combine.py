@@ -30,7 +30,6 @@ from netbuild.components.layers.layout import (
     Placed,
     Strides,
     channels_last,
-    in_order,
     is_channels_last,
 )
 from netbuild.components.layers.ranges import Range, hull
@@ -111,20 +110,19 @@ class _KeepingBoth(_Folding):
     def needs(self, *x: Placed, learns: bool) -> Needs:
         kept: list[int] = []
         workspace = 0
-        alone = all(one.distances[0] == 0 for one in x)
+        if any(one.distances[0] for one in x):  # parameters repeat when they meet a batch
+            x = tuple([one._replace(batched=one.distances[0] != 0) for one in x])
         left = x[0]
         for number, right in enumerate(x[1:], start=1):
             either = left.gradient or right.gradient
             if right.gradient if self.for_the_other else either:
-                each = alone or left.distances[0] != 0  # two parameters meet only once
-                workspace += left.nbytes if number > 1 and each else 0
+                workspace += left.nbytes if number > 1 and left.batched else 0
                 kept += [0] if number == 1 else []
             if left.gradient if self.for_the_other else either:
                 kept.append(number)
             both = (Tensor(one.shape, one.dtype) for one in (left, right))
             shape, dtype = broadcast(left.shape, right.shape), promoted(*both)
-            once = left.distances[0] == right.distances[0] == 0
-            left = Placed(shape, (0, *in_order(shape)) if once else None, either, dtype)
+            left = Placed(shape, None, either, dtype, left.batched or right.batched)
         return Needs(tuple(kept), (), workspace)
 
     def saved(self, *x: Shape) -> tuple[str, ...]:

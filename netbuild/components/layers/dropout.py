@@ -43,7 +43,7 @@ class _Dropout(Layer):
         return Range(scale * x[0].least, scale * x[0].most).with_(0)
 
     def memory(self, *x: Placed) -> Memory:
-        return "view" if self.p == 0 else super().memory(*x)
+        return "same" if self.p == 0 else super().memory(*x)
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         return (x[0].strides,) if self.p == 0 else super().layouts(y, *x)
@@ -138,7 +138,7 @@ class _AlphaDropout(_Dropout):
         return ANY if 0 < self.p < 1 else x[0]
 
     def memory(self, *x: Placed) -> Memory:
-        return "view" if self.p == 0 else "new"
+        return "same" if self.p == 0 else "new"
 
 
 class AlphaDropout(_AlphaDropout):

@@ -17,7 +17,7 @@ from netbuild.components.fields import (
     whole,
 )
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Needs, Window
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every
@@ -190,10 +190,16 @@ class EmbeddingBag(_Table):
     def saved(self, x: Shape, *factors: Shape) -> tuple[str, ...]:
         return ("input", *self.optional_inputs[: len(factors)])
 
-    def workspace(self, x: Shape, *factors: Shape) -> int:
-        """Int64 numbers: three for the bag, and for each index its bag, unless the mode is sum.
+    def needs(self, *x: Placed, learns: bool) -> Needs:
+        """The numbers of the workspace have the dtype of the indices."""
+        found = super().needs(*x, learns=learns)
+        bytes_ = found.workspace // BYTES["int64"] * BYTES[x[0].dtype]
+        return found._replace(workspace=bytes_)
 
-        A maximum keeps two numbers, and the index that each of its values comes from.
+    def workspace(self, x: Shape, *factors: Shape) -> int:
+        """Three numbers for the bag, and for each index its bag, unless the mode is sum.
+
+        They have the dtype of the indices; here it is int64. A maximum keeps two numbers, and the index that each of its values comes from.
         """
         numbers = 2 + self.embedding_dim if self.mode == "max" else 3
         if self.mode != "sum" or self.padding_idx is not None:

@@ -5,7 +5,7 @@ integers without the batch axis: `(C, H, W)`. Fields use torch's axis numbers: a
 and axis `d` of a tensor is `x[d - 1]`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -28,8 +28,8 @@ class Window(NamedTuple):
 
 #: Where an output lies in memory: in new memory (`new`), in the memory of the first input (`view`),
 #: or in the place of the first input's values (`overwritten`). A `locked` output is a view that
-#: torch protects from overwriting: one of several views.
-Memory: TypeAlias = Literal["new", "view", "locked", "overwritten"]
+#: torch protects from overwriting: one of several views. `same` is the very tensor of the input.
+Memory: TypeAlias = Literal["new", "view", "locked", "same", "overwritten"]
 
 
 #: How torch lays out a new result in memory: in order, with its axes in the order in which those
@@ -309,6 +309,13 @@ class Layer(Component):
         inputs = [n for n, name in enumerate(self.input_names(len(x))) if name in names]
         outputs = [name for name in names if name not in (*self.inputs, *self.optional_inputs)]
         return Needs(tuple(inputs), tuple(outputs), self.workspace(*shapes))
+
+    def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """Return what the backward pass needs if it comes from some of several results.
+
+        By default it needs the same as for all results.
+        """
+        return self.needs(*x, learns=learns)
 
     def keeps_itself(self, x: Placed) -> bool:
         """Whether an input that is needed is kept as it lies; otherwise torch keeps a copy."""

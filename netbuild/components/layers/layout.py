@@ -30,6 +30,10 @@ class Placed(NamedTuple):
     strides: Strides = None
     gradient: bool = True
     dtype: str = "float32"
+    #: Whether it has a batch axis; a parameter may have none.
+    batched: bool = True
+    #: The number of the first input that is the same tensor, if a layer reads a tensor twice.
+    same: int | None = None
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,6 @@
 """Recurrent layers: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import MappingProxyType
 from typing import Any
 
@@ -115,6 +115,14 @@ class LSTM(Recurrent):
         given = BYTES["float32"] * apart * x[0].shape[0] * self.hidden_size
         outputs = ("output",) if self._keeps_output else ()
         return found._replace(outputs=outputs, workspace=found.workspace + given)
+
+    def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """With projection, the last step's o, tanh(c) and o ⊙ tanh(c) are not for c_n."""
+        found = self.needs(*x, learns=learns)
+        if not self.proj_size or set(read) != {"c_n"}:
+            return found
+        unread = self.directions * (3 if learns else 2) * self.hidden_size
+        return found._replace(workspace=found.workspace - BYTES["float32"] * unread)
 
     def copies(self) -> int:
         return self.directions if self.proj_size else 1

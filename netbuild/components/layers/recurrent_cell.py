@@ -1,6 +1,6 @@
 """Recurrent cells: https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -106,9 +106,19 @@ class LSTMCell(_Cell):
         return {"output": y[0], "c_1": y[1]}
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
-        """The zeros in place of an omitted state are the state c too."""
-        workspace = self.workspace(*(one.shape for one in x))
-        return super().needs(*x, learns=learns)._replace(workspace=workspace)
+        return self.needs_for(("output", "c_1"), *x, learns=learns)
+
+    def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """The gate o and tanh(c') are for the result h' only, and c for the gates' gradients.
+
+        The zeros in place of an omitted state are the state c too.
+        """
+        found = super().needs(*x, learns=learns)
+        gates = learns or any(one.gradient for one in x[:2])
+        inputs = tuple(n for n in found.inputs if n < 2 or gates)
+        numbers = (3 if gates else 1) + (2 if "output" in read else 0) + (len(x) == 1)
+        workspace = BYTES["float32"] * numbers * self.hidden_size
+        return found._replace(inputs=inputs, workspace=workspace)
 
     def computed(self) -> int:
         """The four gates and tanh(c')."""

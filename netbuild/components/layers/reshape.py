@@ -17,7 +17,7 @@ from netbuild.components.layers.formula import (
     unchanged,
     without,
 )
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer, Memory, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, placed
 from netbuild.components.layers.sight import Sight, every, regrouped, repeated
 from netbuild.components.tensor import Shape, ShapeError, axis, product, times
@@ -81,6 +81,11 @@ class Flatten(Regrouping):
             message = f"start_dim {self.start_dim} comes after end_dim {self.end_dim}"
             raise ShapeError("NB205", message, at="start_dim")
         return (*x[:start], product(x[start : end + 1]), *x[end + 1 :])
+
+    def memory(self, *x: Placed) -> Memory:
+        """A single axis stays as it is: torch gives the very input."""
+        merged = {axis(dim, one.shape, at="") for one in x for dim in (self.start_dim, self.end_dim)}
+        return "same" if len(merged) == 1 else super().memory(*x)
 
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         return regrouped(axis_, x[0], self.output_shape(x[0]))

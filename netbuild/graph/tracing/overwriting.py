@@ -45,7 +45,7 @@ def _conflicts(rows: Sequence[Row], outputs: dict[str, Value] | None) -> Iterato
         conflict = step.conflict(row)
         if conflict is not None:
             yield conflict
-        step.add(row, is_read=read is None or row.path in read)
+        step.add(row, read=None if read is None else read.get(row.path, frozenset()))
     for value in (outputs or {}).values():
         conflict = step.outdated(value, f"an output reads {value_name(value)}")
         if conflict is not None:

@@ -225,8 +225,8 @@ def by_torch(family: Family, case: Case, *, backward: bool) -> Outcome | Excepti
         return error
 
 
-def text_of(layers: Any, *inputs: Tensor) -> str:
-    """Return a file with these layers.
+def text_of(layers: Any, *inputs: Tensor, **sections: Any) -> str:
+    """Return a file with these layers and other sections.
 
     A single input is `input:`; several are `inputs:`, called `in0`, `in1` and so on.
     """
@@ -234,7 +234,7 @@ def text_of(layers: Any, *inputs: Tensor) -> str:
     named: dict[str, Any] = {"input": given[0]}
     if len(given) > 1:
         named = {"inputs": {f"in{number}": x for number, x in enumerate(given)}}
-    return json.dumps({**named, "layers": layers}).replace("Infinity", ".inf")
+    return json.dumps({**named, "layers": layers, **sections}).replace("Infinity", ".inf")
 
 
 def text_of_case(case: Case, **modifiers: Any) -> str:
@@ -245,9 +245,10 @@ def text_of_case(case: Case, **modifiers: Any) -> str:
     return text_of([item], *case.inputs)
 
 
-def graph_of(layers: Any, *inputs: Tensor) -> Graph:
+def graph_of(layers: Any, *inputs: Tensor, **sections: Any) -> Graph:
     """Return what netbuild infers of a file with these layers, faults included."""
-    return infer(read(from_bytes("network.yaml", text_of(layers, *inputs).encode())))
+    text = text_of(layers, *inputs, **sections)
+    return infer(read(from_bytes("network.yaml", text.encode())))
 
 
 def graph_of_case(case: Case, **modifiers: Any) -> Graph:

@@ -27,6 +27,16 @@ EXCUSED = {
     "PixelShuffle": "torch copies no tensor of five axes with the channels last",
     "PixelUnshuffle": "the same",
 }
+
+
+def results(row: Row) -> tuple[str, ...]:
+    """Return the names of the results of a row's layer."""
+    names = [f"in{number}" for number in range(len(row.inputs))]
+    item = {**row.config, "inputs": names if len(names) > 1 else "input"}
+    graph = graph_of([item], *row.inputs)
+    return tuple(graph.rows[-1].outputs)
+
+
 ROWS = [
     row
     for kind, family in FAMILIES.items()
@@ -36,6 +46,8 @@ ROWS = [
     and kind not in EXCUSED
     and all(x.floating for x in row.inputs)
 ]
+
+
 LAYOUTS = ("in order", "moved", "channels last", "cut", "by steps")
 
 
@@ -81,20 +93,25 @@ def network(
     return inputs, layers
 
 
-def compare(row: Row, layout: str, *, freeze: bool, gradients: tuple[bool, ...]) -> None:
-    """Compare the bytes that netbuild counts for a network with the bytes that torch keeps."""
+def compare(
+    row: Row, layout: str, *, freeze: bool, gradients: tuple[bool, ...], read: str = ""
+) -> None:
+    """Compare the bytes that netbuild counts for a network with the bytes that torch keeps.
+
+    The network gives all results of the layer, or only the one that is `read`.
+    """
     drawn = network(row, layout, freeze=freeze, gradients=gradients)
     if drawn is None:
         return
     inputs, layers = drawn
     given = [(shape, "float32") for shape in inputs.values()]
-    graph = graph_of(
-        layers, *(x._replace(shape=s) for x, (s, _) in zip(row.inputs, given, strict=True))
-    )
+    tensors = [x._replace(shape=s) for x, (s, _) in zip(row.inputs, given, strict=True)]
+    sections = {"outputs": f"it.{read}"} if read else {}
+    graph = graph_of(layers, *tensors, **sections)
     assert graph.block is not None, graph.diagnostics
     drawn_ = Drawn(json.dumps(layers), given)
     more, less = (torch_keeps(graph, drawn_, batch) for batch in (3, 2))
-    assert graph.activations_bytes == more - less, (layout, freeze, gradients)
+    assert graph.activations_bytes == more - less, (layout, freeze, gradients, read)
 
 
 @pytest.mark.slow
@@ -116,4 +133,18 @@ def test_gradients(row: Row) -> None:
     compare(row, "in order", freeze=False, gradients=none)
     for number in range(count) if count > 1 else ():
         one = (*none[:number], True, *none[number + 1 :])
-        compare(row, "in order", freeze=False, gradients=one)
+        for freeze in (False, True):
+            compare(row, "in order", freeze=freeze, gradients=one)
+
+
+SEVERAL = [row for row in ROWS if len(results(row)) > 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", SEVERAL, ids=lambda row: row.id)
+def test_results(row: Row) -> None:
+    """Only one of several results is read: what torch keeps for the others is free."""
+    every = (True,) * len(row.inputs)
+    for read in results(row):
+        for freeze in (False, True):
+            compare(row, "in order", freeze=freeze, gradients=every, read=read)

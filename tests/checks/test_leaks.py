@@ -175,6 +175,22 @@ def test_arrays_that_repeat(tmp_path: Path) -> None:
     assert save(path, np.zeros_like(x), np.zeros_like(x)) is None
     assert save(path, x[:, :4], ahead) is None
     assert save(path, np.stack([x, x + 1], -1), np.stack([ahead, ahead + 1], -1)) == 1
+    assert save(path, np.stack([x, x + 1], -1), ahead) == 1
+    assert save(path, np.stack([x, x * x], -1), ahead[..., None] ** 2) == 1
+    assert save(path, np.stack([x, x * x], -1), ahead + 1) is None
+
+
+def test_padded_samples(tmp_path: Path) -> None:
+    """A sample ends where its padding begins, and its last target is not in the input."""
+    draw = np.random.default_rng(0)
+    text = draw.integers(2, 12, (40, 9))
+    text[np.arange(9) > draw.integers(3, 9, (40, 1))] = -1
+    x = np.where(text[:, 1:] < 0, 0, text[:, :-1])
+    for padding in (-100, 0):
+        y = np.where(text[:, 1:] < 0, padding, text[:, 1:])
+        assert save(tmp_path / "a.npz", x, y) == 1
+    tags = np.where(x == 0, -100, x % 3)
+    assert save(tmp_path / "a.npz", x, tags) is None
 
 
 @pytest.mark.parametrize(("padding", "leaks"), [("[2, 0]", False), ("[1, 1]", True)])

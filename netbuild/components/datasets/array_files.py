@@ -192,33 +192,59 @@ _COMPARED, _CHANGES = 64, 32
 def shift_between(x: StoredArray, target: StoredArray, axis: int = 0) -> int | None:
     """Return k if the target at place t is x at place t + k, for all places; None without such a k.
 
-    An axis of a sample, 0 or the last one of two, holds the places, and k is at least 1. Negative
-    targets do not count: losses ignore them.
+    An axis of a sample, 0 or the last one of two, holds the places, and k is at least 1. The target
+    may also repeat a single feature of x. Negative targets do not count: losses ignore them.
 
     Raises:
         DataError: a file is damaged.
     """
-    if x.shape != target.shape or len(x.shape) < 2 + axis:
+    if min(len(x.shape), len(target.shape)) < 2 or len(x.shape) < 2 + axis:
         return None
     places = x.shape[1 + axis]
+    if not places or target.shape[-1 if axis else 1] != places:
+        return None
+    wide, width = (product(stored.shape[1:]) // places for stored in (x, target))
+    if width not in {1, wide}:
+        return None
     xs, ys = (
         [_by_place(sample, places, axis) for sample in stored.first(_COMPARED)]
         for stored in (x, target)
     )
-    width = product(x.shape[1:]) // max(1, places)
     if sum(_changes(told, width) for told in ys) < _CHANGES:
         return None
     ignores = not target.tensor.floating
-    for shift in range(1, places // 2 + 1):
-        later = [sample[shift * width :] for sample in xs]
-        if all(_equal(a, b, ignores=ignores) for a, b in zip(ys, later, strict=False)):
-            return shift if sum(_changes(sample, width) for sample in later) >= _CHANGES else None
+    for feature in range(wide // width):
+        read = [sample[feature::wide] for sample in xs] if width < wide else xs
+        found = _shift(read, ys, width, ignores=ignores)
+        if found is not None:
+            return found
     return None
 
 
 def _by_place(sample: "array[Any]", places: int, axis: int) -> list[Any]:
     """Return the values of a sample, one place after the other."""
     return [value for n in range(places) for value in sample[n::places]] if axis else list(sample)
+
+
+def _shift(xs: list[list[Any]], ys: list[list[Any]], width: int, *, ignores: bool) -> int | None:
+    """Return the shift between samples whose places have `width` values each."""
+    # Samples of different lengths are padded: the target of the last place is no longer there.
+    ends = [_end(sample, width) for sample in xs]
+    for shift in range(1, max(map(len, xs), default=0) // width // 2 + 1):
+        start = shift * width
+        later = (x[start:end] for x, end in zip(xs, ends, strict=True))
+        if all(_equal(y, x, ignores=ignores) for y, x in zip(ys, later, strict=False)):
+            changes = sum(_changes(x[start:end], width) for x, end in zip(xs, ends, strict=True))
+            return shift if changes >= _CHANGES else None
+    return None
+
+
+def _end(sample: list[Any], width: int) -> int:
+    """Return where the equal places at the end of a sample begin; its last place is one of them."""
+    last, end = sample[-width:], len(sample) - width
+    while end and sample[end - width : end] == last:
+        end -= width
+    return end
 
 
 def _changes(values: list[Any], width: int) -> int:

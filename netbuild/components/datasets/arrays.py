@@ -84,11 +84,10 @@ class Arrays(Dataset):
         if not Path(self.file).exists() or not wanted.target.tensor.shape:
             return ()
         *inputs, target = self._stored(None)
-        axes = (0, 1) if len(target.shape) == 3 else (0,)
         shifts = [
             (n, axis, shift_between(stored, target, axis))
             for n, stored in enumerate(inputs)
-            for axis in axes
+            for axis in range(2 if len(stored.shape) == 3 else 1)
         ]
         return tuple(Repeat(n, shift, axis) for n, axis, shift in shifts if shift is not None)
 

@@ -107,6 +107,8 @@ class Level:
         The result is None after a fault.
         """
         if node is None or is_null(node):
+            if self.scope.last is None and not (self.members or self.lacks_member):
+                return None, (self._no_result(),)
             return {OUTPUT: self.scope.last} if self.scope.last else None, ()
         evaluated, faults = substitute(node, self.context.names)
         wires, wrong = read_wires(evaluated, "outputs")
@@ -123,6 +125,15 @@ class Level:
                 outputs[port] = ref
         complete = not faults and len(outputs) == len(wires) > 0
         return outputs if complete else None, faults
+
+
+    def _no_result(self) -> Diagnostic:
+        """Return the fault of a stack of several inputs in which `when` leaves out all members."""
+        label = "`when` leaves out all layers, and no single input takes their place"
+        where = "stack" if self.path else "network"
+        span = self.scope.children[0].span
+        help_ = f"name the results of the {where}: outputs: …"
+        return Diagnostic("NB208", f"a {where} without a result", span, label, help=help_)
 
 
 def _misnamed_inputs(node: Node, wires: Sequence[Wire]) -> tuple[Diagnostic, ...]:

@@ -207,9 +207,9 @@ class Generator(Pieces):
             node = self._join(scope)
         else:
             node = (self._unpool(scope) if draw < 0.8 else None) or self._layer(scope)
-        return self._modified(scope, key, node)
+        return self._modified(key, node)
 
-    def _modified(self, scope: Scope, key: str | None, node: Any) -> Any:
+    def _modified(self, key: str | None, node: Any) -> Any:
         if isinstance(node, str) and node.startswith("$"):
             return node
         modifiers: dict[str, Any] = {}

@@ -13,7 +13,7 @@ import torch
 
 from tests.whole import layers, modules
 from tests.whole.expression import evaluated
-from tests.whole.inputs import expect_batch, shapes, zeros
+from tests.whole.inputs import expect_batch, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register
 from tests.whole.modules import ports
 from tests.whole.names import of_input, of_member
@@ -208,8 +208,7 @@ class Reader:
         module = container(scope, name)
 
         def again(values: Inputs, original: Made | None) -> tuple[Results, Made]:
-            if isinstance(values, dict) != isinstance(inputs, dict) or len(values) != len(inputs):
-                raise Refusal("a stack is given all of its inputs")
+            values = like(inputs, values)
             inner = Scope(scope.variables, {}, module, path(scope, name), original=original)
             results: Results = {}
             for number in range(repeat):
@@ -301,12 +300,7 @@ class Reader:
         made = original or Made(_none, children=inner.members, layer=module)
 
         def again(values: Inputs) -> Results:
-            if isinstance(values, dict) != isinstance(inputs, dict) or (
-                isinstance(values, dict) and set(values) != set(inputs)
-            ):
-                raise Refusal("a stack is given all of its inputs by name")
-            if isinstance(values, dict):
-                values = {key: values[key] for key in inputs}
+            values = like(inputs, values)
             return self._inner(scope, name, member, values, variables, made)[0]
 
         made.again = again
@@ -363,6 +357,8 @@ class Reader:
             register(scope, name, layer, freeze=settings["freeze"])
         layers.expect_inputs(layer, x, shared)
         tensors = layer.call(BATCH) if kind == "Parameter" else layer.call(*x)
+        if any(t.numel() == 0 for t in tensors):
+            raise Refusal("a tensor has a value")
         if len(values) == 2:
             modules.checked_places(kind, tensors, self.pooled.get(values[1].number))
         alone = kind == "Parameter" and not given.get("batch_axis", True)

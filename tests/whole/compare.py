@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 BATCHES = (2, 3)
 #: Their values are drawn anew in each call, with one and the same seed in another order.
 RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RReLU", "FractionalMaxPool2d"}
-#: torch's counter knows no formula for them.
-UNCOUNTED = {"Bilinear"}
 #: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample.
 UNMEASURED = {"LSTM"}
 
@@ -268,8 +266,6 @@ class Comparison:
 
     def _macs(self, verdict: Verdict, graph: Graph) -> None:
         assert verdict.network is not None
-        if verdict.network.kinds & UNCOUNTED:
-            return
         # torch's counter does not know the recurrent layers of mkldnn.
         torch._C._set_mkldnn_enabled(False)
         with Counting() as counter:

@@ -60,7 +60,7 @@ def _pool(rng: random.Random, shape: Shape) -> Any:
 
 def _max_pool(rng: random.Random, shape: Shape) -> Any:
     fields = _pool(rng, shape)
-    if isinstance(fields, dict) and rng.random() < 0.3:
+    if isinstance(fields, dict) and rng.random() < 0.5:
         fields["return_indices"] = True
     return fields
 
@@ -82,6 +82,8 @@ def _attention(rng: random.Random, shape: Shape) -> Any:
     for name in ("need_weights", "average_attn_weights", "bias"):
         if rng.random() < 0.2:
             fields[name] = False
+    if rng.random() < 0.25:
+        fields["is_causal"] = True
     for name in ("add_bias_kv", "add_zero_attn"):
         if rng.random() < 0.07:
             fields[name] = True
@@ -98,8 +100,33 @@ def _transformer(rng: random.Random, shape: Shape) -> dict[str, Any]:
     return fields
 
 
+def _causal(rng: random.Random, fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {**fields, **{name: True for name in names if rng.random() < 0.3}}
+
+
+def _encoder_layer(rng: random.Random, shape: Shape) -> dict[str, Any]:
+    return _causal(rng, _transformer(rng, shape), "is_causal")
+
+
 def _encoder(rng: random.Random, shape: Shape) -> dict[str, Any]:
-    return {"encoder_layer": {"TransformerEncoderLayer": _transformer(rng, shape)}, "num_layers": 1}
+    layer = {"TransformerEncoderLayer": _transformer(rng, shape)}
+    fields = {"encoder_layer": layer, "num_layers": rng.choice([1, 1, 2])}
+    return _causal(rng, fields, "is_causal")
+
+
+def _decoder_layer(rng: random.Random, shape: Shape) -> dict[str, Any]:
+    return _causal(rng, _transformer(rng, shape), "tgt_is_causal", "memory_is_causal")
+
+
+def _decoder(rng: random.Random, shape: Shape) -> dict[str, Any]:
+    layer = {"TransformerDecoderLayer": _transformer(rng, shape)}
+    fields = {"decoder_layer": layer, "num_layers": rng.choice([1, 1, 2])}
+    return _causal(rng, fields, "tgt_is_causal", "memory_is_causal")
+
+
+def _both(rng: random.Random, shape: Shape) -> dict[str, Any]:
+    fields = {"num_encoder_layers": 1, "num_decoder_layers": 1, **_transformer(rng, shape)}
+    return _causal(rng, fields, "src_is_causal", "tgt_is_causal", "memory_is_causal")
 
 
 def _reshape(rng: random.Random, shape: Shape) -> Any:
@@ -293,8 +320,11 @@ RANKS: dict[int, list[tuple[int, str, Draw]]] = {
         (7, "LSTM", _recurrent),
         (9, "GRU", _recurrent),
         (9, "MultiheadAttention", _attention),
-        (2, "TransformerEncoderLayer", _transformer),
+        (2, "TransformerEncoderLayer", _encoder_layer),
         (1, "TransformerEncoder", _encoder),
+        (4, "TransformerDecoderLayer", _decoder_layer),
+        (2, "TransformerDecoder", _decoder),
+        (2, "Transformer", _both),
     ],
     3: [
         *_spatial(2),

@@ -7,6 +7,7 @@ stay, and end the file: then both readings have to refuse it.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.whole.scope import Scope
 TRIES = 5
 KEEPS_A_FAULT = 0.03
 _SHAPES = [[4], [8], [6, 4], [5, 8], [2, 6, 6], [4, 5, 5], [3, 8, 8], [1, 4, 4, 4], [], [1, 4]]
+_STRANGE = ["input", "getattr", "size", "if", "forward", "1-a", "Aa", "self"]
 _NAMES = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -74,7 +76,22 @@ class Generator(Pieces):
         shared = scope.before is not None and scope.before.shared
         if self.chance(0.9 if shared and not self.ended else 0.5, "outputs"):
             tree["outputs"] = self._outputs(scope)
+        self._empty_blocks(tree)
         return tree
+
+    def _empty_blocks(self, tree: dict[str, Any]) -> None:
+        """Empty the blocks that stand only in members that `when` leaves out.
+
+        Nothing arrives in them, so the reader cannot run their layers, and netbuild reads what is
+        known without an input.
+        """
+        if "blocks" in tree:
+            reader = Reader(tree)
+            with contextlib.suppress(Refusal):
+                reader.read()
+                for name in set(tree["blocks"]) - reader.called:
+                    tree["blocks"][name]["layers"] = ["Identity"]
+                    tree["blocks"][name].pop("outputs", None)
 
     def _inputs(self) -> dict[str, Any]:
         def one() -> Any:
@@ -124,7 +141,7 @@ class Generator(Pieces):
         mapped: dict[str, Any] = {}
         listed: list[Any] = []
         for _ in range(self.rng.randint((most + 1) // 2, most)):
-            key = self._name(scope) if mapping else None
+            key = self._name() if mapping else None
             node = self._member(scope, key, depth)
             if node is None:
                 continue
@@ -135,12 +152,15 @@ class Generator(Pieces):
             if self.ended:
                 break
         if mapping:
-            return mapped or {self._name(scope): "Identity"}
+            return mapped or {self._name(): "Identity"}
         return listed or ["Identity"]
 
-    def _name(self, scope: Scope) -> str:
+    def _name(self) -> str:
         self.fresh += 1
-        del scope
+        if self.chance(0.006, "names with another meaning"):
+            return self.rng.choice(
+                ["input", "getattr", "size", "if", "forward", "1-a", "Aa", "self"]
+            )
         return _NAMES[self.fresh % 26] + (str(self.fresh // 26) if self.fresh > 25 else "")
 
     def _member(self, scope: Scope, key: str | None, depth: int) -> Any:
@@ -186,10 +206,10 @@ class Generator(Pieces):
         elif draw < 0.55:
             node = self._join(scope)
         else:
-            node = self._layer(scope)
-        return self._modified(scope, key, node)
+            node = (self._unpool(scope) if draw < 0.8 else None) or self._layer(scope)
+        return self._modified(key, node)
 
-    def _modified(self, scope: Scope, key: str | None, node: Any) -> Any:
+    def _modified(self, key: str | None, node: Any) -> Any:
         if isinstance(node, str) and node.startswith("$"):
             return node
         modifiers: dict[str, Any] = {}
@@ -202,7 +222,7 @@ class Generator(Pieces):
         if self.chance(0.04, "freeze") and not (isinstance(node, dict) and "Reuse" in node):
             modifiers["freeze"] = True
         if key is None and self.chance(0.25, "name"):
-            modifiers["name"] = self._name(scope)
+            modifiers["name"] = self._name()
             if "repeat" in modifiers and self.chance(0.5):
                 modifiers["name"] += "$index"
         if not modifiers:

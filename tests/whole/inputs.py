@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.whole.network import Value
+    from tests.whole.scope import Inputs
 
 _DTYPES = {
     "float32": torch.float32,
@@ -54,3 +55,23 @@ def expect_batch(inputs: Mapping[str, Value]) -> None:
         of_input(name)
     if all(value.shared for value in inputs.values()):
         raise Refusal("a stack without an input with a batch axis")
+
+
+def like(original: Inputs, given: Inputs) -> Inputs:
+    """Return what a `Reuse` gives to a stack, in the form and the order of the original's inputs.
+
+    Raises:
+        Refusal: a stack with several inputs is not given all of them by name.
+    """
+    if isinstance(original, list):
+        if isinstance(given, dict) and set(given) == {"input"}:
+            given = list(given.values())
+    elif isinstance(given, list) and len(given) == 1:
+        given = {next(iter(original)): given[0]}
+    if isinstance(given, dict) != isinstance(original, dict) or len(given) != len(original):
+        raise Refusal("a stack is given all of its inputs")
+    if not isinstance(original, dict) or not isinstance(given, dict):
+        return given
+    if set(given) != set(original):
+        raise Refusal("a stack is given all of its inputs by name")
+    return {key: given[key] for key in original}

@@ -45,12 +45,21 @@ def backward(results: tuple[torch.Tensor, ...]) -> bool:
 
 
 _aten = torch.ops.aten
-#: torch's formulas, and that of fused attention for the kernel of CPUs, which torch's table lacks.
+
+
+def _trilinear(x: torch.Tensor, weight: torch.Tensor, *_: Any, **__: Any) -> int:
+    """Return two for each multiplication of x · A · y: a product with x, and one with y."""
+    outputs, _, last = weight.shape
+    return 2 * len(x) * outputs * (x.shape[-1] * last + last)
+
+
+#: torch's formulas, and those that its table lacks: fused attention on a CPU, and `Bilinear`.
 _FORMULAS = {
     **flop_registry,
     _aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
         _aten._scaled_dot_product_flash_attention
     ],
+    _aten._trilinear: _trilinear,
 }
 
 

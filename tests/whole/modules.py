@@ -6,8 +6,10 @@ From `docs/language.md`, Items and Inputs and outputs, and torch's own signature
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from tests.whole.operations import axis
@@ -15,8 +17,6 @@ from tests.whole.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import torch
 
 _RECURRENT = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout")
 _FIELDS = {
@@ -26,7 +26,12 @@ _FIELDS = {
 }
 #: Arguments of torch's `forward` that are fields.
 _FORWARD = {
-    "MultiheadAttention": ("need_weights", "average_attn_weights"),
+    "MultiheadAttention": ("need_weights", "average_attn_weights", "is_causal"),
+    "TransformerEncoderLayer": ("is_causal",),
+    "TransformerEncoder": ("is_causal",),
+    "TransformerDecoderLayer": ("tgt_is_causal", "memory_is_causal"),
+    "TransformerDecoder": ("tgt_is_causal", "memory_is_causal"),
+    "Transformer": ("src_is_causal", "tgt_is_causal", "memory_is_causal"),
     "MaxUnpool1d": ("output_size",),
     "MaxUnpool2d": ("output_size",),
     "MaxUnpool3d": ("output_size",),
@@ -35,6 +40,19 @@ _NORMS = [f"{kind}{n}d" for kind in ("BatchNorm", "InstanceNorm") for n in (1, 2
 _CONVOLUTIONS = [f"Conv{kind}{n}d" for kind in ("", "Transpose") for n in (1, 2, 3)]
 _TRANSFORMERS = ("TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer")
 _BATCH_FIRST = ("RNN", "LSTM", "GRU", "MultiheadAttention", *_TRANSFORMERS)
+_OF_A_DECODER = {"tgt_is_causal": ("tgt_mask", 0, 0), "memory_is_causal": ("memory_mask", 0, 1)}
+#: The masks of fields: the argument of `forward`, and which inputs ask and are seen.
+_MASKS: dict[str, dict[str, tuple[str, int, int]]] = {
+    "TransformerEncoderLayer": {"is_causal": ("src_mask", 0, 0)},
+    "TransformerEncoder": {"is_causal": ("mask", 0, 0)},
+    "TransformerDecoderLayer": _OF_A_DECODER,
+    "TransformerDecoder": _OF_A_DECODER,
+    "Transformer": {
+        "src_is_causal": ("src_mask", 0, 0),
+        "tgt_is_causal": ("tgt_mask", 1, 1),
+        "memory_is_causal": ("memory_mask", 1, 0),
+    },
+}
 #: The names of the inputs of layers that read more than one: those that must be there, and others.
 READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Subtract": (("input", "other"), ()),
@@ -144,6 +162,12 @@ def checked_rank(kind: str, x: Sequence[torch.Tensor]) -> None:
         raise Refusal(f"{kind} reads another rank than {[t.dim() for t in x]}")
 
 
+def checked_places(kind: str, y: Sequence[torch.Tensor], pooled: torch.Size | None) -> None:
+    """Refuse to unpool into another shape than the one that was `pooled`."""
+    if kind.startswith("MaxUnpool") and pooled is not None and pooled[2:] != y[0].shape[2:]:
+        raise Refusal(f"indices into {pooled}, and the result is {y[0].shape}")
+
+
 def checked_values(kind: str, module: nn.Module, x: Sequence[torch.Tensor]) -> None:
     """Refuse a norm of single values (`docs/language.md`, Differences from torch)."""
     if kind == "GroupNorm" and x[0][0].numel() == module.num_groups:
@@ -171,7 +195,10 @@ def made(kind: str, arguments: dict[str, Any]) -> nn.Module:
         given["batch_first"] = True
     if kind == "TransformerEncoder":
         given["enable_nested_tensor"] = False
-    module: nn.Module = getattr(nn, kind)(**given)
+    with warnings.catch_warnings():
+        if kind == "Transformer":  # torch cannot use nested tensors, and netbuild does not
+            warnings.simplefilter("ignore")
+        module: nn.Module = getattr(nn, kind)(**given)
     return module
 
 
@@ -188,14 +215,15 @@ def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..
     if kind == "MultiheadAttention":
         options = {key: arguments[key] for key in _FORWARD[kind] if key in arguments}
         return lambda *x: _attention(module, options, *x)
+    if kind in _MASKS:
+        hidden = {key: mask for key, mask in _MASKS[kind].items() if arguments.get(key)}
+        return lambda *x: (module(*x, **_masks(hidden, x)),)
     if kind == "EmbeddingBag":
         return lambda x, w=None: (module(x, None, w),)
     if kind.startswith("MaxUnpool"):
         size = arguments.get("output_size")
         return lambda x, indices: (module(x, indices, size),)
-    if arguments.get("return_indices"):
-        return module
-    return lambda *x: (module(*x),)
+    return module if arguments.get("return_indices") else lambda *x: (module(*x),)
 
 
 def _turned(state: torch.Tensor) -> torch.Tensor:
@@ -208,12 +236,29 @@ def _stateful(module: nn.Module, x: torch.Tensor, state: Any) -> tuple[torch.Ten
     return (y, *(h.transpose(0, 1) for h in states))
 
 
+def _later(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Return which positions of the key stand behind a position of the query."""
+    return torch.ones(query.shape[1], key.shape[1], dtype=torch.bool).triu(1)
+
+
+def _masks(
+    hidden: dict[str, tuple[str, int, int]], x: Sequence[torch.Tensor]
+) -> dict[str, torch.Tensor | bool]:
+    masks = {mask: _later(x[query], x[key]) for mask, query, key in hidden.values()}
+    return {**dict.fromkeys(hidden, True), **masks}
+
+
 def _attention(
     module: nn.Module, options: dict[str, Any], *x: torch.Tensor
 ) -> tuple[torch.Tensor, ...]:
     query = x[0]
     key = x[1] if len(x) > 1 else query
     value = x[2] if len(x) > 2 else key
+    options = dict(options)
+    if options.pop("is_causal", False):
+        options["attn_mask"] = _later(query, key)
+        # torch's own hint would hide the positions that these fields add.
+        options["is_causal"] = not (module.add_zero_attn or module.bias_k is not None)
     y, weights = module(query, key, value, **options)
     return (y,) if weights is None else (y, weights)
 

@@ -95,9 +95,44 @@ class Pieces:
         fields = self._expressed(fields, shape, scope.variables)
         if kind in {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "MultiheadAttention"}:
             reads = self._further(scope, kind, reads, value)
+        if kind in {"TransformerDecoderLayer", "TransformerDecoder", "Transformer"}:
+            reads = self._two(scope, kind, value)
         if fields is None and not reads:
             return kind if self.rng.random() < 0.7 else {kind: None}
         return {kind: fields, **reads}
+
+    def _two(self, scope: Scope, kind: str, value: Value | None) -> dict[str, Any]:
+        """Let a layer read a tensor and another sequence of the same width."""
+        shape, _ = self._shape(value)
+        refs = self._refs(scope)
+        own = [name for name, v in refs if v == value]
+        alike = [name for name, v in refs if self._shape(v)[0][1:] == shape[1:]]
+        if not own:
+            return {}
+        names = [self._number(own[0]), self._number(self.rng.choice(alike))]
+        self.drawn.add(kind)
+        if self.rng.random() < 0.5:
+            return {"inputs": names}
+        keys = ["src", "tgt"] if kind == "Transformer" else ["tgt", "memory"]
+        return {"inputs": dict(zip(keys, names, strict=True))}
+
+    def _unpool(self, scope: Scope) -> Any:
+        """Draw an unpooling for indices that are there; None if there are none."""
+        refs = self._refs(scope)
+        found = [(name, v) for name, v in refs if name.endswith(".indices")]
+        if not found:
+            return None
+        indices, value = self.rng.choice(found)
+        shape, _ = self._shape(value)
+        alike = [name for name, v in refs if v != value and self._shape(v)[0] == shape]
+        fields: dict[str, Any] = {"kernel_size": self.rng.choice([1, 2, 2, 3])}
+        if self.chance(0.5):
+            fields |= {"stride": self.rng.choice([1, 2]), "padding": self.rng.choice([0, 0, 1])}
+        if self.chance(0.5) and value.number in self.reader.pooled:
+            fields["output_size"] = list(self.reader.pooled[value.number][2:])
+        self.drawn.add("MaxUnpool")
+        name = self.rng.choice(alike) if alike else indices
+        return {f"MaxUnpool{len(shape) - 1}d": fields, "inputs": [self._number(name), indices]}
 
     def _further(
         self, scope: Scope, kind: str, reads: dict[str, Any], value: Value | None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tests.whole import layers
+from tests.whole import layers, modules
 from tests.whole.expression import evaluated
-from tests.whole.inputs import expect_batch, shapes, zeros
+from tests.whole.inputs import expect_batch, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register
 from tests.whole.modules import ports
 from tests.whole.names import of_input, of_member
@@ -41,6 +41,8 @@ class Reader:
         self.inputs = shapes(tree, self.variables)
         self.blocks = tree.get("blocks") or {}
         self.depth = 0
+        self.called: set[str] = set()
+        self.pooled: dict[int, torch.Size] = {}
 
     def root(self) -> Scope:
         """Return the scope of the whole network, before its first member."""
@@ -206,8 +208,7 @@ class Reader:
         module = container(scope, name)
 
         def again(values: Inputs, original: Made | None) -> tuple[Results, Made]:
-            if isinstance(values, dict) != isinstance(inputs, dict) or len(values) != len(inputs):
-                raise Refusal("a stack is given all of its inputs")
+            values = like(inputs, values)
             inner = Scope(scope.variables, {}, module, path(scope, name), original=original)
             results: Results = {}
             for number in range(repeat):
@@ -242,7 +243,7 @@ class Reader:
         try:
             if kind == "Reuse":
                 names = self.known(scope.variables, first(inputs))
-                return self._reuse(scope, evaluated(argument, names), inputs)
+                return self._reuse(scope, name, evaluated(argument, names), inputs)
             if kind == "layers" or kind in self.blocks:
                 return self._inner(scope, name, member, inputs, variables, original)
             member = (layers.known(kind), argument, settings)
@@ -254,11 +255,17 @@ class Reader:
         except REFUSALS as error:
             raise Refusal(f"{type(error).__name__}: {error}", path(scope, name)) from error
 
-    def _reuse(self, scope: Scope, target: Any, inputs: Inputs) -> tuple[Results, Made]:
+    def _reuse(self, scope: Scope, name: str, target: Any, inputs: Inputs) -> tuple[Results, Made]:
         made = scope.members.get(written(target))
         if made is None:
             raise Refusal(f"nothing to reuse is called {target}")
-        return made.again(inputs), made
+        steps = self.network.steps
+        done = len(steps)
+        results = made.again(inputs)
+        original = path(scope, next(key for key, one in scope.members.items() if one is made))
+        for at, step in enumerate(steps[done:], done):
+            steps[at] = step._replace(path=path(scope, name) + step.path[len(original) :])
+        return results, made
 
     def _inner(
         self,
@@ -278,6 +285,7 @@ class Reader:
         expect_batch(given)
         node, outputs, inside = argument, settings["outputs"], variables
         if kind != "layers":
+            self.called.add(kind)
             names = self.known(variables, first(inputs))
             inside = self._parameters(kind, argument, names, first(inputs))
             node, outputs = self.blocks[kind]["layers"], self.blocks[kind].get("outputs")
@@ -292,12 +300,7 @@ class Reader:
         made = original or Made(_none, children=inner.members, layer=module)
 
         def again(values: Inputs) -> Results:
-            if isinstance(values, dict) != isinstance(inputs, dict) or (
-                isinstance(values, dict) and set(values) != set(inputs)
-            ):
-                raise Refusal("a stack is given all of its inputs by name")
-            if isinstance(values, dict):
-                values = {key: values[key] for key in inputs}
+            values = like(inputs, values)
             return self._inner(scope, name, member, values, variables, made)[0]
 
         made.again = again
@@ -354,8 +357,14 @@ class Reader:
             register(scope, name, layer, freeze=settings["freeze"])
         layers.expect_inputs(layer, x, shared)
         tensors = layer.call(BATCH) if kind == "Parameter" else layer.call(*x)
+        if any(t.numel() == 0 for t in tensors):
+            raise Refusal("a tensor has a value")
+        if len(values) == 2:
+            modules.checked_places(kind, tensors, self.pooled.get(values[1].number))
         alone = kind == "Parameter" and not given.get("batch_axis", True)
         results = [self.value(t, shared=alone) for t in tensors]
+        if given.get("return_indices"):
+            self.pooled[results[1].number] = x[0].shape
         self.network.kinds.add(kind)
         self.network.steps.append(
             Step(

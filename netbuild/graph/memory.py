@@ -75,7 +75,7 @@ def kept(rows: Sequence[Row], outputs: Collection[Value] | None = None) -> Itera
 
 def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> dict[str, frozenset[str]]:
     """Return the results from which a gradient comes to each layer, by the layer's path."""
-    above: dict[str, list[Value]] = {}
+    above: dict[Value, list[Value]] = {}
     learned: set[Value] = set()
     places: dict[Value, Value] = {}
     writers: dict[Value, list[Value]] = {}
@@ -87,11 +87,11 @@ def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> dict[str, frozens
         return found
 
     for row in rows:
-        above[row.path] = sources(row.sources)
-        results = [Value(row.path, port) for port in row.outputs]
-        if row.learns or above[row.path]:
-            given = zip(results, row.outputs.values(), strict=True)
-            learned.update([value for value, y in given if y.floating])
+        results = {Value(row.path, port): y for port, y in row.outputs.items()}
+        for value, y in results.items():
+            above[value] = sources(row.layer.feeding(value.port, row.sources))
+            if y.floating and (row.learns or above[value]):
+                learned.add(value)
         if row.sources and row.inferred.memory != "new":
             memory = places.get(row.sources[0], row.sources[0])
             places |= dict.fromkeys(results, memory)
@@ -101,9 +101,10 @@ def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> dict[str, frozens
     waiting = sources(outputs)
     while waiting:
         value = waiting.pop()
-        if value.path not in found:
-            waiting += above[value.path]
-        found[value.path] = found.get(value.path, frozenset()) | {value.port}
+        ports = found.get(value.path, frozenset())
+        if value.port not in ports:
+            found[value.path] = ports | {value.port}
+            waiting += above[value]
     return found
 
 
@@ -145,7 +146,7 @@ class Step:
         ]
         given = _named([one.placed for one in x], [one.first for one in x])
         reached = row.learns or any(one.gradient for one in given)
-        self._store(row, x, given, gradient=reached)
+        self._store(row, x, given)
         if not reached or not (read is None or read):
             return Kept(reached=reached, is_read=not reached)
         needs = row.inferred.needs(given, learns=row.learns, read=read)
@@ -200,9 +201,7 @@ class Step:
         strides = (0, *in_order(tensor.shape))  # of a parameter with fewer axes than the others
         return stored._replace(placed=stored.placed._replace(shape=tensor.shape, strides=strides))
 
-    def _store(
-        self, row: Row, x: Sequence[_Stored], given: tuple[Placed, ...], *, gradient: bool
-    ) -> None:
+    def _store(self, row: Row, x: Sequence[_Stored], given: tuple[Placed, ...]) -> None:
         """Add the results of a layer to the memory."""
         memory: Memory = row.inferred.memory_of(given)
         strides = row.inferred.layouts(given)
@@ -217,7 +216,8 @@ class Step:
             if memory == "locked":
                 version = len(self.writers.get(base, []))
             batched = not isinstance(row.layer, Parameter) or row.layer.batch_axis
-            placed = Placed(y.shape, layout, gradient and y.floating, y.dtype, batched)
+            learned = row.learns or any(one.gradient for one in row.layer.feeding(port, given))
+            placed = Placed(y.shape, layout, learned and y.floating, y.dtype, batched)
             first = x[0].first if memory in {"same", "overwritten"} else value
             self.values[value] = _Stored(base, y, placed, version, first)
             if not row.sources:

@@ -28,9 +28,15 @@ class Part(NamedTuple):
     layer: Layer
     x: tuple[Shape, ...]
 
-    def kept(self, *, learns: bool) -> int:
-        """Return the bytes that the part keeps per sample; no such layer keeps its output."""
-        x = [Placed(shape) for shape in self.x]
+    def kept(self, gradients: tuple[bool, ...], *, learns: bool) -> int:
+        """Return the bytes that the part keeps per sample; no such layer keeps its output.
+
+        `gradients` tells of each input whether it needs a gradient.
+        """
+        if not (learns or any(gradients)):
+            return 0
+        pairs = zip(self.x, gradients, strict=True)
+        x = [Placed(shape, gradient=gradient) for shape, gradient in pairs]
         found = self.layer.needs(*x, learns=learns)
         return sum(x[n].nbytes for n in found.inputs) + found.workspace
 
@@ -125,9 +131,14 @@ class Composed(Layer):
         """The sum over the parts. Each part that reads a kept input keeps no copy of it."""
         shapes = [one.shape for one in x]
         kept = self.kept_inputs(*x, learns=learns)
-        parts = Counter(self.parts(*shapes).values())
-        total = sum(number * part.kept(learns=learns) for part, number in parts.items())
-        total += self.between(*shapes, learns=learns)
+        given = tuple(learns or one.gradient for one in x)
+        parts = self.parts(*shapes).items()
+        alike = Counter((part, self.gradients(name, given)) for name, part in parts)
+        total = sum(
+            number * part.kept(gradients, learns=learns)
+            for (part, gradients), number in alike.items()
+        )
+        total += self.between(given, *shapes, learns=learns)
         total -= sum(self.readers(n) * x[n].nbytes for n in kept)
         return Needs(kept, (), total)
 
@@ -139,7 +150,11 @@ class Composed(Layer):
         """Return how many parts would keep a copy of an input of this number."""
         return 1
 
-    def between(self, x: Shape, *others: Shape, learns: bool) -> int:
+    def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Return whether each input of a part needs a gradient, from those of all inputs."""
+        raise NotImplementedError
+
+    def between(self, given: tuple[bool, ...], *x: Shape, learns: bool) -> int:
         """Return the bytes kept outside of the parts."""
         return 0
 

@@ -15,6 +15,7 @@ from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
+_T = TypeVar("_T")
 #: torch's own default is false, with the batch in axis 1.
 BatchFirst = Annotated[bool, Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))]
 
@@ -213,6 +214,10 @@ class MultiheadAttention(Layer):
             numbers += product(x[0].shape)
         return Needs(kept, ("weights",) if weights_kept else (), 4 * numbers)
 
+    def feeding(self, port: str, x: Sequence[_T]) -> Sequence[_T]:
+        """The attention weights do not depend on the values."""
+        return x[:2] if port == "weights" else x
+
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         """The positions of the result are the outermost axis in memory."""
         return (ordered((BATCH, *y[0]), (1, 0, 2)), None)[: len(y)]
@@ -350,9 +355,6 @@ _TERMS = {
     "S": "the length of key and value",
     "A": "the number of attended positions: S, plus one each for add_bias_kv and add_zero_attn",
 }
-
-_T = TypeVar("_T")
-
 
 def _three(*x: _T) -> tuple[_T, _T, _T]:
     """Return query, key and value; an omitted one is the one before."""

@@ -7,7 +7,7 @@ and axis `d` of a tensor is `x[d - 1]`.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
 
 from netbuild.components.component import Component
 from netbuild.components.layers.formula import Formulas
@@ -15,6 +15,9 @@ from netbuild.components.layers.layout import Placed, Strides, elementwise, of_c
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
+
+
+_T = TypeVar("_T")
 
 
 class Window(NamedTuple):
@@ -309,6 +312,10 @@ class Layer(Component):
         inputs = [n for n, name in enumerate(self.input_names(len(x))) if name in names]
         outputs = [name for name in names if name not in (*self.inputs, *self.optional_inputs)]
         return Needs(tuple(inputs), tuple(outputs), self.workspace(*shapes))
+
+    def feeding(self, port: str, x: Sequence[_T]) -> Sequence[_T]:
+        """Return those of the inputs `x` that a result depends on; by default all."""
+        return x
 
     def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
         """Return what the backward pass needs if it comes from some of several results.

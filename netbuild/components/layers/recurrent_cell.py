@@ -109,14 +109,15 @@ class LSTMCell(_Cell):
         return self.needs_for(("output", "c_1"), *x, learns=learns)
 
     def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
-        """The gate o and tanh(c') are for the result h' only, and c for the gates' gradients.
+        """The state c is for the gradients of the gates, and tanh(c') for the result h' only.
 
-        The zeros in place of an omitted state are the state c too.
+        The gates are one piece of memory. The zeros in place of an omitted state are the state c
+        too.
         """
         found = super().needs(*x, learns=learns)
         gates = learns or any(one.gradient for one in x[:2])
         inputs = tuple(n for n in found.inputs if n < 2 or gates)
-        numbers = (3 if gates else 1) + (2 if "output" in read else 0) + (len(x) == 1)
+        numbers = 4 + ("output" in read) + (len(x) == 1)
         workspace = BYTES["float32"] * numbers * self.hidden_size
         return found._replace(inputs=inputs, workspace=workspace)
 

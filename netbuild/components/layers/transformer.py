@@ -75,6 +75,11 @@ class _Stack(Composed):
     def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
         return self._members()[0].needs(*x, learns=learns).inputs
 
+    def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
+        """A later layer reads the result of the one before."""
+        first = given[0] if part == "layers.0" else any(given)
+        return (first,) if part == "norm" else (first, *given[1:])
+
     def readers(self, number: int) -> int:
         """The first layer reads the first input, and all layers read the memory."""
         return self.num_layers if number else 1
@@ -260,6 +265,9 @@ class Transformer(Attending):
         first = encoder.needs(x[0], learns=learns).inputs
         second = decoder.needs(x[1], Placed(x[0].shape), learns=learns).inputs
         return (0,) * (0 in first) + (1,) * (0 in second)
+
+    def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
+        return given[:1] if part == "encoder" else given[::-1]
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)

@@ -44,22 +44,34 @@ class _TransformerLayer(Attending):
     def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
         """The inputs that the attentions keep; with norm_first also the input of the first norm."""
         attention = MultiheadAttention(num_heads=self.nhead)
-        kept = [n for n, one in enumerate(x) if attention.needs(one, learns=learns).inputs]
-        return tuple(sorted({*kept, 0})) if self.norm_first else tuple(kept)
+        kept = {n for n, one in enumerate(x) if attention.needs(one, learns=learns).inputs}
+        if self.norm_first and (learns or x[0].gradient):
+            kept.add(0)
+        return tuple(sorted(kept))
+
+    def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
+        """The gradient of the memory comes in with the last attention."""
+        if part == self.attentions[-1]:
+            return given
+        # The norm of this attention comes behind it, or before it with norm_first.
+        first = len(self.attentions) + self.norm_first
+        before = {self.attentions[0], *(f"norm{number}" for number in range(1, first))}
+        return (given[0] if part in before else any(given),)
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         """A last norm puts the result in order, a last sum keeps the order of the input."""
         return (elementwise(y[0], x[:1]),) if self.norm_first else (None,)
 
-    def between(self, x: Shape, *others: Shape, learns: bool) -> int:
+    def between(self, given: tuple[bool, ...], *x: Shape, learns: bool) -> int:
         """The masks of the dropouts, and the hidden values.
 
         A Linear that learns keeps its input. The hidden values count again if the activation keeps
         another tensor: ReLU keeps its output, GELU its input, and a dropout changes the output.
         """
         dropout = Dropout(p=self.dropout)
-        hidden = (x[0], self.dim_feedforward)
-        masks = (len(self.attentions) + 1) * dropout.workspace(x) + dropout.workspace(hidden)
+        hidden = (x[0][0], self.dim_feedforward)
+        masked = len(self.attentions) + 1 if given[0] else 2
+        masks = masked * dropout.workspace(x[0]) + dropout.workspace(hidden)
         apart = self.dropout > 0 or self.activation == "gelu" or not learns
         return masks + 4 * product(hidden) * apart
 

@@ -233,9 +233,7 @@ class MultiheadAttention(Layer):
         """
         return self.needs(*map(Placed, (x, *others)), learns=True).workspace
 
-    def _attending(
-        self, x: Sequence[Placed], *, attended: bool, learns: bool
-    ) -> tuple[int, bool]:
+    def _attending(self, x: Sequence[Placed], *, attended: bool, learns: bool) -> tuple[int, bool]:
         """Return how many numbers are kept between the projections and the attended values.
 
         The second result is whether the attention weights are kept, if they are a result.
@@ -355,6 +353,7 @@ _TERMS = {
     "S": "the length of key and value",
     "A": "the number of attended positions: S, plus one each for add_bias_kv and add_zero_attn",
 }
+
 
 def _three(*x: _T) -> tuple[_T, _T, _T]:
     """Return query, key and value; an omitted one is the one before."""

@@ -126,7 +126,6 @@ class Level:
         complete = not faults and len(outputs) == len(wires) > 0
         return outputs if complete else None, faults
 
-
     def _no_result(self) -> Diagnostic:
         """Return the fault of a stack of several inputs in which `when` leaves out all members."""
         label = "`when` leaves out all layers, and no single input takes their place"

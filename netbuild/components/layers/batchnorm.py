@@ -10,9 +10,10 @@ from netbuild.components.fields import (
     PositiveFloat,
 )
 from netbuild.components.layers._channel_norm import FOLLOWS, ChannelNorm, expect_many
+from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Lazy, Modes
+from netbuild.components.layers.layer import Modes
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import (

@@ -14,9 +14,10 @@ from netbuild.components.fields import (
     whole,
 )
 from netbuild.components.layers._convolution import Convolution
+from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._spatial import N, by_name, sizes_of, slide, slide_formulas
 from netbuild.components.layers.formula import Formula, Formulas, biased, formula, unchanged
-from netbuild.components.layers.layer import Lazy, Needs, Window, parameters
+from netbuild.components.layers.layer import Needs, Window, parameters
 from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import Shape, ShapeError, product
 

@@ -8,10 +8,11 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Paddings, Sizes, Wants
 from netbuild.components.layers._convolution import Convolution
+from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import N, by_name, sizes_of
 from netbuild.components.layers.formula import Formula, Formulas, biased, formula
-from netbuild.components.layers.layer import Lazy, Window, parameters
+from netbuild.components.layers.layer import Window, parameters
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, product
 

@@ -16,7 +16,6 @@ from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
-
 _T = TypeVar("_T")
 
 
@@ -368,17 +367,6 @@ class Layer(Component):
         and call their methods. Axis 0 of each input is the batch.
         """
         return {"output": forward(*x)}
-
-
-class Lazy(Layer):
-    """A lazy name of torch for another layer: the input decides its sizes.
-
-    netbuild builds the other layer. A file cannot write the size: a class variable hides its field.
-    """
-
-    @classmethod
-    def torch_name(cls) -> str:
-        return cls.__name__.removeprefix("Lazy")
 
 
 class Operation(Layer):

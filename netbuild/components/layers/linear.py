@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput
+from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers.formula import (
     Formula,
     Formulas,
@@ -12,7 +13,7 @@ from netbuild.components.layers.formula import (
     by_axis,
     unchanged,
 )
-from netbuild.components.layers.layer import Layer, Lazy, Memory, Needs, Window, parameters
+from netbuild.components.layers.layer import Layer, Memory, Needs, Window, parameters
 from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every

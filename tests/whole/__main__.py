@@ -16,6 +16,8 @@ from tests.whole.generator import Generator
 
 COPIES_EVERY = 5
 EXPORT_EVERY = 100
+#: Disagreements are shown after so many cases.
+SHOWN_EVERY = 500
 
 
 class Found(NamedTuple):
@@ -57,9 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--export-every", type=int, default=EXPORT_EVERY)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    found, counts = compare(options.seed, options.cases, every=options.export_every)
-    for one in found:
-        sys.stdout.write(f"--- seed {one.seed}: {one.kind}: {one.what}\n{one.text}\n")
+    found: list[Found] = []
+    counts: Counter[str] = Counter()
+    end = options.seed + options.cases
+    for first in range(options.seed, end, SHOWN_EVERY):
+        more, drawn = compare(first, min(SHOWN_EVERY, end - first), every=options.export_every)
+        for one in more:
+            sys.stdout.write(f"--- seed {one.seed}: {one.kind}: {one.what}\n{one.text}\n")
+        sys.stdout.flush()
+        found += more
+        counts += drawn
     for what, count in sorted(counts.items()):
         sys.stdout.write(f"{count:>9,}  {what}\n")
     for kind, count in Counter(one.kind for one in found).most_common():

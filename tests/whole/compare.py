@@ -94,7 +94,7 @@ class Comparison:
         self.text = text
         self.copies = copies
         self.export = export
-        self.folder = folder or Path(tempfile.gettempdir())
+        self.folder = folder
         self.counts: Counter[str] = Counter()
 
     def run(self, only: str = "") -> list[Disagreement]:
@@ -137,10 +137,11 @@ class Comparison:
         return differences
 
     def _trace(self) -> tuple[Graph | None, list[Any]]:
-        path = self.folder / "whole.yaml"
-        path.write_text(self.text)
         try:
-            self.config = netbuild.load(path)
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                path = Path(folder) / "whole.yaml"
+                path.write_text(self.text)
+                self.config = netbuild.load(path)
             return netbuild.trace(self.config), []
         except netbuild.ConfigError as error:
             return None, list(error.diagnostics)

@@ -142,6 +142,8 @@ class Generator(Pieces):
         listed: list[Any] = []
         for _ in range(self.rng.randint((most + 1) // 2, most)):
             key = self._name() if mapping else None
+            if key is not None and self.chance(0.02, "keys with an index"):
+                key += "$index"
             node = self._member(scope, key, depth)
             if node is None:
                 continue
@@ -213,7 +215,7 @@ class Generator(Pieces):
         if isinstance(node, str) and node.startswith("$"):
             return node
         modifiers: dict[str, Any] = {}
-        if self.chance(0.10, "repeat"):
+        if self.chance(0.10, "repeat") or (key or "").endswith("$index"):
             modifiers["repeat"] = self.rng.choice([1, 2, 2, 3])
         if self.chance(0.06, "when"):
             modifiers["when"] = self.rng.choice(

@@ -196,7 +196,7 @@ class _Writer:
             x = [self.values[ref] for ref in refs]
         else:
             x = [self.read(ref) for ref in refs]
-        if part.layer.needs_order:
+        if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
         results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
         return results

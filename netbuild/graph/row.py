@@ -192,4 +192,4 @@ class Block(NamedTuple):
     def needs_order(self) -> bool:
         """Whether a layer of this stack, not of an inner stack, needs its inputs in order."""
         rows = (member.part for member in self.members if isinstance(member.part, Row))
-        return any(row.layer.needs_order for row in rows)
+        return any(row.layer.needs_order(*row.shapes) for row in rows)

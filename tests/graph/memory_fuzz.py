@@ -53,20 +53,24 @@ def draw(rng: random.Random) -> Drawn:
     for number in range(rng.choice([1, 1, 2])):
         shape = tuple(rng.choice([1, 2, 3, 4, 6]) for _ in range(rng.choice([1, 2, 2, 3, 3])))
         is_index = len(shape) < 3 and rng.random() < 0.15
-        values[f"i{number}"] = shape, "int64" if is_index else "float32"
+        values[f"i{number}"] = shape, rng.choice(["int64", "int32"]) if is_index else "float32"
     inputs = list(values.values())
+    named = {
+        name: {"shape": list(shape), "dtype": dtype} for name, (shape, dtype) in values.items()
+    }
     layers: dict[str, Item] = {}
     for number in range(rng.randint(2, 6)):
         name = f"m{number}"
         layers[name], results = _layer(rng, values)
         for port, shape in results.items():
             values[f"{name}.{port}" if port else name] = shape, "float32"
-    outputs = {rng.choice(list(layers)), list(layers)[-1]}
-    named = {
-        f"i{number}": {"shape": list(shape), "dtype": dtype}
-        for number, (shape, dtype) in enumerate(inputs)
+    results = [name for name in values if name not in named]
+    outputs = {rng.choice(results), rng.choice([list(layers)[-1], results[-1]])}
+    file = {
+        "inputs": named,
+        "layers": layers,
+        "outputs": {name.replace(".", "_"): name for name in sorted(outputs)},
     }
-    file = {"inputs": named, "layers": layers, "outputs": {name: name for name in sorted(outputs)}}
     return Drawn(json.dumps(file), inputs)
 
 
@@ -76,7 +80,7 @@ def _layer(rng: random.Random, values: Values) -> Layer:
     recent = rng.random() < 0.7
     name = rng.choice(list(values)[-3:] if recent else list(values))
     shape, dtype = values[name]
-    if dtype == "int64":
+    if dtype != "float32":
         item, results = _lookup(rng, shape)
     else:
         shapes = {key: values[key][0] for key in floats}
@@ -169,7 +173,7 @@ def _views(rng: random.Random, shape: Shape) -> list[Layer]:
 def _cells(rng: random.Random, _: Shape) -> list[Layer]:
     hidden = rng.choice([2, 3])
     found = _same((hidden,), RNNCell=hidden, GRUCell=hidden)
-    return [*found, ({"LSTMCell": hidden}, {"": (hidden,)})]
+    return [*found, ({"LSTMCell": hidden}, {"": (hidden,), "c_1": (hidden,)})]
 
 
 def _sequences(rng: random.Random, shape: Shape) -> list[Layer]:
@@ -182,14 +186,17 @@ def _sequences(rng: random.Random, shape: Shape) -> list[Layer]:
     ]
     # Without a projection, oneDNN keeps whole pages, and these networks are smaller than a page.
     projected = {**stack, "proj_size": 1}
-    found.append(({"LSTM": projected}, {"": (length, 1 + both), "h_n": (cells, 1)}))
+    states = {"h_n": (cells, 1), "c_n": (cells, hidden)}
+    found.append(({"LSTM": projected}, {"": (length, 1 + both), **states}))
     heads = rng.choice([h for h in (1, 2, 3) if features % h == 0])
     dropout = rng.choice([0, 0.1])
-    attention = {"num_heads": heads, "dropout": dropout, "need_weights": rng.random() < 0.5}
+    attention = {"num_heads": heads, "dropout": dropout, "need_weights": rng.random() < 0.7}
+    weights = {"weights": (length, length)} if attention["need_weights"] else {}
+    found.append(({"MultiheadAttention": attention}, {"": shape, **weights}))
     layer: Item = {"nhead": heads, "dim_feedforward": 5, "dropout": dropout}
     layer |= {"norm_first": rng.random() < 0.5, "activation": rng.choice(["relu", "gelu"])}
     encoder = {"encoder_layer": {"TransformerEncoderLayer": layer}, "num_layers": 2}
-    found += _same(shape, MultiheadAttention=attention, TransformerEncoderLayer=layer)
+    found += _same(shape, TransformerEncoderLayer=layer)
     found += _same(shape, TransformerEncoder=encoder, BatchNorm1d={})
     found += _same((3, features), Conv1d={"out_channels": 3, "kernel_size": 1})
     if features > 1:
@@ -249,7 +256,10 @@ def _joins(rng: random.Random, name: str, shapes: Mapping[str, Shape]) -> list[L
     if len(shape) == 2 and alike != name:
         layer = {"nhead": 1, "dim_feedforward": 5, "dropout": rng.choice([0, 0.1])}
         found.append(({"TransformerDecoderLayer": layer, **pair}, {"": shape}))
-        found.append(({"MultiheadAttention": 1, **pair}, {"": shape}))
+    if len(shape) == 2:
+        three = {"inputs": rng.choice([[name, alike], [name, alike, alike], [name, name, alike]])}
+        attention = {"MultiheadAttention": 1, **three}
+        found.append((attention, {"": shape, "weights": (shape[0], shape[0])}))
     return found
 
 
@@ -310,7 +320,9 @@ def torch_refuses(graph: Graph, drawn: Drawn) -> str:
 
 def _inputs(drawn: Drawn, batch: int) -> list[torch.Tensor]:
     return [
-        torch.randint(0, 5, (batch, *shape)) if dtype == "int64" else torch.rand(batch, *shape)
+        torch.rand(batch, *shape)
+        if dtype == "float32"
+        else torch.randint(0, 2, (batch, *shape), dtype=getattr(torch, dtype))
         for shape, dtype in drawn.inputs
     ]
 

@@ -111,6 +111,74 @@ layers:
 """,
         8 * 4,
     ),
+    "nothing of a layer of which only indices are read": (
+        """
+input: [2, 4, 4]
+layers:
+  - Conv2d: {out_channels: 3, kernel_size: 1}
+  - MaxPool2d: {kernel_size: 2, return_indices: true}
+outputs: 1.indices
+""",
+        0,
+    ),
+    # Copies of input, its projections, and the scaled query; the softmax of 3×3 numbers.
+    "no attended values if only the attention weights are read": (
+        "input: [3, 4]\nlayers: [MultiheadAttention: 1]\noutputs: 0.weights",
+        (3 * 4 + 3 * (3 * 4) + 3 * 4 + 3 * 3) * 4,
+    ),
+    # The same, and the values that the last projection reads.
+    "attention of a tensor to itself, under three names": (
+        """
+input: [3, 4]
+layers:
+  a: Identity
+  b: {Flatten: {start_dim: 2}, inputs: a}
+  c: {MultiheadAttention: 1, inputs: [input, a, b]}
+""",
+        (3 * 4 + 3 * (3 * 4) + 3 * 4 + 3 * 3 + 3 * 4) * 4,
+    ),
+    # Frozen, the gradient of the keys needs the scaled query, and both need the softmax.
+    "frozen attention where only the keys need a gradient": (
+        """
+input: [3, 4]
+layers:
+  k: {PReLU: {}}
+  a: {MultiheadAttention: 1, inputs: [input, k, input], freeze: true}
+""",
+        (3 * 4 + 3 * 4 + 3 * 3 + 3 * 4) * 4,
+    ),
+    # The input, the zeros in place of both states, and the four gates without tanh(c).
+    "the gates of an LSTMCell of which only c_1 is read": (
+        "input: [3]\nlayers: [LSTMCell: 2]\noutputs: 0.c_1",
+        (3 + 2 + 4 * 2) * 4,
+    ),
+    # Three numbers for the bag, a bag for each index, and the indices; 4 bytes each.
+    "the bags of indices of int32": (
+        """
+input: {shape: [2], dtype: int32}
+layers: [EmbeddingBag: {num_embeddings: 2, embedding_dim: 2}]
+""",
+        (3 + 2 + 2) * 4,
+    ),
+    "two numbers for a maximum over bags of indices of int32": (
+        """
+input: {shape: [2], dtype: int32}
+layers: [EmbeddingBag: {num_embeddings: 2, embedding_dim: 5, mode: max}]
+""",
+        (2 + 5 + 2 + 2) * 4,
+    ),
+    "the maximum of parameters without a batch axis only once for all samples": (
+        """
+input: [1]
+layers:
+  d: {Parameter: {shape: [], batch_axis: false}}
+  p: {Parameter: []}
+  m: {Maximum, inputs: [d, d, p]}
+  o: {Unsqueeze: 1}
+  a: {Add, inputs: [o, input]}
+""",
+        0,
+    ),
 }
 
 

@@ -15,7 +15,6 @@ from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
 
-_T = TypeVar("_T")
 #: torch's own default is false, with the batch in axis 1.
 BatchFirst = Annotated[bool, Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))]
 
@@ -214,7 +213,7 @@ class MultiheadAttention(Layer):
             numbers += product(x[0].shape)
         return Needs(kept, ("weights",) if weights_kept else (), 4 * numbers)
 
-    def feeding(self, port: str, x: Sequence[_T]) -> Sequence[_T]:
+    def feeding(self, port: str, x: Sequence[Any]) -> Sequence[Any]:
         """The attention weights do not depend on the values."""
         return x[:2] if port == "weights" else x
 
@@ -353,6 +352,8 @@ _TERMS = {
     "S": "the length of key and value",
     "A": "the number of attended positions: S, plus one each for add_bias_kv and add_zero_attn",
 }
+
+_T = TypeVar("_T")
 
 
 def _three(*x: _T) -> tuple[_T, _T, _T]:

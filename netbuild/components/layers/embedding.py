@@ -197,10 +197,10 @@ class EmbeddingBag(_Table):
         return found._replace(workspace=bytes_)
 
     def workspace(self, x: Shape, *factors: Shape) -> int:
-        """Three numbers for the bag, and for each index its bag, unless the mode is sum.
+        """Indices: three for the bag, and for each index its bag, unless the mode is sum.
 
-        They have the dtype of the indices; here it is int64. A maximum keeps two numbers, and the
-        index that each of its values comes from.
+        A maximum keeps two numbers, and the index that each of its values comes from. They are
+        counted as int64; `needs` knows the dtype of the input.
         """
         numbers = 2 + self.embedding_dim if self.mode == "max" else 3
         if self.mode != "sum" or self.padding_idx is not None:

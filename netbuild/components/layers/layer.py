@@ -7,7 +7,7 @@ and axis `d` of a tensor is `x[d - 1]`.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.components.component import Component
 from netbuild.components.layers.formula import Formulas
@@ -15,8 +15,6 @@ from netbuild.components.layers.layout import Placed, Strides, elementwise, of_c
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
-
-_T = TypeVar("_T")
 
 
 class Window(NamedTuple):
@@ -90,8 +88,6 @@ class Layer(Component):
     variadic: ClassVar[bool] = False
     #: The layout of a new result in memory.
     arrangement: ClassVar[Arrangement] = "in order"
-    #: Whether torch needs inputs that are contiguous in memory; a permuted view is not.
-    needs_order: ClassVar[bool] = False
     #: Whether it takes floating-point inputs only: torch lacks other dtypes on some device or all.
     needs_float: ClassVar[bool] = True
     #: What it computes in training and in evaluation; `switches` tells whether the two differ.
@@ -124,8 +120,6 @@ class Layer(Component):
     self_normalising: ClassVar[bool] = False
     #: What replaces random values in training: zeros, or the smallest value of SELU.
     drops: ClassVar[Literal["zeros", "alpha"] | None] = None
-    #: The name of the layer that gives for a single score what this one gives for several.
-    for_one_score: ClassVar[str | None] = None
     #: The source of the statistics for a normalisation: the batch, the batches of all processes,
     #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
@@ -312,15 +306,16 @@ class Layer(Component):
         outputs = [name for name in names if name not in (*self.inputs, *self.optional_inputs)]
         return Needs(tuple(inputs), tuple(outputs), self.workspace(*shapes))
 
-    def feeding(self, port: str, x: Sequence[_T]) -> Sequence[_T]:
+    def needs_order(self, *x: Shape) -> bool:
+        """Whether torch needs inputs that are contiguous in memory; a permuted view is not."""
+        return False
+
+    def feeding(self, port: str, x: Sequence[Any]) -> Sequence[Any]:
         """Return those of the inputs `x` that a result depends on; by default all."""
         return x
 
     def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
-        """Return what the backward pass needs if it comes from some of several results.
-
-        By default it needs the same as for all results.
-        """
+        """Return the same if gradients come from some of several results only."""
         return self.needs(*x, learns=learns)
 
     def keeps_itself(self, x: Placed) -> bool:

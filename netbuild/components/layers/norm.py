@@ -251,8 +251,10 @@ class LocalResponseNorm(_LocalNorm):
     - LocalResponseNorm: 5  # 96×54×54 to 96×54×54
     """
 
-    needs_order = True
     results = None
+
+    def needs_order(self, *x: Shape) -> bool:
+        return True
 
     def keeps_itself(self, x: Placed) -> bool:
         return x.in_order

@@ -117,11 +117,11 @@ class LSTM(Recurrent):
         return found._replace(outputs=outputs, workspace=found.workspace + given)
 
     def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
-        """With projection, the last step's o, tanh(c) and o ⊙ tanh(c) are not for c_n."""
+        """With projection, the last step's tanh(c) and o ⊙ tanh(c) are not for c_n."""
         found = self.needs(*x, learns=learns)
         if not self.proj_size or set(read) != {"c_n"}:
             return found
-        unread = self.directions * (3 if learns else 2) * self.hidden_size
+        unread = self.directions * (2 if learns else 1) * self.hidden_size
         return found._replace(workspace=found.workspace - BYTES["float32"] * unread)
 
     def copies(self) -> int:

@@ -1,5 +1,6 @@
 """Vision: https://docs.pytorch.org/docs/stable/nn.html#vision-layers, and shuffled channels."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,6 +22,7 @@ from netbuild.components.fields import (
 from netbuild.components.layers._spatial import AXES, N, by_name
 from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, ShapeError, Tensor, expect_rank, times
@@ -33,15 +35,26 @@ def _expect_image(x: Shape) -> None:
         raise ShapeError("NB201", message)
 
 
-class PixelShuffle(Layer):
-    """Turns channels into pixels: (*, C·r², H, W) to (*, C, H·r, W·r), r = upscale_factor.
-
-    - PixelShuffle: 3  # 9×4×5 to 1×12×15
-    """
+class _Pixels(Layer):
+    """Moves values between channels and pixels."""
 
     needs_float = False
     rearranges = True
     arrangement = "channels"
+
+    def needs_order(self, *x: Shape) -> bool:
+        """Five axes with the channels last have an "Unsupported memory format" for torch."""
+        return len(x[0]) == 4
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        return (None,) if self.needs_order(*y) else super().layouts(y, *x)
+
+
+class PixelShuffle(_Pixels):
+    """Turns channels into pixels: (*, C·r², H, W) to (*, C, H·r, W·r), r = upscale_factor.
+
+    - PixelShuffle: 3  # 9×4×5 to 1×12×15
+    """
 
     upscale_factor: PositiveInt
     """Factor r by which height and width grow."""
@@ -70,15 +83,11 @@ class PixelShuffle(Layer):
         return _image_formulas(x, rules, upscale_factor=self.upscale_factor)
 
 
-class PixelUnshuffle(Layer):
+class PixelUnshuffle(_Pixels):
     """Turns pixels into channels: (*, C, H·r, W·r) to (*, C·r², H, W), r = downscale_factor.
 
     - PixelUnshuffle: 3  # 1×12×15 to 9×4×5
     """
-
-    needs_float = False
-    rearranges = True
-    arrangement = "channels"
 
     downscale_factor: PositiveInt
     """Factor r by which height and width shrink."""

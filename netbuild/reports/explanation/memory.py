@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NOTHING_BEFORE = (
     "neither this layer nor an earlier layer learns, so the backward pass does not reach it"
 )
-_NOTHING_BEHIND = "no output depends on this layer, so the backward pass does not reach it"
+_NOTHING_BEHIND = "no output gives this layer a gradient, so the backward pass does not reach it"
 
 
 @lru_cache(maxsize=1024)

@@ -228,9 +228,7 @@ class MultiheadAttention(Layer):
         """
         return self.needs(*map(Placed, (x, *others)), learns=True).workspace
 
-    def _attending(
-        self, x: Sequence[Placed], *, attended: bool, learns: bool
-    ) -> tuple[int, bool]:
+    def _attending(self, x: Sequence[Placed], *, attended: bool, learns: bool) -> tuple[int, bool]:
         """Return how many numbers are kept between the projections and the attended values.
 
         The second result is whether the attention weights are kept, if they are a result.

@@ -84,7 +84,9 @@ class Flatten(Regrouping):
 
     def memory(self, *x: Placed) -> Memory:
         """A single axis stays as it is: torch gives the very input."""
-        merged = {axis(dim, one.shape, at="") for one in x for dim in (self.start_dim, self.end_dim)}
+        merged = {
+            axis(dim, one.shape, at="") for one in x for dim in (self.start_dim, self.end_dim)
+        }
         return "same" if len(merged) == 1 else super().memory(*x)
 
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:

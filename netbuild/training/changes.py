@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.schedulers.decay import ReduceLROnPlateau
+from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,7 +18,7 @@ class Anew(NamedTuple):
 
     #: The best epoch: the samples or the loss have changed, so losses cannot be compared.
     best: bool
-    #: The state of the optimizer: its type or its groups have changed.
+    #: The state of the optimizer: its type, its groups or the weights that learn have changed.
     optimizer: bool
     #: The options of the optimizer, and the schedule, which is replayed up to the position.
     schedule: bool
@@ -47,7 +48,9 @@ def _compared(config: Config) -> Any:
 
 
 def _optimizer(config: Config) -> Any:
-    return type(config.optimizer), [group.match for group in config.groups]
+    network, _ = trace_network(config)
+    learning = [row.path for row in network.rows if row.trainable]
+    return type(config.optimizer), [group.match for group in config.groups], learning
 
 
 def _rates(config: Config) -> list[Any]:

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from netbuild import training
 from netbuild.checks.trace import trainable
 from netbuild.config.load import load
 from tests.training.by_hand import PLAIN, SGD, command, prepared, stopped, trained
 from tests.training_configs import (
+    WEIGHTS,
     files,
     outcome,
     text,
@@ -65,6 +68,20 @@ def test_a_config_that_is_the_same_is_no_change(tmp_path: Path) -> None:
     code, printed = command("train", file, "--resume", first.folder)
     assert (code, printed.splitlines()[0]) == (0, "continuing in epoch 1, after step 2")
     assert not (first.folder / "resolved-1.yaml").exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [("true", "false"), ("false", "true")])
+def test_other_weights_learn(tmp_path: Path, before: str, after: str) -> None:
+    """A layer can be frozen or set free; then the optimizer starts without its former state."""
+    layers = [{"Linear": 8, "freeze": before == "true"}, "Tanh", {"Linear": 3}]
+    first = stopped(prepared(tmp_path, layers=layers, optimizer={"Adam": {"lr": 0.01}}), 2)
+    weights = load_file(first.checkpoint("last") / WEIGHTS)
+    changes = ("--set", f"layers.0.freeze={after}", "--allow-changes")
+    code, printed = command("train", "--resume", first.folder, *changes)
+    assert (code, printed.splitlines()[2]) == (0, "the optimizer starts without its former state")
+    later = load_file(first.checkpoint("last") / WEIGHTS)
+    assert torch.equal(weights["0.weight"], later["0.weight"]) == (after == "true")
+    assert not torch.equal(weights["2.weight"], later["2.weight"])
 
 
 #: Changes with which a checkpoint cannot go on.

@@ -120,6 +120,8 @@ class Layer(Component):
     self_normalising: ClassVar[bool] = False
     #: What replaces random values in training: zeros, or the smallest value of SELU.
     drops: ClassVar[Literal["zeros", "alpha"] | None] = None
+    #: The name of the layer that gives for a single score what this one gives for several.
+    for_one_score: ClassVar[str | None] = None
     #: The source of the statistics for a normalisation: the batch, the batches of all processes,
     #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None

@@ -23,7 +23,7 @@ class Classes(NamedTuple):
     def __str__(self) -> str:
         """Return the words that messages use for the target."""
         where = f" at each of {times(self.shape)} places" if self.shape else ""
-        return f"one of {self.classes} classes{where}"
+        return f"one of {self.classes} class{'es' * (self.classes != 1)}{where}"
 
 
 class Labels(NamedTuple):

@@ -222,15 +222,16 @@ def _too_many(flow: Flow, compared: Compared, scores: int, target: Classes) -> D
     if row is not None:
         field = bare_field(type(row.layer)) or ""
         span, path = place(row.item, field), row.path
-        if getattr(row.layer, field, None) == scores:
+        if getattr(row.layer, field, None) == scores and target.classes > 1:
             fixes = set_field(row.item, field, str(target.classes), bare=field)
+    several = target.classes > 1
     return Diagnostic(
         "NB306",
         "more outputs than the data has classes",
         span,
-        f"{scores} scores, but the data has {target.classes} classes",
+        f"{scores} scores, but the data has {target.classes} class{'es' * several}",
         (Note("data", f"{target}, line {flow.graph.config.place('data').line}"),),
-        help=f"use {target.classes} scores",
+        help=f"use {target.classes} scores" if several else "look at the target: no class differs",
         layer=path,
         fixes=fixes,
     )

@@ -192,3 +192,11 @@ def test_channels_last_of_the_data(tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     (fix,) = (fix for d in found(text) for fix in d.fixes)
     assert fix.edits[0].text == "Permute: [0, 3, 1, 2], "
     assert not found(text.replace("layers: [", "layers: [Permute: [0, 3, 1, 2], "))
+
+
+def test_data_of_one_class_asks_for_another_target() -> None:
+    """A network with a single score learns nothing, so it is no fix."""
+    text = "input: [4]\nlayers: [Linear: 3]\nloss: CrossEntropyLoss\ndata: {Random: {classes: 1}}\n"
+    (warning,) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    assert (warning.code, warning.label) == ("NB306", "3 scores, but the data has 1 class")
+    assert (warning.help, warning.fixes) == ("look at the target: no class differs", ())

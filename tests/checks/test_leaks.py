@@ -124,6 +124,13 @@ def test_deep_residual_networks() -> None:
     assert found(*mean, f"blocks:{block}") == [("NB410", "m")]
 
 
+def test_attention_weights_by_hand() -> None:
+    """The weights of a causal attention are 0 for later places: a product with them shows none."""
+    product = "product: {MatMul, inputs: [own.weights, embed]}"
+    assert not found("own: {MultiheadAttention: {num_heads: 2, is_causal: true}}", product)
+    assert found("own: {MultiheadAttention: 2}", product) == [("NB410", "own")]
+
+
 def test_one_target_a_sample() -> None:
     """A network that tells the one token behind its input may see all of the input."""
     tail = TAIL.replace("  classes: {Transpose: {dim0: 1, dim1: 2}}\n", "").replace(

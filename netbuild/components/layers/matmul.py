@@ -51,7 +51,8 @@ class MatMul(Join):
     def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
         n, rank = x[source][axis], len(x[0])
         if axis == rank - 1 - source:  # columns of input, rows of other
-            return every(n)
+            # A row of `input` may hold zeros for later rows of `other`, such as causal weights.
+            return every(n)._replace(loose=source == 1)
         wider = max(shape[axis] for shape in x) if axis < rank - 2 else n
         return repeated(axis, n, wider)
 

@@ -33,6 +33,19 @@ layers:
     assert len(graph(text.replace("false", "true")).rows) == 6
 
 
+def test_left_out_it_hides_an_input_of_its_name() -> None:
+    """A name means the member above and not the input, whether the member is built or left out."""
+    text = """
+inputs: {x: [4], y: [6]}
+layers:
+  s:
+    inputs: {a: x, b: y}
+    layers: {b: {SELU, inputs: a, when: false}, c: {Tanh, inputs: b}}
+"""
+    assert [row.output.shape for row in graph(text).rows] == [(4,)]
+    assert [row.output.shape for row in graph(text.replace("false", "true")).rows] == [(4,), (4,)]
+
+
 def test_a_stack_of_nothing_is_the_identity() -> None:
     """A stack whose members are all left out gives what it is given."""
     found = graph("input: [4]\nlayers: {a: [{ReLU, when: false}], b: {Linear: 2}}")

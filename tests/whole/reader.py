@@ -210,6 +210,7 @@ class Reader:
         def again(values: Inputs, original: Made | None) -> tuple[Results, Made]:
             values = like(inputs, values)
             inner = Scope(scope.variables, {}, module, path(scope, name), original=original)
+            inner.before = None if values else scope.before
             results: Results = {}
             for number in range(repeat):
                 results = self._one(inner, str(number), member, values, {"index": number})

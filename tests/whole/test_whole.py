@@ -119,6 +119,17 @@ layers:
 - MaxPool1d: {kernel_size: 2, return_indices: true}
 - {MaxUnpool1d: 2, inputs: [0, 0.indices]}
 ---
+# accepted: a Parameter knows the shape before it, also as a copy
+input: [4]
+layers: {a: {Parameter: $in_shape, repeat: 2}}
+---
+# accepted: a member that is left out hides the input of its name
+inputs: {x: [4], y: [6]}
+layers:
+  s:
+    inputs: {a: x, b: y}
+    layers: {b: {SELU: , inputs: a, when: false}, c: {Linear: 2, inputs: b}}
+---
 # accepted: the only input of a stack needs no name
 input: [4]
 layers: [{layers: [{Linear: 4, inputs: x}], inputs: {x: input}}, {Reuse: 0}]
@@ -157,6 +168,7 @@ def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return (*y[:-1], y[-1] + 1)
 
     monkeypatch.setattr(Linear, "output_shape", off_by_one)
+    monkeypatch.setattr("netbuild.graph.inference._results", {})  # what is inferred is cached
     text = "input: [4]\nvars: {w: 2}\nlayers:\n- ReLU\n- - {Linear: $w}\n  - Sigmoid\n"
     assert "shapes" in [one.kind for one in Comparison(text).run()]
     assert smaller(text, "shapes").count("\n") <= 4

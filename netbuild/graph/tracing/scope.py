@@ -88,10 +88,10 @@ class Scope:
     def find(self, wire: Wire) -> Found[Ref | None]:
         """Return the result with a name; None with a fault if there is none."""
         name, dot, port = wire.outside.partition(".")
-        if not dot and name in self.inputs and name not in self.members:
-            return Ref("", name), ()
         if wire.outside in self.skipped:
             return self.skipped[wire.outside], ()
+        if not dot and name in self.inputs and name not in self.members:
+            return Ref("", name), ()
         if name not in self.members and any(p.fullmatch(name) for p in self.unknown_names):
             self.members[name] = {OUTPUT: UNKNOWN_SIGNAL}
         if name not in self.members:
@@ -137,7 +137,7 @@ class Scope:
         results = [
             name if n == 0 else f"{name}.{port}" for name, y in members for n, port in enumerate(y)
         ]
-        inputs = [name for name in self.inputs if name not in self.members]
+        inputs = [name for name in self.inputs if name not in {*self.members, *self.skipped}]
         return f"name {wanted}: {_here([*inputs, *results, *self.skipped])}"
 
     def unnamed(self, layer: type[Layer] | None, span: Span, where: str) -> Diagnostic:

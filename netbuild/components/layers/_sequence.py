@@ -136,6 +136,7 @@ class Recurrent(Stateful):
         length, states = x[0].shape[0], x[1:]
         inputs = self.layer_inputs(x[0].shape)
         for_weights = learns or self.ignores_freezing
+        gates = self.num_layers > 1 or any(one.gradient for one in x[:2])
         kept: list[int] = []
         numbers = 0
         if for_weights and self.reads_in_place(x[0]):
@@ -145,7 +146,8 @@ class Recurrent(Stateful):
         copies = (0 < self.dropout < 1) + for_weights
         numbers += copies * length * sum(inputs[1:])
         for place, size in enumerate(self.states()):
-            if not (for_weights or self.optional_inputs[place] == "c_0"):
+            is_cell = self.optional_inputs[place] == "c_0"  # for the gradients of the gates
+            if not (for_weights or (is_cell and gates)):
                 continue
             if states and by_steps(states[place]):
                 kept.append(1 + place)

@@ -10,9 +10,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
+from netbuild.builder.module import module
+from netbuild.components.tensor import Tensor
 from tests.components.layers import FAMILIES
-from tests.components.layers.contract import graph_of
+from tests.components.layers.contract import graph_of, torch_may_warn
 from tests.graph.memory_fuzz import Drawn, torch_keeps
 
 if TYPE_CHECKING:
@@ -146,3 +149,46 @@ def test_results(row: Row) -> None:
     for read in results(row):
         for freeze in (False, True):
             compare(row, "in order", freeze=freeze, gradients=every, read=read)
+
+
+def gives_its_input(layer: dict[str, Any], *inputs: Tensor) -> tuple[bool, bool]:
+    """Return whether the result is the very tensor of the input: what netbuild says, and torch."""
+    graph = graph_of([layer], *inputs)
+    x = torch.zeros(2, *inputs[0].shape, dtype=getattr(torch, inputs[0].dtype))
+    with torch_may_warn():
+        results = module(graph)(x)
+    given = any(y is x for y in (results if isinstance(results, tuple) else (results,)))
+    return graph.rows[-1].inferred.memory in {"same", "overwritten"}, given
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        ({"Identity": {}}, True),
+        ({"Flatten": {"start_dim": 2, "end_dim": 2}}, True),
+        ({"Flatten": {}}, False),
+        ({"Dropout": 0.0}, True),
+        ({"Dropout": 0.1}, False),
+        ({"Dropout": 0.1, "freeze": True}, True),
+        ({"Dropout1d": 0.0}, True),
+        ({"AlphaDropout": 0.0}, True),
+        ({"FeatureAlphaDropout": 0.0}, True),
+        ({"ELU": {"inplace": True}}, True),
+        ({"Expand": [3, 4]}, False),
+        ({"Reshape": [3, 4]}, False),
+        ({"Narrow": {"dim": 1, "start": 0, "length": 3}}, False),
+    ],
+    ids=str,
+)
+def test_the_same_tensor(layer: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
+    """Some layers pass on their very input; attention asks whether its inputs are one tensor."""
+    assert gives_its_input(layer, Tensor((3, 4))) == (expected, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_no_other_layer_gives_the_same_tensor(row: Row) -> None:
+    """Each row gives its input if netbuild says so, and only then."""
+    if len(row.inputs) == 1:
+        said, given = gives_its_input(row.config, *row.inputs)
+        assert said == given

@@ -51,11 +51,12 @@ def lay_out(module: nn.Module) -> None:
     """Put the channels of a module's weights and buffers last in memory.
 
     torch has this format for tensors of four axes only. Other tensors, such as the weights of
-    Conv3d, stay as they are; `module.to(memory_format=…)` would refuse them.
+    Conv3d, stay as they are; `module.to(memory_format=…)` would refuse them. The strides are those
+    of `to`: `contiguous` would leave a weight of one channel, or of one place, in the other format.
     """
     for tensor in (*module.parameters(), *module.buffers()):
         if tensor.ndim == _IMAGE:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+            tensor.data = tensor.data.to(memory_format=torch.channels_last)
 
 
 def with_channels_last(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -16,6 +16,7 @@ from torch import nn
 
 from netbuild import training
 from netbuild.training.progress import Silent
+from netbuild.training.step.memory_format import lay_out
 from tests.training.by_hand import (
     PLAIN,
     apart,
@@ -174,6 +175,20 @@ OF_FIVE_AXES: dict[str, tuple[Any, list[str]]] = {
         ["conv.weight"],
     ),
 }
+
+
+def test_channels_last_has_torchs_strides() -> None:
+    """Also weights of one channel, and of one place, lie as torch's `Module.to` lays them."""
+
+    def network() -> nn.Sequential:
+        return nn.Sequential(
+            nn.Conv2d(1, 6, 5), nn.Conv2d(6, 4, 1), nn.Conv2d(4, 4, 3, groups=4), nn.BatchNorm2d(4)
+        )
+
+    own, torchs = network(), network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(own)
+    strides = {name: tensor.stride() for name, tensor in torchs.state_dict().items()}
+    assert {name: tensor.stride() for name, tensor in own.state_dict().items()} == strides
 
 
 @pytest.mark.parametrize("name", OF_FIVE_AXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,16 @@ def both(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
         if not same(tensor, state[name]):
             return f"buffers {name}"
     return ""
+
+
+def double(x: torch.Tensor) -> torch.Tensor:
+    """Return floats in double precision, and other numbers as they are."""
+    return x.double() if x.is_floating_point() else x
+
+
+def in_doubles(network: nn.Module) -> nn.Module:
+    """Return a copy of a network in double precision."""
+    return copy.deepcopy(network).double()
 
 
 def fill(network: nn.Module) -> None:

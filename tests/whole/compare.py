@@ -21,9 +21,8 @@ from tests.whole.measure import (
     Counting,
     backward,
     both,
-    double,
+    both_in_doubles,
     fill,
-    in_doubles,
     kept,
     same,
     samples,
@@ -233,7 +232,7 @@ class Comparison:
                 module.train(training)
                 differs = both(network, module, x)
                 if differs.startswith(("values", "gradients")):  # rounding, which a norm enlarges?
-                    differs = both(*map(in_doubles, (network, module)), [*map(double, x)])
+                    differs = both_in_doubles(network, module, x)
                 mode = "training" if training else "evaluation"
                 if training and random and differs.startswith("values"):
                     continue

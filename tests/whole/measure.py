@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -120,14 +119,13 @@ def both(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
     return ""
 
 
-def double(x: torch.Tensor) -> torch.Tensor:
-    """Return floats in double precision, and other numbers as they are."""
-    return x.double() if x.is_floating_point() else x
-
-
-def in_doubles(network: nn.Module) -> nn.Module:
-    """Return a copy of a network in double precision."""
-    return copy.deepcopy(network).double()
+def both_in_doubles(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
+    """Return what differs in double precision: what rounding made does not."""
+    doubles = [t.double() if t.is_floating_point() else t for t in x]
+    differs = both(network.double(), module.double(), doubles)
+    network.float()
+    module.float()
+    return differs
 
 
 def fill(network: nn.Module) -> None:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 def check(config: Config, rows: Iterable[Row]) -> list[Diagnostic]:
     """Return a fault for each option of the training that torch refuses with sparse gradients."""
+    if config.optimizer is None:
+        return []
     row = next(filter(is_sparse, rows), None)
-    if row is None or config.optimizer is None:
+    if row is None:
         return []
     return [_fault(config, row, *found) for found in _refused(config)]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from netbuild.components.layers.layer import Operation
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.memory import Step, reaching
@@ -27,13 +29,42 @@ def check(
 
     `outputs` are the results of the network; None if they are not known because of other faults.
     """
-    if all(row.inferred.memory != "overwritten" for row in rows):
+    if _is_plain(rows, outputs):
         return ()
     number = {row.path: n for n, row in enumerate(rows)}
     found = dict.fromkeys(_conflicts(rows, outputs))
     first = {conflict.path: conflict for conflict in reversed(found)}
     paths = sorted(first, key=number.__getitem__)
     return tuple([_fault(first[path], rows, number[path], calls, config) for path in paths])
+
+
+def _is_plain(rows: Sequence[Row], outputs: dict[str, Value] | None) -> bool:
+    """Whether each layer that overwrites is the only reader of a new tensor that nobody needs.
+
+    Most networks are plain: a ReLU overwrites the result of a norm, a convolution or a sum, which
+    keep their inputs only. They need no model of the memory.
+    """
+    overwriting = [row for row in rows if row.inferred.memory == "overwritten"]
+    if not overwriting:
+        return True
+    readers = Counter(value for row in rows for value in row.sources)
+    readers.update((outputs or {}).values())
+    producers = {row.passed_on: row for row in rows}
+    for row in overwriting:
+        value, above = row.sources[0], producers.get(row.sources[0])
+        while above is not None and above.inferred.memory == "view" and readers[value] == 1:
+            value, above = above.sources[0], producers.get(above.sources[0])
+        if above is None or readers[value] > 1 or not _keeps_inputs_only(above):
+            return False
+    return True
+
+
+def _keeps_inputs_only(row: Row) -> bool:
+    layer = row.layer
+    normalises = layer.normalises is not None
+    known = layer.is_affine or layer.pools or normalises or isinstance(layer, Operation)
+    new = row.inferred.memory == "new" and bool(row.sources)
+    return new and known and "output" not in layer.saved(*row.shapes)
 
 
 def _conflicts(rows: Sequence[Row], outputs: dict[str, Value] | None) -> Iterator[Conflict]:

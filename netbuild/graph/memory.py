@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.layout import Placed, in_order
 from netbuild.components.layers.parameter import Parameter
 from netbuild.graph.value import Value, value_name
@@ -134,6 +135,8 @@ class Step:
     def __init__(self) -> None:
         self.values: dict[Value, _Stored] = {}
         self.weights: set[Value] = set()
+        #: Parameters that do not repeat for each sample yet.
+        self.single: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
         self.keepers: dict[Value, str] = {}
         #: For each memory, the layers that have overwritten it.
@@ -144,7 +147,7 @@ class Step:
         x = [
             self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)
         ]
-        given = _named([one.placed for one in x], [one.first for one in x])
+        given = _named([one.placed for one in self._repeated(row, x)], [one.first for one in x])
         reached = row.learns or any(one.gradient for one in given)
         self._store(row, x, given)
         if not reached or not (read is None or read):
@@ -201,6 +204,26 @@ class Step:
         strides = (0, *in_order(tensor.shape))  # of a parameter with fewer axes than the others
         return stored._replace(placed=stored.placed._replace(shape=tensor.shape, strides=strides))
 
+    def _repeated(self, row: Row, x: Sequence[_Stored]) -> list[_Stored]:
+        """Return the inputs of a layer. Parameters repeat from the first layer that needs it on.
+
+        An operation that broadcasts repeats a parameter of its own block itself, if another input
+        has the batch.
+        """
+        if not self.single.intersection(row.sources):
+            return list(x)
+        block = _block(row.path)
+        own = {value for value in self.single if _block(value.path) == block}
+        pairs = list(zip(row.sources, x, strict=True))
+        repeats = isinstance(row.layer, Operation) and row.layer.broadcasts
+        if not repeats or not any(one.placed.batched for value, one in pairs if value not in own):
+            own = set()
+        self.single.difference_update(set(row.sources) - own)
+        return [
+            one._replace(placed=one.placed._replace(batched=False)) if value in own else one
+            for value, one in pairs
+        ]
+
     def _store(self, row: Row, x: Sequence[_Stored], given: tuple[Placed, ...]) -> None:
         """Add the results of a layer to the memory."""
         memory: Memory = row.inferred.memory_of(given)
@@ -222,6 +245,8 @@ class Step:
             self.values[value] = _Stored(base, y, placed, version, first)
             if not row.sources:
                 self.weights.add(value)
+                if batched:
+                    self.single.add(value)
 
     def _input(self, row: Row, number: int, x: _Stored) -> Held:
         """Return an input that a layer keeps, itself or as a copy."""
@@ -234,6 +259,11 @@ class Step:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
         return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
+
+
+def _block(path: str) -> str:
+    """Return the path of the block of a layer."""
+    return path.rpartition(".")[0]
 
 
 def _named(x: Sequence[Placed], first: Sequence[Value | None]) -> tuple[Placed, ...]:

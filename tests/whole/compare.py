@@ -105,13 +105,8 @@ class Comparison:
             if graph is None:
                 self._refused(verdict, faults)
                 return []
-            if verdict.network is None and "index out of range in self" in verdict.why:
-                # Indices that a layer computes, such as those of a pool: only values tell.
-                self.counts["an index that only values decide"] += 1
-                return []
             if verdict.network is None:
-                why = f"torch refuses at {verdict.path!r}: {verdict.why}"
-                return [Disagreement("accepted", why)]
+                return self._accepted(verdict)
             self.counts["accepted by both"] += 1
             module = self._built(verdict.network)
         except Disagreement as found:
@@ -139,6 +134,14 @@ class Comparison:
             except REFUSALS as error:
                 differences.append(Disagreement("run", f"{type(error).__name__}: {error}"))
         return differences
+
+    def _accepted(self, verdict: Verdict) -> list[Disagreement]:
+        """Return the disagreement over a file that only torch refuses."""
+        if "index out of range in self" in verdict.why:
+            # Indices that a layer computes, such as those of a pool: only values tell.
+            self.counts["an index that only values decide"] += 1
+            return []
+        return [Disagreement("accepted", f"torch refuses at {verdict.path!r}: {verdict.why}")]
 
     def _trace(self) -> tuple[Graph | None, list[Any]]:
         try:

@@ -135,8 +135,6 @@ class Step:
     def __init__(self) -> None:
         self.values: dict[Value, _Stored] = {}
         self.weights: set[Value] = set()
-        #: Parameters that do not repeat for each sample yet.
-        self.single: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
         self.keepers: dict[Value, str] = {}
         #: For each memory, the layers that have overwritten it.
@@ -204,21 +202,19 @@ class Step:
         strides = (0, *in_order(tensor.shape))  # of a parameter with fewer axes than the others
         return stored._replace(placed=stored.placed._replace(shape=tensor.shape, strides=strides))
 
-    def _repeated(self, row: Row, x: Sequence[_Stored]) -> list[_Stored]:
-        """Return the inputs of a layer. Parameters repeat from the first layer that needs it on.
+    def _repeated(self, row: Row, x: Sequence[_Stored]) -> Sequence[_Stored]:
+        """Return the inputs of a layer, with the parameters that it repeats for each sample itself.
 
-        An operation that broadcasts repeats a parameter of its own block itself, if another input
-        has the batch.
+        An operation that broadcasts does so with the parameters of its own stack, if another input
+        has the batch. Other layers read parameters that repeat already.
         """
-        if not self.single.intersection(row.sources):
-            return list(x)
-        block = _block(row.path)
-        own = {value for value in self.single if _block(value.path) == block}
+        if not self.weights or not (isinstance(row.layer, Operation) and row.layer.broadcasts):
+            return x
+        stack = _stack(row.path)
+        own = {v for v in row.sources if v in self.weights and _stack(v.path) == stack}
         pairs = list(zip(row.sources, x, strict=True))
-        repeats = isinstance(row.layer, Operation) and row.layer.broadcasts
-        if not repeats or not any(one.placed.batched for value, one in pairs if value not in own):
-            own = set()
-        self.single.difference_update(set(row.sources) - own)
+        if not own or not any(one.placed.batched for value, one in pairs if value not in own):
+            return x
         return [
             one._replace(placed=one.placed._replace(batched=False)) if value in own else one
             for value, one in pairs
@@ -245,8 +241,6 @@ class Step:
             self.values[value] = _Stored(base, y, placed, version, first)
             if not row.sources:
                 self.weights.add(value)
-                if batched:
-                    self.single.add(value)
 
     def _input(self, row: Row, number: int, x: _Stored) -> Held:
         """Return an input that a layer keeps, itself or as a copy."""
@@ -261,8 +255,8 @@ class Step:
         return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
 
 
-def _block(path: str) -> str:
-    """Return the path of the block of a layer."""
+def _stack(path: str) -> str:
+    """Return the path of the stack that a layer is in."""
     return path.rpartition(".")[0]
 
 

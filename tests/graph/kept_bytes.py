@@ -175,8 +175,8 @@ layers:
 """,
         (1 + 3 + 1) * 8 + (4 + 4) * 4,
     ),
-    # Linear reads the parameter once for each sample. So the first maximum has the batch too.
-    "the maximum of a parameter that already repeats": (
+    # Linear reads the parameter once for each sample, and Maximum reads it as it is.
+    "the maximum of a parameter only once, also after a layer that repeats it": (
         """
 input: [4]
 layers:
@@ -185,7 +185,7 @@ layers:
   m: {Maximum, inputs: [p, p, l]}
   a: {Add, inputs: [m, input]}
 """,
-        (4 + 4) * 4,
+        4 * 4,
     ),
     "the product of a parameter under two names": (
         """
@@ -195,6 +195,29 @@ layers:
   i: Identity
   m: {Multiply, inputs: [p, i, p]}
   a: {Add, inputs: [m, input]}
+""",
+        4 * 4,
+    ),
+    # Identity gives it once for each sample, so the maximum of both has the batch too.
+    "the maximum of a parameter under two names": (
+        """
+input: [4]
+layers:
+  p: {Parameter: [4]}
+  i: Identity
+  m: {Maximum, inputs: [p, i, p]}
+  a: {Add, inputs: [m, input]}
+""",
+        4 * 4,
+    ),
+    "the maximum of a parameter only once, also if a block repeats it and leaves it unread": (
+        """
+input: [4]
+layers:
+  p: {Parameter: [4]}
+  b: {inputs: p, layers: {q: {Parameter: [4]}, m: {Multiply, inputs: [q, q]}}}
+  m: {Maximum, inputs: [p, p, input]}
+  a: {Add, inputs: [m, b]}
 """,
         4 * 4,
     ),

@@ -17,7 +17,17 @@ import torch
 import netbuild
 from netbuild.builder.module import train
 from tests.whole.inputs import zeros
-from tests.whole.measure import Counting, backward, both, fill, kept, same, samples, tuple_of
+from tests.whole.measure import (
+    Counting,
+    backward,
+    both,
+    both_in_doubles,
+    fill,
+    kept,
+    same,
+    samples,
+    tuple_of,
+)
 from tests.whole.network import REFUSALS
 from tests.whole.reader import Reader
 from tests.whole.refusal import Refusal
@@ -106,7 +116,7 @@ class Comparison:
                 self._refused(verdict, faults)
                 return []
             if verdict.network is None:
-                return self._accepted(verdict)
+                return self._accepted_alone(verdict)
             self.counts["accepted by both"] += 1
             module = self._built(verdict.network)
         except Disagreement as found:
@@ -135,13 +145,14 @@ class Comparison:
                 differences.append(Disagreement("run", f"{type(error).__name__}: {error}"))
         return differences
 
-    def _accepted(self, verdict: Verdict) -> list[Disagreement]:
-        """Return the disagreement over a file that only torch refuses."""
+    def _accepted_alone(self, verdict: Verdict) -> list[Disagreement]:
+        """Return the difference of a file that netbuild accepts, and torch does not run."""
         if "index out of range in self" in verdict.why:
             # Indices that a layer computes, such as those of a pool: only values tell.
             self.counts["an index that only values decide"] += 1
             return []
-        return [Disagreement("accepted", f"torch refuses at {verdict.path!r}: {verdict.why}")]
+        why = f"torch refuses at {verdict.path!r}: {verdict.why}"
+        return [Disagreement("accepted", why)]
 
     def _trace(self) -> tuple[Graph | None, list[Any]]:
         try:
@@ -220,6 +231,8 @@ class Comparison:
                 network.train(training)
                 module.train(training)
                 differs = both(network, module, x)
+                if differs.startswith(("values", "gradients")):  # rounding, which a norm enlarges?
+                    differs = both_in_doubles(network, module, x)
                 mode = "training" if training else "evaluation"
                 if training and random and differs.startswith("values"):
                     continue

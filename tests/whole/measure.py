@@ -119,6 +119,15 @@ def both(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
     return ""
 
 
+def both_in_doubles(network: nn.Module, module: nn.Module, x: list[torch.Tensor]) -> str:
+    """Return what differs in double precision: what rounding made does not."""
+    doubles = [t.double() if t.is_floating_point() else t for t in x]
+    differs = both(network.double(), module.double(), doubles)
+    network.float()
+    module.float()
+    return differs
+
+
 def fill(network: nn.Module) -> None:
     """Give all parameters random values; those that begin with zeros or ones too."""
     generator = torch.Generator().manual_seed(5)

@@ -87,9 +87,13 @@ _RANKS: dict[str, tuple[int, int]] = {
         f"{kind}{n}d": (n + 2, n + 2)
         for kind in (
             *("MaxPool", "AvgPool", "LPPool", "MaxUnpool", "AdaptiveAvgPool", "AdaptiveMaxPool"),
-            *("FractionalMaxPool", "InstanceNorm", "BatchNorm", "ReflectionPad"),
-            *("ReplicationPad", "CircularPad"),
+            *("FractionalMaxPool", "InstanceNorm", "BatchNorm"),
         )
+        for n in (1, 2, 3)
+    },
+    **{
+        f"{kind}{n}d": (n + 1, n + 2)  # with or without channels
+        for kind in ("ReflectionPad", "ReplicationPad", "CircularPad")
         for n in (1, 2, 3)
     },
     "BatchNorm1d": (2, 3),

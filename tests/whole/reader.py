@@ -18,6 +18,7 @@ from tests.whole.members import container, names_index, ordered, parts, path, re
 from tests.whole.modules import ports
 from tests.whole.names import of_input, of_member
 from tests.whole.network import REFUSALS, Network, Step, Value
+from tests.whole.operations import OPERATIONS
 from tests.whole.refusal import Refusal
 from tests.whole.scope import Inputs, Made, Results, Scope, chained, first
 from tests.whole.text import parse, written
@@ -379,7 +380,9 @@ class Reader:
             )
         )
         made = original or Made(_none, given, layer)
-        made.again = lambda reads: self._layer(scope, name, member, reads, variables, made)[0]
+        # A function of its own has no module: a call of it may have other arguments.
+        held = None if kind in OPERATIONS else made
+        made.again = lambda reads: self._layer(scope, name, member, reads, variables, held)[0]
         return dict(zip(ports(kind, len(results)), results, strict=True)), made
 
 

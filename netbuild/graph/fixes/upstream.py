@@ -243,8 +243,8 @@ def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:
     if not value.path:
         return value.port
     name = value.path[len(stack) + 1 if stack else 0 :].partition(".")[0]
-    row = rows[value.path]
-    return name if value == row.passed_on else f"{name}.{value.port}"
+    row = rows.get(value.path)
+    return name if row is None or value == row.passed_on else f"{name}.{value.port}"
 
 
 def _orders(shape: Shape, *, alone: bool) -> list[Shape]:

@@ -20,21 +20,25 @@ class LocalNames(Mapping[str, Any]):
         self._around, self._x, self._more = around, x, more
 
     @cached_property
-    def _all(self) -> dict[str, Any]:
-        around = {n: value for n, value in self._around.items() if n not in SHAPE_NAMES}
-        return {**around, **input_names(self._x), **self._more}
+    def known(self) -> dict[str, Any]:
+        """All names with their values."""
+        around = self._around
+        found = dict(around.known if isinstance(around, LocalNames) else around)
+        for name in SHAPE_NAMES:  # these are of another input
+            found.pop(name, None)
+        return {**found, **input_names(self._x), **self._more}
 
     def __getitem__(self, name: str) -> Any:
-        return self._all[name]
+        return self.known[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._all
+        return name in self.known
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
+        return iter(self.known)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return len(self.known)
 
 
 def input_names(x: Signal | None) -> dict[str, Any]:

@@ -130,6 +130,8 @@ class _Writer:
         self.values: dict[Ref, fx.Proxy] = {}
         #: Parameters with a batch axis of 1, each with the sizes for its expansion after that axis.
         self.shared: dict[Ref, tuple[int, ...]] = {}
+        #: These parameters, repeated for each sample.
+        self.repeated: dict[Ref, fx.Proxy] = {}
 
     def module(self, name: str) -> fx.GraphModule:
         """Write all members, and return a module whose `forward` calls them."""
@@ -171,10 +173,12 @@ class _Writer:
 
     def read(self, ref: Ref) -> fx.Proxy:
         """Return a value. A Parameter with a batch axis of 1 is repeated for each sample."""
-        if ref in self.shared:
+        if ref not in self.shared:
+            return self.values[ref]
+        if ref not in self.repeated:
             batch = self.values[Ref("", self.block.batched[0])].size(0)
-            self.values[ref] = self.values[ref].expand(batch, *self.shared.pop(ref))
-        return self.values[ref]
+            self.repeated[ref] = self.values[ref].expand(batch, *self.shared[ref])
+        return self.repeated[ref]
 
     def results(self, member: Member) -> dict[str, fx.Proxy]:
         """Write a member, and return its results."""

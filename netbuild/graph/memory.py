@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.layout import Placed, in_order
 from netbuild.components.layers.parameter import Parameter
 from netbuild.graph.value import Value, value_name
@@ -144,7 +145,7 @@ class Step:
         x = [
             self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)
         ]
-        given = _named([one.placed for one in x], [one.first for one in x])
+        given = _named([one.placed for one in self._repeated(row, x)], [one.first for one in x])
         reached = row.learns or any(one.gradient for one in given)
         self._store(row, x, given)
         if not reached or not (read is None or read):
@@ -201,6 +202,24 @@ class Step:
         strides = (0, *in_order(tensor.shape))  # of a parameter with fewer axes than the others
         return stored._replace(placed=stored.placed._replace(shape=tensor.shape, strides=strides))
 
+    def _repeated(self, row: Row, x: Sequence[_Stored]) -> Sequence[_Stored]:
+        """Return the inputs of a layer, with the parameters that it repeats for each sample itself.
+
+        An operation that broadcasts does so with the parameters of its own stack, if another input
+        has the batch. Other layers read parameters that repeat already.
+        """
+        if not self.weights or not (isinstance(row.layer, Operation) and row.layer.broadcasts):
+            return x
+        stack = _stack(row.path)
+        own = {v for v in row.sources if v in self.weights and _stack(v.path) == stack}
+        pairs = list(zip(row.sources, x, strict=True))
+        if not own or not any(one.placed.batched for value, one in pairs if value not in own):
+            return x
+        return [
+            one._replace(placed=one.placed._replace(batched=False)) if value in own else one
+            for value, one in pairs
+        ]
+
     def _store(self, row: Row, x: Sequence[_Stored], given: tuple[Placed, ...]) -> None:
         """Add the results of a layer to the memory."""
         memory: Memory = row.inferred.memory_of(given)
@@ -234,6 +253,11 @@ class Step:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
         return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
+
+
+def _stack(path: str) -> str:
+    """Return the path of the stack that a layer is in."""
+    return path.rpartition(".")[0]
 
 
 def _named(x: Sequence[Placed], first: Sequence[Value | None]) -> tuple[Placed, ...]:

@@ -153,4 +153,87 @@ layers:
 """,
         0,
     ),
+    # torch puts the indices in order: a copy of one, three numbers for the bag, and its bag.
+    "a copy of the part of the indices of a bag": (
+        """
+input: {shape: [4], dtype: int64}
+layers:
+  - Narrow: {dim: 1, start: 0, length: 1}
+  - EmbeddingBag: {num_embeddings: 2, embedding_dim: 2}
+""",
+        (1 + 3 + 1) * 8,
+    ),
+    # The index, three numbers for the bag, and its bag, because the next factor lies 4 places on.
+    # Then the input of Linear and its whole result.
+    "the whole tensor, of which the factors of a bag are a part": (
+        """
+inputs: {i: {shape: [1], dtype: int64}, x: [4]}
+layers:
+  l: {Linear: 4, inputs: x}
+  n: {Narrow: {dim: 1, start: 0, length: 1}}
+  e: {EmbeddingBag: {num_embeddings: 2, embedding_dim: 2, mode: sum}, inputs: [i, n]}
+""",
+        (1 + 3 + 1) * 8 + (4 + 4) * 4,
+    ),
+    # Linear reads the parameter once for each sample, and Maximum reads it as it is.
+    "the maximum of a parameter only once, also after a layer that repeats it": (
+        """
+input: [4]
+layers:
+  p: {Parameter: [4]}
+  l: {Linear: 4, inputs: p}
+  m: {Maximum, inputs: [p, p, l]}
+  a: {Add, inputs: [m, input]}
+""",
+        4 * 4,
+    ),
+    "the product of a parameter under two names": (
+        """
+input: [4]
+layers:
+  p: {Parameter: [4]}
+  i: Identity
+  m: {Multiply, inputs: [p, i, p]}
+  a: {Add, inputs: [m, input]}
+""",
+        4 * 4,
+    ),
+    # Identity gives it once for each sample, so the maximum of both has the batch too.
+    "the maximum of a parameter under two names": (
+        """
+input: [4]
+layers:
+  p: {Parameter: [4]}
+  i: Identity
+  m: {Maximum, inputs: [p, i, p]}
+  a: {Add, inputs: [m, input]}
+""",
+        4 * 4,
+    ),
+    "the maximum of a parameter only once, also if a block repeats it and leaves it unread": (
+        """
+input: [4]
+layers:
+  p: {Parameter: [4]}
+  b: {inputs: p, layers: {q: {Parameter: [4]}, m: {Multiply, inputs: [q, q]}}}
+  m: {Maximum, inputs: [p, p, input]}
+  a: {Add, inputs: [m, b]}
+""",
+        4 * 4,
+    ),
+    # The parameter of the stack around the block repeats; so the block's own does not have to.
+    "the product of a block's own parameter only once for all samples": (
+        """
+input: [8]
+layers:
+  p: {Parameter: [8]}
+  b:
+    inputs: p
+    layers:
+      own: {Parameter: [8]}
+      m: {Multiply, inputs: [own, own, input]}
+  a: {Add, inputs: [b, input]}
+""",
+        0,
+    ),
 }

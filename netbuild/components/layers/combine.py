@@ -110,8 +110,6 @@ class _KeepingBoth(_Folding):
     def needs(self, *x: Placed, learns: bool) -> Needs:
         kept: list[int] = []
         workspace = 0
-        if any(one.distances[0] for one in x):  # parameters repeat when they meet a batch
-            x = tuple([one._replace(batched=one.distances[0] != 0) for one in x])
         left = x[0]
         for number, right in enumerate(x[1:], start=1):
             either = left.gradient or right.gradient

@@ -185,16 +185,24 @@ class EmbeddingBag(_Table):
         return True
 
     def keeps_itself(self, x: Placed) -> bool:
-        return x.merged(*range(1 + len(x.shape)))
+        """Indices are put in order; the factors only become one axis."""
+        return x.merged(*range(1 + len(x.shape))) if x.dtype == "float32" else x.in_order
 
     def saved(self, x: Shape, *factors: Shape) -> tuple[str, ...]:
         return ("input", *self.optional_inputs[: len(factors)])
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
-        """The numbers of the workspace have the dtype of the indices."""
+        """The numbers of the workspace have the dtype of the indices.
+
+        A sum with factors that have gaps between them keeps the bag of each index too. It is
+        `is_fast_path_index_select_scale` in `aten/src/ATen/native/EmbeddingBag.cpp`.
+        """
         found = super().needs(*x, learns=learns)
-        bytes_ = found.workspace // BYTES["int64"] * BYTES[x[0].dtype]
-        return found._replace(workspace=bytes_)
+        numbers = found.workspace // BYTES["int64"]
+        if self.padding_idx is None:
+            gaps = [one for one in x[1:] if self.keeps_itself(one) and not one.in_order]
+            numbers += sum(one.shape[0] for one in gaps)
+        return found._replace(workspace=numbers * BYTES[x[0].dtype])
 
     def workspace(self, x: Shape, *factors: Shape) -> int:
         """Indices: three for the bag, and for each index its bag, unless the mode is sum.

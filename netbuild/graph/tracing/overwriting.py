@@ -52,7 +52,7 @@ def _is_plain(rows: Sequence[Row], outputs: dict[str, Value] | None) -> bool:
     producers = {row.passed_on: row for row in rows}
     for row in overwriting:
         value, above = row.sources[0], producers.get(row.sources[0])
-        while above is not None and above.inferred.memory == "view" and readers[value] == 1:
+        while above is not None and above.layer.regroups and readers[value] == 1:
             value, above = above.sources[0], producers.get(above.sources[0])
         if above is None or readers[value] > 1 or not _keeps_inputs_only(above):
             return False

@@ -266,6 +266,7 @@ def test_a_loss_that_is_not_finite_in_one_process(tmp_path: Path) -> None:
         "input": [4],
         "layers": [{"Linear": 8}, {"layers": [{"Linear": 8}], "repeat": 2}, {"Linear": 3}],
         "data": {"Arrays": {"file": "data.npz"}},
+        "metrics": ["accuracy"],
     }
     file = write(tmp_path, **sections, train={"strategy": "fsdp", "batch_size": 8})
     process = start(tmp_path, "train", file, "--processes", 2)

@@ -15,8 +15,8 @@ from torch import fx, nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from netbuild.builder import first_values
 from netbuild.builder import module as builder
-from netbuild.builder import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ def divided(graph: Graph, device: torch.device, precision: torch.dtype | None) -
         halves = precision is not None and isinstance(unit, _HALVES)
         fully_shard(unit, mesh=mesh, mp_policy=half if halves else plain)
     module.to_empty(device=device)
-    fill(module, parts.values(graph))
+    fill(module, first_values.values(graph))
     return module
 
 

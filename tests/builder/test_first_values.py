@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from netbuild.builder import module, parts
+from netbuild.builder import first_values, module
 from netbuild.checks.trace import trace
 from netbuild.config.load import load
 from netbuild.syntax.dump import dump
@@ -59,7 +59,7 @@ def assert_same(path: Path) -> None:
     whole = module.module(graph).state_dict()
     after = torch.get_rng_state()
     torch.manual_seed(3)
-    found = dict(parts.values(graph))
+    found = dict(first_values.values(graph))
     assert torch.equal(torch.get_rng_state(), after)
     assert found.keys() == whole.keys()
     for name, tensor in whole.items():
@@ -93,7 +93,7 @@ def test_the_values_of_a_file(tmp_path: Path, save: Callable[..., None]) -> None
     file = tmp_path / "net.yaml"
     file.write_text(dump(sections), encoding="utf-8")
     assert_same(file)
-    assert torch.equal(dict(parts.values(trace(load(file))))["0.bias"], torch.arange(3.0))
+    assert torch.equal(dict(first_values.values(trace(load(file))))["0.bias"], torch.arange(3.0))
 
 
 def test_building_without_memory_draws_no_numbers() -> None:

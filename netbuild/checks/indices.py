@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.places import set_field
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.tensor import product
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.graph.value import Value
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def check(graph: Graph) -> list[Diagnostic]:
 
 def _tables(graph: Graph) -> Iterator[tuple[Row, str]]:
     """Yield each layer that looks up the numbers of an input of the network, and the input."""
-    producer = {Value(row.path, port): row for row in graph.rows for port in row.outputs}
+    producer = Flow(graph).producer
     by_path = {row.path: row for row in graph.rows}
     for row in graph.rows:
         if row.layer.looks_up is None:

@@ -163,8 +163,13 @@ def kept(network: nn.Module, x: list[torch.Tensor], *, alive: bool = True) -> in
             strong.append(holder)
         return holder
 
+    # On one thread, a few small convolutions use another algorithm, which keeps a larger result:
+    # `use_mkldnn` in ATen/native/Convolution.cpp asks for the number of threads.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda holder: holder.storage):
         results = network(*x)
+    torch.set_num_threads(threads)
     del x
     storages: dict[int, int] = {}
     for reference in held:

@@ -147,10 +147,11 @@ class Reader:
         return [scope.before]
 
     def _left_out(self, scope: Scope, name: str | None, arrives: Value | None) -> None:
-        if arrives is None:
-            raise Refusal("a member left out that reads nothing")
         if name is not None:
             scope.free(name)
+        if arrives is None:  # a Parameter above all members: its name stands for nothing
+            return
+        if name is not None:
             scope.names[name] = {"": arrives}
         scope.before = arrives
 

@@ -56,6 +56,8 @@ class Scope:
         self.members: dict[str, dict[str, Signal]] = {}
         #: The members that `when` leaves out, with the results that replace them.
         self.skipped: dict[str, Ref] = {}
+        #: The members that `when` leaves out where no result can replace them.
+        self.dropped: set[str] = set()
         #: The names that members with a fault may have, if an index is part of the name.
         self.unknown_names: list[re.Pattern[str]] = []
         #: The result that the next member reads by default; None before it is clear.
@@ -67,11 +69,17 @@ class Scope:
         self.last = Ref(member, next(iter(results)))
 
     def skip(self, member: str | None, ref: Ref | None) -> None:
-        """Leave a member out. Its name then stands for its input, which the next member reads."""
+        """Leave a member out. Its name then stands for its input, which the next member reads.
+
+        A Parameter at the top of a stack of several inputs has no input. Its name stands for
+        nothing.
+        """
         if ref is not None:
             self.last = ref
             if member is not None:
                 self.skipped[member] = ref
+        elif member is not None:
+            self.dropped.add(member)
 
     def first(self, member: str) -> Ref:
         """Return the first result of a member."""
@@ -116,9 +124,11 @@ class Scope:
 
     def unknown(self, name: str, span: Span) -> Diagnostic:
         """Return the fault of a name that no result above in this stack has."""
-        if name in self.skipped:
+        if name in self.skipped or name in self.dropped:
             label = f"when: false leaves {name} out"
             hint = f"the name {name} then stands only for the input of the layer"
+            if name in self.dropped:
+                hint = f"{name} has no input for which its name could stand: read another layer"
             return Diagnostic("NB213", "a layer that is left out", span, label, help=hint)
         below = self.below(name, span)
         if below is not None:

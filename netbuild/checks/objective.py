@@ -5,26 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
-from netbuild.checks import parameter_groups as groups
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
 from netbuild.components.metrics import OF_VALUES
-from netbuild.components.optimizers.optimizer import Weight
 from netbuild.components.target import Classes, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
-from netbuild.config.losses import loss_names
-from netbuild.config.parameter_groups import assigned
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean
-from netbuild.graph.value import state_key
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Span
-    from netbuild.graph.row import Row
 
 
 def sample(config: Config, *outputs: Tensor) -> Declared:
@@ -138,76 +132,6 @@ def _check_inputs(
             message = f"its samples are {_described(came)}, but the network's input is "
             return [data_fault(config, message + _described(needed), resize(came, needed))]
     return []
-
-
-def check_optimizer(
-    config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
-) -> list[Diagnostic]:
-    """Return the faults that keep the optimizer from updating the weights of network and loss."""
-    if config.optimizer is None:
-        return []
-    weights = {weight.name: weight for weight in _weights(config, rows, outputs)}
-    if refused := _against_lbfgs(config) or _against_parts(config):
-        title, label = refused
-        return [Diagnostic("NB406", title, config.span("train"), label)]
-    found = groups.check([*weights], config.groups)
-    for number, names in enumerate(assigned(weights, config.groups)):
-        group = config.groups[number] if number < len(config.groups) else None
-        options = group.options if group else {}
-        try:
-            own = config.optimizer.model_copy(update=options) if options else config.optimizer
-            own.check([weights[name] for name in names])
-        except ShapeError as error:
-            name, span = _named(config, "optimizer", error.at)
-            span = group.span if group and error.at in options else span
-            title = f"{name} does not fit the network"
-            return [*found, Diagnostic(error.code, title, span, str(error), help=error.help)]
-    return found
-
-
-def _against_lbfgs(config: Config) -> tuple[str, str] | None:
-    """Return the title and the label of a fault: an option that torch's LBFGS does not support."""
-    train = config.train
-    if type(config.optimizer).__name__ != "LBFGS":
-        return None
-    if train.precision == "fp16":
-        label = "LBFGS compares losses within a step, and fp16 scales them: use bf16 or fp32"
-        return "LBFGS does not work with fp16", label
-    if train.channels_last:
-        label = "LBFGS flattens gradients with view(-1), which channels_last does not allow"
-        return "LBFGS does not work with channels_last", label
-    return None
-
-
-def _against_parts(config: Config) -> tuple[str, str] | None:
-    """Return the title and the label of a fault: fsdp divides what the optimizer needs whole."""
-    if config.train.strategy != "fsdp" or config.optimizer is None:
-        return None
-    name = type(config.optimizer).__name__
-    if not config.optimizer.takes_parts:
-        label = f"{name} needs whole weights, but each process holds only a part of them"
-        return f"{name} does not work with fsdp", label
-    return None
-
-
-def is_sparse(row: Row) -> bool:
-    """Whether training gives the weights of a layer sparse gradients."""
-    return bool(row.weights) and not row.frozen and bool(getattr(row.layer, "sparse", False))
-
-
-def _weights(
-    config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]
-) -> Iterator[Weight]:
-    for row in rows:
-        if not row.weights or row.frozen:
-            continue
-        for name, shape in row.weights.items():
-            yield Weight(state_key(row.path, name), shape, is_sparse(row))
-    for called, term in zip(loss_names(config.losses), config.losses, strict=True):
-        loss, own = term.loss, tuple(term.compared(outputs).values())
-        if len(own) == len(loss.inputs) and own[0].shape:
-            for name, shape in loss.weights(*(output.shape for output in own)).items():
-                yield Weight(f"{called}.{name}", shape)
 
 
 def _described(tensor: Tensor) -> str:

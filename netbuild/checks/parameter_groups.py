@@ -14,12 +14,12 @@ from netbuild.components.tensor import product
 from netbuild.config.parameter_groups import Group, assigned
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief
-from netbuild.graph.value import state_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netbuild.graph.graph import Graph
+    from netbuild.components.optimizers.optimizer import Weight
+    from netbuild.config.optimizer import Optimizing
 
 
 class Described(NamedTuple):
@@ -31,25 +31,18 @@ class Described(NamedTuple):
     options: str
 
 
-def described(graph: Graph) -> list[Described]:
-    """Return the groups of the trainable weights. The last group holds all other weights."""
-    groups = graph.config.groups
-    sizes = {
-        state_key(row.path, name): product(shape)
-        for row in graph.rows
-        if not row.frozen
-        for name, shape in row.weights.items()
-    }
+def described(one: Optimizing, own: Sequence[Weight]) -> list[Described]:
+    """Return the groups of an optimizer's weights. The last group holds all other weights."""
+    sizes = {weight.name: product(weight.shape) for weight in own}
     found = []
-    for number, names in enumerate(assigned(sizes, groups)):
-        group = groups[number] if number < len(groups) else None
+    for number, names in enumerate(assigned(sizes, one.groups)):
+        group = one.groups[number] if number < len(one.groups) else None
         options = group.options if group else {}
         text = ", ".join(f"{name} {value}" for name, value in options.items())
         params = sum(sizes[name] for name in names)
+        rest = "all others" if one.groups else "all"
         if group or names:
-            found.append(
-                Described(group.match if group else "all others", len(names), params, text)
-            )
+            found.append(Described(group.match if group else rest, len(names), params, text))
     return found
 
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
-from netbuild.checks.objective import is_sparse
+from netbuild.checks.optimizers import is_sparse
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix
 from netbuild.graph.value import state_key
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def check(config: Config, rows: Iterable[Row]) -> list[Diagnostic]:
     """Return a fault for each option of the training that torch refuses with sparse gradients."""
-    if config.optimizer is None:
+    if not config.optimizers:
         return []
     row = next(filter(is_sparse, rows), None)
     if row is None:

@@ -11,6 +11,7 @@ from netbuild.checks import (
     leaks,
     lint,
     objective,
+    optimizers,
     pretrained,
     sparse_gradients,
 )
@@ -80,7 +81,7 @@ def infer(config: Config) -> Graph:
         if objective.reads_what_is_there(config, graph.outputs):
             faults += objective.check(config, graph.outputs)
             if graph.block is not None:
-                faults += objective.check_optimizer(config, graph.rows, graph.outputs)
+                faults += optimizers.check(config, graph.rows, graph.outputs)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.block is not None and not network_faults:  # lints need a network without faults

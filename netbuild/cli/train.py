@@ -182,18 +182,29 @@ def _is_measured(name: str, metric: Any) -> bool:
 
 
 def _print_groups(graph: Graph, out: Console) -> None:
-    """Print the options of each parameter group, if the config has groups."""
-    if not graph.config.groups:
+    """Print the weights of each optimizer and the options of each parameter group.
+
+    Nothing is printed for one optimizer without groups.
+    """
+    config = graph.config
+    several = len(config.optimizers) > 1
+    if not several and not any(one.groups for one in config.optimizers):
         return
     from rich.table import Table
 
+    from netbuild.checks.optimizers import weights
     from netbuild.checks.parameter_groups import described
+    from netbuild.config.optimizer import divided
 
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for header in ("group", "weights", "params", "options"):
+    headers = ["group", "weights", "params", "options"]
+    for header in ["optimizer", *headers] if several else headers:
         made.add_column(header, justify="right" if header in {"weights", "params"} else "left")
-    for group in described(graph):
-        made.add_row(group.name, str(group.weights), f"{group.params:,}", group.options)
+    parts, _ = divided(weights(config, graph.rows, graph.outputs), config.optimizers)
+    for one, own in zip(config.optimizers, parts, strict=True):
+        for group in described(one, own):
+            row = [group.name, str(group.weights), f"{group.params:,}", group.options]
+            made.add_row(*([one.item.type.text, *row] if several else row))
     out.print(made)
     out.print()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netbuild.config.budget import Budget
     from netbuild.config.init import Rule
     from netbuild.config.losses import LossTerm
-    from netbuild.config.parameter_groups import Group
+    from netbuild.config.optimizer import Optimizing
     from netbuild.config.preparation import Preparation
     from netbuild.config.pretrained import Pretrained
     from netbuild.config.scheduler import Schedule
@@ -42,8 +42,9 @@ class Config(NamedTuple):
     #: The losses. Training minimises their weighted sum.
     losses: tuple[LossTerm, ...]
     metrics: tuple[str, ...]
-    optimizer: Optimizer | None
-    groups: tuple[Group, ...]
+    #: The optimizers, each for weights of its own.
+    optimizers: tuple[Optimizing, ...]
+    #: The schedule of the only optimizer. In a list, the optimizers have their own.
     scheduler: Schedule | None
     data: Dataset | None
     preparation: Preparation
@@ -65,6 +66,16 @@ class Config(NamedTuple):
     def loss(self) -> Loss | None:
         """The first loss; None without a loss."""
         return self.losses[0].loss if self.losses else None
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The first optimizer; None without an optimizer."""
+        return self.optimizers[0].optimizer if self.optimizers else None
+
+    @property
+    def schedules(self) -> tuple[Schedule | None, ...]:
+        """The schedule of each optimizer; None if its learning rate stays as it is."""
+        return tuple(one.schedule or self.scheduler for one in self.optimizers)
 
     @property
     def input(self) -> Tensor | None:

@@ -152,7 +152,9 @@ def _rule(node: Node, types: Mapping[str, type[Layer]]) -> Found[Rule | None]:
         return None, (Diagnostic("NB108", title, node.span, label, help=help_),)
     ((_, (key, arguments)),) = rest.items()
     initializer, faults = _initializer(key, arguments)
-    texts, wrong = collect(_condition(n, entry.value, types) for n, entry in conditions.items())
+    texts, wrong = collect(
+        condition(n, entry.value, types, "a rule") for n, entry in conditions.items()
+    )
     faults += wrong
     if initializer is None or None in texts:
         return None, faults
@@ -168,8 +170,13 @@ def _unknown_condition(key: Scalar) -> Diagnostic:
     return Diagnostic("NB104", title, key.span, "unknown field", help=help_, fixes=fixes)
 
 
-def _condition(name: str, node: Node, types: Mapping[str, type[Layer]]) -> Found[str | None]:
-    """Return the pattern or the type of a rule; None after a fault, or if it is UNKNOWN."""
+def condition(
+    name: str, node: Node, types: Mapping[str, type[Layer]], owner: str
+) -> Found[str | None]:
+    """Return the pattern of `match`, or the layer's type of `type`.
+
+    The result is None after a fault, or if it is UNKNOWN. `owner` is what the condition belongs to.
+    """
     value = node.value if isinstance(node, Scalar) else None
     if value is UNKNOWN:
         return None, ()
@@ -184,5 +191,5 @@ def _condition(name: str, node: Node, types: Mapping[str, type[Layer]]) -> Found
     if isinstance(value, str):
         phrase += f" of at most {MAX_PATTERN} characters"
     label = f"{name} wants {phrase}, not {kind(node)}"
-    title = f"a value that a rule's {name} does not take"
+    title = f"a value that {owner}'s {name} does not take"
     return None, (Diagnostic("NB106", title, node.span, label),)

@@ -14,7 +14,7 @@ from netbuild.config.init import read_rules
 from netbuild.config.inputs import input_of, read_inputs
 from netbuild.config.losses import read_losses
 from netbuild.config.metrics import measured, read_metrics
-from netbuild.config.optimizer import read_optimizer
+from netbuild.config.optimizer import read_optimizers
 from netbuild.config.pretrained import read_pretrained
 from netbuild.config.sections import (
     SECTIONS,
@@ -25,7 +25,7 @@ from netbuild.config.sections import (
     unknown_sections,
 )
 from netbuild.config.train import Train
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span, errors
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span, collect, errors
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.diagnostics.wording import reason
 from netbuild.syntax import parser as yaml_source
@@ -36,11 +36,10 @@ from netbuild.syntax.overlay import apply_setting, merge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from netbuild.components.optimizers.optimizer import Optimizer
     from netbuild.components.tensor import Shape
     from netbuild.config.data import Data
     from netbuild.config.losses import LossTerm
-    from netbuild.config.parameter_groups import Group
+    from netbuild.config.optimizer import Optimizing
     from netbuild.config.scheduler import Schedule
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.parser import Source
@@ -90,8 +89,9 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     )
     data = take(read_data(sections))
-    optimizer, groups = take(read_optimizer(sections))
+    optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
+    optimizers, schedule = take(_schedules(sections, optimizers, data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
     loss = losses[0].loss if losses else None
     return Config(
@@ -108,9 +108,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         metrics=take(
             sections.read("metrics", lambda node: read_metrics(node, loss), measured(loss))
         ),
-        optimizer=optimizer,
-        groups=groups,
-        scheduler=take(_scheduler(sections, optimizer, groups, data, train)),
+        optimizers=optimizers,
+        scheduler=schedule,
         data=data.source if shape is None else None,
         preparation=data.preparation,
         train=train,
@@ -121,27 +120,25 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     )
 
 
-def _scheduler(
-    sections: Sections,
-    optimizer: Optimizer | None,
-    groups: Sequence[Group],
-    data: Data,
-    train: Train,
-) -> Found[Schedule | None]:
-    """Read the section `scheduler:`, and compare it with the length of the training."""
-    if sections.root.get("scheduler") is None:
-        return None, ()  # most files have no scheduler, and then its modules are not imported
-    from netbuild.components.schedulers import SCHEDULERS
-    from netbuild.config.scheduler import Training, read_schedule
+def _schedules(
+    sections: Sections, optimizers: tuple[Optimizing, ...], data: Data, train: Train
+) -> Found[tuple[tuple[Optimizing, ...], Schedule | None]]:
+    """Read the schedules beside the optimizers, and that of the section `scheduler:`.
 
-    item, faults = sections.item("scheduler", "scheduler", SCHEDULERS)
-    if item is None:
-        return None, faults
+    They are compared with the length of the training.
+    """
+    beside = any("scheduler" in one.item.modifiers for one in optimizers)
+    if not beside and sections.root.get("scheduler") is None:
+        return (optimizers, None), ()  # most files have none, and do not import its modules
+    from netbuild.config.scheduler import Training, read_beside, read_section
+
     samples = data.source.size if data.source else None
     steps = train.steps(samples - data.preparation.held_out(samples)) if samples else None
-    grouped = any("lr" in group.options for group in groups)
-    schedule, wrong = read_schedule(item, Training(optimizer, train.epochs, steps, grouped))
-    return schedule, (*faults, *wrong)
+    trainings = [Training(o.optimizer, train.epochs, steps, o.grouped) for o in optimizers]
+    several, faults = collect(map(read_beside, optimizers, trainings))
+    first = trainings[0] if trainings else Training(None, train.epochs, steps)
+    schedule, wrong = read_section(sections, several, first)
+    return (tuple(several), schedule), (*faults, *wrong)
 
 
 def _root(source: Source, settings: Iterable[str]) -> Found[Map]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
+    from netbuild.config.optimizer import Optimizing
+    from netbuild.config.scheduler import Schedule
 
 
 def differences(before: Config, after: Config) -> list[str]:
@@ -55,17 +57,13 @@ def resolved_values(config: Config) -> dict[str, Any]:
     if config.losses:
         losses = [_loss(term) for term in config.losses]
         values["loss"] = losses if len(losses) > 1 else losses[0]
-    if config.optimizer is not None:
-        values["optimizer"] = {type(config.optimizer).__name__: _explicit(config.optimizer)}
+    if config.optimizers:
+        optimizers = [_optimizer(one) for one in config.optimizers]
+        values["optimizer"] = optimizers if config.optimizers[0].listed else optimizers[0]
     if config.metrics:
         values["metrics"] = list(config.metrics)
-    if config.groups:
-        values["optimizer"]["groups"] = [
-            {"match": group.match} | {name: _plain(v) for name, v in group.options.items()}
-            for group in config.groups
-        ]
     if config.scheduler is not None:
-        values["scheduler"] = {**_plain(config.scheduler.scheduler), "step": config.scheduler.step}
+        values["scheduler"] = _schedule(config.scheduler)
     if config.data is not None:
         paths = {name: _anywhere(getattr(config.data, name)) for name in config.data.paths}
         source = {type(config.data).__name__: _explicit(config.data) | paths}
@@ -88,6 +86,23 @@ def _loss(term: LossTerm) -> dict[str, Any]:
     reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
     weight = {"weight": term.weight} if term.weight != 1 else {}
     return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
+
+
+def _optimizer(one: Optimizing) -> dict[str, Any]:
+    """Return an optimizer with its modifiers."""
+    found: dict[str, Any] = {type(one.optimizer).__name__: _explicit(one.optimizer)}
+    if one.groups:
+        found["groups"] = [
+            {"match": group.match} | {name: _plain(v) for name, v in group.options.items()}
+            for group in one.groups
+        ]
+    found |= {n: list(v) for n, v in (("match", one.match), ("type", one.types)) if v}
+    return found | ({"scheduler": _schedule(one.schedule)} if one.schedule else {})
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    """Return a scheduler with its modifier."""
+    return {**_plain(schedule.scheduler), "step": schedule.step}
 
 
 def _explicit(component: Component) -> dict[str, Any]:

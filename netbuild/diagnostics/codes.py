@@ -86,7 +86,7 @@ CODES = {
     "NB405": "an initializer or a rule that applies to nothing",
     "NB406": "an optimizer that does not accept the network's weights",
     "NB407": "a network that exceeds its budget",
-    "NB408": "a parameter group without weights",
+    "NB408": "an optimizer or a parameter group without weights",
     "NB409": "a metric that does not fit the loss",
     "NB410": "a network that sees what it has to tell",
     "NB411": "an index that an Embedding does not have",

@@ -22,21 +22,23 @@ class Anew(NamedTuple):
     optimizer: bool
     #: The options of the optimizer, and the schedule, which is replayed up to the position.
     schedule: bool
-    #: For each group of the optimizer, its own first: whether its learning rate stays as low as
+    #: For each group of each optimizer, its own first: whether its learning rate stays as low as
     #: ReduceLROnPlateau has set it. Only a new rate in the config raises it again.
-    lowered: tuple[bool, ...]
+    lowered: tuple[tuple[bool, ...], ...]
 
 
 def anew(before: Config, after: Config) -> Anew:
     """Return the parts that begin anew when a run changes from one config to another."""
     optimizer = _optimizer(before) != _optimizer(after)
     both = zip(_rates(before), _rates(after), strict=True) if not optimizer else ()
-    lowered = all(_lowers(config) for config in (before, after))
     return Anew(
         best=_compared(before) != _compared(after),
         optimizer=optimizer,
         schedule=_steps(before) != _steps(after),
-        lowered=tuple(lowered and one == other for one, other in both),
+        lowered=tuple(
+            tuple(rate is not None and rate == new for rate, new in zip(old, now, strict=True))
+            for old, now in both
+        ),
     )
 
 
@@ -50,21 +52,29 @@ def _compared(config: Config) -> Any:
 def _optimizer(config: Config) -> Any:
     network, _ = trace_network(config)
     learning = [row.path for row in network.rows if row.trainable]
-    return type(config.optimizer), [group.match for group in config.groups], learning
+    kinds = [
+        (type(one.optimizer), one.match, one.types, [group.match for group in one.groups])
+        for one in config.optimizers
+    ]
+    return kinds, learning
 
 
-def _rates(config: Config) -> list[Any]:
-    own = getattr(config.optimizer, "lr", None)
-    return [own, *(group.options.get("lr", own) for group in config.groups)]
-
-
-def _lowers(config: Config) -> bool:
-    schedule = config.scheduler
-    return schedule is not None and isinstance(schedule.scheduler, ReduceLROnPlateau)
+def _rates(config: Config) -> list[list[Any]]:
+    """Return the rates of each optimizer's groups; None if no loss lowers them."""
+    found = []
+    for one, schedule in zip(config.optimizers, config.schedules, strict=True):
+        own = getattr(one.optimizer, "lr", None)
+        rates = [own, *(group.options.get("lr", own) for group in one.groups)]
+        lowers = schedule is not None and isinstance(schedule.scheduler, ReduceLROnPlateau)
+        found.append(rates if lowers else [None] * len(rates))
+    return found
 
 
 def _steps(config: Config) -> Any:
     train = config.train  # OneCycleLR needs the number of all steps
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
-    options = (config.optimizer, [(group.match, group.options) for group in config.groups])
-    return options, config.scheduler, train.epochs, counts
+    options = [
+        (one.optimizer, [(group.match, group.options) for group in one.groups])
+        for one in config.optimizers
+    ]
+    return options, config.schedules, train.epochs, counts

@@ -119,7 +119,7 @@ class Trainer:
                 break
             at = f"in epoch {position.epoch + 1}, step {position.step + 1}"
             # The rate of this step: the scheduler changes it at the end of the step.
-            position.lr = float(self.learner.optimizer.param_groups[0]["lr"])
+            position.lr = float(self.learner.optimizers[0].param_groups[0]["lr"])
             self.learner.step(batches, at)
             position.samples += sum(len(target) for _, target in batches)
             position.step += 1
@@ -163,7 +163,8 @@ class Trainer:
         """
         metrics = self._measured()
         loss = metrics["val_loss"]
-        self.learner.scheduling.after_epoch(loss)
+        for one in self.learner.stepping:
+            one.scheduling.after_epoch(loss)
         best = loss < self.position.best
         self.position = self.position.after_epoch(loss)
         if self.world.writes:

@@ -32,8 +32,9 @@ from netbuild.training.progress import Silent
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.learner import HALVES, Learner, Network
 from netbuild.training.step.memory_format import channels_last, lay_out
-from netbuild.training.step.optimizer import optimizer
+from netbuild.training.step.optimizer import optimizers
 from netbuild.training.step.scheduler import Scheduling
+from netbuild.training.step.stepping import Stepping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -251,11 +252,17 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         _expect_no_single_sample(graph, len(data.training), world.size)
     _look_at_labels(criterion, data, train)
     losses = [part.module for part in criterion.parts]
-    stepping = optimizer(config, network.module, losses, world)
     steps = batches.steps(data.training, train)
-    known = Training(config.optimizer, train.epochs, steps)
-    scheduling = Scheduling(config.scheduler, stepping, known)
-    return Learner(graph, network, criterion, stepping, scheduling, world)
+    stepping = [
+        Stepping(made, Scheduling(schedule, made, Training(one.optimizer, train.epochs, steps)))
+        for one, schedule, made in zip(
+            config.optimizers,
+            config.schedules,
+            optimizers(graph, network.module, losses, world),
+            strict=True,
+        )
+    ]
+    return Learner(graph, network, criterion, stepping, world)
 
 
 def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:

@@ -8,11 +8,13 @@ import torch
 from typer.testing import CliRunner
 
 from netbuild import training
+from netbuild.checks.optimizers import weights
 from netbuild.checks.parameter_groups import Described, described
 from netbuild.checks.trace import infer, trainable
 from netbuild.cli import app
 from netbuild.config.load import load, read
 from netbuild.config.resolution import resolved
+from netbuild.graph.graph import Graph
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
@@ -47,7 +49,7 @@ def prepared(folder: Path, groups: Any, *settings_: str, **more: Any) -> Trainer
 def options(trainer: Trainer, name: str) -> dict[str, Any]:
     """Return, for each weight, an option of its group in torch's optimizer."""
     parameters = {p: n for n, p in trainer.learner.module.named_parameters()}
-    groups = trainer.learner.optimizer.param_groups
+    groups = trainer.learner.optimizers[0].param_groups
     return {parameters[p]: group[name] for group in groups for p in group["params"]}
 
 
@@ -110,7 +112,7 @@ def test_the_weights_of_several_losses_are_in_a_group(tmp_path: Path) -> None:
 def test_all_weights_in_groups(tmp_path: Path) -> None:
     """A training works if all weights are in groups."""
     trainer = prepared(tmp_path, [{"match": "*", "lr": 0.01}])
-    assert len(trainer.learner.optimizer.param_groups) == 1
+    assert len(trainer.learner.optimizers[0].param_groups) == 1
     training.fit(trainer, Silent())
     assert [epoch["lr"] for epoch in trainer.run.metrics] == [0.01, 0.01]
 
@@ -160,7 +162,8 @@ def test_groups_are_resolved() -> None:
     """The resolved config has the same groups."""
     config = read(from_bytes("a.yaml", text(**sections(GROUPS)).encode()))
     again = read(from_bytes("resolved.yaml", resolved(config).encode()))
-    assert [g[:2] for g in again.groups] == [g[:2] for g in config.groups]
+    (one,), (other,) = config.optimizers, again.optimizers
+    assert [g[:2] for g in other.groups] == [g[:2] for g in one.groups]
     assert resolved(again) == resolved(config)
 
 
@@ -171,14 +174,20 @@ DESCRIBED = [
 ]
 
 
+def described_of(graph: Graph) -> list[Described]:
+    """Return the groups of the only optimizer."""
+    own = weights(graph.config, graph.rows, graph.outputs)
+    return described(graph.config.optimizers[0], list(own))
+
+
 def test_groups_are_described() -> None:
     """The table has a row for each group, and a row for the other weights."""
     config = read(from_bytes("a.yaml", text(**sections(GROUPS)).encode()))
     graph = trainable(config)
-    assert described(graph) == DESCRIBED
+    assert described_of(graph) == DESCRIBED
     assert sum(group.params for group in DESCRIBED) == graph.trainable
     config = read(from_bytes("a.yaml", text(**sections(GROUPS[1:2])).encode()))
-    *_, rest = described(trainable(config))
+    *_, rest = described_of(trainable(config))
     assert rest == Described("all others", 2, 21, "")
 
 

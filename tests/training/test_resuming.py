@@ -35,7 +35,7 @@ def rates(run: Path) -> list[float]:
 
 def rate(trainer: Trainer) -> float:
     """Return the rate of the next step."""
-    return float(trainer.learner.optimizer.param_groups[0]["lr"])
+    return float(trainer.learner.optimizers[0].param_groups[0]["lr"])
 
 
 def test_another_rate_is_that_of_the_next_step(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_another_rate_is_that_of_the_next_step(tmp_path: Path) -> None:
     trainer = resumed(run, "optimizer.Adam.lr=0.002")
     assert rate(trainer) == 0.002
     kept = torch.load(run / "checkpoints/last/state.pt", weights_only=True)["optimizer"]["state"]
-    states = trainer.learner.optimizer.state_dict()["state"]
+    states = trainer.learner.optimizers[0].state_dict()["state"]
     assert torch.equal(states[0]["exp_avg"], kept[0]["exp_avg"])
     training.fit(trainer, Silent())
     assert rates(run) == [0.01, 0.01, 0.002, 0.002]
@@ -107,7 +107,7 @@ def test_a_rate_that_losses_have_lowered_stays(tmp_path: Path) -> None:
     assert rate(resumed(run)) == pytest.approx(0.001)
     changed = resumed(run, "optimizer.Adam.lr=0.5", "scheduler.ReduceLROnPlateau.factor=0.5")
     assert rate(changed) == 0.5
-    made = changed.learner.scheduling.scheduler
+    made = changed.learner.stepping[0].scheduling.scheduler
     assert made.factor == 0.5
     assert made.best == pytest.approx(training.find(run).metrics[0]["val_loss"])
 
@@ -132,7 +132,7 @@ def test_rates_that_losses_have_lowered(tmp_path: Path, name: str) -> None:
     """Lowered rates of groups stay until the rate, the optimizer or the groups change."""
     changes, expected = LOWERED[name]
     run = trained(tmp_path, optimizer={**ADAM, "groups": GROUPS}, scheduler=PLATEAU)
-    groups = resumed(run, *changes).learner.optimizer.param_groups
+    groups = resumed(run, *changes).learner.optimizers[0].param_groups
     assert [group["lr"] for group in groups] == pytest.approx(expected)
 
 
@@ -170,6 +170,6 @@ def test_another_optimizer_begins_anew(tmp_path: Path, change: str) -> None:
     """A new optimizer has neither the state nor the options of the former one, and trains."""
     run = trained(tmp_path)
     trainer = resumed(run, change)
-    assert trainer.learner.optimizer.state_dict()["state"] == {}
+    assert trainer.learner.optimizers[0].state_dict()["state"] == {}
     training.fit(trainer, Silent())
     assert len(rates(run)) == 4

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
+from netbuild.syntax.item import Item, place, read_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from netbuild.checks.lint.flow import Flow
     from netbuild.components.schedulers.scheduler import Scheduler
     from netbuild.config.config import Config
+    from netbuild.config.optimizer import Optimizing
+    from netbuild.config.scheduler import Schedule
+    from netbuild.diagnostics.diagnostic import Span
 
 
 def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
@@ -24,23 +28,33 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
     milestones may lie after the end: recipes are often cut short. A scheduler misreads the loss if
     it lowers the rate because the loss falls. A training of one step gets no warning.
     """
-    graph = flow.graph
-    config = graph.config
-    schedule = config.scheduler
-    if schedule is None:
-        return
-    steps = _steps(config)
+    config = flow.graph.config
+    if config.scheduler is not None:
+        one = config.optimizers[0] if config.optimizers else None
+        yield from _idle_schedule(config, one, config.scheduler, config.items.get("scheduler"))
+    for one in config.optimizers:
+        if one.schedule is not None:
+            beside = read_item(one.item.modifiers["scheduler"].value, "scheduler")
+            item = beside if isinstance(beside, Item) else None
+            yield from _idle_schedule(config, one, one.schedule, item)
+
+
+def _idle_schedule(
+    config: Config, one: Optimizing | None, schedule: Schedule, item: Item | None
+) -> Iterator[Diagnostic]:
+    """Yield the warning of one schedule; `item` is its item in the file."""
+    steps = _steps(config, schedule)
     if steps is None or steps < 2:
         return
+    optimizer = one and one.optimizer
     scheduler = schedule.scheduler
     name = type(scheduler).__name__
     plural = "epochs" if schedule.step == "epoch" else "batches"
-    misread = scheduler.misread(rises=bool(getattr(config.optimizer, "maximize", False)))
+    misread = scheduler.misread(rises=bool(getattr(optimizer, "maximize", False)))
     if misread is not None:
-        yield _misread(config, name, *misread)
+        yield _misread(config, item, name, *misread)
         return
-    grouped = any("lr" in group.options for group in config.groups)
-    lr = None if grouped else getattr(config.optimizer, "lr", None)
+    lr = None if one and one.grouped else getattr(optimizer, "lr", None)
     found = _idle(scheduler, lr, steps - 1)
     title = f"{name} has no effect"
     if found is None:
@@ -49,33 +63,34 @@ def idle_schedulers(flow: Flow) -> Iterator[Diagnostic]:
     if found is not None:
         field, label, help_ = found
         note = Note("training", f"{steps:,} {plural}: steps 0 to {steps - 1:,}")
-        span = config.place("scheduler", field)
+        span = _place(config, item, field)
         yield Diagnostic("NB317", title, span, label, (note,), help=help_)
 
 
-def _misread(config: Config, name: str, field: str, reason: str, right: str) -> Diagnostic:
+def _misread(
+    config: Config, item: Item | None, name: str, field: str, reason: str, right: str
+) -> Diagnostic:
     """Return the warning for a scheduler that misreads the loss."""
-    return Diagnostic(
-        "NB317",
-        f"{name} misreads the loss",
-        config.place("scheduler", field),
-        reason,
-        help=f"write {field}: {right}",
-        fixes=set_field(config.items.get("scheduler"), field, right),
-    )
+    title, help_ = f"{name} misreads the loss", f"write {field}: {right}"
+    span, fixes = _place(config, item, field), set_field(item, field, right)
+    return Diagnostic("NB317", title, span, reason, help=help_, fixes=fixes)
 
 
-def _steps(config: Config) -> int | None:
-    """Return the number of steps of the scheduler, step 0 included; None if it is unknown."""
+def _place(config: Config, item: Item | None, field: str) -> Span:
+    """Return the place of a scheduler's field."""
+    return place(item, field) if item else config.span("scheduler")
+
+
+def _steps(config: Config, schedule: Schedule) -> int | None:
+    """Return the number of steps of a scheduler, step 0 included; None if it is unknown."""
     from netbuild.config.scheduler import Training  # only a config with a scheduler needs it
 
-    assert config.scheduler is not None
     samples = config.data.size if config.data else None
     of_epoch = None
     if samples is not None:
         training = samples - config.preparation.held_out(samples)
         of_epoch = config.train.steps(training)
-    return config.scheduler.total(Training(config.optimizer, config.train.epochs, of_epoch))
+    return schedule.total(Training(None, config.train.epochs, of_epoch))
 
 
 def _idle(scheduler: Scheduler, lr: float | None, last: int) -> tuple[str, str, str | None] | None:

@@ -173,9 +173,10 @@ class RAdam(_Moments, _Decoupling):
 class SparseAdam(_Moments, Maximizing):
     """Adam for sparse gradients: it updates only the rows of an Embedding that a batch reads.
 
-    Every weight of the network must belong to an Embedding or EmbeddingBag with `sparse: true`.
+    It takes weights of an Embedding or EmbeddingBag with `sparse: true` only. In a list, the others
+    go to the next optimizer.
 
-    optimizer: {SparseAdam: {lr: 1e-3}}
+    optimizer: [{SparseAdam: {lr: 1e-3}}, {AdamW: {lr: 3e-4}}]
     """
 
     takes_sparse = True
@@ -183,10 +184,14 @@ class SparseAdam(_Moments, Maximizing):
     lr: PositiveFloat = 1e-3
     eps: PositiveFloat = 1e-8
 
+    def suits(self, weight: Weight) -> bool:  # noqa: D102  as Optimizer.suits
+        return weight.sparse
+
     def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
         if not weight.sparse:
             message = f"it takes sparse gradients only, and {weight.name} has a dense gradient"
-            raise ShapeError("NB406", message)
+            help_ = "write a list with an optimizer for the other weights: [SparseAdam, AdamW]"
+            raise ShapeError("NB406", message, help=help_)
 
 
 class Adafactor(Grouped):

@@ -103,9 +103,10 @@ class Rprop(Capturable):
 class Muon(Optimizer):
     """Makes the momentum orthogonal by ns_steps Newton–Schulz iterations. Jordan et al. 2024.
 
-    Muon takes matrices only: no biases, no weights of norms and no convolutions.
+    Muon takes matrices only: no biases, no weights of norms and no convolutions. In a list, these
+    go to the next optimizer.
 
-    optimizer: {Muon: {lr: 0.02}}
+    optimizer: [{Muon: {lr: 0.02}}, {AdamW: {lr: 3e-4}}]
     """
 
     takes_parts = False
@@ -137,11 +138,14 @@ class Muon(Optimizer):
     ] = None
     """How lr adapts to the matrix: to its shape (original or null), or to AdamW's step size."""
 
+    def suits(self, weight: Weight) -> bool:  # noqa: D102  as Optimizer.suits
+        return len(weight.shape) == 2 and super().suits(weight)
+
     def check_weight(self, weight: Weight) -> None:  # noqa: D102  as Optimizer.check_weight
         if len(weight.shape) != 2:
             shape = times(weight.shape)
             message = f"it takes matrices only, and {weight.name} is {shape}"
-            help_ = "use AdamW, which takes weights of every shape"
+            help_ = "write a list with an optimizer for the other weights: [Muon, AdamW]"
             raise ShapeError("NB406", message, help=help_)
         super().check_weight(weight)
 

@@ -19,6 +19,8 @@ class Weight(NamedTuple):
     name: str
     shape: Shape
     sparse: bool = False
+    #: The type of its layer; empty for a parameter of a loss.
+    type: str = ""
 
 
 class Optimizer(Component):
@@ -44,6 +46,13 @@ class Optimizer(Component):
             raise ShapeError("NB406", message, at="differentiable")
         for weight in weights:
             self.check_weight(weight)
+
+    def suits(self, weight: Weight) -> bool:
+        """Whether the optimizer is made for weights of this kind.
+
+        In a list of optimizers, another weight goes on to the next one.
+        """
+        return self.takes_sparse or not weight.sparse
 
     def check_weight(self, weight: Weight) -> None:
         """Refuse a weight that torch's optimizer cannot update.

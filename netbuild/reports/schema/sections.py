@@ -100,7 +100,7 @@ def _always() -> dict[str, Schema]:
         "outputs": wires(),
         "init": {"type": "array", "items": _rule()},
         "metrics": _metrics(),
-        "optimizer": choice(OPTIMIZERS, {"groups": _groups()}),
+        "optimizer": _optimizers(),
         "data": choice(DATASETS, _beside(Preparation)),
         "train": _mapping(Train),
         "budget": _mapping(Budget),
@@ -118,6 +118,20 @@ def _metrics() -> Schema:
     named: list[Schema] = [{"const": name, "description": said} for name, said in METRICS.items()]
     one = text(words(METRICS)) | {"anyOf": [*named, {}]}
     return {"type": ["array", "string"], "items": one, "anyOf": [*named, {}]}
+
+
+def _optimizers() -> Schema:
+    """Return the schema of an optimizer or a list of optimizers."""
+    one = choice(OPTIMIZERS, {"groups": _groups()})
+    named = {"type": ["array", "string"], "items": text("."), "minItems": 1}
+    beside = {
+        "match": named | {"description": "Patterns of names: the weights of this optimizer."},
+        "type": named | {"description": "Types of layers: the weights of this optimizer."},
+        "groups": _groups(),
+        "scheduler": choice(SCHEDULERS, _beside(Stepping)),
+    }
+    listed = choice(OPTIMIZERS, beside)
+    return one | {"type": [*one["type"], "array"], "items": listed, "minItems": 1}
 
 
 def _groups() -> Schema:

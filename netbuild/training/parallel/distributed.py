@@ -16,7 +16,7 @@ from torch import distributed as dist
 from netbuild.diagnostics.exceptions import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torch import Tensor, nn
 
@@ -147,13 +147,23 @@ class World:
             dist.destroy_process_group()
             self.size = 1  # from here on this process is alone
 
-    def load_optimizer(
+    def load_optimizers(
+        self,
+        learning: nn.Module,
+        optimizers: Sequence[torch.optim.Optimizer],
+        states: Sequence[Any],
+    ) -> None:
+        """Load a whole `state_dict()` into each optimizer of some modules."""
+        for optimizer, state in zip(optimizers, states, strict=True):
+            if self.sharded:
+                self._load_parts(learning, optimizer, state)
+            else:
+                optimizer.load_state_dict(state)
+
+    def _load_parts(
         self, learning: nn.Module, optimizer: torch.optim.Optimizer, state: Any
     ) -> None:
-        """Load a whole `state_dict()` into the optimizer of some modules."""
-        if not self.sharded:
-            optimizer.load_state_dict(state)
-            return
+        """Load a whole state into an optimizer of which each process has a part."""
         from torch.distributed.checkpoint import state_dict
 
         from netbuild.training.parallel import shards

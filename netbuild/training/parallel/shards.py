@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import warnings
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,7 +23,7 @@ from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.errors import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -33,20 +34,25 @@ _NETWORK = "weights.network."
 _REMEMBERED = "optimizer.state."
 
 
-def save(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer) -> None:
-    """Write weights and the optimizer's state into a folder that all processes can reach.
+def save(
+    folder: Path, learning: nn.ModuleDict, optimizers: Sequence[torch.optim.Optimizer]
+) -> None:
+    """Write weights and the optimizers' state into a folder that all processes can reach.
 
     Raises:
         OSError: a process could not write its part.
         TrainingError: a process has ended.
     """
     with _reported(folder):
-        state = _state(learning, optimizer, remembers=bool(optimizer.state))
+        remembers = any(optimizer.state for optimizer in optimizers)
+        state = _state(learning, optimizers, remembers=remembers)
         state_dict_saver.save(state, checkpoint_id=folder)
 
 
-def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None) -> None:
-    """Load weights and the optimizer's state. Without an optimizer, load only the weights.
+def load(
+    folder: Path, learning: nn.ModuleDict, optimizers: Sequence[torch.optim.Optimizer]
+) -> None:
+    """Load weights and the optimizers' state. Without an optimizer, load only the weights.
 
     The number of processes may differ from the number that saved.
 
@@ -56,16 +62,18 @@ def load(folder: Path, learning: nn.ModuleDict, optimizer: torch.optim.Optimizer
     with _reported(folder):
         names = FileSystemReader(folder).read_metadata().state_dict_metadata
         remembers = any(name.startswith(_REMEMBERED) for name in names)
-        state = _state(learning, optimizer, remembers=remembers)
+        state = _state(learning, optimizers, remembers=remembers)
         state_dict_loader.load(state, checkpoint_id=folder)
         set_state_dict(
             learning,
-            optimizer if optimizer and remembers else (),
+            optimizers if remembers else (),
             model_state_dict=state["weights"],
             optim_state_dict=state["optimizer"] if remembers else {},
         )
-    if optimizer and not remembers:
-        set_options(optimizer, state["optimizer"]["param_groups"])
+    if not remembers:
+        groups = iter(state["optimizer"].get("param_groups", []))
+        for optimizer in optimizers:
+            set_options(optimizer, list(islice(groups, len(optimizer.param_groups))))
 
 
 def described(folder: Path) -> dict[str, torch.Tensor]:
@@ -112,17 +120,18 @@ def set_options(optimizer: torch.optim.Optimizer, groups: list[dict[str, Any]]) 
 
 
 def _state(
-    learning: nn.ModuleDict, optimizer: torch.optim.Optimizer | None, *, remembers: bool
+    learning: nn.ModuleDict, optimizers: Sequence[torch.optim.Optimizer], *, remembers: bool
 ) -> dict[str, Any]:
-    """Return the parts of the weights, and of what the optimizer remembers of them.
+    """Return the parts of the weights, and of what the optimizers remember of them.
 
-    If the optimizer remembers nothing, torch takes a step with gradients of zero. The optimizer
+    If an optimizer remembers nothing, torch takes a step with gradients of zero. The optimizer
     then counts that step: the next steps of Adam would differ. torch takes none if there is a
     gradient.
     """
-    unstepped = optimizer if not remembers else None
-    with _gradient(unstepped) if unstepped else contextlib.nullcontext():
-        of_weights, of_optimizer = get_state_dict(learning, optimizer or ())
+    with contextlib.ExitStack() as stack:
+        for optimizer in optimizers if not remembers else ():
+            stack.enter_context(_gradient(optimizer))
+        of_weights, of_optimizer = get_state_dict(learning, optimizers)
     return {"weights": of_weights, "optimizer": of_optimizer}
 
 

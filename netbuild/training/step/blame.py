@@ -10,7 +10,7 @@ from torch import fx
 from netbuild.components.tensor import times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import FrameType
 
     from torch import Tensor, nn
@@ -26,12 +26,12 @@ _STAGES = {"backward": "the backward pass", "_clip": "the clipping of the gradie
 
 
 class Parts(NamedTuple):
-    """What a step calls: the network and its average, the losses, and the optimizer."""
+    """What a step calls: the network and its average, the losses, and the optimizers."""
 
     graph: Graph
     networks: tuple[nn.Module, ...]
     criterion: Criterion
-    optimizer: torch.optim.Optimizer
+    optimizers: Sequence[torch.optim.Optimizer]
 
     def called(self, error: BaseException) -> str:
         """Return a phrase with the innermost part that raised an exception, and its line.
@@ -54,15 +54,13 @@ class Parts(NamedTuple):
         return next((_STAGES[name] for name in names if name in _STAGES), "")
 
     def _others(self) -> dict[int, str]:
-        """Return the losses and the optimizer, each by its number in memory."""
+        """Return the losses and the optimizers, each by its number in memory."""
         found: dict[int, str] = {}
         for part in self.criterion.parts:
             called = _named("", type(part.term.loss).__name__, part.term.item.type.span)
             found |= {id(part): called, id(part.module): called}
-        item = self.graph.config.items.get("optimizer")
-        if item is not None:
-            called = _named("", type(self.graph.config.optimizer).__name__, item.type.span)
-            found[id(self.optimizer)] = called
+        for one, optimizer in zip(self.graph.config.optimizers, self.optimizers, strict=True):
+            found[id(optimizer)] = _named("", type(one.optimizer).__name__, one.item.type.span)
         return found
 
 

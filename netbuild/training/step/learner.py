@@ -34,10 +34,8 @@ if TYPE_CHECKING:
     from netbuild.training.data.batches import Batch
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
-    from netbuild.training.step.scheduler import Scheduling
+    from netbuild.training.step.stepping import Stepping
 
-#: Options of an optimizer that choose how torch computes its steps.
-_KERNELS = ("foreach", "fused", "capturable")
 #: The types of 16 bits, by the precisions of a config.
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -60,8 +58,7 @@ class Learner:
         graph: Graph,
         network: Network,
         criterion: Criterion,
-        optimizer: torch.optim.Optimizer,
-        scheduling: Scheduling,
+        stepping: Sequence[Stepping],
         world: World,
     ) -> None:
         config, module = graph.config, network.module
@@ -70,7 +67,8 @@ class Learner:
         self.graph, self.module, self.criterion = graph, module, criterion
         #: All modules that may learn, by their names in a checkpoint of parts.
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
-        self.optimizer, self.scheduling = optimizer, scheduling
+        self.stepping = stepping
+        self.optimizers = [one.optimizer for one in stepping]
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
         self.forward = network.forward
@@ -81,8 +79,6 @@ class Learner:
             # torch compiles again for a batch of another size, such as the last batch.
             self.forward = torch.compile(self.forward)
             self.validation = torch.compile(self.validation)
-        #: The options of each group at the first step, from the config.
-        self.options = [_options(group) for group in optimizer.param_groups]
         self.names = config.metrics
         self.measures = self.new_measures()
         #: The loss of the last step; NaN if no label of the step counts.
@@ -93,7 +89,7 @@ class Learner:
         from netbuild.training.step.blame import Parts
 
         networks = (self.module, self.validated)
-        return Parts(self.graph, networks, self.criterion, self.optimizer).called(error)
+        return Parts(self.graph, networks, self.criterion, self.optimizers).called(error)
 
     def new_measures(self) -> Measures:
         """Return empty sums."""
@@ -114,24 +110,28 @@ class Learner:
         """
         with refused("the step", self._called):
             shares = self._shares(batches)
-            if isinstance(self.optimizer, torch.optim.LBFGS):
+            lbfgs = self.optimizers[0]  # it is the only one: it computes the loss itself
+            if isinstance(lbfgs, torch.optim.LBFGS):
                 first = iter([True])
-                self.optimizer.step(  # type: ignore[no-untyped-call]
+                lbfgs.step(  # type: ignore[no-untyped-call]
                     lambda: self._gradients(batches, shares, where, measured=next(first, False))
                 )
             else:
                 self._gradients(batches, shares, where, measured=True)
-                self.scaler.step(self.optimizer)
+                for optimizer in self.optimizers:
+                    self.scaler.step(optimizer)
                 self.scaler.update()
         if self.averaged:
             self.averaged.update()
-        self.scheduling.after_batch()
+        for one in self.stepping:
+            one.scheduling.after_batch()
 
     def _gradients(
         self, batches: Sequence[Batch], shares: list[Any], where: str, *, measured: bool
     ) -> Any:
         """Compute the gradients of a step, and return its loss."""
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         losses: list[Tensor] = []
         counted = False
         for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
@@ -211,8 +211,10 @@ class Learner:
         norm, value = self.train.clip_grad_norm, self.train.clip_grad_value
         if norm is None and value is None:
             return
-        self.scaler.unscale_(self.optimizer)
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        parameters = [p for group in groups for p in group["params"]]
         if norm is not None:
             self.world.clip_norm(parameters, norm)
         if value is not None:
@@ -245,8 +247,8 @@ class Learner:
         In a checkpoint of parts, the parts also hold the state of the optimizer.
         """
         return {
-            "optimizer": None if self.world.sharded else self.optimizer.state_dict(),
-            "scheduler": self.scheduling.state_dict(),
+            "optimizer": None if self.world.sharded else _each(self.optimizers),
+            "scheduler": _each([one.scheduling for one in self.stepping]),
             "scaler": self.scaler.state_dict(),
             "loss": self.criterion.module.state_dict(),
             "measures": self.measures.of_all(self.world),
@@ -258,20 +260,26 @@ class Learner:
         """Write this process's part of the weights and of the optimizer's state."""
         from netbuild.training.parallel import shards  # the import loads much of torch
 
-        shards.save(folder, self.learning, self.optimizer)
+        shards.save(folder, self.learning, self.optimizers)
 
     def load_parts(self, folder: Path, anew: Anew) -> None:
         """Load the parts that all processes have written."""
         from netbuild.training.parallel import shards
 
-        shards.load(folder, self.learning, None if anew.optimizer else self.optimizer)
+        shards.load(folder, self.learning, [] if anew.optimizer else self.optimizers)
 
     def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
         """Load the state of a checkpoint. The validated weights have to be loaded before."""
         self.criterion.load_state_dict(state["loss"])
         if state["optimizer"] is not None and not anew.optimizer:
-            self.world.load_optimizer(self.learning, self.optimizer, state["optimizer"])
-        self._go_on(state["scheduler"], position, anew)
+            states = _list(state["optimizer"])
+            self.world.load_optimizers(self.learning, self.optimizers, states)
+        schedules = _list(state["scheduler"])
+        if len(schedules) != len(self.stepping):  # the config had another number of optimizers
+            schedules = [{} for _ in self.stepping]
+        lowered = anew.lowered or [() for _ in self.stepping]
+        for one, schedule, stays in zip(self.stepping, schedules, lowered, strict=True):
+            one.go_on(schedule, position, anew, stays)
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         if self.world.writes:  # the sums of all processes count once
@@ -283,21 +291,12 @@ class Learner:
         if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
 
-    def _go_on(self, schedule: dict[str, Any], position: Position, anew: Anew) -> None:
-        """Set the optimizer's options for the next step."""
-        groups = self.optimizer.param_groups
-        rates = [group["lr"] for group in groups]
-        for group, options in zip(groups, self.options, strict=True):
-            group.update({n: o for n, o in options.items() if anew.schedule or n in _KERNELS})
-        if not anew.schedule:
-            self.scheduling.load_state_dict(schedule)
-            return
-        # If all weights are in groups of the config, the optimizer has no group of its own.
-        stays = anew.lowered[len(anew.lowered) - len(groups) :] or [False] * len(groups)
-        for group, rate, lowered in zip(groups, rates, stays, strict=True):
-            group["lr"] = rate if lowered else group["lr"]
-        self.scheduling.replay(position, {} if anew.best else schedule)
+
+def _each(parts: Sequence[Any]) -> Any:
+    """Return the states of all parts; without a list if there is one part, as most runs have."""
+    states = [part.state_dict() for part in parts]
+    return states if len(states) > 1 else states[0]
 
 
-def _options(group: dict[str, Any]) -> dict[str, Any]:
-    return {name: option for name, option in group.items() if name != "params"}
+def _list(state: Any) -> list[Any]:
+    return state if isinstance(state, list) else [state]

@@ -34,9 +34,7 @@ def channels_last(graph: Graph, world: World) -> bool:
     train = graph.config.train
     if train.channels_last is not None:
         return train.channels_last
-    if world.sharded or isinstance(
-        graph.config.optimizer, LBFGS
-    ):  # both need the default memory format
+    if world.sharded or isinstance(graph.config.optimizer, LBFGS):  # they need the default format
         return False
     if world.device.type != "cpu" and train.precision == "fp32":
         return False

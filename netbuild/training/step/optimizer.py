@@ -1,4 +1,4 @@
-"""torch's optimizer for all weights of a network and of its losses."""
+"""torch's optimizers for the weights of a network and of its losses."""
 
 from __future__ import annotations
 
@@ -7,45 +7,67 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from netbuild.checks.optimizers import weights
 from netbuild.config.losses import loss_names
+from netbuild.config.optimizer import divided
 from netbuild.config.parameter_groups import assigned
 from netbuild.diagnostics.exceptions import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
 
-    from netbuild.config.config import Config
+    from netbuild.config.optimizer import Optimizing
+    from netbuild.graph.graph import Graph
     from netbuild.training.parallel.distributed import World
 
 #: Optimizers and devices for which torch has a fused kernel that steps all weights at once.
 _FUSED, _FUSING = {"SGD", "Adam", "AdamW"}, {"cpu", "cuda"}
 
 
-def optimizer(
-    config: Config, network: nn.Module, losses: Sequence[nn.Module], world: World
-) -> torch.optim.Optimizer:
-    """Make the optimizer for all parameters of the network and of its losses, in their groups.
-
-    If the config sets neither `foreach` nor `fused`, a fused optimizer is used if torch has one: a
-    step then takes a quarter of the time.
+def optimizers(
+    graph: Graph, network: nn.Module, losses: Sequence[nn.Module], world: World
+) -> list[torch.optim.Optimizer]:
+    """Make the optimizers for all parameters of the network and of its losses, in their groups.
 
     Raises:
         TrainingError: torch refuses a combination of fields on this device.
     """
-    assert config.optimizer is not None
-    kind = type(config.optimizer).__name__
+    config = graph.config
     learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
     for called, loss in zip(loss_names(config.losses), losses, strict=True):
         learning |= {f"{called}.{n}": p for n, p in loss.named_parameters()}
-    *grouped, rest = assigned(learning, config.groups)
+    if len(config.optimizers) == 1:
+        return [_made(config.optimizers[0], learning, network, losses, world)]
+    parts, _ = divided(weights(config, graph.rows, graph.outputs), config.optimizers)
+    return [
+        _made(one, {w.name: learning[w.name] for w in own}, network, losses, world)
+        for one, own in zip(config.optimizers, parts, strict=True)
+    ]
+
+
+def _made(
+    one: Optimizing,
+    learning: Mapping[str, nn.Parameter],
+    network: nn.Module,
+    losses: Sequence[nn.Module],
+    world: World,
+) -> torch.optim.Optimizer:
+    """Make an optimizer for some parameters, in its groups.
+
+    If the config sets neither `foreach` nor `fused`, a fused optimizer is used if torch has one: a
+    step then takes a quarter of the time.
+    """
+    kind = type(one.optimizer).__name__
+    *grouped, rest = assigned(learning, one.groups)
     groups: list[dict[str, Any]] = [{"params": [learning[n] for n in rest]}] if rest else []
-    for group, names in zip(config.groups, grouped, strict=True):
+    for group, names in zip(one.groups, grouped, strict=True):
         groups.append({"params": [learning[n] for n in names], **group.options})
-    fields = config.optimizer.model_dump()
+    fields = one.optimizer.model_dump()
     if fields.get("foreach") is None and fields.get("fused", False) is None:
-        fields["fused"] = _can_fuse(kind, network, world) or None
+        sparse = any(getattr(layer, "sparse", False) for layer in network.modules())
+        fields["fused"] = (not sparse and _can_fuse(kind, world)) or None
     if world.sharded and "foreach" in fields and any(True for m in losses for _ in m.parameters()):
         # The weights of losses are whole, those of the network are in parts: torch refuses to step
         # both in one call.
@@ -58,10 +80,9 @@ def optimizer(
     return made
 
 
-def _can_fuse(kind: str, network: nn.Module, world: World) -> bool:
-    """Whether torch has a fused step for these weights on their device."""
-    sparse = any(getattr(layer, "sparse", False) for layer in network.modules())
-    return kind in _FUSED and world.device.type in _FUSING and not (sparse or world.sharded)
+def _can_fuse(kind: str, world: World) -> bool:
+    """Whether torch has a fused step for weights on their device, without sparse gradients."""
+    return kind in _FUSED and world.device.type in _FUSING and not world.sharded
 
 
 def _untraced(kind: Any) -> Any:

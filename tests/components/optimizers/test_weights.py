@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netbuild.checks import objective
+from netbuild.checks import optimizers
 from netbuild.checks.trace import infer
 from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.optimizers.optimizer import Optimizer, Weight
@@ -120,7 +120,7 @@ def test_what_is_said_of_weights(name: str) -> None:
     optimizer = sections["optimizer"]
     kind = optimizer if isinstance(optimizer, str) else next(iter(optimizer))
     graph = load_graph(sections)
-    faults = objective.check_optimizer(graph.config, graph.rows, graph.outputs)
+    faults = optimizers.check(graph.config, graph.rows, graph.outputs)
     found = [(fault.code, fault.title, fault.label) for fault in faults]
     assert found == [("NB406", f"{kind} does not fit the network", said)]
 
@@ -134,7 +134,7 @@ def test_a_sparse_gradient_is_known() -> None:
     """The weight of an Embedding with `sparse: true` is for optimizers that take it."""
     said = "0.weight has a sparse gradient, which needs SGD, Adagrad, SparseAdam or LBFGS"
     graph = load_graph({**WORDS, "optimizer": "Adam"})
-    faults = objective.check_optimizer(graph.config, graph.rows, graph.outputs)
+    faults = optimizers.check(graph.config, graph.rows, graph.outputs)
     assert [fault.label for fault in faults] == [said]
     graph = load_graph({**WORDS, "optimizer": "SparseAdam"})
-    assert objective.check_optimizer(graph.config, graph.rows, graph.outputs) == []
+    assert optimizers.check(graph.config, graph.rows, graph.outputs) == []

@@ -189,7 +189,7 @@ def test_what_torch_cannot_compute_is_a_sentence(tmp_path: Path) -> None:
 def _step_too_far(trainer: Trainer) -> None:
     here = optimizer()
     declared = SCHEDULERS["CyclicLR"](base_lr=0.1, max_lr=0.2, mode="exp_range", gamma=1e200)
-    scheduling = trainer.learner.scheduling
+    scheduling = trainer.learner.stepping[0].scheduling
     scheduling.scheduler, scheduling.step = torch_scheduler(declared, here, None), "batch"
     for _ in range(3):
         scheduling.after_batch()

@@ -142,6 +142,20 @@ def test_processes_with_nothing_to_add(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_several_optimizers(tmp_path: Path, strategy: str) -> None:
+    """Each optimizer steps its own weights, and goes on with what it remembers of them."""
+    optimizer = [{"SGD": {"lr": 0.1, "momentum": 0.9}, "match": "*.bias"}, {"Adam": {"lr": 0.01}}]
+    longer = {"strategy": strategy, "epochs": 3}
+    whole = train(write(tmp_path, optimizer=optimizer, train=longer), runs=tmp_path / "a").folder
+    file = write(tmp_path, optimizer=optimizer, train={"strategy": strategy})
+    run = trained(tmp_path, "train", file, "--processes", 2)
+    more = ["--set", "train.epochs=3", "--allow-changes", "--processes", 2]
+    trained(tmp_path, "train", "--resume", run, *more)
+    assert_same(run, whole, atol=1e-5)
+
+
+@pytest.mark.slow
 def test_checkpoints_in_parts(tmp_path: Path) -> None:
     """Each process writes its part of the last one, which one process or others go on with.
 

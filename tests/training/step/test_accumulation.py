@@ -119,5 +119,5 @@ def test_a_schedule_goes_by_steps(tmp_path: Path) -> None:
     cycle = {"OneCycleLR": {"max_lr": 0.5}}
     trainer = trained(tmp_path, "train.accumulate=3", scheduler=cycle)
     assert trainer.steps == 1
-    made = trainer.learner.scheduling.scheduler
+    made = trainer.learner.stepping[0].scheduling.scheduler
     assert (made.total_steps, made.last_epoch) == (EPOCHS, EPOCHS)

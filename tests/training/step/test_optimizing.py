@@ -65,7 +65,7 @@ def test_steps_are_those_of_torch(tmp_path: Path, name: str) -> None:
     if "fused" in OPTIMIZERS[name].model_fields:
         fields["fused"] = False
     trainer = prepared(tmp_path, layers=layers, optimizer={name: fields}, **sections)
-    ours, module = trainer.learner.optimizer, trainer.learner.module
+    ours, module = trainer.learner.optimizers[0], trainer.learner.module
     assert type(ours).__name__ == name
     assert isinstance(ours, getattr(torch.optim, name))
     again = nn.Sequential(*module.children())
@@ -108,7 +108,7 @@ FUSED = [
 @pytest.mark.parametrize(("optimizer", "fused"), FUSED)
 def test_steps_are_fused(tmp_path: Path, optimizer: Any, fused: Any) -> None:
     """A fused optimizer is the default if torch has one."""
-    made = prepared(tmp_path, optimizer=optimizer).learner.optimizer
+    made = prepared(tmp_path, optimizer=optimizer).learner.optimizers[0]
     assert made.param_groups[0]["fused"] is fused
 
 
@@ -121,7 +121,7 @@ def test_sparse_gradients_are_not_fused(tmp_path: Path) -> None:
         data={"Random": {"below": 3}},
         optimizer="SGD",
     )
-    assert trainer.learner.optimizer.param_groups[0]["fused"] is None
+    assert trainer.learner.optimizers[0].param_groups[0]["fused"] is None
     trainer.epoch(training.Silent())
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, Tensor, product, times
-from netbuild.diagnostics.diagnostic import Edit, Fix
+from netbuild.diagnostics.diagnostic import Edit, Fix, Result
 from netbuild.syntax import edits
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape
+    from netbuild.graph.misfit import Misfit
     from netbuild.syntax.item import Item
 
-#: The largest distance from the old value, and the most fixes that are offered.
+#: The largest distance from the old value, and the most changes of one kind that are tried.
 REACH = 64
-OFFERED = 3
+TRIED = 6
 
 #: The order of the fields at equal distance.
 _FIELDS = (
@@ -59,8 +60,15 @@ class Candidate(NamedTuple):
     #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
+    def fix(self, misfit: Misfit) -> Fix:
+        """Return the candidate as a fix of a layer; all its edits are possible."""
+        shape = self.result.shape
+        result = Result(misfit.item.type.span, misfit.path, shape)
+        edits = tuple(edit for edit in self.edits if edit is not None)
+        return Fix(f"{self.title} gives {times(shape)}", edits, result=result)
 
-def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Fix]:
+
+def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Candidate]:
     """Return the nearest changes of a layer, or before it, after which it fits its inputs."""
     if error.code == "NB211":
         edit = edits.set_field(item, bare_field(type(layer)), "inplace", False)
@@ -75,20 +83,19 @@ def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor])
     return offered(useful if useful or error.code == "NB203" else candidates)
 
 
-def offered(candidates: Sequence[Candidate]) -> list[Fix]:
-    """Return the nearest candidates as fixes.
+def offered(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the nearest candidates.
 
     Two kinds of candidates are left out: a candidate that contains all edits of a nearer one, and a
     candidate that would edit an expression.
     """
-    fixes: list[Fix] = []
+    nearest: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.distance):
-        possible = tuple(edit for edit in candidate.edits if edit is not None)
-        contains_other = any(set(fix.edits) <= set(possible) for fix in fixes)
-        if len(possible) == len(candidate.edits) and not contains_other:
-            title = f"{candidate.title} gives {times(candidate.result.shape)}"
-            fixes.append(Fix(title, possible))
-    return fixes[:OFFERED]
+        edits = {*candidate.edits}
+        contains_other = any({*other.edits} <= edits for other in nearest)
+        if None not in edits and not contains_other:
+            nearest.append(candidate)
+    return nearest[:TRIED]
 
 
 def _fields(

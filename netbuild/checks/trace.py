@@ -71,12 +71,13 @@ def infer(config: Config) -> Graph:
     Each fix of a fault has proven true in a trial.
     """
     graph = _checked(config)
-    faults = find_fixes(graph.diagnostics, graph.rows, config)
-    if any(fault.fixes for fault in faults):
-        from netbuild.checks import trials  # a file without faults has none
+    if not graph.diagnostics:
+        return graph
+    from netbuild.checks import repairs, trials  # a file without faults does not need them
 
-        faults = trials.proven(graph._replace(diagnostics=faults), _checked)
-    return graph._replace(diagnostics=faults)
+    graph = graph._replace(diagnostics=find_fixes(graph.diagnostics, graph.rows, config))
+    graph = graph._replace(diagnostics=repairs.with_repairs(graph))
+    return graph._replace(diagnostics=trials.proven(graph, _checked))
 
 
 def _checked(config: Config) -> Graph:

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Faults
+    from netbuild.graph.fixes.fields import Candidate
     from netbuild.graph.misfit import Misfit, Repetition
     from netbuild.graph.row import Row
+
+
+#: Faults that another order of the axes may repair, or another window.
+_OF_AXES = ("NB201", "NB202", "NB205", "NB206", "NB212")
+_OF_WINDOWS = ("NB204", "NB206", "NB212")
 
 
 def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config) -> Faults:
@@ -59,30 +65,39 @@ def _more_inputs(
 
 
 def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix, ...]:
-    """Return the fixes for a layer: in the layer, before it, in its branches, or at the input."""
+    """Return the fixes for a layer: in the layer, above it, in its branches, or at the input."""
     from netbuild.graph.fixes import (  # a network without faults does not need these modules
+        earlier,
         fields,
+        inputs,
         upstream,
     )
 
-    error, layer, inputs = misfit.error, misfit.layer, misfit.inputs
-    above = {row.path: row for row in rows[: misfit.position]}
+    error, layer, tensors = misfit.error, misfit.layer, misfit.inputs
+    rows = rows[: misfit.position]
+    above = {row.path: row for row in rows}
     assert error is not None
-    found = fields.fixes(error, layer, misfit.item, inputs)
-    nodes = config.input_nodes
+    found = fields.fixes(error, layer, misfit.item, tensors)
     if error.code == "NB212":
-        found += upstream.fixes(layer, inputs, misfit.sources, above)
-        found += upstream.other_size(layer, misfit.sources, above, config.inputs, nodes)
-    if len(inputs) == 1:
-        x, source = inputs[0], misfit.sources[0]
-        if error.code in {"NB201", "NB202"}:
-            alone = not found
-            found = [*upstream.other_shape(layer, x, source, above, nodes, alone=alone), *found]
-        elif error.code == "NB203":
-            found += upstream.width(layer, x, source, above)
-        elif error.code == "NB207":
-            found += upstream.other_dtype(layer, x, source, above, nodes)
-    return tuple([candidate.fix(misfit) for candidate in found])
+        found += upstream.fixes(layer, tensors, misfit.sources, above)
+        found += inputs.other_sizes(misfit, rows, config)
+    if error.code == "NB203" and len(tensors) == 1:
+        found += upstream.width(layer, tensors[0], misfit.sources[0], above)
+    if error.code == "NB207":
+        found += inputs.other_dtypes(misfit, rows, config)
+    guesses: list[Candidate] = []
+    if error.code in _OF_AXES:
+        likely, others = inputs.other_shapes(misfit, rows, config)
+        first = error.code in {"NB201", "NB202"}
+        found = [*likely, *found] if first else found
+        guesses += others if first else [*likely, *others]
+        guesses += earlier.flattens(misfit, rows, config)
+    if error.code in _OF_WINDOWS:
+        guesses += fields.usual(error, layer, misfit.item, tensors)
+        guesses += earlier.windows(misfit, rows, config)
+    fixes = [candidate.fix(misfit) for candidate in found if None not in candidate.edits]
+    fixes += [one.fix(misfit, guess=True) for one in guesses if None not in one.edits]
+    return tuple(fixes)
 
 
 def _fewer(repetition: Repetition, rows: Sequence[Row]) -> tuple[Fix, ...]:

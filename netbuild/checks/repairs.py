@@ -96,7 +96,8 @@ def _of_classes(graph: Graph, given: Declared) -> Iterator[Fix]:
 def _of_flattens(graph: Graph) -> Iterator[Fix]:
     """Yield Flatten before the last layers that read the last of several axes."""
     for row in graph.rows[: -LAST - 1 : -1]:
-        if row.layer.is_affine and row.layer.feature_axis == -1 and len(row.x) > 1:
+        last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
+        if last and len(row.x) > 1:
             edit = edits.put_before(row.item, "Flatten", "flatten")
             yield from _fix(f"Flatten before {row.path}, which reads {times(row.x)}", edit)
     if graph.rows:

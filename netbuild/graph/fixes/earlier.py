@@ -92,7 +92,8 @@ def _windows(row: Row) -> Iterator[_Change]:
 
 
 def _flatten(row: Row) -> Iterator[_Change]:
-    if not row.layer.is_affine or row.layer.feature_axis != -1 or len(row.x) < 2:
+    reads_last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
+    if not reads_last or len(row.x) < 2:
         return
 
     def results(read: Sequence[Tensor]) -> Tensor | None:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.checks.places import NOWHERE, Moves, Place
+from netbuild.components.tensor import times
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, with_fixes
 from netbuild.syntax import parser
@@ -85,8 +86,9 @@ class _Trials:
             for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
                 after = self._outcome(fix.edits)
                 new = after and self._new(fault, fix, after)
-                if after and new is not None:
-                    true.append((fix, after, bool(new)))
+                named = after and _with_result(fix, after)
+                if after and named and new is not None:
+                    true.append((named, after, bool(new)))
             if not all(revealing for *_, revealing in true):
                 true = [found for found in true if not found[2]]
                 break
@@ -100,12 +102,12 @@ class _Trials:
     def _new(self, fault: Diagnostic, fix: Fix, after: Outcome) -> list[Diagnostic] | None:
         """Return the faults that a fix reveals; None if the fix breaks a promise.
 
-        It promises that its fault goes, that no error comes, and the shape that it names.
+        It promises that its fault goes, and that no error comes.
         """
         moves = after.moves
         if Mark(fault.code, moves.before(fault.span)) in after.faults:
             return None
-        if not _gives(fix, after) or after.readable < self.readable:
+        if after.readable < self.readable:
             return None
         known = {Mark(other.code, moves.before(other.span)) for other in self.faults}
         new = [other for mark, other in after.faults.items() if mark not in known]
@@ -162,25 +164,33 @@ def _texts(edits: tuple[Edit, ...]) -> dict[str, bytes]:
 
 
 def _overwrites(edit: Edit) -> bool:
-    """Whether an expression or an alias is lost, which other places may share."""
+    """Whether an expression or an alias gets another text. An entry may be left out as a whole."""
     start, end = edit.span.document.range(edit.span)
     shared = re.findall(r"\$[^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
-    return any(text not in edit.text for text in shared)
+    return bool(edit.text) and any(text not in edit.text for text in shared)
 
 
-def _gives(fix: Fix, after: Outcome) -> bool:
-    """Whether a layer has the shape that a fix names."""
+def _with_result(fix: Fix, after: Outcome) -> Fix | None:
+    """Return a fix whose title names the shape that came; None if the layer has no result.
+
+    The fix may have changed the input of its layer too, for instance in each use of a block.
+    """
     if fix.result is None:
-        return True
-    place, path, shape = after.moves.before(fix.result.span), fix.result.layer, fix.result.shape
+        return fix
+    place, path, named = after.moves.before(fix.result.span), fix.result.layer, fix.result.shape
     rows = [row for row in after.graph.rows if after.moves.after(row.span) == place]
     rows = [row for row in rows if row.path == path] or rows  # another layer may come before it
-    return any(row.output.shape == shape for row in rows)
+    if not rows:
+        return None
+    if any(row.output.shape == named for row in rows):
+        return fix
+    came = f" gives {times(rows[0].output.shape)}"
+    return fix._replace(title=fix.title.replace(f" gives {times(named)}", came))
 
 
 def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -> bool:
     """Whether a fault stood in the text before the fix, and another fault hid it."""
-    if not fault.code.startswith(_OF_WORDS):
+    if not fault.code.startswith(_OF_WORDS) and not _is_decided(fault, fix):
         return False
     place = after.moves.after(new.span)
     here = [edit.span for edit in fix.edits if edit.span.document.name == place.document]
@@ -191,3 +201,15 @@ def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -
     if place.offset == NOWHERE or (new.layer is not None and new.layer == fault.layer):
         return False
     return not any(s.line <= s.document.line(place.offset) <= s.end_line for s in here)
+
+
+def _is_decided(fault: Diagnostic, fix: Fix) -> bool:
+    """Whether a fix only changes a size that the input of the layer decides."""
+    document = fault.span.document
+    first, last = document.range(fault.span)
+    return fault.code == "NB202" and all(
+        edit.span.document is document
+        and document.range(edit.span)[0] <= last
+        and document.range(edit.span)[1] >= first
+        for edit in fix.edits
+    )

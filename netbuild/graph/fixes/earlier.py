@@ -75,6 +75,25 @@ def _changed(
     return found[:MOST]
 
 
+def widths(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
+    """Return the width of a layer above that has as many values as a layer arranges anew."""
+    sizes = getattr(misfit.layer, "unflattened_size", None) or getattr(misfit.layer, "shape", ())
+    count = product(sizes)
+
+    def changes(row: Row) -> Iterator[_Change]:
+        for field in ("out_features", "out_channels"):
+            if not hasattr(row.layer, field):
+                continue
+            edit = edits.set_field(row.item, bare_field(type(row.layer)), field, count)
+
+            def results(read: Sequence[Tensor], field: str = field) -> Tensor | None:
+                return applied(row.layer, {field: count}, read)
+
+            yield _Change(f"{field}: {count} in", edit, results)
+
+    return _changed(misfit, rows, config, changes) if count > 0 else []
+
+
 def _windows(row: Row) -> Iterator[_Change]:
     for field, values in USUAL.items():
         old = getattr(row.layer, field, None)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from netbuild.checks import objective
 from netbuild.components.component import bare_field
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.target import Classes, Labels
+from netbuild.components.target import Classes, Labels, Values
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Fix, with_fixes
+from netbuild.graph.fixes import earlier
+from netbuild.graph.fixes.replay import replayed
 from netbuild.syntax import edits
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
         return fault
     if fault.code == "NB501":
         return with_fixes(fault, tuple(_of_inputs(graph, given)))
-    fixes = [*_of_classes(graph, given), *_of_flattens(graph)]
+    fixes = [*_of_classes(graph, given), *_of_flattens(graph), *_of_windows(graph, given)]
     return with_fixes(fault, tuple(fixes))
 
 
@@ -103,3 +105,15 @@ def _of_flattens(graph: Graph) -> Iterator[Fix]:
     if graph.rows:
         edit = edits.put_behind(graph.rows[-1].item, "Flatten", "flatten")
         yield from _fix(f"Flatten behind {graph.rows[-1].path}", edit, guess=True)
+
+
+def _of_windows(graph: Graph, given: Declared) -> Iterator[Fix]:
+    """Yield the usual windows with which the last layer gives values of the shape of the data."""
+    if not isinstance(given.target, Values):
+        return
+    for row in graph.rows[: -LAST - 1 : -1]:
+        for change in earlier.windows_of(row):
+            tensors = replayed(graph.rows, graph.config.inputs, row.path, change.results)
+            y = tensors.get(graph.rows[-1].passed_on)
+            if y is not None and y.shape == given.target.shape:
+                yield from _fix(f"{change.title} {row.path}", change.edit, guess=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.component import bare_field
 from netbuild.components.tensor import product
@@ -11,10 +11,11 @@ from netbuild.graph.fixes.replay import ancestors, replayed
 from netbuild.syntax import edits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from netbuild.components.tensor import Tensor
     from netbuild.config.config import Config
+    from netbuild.diagnostics.diagnostic import Edit
     from netbuild.graph.misfit import Misfit
     from netbuild.graph.row import Row
 
@@ -25,7 +26,7 @@ MOST = 12
 
 def windows(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
     """Return the usual windows of the layers above with which a layer fits."""
-    return _changed(misfit, rows, config, _windows)
+    return _changed(misfit, rows, config, windows_of)
 
 
 def flattens(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
@@ -33,37 +34,26 @@ def flattens(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candid
     return _changed(misfit, rows, config, _flatten)
 
 
-class _Change:
+class Change(NamedTuple):
     """A change of a layer: its title, its edit, and what the layer then gives."""
 
-    def __init__(
-        self, title: str, edit: Any, results: Callable[[Sequence[Tensor]], Tensor | None]
-    ) -> None:
-        self.title, self.edit, self.results = title, edit, results
+    title: str
+    edit: Edit | None
+    results: Callable[[Sequence[Tensor]], Tensor | None]
 
 
 def _changed(
     misfit: Misfit,
     rows: Sequence[Row],
     config: Config,
-    changes: Callable[[Row], Iterator[_Change]],
+    changes: Callable[[Row], Iterator[Change]],
 ) -> list[Candidate]:
     """Return the changes of one layer above with which a layer fits, the nearest layer first."""
     above = ancestors(misfit, rows)
     found: list[Candidate] = []
     for distance, row in enumerate(reversed(above[-LAYERS:])):
         for place, change in enumerate(changes(row)):
-            results = change.results
-
-            def outputs(
-                read: Sequence[Tensor],
-                results: Callable[[Sequence[Tensor]], Tensor | None] = results,
-                port: str = next(iter(row.outputs)),
-            ) -> Mapping[str, Tensor] | None:
-                y = results(read)
-                return None if y is None else {port: y}
-
-            tensors = replayed(above, config.inputs, row.path, outputs)
+            tensors = replayed(above, config.inputs, row.path, change.results)
             seen = [tensors[value] for value in misfit.sources if value in tensors]
             fits = len(seen) == len(misfit.sources)
             y = applied(misfit.layer, {}, seen) if fits else None
@@ -80,7 +70,7 @@ def widths(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidat
     sizes = getattr(misfit.layer, "unflattened_size", None) or getattr(misfit.layer, "shape", ())
     count = product(sizes)
 
-    def changes(row: Row) -> Iterator[_Change]:
+    def changes(row: Row) -> Iterator[Change]:
         for field in ("out_features", "out_channels"):
             if not hasattr(row.layer, field):
                 continue
@@ -89,12 +79,13 @@ def widths(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidat
             def results(read: Sequence[Tensor], field: str = field) -> Tensor | None:
                 return applied(row.layer, {field: count}, read)
 
-            yield _Change(f"{field}: {count} in", edit, results)
+            yield Change(f"{field}: {count} in", edit, results)
 
     return _changed(misfit, rows, config, changes) if count > 0 else []
 
 
-def _windows(row: Row) -> Iterator[_Change]:
+def windows_of(row: Row) -> Iterator[Change]:
+    """Yield the usual windows of a layer."""
     for field, values in USUAL.items():
         old = getattr(row.layer, field, None)
         for value in values:
@@ -107,10 +98,10 @@ def _windows(row: Row) -> Iterator[_Change]:
             ) -> Tensor | None:
                 return applied(row.layer, {field: value}, read)
 
-            yield _Change(f"{field}: {value} in", edit, results)
+            yield Change(f"{field}: {value} in", edit, results)
 
 
-def _flatten(row: Row) -> Iterator[_Change]:
+def _flatten(row: Row) -> Iterator[Change]:
     reads_last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
     if not reads_last or len(row.x) < 2:
         return
@@ -120,4 +111,4 @@ def _flatten(row: Row) -> Iterator[_Change]:
         return applied(row.layer, {}, [flat])
 
     edit = edits.put_before(row.item, "Flatten", "flatten")
-    yield _Change("Flatten before", edit, results)
+    yield Change("Flatten before", edit, results)

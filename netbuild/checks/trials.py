@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 #: The most fixes that are offered for a fault.
 OFFERED = 3
-#: The layers that all trials of a file may trace together, the layers that a trial counts at least,
-#: and the trials that every file gets.
+#: The layers and faults that all trials of a file may go through together, the number that a trial
+#: counts at least, and the trials that every file gets. All trials take about half a second.
 MOST_LAYERS, LEAST_LAYERS, LEAST_TRIALS = 6_000, 25, 12
 #: Seconds after which no trial begins: each trial looks up the data, which may lie on a slow disk.
-LONGEST = 2.0
+LONGEST = 10.0
 #: Faults of words and values. A layer with such a fault has no result, so the layers behind it are
 #: not checked before the fault is gone: their faults are not new.
 _OF_WORDS = ("NB0", "NB1", "NB213")
@@ -58,6 +58,14 @@ class Outcome(NamedTuple):
     warnings: int
 
 
+class Proof(NamedTuple):
+    """A fix that is true, and whether it reveals an error that its fault had hidden."""
+
+    fix: Fix
+    after: Outcome
+    reveals: bool
+
+
 def proven(graph: Graph, check: Callable[[Config], Graph]) -> Faults:
     """Return the faults of a graph, each with those of its fixes that prove true.
 
@@ -75,29 +83,46 @@ class _Trials:
         self.faults = graph.diagnostics
         #: Whether the text of the file could be parsed.
         self.readable = bool(graph.config.root.entries)
-        self.left = max(MOST_LAYERS // max(len(graph.rows), LEAST_LAYERS), LEAST_TRIALS)
+        size = max(len(graph.rows) + len(graph.diagnostics), LEAST_LAYERS)
+        self.left = max(MOST_LAYERS // size, LEAST_TRIALS)
         self.end = time.monotonic() + LONGEST
         self.known: dict[tuple[Edit, ...], Outcome | None] = {}
+        self.joint = self._tried_jointly()
 
     def proven(self, fault: Diagnostic) -> Diagnostic:
         """Return a fault with the fixes that prove true, the best ones first."""
-        true: list[tuple[Fix, Outcome, bool]] = []
+        true = self._proof(fault, fault.fixes[0], self.joint) if self.joint else []
         for guess in (False, True):
-            for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
-                after = self._outcome(fix.edits)
-                new = after and self._new(fault, fix, after)
-                named = after and _with_result(fix, after)
-                if after and named and new is not None:
-                    true.append((named, after, bool(new)))
-            if not all(revealing for *_, revealing in true):
-                true = [found for found in true if not found[2]]
+            if any(not proof.reveals for proof in true):
                 break
-        true.sort(key=lambda found: (found[1].errors > 0, found[1].warnings))
-        fixes = tuple([fix for fix, *_ in true][:OFFERED])
+            for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
+                true += self._proof(fault, fix, self._outcome(fix.edits))
+        if any(not proof.reveals for proof in true):
+            true = [proof for proof in true if not proof.reveals]
+        true.sort(key=lambda proof: (proof.after.errors > 0, proof.after.warnings))
+        fixes = tuple([proof.fix for proof in true][:OFFERED])
         if fixes == fault.fixes:
             return fault
         noted = any(note.label == "fix" for note in fault.notes)
         return with_fixes(fault, fixes) if noted else fault._replace(fixes=fixes)
+
+    def _proof(self, fault: Diagnostic, fix: Fix, after: Outcome | None) -> list[Proof]:
+        """Return the proof that a fix is true; an empty list if it is not."""
+        new = self._new(fault, fix, after) if after else None
+        named = _with_result(fix, after) if after else None
+        return [Proof(named, after, bool(new))] if after and named and new is not None else []
+
+    def _tried_jointly(self) -> Outcome | None:
+        """Check the texts with the first fix of each fault, if there are more fixes than trials."""
+        faults = [fault for fault in self.faults if fault.fixes]
+        if sum(len(fault.fixes) for fault in faults) <= self.left:
+            return None
+        chosen: list[Edit] = []
+        for fault in faults:
+            edits = fault.fixes[0].edits
+            if not any(overlap(edit, other) for edit in edits for other in chosen):
+                chosen += edits
+        return self._outcome(tuple(chosen))
 
     def _new(self, fault: Diagnostic, fix: Fix, after: Outcome) -> list[Diagnostic] | None:
         """Return the faults that a fix reveals; None if the fix breaks a promise.

@@ -88,7 +88,7 @@ def _of_classes(graph: Graph, given: Declared) -> Iterator[Fix]:
                 yield from _fix(f"{field}: {target.classes} in {row.path}", edit)
     item = graph.config.items.get("data")
     data = graph.config.data
-    if item is None or not hasattr(data, "classes"):
+    if item is None or data is None or not hasattr(data, "classes"):
         return
     for size in dict.fromkeys(y.shape[0] for y in graph.outputs.values() if y.shape):
         edit = edits.set_field(item, bare_field(type(data)), "classes", size)

@@ -19,7 +19,7 @@ from netbuild.syntax import parser
 from netbuild.syntax.repair import edited, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from netbuild.config.config import Config
@@ -87,11 +87,11 @@ class _Trials:
         self.left = max(MOST_LAYERS // size, LEAST_TRIALS)
         self.end = time.monotonic() + LONGEST
         self.known: dict[tuple[Edit, ...], Outcome | None] = {}
-        self.joint = self._tried_jointly()
+        self.joint = dict(self._tried_jointly())
 
     def proven(self, fault: Diagnostic) -> Diagnostic:
         """Return a fault with the fixes that prove true, the best ones first."""
-        true = self._proof(fault, fault.fixes[0], self.joint) if self.joint else []
+        true = self.joint.get(fault, [])
         for guess in (False, True):
             if any(not proof.reveals for proof in true):
                 break
@@ -112,17 +112,28 @@ class _Trials:
         named = _with_result(fix, after) if after else None
         return [Proof(named, after, bool(new))] if after and named and new is not None else []
 
-    def _tried_jointly(self) -> Outcome | None:
-        """Check the texts with the first fix of each fault, if there are more fixes than trials."""
+    def _tried_jointly(self) -> Iterator[tuple[Diagnostic, list[Proof]]]:
+        """Yield the faults that are gone if all faults are fixed at once, with their proofs.
+
+        This is done only if there are more fixes than trials. First each fault gets its first fix,
+        then the others their second one, and so on.
+        """
         faults = [fault for fault in self.faults if fault.fixes]
         if sum(len(fault.fixes) for fault in faults) <= self.left:
-            return None
-        chosen: list[Edit] = []
-        for fault in faults:
-            edits = fault.fixes[0].edits
-            if not any(overlap(edit, other) for edit in edits for other in chosen):
-                chosen += edits
-        return self._outcome(tuple(chosen))
+            return
+        for number in range(OFFERED):
+            chosen: list[Edit] = []
+            tried = []
+            for fault in faults:
+                edits = fault.fixes[number].edits if number < len(fault.fixes) else ()
+                if edits and not any(overlap(edit, one) for edit in edits for one in chosen):
+                    chosen += edits
+                    tried.append(fault)
+            after = self._outcome(tuple(chosen))
+            proofs = [(fault, self._proof(fault, fault.fixes[number], after)) for fault in tried]
+            yield from ((fault, proof) for fault, proof in proofs if proof)
+            gone = {fault for fault, proof in proofs if proof}
+            faults = [fault for fault in faults if fault not in gone]
 
     def _new(self, fault: Diagnostic, fix: Fix, after: Outcome) -> list[Diagnostic] | None:
         """Return the faults that a fix reveals; None if the fix breaks a promise.

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from netbuild.config.losses import LossTerm
     from netbuild.config.parameter_groups import Group
     from netbuild.config.scheduler import Schedule
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.syntax.parser import Source
 
 MAX_BASES = 10
@@ -82,6 +82,12 @@ def read(
     """
     settings = tuple(settings)
     root, unreadable = _root(source, settings, opened)
+    config = _read(source, root, unreadable, shape)
+    return config._replace(settings=settings, shape=shape)
+
+
+def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) -> Config:
+    """Read the sections of a tree; `unreadable` are the faults of its text."""
     # A file that cannot be read, or its base, may have the missing sections.
     needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
     faults = [*unreadable, *unknown_sections(root)]
@@ -124,8 +130,6 @@ def read(
         object_sizes=inputs.object_sizes,
         items=sections.items,
         diagnostics=tuple(faults),
-        settings=settings,
-        shape=shape,
     )
 
 
@@ -152,9 +156,7 @@ def _scheduler(
     return schedule, (*faults, *wrong)
 
 
-def _root(
-    source: Source, settings: Iterable[str], opened: Callable[[Path], Source]
-) -> Found[Map]:
+def _root(source: Source, settings: Iterable[str], opened: Callable[[Path], Source]) -> Found[Map]:
     """Return the sections of a file, merged with its base files and changed by the settings."""
     root, faults = _mapping(source)
     root, wrong = _extended(root, source.document, (), opened)

@@ -41,10 +41,8 @@ def cases(first: int, count: int) -> list[Case]:
 
 def figures(found: list[Case]) -> str:
     """Return the figures as a table, by kind."""
-    lines = [
-        f"{'kind':10}{'files':>8}{'faults':>8}{'helped':>8}{'fixable':>9}{'first fix clean':>17}"
-        f"{'wrong':>7}"
-    ]
+    heads = f"{'helped':>8}{'fixable':>9}{'first fix clean':>17}{'wrong':>7}"
+    lines = [f"{'kind':10}{'files':>8}{'faults':>8}{heads}"]
     for kind in [*BREAKS, "all"]:
         own = [case for case in found if kind in {case.kind, "all"}]
         faults = sum(case.verdict.faults for case in own)

@@ -22,7 +22,17 @@ _WIDTHS = {
     *("normalized_shape", "channels", "num_embeddings", "embedding_dim"),
 }
 _KERNELS = {"kernel_size", "stride", "padding", "dilation", "kernel", "output_size", "scale_factor"}
-_AXES = {"dim", "dim0", "dim1", "start_dim", "end_dim", "dims", "unflattened_size", "shape", "index"}
+_AXES = {
+    "dim",
+    "dim0",
+    "dim1",
+    "start_dim",
+    "end_dim",
+    "dims",
+    "unflattened_size",
+    "shape",
+    "index",
+}
 _BY_TYPE = {
     **dict.fromkeys(("Linear", "LayerNorm", "GroupNorm", "BatchNorm2d", "BatchNorm1d"), _WIDTHS),
     **dict.fromkeys(("MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "MaxPool1d"), _KERNELS),
@@ -95,7 +105,7 @@ def _other(rng: Random, value: int) -> int:
 def widths(rng: Random, right: Right) -> str | None:
     """Write another width, or a width of the input that is wrong."""
     part = _one(rng, _numbers(right, _WIDTHS))
-    bare = [p for p in right.parts if p.name in {"Linear"} and isinstance(p.node, Scalar)]
+    bare = [p for p in right.parts if p.name == "Linear" and isinstance(p.node, Scalar)]
     if part is None or (bare and rng.random() < 0.3):
         part = _one(rng, bare)
         if part is None or not isinstance(part.node, Scalar) or type(part.node.value) is not int:

@@ -174,7 +174,9 @@ def drawn(rng: Random) -> Right:
     return rng.choice(files)
 
 
-def _parts(node: Node, path: tuple[str | int, ...] = (), key: Scalar | None = None) -> Iterator[Part]:
+def _parts(
+    node: Node, path: tuple[str | int, ...] = (), key: Scalar | None = None
+) -> Iterator[Part]:
     yield Part(path, key, node)
     if isinstance(node, Map):
         for name, entry in node.entries.items():

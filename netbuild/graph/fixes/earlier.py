@@ -13,7 +13,7 @@ from netbuild.syntax import edits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from netbuild.components.tensor import Tensor
+    from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Edit
     from netbuild.graph.misfit import Misfit
@@ -67,7 +67,8 @@ def _changed(
 
 def widths(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
     """Return the width of a layer above that has as many values as a layer arranges anew."""
-    sizes = getattr(misfit.layer, "unflattened_size", None) or getattr(misfit.layer, "shape", ())
+    layer = misfit.layer
+    sizes: Shape = getattr(layer, "unflattened_size", None) or getattr(layer, "shape", None) or ()
     count = product(sizes)
 
     def changes(row: Row) -> Iterator[Change]:

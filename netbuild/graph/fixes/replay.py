@@ -47,6 +47,7 @@ def replayed(
         read = [tensors[value] for value in row.sources if value in tensors]
         if len(read) < len(row.sources):
             continue
+        outputs: Mapping[str, Tensor]
         if changed is not None and row.path == path:
             y = changed(read)
             outputs = {} if y is None else {next(iter(row.outputs)): y}

@@ -11,13 +11,12 @@ from netbuild.graph.value import Value
 from netbuild.syntax import edits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
-    from netbuild.components.tensor import Shape, Tensor
+    from netbuild.components.tensor import Tensor
     from netbuild.graph.row import Row
     from netbuild.syntax.item import Item
-    from netbuild.syntax.node import Node
 
 #: The most layers of a branch, from the join backwards, and the largest distance of a value.
 LAYERS_BACK = 12

@@ -67,9 +67,24 @@ def trainable(config: Config) -> Graph:
 
 
 def infer(config: Config) -> Graph:
-    """Infer the network of a config. Faults are collected in the graph, not raised."""
+    """Infer the network of a config. Faults are collected in the graph, not raised.
+
+    Each fix of a fault has proven true in a trial.
+    """
+    graph = _checked(config)
+    if not graph.diagnostics:
+        return graph
+    from netbuild.checks import repairs, trials  # a file without faults does not need them
+
+    graph = graph._replace(diagnostics=find_fixes(graph.diagnostics, graph.rows, config))
+    graph = graph._replace(diagnostics=repairs.with_repairs(graph))
+    return graph._replace(diagnostics=trials.proven(graph, _checked))
+
+
+def _checked(config: Config) -> Graph:
+    """Infer the network of a config, and collect its faults without a search for fixes."""
     network, network_faults = trace_network(config)
-    faults = [*config.diagnostics, *find_fixes(network_faults, network.rows, config)]
+    faults = [*config.diagnostics, *network_faults]
     graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
     assert graph.block is not None or errors(faults), "a layer is missing without a fault"
     if graph.block is not None:

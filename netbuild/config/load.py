@@ -34,14 +34,14 @@ from netbuild.syntax.node import Map, Scalar, is_null
 from netbuild.syntax.overlay import apply_setting, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netbuild.components.tensor import Shape
     from netbuild.config.data import Data
     from netbuild.config.losses import LossTerm
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.scheduler import Schedule
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.syntax.parser import Source
 
 MAX_BASES = 10
@@ -68,13 +68,25 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
     return config
 
 
-def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = None) -> Config:
+def read(
+    source: Source,
+    settings: Iterable[str] = (),
+    shape: Shape | None = None,
+    opened: Callable[[Path], Source] = yaml_source.from_file,
+) -> Config:
     """Read the sections of a source. Faults are collected and not raised.
 
     `shape` replaces the shape of the input. The config then has no data, because its samples have
-    the old shape.
+    the old shape. `opened` reads a base file.
     """
-    root, unreadable = _root(source, settings)
+    settings = tuple(settings)
+    root, unreadable = _root(source, settings, opened)
+    config = _read(source, root, unreadable, shape)
+    return config._replace(settings=settings, shape=shape)
+
+
+def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) -> Config:
+    """Read the sections of a tree; `unreadable` are the faults of its text."""
     # A file that cannot be read, or its base, may have the missing sections.
     needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
     faults = [*unreadable, *unknown_sections(root)]
@@ -141,10 +153,10 @@ def _schedules(
     return (tuple(several), schedule), (*faults, *wrong)
 
 
-def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
+def _root(source: Source, settings: Iterable[str], opened: Callable[[Path], Source]) -> Found[Map]:
     """Return the sections of a file, merged with its base files and changed by the settings."""
     root, faults = _mapping(source)
-    root, wrong = _extended(root, source.document, ())
+    root, wrong = _extended(root, source.document, (), opened)
     faults = (*source.diagnostics, *faults, *wrong)
     for setting in settings:
         root, wrong = apply_setting(root, setting, SECTIONS)
@@ -165,7 +177,9 @@ def _mapping(source: Source) -> Found[Map]:
     return empty, (Diagnostic("NB108", title, source.root.span, label, help=help_),)
 
 
-def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Found[Map]:
+def _extended(
+    root: Map, document: Document, extending: tuple[Path, ...], opened: Callable[[Path], Source]
+) -> Found[Map]:
     """Return a file merged into its base file, which is merged into its own base file first."""
     base = root.get("extends")
     if base is None or is_null(base):
@@ -183,11 +197,11 @@ def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Fou
         label = f"more than {MAX_BASES} files extend one another"
     else:
         try:
-            source = yaml_source.from_file(path)
+            source = opened(path)
         except (OSError, ValueError) as error:
             label = f"{base.value}: {reason(error)}"
     if label:
         return root, (Diagnostic("NB111", title, base.span, label),)
     under, faults = _mapping(source)
-    under, wrong = _extended(under, source.document, chain)
+    under, wrong = _extended(under, source.document, chain, opened)
     return merge(under, root), (*source.diagnostics, *faults, *wrong)

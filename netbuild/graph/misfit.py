@@ -36,6 +36,8 @@ class Repetition(NamedTuple):
     node: Node
     fitting: int
     result: Tensor
+    #: Where the result comes from.
+    last: Value
 
 
 class Circumstances(NamedTuple):
@@ -45,8 +47,6 @@ class Circumstances(NamedTuple):
     repetition: Repetition | None = None
     #: The blocks around the fault that are used several times, the innermost first.
     blocks: tuple[str, ...] = ()
-    #: Whether the fault is at a `Reuse`. Then a fix of the layer is help text only.
-    reused: bool = False
 
 
 def circumstances(fault: Diagnostic) -> Circumstances | None:

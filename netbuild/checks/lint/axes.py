@@ -44,7 +44,9 @@ def misplaced_places(flow: Flow) -> Iterator[Diagnostic]:
     for compared in flow.compared:
         mixed = mixed_up(flow, compared, target)
         row = flow.producer.get(compared.values[0])
-        if mixed is not None and row is not None:
+        if mixed is None or row is None:
+            continue
+        if mixed.wanted < len(row.output.shape):  # otherwise the loss refuses the output
             yield _misplaced(flow, compared, target, row, mixed)
 
 

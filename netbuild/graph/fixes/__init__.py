@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.diagnostics.diagnostic import Diagnostic, Fix, with_fixes
+from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Result, with_fixes
 from netbuild.graph.misfit import Circumstances
 
 if TYPE_CHECKING:
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Faults
+    from netbuild.graph.fixes.fields import Candidate
     from netbuild.graph.misfit import Misfit, Repetition
     from netbuild.graph.row import Row
+
+
+#: Faults that another order of the axes may repair, or another window.
+_OF_AXES = ("NB201", "NB202", "NB204", "NB205", "NB206", "NB212")
+_OF_WINDOWS = ("NB204", "NB206", "NB212")
 
 
 def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config) -> Faults:
@@ -27,7 +33,7 @@ def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config
 def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnostic:
     origin = fault.origin
     if not isinstance(origin, Circumstances):
-        return fault
+        return fault._replace(origin=None) if origin else fault
     fixes = fault.fixes
     lacks_input = origin.misfit is not None and origin.misfit.error is None
     if origin.misfit is not None and lacks_input:
@@ -37,13 +43,13 @@ def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagn
     elif origin.misfit is not None:
         fixes = _of_misfit(origin.misfit, rows, config)
     if fixes and origin.repetition is not None:
-        fixes = _fewer(origin.repetition)
+        guesses = tuple(fix._replace(guess=True) for fix in fixes)
+        fixes = (*_fewer(origin.repetition, rows), *guesses)
     for block in origin.blocks:
         fixes = _in_each(block, fixes)
     # The help of a layer that lacks an input already names the fix.
     fault = fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
-    fault = fault._replace(origin=None)
-    return fault._replace(fixes=()) if origin.reused else fault
+    return fault._replace(origin=None)
 
 
 def _more_inputs(
@@ -55,39 +61,50 @@ def _more_inputs(
     above = {row.path: row for row in rows[: misfit.position]}
     read = list(zip(misfit.sources, misfit.inputs, strict=True))
     layer, item = misfit.layer, misfit.item
-    named, fixes = upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs)
-    return named, tuple(fixes)
+    named, found = upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs)
+    return named, tuple([candidate.fix(misfit) for candidate in found])
 
 
 def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix, ...]:
-    """Return the fixes for a layer: in the layer, before it, in its branches, or at the input."""
+    """Return the fixes for a layer: in the layer, above it, in its branches, or at the input."""
     from netbuild.graph.fixes import (  # a network without faults does not need these modules
+        earlier,
         fields,
+        inputs,
         upstream,
     )
 
-    error, layer, item, inputs = misfit.error, misfit.layer, misfit.item, misfit.inputs
-    above = {row.path: row for row in rows[: misfit.position]}
+    error, layer, tensors = misfit.error, misfit.layer, misfit.inputs
+    rows = rows[: misfit.position]
+    above = {row.path: row for row in rows}
     assert error is not None
-    fixes = fields.fixes(error, layer, item, inputs)
-    nodes = config.input_nodes
+    found = fields.fixes(error, layer, misfit.item, tensors)
     if error.code == "NB212":
-        fixes += upstream.fixes(layer, inputs, misfit.sources, above)
-        fixes += upstream.other_size(layer, misfit.sources, above, config.inputs, nodes)
-    if len(inputs) != 1:
-        return tuple(fixes)
-    x, source = inputs[0], misfit.sources[0]
-    if error.code in {"NB201", "NB202"}:
-        alone = not fixes
-        fixes = [*upstream.other_shape(layer, x, source, above, nodes, alone=alone), *fixes]
-    elif error.code == "NB203":
-        fixes += upstream.width(layer, x, source, above)
-    elif error.code == "NB207":
-        fixes += upstream.other_dtype(layer, x, source, above, nodes)
+        found += upstream.fixes(layer, tensors, misfit.sources, above)
+        found += inputs.other_sizes(misfit, rows, config)
+    if error.code == "NB203" and len(tensors) == 1:
+        found += upstream.width(layer, tensors[0], misfit.sources[0], above)
+    if error.code == "NB207":
+        found += inputs.other_dtypes(misfit, rows, config)
+    guesses: list[Candidate] = []
+    if error.code in _OF_AXES:
+        likely, others = inputs.other_shapes(misfit, rows, config)
+        first = error.code in {"NB201", "NB202"}
+        found = [*likely, *found] if first else found
+        guesses += others if first else [*likely, *others]
+        guesses += earlier.flattens(misfit, rows, config)
+        guesses += fields.left_out(error, layer, misfit.item, tensors)
+    if error.code in _OF_WINDOWS:
+        guesses += fields.usual(error, layer, misfit.item, tensors)
+        guesses += earlier.windows(misfit, rows, config)
+    if error.code == "NB206":
+        guesses += earlier.widths(misfit, rows, config)
+    fixes = [candidate.fix(misfit) for candidate in found if None not in candidate.edits]
+    fixes += [one.fix(misfit, guess=True) for one in guesses if None not in one.edits]
     return tuple(fixes)
 
 
-def _fewer(repetition: Repetition) -> tuple[Fix, ...]:
+def _fewer(repetition: Repetition, rows: Sequence[Row]) -> tuple[Fix, ...]:
     """Return the fix that reduces `repeat` to the repetitions that fit.
 
     A change of the layer would change all repetitions.
@@ -96,8 +113,11 @@ def _fewer(repetition: Repetition) -> tuple[Fix, ...]:
     from netbuild.syntax import edits
 
     edit = edits.replaced(repetition.node, str(repetition.fitting))
-    title = f"repeat: {repetition.fitting} gives {times(repetition.result.shape)}"
-    return (Fix(title, (edit,)),) if edit else ()
+    shape = repetition.result.shape
+    title = f"repeat: {repetition.fitting} gives {times(shape)}"
+    last = next((row for row in rows if row.path == repetition.last.path), None)
+    result = Result(last.span, last.path, shape) if last else None
+    return (Fix(title, (edit,), result=result),) if edit else ()
 
 
 def _in_each(block: str, fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:

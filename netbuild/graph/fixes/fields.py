@@ -15,25 +15,34 @@ from pydantic import ValidationError
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, Tensor, product, times
-from netbuild.diagnostics.diagnostic import Edit, Fix
+from netbuild.diagnostics.diagnostic import Edit, Fix, Result
 from netbuild.syntax import edits
+from netbuild.syntax.removal import without_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape
+    from netbuild.graph.misfit import Misfit
     from netbuild.syntax.item import Item
 
-#: The largest distance from the old value, and the most fixes that are offered.
+#: The largest distance from the old value, and the most changes of one kind that are tried.
 REACH = 64
-OFFERED = 3
+TRIED = 8
 
 #: The order of the fields at equal distance.
 _FIELDS = (
     *("padding", "kernel_size", "stride", "dilation", "groups", "num_groups", "num_heads"),
     *("start_dim", "end_dim", "dim", "unflattened_size", "shape", "upscale_factor", "mode"),
 )
+#: The usual sizes of windows, the likeliest first.
+USUAL: dict[str, tuple[int, ...]] = {
+    "kernel_size": (3, 2, 5, 1, 7, 4),
+    "stride": (1, 2),
+    "padding": (1, 0, 2, 3),
+    "dilation": (1,),
+}
 #: Fields that must equal the size of an axis of the input, with the axis.
 _DECIDED = {
     **dict.fromkeys(("in_channels", "num_features", "num_channels"), 0),
@@ -59,8 +68,15 @@ class Candidate(NamedTuple):
     #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
+    def fix(self, misfit: Misfit, *, guess: bool = False) -> Fix:
+        """Return the candidate as a fix of a layer; all its edits are possible."""
+        shape = self.result.shape
+        result = Result(misfit.item.type.span, misfit.path, shape)
+        edits = tuple(edit for edit in self.edits if edit is not None)
+        return Fix(f"{self.title} gives {times(shape)}", edits, result=result, guess=guess)
 
-def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Fix]:
+
+def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Candidate]:
     """Return the nearest changes of a layer, or before it, after which it fits its inputs."""
     if error.code == "NB211":
         edit = edits.set_field(item, bare_field(type(layer)), "inplace", False)
@@ -75,20 +91,19 @@ def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor])
     return offered(useful if useful or error.code == "NB203" else candidates)
 
 
-def offered(candidates: Sequence[Candidate]) -> list[Fix]:
-    """Return the nearest candidates as fixes.
+def offered(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the nearest candidates.
 
     Two kinds of candidates are left out: a candidate that contains all edits of a nearer one, and a
     candidate that would edit an expression.
     """
-    fixes: list[Fix] = []
+    nearest: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.distance):
-        possible = tuple(edit for edit in candidate.edits if edit is not None)
-        contains_other = any(set(fix.edits) <= set(possible) for fix in fixes)
-        if len(possible) == len(candidate.edits) and not contains_other:
-            title = f"{candidate.title} gives {times(candidate.result.shape)}"
-            fixes.append(Fix(title, possible))
-    return fixes[:OFFERED]
+        edits = {*candidate.edits}
+        contains_other = any({*other.edits} <= edits for other in nearest)
+        if None not in edits and not contains_other:
+            nearest.append(candidate)
+    return nearest[:TRIED]
 
 
 def _fields(
@@ -106,6 +121,36 @@ def _fields(
             nearest = next((other for other in fitting if not other.idle), nearest)
         if nearest is not None:
             yield nearest._replace(distance=nearest.distance + place / 100)
+
+
+def usual(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Candidate]:
+    """Return the usual values of the field at fault: the layers behind it may need more places."""
+    found, field = [], error.at or ""
+    for place, value in enumerate(USUAL.get(field, ())):
+        y = applied(layer, {field: value}, inputs)
+        edit = edits.set_field(item, bare_field(type(layer)), field, value)
+        if y is not None:
+            found.append(Candidate(f"{field}: {value}", place, (edit,), y))
+    return found
+
+
+def left_out(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+) -> list[Candidate]:
+    """Return the layer without the field at fault, if the input decides the field.
+
+    This repairs a field whose value is an expression too.
+    """
+    field = error.at or ""
+    if field not in _DECIDED or type(layer).model_fields[field].is_required():
+        return []
+    kept = {name: getattr(layer, name) for name in layer.model_fields_set - {field}}
+    try:
+        y = next(iter(type(layer).model_validate(kept).apply(*inputs).values()))
+    except (ValidationError, ShapeError):
+        return []
+    edit = without_entry(item.arguments, field)
+    return [Candidate(f"the layer without {field}", 0, (edit,), y)]
 
 
 def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> Iterator[Candidate]:

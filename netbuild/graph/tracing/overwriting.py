@@ -104,7 +104,7 @@ def _fault(
     for path, reuse in calls.reuses.items():
         if row.path == path or row.path.startswith(f"{path}."):
             notes = (*notes, Note("there", f"{row.path} is in line {span.line}"))
-            span, circumstances = reuse, circumstances._replace(reused=True)
+            span = reuse
             break
     return Diagnostic(
         "NB211", title, span, conflict.message, notes, layer=row.path, origin=circumstances

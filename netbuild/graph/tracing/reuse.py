@@ -220,7 +220,7 @@ def blamed(item: Item, fault: Diagnostic) -> Diagnostic:
     text = f"{fault.layer or 'the layer'} is in line {fault.span.line}"
     notes = (*fault.notes, Note("there", text))
     around = circumstances(fault)
-    origin = around._replace(reused=True) if around and around.misfit else None
+    origin = around if around and around.misfit else None
     return fault._replace(span=item.type.span, notes=notes, fixes=(), origin=origin)
 
 

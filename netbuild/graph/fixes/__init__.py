@@ -69,7 +69,7 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
     error, layer, item, inputs = misfit.error, misfit.layer, misfit.item, misfit.inputs
     above = {row.path: row for row in rows[: misfit.position]}
     assert error is not None
-    fixes = fields.fixes(error, layer, item, inputs)
+    fixes = fields.fixes(error, layer, item, inputs, config.root)
     nodes = config.input_nodes
     if error.code == "NB212":
         fixes += upstream.fixes(layer, inputs, misfit.sources, above)

@@ -17,6 +17,7 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, Tensor, product, times
 from netbuild.diagnostics.diagnostic import Edit, Fix
 from netbuild.syntax import edits
+from netbuild.syntax.insertion import put_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape
     from netbuild.syntax.item import Item
+    from netbuild.syntax.node import Map
 
 #: The largest distance from the old value, and the most fixes that are offered.
 REACH = 64
@@ -54,20 +56,27 @@ class Candidate(NamedTuple):
 
     title: str
     distance: float
-    edits: tuple[Edit | None, ...]
+    #: None if the text has no place for the change.
+    edits: tuple[Edit, ...] | None
     result: Tensor
     #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
 
-def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Fix]:
-    """Return the nearest changes of a layer, or before it, after which it fits its inputs."""
+def fixes(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor], root: Map
+) -> list[Fix]:
+    """Return the nearest changes of a layer, or before it, after which it fits its inputs.
+
+    `root` holds the sections of the file.
+    """
     if error.code == "NB211":
-        edit = edits.set_field(item, bare_field(type(layer)), "inplace", False)
-        return offered([Candidate("inplace: false", 0, (edit,), inputs[0])])
+        changed = edits.set_fields(item, bare_field(type(layer)), {"inplace": False})
+        return offered([Candidate("inplace: false", 0, changed, inputs[0])])
     if applied(layer, {}, inputs) is not None:  # its fields are not the cause
         return []
-    candidates = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
+    candidates = [*_in_front(error, layer, item, inputs, root)]
+    candidates += _fields(error, layer, item, inputs)
     candidates += _other_rank(error, layer, item, inputs)
     candidates += _keys_and_values(layer, item, inputs)
     useful = [candidate for candidate in candidates if not candidate.idle]
@@ -79,15 +88,14 @@ def offered(candidates: Sequence[Candidate]) -> list[Fix]:
     """Return the nearest candidates as fixes.
 
     Two kinds of candidates are left out: a candidate that contains all edits of a nearer one, and a
-    candidate that would edit an expression.
+    candidate without edits.
     """
     fixes: list[Fix] = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.distance):
-        possible = tuple(edit for edit in candidate.edits if edit is not None)
-        contains_other = any(set(fix.edits) <= set(possible) for fix in fixes)
-        if len(possible) == len(candidate.edits) and not contains_other:
+        changed = candidate.edits
+        if changed and not any(set(fix.edits) <= set(changed) for fix in fixes):
             title = f"{candidate.title} gives {times(candidate.result.shape)}"
-            fixes.append(Fix(title, possible))
+            fixes.append(Fix(title, changed))
     return fixes[:OFFERED]
 
 
@@ -115,11 +123,11 @@ def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> 
         y = applied(layer, {field: value}, inputs)
         if y is None or (field in _SHAPES and -1 in {*value} - {*old}):  # -1 would fit any input
             continue
-        edit = edits.set_field(item, bare_field(type(layer)), field, value)
+        changed = edits.set_fields(item, bare_field(type(layer)), {field: value})
         title = f"{field}: {edits.as_yaml(value)}"
         alone = field == "kernel_size" and set(_sizes(value)) == {1}
         far = distance + REACH * alone  # a window of one position sees no neighbours
-        yield Candidate(title, far, (edit,), y, is_idle(layer, {field: value}, inputs[0], y))
+        yield Candidate(title, far, changed, y, is_idle(layer, {field: value}, inputs[0], y))
 
 
 def is_idle(layer: Layer, changes: Mapping[str, Any], x: Tensor, y: Tensor) -> bool:
@@ -188,7 +196,7 @@ def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[i
 
 
 def _in_front(
-    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor], root: Map
 ) -> Iterator[Candidate]:
     """Yield layers that change the shape of the input before a layer.
 
@@ -206,9 +214,9 @@ def _in_front(
     for text, shape in shapes.items():
         y = applied(layer, {}, [x._replace(shape=shape)])
         kind = text.partition(":")[0]
-        edit = edits.put_before(item, text, kind.lower())
-        if y is not None and edit is not None:
-            yield Candidate(f"{kind} before this layer", 0, (edit,), y)
+        if y is not None:
+            inserted = put_before(root, item, text)
+            yield Candidate(f"{kind} before this layer", 0, inserted, y)
 
 
 def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
@@ -218,7 +226,7 @@ def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iter
     changes = {"kdim": inputs[1].shape[-1], "vdim": inputs[2].shape[-1]}
     y = applied(layer, changes, inputs)
     if y is not None:
-        changed = tuple(edits.set_field(item, None, field, n) for field, n in changes.items())
+        changed = edits.set_fields(item, None, changes)
         title = " and ".join(f"{field}: {n}" for field, n in changes.items())
         yield Candidate(title, 1, changed, y)
 

@@ -131,10 +131,10 @@ def other_size(
             read = [tensors[value] for value in sources if value in tensors]
             result = applied(join, {}, read) if len(read) == len(sources) else None
             if result:
-                edit = edits.set_entry(nodes[name], "shape", "shape", size)
+                changed = edits.set_entries(nodes[name], "shape", {"shape": size})
                 title = f"{edits.as_yaml(size)} for {'the input' if name == 'input' else name}"
                 distance = sum(abs(new - old) for new, old in zip(size, x.shape, strict=True))
-                candidates.append(Candidate(title, distance, (edit,), result))
+                candidates.append(Candidate(title, distance, changed, result))
     return offered(candidates)[:1]
 
 
@@ -201,8 +201,8 @@ def _other_input(
         passed = _passed(other, branch[::-1])
         y = passed and applied(layer, {}, [passed])
         if y:
-            edit = edits.set_entry(node, "shape", key, getattr(other, key))
-            candidates.append(Candidate(title, distance, (edit,), y))
+            changed = edits.set_entries(node, "shape", {key: getattr(other, key)})
+            candidates.append(Candidate(title, distance, changed, y))
     return offered(candidates)
 
 
@@ -235,7 +235,7 @@ def more_inputs(
         return "", []
     names = ", ".join(_called(value, stack, rows) for value, _ in inputs_of_layer)
     edit = edits.set_inputs(item, f"[{names}]")
-    return names, offered([Candidate(f"inputs: [{names}]", 0, (edit,), y)])
+    return names, offered([Candidate(f"inputs: [{names}]", 0, edit and (edit,), y)])
 
 
 def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:
@@ -312,6 +312,6 @@ def _passed(x: Tensor, rows: Iterable[Row]) -> Tensor | None:
 
 def _candidate(row: Row, changes: Mapping[str, Any], distance: float, result: Tensor) -> Candidate:
     item, bare = row.item, bare_field(type(row.layer))
-    changed = tuple(edits.set_field(item, bare, field, value) for field, value in changes.items())
+    changed = edits.set_fields(item, bare, changes)
     title = " and ".join(f"{field}: {edits.as_yaml(value)}" for field, value in changes.items())
     return Candidate(f"{title} in {row.path}", distance, changed, result)

@@ -66,9 +66,23 @@ def trainable(config: Config) -> Graph:
 
 
 def infer(config: Config) -> Graph:
-    """Infer the network of a config. Faults are collected in the graph, not raised."""
+    """Infer the network of a config. Faults are collected in the graph, not raised.
+
+    Each fix of a fault has proven true in a trial.
+    """
+    graph = _checked(config)
+    faults = find_fixes(graph.diagnostics, graph.rows, config)
+    if any(fault.fixes for fault in faults):
+        from netbuild.checks import trials  # a file without faults has none
+
+        faults = trials.proven(graph._replace(diagnostics=faults), _checked)
+    return graph._replace(diagnostics=faults)
+
+
+def _checked(config: Config) -> Graph:
+    """Infer the network of a config, and collect its faults without a search for fixes."""
     network, network_faults = trace_network(config)
-    faults = [*config.diagnostics, *find_fixes(network_faults, network.rows, config)]
+    faults = [*config.diagnostics, *network_faults]
     graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
     assert graph.block is not None or errors(faults), "a layer is missing without a fault"
     if graph.block is not None:

@@ -55,6 +55,9 @@ class Config(NamedTuple):
     #: `train` is the name of the section.
     items: Mapping[str, Item]
     diagnostics: tuple[Diagnostic, ...]
+    #: How the file was read: the settings of `--set`, and the shape that replaces the input's.
+    settings: tuple[str, ...] = ()
+    shape: Shape | None = None
 
     @property
     def start(self) -> Span:

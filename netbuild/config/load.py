@@ -34,7 +34,7 @@ from netbuild.syntax.node import Map, Scalar, is_null
 from netbuild.syntax.overlay import apply_setting, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netbuild.components.optimizers.optimizer import Optimizer
     from netbuild.components.tensor import Shape
@@ -69,13 +69,19 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
     return config
 
 
-def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = None) -> Config:
+def read(
+    source: Source,
+    settings: Iterable[str] = (),
+    shape: Shape | None = None,
+    opened: Callable[[Path], Source] = yaml_source.from_file,
+) -> Config:
     """Read the sections of a source. Faults are collected and not raised.
 
     `shape` replaces the shape of the input. The config then has no data, because its samples have
-    the old shape.
+    the old shape. `opened` reads a base file.
     """
-    root, unreadable = _root(source, settings)
+    settings = tuple(settings)
+    root, unreadable = _root(source, settings, opened)
     # A file that cannot be read, or its base, may have the missing sections.
     needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
     faults = [*unreadable, *unknown_sections(root)]
@@ -118,6 +124,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         object_sizes=inputs.object_sizes,
         items=sections.items,
         diagnostics=tuple(faults),
+        settings=settings,
+        shape=shape,
     )
 
 
@@ -144,10 +152,10 @@ def _scheduler(
     return schedule, (*faults, *wrong)
 
 
-def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
+def _root(source: Source, settings: Iterable[str], opened: Callable[[Path], Source]) -> Found[Map]:
     """Return the sections of a file, merged with its base files and changed by the settings."""
     root, faults = _mapping(source)
-    root, wrong = _extended(root, source.document, ())
+    root, wrong = _extended(root, source.document, (), opened)
     faults = (*source.diagnostics, *faults, *wrong)
     for setting in settings:
         root, wrong = apply_setting(root, setting, SECTIONS)
@@ -168,7 +176,9 @@ def _mapping(source: Source) -> Found[Map]:
     return empty, (Diagnostic("NB108", title, source.root.span, label, help=help_),)
 
 
-def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Found[Map]:
+def _extended(
+    root: Map, document: Document, extending: tuple[Path, ...], opened: Callable[[Path], Source]
+) -> Found[Map]:
     """Return a file merged into its base file, which is merged into its own base file first."""
     base = root.get("extends")
     if base is None or is_null(base):
@@ -186,11 +196,11 @@ def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Fou
         label = f"more than {MAX_BASES} files extend one another"
     else:
         try:
-            source = yaml_source.from_file(path)
+            source = opened(path)
         except (OSError, ValueError) as error:
             label = f"{base.value}: {reason(error)}"
     if label:
         return root, (Diagnostic("NB111", title, base.span, label),)
     under, faults = _mapping(source)
-    under, wrong = _extended(under, source.document, chain)
+    under, wrong = _extended(under, source.document, chain, opened)
     return merge(under, root), (*source.diagnostics, *faults, *wrong)

@@ -8,6 +8,7 @@ neither raises for a fault nor changes an argument, so one run reports all fault
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -37,6 +38,33 @@ class Document:
         """The lines of the text without line breaks."""
         return re.split(_LINE_BREAK, self.text)
 
+    @cached_property
+    def starts(self) -> list[int]:
+        """The position of the first character of each line."""
+        starts = [0]
+        for line in self.lines[:-1]:
+            end = starts[-1] + len(line)
+            starts.append(end + (2 if self.text.startswith("\r\n", end) else 1))
+        return starts
+
+    def position(self, line: int, column: int) -> int:
+        """Return the position of a character, counted from 0."""
+        return self.starts[line - 1] + min(column - 1, len(self.lines[line - 1]))
+
+    def range(self, span: Span) -> tuple[int, int]:
+        """Return the positions of the first character of a span, and of its end."""
+        start = self.position(span.line, span.column)
+        return start, max(start, self.position(span.end_line, span.end_column))
+
+    def line(self, position: int) -> int:
+        """Return the number of the line that holds a position."""
+        return bisect_right(self.starts, position)
+
+    def with_breaks(self, text: str) -> str:
+        """Return a text with the line breaks of the document."""
+        windows = self.text.startswith("\r\n", len(self.lines[0]))
+        return text.replace("\n", "\r\n") if windows else text
+
 
 class Span(NamedTuple):
     """A range of a document. Lines and columns count from 1. The end is exclusive."""
@@ -62,12 +90,22 @@ class Edit(NamedTuple):
     text: str
 
 
+class Result(NamedTuple):
+    """The shape that a layer gives. `span` is the place of its type."""
+
+    span: Span
+    layer: str
+    shape: tuple[int, ...]
+
+
 class Fix(NamedTuple):
     """A repair as edits. A safe fix cannot change the meaning of a correct file."""
 
     title: str
     edits: tuple[Edit, ...]
     safe: bool = False
+    #: The result that the title names, if it names one.
+    result: Result | None = None
 
 
 class Note(NamedTuple):

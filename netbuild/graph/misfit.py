@@ -36,6 +36,8 @@ class Repetition(NamedTuple):
     node: Node
     fitting: int
     result: Tensor
+    #: Where the result comes from.
+    last: Value
 
 
 class Circumstances(NamedTuple):

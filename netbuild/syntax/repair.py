@@ -136,7 +136,7 @@ class Repair:
             if not document.data or stale or key in self._refused:
                 return False
             others = chosen.get(key, [])
-            if any(_overlap(edit, other) for other in [*others, *fix.edits[:number]]):
+            if any(overlap(edit, other) for other in [*others, *fix.edits[:number]]):
                 return False
             if any(other.span.document.data != document.data for other in others):
                 return False  # somebody saved the file between two checks
@@ -190,12 +190,11 @@ class Repair:
 
 def edited(document: Document, edits: Iterable[Edit]) -> bytes:
     """Return the bytes of a document with edits applied; the edits must not overlap."""
-    text, starts = document.text, _line_starts(document)
-    ending = "\r\n" if text.startswith("\r\n", len(document.lines[0])) else "\n"
-    ranges = sorted((*_range(edit, starts), edit.text) for edit in edits)
+    text = document.text
+    ranges = sorted((*document.range(edit.span), edit.text) for edit in edits)
     parts, done = [], 0
     for start, end, new in ranges:
-        parts += [text[done:start], new.replace("\n", ending)]
+        parts += [text[done:start], document.with_breaks(new)]
         done = end
     mark = codecs.BOM_UTF8 if document.data.startswith(codecs.BOM_UTF8) else b""
     return mark + "".join([*parts, text[done:]]).encode()
@@ -206,27 +205,7 @@ def _key(document: Document) -> str:
     return STDIN if document.name == STDIN else os.path.realpath(document.name)
 
 
-def _line_starts(document: Document) -> list[int]:
-    """Return the position of the first character of each line in `Document.lines`."""
-    starts = [0]
-    for line in document.lines[:-1]:
-        end = starts[-1] + len(line)
-        starts.append(end + (2 if document.text.startswith("\r\n", end) else 1))
-    return starts
-
-
-def _range(edit: Edit, starts: list[int]) -> tuple[int, int]:
-    """Return the positions of the first character that an edit replaces, and of the end."""
-    span = edit.span
-    lines = span.document.lines
-    start, end = (
-        starts[line - 1] + min(column - 1, len(lines[line - 1]))
-        for line, column in ((span.line, span.column), (span.end_line, span.end_column))
-    )
-    return start, max(start, end)
-
-
-def _overlap(edit: Edit, other: Edit) -> bool:
+def overlap(edit: Edit, other: Edit) -> bool:
     """Whether two edits touch the same characters, or insert at the same place."""
     (start, end), (first, last) = ((e.span[1:3], e.span[3:5]) for e in (edit, other))
     return start == first or (start < last and first < end)

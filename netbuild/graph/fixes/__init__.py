@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.diagnostics.diagnostic import Diagnostic, Fix, with_fixes
+from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Result, with_fixes
 from netbuild.graph.misfit import Circumstances
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config
 def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnostic:
     origin = fault.origin
     if not isinstance(origin, Circumstances):
-        return fault
+        return fault._replace(origin=None) if origin else fault
     fixes = fault.fixes
     lacks_input = origin.misfit is not None and origin.misfit.error is None
     if origin.misfit is not None and lacks_input:
@@ -37,13 +37,12 @@ def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagn
     elif origin.misfit is not None:
         fixes = _of_misfit(origin.misfit, rows, config)
     if fixes and origin.repetition is not None:
-        fixes = _fewer(origin.repetition)
+        fixes = _fewer(origin.repetition, rows)
     for block in origin.blocks:
         fixes = _in_each(block, fixes)
     # The help of a layer that lacks an input already names the fix.
     fault = fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
-    fault = fault._replace(origin=None)
-    return fault._replace(fixes=()) if origin.reused else fault
+    return fault._replace(origin=None)
 
 
 def _more_inputs(
@@ -55,8 +54,8 @@ def _more_inputs(
     above = {row.path: row for row in rows[: misfit.position]}
     read = list(zip(misfit.sources, misfit.inputs, strict=True))
     layer, item = misfit.layer, misfit.item
-    named, fixes = upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs)
-    return named, tuple(fixes)
+    named, found = upstream.more_inputs(layer, item, misfit.path, read, above, config.inputs)
+    return named, tuple([candidate.fix(misfit) for candidate in found])
 
 
 def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix, ...]:
@@ -66,28 +65,27 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
         upstream,
     )
 
-    error, layer, item, inputs = misfit.error, misfit.layer, misfit.item, misfit.inputs
+    error, layer, inputs = misfit.error, misfit.layer, misfit.inputs
     above = {row.path: row for row in rows[: misfit.position]}
     assert error is not None
-    fixes = fields.fixes(error, layer, item, inputs, config.root)
+    found = fields.fixes(error, layer, misfit.item, inputs, config.root)
     nodes = config.input_nodes
     if error.code == "NB212":
-        fixes += upstream.fixes(layer, inputs, misfit.sources, above)
-        fixes += upstream.other_size(layer, misfit.sources, above, config.inputs, nodes)
-    if len(inputs) != 1:
-        return tuple(fixes)
-    x, source = inputs[0], misfit.sources[0]
-    if error.code in {"NB201", "NB202"}:
-        alone = not fixes
-        fixes = [*upstream.other_shape(layer, x, source, above, nodes, alone=alone), *fixes]
-    elif error.code == "NB203":
-        fixes += upstream.width(layer, x, source, above)
-    elif error.code == "NB207":
-        fixes += upstream.other_dtype(layer, x, source, above, nodes)
-    return tuple(fixes)
+        found += upstream.fixes(layer, inputs, misfit.sources, above)
+        found += upstream.other_size(layer, misfit.sources, above, config.inputs, nodes)
+    if len(inputs) == 1:
+        x, source = inputs[0], misfit.sources[0]
+        if error.code in {"NB201", "NB202"}:
+            alone = not found
+            found = [*upstream.other_shape(layer, x, source, above, nodes, alone=alone), *found]
+        elif error.code == "NB203":
+            found += upstream.width(layer, x, source, above)
+        elif error.code == "NB207":
+            found += upstream.other_dtype(layer, x, source, above, nodes)
+    return tuple([candidate.fix(misfit) for candidate in found])
 
 
-def _fewer(repetition: Repetition) -> tuple[Fix, ...]:
+def _fewer(repetition: Repetition, rows: Sequence[Row]) -> tuple[Fix, ...]:
     """Return the fix that reduces `repeat` to the repetitions that fit.
 
     A change of the layer would change all repetitions.
@@ -96,8 +94,11 @@ def _fewer(repetition: Repetition) -> tuple[Fix, ...]:
     from netbuild.syntax import edits
 
     edit = edits.replaced(repetition.node, str(repetition.fitting))
-    title = f"repeat: {repetition.fitting} gives {times(repetition.result.shape)}"
-    return (Fix(title, (edit,)),) if edit else ()
+    shape = repetition.result.shape
+    title = f"repeat: {repetition.fitting} gives {times(shape)}"
+    last = next((row for row in rows if row.path == repetition.last.path), None)
+    result = Result(last.span, last.path, shape) if last else None
+    return (Fix(title, (edit,), result=result),) if edit else ()
 
 
 def _in_each(block: str, fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:

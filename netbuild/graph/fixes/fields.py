@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, Tensor, product, times
-from netbuild.diagnostics.diagnostic import Edit, Fix
+from netbuild.diagnostics.diagnostic import Edit, Fix, Result
 from netbuild.syntax import edits
 from netbuild.syntax.insertion import put_before
 
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape
+    from netbuild.graph.misfit import Misfit
     from netbuild.syntax.item import Item
     from netbuild.syntax.node import Map
 
-#: The largest distance from the old value, and the most fixes that are offered.
+#: The largest distance from the old value, and the most changes of one kind that are tried.
 REACH = 64
-OFFERED = 3
+TRIED = 6
 
 #: The order of the fields at equal distance.
 _FIELDS = (
@@ -62,10 +63,16 @@ class Candidate(NamedTuple):
     #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
+    def fix(self, misfit: Misfit) -> Fix:
+        """Return the candidate, which has edits, as a fix of a layer."""
+        shape = self.result.shape
+        result = Result(misfit.item.type.span, misfit.path, shape)
+        return Fix(f"{self.title} gives {times(shape)}", self.edits or (), result=result)
+
 
 def fixes(
     error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor], root: Map
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return the nearest changes of a layer, or before it, after which it fits its inputs.
 
     `root` holds the sections of the file.
@@ -84,19 +91,18 @@ def fixes(
     return offered(useful if useful or error.code == "NB203" else candidates)
 
 
-def offered(candidates: Sequence[Candidate]) -> list[Fix]:
-    """Return the nearest candidates as fixes.
+def offered(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the nearest candidates.
 
     Two kinds of candidates are left out: a candidate that contains all edits of a nearer one, and a
     candidate without edits.
     """
-    fixes: list[Fix] = []
+    nearest: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.distance):
         changed = candidate.edits
-        if changed and not any(set(fix.edits) <= set(changed) for fix in fixes):
-            title = f"{candidate.title} gives {times(candidate.result.shape)}"
-            fixes.append(Fix(title, changed))
-    return fixes[:OFFERED]
+        if changed and not any({*(other.edits or ())} <= {*changed} for other in nearest):
+            nearest.append(candidate)
+    return nearest[:TRIED]
 
 
 def _fields(

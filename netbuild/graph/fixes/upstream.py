@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
-    from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.row import Row
     from netbuild.syntax.item import Item
     from netbuild.syntax.node import Node
@@ -35,7 +34,7 @@ def fixes(
     inputs: Sequence[Tensor],
     sources: Sequence[Value],
     rows: Mapping[str, Row],
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return the smallest changes of one layer in one branch after which a join fits its inputs."""
     candidates: list[Candidate] = []
     above = [_above(value, rows) for value in sources]
@@ -74,7 +73,7 @@ def width(
     x: Tensor,
     source: Value,
     rows: Mapping[str, Row],
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return the nearest width of the layer before, with which the channels divide."""
     behind: list[Row] = []
     for row in _branch(source, rows):
@@ -97,7 +96,7 @@ def other_shape(
     nodes: Mapping[str, Node],
     *,
     alone: bool,
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return shapes of the network's input, with the axes in torch's order, that fit.
 
     `nodes` are the nodes of the network's inputs by name. If there are other fixes (`alone` is
@@ -117,7 +116,7 @@ def other_size(
     rows: Mapping[str, Row],
     inputs: Mapping[str, Tensor | None],
     nodes: Mapping[str, Node],
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return the nearest even sizes of an input of the network with which a join fits.
 
     A branch that halves an odd size and doubles the half ends with one position less.
@@ -168,7 +167,7 @@ def replayed(rows: Iterable[Row], inputs: Mapping[str, Tensor | None]) -> dict[V
 
 def other_dtype(
     layer: Layer, x: Tensor, source: Value, rows: Mapping[str, Row], nodes: Mapping[str, Node]
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return the dtypes of the network's input with which a later layer fits."""
 
     def dtypes(x: Tensor) -> list[tuple[str, Tensor]]:
@@ -185,7 +184,7 @@ def _other_input(
     nodes: Mapping[str, Node],
     key: str,
     others: Callable[[Tensor], list[tuple[str, Tensor]]],
-) -> list[Fix]:
+) -> list[Candidate]:
     """Return the changes of an input of the network with which a later layer fits.
 
     `others` returns other tensors for the input with the titles of their fixes, the likeliest
@@ -213,7 +212,7 @@ def more_inputs(
     read: Sequence[tuple[Value, Tensor]],
     rows: Mapping[str, Row],
     inputs: Mapping[str, Tensor | None],
-) -> tuple[str, list[Fix]]:
+) -> tuple[str, list[Candidate]]:
     """Return the inputs of a layer that lacks some, by name, and the fix that names them.
 
     The missing inputs are the unread values of its stack, if the number fits. Otherwise the text

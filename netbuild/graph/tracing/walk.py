@@ -188,7 +188,7 @@ class Walk:
             new = (*wrong, *within)
             repeat = use.part.modifiers.get("repeat")  # none of what a Reuse repeats
             if index and x and x.tensor is not None and new and repeat is not None:
-                new = _around(new, repetition=Repetition(repeat.value, index, x.tensor))
+                new = _around(new, repetition=Repetition(repeat.value, index, x.tensor, x.value))
             faults += new
             if use.repeat and use.reads:  # the first input of a repetition is the one before it
                 first = (use.reads[0][0], level.scope.first(place))

@@ -1,0 +1,172 @@
+"""Trials of fixes: a fix is offered only after the texts with its edits were checked.
+
+The edits are applied in memory, to the file and its base files. The file is then read and checked
+as before, with the same settings. A fix stays if its fault is gone, if no error is new, and if the
+layer gives the shape that the fix names. Fixes that leave no error come first.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from netbuild.checks.places import Moves, Place
+from netbuild.config.load import read
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, with_fixes
+from netbuild.syntax import parser
+from netbuild.syntax.repair import edited, overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from netbuild.config.config import Config
+    from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Faults, Fix
+    from netbuild.graph.graph import Graph
+    from netbuild.syntax.parser import Source
+
+#: The most fixes that are offered for a fault.
+OFFERED = 3
+#: The layers that all trials of a file may trace together, the layers that a trial counts at least,
+#: and the trials that every file gets.
+MOST_LAYERS, LEAST_LAYERS, LEAST_TRIALS = 6_000, 25, 12
+#: Seconds after which no trial begins: each trial looks up the data, which may lie on a slow disk.
+LONGEST = 2.0
+#: Faults of words and values. A layer with such a fault has no result, so the layers behind it are
+#: not checked before the fault is gone: their faults are not new.
+_OF_WORDS = ("NB0", "NB1", "NB213")
+
+
+class Mark(NamedTuple):
+    """What tells one fault from another while the text is edited."""
+
+    code: str
+    place: Place
+
+
+class Outcome(NamedTuple):
+    """What a check of the changed texts found."""
+
+    graph: Graph
+    #: The faults with their marks in the unchanged texts.
+    faults: dict[Mark, Diagnostic]
+    moves: Moves
+    readable: bool
+    errors: int
+    warnings: int
+
+
+def proven(graph: Graph, check: Callable[[Config], Graph]) -> Faults:
+    """Return the faults of a graph, each with those of its fixes that prove true.
+
+    `check` returns the graph of a config with all its faults.
+    """
+    trials = _Trials(graph, check)
+    return tuple([trials.proven(fault) if fault.fixes else fault for fault in graph.diagnostics])
+
+
+class _Trials:
+    """Applies fixes to the texts of one file, and remembers what came of them."""
+
+    def __init__(self, graph: Graph, check: Callable[[Config], Graph]) -> None:
+        self.config, self.check = graph.config, check
+        self.faults = graph.diagnostics
+        #: Whether the text of the file could be parsed.
+        self.readable = bool(graph.config.root.entries)
+        self.left = max(MOST_LAYERS // max(len(graph.rows), LEAST_LAYERS), LEAST_TRIALS)
+        self.end = time.monotonic() + LONGEST
+        self.known: dict[tuple[Edit, ...], Outcome | None] = {}
+
+    def proven(self, fault: Diagnostic) -> Diagnostic:
+        """Return a fault with the fixes that prove true, the best ones first."""
+        tried = [(fix, self._outcome(fix.edits)) for fix in fault.fixes]
+        true = [(fix, after) for fix, after in tried if after and self._is_true(fault, fix, after)]
+        true.sort(key=lambda pair: (pair[1].errors > 0, pair[1].warnings))
+        fixes = tuple([fix for fix, _ in true][:OFFERED])
+        if fixes == fault.fixes:
+            return fault
+        noted = any(note.label == "fix" for note in fault.notes)
+        return with_fixes(fault, fixes) if noted else fault._replace(fixes=fixes)
+
+    def _is_true(self, fault: Diagnostic, fix: Fix, after: Outcome) -> bool:
+        """Whether a fix keeps its promises: no fault, no new error, and the shape that it names."""
+        moves = after.moves
+        if Mark(fault.code, moves.before(fault.span)) in after.faults:
+            return False
+        if not _gives(fix, after) or after.readable < self.readable:
+            return False
+        known = {Mark(other.code, moves.before(other.span)) for other in self.faults}
+        new = [other for mark, other in after.faults.items() if mark not in known]
+        if fault.severity == "error":
+            new = [other for other in new if other.severity == "error"]
+        if new and len(self.faults) >= MAX_FAULTS:  # those that were not reported come up
+            last = moves.before(self.faults[-1].span)
+            new = [other for other in new if moves.after(other.span) < last]
+        return all(_is_revealed(other, fault, fix, after) for other in new)
+
+    def _outcome(self, edits: tuple[Edit, ...]) -> Outcome | None:
+        """Check the texts with edits; None if they cannot be applied or no trial is left."""
+        if edits not in self.known:
+            if self.left <= 0 or time.monotonic() > self.end:
+                return None
+            self.left -= 1
+            self.known[edits] = self._tried(edits)
+        return self.known[edits]
+
+    def _tried(self, edits: tuple[Edit, ...]) -> Outcome | None:
+        texts = _texts(edits)
+        if not texts:
+            return None
+        config = self.config
+
+        def opened(path: Path) -> Source:
+            data = texts.get(str(path))
+            return parser.from_file(path) if data is None else parser.from_bytes(str(path), data)
+
+        document = config.document
+        data = texts.get(document.name, document.data or document.text.encode())
+        source = parser.from_bytes(document.name, data)
+        again = read(source, config.settings, config.shape, opened)
+        if config.pretrained is None:  # it may have been left out on purpose
+            again = again._replace(pretrained=None)
+        graph = self.check(again)
+        moves = Moves(edits)
+        faults = {Mark(f.code, moves.after(f.span)): f for f in reversed(graph.diagnostics)}
+        errors = sum(fault.severity == "error" for fault in graph.diagnostics)
+        warnings = len(graph.diagnostics) - errors
+        return Outcome(graph, faults, moves, source.root is not None, errors, warnings)
+
+
+def _texts(edits: tuple[Edit, ...]) -> dict[str, bytes]:
+    """Return the changed texts by the names of their documents; none if that is not possible."""
+    groups: dict[str, list[Edit]] = {}
+    for edit in edits:
+        if any(overlap(edit, other) for other in groups.get(edit.span.document.name, ())):
+            return {}
+        groups.setdefault(edit.span.document.name, []).append(edit)
+    if "--set" in groups:  # a fix changes files only
+        return {}
+    return {name: edited(own[0].span.document, own) for name, own in groups.items()}
+
+
+def _gives(fix: Fix, after: Outcome) -> bool:
+    """Whether a layer has the shape that a fix names."""
+    if fix.result is None:
+        return True
+    place, path, shape = after.moves.before(fix.result.span), fix.result.layer, fix.result.shape
+    rows = [row for row in after.graph.rows if after.moves.after(row.span) == place]
+    rows = [row for row in rows if row.path == path] or rows  # another layer may come before it
+    return any(row.output.shape == shape for row in rows)
+
+
+def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -> bool:
+    """Whether a fault stood in the text before the fix, and another fault hid it."""
+    if not fault.code.startswith(_OF_WORDS):
+        return False
+    if new.layer is not None and new.layer == fault.layer:
+        return False
+    place = after.moves.after(new.span)
+    here = [edit.span for edit in fix.edits if edit.span.document.name == place.document]
+    if not after.readable and any(place.offset <= s.document.range(s)[1] for s in here):
+        return False
+    return not any(s.line <= s.document.line(place.offset) <= s.end_line for s in here)

@@ -71,7 +71,7 @@ def infer(config: Config) -> Graph:
     Each fix of a fault has proven true in a trial.
     """
     graph = _checked(config)
-    faults = find_fixes(graph.diagnostics, graph.rows, config)
+    faults = find_fixes(graph.diagnostics, graph.rows, config, graph.calls)
     if any(fault.fixes for fault in faults):
         from netbuild.checks import trials  # a file without faults has none
 

@@ -15,19 +15,34 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Faults
+    from netbuild.graph.fixes.literals import Literals
     from netbuild.graph.misfit import Misfit, Repetition
-    from netbuild.graph.row import Row
+    from netbuild.graph.row import Calls, Row
 
 
-def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config) -> Faults:
-    """Return the faults of a walk over a network with their fixes; `rows` are its layers."""
-    return tuple(_with_fixes(fault, rows, config) for fault in faults)
+def find_fixes(
+    faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config, calls: Calls
+) -> Faults:
+    """Return the faults of a config with their fixes.
+
+    `rows` are the layers of its network, and `calls` its uses of blocks.
+    """
+    faults = tuple(faults)
+    if not faults:
+        return ()
+    from netbuild.graph.fixes.literals import Literals
+
+    literals = Literals(config, calls)
+    return tuple(_with_fixes(fault, rows, config, literals) for fault in faults)
 
 
-def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnostic:
+def _with_fixes(
+    fault: Diagnostic, rows: Sequence[Row], config: Config, literals: Literals
+) -> Diagnostic:
     origin = fault.origin
+    fault = fault._replace(origin=None) if origin else fault
     if not isinstance(origin, Circumstances):
-        return fault._replace(origin=None) if origin else fault
+        return literals.named(literals.moved(fault))
     fixes = fault.fixes
     lacks_input = origin.misfit is not None and origin.misfit.error is None
     if origin.misfit is not None and lacks_input:
@@ -38,11 +53,12 @@ def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagn
         fixes = _of_misfit(origin.misfit, rows, config)
     if fixes and origin.repetition is not None:
         fixes = _fewer(origin.repetition, rows)
+    fixes = literals.moved(fault._replace(fixes=fixes)).fixes
     for block in origin.blocks:
-        fixes = _in_each(block, fixes)
+        fixes = _in_each(block, fixes, literals)
     # The help of a layer that lacks an input already names the fix.
     fault = fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
-    return fault._replace(origin=None)
+    return literals.named(fault)
 
 
 def _more_inputs(
@@ -101,9 +117,12 @@ def _fewer(repetition: Repetition, rows: Sequence[Row]) -> tuple[Fix, ...]:
     return (Fix(title, (edit,), result=result),) if edit else ()
 
 
-def _in_each(block: str, fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:
-    """Return fixes with a title that says that they change each use of a block."""
+def _in_each(block: str, fixes: tuple[Fix, ...], literals: Literals) -> tuple[Fix, ...]:
+    """Return fixes with a title that says which of them change each use of a block."""
     end = f", in each {block}"
     return tuple(
-        fix if fix.title.endswith(end) else fix._replace(title=fix.title + end) for fix in fixes
+        fix._replace(title=fix.title + end)
+        if literals.is_inside(fix, block) and not fix.title.endswith(end)
+        else fix
+        for fix in fixes
     )

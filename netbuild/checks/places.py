@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Document, Edit, Span
 
 
+#: The offset of what an edit has inserted.
+NOWHERE = -1
+
+
 class Place(NamedTuple):
     """The start of a span in the unchanged text. A setting of `--set` is a document of its own."""
 
@@ -29,7 +33,8 @@ class _Move(NamedTuple):
 class Moves:
     """Maps spans of edited texts to places in the unchanged texts.
 
-    What lies inside of an edit has the place where the edit begins.
+    What lies in a replaced text has the place where the edit begins. What lies in an inserted text
+    has no place.
     """
 
     def __init__(self, edits: Iterable[Edit] = ()) -> None:
@@ -56,9 +61,10 @@ class Moves:
             if offset < start:
                 break
             inside = offset < move.new_end
-            place = move.start if inside else offset - move.new_end + move.end
             if inside:
+                place = move.start if move.end > move.start else NOWHERE
                 break
+            place = offset - move.new_end + move.end
         return Place(_name(span.document), place)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.checks.places import Moves, Place
+from netbuild.checks.places import NOWHERE, Moves, Place
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, with_fixes
 from netbuild.syntax import parser
@@ -163,10 +163,12 @@ def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -
     """Whether a fault stood in the text before the fix, and another fault hid it."""
     if not fault.code.startswith(_OF_WORDS):
         return False
-    if new.layer is not None and new.layer == fault.layer:
-        return False
     place = after.moves.after(new.span)
     here = [edit.span for edit in fix.edits if edit.span.document.name == place.document]
     if not after.readable and any(place.offset <= s.document.range(s)[1] for s in here):
+        return False
+    if fix.safe:  # the text says what the fix writes, so the error stood there before
+        return True
+    if place.offset == NOWHERE or (new.layer is not None and new.layer == fault.layer):
         return False
     return not any(s.line <= s.document.line(place.offset) <= s.end_line for s in here)

@@ -1,7 +1,7 @@
 """Apply fixes to texts. Every other byte of a text stays unchanged.
 
-A round applies all fixes that do not overlap, and then checks the files again. Rounds end when no
-fix is left. A text stays unchanged if the result cannot be parsed as YAML.
+A round applies all fixes that do not disturb each other, and then checks the files again. Rounds
+end when no fix is left. A text stays unchanged if the result cannot be parsed as YAML.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix
     from netbuild.syntax.parser import Source
 
-#: The most rounds. Two fixes that undo each other would never end.
-MAX_ROUNDS = 10
+#: The most rounds. In each round at least one fault disappears.
+MAX_ROUNDS = 30
 #: The most times that one text is parsed. A syntax error hides later ones, so each parse may
 #: give only one fix.
 MAX_PARSES = 100
@@ -62,7 +63,9 @@ class Change(NamedTuple):
         from tempfile import mkstemp
 
         path = Path(self.name).resolve()  # a symbolic link stays a link
-        if not path.is_file() or path.read_bytes() != self.before:
+        if not path.is_file() or self.name.startswith("/dev/"):
+            raise OSError("it is not a file")
+        if path.read_bytes() != self.before:
             raise OSError("the file changed after the check")
         if not os.access(path, os.W_OK):  # replacing the file would succeed
             raise OSError("the file is write-protected")
@@ -96,12 +99,14 @@ class Repair:
         self.fixed: list[Diagnostic] = []
         self.failures: list[tuple[str, OSError]] = []
         self._refused: set[str] = set()
+        self._texts: dict[str, set[bytes]] = {}
+        self._gone: set[tuple[object, ...]] = set()
 
     def run(self, sources: Iterable[Source]) -> list[Sequence[Diagnostic]]:
         """Apply the fixes to all sources; return the remaining diagnostics of each source."""
         checked = [(source, self.check(source)) for source in sources]
         for _ in range(MAX_ROUNDS):
-            if not self._round([d for _, diagnostics in checked for d in diagnostics]):
+            if not self._round(checked):
                 break
             checked = [self._again(source, diagnostics) for source, diagnostics in checked]
         return [diagnostics for _, diagnostics in checked]
@@ -111,20 +116,62 @@ class Repair:
         change = self.changes.get(_key(source.document))
         return change.after if change else source.document.data
 
-    def _round(self, diagnostics: Iterable[Diagnostic]) -> bool:
-        """Apply all fixes that do not overlap; return whether a text changed."""
+    def _round(self, checked: Iterable[tuple[Source, Sequence[Diagnostic]]]) -> bool:
+        """Apply the fixes that do not overlap; return whether a text changed."""
         chosen: dict[str, list[Edit]] = {}
         applied: dict[str, list[Diagnostic]] = {}
+        for source, diagnostics in checked:
+            for diagnostic, fix in self._together(source, diagnostics):
+                if not self._fits(fix, chosen):
+                    continue
+                for edit in fix.edits:
+                    chosen.setdefault(_key(edit.span.document), []).append(edit)
+                applied.setdefault(_key(fix.edits[0].span.document), []).append(diagnostic)
+        changed = [key for key, edits in chosen.items() if self._change(key, edits)]
+        fixed = [d for key in changed for d in applied.get(key, ())]
+        self.fixed += fixed
+        self._gone |= {_likeness(diagnostic) for diagnostic in fixed}
+        return bool(changed)
+
+    def _together(
+        self, source: Source, diagnostics: Sequence[Diagnostic]
+    ) -> list[tuple[Diagnostic, Fix]]:
+        """Return the fixes of a source to apply at once.
+
+        Each fix is right alone. Two fixes may repair the same thing, or insert the same name. Then
+        only the first ones are applied, and the others are searched again. The fix of a fault that
+        has returned is left out.
+        """
+        chosen: dict[str, list[Edit]] = {}
+        fixes = []
         for diagnostic in diagnostics:
             fix = self.fix(diagnostic)
-            if fix is None or not self._fits(fix, chosen):
-                continue
-            for edit in fix.edits:
-                chosen.setdefault(_key(edit.span.document), []).append(edit)
-            applied.setdefault(_key(fix.edits[0].span.document), []).append(diagnostic)
-        changed = [key for key, edits in chosen.items() if self._change(key, edits)]
-        self.fixed += [d for key in changed for d in applied.get(key, ())]
-        return bool(changed)
+            if fix and _likeness(diagnostic) not in self._gone and self._fits(fix, chosen):
+                fixes.append((diagnostic, fix))
+                for edit in fix.edits:
+                    chosen.setdefault(_key(edit.span.document), []).append(edit)
+        while len(fixes) > 1 and not self._agree(source, diagnostics, fixes):
+            fixes = fixes[: len(fixes) // 2]
+        return fixes
+
+    def _agree(
+        self,
+        source: Source,
+        diagnostics: Sequence[Diagnostic],
+        fixes: Sequence[tuple[Diagnostic, Fix]],
+    ) -> bool:
+        """Whether no more faults are left after several fixes than the fixes leave alone."""
+        if all(fix.safe for _, fix in fixes):
+            return True
+        edits = [edit for _, fix in fixes for edit in fix.edits]
+        if any(edit.span.document.data != source.document.data for edit in edits):
+            return False  # the edits of base files are checked on the disk
+        after = self.check(from_bytes(source.document.name, edited(source.document, edits)))
+        wrong = errors(diagnostics)
+        if not wrong:
+            return len(after) <= len(diagnostics) - len(fixes)
+        fixed = errors(diagnostic for diagnostic, _ in fixes)
+        return len(errors(after)) <= len(wrong) - len(fixed)
 
     def _fits(self, fix: Fix, chosen: dict[str, list[Edit]]) -> bool:
         """Whether a fix is for the current text of its files and overlaps no other fix."""
@@ -146,9 +193,11 @@ class Repair:
         document = edits[0].span.document
         after, more = self._parsed(document.name, edited(document, edits))
         change = Change(document.name, document.data, after or document.data)
-        if change.after == change.before:
+        texts = self._texts.setdefault(key, {change.before})
+        if change.after in texts:  # fixes that undo each other would never end
             self._refused.add(key)
             return False
+        texts.add(change.after)
         try:
             self.save(change)
         except OSError as error:
@@ -203,6 +252,13 @@ def edited(document: Document, edits: Iterable[Edit]) -> bytes:
 def _key(document: Document) -> str:
     """Return the key of a text: its real path, because a file can have several names."""
     return STDIN if document.name == STDIN else os.path.realpath(document.name)
+
+
+def _likeness(fault: Diagnostic) -> tuple[object, ...]:
+    """Return a key that is equal if a fault returns after other lines have changed."""
+    document, line = fault.span[:2]
+    text = document.lines[line - 1] if line <= len(document.lines) else ""
+    return document.name, fault.code, fault.message, fault.layer, text
 
 
 def overlap(edit: Edit, other: Edit) -> bool:

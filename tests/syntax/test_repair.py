@@ -15,7 +15,7 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Span
 from netbuild.syntax.parser import Source, from_bytes
-from netbuild.syntax.repair import MAX_ROUNDS, Change, Repair, edited
+from netbuild.syntax.repair import Change, Repair, edited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,7 +176,7 @@ def test_a_file_that_cannot_be_written(netbuild: Netbuild, tmp_path: Path) -> No
         change.write()
     done = netbuild("validate", "/dev/stdin", "--fix", text=BAD)
     assert done.returncode == 2
-    assert done.stderr.endswith("cannot be written: the file changed after the check\n")
+    assert done.stderr.endswith("cannot be written: it is not a file\n")
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_overlapping_edits(spans: list[tuple[int, int, str]], after: bytes) -> N
 
 
 def test_fixes_that_undo_each_other() -> None:
-    """Fixes without end stop after some rounds."""
+    """Fixes stop before a text comes back that was there before. The fault counts once."""
     rounds = 0
 
     def turn(source: Source) -> list[Diagnostic]:
@@ -235,8 +235,27 @@ def test_fixes_that_undo_each_other() -> None:
         edit = Edit(Span(source.document, 1, 1, 1, 2), new)
         return [Diagnostic("NB101", "", edit.span, fixes=(Fix("", (edit,), safe=True),))]
 
-    Repair(turn, safe, lambda _: None).run([from_bytes("net.yaml", b"a: 1\n")])
-    assert rounds == MAX_ROUNDS + 1
+    repair = Repair(turn, safe, lambda _: None)
+    repair.run([from_bytes("net.yaml", b"a: 1\n")])
+    assert rounds == 2
+    assert len(repair.fixed) == 1
+
+
+def test_a_fault_that_returns() -> None:
+    """The fix of a fault that returns is not applied again, and the fault counts once."""
+
+    def insert(source: Source) -> list[Diagnostic]:
+        last = len(source.document.lines) - 1
+        span = Span(source.document, last, 1, last, 1)
+        edit = Edit(span, "- Flatten\n")
+        fixes = (Fix("", (edit,), safe=True),)
+        return [Diagnostic("NB202", "", span, layer="fc", fixes=fixes)]
+
+    repair = Repair(insert, safe, lambda _: None)
+    source = from_bytes("net.yaml", b"- Linear\n")
+    repair.run([source])
+    assert repair.text(source) == b"- Flatten\n- Linear\n"
+    assert len(repair.fixed) == 1
 
 
 @given(

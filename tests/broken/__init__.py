@@ -1,0 +1,1 @@
+"""Right files, broken in one way: what is offered for the fault repairs it."""

@@ -128,4 +128,6 @@ def _merged(same_place: list[Diagnostic]) -> list[Diagnostic]:
     if also:
         text = ", ".join(map(str, also[:3])) + (f" and {len(also) - 3} more" if also[3:] else "")
         first = first._replace(notes=(*first.notes, Note("also", f"a fault in {text}")))
+    same = dict.fromkeys(f.layer for f in same_place if f.layer not in {None, first.layer})
+    first = first._replace(also=tuple(filter(None, same)))
     return [first, *(fault for fault in others if fault.layer in {None, first.layer})]

@@ -91,7 +91,8 @@ class _Trials:
     def _is_true(self, fault: Diagnostic, fix: Fix, after: Outcome) -> bool:
         """Whether a fix keeps its promises: no fault, no new error, and the shape that it names."""
         moves = after.moves
-        if Mark(fault.code, moves.before(fault.span)) in after.faults:
+        left = after.faults.get(Mark(fault.code, moves.before(fault.span)))
+        if left is not None and not (left.layer in fault.also and self._is_of_one_use(fix)):
             return False
         if not _gives(fix, after) or after.readable < self.readable:
             return False
@@ -103,6 +104,15 @@ class _Trials:
             last = moves.before(self.faults[-1].span)
             new = [other for other in new if moves.after(other.span) < last]
         return all(_is_revealed(other, fault, fix, after) for other in new)
+
+    def _is_of_one_use(self, fix: Fix) -> bool:
+        """Whether a fix changes no block. The other uses of a block then keep their faults."""
+        bodies = [block.stack.span for block in self.config.blocks.values() if block]
+        return not any(
+            edit.span.document is body.document and body[1:3] <= edit.span[1:3] <= body[3:5]
+            for edit in fix.edits
+            for body in bodies
+        )
 
     def _outcome(self, edits: tuple[Edit, ...]) -> Outcome | None:
         """Check the texts with edits; None if they cannot be applied or no trial is left."""

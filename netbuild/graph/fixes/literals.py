@@ -100,10 +100,11 @@ class Literals:
             if _contains(fault.span, scalar.span) or _contains(scalar.span, fault.span)
         ]
         phrases: dict[str, None] = {}
-        for scalar, owner in here[:_NAMED]:
-            path = self._path(owner, fault)
-            if path is not None:
-                phrases |= dict.fromkeys(self._phrases(scalar, path, fault.span.document))
+        for layer in (fault.layer, *fault.also[:_NAMED]):
+            for scalar, owner in here[:_NAMED]:
+                path = self._path(owner, fault._replace(layer=layer))
+                if path is not None:
+                    phrases |= dict.fromkeys(self._phrases(scalar, path, fault.span.document))
         if not phrases:
             return fault
         at = next((n for n, note in enumerate(fault.notes) if note.label == "fix"), None)

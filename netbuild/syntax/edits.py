@@ -53,10 +53,9 @@ def set_entries(node: Node, bare: str | None, values: Mapping[str, Any]) -> Edit
     changed = [replaced(there[key], as_yaml(v)) for key, v in values.items() if key in there]
     new = {key: value for key, value in values.items() if key not in there}
     if new and isinstance(node, Map):
-        changed.append(_inserted(node, new))
+        changed.append(inserted(node, new))
     elif new and changed:  # the edits of a value and of its surroundings would overlap
-        wrapped = f"{{{bare}: {as_yaml(values[bare])}, {_entries(new)}}}"  # type: ignore[index]
-        changed = [None if is_computed(node) else replaced(node, wrapped)]
+        changed = [None if is_computed(node) else replaced(node, _entries(values))]
     elif new:
         return _wrapped(node, f"{bare}: ", new)
     found = tuple(edit for edit in changed if edit is not None)
@@ -116,14 +115,19 @@ def _entries(values: Mapping[str, Any]) -> str:
 
 def is_flow(node: Map | List) -> bool:
     """Whether a collection has braces or brackets in its document."""
-    span = node.span
-    return span.document.lines[span.line - 1][span.column - 1 : span.column] in {*"{["}
+    return _start(node) in {*"{["}
+
+
+def _start(node: Node) -> str:
+    """Return the first character of a value in its document, without an anchor before it."""
+    line = node.span.document.lines[node.span.line - 1][node.span.column - 1 :]
+    return re.sub(r"^&\S+ *", "", line)[:1]
 
 
 def _wrapped(node: Node, before: str, new: Mapping[str, Any]) -> Edits | None:
     """Return the edits that make a bare value the first entry of a mapping, and keep its text."""
     span = node.span
-    quote, start = "", span.document.lines[span.line - 1][span.column - 1 : span.column]
+    quote, start = "", _start(node)
     if isinstance(node, List) and start != "[":
         return None  # a list with dashes cannot stand in braces
     if isinstance(node, Scalar) and (start in {*"|>"} or span.line != span.end_line):
@@ -135,11 +139,15 @@ def _wrapped(node: Node, before: str, new: Mapping[str, Any]) -> Edits | None:
     return Edit(first, f"{{{before}{quote}"), Edit(last, f"{quote}, {entries}")
 
 
-def _inserted(arguments: Map, new: Mapping[str, Any]) -> Edit | None:
-    """Return the edit that adds entries after the last one; None without a place in the file."""
-    span, entries = arguments.span, _entries(new)[1:-1]
-    own = [e.key.span for e in arguments.entries.values() if e.key.span.document is span.document]
-    if is_flow(arguments):
+def inserted(node: Map, new: Mapping[str, Any]) -> Edit | None:
+    """Return the edit that adds entries to a mapping, behind the last one.
+
+    A mapping may have entries of a base file and of --set too. The result is None if it has no
+    other ones, and no braces: then nothing says how far they are indented.
+    """
+    span, entries = node.span, _entries(new)[1:-1]
+    own = [e.key.span for e in node.entries.values() if e.key.span.document is span.document]
+    if is_flow(node):
         comma = ", " if own else ""
         return Edit(_at(span, span.end_line, span.end_column - 1), f"{comma}{entries}")
     if not own:

@@ -47,8 +47,7 @@ def after(fix: Fix) -> list[str]:
         (BLOCK + '  - Conv: "16"\n  - Conv: "32"\n  - Conv: "16"\n', ["- Conv: 16"] * 2),
         (BLOCK.replace("k: 3", "k: '3'") + "  - Conv: 4\n", ["params: {channels, k: 3}"]),
         (
-            INPUT
-            + 'vars: {width: "16", twin: $width}\nlayers: [{MaxPool2d: {kernel_size: [$twin, 3]}}]\n',
+            INPUT + 'vars: {w: "16", twin: $w}\nlayers: [{MaxPool2d: {kernel_size: [$twin, 3]}}]\n',
             [],
         ),
         (
@@ -172,6 +171,8 @@ def test_a_literal_of_the_base_that_is_right_there(base: Path) -> None:
     (fix,) = [fix for fix in fault.fixes if fix.title.startswith("kernel_size")]
     assert fix.title == "kernel_size: 7 gives 4×1×1, with vars: {k: 7} in child.yaml"
     assert after(fix) == ["vars: {k: 7}"]
+    (edit,) = fix.edits
+    assert edit.span.document.name.endswith("child.yaml")
 
 
 def test_a_literal_of_the_base_that_is_wrong_there(base: Path) -> None:

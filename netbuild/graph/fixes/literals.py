@@ -24,7 +24,7 @@ from netbuild.graph.assignments import (
     stacks_around,
     text_of,
 )
-from netbuild.syntax.edits import set_entries
+from netbuild.syntax.edits import inserted
 from netbuild.syntax.expression import RESERVED, evaluate
 from netbuild.syntax.node import List, Map, Node, Scalar
 from netbuild.syntax.parser import parse
@@ -207,12 +207,12 @@ class Literals:
         text = edit.text
         for key in reversed(keys[depth + 1 :]):
             text = f"{{{key}: {text}}}"
-        edits = set_entries(place, None, {keys[depth]: text})
+        insertion = inserted(place, {keys[depth]: text})
         whole = text
         for key in reversed(keys[: depth + 1]):
             whole = f"{{{key}: {whole}}}"
         words = f"with {whole[1:-1]} in {Path(self.config.document.name).name}"
-        return Target(edits[0], words) if edits and len(edits) == 1 else None
+        return Target(insertion, words) if insertion else None
 
     def _has_alone(self, document: Document, fault: Diagnostic) -> bool:
         """Whether a base has a fault also without the file that extends it."""

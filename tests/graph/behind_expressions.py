@@ -184,6 +184,7 @@ def main(count: int, seed: int) -> None:
     total: Counter[str] = Counter()
     for number in range(count):
         total += check(case(random.Random(seed * 1_000_003 + number)))  # noqa: S311
+    print(dict(total))  # noqa: T201
 
 
 if __name__ == "__main__":

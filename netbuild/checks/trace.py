@@ -71,12 +71,17 @@ def infer(config: Config) -> Graph:
     Each fix of a fault has proven true in a trial.
     """
     graph = _checked(config)
-    faults = find_fixes(graph.diagnostics, graph.rows, config, graph.calls)
-    if any(fault.fixes for fault in faults):
-        from netbuild.checks import trials  # a file without faults has none
+    if not graph.diagnostics:
+        return graph
+    from netbuild.checks import repairs, trials  # a file without faults does not need them
+    from netbuild.graph.fixes.literals import Literals
 
-        faults = trials.proven(graph._replace(diagnostics=faults), _checked)
-    return graph._replace(diagnostics=faults)
+    literals = Literals(config, graph.calls)
+    faults = find_fixes(graph.diagnostics, graph.rows, config, literals)
+    faults = repairs.with_repairs(graph._replace(diagnostics=faults))
+    faults = tuple([literals.named(literals.moved(fault)) for fault in faults])
+    graph = graph._replace(diagnostics=faults)
+    return graph._replace(diagnostics=trials.proven(graph, _checked))
 
 
 def _checked(config: Config) -> Graph:

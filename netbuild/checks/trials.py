@@ -79,8 +79,14 @@ class _Trials:
 
     def proven(self, fault: Diagnostic) -> Diagnostic:
         """Return a fault with the fixes that prove true, the best ones first."""
-        tried = [(fix, self._outcome(fix.edits)) for fix in fault.fixes]
-        true = [(fix, after) for fix, after in tried if after and self._is_true(fault, fix, after)]
+        true: list[tuple[Fix, Outcome]] = []
+        for guess in (False, True):
+            for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
+                after = self._outcome(fix.edits)
+                if after and self._is_true(fault, fix, after):
+                    true.append((fix, after))
+            if true:
+                break
         true.sort(key=lambda pair: (pair[1].errors > 0, pair[1].warnings))
         fixes = tuple([fix for fix, _ in true][:OFFERED])
         if fixes == fault.fixes:

@@ -106,6 +106,8 @@ class Fix(NamedTuple):
     safe: bool = False
     #: The result that the title names, if it names one.
     result: Result | None = None
+    #: Whether it is a guess, which is offered only if no other fix proves true.
+    guess: bool = False
 
 
 class Note(NamedTuple):

@@ -15,25 +15,22 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Faults
+    from netbuild.graph.fixes.fields import Candidate
     from netbuild.graph.fixes.literals import Literals
     from netbuild.graph.misfit import Misfit, Repetition
-    from netbuild.graph.row import Calls, Row
+    from netbuild.graph.row import Row
+
+
+#: Faults that another order of the axes may repair, or another window.
+_OF_AXES = ("NB201", "NB202", "NB205", "NB206", "NB212")
+_OF_WINDOWS = ("NB204", "NB206", "NB212")
 
 
 def find_fixes(
-    faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config, calls: Calls
+    faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config, literals: Literals
 ) -> Faults:
-    """Return the faults of a config with their fixes.
-
-    `rows` are the layers of its network, and `calls` its uses of blocks.
-    """
-    faults = tuple(faults)
-    if not faults:
-        return ()
-    from netbuild.graph.fixes.literals import Literals
-
-    literals = Literals(config, calls)
-    return tuple(_with_fixes(fault, rows, config, literals) for fault in faults)
+    """Return the faults of a walk over a network with their fixes; `rows` are its layers."""
+    return tuple([_with_fixes(fault, rows, config, literals) for fault in faults])
 
 
 def _with_fixes(
@@ -42,7 +39,7 @@ def _with_fixes(
     origin = fault.origin
     fault = fault._replace(origin=None) if origin else fault
     if not isinstance(origin, Circumstances):
-        return literals.named(literals.moved(fault))
+        return fault
     fixes = fault.fixes
     lacks_input = origin.misfit is not None and origin.misfit.error is None
     if origin.misfit is not None and lacks_input:
@@ -57,8 +54,7 @@ def _with_fixes(
     for block in origin.blocks:
         fixes = _in_each(block, fixes, literals)
     # The help of a layer that lacks an input already names the fix.
-    fault = fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
-    return literals.named(fault)
+    return fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
 
 
 def _more_inputs(
@@ -75,30 +71,39 @@ def _more_inputs(
 
 
 def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix, ...]:
-    """Return the fixes for a layer: in the layer, before it, in its branches, or at the input."""
+    """Return the fixes for a layer: in the layer, above it, in its branches, or at the input."""
     from netbuild.graph.fixes import (  # a network without faults does not need these modules
+        earlier,
         fields,
+        inputs,
         upstream,
     )
 
-    error, layer, inputs = misfit.error, misfit.layer, misfit.inputs
-    above = {row.path: row for row in rows[: misfit.position]}
+    error, layer, tensors = misfit.error, misfit.layer, misfit.inputs
+    rows = rows[: misfit.position]
+    above = {row.path: row for row in rows}
     assert error is not None
-    found = fields.fixes(error, layer, misfit.item, inputs, config.root)
-    nodes = config.input_nodes
+    found = fields.fixes(error, layer, misfit.item, tensors, config.root)
     if error.code == "NB212":
-        found += upstream.fixes(layer, inputs, misfit.sources, above)
-        found += upstream.other_size(layer, misfit.sources, above, config.inputs, nodes)
-    if len(inputs) == 1:
-        x, source = inputs[0], misfit.sources[0]
-        if error.code in {"NB201", "NB202"}:
-            alone = not found
-            found = [*upstream.other_shape(layer, x, source, above, nodes, alone=alone), *found]
-        elif error.code == "NB203":
-            found += upstream.width(layer, x, source, above)
-        elif error.code == "NB207":
-            found += upstream.other_dtype(layer, x, source, above, nodes)
-    return tuple([candidate.fix(misfit) for candidate in found])
+        found += upstream.fixes(layer, tensors, misfit.sources, above)
+        found += inputs.other_sizes(misfit, rows, config)
+    if error.code == "NB203" and len(tensors) == 1:
+        found += upstream.width(layer, tensors[0], misfit.sources[0], above)
+    if error.code == "NB207":
+        found += inputs.other_dtypes(misfit, rows, config)
+    guesses: list[Candidate] = []
+    if error.code in _OF_AXES:
+        likely, others = inputs.other_shapes(misfit, rows, config)
+        first = error.code in {"NB201", "NB202"}
+        found = [*likely, *found] if first else found
+        guesses += others if first else [*likely, *others]
+        guesses += earlier.flattens(misfit, rows, config)
+    if error.code in _OF_WINDOWS:
+        guesses += fields.usual(error, layer, misfit.item, tensors)
+        guesses += earlier.windows(misfit, rows, config)
+    fixes = [candidate.fix(misfit) for candidate in found if candidate.edits]
+    fixes += [one.fix(misfit, guess=True) for one in guesses if one.edits]
+    return tuple(fixes)
 
 
 def _fewer(repetition: Repetition, rows: Sequence[Row]) -> tuple[Fix, ...]:

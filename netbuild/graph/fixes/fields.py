@@ -30,13 +30,20 @@ if TYPE_CHECKING:
 
 #: The largest distance from the old value, and the most changes of one kind that are tried.
 REACH = 64
-TRIED = 6
+TRIED = 8
 
 #: The order of the fields at equal distance.
 _FIELDS = (
     *("padding", "kernel_size", "stride", "dilation", "groups", "num_groups", "num_heads"),
     *("start_dim", "end_dim", "dim", "unflattened_size", "shape", "upscale_factor", "mode"),
 )
+#: The usual sizes of windows, the likeliest first.
+USUAL: dict[str, tuple[int, ...]] = {
+    "kernel_size": (3, 2, 5, 1, 7, 4),
+    "stride": (1, 2),
+    "padding": (1, 0, 2, 3),
+    "dilation": (1,),
+}
 #: Fields that must equal the size of an axis of the input, with the axis.
 _DECIDED = {
     **dict.fromkeys(("in_channels", "num_features", "num_channels"), 0),
@@ -63,11 +70,12 @@ class Candidate(NamedTuple):
     #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
-    def fix(self, misfit: Misfit) -> Fix:
+    def fix(self, misfit: Misfit, *, guess: bool = False) -> Fix:
         """Return the candidate, which has edits, as a fix of a layer."""
         shape = self.result.shape
         result = Result(misfit.item.type.span, misfit.path, shape)
-        return Fix(f"{self.title} gives {times(shape)}", self.edits or (), result=result)
+        title = f"{self.title} gives {times(shape)}"
+        return Fix(title, self.edits or (), result=result, guess=guess)
 
 
 def fixes(
@@ -120,6 +128,17 @@ def _fields(
             nearest = next((other for other in fitting if not other.idle), nearest)
         if nearest is not None:
             yield nearest._replace(distance=nearest.distance + place / 100)
+
+
+def usual(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Candidate]:
+    """Return the usual values of the field at fault: the layers behind it may need more places."""
+    found, field = [], error.at or ""
+    for place, value in enumerate(USUAL.get(field, ())):
+        y = applied(layer, {field: value}, inputs)
+        changed = edits.set_fields(item, bare_field(type(layer)), {field: value})
+        if y is not None:
+            found.append(Candidate(f"{field}: {value}", place, changed, y))
+    return found
 
 
 def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> Iterator[Candidate]:

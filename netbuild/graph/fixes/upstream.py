@@ -1,4 +1,4 @@
-"""Fixes before a layer: changes in its branches, or of the network's input."""
+"""Fixes before a layer: changes in its branches, and the inputs that it lacks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ from netbuild.graph.value import Value
 from netbuild.syntax import edits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
-    from netbuild.components.tensor import Shape, Tensor
+    from netbuild.components.tensor import Tensor
     from netbuild.graph.row import Row
     from netbuild.syntax.item import Item
-    from netbuild.syntax.node import Node
 
 #: The most layers of a branch, from the join backwards, and the largest distance of a value.
 LAYERS_BACK = 12
 REACH = 4
-
-#: The dtypes of an input that a fix can offer.
-DTYPES = ("float32", "int64", "bool")
 
 _WINDOWS = ("stride", "padding", "kernel_size")
 
@@ -88,123 +84,6 @@ def width(
     return []
 
 
-def other_shape(
-    layer: Layer,
-    x: Tensor,
-    source: Value,
-    rows: Mapping[str, Row],
-    nodes: Mapping[str, Node],
-    *,
-    alone: bool,
-) -> list[Candidate]:
-    """Return shapes of the network's input, with the axes in torch's order, that fit.
-
-    `nodes` are the nodes of the network's inputs by name. If there are other fixes (`alone` is
-    false), only an axis of size 1 is dropped.
-    """
-
-    def orders(x: Tensor) -> list[tuple[str, Tensor]]:
-        shapes = _orders(x.shape, alone=alone)
-        return [(f"{edits.as_yaml(n)} for the input", x._replace(shape=n)) for n in shapes]
-
-    return _other_input(layer, x, source, rows, nodes, "shape", orders)
-
-
-def other_size(
-    join: Layer,
-    sources: Sequence[Value],
-    rows: Mapping[str, Row],
-    inputs: Mapping[str, Tensor | None],
-    nodes: Mapping[str, Node],
-) -> list[Candidate]:
-    """Return the nearest even sizes of an input of the network with which a join fits.
-
-    A branch that halves an odd size and doubles the half ends with one position less.
-    """
-    candidates = []
-    for name, x in inputs.items():
-        for size in _even(x.shape) if x is not None and name in nodes else ():
-            assert x is not None
-            y = x._replace(shape=size)
-            tensors = replayed(rows.values(), {**inputs, name: y})
-            read = [tensors[value] for value in sources if value in tensors]
-            result = applied(join, {}, read) if len(read) == len(sources) else None
-            if result:
-                changed = edits.set_entries(nodes[name], "shape", {"shape": size})
-                title = f"{edits.as_yaml(size)} for {'the input' if name == 'input' else name}"
-                distance = sum(abs(new - old) for new, old in zip(size, x.shape, strict=True))
-                candidates.append(Candidate(title, distance, changed, result))
-    return offered(candidates)[:1]
-
-
-def _even(shape: Shape) -> list[Shape]:
-    """Return shapes whose axes after the first are rounded to multiples of 2, 4 … 64."""
-    shapes: dict[Shape, None] = {}
-    for halvings in range(1, 7):
-        step = 1 << halvings
-        for up in (0, step - 1):
-            rounded = tuple(max((size + up) // step, 1) * step for size in shape[1:])
-            shapes[shape[:1] + rounded] = None
-    return [other for other in shapes if other != shape]
-
-
-def replayed(rows: Iterable[Row], inputs: Mapping[str, Tensor | None]) -> dict[Value, Tensor]:
-    """Return the results of layers for other inputs of the network.
-
-    A layer that does not fit is left out, together with the layers that read it.
-    """
-    tensors = {Value("", name): x for name, x in inputs.items() if x is not None}
-    for row in rows:
-        read = [tensors[value] for value in row.sources if value in tensors]
-        if len(read) == len(row.sources):
-            try:
-                outputs = row.layer.apply(*read)
-            except ShapeError:
-                continue
-            tensors |= {Value(row.path, port): y for port, y in outputs.items()}
-    return tensors
-
-
-def other_dtype(
-    layer: Layer, x: Tensor, source: Value, rows: Mapping[str, Row], nodes: Mapping[str, Node]
-) -> list[Candidate]:
-    """Return the dtypes of the network's input with which a later layer fits."""
-
-    def dtypes(x: Tensor) -> list[tuple[str, Tensor]]:
-        return [(f"dtype: {dtype} for the input", x._replace(dtype=dtype)) for dtype in DTYPES]
-
-    return _other_input(layer, x, source, rows, nodes, "dtype", dtypes)
-
-
-def _other_input(
-    layer: Layer,
-    x: Tensor,
-    source: Value,
-    rows: Mapping[str, Row],
-    nodes: Mapping[str, Node],
-    key: str,
-    others: Callable[[Tensor], list[tuple[str, Tensor]]],
-) -> list[Candidate]:
-    """Return the changes of an input of the network with which a later layer fits.
-
-    `others` returns other tensors for the input with the titles of their fixes, the likeliest
-    first. `key` is the field of the input that changes.
-    """
-    branch = list(_branch(source, rows))
-    first = branch[-1].sources[0] if branch else source
-    node = None if first.path else nodes.get(first.port)
-    if node is None:
-        return []
-    candidates = []
-    for distance, (title, other) in enumerate(others(branch[-1].inputs[0] if branch else x)):
-        passed = _passed(other, branch[::-1])
-        y = passed and applied(layer, {}, [passed])
-        if y:
-            changed = edits.set_entries(node, "shape", {key: getattr(other, key)})
-            candidates.append(Candidate(title, distance, changed, y))
-    return offered(candidates)
-
-
 def more_inputs(
     layer: Layer,
     item: Item,
@@ -244,15 +123,6 @@ def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:
     name = value.path[len(stack) + 1 if stack else 0 :].partition(".")[0]
     row = rows.get(value.path)
     return name if row is None or value == row.passed_on else f"{name}.{value.port}"
-
-
-def _orders(shape: Shape, *, alone: bool) -> list[Shape]:
-    """Return a shape without its first axis, with one channel, and with the last axis in front."""
-    orders = [(1, *shape), (*shape[-1:], *shape[:-1])]
-    orders += [shape[1:]] if alone or shape[:1] == (1,) else []
-    if len(shape) == 4:
-        orders.append((shape[1], shape[0], *shape[2:]))  # frames before the channels
-    return [order for order in orders if order and order != shape]
 
 
 def _above(value: Value, rows: Mapping[str, Row]) -> set[str]:

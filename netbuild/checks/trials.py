@@ -7,6 +7,7 @@ layer gives the shape that the fix names. Fixes that leave no error come first.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,29 +80,34 @@ class _Trials:
 
     def proven(self, fault: Diagnostic) -> Diagnostic:
         """Return a fault with the fixes that prove true, the best ones first."""
-        true: list[tuple[Fix, Outcome]] = []
+        true: list[tuple[Fix, Outcome, bool]] = []
         for guess in (False, True):
             for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
                 after = self._outcome(fix.edits)
-                if after and self._is_true(fault, fix, after):
-                    true.append((fix, after))
-            if true:
+                new = after and self._new(fault, fix, after)
+                if after and new is not None:
+                    true.append((fix, after, bool(new)))
+            if not all(revealing for *_, revealing in true):
+                true = [found for found in true if not found[2]]
                 break
-        true.sort(key=lambda pair: (pair[1].errors > 0, pair[1].warnings))
-        fixes = tuple([fix for fix, _ in true][:OFFERED])
+        true.sort(key=lambda found: (found[1].errors > 0, found[1].warnings))
+        fixes = tuple([fix for fix, *_ in true][:OFFERED])
         if fixes == fault.fixes:
             return fault
         noted = any(note.label == "fix" for note in fault.notes)
         return with_fixes(fault, fixes) if noted else fault._replace(fixes=fixes)
 
-    def _is_true(self, fault: Diagnostic, fix: Fix, after: Outcome) -> bool:
-        """Whether a fix keeps its promises: no fault, no new error, and the shape that it names."""
+    def _new(self, fault: Diagnostic, fix: Fix, after: Outcome) -> list[Diagnostic] | None:
+        """Return the faults that a fix reveals; None if the fix breaks a promise.
+
+        It promises that its fault goes, that no error comes, and the shape that it names.
+        """
         moves = after.moves
         left = after.faults.get(Mark(fault.code, moves.before(fault.span)))
         if left is not None and not (left.layer in fault.also and self._is_of_one_use(fix)):
-            return False
+            return None
         if not _gives(fix, after) or after.readable < self.readable:
-            return False
+            return None
         known = {Mark(other.code, moves.before(other.span)) for other in self.faults}
         new = [other for mark, other in after.faults.items() if mark not in known]
         if fault.severity == "error":
@@ -109,7 +115,7 @@ class _Trials:
         if new and len(self.faults) >= MAX_FAULTS:  # those that were not reported come up
             last = moves.before(self.faults[-1].span)
             new = [other for other in new if moves.after(other.span) < last]
-        return all(_is_revealed(other, fault, fix, after) for other in new)
+        return new if all(_is_revealed(other, fault, fix, after) for other in new) else None
 
     def _is_of_one_use(self, fix: Fix) -> bool:
         """Whether a fix changes no block. The other uses of a block then keep their faults."""
@@ -160,9 +166,16 @@ def _texts(edits: tuple[Edit, ...]) -> dict[str, bytes]:
         if any(overlap(edit, other) for other in groups.get(edit.span.document.name, ())):
             return {}
         groups.setdefault(edit.span.document.name, []).append(edit)
-    if "--set" in groups:  # a fix changes files only
+    if "--set" in groups or any(map(_overwrites, edits)):  # a fix changes literals of files
         return {}
     return {name: edited(own[0].span.document, own) for name, own in groups.items()}
+
+
+def _overwrites(edit: Edit) -> bool:
+    """Whether an expression or an alias is lost, which other places may share."""
+    start, end = edit.span.document.range(edit.span)
+    shared = re.findall(r"\$[^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
+    return any(text not in edit.text for text in shared)
 
 
 def _gives(fix: Fix, after: Outcome) -> bool:

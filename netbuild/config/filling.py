@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
-from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Edit, Fix, Note, collect
+from netbuild.config.nearest import nearest_numbers
+from netbuild.diagnostics.diagnostic import (
+    MAX_FAULTS,
+    Diagnostic,
+    Edit,
+    Fix,
+    Note,
+    collect,
+    with_fixes,
+)
 from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
 from netbuild.syntax.item import Item, read_item, shown, unknown_type
 from netbuild.syntax.node import (
@@ -186,8 +195,10 @@ def _fault(
         phrase = f"a number of at most {LARGEST}"
     label = f"{field} wants {phrase}, not {shown(node)}"
     hint, fixes = _reading(node, details["msg"])
+    fixes += nearest_numbers(node, field, details["msg"])
     title = f"a value that {owner}.{field} does not take"
-    return Diagnostic("NB106", title, node.span, label, help=hint, fixes=fixes)
+    fault = Diagnostic("NB106", title, node.span, label, help=hint, fixes=fixes)
+    return fault if hint else with_fixes(fault, fixes)
 
 
 def _how_to_write(

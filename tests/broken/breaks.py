@@ -219,7 +219,9 @@ def literals(rng: Random, right: Right) -> str | None:
         return replaced(part.node.span, rng.choice([*words, f'"{text}"']))
     changed = [f'"{text}"', f"'{text}'", f"[{text}]", f"({text})", f"{text}.0", f"~{text}"]
     if isinstance(part.node.value, int):
-        changed += [f"({text}, {text})", f"{text},", f"{text}_000"]
+        changed += [f"({text}, {text})", f"{text},"]
+        if len(text) > 3:
+            changed.append(f"{text[:-3]}_{text[-3:]}")
     return replaced(part.node.span, rng.choice(changed))
 
 

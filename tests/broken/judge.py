@@ -91,7 +91,8 @@ def _of_fix(graph: Graph, fault: Diagnostic, fix: Fix) -> Iterable[str]:
     """Yield what a fix does that it must not do."""
     for edit in fix.edits:
         start, end = edit.span.document.range(edit.span)
-        if re.search(r"[$*]", edit.span.document.text[start:end]):
+        old = edit.span.document.text[start:end]
+        if old.count("$") > edit.text.count("$") or re.match(r"\*\w", old):
             yield OVERWRITTEN
     document = fix.edits[0].span.document
     before_readable = from_bytes("net.yaml", document.data).root is not None

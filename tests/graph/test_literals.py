@@ -50,6 +50,7 @@ def after(fix: Fix) -> list[str]:
             INPUT + 'vars: {w: "16", twin: $w}\nlayers: [{MaxPool2d: {kernel_size: [$twin, 3]}}]\n',
             [],
         ),
+        (BLOCK + "  - Conv: {channels: 4, k: -3}\n", ["- Conv: {channels: 4, k: 3}"]),
         (
             INPUT + 'vars: {w: "1", v: $(w)}\nlayers: [Flatten, Linear: $v]\n',
             ["vars: {w: 1, v: $(w)}"],
@@ -63,7 +64,7 @@ def after(fix: Fix) -> list[str]:
             ["vars: {act: ReLU}"],
         ),
     ],
-    ids=["use", "uses", "default", "list", "variables", "boolean", "type"],
+    ids=["use", "uses", "default", "number", "list", "variables", "boolean", "type"],
 )
 def test_words(text: str, lines: list[str]) -> None:
     """A wrong word or value is corrected where it is written."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from netbuild.checks import objective
 from netbuild.components.component import bare_field
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.target import Classes, Labels
+from netbuild.components.target import Classes, Labels, Values
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Fix, with_fixes
+from netbuild.graph.fixes import earlier
+from netbuild.graph.fixes.replay import replayed
 from netbuild.syntax import edits
 from netbuild.syntax.insertion import put_before, put_behind
 
@@ -46,7 +48,7 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
         return fault
     if fault.code == "NB501":
         return with_fixes(fault, tuple(_of_inputs(graph, given)))
-    fixes = [*_of_classes(graph, given), *_of_flattens(graph)]
+    fixes = [*_of_classes(graph, given), *_of_flattens(graph), *_of_windows(graph, given)]
     return with_fixes(fault, tuple(fixes))
 
 
@@ -98,9 +100,22 @@ def _of_classes(graph: Graph, given: Declared) -> Iterator[Fix]:
 def _of_flattens(graph: Graph) -> Iterator[Fix]:
     """Yield Flatten before the last layers that read the last of several axes."""
     for row in graph.rows[: -LAST - 1 : -1]:
-        if row.layer.is_affine and row.layer.feature_axis == -1 and len(row.x) > 1:
+        last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
+        if last and len(row.x) > 1:
             changed = put_before(graph.config.root, row.item, "Flatten")
             yield from _fix(f"Flatten before {row.path}, which reads {times(row.x)}", changed)
     if graph.rows:
         changed = put_behind(graph.config.root, graph.rows[-1].item, "Flatten")
         yield from _fix(f"Flatten behind {graph.rows[-1].path}", changed, guess=True)
+
+
+def _of_windows(graph: Graph, given: Declared) -> Iterator[Fix]:
+    """Yield the usual windows with which the last layer gives values of the shape of the data."""
+    if not isinstance(given.target, Values):
+        return
+    for row in graph.rows[: -LAST - 1 : -1]:
+        for change in earlier.windows_of(row):
+            tensors = replayed(graph.rows, graph.config.inputs, row.path, change.results)
+            y = tensors.get(graph.rows[-1].passed_on)
+            if y is not None and y.shape == given.target.shape:
+                yield from _fix(f"{change.title} {row.path}", change.edits, guess=True)

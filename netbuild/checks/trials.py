@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.checks.places import NOWHERE, Moves, Place
+from netbuild.components.tensor import times
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, with_fixes
 from netbuild.syntax import parser
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 #: The most fixes that are offered for a fault.
 OFFERED = 3
-#: The layers that all trials of a file may trace together, the layers that a trial counts at least,
-#: and the trials that every file gets.
+#: The layers and faults that all trials of a file may go through together, the number that a trial
+#: counts at least, and the trials that every file gets. All trials take about half a second.
 MOST_LAYERS, LEAST_LAYERS, LEAST_TRIALS = 6_000, 25, 12
 #: Seconds after which no trial begins: each trial looks up the data, which may lie on a slow disk.
-LONGEST = 2.0
+LONGEST = 10.0
 #: Faults of words and values. A layer with such a fault has no result, so the layers behind it are
 #: not checked before the fault is gone: their faults are not new.
 _OF_WORDS = ("NB0", "NB1", "NB213")
@@ -57,6 +58,14 @@ class Outcome(NamedTuple):
     warnings: int
 
 
+class Proof(NamedTuple):
+    """A fix that is true, and whether it reveals an error that its fault had hidden."""
+
+    fix: Fix
+    after: Outcome
+    reveals: bool
+
+
 def proven(graph: Graph, check: Callable[[Config], Graph]) -> Faults:
     """Return the faults of a graph, each with those of its fixes that prove true.
 
@@ -74,39 +83,57 @@ class _Trials:
         self.faults = graph.diagnostics
         #: Whether the text of the file could be parsed.
         self.readable = bool(graph.config.root.entries)
-        self.left = max(MOST_LAYERS // max(len(graph.rows), LEAST_LAYERS), LEAST_TRIALS)
+        size = max(len(graph.rows) + len(graph.diagnostics), LEAST_LAYERS)
+        self.left = max(MOST_LAYERS // size, LEAST_TRIALS)
         self.end = time.monotonic() + LONGEST
         self.known: dict[tuple[Edit, ...], Outcome | None] = {}
+        self.joint = self._tried_jointly()
 
     def proven(self, fault: Diagnostic) -> Diagnostic:
         """Return a fault with the fixes that prove true, the best ones first."""
-        true: list[tuple[Fix, Outcome, bool]] = []
+        true = self._proof(fault, fault.fixes[0], self.joint) if self.joint else []
         for guess in (False, True):
-            for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
-                after = self._outcome(fix.edits)
-                new = after and self._new(fault, fix, after)
-                if after and new is not None:
-                    true.append((fix, after, bool(new)))
-            if not all(revealing for *_, revealing in true):
-                true = [found for found in true if not found[2]]
+            if any(not proof.reveals for proof in true):
                 break
-        true.sort(key=lambda found: (found[1].errors > 0, found[1].warnings))
-        fixes = tuple([fix for fix, *_ in true][:OFFERED])
+            for fix in dict.fromkeys(fix for fix in fault.fixes if fix.guess == guess):
+                true += self._proof(fault, fix, self._outcome(fix.edits))
+        if any(not proof.reveals for proof in true):
+            true = [proof for proof in true if not proof.reveals]
+        true.sort(key=lambda proof: (proof.after.errors > 0, proof.after.warnings))
+        fixes = tuple([proof.fix for proof in true][:OFFERED])
         if fixes == fault.fixes:
             return fault
         noted = any(note.label == "fix" for note in fault.notes)
         return with_fixes(fault, fixes) if noted else fault._replace(fixes=fixes)
 
+    def _proof(self, fault: Diagnostic, fix: Fix, after: Outcome | None) -> list[Proof]:
+        """Return the proof that a fix is true; an empty list if it is not."""
+        new = self._new(fault, fix, after) if after else None
+        named = _with_result(fix, after) if after else None
+        return [Proof(named, after, bool(new))] if after and named and new is not None else []
+
+    def _tried_jointly(self) -> Outcome | None:
+        """Check the texts with the first fix of each fault, if there are more fixes than trials."""
+        faults = [fault for fault in self.faults if fault.fixes]
+        if sum(len(fault.fixes) for fault in faults) <= self.left:
+            return None
+        chosen: list[Edit] = []
+        for fault in faults:
+            edits = fault.fixes[0].edits
+            if not any(overlap(edit, other) for edit in edits for other in chosen):
+                chosen += edits
+        return self._outcome(tuple(chosen))
+
     def _new(self, fault: Diagnostic, fix: Fix, after: Outcome) -> list[Diagnostic] | None:
         """Return the faults that a fix reveals; None if the fix breaks a promise.
 
-        It promises that its fault goes, that no error comes, and the shape that it names.
+        It promises that its fault goes, and that no error comes.
         """
         moves = after.moves
         left = after.faults.get(Mark(fault.code, moves.before(fault.span)))
         if left is not None and not (left.layer in fault.also and self._is_of_one_use(fix)):
             return None
-        if not _gives(fix, after) or after.readable < self.readable:
+        if after.readable < self.readable:
             return None
         known = {Mark(other.code, moves.before(other.span)) for other in self.faults}
         new = [other for mark, other in after.faults.items() if mark not in known]
@@ -172,25 +199,33 @@ def _texts(edits: tuple[Edit, ...]) -> dict[str, bytes]:
 
 
 def _overwrites(edit: Edit) -> bool:
-    """Whether an expression or an alias is lost, which other places may share."""
+    """Whether an expression or an alias gets another text. An entry may be left out as a whole."""
     start, end = edit.span.document.range(edit.span)
     shared = re.findall(r"\$[^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
-    return any(text not in edit.text for text in shared)
+    return bool(edit.text) and any(text not in edit.text for text in shared)
 
 
-def _gives(fix: Fix, after: Outcome) -> bool:
-    """Whether a layer has the shape that a fix names."""
+def _with_result(fix: Fix, after: Outcome) -> Fix | None:
+    """Return a fix whose title names the shape that came; None if the layer has no result.
+
+    The fix may have changed the input of its layer too, for instance in each use of a block.
+    """
     if fix.result is None:
-        return True
-    place, path, shape = after.moves.before(fix.result.span), fix.result.layer, fix.result.shape
+        return fix
+    place, path, named = after.moves.before(fix.result.span), fix.result.layer, fix.result.shape
     rows = [row for row in after.graph.rows if after.moves.after(row.span) == place]
     rows = [row for row in rows if row.path == path] or rows  # another layer may come before it
-    return any(row.output.shape == shape for row in rows)
+    if not rows:
+        return None
+    if any(row.output.shape == named for row in rows):
+        return fix
+    came = f" gives {times(rows[0].output.shape)}"
+    return fix._replace(title=fix.title.replace(f" gives {times(named)}", came))
 
 
 def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -> bool:
     """Whether a fault stood in the text before the fix, and another fault hid it."""
-    if not fault.code.startswith(_OF_WORDS):
+    if not fault.code.startswith(_OF_WORDS) and not _is_decided(fault, fix):
         return False
     place = after.moves.after(new.span)
     here = [edit.span for edit in fix.edits if edit.span.document.name == place.document]
@@ -201,3 +236,15 @@ def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -
     if place.offset == NOWHERE or (new.layer is not None and new.layer == fault.layer):
         return False
     return not any(s.line <= s.document.line(place.offset) <= s.end_line for s in here)
+
+
+def _is_decided(fault: Diagnostic, fix: Fix) -> bool:
+    """Whether a fix only changes a size that the input of the layer decides."""
+    document = fault.span.document
+    first, last = document.range(fault.span)
+    return fault.code == "NB202" and all(
+        edit.span.document is document
+        and document.range(edit.span)[0] <= last
+        and document.range(edit.span)[1] >= first
+        for edit in fix.edits
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
-from netbuild.config.nearest import nearest_numbers
+from netbuild.config.nearest import example, nearest_numbers
 from netbuild.diagnostics.diagnostic import (
     MAX_FAULTS,
     Diagnostic,
@@ -196,6 +196,8 @@ def _fault(
     label = f"{field} wants {phrase}, not {shown(node)}"
     hint, fixes = _reading(node, details["msg"])
     fixes += nearest_numbers(node, field, details["msg"])
+    if not fixes:
+        hint = hint or example(node, field)
     title = f"a value that {owner}.{field} does not take"
     fault = Diagnostic("NB106", title, node.span, label, help=hint, fixes=fixes)
     return fault if hint else with_fixes(fault, fixes)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: The usual values of fields, which are guesses.
 _USUAL = {"kernel_size": (3, 2, 1), "stride": (2,), "padding": (1,), "kernel": (3,)}
 #: Sizes that no author writes as 1.
-_WIDTHS = ("out_features", "out_channels", "hidden_size", "num_features", "embedding_dim")
+_WIDTHS = ("out_features", "out_channels", "hidden_size", "embedding_dim")
 
 
 def nearest_numbers(node: Node, field: str, phrase: str) -> tuple[Fix, ...]:
@@ -43,3 +43,10 @@ def _likely(value: Any, field: str, phrase: str) -> Iterator[Any]:
         yield value / 100
     if least and value < int(least[1]) and field not in _WIDTHS:
         yield int(least[1])
+
+
+def example(node: Node, field: str) -> str | None:
+    """Return the help for a width that no other number is near to; None for other fields."""
+    if field in _WIDTHS and isinstance(node, Scalar) and type(node.value) is int:
+        return f"{field} is the number of values that the layer gives, such as 64"
+    return None

@@ -34,6 +34,9 @@ CHANGED = "a safe fix changes the network"
 GROWS = "--fix leaves more errors than there were"
 NEVER = (UNREADABLE, STAYS, NEW, SHAPE, OVERWRITTEN, CHANGED, GROWS)
 
+#: Faults that hide those of the layers behind them, until they are gone.
+HIDE = ("NB0", "NB1", "NB213", "NB202")
+
 _SHAPE = re.compile(r" gives ([\d×]+)")
 
 
@@ -92,7 +95,8 @@ def _of_fix(graph: Graph, fault: Diagnostic, fix: Fix) -> Iterable[str]:
     for edit in fix.edits:
         start, end = edit.span.document.range(edit.span)
         old = edit.span.document.text[start:end]
-        if old.count("$") > edit.text.count("$") or re.match(r"\*\w", old):
+        left_out = not edit.text and ":" in old
+        if not left_out and (old.count("$") > edit.text.count("$") or re.match(r"\*\w", old)):
             yield OVERWRITTEN
     document = fix.edits[0].span.document
     before_readable = from_bytes("net.yaml", document.data).root is not None
@@ -103,13 +107,20 @@ def _of_fix(graph: Graph, fault: Diagnostic, fix: Fix) -> Iterable[str]:
     left, there = _counted(after.diagnostics), _counted(graph.diagnostics)
     if left[_likeness(fault)] >= there[_likeness(fault)]:
         yield STAYS
-    if not fault.code.startswith(("NB0", "NB1", "NB213")) and len(errors(after.diagnostics)) > len(
-        errors(graph.diagnostics)
-    ) - (fault.severity == "error"):
+    hides = fault.code.startswith(HIDE) and not _at_layer(after, fault)
+    more = len(errors(after.diagnostics)) - len(errors(graph.diagnostics))
+    if not hides and more > -(fault.severity == "error"):
         yield NEW
     named = _SHAPE.search(fix.title)
     if named and named[1] not in _shapes(after, fault):
         yield SHAPE
+
+
+def _at_layer(after: Graph, fault: Diagnostic) -> bool:
+    """Whether the layer of a fault of shapes has another error."""
+    if fault.code != "NB202":
+        return False
+    return any(other.layer == fault.layer for other in errors(after.diagnostics))
 
 
 def _counted(faults: Iterable[Diagnostic]) -> Counter[tuple[object, ...]]:

@@ -33,7 +33,11 @@ blocks:
   Conv:
     params: {channels, kernel: 3}
     layers:
-      - Conv2d: {out_channels: $channels, kernel_size: $kernel, padding: $(kernel // 2)}
+      - Conv2d:
+          out_channels: $channels
+          kernel_size: $kernel
+          padding: $(kernel // 2)
+          bias: false
       - BatchNorm2d
       - ReLU
 layers:
@@ -46,9 +50,9 @@ layers:
 loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
 optimizer: {SGD: {lr: 0.1, momentum: 0.9, weight_decay: 5e-4}}
 scheduler: {StepLR: {step_size: 5, gamma: 0.5}}
-data: {Random: {classes: 10, size: 640}, batch_size: 64, validation: 0.2}
+data: {Random: {classes: 10, samples: 640}, validation: 0.2}
 metrics: [accuracy, top_5_accuracy]
-train: {epochs: 3, seed: 1, clip_norm: 1.0}
+train: {epochs: 3, seed: 1, batch_size: 64}
 """,
     """\
 input: {shape: [20], dtype: int64}
@@ -56,7 +60,7 @@ layers:
   - Embedding: {num_embeddings: 100, embedding_dim: 16}
   - LSTM: {hidden_size: 32, num_layers: 2, batch_first: true}
   - Select: {dim: 1, index: -1}
-  - LayerNorm: 32
+  - LayerNorm
   - Linear: 5
 loss: CrossEntropyLoss
 optimizer: {AdamW: {lr: 1e-3, betas: [0.9, 0.99]}}
@@ -82,7 +86,7 @@ optimizer: Adam
 name: attention
 input: [10, 32]
 layers:
-  norm: {LayerNorm: 32}
+  norm: LayerNorm
   attend: {MultiheadAttention: {embed_dim: 32, num_heads: 4}, inputs: [norm, norm, norm]}
   add: {Add, inputs: [input, attend]}
   wide: {Linear: 64}

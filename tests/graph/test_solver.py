@@ -95,7 +95,7 @@ layers: [Embedding: {num_embeddings: 9, embedding_dim: 4}]
 # whole numbers by name
 inputs: {x: {shape: [16], dtype: int64}, y: [16]}
 layers: {a: {Linear: 4, inputs: x}, b: {Linear: 4, inputs: y}}
-= dtype: float32 for the input gives 4
+= dtype: float32 for x gives 4
 
 # in place
 input: [3, 8, 8]

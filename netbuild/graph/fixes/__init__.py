@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 #: Faults that another order of the axes may repair, or another window.
-_OF_AXES = ("NB201", "NB202", "NB205", "NB206", "NB212")
+_OF_AXES = ("NB201", "NB202", "NB204", "NB205", "NB206", "NB212")
 _OF_WINDOWS = ("NB204", "NB206", "NB212")
 
 
@@ -49,7 +49,8 @@ def _with_fixes(
     elif origin.misfit is not None:
         fixes = _of_misfit(origin.misfit, rows, config)
     if fixes and origin.repetition is not None:
-        fixes = _fewer(origin.repetition, rows)
+        guesses = tuple(fix._replace(guess=True) for fix in fixes)
+        fixes = (*_fewer(origin.repetition, rows), *guesses)
     fixes = literals.moved(fault._replace(fixes=fixes)).fixes
     for block in origin.blocks:
         fixes = _in_each(block, fixes, literals)
@@ -98,9 +99,12 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
         found = [*likely, *found] if first else found
         guesses += others if first else [*likely, *others]
         guesses += earlier.flattens(misfit, rows, config)
+        guesses += fields.left_out(error, layer, misfit.item, tensors)
     if error.code in _OF_WINDOWS:
         guesses += fields.usual(error, layer, misfit.item, tensors)
         guesses += earlier.windows(misfit, rows, config)
+    if error.code == "NB206":
+        guesses += earlier.widths(misfit, rows, config)
     fixes = [candidate.fix(misfit) for candidate in found if candidate.edits]
     fixes += [one.fix(misfit, guess=True) for one in guesses if one.edits]
     return tuple(fixes)

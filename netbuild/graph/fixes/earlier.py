@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.component import bare_field
 from netbuild.components.tensor import product
@@ -12,7 +13,7 @@ from netbuild.syntax import edits
 from netbuild.syntax.insertion import put_before
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from netbuild.components.tensor import Tensor
     from netbuild.config.config import Config
@@ -28,45 +29,34 @@ MOST = 12
 
 def windows(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
     """Return the usual windows of the layers above with which a layer fits."""
-    return _changed(misfit, rows, config, _windows)
+    return _changed(misfit, rows, config, windows_of)
 
 
 def flattens(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
     """Return the layers above that may lack a Flatten, if the layer fits with it."""
-    return _changed(misfit, rows, config, _flatten)
+    return _changed(misfit, rows, config, partial(_flatten, config.root))
 
 
-class _Change:
+class Change(NamedTuple):
     """A change of a layer: its title, its edits, and what the layer then gives."""
 
-    def __init__(
-        self, title: str, edits: Edits | None, results: Callable[[Sequence[Tensor]], Tensor | None]
-    ) -> None:
-        self.title, self.edits, self.results = title, edits, results
+    title: str
+    edits: Edits | None
+    results: Callable[[Sequence[Tensor]], Tensor | None]
 
 
 def _changed(
     misfit: Misfit,
     rows: Sequence[Row],
     config: Config,
-    changes: Callable[[Row, Map], Iterator[_Change]],
+    changes: Callable[[Row], Iterator[Change]],
 ) -> list[Candidate]:
     """Return the changes of one layer above with which a layer fits, the nearest layer first."""
     above = ancestors(misfit, rows)
     found: list[Candidate] = []
     for distance, row in enumerate(reversed(above[-LAYERS:])):
-        for place, change in enumerate(changes(row, config.root)):
-            results = change.results
-
-            def outputs(
-                read: Sequence[Tensor],
-                results: Callable[[Sequence[Tensor]], Tensor | None] = results,
-                port: str = next(iter(row.outputs)),
-            ) -> Mapping[str, Tensor] | None:
-                y = results(read)
-                return None if y is None else {port: y}
-
-            tensors = replayed(above, config.inputs, row.path, outputs)
+        for place, change in enumerate(changes(row)):
+            tensors = replayed(above, config.inputs, row.path, change.results)
             seen = [tensors[value] for value in misfit.sources if value in tensors]
             fits = len(seen) == len(misfit.sources)
             y = applied(misfit.layer, {}, seen) if fits else None
@@ -78,7 +68,27 @@ def _changed(
     return found[:MOST]
 
 
-def _windows(row: Row, _: Map) -> Iterator[_Change]:
+def widths(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
+    """Return the width of a layer above that has as many values as a layer arranges anew."""
+    sizes = getattr(misfit.layer, "unflattened_size", None) or getattr(misfit.layer, "shape", ())
+    count = product(sizes)
+
+    def changes(row: Row) -> Iterator[Change]:
+        for field in ("out_features", "out_channels"):
+            if not hasattr(row.layer, field):
+                continue
+            changed = edits.set_fields(row.item, bare_field(type(row.layer)), {field: count})
+
+            def results(read: Sequence[Tensor], field: str = field) -> Tensor | None:
+                return applied(row.layer, {field: count}, read)
+
+            yield Change(f"{field}: {count} in", changed, results)
+
+    return _changed(misfit, rows, config, changes) if count > 0 else []
+
+
+def windows_of(row: Row) -> Iterator[Change]:
+    """Yield the usual windows of a layer."""
     for field, values in USUAL.items():
         old = getattr(row.layer, field, None)
         for value in values:
@@ -91,15 +101,16 @@ def _windows(row: Row, _: Map) -> Iterator[_Change]:
             ) -> Tensor | None:
                 return applied(row.layer, {field: value}, read)
 
-            yield _Change(f"{field}: {value} in", changed, results)
+            yield Change(f"{field}: {value} in", changed, results)
 
 
-def _flatten(row: Row, root: Map) -> Iterator[_Change]:
-    if not row.layer.is_affine or row.layer.feature_axis != -1 or len(row.x) < 2:
+def _flatten(root: Map, row: Row) -> Iterator[Change]:
+    reads_last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
+    if not reads_last or len(row.x) < 2:
         return
 
     def results(read: Sequence[Tensor]) -> Tensor | None:
         flat = read[0]._replace(shape=(product(read[0].shape),))
         return applied(row.layer, {}, [flat])
 
-    yield _Change("Flatten before", put_before(root, row.item, "Flatten"), results)
+    yield Change("Flatten before", put_before(root, row.item, "Flatten"), results)

@@ -18,6 +18,7 @@ from netbuild.components.tensor import ShapeError, Tensor, product, times
 from netbuild.diagnostics.diagnostic import Edit, Fix, Result
 from netbuild.syntax import edits
 from netbuild.syntax.insertion import put_before
+from netbuild.syntax.removal import without_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -139,6 +140,25 @@ def usual(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor])
         if y is not None:
             found.append(Candidate(f"{field}: {value}", place, changed, y))
     return found
+
+
+def left_out(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+) -> list[Candidate]:
+    """Return the layer without the field at fault, if the input decides the field.
+
+    This repairs a field whose value is an expression too.
+    """
+    field = error.at or ""
+    if field not in _DECIDED or type(layer).model_fields[field].is_required():
+        return []
+    kept = {name: getattr(layer, name) for name in layer.model_fields_set - {field}}
+    try:
+        y = next(iter(type(layer).model_validate(kept).apply(*inputs).values()))
+    except (ValidationError, ShapeError):
+        return []
+    edit = without_entry(item.arguments, field)
+    return [Candidate(f"the layer without {field}", 0, edit and (edit,), y)]
 
 
 def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> Iterator[Candidate]:

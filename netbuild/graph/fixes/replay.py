@@ -35,22 +35,29 @@ def replayed(
     rows: Iterable[Row],
     inputs: Mapping[str, Tensor | None],
     path: str | None = None,
-    changed: Callable[[Sequence[Tensor]], Mapping[str, Tensor] | None] | None = None,
+    changed: Callable[[Sequence[Tensor]], Tensor | None] | None = None,
 ) -> dict[Value, Tensor]:
     """Return the results of layers for other inputs of the network.
 
     A layer that does not fit is left out, together with the layers that read it. `changed` returns
-    the results of the layer at `path` instead of the layer itself, or None if it does not fit.
+    the first result of the layer at `path` instead of the layer itself, or None without a result.
     """
     tensors = {Value("", name): x for name, x in inputs.items() if x is not None}
     for row in rows:
         read = [tensors[value] for value in row.sources if value in tensors]
         if len(read) < len(row.sources):
             continue
-        try:
-            new = changed is not None and row.path == path
-            outputs = changed(read) if changed and new else row.layer.apply(*read)
-        except ShapeError:
-            continue
-        tensors |= {Value(row.path, port): y for port, y in (outputs or {}).items()}
+        if changed is not None and row.path == path:
+            y = changed(read)
+            outputs = {} if y is None else {next(iter(row.outputs)): y}
+        else:
+            outputs = _results(row, read)
+        tensors |= {Value(row.path, port): y for port, y in outputs.items()}
     return tensors
+
+
+def _results(row: Row, read: Sequence[Tensor]) -> Mapping[str, Tensor]:
+    try:
+        return row.layer.apply(*read)
+    except ShapeError:
+        return {}

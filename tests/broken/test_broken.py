@@ -1,0 +1,57 @@
+"""Some hundred right files with a break; `python -m tests.broken` tries more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.broken.__main__ import cases, figures
+from tests.broken.breaks import BREAKS
+from tests.broken.judge import NEW, judge
+from tests.broken.right import MORE, right, written
+
+FEW, MANY = 80, 400
+
+
+def check(count: int) -> None:
+    """Judge the fixes of some broken files."""
+    found = cases(0, count)
+    table = figures(found)
+    assert len(found) == count
+    assert not [case for case in found if case.verdict.wrong], table
+    fixable = [case.verdict for case in found if case.verdict.fixable]
+    clean = sum(verdict.clean for verdict in fixable)
+    assert clean >= 0.95 * len(fixable), table
+    own = [case.verdict for case in found if case.kind not in {"literals", "syntax"}]
+    helped = sum(verdict.helped for verdict in own)
+    assert helped >= 0.88 * sum(verdict.faults for verdict in own), table
+
+
+def test_fixes_are_true() -> None:
+    """No fix breaks a promise, and nearly each first fix leaves a file without errors."""
+    check(FEW)
+
+
+@pytest.mark.slow
+def test_more_fixes_are_true() -> None:
+    """The same for more files."""
+    check(MANY)
+
+
+def test_right_files_are_right() -> None:
+    """The files to break have no errors, and each kind of break finds a file."""
+    assert len(written()) > 80
+    assert all(right(text) for text in MORE)
+    assert {case.kind for case in cases(0, len(BREAKS))} == {*BREAKS}
+
+
+def test_what_must_not_happen_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without trials, fixes that leave their fault or bring an error are found."""
+    from netbuild.checks import trials
+
+    monkeypatch.setattr(trials, "proven", lambda graph, _check: graph.diagnostics)
+    text = MORE[2].replace("kernel_size: 3, stride", "kernel_size: 30, stride")
+    one = right(MORE[2])
+    assert one is not None
+    verdict = judge(one, text)
+    assert verdict is not None
+    assert NEW in {what for what, _ in verdict.wrong}

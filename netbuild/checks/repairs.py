@@ -16,13 +16,15 @@ from netbuild.diagnostics.diagnostic import Fix, with_fixes
 from netbuild.graph.fixes import earlier
 from netbuild.graph.fixes.replay import replayed
 from netbuild.syntax import edits
+from netbuild.syntax.insertion import put_before, put_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.components.datasets.dataset import Declared
-    from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Faults
+    from netbuild.diagnostics.diagnostic import Diagnostic, Faults
     from netbuild.graph.graph import Graph
+    from netbuild.syntax.edits import Edits
 
 #: The last layers of a network that may set the number of scores, or lack a Flatten.
 LAST = 12
@@ -50,9 +52,9 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
     return with_fixes(fault, tuple(fixes))
 
 
-def _fix(title: str, edit: Edit | None, *, guess: bool = False) -> Iterator[Fix]:
-    if edit is not None:
-        yield Fix(title, (edit,), guess=guess)
+def _fix(title: str, changed: Edits | None, *, guess: bool = False) -> Iterator[Fix]:
+    if changed is not None:
+        yield Fix(title, changed, guess=guess)
 
 
 def _of_inputs(graph: Graph, given: Declared) -> Iterator[Fix]:
@@ -67,10 +69,10 @@ def _of_inputs(graph: Graph, given: Declared) -> Iterator[Fix]:
         where = "the input" if name == "input" else name
         if came.dtype == needed.dtype:
             text = f"{edits.as_yaml(came.shape)} for {where}"
-            yield from _fix(text, edits.set_entry(node, "shape", "shape", came.shape))
+            yield from _fix(text, edits.set_entries(node, "shape", {"shape": came.shape}))
         elif came.shape == needed.shape:
-            edit = edits.set_entry(node, "shape", "dtype", came.dtype)
-            yield from _fix(f"dtype: {came.dtype} for {where}", edit)
+            changed = edits.set_entries(node, "shape", {"dtype": came.dtype})
+            yield from _fix(f"dtype: {came.dtype} for {where}", changed)
 
 
 def _of_classes(graph: Graph, given: Declared) -> Iterator[Fix]:
@@ -84,15 +86,15 @@ def _of_classes(graph: Graph, given: Declared) -> Iterator[Fix]:
         for field in _WIDTHS:
             if not found and hasattr(row.layer, field):
                 found = True
-                edit = edits.set_field(row.item, bare, field, target.classes)
-                yield from _fix(f"{field}: {target.classes} in {row.path}", edit)
+                changed = edits.set_fields(row.item, bare, {field: target.classes})
+                yield from _fix(f"{field}: {target.classes} in {row.path}", changed)
     item = graph.config.items.get("data")
     data = graph.config.data
     if item is None or data is None or not hasattr(data, "classes"):
         return
     for size in dict.fromkeys(y.shape[0] for y in graph.outputs.values() if y.shape):
-        edit = edits.set_field(item, bare_field(type(data)), "classes", size)
-        yield from _fix(f"classes: {size} in the data", edit)
+        changed = edits.set_fields(item, bare_field(type(data)), {"classes": size})
+        yield from _fix(f"classes: {size} in the data", changed)
 
 
 def _of_flattens(graph: Graph) -> Iterator[Fix]:
@@ -100,11 +102,11 @@ def _of_flattens(graph: Graph) -> Iterator[Fix]:
     for row in graph.rows[: -LAST - 1 : -1]:
         last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
         if last and len(row.x) > 1:
-            edit = edits.put_before(row.item, "Flatten", "flatten")
-            yield from _fix(f"Flatten before {row.path}, which reads {times(row.x)}", edit)
+            changed = put_before(graph.config.root, row.item, "Flatten")
+            yield from _fix(f"Flatten before {row.path}, which reads {times(row.x)}", changed)
     if graph.rows:
-        edit = edits.put_behind(graph.rows[-1].item, "Flatten", "flatten")
-        yield from _fix(f"Flatten behind {graph.rows[-1].path}", edit, guess=True)
+        changed = put_behind(graph.config.root, graph.rows[-1].item, "Flatten")
+        yield from _fix(f"Flatten behind {graph.rows[-1].path}", changed, guess=True)
 
 
 def _of_windows(graph: Graph, given: Declared) -> Iterator[Fix]:
@@ -116,4 +118,4 @@ def _of_windows(graph: Graph, given: Declared) -> Iterator[Fix]:
             tensors = replayed(graph.rows, graph.config.inputs, row.path, change.results)
             y = tensors.get(graph.rows[-1].passed_on)
             if y is not None and y.shape == given.target.shape:
-                yield from _fix(f"{change.title} {row.path}", change.edit, guess=True)
+                yield from _fix(f"{change.title} {row.path}", change.edits, guess=True)

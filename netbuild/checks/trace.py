@@ -75,9 +75,13 @@ def infer(config: Config) -> Graph:
     if not graph.diagnostics:
         return graph
     from netbuild.checks import repairs, trials  # a file without faults does not need them
+    from netbuild.graph.fixes.literals import Literals
 
-    graph = graph._replace(diagnostics=find_fixes(graph.diagnostics, graph.rows, config))
-    graph = graph._replace(diagnostics=repairs.with_repairs(graph))
+    literals = Literals(config, graph.calls)
+    faults = find_fixes(graph.diagnostics, graph.rows, config, literals)
+    faults = repairs.with_repairs(graph._replace(diagnostics=faults))
+    faults = tuple([literals.named(literals.moved(fault)) for fault in faults])
+    graph = graph._replace(diagnostics=faults)
     return graph._replace(diagnostics=trials.proven(graph, _checked))
 
 
@@ -130,4 +134,6 @@ def _merged(same_place: list[Diagnostic]) -> list[Diagnostic]:
     if also:
         text = ", ".join(map(str, also[:3])) + (f" and {len(also) - 3} more" if also[3:] else "")
         first = first._replace(notes=(*first.notes, Note("also", f"a fault in {text}")))
+    same = dict.fromkeys(f.layer for f in same_place if f.layer not in {None, first.layer})
+    first = first._replace(also=tuple(filter(None, same)))
     return [first, *(fault for fault in others if fault.layer in {None, first.layer})]

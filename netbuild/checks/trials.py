@@ -141,7 +141,8 @@ class _Trials:
         It promises that its fault goes, and that no error comes.
         """
         moves = after.moves
-        if Mark(fault.code, moves.before(fault.span)) in after.faults:
+        left = after.faults.get(Mark(fault.code, moves.before(fault.span)))
+        if left is not None and not (left.layer in fault.also and self._is_of_one_use(fix)):
             return None
         if after.readable < self.readable:
             return None
@@ -153,6 +154,15 @@ class _Trials:
             last = moves.before(self.faults[-1].span)
             new = [other for other in new if moves.after(other.span) < last]
         return new if all(_is_revealed(other, fault, fix, after) for other in new) else None
+
+    def _is_of_one_use(self, fix: Fix) -> bool:
+        """Whether a fix changes no block. The other uses of a block then keep their faults."""
+        bodies = [block.stack.span for block in self.config.blocks.values() if block]
+        return not any(
+            edit.span.document is body.document and body[1:3] <= edit.span[1:3] <= body[3:5]
+            for edit in fix.edits
+            for body in bodies
+        )
 
     def _outcome(self, edits: tuple[Edit, ...]) -> Outcome | None:
         """Check the texts with edits; None if they cannot be applied or no trial is left."""

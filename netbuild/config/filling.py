@@ -227,7 +227,7 @@ def _reading(node: Node, phrase: str) -> tuple[str | None, tuple[Fix, ...]]:
     if "true or false" in phrase and text in _BOOLEANS:
         word = _BOOLEANS[text]
         fix = Fix(f"write {word}", (Edit(node.span, word),), safe=True)
-        return f"{node.text} is a text in YAML 1.2: write {word}", (fix,)
+        return f"{node.value} is a text in YAML 1.2: write {word}", (fix,)
     if "number" in phrase and text.replace("_", "").replace(".", "", 1).isdigit():
         number = node.value.replace("_", "")
         fix = Fix(f"write {number}", (Edit(node.span, number),), safe=True)

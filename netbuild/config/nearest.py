@@ -21,7 +21,7 @@ _WIDTHS = ("out_features", "out_channels", "hidden_size", "embedding_dim")
 
 def nearest_numbers(node: Node, field: str, phrase: str) -> tuple[Fix, ...]:
     """Return the fixes for a number outside of the range in `phrase`."""
-    if not isinstance(node, Scalar) or not _is_literal(node):
+    if not isinstance(node, Scalar) or type(node.value) not in {int, float}:
         return ()
     likely = [*dict.fromkeys(_likely(node.value, field, phrase))]
     guesses = [number for number in _USUAL.get(field, ()) if number not in likely]
@@ -29,13 +29,6 @@ def nearest_numbers(node: Node, field: str, phrase: str) -> tuple[Fix, ...]:
         Fix(f"write {number}", (Edit(node.span, str(number)),), guess=number in guesses)
         for number in [*likely, *guesses]
     )
-
-
-def _is_literal(node: Scalar) -> bool:
-    """Whether the text of a number stands at its place, and not an expression."""
-    start, end = node.span.document.range(node.span)
-    text = node.span.document.text[start:end]
-    return type(node.value) in {int, float} and text == node.text and "$" not in text
 
 
 def _likely(value: Any, field: str, phrase: str) -> Iterator[Any]:

@@ -128,6 +128,8 @@ class Diagnostic(NamedTuple):
     help: str | None = None
     layer: str | None = None
     fixes: tuple[Fix, ...] = ()
+    #: The other layers with a fault at this place. They belong to the same item of the file.
+    also: tuple[str, ...] = ()
     #: What a later search for fixes starts from; None once that is over.
     origin: object = None
 

@@ -1,9 +1,9 @@
-"""Edits of a text that change one item: set a field, or put a layer before the item."""
+"""Edits of a text that change one item: set its fields or its inputs."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild.diagnostics.diagnostic import Edit
 from netbuild.syntax.node import List, Map, Node, Scalar
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.syntax.item import Item
+
+#: The edits of one fix. They do not overlap.
+Edits: TypeAlias = tuple[Edit, ...]
 
 
 def as_yaml(value: Any) -> str:
@@ -26,146 +29,143 @@ def as_yaml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def set_field(item: Item, bare: str | None, field: str, value: Any) -> Edit | None:
-    """Return the edit that sets a field of an item; None if an expression decides the field.
+def set_fields(item: Item, bare: str | None, values: Mapping[str, Any]) -> Edits | None:
+    """Return the edits that set fields of an item; None if the text has no place for them.
 
-    `bare` is the field that a bare value of the item fills.
+    `bare` is the field that a bare value of the item fills. An edit of a `$expression` stands for
+    an edit of the literal behind it: `graph.fixes.literals` moves it there.
     """
     if item.arguments is None:
-        return _first_argument(item, f"{{{field}: {as_yaml(value)}}}")
-    return set_entry(item.arguments, bare, field, value)
+        return _first_arguments(item, _entries(values))
+    if item.arguments.span == item.type.span:  # --set has added them
+        return None
+    return set_entries(item.arguments, bare, values)
 
 
-def set_fields(item: Item, bare: str | None, values: Mapping[str, Any]) -> tuple[Edit, ...] | None:
-    """Return the edits that set several fields of an item, or None as `set_field` does."""
-    arguments = item.arguments
-    there = arguments.entries if isinstance(arguments, Map) else {}
-    new = ", ".join(f"{k}: {as_yaml(v)}" for k, v in values.items() if k not in there)
-    changed = [replaced(there[k].value, as_yaml(v)) for k, v in values.items() if k in there]
-    if new and arguments is None:
-        changed.append(_first_argument(item, f"{{{new}}}"))
-    elif new and isinstance(arguments, Map):
-        flow = arguments.span.document.lines[arguments.span.line - 1]
-        several = new if flow[arguments.span.column - 1 :].startswith("{") else None
-        entries = [several] if several else new.split(", ")
-        changed += [_insert(arguments, entry) for entry in entries]
-    elif new and arguments is not None:
-        changed.append(replaced(arguments, f"{{{bare}: {_source(arguments)}, {new}}}"))
+def set_entries(node: Node, bare: str | None, values: Mapping[str, Any]) -> Edits | None:
+    """Return the edits that set keys of a mapping, or None as `set_fields` does.
+
+    A node that is not a mapping is the value of the key `bare`.
+    """
+    there: dict[str | None, Node] = {bare: node}
+    if isinstance(node, Map):
+        there = {key: entry.value for key, entry in node.entries.items()}
+    changed = [replaced(there[key], as_yaml(v)) for key, v in values.items() if key in there]
+    new = {key: value for key, value in values.items() if key not in there}
+    if new and isinstance(node, Map):
+        changed.append(inserted(node, new))
+    elif new and changed:  # the edits of a value and of its surroundings would overlap
+        changed = [None if is_computed(node) else replaced(node, _entries(values))]
+    elif new:
+        return _wrapped(node, f"{bare}: ", new)
     found = tuple(edit for edit in changed if edit is not None)
     return found if len(found) == len(changed) else None
 
 
-def set_entry(node: Node, bare: str | None, key: str, value: Any) -> Edit | None:
-    """Return the edit that sets a key of a mapping.
-
-    A node that is not a mapping is the value of the key `bare`.
-    """
-    if not isinstance(node, Map):
-        if key == bare:
-            return replaced(node, as_yaml(value))
-        return replaced(node, f"{{{bare}: {_source(node)}, {key}: {as_yaml(value)}}}")
-    if key in node.entries:
-        return replaced(node.entries[key].value, as_yaml(value))
-    return _insert(node, f"{key}: {as_yaml(value)}")
-
-
 def set_inputs(item: Item, names: str) -> Edit | None:
     """Return the edit that names the inputs of an item; None if the item has several lines."""
-    span = item.type.span
+    span, arguments = item.type.span, item.arguments
     if "inputs" in item.modifiers:
         return replaced(item.modifiers["inputs"].value, names)
-    if item.arguments is None:
-        item_text = f"{item.type.text}, inputs: {names}"
-        return None if item.modifiers else Edit(span, f"{{{item_text}}}")
     line = span.document.lines[span.line - 1]
-    if not line[: span.column - 1].rstrip().endswith("{"):
+    if arguments is None:
+        bare = not item.modifiers and not line[span.end_column - 1 :].startswith(":")
+        return Edit(span, f"{{{item.type.text}, inputs: {names}}}") if bare else None
+    end = arguments.span
+    if not line[: span.column - 1].rstrip().endswith("{") or end.document is not span.document:
         return None
-    end = item.arguments.span
     return Edit(_at(end, end.end_line, end.end_column), f", inputs: {names}")
 
 
-def put_before(item: Item, layer: str, name: str) -> Edit | None:
-    """Return the edit that puts a layer before an item.
-
-    The layer gets its own line if the item has its own line. The result is None if the item is
-    neither in a list nor at the beginning of a line.
-    """
-    span = item.type.span
-    line = span.document.lines[span.line - 1]
-    before = line[: span.column - 1]
-    if re.fullmatch(r" *- +\{? *", before):
-        indent = " " * (len(before) - len(before.lstrip()))
-        return Edit(_at(span, span.line, 1), f"{indent}- {layer}\n")
-    named = re.fullmatch(r"( +)[a-z]\w*: +\{? *", before)
-    if named:
-        return Edit(_at(span, span.line, 1), f"{named[1]}{name}: {layer}\n")
-    if re.search(r"[\[,] *$", before):
-        return Edit(_at(span, span.line, span.column), f"{layer}, ")
-    return None
-
-
-def put_behind(item: Item, layer: str, name: str) -> Edit | None:
-    """Return the edit that puts a layer behind an item, with a name in a named stack.
-
-    The result is None if the item has other arguments than a value on its own line.
-    """
-    end = item.arguments.span if item.arguments is not None else item.type.span
-    line = end.document.lines[end.end_line - 1]
-    if end.end_line != item.type.span.line or item.modifiers:
-        return None
-    before = line[: item.type.span.column - 1]
-    after_line = _at(end, end.end_line, len(line) + 1)
-    if re.fullmatch(r" *- +\{? *", before):
-        return Edit(after_line, f"\n{before[: before.index('-')]}- {layer}")
-    named = re.fullmatch(r"( *)[A-Za-z_]\w*: +\{? *", before)
-    if named:
-        return Edit(after_line, f"\n{named[1]}{name}: {{{layer}}}")
-    behind = re.match(r" *\}?", line[end.end_column - 1 :])
-    if re.search(r"[\[,] *\{? *$", before) and behind:
-        return Edit(_at(end, end.end_line, end.end_column + behind.end()), f", {{{layer}}}")
-    return None
-
-
 def replaced(node: Node, text: str) -> Edit | None:
-    """Return the edit that replaces a value; None if an expression decides it."""
-    return (
-        None if _is_computed(node) or node.span.document.name == "--set" else Edit(node.span, text)
-    )
+    """Return the edit that replaces a value; None if the value is more than one expression."""
+    if is_computed(node) and not _is_one_expression(node):
+        return None
+    return Edit(node.span, text)
 
 
-def _is_computed(node: Node) -> bool:
-    """Whether an expression decides a value. An edit there would change other items too."""
+def _is_one_expression(node: Node) -> bool:
+    """Whether a value is one `$name` or `$(expression)`, before or after it is evaluated."""
+    if isinstance(node, Scalar):
+        return node.text.count("$") == 1 and node.text.startswith("$")
+    parts = node.items if isinstance(node, List) else ()
+    return bool(parts) and all(part.span == node.span for part in parts)
+
+
+def is_computed(node: Node) -> bool:
+    """Whether expressions decide a value or a part of it, also after they are evaluated."""
     if isinstance(node, Scalar):
         return "$" in node.text
     children = node.items if isinstance(node, List) else [e.value for e in node.entries.values()]
-    return any(map(_is_computed, children))
+    return any(map(is_computed, children))
 
 
-def _source(node: Node) -> str:
-    """Return the text of a value in its document."""
+def source(node: Node) -> str:
+    """Return the text of a value in its document; an empty text for several lines."""
     span = node.span
+    if span.line != span.end_line:
+        return ""
     return span.document.lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-def _insert(arguments: Map, entry: str) -> Edit:
-    """Return the edit that adds an entry after the last one."""
-    span = arguments.span
-    if span.document.lines[span.line - 1][span.column - 1 :].startswith("{"):
-        comma = ", " if arguments.entries else ""
-        return Edit(_at(span, span.end_line, span.end_column - 1), f"{comma}{entry}")
-    first = next(iter(arguments.entries.values())).key.span
-    return Edit(_at(span, span.end_line, span.end_column), f"\n{' ' * (first.column - 1)}{entry}")
+def _entries(values: Mapping[str, Any]) -> str:
+    """Return the text of a mapping with these values."""
+    return f"{{{', '.join(f'{key}: {as_yaml(value)}' for key, value in values.items())}}}"
 
 
-def _first_argument(item: Item, arguments: str) -> Edit:
+def is_flow(node: Map | List) -> bool:
+    """Whether a collection has braces or brackets in its document."""
+    return _start(node) in {*"{["}
+
+
+def _start(node: Node) -> str:
+    """Return the first character of a value in its document, without an anchor before it."""
+    line = node.span.document.lines[node.span.line - 1][node.span.column - 1 :]
+    return re.sub(r"^&\S+ *", "", line)[:1]
+
+
+def _wrapped(node: Node, before: str, new: Mapping[str, Any]) -> Edits | None:
+    """Return the edits that make a bare value the first entry of a mapping, and keep its text."""
+    span = node.span
+    quote, start = "", _start(node)
+    if isinstance(node, List) and start != "[":
+        return None  # a list with dashes cannot stand in braces
+    if isinstance(node, Scalar) and (start in {*"|>"} or span.line != span.end_line):
+        return None
+    if isinstance(node, Scalar) and start not in {*"\"'"} and re.search(r"[,\[\]{}]", node.text):
+        quote = "'" if "'" not in node.text else '"'  # in braces these signs have a meaning
+    first, last = _at(span, span.line, span.column), _at(span, span.end_line, span.end_column)
+    entries = _entries(new)[1:]
+    return Edit(first, f"{{{before}{quote}"), Edit(last, f"{quote}, {entries}")
+
+
+def inserted(node: Map, new: Mapping[str, Any]) -> Edit | None:
+    """Return the edit that adds entries to a mapping, behind the last one.
+
+    A mapping may have entries of a base file and of --set too. The result is None if it has no
+    other ones, and no braces: then nothing says how far they are indented.
+    """
+    span, entries = node.span, _entries(new)[1:-1]
+    own = [e.key.span for e in node.entries.values() if e.key.span.document is span.document]
+    if is_flow(node):
+        comma = ", " if own else ""
+        return Edit(_at(span, span.end_line, span.end_column - 1), f"{comma}{entries}")
+    if not own:
+        return None
+    end_of_line = _at(span, span.end_line, len(span.document.lines[span.end_line - 1]) + 1)
+    lines = [f"\n{' ' * (own[0].column - 1)}{key}: {as_yaml(v)}" for key, v in new.items()]
+    return Edit(end_of_line, "".join(lines))
+
+
+def _first_arguments(item: Item, arguments: str) -> Edits | None:
     """Return the edit that gives an item its first arguments: `ReLU`, `ReLU:` or `{ReLU, …}`."""
     span = item.type.span
     behind = span.document.lines[span.line - 1][span.end_column - 1 :]
     if behind.startswith(":"):
-        return Edit(_at(span, span.line, span.end_column + 1), f" {arguments}")
+        return (Edit(_at(span, span.line, span.end_column + 1), f" {arguments}"),)
     if item.modifiers:
-        return Edit(_at(span, span.line, span.end_column), f": {arguments}")
-    return Edit(span, f"{{{item.type.text}: {arguments}}}")
+        return (Edit(_at(span, span.line, span.end_column), f": {arguments}"),)
+    return (Edit(span, f"{{{item.type.text}: {arguments}}}"),)
 
 
 def _at(span: Span, line: int, column: int) -> Span:

@@ -211,11 +211,15 @@ def test_all_networks_are_tried() -> None:
     assert len(CASES) == NETWORKS.count("\n# ") == 22
 
 
-def test_an_expression_is_left_alone() -> None:
-    """What it decides may be right elsewhere: no edit is offered there."""
+def test_the_literal_behind_an_expression() -> None:
+    """The edit of an expression goes to the literal that gives it its value."""
     text = "input: [1, 5, 5]\nvars: {k: 7}\nlayers: [Conv2d: {out_channels: 2, kernel_size: $k}]\n"
     (fault,) = found(text).diagnostics
-    assert [fix.title for fix in fault.fixes] == ["padding: 1 gives 2×1×1"]
+    padding, size = fault.fixes
+    assert padding.title == "padding: 1 gives 2×1×1"
+    assert size.title == "kernel_size: 5 gives 2×1×1, in line 2"
+    (edit,) = size.edits
+    assert (edit.span[1:], edit.text) == ((2, 11, 2, 12), "5")
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,6 @@ def _for_norm(row: Row) -> tuple[str, tuple[Fix, ...]]:
     if not ends:
         return f"remove {row.type}", ()
     field = "normalized_shape"
-    edit = edits.set_field(row.item, bare_field(type(row.layer)), field, ends[0])
+    changed = edits.set_fields(row.item, bare_field(type(row.layer)), {field: ends[0]})
     title = f"write {field}: {edits.as_yaml(ends[0])}"
-    return title, () if edit is None or is_choice(row.item) else (Fix(title, (edit,)),)
+    return title, () if changed is None or is_choice(row.item) else (Fix(title, changed),)

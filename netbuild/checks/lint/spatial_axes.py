@@ -15,6 +15,7 @@ from netbuild.components.tensor import product, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note
 from netbuild.graph.value import Value
 from netbuild.syntax import edits
+from netbuild.syntax.insertion import put_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,9 +118,9 @@ def _forgotten(flow: Flow, row: Row) -> Diagnostic:
     help_ = "put Flatten before it, or Permute, so that the last axis has the channels"
     if _repaired(flow, row):
         help_ = f"put Flatten before it: it then combines all {count:,} values"
-        edit = _before(flow, row, "Flatten") if flow.graph.config.pretrained is None else None
-        if edit is not None:
-            fixes = (Fix("put Flatten before this layer", (edit,)),)
+        changed = _before(flow, row, "Flatten") if flow.graph.config.pretrained is None else None
+        if changed is not None:
+            fixes = (Fix("put Flatten before this layer", changed),)
     return Diagnostic(
         "NB321",
         f"{row.type} over a spatial axis",
@@ -148,18 +149,14 @@ def _repaired(flow: Flow, row: Row) -> bool:
     return replay.fits(config, replay.outputs(flow, config.inputs, row, flat))
 
 
-def _before(flow: Flow, row: Row, layer: str) -> Edit | None:
-    """Return the edit that puts a layer before another; None if that would change more."""
+def _before(flow: Flow, row: Row, layer: str) -> tuple[Edit, ...] | None:
+    """Return the edits that put a layer before another; None if that would change more."""
     rows, span = flow.graph.rows, row.item.type.span
     shared = any(other is not row and other.item.type.span == span for other in rows)
     wired = any("inputs" in other.item.modifiers for other in rows)
     if shared or wired or is_choice(row.item):
         return None
-    stack = row.path.rpartition(".")[0]
-    name, taken = layer.partition(":")[0].lower(), {other.path for other in rows}
-    while (f"{stack}.{name}" if stack else name) in taken:
-        name += "_"
-    return edits.put_before(row.item, layer, name)
+    return put_before(flow.graph.config.root, row.item, layer)
 
 
 def explained(graph: Graph, faults: list[Diagnostic]) -> list[Diagnostic]:
@@ -227,12 +224,12 @@ def _channels_last(flow: Flow, name: str, x: Tensor, reader: Row) -> Diagnostic:
     inputs = {**config.inputs, name: new}
     found = replay.outputs(flow, inputs)
     permute = f"Permute: {edits.as_yaml([0, len(x.shape), *range(1, len(x.shape))])}"
-    help_, edit = f"write {permute} as the first layer", None
+    help_, changed = f"write {permute} as the first layer", None
     if replay.fits(config._replace(inputs=inputs), found):
         help_ = f"write the channels first, as torch does: {edits.as_yaml(new.shape)}"
-        edit = edits.set_entry(config.input_nodes[name], "shape", "shape", new.shape)
+        changed = edits.set_entries(config.input_nodes[name], "shape", {"shape": new.shape})
     elif replay.fits(config, found) and flow.readers[Value("", name)] == [reader]:
-        edit = _before(flow, reader, permute)
+        changed = _before(flow, reader, permute)
     return Diagnostic(
         "NB326",
         "the last axis of the input looks like the channels",
@@ -240,5 +237,5 @@ def _channels_last(flow: Flow, name: str, x: Tensor, reader: Row) -> Diagnostic:
         f"{reader.type} takes the first axis of {times(x.shape)} for {x.shape[0]} channels",
         (Note("reads it", described(reader)),),
         help=help_,
-        fixes=(Fix(help_, (edit,)),) if edit else (),
+        fixes=(Fix(help_, changed),) if changed else (),
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Faults
     from netbuild.graph.fixes.fields import Candidate
+    from netbuild.graph.fixes.literals import Literals
     from netbuild.graph.misfit import Misfit, Repetition
     from netbuild.graph.row import Row
 
@@ -25,15 +26,20 @@ _OF_AXES = ("NB201", "NB202", "NB204", "NB205", "NB206", "NB212")
 _OF_WINDOWS = ("NB204", "NB206", "NB212")
 
 
-def find_fixes(faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config) -> Faults:
+def find_fixes(
+    faults: Iterable[Diagnostic], rows: Sequence[Row], config: Config, literals: Literals
+) -> Faults:
     """Return the faults of a walk over a network with their fixes; `rows` are its layers."""
-    return tuple(_with_fixes(fault, rows, config) for fault in faults)
+    return tuple([_with_fixes(fault, rows, config, literals) for fault in faults])
 
 
-def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagnostic:
+def _with_fixes(
+    fault: Diagnostic, rows: Sequence[Row], config: Config, literals: Literals
+) -> Diagnostic:
     origin = fault.origin
+    fault = fault._replace(origin=None) if origin else fault
     if not isinstance(origin, Circumstances):
-        return fault._replace(origin=None) if origin else fault
+        return fault
     fixes = fault.fixes
     lacks_input = origin.misfit is not None and origin.misfit.error is None
     if origin.misfit is not None and lacks_input:
@@ -45,11 +51,11 @@ def _with_fixes(fault: Diagnostic, rows: Sequence[Row], config: Config) -> Diagn
     if fixes and origin.repetition is not None:
         guesses = tuple(fix._replace(guess=True) for fix in fixes)
         fixes = (*_fewer(origin.repetition, rows), *guesses)
+    fixes = literals.moved(fault._replace(fixes=fixes)).fixes
     for block in origin.blocks:
-        fixes = _in_each(block, fixes)
+        fixes = _in_each(block, fixes, literals)
     # The help of a layer that lacks an input already names the fix.
-    fault = fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
-    return fault._replace(origin=None)
+    return fault._replace(fixes=fixes) if lacks_input else with_fixes(fault, fixes)
 
 
 def _more_inputs(
@@ -78,7 +84,7 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
     rows = rows[: misfit.position]
     above = {row.path: row for row in rows}
     assert error is not None
-    found = fields.fixes(error, layer, misfit.item, tensors)
+    found = fields.fixes(error, layer, misfit.item, tensors, config.root)
     if error.code == "NB212":
         found += upstream.fixes(layer, tensors, misfit.sources, above)
         found += inputs.other_sizes(misfit, rows, config)
@@ -99,8 +105,8 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
         guesses += earlier.windows(misfit, rows, config)
     if error.code == "NB206":
         guesses += earlier.widths(misfit, rows, config)
-    fixes = [candidate.fix(misfit) for candidate in found if None not in candidate.edits]
-    fixes += [one.fix(misfit, guess=True) for one in guesses if None not in one.edits]
+    fixes = [candidate.fix(misfit) for candidate in found if candidate.edits]
+    fixes += [one.fix(misfit, guess=True) for one in guesses if one.edits]
     return tuple(fixes)
 
 
@@ -120,9 +126,12 @@ def _fewer(repetition: Repetition, rows: Sequence[Row]) -> tuple[Fix, ...]:
     return (Fix(title, (edit,), result=result),) if edit else ()
 
 
-def _in_each(block: str, fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:
-    """Return fixes with a title that says that they change each use of a block."""
+def _in_each(block: str, fixes: tuple[Fix, ...], literals: Literals) -> tuple[Fix, ...]:
+    """Return fixes with a title that says which of them change each use of a block."""
     end = f", in each {block}"
     return tuple(
-        fix if fix.title.endswith(end) else fix._replace(title=fix.title + end) for fix in fixes
+        fix._replace(title=fix.title + end)
+        if literals.is_inside(fix, block) and not fix.title.endswith(end)
+        else fix
+        for fix in fixes
     )

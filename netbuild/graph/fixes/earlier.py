@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.component import bare_field
@@ -9,15 +10,17 @@ from netbuild.components.tensor import product
 from netbuild.graph.fixes.fields import USUAL, Candidate, applied
 from netbuild.graph.fixes.replay import ancestors, replayed
 from netbuild.syntax import edits
+from netbuild.syntax.insertion import put_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.config import Config
-    from netbuild.diagnostics.diagnostic import Edit
     from netbuild.graph.misfit import Misfit
     from netbuild.graph.row import Row
+    from netbuild.syntax.edits import Edits
+    from netbuild.syntax.node import Map
 
 #: The most layers above a layer that are changed, the nearest first, and the most changes.
 LAYERS = 12
@@ -31,14 +34,14 @@ def windows(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candida
 
 def flattens(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidate]:
     """Return the layers above that may lack a Flatten, if the layer fits with it."""
-    return _changed(misfit, rows, config, _flatten)
+    return _changed(misfit, rows, config, partial(_flatten, config.root))
 
 
 class Change(NamedTuple):
-    """A change of a layer: its title, its edit, and what the layer then gives."""
+    """A change of a layer: its title, its edits, and what the layer then gives."""
 
     title: str
-    edit: Edit | None
+    edits: Edits | None
     results: Callable[[Sequence[Tensor]], Tensor | None]
 
 
@@ -59,7 +62,7 @@ def _changed(
             y = applied(misfit.layer, {}, seen) if fits else None
             if y is not None:
                 title = f"{change.title} {row.path}"
-                found.append(Candidate(title, distance + place / 100, (change.edit,), y))
+                found.append(Candidate(title, distance + place / 100, change.edits, y))
         if len(found) >= MOST:
             break
     return found[:MOST]
@@ -75,12 +78,12 @@ def widths(misfit: Misfit, rows: Sequence[Row], config: Config) -> list[Candidat
         for field in ("out_features", "out_channels"):
             if not hasattr(row.layer, field):
                 continue
-            edit = edits.set_field(row.item, bare_field(type(row.layer)), field, count)
+            changed = edits.set_fields(row.item, bare_field(type(row.layer)), {field: count})
 
             def results(read: Sequence[Tensor], field: str = field) -> Tensor | None:
                 return applied(row.layer, {field: count}, read)
 
-            yield Change(f"{field}: {count} in", edit, results)
+            yield Change(f"{field}: {count} in", changed, results)
 
     return _changed(misfit, rows, config, changes) if count > 0 else []
 
@@ -92,17 +95,17 @@ def windows_of(row: Row) -> Iterator[Change]:
         for value in values:
             if not isinstance(old, int) or isinstance(old, bool) or value == old:
                 continue
-            edit = edits.set_field(row.item, bare_field(type(row.layer)), field, value)
+            changed = edits.set_fields(row.item, bare_field(type(row.layer)), {field: value})
 
             def results(
                 read: Sequence[Tensor], field: str = field, value: int = value
             ) -> Tensor | None:
                 return applied(row.layer, {field: value}, read)
 
-            yield Change(f"{field}: {value} in", edit, results)
+            yield Change(f"{field}: {value} in", changed, results)
 
 
-def _flatten(row: Row) -> Iterator[Change]:
+def _flatten(root: Map, row: Row) -> Iterator[Change]:
     reads_last = row.layer.is_affine and row.layer.feature_axis == -1 and len(row.inputs) == 1
     if not reads_last or len(row.x) < 2:
         return
@@ -111,5 +114,4 @@ def _flatten(row: Row) -> Iterator[Change]:
         flat = read[0]._replace(shape=(product(read[0].shape),))
         return applied(row.layer, {}, [flat])
 
-    edit = edits.put_before(row.item, "Flatten", "flatten")
-    yield Change("Flatten before", edit, results)
+    yield Change("Flatten before", put_before(root, row.item, "Flatten"), results)

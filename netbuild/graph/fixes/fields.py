@@ -17,6 +17,7 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import ShapeError, Tensor, product, times
 from netbuild.diagnostics.diagnostic import Edit, Fix, Result
 from netbuild.syntax import edits
+from netbuild.syntax.insertion import put_before
 from netbuild.syntax.removal import without_entry
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
     from netbuild.graph.misfit import Misfit
     from netbuild.syntax.item import Item
+    from netbuild.syntax.node import Map
 
 #: The largest distance from the old value, and the most changes of one kind that are tried.
 REACH = 64
@@ -63,27 +65,34 @@ class Candidate(NamedTuple):
 
     title: str
     distance: float
-    edits: tuple[Edit | None, ...]
+    #: None if the text has no place for the change.
+    edits: tuple[Edit, ...] | None
     result: Tensor
     #: Whether the layer only passes its input on after the change, which no author wants.
     idle: bool = False
 
     def fix(self, misfit: Misfit, *, guess: bool = False) -> Fix:
-        """Return the candidate as a fix of a layer; all its edits are possible."""
+        """Return the candidate, which has edits, as a fix of a layer."""
         shape = self.result.shape
         result = Result(misfit.item.type.span, misfit.path, shape)
-        edits = tuple(edit for edit in self.edits if edit is not None)
-        return Fix(f"{self.title} gives {times(shape)}", edits, result=result, guess=guess)
+        title = f"{self.title} gives {times(shape)}"
+        return Fix(title, self.edits or (), result=result, guess=guess)
 
 
-def fixes(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]) -> list[Candidate]:
-    """Return the nearest changes of a layer, or before it, after which it fits its inputs."""
+def fixes(
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor], root: Map
+) -> list[Candidate]:
+    """Return the nearest changes of a layer, or before it, after which it fits its inputs.
+
+    `root` holds the sections of the file.
+    """
     if error.code == "NB211":
-        edit = edits.set_field(item, bare_field(type(layer)), "inplace", False)
-        return offered([Candidate("inplace: false", 0, (edit,), inputs[0])])
+        changed = edits.set_fields(item, bare_field(type(layer)), {"inplace": False})
+        return offered([Candidate("inplace: false", 0, changed, inputs[0])])
     if applied(layer, {}, inputs) is not None:  # its fields are not the cause
         return []
-    candidates = [*_in_front(error, layer, item, inputs), *_fields(error, layer, item, inputs)]
+    candidates = [*_in_front(error, layer, item, inputs, root)]
+    candidates += _fields(error, layer, item, inputs)
     candidates += _other_rank(error, layer, item, inputs)
     candidates += _keys_and_values(layer, item, inputs)
     useful = [candidate for candidate in candidates if not candidate.idle]
@@ -95,13 +104,12 @@ def offered(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the nearest candidates.
 
     Two kinds of candidates are left out: a candidate that contains all edits of a nearer one, and a
-    candidate that would edit an expression.
+    candidate without edits.
     """
     nearest: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.distance):
-        edits = {*candidate.edits}
-        contains_other = any({*other.edits} <= edits for other in nearest)
-        if None not in edits and not contains_other:
+        changed = candidate.edits
+        if changed and not any({*(other.edits or ())} <= {*changed} for other in nearest):
             nearest.append(candidate)
     return nearest[:TRIED]
 
@@ -128,9 +136,9 @@ def usual(error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor])
     found, field = [], error.at or ""
     for place, value in enumerate(USUAL.get(field, ())):
         y = applied(layer, {field: value}, inputs)
-        edit = edits.set_field(item, bare_field(type(layer)), field, value)
+        changed = edits.set_fields(item, bare_field(type(layer)), {field: value})
         if y is not None:
-            found.append(Candidate(f"{field}: {value}", place, (edit,), y))
+            found.append(Candidate(f"{field}: {value}", place, changed, y))
     return found
 
 
@@ -150,7 +158,7 @@ def left_out(
     except (ValidationError, ShapeError):
         return []
     edit = without_entry(item.arguments, field)
-    return [Candidate(f"the layer without {field}", 0, (edit,), y)]
+    return [Candidate(f"the layer without {field}", 0, edit and (edit,), y)]
 
 
 def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
@@ -160,11 +168,11 @@ def _fitting(layer: Layer, item: Item, field: str, inputs: Sequence[Tensor]) -> 
         y = applied(layer, {field: value}, inputs)
         if y is None or (field in _SHAPES and -1 in {*value} - {*old}):  # -1 would fit any input
             continue
-        edit = edits.set_field(item, bare_field(type(layer)), field, value)
+        changed = edits.set_fields(item, bare_field(type(layer)), {field: value})
         title = f"{field}: {edits.as_yaml(value)}"
         alone = field == "kernel_size" and set(_sizes(value)) == {1}
         far = distance + REACH * alone  # a window of one position sees no neighbours
-        yield Candidate(title, far, (edit,), y, is_idle(layer, {field: value}, inputs[0], y))
+        yield Candidate(title, far, changed, y, is_idle(layer, {field: value}, inputs[0], y))
 
 
 def is_idle(layer: Layer, changes: Mapping[str, Any], x: Tensor, y: Tensor) -> bool:
@@ -233,7 +241,7 @@ def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[i
 
 
 def _in_front(
-    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor]
+    error: ShapeError, layer: Layer, item: Item, inputs: Sequence[Tensor], root: Map
 ) -> Iterator[Candidate]:
     """Yield layers that change the shape of the input before a layer.
 
@@ -251,9 +259,9 @@ def _in_front(
     for text, shape in shapes.items():
         y = applied(layer, {}, [x._replace(shape=shape)])
         kind = text.partition(":")[0]
-        edit = edits.put_before(item, text, kind.lower())
-        if y is not None and edit is not None:
-            yield Candidate(f"{kind} before this layer", 0, (edit,), y)
+        if y is not None:
+            inserted = put_before(root, item, text)
+            yield Candidate(f"{kind} before this layer", 0, inserted, y)
 
 
 def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iterator[Candidate]:
@@ -263,7 +271,7 @@ def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iter
     changes = {"kdim": inputs[1].shape[-1], "vdim": inputs[2].shape[-1]}
     y = applied(layer, changes, inputs)
     if y is not None:
-        changed = tuple(edits.set_field(item, None, field, n) for field, n in changes.items())
+        changed = edits.set_fields(item, None, changes)
         title = " and ".join(f"{field}: {n}" for field, n in changes.items())
         yield Candidate(title, 1, changed, y)
 

@@ -91,11 +91,11 @@ def _others(
             fits = len(seen) == len(misfit.sources)
             y = applied(misfit.layer, {}, seen) if fits else None
             if y is not None:
-                edit = edits.set_entry(node, "shape", key, getattr(other, key))
+                changed = edits.set_entries(node, "shape", {key: getattr(other, key)})
                 title = f"{text} for {'the input' if name == 'input' else name}"
                 if x.shape[:1] > (1,) and other.shape == x.shape[1:]:
                     title += " (the batch is never written)"
-                yield Candidate(title, distance, (edit,), y)
+                yield Candidate(title, distance, changed, y)
 
 
 def _distance(shape: Shape, other: Shape) -> int:

@@ -113,7 +113,7 @@ def more_inputs(
         return "", []
     names = ", ".join(_called(value, stack, rows) for value, _ in inputs_of_layer)
     edit = edits.set_inputs(item, f"[{names}]")
-    return names, offered([Candidate(f"inputs: [{names}]", 0, (edit,), y)])
+    return names, offered([Candidate(f"inputs: [{names}]", 0, edit and (edit,), y)])
 
 
 def _called(value: Value, stack: str, rows: Mapping[str, Row]) -> str:
@@ -181,6 +181,6 @@ def _passed(x: Tensor, rows: Iterable[Row]) -> Tensor | None:
 
 def _candidate(row: Row, changes: Mapping[str, Any], distance: float, result: Tensor) -> Candidate:
     item, bare = row.item, bare_field(type(row.layer))
-    changed = tuple(edits.set_field(item, bare, field, value) for field, value in changes.items())
+    changed = edits.set_fields(item, bare, changes)
     title = " and ".join(f"{field}: {edits.as_yaml(value)}" for field, value in changes.items())
     return Candidate(f"{title} in {row.path}", distance, changed, result)

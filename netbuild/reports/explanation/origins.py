@@ -5,19 +5,17 @@ A graph keeps the items of the file, with the names that their expressions can u
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netbuild.components.component import Component, FromInput, bare_field
+from netbuild.graph.assignments import arguments_of, assignment, mentioned, stacks_around, text_of
 from netbuild.graph.row import Call, Row
 from netbuild.graph.value import value_name
 from netbuild.syntax.item import Item
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.graph import Graph
     from netbuild.graph.value import Value
@@ -51,12 +49,12 @@ class Origins:
         self.rows = {row.path: row for row in graph.rows}
         rows = {row.path: Call(row.item, row.names) for row in graph.rows}
         self.calls = {**graph.calls.blocks, **rows}
-        self.reuses = graph.calls.reuses
+        self.blocks, self.reuses = graph.calls, graph.calls.reuses
 
     def of(self, row: Row) -> tuple[ValueOrigin, ...]:
         """Return the origin of each field, in the order: input, file, default."""
         call = self.calls[row.path]
-        written = _arguments(call.item, bare_field(type(row.layer)))
+        written = arguments_of(call.item, bare_field(type(row.layer)))
         arguments = row.arguments
         decided = row.layer.decide(*row.shapes)
         found = []
@@ -86,8 +84,9 @@ class Origins:
                 "",
                 self.inside(value, node, names, path),
             )
-        text = _text(node)
-        through = tuple(self.named(other, names, path) for other in _mentioned(text, names))
+        text = text_of(node)
+        inside = [other for other in mentioned(text) if other in names]
+        through = tuple(self.named(other, names, path) for other in inside)
         shown = text if "$" in text else ""
         return ValueOrigin(name, value, "written", self.line(node.span), shown, through)
 
@@ -97,8 +96,7 @@ class Origins:
         """Return the origins of the fields of an item inside a field."""
         kind = type(item).__name__
         entry = node.entries.get(kind)
-        arguments = Item(entry.key, entry.value) if entry else None
-        given = _arguments(arguments, bare_field(type(item))) if arguments else {}
+        given = arguments_of(Item(*entry), bare_field(type(item))) if entry else {}
         found = []
         for name, info in type(item).model_fields.items():
             value = getattr(item, name)
@@ -113,22 +111,13 @@ class Origins:
     def named(self, name: str, names: Names, path: str) -> ValueOrigin:
         """Return the origin of a name in an expression: a parameter of a block, or a variable."""
         value = names[name]
-        block = next((above for above in _above(path) if above in self.calls), "")
-        call = self.calls.get(block)
-        if call is not None:
-            definition = self.config.blocks[call.item.type.text]
-            params = definition.params if definition else {}
-            given = _arguments(call.item, next(iter(params), None))
-            if name in given:
-                return self.written(name, value, given[name], call.names, block)
-            default = params.get(name)
-            if default is not None:
-                found = self.written(name, value, default, names, path)
-                return found._replace(place=f"{call.item.type.text}'s default, {found.place}")
-        variables = self.config.root.get("vars")
-        if isinstance(variables, Map) and name in variables.entries:
-            node = variables.entries[name].value
-            return self.written(name, value, node, self.config.names, "")
+        given = assignment(name, path, self.config, self.blocks)
+        if given is not None:
+            inside = names if given.names is None else given.names
+            found = self.written(name, value, given.node, inside, given.path)
+            if not given.default_of:
+                return found
+            return found._replace(place=f"{given.default_of}'s default, {found.place}")
         if name == "index":
             return ValueOrigin(name, value, "written", "counts the repeats from 0")
         return ValueOrigin(name, value, "input", "what the item reads")
@@ -153,7 +142,7 @@ class Origins:
 
     def again(self, path: str) -> str:
         """Return the line of the `Reuse` that calls a layer again, or ""."""
-        reused = [at for at in (path, *_above(path)) if at in self.reuses]
+        reused = [at for at in (path, *stacks_around(path)) if at in self.reuses]
         return self.line(self.reuses[reused[-1]]) if reused else ""
 
     def lines(self, path: str) -> tuple[tuple[int, str], ...]:
@@ -169,39 +158,6 @@ class Origins:
         text = start.document.lines[start.line - 1 : last]
         numbered = [(n, line.rstrip()) for n, line in enumerate(text, start.line)]
         return tuple((n, line) for n, line in numbered if line.strip())
-
-
-def _arguments(item: Item, bare: str | None) -> dict[str, Node]:
-    """Return the values of an item by field. A bare value gets the name of its field."""
-    if item.arguments is None:
-        return {}
-    if isinstance(item.arguments, Map):
-        return {name: entry.value for name, entry in item.arguments.entries.items()}
-    return {bare: item.arguments} if bare else {}
-
-
-def _above(path: str) -> Iterator[str]:
-    """Yield the paths of the stacks around a path, the innermost first."""
-    while "." in path:
-        path = path.rpartition(".")[0]
-        yield path
-
-
-def _text(node: Node) -> str:
-    """Return the text of a value in one line."""
-    if isinstance(node, Scalar):
-        return node.value if isinstance(node.value, str) else node.text
-    if isinstance(node, List):
-        return f"[{', '.join(map(_text, node.items))}]"
-    entries = (f"{name}: {_text(entry.value)}" for name, entry in node.entries.items())
-    return f"{{{', '.join(entries)}}}"
-
-
-def _mentioned(text: str, names: Names) -> list[str]:
-    """Return the names that the expressions of a text hold, each once."""
-    inside = " ".join(re.findall(r"\$(\w+|\(.*\))", text))
-    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", inside)
-    return [word for word in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", bare)) if word in names]
 
 
 def _deciding(row: Row, name: str) -> list[Value]:
@@ -230,7 +186,7 @@ def said(value: Any) -> str:
         fields = ", ".join(f"{name}: {said(getattr(value, name))}" for name in names)
         return f"{type(value).__name__}: {{{fields}}}" if fields else type(value).__name__
     if isinstance(value, (Map, List, Scalar)):  # these are tuples too
-        return _text(value)
+        return text_of(value)
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(said, value))}]"
     if value is None:

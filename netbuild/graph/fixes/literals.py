@@ -1,0 +1,385 @@
+"""The literals behind expressions: where an edit lands, and where a value comes from.
+
+An edit of `$width` would change every place that reads the expression. So it goes to the literal
+that gives `width` its value: in the use of a block, in `vars`, or in the file that extends a base.
+A value of `--set` or behind a YAML alias has no edit.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+
+from netbuild.diagnostics.diagnostic import Edit, Fix, Note, with_fixes
+from netbuild.diagnostics.exceptions import ExpressionError
+from netbuild.diagnostics.wording import brief
+from netbuild.graph.assignments import (
+    Assignment,
+    assignment,
+    block_around,
+    mentioned,
+    stacks_around,
+    text_of,
+)
+from netbuild.syntax.edits import inserted
+from netbuild.syntax.expression import RESERVED, evaluate
+from netbuild.syntax.node import List, Map, Node, Scalar
+from netbuild.syntax.parser import parse
+from netbuild.syntax.scalar import resolve
+from netbuild.syntax.substitution import is_computed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netbuild.config.config import Config
+    from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
+    from netbuild.graph.row import Calls
+
+#: Faults whose edits belong where they are: in the text itself, or inside of an expression.
+_OF_THE_TEXT = ("NB0", "NB110")
+#: Faults of words and values, which do not depend on the shapes.
+_OF_WORDS = "NB1"
+#: The most values of a literal that are tried for an expression.
+TRIED = 512
+#: The most expressions of a fault whose values are named.
+_NAMED = 2
+
+
+class Target(NamedTuple):
+    """The edit of a literal. `words` say where it is; they are empty if it did not move."""
+
+    edit: Edit
+    words: str = ""
+    #: The names that lead from the expression to the literal.
+    names: tuple[str, ...] = ()
+    #: Whether the literal gets the value of the expression.
+    is_equal: bool = True
+
+
+class Text(NamedTuple):
+    """The expressions of a document with the blocks that contain them, and its aliased values."""
+
+    expressions: tuple[tuple[Scalar, str], ...]
+    aliased: tuple[Span, ...]
+
+
+class Literals:
+    """Finds the literals behind the expressions of a config. `calls` are its uses of blocks."""
+
+    def __init__(self, config: Config, calls: Calls) -> None:
+        self.config, self.calls = config, calls
+        self._texts: dict[int, Text] = {}
+        self._alone: dict[int, set[tuple[str, tuple[int, ...]]]] = {}
+
+    def moved(self, fault: Diagnostic) -> Diagnostic:
+        """Return a fault whose fixes edit literals. A fix without a literal is left out."""
+        if not fault.fixes or fault.code.startswith(_OF_THE_TEXT):
+            return fault
+        fixes = tuple(fix for old in fault.fixes if (fix := self._moved(fault, old)))
+        if fixes == fault.fixes:
+            return fault
+        noted = any(note.label == "fix" for note in fault.notes)
+        return with_fixes(fault, fixes) if noted else fault._replace(fixes=fixes)
+
+    def is_inside(self, fix: Fix, block: str) -> bool:
+        """Whether a fix changes the definition of a block."""
+        blocks = self.config.root.get("blocks")
+        body = blocks.get(block) if isinstance(blocks, Map) else None
+        return body is not None and any(_touches(edit.span, body.span) for edit in fix.edits)
+
+    def named(self, fault: Diagnostic) -> Diagnostic:
+        """Return an error with a note that says where the values of its expressions stand."""
+        if fault.severity != "error" or fault.span.document.name == "--set":
+            return fault
+        here = [
+            (scalar, owner)
+            for scalar, owner in self._text(fault.span.document).expressions
+            if _contains(fault.span, scalar.span) or _contains(scalar.span, fault.span)
+        ]
+        phrases: dict[str, None] = {}
+        for layer in (fault.layer, *fault.also[:_NAMED]):
+            for scalar, owner in here[:_NAMED]:
+                path = self._path(owner, fault._replace(layer=layer))
+                if path is not None:
+                    phrases |= dict.fromkeys(self._phrases(scalar, path, fault.span.document))
+        if not phrases:
+            return fault
+        at = next((n for n, note in enumerate(fault.notes) if note.label == "fix"), None)
+        at = len(fault.notes) if at is None else at
+        note = Note("value", "; ".join(phrases))
+        return fault._replace(notes=(*fault.notes[:at], note, *fault.notes[at:]))
+
+    def _phrases(self, node: Node, path: str, here: Document) -> Iterator[str]:
+        """Yield a phrase for each name of an expression, and for the names behind it."""
+        pending = [(node, path)]
+        for expression, place in pending:
+            for name in mentioned(text_of(expression)):
+                found = assignment(name, place, self.config, self.calls)
+                if found is None:
+                    continue
+                yield f"${name} is {_shown(found)}, {self._line(found.node.span, here)}"
+                if is_computed(found.node) and len(pending) <= _NAMED:
+                    pending.append((found.node, found.path))
+
+    def _moved(self, fault: Diagnostic, fix: Fix) -> Fix | None:
+        """Return a fix that edits literals; None if one of its edits has no literal."""
+        found = [self._targets(edit, fault) for edit in fix.edits]
+        targets = [*chain.from_iterable(found)]
+        edits = tuple(dict.fromkeys(target.edit for target in targets))
+        spans = {edit.span for edit in edits}
+        if not all(found) or len(spans) < len(edits):
+            return None
+        words = dict.fromkeys(target.words for target in targets if target.words)
+        title = ", ".join([fix.title, *([" and ".join(words)] if words else [])])
+        safe = fix.safe and all(target.is_equal for target in targets)
+        safe = safe and all(map(self._is_only_passed_on, chain(*(t.names for t in targets))))
+        return fix._replace(title=title, edits=edits, safe=safe)
+
+    def _targets(self, edit: Edit, fault: Diagnostic) -> list[Target]:
+        """Return the edits of literals for an edit of a fix; none if there is no literal."""
+        text = self._text(edit.span.document)
+        touched = [(s, owner) for s, owner in text.expressions if _overlaps(edit.span, s.span)]
+        if not touched:
+            target = self._literal(edit, fault)
+            return [target] if target else []
+        scalar, owner = touched[0]
+        path = self._path(owner, fault)
+        if scalar.span != edit.span or path is None:
+            return []
+        target = self._behind(scalar, edit.text, path, fault)
+        if target is None or not fault.code.startswith(_OF_WORDS):
+            return [target] if target else []
+        # The same wrong value in another use of the block is a fault too.
+        wrong = _characters(target.edit.span)
+        others = [self._behind(scalar, edit.text, other, fault) for other in self._inside(owner)]
+        alike = [one for one in others if one and _characters(one.edit.span) == wrong]
+        return [*dict.fromkeys([target, *alike])]
+
+    def _behind(self, node: Node, text: str, path: str, fault: Diagnostic) -> Target | None:
+        """Return the edit of the literal behind a value that gives the value the text `text`."""
+        if not is_computed(node):
+            target = self._literal(Edit(node.span, text), fault)
+            where = self._line(node.span, fault.span.document)
+            return target and target._replace(words=target.words or f"in {where}")
+        names = _names(node)
+        if len(names) != 1 or not isinstance(node, Scalar):
+            return None
+        found = assignment(names[0], path, self.config, self.calls)
+        if found is None:
+            return None
+        passed_on = _is_variable(node)
+        wanted = text if passed_on else _solved(node, names[0], found.node, text)
+        target = self._behind(found.node, wanted, found.path, fault) if wanted else None
+        if target is None or wanted is None:
+            return None
+        words = target.words
+        if not passed_on and words.startswith("in "):
+            words = f"with {wanted} {words}"
+        is_equal = passed_on and target.is_equal
+        return target._replace(words=words, names=(*names, *target.names), is_equal=is_equal)
+
+    def _literal(self, edit: Edit, fault: Diagnostic) -> Target | None:
+        """Return the edit of a literal; None for --set, an alias, or a base without the fault."""
+        document = edit.span.document
+        if document.name == "--set":
+            return None
+        if any(_touches(edit.span, span) for span in self._text(document).aliased):
+            return None
+        if document is self.config.document or self._has_alone(document, fault):
+            return Target(edit)
+        return self._override(edit)
+
+    def _override(self, edit: Edit) -> Target | None:
+        """Return the edit of the file itself that replaces a value of its base."""
+        root = self.config.root
+        keys = _keys(root, edit.span)
+        place, depth = root, 0
+        while depth < len(keys) - 1:
+            inner = place.get(keys[depth])
+            if not isinstance(inner, Map) or inner.span.document is not self.config.document:
+                break
+            place, depth = inner, depth + 1
+        if not keys or place.span.document is not self.config.document:
+            return None
+        text = edit.text
+        for key in reversed(keys[depth + 1 :]):
+            text = f"{{{key}: {text}}}"
+        insertion = inserted(place, {keys[depth]: text})
+        whole = text
+        for key in reversed(keys[: depth + 1]):
+            whole = f"{{{key}: {whole}}}"
+        words = f"with {whole[1:-1]} in {Path(self.config.document.name).name}"
+        return Target(insertion, words) if insertion else None
+
+    def _has_alone(self, document: Document, fault: Diagnostic) -> bool:
+        """Whether a base has a fault also without the file that extends it."""
+        from netbuild.config.load import read
+        from netbuild.graph.tracing.network import trace_network
+
+        if id(document) not in self._alone:
+            config = read(parse(document))
+            _, faults = trace_network(config)
+            both = (*config.diagnostics, *faults)
+            self._alone[id(document)] = {(one.code, one.span[1:]) for one in both}
+        return (fault.code, fault.span[1:]) in self._alone[id(document)]
+
+    def _is_only_passed_on(self, name: str) -> bool:
+        """Whether each expression with a name is the name alone, so that nothing computes with it.
+
+        Then a text that becomes a number changes nothing else.
+        """
+        users = [scalar for scalar in self._all if name in _names(scalar)]
+        return all(_is_variable(scalar) for scalar in users)
+
+    @cached_property
+    def _all(self) -> tuple[Scalar, ...]:
+        return tuple(node for node, _ in _walk(self.config.root) if _is_expression(node))
+
+    def _path(self, owner: str, fault: Diagnostic) -> str | None:
+        """Return a path at which an expression of a fault has its names; None without a clear one.
+
+        `owner` is the block that contains the expression.
+        """
+        if not owner:
+            return ""
+        inside = self._inside(owner)
+        around = [*stacks_around(fault.layer or "")]
+        own = [path for path in inside if block_around(path, self.calls) in around]
+        own.sort(key=len)
+        return own[-1] if own else inside[0] if len(inside) == 1 else None
+
+    def _inside(self, owner: str) -> list[str]:
+        """Return a path inside each use of a block."""
+        uses = self.calls.blocks.items()
+        return [f"{path}.0" for path, call in uses if call.item.type.text == owner]
+
+    def _text(self, document: Document) -> Text:
+        if id(document) not in self._texts:
+            root = parse(document).root if document.name != "--set" else None
+            self._texts[id(document)] = _text(root)
+        return self._texts[id(document)]
+
+    def _line(self, span: Span, here: Document) -> str:
+        """Return the words for a place, seen from a document."""
+        document = span.document
+        if document.name == "--set":
+            return f"--set {document.text}"
+        return f"line {span.line}" + ("" if document is here else f" of {Path(document.name).name}")
+
+
+def _text(root: Node | None) -> Text:
+    """Return the expressions and the aliased values of a tree."""
+    if root is None:
+        return Text((), ())
+    owners: dict[int, str] = {}
+    blocks = root.get("blocks") if isinstance(root, Map) else None
+    for name, entry in blocks.entries.items() if isinstance(blocks, Map) else ():
+        owners |= {id(node): name for node, _ in _walk(entry.value)}
+    seen: dict[int, Node] = {}
+    aliased: list[Span] = []
+    for node, again in _walk(root):
+        seen[id(node)] = node
+        if again:
+            aliased.append(node.span)
+    expressions = (node for node in seen.values() if _is_expression(node))
+    return Text(tuple((node, owners.get(id(node), "")) for node in expressions), tuple(aliased))
+
+
+def _walk(root: Node) -> Iterator[tuple[Node, bool]]:
+    """Yield the nodes of a tree, keys included, and whether a node was yielded before.
+
+    What an aliased node contains is yielded once.
+    """
+    seen: set[int] = set()
+    pending: list[Node] = [root]
+    while pending:
+        node = pending.pop()
+        yield node, id(node) in seen
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, List):
+            pending += node.items
+        elif isinstance(node, Map):
+            for key, value in node.entries.values():
+                pending += (value, key) if "$" in key.text else (value,)
+
+
+def _is_expression(node: Node) -> TypeGuard[Scalar]:
+    return isinstance(node, Scalar) and isinstance(node.value, str) and "$" in node.value
+
+
+def _is_variable(node: Scalar) -> bool:
+    """Whether an expression is one name: `$width` or `$(width)`."""
+    return re.fullmatch(r"\$(\w+|\( *\w+ *\))", str(node.value)) is not None
+
+
+def _names(node: Node) -> list[str]:
+    return [name for name in mentioned(text_of(node)) if name not in RESERVED]
+
+
+def _solved(node: Scalar, name: str, old: Node, text: str) -> str | None:
+    """Return the whole number for a name with which an expression has a value; else None.
+
+    The nearest numbers are tried first.
+    """
+    expression = re.fullmatch(r"\$\((.*)\)", str(node.value))
+    try:
+        wanted = resolve(text)
+    except ValueError:
+        return None
+    if expression is None or type(wanted) is not int:
+        return None
+    start = old.value if isinstance(old, Scalar) and type(old.value) is int else 1
+    for number in sorted(range(TRIED), key=lambda n: abs(n - start)):
+        try:
+            value = evaluate(expression[1], {name: number})
+        except ExpressionError:
+            continue
+        if type(value) is int and value == wanted:
+            return str(number)
+    return None
+
+
+def _keys(node: Node, span: Span) -> list[str]:
+    """Return the keys that lead to a value; none if a list lies on the way."""
+    for key, entry in node.entries.items() if isinstance(node, Map) else ():
+        if entry.value.span == span:
+            return [key]
+        inner = _keys(entry.value, span)
+        if inner:
+            return [key, *inner]
+    return []
+
+
+def _shown(found: Assignment) -> str:
+    """Return a value of a file in the words of a note: a text in quotes, an expression as it is."""
+    node, end = found.node, " by default" if found.default_of else ""
+    text = text_of(node)
+    is_text = isinstance(node, Scalar) and isinstance(node.value, str) and "$" not in text
+    return brief(f"'{text}'" if is_text else text) + end
+
+
+def _characters(span: Span) -> tuple[str, ...]:
+    """Return the characters of a span, without the rest of its lines."""
+    lines = span.document.lines[span.line - 1 : span.end_line]
+    if len(lines) == 1:
+        return (lines[0][span.column - 1 : span.end_column - 1],)
+    return (lines[0][span.column - 1 :], *lines[1:-1], lines[-1][: span.end_column - 1])
+
+
+def _contains(span: Span, inner: Span) -> bool:
+    return span[1:3] <= inner[1:3] and inner[3:5] <= span[3:5]
+
+
+def _overlaps(span: Span, other: Span) -> bool:
+    """Whether two spans share a character, or one is an insertion inside of the other."""
+    return span[1:3] < other[3:5] and other[1:3] < span[3:5]
+
+
+def _touches(span: Span, other: Span) -> bool:
+    """Whether two spans share a character or an end."""
+    return span[1:3] <= other[3:5] and other[1:3] <= span[3:5]

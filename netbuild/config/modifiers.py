@@ -69,7 +69,7 @@ def read_modifiers(
     owner, span = ("layer", part.type.span) if isinstance(part, Item) else ("stack", part.span)
     if isinstance(part, Item) and part.type.text == REUSE:
         owner = REUSE
-    modifiers, wrong = fill_fields(kind, entries, owner, span)
+    modifiers, wrong = fill_fields(kind, entries, owner, span, names)
     return modifiers, (*faults, *wrong)
 
 

@@ -24,6 +24,6 @@ def read_optimizer(sections: Sections) -> Found[tuple[Optimizer | None, tuple[Gr
     if component is None:
         return (None, ()), (*faults, *unknown)
     faults += check_modifiers(item, component, "optimizer", allowed=["groups"])
-    optimizer, wrong = fill(component, item)
+    optimizer, wrong = fill(component, item, sections.names)
     groups, misread = read_groups(item, optimizer) if optimizer else ((), ())
     return (optimizer, groups), (*faults, *wrong, *misread)

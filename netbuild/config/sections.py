@@ -90,7 +90,7 @@ class Sections(NamedTuple):
                 label = f"{section} wants names with values, not {kind(node)}"
                 title, help_ = f"{section} is not a mapping", f"write {section}: {{{example}}}"
                 return component(), (Diagnostic("NB106", title, node.span, label, help=help_),)
-            filled, faults = fill_fields(component, node.entries, section, node.span)
+            filled, faults = fill_fields(component, node.entries, section, node.span, self.names)
             return filled or component(), faults
 
         return self.read(section, reader, component())

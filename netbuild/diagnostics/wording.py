@@ -43,9 +43,15 @@ def suggest(word: str, known: tuple[str, ...]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def did_you_mean(word: str, known: Iterable[str], span: Span) -> tuple[str | None, tuple[Fix, ...]]:
-    """Return the help and the fix for a misspelt word; (None, ()) if no known word is similar."""
-    near = suggest(word, tuple(known))
+def did_you_mean(
+    word: str, known: Iterable[str], span: Span, meant: str | None = None
+) -> tuple[str | None, tuple[Fix, ...]]:
+    """Return the help and the fix for a misspelt word; (None, ()) if no known word is similar.
+
+    `meant` is the word for it if that is already clear.
+    """
+    near = meant or suggest(word, tuple(known))
     if near is None:
         return None, ()
-    return f"did you mean {near}?", (Fix(f"replace {word} with {near}", (Edit(span, near),)),)
+    title = f"replace {brief(word)} with {brief(near)}"
+    return f"did you mean {near}?", (Fix(title, (Edit(span, near),)),)

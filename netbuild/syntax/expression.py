@@ -104,6 +104,8 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     except OverflowError:
         msg = "a number is too large"
         raise ExpressionError(msg) from None
+    except ExpressionError:
+        raise
     except (TypeError, ValueError) as error:
         raise ExpressionError(str(error)) from None
 
@@ -165,7 +167,7 @@ class _Evaluator:
         near = suggest(node.id, tuple(self.names))
         hint = f": did you mean {near}?" if near else self.known_names()
         msg = f"no variable is called {node.id}{hint}"
-        raise ExpressionError(msg)
+        raise ExpressionError(msg, (node.col_offset, node.id, near) if near else None)
 
     def known_names(self) -> str:
         return f"; the names here are {', '.join(self.names)}" if self.names else ""

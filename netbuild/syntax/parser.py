@@ -230,7 +230,8 @@ class _Composer:
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
         text, span = event.value, self.value_span(event)
-        if not event.implicit[0]:  # quoted, or tagged
+        tagged = event.tag is not None and not event.style and is_without_space(text)
+        if not event.implicit[0] and not tagged:  # quoted, or tagged
             return Scalar(text, span, text)
         frame = self.stack[-1] if self.stack else None
         in_list = frame is not None and not frame.is_map

@@ -19,9 +19,10 @@ from netbuild.config.modifiers import (
 )
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import suggest
-from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack, unknown_type
+from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown
 from netbuild.syntax.substitution import substitute
+from netbuild.syntax.unknown_type import unknown_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,22 +49,25 @@ class MemberReader:
             evaluated, faults = substitute(node, names)
             if is_unknown(evaluated):
                 return None, faults
-            part, wrong = self._part(evaluated)
+            part, wrong = self._part(evaluated, names)
             return part, (*faults, *wrong)
         if id(node) in self._read:
             return self._read[id(node)][1], ()
-        part, faults = self._part(node)
+        part, faults = self._part(node, names)
         if part is not None and not faults:
             self._read[id(node)] = node, part
         return part, faults
 
-    def _part(self, node: Node) -> Found[Item | Stack | None]:
+    def _part(self, node: Node, names: Names) -> Found[Item | Stack | None]:
         if is_stack(node) and not _is_lower_case_layer(node):
             stack = read_stack(node)
             return (None, (stack,)) if isinstance(stack, Diagnostic) else (stack, ())
         item = read_item(node, "layer", self._types)
-        if isinstance(item, Item) and item.type.text not in self._types:
-            item = unknown_type(item.type, "layer", self._types)
+        if isinstance(item, Diagnostic):  # again, with the shape of the input
+            item = read_item(node, "layer", self._types, _shape(names))
+        elif item.type.text not in self._types:
+            shape = _shape(names)
+            item = unknown_type(item.type, "layer", self._types, item.arguments, shape)
         return (None, (item,)) if isinstance(item, Diagnostic) else self._in_place(item)
 
     def is_block(self, part: Item | Stack) -> bool:
@@ -97,6 +101,12 @@ class MemberReader:
         item, faults = with_misplaced_modifiers(item, fields, LayerModifiers)
         item, wrong = with_misplaced_arguments(item, fields, bare_field(layer))
         return item, (*faults, *wrong)
+
+
+def _shape(names: Names) -> tuple[int, ...] | None:
+    """Return the shape of the layer's input; None if it is not known."""
+    shape = names.get("in_shape")
+    return shape if isinstance(shape, tuple) else None
 
 
 def _is_lower_case_layer(node: Node) -> bool:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.diagnostics.diagnostic import Edit, Fix
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.diagnostics.wording import brief, did_you_mean
-from netbuild.syntax.edits import as_yaml, replaced
+from netbuild.syntax.edits import replaced
 from netbuild.syntax.node import UNKNOWN, List, Node, Scalar
+from netbuild.syntax.scalar import as_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from netbuild.components.component import FromInput, bare_field
 from netbuild.diagnostics.diagnostic import Edit, Fix
 from netbuild.diagnostics.wording import brief
+from netbuild.syntax.scalar import as_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -78,8 +79,6 @@ def takes(component: type[BaseModel], values: Mapping[str, Any], field: str, val
 
 def written(component: type[BaseModel], values: Mapping[str, Any]) -> str:
     """Return arguments as YAML: nothing, a bare value, or a mapping."""
-    from netbuild.syntax.edits import as_yaml
-
     if list(values) == [bare_field(component)]:
         return as_yaml(next(iter(values.values())))
     inside = ", ".join(f"{name}: {as_yaml(value)}" for name, value in values.items())

@@ -7,23 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.diagnostic import Edit
 from netbuild.syntax.node import List, Map, Node, Scalar
+from netbuild.syntax.scalar import as_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.syntax.item import Item
-
-
-def as_yaml(value: Any) -> str:
-    """Return a value as YAML text.
-
-    >>> as_yaml((3, True))
-    '[3, true]'
-    """
-    if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(as_yaml, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def set_field(item: Item, bare: str | None, field: str, value: Any) -> Edit | None:

@@ -7,6 +7,7 @@ evaluates an expression. Limits bound the length, the depth and the size of ever
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -108,6 +109,11 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
         raise
     except (TypeError, ValueError) as error:
         raise ExpressionError(str(error)) from None
+
+
+def words_of(text: str) -> set[str]:
+    """Return all words of an expression; the names that it uses are among them."""
+    return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
 @lru_cache(maxsize=4096)

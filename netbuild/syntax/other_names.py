@@ -1,7 +1,7 @@
 """Names that other libraries use, with netbuild's own. This is the only table of them.
 
-Most of them come from Keras, and some from scikit-learn, JAX, Caffe and Lightning. Names that differ
-from netbuild's by their case alone, such as `Conv2D`, need no entry.
+Most of them come from Keras, and some from scikit-learn, JAX, Caffe and Lightning. Names such as
+`Conv2D`, which differ from netbuild's by their case alone, need no entry.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ TYPES: dict[str, dict[str, str]] = {
         "ctc": "CTCLoss",
         "poisson": "PoissonNLLLoss",
     },
-    "optimizer": {"momentum": "SGD", "ftrl": "Adagrad", "gd": "SGD", "stochasticgradientdescent": "SGD"},
+    "optimizer": {"momentum": "SGD", "gd": "SGD", "stochasticgradientdescent": "SGD"},
     "scheduler": {
         "cosine": "CosineAnnealingLR",
         "cosinedecay": "CosineAnnealingLR",
@@ -225,7 +225,7 @@ FIELD_HELP = {
     "activation": "an activation is a layer of its own: write it below this one, such as ReLU",
     "input_shape": "the shape of the input is a section of the file: input: [3, 32, 32]",
     "input_size": "the layer before it decides this size: leave it out",
-    "return_sequences": "the layer returns all steps: to keep the last one, write {Select: …} below",
+    "return_sequences": "the layer returns all steps: write Select below for the last one",
     "kernel_initializer": "write a modifier next to the type: init: kaiming_normal_",
     "trainable": "write a modifier next to the type: freeze: true",
 }

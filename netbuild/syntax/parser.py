@@ -352,11 +352,13 @@ class _Composer:
 
     def unusable_key(self, span: Span) -> _Stop:
         label = "a key is one word, not a list, a mapping or nothing"
-        fault = braces_on(span.line - 1, span)
-        if fault is not None:
-            self.faults.append(fault)
-            return _Stop()
-        return self.stop("NB010", "a key that is not a plain word", span, label)
+        title = "a key that is not a plain word"
+        braces = braces_on(span.line - 1, span)
+        if braces is None:
+            return self.stop("NB010", title, span, label)
+        return self.stop(
+            "NB010", title, braces.span, braces.label, help=braces.help, fixes=braces.fixes
+        )
 
     def entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
         if is_without_space(key.text):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, collect
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.diagnostics.wording import brief
-from netbuild.syntax.expression import bounded, evaluate
+from netbuild.syntax.expression import bounded, evaluate, words_of
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -52,6 +52,21 @@ def substitute_entries(
         evaluated[name] = Entry(key, value)
         faults += wrong
     return evaluated, faults
+
+
+def names_in(node: Node) -> set[str]:
+    """Return the names that the expressions in a tree can use: all words in them."""
+    if isinstance(node, List):
+        return set().union(*map(names_in, node.items))
+    if isinstance(node, Map):
+        return set().union(*(names_in(entry.value) for entry in node.entries.values()))
+    if not isinstance(node.value, str) or "$" not in node.value:
+        return set()
+    try:
+        found = [expression for _, expression, _, _ in _pieces(node.value)]
+    except ExpressionError:  # evaluation reports it
+        return words_of(node.value)
+    return set().union(*(words_of(expression) for expression in found if expression))
 
 
 def is_computed(node: Node) -> bool:

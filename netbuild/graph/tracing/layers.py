@@ -92,7 +92,8 @@ class Layers:
         faults += wrong
         inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
         if arranged is None or len(inputs) < len(arranged):
-            _, wrong = fill(call.component, call.item, names)  # faults of its fields are still reported
+            # Faults of its fields are still reported.
+            _, wrong = fill(call.component, call.item, names)
             return None, (*faults, *wrong)
         inferred, wrong = self._inferred(call, names, arranged, inputs)
         faults += wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import (
@@ -15,6 +16,7 @@ from netbuild.checks import (
     sparse_gradients,
 )
 from netbuild.checks.lint import spatial_axes
+from netbuild.config.load import load
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Span
 
 
-def trace(config: Config) -> Graph:
-    """Infer the network of a config.
+def trace(config: Config | str | Path) -> Graph:
+    """Infer the network of a config, or of a file.
 
     Raises:
         ConfigError: the config has faults. `.diagnostics` holds all of them.
+        OSError: the file cannot be read.
     """
-    graph = infer(config)
+    graph = infer(load(config) if isinstance(config, (str, Path)) else config)
     faults = errors(graph.diagnostics)
     if faults:
         raise ConfigError(faults)

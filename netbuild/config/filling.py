@@ -25,6 +25,7 @@ from netbuild.syntax.node import (
     is_null,
     plain,
 )
+from netbuild.syntax.overlay import with_step
 from netbuild.syntax.unknown_type import unknown_type
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def check_modifiers(
             else f"{noun} has no modifiers"
         )
         if name in component.model_fields:
-            help_ = f"{name} is a field: write {item.type.text}: {{{name}: …}}"
+            setting = with_step(key.span, item.type.text)
+            help_ = f"{name} is a field: write {setting or f'{item.type.text}: {{{name}: …}}'}"
         title = f"{noun} has no modifier {brief(name)}"
         faults.append(Diagnostic("NB104", title, key.span, "unknown modifier", help=help_))
     return tuple(faults)

@@ -27,7 +27,7 @@ from netbuild.config.sections import (
 from netbuild.config.train import Train
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span, errors
 from netbuild.diagnostics.exceptions import ConfigError
-from netbuild.diagnostics.wording import reason
+from netbuild.diagnostics.wording import did_you_mean, reason, similar_path
 from netbuild.syntax import parser as yaml_source
 from netbuild.syntax.item import kind
 from netbuild.syntax.node import Map, Scalar, is_null
@@ -50,8 +50,8 @@ MAX_BASES = 10
 T = TypeVar("T")
 
 
-def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  the option's name
-    """Read a config from a file, with `path=value` settings applied.
+def load(path: str | Path, set: str | Sequence[str] = ()) -> Config:  # noqa: A002  the option's name
+    """Read a config from a file, with a `path=value` setting applied, or with several.
 
     >>> load("configs/lenet.yaml", set=["train.epochs=3"]).train.epochs
     3
@@ -60,10 +60,8 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
         ConfigError: the file has faults; `.diagnostics` holds all of them.
         OSError: the file cannot be read.
     """
-    if isinstance(set, str):
-        message = f"set wants a list of settings, such as [{set!r}]"
-        raise TypeError(message)
-    config = read(yaml_source.from_file(Path(path)), set)
+    settings = [set] if isinstance(set, str) else set
+    config = read(yaml_source.from_file(Path(path)), settings)
     if errors(config.diagnostics):
         raise ConfigError(config.diagnostics)
     return config
@@ -151,8 +149,18 @@ def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
     faults = (*source.diagnostics, *faults, *wrong)
     for setting in settings:
         root, wrong = apply_setting(root, setting, SECTIONS)
-        faults += wrong
+        faults += tuple(_with_full_path(fault, root, setting) for fault in wrong)
     return root, faults
+
+
+def _with_full_path(fault: Diagnostic, root: Map, setting: str) -> Diagnostic:
+    """Return the fault of a setting with the full path that its author may have meant."""
+    from netbuild.config import misplaced
+
+    paths = misplaced.full_paths(root, setting)
+    if fault.code != "NB112" or not paths:
+        return fault
+    return fault._replace(help=f"did you mean --set {' or --set '.join(paths)}?")
 
 
 def _mapping(source: Source) -> Found[Map]:
@@ -179,7 +187,7 @@ def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Fou
         return root, (Diagnostic("NB111", title, base.span, label),)
     path = Path(document.name).parent / base.value
     chain = (*extending, Path(document.name).resolve())
-    label = ""
+    label, help_, fixes = "", None, ()
     if path.resolve() in chain:
         label = f"{base.value} extends this file in turn"
     elif len(chain) > MAX_BASES:
@@ -189,8 +197,10 @@ def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Fou
             source = yaml_source.from_file(path)
         except (OSError, ValueError) as error:
             label = f"{base.value}: {reason(error)}"
+            near = similar_path(base.value, Path(document.name).parent)
+            help_, fixes = did_you_mean(base.value, (), base.span, near)
     if label:
-        return root, (Diagnostic("NB111", title, base.span, label),)
+        return root, (Diagnostic("NB111", title, base.span, label, help=help_, fixes=fixes),)
     under, faults = _mapping(source)
     under, wrong = _extended(under, source.document, chain)
     return merge(under, root), (*source.diagnostics, *faults, *wrong)

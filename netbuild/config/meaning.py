@@ -62,6 +62,9 @@ def unknown_field(
         help_, fixes = did_you_mean(key.text, fields, key.span, near)
     elif key.text in FIELD_HELP:
         help_ = FIELD_HELP[key.text]
+    elif (near := suggest(key.text, tuple(fields))) is not None:
+        a_setting = key.span.document.name == "--set"
+        help_ = f"did you mean {near}?" if a_setting else f"{near} is there already"
     else:
         help_ = f"the fields are {', '.join(fields)}" if fields else f"{owner} has no fields"
     title = f"{owner} has no field {key.text[:40]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from netbuild.config.preparation import Preparation
@@ -11,10 +12,10 @@ from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax import other_names
 from netbuild.syntax.edits import set_entry, set_field
 from netbuild.syntax.item import Item, read_item
-from netbuild.syntax.node import Entry, Map, Scalar, is_null
+from netbuild.syntax.node import Entry, List, Map, Node, Scalar, is_null
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from netbuild.diagnostics.diagnostic import Faults
 
@@ -62,6 +63,36 @@ def home_of(name: str) -> tuple[str, str] | None:
         if field is not None:
             return section, field
     return None
+
+
+def full_paths(root: Map, setting: str) -> list[str]:
+    """Return settings with the full path for a setting of one name, such as `lr=0.1`."""
+    name, equals, value = setting.partition("=")
+    if not equals or not name.isidentifier():
+        return []
+    found = list(islice(_paths(root, name, ""), 3))
+    home = home_of(name)
+    if home is not None and not found:
+        section, field = home
+        item = _item(root, section) if section != "train" else None
+        inside = f".{item.type.text}" if item and section == "optimizer" else ""
+        if section == "train" or item is not None:
+            found = [f"{section}{inside}.{field}"]
+    return [f"{path}={value}" for path in found]
+
+
+def _paths(node: Node, name: str, path: str) -> Iterator[str]:
+    """Yield the paths in a tree that end with a name."""
+    if isinstance(node, Map):
+        for key, entry in node.entries.items():
+            if key == name and path:
+                yield f"{path}{key}"
+            yield from _paths(entry.value, name, f"{path}{key}.")
+    elif isinstance(node, List):
+        for number, part in enumerate(node.items):
+            called = part.get("name") if isinstance(part, Map) else None
+            step = called.text if isinstance(called, Scalar) else str(number)
+            yield from _paths(part, name, f"{path}{step}.")
 
 
 def _example(root: Map, home: tuple[str, str], value: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import Edit, Fix, Span
@@ -24,6 +26,28 @@ def article(noun: str) -> str:
 def brief(text: str, length: int = 40) -> str:
     """Return a text, cut to a length that fits a message."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+#: The most names of a folder that are compared with the name of a missing file.
+_MOST_FILES = 1_000
+
+
+def similar_path(path: str, folder: Path) -> str | None:
+    """Return the path of a file with a similar name, for a file that is missing in a folder.
+
+    Only files below the folder are suggested: a stranger's file learns no other names.
+    """
+    parts = Path(path).parts
+    if not parts or Path(path).is_absolute() or ".." in parts:
+        return None
+    try:
+        if (folder / path).exists():
+            return None
+        files = [p.name for p in islice((folder / path).parent.iterdir(), _MOST_FILES)]
+    except (OSError, ValueError):
+        return None
+    near = suggest(parts[-1], tuple(sorted(files)))
+    return None if near is None else "/".join((*parts[:-1], near))
 
 
 @lru_cache(maxsize=1024)

@@ -78,6 +78,14 @@ def apply_setting(root: Map, setting: str, sections: Sequence[str]) -> Found[Map
     return changed, ()
 
 
+def with_step(span: Span, step: str) -> str | None:
+    """Return the setting at a place with one more step before it; None outside a setting."""
+    if span.document.name != "--set":
+        return None
+    text, column = span.document.text, span.column - 1
+    return f"--set {text[:column]}{step}.{text[column:]}"
+
+
 def _types(node: Map) -> set[str]:
     return {name for name in node.entries if name[:1].isupper()}
 

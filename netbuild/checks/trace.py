@@ -25,6 +25,8 @@ from netbuild.graph.graph import Graph
 from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
 
@@ -90,7 +92,21 @@ def infer(config: Config) -> Graph:
         faults = [*spatial_axes.explained(graph, faults), *leaks.check(graph)]
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
-    return graph._replace(diagnostics=_ordered(faults))
+    ordered = _ordered(faults)
+    if config.replaced:
+        ordered = tuple(_with_settings(fault, config.replaced) for fault in ordered)
+    return graph._replace(diagnostics=ordered)
+
+
+def _with_settings(fault: Diagnostic, replaced: Iterable[tuple[Span, str]]) -> Diagnostic:
+    """Return a fault with a note for each setting that replaces a value on its line."""
+    span = fault.span
+    notes = tuple(
+        Note("set", f"--set {setting} replaces a value on this line")
+        for old, setting in replaced
+        if old.document is span.document and old.line <= span.line <= old.end_line
+    )
+    return fault._replace(notes=(*fault.notes, *notes)) if notes else fault
 
 
 def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:

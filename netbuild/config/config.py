@@ -55,6 +55,8 @@ class Config(NamedTuple):
     #: `train` is the name of the section.
     items: Mapping[str, Item]
     diagnostics: tuple[Diagnostic, ...]
+    #: The settings of `--set`, each with the place of the value that it replaces.
+    replaced: tuple[tuple[Span, str], ...] = ()
 
     @property
     def start(self) -> Span:

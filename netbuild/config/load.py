@@ -31,7 +31,7 @@ from netbuild.diagnostics.wording import did_you_mean, reason, similar_path
 from netbuild.syntax import parser as yaml_source
 from netbuild.syntax.item import kind
 from netbuild.syntax.node import Map, Scalar, is_null
-from netbuild.syntax.overlay import apply_setting, merge
+from netbuild.syntax.overlay import apply_setting, merge, replaced_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +73,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
     `shape` replaces the shape of the input. The config then has no data, because its samples have
     the old shape.
     """
-    root, unreadable = _root(source, settings)
+    (root, replaced), unreadable = _root(source, settings)
     # A file that cannot be read, or its base, may have the missing sections.
     needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
     faults = [*unreadable, *unknown_sections(root)]
@@ -116,6 +116,7 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         object_sizes=inputs.object_sizes,
         items=sections.items,
         diagnostics=tuple(faults),
+        replaced=replaced,
     )
 
 
@@ -142,15 +143,24 @@ def _scheduler(
     return schedule, (*faults, *wrong)
 
 
-def _root(source: Source, settings: Iterable[str]) -> Found[Map]:
-    """Return the sections of a file, merged with its base files and changed by the settings."""
+def _root(
+    source: Source, settings: Iterable[str]
+) -> Found[tuple[Map, tuple[tuple[Span, str], ...]]]:
+    """Return the sections of a file, merged with its base files and changed by the settings.
+
+    The settings that replace a value come with its place.
+    """
     root, faults = _mapping(source)
     root, wrong = _extended(root, source.document, ())
     faults = (*source.diagnostics, *faults, *wrong)
+    replaced = []
     for setting in settings:
+        old = replaced_value(root, setting)
+        if old is not None:
+            replaced.append((old, setting))
         root, wrong = apply_setting(root, setting, SECTIONS)
         faults += tuple(_with_full_path(fault, root, setting) for fault in wrong)
-    return root, faults
+    return (root, tuple(replaced)), faults
 
 
 def _with_full_path(fault: Diagnostic, root: Map, setting: str) -> Diagnostic:

@@ -38,6 +38,8 @@ def _fault(root: Map, entry: Entry, sections: Sequence[str], begun: set[str]) ->
     fixes: tuple[Fix, ...] = ()
     if home is None:
         meant = other_names.SECTIONS.get(key.text.lower())
+        if meant == "extends" and not isinstance(entry.value, Scalar):
+            meant = None
         left = [name for name in sections if name not in root.entries]
         help_, fixes = did_you_mean(key.text, left, key.span, meant if meant in left else None)
         help_ = help_ or f"the sections are {', '.join(sections)}"

@@ -39,6 +39,8 @@ class Reading(NamedTuple):
     safe: bool = True
     #: The value as the author wrote it, if that is YAML.
     text: str | None = None
+    #: Why YAML reads something else.
+    why: str = ""
 
 
 class Reader(NamedTuple):
@@ -50,10 +52,14 @@ class Reader(NamedTuple):
 
     def advice(self, field: str, node: Node) -> Advice:
         """Return the help and the fixes for a value that a field does not take."""
+        computed = replaced(node, "") is None and node.span.document.name != "--set"
+        if computed and not (isinstance(node, Scalar) and node.value == node.text):
+            return _of_expression(node), ()
         for reading in _readings(node):
             if self.takes(field, reading.value):
                 text = reading.text or as_yaml(reading.value)
-                return _written(node, text, safe=reading.safe)
+                help_, fixes = _written(node, text, safe=reading.safe)
+                return f"{reading.why}{help_}", fixes
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             return None, ()
         return self._computed(field, node) or self._word(field, node)
@@ -94,12 +100,12 @@ class Reader(NamedTuple):
 
         info = self.component.model_fields[field]
         words = [word for mark in info.metadata for word in getattr(mark, "words", ())]
+        if node.value in words:  # another field forbids it
+            return None, ()
         other = VALUES.get(node.value.lower())
         if other in words:
             return _written(node, other)
         help_, fixes = did_you_mean(node.value, words, node.span)
-        if replaced(node, "") is None:
-            fixes = ()
         if help_ is None and node.value.lower() in {*_NOTHING, "null"} and not info.is_required():
             default = as_yaml(info.default) if info.default is not None else "null"
             help_ = f"{field} takes no null: leave it out for its default, {default}"
@@ -143,10 +149,11 @@ def _of_text(text: str) -> Iterator[Reading]:
     for part in (text, without_comma(text), text.replace("_", ""), re.sub("[fFdD]$", "", text)):
         value = _plain(part)
         if value is not UNKNOWN:
-            yield Reading(value, part in {text, text.replace("_", "")}, part)
+            safe = part in {text, text.replace("_", "")}
+            yield Reading(value, safe, part, "this is a text: ")
             yield from _of_number(value)
     if text.lower() in _BOOLEANS:
-        yield Reading(_BOOLEANS[text.lower()])
+        yield Reading(_BOOLEANS[text.lower()], why=f"{text} is a text in YAML 1.2: ")
     if text.lower() in _NOTHING:
         yield Reading(None)
     if text.endswith("%") and (share := _plain(text[:-1].strip())) is not UNKNOWN:
@@ -155,7 +162,7 @@ def _of_text(text: str) -> Iterator[Reading]:
     if sizes:
         values = [_plain(part) for part in re.split(r"[x×*,\s]+", sizes[1].strip()) if part]
         if UNKNOWN not in values:
-            yield Reading(values)
+            yield Reading(values, why="YAML has no tuples: " if text.startswith("(") else "")
 
 
 def _plain(text: str | None) -> Any:
@@ -169,6 +176,13 @@ def _plain(text: str | None) -> Any:
     except ValueError:
         return UNKNOWN
     return value if isinstance(value, (int, float)) and value == value else UNKNOWN  # noqa: PLR0124
+
+
+def _of_expression(node: Node) -> str | None:
+    """Return the help for a value that an expression computes."""
+    if isinstance(node, Scalar) and isinstance(node.value, float) and node.value.is_integer():
+        return "// gives a whole number, and / gives a fraction" if "/" in node.text else None
+    return None
 
 
 def _value(text: str, names: Mapping[str, Any]) -> Any:

@@ -46,8 +46,13 @@ def similar_path(path: str, folder: Path) -> str | None:
         files = [p.name for p in islice((folder / path).parent.iterdir(), _MOST_FILES)]
     except (OSError, ValueError):
         return None
-    near = suggest(parts[-1], tuple(sorted(files)))
-    return None if near is None else "/".join((*parts[:-1], near))
+    stem, suffix = Path(path).stem, Path(path).suffix
+    alike = sorted(name for name in files if Path(name).suffix == suffix)
+    near = suggest(stem, tuple(Path(name).stem for name in alike))
+    if near is not None:
+        return "/".join((*parts[:-1], near + suffix))
+    other = next((name for name in sorted(files) if Path(name).stem == stem), None)
+    return None if other is None else "/".join((*parts[:-1], other))
 
 
 @lru_cache(maxsize=1024)

@@ -90,7 +90,7 @@ def left_out(component: type[BaseModel], values: Sequence[Any], kept: Mapping[st
     decided = [name for name in component.model_fields if _from_input(component, name)]
     if len(values) <= len(kept) or not decided:
         return ""
-    return f": the input decides {decided[0]}"
+    return f", because the input decides {decided[0]}"
 
 
 def _from_input(component: type[BaseModel], name: str) -> bool:

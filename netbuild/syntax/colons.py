@@ -9,8 +9,6 @@ from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, Span
 from netbuild.diagnostics.wording import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from netbuild.diagnostics.diagnostic import Document
 
 # `kernel:3`: a word, a colon, and no space after it; not `a::b`, `C:\x` or `hf://x`.
@@ -57,14 +55,15 @@ def without_colon(text: str, span: Span) -> Pair | None:
 
 
 def lines_without_colons(span: Span) -> list[Pair]:
-    """Return the pairs of a text of which every line is `key value` or `key=value`, or none.
+    """Return the pairs of a text of which every line is `key value`, `key=value` or `key:value`.
 
-    One of the values is no plain word: `out_channels 6` is a pair, and `my file` is a text.
+    One of the values is no plain word: `out_channels 6` is a pair, and `my file` is a text. The
+    result is empty for any other text.
     """
     lines = range(span.line - 1, span.end_line)
-    pairs = [_on_line(line, span.document) for line in lines]
+    pairs = [_on_line(n, span.document) or _tight(n, span.document) for n in lines]
     found = [pair for pair in pairs if pair is not None]
-    told = any("=" in pair.between or not pair.value[:1].isalpha() for pair in found)
+    told = any(pair.between.strip() or not pair.value[:1].isalpha() for pair in found)
     return found if told and len(found) == len(pairs) else []
 
 
@@ -92,6 +91,8 @@ def missing_colon(pair: Pair, *, braces: bool = False) -> Diagnostic:
     With `braces` the item is the value of a key on the same line: `fc: Linear 10`.
     """
     key, between, value, span = pair
+    if between == ":":
+        return missing_space(f"{key}:{value}", span)
     column = span.column + len(key)
     gap = span._replace(column=column, end_line=span.line, end_column=column + len(between))
     edits: tuple[Edit, ...] = (Edit(gap, ": "),)
@@ -119,16 +120,14 @@ def explained(line: int, above: int, document: Document, *, colons: bool) -> Dia
     `colons` the error is about a colon.
     """
     lines = [number for number in (above, line, line - 1) if 0 <= number < len(document.lines)]
-    found: Iterator[Diagnostic | None] = (_missing_space_on(n, document) for n in lines)
-    fault = next(filter(None, found), None)
-    if fault is not None or not colons:
-        return fault
+    tight = next((pair for n in lines if (pair := _tight(n, document))), None)
+    if tight is not None or not colons:
+        return missing_colon(tight) if tight else None
     fault = two_keys(line, document) if line in lines else None
     if fault is not None:
         return fault
-    pairs = (_on_line(n, document) for n in lines)
-    pair = next(filter(None, pairs), None)
-    return None if pair is None else missing_colon(pair)
+    pair = next((pair for n in lines if (pair := _on_line(n, document))), None)
+    return missing_colon(pair) if pair else None
 
 
 def two_keys(line: int, document: Document) -> Diagnostic | None:
@@ -164,10 +163,13 @@ def _on_line(line: int, document: Document) -> Pair | None:
     return Pair(found[2], found[3], found[4], span)
 
 
-def _missing_space_on(line: int, document: Document) -> Diagnostic | None:
+def _tight(line: int, document: Document) -> Pair | None:
+    """Return the pair on a line such as `kernel:3`; None for any other line."""
     match = re.match(_LINE_WITHOUT_SPACE, document.lines[line])
     if match is None:
         return None
     word = match[2].rstrip()
     column = match.start(2) + 1
-    return missing_space(word, Span(document, line + 1, column, line + 1, column + len(word)))
+    key, between, value = word.partition(":")
+    span = Span(document, line + 1, column, line + 1, column + len(word))
+    return Pair(key, between, value, span)

@@ -74,7 +74,7 @@ def starred(span: Span, *, safe: bool) -> tuple[str, tuple[Fix, ...]]:
     """Return the help and the fix for `*.bias`, which begins an alias of YAML."""
     word = span.document.lines[span.line - 1][span.column - 1 : span.end_column - 1]
     fix = Fix(f'write "{brief(word)}"', (Edit(span, f'"{word}"'),), safe=safe)
-    return f'put a text that begins with * in quotes: "{brief(word)}"', (fix,)
+    return f'if it is a text, put it in quotes: "{brief(word)}"', (fix,)
 
 
 def star_at(line: int, column: int, start: Span) -> Diagnostic | None:
@@ -84,7 +84,8 @@ def star_at(line: int, column: int, start: Span) -> Diagnostic | None:
     if found is None:
         return None
     span = Span(start.document, line + 1, column + 1, line + 1, column + found.end() + 1)
-    help_, fixes = starred(span, safe=True)
+    _, fixes = starred(span, safe=True)
+    help_ = f"put it in quotes: {fixes[0].edits[0].text}"
     title = "a text that begins with *"
     label = "in YAML, * begins an alias: the name of a value above"
     return Diagnostic("NB002", title, span, label, help=help_, fixes=fixes)

@@ -39,6 +39,11 @@ def unknown_type(
     return Diagnostic("NB103", title, key.span, "unknown type", help=help_, fixes=fixes)
 
 
+def without_module(word: str) -> str:
+    """Return `nn.Linear` and the like without the names of modules."""
+    return re.sub(f"^{_MODULES}", "", word)
+
+
 def _advice(
     key: Scalar,
     what: str,
@@ -48,7 +53,7 @@ def _advice(
 ) -> Advice:
     from netbuild.syntax import calls, other_names  # a network without faults does not need them
 
-    word = re.sub(f"^{_MODULES}", "", key.text)
+    word = without_module(key.text)
     if "(" in word:
         return calls.advice(key, word, known)
     if isinstance(arguments, Scalar) and word.lower() == "activation":

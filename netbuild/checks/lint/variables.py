@@ -22,7 +22,8 @@ def unread_variables(flow: Flow) -> Iterator[Diagnostic]:
     """
     config = flow.graph.config
     node = config.root.get("vars")
-    if not isinstance(node, Map):
+    misspelt = any(fault.code == "NB110" for fault in config.diagnostics)
+    if not isinstance(node, Map) or misspelt:  # an expression with a fault may mean the variable
         return
     own = [e.key for e in node.entries.values() if e.key.span.document is config.document]
     read = names_in(config.root) if own else set()

@@ -22,7 +22,7 @@ from netbuild.diagnostics.wording import suggest
 from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown
 from netbuild.syntax.substitution import substitute
-from netbuild.syntax.unknown_type import unknown_type
+from netbuild.syntax.unknown_type import unknown_type, without_module
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -118,5 +118,11 @@ def _is_lower_case_layer(node: Node) -> bool:
     is_number = isinstance(value, Scalar) and not isinstance(value.value, str)
     if not is_number and (not fields or any(field[:1].isupper() for field in fields)):
         return False  # this test comes first, because the next one imports all layers
-    similar = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
+    bare = without_module(name)
+    if bare != name and bare in LAYERS:
+        return True
+    from netbuild.syntax.other_names import type_for
+
+    near = suggest(name, tuple(LAYERS)) or type_for(name, "layer") or ""
+    similar = LAYERS.get(near.partition(":")[0])
     return similar is not None and fields <= set(similar.model_fields)

@@ -12,6 +12,7 @@ from netbuild.diagnostics.diagnostic import Edit, Fix
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax.edits import replaced
+from netbuild.syntax.expression import words_of
 from netbuild.syntax.node import UNKNOWN, List, Node, Scalar
 from netbuild.syntax.scalar import as_yaml
 
@@ -90,7 +91,11 @@ class Reader(NamedTuple):
         own = {name: v for name, v in self.values.items() if name != field}
         value = _value(inner, {**self.names, **own})
         if value is UNKNOWN or not self.takes(field, value):
-            return None
+            strange = sorted(words_of(inner) - {*self.names})
+            if inner == text or not strange:
+                return None
+            names = " or ".join(strange)
+            return f"an expression begins with $, and there is no variable {names}", ()
         help_, fixes = _written(node, as_yaml(value))
         return f"an expression knows variables, and no other fields: {help_}", fixes
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
 from netbuild.syntax.colons import in_place_of, without_colon
-from netbuild.syntax.node import Node, Scalar
+from netbuild.syntax.node import Map, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -61,16 +61,41 @@ def _advice(
     if (help_ := other_names.HELP.get(word.lower())) and what == "layer" and word not in known:
         return help_, ()
     if word in known:
-        return f"write {word}", _replacing(key, word)
+        return _instead(key, word, known, arguments)
     meant, colon, value = (other_names.type_for(word, what) or "").partition(": ")
     near = meant or suggest(word, tuple(known))
     if near is None:
         return _examples(key, what, known), ()
     if near not in known or (near[-2:] in {"1d", "2d", "3d"} and not re.search(r"\d", word)):
         return _of_rank(key, near, f"{colon}{value}", known, shape)
+    if value:
+        return f"write {near}: {value}", _replacing(key, f"{near}: {value}")
     if meant:
-        return f"write {near}{colon}{value}", _replacing(key, f"{near}{colon}{value}")
-    return did_you_mean(key.text, [near], key.span) if near else (None, ())
+        return _instead(key, near, known, arguments)
+    advice = _instead(key, near, known, arguments)
+    return advice if advice[1][0].edits[1:] else did_you_mean(key.text, [near], key.span)
+
+
+def _instead(key: Scalar, near: str, known: Collection[str], arguments: Node | None) -> Advice:
+    """Return the advice to write another type, with the names of its own fields."""
+    from netbuild.syntax.other_names import field_for
+
+    component = known[near] if hasattr(known, "__getitem__") else None
+    fields = tuple(getattr(component, "model_fields", ()))
+    edits, shown = [Edit(key.span, near)], ""
+    if isinstance(arguments, Scalar) and arguments.text:
+        shown = f": {arguments.text}"
+    elif isinstance(arguments, Map):
+        words = []
+        for name, (word, value) in arguments.entries.items():
+            left = tuple(field for field in fields if field not in arguments.entries)
+            field = name if name in fields else field_for(name, left)
+            if field not in {None, name}:
+                edits.append(Edit(word.span, field))
+            words.append(f"{field or name}: {value.text if isinstance(value, Scalar) else '…'}")
+        shown = f": {{{', '.join(words)}}}"
+    fix = Fix(f"replace {brief(key.text)} with {near}", tuple(edits))
+    return f"write {near}{brief(shown, 60)}", (fix,)
 
 
 def _of_rank(

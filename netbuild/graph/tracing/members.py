@@ -121,8 +121,10 @@ def _is_lower_case_layer(node: Node) -> bool:
     bare = without_module(name)
     if bare != name and bare in LAYERS:
         return True
-    from netbuild.syntax.other_names import type_for
+    if is_number:
+        from netbuild.syntax.other_names import type_for
 
-    near = suggest(name, tuple(LAYERS)) or type_for(name, "layer") or ""
-    similar = LAYERS.get(near.partition(":")[0])
+        if type_for(name, "layer"):
+            return True
+    similar = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
     return similar is not None and fields <= set(similar.model_fields)

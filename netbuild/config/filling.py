@@ -12,7 +12,6 @@ from netbuild.config.meaning import arguments_in_order, no_bare_value, renamed, 
 from netbuild.config.reading import Reader
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, collect
 from netbuild.diagnostics.wording import article, brief
-from netbuild.syntax.expression import Names
 from netbuild.syntax.item import Item, read_item, shown
 from netbuild.syntax.node import (
     UNKNOWN,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
+    from netbuild.syntax.expression import Names
 
 #: No names: the expressions around these values are unknown.
 NO_NAMES: Names = MappingProxyType({})

@@ -25,7 +25,7 @@ from netbuild.config.sections import (
     unknown_sections,
 )
 from netbuild.config.train import Train
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span, errors
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Fix, Span, errors
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.diagnostics.wording import did_you_mean, reason, similar_path
 from netbuild.syntax import parser as yaml_source
@@ -84,9 +84,8 @@ def read(source: Source, settings: Iterable[str] = (), shape: Shape | None = Non
         return value
 
     sections = Sections(source.document, root, take(read_variables(root)), {})
-    inputs = take(
-        read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
-    )
+    found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
+    inputs = take(found)
     data = take(read_data(sections))
     optimizer, groups = take(read_optimizer(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
@@ -197,7 +196,8 @@ def _extended(root: Map, document: Document, extending: tuple[Path, ...]) -> Fou
         return root, (Diagnostic("NB111", title, base.span, label),)
     path = Path(document.name).parent / base.value
     chain = (*extending, Path(document.name).resolve())
-    label, help_, fixes = "", None, ()
+    label, help_ = "", None
+    fixes: tuple[Fix, ...] = ()
     if path.resolve() in chain:
         label = f"{base.value} extends this file in turn"
     elif len(chain) > MAX_BASES:

@@ -57,7 +57,8 @@ def unknown_field(
 
     key, fields = entry.key, list(component.model_fields)
     near = meant.get(key.text)
-    help_, fixes = None, ()
+    help_: str | None = None
+    fixes: tuple[Fix, ...] = ()
     if near is not None:
         help_, fixes = did_you_mean(key.text, fields, key.span, near)
     elif key.text in FIELD_HELP:
@@ -77,7 +78,8 @@ def no_bare_value(component: type[BaseModel], item: Item, value: Node) -> Diagno
     label = f"{fields[0]} comes from the input" if fields else f"{name} has no fields"
     help_ = f"write {name}, or {name}: {{{fields[1]}: …}}" if fields else f"write {name}"
     title = f"{name} takes no bare value"
-    type_span, fixes = item.type.span, ()
+    type_span = item.type.span
+    fixes: tuple[Fix, ...] = ()
     edit = replaced(value, "")
     if edit is not None and value.span.document is type_span.document and not item.modifiers:
         end = value.span

@@ -108,7 +108,7 @@ class Reader(NamedTuple):
         if node.value in words:  # another field forbids it
             return None, ()
         other = VALUES.get(node.value.lower())
-        if other in words:
+        if other is not None and other in words:
             return _written(node, other)
         help_, fixes = did_you_mean(node.value, words, node.span)
         if help_ is None and node.value.lower() in {*_NOTHING, "null"} and not info.is_required():

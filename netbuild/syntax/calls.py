@@ -52,7 +52,7 @@ def by_name(
     for order in (list(fields), own):
         if len(values) > len(order):
             continue
-        given = dict(zip(order, values, strict=False)) | keywords
+        given = {**dict(zip(order, values, strict=False)), **keywords}
         kept = {name: value for name, value in given.items() if name in own or name not in fields}
         if takes_all(component, kept):
             return kept

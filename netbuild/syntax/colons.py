@@ -148,7 +148,7 @@ def two_keys(line: int, document: Document) -> Diagnostic | None:
     span = Span(document, line + 1, column, line + 1, end)
     title = "a colon in a place without a key"
     label = f"the value of {brief(found['name'])} is an item, and needs braces on this line"
-    fixes = ()
+    fixes: tuple[Fix, ...] = ()
     if value and all(value.count(a) == value.count(b) for a, b in ("{}", "[]")):
         fixes = (Fix(f"write {brief(written)}", (Edit(span, written),), safe=not in_list),)
     return Diagnostic("NB002", title, span, label, help=f"write {brief(written)}", fixes=fixes)

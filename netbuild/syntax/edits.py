@@ -6,14 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.diagnostic import Edit
+from netbuild.syntax import scalar
 from netbuild.syntax.node import List, Map, Node, Scalar
-from netbuild.syntax.scalar import as_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.syntax.item import Item
+
+#: The YAML text of a value, under this name for the edits of other rooms.
+as_yaml = scalar.as_yaml
 
 
 def set_field(item: Item, bare: str | None, field: str, value: Any) -> Edit | None:

@@ -217,7 +217,7 @@ class _Composer:
                 help="remove the tag: a config contains plain values only",
             )
 
-    def within_tuple(self, event: yaml.ScalarEvent) -> bool:
+    def within_tuple(self, event: Any) -> bool:
         """Whether an event belongs to a tuple; a key of a mapping has an empty value too."""
         assert self.tuple_end is not None
         if (event.start_mark.line, event.start_mark.column) < self.tuple_end:

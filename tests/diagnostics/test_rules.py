@@ -237,9 +237,13 @@ def test_page(netbuild: Netbuild) -> None:
         "NB009  a key and a value without a colon and a space between them",
         "",
         (
-            "YAML needs a colon and a space between a key and its value. Without the space, YAML reads"
+            "YAML needs a colon and a space between a key and its value. Without the space, "
+            "YAML reads"
         ),
-        "`Linear:10` as text, and `{kernel_size:3}` as a key without a value. The same holds without the",
+        (
+            "`Linear:10` as text, and `{kernel_size:3}` as a key without a value. The same holds "
+            "without the"
+        ),
         "colon: `kernel_size 3` and `kernel_size=3` are one text. Write `kernel_size: 3`.",
         "",
         "bad",

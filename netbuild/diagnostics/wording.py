@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from netbuild.diagnostics.diagnostic import Edit, Fix, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 def reason(error: Exception) -> str:
@@ -53,6 +53,22 @@ def similar_path(path: str, folder: Path) -> str | None:
         return "/".join((*parts[:-1], near + suffix))
     other = next((name for name in sorted(files) if Path(name).stem == stem), None)
     return None if other is None else "/".join((*parts[:-1], other))
+
+
+def similar_pattern(
+    pattern: str, names: Sequence[str], span: Span
+) -> tuple[str | None, tuple[Fix, ...]]:
+    """Return the help and the fix for a pattern that matches none of the names of parameters.
+
+    A pattern without wildcards may be a misspelt parameter or layer. Any other pattern gets an
+    example of a name.
+    """
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
+    if not any(mark in pattern for mark in "*?["):
+        help_, fixes = did_you_mean(pattern, [*names, *filter(None, layers)], span)
+        if help_ is not None:
+            return help_, fixes
+    return (f"names look like {names[0]}" if names else None), ()
 
 
 @lru_cache(maxsize=1024)

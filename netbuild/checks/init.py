@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.config.init import Rule, is_weight
 from netbuild.diagnostics.diagnostic import Diagnostic, Span
-from netbuild.diagnostics.wording import brief, did_you_mean
+from netbuild.diagnostics.wording import brief, did_you_mean, similar_pattern
 from netbuild.graph.value import state_key
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
     if not rules and all(row.init is None for row in rows):
         return []
     found: dict[Span, Diagnostic] = {}
-    matched, used, example = Counter[Span](), set[Span](), ""
+    matched, used = Counter[Span](), set[Span]()
+    names: list[str] = []
     for row in rows:
         for fault in _strange_names(row):
             found.setdefault(fault.span, fault)
         for use in _uses(row, rules):
-            example = example or use.name
+            names.append(use.name)
             matched.update(use.matched)
             if use.initializer is None or use.span is None:
                 continue
@@ -65,7 +66,7 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
                 fault = Diagnostic("NB404", title, use.span, label, layer=row.path)
                 found.setdefault(use.span, fault)
     unused = (rule for rule in rules if rule.span not in used)
-    return [*found.values(), *(_nothing(rule, matched[rule.span], example) for rule in unused)]
+    return [*found.values(), *(_nothing(rule, matched[rule.span], names) for rule in unused)]
 
 
 class _Use(NamedTuple):
@@ -111,21 +112,22 @@ def _strange_names(row: Row) -> Iterator[Diagnostic]:
             yield Diagnostic("NB405", title, span, label, help=help_, layer=row.path, fixes=fixes)
 
 
-def _nothing(rule: Rule, matched: int, example: str) -> Diagnostic:
+def _nothing(rule: Rule, matched: int, names: Sequence[str]) -> Diagnostic:
     title = "a rule that matches nothing"
-    help_ = f"names look like {example}" if example else None
+    help_, fixes = similar_pattern(rule.match or "*", names, rule.condition)
     if matched:
         title = "a rule that comes too late"
         plural = "s" if matched > 1 else ""
         label = f"all that it matches is already initialized: {matched} parameter{plural}"
         help_ = "the first matching rule applies; init: at a layer comes before all rules"
+        fixes = ()
     elif rule.match is None:
         label, help_ = f"no {rule.type} of the network has weights", None
     elif rule.type is None:
         label = f"no parameter and no layer with weights is called {rule.match}"
     else:
         label = f"no {rule.type} with weights, or parameter of one, is called {rule.match}"
-    return Diagnostic("NB405", title, rule.condition, label, help=help_)
+    return Diagnostic("NB405", title, rule.condition, label, help=help_, fixes=fixes)
 
 
 def _sizes(use: _Use) -> str:

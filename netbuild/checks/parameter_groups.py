@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.components.tensor import product
 from netbuild.config.parameter_groups import Group, assigned
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.diagnostics.wording import brief
+from netbuild.diagnostics.wording import brief, similar_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def check(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
         label = "earlier groups have all the weights that it matches"
         if not early:
             label = f"no trainable weight is called {brief(group.match)}"
-        help_ = f"names look like {names[0]}" if names and not early else None
+        help_, fixes = (None, ()) if early else similar_pattern(group.match, names, group.span)
         title = "a group without weights"
-        found.append(Diagnostic("NB408", title, group.span, label, help=help_))
+        found.append(Diagnostic("NB408", title, group.span, label, help=help_, fixes=fixes))
     return found

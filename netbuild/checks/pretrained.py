@@ -10,13 +10,14 @@ usual initial values: a new head on an old trunk. A path is relative to the fold
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.exceptions import WeightsError
-from netbuild.diagnostics.wording import brief, did_you_mean, reason
+from netbuild.diagnostics.wording import brief, did_you_mean, reason, similar_path
 from netbuild.runs.weights import compare, is_within, read_shapes
 from netbuild.syntax.node import List, Map
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
     from netbuild.config.config import Config
     from netbuild.config.pretrained import Pretrained
-    from netbuild.diagnostics.diagnostic import Span
+    from netbuild.diagnostics.diagnostic import Fix, Span
     from netbuild.graph.graph import Graph
     from netbuild.runs.weights import Comparison, Difference
 
@@ -44,13 +45,29 @@ def check(graph: Graph) -> list[Diagnostic]:
         held = read_shapes(pretrained.file)
     except (OSError, WeightsError) as error:
         label = f"{pretrained.file}: {reason(error)}"
-        return [Diagnostic("NB502", "a file of weights that cannot be read", span, label)]
+        help_, fixes = _similar(pretrained, span)
+        title = "a file of weights that cannot be read"
+        return [Diagnostic("NB502", title, span, label, help=help_, fixes=fixes)]
     tensors = graph.tensors
     found = list(_for_nothing(config, pretrained, {**held, **tensors}))
     comparison = compare(held, tensors, pretrained.leave_out)
     if comparison.differences:
         found.append(_misfit(pretrained, span, comparison))
     return found
+
+
+def _similar(pretrained: Pretrained, span: Span) -> tuple[str | None, tuple[Fix, ...]]:
+    """Return the help and the fix for a missing file next to a file with a similar name."""
+    folder = Path(span.document.name).parent
+    try:
+        written = os.path.relpath(pretrained.file, folder).replace(os.sep, "/")
+    except ValueError:  # on another drive
+        return None, ()
+    near = similar_path(written, folder)
+    help_, fixes = did_you_mean(written, (), span, near)
+    line = span.document.lines[span.line - 1]
+    is_literal = line[span.column - 1 : span.end_column - 1].strip("\"'") == written
+    return help_, fixes if is_literal else ()
 
 
 def advice(comparison: Comparison, leave_out: Iterable[str] = ()) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import (
@@ -16,6 +17,7 @@ from netbuild.checks import (
     sparse_gradients,
 )
 from netbuild.checks.lint import spatial_axes
+from netbuild.config.load import load
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
@@ -24,17 +26,20 @@ from netbuild.graph.graph import Graph
 from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
 
 
-def trace(config: Config) -> Graph:
-    """Infer the network of a config.
+def trace(config: Config | str | Path) -> Graph:
+    """Infer the network of a config, or of a file.
 
     Raises:
         ConfigError: the config has faults. `.diagnostics` holds all of them.
+        OSError: the file cannot be read.
     """
-    graph = infer(config)
+    graph = infer(load(config) if isinstance(config, (str, Path)) else config)
     faults = errors(graph.diagnostics)
     if faults:
         raise ConfigError(faults)
@@ -107,7 +112,21 @@ def _checked(config: Config) -> Graph:
         faults = [*spatial_axes.explained(graph, faults), *leaks.check(graph)]
         faults += lint.warnings(graph)
     faults = suppression.silence(faults, config.document)
-    return graph._replace(diagnostics=_ordered(faults))
+    ordered = _ordered(faults)
+    if config.replaced:
+        ordered = tuple(_with_settings(fault, config.replaced) for fault in ordered)
+    return graph._replace(diagnostics=ordered)
+
+
+def _with_settings(fault: Diagnostic, replaced: Iterable[tuple[Span, str]]) -> Diagnostic:
+    """Return a fault with a note for each setting that replaces a value on its line."""
+    span = fault.span
+    notes = tuple(
+        Note("set", f"--set {setting} replaces a value on this line")
+        for old, setting in replaced
+        if old.document is span.document and old.line <= span.line <= old.end_line
+    )
+    return fault._replace(notes=(*fault.notes, *notes)) if notes else fault
 
 
 def _ordered(faults: list[Diagnostic]) -> tuple[Diagnostic, ...]:

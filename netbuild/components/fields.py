@@ -6,6 +6,7 @@ fraction of the time. The phrase replaces pydantic's messages, because a union g
 for every member. Numbers and booleans are strict: `true` is not a number, and `"3"` is text.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic_core import PydanticCustomError, core_schema
@@ -21,9 +22,23 @@ class Wants:
         self.phrase = phrase
         self.schema = core_schema.custom_error_schema(schema, "wants", custom_error_message=phrase)
 
+    @property
+    def words(self) -> list[str]:
+        """The words among the values, such as `same` and `valid`."""
+        return list(_words(self.schema))
+
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         """Give pydantic the schema, so that it derives none from the annotation."""
         return self.schema
+
+
+def _words(schema: Any) -> Iterator[str]:
+    """Yield the words of the literals in a schema."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "literal":
+            yield from (word for word in schema["expected"] if isinstance(word, str))
+        for part in (schema.get("schema"), *schema.get("choices", ())):
+            yield from _words(part)
 
 
 #: The largest number of float32.

@@ -59,6 +59,8 @@ class Config(NamedTuple):
     #: How the file was read: the settings of `--set`, and the shape that replaces the input's.
     settings: tuple[str, ...] = ()
     shape: Shape | None = None
+    #: The settings of `--set`, each with the place of the value that it replaces.
+    replaced: tuple[tuple[Span, str], ...] = ()
 
     @property
     def start(self) -> Span:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netbuild.components.datasets.dataset import Dataset
     from netbuild.config.sections import Sections
     from netbuild.diagnostics.diagnostic import Found
+    from netbuild.syntax.expression import Names
     from netbuild.syntax.item import Item
 
 
@@ -29,18 +30,18 @@ def read_data(sections: Sections) -> Found[Data]:
     item, faults = sections.item("data", "data source", DATASETS)
     if item is None:
         return Data(None, Preparation()), faults
-    source, wrong = _source(item)
+    source, wrong = _source(item, sections.names)
     at = item.type.span
-    preparation, unprepared = fill_fields(Preparation, item.modifiers, "data", at)
+    preparation, unprepared = fill_fields(Preparation, item.modifiers, "data", at, sections.names)
     faults += (*wrong, *unprepared)
     return Data(source if preparation else None, preparation or Preparation()), faults
 
 
-def _source(item: Item) -> Found[Dataset | None]:
+def _source(item: Item, names: Names) -> Found[Dataset | None]:
     component, faults = find(item, DATASETS, "data source")
     if component is None:
         return None, faults
-    source, faults = fill(component, item)
+    source, faults = fill(component, item, names)
     return source and _located(source, item), faults
 
 

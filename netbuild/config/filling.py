@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
+from netbuild.config.meaning import arguments_in_order, no_bare_value, renamed, unknown_field
 from netbuild.config.nearest import example, nearest_numbers
-from netbuild.diagnostics.diagnostic import (
-    MAX_FAULTS,
-    Diagnostic,
-    Edit,
-    Fix,
-    Note,
-    collect,
-    with_fixes,
-)
-from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
-from netbuild.syntax.item import Item, read_item, shown, unknown_type
+from netbuild.config.reading import Reader
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, collect, with_fixes
+from netbuild.diagnostics.wording import article, brief
+from netbuild.syntax.item import Item, read_item, shown
 from netbuild.syntax.node import (
     UNKNOWN,
     Entry,
@@ -30,20 +25,30 @@ from netbuild.syntax.node import (
     is_null,
     plain,
 )
+from netbuild.syntax.overlay import with_step
+from netbuild.syntax.unknown_type import unknown_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
+    from netbuild.syntax.expression import Names
+
+#: No names: the expressions around these values are unknown.
+NO_NAMES: Names = MappingProxyType({})
 
 
 def find(item: Item, known: Mapping[str, type[C]], what: str) -> Found[type[C] | None]:
     """Return the component with the name of an item's type; None with a fault if it is unknown."""
     component = known.get(item.type.text)
-    return component, () if component else (unknown_type(item.type, what, known),)
+    if component is None:
+        return None, (unknown_type(item.type, what, known, item.arguments),)
+    return component, ()
 
 
-def read_component(node: Node, what: str, known: Mapping[str, type[C]]) -> Found[C | None]:
+def read_component(
+    node: Node, what: str, known: Mapping[str, type[C]], names: Names = NO_NAMES
+) -> Found[C | None]:
     """Read an item that takes no modifiers; None after a fault."""
     item = read_item(node, what, known)
     if isinstance(item, Diagnostic):
@@ -51,7 +56,7 @@ def read_component(node: Node, what: str, known: Mapping[str, type[C]]) -> Found
     component, faults = find(item, known, what)
     if component is None:
         return None, faults
-    filled, wrong = fill(component, item)
+    filled, wrong = fill(component, item, names)
     return filled, (*check_modifiers(item, component, what), *wrong)
 
 
@@ -70,64 +75,76 @@ def check_modifiers(
             else f"{noun} has no modifiers"
         )
         if name in component.model_fields:
-            help_ = f"{name} is a field: write {item.type.text}: {{{name}: …}}"
+            setting = with_step(key.span, item.type.text)
+            help_ = f"{name} is a field: write {setting or f'{item.type.text}: {{{name}: …}}'}"
         title = f"{noun} has no modifier {brief(name)}"
         faults.append(Diagnostic("NB104", title, key.span, "unknown modifier", help=help_))
     return tuple(faults)
 
 
-def fill(component: type[C], item: Item) -> Found[C | None]:
-    """Validate an item's arguments as the component's fields; None after a fault."""
+def fill(component: type[C], item: Item, names: Names = NO_NAMES) -> Found[C | None]:
+    """Validate an item's arguments as the component's fields; None after a fault.
+
+    `names` are the names that an expression in the arguments can use.
+    """
     name, arguments = item.type.text, item.arguments
     if arguments is None:
-        return fill_fields(component, {}, name, item.type.span)
+        return fill_fields(component, {}, name, item.type.span, names)
     if isinstance(arguments, Map):
-        return fill_fields(component, arguments.entries, name, item.type.span)
+        return fill_fields(component, arguments.entries, name, item.type.span, names)
     if holds_unknown(arguments):
         return None, ()
     field = bare_field(component)
     if field is None:
-        fields = list(component.model_fields)
-        label = f"{fields[0]} comes from the input" if fields else f"{name} has no fields"
-        help_ = f"write {name}, or {name}: {{{fields[1]}: …}}" if fields else f"write {name}"
-        title = f"{name} takes no bare value"
-        return None, (Diagnostic("NB104", title, arguments.span, label, help=help_),)
+        return None, (no_bare_value(component, item, arguments),)
     key = Scalar(field, arguments.span, field)
-    return fill_fields(component, {field: Entry(key, arguments)}, name, item.type.span)
+    entries = {field: Entry(key, arguments)}
+    filled, faults = fill_fields(component, entries, name, item.type.span, names)
+    if filled is None and isinstance(arguments, List):
+        nameless = arguments_in_order(component, item, arguments)
+        faults = (nameless,) if nameless else faults
+    return filled, faults
 
 
 def fill_fields(
-    component: type[C], entries: Mapping[str, Entry], owner: str, at: Span
+    component: type[C],
+    entries: Mapping[str, Entry],
+    owner: str,
+    at: Span,
+    names: Names = NO_NAMES,
 ) -> Found[C | None]:
     """Validate entries as the fields of a component; `owner` is its name in messages.
 
     The result is None after a fault. It is also None if a value is UNKNOWN; that value already has
-    a fault.
+    a fault. `names` are the names that an expression in the values can use.
     """
     nodes = {name: e.value for name, e in entries.items() if name in component.model_fields}
-    unknown_keys = [e.key for name, e in entries.items() if name not in nodes][:MAX_FAULTS]
-    faults = [_unknown_field(component, owner, key, nodes) for key in unknown_keys]
-    # A misspelt field does not get a second fault as a missing field.
-    misspelt = {suggest(key.text, tuple(component.model_fields)) for key in unknown_keys}
+    strange = [e for name, e in entries.items() if name not in nodes][:MAX_FAULTS]
     unknown_fields = {name for name, value in nodes.items() if holds_unknown(value)}
+    faults: Faults = ()
     values: dict[str, Any] = {}
     for name, node in nodes.items():
         mark = _nested(component, name)
-        values[name], wrong = _items(mark, node) if mark else (plain(node), ())
+        values[name], wrong = _items(mark, node, names) if mark else (plain(node), ())
         faults += wrong
         if mark and values[name] is UNKNOWN:
             unknown_fields.add(name)
+    meant = renamed(component, strange, values) if strange else {}
+    faults = (*(unknown_field(component, owner, e, meant) for e in strange), *faults)
+    # A misspelt field does not get a second fault as a missing field.
+    misspelt = set(meant.values())
     try:
         filled = component.model_validate(values)
     except ValidationError as error:
-        faults += (
-            _fault(details, component, nodes, owner, at)
+        reader = Reader(component, values, names)
+        faults += tuple(
+            _fault(details, reader, nodes, owner, at)
             for details in error.errors(include_url=False)
             if details["loc"][0] not in unknown_fields
             and not (details["type"] == "missing" and details["loc"][0] in misspelt)
         )
-        return None, tuple(faults)
-    return None if unknown_fields or unknown_keys else filled, tuple(faults)
+        return None, faults
+    return None if unknown_fields or strange else filled, faults
 
 
 def _nested(component: type[BaseModel], field: str) -> Nested | None:
@@ -136,46 +153,34 @@ def _nested(component: type[BaseModel], field: str) -> Nested | None:
     return next((mark for mark in marks if isinstance(mark, Nested)), None)
 
 
-def _items(mark: Nested, node: Node) -> Found[Any]:
+def _items(mark: Nested, node: Node, names: Names) -> Found[Any]:
     """Return the component of a field's item, or a list of components; UNKNOWN after a fault."""
     if is_null(node):
         return None, ()
     if not mark.many:
-        return _item(mark, node)
+        return _item(mark, node, names)
     if not isinstance(node, List):
         label = f"this field wants a list with at least one {mark.what}, not {shown(node)}"
         return UNKNOWN, (Diagnostic("NB106", "a value that is not a list", node.span, label),)
     if not node.items:
         label = f"this field wants at least one {mark.what}"
         return UNKNOWN, (Diagnostic("NB106", "an empty list", node.span, label),)
-    items, faults = collect(_item(mark, child) for child in node.items)
+    items, faults = collect(_item(mark, child, names) for child in node.items)
     return UNKNOWN if any(item is UNKNOWN for item in items) else items, faults
 
 
-def _item(mark: Nested, node: Node) -> Found[Any]:
+def _item(mark: Nested, node: Node, names: Names) -> Found[Any]:
     if holds_unknown(node):
         return UNKNOWN, ()
-    filled, faults = read_component(node, mark.what, mark.known)
+    filled, faults = read_component(node, mark.what, mark.known, names)
     return UNKNOWN if filled is None else filled, faults
 
 
-def _unknown_field(
-    component: type[BaseModel], owner: str, key: Scalar, present: Collection[str]
-) -> Diagnostic:
-    fields = list(component.model_fields)
-    absent = [field for field in fields if field not in present]
-    help_, fixes = did_you_mean(key.text, absent, key.span)
-    if help_ is None:
-        help_ = f"the fields are {', '.join(fields)}" if fields else f"{owner} has no fields"
-    title = f"{owner} has no field {key.text[:40]}"
-    return Diagnostic("NB104", title, key.span, "unknown field", help=help_, fixes=fixes)
-
-
 def _fault(
-    details: Any, component: type[BaseModel], nodes: Mapping[str, Node], owner: str, at: Span
+    details: Any, reader: Reader, nodes: Mapping[str, Node], owner: str, at: Span
 ) -> Diagnostic:
     """Turn an error of pydantic into a fault, at the value or at the owner of a missing field."""
-    field = str(details["loc"][0])
+    field, component = str(details["loc"][0]), reader.component
     if details["type"] == "missing":
         title = f"{owner} needs {field}"
         help_ = _how_to_write(component, owner, field, nodes)
@@ -194,7 +199,7 @@ def _fault(
     ):
         phrase = f"a number of at most {LARGEST}"
     label = f"{field} wants {phrase}, not {shown(node)}"
-    hint, fixes = _reading(node, details["msg"])
+    hint, fixes = reader.advice(field, node)
     fixes += nearest_numbers(node, field, details["msg"])
     if not fixes:
         hint = hint or example(node, field)
@@ -209,27 +214,3 @@ def _how_to_write(
     fields = ", ".join(f"{name}: …" for name in [*present, field])
     bare = f"{owner}: …, or " if bare_field(component) == field and fields.count(":") == 1 else ""
     return f"write {bare}{owner}: {{{fields}}}"
-
-
-_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-
-
-def _reading(node: Node, phrase: str) -> tuple[str | None, tuple[Fix, ...]]:
-    """Return help and fixes for a text that looks like the value in `phrase`.
-
-    `no` looks like a boolean, and `1_000` looks like a number. Both are texts in YAML 1.2.
-    """
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        return None, ()
-    text = node.value.lower()
-    if text.startswith("(") and "list" in phrase:
-        return "YAML has no tuples: write a list, such as [3, 3]", ()
-    if "true or false" in phrase and text in _BOOLEANS:
-        word = _BOOLEANS[text]
-        fix = Fix(f"write {word}", (Edit(node.span, word),), safe=True)
-        return f"{node.value} is a text in YAML 1.2: write {word}", (fix,)
-    if "number" in phrase and text.replace("_", "").replace(".", "", 1).isdigit():
-        number = node.value.replace("_", "")
-        fix = Fix(f"write {number}", (Edit(node.span, number),), safe=True)
-        return f"this is a text: write {number}, without quotes and underscores", (fix,)
-    return None, ()

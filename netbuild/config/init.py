@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.config.filling import fill
 from netbuild.diagnostics.diagnostic import Diagnostic, Span, collect
 from netbuild.diagnostics.wording import brief, did_you_mean, suggest
-from netbuild.syntax.item import Item, kind, unknown_type
+from netbuild.syntax.item import Item, kind
 from netbuild.syntax.node import UNKNOWN, List, Map, Node, Scalar, is_null, is_unknown
+from netbuild.syntax.unknown_type import unknown_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,13 +25,13 @@ from netbuild.config.sections import (
     unknown_sections,
 )
 from netbuild.config.train import Train
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span, collect, errors
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Fix, Span, collect, errors
 from netbuild.diagnostics.exceptions import ConfigError
-from netbuild.diagnostics.wording import reason
+from netbuild.diagnostics.wording import did_you_mean, reason, similar_path
 from netbuild.syntax import parser as yaml_source
 from netbuild.syntax.item import kind
 from netbuild.syntax.node import Map, Scalar, is_null
-from netbuild.syntax.overlay import apply_setting, merge
+from netbuild.syntax.overlay import apply_setting, merge, replaced_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,8 +49,8 @@ MAX_BASES = 10
 T = TypeVar("T")
 
 
-def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  the option's name
-    """Read a config from a file, with `path=value` settings applied.
+def load(path: str | Path, set: str | Sequence[str] = ()) -> Config:  # noqa: A002  the option's name
+    """Read a config from a file, with a `path=value` setting applied, or with several.
 
     >>> load("configs/lenet.yaml", set=["train.epochs=3"]).train.epochs
     3
@@ -59,10 +59,8 @@ def load(path: str | Path, set: Sequence[str] = ()) -> Config:  # noqa: A002  th
         ConfigError: the file has faults; `.diagnostics` holds all of them.
         OSError: the file cannot be read.
     """
-    if isinstance(set, str):
-        message = f"set wants a list of settings, such as [{set!r}]"
-        raise TypeError(message)
-    config = read(yaml_source.from_file(Path(path)), set)
+    settings = [set] if isinstance(set, str) else set
+    config = read(yaml_source.from_file(Path(path)), settings)
     if errors(config.diagnostics):
         raise ConfigError(config.diagnostics)
     return config
@@ -80,9 +78,9 @@ def read(
     the old shape. `opened` reads a base file.
     """
     settings = tuple(settings)
-    root, unreadable = _root(source, settings, opened)
+    (root, replaced), unreadable = _root(source, settings, opened)
     config = _read(source, root, unreadable, shape)
-    return config._replace(settings=settings, shape=shape)
+    return config._replace(settings=settings, shape=shape, replaced=replaced)
 
 
 def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) -> Config:
@@ -97,9 +95,8 @@ def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) ->
         return value
 
     sections = Sections(source.document, root, take(read_variables(root)), {})
-    inputs = take(
-        read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
-    )
+    found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
+    inputs = take(found)
     data = take(read_data(sections))
     optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
@@ -153,15 +150,34 @@ def _schedules(
     return (tuple(several), schedule), (*faults, *wrong)
 
 
-def _root(source: Source, settings: Iterable[str], opened: Callable[[Path], Source]) -> Found[Map]:
-    """Return the sections of a file, merged with its base files and changed by the settings."""
+def _root(
+    source: Source, settings: Iterable[str], opened: Callable[[Path], Source]
+) -> Found[tuple[Map, tuple[tuple[Span, str], ...]]]:
+    """Return the sections of a file, merged with its base files and changed by the settings.
+
+    The settings that replace a value come with its place.
+    """
     root, faults = _mapping(source)
     root, wrong = _extended(root, source.document, (), opened)
     faults = (*source.diagnostics, *faults, *wrong)
+    replaced = []
     for setting in settings:
+        old = replaced_value(root, setting)
+        if old is not None:
+            replaced.append((old, setting))
         root, wrong = apply_setting(root, setting, SECTIONS)
-        faults += wrong
-    return root, faults
+        faults += tuple(_with_full_path(fault, root, setting) for fault in wrong)
+    return (root, tuple(replaced)), faults
+
+
+def _with_full_path(fault: Diagnostic, root: Map, setting: str) -> Diagnostic:
+    """Return the fault of a setting with the full path that its author may have meant."""
+    from netbuild.config import misplaced
+
+    paths = misplaced.full_paths(root, setting)
+    if fault.code != "NB112" or not paths:
+        return fault
+    return fault._replace(help=f"did you mean --set {' or --set '.join(paths)}?")
 
 
 def _mapping(source: Source) -> Found[Map]:
@@ -190,7 +206,8 @@ def _extended(
         return root, (Diagnostic("NB111", title, base.span, label),)
     path = Path(document.name).parent / base.value
     chain = (*extending, Path(document.name).resolve())
-    label = ""
+    label, help_ = "", None
+    fixes: tuple[Fix, ...] = ()
     if path.resolve() in chain:
         label = f"{base.value} extends this file in turn"
     elif len(chain) > MAX_BASES:
@@ -200,8 +217,10 @@ def _extended(
             source = opened(path)
         except (OSError, ValueError) as error:
             label = f"{base.value}: {reason(error)}"
+            near = similar_path(base.value, Path(document.name).parent)
+            help_, fixes = did_you_mean(base.value, (), base.span, near)
     if label:
-        return root, (Diagnostic("NB111", title, base.span, label),)
+        return root, (Diagnostic("NB111", title, base.span, label, help=help_, fixes=fixes),)
     under, faults = _mapping(source)
     under, wrong = _extended(under, source.document, chain, opened)
     return merge(under, root), (*source.diagnostics, *faults, *wrong)

@@ -12,6 +12,7 @@ from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.syntax.item import REUSE, Item, Stack
 from netbuild.syntax.node import Entry, Map, Scalar
+from netbuild.syntax.overlay import with_step
 from netbuild.syntax.substitution import substitute_entries
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read_modifiers(
     owner, span = ("layer", part.type.span) if isinstance(part, Item) else ("stack", part.span)
     if isinstance(part, Item) and part.type.text == REUSE:
         owner = REUSE
-    modifiers, wrong = fill_fields(kind, entries, owner, span)
+    modifiers, wrong = fill_fields(kind, entries, owner, span, names)
     return modifiers, (*faults, *wrong)
 
 
@@ -106,7 +107,9 @@ def with_misplaced_arguments(item: Item, fields: Collection[str], bare: str | No
     kind, faults = item.type.text, []
     for name, (key, _) in misplaced.items():
         label = f"{name} is an argument of {kind}, and belongs inside it"
+        setting = with_step(key.span, kind)
         help_ = f"indent {name} below {kind}, or write {kind}: {{{name}: …}}"
+        help_ = f"write {setting}" if setting else help_
         title = "an argument next to its item"
         faults.append(Diagnostic("NB107", title, key.span, label, help=help_))
     inside: dict[str, Entry] = {}

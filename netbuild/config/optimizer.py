@@ -10,7 +10,7 @@ made for weights of its kind: Muon is made for matrices.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.optimizers import OPTIMIZERS
@@ -22,7 +22,7 @@ from netbuild.syntax.item import Item, read_item
 from netbuild.syntax.node import List, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netbuild.components.optimizers.optimizer import Optimizer, Weight
     from netbuild.config.parameter_groups import Group
@@ -76,29 +76,29 @@ def read_optimizers(sections: Sections) -> Found[tuple[Optimizing, ...]]:
     """Read the section; the result is empty after a fault. The schedules are read later."""
     node, _ = sections.node("optimizer")
     if isinstance(node, List):
-        return sections.read("optimizer", _list, ())
+        return sections.read("optimizer", lambda node: _list(node, sections.names), ())
     item, faults = sections.item("optimizer", "optimizer", OPTIMIZERS)
     if item is None:
         return (), faults
-    one, wrong = _optimizing(item, ["groups"])
+    one, wrong = _optimizing(item, ["groups"], sections.names)
     return (one,) if one else (), (*faults, *wrong)
 
 
-def _list(node: Node) -> Found[tuple[Optimizing, ...]]:
+def _list(node: Node, names: Mapping[str, Any]) -> Found[tuple[Optimizing, ...]]:
     assert isinstance(node, List)
     if not node.items:
         label = "optimizer wants at least one optimizer"
         return (), (Diagnostic("NB106", "an empty list", node.span, label),)
-    read, faults = collect(_listed(part) for part in node.items)
+    read, faults = collect(_listed(part, names) for part in node.items)
     found = tuple(one for one in read if one is not None)
     return found if len(found) == len(read) else (), faults
 
 
-def _listed(node: Node) -> Found[Optimizing | None]:
+def _listed(node: Node, names: Mapping[str, Any]) -> Found[Optimizing | None]:
     item = read_item(node, "optimizer", OPTIMIZERS)
     if isinstance(item, Diagnostic):
         return None, (item,)
-    one, faults = _optimizing(item, ["match", "type", "groups", "scheduler"])
+    one, faults = _optimizing(item, ["match", "type", "groups", "scheduler"], names)
     match, wrong = _conditions(item, "match")
     types, misread = _conditions(item, "type")
     faults = (*faults, *wrong, *misread)
@@ -107,12 +107,14 @@ def _listed(node: Node) -> Found[Optimizing | None]:
     return one._replace(match=match, types=types, listed=True), faults
 
 
-def _optimizing(item: Item, modifiers: list[str]) -> Found[Optimizing | None]:
+def _optimizing(
+    item: Item, modifiers: list[str], names: Mapping[str, Any]
+) -> Found[Optimizing | None]:
     component, unknown = find(item, OPTIMIZERS, "optimizer")
     if component is None:
         return None, unknown
     faults = check_modifiers(item, component, "optimizer", allowed=modifiers)
-    optimizer, wrong = fill(component, item)
+    optimizer, wrong = fill(component, item, names)
     faults += wrong
     if optimizer is None:
         return None, faults

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.config.filling import fill
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.diagnostics.wording import suggest
 from netbuild.syntax.item import Item, kind
 from netbuild.syntax.node import List, Map, Node, Scalar, is_null, is_unknown
 
@@ -65,6 +66,9 @@ def _group(node: Node, item: Item, optimizer: type[Optimizer]) -> Found[Group | 
         return None, () if is_unknown(pattern) else (fault,)
     # The options of the optimizer itself are validated too, because some options need others.
     own = item.arguments.entries if isinstance(item.arguments, Map) else {}
+    fields = tuple(optimizer.model_fields)
+    misspelt = {suggest(name, fields) for name in entries if name not in fields}
+    own = {name: entry for name, entry in own.items() if name not in misspelt}
     merged = item._replace(arguments=Map({**own, **entries}, node.span))
     filled, faults = fill(optimizer, merged)
     if filled is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from netbuild.components.component import Component
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Document, Span
-from netbuild.diagnostics.wording import brief, did_you_mean
+from netbuild.diagnostics.wording import brief
 from netbuild.syntax.expression import RESERVED
 from netbuild.syntax.item import Item, is_stack, kind, read_item
 from netbuild.syntax.node import UNKNOWN, Map, Node, Scalar, is_null, is_unknown, value_of
@@ -90,7 +90,7 @@ class Sections(NamedTuple):
                 label = f"{section} wants names with values, not {kind(node)}"
                 title, help_ = f"{section} is not a mapping", f"write {section}: {{{example}}}"
                 return component(), (Diagnostic("NB106", title, node.span, label, help=help_),)
-            filled, faults = fill_fields(component, node.entries, section, node.span)
+            filled, faults = fill_fields(component, node.entries, section, node.span, self.names)
             return filled or component(), faults
 
         return self.read(section, reader, component())
@@ -104,14 +104,11 @@ class Sections(NamedTuple):
 
 def unknown_sections(root: Map) -> Faults:
     """Return a fault for each key of the file that is not a section."""
-    faults = []
-    unknown = [entry.key for name, entry in root.entries.items() if name not in SECTIONS]
-    for key in unknown[:MAX_FAULTS]:
-        help_, fixes = did_you_mean(key.text, SECTIONS, key.span)
-        help_ = help_ or f"the sections are {', '.join(SECTIONS)}"
-        title, label = f"no section is called {brief(key.text)}", "unknown section"
-        faults.append(Diagnostic("NB101", title, key.span, label, help=help_, fixes=fixes))
-    return tuple(faults)
+    if all(name in SECTIONS for name in root.entries):
+        return ()
+    from netbuild.config import misplaced
+
+    return misplaced.unknown_sections(root, SECTIONS)
 
 
 def read_variables(root: Map) -> Found[dict[str, Any]]:

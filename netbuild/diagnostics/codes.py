@@ -18,7 +18,7 @@ CODES = {
     "NB006": "a YAML merge key",
     "NB007": "the file is larger or deeper than any network needs",
     "NB008": "a number that YAML versions read differently, or that is too large",
-    "NB009": "no space after a colon",
+    "NB009": "a key and a value without a colon and a space between them",
     "NB010": "a key that is not a plain word",
     "NB011": "an alias without its anchor",
     # Fields and sections.
@@ -78,6 +78,7 @@ CODES = {
     "NB324": "a variance or a rate that can be negative",
     "NB325": "weights of columns that look like weights of channels",
     "NB326": "an input whose last axis looks like the channels",
+    "NB327": "a variable that nothing reads",
     # Training sections.
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: The greatest number of reported faults per file. It bounds the time and the output.
 MAX_FAULTS = 100
 
-# The line breaks of YAML 1.1. libyaml counts them, and all line numbers must agree with it.
-_LINE_BREAK = r"\r\n|[\r\n\x85\u2028\u2029]"
+#: The line breaks of YAML 1.1. libyaml counts them, and all line numbers must agree with it.
+LINE_BREAK = r"\r\n|[\r\n\x85\u2028\u2029]"
 
 
 class Document:
@@ -36,7 +36,7 @@ class Document:
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text without line breaks."""
-        return re.split(_LINE_BREAK, self.text)
+        return re.split(LINE_BREAK, self.text)
 
     @cached_property
     def starts(self) -> list[int]:

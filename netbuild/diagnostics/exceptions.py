@@ -79,4 +79,11 @@ class SettingsError(NetbuildError, ValueError):
 
 
 class ExpressionError(NetbuildError, ValueError):
-    """An expression in a config is malformed, names something unknown, or has no value."""
+    """An expression in a config is malformed, names something unknown, or has no value.
+
+    `misspelt` is an unknown name with its position in the expression and a similar name.
+    """
+
+    def __init__(self, message: str, misspelt: tuple[int, str, str] | None = None) -> None:
+        super().__init__(message)
+        self.misspelt = misspelt

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netbuild.diagnostics.diagnostic import Edit
+from netbuild.syntax import scalar
 from netbuild.syntax.node import List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -17,16 +18,8 @@ if TYPE_CHECKING:
 #: The edits of one fix. They do not overlap.
 Edits: TypeAlias = tuple[Edit, ...]
 
-
-def as_yaml(value: Any) -> str:
-    """Return a value as YAML text.
-
-    >>> as_yaml((3, True))
-    '[3, true]'
-    """
-    if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(as_yaml, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+#: The YAML text of a value, under this name for the edits of other rooms.
+as_yaml = scalar.as_yaml
 
 
 def set_fields(item: Item, bare: str | None, values: Mapping[str, Any]) -> Edits | None:

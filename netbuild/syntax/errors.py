@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Span
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.diagnostics.wording import brief
-
-# `kernel:3`: a word, a colon, and no space after it; not `a::b`, `C:\x` or `hf://x`.
-_NO_SPACE = r"[A-Za-z_]\w*:(?=[^\s:/\\])"
-_LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({_NO_SPACE}[^#]*)"
+from netbuild.syntax.colons import explained
+from netbuild.syntax.foreign import braces_on, star_at
 
 
 class _Problem(NamedTuple):
@@ -91,27 +89,8 @@ _PROBLEMS = (
 )
 
 
-def is_without_space(text: str) -> bool:
-    """Whether a word is a key and a value without a space between them, such as `kernel:3`."""
-    return ":" in text and re.match(_NO_SPACE, text) is not None
-
-
-def missing_space(text: str, span: Span) -> Diagnostic:
-    """Return the fault of `kernel:3`, which YAML reads as one word."""
-    word, _, rest = text.partition(":")
-    line, column = span.line, span.column + len(word) + 1
-    gap = span._replace(column=column, end_line=line, end_column=column)
-    # A word in quotes, or with an escape, differs from its source text. It is one word on purpose.
-    is_plain = span.document.lines[line - 1].startswith(f"{word}:", span.column - 1)
-    fix = Fix("insert a space", (Edit(gap, " "),), safe=True)
-    return Diagnostic(
-        "NB009",
-        "no space after a colon",
-        span,
-        f"YAML reads {word}:{brief(rest)} as one word",
-        help=f"write {word}: {brief(rest)}",
-        fixes=(fix,) if is_plain else (),
-    )
+#: The parts of libyaml's messages about a missing colon, or a colon too many.
+_COLONS = ("mapping values are not allowed", "could not find expected ':'")
 
 
 def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
@@ -120,10 +99,12 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
         return _bad_character(error, document)
     context: Any = error.context_mark or mark
-    for line in (context.line, mark.line, mark.line - 1):
-        if fault := _missing_space_on(line, document):
-            return fault
     message = error.problem or ""
+    colons = any(part in message for part in _COLONS)
+    fault = explained(mark.line, context.line, document, colons=colons)
+    fault = fault or _foreign(context, mark, document)
+    if fault is not None:
+        return fault
     problem = next((problem for problem in _PROBLEMS if problem.part in message), None)
     if problem is None:
         return Diagnostic("NB002", "the YAML cannot be parsed", _at(mark, document), message)
@@ -132,6 +113,16 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     if re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
         remedy = "put an expression with a comma or a bracket in quotes, or " + remedy
     return Diagnostic("NB002", problem.title, span, problem.label, help=remedy)
+
+
+def _foreign(context: Any, mark: Any, document: Document) -> Diagnostic | None:
+    """Return the fault of a text that YAML reads as an alias, or of `${name}`; else None."""
+    start = Span(document, 1, 1, 1, 1)
+    for place in (context, mark):
+        fault = star_at(place.line, place.column, start) or braces_on(place.line, start)
+        if fault is not None:
+            return fault
+    return None
 
 
 def _at(mark: Any, document: Document) -> Span:
@@ -145,17 +136,6 @@ def _at(mark: Any, document: Document) -> Span:
         column = len(document.lines[line])
     column = min(column, len(document.lines[line]))
     return Span(document, line + 1, column + 1, line + 1, column + 2)
-
-
-def _missing_space_on(line: int, document: Document) -> Diagnostic | None:
-    if not 0 <= line < len(document.lines):
-        return None
-    match = re.match(_LINE_WITHOUT_SPACE, document.lines[line])
-    if match is None:
-        return None
-    word = match[2].rstrip()
-    column = match.start(2) + 1
-    return missing_space(word, Span(document, line + 1, column, line + 1, column + len(word)))
 
 
 def _bad_character(error: yaml.YAMLError, document: Document) -> Diagnostic:

@@ -7,6 +7,7 @@ evaluates an expression. Limits bound the length, the depth and the size of ever
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -104,8 +105,15 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     except OverflowError:
         msg = "a number is too large"
         raise ExpressionError(msg) from None
+    except ExpressionError:
+        raise
     except (TypeError, ValueError) as error:
         raise ExpressionError(str(error)) from None
+
+
+def words_of(text: str) -> set[str]:
+    """Return all words of an expression; the names that it uses are among them."""
+    return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
 @lru_cache(maxsize=4096)
@@ -165,7 +173,7 @@ class _Evaluator:
         near = suggest(node.id, tuple(self.names))
         hint = f": did you mean {near}?" if near else self.known_names()
         msg = f"no variable is called {node.id}{hint}"
-        raise ExpressionError(msg)
+        raise ExpressionError(msg, (node.col_offset, node.id, near) if near else None)
 
     def known_names(self) -> str:
         return f"; the names here are {', '.join(self.names)}" if self.names else ""

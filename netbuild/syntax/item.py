@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.diagnostics.wording import article, brief, did_you_mean
+from netbuild.diagnostics.wording import article, brief
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar
+from netbuild.syntax.unknown_type import example, unknown_type
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from netbuild.diagnostics.diagnostic import Span
 
@@ -47,21 +48,23 @@ class Stack(NamedTuple):
     modifiers: Mapping[str, Entry] = MappingProxyType({})
 
 
-def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diagnostic:
+def read_item(
+    node: Node, what: str, known: Collection[str] = (), shape: Sequence[int] | None = None
+) -> Item | Diagnostic:
     """Read a node as an item, or return its fault.
 
     `what` is the kind of the item in messages, such as `layer` or `loss`. `known` are the types of
-    this kind, for suggestions.
+    this kind, and `shape` is the shape of the layer's input, for suggestions.
     """
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value[:1].isupper():
             # The text of an expression differs from its value.
             return Item(node._replace(text=node.value), None)
-        fault = unknown_type(node._replace(text=node.value), what, known)
+        fault = unknown_type(node._replace(text=node.value), what, known, None, shape)
         return fault if node.text == node.value else fault._replace(fixes=())
     if not isinstance(node, Map):
         label = f"{article(what)} {what} is a type with its arguments, not {kind(node)}"
-        return _malformed(node.span, label, f"write {_example(what, known)}")
+        return _malformed(node.span, label, f"write {example(what, known)}")
     types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
     if len(types) > 1:
         names = " and ".join(brief(entry.key.text) for entry in types[:3])
@@ -71,31 +74,12 @@ def read_item(node: Node, what: str, known: Collection[str] = ()) -> Item | Diag
     if not types:
         first = next(iter(node.entries.values()), None)
         if first is not None:
-            return unknown_type(first.key, what, known)
-        return _malformed(node.span, "this mapping is empty", f"write {_example(what, known)}")
+            return unknown_type(first.key, what, known, first.value, shape)
+        return _malformed(node.span, "this mapping is empty", f"write {example(what, known)}")
     modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
     arguments = types[0].value
     empty = isinstance(arguments, Scalar) and arguments.value is None
     return Item(types[0].key, None if empty else arguments, modifiers)
-
-
-_CONTAINERS = {"Sequential", "ModuleList", "ModuleDict"}
-
-
-def unknown_type(key: Scalar, what: str, known: Collection[str]) -> Diagnostic:
-    """Return the fault of an unknown type, with a similar type or a short list of types as help."""
-    word, called, _ = key.text.partition("(")
-    help_, fixes = did_you_mean(key.text, known, key.span)
-    if key.text in _CONTAINERS and what == "layer":
-        help_, fixes = "a stack has no type: write its layers as a list or as a mapping", ()
-    elif called and word in known:
-        help_, fixes = f"write the arguments as a mapping: {word}: {{name: value}}", ()
-    elif help_ is None and not key.text[:1].isupper():
-        help_ = f"a type begins with a capital letter: {_example(what, known)}"
-    elif help_ is None and len(known) < 12:
-        help_ = f"the types are {', '.join(known)}"
-    title = f"no {what} is called {brief(key.text)}"
-    return Diagnostic("NB103", title, key.span, "unknown type", help=help_, fixes=fixes)
 
 
 def is_stack(node: Node) -> bool:
@@ -188,17 +172,6 @@ def _as_yaml(node: Node) -> str:
     if isinstance(value, str):
         return f"'{value}'"
     return "null" if value is None else str(value).lower()
-
-
-def _example(what: str, known: Collection[str]) -> str:
-    examples = {
-        "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
-        "loss": "CrossEntropyLoss",
-        "optimizer": "Adam, or {Adam: {lr: 1e-3}}",
-        "scheduler": "StepLR: {step_size: 3}",
-        "data source": "Digits, or {Digits, resize: [28, 28]}",
-    }
-    return examples.get(what) or next(iter(known))
 
 
 def _malformed(span: Span, label: str, help_: str) -> Diagnostic:

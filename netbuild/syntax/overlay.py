@@ -78,6 +78,29 @@ def apply_setting(root: Map, setting: str, sections: Sequence[str]) -> Found[Map
     return changed, ()
 
 
+def replaced_value(root: Map, setting: str) -> Span | None:
+    """Return the place of the value that a setting replaces; None if it adds a value."""
+    node: Node | None = root
+    for step in setting.partition("=")[0].split("."):
+        if isinstance(node, Map):
+            node = node.get(step)
+        elif isinstance(node, List):
+            names = [_name(item) or str(index) for index, item in enumerate(node.items)]
+            names = names if step in names else [str(index) for index in range(len(names))]
+            node = node.items[names.index(step)] if step in names else None
+        else:
+            return None
+    return None if node is None else node.span
+
+
+def with_step(span: Span, step: str) -> str | None:
+    """Return the setting at a place with one more step before it; None outside a setting."""
+    if span.document.name != "--set":
+        return None
+    text, column = span.document.text, span.column - 1
+    return f"--set {text[:column]}{step}.{text[column:]}"
+
+
 def _types(node: Map) -> set[str]:
     return {name for name in node.entries if name[:1].isupper()}
 

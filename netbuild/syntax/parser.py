@@ -8,13 +8,17 @@ YAML 1.2.2, chapter 10.3, or reports a fault.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Note, Span
+from netbuild.diagnostics.diagnostic import LINE_BREAK, Diagnostic, Document, Note, Span
 from netbuild.diagnostics.wording import brief
-from netbuild.syntax.errors import explain, is_without_space, missing_space
+from netbuild.syntax import mended
+from netbuild.syntax.colons import is_without_space
+from netbuild.syntax.errors import explain
+from netbuild.syntax.foreign import braces_on, starred
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
 from netbuild.syntax.scalar import resolve
 
@@ -22,11 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from netbuild.diagnostics.diagnostic import Faults
+
 #: Limits far above any real network. Together they bound time and memory.
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 100
 MAX_NODES = 100_000
 MAX_ALIASES = 1_000
+
+#: The anchor and the tag of a value, with the spaces and comments behind them.
+_PROPERTIES = r"(?:[&!]\S*\s+(?:#.*\s+)*)+"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -99,7 +108,10 @@ class _Stop(Exception):  # noqa: N818  not an error: the fault is already in the
 class _Frame:
     """A list or mapping during reading: its children so far, and the number of expanded nodes."""
 
-    __slots__ = ("anchor", "entries", "flow", "height", "is_map", "items", "key", "size", "start")
+    __slots__ = (
+        *("anchor", "entries", "flow", "height", "is_map"),
+        *("items", "key", "size", "skips", "start"),
+    )
 
     def __init__(self, start: Span, *, flow: bool, is_map: bool, anchor: str | None) -> None:
         self.start, self.flow, self.is_map, self.anchor = start, flow, is_map, anchor
@@ -107,6 +119,8 @@ class _Frame:
         self.entries: dict[str, Entry] = {}
         self.key: Scalar | None = None
         self.size = self.height = 1
+        #: Whether the next value belongs to a tuple.
+        self.skips = False
 
 
 class _Composer:
@@ -120,6 +134,8 @@ class _Composer:
         self.anchors: dict[str, tuple[Node, int, int] | None] = {}
         self.aliases = self.documents = 0
         self.root: Node | None = None
+        #: The end of a tuple, from 0; `None` outside a tuple.
+        self.tuple_end: tuple[int, int] | None = None
 
     def compose(self, loader: Any) -> Node | None:
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
@@ -152,7 +168,22 @@ class _Composer:
         start, end = event.start_mark, event.end_mark
         return Span(self.document, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
+    def value_span(self, event: Any) -> Span:
+        """Return the place of a value without its anchor and its tag."""
+        span = self.span(event)
+        if event.anchor is None and event.tag is None:
+            return span
+        start, end = event.start_mark.index, event.end_mark.index
+        found = re.compile(_PROPERTIES).match(self.document.text, start, end)
+        if found is None or found.end() >= end:
+            return span
+        *above, last = re.split(LINE_BREAK, found[0])
+        column = len(last) + (1 if above else span.column)
+        return span._replace(line=span.line + len(above), column=column)
+
     def leaf(self, event: yaml.ScalarEvent) -> None:
+        if self.tuple_end is not None and self.within_tuple(event):
+            return
         self.no_tag(event)
         node = self.scalar(event)
         if event.anchor:
@@ -186,15 +217,29 @@ class _Composer:
                 help="remove the tag: a config contains plain values only",
             )
 
-    def scalar(self, event: yaml.ScalarEvent) -> Scalar | Map:
-        text, span = event.value, self.span(event)
-        if not event.implicit[0]:  # quoted, or tagged
+    def within_tuple(self, event: Any) -> bool:
+        """Whether an event belongs to a tuple; a key of a mapping has an empty value too."""
+        assert self.tuple_end is not None
+        if (event.start_mark.line, event.start_mark.column) < self.tuple_end:
+            frame = self.stack[-1]
+            frame.skips = frame.is_map
+            return True
+        self.tuple_end = None
+        skips, self.stack[-1].skips = self.stack[-1].skips, False
+        return skips and not event.value
+
+    def scalar(self, event: yaml.ScalarEvent) -> Node:
+        text, span = event.value, self.value_span(event)
+        tagged = event.tag is not None and not event.style and is_without_space(text)
+        if not event.implicit[0] and not tagged:  # quoted, or tagged
             return Scalar(text, span, text)
         frame = self.stack[-1] if self.stack else None
         in_list = frame is not None and not frame.is_map
         if in_list and text[:1].isupper() and is_without_space(text):
             entry = self.split(text, span)
             return Map({entry.key.text: entry}, span)
+        if frame is not None and (node := self.mended(span, text, frame)) is not None:
+            return node
         try:
             return Scalar(resolve(text), span, text)
         except ValueError as error:
@@ -203,13 +248,22 @@ class _Composer:
 
     def split(self, text: str, span: Span) -> Entry:
         """Report `kernel:3`, and continue as if it were `kernel: 3`."""
-        self.faults.append(missing_space(text, span))
-        word, _, rest = text.partition(":")
-        try:
-            value = UNKNOWN if rest[0] in "{[" else resolve(rest)
-        except ValueError:
-            value = UNKNOWN
-        return Entry(Scalar(word, span, word), Scalar(value, span, rest))
+        entry, faults = mended.without_space(text, span)
+        self.faults += faults
+        return entry
+
+    def mended(self, span: Span, text: str, frame: _Frame) -> Node | None:
+        """Report a tuple or lines without colons, and return what they stand for; else None."""
+        node: Node | None = None
+        faults: Faults = ()
+        if frame.flow and text[:1] == "(":
+            node, faults = mended.list_of_tuple(span)
+            if node is not None:
+                self.tuple_end = (span.line - 1, node.span.end_column - 1)
+        elif not frame.flow and frame.key is not None and span.line != frame.key.span.line:
+            node, faults = mended.lines(span)
+        self.faults += faults
+        return node
 
     def open(self, event: yaml.CollectionStartEvent) -> None:
         self.no_tag(event)
@@ -217,7 +271,7 @@ class _Composer:
             label = f"more than {MAX_DEPTH} levels"
             raise self.stop("NB007", "the file is nested too deeply", self.span(event), label)
         is_map = isinstance(event, yaml.MappingStartEvent)
-        start = self.span(event)
+        start = self.value_span(event)
         if is_map and self.stack and self.stack[-1].is_map and self.stack[-1].key is None:
             raise self.unusable_key(start)
         if event.anchor:
@@ -250,9 +304,10 @@ class _Composer:
             label = f"more than {MAX_ALIASES:,} aliases"
             raise self.stop("NB007", "the file has too many aliases", span, label)
         if name not in self.anchors:
-            raise self.stop(
-                "NB011", "an alias without its anchor", span, f"there is no &{name} above *{name}"
-            )
+            label = f"there is no &{name} above *{name}"
+            help_, fixes = starred(span, safe=False)
+            title = "an alias without its anchor"
+            raise self.stop("NB011", title, span, label, help=help_, fixes=fixes)
         anchored = self.anchors[name]
         if anchored is None:
             raise self.stop(
@@ -297,11 +352,28 @@ class _Composer:
 
     def unusable_key(self, span: Span) -> _Stop:
         label = "a key is one word, not a list, a mapping or nothing"
-        return self.stop("NB010", "a key that is not a plain word", span, label)
+        title = "a key that is not a plain word"
+        braces = braces_on(span.line - 1, span)
+        if braces is None:
+            return self.stop("NB010", title, span, label)
+        return self.stop(
+            "NB010", title, braces.span, braces.label, help=braces.help, fixes=braces.fixes
+        )
 
     def entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
         if is_without_space(key.text):
             key, value = self.split(key.text, key.span)
+        elif frame.flow and isinstance(value, Scalar) and not value.text:
+            above = next(reversed(frame.entries.values()), None)
+            meant, faults = mended.key_alone(key, above)
+            if meant is not None:
+                places = {key.span[1:3], meant.value.span[1:3]}  # the key is no number of its own
+                self.faults = [f for f in self.faults if f.span[1:3] not in places]
+                self.faults += faults
+                key, value = meant
+                if above is not None and key is above.key:
+                    frame.entries[key.text] = meant
+                    return
         first = frame.entries.get(key.text)
         if first is not None:
             self.fault(

@@ -1,4 +1,4 @@
-"""The values of plain scalars by the core schema of YAML 1.2.2, chapter 10.3."""
+"""The values of plain scalars, and back, by the core schema of YAML 1.2.2, chapter 10.3."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ def resolve(text: str) -> Any:
         msg = "no field takes .nan, which is not a number"
         raise ValueError(msg)
     return text
+
+
+def as_yaml(value: Any) -> str:
+    """Return a value as YAML text; the texts among the values are plain words.
+
+    >>> as_yaml((3, True))
+    '[3, true]'
+    """
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

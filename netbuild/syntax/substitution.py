@@ -6,15 +6,16 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, collect
 from netbuild.diagnostics.exceptions import ExpressionError
-from netbuild.syntax.expression import bounded, evaluate
+from netbuild.diagnostics.wording import brief
+from netbuild.syntax.expression import bounded, evaluate, words_of
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.diagnostics.diagnostic import Faults, Found, Span
 
 _NAME = r"[A-Za-z_]\w*"
 
@@ -53,6 +54,21 @@ def substitute_entries(
     return evaluated, faults
 
 
+def names_in(node: Node) -> set[str]:
+    """Return the names that the expressions in a tree can use: all words in them."""
+    if isinstance(node, List):
+        return set().union(*map(names_in, node.items))
+    if isinstance(node, Map):
+        return set().union(*(names_in(entry.value) for entry in node.entries.values()))
+    if not isinstance(node.value, str) or "$" not in node.value:
+        return set()
+    try:
+        found = [expression for _, expression, _, _ in _pieces(node.value)]
+    except ExpressionError:  # evaluation reports it
+        return words_of(node.value)
+    return set().union(*(words_of(expression) for expression in found if expression))
+
+
 def is_computed(node: Node) -> bool:
     """Whether a node contains an expression."""
     if isinstance(node, Scalar):
@@ -88,8 +104,22 @@ def _scalar(node: Scalar, names: Mapping[str, Any]) -> Found[Any]:
             joined = bounded(joined + _as_text(value))
     except ExpressionError as error:
         title = "an expression that cannot be evaluated"
-        return UNKNOWN, (Diagnostic("NB110", title, place, str(error)),)
+        fixes = _respelt(error, place)
+        return UNKNOWN, (Diagnostic("NB110", title, place, str(error), fixes=fixes),)
     return joined, ()
+
+
+def _respelt(error: ExpressionError, place: Span) -> tuple[Fix, ...]:
+    """Return the fix for a misspelt name in the expression at a place."""
+    if error.misspelt is None or place.line != place.end_line:
+        return ()
+    position, word, near = error.misspelt
+    text = place.document.lines[place.line - 1][place.column - 1 : place.end_column - 1]
+    inside = re.match(r"\$\(\s*|\$", text)
+    if inside is None or not text.startswith(word, inside.end() + position):
+        return ()
+    span = place.within(inside.end() + position, len(word))
+    return (Fix(f"replace {brief(word)} with {near}", (Edit(span, near),)),)
 
 
 def _as_text(value: Any) -> str:

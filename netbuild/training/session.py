@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 def train(
     path_or_config: str | Path | Config,
     *,
-    set: Sequence[str] = (),  # noqa: A002  the option's name
+    set: str | Sequence[str] = (),  # noqa: A002  the option's name
     runs: str | Path = "runs",
 ) -> Run:
     """Train the network of a config, and return its run.

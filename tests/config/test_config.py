@@ -232,8 +232,14 @@ def test_blocks_are_added_to_those_of_the_base(tmp_path: Path) -> None:
     assert graph.output.shape == (2,)
 
 
-def test_settings_are_a_list(tmp_path: Path) -> None:
-    """A single text would be read letter by letter."""
+def test_one_setting_is_a_text(tmp_path: Path) -> None:
+    """A single setting needs no list."""
     (tmp_path / "net.yaml").write_text("input: [4]\nlayers: [ReLU]\n")
-    with pytest.raises(TypeError, match=r"set wants a list of settings, such as \['name=x'\]"):
-        netbuild.load(tmp_path / "net.yaml", set="name=x")
+    assert netbuild.load(tmp_path / "net.yaml", set="name=x").name == "x"
+
+
+def test_trace_takes_a_path(tmp_path: Path) -> None:
+    """A path or its text stands for the config in the file."""
+    path = tmp_path / "net.yaml"
+    path.write_text("input: [4]\nlayers: [Linear: 2]\n")
+    assert netbuild.trace(path).params == netbuild.trace(str(path)).params == 10

@@ -234,13 +234,17 @@ def test_page(netbuild: Netbuild) -> None:
     done = netbuild("rule", "nb009")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "NB009  no space after a colon",
+        "NB009  a key and a value without a colon and a space between them",
         "",
         (
-            "YAML needs a space after a colon. Without it, YAML reads `Linear:10` as text, and "
-            "`{kernel_size:3}`"
+            "YAML needs a colon and a space between a key and its value. Without the space, "
+            "YAML reads"
         ),
-        "as a key without a value. Put a space after the colon.",
+        (
+            "`Linear:10` as text, and `{kernel_size:3}` as a key without a value. The same holds "
+            "without the"
+        ),
+        "colon: `kernel_size 3` and `kernel_size=3` are one text. Write `kernel_size: 3`.",
         "",
         "bad",
         "  input: [16]",
@@ -253,7 +257,7 @@ def test_page(netbuild: Netbuild) -> None:
         "    - Linear: 10",
         "",
         "checked in",
-        "  netbuild/syntax/errors.py: missing_space",
+        "  netbuild/syntax/colons.py: missing_space, missing_colon",
     ]
 
 

@@ -31,6 +31,7 @@ from netbuild.checks.lint.single_values import single_values
 from netbuild.checks.lint.spatial_axes import channels_last, forgotten_flattens
 from netbuild.checks.lint.unread import unread_inputs, unread_results
 from netbuild.checks.lint.untrained import untrained_weights
+from netbuild.checks.lint.variables import unread_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     channels_last,
     untrained_weights,
     idle_schedulers,
+    unread_variables,
 )
 
 

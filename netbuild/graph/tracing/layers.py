@@ -92,9 +92,10 @@ class Layers:
         faults += wrong
         inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
         if arranged is None or len(inputs) < len(arranged):
-            _, wrong = fill(call.component, call.item)  # faults of its fields are still reported
+            # Faults of its fields are still reported.
+            _, wrong = fill(call.component, call.item, names)
             return None, (*faults, *wrong)
-        inferred, wrong = self._inferred(call, arranged, inputs)
+        inferred, wrong = self._inferred(call, names, arranged, inputs)
         faults += wrong
         if inferred is None:
             return None, faults
@@ -103,7 +104,7 @@ class Layers:
         return Row(call.path, inferred, sources, reach, item, names, init, call.frozen), faults
 
     def _inferred(
-        self, call: LayerCall, arranged: list[Signal], inputs: tuple[Tensor, ...]
+        self, call: LayerCall, names: Names, arranged: list[Signal], inputs: tuple[Tensor, ...]
     ) -> Found[Inferred | None]:
         """Return the layer with its results for these inputs; None after a fault."""
         sources = [signal.value for signal in arranged]
@@ -111,7 +112,7 @@ class Layers:
         content = inference.content(call.item.type.text, call.item.arguments, frozen=call.frozen)
         inferred = inference.cached(content, inputs)
         cached = inference.cached_layer(content)
-        layer, faults = (cached, ()) if cached else fill(call.component, call.item)
+        layer, faults = (cached, ()) if cached else fill(call.component, call.item, names)
         if layer is None:
             return None, faults
         if call.frozen and cached is None:

@@ -19,9 +19,10 @@ from netbuild.config.modifiers import (
 )
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import suggest
-from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack, unknown_type
+from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown
 from netbuild.syntax.substitution import substitute
+from netbuild.syntax.unknown_type import unknown_type, without_module
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,22 +49,25 @@ class MemberReader:
             evaluated, faults = substitute(node, names)
             if is_unknown(evaluated):
                 return None, faults
-            part, wrong = self._part(evaluated)
+            part, wrong = self._part(evaluated, names)
             return part, (*faults, *wrong)
         if id(node) in self._read:
             return self._read[id(node)][1], ()
-        part, faults = self._part(node)
+        part, faults = self._part(node, names)
         if part is not None and not faults:
             self._read[id(node)] = node, part
         return part, faults
 
-    def _part(self, node: Node) -> Found[Item | Stack | None]:
+    def _part(self, node: Node, names: Names) -> Found[Item | Stack | None]:
         if is_stack(node) and not _is_lower_case_layer(node):
             stack = read_stack(node)
             return (None, (stack,)) if isinstance(stack, Diagnostic) else (stack, ())
         item = read_item(node, "layer", self._types)
-        if isinstance(item, Item) and item.type.text not in self._types:
-            item = unknown_type(item.type, "layer", self._types)
+        if isinstance(item, Diagnostic):  # again, with the shape of the input
+            item = read_item(node, "layer", self._types, _shape(names))
+        elif item.type.text not in self._types:
+            shape = _shape(names)
+            item = unknown_type(item.type, "layer", self._types, item.arguments, shape)
         return (None, (item,)) if isinstance(item, Diagnostic) else self._in_place(item)
 
     def is_block(self, part: Item | Stack) -> bool:
@@ -99,6 +103,12 @@ class MemberReader:
         return item, (*faults, *wrong)
 
 
+def _shape(names: Names) -> tuple[int, ...] | None:
+    """Return the shape of the layer's input; None if it is not known."""
+    shape = names.get("in_shape")
+    return shape if isinstance(shape, tuple) else None
+
+
 def _is_lower_case_layer(node: Node) -> bool:
     """Whether a mapping is a misspelt layer and not a stack: `conv2d: {out_channels: 6}`."""
     if not isinstance(node, Map) or len(node.entries) != 1:
@@ -108,5 +118,13 @@ def _is_lower_case_layer(node: Node) -> bool:
     is_number = isinstance(value, Scalar) and not isinstance(value.value, str)
     if not is_number and (not fields or any(field[:1].isupper() for field in fields)):
         return False  # this test comes first, because the next one imports all layers
+    bare = without_module(name)
+    if bare != name and bare in LAYERS:
+        return True
+    if is_number:
+        from netbuild.syntax.other_names import type_for
+
+        if type_for(name, "layer"):
+            return True
     similar = LAYERS.get(suggest(name, tuple(LAYERS)) or "")
     return similar is not None and fields <= set(similar.model_fields)

@@ -1,0 +1,38 @@
+"""Lint of variables that no expression reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.wording import brief, did_you_mean
+from netbuild.syntax.node import Map
+from netbuild.syntax.substitution import names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netbuild.checks.lint.flow import Flow
+
+
+def unread_variables(flow: Flow) -> Iterator[Diagnostic]:
+    """Warn of a variable of the file that no expression reads, as a misspelt one does.
+
+    The variables of a base file are not counted: another file may read them.
+    """
+    config = flow.graph.config
+    node = config.root.get("vars")
+    misspelt = any(fault.code == "NB110" for fault in config.diagnostics)
+    if not isinstance(node, Map) or misspelt:  # an expression with a fault may mean the variable
+        return
+    own = [e.key for e in node.entries.values() if e.key.span.document is config.document]
+    read = names_in(config.root) if own else set()
+    others = [name for name, (key, _) in node.entries.items() if key not in own]
+    for key in own:
+        if key.text in read:
+            continue
+        help_, fixes = did_you_mean(key.text, others, key.span)
+        help_ = help_ or f"write ${key.text} where its value belongs, or leave it out"
+        label = f"no expression reads {brief(key.text)}"
+        title = "a variable that nothing reads"
+        yield Diagnostic("NB327", title, key.span, label, help=help_, fixes=fixes)

@@ -1,0 +1,73 @@
+"""What an author meant by a text that YAML reads otherwise: reading goes on with it.
+
+Each function returns a node and the faults of its text, so one mistake gives one fault.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.syntax.colons import (
+    lines_without_colons,
+    missing_colon,
+    missing_space,
+    without_colon,
+)
+from netbuild.syntax.foreign import number_with_comma, tuple_at
+from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Scalar
+from netbuild.syntax.scalar import resolve
+
+if TYPE_CHECKING:
+    from netbuild.diagnostics.diagnostic import Found, Span
+    from netbuild.syntax.colons import Pair
+
+
+def without_space(text: str, span: Span) -> Found[Entry]:
+    """Return the entry of `kernel:3`, as if it were `kernel: 3`."""
+    word, _, rest = text.partition(":")
+    entry = Entry(Scalar(word, span, word), _plain(rest, span))
+    return entry, (missing_space(text, span),)
+
+
+def key_alone(key: Scalar, above: Entry | None) -> Found[Entry | None]:
+    """Return the entry that a key without a value of `{size 3}` or `{lr: 0,1}` stands for.
+
+    `above` is the entry above the key. Of any other key the result is None.
+    """
+    if (" " in key.text or "=" in key.text) and (pair := without_colon(key.text, key.span)):
+        return _entry(pair), (missing_colon(pair),)
+    if above is None or not key.text.isdigit() or not isinstance(above.value, Scalar):
+        return None, ()
+    fault = number_with_comma(above.value, key)
+    if fault is None:
+        return None, ()
+    text = f"{above.value.text},{key.text}"
+    return Entry(above.key, Scalar(UNKNOWN, fault.span, text)), (fault,)
+
+
+def lines(span: Span) -> Found[Map | None]:
+    """Return the mapping of lines without colons, such as `size 3`; None for any other text."""
+    pairs = lines_without_colons(span)
+    entries = {pair.key: _entry(pair) for pair in pairs}
+    return Map(entries, span) if entries else None, tuple(map(missing_colon, pairs))
+
+
+def list_of_tuple(span: Span) -> Found[List | None]:
+    """Return the list of the tuple of Python that begins at a place; None for any other text."""
+    found = tuple_at(span)
+    if found is None:
+        return None, ()
+    values = tuple(_plain(part, found.span) for part in found.parts)
+    return List(values, found.span), (found.fault,)
+
+
+def _entry(pair: Pair) -> Entry:
+    return Entry(Scalar(pair.key, pair.span, pair.key), _plain(pair.value, pair.span))
+
+
+def _plain(text: str, span: Span) -> Scalar:
+    """Return a plain text as a value; its value is unknown if it cannot be read."""
+    try:
+        return Scalar(UNKNOWN if text[0] in "{[\"'" else resolve(text), span, text)
+    except ValueError:
+        return Scalar(UNKNOWN, span, text)

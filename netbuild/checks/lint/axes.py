@@ -11,7 +11,6 @@ from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note
 from netbuild.graph.sight import sights
 from netbuild.graph.value import Value
 from netbuild.syntax import edits
-from netbuild.syntax.insertion import put_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,5 +121,7 @@ def _permuted(flow: Flow, row: Row, dims: str) -> tuple[Fix, ...]:
     last = block.members[-1] if block is not None and block.members else None
     if last is None or last.part is not row or len(flow.outputs) > 1:
         return ()
+    from netbuild.syntax.insertion import put_behind  # most networks have no such fault
+
     changed = put_behind(flow.graph.config.root, row.item, f"Permute: {dims}")
     return (Fix(f"add Permute: {dims}", changed),) if changed else ()

@@ -15,7 +15,6 @@ from netbuild.components.tensor import product, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note
 from netbuild.graph.value import Value
 from netbuild.syntax import edits
-from netbuild.syntax.insertion import put_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +155,8 @@ def _before(flow: Flow, row: Row, layer: str) -> tuple[Edit, ...] | None:
     wired = any("inputs" in other.item.modifiers for other in rows)
     if shared or wired or is_choice(row.item):
         return None
+    from netbuild.syntax.insertion import put_before  # most networks have no such fault
+
     return put_before(flow.graph.config.root, row.item, layer)
 
 

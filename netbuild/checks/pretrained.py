@@ -43,14 +43,20 @@ def check(graph: Graph) -> list[Diagnostic]:
     try:
         held = read_shapes(pretrained.file)
     except (OSError, WeightsError) as error:
-        label = f"{pretrained.file}: {reason(error)}"
-        return [Diagnostic("NB502", "a file of weights that cannot be read", span, label)]
+        return [unreadable(config, pretrained, error)]
     tensors = graph.tensors
     found = list(_for_nothing(config, pretrained, {**held, **tensors}))
     comparison = compare(held, tensors, pretrained.leave_out)
     if comparison.differences:
         found.append(_misfit(pretrained, span, comparison))
     return found
+
+
+def unreadable(config: Config, pretrained: Pretrained, error: Exception) -> Diagnostic:
+    """Return the fault of a file that cannot be read."""
+    label = f"{pretrained.file}: {reason(error)}"
+    title = "a file of weights that cannot be read"
+    return Diagnostic("NB502", title, _written(config, "file"), label)
 
 
 def advice(comparison: Comparison, leave_out: Iterable[str] = ()) -> str | None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-#: No training counts as far, and no learning rate is as large.
+#: No training counts or lasts as far.
 _FAR = 1 << 53
 
 
@@ -46,8 +46,8 @@ class Position:
         for name, value in saved.items():
             kind = kinds[name]
             whole = type(value) is int or (kind is float and type(value) is float)
-            loss = name == "best"  # a loss may be infinite, and less than zero
-            if not whole or not (loss or 0 <= value < _FAR):
+            free = name in {"best", "lr"}  # a loss may be infinite, and both less than zero
+            if not whole or not (free or 0 <= value < _FAR):
                 raise ValueError(f"the position of its training has an impossible {name}")
         return cls(**{name: kinds[name](value) for name, value in saved.items()})
 

@@ -30,6 +30,8 @@ _MAX_NAME = 200
 _MAX_KEY = 5_000
 #: Keys that are numbers count an optimizer's parameters. Larger numbers can share one hash.
 _MAX_COUNT = 1 << 31
+#: The greatest number of mappings, lists and tuples that are begun and not ended.
+_MAX_MARKS = 1_000
 #: The greatest number of arguments of a function.
 _MAX_ARGUMENTS = 8
 
@@ -124,6 +126,8 @@ def _protocol(machine: Machine) -> None:
 
 
 def _mark(machine: Machine) -> None:
+    if len(machine.outer) >= _MAX_MARKS:
+        raise _damaged()
     machine.outer.append(machine.stack)
     machine.stack = []
 

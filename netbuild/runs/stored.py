@@ -22,7 +22,7 @@ _SIZES = {
     **dict.fromkeys(("Long", "Double", "ComplexFloat"), 8),
     "ComplexDouble": 16,
 }
-_DTYPES = {
+DTYPES = {
     "bool": 1,
     **dict.fromkeys(("uint8", "int8", "float8_e4m3fn", "float8_e5m2"), 1),
     **dict.fromkeys(("float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu"), 1),
@@ -109,5 +109,5 @@ KNOWN: dict[tuple[str, str], Callable[..., Any] | Type] = {
     ("torch._utils", "_rebuild_parameter"): _parameter,
     **{("torch", f"{name}Storage"): Type(size) for name, size in _SIZES.items()},
     ("torch.storage", "UntypedStorage"): Type(1),
-    **{("torch", name): Type(size) for name, size in _DTYPES.items()},
+    **{("torch", name): Type(size) for name, size in DTYPES.items()},
 }

@@ -10,6 +10,7 @@ import random
 import struct
 import warnings
 import zipfile
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,7 +92,7 @@ def _saved(value: Any, **options: Any) -> bytes:
 
 def mutant(seed: int, number: int) -> Mutant:
     """Return a mutant, which is the same for the same numbers."""
-    draw = random.Random((seed << 32) + number)
+    draw = random.Random((seed << 32) + number)  # noqa: S311  no secret
     kind, data = draw.choice(sorted(originals().items()))
     change = draw.choice(_CHANGES[kind])
     for _ in range(draw.choice((1, 1, 1, 2, 4))):
@@ -133,10 +134,8 @@ def _opcodes(draw: Random, data: bytes) -> bytes:
 
 def _changed_pickle(draw: Random, data: bytes) -> bytes:
     places = [0]
-    try:
+    with suppress(Exception):  # a mutant is changed once more
         places += [place or 0 for _, _, place in pickletools.genops(data)]
-    except Exception:  # noqa: BLE001, S110  a mutant is changed once more
-        pass
     number = draw.randrange(len(places))
     start = places[number]
     end = places[min(len(places) - 1, number + draw.choice((1, 1, 2, 8)))]

@@ -1,15 +1,14 @@
 """Mutants of files of weights and of checkpoints: each is read, or refused with one sentence.
 
 `python -m tests.untrusted.weights --cases 30000 --seed N` reads mutants as `validate` and `train`
-do: first without torch and, if the file is not refused, with it. The memory of a process is limited,
-and a case may take some seconds of the processor. A traceback, more than a second or more than
-500 MB is a failure, which is shown with its number: `--from NUMBER --cases 1` repeats it.
+do: first without torch and, if the file is not refused, with it. The memory of a process and the
+time of a case are limited. A traceback, more than a second of the processor or more than 500 MB is
+a failure, which is shown with its number: `--from NUMBER --cases 1` repeats it.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import resource
 import signal
@@ -19,6 +18,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,12 +32,12 @@ from netbuild.diagnostics.exceptions import TrainingError, WeightsError
 from netbuild.runs.checkpoint_folder import STATE, read_position
 from netbuild.runs.weights import read_tensors
 from netbuild.training.checkpoint import Saved
+from tests.processes import forkserver
 from tests.untrusted.mutants import mutant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import FrameType
-
-    from netbuild.graph.graph import Graph
 
 BATCH = 100
 #: Seconds of the processor after which a case is stopped.
@@ -54,56 +54,68 @@ pretrained: weights
 
 
 class Outcome(NamedTuple):
-    """What became of a case."""
+    """What became of a file."""
+
+    result: str  # read, refused by torch, refused, or failed
+    said: str  # why it is refused, or a traceback
+    seconds: float
+    grown: int  # bytes, by which the process needs more than for all files before
+
+
+class Case(NamedTuple):
+    """A mutant, and what became of it."""
 
     number: int
     kind: str  # of the file
     change: str
-    result: str  # read, refused by torch, refused, or failed
-    seconds: float
-    grown: int  # bytes, by which the process needs more than in all cases before
-    fault: str = ""
+    outcome: Outcome
 
 
-def outcome(folder: Path, graph: Graph, seed: int, number: int) -> Outcome:
-    """Read a mutant, and return what became of it."""
-    kind, change, data = mutant(seed, number)
-    place = folder / "last" / STATE if kind == "state.pt" else folder / "weights"
-    place.write_bytes(data)
-    before, started, fault = _peak(), time.process_time(), ""
+class Place:
+    """A folder with a config that names a file of weights, and with a checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file, self.checkpoint = folder / "weights", folder / "last"
+        self.checkpoint.mkdir()
+        (folder / "net.yaml").write_text(CONFIG, encoding="utf-8")
+        config = load(folder / "net.yaml")
+        self.graph = infer(config._replace(pretrained=None))._replace(config=config)
+
+    def weights(self, data: bytes) -> tuple[str, str]:
+        """Read a file of weights as `validate` does and, unless it is refused, as `train` does."""
+        self.file.write_bytes(data)
+        faults = [fault for fault in check(self.graph) if fault.code == "NB502"]
+        try:
+            read_tensors(self.file)
+        except WeightsError as error:
+            assert_sentence(error)
+            return "refused" if faults else "refused by torch", str(error)
+        assert not faults, "train reads what validate refuses"
+        return "read", ""
+
+    def state(self, data: bytes) -> tuple[str, str]:
+        """Read a checkpoint as `runs` does and, unless it is refused, as `train --resume` does."""
+        (self.checkpoint / STATE).write_bytes(data)
+        position = read_position(self.checkpoint)
+        try:
+            Saved(self.checkpoint).state()
+        except TrainingError as error:
+            assert_sentence(error)
+            return "refused by torch" if position else "refused", str(error)
+        return "read", ""
+
+
+def measured(read: Callable[[bytes], tuple[str, str]], data: bytes) -> Outcome:
+    """Read a file, and measure what that takes."""
+    before, started = _peak(), time.process_time()
     signal.setitimer(signal.ITIMER_VIRTUAL, STOP)
     try:
-        result = _state(place.parent) if kind == "state.pt" else _weights(place, graph)
+        result, said = read(data)
     except BaseException:  # noqa: BLE001  each is a failure
-        result, fault = "failed", traceback.format_exc()
+        result, said = "failed", traceback.format_exc()
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    spent = time.process_time() - started
-    return Outcome(number, kind, change, result, spent, _peak() - before, fault)
-
-
-def _weights(place: Path, graph: Graph) -> str:
-    """Read a file of weights as `validate` does and, unless it is refused, as `train` does."""
-    refused = any(fault.code == "NB502" for fault in check(graph))
-    try:
-        tensors = read_tensors(place)
-    except WeightsError as error:
-        assert_sentence(error)
-        return "refused" if refused else "refused by torch"
-    assert not refused, "train reads what validate refuses"
-    assert all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())
-    return "read"
-
-
-def _state(place: Path) -> str:
-    """Read a checkpoint as `runs` does and, unless it is refused, as `train --resume` does."""
-    position = read_position(place)
-    try:
-        Saved(place).state()
-    except TrainingError as error:
-        assert_sentence(error)
-        return "refused by torch" if position else "refused"
-    return "read"
+    return Outcome(result, said, time.process_time() - started, _peak() - before)
 
 
 def assert_sentence(error: Exception) -> None:
@@ -120,69 +132,77 @@ def _stopped(_signal: int, _frame: FrameType | None) -> None:
     raise TimeoutError(f"stopped after {STOP} seconds")
 
 
-def batch(seed: int, numbers: range) -> list[Outcome]:
-    """Read some mutants in this process, with little memory."""
+@contextmanager
+def bounded() -> Iterator[Place]:
+    """Limit the memory of this process from now on, and make a place for files."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + LIMIT
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + LIMIT, most))
     signal.signal(signal.SIGVTALRM, _stopped)
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        (folder / "last").mkdir()
-        (folder / "net.yaml").write_text(CONFIG, encoding="utf-8")
-        config = load(folder / "net.yaml")
-        graph = infer(config._replace(pretrained=None))._replace(config=config)
-        return [outcome(folder, graph, seed, number) for number in numbers]
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        yield Place(Path(folder))
 
 
-def run(seed: int, numbers: range, jobs: int) -> list[Outcome]:
-    """Read mutants in several processes, which end after a batch."""
+def batch(seed: int, numbers: range) -> list[Case]:
+    """Read some mutants in this process."""
+    with bounded() as place:
+        cases = []
+        for number in numbers:
+            kind, change, data = mutant(seed, number)
+            read = place.state if kind == "state.pt" else place.weights
+            cases.append(Case(number, kind, change, measured(read, data)))
+    return cases
+
+
+def run(seed: int, numbers: range, jobs: int) -> list[Case]:
+    """Read mutants in several processes, which end after some batches."""
     batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
-    found: list[Outcome] = []
-    with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=5) as pool:
-        for outcomes in pool.imap(partial(batch, seed), batches):
-            found += outcomes
+    found: list[Case] = []
+    with forkserver().Pool(jobs, maxtasksperchild=20) as pool:
+        for cases in pool.imap(partial(batch, seed), batches):
+            found += cases
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r{len(found):,} cases ")
     return found
 
 
-def failures(outcomes: list[Outcome]) -> dict[str, list[Outcome]]:
-    """Return the failed outcomes by what is wrong with them."""
+def failures(cases: list[Case]) -> dict[str, list[Case]]:
+    """Return the failed cases by what is wrong with them."""
     return {
-        "tracebacks": [one for one in outcomes if one.fault],
-        f"over {SECONDS:g} s": [one for one in outcomes if one.seconds > SECONDS],
-        f"over {BYTES >> 20} MB": [one for one in outcomes if one.grown > BYTES],
+        "tracebacks": [case for case in cases if case.outcome.result == "failed"],
+        f"over {SECONDS:g} s": [case for case in cases if case.outcome.seconds > SECONDS],
+        f"over {BYTES >> 20} MB": [case for case in cases if case.outcome.grown > BYTES],
     }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the mutants; return 1 if one fails."""
     described = __doc__.splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.untrusted.weights", description=described)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.untrusted.weights", description=described
+    )
     parser.add_argument("--cases", type=int, default=2_000)
     parser.add_argument("--from", type=int, default=0, dest="first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     numbers = range(options.first, options.first + options.cases)
-    outcomes = run(options.seed, numbers, options.jobs)
-    counted = Counter((one.kind, one.result) for one in outcomes)
-    out = sys.stdout
+    cases = run(options.seed, numbers, options.jobs)
+    out, failed = sys.stdout, failures(cases)
+    counted = Counter((case.kind, case.outcome.result) for case in cases)
     for (kind, result), count in sorted(counted.items()):
         out.write(f"{kind:12}  {result:16}  {count:7,}\n")
-    failed = failures(outcomes)
     for what, ones in failed.items():
-        for one in ones[:3]:
-            out.write(f"{what}: case {one.number}, {one.kind}, {one.change}\n{one.fault}\n")
-    slowest = max(one.seconds for one in outcomes)
-    largest = max(one.grown for one in outcomes) >> 20
+        for case in ones[:3]:
+            out.write(f"{what}: case {case.number}, {case.kind}, {case.change}\n")
+            out.write(f"{case.outcome.said[-2000:]}\n")
+    slowest = max(case.outcome.seconds for case in cases)
+    largest = max(case.outcome.grown for case in cases) >> 20
     said = ", ".join(f"{what} {len(ones)}" for what, ones in failed.items())
-    out.write(f"seed {options.seed}: {len(outcomes):,} cases, {said}; ")
     out.write(f"at most {slowest:.2f} s and {largest} MB\n")
+    out.write(f"seed {options.seed}: {len(cases):,} cases, {said}\n")
     return 1 if any(failed.values()) else 0
 
 

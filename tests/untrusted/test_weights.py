@@ -1,4 +1,4 @@
-"""Hostile files of weights and checkpoints; `python -m tests.untrusted.weights` reads more mutants."""
+"""Hostile files of weights and checkpoints; `python -m tests.untrusted.weights` reads many more."""
 
 from __future__ import annotations
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 LONGEST = 100_000_000
 #: The longest header that is read: one of 70,000 tensors. LONGEST bytes could fill several GB.
 MAX_HEADER = 10_000_000
+#: The greatest number of tensors in a file.
+MAX_TENSORS = 50_000
 #: The greatest number of lists and mappings in a header. A tensor has three.
-MAX_BRACKETS = 300_000
+MAX_BRACKETS = 3 * MAX_TENSORS + 1_000
 #: The greatest number of axes; torch computes with no more.
 MAX_RANK = 64
 #: The longest name of a tensor.
@@ -88,7 +90,7 @@ def _parsed(header: bytes) -> tuple[tuple[str, Any], ...]:
     if header.count(b"[") + header.count(b"{") > MAX_BRACKETS:
         raise ValueError(f"its header has more than {MAX_BRACKETS:,} lists and mappings")
     try:
-        pairs = json.loads(header.decode("utf-8"), object_pairs_hook=tuple)
+        pairs = json.loads(header.decode("utf-8"), object_pairs_hook=tuple, parse_int=_whole)
     except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a too long number
         raise ValueError("its header cannot be read: it is not valid JSON") from error
     if not isinstance(pairs, tuple):
@@ -97,6 +99,13 @@ def _parsed(header: bytes) -> tuple[tuple[str, Any], ...]:
         if not is_name(name):
             raise ValueError(f"{name[:40]!a} is not a name of a tensor")
     return pairs
+
+
+def _whole(digits: str) -> int:
+    """Return a whole number. Python 3.10 takes long for a very long one."""
+    if len(digits) > 20:
+        raise ValueError("no size has as many digits")
+    return int(digits)
 
 
 def _expect_text(metadata: Any) -> None:

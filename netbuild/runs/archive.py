@@ -16,12 +16,12 @@ from typing import Any, BinaryIO, cast
 
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief
-from netbuild.runs.pickled import Machine
+from netbuild.runs.pickled import MAX_OPCODES, Machine
 
 #: The longest pickle in an archive, in bytes.
 MAX_PICKLE = 64_000_000
-#: The longest directory of an archive, in bytes. One of 50,000 storages is as long.
-MAX_DIRECTORY = 4_000_000
+#: The longest directory of an archive, in bytes. One of 80,000 storages is as long.
+MAX_DIRECTORY = 6_000_000
 #: The number in front of a file from before torch 1.6, and its version.
 _MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
 
@@ -38,8 +38,10 @@ _DAMAGED = (
 )
 
 
-def read_saved(file: BinaryIO) -> Any:
+def read_saved(file: BinaryIO, most: int = MAX_OPCODES) -> Any:
     """Return what a file of torch.save holds, with the descriptions of tensors in their place.
+
+    At most that many opcodes are carried out.
 
     Raises:
         WeightsError: the file is damaged, or holds something else.
@@ -48,13 +50,13 @@ def read_saved(file: BinaryIO) -> Any:
     start = file.read(4)
     file.seek(0)
     if start == b"PK\x03\x04":
-        return _read_archive(file)
+        return _read_archive(file, most)
     if start[:1] == b"\x80":
-        return _read_before_1_6(file)
+        return _read_before_1_6(file, most)
     raise WeightsError("it is not a file of torch.save")
 
 
-def _read_archive(file: BinaryIO) -> Any:
+def _read_archive(file: BinaryIO, most: int) -> Any:
     try:
         members, pickled = _members(file)
     except _DAMAGED as error:
@@ -65,7 +67,7 @@ def _read_archive(file: BinaryIO) -> Any:
         if error.errno != errno.EINVAL:
             raise
         raise WeightsError("it is damaged: its directory names a place beyond all files") from error
-    machine = Machine(io.BytesIO(pickled))
+    machine = Machine(io.BytesIO(pickled), most)
     saved = machine.load()
     for key, storage in machine.storages.items():
         name, there = f"data/{key}", members.get(f"data/{key}")
@@ -144,10 +146,10 @@ def _said(name: str) -> str:
     return brief(name if name.isprintable() else ascii(name), 60)
 
 
-def _read_before_1_6(file: BinaryIO) -> Any:
+def _read_before_1_6(file: BinaryIO, most: int) -> Any:
     size = file.seek(0, 2)
     file.seek(0)
-    machine = Machine(file)
+    machine = Machine(file, most, old=True)
     magic, version, written_by = (machine.load() for _ in range(3))
     if (type(magic), type(version), type(written_by)) != (int, int, dict) or (magic, version) != (
         _MAGIC,

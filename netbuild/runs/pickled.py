@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief
-from netbuild.runs.stored import KNOWN, ForeignError, Storage, Type
+from netbuild.runs.stored import KNOWN, ForeignError, Storage, Type, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +26,6 @@ MAX_OPCODES = 1_000_000
 MAX_TEXT = 32_000_000
 #: The longest name of a function or of a storage.
 _MAX_NAME = 200
-#: The longest key of a mapping. To find a key takes as long as it is, each time.
-_MAX_KEY = 5_000
-#: Keys that are numbers count an optimizer's parameters. Larger numbers can share one hash.
-_MAX_COUNT = 1 << 31
 #: The greatest number of mappings, lists and tuples that are begun and not ended.
 _MAX_MARKS = 1_000
 #: The greatest number of arguments of a function.
@@ -41,10 +37,11 @@ _UNSIGNED = struct.Struct("<I").unpack
 class Machine:
     """Carries out the opcodes of pickles in a file, one pickle after the other."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, most: int = MAX_OPCODES, *, old: bool = False) -> None:
+        self.most, self.old = most, old  # opcodes; before torch 1.6
         self.read, self.readline = file.read, file.readline
         self.left = MAX_TEXT
-        self.spent = 0
+        self.spent = 0  # opcodes
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []  # the stacks below the marks
         self.memo: dict[int, Any] = {}
@@ -60,24 +57,29 @@ class Machine:
         read, steps = self.read, _STEPS
         self.stack, self.outer, self.memo = [], [], {}
         try:
-            for _ in range(MAX_OPCODES):
+            for number in range(self.most - self.spent):
                 code = read(1)
                 step = steps.get(code)
                 if step is not None:
                     step(self)
                 elif code == pickle.STOP:
+                    self.spent += number
                     return self.stack.pop()
                 else:
                     raise _unknown(code)
         except (IndexError, KeyError, UnicodeDecodeError, struct.error) as error:
             raise _damaged() from error
-        raise _too_long()
+        raise self.too_long()
 
     def spend(self, opcodes: int) -> None:
         """Count an opcode that takes as long as several."""
         self.spent += opcodes
-        if self.spent > MAX_OPCODES:
-            raise _too_long()
+        if self.spent > self.most:
+            raise self.too_long()
+
+    def too_long(self) -> WeightsError:
+        """Return the error of a pickle that takes too long."""
+        return WeightsError(f"its pickle has more opcodes than the {self.most:,} that are read")
 
     def text(self, length: int, encoding: str) -> str:
         """Return the next bytes as text."""
@@ -104,10 +106,6 @@ class Machine:
 
 def _damaged() -> WeightsError:
     return WeightsError("it is damaged: its pickle breaks off, or is none")
-
-
-def _too_long() -> WeightsError:
-    return WeightsError(f"its pickle has more opcodes than the {MAX_OPCODES:,} that are read")
 
 
 def _unknown(code: bytes) -> WeightsError:
@@ -138,7 +136,7 @@ def _put(machine: Machine) -> None:
 
 def _long_put(machine: Machine) -> None:
     (index,) = _UNSIGNED(machine.read(4))
-    if index > MAX_OPCODES:
+    if index > machine.most:
         raise _damaged()
     machine.memo[index] = machine.stack[-1]
 
@@ -234,11 +232,7 @@ def _set(held: Any, values: list[Any]) -> None:
         raise _damaged()
     pairs = iter(values)
     for key, value in zip(pairs, pairs, strict=True):
-        if not (type(key) is str and len(key) <= _MAX_KEY) and not (
-            type(key) is int and 0 <= key < _MAX_COUNT
-        ):
-            raise WeightsError("it has a key that is neither a name nor a count")
-        held[key] = value
+        put(held, key, value)
 
 
 def _global(machine: Machine) -> None:
@@ -255,7 +249,7 @@ def _call(machine: Machine) -> None:
     given, function = machine.stack.pop(), machine.stack.pop()
     if not callable(function) or type(given) is not tuple or len(given) > _MAX_ARGUMENTS:
         raise _damaged()
-    machine.spend(10 + 4 * sum(len(value) for value in given if type(value) is tuple))
+    machine.spend(10 + 4 * sum(len(value) for value in given if type(value) in {tuple, list}))
     try:
         machine.stack.append(function(*given))
     except TypeError as error:  # too few arguments, or too many
@@ -276,11 +270,11 @@ def _storage(machine: Machine) -> None:
     Before torch 1.6 a sixth entry named a view of a storage.
     """
     saved = machine.stack.pop()
-    if type(saved) is not tuple or len(saved) not in {5, 6}:
+    if type(saved) is not tuple or len(saved) != (6 if machine.old else 5):
         raise _damaged()
     kind, type_, key, place, count = saved[:5]
     whole = kind == "storage" and type(type_) is Type and type(key) is type(place) is str
-    if not whole or len(key) > _MAX_NAME or (len(saved) == 6 and saved[5] is not None):
+    if not whole or len(key) > _MAX_NAME or (machine.old and saved[5] is not None):
         raise _damaged()
     if type(count) is not int or not 0 <= count < 1 << 59:
         raise _damaged()

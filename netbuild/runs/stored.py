@@ -33,6 +33,12 @@ DTYPES = {
 }
 
 
+#: The longest key of a mapping. To find a key takes as long as it is, each time.
+_MAX_KEY = 5_000
+#: Keys that are numbers count an optimizer's parameters. Larger numbers can share one hash.
+_MAX_COUNT = 1 << 31
+
+
 class ForeignError(WeightsError):
     """A pickle names a function or a class that a `state_dict()` does not have."""
 
@@ -63,10 +69,26 @@ class Stored(NamedTuple):
     storage: Storage
 
 
-def _ordered_dict(*given: Any) -> dict[Any, Any]:
-    if given:
-        raise WeightsError("it is damaged: it has an OrderedDict with arguments")
-    return {}
+def put(held: dict[Any, Any], key: Any, value: Any) -> None:
+    """Set an item of a mapping.
+
+    Raises:
+        WeightsError: the key is neither a name nor a count.
+    """
+    name = type(key) is str and len(key) <= _MAX_KEY
+    if not name and not (type(key) is int and 0 <= key < _MAX_COUNT):
+        raise WeightsError("it has a key that is neither a name nor a count")
+    held[key] = value
+
+
+def _ordered_dict(items: Any = None) -> dict[Any, Any]:
+    """Return a mapping. Python 2 wrote its items as a list of lists."""
+    made: dict[Any, Any] = {}
+    for item in [] if items is None else items:
+        if type(items) is not list or type(item) is not list or len(item) != 2:
+            raise WeightsError("it holds an OrderedDict that torch.save does not write")
+        put(made, *item)
+    return made
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *more: Any) -> Stored:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from netbuild.components.safetensors import is_name, is_safetensors, read_header
+from netbuild.components.safetensors import MAX_TENSORS, is_name, is_safetensors, read_header
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief
 
@@ -183,6 +183,8 @@ def _tensors(saved: Any) -> dict[str, Shape]:
 
     if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved):
         raise WeightsError("it does not hold tensors by name: save module.state_dict()")
+    if len(saved) > MAX_TENSORS:
+        raise WeightsError(f"it holds more than {MAX_TENSORS:,} tensors")
     hidden = next((name for name in saved if not is_name(name)), None)
     if hidden is not None:
         raise WeightsError(f"{hidden[:40]!a} is not a name of a tensor")

@@ -16,8 +16,12 @@ from typing import Any, BinaryIO, cast
 
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief
-from netbuild.runs.pickled import MAX_OPCODES, Machine
+from netbuild.runs.pickled import Machine
 
+#: The greatest number of opcodes, and how many more there may be for each member of an archive. A
+#: tensor takes about 40, and most tensors have a member. The state of Adam for a network of 10,000
+#: layers has two million.
+MAX_OPCODES, OPCODES_OF_MEMBER = 1_000_000, 60
 #: The longest pickle in an archive, in bytes.
 MAX_PICKLE = 64_000_000
 #: The longest directory of an archive, in bytes. One of 80,000 storages is as long.
@@ -38,10 +42,8 @@ _DAMAGED = (
 )
 
 
-def read_saved(file: BinaryIO, most: int = MAX_OPCODES) -> Any:
+def read_saved(file: BinaryIO) -> Any:
     """Return what a file of torch.save holds, with the descriptions of tensors in their place.
-
-    At most that many opcodes are carried out.
 
     Raises:
         WeightsError: the file is damaged, or holds something else.
@@ -50,13 +52,13 @@ def read_saved(file: BinaryIO, most: int = MAX_OPCODES) -> Any:
     start = file.read(4)
     file.seek(0)
     if start == b"PK\x03\x04":
-        return _read_archive(file, most)
+        return _read_archive(file)
     if start[:1] == b"\x80":
-        return _read_before_1_6(file, most)
+        return _read_before_1_6(file)
     raise WeightsError("it is not a file of torch.save")
 
 
-def _read_archive(file: BinaryIO, most: int) -> Any:
+def _read_archive(file: BinaryIO) -> Any:
     try:
         members, pickled = _members(file)
     except _DAMAGED as error:
@@ -67,6 +69,7 @@ def _read_archive(file: BinaryIO, most: int) -> Any:
         if error.errno != errno.EINVAL:
             raise
         raise WeightsError("it is damaged: its directory names a place beyond all files") from error
+    most = MAX_OPCODES + OPCODES_OF_MEMBER * len(members)
     machine = Machine(io.BytesIO(pickled), most)
     saved = machine.load()
     for key, storage in machine.storages.items():
@@ -146,10 +149,10 @@ def _said(name: str) -> str:
     return brief(name if name.isprintable() else ascii(name), 60)
 
 
-def _read_before_1_6(file: BinaryIO, most: int) -> Any:
+def _read_before_1_6(file: BinaryIO) -> Any:
     size = file.seek(0, 2)
     file.seek(0)
-    machine = Machine(file, most, old=True)
+    machine = Machine(file, MAX_OPCODES, old=True)
     magic, version, written_by = (machine.load() for _ in range(3))
     if (type(magic), type(version), type(written_by)) != (int, int, dict) or (magic, version) != (
         _MAGIC,
@@ -165,7 +168,7 @@ def _read_before_1_6(file: BinaryIO, most: int) -> Any:
     for key in keys:
         storage = machine.storages[key]
         count = file.read(8)
-        if int.from_bytes(count, "little") != storage.count or len(count) < 8:
+        if int.from_bytes(count, "little") != storage.numel or len(count) < 8:
             raise _without_values()
         if file.seek(storage.nbytes, 1) > size:
             raise _without_values()

@@ -30,8 +30,6 @@ WEIGHTS = "model.safetensors"
 PARTS = "parts"
 #: The rest of the state with which a training continues.
 STATE = "state.pt"
-#: The greatest number of opcodes in it. The state of Adam for 20,000 weights has as many.
-MAX_OPCODES = 2_500_000
 
 
 def whole(place: Path) -> Path | None:
@@ -97,7 +95,7 @@ def read_state(path: Path) -> dict[str, Any]:
     from netbuild.runs.plain import check_plain
 
     with path.open("rb") as file:
-        state = read_saved(file, MAX_OPCODES)
+        state = read_saved(file)
     if not isinstance(state, dict):
         raise WeightsError("it does not hold the state of a training")
     check_plain(state)

@@ -20,8 +20,6 @@ from netbuild.runs.stored import KNOWN, ForeignError, Storage, Type, put
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: The greatest number of opcodes. A tensor takes about 40 of them.
-MAX_OPCODES = 1_000_000
 #: The greatest length of all strings together, in bytes.
 MAX_TEXT = 32_000_000
 #: The longest name of a function or of a storage.
@@ -37,7 +35,7 @@ _UNSIGNED = struct.Struct("<I").unpack
 class Machine:
     """Carries out the opcodes of pickles in a file, one pickle after the other."""
 
-    def __init__(self, file: BinaryIO, most: int = MAX_OPCODES, *, old: bool = False) -> None:
+    def __init__(self, file: BinaryIO, most: int, *, old: bool = False) -> None:
         self.most, self.old = most, old  # opcodes; before torch 1.6
         self.read, self.readline = file.read, file.readline
         self.left = MAX_TEXT

@@ -57,8 +57,8 @@ def _values(held: Any) -> Iterable[Any]:
     for value in values:
         type_ = type(value)
         if type_ is Stored:
-            if product(value.shape) > value.storage.count:  # torch would give it more memory
+            if product(value.shape) > value.storage.numel:  # torch would give it more memory
                 raise WeightsError("it has a tensor that repeats its values")
         elif type_ not in _PLAIN and type_ not in _CONTAINERS:
             raise WeightsError("it has a value that the state of a training does not have")
-    return values  # type: ignore[no-any-return]
+    return values

@@ -40,7 +40,7 @@ class Position:
         Raises:
             ValueError: a value is absent, of another kind, or none that a training can reach.
         """
-        kinds = {field.name: type(field.default) for field in fields(cls)}
+        kinds = {f.name: float if type(f.default) is float else int for f in fields(cls)}
         if not isinstance(saved, dict) or not {"epoch", "total"} <= saved.keys() <= kinds.keys():
             raise ValueError("it has no position of a training")
         for name, value in saved.items():
@@ -49,7 +49,7 @@ class Position:
             free = name in {"best", "lr"}  # a loss may be infinite, and both less than zero
             if not whole or not (free or 0 <= value < _FAR):
                 raise ValueError(f"the position of its training has an impossible {name}")
-        return cls(**{name: kinds[name](value) for name, value in saved.items()})
+        return cls(**{name: kinds[name](value) for name, value in saved.items()})  # type: ignore[arg-type]
 
     def after_epoch(self, loss: float) -> Position:
         """Return the position at the end of the current epoch, with its validation loss."""

@@ -54,12 +54,12 @@ class Storage(NamedTuple):
 
     key: str
     type: Type
-    count: int
+    numel: int  # values, in torch's word
 
     @property
     def nbytes(self) -> int:
         """The number of its bytes."""
-        return self.count * self.type.size
+        return self.numel * self.type.size
 
 
 class Stored(NamedTuple):

@@ -11,7 +11,9 @@ from safetensors.torch import save_file
 
 from netbuild.components.safetensors import MAX_BRACKETS, SIZES, read_header
 from netbuild.diagnostics.exceptions import WeightsError
+from netbuild.runs import archive as reader
 from netbuild.runs.archive import read_saved
+from netbuild.runs.pickled import Machine
 from netbuild.runs.plain import MAX_DEPTH, check_plain
 from netbuild.runs.position import Position
 from netbuild.runs.stored import DTYPES
@@ -27,6 +29,7 @@ from tests.untrusted.files import (
     before_1_6,
     state_dict,
     tensor,
+    text,
 )
 from tests.untrusted.mutants import originals
 
@@ -139,6 +142,15 @@ def test_every_dtype_of_safetensors_is_read(tmp_path: Path) -> None:
     assert found >= {"F32", "F16", "BF16", "I64", "BOOL", "U8"}
 
 
+def test_the_limit_grows_with_the_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of many tensors has many members, and may have many opcodes."""
+    monkeypatch.setattr(reader, "MAX_OPCODES", 1)
+    tensors = b"".join(text(f"{n}") + tensor(key=f"{n}") for n in range(300))
+    records = {f"data/{n}": bytes(16) for n in range(300)}
+    saved = read_saved(io.BytesIO(archive(START + b"}(" + tensors + b"u" + END, records)))
+    assert len(saved) == 300
+
+
 def test_a_file_of_python_2_is_read(tmp_path: Path) -> None:
     """Python 2 wrote an OrderedDict as a list of lists, and short strings in ASCII."""
     pair = b"](U\x080.weight" + tensor(view=b"N") + b"e"
@@ -182,10 +194,10 @@ def test_a_state_repeats_no_values() -> None:
 def test_many_opcodes_are_too_many() -> None:
     """A call counts as several opcodes: it takes longer, by the axes of a tensor."""
     for repeated, count in ((b"N", 990), (b"ccollections\nOrderedDict\n)R", 90)):
-        pickles = [archive(START + b"(" + repeated * n + b"t" + END) for n in (count, count + 50)]
-        assert read_saved(io.BytesIO(pickles[0]), 1000)
+        pickles = [START + b"(" + repeated * n + b"t" + END for n in (count, count + 50)]
+        assert Machine(io.BytesIO(pickles[0]), 1000).load()
         with pytest.raises(WeightsError, match="more opcodes than the 1,000"):
-            read_saved(io.BytesIO(pickles[1]), 1000)
+            Machine(io.BytesIO(pickles[1]), 1000).load()
 
 
 POSITION = {"epoch": 2, "step": 1, "total": 7, "seconds": 0.5, "best": float("inf")}

@@ -14,11 +14,11 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
-from torch.distributed.checkpoint import DefaultLoadPlanner, FileSystemReader
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 
 from netbuild.diagnostics.exceptions import WeightsError
-from netbuild.runs.archive import MAX_PICKLE, read_saved
-from netbuild.runs.pickled import MAX_OPCODES
+from netbuild.runs.archive import MAX_OPCODES, MAX_PICKLE, read_saved
 from netbuild.runs.plain import check_plain
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _check_opcodes(data: bytes) -> None:
     """
     try:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if number > MAX_OPCODES or (opcode.name == "LONG_BINPUT" and argument > number):
+            index = (argument or 0) if opcode.name == "LONG_BINPUT" else 0
+            if number > MAX_OPCODES or index > number:
                 raise WeightsError("the description of its parts is damaged")
     except ValueError as error:
         raise WeightsError("the description of its parts is damaged") from error

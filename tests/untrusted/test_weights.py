@@ -9,6 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from netbuild.components.datasets.array_files import read_arrays
+from netbuild.components.datasets.dataset import DataError
 from netbuild.components.safetensors import MAX_BRACKETS, SIZES, read_header
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.runs import archive as reader
@@ -225,3 +227,13 @@ def test_a_position_that_no_training_reaches(changed: dict[str, Any], why: str) 
     for other in (None, [], {"epoch": 1}):
         with pytest.raises(ValueError, match="no position"):
             Position.of(other)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_data_with_such_a_header_is_refused(tmp_path: Path, name: str) -> None:
+    """Arrays for training are read by the same reader."""
+    make, says = HEADERS[name]
+    (tmp_path / "data.safetensors").write_bytes(make())
+    with pytest.raises(DataError, match="is damaged") as refused:
+        read_arrays(tmp_path / "data.safetensors")
+    assert says[:40] in str(refused.value)

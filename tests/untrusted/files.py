@@ -90,7 +90,7 @@ def two(first: tuple[int, int], second: tuple[int, int]) -> bytes:
         name: {"dtype": "F32", "shape": [2], "data_offsets": list(place)}
         for name, place in (("0.weight", first), ("0.bias", second))
     }
-    return safetensors(both)
+    return safetensors(both, bytes(second[1]))
 
 
 def _nested(opcodes: bytes, count: int, inside: bytes = b")") -> bytes:

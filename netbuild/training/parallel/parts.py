@@ -67,7 +67,9 @@ class Reader(FileSystemReader):
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         """Return the description of the parts, which is checked before torch reads it."""
-        with (self.folder / ".metadata").open("rb") as file:
+        rank = kwargs.get("rank")
+        name = ".metadata" if rank is None else f"__{rank}.metadata"
+        with (self.folder / name).open("rb") as file:
             data = file.read(MAX_PICKLE + 1)
         if len(data) > MAX_PICKLE:
             raise WeightsError(f"the description of its parts has more than {MAX_PICKLE:,} bytes")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from netbuild.checks.pretrained import unreadable
+from netbuild.diagnostics.exceptions import ConfigError, WeightsError
 from netbuild.runs.weights import compare, each_tensor, read_shapes, read_tensors
 
 if TYPE_CHECKING:
@@ -23,8 +26,9 @@ def load(module: nn.Module, graph: Graph) -> None:
     pretrained = graph.config.pretrained
     if pretrained is None or any(tensor.is_meta for tensor in module.state_dict().values()):
         return
-    tensors = read_tensors(pretrained.file)
-    fitting = _fitting(graph, pretrained)
+    with _reading(graph, pretrained):
+        fitting = _fitting(graph, pretrained)
+        tensors = read_tensors(pretrained.file)
     module.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
 
 
@@ -32,7 +36,20 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors that `load` loads, one after the other."""
     pretrained = graph.config.pretrained
     if pretrained is not None:
-        yield from each_tensor(pretrained.file, _fitting(graph, pretrained))
+        with _reading(graph, pretrained):
+            yield from each_tensor(pretrained.file, _fitting(graph, pretrained))
+
+
+@contextmanager
+def _reading(graph: Graph, pretrained: Pretrained) -> Iterator[None]:
+    """Turn the exceptions of a file that cannot be read into a fault of the config.
+
+    A check has read the names and shapes, but only torch reads the values.
+    """
+    try:
+        yield
+    except (OSError, WeightsError) as error:
+        raise ConfigError([unreadable(graph.config, pretrained, error)]) from error
 
 
 def _fitting(graph: Graph, pretrained: Pretrained) -> tuple[str, ...]:

@@ -44,16 +44,21 @@ def check(graph: Graph) -> list[Diagnostic]:
     try:
         held = read_shapes(pretrained.file)
     except (OSError, WeightsError) as error:
-        label = f"{pretrained.file}: {reason(error)}"
-        help_, fixes = _similar(pretrained, span)
-        title = "a file of weights that cannot be read"
-        return [Diagnostic("NB502", title, span, label, help=help_, fixes=fixes)]
+        return [unreadable(config, pretrained, error)]
     tensors = graph.tensors
     found = list(_for_nothing(config, pretrained, {**held, **tensors}))
     comparison = compare(held, tensors, pretrained.leave_out)
     if comparison.differences:
         found.append(_misfit(pretrained, span, comparison))
     return found
+
+
+def unreadable(config: Config, pretrained: Pretrained, error: Exception) -> Diagnostic:
+    """Return the fault of a file that cannot be read."""
+    label = f"{pretrained.file}: {reason(error)}"
+    title, span = "a file of weights that cannot be read", _written(config, "file")
+    help_, fixes = _similar(pretrained, span)
+    return Diagnostic("NB502", title, span, label, help=help_, fixes=fixes)
 
 
 def _similar(pretrained: Pretrained, span: Span) -> tuple[str | None, tuple[Fix, ...]]:

@@ -14,12 +14,11 @@ complete checkpoint. At all other moments `last/` is the complete checkpoint, if
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
-import zipfile
 from typing import TYPE_CHECKING, Any
 
+from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.runs.position import Position
 
 if TYPE_CHECKING:
@@ -85,30 +84,30 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def read_state(path: Path) -> dict[str, Any]:
+    """Return the state of a training from its file, without torch: tensors are only described.
+
+    Raises:
+        WeightsError: the file is damaged, or holds something else.
+        OSError: the file cannot be read.
+    """
+    from netbuild.runs.archive import read_saved
+    from netbuild.runs.plain import check_plain
+
+    with path.open("rb") as file:
+        state = read_saved(file)
+    if not isinstance(state, dict):
+        raise WeightsError("it does not hold the state of a training")
+    check_plain(state)
+    return state
+
+
 def read_position(place: Path) -> Position | None:
     """Return the position of a checkpoint, without torch; None if the checkpoint is damaged."""
-    from netbuild.runs.pickled import Shapes
-
     folder = whole(place)
     if folder is None:
         return None
     try:
-        with zipfile.ZipFile(folder / STATE) as archive:
-            name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
-            state = Shapes(io.BytesIO(archive.read(name))).load()
-        position = _position(state["position"])
-    except Exception:  # noqa: BLE001  a damaged file may raise any exception
+        return Position.of(read_state(folder / STATE).get("position"))
+    except (OSError, ValueError):  # WeightsError is a ValueError
         return None
-    counts = (position.epoch, position.step, position.total, position.waited)
-    return position if all(type(count) is int for count in counts) else None
-
-
-def _position(saved: dict[str, Any]) -> Position:
-    return Position(
-        epoch=saved["epoch"],
-        step=saved.get("step", 0),
-        total=saved["total"],
-        seconds=float(saved["seconds"]),
-        spent=float(saved["spent"]),
-        waited=saved["waited"],
-    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+#: No training counts or lasts as far.
+_FAR = 1 << 53
 
 
 class Limits(NamedTuple):
@@ -29,6 +32,24 @@ class Position:
     lr: float = 0.0  # of the last step
     best: float = math.inf  # the lowest validation loss
     waited: int = 0  # epochs since that loss
+
+    @classmethod
+    def of(cls, saved: Any) -> Position:
+        """Return the position that a checkpoint holds as a mapping.
+
+        Raises:
+            ValueError: a value is absent, of another kind, or none that a training can reach.
+        """
+        kinds = {f.name: float if type(f.default) is float else int for f in fields(cls)}
+        if not isinstance(saved, dict) or not {"epoch", "total"} <= saved.keys() <= kinds.keys():
+            raise ValueError("it has no position of a training")
+        for name, value in saved.items():
+            kind = kinds[name]
+            whole = type(value) is int or (kind is float and type(value) is float)
+            free = name in {"best", "lr"}  # a loss may be infinite, and both less than zero
+            if not whole or not (free or 0 <= value < _FAR):
+                raise ValueError(f"the position of its training has an impossible {name}")
+        return cls(**{name: kinds[name](value) for name, value in saved.items()})  # type: ignore[arg-type]
 
     def after_epoch(self, loss: float) -> Position:
         """Return the position at the end of the current epoch, with its validation loss."""

@@ -4,15 +4,19 @@ The first bytes tell two formats apart. safetensors has a header in JSON
 (https://huggingface.co/docs/safetensors/index#format). `torch.save` writes a `state_dict()` as a
 pickle: in a zip archive or, before torch 1.6, in front of the values. The values are not read. No
 function that a pickle names is called. A pickle may only hold tensors by name.
+
+What is refused here is never given to torch.
 """
 
 from __future__ import annotations
 
-import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from netbuild.components.safetensors import MAX_TENSORS, is_name, is_safetensors, read_header
 from netbuild.diagnostics.exceptions import WeightsError
+from netbuild.diagnostics.wording import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,9 +24,6 @@ if TYPE_CHECKING:
     import torch
 
     from netbuild.components.tensor import Shape
-
-#: The largest size of a list of tensors, in bytes. safetensors has the same limit.
-MAX_HEADER = 100_000_000
 
 
 class Difference(NamedTuple):
@@ -85,105 +86,91 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
     with Path(path).open("rb") as file:
         start = file.read(9)
         file.seek(0)
-        try:
-            if _is_safetensors(start):
-                return _safetensors(file)
-            if start.startswith(b"PK"):
-                return _tensors(_zipped(file))
-            if start.startswith(b"\x80"):
-                return _tensors(_before_1_6(file))
-        except (WeightsError, OSError):
-            raise
-        except Exception as error:  # a damaged file may raise any exception
-            raise WeightsError(f"it is damaged ({type(error).__name__})") from error
+        if is_safetensors(start):
+            return _safetensors(file)
+        if start.startswith((b"PK", b"\x80")):
+            from netbuild.runs.archive import read_saved
+            from netbuild.runs.stored import ForeignError
+
+            try:
+                return _tensors(read_saved(file))
+            except ForeignError as error:
+                message = f"{error}: save only the module's state_dict()"
+                raise WeightsError(message) from error
     raise WeightsError("it is neither a safetensors file nor a file of torch.save")
 
 
 def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a file by name. This needs torch.
 
-    The file has to have a format that `read_shapes` accepts.
-
     Raises:
+        WeightsError: the file is damaged, or holds something else.
         OSError: the file cannot be read.
     """
+    read_shapes(path)
     with Path(path).open("rb") as file:
         start = file.read(9)
-    if _is_safetensors(start):
-        from safetensors.torch import load_file
+    with _loading():
+        if is_safetensors(start):
+            from safetensors.torch import load_file
 
-        return load_file(path)
-    import torch
+            return load_file(path)
+        import torch
 
-    tensors: dict[str, torch.Tensor] = torch.load(path, weights_only=True, map_location="cpu")
-    return tensors
+        loaded: dict[str, torch.Tensor] = torch.load(path, weights_only=True, map_location="cpu")
+        return loaded
 
 
 def each_tensor(path: str | Path, names: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield tensors of a file by name, one after the other. This needs torch.
 
     A safetensors file is opened for each tensor: as long as it is open, all that was read of it
-    stays in memory. A file of torch.save is mapped into memory if it is a zip archive. The file has
-    to have a format that `read_shapes` accepts.
+    stays in memory. A file of torch.save is mapped into memory if it is a zip archive.
 
     Raises:
+        WeightsError: the file is damaged, or holds something else.
         OSError: the file cannot be read.
     """
+    read_shapes(path)
     with Path(path).open("rb") as file:
         start = file.read(9)
-    if _is_safetensors(start):
+    if is_safetensors(start):
         from safetensors import safe_open
 
         for name in names:
-            with safe_open(path, "pt") as opened:
-                yield name, opened.get_tensor(name)
+            with _loading(), safe_open(path, "pt") as opened:
+                tensor = opened.get_tensor(name)
+            yield name, tensor
         return
     import torch
 
-    tensors = torch.load(path, weights_only=True, map_location="cpu", mmap=start.startswith(b"PK"))
+    with _loading():
+        mapped = start.startswith(b"PK")
+        tensors = torch.load(path, weights_only=True, map_location="cpu", mmap=mapped)
     for name in names:
         yield name, tensors.pop(name)
 
 
-def _is_safetensors(start: bytes) -> bool:
-    return start[8:9] == b"{"
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Turn the exceptions of torch and safetensors, at a damaged file, into one.
+
+    Raises:
+        WeightsError: the values of the file are damaged.
+    """
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # torch has no base of these exceptions
+        raise WeightsError(f"its values are damaged ({type(error).__name__})") from error
 
 
 def _safetensors(file: BinaryIO) -> dict[str, Shape]:
-    length = int.from_bytes(file.read(8), "little")
-    if length > MAX_HEADER:
-        raise WeightsError("it is neither a safetensors file nor a file of torch.save")
-    header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    ends = [tensor["data_offsets"][1] for tensor in header.values()]
-    expected, size = 8 + length + max(ends, default=0), file.seek(0, 2)
-    if size != expected:
-        raise WeightsError(f"it is damaged: it has {size:,} bytes instead of {expected:,}")
-    return {name: tuple(tensor["shape"]) for name, tensor in header.items()}
-
-
-def _zipped(file: BinaryIO) -> Any:
-    import zipfile
-
-    from netbuild.runs.pickled import Shapes
-
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-        if any(name.endswith("/constants.pkl") for name in names):
-            raise WeightsError("it is a TorchScript module, not a state_dict")
-        held = next((name for name in names if name.endswith("/data.pkl")), None)
-        if held is None or archive.getinfo(held).file_size > MAX_HEADER:
-            raise WeightsError("it is a zip archive, but not a file of torch.save")
-        with archive.open(held) as pickled:
-            return Shapes(pickled).load()
-
-
-def _before_1_6(file: BinaryIO) -> Any:
-    from netbuild.runs.pickled import Shapes
-
-    for _ in ("magic number", "protocol", "machine"):
-        Shapes(file).load()
-    return Shapes(file).load()
+    try:
+        return {name: tensor.shape for name, tensor in read_header(file).items()}
+    except ValueError as error:
+        raise WeightsError(f"it is damaged: {error}") from error
 
 
 def _tensors(saved: Any) -> dict[str, Shape]:
@@ -192,11 +179,16 @@ def _tensors(saved: Any) -> dict[str, Shape]:
     Raises:
         WeightsError: the pickle holds anything else.
     """
-    from netbuild.runs.pickled import Pickled
+    from netbuild.runs.stored import Stored
 
     if not isinstance(saved, dict) or not all(isinstance(name, str) for name in saved):
         raise WeightsError("it does not hold tensors by name: save module.state_dict()")
-    others = [name for name, value in saved.items() if not isinstance(value, Pickled)]
+    if len(saved) > MAX_TENSORS:
+        raise WeightsError(f"it holds more than {MAX_TENSORS:,} tensors")
+    hidden = next((name for name in saved if not is_name(name)), None)
+    if hidden is not None:
+        raise WeightsError(f"{hidden[:40]!a} is not a name of a tensor")
+    others = [brief(name) for name, value in saved.items() if not isinstance(value, Stored)]
     if others:
         listed = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
         raise WeightsError(f"it also holds {listed}: save only the state_dict()")

@@ -14,21 +14,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from netbuild.components.tensor import times
-from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
+from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError, WeightsError
+from netbuild.diagnostics.wording import reason
 from netbuild.runs.checkpoint_folder import (
     PARTS,
     STATE,
     WEIGHTS,
     new_folder,
+    read_state,
     recover,
     replace,
     whole,
 )
-from netbuild.runs.weights import each_tensor
+from netbuild.runs.weights import each_tensor, read_shapes, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -180,7 +182,7 @@ class Saved:
         """
         with _reading(self.place):
             if self.parts is None:
-                return load_file(self.folder / WEIGHTS)
+                return read_tensors(self.folder / WEIGHTS)
             from netbuild.training.parallel import shards
 
             return shards.weights(self.parts)
@@ -207,8 +209,7 @@ class Saved:
         """
         with _reading(self.place):
             if self.parts is None:
-                with safe_open(self.folder / WEIGHTS, "pt") as file:
-                    shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+                shapes = read_shapes(self.folder / WEIGHTS)
                 return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
             from netbuild.training.parallel import shards
 
@@ -221,6 +222,7 @@ class Saved:
             TrainingError: the checkpoint is damaged.
         """
         with _reading(self.place):
+            read_state(self.folder / STATE)
             state: dict[str, Any] = torch.load(
                 self.folder / STATE, weights_only=True, map_location="cpu"
             )
@@ -241,6 +243,9 @@ def _reading(place: Path) -> Iterator[None]:
     """Turn every exception into a `TrainingError`: a damaged file may raise any exception."""
     try:
         yield
+    except (WeightsError, OSError) as error:
+        why = reason(error).removeprefix("it is damaged: ")
+        raise TrainingError(f"the checkpoint {place} is damaged: {why}") from error
     except Exception as error:
         message = f"the checkpoint {place} is damaged ({type(error).__name__})"
         raise TrainingError(message) from error

@@ -257,7 +257,7 @@ class Trainer:
         state, weights = saved.state(), saved.described()
         checkpoint.check_names(place, weights, learner.validated.state_dict())
         try:
-            self.position = Position(**state["position"])
+            self.position = Position.of(state["position"])
             if saved.parts:
                 learner.load_parts(saved.parts, anew)
             else:

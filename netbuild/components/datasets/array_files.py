@@ -9,7 +9,6 @@ archive of `.npy` files. The header of a safetensors file is JSON
 
 import ast
 import gzip
-import json
 import re
 import sys
 import zipfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.dataset import DataError
+from netbuild.components.safetensors import is_safetensors, read_header
 from netbuild.components.tensor import Shape, Tensor, product
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ MAX_COUNTED = 1 << 24
 _SOME = 4096
 #: The longest header, in bytes; numpy has the same limit.
 _MAX_HEADER = 10_000
-_MAX_JSON = 100_000_000
 
 _NPY = b"\x93NUMPY"
 #: The dtypes by numpy's names in a header, without the byte order in front.
@@ -272,7 +271,7 @@ def read_arrays(path: Path) -> dict[str, StoredArray]:
             return _npz(path)
         if start.startswith(_NPY):
             return {path.stem: _npy(path, None, path.stat().st_size)}
-        if start[8:9] == b"{":
+        if is_safetensors(start):
             return _safetensors(path)
     raise DataError(f"{path} is not a .npz, .npy or .safetensors file")
 
@@ -330,20 +329,12 @@ def _npy(path: Path, member: str | None, size: int) -> StoredArray:
 
 
 def _safetensors(path: Path) -> dict[str, StoredArray]:
-    size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > _MAX_JSON:
-            raise DataError(f"{path} is not a .npz, .npy or .safetensors file")
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    found = {}
-    for name, tensor in header.items():
-        descr = f"<{_SAFETENSORS.get(tensor['dtype'], tensor['dtype'])}"
-        start = 8 + length + tensor["data_offsets"][0]
-        found[name] = StoredArray(path, None, start, descr, tuple(tensor["shape"]))
-        _expect_bytes(found[name], size)
-    return found
+        header = read_header(file)
+    return {
+        name: StoredArray(path, None, start, f"<{_SAFETENSORS.get(dtype, dtype)}", shape)
+        for name, (dtype, shape, start) in header.items()
+    }
 
 
 def _expect_bytes(stored: StoredArray, size: int) -> None:

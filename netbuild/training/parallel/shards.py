@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.diagnostics.exceptions import TrainingError, WeightsError
 from netbuild.training.errors import refused
+from netbuild.training.parallel.parts import Planner, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,10 +60,10 @@ def load(
         TrainingError: a part is damaged, or a process has ended.
     """
     with _reported(folder):
-        names = FileSystemReader(folder).read_metadata().state_dict_metadata
+        names = Reader(folder).read_metadata().state_dict_metadata
         remembers = any(name.startswith(_REMEMBERED) for name in names)
         state = _state(learning, optimizers, remembers=remembers)
-        state_dict_loader.load(state, checkpoint_id=folder)
+        state_dict_loader.load(state, storage_reader=Reader(folder), planner=Planner())
         set_state_dict(
             learning,
             optimizers if remembers else (),
@@ -81,8 +81,9 @@ def described(folder: Path) -> dict[str, torch.Tensor]:
 
     Raises:
         OSError: the description of the parts cannot be read.
+        WeightsError: it is damaged.
     """
-    found = FileSystemReader(folder).read_metadata().state_dict_metadata
+    found = Reader(folder).read_metadata().state_dict_metadata
     return {
         name.removeprefix(_NETWORK): torch.empty(
             tensor.size, dtype=tensor.properties.dtype, device="meta"
@@ -106,7 +107,9 @@ def each(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
 def _read(folder: Path, wanted: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     found = {_NETWORK + name: torch.empty_like(w, device="cpu") for name, w in wanted.items()}
     with _reported(folder):
-        state_dict_loader.load(found, checkpoint_id=folder, no_dist=True)
+        state_dict_loader.load(
+            found, storage_reader=Reader(folder), planner=Planner(), no_dist=True
+        )
     return {name.removeprefix(_NETWORK): tensor for name, tensor in found.items()}
 
 
@@ -163,5 +166,6 @@ def _reported(folder: Path) -> Iterator[None]:
         first: Any = next(iter(error.failures.values()))[0]
         if isinstance(first, OSError):
             raise OSError(first.errno or errno.EIO, str(first), str(folder)) from error
-        message = f"the checkpoint {folder} is damaged ({type(first).__name__})"
+        why = f": {first}" if isinstance(first, WeightsError) else f" ({type(first).__name__})"
+        message = f"the checkpoint {folder} is damaged{why}"
         raise TrainingError(message) from error

@@ -235,7 +235,7 @@ def test_truncated(tmp_path: Path, kind: str) -> None:
     file.write_bytes(file.read_bytes()[:150])
     reason = {
         "npz": "is damaged: File is not a zip file",
-        "safetensors": "is damaged: it ends after",
+        "safetensors": r"is damaged: its data has \d+ bytes instead of 264",
         "npy": "is damaged: it ends after 22 of 120 bytes",
     }[kind]
     with pytest.raises(DataError, match=reason) as error:
@@ -251,7 +251,7 @@ def test_truncated(tmp_path: Path, kind: str) -> None:
         (b"", "is not a .npz, .npy or .safetensors file"),
         (b"\x93NUMPY\x01\0\xff\xff" + b" " * 99, "is damaged: its header has 65,535 bytes"),
         (b"\x93NUMPY\x01\0\x05\0__i()", "is damaged: malformed node or string"),
-        (b"\x05\0\0\0\0\0\0\0{oh}}", "is damaged: Expecting property name"),
+        (b"\x05\0\0\0\0\0\0\0{oh}}", "is damaged: its header cannot be read: it is not valid JSON"),
     ],
 )
 def test_damaged(tmp_path: Path, contents: bytes, reason: str) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -41,10 +41,11 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(visible(text), err=err, nl=nl)
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
     """Return a console that prints text without wrapping or decorating it.
 
-    Control characters of the text are shown as escapes, as in `say`.
+    Control characters of the text are shown as escapes, as in `say`. `file` replaces standard
+    output.
     """
     from rich.console import Console
     from rich.segment import Segment
@@ -54,8 +55,10 @@ def console(*, stderr: bool = False) -> Console:
             for text, style, control in super().render(*what):
                 yield Segment(text if control else visible(text), style, control)
 
-    stream = sys.stderr if stderr else sys.stdout
-    made = Visible(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    stream = file or (sys.stderr if stderr else sys.stdout)
+    made = Visible(
+        file=file, stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False
+    )
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
         made.width = int(columns) if columns.isdecimal() and len(columns) < 5 else PIPE_WIDTH

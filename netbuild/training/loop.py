@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.builder import module as builder
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
-from netbuild.runs.checkpoint_folder import recover
+from netbuild.runs.checkpoint_folder import recover, whole
 from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
@@ -67,6 +67,11 @@ class Trainer:
     def stop(self, *_: Any) -> None:
         """Ask the loop to finish the current step, save its state and end; a signal handler."""
         self.stopping = True
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a checkpoint to continue from; another process may write it."""
+        return not self.world.writes or whole(self.run.checkpoint("last")) is not None
 
     @property
     def steps(self) -> int | None:

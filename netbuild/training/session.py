@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +27,7 @@ from netbuild.training.errors import data_faults, refused
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
+from netbuild.training.signals import stopped_by_signals
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.learner import HALVES, Learner, Network
 from netbuild.training.step.memory_format import channels_last, lay_out
@@ -36,7 +35,7 @@ from netbuild.training.step.optimizer import optimizer
 from netbuild.training.step.scheduler import Scheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from netbuild.config.train import Train
     from netbuild.graph.graph import Graph
@@ -58,7 +57,7 @@ def train(
             be read.
         TrainingError: torch refused a step, or the loss is not finite.
         OSError: a file cannot be read, or the run's folder cannot be written.
-        Interrupted: the process received SIGINT or SIGTERM. The state is saved.
+        Interrupted: the process received a signal that ends it, such as SIGINT. The state is saved.
     """
     if isinstance(path_or_config, Config) and set:
         message = "set changes a file that is read: give it to netbuild.load, or train a path"
@@ -116,8 +115,8 @@ def fit(trainer: Trainer, progress: Progress) -> None:
     Raises:
         ConfigError: a sample cannot be read.
         TrainingError: torch refused a step, or the loss is not finite.
-        Interrupted: the process received SIGINT or SIGTERM. The state is saved.
-        KeyboardInterrupt: it received a second one. The last checkpoint stays.
+        Interrupted: the process received a signal that ends it, such as SIGINT. The state is saved.
+        KeyboardInterrupt: it received a second signal. The last checkpoint stays.
     """
 
     def stop() -> None:
@@ -125,7 +124,7 @@ def fit(trainer: Trainer, progress: Progress) -> None:
         progress.stopping()
 
     try:
-        with _stopped_by_signals(stop), data_faults(trainer.graph.config):
+        with stopped_by_signals(stop, lambda: trainer.kept), data_faults(trainer.graph.config):
             trainer.fit(progress)
     except Interrupted:
         trainer.world.leave()
@@ -317,32 +316,3 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
                 f"{row.path} ({row.type}) cannot compute a variance; choose another batch size"
             )
             raise TrainingError(message)
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
-    """Call `stop` on the first SIGINT or SIGTERM.
-
-    A second signal raises KeyboardInterrupt. A third one ends the process, also in a function of
-    torch that does not return.
-    """
-    received: list[int] = []
-
-    def handler(number: int, _: Any) -> None:
-        received.append(number)
-        if len(received) == 1:
-            stop()
-            return
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    try:
-        before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # only the main thread handles signals
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler_before in before.items():
-            signal.signal(number, handler_before)

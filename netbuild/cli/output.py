@@ -29,7 +29,7 @@ class Output(TextIOBase):
     """
 
     def __init__(self, lost: Callable[[], None]) -> None:
-        self._lost = lost
+        self._lost, self._stream = lost, sys.stdout  # a progress bar replaces sys.stdout
         self.error: OSError | None = None
         if hasattr(signal, "SIGPIPE"):  # a closed pipe is an error of a write, not the end
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -49,20 +49,20 @@ class Output(TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]  # a plain attribute there
         """The encoding of standard output."""
-        return sys.stdout.encoding
+        return self._stream.encoding
 
     def isatty(self) -> bool:
         """Whether standard output is a terminal."""
-        return sys.stdout.isatty()
+        return self._stream.isatty()
 
     def fileno(self) -> int:
         """Return the number of the file."""
-        return sys.stdout.fileno()
+        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         """Write a text. It is kept until `flush`, so there is little that may fail here."""
         try:
-            return sys.stdout.write(text)
+            return self._stream.write(text)
         except OSError as error:
             self._discard(error)
             return len(text)
@@ -70,13 +70,13 @@ class Output(TextIOBase):
     def flush(self) -> None:
         """Write what was kept."""
         try:
-            sys.stdout.flush()
+            self._stream.flush()
         except OSError as error:
             self._discard(error)
 
     def _discard(self, error: OSError) -> None:
         """Keep the first error, and tell it."""
-        _lead_into_nothing(sys.stdout)
+        _lead_into_nothing(self._stream)
         if self.error is None:
             self.error = error
             self._lost()

@@ -23,10 +23,10 @@ from netbuild.training.progress import Silent
 from tests.training.runs import Stopping, end, go_on, posix, start
 from tests.training_configs import STEPS, outcome, write
 
-#: A training of two seconds, whose samples worker processes read.
+#: A longer training, whose samples worker processes read.
 LONG = {
     "data": {"Random": {"samples": 60}, "in_memory": False},
-    "train": {"epochs": 40, "batch_size": 16, "device": "cpu", "workers": 1},
+    "train": {"epochs": 15, "batch_size": 16, "device": "cpu", "workers": 1},
 }
 
 
@@ -189,7 +189,7 @@ def test_the_terminal_is_closed(tmp_path: Path, *, whole_group: bool) -> None:
         for _ in range(2):
             (os.killpg if whole_group else os.kill)(process.pid, signal.SIGHUP)
         assert process.wait(60) == 130
-    assert len(stopped.metrics) < 40
+    assert len(stopped.metrics) < 15
     assert outcome(go_on(stopped.folder)) == outcome(straight)
 
 

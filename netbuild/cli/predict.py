@@ -146,7 +146,7 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
     try:
         with written.open("w", encoding="utf-8", newline="") as file:
             yield file
-        written.replace(place)
+        held.replace(written, place)
     finally:
         if written != place:
             written.unlink(missing_ok=True)

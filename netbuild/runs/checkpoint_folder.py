@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from netbuild.runs import held
 from netbuild.runs.position import Position
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def recover(place: Path) -> None:
     """
     found = whole(place)
     if found is not None and found != place:
-        found.rename(place)
+        held.rename(found, place)
     for left in (new_folder(place), _old_folder(place)):
-        shutil.rmtree(left, ignore_errors=True)
+        held.remove(left)
 
 
 def replace(place: Path) -> None:
@@ -68,10 +68,10 @@ def replace(place: Path) -> None:
     for path in (*new.rglob("*"), new):
         _sync(path)
     if place.exists():
-        place.rename(old)
-    new.rename(place)
+        held.rename(place, old)
+    held.rename(new, place)
     _sync(place.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    held.remove(old)
 
 
 def _sync(path: Path) -> None:

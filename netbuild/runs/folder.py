@@ -18,7 +18,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import load
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
-from netbuild.runs import layout
+from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
 from netbuild.runs.records import best_of, read_metrics
 
@@ -181,7 +181,7 @@ def _replace(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    held.replace(beside, path)
 
 
 def _write_classes(folder: Path, config: Config) -> None:

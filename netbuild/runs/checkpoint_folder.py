@@ -17,7 +17,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netbuild.runs import held
 from netbuild.runs.position import Position
@@ -96,19 +96,6 @@ def read_position(place: Path) -> Position | None:
         with zipfile.ZipFile(folder / STATE) as archive:
             name = next(n for n in archive.namelist() if n.endswith("/data.pkl"))
             state = Shapes(io.BytesIO(archive.read(name))).load()
-        position = _position(state["position"])
+        return Position.read(state["position"])
     except Exception:  # noqa: BLE001  a damaged file may raise any exception
         return None
-    counts = (position.epoch, position.step, position.total, position.waited)
-    return position if all(type(count) is int for count in counts) else None
-
-
-def _position(saved: dict[str, Any]) -> Position:
-    return Position(
-        epoch=saved["epoch"],
-        step=saved.get("step", 0),
-        total=saved["total"],
-        seconds=float(saved["seconds"]),
-        spent=float(saved["spent"]),
-        waited=saved["waited"],
-    )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+
+#: Counts are smaller than this. The seed of an epoch has room for its number.
+_COUNTS = 2**31
 
 
 class Limits(NamedTuple):
@@ -29,6 +33,31 @@ class Position:
     lr: float = 0.0  # of the last step
     best: float = math.inf  # the lowest validation loss
     waited: int = 0  # epochs since that loss
+
+    @classmethod
+    def read(cls, saved: Any) -> Position:
+        """Return the position that a checkpoint holds.
+
+        Raises:
+            ValueError: it is no position of a training. The message names the value.
+        """
+        names = {field.name: field.type for field in fields(cls)}
+        if not isinstance(saved, dict) or not {"epoch", "total"} <= saved.keys() <= names.keys():
+            raise ValueError("it has no position")
+        for name, value in saved.items():
+            wanted = "a whole number from 0" if names[name] == "int" else "a number from 0"
+            if not (_is_count(value) if names[name] == "int" else _is_number(name, value)):
+                raise ValueError(f"{name} is {value!r:.40}, not {wanted}")
+        found = cls(**saved)
+        if found.total < found.epoch + (found.step > 0) or found.total < found.step:
+            raise ValueError(
+                f"epoch {found.epoch} and step {found.step} are more than {found.total} steps"
+            )
+        if found.step > 0 and found.seconds == 0:
+            raise ValueError(f"step {found.step} has taken no time")
+        if found.waited > found.epoch:
+            raise ValueError(f"waited is {found.waited}, more than {found.epoch} epochs")
+        return found
 
     def after_epoch(self, loss: float) -> Position:
         """Return the position at the end of the current epoch, with its validation loss."""
@@ -56,3 +85,14 @@ class Position:
         waited = limits.patience is not None and self.waited >= limits.patience
         limited = self.step == 0 and self.is_at_limit(limits)
         return self.epoch >= limits.epochs or waited or limited
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _COUNTS
+
+
+def _is_number(name: str, value: Any) -> bool:
+    """Whether a time or a rate is finite and not negative. `best` is any loss, at first infinite."""
+    if type(value) not in {int, float} or math.isnan(value):
+        return False
+    return name == "best" or (math.isfinite(value) and value >= 0)

@@ -21,6 +21,7 @@ from netbuild.training.step.criterion import summed
 from netbuild.training.step.ema import Averaged
 from netbuild.training.step.memory_format import with_channels_last
 from netbuild.training.step.metrics import Measures
+from netbuild.training.step.saved import expect_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -270,6 +271,7 @@ class Learner:
         """Load the state of a checkpoint. The validated weights have to be loaded before."""
         self.criterion.load_state_dict(state["loss"])
         if state["optimizer"] is not None and not anew.optimizer:
+            expect_optimizer(self.optimizer, state["optimizer"])
             self.world.load_optimizer(self.learning, self.optimizer, state["optimizer"])
         self._go_on(state["scheduler"], position, anew)
         if state["scaler"]:

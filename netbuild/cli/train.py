@@ -207,11 +207,12 @@ def _fit(trainer: Trainer) -> None:
 
     output = Output(trainer.stop)
     out, position = console(file=output), trainer.position
-    out.print(_headline(trainer, out))
     _print_groups(trainer.graph, out)
     if trainer.finished:
         out.print("the run is already finished")
-    elif position.total:
+    else:
+        out.print(_headline(trainer, out))
+    if position.total and not trainer.finished:
         out.print(f"continuing in epoch {position.epoch + 1}, after step {position.step}")
     try:
         progress = ProgressBar(out, trainer.train.epochs, trainer.steps, position.total)

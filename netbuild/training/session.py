@@ -17,7 +17,7 @@ from netbuild.config.resolution import differences
 from netbuild.config.scheduler import Training
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
-from netbuild.runs.folder import Run
+from netbuild.runs.folder import Run, measured_with
 from netbuild.training import events, randomness
 from netbuild.training.changes import anew
 from netbuild.training.checkpoint import load as load_checkpoint
@@ -177,13 +177,6 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
     graph = trainable(config._replace(pretrained=given, preparation=preparation))
     trainer = _validating(graph, Run(Path(weights).parent))
     return _validated(trainer)
-
-
-def measured_with(weights: str | Path) -> Any:
-    """Return the means and deviations of the run that a file of weights lies in; None without."""
-    inside = [folder for folder in Path(weights).resolve().parents[:3] if run.is_run(folder)]
-    normalize = Run(inside[0]).config().preparation.normalize if inside else False
-    return normalize if isinstance(normalize, tuple) else None
 
 
 def _expect_unseen(before: Config, after: Config) -> None:

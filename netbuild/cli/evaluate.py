@@ -94,7 +94,7 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...] | None) -> None:
     from netbuild.reports.runs import value
 
     out = console()
-    width = max(map(len, metrics))
+    width = max(len(name) for name, measured in metrics.items() if isinstance(measured, float))
     for name, measured in metrics.items():
         if isinstance(measured, float):
             out.print(f"{name:{width}} {value(name, measured)}")

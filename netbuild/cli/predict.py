@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from netbuild.training.prediction.predict import Prediction
 
 
-_Run = Annotated[
-    Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or a config.")
-]
+_Run = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or a config.")]
 _Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="Images, folders of images, arrays, tables."),
@@ -43,8 +41,8 @@ _Weights = Annotated[
     str,
     typer.Option(
         metavar="best|last|FILE",
-        help="The weights: of the epoch with the lowest validation loss, of the newest one, or of a "
-        "file. A config needs a file.",
+        help="The weights of the epoch with the lowest validation loss, of the newest epoch, or of "
+        "a file. A config needs a file.",
     ),
 ]
 _Checkpoint = Annotated[
@@ -71,7 +69,7 @@ _Overwrite = Annotated[
 ]
 
 
-def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
+def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
     run: _Run,
     inputs: _Inputs,
     weights: _Weights = "best",
@@ -185,6 +183,8 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
     if output is None:
         yield _Visible()
         return
+    from netbuild.runs import held
+
     place = output.resolve()
     written = (
         place.with_name(f".{place.name}.new") if place.is_file() or not place.exists() else place

@@ -69,7 +69,17 @@ def print_whole(out: Console, made: RenderableType) -> None:
     """Print a table in its full width. The terminal may wrap lines, but no name is cut."""
     natural = out.measure(made, options=out.options.update(max_width=10_000))
     out.width = max(out.width, natural.maximum)
-    out.print(made, soft_wrap=False)
+    print_wrapped(out, made)
+
+
+def print_wrapped(out: Console, made: RenderableType) -> None:
+    """Print what fills a width. A file or a pipe gets no blanks at the ends of its lines."""
+    if out.is_terminal:
+        out.print(made, soft_wrap=False)
+        return
+    with out.capture() as captured:
+        out.print(made, soft_wrap=False)
+    out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
 
 
 def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:

@@ -19,6 +19,7 @@ from netbuild.cli.terminal import (
     console,
     fail,
     needs_torch,
+    print_whole,
     read_source,
     reported_failures,
     reported_faults,
@@ -194,7 +195,7 @@ def _print_groups(graph: Graph, out: Console) -> None:
         made.add_column(header, justify="right" if header in {"weights", "params"} else "left")
     for group in described(graph):
         made.add_row(group.name, str(group.weights), f"{group.params:,}", group.options)
-    out.print(made)
+    print_whole(out, made)
     out.print()
 
 

@@ -92,12 +92,13 @@ def confusion(
     cells = [[f"{count:,}" for count in row] for row in counts]
     both = [f"{n} {name}" for n, name in zip(numbers, known, strict=True)] if known else numbers
     for heads, labels in ((known or numbers, known or numbers), (numbers, both)):
-        widths = [
-            max(map(cell_len, column)) + 2 for column in zip(heads, *cells, strict=True)
-        ]
+        widths = [max(map(cell_len, column)) + 2 for column in zip(heads, *cells, strict=True)]
         side = max(map(cell_len, labels)) + 1
         if width is None or side + sum(widths) <= width:
-            lines = [[""] + heads, *([label, *row] for label, row in zip(labels, cells, strict=True))]
+            lines = [
+                ["", *heads],
+                *([label, *row] for label, row in zip(labels, cells, strict=True)),
+            ]
             return "\n".join(_line(line, side, widths) for line in lines)
     return None
 

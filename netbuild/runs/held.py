@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,10 +47,8 @@ def remove(folder: Path) -> None:
 
 def _tried(do: Callable[[], object]) -> None:
     for pause in _PAUSES if HOLDS else ():
-        try:
+        with suppress(PermissionError):
             do()
-        except PermissionError:
-            time.sleep(pause)
-        else:
             return
+        time.sleep(pause)
     do()

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-
 #: Counts are smaller than this. The seed of an epoch has room for its number.
 _COUNTS = 2**31
 
@@ -92,7 +91,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(name: str, value: Any) -> bool:
-    """Whether a time or a rate is finite and not negative. `best` is any loss, at first infinite."""
+    """Whether a time or a rate is finite and not negative. `best` is any loss, or infinite."""
     if type(value) not in {int, float} or math.isnan(value):
         return False
     return name == "best" or (math.isfinite(value) and value >= 0)

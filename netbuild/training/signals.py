@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: SIGHUP: the terminal is closed; Windows lacks it. SIGBREAK: Ctrl-Break, or the window of a console
-#: is closed; only Windows has it.
+#: SIGHUP: the terminal is closed; Windows lacks it. SIGBREAK: Ctrl-Break, or the window of a
+#: console is closed; only Windows has it.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 

@@ -144,4 +144,4 @@ def test_a_checkpoint_that_is_read(
 
 
 def _method(do: Holding) -> Any:
-    return lambda path, *arguments: do(path, *arguments)
+    return lambda path, *arguments: do(path, *arguments)  # noqa: PLW0108  a function is a method

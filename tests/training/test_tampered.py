@@ -51,9 +51,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("stopped")
     extra = {"scheduler": {"CosineAnnealingLR": {"T_max": 9}}, "metrics": ["accuracy", "macro_f1"]}
     options = {"train": SECTIONS["train"] | {"ema": 0.9, "epochs": 3}}
-    trainer = training.prepare(
-        trainable(load(write(folder, **extra, **options))), folder / "runs"
-    )
+    trainer = training.prepare(trainable(load(write(folder, **extra, **options))), folder / "runs")
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(STEPS + 1))
     return trainer.run

@@ -1,4 +1,4 @@
-"""`netbuild predict --weights`: which checkpoint, or which file of weights, of a run or a config."""
+"""`netbuild predict --weights`: a checkpoint of a run, or a file of weights."""
 
 import json
 from pathlib import Path
@@ -24,56 +24,56 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_checkpoints_and_files(features: Path, config: Path) -> None:
+def test_checkpoints_and_files(iris: Path, config: Path) -> None:
     """`best` and `last` are checkpoints; a file gives what its checkpoint gives."""
-    x, run = config.with_name("x.npy"), Run(features)
-    best = command(features, x)
+    x, run = config.with_name("x.npy"), Run(iris)
+    best = command(iris, x)
     assert best.code == 0
-    assert command(features, x, "--weights", "best") == best
-    last = command(features, x, "--weights", "last")
-    assert command(features, x, "--checkpoint", "last") == last
+    assert command(iris, x, "--weights", "best") == best
+    last = command(iris, x, "--weights", "last")
+    assert command(iris, x, "--checkpoint", "last") == last
     for which, printed in (("best", best), ("last", last)):
         file = run.checkpoint(which) / "model.safetensors"
-        assert command(features, x, "--weights", file) == printed
+        assert command(iris, x, "--weights", file) == printed
         assert command(config, x, "--weights", file) == printed  # with its numbers and names
     assert "name" in json.loads(best.out)[0]
 
 
-def test_other_weights(features: Path, config: Path, tmp_path: Path) -> None:
+def test_other_weights(iris: Path, config: Path, tmp_path: Path) -> None:
     """Weights of another file replace those of the run."""
-    weights = load_file(Run(features).checkpoint("best") / "model.safetensors")
+    weights = load_file(Run(iris).checkpoint("best") / "model.safetensors")
     bias = next(name for name in reversed(weights) if name.endswith("bias"))
     weights[bias] = torch.tensor([-99.0, -99.0, 99.0])
     save_file(weights, tmp_path / "other.safetensors")
-    (told,) = predict(features, SAMPLE, weights=tmp_path / "other.safetensors")
+    (told,) = predict(iris, SAMPLE, weights=tmp_path / "other.safetensors")
     assert (told["class"], told["probability"]) == (2, 1.0)
     said = command(config, tmp_path / "x.npy", "--weights", tmp_path / "other.safetensors")
     assert said.code == 1  # the config alone does not know the means of the samples
     assert "normalize wants the numbers" in said.err
 
 
-def test_weights_that_do_not_fit(features: Path, config: Path, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit(iris: Path, config: Path, tmp_path: Path) -> None:
     """Tensors of another network are a fault; a file that is missing is a sentence."""
     x = config.with_name("x.npy")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
-    said = command(features, x, "--weights", tmp_path / "other.safetensors")
-    assert (said.code, "NB105" in said.out or "NB4" in said.out) == (1, True), said
+    said = command(iris, x, "--weights", tmp_path / "other.safetensors")
+    assert (said.code, said.out.startswith("error[NB503]")) == (1, True), said
     for arguments, sentence in (
-        ((features, x, "--weights", "lost"), "lost is neither best nor last, nor a file of weights"),
+        ((iris, x, "--weights", "lost"), "lost is neither best nor last, nor a file of weights"),
         ((config, x), f"{config} is a config: name its weights with --weights FILE"),
         (
-            (features, x, "--weights", "last", "--checkpoint", "best"),
+            (iris, x, "--weights", "last", "--checkpoint", "best"),
             "--checkpoint best and --weights last exclude each other",
         ),
     ):
         assert command(*arguments) == (2, "", f"netbuild: {sentence}\n")
 
 
-def test_a_table(features: Path, config: Path) -> None:
+def test_a_table(iris: Path, config: Path) -> None:
     """A table has the run as its title; a terminal gets it without --format."""
     x = config.with_name("x.npy")
-    lines = command(features, x, "--format", "table").out.splitlines()
-    assert lines[0] == str(features)
+    lines = command(iris, x, "--format", "table").out.splitlines()
+    assert lines[0] == str(iris)
     assert lines[2].split() == ["input", "class", "probability"]
     assert lines[4].split()[1:2] == ["setosa"]
     assert lines[-1].strip() == "1 sample"

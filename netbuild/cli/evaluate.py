@@ -63,11 +63,12 @@ def evaluate(
 
         config = read(read_source(run), set or ())
     with needs_torch("evaluate"):
+        from netbuild.runs.folder import measured_with
         from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
             metrics = session.evaluate_weights(config, weights)
-            if config.preparation.normalize is True and not session.measured_with(weights):
+            if config.preparation.normalize is True and not measured_with(weights):
                 typer.echo(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             metrics = session.evaluate(run, checkpoint, set=set or ())

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -41,7 +41,7 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(visible(text), err=err, nl=nl)
 
 
-def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
+def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Console:
     """Return a console that prints text without wrapping or decorating it.
 
     Control characters of the text are shown as escapes, as in `say`. `file` replaces standard
@@ -57,7 +57,12 @@ def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
 
     stream = file or (sys.stderr if stderr else sys.stdout)
     made = Visible(
-        file=file, stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False
+        file=cast("Any", file),
+        stderr=stderr,
+        highlight=False,
+        soft_wrap=True,
+        emoji=False,
+        markup=False,
     )
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")

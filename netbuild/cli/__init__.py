@@ -97,7 +97,9 @@ def netbuild(
 
 def run() -> None:
     """Run the command in `sys.argv`, and leave by SystemExit with its exit code."""
-    signal.signal(signal.SIGINT, _interrupted)
+    for name in ("SIGINT", "SIGBREAK"):  # SIGBREAK is Ctrl-Break, on Windows alone
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupted)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `netbuild summary … | head` ends quietly
     for name in ("stdout", "stderr"):

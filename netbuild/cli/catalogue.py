@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netbuild.cli.terminal import console, fail
+from netbuild.cli.terminal import console, fail, print_wrapped
 
 _Name = Annotated[
     str | None, typer.Argument(metavar="NAME", help="The name to describe.  [default: list all]")
@@ -90,11 +90,10 @@ def _show(what: str, one: str, name: str | None) -> None:
 
     known = catalogue.catalogue(what)
     out = console()
-    out.soft_wrap = False
     if name is None:
-        out.print(render.listing(known))
+        print_wrapped(out, render.listing(known))
     elif name in known:
-        out.print(render.page(name, known[name]))
+        print_wrapped(out, render.page(name, known[name]))
     else:
         meant = suggest(name, tuple(known))
         hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +17,10 @@ from netbuild.cli.terminal import (
     reported_failures,
     reported_faults,
 )
+from netbuild.diagnostics.escapes import of_json
+
+if TYPE_CHECKING:
+    from netbuild.config.config import Config
 
 _MEASURED = (
     "normalize: true has measured the training samples of {}; if the weights come from other "
@@ -59,36 +63,44 @@ def evaluate(
 
         config = read(read_source(run), set or ())
     with needs_torch("evaluate"):
+        from netbuild.runs.folder import measured_with
         from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
             metrics = session.evaluate_weights(config, weights)
-            if config.preparation.normalize is True and not session.measured_with(weights):
+            if config.preparation.normalize is True and not measured_with(weights):
                 typer.echo(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             metrics = session.evaluate(run, checkpoint, set=set or ())
+        matrix = any(isinstance(measured, list) for measured in metrics.values())
+        names = _names(run, config) if matrix else None
     if format == "json":
         from netbuild.reports.runs import plain
 
-        console().print(json.dumps(plain(metrics), allow_nan=False))
+        told = plain(metrics) | ({"classes": names} if names else {})
+        console().print(of_json(json.dumps(told, allow_nan=False, ensure_ascii=False)))
     else:
-        _print(metrics)
+        _print(metrics, names)
 
 
-def _print(metrics: dict[str, Any]) -> None:
+def _names(place: str, config: Config | None) -> tuple[str, ...] | None:
+    """Return the names of the classes of a run, or of the data of a config."""
+    from netbuild.runs.folder import class_names, find
+
+    return find(Path(place)).classes if config is None else class_names(config)
+
+
+def _print(metrics: dict[str, Any], names: tuple[str, ...] | None) -> None:
+    from netbuild.reports.predictions import confusion
     from netbuild.reports.runs import value
 
     out = console()
-    width = max(map(len, metrics))
+    width = max(len(name) for name, measured in metrics.items() if isinstance(measured, float))
     for name, measured in metrics.items():
         if isinstance(measured, float):
             out.print(f"{name:{width}} {value(name, measured)}")
     for name, measured in metrics.items():
         if isinstance(measured, list):
-            out.print(f"\n{name}: rows are true classes, columns are predicted classes")
-            cells = max(len(str(count)) for row in measured for count in row) + 2
-            if cells * len(measured) > out.width:
-                out.print("the table is wider than the terminal: use --format json")
-                continue
-            for row in measured:
-                out.print("".join(f"{count:>{cells}}" for count in row))
+            out.print(f"\n{name}: rows are true classes, columns are predicted classes\n")
+            made = confusion(measured, names, out.width if out.is_terminal else None)
+            out.print(made or " the table is wider than the terminal: use --format json")

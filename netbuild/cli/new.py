@@ -60,11 +60,11 @@ def new(
     netbuild new mynet
     netbuild new configs/mynet.yaml
     """
-    from netbuild.config.sections import NAME
+    from netbuild.config.sections import NAME, unfit_name
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
     if not re.fullmatch(NAME, path.stem):
-        fail(f"{path.stem!r} is not a name: use letters, digits, '.', '_' and '-'")
+        fail(f"{path.stem!r} is not a name: {unfit_name(path.stem)}")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(_STARTER.format(name=path.stem, file=path))

@@ -16,6 +16,7 @@ import typer
 from netbuild.cli.terminal import (
     FAULTS,
     UNUSABLE,
+    console,
     fail,
     needs_torch,
     reported_failures,
@@ -31,22 +32,33 @@ if TYPE_CHECKING:
     from netbuild.training.prediction.predict import Prediction
 
 
-_Run = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+_Run = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or a config.")]
 _Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="Images, folders of images, arrays, tables."),
 ]
+_Weights = Annotated[
+    str,
+    typer.Option(
+        metavar="best|last|FILE",
+        help="The weights of the epoch with the lowest validation loss, of the newest epoch, or of "
+        "a file. A config needs a file.",
+    ),
+]
 _Checkpoint = Annotated[
-    Literal["best", "last"],
-    typer.Option(help="The epoch with the lowest validation loss, or the newest one."),
+    Literal["best", "last"] | None,
+    typer.Option(help="The same as --weights best or --weights last.", show_default=False),
 ]
 _Top = Annotated[
     int, typer.Option(min=1, metavar="K", help="Print the K likeliest classes of each sample.")
 ]
 _Raw = Annotated[bool, typer.Option("--raw", help="Print the outputs of the network, not classes.")]
 _Format = Annotated[
-    Literal["json", "csv"] | None,
-    typer.Option(help="How the predictions are written.  [default: ending of --output, or json]"),
+    Literal["table", "json", "csv"] | None,
+    typer.Option(
+        help="How the predictions are written.  [default: ending of --output; a table on a "
+        "terminal, or else json]"
+    ),
 ]
 _Output = Annotated[
     Path | None,
@@ -57,10 +69,11 @@ _Overwrite = Annotated[
 ]
 
 
-def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
+def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
     run: _Run,
     inputs: _Inputs,
-    checkpoint: _Checkpoint = "best",
+    weights: _Weights = "best",
+    checkpoint: _Checkpoint = None,
     top: _Top = 1,
     raw: _Raw = False,
     format: _Format = None,  # noqa: A002
@@ -75,7 +88,8 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
     netbuild predict runs/lenet5 digit.png
     netbuild predict runs/lenet5 scans/ --top 3
     netbuild predict runs/iris flowers.csv --format csv --output told.csv
-    netbuild predict runs/net/2026-01-31T12-00-00 x.npy --checkpoint last
+    netbuild predict runs/net/2026-01-31T12-00-00 x.npy --weights last
+    netbuild predict configs/lenet.yaml digit.png --weights lenet.safetensors
 
     Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one
     sample or several. An .npz or .safetensors file holds an array for each input of the network, by
@@ -89,23 +103,53 @@ def predict(  # noqa: PLR0917  a parameter is an option, and typer names them
         fail("--overwrite needs --output")
     if output is not None and output.is_file() and not overwrite:
         fail(f"{output} already exists: --overwrite replaces it")
+    which, file = _weights(run, weights, checkpoint)
     with needs_torch("predict"):
         from netbuild.training.prediction.predict import Predictor
     with reported_faults(), reported_failures(run):
-        predictor = Predictor(run, checkpoint, top=top, raw=raw)
+        predictor = Predictor(run, which, weights=file, top=top, raw=raw)
         faults = _Faults()
         told = faults.reported(predictor.predictions(inputs))
         first = next(told, None)
         if first is not None:
-            with _opened(output) as file:
-                _WRITERS[format or _ending(output)](file, chain([first], told))
+            _write(chain([first], told), predictor.place, output, format or _ending(output))
     if faults.code:
         raise typer.Exit(faults.code)
 
 
+def _weights(run: Path, weights: str, checkpoint: str | None) -> tuple[str, Path | None]:
+    """Return the name of the checkpoint, and the file of weights in its place."""
+    named = weights in {"best", "last"}
+    if checkpoint and weights not in {"best", checkpoint}:
+        fail(f"--checkpoint {checkpoint} and --weights {weights} exclude each other")
+    if named and run.is_file():
+        fail(f"{run} is a config: name its weights with --weights FILE")
+    if not named and not Path(weights).is_file():
+        fail(f"{weights} is neither best nor last, nor a file of weights")
+    return (checkpoint or weights, None) if named else ("best", Path(weights))
+
+
 def _ending(output: Path | None) -> str:
-    """Return the format for the ending of a file's name."""
-    return "csv" if output is not None and output.suffix == ".csv" else "json"
+    """Return the format for a file, by the ending of its name, or for standard output."""
+    if output is None:
+        return "table" if sys.stdout.isatty() else "json"
+    return "csv" if output.suffix == ".csv" else "json"
+
+
+def _write(told: Iterable[Prediction], place: Path, output: Path | None, form: str) -> None:
+    """Write predictions in a format, into a file or to standard output."""
+    if form != "table":
+        with _opened(output) as file:
+            _WRITERS[form](file, told)
+        return
+    from netbuild.reports.predictions import table
+
+    if output is None:
+        out = console()
+        out.print(table(str(place), told, out.width), end="")
+    else:
+        with _opened(output) as file:
+            file.write(table(str(place), told, sys.maxsize).plain)
 
 
 class _Faults:
@@ -139,6 +183,8 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
     if output is None:
         yield _Visible()
         return
+    from netbuild.runs import held
+
     place = output.resolve()
     written = (
         place.with_name(f".{place.name}.new") if place.is_file() or not place.exists() else place
@@ -146,7 +192,7 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
     try:
         with written.open("w", encoding="utf-8", newline="") as file:
             yield file
-        written.replace(place)
+        held.replace(written, place)
     finally:
         if written != place:
             written.unlink(missing_ok=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.metrics import OF_CLASSES
 from netbuild.reports.runs import number, value
-from netbuild.runs.records import shown_metric
+from netbuild.runs.records import shown_metric, shown_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from rich.console import Console
@@ -29,7 +32,8 @@ class ProgressBar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.console, self.epochs = console, epochs
-        self.shown, self.headed = 0.0, False
+        self.shown = 0.0
+        self.columns: list[_Column] = []
         self.bar = Progress(
             TextColumn("epoch {task.fields[at]}"),
             BarColumn(bar_width=None),
@@ -71,21 +75,19 @@ class ProgressBar:
 
     def epoch(self, metrics: dict[str, Any]) -> None:
         """Print the line of an epoch; above the first line print the header."""
-        name = shown_metric(metrics, "val") or ""
-        if not self.headed:
-            headers = ("epoch", "train loss", name, "val loss", name, "samples/s")
-            self.console.print(_columns(*headers), style="bold")
-            self.headed = True
-        self.console.print(
-            _columns(
-                f"{metrics['epoch']}/{self.epochs}",
-                number(metrics["train_loss"]),
-                value(name, metrics[f"train_{name}"]) if name else "",
-                number(metrics["val_loss"]),
-                value(name, metrics[f"val_{name}"]) if name else "",
-                f"{metrics['samples_per_second']:,.0f}",
-            )
-        )
+        if not self.columns:
+            self.columns = _fitting(shown_metrics(metrics, "val"), self.width)
+            self._print([column.header for column in self.columns], style="bold")
+        shown = metrics | {"epoch": f"{metrics['epoch']}/{self.epochs}"}
+        self._print([_cell(column, shown[column.name]) for column in self.columns])
+
+    @property
+    def width(self) -> int:
+        """The width of the table: a terminal has one, a file or a pipe takes all columns."""
+        return self.console.width if self.console.is_terminal else sys.maxsize
+
+    def _print(self, cells: Sequence[str], style: str = "") -> None:
+        self.console.print(_row(self.columns, cells, self.width), style=style)
 
     def stopping(self) -> None:
         """Say what a first Ctrl-C does, and what a second one does."""
@@ -95,6 +97,47 @@ class ProgressBar:
             )
 
 
-def _columns(*cells: str) -> str:
-    widths = (9, 12, 10, 12, 10, 12)
-    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True) if cell)
+class _Column(NamedTuple):
+    """A column of the table of epochs."""
+
+    name: str  # in the metrics of an epoch
+    header: str
+
+    @property
+    def width(self) -> int:
+        """The width with a gap. Losses and values may be long; shares and counts fit below."""
+        least = 9 if self.name == "epoch" else 0 if self.header in OF_CLASSES else 12
+        return max(len(self.header) + 2, least)
+
+
+def _fitting(names: Sequence[str], width: int) -> list[_Column]:
+    """Return the columns for some metrics: all of them, or the most that fit into a width.
+
+    The metrics of the validation stay. The metrics of the samples that train are left out first.
+    """
+    ends = [_Column("epoch", "epoch"), _Column("samples_per_second", "samples/s")]
+    train, val = ([_Column(f"{s}_{n}", n) for n in names] for s in ("train", "val"))
+    losses = [_Column(f"{s}_loss", f"{s} loss") for s in ("train", "val")]
+    for kept in range(len(train), -1, -1):
+        columns = [ends[0], losses[0], *train[:kept], losses[1], *val, ends[1]]
+        if sum(column.width for column in columns) <= width:
+            return columns
+    return columns[:-1]
+
+
+def _row(columns: Sequence[_Column], cells: Sequence[str], width: int) -> str:
+    """Return a line of the table. A wider one continues on the next line, at a whole cell."""
+    lines, indent = [""], " " * columns[0].width
+    for column, cell in zip(columns, cells, strict=True):
+        if len(lines[-1]) + column.width > width and lines[-1] not in {"", indent}:
+            lines.append(indent)
+        lines[-1] += f"{cell:>{column.width}}"
+    return "\n".join(lines)
+
+
+def _cell(column: _Column, measured: Any) -> str:
+    if isinstance(measured, str):
+        return measured
+    if column.name == "samples_per_second":
+        return f"{measured:,.0f}"
+    return value(column.name, measured)

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -41,10 +41,11 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(visible(text), err=err, nl=nl)
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Console:
     """Return a console that prints text without wrapping or decorating it.
 
-    Control characters of the text are shown as escapes, as in `say`.
+    Control characters of the text are shown as escapes, as in `say`. `file` replaces standard
+    output.
     """
     from rich.console import Console
     from rich.segment import Segment
@@ -54,8 +55,15 @@ def console(*, stderr: bool = False) -> Console:
             for text, style, control in super().render(*what):
                 yield Segment(text if control else visible(text), style, control)
 
-    stream = sys.stderr if stderr else sys.stdout
-    made = Visible(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    stream = file or (sys.stderr if stderr else sys.stdout)
+    made = Visible(
+        file=cast("Any", file),
+        stderr=stderr,
+        highlight=False,
+        soft_wrap=True,
+        emoji=False,
+        markup=False,
+    )
     if not stream.isatty():
         columns = os.environ.get("COLUMNS", "")
         made.width = int(columns) if columns.isdecimal() and len(columns) < 5 else PIPE_WIDTH
@@ -66,7 +74,17 @@ def print_whole(out: Console, made: RenderableType) -> None:
     """Print a table in its full width. The terminal may wrap lines, but no name is cut."""
     natural = out.measure(made, options=out.options.update(max_width=10_000))
     out.width = max(out.width, natural.maximum)
-    out.print(made, soft_wrap=False)
+    print_wrapped(out, made)
+
+
+def print_wrapped(out: Console, made: RenderableType) -> None:
+    """Print what fills a width. A file or a pipe gets no blanks at the ends of its lines."""
+    if out.is_terminal:
+        out.print(made, soft_wrap=False)
+        return
+    with out.capture() as captured:
+        out.print(made, soft_wrap=False)
+    out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
 
 
 def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:

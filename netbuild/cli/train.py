@@ -19,6 +19,7 @@ from netbuild.cli.terminal import (
     console,
     fail,
     needs_torch,
+    print_whole,
     read_source,
     reported_failures,
     reported_faults,
@@ -98,14 +99,14 @@ def train(
         if resume is not None:
             config = _changed(resume, graph, set or [], allowed=allow_changes)
             trainer = session.resume(resume, config)
-            _fit(trainer, console())
+            _fit(trainer)
         elif dry_run:
             assert graph is not None
             _try(graph, console())
         else:
             assert graph is not None
             trainer = session.prepare(graph, place)
-            _fit(trainer, console())
+            _fit(trainer)
 
 
 def _graph(file: str | None, settings: list[str]) -> Graph | None:
@@ -205,22 +206,25 @@ def _print_groups(graph: Graph, out: Console) -> None:
         for group in described(one, own):
             row = [group.name, str(group.weights), f"{group.params:,}", group.options]
             made.add_row(*([one.item.type.text, *row] if several else row))
-    out.print(made)
+    print_whole(out, made)
     out.print()
 
 
-def _fit(trainer: Trainer, out: Console) -> None:
+def _fit(trainer: Trainer) -> None:
+    """Train to the end, and print what a reader follows it with."""
+    from netbuild.cli.output import Output
     from netbuild.cli.progress import ProgressBar
     from netbuild.diagnostics.exceptions import Interrupted
-    from netbuild.reports.runs import number, value
-    from netbuild.runs.records import shown_metric
     from netbuild.training import session
 
-    run, position = trainer.run, trainer.position
+    output = Output(trainer.stop)
+    out, position = console(file=output), trainer.position
     _print_groups(trainer.graph, out)
     if trainer.finished:
         out.print("the run is already finished")
-    elif position.total:
+    else:
+        out.print(_headline(trainer, out))
+    if position.total and not trainer.finished:
         out.print(f"continuing in epoch {position.epoch + 1}, after step {position.step}")
     try:
         progress = ProgressBar(out, trainer.train.epochs, trainer.steps, position.total)
@@ -228,14 +232,42 @@ def _fit(trainer: Trainer, out: Console) -> None:
             session.fit(trainer, progress)
     except (Interrupted, KeyboardInterrupt) as error:
         now = " now, at the last checkpoint" if isinstance(error, KeyboardInterrupt) else ""
-        command = f"netbuild train --resume {shlex.quote(str(run.folder))}"
-        out.print(f"stopped{now}; continue with: {command}")
+        command = f"netbuild train --resume {shlex.quote(str(trainer.run.folder))}"
+        out.print(said := f"stopped{now}; continue with: {command}")
+        output.expect_written(f"; {said}")
         raise typer.Exit(INTERRUPTED) from None
+    _print_result(trainer, out)
+    output.expect_written(f"; the run {trainer.run.folder} is finished")
+
+
+def _headline(trainer: Trainer, out: Console) -> str:
+    """Return the line before a training: what trains, where, on what, and into which folder."""
+    from textwrap import fill
+
+    from netbuild.training.data.batches import StreamedBatches
+
+    data, world = trainer.training, trainer.world
+    samples = "a stream of" if isinstance(data, StreamedBatches) else f"{len(data):,}"
+    processes = f" in {world.size} processes" if world.size > 1 else ""
+    said = (
+        f"training {trainer.graph.params:,} parameters on {world.device}{processes} with {samples} "
+        f"samples, seed {trainer.train.seed}, in {trainer.run.folder}"
+    )
+    if not out.is_terminal:
+        return said
+    return fill(said, max(out.width, 1), break_long_words=False, break_on_hyphens=False)
+
+
+def _print_result(trainer: Trainer, out: Console) -> None:
+    """Print why a training ended, its best epoch, and its folder."""
+    from netbuild.reports.runs import number, value
+    from netbuild.runs.records import shown_metric
+
     if trainer.finished and trainer.ending:
         out.print(f"ended after epoch {trainer.position.epoch}: {trainer.ending}")
-    best = run.best
+    best = trainer.run.best
     if best is not None:
         name = shown_metric(best, "val")
         metric = f", {name} {value(name, best[f'val_{name}'])}" if name else ""
         out.print(f"best epoch {best['epoch']}: val loss {number(best['val_loss'])}{metric}")
-    out.print(f"run {run.folder}")
+    out.print(f"run {trainer.run.folder}")

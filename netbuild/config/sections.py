@@ -43,7 +43,12 @@ SECTIONS = (
     "train",
     "budget",
 )
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+#: Names that a folder has on every system. Windows cuts a dot at the end, and has devices:
+#: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+NAME = (
+    r"(?!([Cc][Oo][Nn]|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]|([Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9])(\.|$))"
+    r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
+)
 
 
 class Sections(NamedTuple):
@@ -149,13 +154,23 @@ def read_name(sections: Sections) -> Found[str]:
     node, faults = sections.node("name")
     if node is None or is_unknown(node):
         return default, faults
+    label = unfit_name("")
     if isinstance(node, Scalar):
         name = node.value if isinstance(node.value, str) else node.text
         if re.fullmatch(NAME, name):
             return name, faults
-    label = "a name has letters, digits, '.', '_' and '-', because a folder gets this name"
+        label = unfit_name(name)
     title = "a name that a folder of runs cannot have"
     return default, (*faults, Diagnostic("NB106", title, node.span, label))
+
+
+def unfit_name(name: str) -> str:
+    """Return why a folder of runs cannot have a name that `NAME` does not match."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        return "a name has letters, digits, '.', '_' and '-', because a folder gets this name"
+    if name.endswith("."):
+        return "a name does not end with '.', because Windows leaves it out of a folder's name"
+    return f"{name.partition('.')[0]} is a device on Windows, so no folder there has this name"
 
 
 def read_layers(sections: Sections, *, needed: bool) -> Found[Node | None]:

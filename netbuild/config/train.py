@@ -31,7 +31,10 @@ _DURATION = r"^[0-9]{1,9}[hms]( ?[0-9]{1,9}[hms])*$"
 
 
 def _seconds(text: str) -> float:
-    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([hms])", text))
+    seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([hms])", text))
+    if not seconds:
+        raise unwanted("a time greater than 0")
+    return seconds
 
 
 _Limit = Annotated[

@@ -15,10 +15,10 @@ complete checkpoint. At all other moments `last/` is the complete checkpoint, if
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.exceptions import WeightsError
+from netbuild.runs import held
 from netbuild.runs.position import Position
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def recover(place: Path) -> None:
     """
     found = whole(place)
     if found is not None and found != place:
-        found.rename(place)
+        held.rename(found, place)
     for left in (new_folder(place), _old_folder(place)):
-        shutil.rmtree(left, ignore_errors=True)
+        held.remove(left)
 
 
 def replace(place: Path) -> None:
@@ -67,10 +67,10 @@ def replace(place: Path) -> None:
     for path in (*new.rglob("*"), new):
         _sync(path)
     if place.exists():
-        place.rename(old)
-    new.rename(place)
+        held.rename(place, old)
+    held.rename(new, place)
     _sync(place.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    held.remove(old)
 
 
 def _sync(path: Path) -> None:
@@ -108,6 +108,6 @@ def read_position(place: Path) -> Position | None:
     if folder is None:
         return None
     try:
-        return Position.of(read_state(folder / STATE).get("position"))
+        return Position.read(read_state(folder / STATE).get("position"))
     except (OSError, ValueError):  # WeightsError is a ValueError
         return None

@@ -12,19 +12,19 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import load
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
-from netbuild.runs import layout
+from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
 from netbuild.runs.records import best_of, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import torch
 
@@ -159,6 +159,13 @@ def is_run(folder: Path) -> bool:
     return (folder / layout.RESOLVED).is_file()
 
 
+def measured_with(weights: str | Path) -> Any:
+    """Return the means and deviations of the run that a file of weights lies in; None without."""
+    inside = [folder for folder in Path(weights).resolve().parents[:3] if is_run(folder)]
+    normalize = Run(inside[0]).config().preparation.normalize if inside else False
+    return normalize if isinstance(normalize, tuple) else None
+
+
 def find(path: Path) -> Run:
     """Return the run in a folder, or the newest run in a network's folder.
 
@@ -181,16 +188,20 @@ def _replace(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    held.replace(beside, path)
+
+
+def class_names(config: Config) -> tuple[str, ...] | None:
+    """Return the names of the classes, if the targets are classes and the data has names."""
+    loss = config.loss
+    if config.data is not None and loss is not None and (loss.classifies or loss.binary):
+        with suppress(DataError):  # the files have changed after loading, or are missing
+            return config.data.names_without(getattr(loss, "ignore_index", None))
+    return None
 
 
 def _write_classes(folder: Path, config: Config) -> None:
-    """Write the names of the classes, if the targets are classes and the data has names."""
-    names = None
-    loss = config.loss
-    if config.data is not None and loss is not None and (loss.classifies or loss.binary):
-        with suppress(DataError):  # the files have changed after loading
-            names = config.data.names_without(getattr(loss, "ignore_index", None))
+    names = class_names(config)
     if names is None:
         (folder / layout.CLASSES).unlink(missing_ok=True)
         return

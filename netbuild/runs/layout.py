@@ -10,6 +10,7 @@ runs/NAME/TIME/
     metrics.jsonl       one object for each finished epoch
     checkpoints/last/   the state from which the training continues
     checkpoints/best/   the weights with the lowest validation loss
+    .lock               only on Windows: locked by the process that trains
 """
 
 from __future__ import annotations

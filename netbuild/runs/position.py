@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-#: No training counts or lasts as far.
-_FAR = 1 << 53
+#: Counts are smaller than this. The seed of an epoch has room for its number.
+_COUNTS = 2**31
 
 
 class Limits(NamedTuple):
@@ -34,22 +34,29 @@ class Position:
     waited: int = 0  # epochs since that loss
 
     @classmethod
-    def of(cls, saved: Any) -> Position:
-        """Return the position that a checkpoint holds as a mapping.
+    def read(cls, saved: Any) -> Position:
+        """Return the position that a checkpoint holds.
 
         Raises:
-            ValueError: a value is absent, of another kind, or none that a training can reach.
+            ValueError: it is no position of a training. The message names the value.
         """
-        kinds = {f.name: float if type(f.default) is float else int for f in fields(cls)}
-        if not isinstance(saved, dict) or not {"epoch", "total"} <= saved.keys() <= kinds.keys():
-            raise ValueError("it has no position of a training")
+        names = {field.name: field.type for field in fields(cls)}
+        if not isinstance(saved, dict) or not {"epoch", "total"} <= saved.keys() <= names.keys():
+            raise ValueError("it has no position")
         for name, value in saved.items():
-            kind = kinds[name]
-            whole = type(value) is int or (kind is float and type(value) is float)
-            free = name in {"best", "lr"}  # a loss may be infinite, and both less than zero
-            if not whole or not (free or 0 <= value < _FAR):
-                raise ValueError(f"the position of its training has an impossible {name}")
-        return cls(**{name: kinds[name](value) for name, value in saved.items()})  # type: ignore[arg-type]
+            wanted = "a whole number from 0" if names[name] == "int" else "a number from 0"
+            if not (_is_count(value) if names[name] == "int" else _is_number(name, value)):
+                raise ValueError(f"{name} is {value!r:.40}, not {wanted}")
+        found = cls(**saved)
+        if found.total < found.epoch + (found.step > 0) or found.total < found.step:
+            raise ValueError(
+                f"epoch {found.epoch} and step {found.step} are more than {found.total} steps"
+            )
+        if found.step > 0 and found.seconds == 0:
+            raise ValueError(f"step {found.step} has taken no time")
+        if found.waited > found.epoch:
+            raise ValueError(f"waited is {found.waited}, more than {found.epoch} epochs")
+        return found
 
     def after_epoch(self, loss: float) -> Position:
         """Return the position at the end of the current epoch, with its validation loss."""
@@ -77,3 +84,14 @@ class Position:
         waited = limits.patience is not None and self.waited >= limits.patience
         limited = self.step == 0 and self.is_at_limit(limits)
         return self.epoch >= limits.epochs or waited or limited
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _COUNTS
+
+
+def _is_number(name: str, value: Any) -> bool:
+    """Whether a time or a rate is finite and not negative. `best` is any loss, or infinite."""
+    if type(value) not in {int, float} or math.isnan(value):
+        return False
+    return name == "best" or (math.isfinite(value) and value >= 0)

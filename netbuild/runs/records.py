@@ -80,11 +80,15 @@ def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
 
+def shown_metrics(metrics: dict[str, Any], prefix: str) -> list[str]:
+    """Return the metrics that are single numbers and fit into a line, without the prefix."""
+    names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(f"{prefix}_"))
+    return [n for n in names if n != "loss" and _is_number(metrics[f"{prefix}_{n}"])]
+
+
 def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:
     """Return the first metric that is a single number and fits into a line."""
-    names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(f"{prefix}_"))
-    numbers = (n for n in names if n != "loss" and _is_number(metrics[f"{prefix}_{n}"]))
-    return next(numbers, None)
+    return next(iter(shown_metrics(metrics, prefix)), None)
 
 
 def _is_number(value: Any) -> bool:

@@ -35,7 +35,8 @@ def refused(what: str, within: Callable[[BaseException], str] | None = None) -> 
         ValueError,
         TypeError,
         AssertionError,
-        IndexError,
+        LookupError,
+        AttributeError,
         ArithmeticError,
         MemoryError,
     ) as error:

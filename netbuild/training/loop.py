@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.builder import module as builder
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
-from netbuild.runs.checkpoint_folder import recover
+from netbuild.runs.checkpoint_folder import recover, whole
 from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
@@ -23,6 +23,7 @@ from netbuild.training.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
@@ -67,6 +68,11 @@ class Trainer:
     def stop(self, *_: Any) -> None:
         """Ask the loop to finish the current step, save its state and end; a signal handler."""
         self.stopping = True
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a checkpoint to continue from; another process may write it."""
+        return not self.world.writes or whole(self.run.checkpoint("last")) is not None
 
     @property
     def steps(self) -> int | None:
@@ -257,7 +263,7 @@ class Trainer:
         state, weights = saved.state(), saved.described()
         checkpoint.check_names(place, weights, learner.validated.state_dict())
         try:
-            self.position = Position.of(state["position"])
+            self.position = _position(state, place)
             if saved.parts:
                 learner.load_parts(saved.parts, anew)
             else:
@@ -267,9 +273,24 @@ class Trainer:
                 self.position.best, self.position.waited = math.inf, 0
             states = state["randomness"]
             randomness.restore(states[self.world.rank % len(states)])
+        except TrainingError:
+            raise
         except _NO_STATE as error:
             message = f"the checkpoint {place} does not hold the state of this training"
             raise TrainingError(message) from error
         if self.world.writes:
             self.run.forget_after(self.position.epoch)
             self.events.resume(self.position)
+
+
+def _position(state: dict[str, Any], place: Path) -> Position:
+    """Return the position in the state of a checkpoint.
+
+    Raises:
+        TrainingError: it is no position of a training.
+    """
+    try:
+        return Position.read(state["position"])
+    except ValueError as error:
+        message = f"the checkpoint {place} does not hold the state of a training: {error}"
+        raise TrainingError(message) from None

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+#: The words of a Mersenne Twister.
+_WORDS = 624
+
 
 def seed(value: int, *, deterministic: bool) -> None:
     """Seed all generators. With `deterministic`, torch uses only reproducible operations.
@@ -54,6 +57,8 @@ def restore(states: dict[str, Any]) -> None:
     version, numbers, gauss = states["python_rng"]
     random.setstate((version, tuple(numbers), gauss))
     keys, position, has_gauss, cached = states["numpy_rng"]
+    if keys.shape != (_WORDS,) or not 0 <= position <= _WORDS:  # numpy would read behind the keys
+        raise ValueError("the state of numpy's generator is damaged")
     np.random.set_state(  # noqa: NPY002  as above
         ("MT19937", keys.numpy().astype("uint32"), position, has_gauss, cached)
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from netbuild.config.resolution import differences
 from netbuild.config.scheduler import Training
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
-from netbuild.runs.folder import Run
+from netbuild.runs.folder import Run, measured_with
 from netbuild.training import events, randomness
 from netbuild.training.changes import anew
 from netbuild.training.checkpoint import load as load_checkpoint
@@ -29,6 +27,7 @@ from netbuild.training.errors import data_faults, refused
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
+from netbuild.training.signals import stopped_by_signals
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.learner import HALVES, Learner, Network
 from netbuild.training.step.memory_format import channels_last, lay_out
@@ -37,7 +36,7 @@ from netbuild.training.step.scheduler import Scheduling
 from netbuild.training.step.stepping import Stepping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from netbuild.config.train import Train
     from netbuild.graph.graph import Graph
@@ -59,7 +58,7 @@ def train(
             be read.
         TrainingError: torch refused a step, or the loss is not finite.
         OSError: a file cannot be read, or the run's folder cannot be written.
-        Interrupted: the process received SIGINT or SIGTERM. The state is saved.
+        Interrupted: the process received a signal that ends it, such as SIGINT. The state is saved.
     """
     if isinstance(path_or_config, Config) and set:
         message = "set changes a file that is read: give it to netbuild.load, or train a path"
@@ -117,8 +116,8 @@ def fit(trainer: Trainer, progress: Progress) -> None:
     Raises:
         ConfigError: a sample cannot be read.
         TrainingError: torch refused a step, or the loss is not finite.
-        Interrupted: the process received SIGINT or SIGTERM. The state is saved.
-        KeyboardInterrupt: it received a second one. The last checkpoint stays.
+        Interrupted: the process received a signal that ends it, such as SIGINT. The state is saved.
+        KeyboardInterrupt: it received a second signal. The last checkpoint stays.
     """
 
     def stop() -> None:
@@ -126,7 +125,7 @@ def fit(trainer: Trainer, progress: Progress) -> None:
         progress.stopping()
 
     try:
-        with _stopped_by_signals(stop), data_faults(trainer.graph.config):
+        with stopped_by_signals(stop, lambda: trainer.kept), data_faults(trainer.graph.config):
             trainer.fit(progress)
     except Interrupted:
         trainer.world.leave()
@@ -179,13 +178,6 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
     graph = trainable(config._replace(pretrained=given, preparation=preparation))
     trainer = _validating(graph, Run(Path(weights).parent))
     return _validated(trainer)
-
-
-def measured_with(weights: str | Path) -> Any:
-    """Return the means and deviations of the run that a file of weights lies in; None without."""
-    inside = [folder for folder in Path(weights).resolve().parents[:3] if run.is_run(folder)]
-    normalize = Run(inside[0]).config().preparation.normalize if inside else False
-    return normalize if isinstance(normalize, tuple) else None
 
 
 def _expect_unseen(before: Config, after: Config) -> None:
@@ -324,32 +316,3 @@ def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None
                 f"{row.path} ({row.type}) cannot compute a variance; choose another batch size"
             )
             raise TrainingError(message)
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[..., Any]) -> Iterator[None]:
-    """Call `stop` on the first SIGINT or SIGTERM.
-
-    A second signal raises KeyboardInterrupt. A third one ends the process, also in a function of
-    torch that does not return.
-    """
-    received: list[int] = []
-
-    def handler(number: int, _: Any) -> None:
-        received.append(number)
-        if len(received) == 1:
-            stop()
-            return
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    try:
-        before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # only the main thread handles signals
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler_before in before.items():
-            signal.signal(number, handler_before)

@@ -1,5 +1,6 @@
 """A training that is stopped at any step continues as if it had not been stopped."""
 
+import re
 import shlex
 import signal
 import time
@@ -13,10 +14,10 @@ import typer
 from netbuild import training
 from netbuild.checks.trace import trainable
 from netbuild.cli import train
-from netbuild.cli.terminal import console
 from netbuild.config.load import load
 from netbuild.training import Interrupted, Run
 from netbuild.training.progress import Silent
+from netbuild.training.signals import ending
 from tests.training.runs import FORMS, Stopping, _layers, assert_plain, end, go_on, posix, start
 from tests.training_configs import (
     EPOCHS,
@@ -28,9 +29,12 @@ from tests.training_configs import (
     write,
 )
 
+#: The line before a training.
+HEADLINE = re.compile(r"training [\d,]+ parameters on cpu with [\d,]+ samples, seed 0, in \S+")
+
 
 @pytest.mark.parametrize("step", range(1, STEPS * EPOCHS + 1))
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ending())
 def test_interrupted_at_any_step_and_resumed(
     tmp_path: Path, whole: Run, number: signal.Signals, step: int
 ) -> None:
@@ -87,7 +91,8 @@ def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
         first = end(stopped)
         assert end(whole).code == 0
     assert (first.code, first.err) == (130, "")
-    *_, said = first.out.splitlines()
+    headline, *_, said = first.out.splitlines()
+    assert HEADLINE.fullmatch(headline)
     resuming = said.removeprefix("stopped; continue with: netbuild ")
     assert resuming != said
     (folder,) = (tmp_path / "stopped" / "tiny").iterdir()
@@ -97,7 +102,7 @@ def test_ctrl_c_on_the_command_line(tmp_path: Path) -> None:
     assert (second.code, second.err) == (0, "")
     if position["step"]:  # not between two epochs
         at = f"continuing in epoch {position['epoch'] + 1}, after step {position['step']}"
-        assert second.out.splitlines()[0] == at
+        assert second.out.splitlines()[1] == at
     (uninterrupted,) = (tmp_path / "whole" / "tiny").iterdir()
     assert outcome(Run(folder)) == outcome(Run(uninterrupted))
     assert_plain(first.out + second.out)
@@ -172,9 +177,9 @@ def test_what_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
     trainer.learner.step = twice
     with pytest.raises(typer.Exit) as ended:
-        train._fit(trainer, console())
+        train._fit(trainer)
     assert ended.value.exit_code == 130
-    first, second = capsys.readouterr().out.splitlines()
+    _, first, second = capsys.readouterr().out.splitlines()
     assert first == "stopping after this step; a second Ctrl-C stops now, at the last checkpoint"
     assert second == (
         "stopped now, at the last checkpoint; continue with: netbuild train --resume "

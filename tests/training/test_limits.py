@@ -92,6 +92,15 @@ def test_a_time_has_units(written: str, seconds: float) -> None:
     assert (config.train.max_time, config.diagnostics) == (seconds, ())
 
 
+@pytest.mark.parametrize("written", ["0", "0s", "0h 0m"])
+def test_no_time_is_a_fault(written: str) -> None:
+    """A time without a second is refused in every form: a training takes one step at least."""
+    config = read(from_bytes("a.yaml", text().encode()), [f"train.max_time={written}"])
+    (fault,) = config.diagnostics
+    assert fault.code == "NB106"
+    assert "a number of seconds greater than 0, or a time such as 1h30m" in (fault.label or "")
+
+
 def test_max_time_counts_all_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of all epochs counts, also the time before a resumption."""
     clock = iter(range(10_000))

@@ -221,12 +221,12 @@ POSITION = {"epoch": 2, "step": 1, "total": 7, "seconds": 0.5, "best": float("in
 )
 def test_a_position_that_no_training_reaches(changed: dict[str, Any], why: str) -> None:
     """A position of another kind, or out of reach, is refused."""
-    assert Position.of(POSITION).total == 7
+    assert Position.read(POSITION).total == 7
     with pytest.raises(ValueError, match=why):
-        Position.of(POSITION | changed)
+        Position.read(POSITION | changed)
     for other in (None, [], {"epoch": 1}):
         with pytest.raises(ValueError, match="no position"):
-            Position.of(other)
+            Position.read(other)
 
 
 @pytest.mark.parametrize("name", HEADERS)

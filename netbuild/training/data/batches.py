@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import torch
 
 from netbuild.components.datasets.dataset import DataError, together, unreadable
+from netbuild.training.signals import leave_to_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -147,6 +148,7 @@ class ReadBatches(_IndexedBatches):
             # By default the loader draws a seed from the global generator, as dropout does.
             generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=leave_to_parent,
         )
         for (own, _), batch in zip(shares, loader, strict=True):
             if isinstance(batch, DataError):

@@ -18,8 +18,10 @@ from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
+from netbuild.config.load import load
+from netbuild.config.pretrained import Pretrained
 from netbuild.diagnostics.exceptions import InputError, TrainingError
-from netbuild.runs.folder import find
+from netbuild.runs.folder import Run, class_names, find, is_run, measured_with
 from netbuild.training import checkpoint as checkpoints
 from netbuild.training.data.batches import Batches
 from netbuild.training.data.loading import normalised
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from netbuild.components.datasets.dataset import Sample
+    from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
-    from netbuild.runs.folder import Run
     from netbuild.training.data.batches import Transform
     from netbuild.training.prediction.inputs import Array, Input, InputSample
 
@@ -48,10 +50,13 @@ def predict(
     inputs: Input | Sequence[Input],
     *,
     checkpoint: str = "best",
+    weights: str | Path | None = None,
     top: int = 1,
     raw: bool = False,
 ) -> list[Prediction]:
     """Return what a run's network predicts for files, folders of images, or arrays.
+
+    A file of `weights` replaces those of the checkpoint. `folder` may then be a config.
 
     Each sample has `input`, the path of its file, and `index` if a file or an array holds
     several samples.
@@ -68,13 +73,14 @@ def predict(
     [{'input': 'a.png', 'class': 3, 'probability': 0.98}, …]
 
     Raises:
-        ConfigError: the config in the run's folder was changed, and has faults.
+        ConfigError: the config has faults, or the file of weights has other tensors.
         InputError: an input cannot be read, or does not fit the network.
         TrainingError: the folder is not a run, or has no such checkpoint.
     """
     given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     predicted = []
-    for found in Predictor(folder, checkpoint, top=top, raw=raw).predictions(given):
+    predictor = Predictor(folder, checkpoint, weights=weights, top=top, raw=raw)
+    for found in predictor.predictions(given):
         if isinstance(found, InputError):
             raise found
         predicted.append(found)
@@ -82,13 +88,19 @@ def predict(
 
 
 class Predictor:
-    """The network of a run with the weights of one of its checkpoints."""
+    """The network of a run with the weights of one of its checkpoints, or of another file."""
 
     def __init__(
-        self, folder: str | Path, checkpoint: str = "best", *, top: int = 1, raw: bool = False
+        self,
+        folder: str | Path,
+        checkpoint: str = "best",
+        *,
+        weights: str | Path | None = None,
+        top: int = 1,
+        raw: bool = False,
     ) -> None:
-        run = find(Path(folder))
-        config = run.config()
+        config, run = _network(Path(folder), weights)
+        self.place = run.folder
         self.batch_size = config.train.batch_size
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
@@ -100,20 +112,23 @@ class Predictor:
         self.device = _device(config.train.device)
         with refused("the network"):
             self.module = builder.module(graph).to(self.device)
-        place = run.checkpoint(checkpoint)
-        state = checkpoints.load(place, self.module)
+        learned = None
+        if weights is None:
+            place = run.checkpoint(checkpoint)
+            learned = checkpoints.load(place, self.module), place
         self.module.eval()
         shape = self.sample.target.tensor.shape
         binary = config.loss is not None and config.loss.binary and product(shape) == 1
         classifies = binary or (config.loss is not None and config.loss.classifies)
         self.criterion = None
         if classifies and not raw:
-            self.criterion = _criterion(Criterion(graph, self.device), state, place)
+            self.criterion = _criterion(Criterion(graph, self.device), learned)
         self.places = () if binary else getattr(self.sample.target, "shape", ())
         self.top = top
         self._expect_one_class()
         self.prepare = self._normalisation(run, config.preparation)
-        self.class_names = self._class_names(run)
+        names = run.classes if weights is None or is_run(run.folder) else class_names(config)
+        self.class_names = self._names(names)
 
     def _expect_one_class(self) -> None:
         """Refuse `top` for a network that does not give one class for each sample."""
@@ -125,19 +140,22 @@ class Predictor:
     def _normalisation(self, run: Run, preparation: Preparation) -> Transform | None:
         """Return the transform that normalises samples as in training."""
         if preparation.normalize is True:
-            message = f"{run.folder} has not recorded the mean and the deviation of its samples"
+            message = (
+                f"{run.folder} does not hold the mean and the deviation of its samples: normalize "
+                "wants the numbers"
+            )
             raise TrainingError(message)
         nothing = Batches((), torch.empty(0))
         _, transform = normalised(nothing, preparation, self.sample)
         return transform
 
-    def _class_names(self, run: Run) -> tuple[str, ...] | None:
-        """Return the names of the classes; None if the run does not have a name for each."""
-        if self.criterion is None or run.classes is None:
+    def _names(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Return the names of the classes; None if there is not a name for each."""
+        if self.criterion is None or names is None:
             return None
         target = self.sample.target
         count = target.classes if isinstance(target, Classes) else 2
-        return run.classes if len(run.classes) == count else None
+        return names if len(names) == count else None
 
     def predictions(self, inputs: Iterable[Input]) -> Iterator[Prediction | InputError]:
         """Yield a prediction for each sample, and an error for each input that does not fit.
@@ -220,9 +238,28 @@ def shortest(value: Any) -> float:
     return float(str(np.float32(value)))
 
 
-def _criterion(criterion: Criterion, state: dict[str, Any], place: Path) -> Criterion:
-    """Load the learned weights of a loss, and return the loss."""
-    criterion.load(state, place)
+def _network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
+    """Return the config of a network and its run. For a config that has no run, a run of nothing.
+
+    Raises:
+        ConfigError: the config has faults.
+        RunNotFoundError: there is no run.
+    """
+    if weights is None:
+        run = find(place)
+        return run.config(), run
+    run = Run(place) if place.is_file() else find(place)
+    config = load(place) if place.is_file() else run.config()
+    preparation = config.preparation
+    if preparation.normalize is True and (numbers := measured_with(weights)):
+        preparation = preparation.model_copy(update={"normalize": numbers})
+    return config._replace(pretrained=Pretrained(file=str(weights)), preparation=preparation), run
+
+
+def _criterion(criterion: Criterion, learned: tuple[dict[str, Any], Path] | None) -> Criterion:
+    """Load the learned weights of a loss from the state of a checkpoint, and return the loss."""
+    if learned:
+        criterion.load(*learned)
     criterion.first.ignores = False  # every sample counts
     return criterion
 

@@ -38,5 +38,11 @@ class Averaged:
         return {"steps": self.steps}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Load the state of a checkpoint."""
+        """Load the state of a checkpoint.
+
+        Raises:
+            KeyError, ValueError: the state is damaged.
+        """
+        if type(state["steps"]) is not int or state["steps"] < 0:
+            raise ValueError("steps is not a whole number from 0")
         self.steps = state["steps"]

@@ -21,6 +21,7 @@ from netbuild.training.step.criterion import summed
 from netbuild.training.step.ema import Averaged
 from netbuild.training.step.memory_format import with_channels_last
 from netbuild.training.step.metrics import Measures
+from netbuild.training.step.saved import expect_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -273,6 +274,8 @@ class Learner:
         self.criterion.load_state_dict(state["loss"])
         if state["optimizer"] is not None and not anew.optimizer:
             states = _list(state["optimizer"])
+            for optimizer, saved in zip(self.optimizers, states, strict=True):
+                expect_optimizer(optimizer, saved)
             self.world.load_optimizers(self.learning, self.optimizers, states)
         schedules = _list(state["scheduler"])
         if len(schedules) != len(self.stepping):  # the config had another number of optimizers

@@ -172,8 +172,13 @@ class Measures:
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Replace the sums with the sums of a checkpoint."""
+        """Replace the sums with the sums of a checkpoint.
+
+        Raises:
+            LookupError, TypeError, ValueError, RuntimeError: there are no metrics of these sums.
+        """
         self.sums = {name: value.to(self.device) for name, value in state.items()}
+        self.means("")
 
 
 def _ratio(sums: Mapping[str, Tensor], name: str, count: str) -> float:

@@ -12,6 +12,7 @@ from netbuild.components.schedulers.composite import ChainedScheduler, Sequentia
 from netbuild.components.schedulers.cycle import OneCycleLR
 from netbuild.config.scheduler import misfits
 from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.step.saved import expect_scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +88,13 @@ class Scheduling:
                 self.scheduler.step()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Load the state of a checkpoint. The optimizer has to be loaded before."""
+        """Load the state of a checkpoint. The optimizer has to be loaded before.
+
+        Raises:
+            ValueError: the state belongs to another scheduler.
+        """
         if self.scheduler:
+            expect_scheduler(self.scheduler, state)
             self.scheduler.load_state_dict(state)
 
 
@@ -116,7 +122,7 @@ def torch_scheduler(
 
 @contextmanager
 def _torch() -> Iterator[None]:
-    """Turn an arithmetic error of torch into one sentence.
+    """Turn an error of torch into one sentence: the sums went wrong, or a state is damaged.
 
     torch warns if a scheduler steps before its optimizer. This warning is silenced. It is for loops
     written by hand: after a resumption, and inside a composite scheduler, torch cannot see the
@@ -126,6 +132,6 @@ def _torch() -> Iterator[None]:
         warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
         try:
             yield
-        except (ArithmeticError, ValueError) as error:
+        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:
             message = f"torch refused a step of the scheduler: {error.args[-1]}"
             raise TrainingError(message) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,10 +56,11 @@ def console(*, stderr: bool = False) -> Console:
                 yield Segment(text if control else visible(text), style, control)
 
     stream = sys.stderr if stderr else sys.stdout
+    if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get("COLUMNS", "")):
+        os.environ.pop("COLUMNS", None)  # Rich would print no column, or raise
     made = Visible(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
     if not stream.isatty():
-        columns = os.environ.get("COLUMNS", "")
-        made.width = int(columns) if columns.isdecimal() and len(columns) < 5 else PIPE_WIDTH
+        made.width = int(os.environ.get("COLUMNS", PIPE_WIDTH))
     return made
 
 
@@ -95,15 +97,19 @@ def try_source(path: str) -> Source | None:
             stream = sys.stdin.buffer if sys.stdin else io.BytesIO()
             return source.from_bytes("<stdin>", stream.read(source.MAX_BYTES + 1))
         return source.from_file(Path(path))
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+    except OSError as error:
         said = f"netbuild: {path or repr(path)} cannot be read: {reason(error)}"
         say(said, err=True)
         return None
 
 
 def rank() -> int:
-    """Return the number of this process among several, from torch's launcher; 0 if it is alone."""
-    return int(os.environ.get("RANK", "0"))
+    """Return the number of this process among several, from torch's launcher; 0 if it is alone.
+
+    A training refuses what is not a number. Other commands are not concerned.
+    """
+    number = os.environ.get("RANK", "0")
+    return int(number) if number.isdecimal() and len(number) < 10 else 0
 
 
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:

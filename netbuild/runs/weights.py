@@ -9,13 +9,14 @@ function that a pickle names is called. A pickle may only hold tensors by name.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from netbuild.components.files import opened
 from netbuild.diagnostics.exceptions import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     import torch
 
@@ -82,7 +83,7 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
         WeightsError: the file is damaged, or holds something else.
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         start = file.read(9)
         file.seek(0)
         try:
@@ -107,7 +108,7 @@ def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     Raises:
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         start = file.read(9)
     if _is_safetensors(start):
         from safetensors.torch import load_file
@@ -129,14 +130,14 @@ def each_tensor(path: str | Path, names: Iterable[str]) -> Iterator[tuple[str, t
     Raises:
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         start = file.read(9)
     if _is_safetensors(start):
         from safetensors import safe_open
 
         for name in names:
-            with safe_open(path, "pt") as opened:
-                yield name, opened.get_tensor(name)
+            with safe_open(path, "pt") as held:
+                yield name, held.get_tensor(name)
         return
     import torch
 

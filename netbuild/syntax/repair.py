@@ -12,7 +12,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.syntax.parser import from_bytes
+from netbuild.components.files import read, real
+from netbuild.syntax.parser import MAX_BYTES, from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -61,8 +62,8 @@ class Change(NamedTuple):
         from shutil import copymode
         from tempfile import mkstemp
 
-        path = Path(self.name).resolve()  # a symbolic link stays a link
-        if not path.is_file() or path.read_bytes() != self.before:
+        path = Path(real(self.name))  # a symbolic link stays a link
+        if not path.is_file() or read(path, MAX_BYTES) != self.before:
             raise OSError("the file changed after the check")
         if not os.access(path, os.W_OK):  # replacing the file would succeed
             raise OSError("the file is write-protected")
@@ -203,7 +204,7 @@ def edited(document: Document, edits: Iterable[Edit]) -> bytes:
 
 def _key(document: Document) -> str:
     """Return the key of a text: its real path, because a file can have several names."""
-    return STDIN if document.name == STDIN else os.path.realpath(document.name)
+    return STDIN if document.name == STDIN else real(document.name)
 
 
 def _line_starts(document: Document) -> list[int]:

@@ -137,7 +137,11 @@ class _OutputError(OSError):
 
 
 class _Output(FileIO):
-    """A file of the system whose failures tell that they are of the output."""
+    """The file below a stream. Its failures tell that they are of the output."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream.fileno(), "wb", closefd=False)
+        self.stream = stream  # which would close the file at its own end
 
     def write(self, data: Any) -> int:
         try:
@@ -153,7 +157,7 @@ def _stream(stream: Any) -> Any:
     stream.reconfigure(errors="replace")  # a terminal without × prints ?
     if stream.isatty():  # Windows does not write to a terminal as to a file
         return stream
-    raw = BufferedWriter(_Output(stream.fileno(), "wb", closefd=False))
+    raw = BufferedWriter(_Output(stream))
     lines = stream.line_buffering or stream.write_through  # PYTHONUNBUFFERED
     return TextIOWrapper(raw, stream.encoding, "replace", line_buffering=lines)
 

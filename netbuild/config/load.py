@@ -192,7 +192,9 @@ def _extended(root: Map, document: Document, extending: tuple[object, ...]) -> F
         except OSError as error:
             label = f"{base.value}: {reason(error)}"
     if label or source is None:
-        return root, (Diagnostic("NB111", title, base.span, label),)
+        # Not the faults of that file: they would quote it.
+        help_ = f"netbuild validate {base.value} says more" if source else None
+        return root, (Diagnostic("NB111", title, base.span, label, help=help_),)
     under, faults = _mapping(source)
     under, wrong = _extended(under, source.document, chain)
     return merge(under, root), (*source.diagnostics, *faults, *wrong)

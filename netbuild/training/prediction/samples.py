@@ -18,7 +18,6 @@ from netbuild.components.datasets.conversion import input_values
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
-from netbuild.components.files import opened
 from netbuild.components.tensor import Tensor, times
 from netbuild.diagnostics.exceptions import InputError, UnreadableError
 from netbuild.training.prediction.inputs import (
@@ -111,7 +110,7 @@ class SampleReader:
             ) from None
         height, width = wanted.shape[1:]
         try:
-            with warnings.catch_warnings(), opened(path) as file, Image.open(file) as picture:
+            with warnings.catch_warnings(), Image.open(path) as picture:
                 warnings.simplefilter(
                     "ignore"
                 )  # warnings of a large picture or of damaged Exif data

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from netbuild.cli.terminal import INTERRUPTED, UNUSABLE, say
+from netbuild.cli.terminal import INTERRUPTED, UNUSABLE, OutputError, say
 from netbuild.diagnostics.wording import reason
 
 #: The commands in the order of the help, each with its module. The module has a function of the
@@ -109,7 +109,7 @@ def run() -> None:
             code = _run()
         finally:
             sys.stdout.flush()
-    except _OutputError as error:  # the disk is full
+    except OutputError as error:  # the disk is full
         sys.stderr.write(f"netbuild: the output cannot be written: {reason(error)}\n")
         os._exit(UNUSABLE)  # a second try to flush would fail as well
     except OSError as error:
@@ -132,10 +132,6 @@ def _run() -> int:
         return int(getattr(error, "exit_code", UNUSABLE))
 
 
-class _OutputError(OSError):
-    """Standard output or standard error cannot be written."""
-
-
 class _Output(FileIO):
     """The file below a stream. Its failures tell that they are of the output."""
 
@@ -147,7 +143,7 @@ class _Output(FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            raise _OutputError(error.errno, error.strerror) from None
+            raise OutputError(error.errno, error.strerror) from None
 
 
 def _stream(stream: Any) -> Any:

@@ -22,6 +22,7 @@ from netbuild.cli.terminal import (
     reported_faults,
     say,
 )
+from netbuild.components.files import real
 from netbuild.diagnostics.escapes import of_json, visible
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
     if output is None:
         yield _Visible()
         return
-    place = output.resolve()
+    place = Path(real(output))
     written = (
         place.with_name(f".{place.name}.new") if place.is_file() or not place.exists() else place
     )
@@ -147,6 +148,8 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
         with written.open("w", encoding="utf-8", newline="") as file:
             yield file
         written.replace(place)
+    except OSError as error:  # an error of a write names no file
+        raise OSError(error.errno, error.strerror, error.filename or str(output)) from error
     finally:
         if written != place:
             written.unlink(missing_ok=True)

@@ -37,6 +37,10 @@ Settings = Annotated[
 ]
 
 
+class OutputError(OSError):
+    """Standard output or standard error cannot be written."""
+
+
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, its control characters as escapes: names and texts come from other people."""
     typer.echo(visible(text), err=err, nl=nl)
@@ -56,8 +60,9 @@ def console(*, stderr: bool = False) -> Console:
                 yield Segment(text if control else visible(text), style, control)
 
     stream = sys.stderr if stderr else sys.stdout
-    if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get("COLUMNS", "")):
-        os.environ.pop("COLUMNS", None)  # Rich would print no column, or raise
+    for name in ("COLUMNS", "LINES"):  # of other values, Rich would print nothing, or raise
+        if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get(name, "")):
+            os.environ.pop(name, None)
     made = Visible(stderr=stderr, highlight=False, soft_wrap=True, emoji=False, markup=False)
     if not stream.isatty():
         made.width = int(os.environ.get("COLUMNS", PIPE_WIDTH))
@@ -163,5 +168,7 @@ def reported_failures(place: Path) -> Iterator[None]:
         fail(str(error), FAULTS)
     except ModuleNotFoundError as error:  # only some configs need the module
         _needs("the config", error)
+    except OutputError:
+        raise
     except OSError as error:
         fail(f"{error.filename or place} cannot be read or written: {error.strerror or error}")

@@ -193,7 +193,7 @@ def _extended(root: Map, document: Document, extending: tuple[object, ...]) -> F
             label = f"{base.value}: {reason(error)}"
     if label or source is None:
         # Not the faults of that file: they would quote it.
-        help_ = f"netbuild validate {base.value} says more" if source else None
+        help_ = f"netbuild validate {path} says more" if source else None
         return root, (Diagnostic("NB111", title, base.span, label, help=help_),)
     under, faults = _mapping(source)
     under, wrong = _extended(under, source.document, chain)

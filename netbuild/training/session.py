@@ -11,6 +11,7 @@ import torch
 
 from netbuild.builder import module as builder
 from netbuild.checks.trace import trainable
+from netbuild.components.files import real
 from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
@@ -182,7 +183,7 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
 
 def measured_with(weights: str | Path) -> Any:
     """Return the means and deviations of the run that a file of weights lies in; None without."""
-    inside = [folder for folder in Path(weights).resolve().parents[:3] if run.is_run(folder)]
+    inside = [folder for folder in Path(real(weights)).parents[:3] if run.is_run(folder)]
     normalize = Run(inside[0]).config().preparation.normalize if inside else False
     return normalize if isinstance(normalize, tuple) else None
 

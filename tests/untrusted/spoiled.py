@@ -31,7 +31,19 @@ _NUMBERS = [
 
 _WORDS = [
     *("1", "0", "2", "-", "+", "*", "**", "/", "//", "%", "(", ")", "[", "]", ",", ".", ":", ":="),
-    *(" if ", " else ", " and ", " or ", " not ", " in ", " is ", " for ", "lambda x", "await ", "="),
+    *(
+        " if ",
+        " else ",
+        " and ",
+        " or ",
+        " not ",
+        " in ",
+        " is ",
+        " for ",
+        "lambda x",
+        "await ",
+        "=",
+    ),
     *("in_shape", "in_channels", "index", "width", "min", "max", "len", "round", "abs", "'a'", '"'),
     *("1if", "0x", "1e", "1e999", "1_0", "9" * 40, "~", "@", "<<", "==", "<", "!=", "None", "true"),
     *("\\", "#", "`", "'", "f'{1}'", "__import__('os')", "().__class__", "\n", "\t", "é", "\x00"),
@@ -39,11 +51,61 @@ _WORDS = [
 
 #: What a path may lead to, in the folder of the config.
 PATHS = [
-    *("pipe", "zero", "circle", "closed", "folder", "nothing", ".", "..", "/", "case.yaml", "a/b/c"),
-    *("/dev/zero", "/dev/stdin", "/proc/self/mem", "/proc/kmsg", "/proc/self/environ", "~", "x" * 300),
-    *("'a\\0b'", '"a\\0b"', '"\\ud800"', "/" * 5000 + "x", "a/" * 3000, "secret", "row.csv", "long.csv"),
-    *("bomb", "arrays", "large.npy", "wide.yaml", "deep.yaml", "base.yaml", "/etc/passwd", "*", "**/*"),
-    *("http://x/y", "hf://x", "C:\\x", "con", "x\n", "'x '", "${HOME}", "$(1)", "/proc/1/root", "-"),
+    *(
+        "pipe",
+        "zero",
+        "circle",
+        "closed",
+        "folder",
+        "nothing",
+        ".",
+        "..",
+        "/",
+        "case.yaml",
+        "a/b/c",
+    ),
+    *(
+        "/dev/zero",
+        "/dev/stdin",
+        "/proc/self/mem",
+        "/proc/kmsg",
+        "/proc/self/environ",
+        "~",
+        "x" * 300,
+    ),
+    *(
+        "'a\\0b'",
+        '"a\\0b"',
+        '"\\ud800"',
+        "/" * 5000 + "x",
+        "a/" * 3000,
+        "secret",
+        "row.csv",
+        "long.csv",
+    ),
+    *(
+        "bomb",
+        "arrays",
+        "large.npy",
+        "wide.yaml",
+        "deep.yaml",
+        "base.yaml",
+        "/etc/passwd",
+        "*",
+        "**/*",
+    ),
+    *(
+        "http://x/y",
+        "hf://x",
+        "C:\\x",
+        "con",
+        "x\n",
+        "'x '",
+        "${HOME}",
+        "$(1)",
+        "/proc/1/root",
+        "-",
+    ),
 ]
 _PLACES = [
     "extends: {}\n",
@@ -59,10 +121,11 @@ _PLACES = [
     "data: {{Hub: {{files: {}}}}}\n",
 ]
 
-_TOKEN = re.compile(rb"\s+|\w+|\$\([^)\n]*\)|[^\w\s]")
-_KEY = re.compile(rb"[\w.*$-]+(?=:)")
-_VALUE = re.compile(rb"(?<=: )[^\n{}\[\],]+|(?<=- )[^\n{}\[\],:]+|\$\([^()\n]*\)")
+_TOKEN = re.compile(rb"\s+|\w+|\$\([^$)\n]*\)|[^\w\s]")
+_KEY = re.compile(rb"(?<![\w.*$-])[\w.*$-]{1,60}(?=:)")
+_VALUE = re.compile(rb"(?<=: )[^\n{}\[\],]+|(?<=- )[^\n{}\[\],:]+|\$\([^$()\n]*\)")
 
+_CONFIGS = [(ROOT / path).read_bytes() for path in FILES if path.parts[0] == "configs"]
 TEXTS = [(ROOT / path).read_bytes() for path in FILES]
 TEXTS += [data for data, _ in HOSTILE.values() if len(data) < 50_000]
 _KEYS = sorted({key for data in TEXTS for key in _KEY.findall(data)})
@@ -70,8 +133,8 @@ _KEYS = sorted({key for data in TEXTS for key in _KEY.findall(data)})
 
 def config(draw: Random) -> bytes:
     """Return a config with some changes."""
-    data = draw.choice(TEXTS)
-    for _ in range(draw.randint(1, MOST_CHANGES)):
+    data = draw.choice(draw.choice([_CONFIGS, TEXTS]))
+    for _ in range(draw.choice([1, 1, 1, 2, 2, 3, MOST_CHANGES])):
         data = draw.choice(_CHANGES)(draw, data)[:MOST_BYTES]
     return data
 
@@ -108,7 +171,9 @@ def picture(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(100_000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
 
 
 # The changes: each takes a source of random choices and a text, and returns another text.
@@ -163,7 +228,9 @@ def _expression(draw: Random, data: bytes) -> bytes:
 
 def _nested(draw: Random, data: bytes) -> bytes:
     depth = draw.choice([2, 20, 95, 101, 1000, 20_000])
-    start, end = draw.choice([("[", "]"), ("{a: ", "}"), ("- ", ""), ("{layers: [", "]}"), ("$(", ")")])
+    start, end = draw.choice(
+        [("[", "]"), ("{a: ", "}"), ("- ", ""), ("{layers: [", "]}"), ("$(", ")")]
+    )
     inner = draw.choice(["1", "ReLU", "", "*a"])
     return _exchanged(draw, data, _VALUE, (start * depth + inner + end * depth).encode())
 

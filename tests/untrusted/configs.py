@@ -107,7 +107,7 @@ def _validate(format_: str) -> None:
         cli.run()
     except SystemExit as ended:
         code = int(ended.code or 0)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  a traceback is what is looked for
         import traceback
 
         os.write(2, traceback.format_exc().encode("utf-8", "replace"))

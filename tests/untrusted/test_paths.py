@@ -52,7 +52,7 @@ if sys.platform == "linux":
     REASONS["/proc/self/mem"] = "it is a file of the system without a size"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Enter a folder with what paths may lead to."""
     monkeypatch.chdir(tmp_path)
@@ -68,7 +68,7 @@ def faults(text: str) -> tuple[Diagnostic, ...]:
 
 @pytest.mark.parametrize("path", REASONS)
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_paths_in_a_config(kind: str, path: str, inside: Path) -> None:
+def test_paths_in_a_config(kind: str, path: str) -> None:
     """A path to anything but a file is a fault at the path, with a reason."""
     text, code = CONFIGS[kind]
     (fault,) = faults(text.format(path))
@@ -87,7 +87,7 @@ def test_paths_of_configs(path: str, inside: Path, netbuild: Netbuild) -> None:
     assert "output" not in done.stderr
 
 
-def test_a_folder_that_may_not_be_entered(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is one sentence, and the files in the other folders are found."""
     Path("open").mkdir()
     Path("open/net.yaml").write_text(GOOD)
@@ -108,9 +108,7 @@ def test_a_folder_that_may_not_be_entered(inside: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_path_that_may_not_be_followed(
-    kind: str, inside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_that_may_not_be_followed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a fault of the config, also for data, which may be missing otherwise."""
     stat = os.stat
 
@@ -148,14 +146,14 @@ def test_a_base_that_is_no_config(path: str, reason: str, inside: Path, netbuild
     assert fault.label == f"{path}: {reason}" if path != "secret" else fault.code == "NB111"
 
 
-def test_a_base_with_a_misspelt_section(inside: Path) -> None:
+def test_a_base_with_a_misspelt_section() -> None:
     """A base file whose keys are sections, or nearly, is a config: its faults are shown."""
     Path("near.yaml").write_text("input: [4]\nlayer: [Linear: 3]\n")
     found = faults("extends: near.yaml\n")
     assert ("NB101", "near.yaml") in [(f.code, f.span.document.name) for f in found]
 
 
-def test_a_table_that_is_none_by_its_name(inside: Path) -> None:
+def test_a_table_that_is_none_by_its_name() -> None:
     """A fault quotes a table, but no file of another name."""
     text = CONFIGS["Csv"][0]
     for name in ("table.csv", "id_rsa"):
@@ -166,7 +164,7 @@ def test_a_table_that_is_none_by_its_name(inside: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["row.csv", "long.csv"])
-def test_a_row_without_an_end(path: str, inside: Path) -> None:
+def test_a_row_without_an_end(path: str) -> None:
     """A row of many megabytes is refused before it is in memory."""
     line = 1 if path == "row.csv" else 3
     (fault,) = faults(CONFIGS["Csv"][0].format(path))
@@ -174,14 +172,14 @@ def test_a_row_without_an_end(path: str, inside: Path) -> None:
     assert fault.label == f"{path} is not a table of text: {said}"
 
 
-def test_a_picture_that_fills_the_memory(inside: Path) -> None:
+def test_a_picture_that_fills_the_memory() -> None:
     """The size in the header of a picture is checked."""
     (fault,) = faults(IMAGE + "data: {ImageFolder: bomb, resize: [8, 8]}\n")
     said = "bomb/a/1.png has 100000×100000 pixels; at most 178,956,970 are read"
     assert fault.label == said
 
 
-def test_pipes_in_folders(inside: Path) -> None:
+def test_pipes_in_folders() -> None:
     """What lies in a folder of data is looked at before it is opened."""
     (fault,) = faults(CONFIGS["Idx"][0].format("folder"))
     assert fault.label.startswith("folder has no file train-labels") or "named pipe" in fault.label
@@ -190,7 +188,7 @@ def test_pipes_in_folders(inside: Path) -> None:
     assert fault.label == "bomb/a/2.png cannot be read: it is a named pipe, not a file"
 
 
-def test_a_base_in_a_circle_of_names(inside: Path) -> None:
+def test_a_base_in_a_circle_of_names() -> None:
     """A file that extends itself under another name is found out."""
     Path("other.yaml").symlink_to("case.yaml")
     (fault, *_) = faults("extends: other.yaml\n")

@@ -9,13 +9,15 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from io import BufferedWriter, FileIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from netbuild.cli.terminal import INTERRUPTED, UNUSABLE
+from netbuild.cli.terminal import INTERRUPTED, UNUSABLE, OutputError, say
+from netbuild.diagnostics.wording import reason
 
 #: The commands in the order of the help, each with its module. The module has a function of the
 #: same name.
@@ -103,19 +105,59 @@ def run() -> None:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `netbuild summary … | head` ends quietly
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed before the process started
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for good
-        else:
-            stream.reconfigure(errors="replace")  # a terminal without × prints ?
+        setattr(sys, name, _stream(getattr(sys, name)))
     try:
         try:
-            app()
+            code = _run()
         finally:
             sys.stdout.flush()
-    except OSError as error:  # the disk is full
-        sys.stderr.write(f"netbuild: the output cannot be written: {error.strerror or error}\n")
+    except OutputError as error:  # the disk is full
+        sys.stderr.write(f"netbuild: the output cannot be written: {reason(error)}\n")
         os._exit(UNUSABLE)  # a second try to flush would fail as well
+    except OSError as error:
+        what = f"{error.filename} cannot be used" if error.filename else "the system refuses"
+        say(f"netbuild: {what}: {reason(error)}", err=True)
+        code = UNUSABLE
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command, and return its exit code."""
+    try:
+        return app(standalone_mode=False) or 0
+    except Exception as error:  # of click, which typer has under another name in later releases
+        if not hasattr(error, "show"):
+            raise
+        said = StringIO()
+        error.show(file=said)
+        say(said.getvalue(), err=True, nl=False)
+        return int(getattr(error, "exit_code", UNUSABLE))
+
+
+class _Output(FileIO):
+    """The file below a stream. Its failures tell that they are of the output."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream.fileno(), "wb", closefd=False)
+        self.stream = stream  # which would close the file at its own end
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OutputError(error.errno, error.strerror) from None
+
+
+def _stream(stream: Any) -> Any:
+    """Return a stream as this program prints to it."""
+    if stream is None:  # closed before the process started
+        return Path(os.devnull).open("w", encoding="utf-8")
+    stream.reconfigure(errors="replace")  # a terminal without × prints ?
+    if stream.isatty():  # Windows does not write to a terminal as to a file
+        return stream
+    raw = BufferedWriter(_Output(stream))
+    lines = stream.line_buffering or stream.write_through  # PYTHONUNBUFFERED
+    return TextIOWrapper(raw, stream.encoding, "replace", line_buffering=lines)
 
 
 def _interrupted(*_: Any) -> None:

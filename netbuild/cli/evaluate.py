@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from netbuild.cli.terminal import (
     read_source,
     reported_failures,
     reported_faults,
+    say,
 )
 from netbuild.diagnostics.escapes import of_json
 
@@ -53,9 +55,9 @@ def evaluate(
     netbuild evaluate runs/lenet5 --set data.validation=test
     netbuild evaluate configs/lenet.yaml --weights lenet.safetensors
     """
-    if weights is None and Path(run).is_file():
+    if weights is None and os.path.isfile(run):  # noqa: PTH113  it never raises
         fail(f"{run} is a config: name its weights with --weights FILE")
-    if weights is not None and Path(run).is_dir():
+    if weights is not None and os.path.isdir(run):  # noqa: PTH112
         fail(f"{run} is a folder: --weights needs a config")
     config = None
     if weights is not None:
@@ -69,7 +71,7 @@ def evaluate(
         if config is not None and weights is not None:
             metrics = session.evaluate_weights(config, weights)
             if config.preparation.normalize is True and not measured_with(weights):
-                typer.echo(f"netbuild: {_MEASURED.format(run)}", err=True)
+                say(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             metrics = session.evaluate(run, checkpoint, set=set or ())
         matrix = any(isinstance(measured, list) for measured in metrics.values())

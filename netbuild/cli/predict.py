@@ -23,6 +23,7 @@ from netbuild.cli.terminal import (
     reported_faults,
     say,
 )
+from netbuild.components.files import real
 from netbuild.diagnostics.escapes import of_json, visible
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
         return
     from netbuild.runs import held
 
-    place = output.resolve()
+    place = Path(real(output))
     written = (
         place.with_name(f".{place.name}.new") if place.is_file() or not place.exists() else place
     )
@@ -193,6 +194,8 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
         with written.open("w", encoding="utf-8", newline="") as file:
             yield file
         held.replace(written, place)
+    except OSError as error:  # an error of a write names no file
+        raise OSError(error.errno, error.strerror, error.filename or str(output)) from error
     finally:
         if written != place:
             written.unlink(missing_ok=True)

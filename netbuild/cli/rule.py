@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import console, fail
+from netbuild.cli.terminal import console, fail, say
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.rules import Page
@@ -56,9 +56,9 @@ def _show(pages: list[Page], format_: str) -> None:
     from netbuild.reports import rules as render
 
     if format_ == "json":
-        typer.echo(render.as_json(pages))
+        say(render.as_json(pages))
     elif format_ == "markdown":
-        typer.echo(render.markdown(pages), nl=False)
+        say(render.markdown(pages), nl=False)
     else:
         out = console()
         out.soft_wrap = False

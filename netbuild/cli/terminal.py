@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,10 @@ Settings = Annotated[
 ]
 
 
+class OutputError(OSError):
+    """Standard output or standard error cannot be written."""
+
+
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, its control characters as escapes: names and texts come from other people."""
     typer.echo(visible(text), err=err, nl=nl)
@@ -56,6 +61,9 @@ def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Conso
                 yield Segment(text if control else visible(text), style, control)
 
     stream = file or (sys.stderr if stderr else sys.stdout)
+    for name in ("COLUMNS", "LINES"):  # of other values, Rich would print nothing, or raise
+        if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get(name, "")):
+            os.environ.pop(name, None)
     made = Visible(
         file=cast("Any", file),
         stderr=stderr,
@@ -65,8 +73,7 @@ def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Conso
         markup=False,
     )
     if not stream.isatty():
-        columns = os.environ.get("COLUMNS", "")
-        made.width = int(columns) if columns.isdecimal() and len(columns) < 5 else PIPE_WIDTH
+        made.width = int(os.environ.get("COLUMNS", PIPE_WIDTH))
     return made
 
 
@@ -113,15 +120,19 @@ def try_source(path: str) -> Source | None:
             stream = sys.stdin.buffer if sys.stdin else io.BytesIO()
             return source.from_bytes("<stdin>", stream.read(source.MAX_BYTES + 1))
         return source.from_file(Path(path))
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+    except OSError as error:
         said = f"netbuild: {path or repr(path)} cannot be read: {reason(error)}"
         say(said, err=True)
         return None
 
 
 def rank() -> int:
-    """Return the number of this process among several, from torch's launcher; 0 if it is alone."""
-    return int(os.environ.get("RANK", "0"))
+    """Return the number of this process among several, from torch's launcher; 0 if it is alone.
+
+    A training refuses what is not a number. Other commands are not concerned.
+    """
+    number = os.environ.get("RANK", "0")
+    return int(number) if number.isdecimal() and len(number) < 10 else 0
 
 
 def fail(message: str, code: int = UNUSABLE) -> NoReturn:
@@ -175,5 +186,7 @@ def reported_failures(place: Path) -> Iterator[None]:
         fail(str(error), FAULTS)
     except ModuleNotFoundError as error:  # only some configs need the module
         _needs("the config", error)
+    except OutputError:
+        raise
     except OSError as error:
         fail(f"{error.filename or place} cannot be read or written: {error.strerror or error}")

@@ -93,7 +93,11 @@ def validate(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer nam
     job = _Job(format, wanted, tuple(set or ()), fix or diff, unsafe_fixes, diff)
     if watch:
         _watch(job, paths)
-    raise typer.Exit(job.run([file for path in paths for file in _files(path)]))
+    files, complaints = _found(paths)
+    for complaint in complaints:
+        say(f"netbuild: {complaint}", err=True)
+    code = job.run(files) if files else UNUSABLE
+    raise typer.Exit(UNUSABLE if complaints else code)
 
 
 class _Job(NamedTuple):
@@ -192,7 +196,7 @@ def _settings(
             codes(ignore, "--ignore") if ignore else None,
             strict,
         )
-        return given.over(from_project(Path.cwd()))
+        return given.over(from_project(Path()))
     except SettingsError as error:
         fail(str(error))
 
@@ -205,33 +209,38 @@ def _watch(job: _Job, paths: list[str]) -> NoReturn:
         fail("standard input cannot be watched")
 
     def files() -> list[str]:
-        return [file for path in paths for file in _found(path)]
+        return _found(paths)[0]
 
     watch(lambda: job.run(files()), lambda: map(Path, files()))
 
 
-def _files(path: str) -> list[str]:
-    """Return the files that a path stands for. If a folder has none, exit."""
-    files = _found(path)
-    if not files:
-        fail(f"{path} contains no .yaml or .yml file that can be read")
-    return files
+def _found(paths: list[str]) -> tuple[list[str], list[str]]:
+    """Return the files that paths stand for, and a sentence for each folder without any."""
+    found, complaints = [], []
+    for path in paths:
+        files, closed = _files(path)
+        found += files
+        complaints += closed
+        if not files and not closed:
+            complaints.append(f"{path} contains no .yaml or .yml file that can be read")
+    return found, complaints
 
 
-def _found(path: str) -> list[str]:
+def _files(path: str) -> tuple[list[str], list[str]]:
     """Return the files that a path stands for: itself, or the configs in a folder and below it.
 
     Hidden folders and the folders of runs are left out. The `config.yaml` of a run may extend a
-    file that is not there.
+    file that is not there. A folder that may not be entered is a sentence.
     """
-    if path in {"", _STANDARD_INPUT} or not Path(path).is_dir():
-        return [path]
+    if path in {"", _STANDARD_INPUT} or not os.path.isdir(path):  # noqa: PTH112  it never raises
+        return [path], []
     files: list[str] = []
-    for folder, folders, names in os.walk(path):
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=closed.append):
         folders[:] = [] if _is_run(names) else sorted(f for f in folders if f[0] != ".")
         if not _is_run(names):
             files += [str(Path(folder, n)) for n in names if Path(n).suffix in _SUFFIXES]
-    return sorted(files)
+    return sorted(files), [f"{e.filename} cannot be read: {e.strerror}" for e in closed]
 
 
 def _is_run(names: list[str]) -> bool:

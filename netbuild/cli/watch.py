@@ -65,7 +65,7 @@ def involved(path: Path) -> Iterator[Path]:
         yield path
         try:
             root = from_file(path).root
-        except (OSError, ValueError):
+        except OSError:
             return
         base = root.get("extends") if isinstance(root, Map) else None
         if not isinstance(base, Scalar) or not isinstance(base.value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from netbuild.components.files import identity
 from netbuild.components.layers import LAYERS
 from netbuild.config.blocks import read_blocks
 from netbuild.config.budget import Budget
@@ -27,7 +28,7 @@ from netbuild.config.sections import (
 from netbuild.config.train import Train
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Fix, Span, collect, errors
 from netbuild.diagnostics.exceptions import ConfigError
-from netbuild.diagnostics.wording import did_you_mean, reason, similar_path
+from netbuild.diagnostics.wording import did_you_mean, reason, similar_path, suggest
 from netbuild.syntax import parser as yaml_source
 from netbuild.syntax.item import kind
 from netbuild.syntax.node import Map, Scalar, is_null
@@ -139,7 +140,8 @@ def _schedules(
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.scheduler import Training, read_beside, read_section
+    from netbuild.config.scheduler import Training
+    from netbuild.config.schedules import read_beside, read_section
 
     samples = data.source.size if data.source else None
     steps = train.steps(samples - data.preparation.held_out(samples)) if samples else None
@@ -194,7 +196,7 @@ def _mapping(source: Source) -> Found[Map]:
 
 
 def _extended(
-    root: Map, document: Document, extending: tuple[Path, ...], opened: Callable[[Path], Source]
+    root: Map, document: Document, extending: tuple[object, ...], opened: Callable[[Path], Source]
 ) -> Found[Map]:
     """Return a file merged into its base file, which is merged into its own base file first."""
     base = root.get("extends")
@@ -205,22 +207,42 @@ def _extended(
         label = f"extends wants the path of a file, not {kind(base)}"
         return root, (Diagnostic("NB111", title, base.span, label),)
     path = Path(document.name).parent / base.value
-    chain = (*extending, Path(document.name).resolve())
-    label, help_ = "", None
+    chain = (*extending, identity(document.name))
+    label, help_, source = "", None, None
     fixes: tuple[Fix, ...] = ()
-    if path.resolve() in chain:
+    if (there := identity(path)) is not None and there in chain:
         label = f"{base.value} extends this file in turn"
     elif len(chain) > MAX_BASES:
         label = f"more than {MAX_BASES} files extend one another"
     else:
         try:
             source = opened(path)
+            label = f"{base.value}: {refusal}" if (refusal := _no_config(source)) else ""
+            # Not the faults of that file: they would quote it.
+            help_ = f"netbuild validate {path} says more" if label else None
         except (OSError, ValueError) as error:
             label = f"{base.value}: {reason(error)}"
             near = similar_path(base.value, Path(document.name).parent)
             help_, fixes = did_you_mean(base.value, (), base.span, near)
-    if label:
+    if label or source is None:
         return root, (Diagnostic("NB111", title, base.span, label, help=help_, fixes=fixes),)
     under, faults = _mapping(source)
     under, wrong = _extended(under, source.document, chain, opened)
     return merge(under, root), (*source.diagnostics, *faults, *wrong)
+
+
+def _no_config(source: Source) -> str:
+    """Return why a base file is no config; an empty text if it is one.
+
+    The text quotes nothing of the file, and its own faults, which would, are left out: a config of
+    a stranger may extend a file with secrets. In a config every key is a section, or nearly one.
+    """
+    if source.root is None:
+        fault = source.diagnostics[0]
+        return f"line {fault.span.line} cannot be read ({fault.code})"
+    if not isinstance(source.root, Map):
+        return "it is not a config, which is a mapping of sections"
+    for name, entry in source.root.entries.items():
+        if name not in SECTIONS and suggest(name, SECTIONS) is None:
+            return f"it is not a config: the key in line {entry.key.span.line} is not a section"
+    return ""

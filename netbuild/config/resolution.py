@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.component import Component
+from netbuild.components.files import real
 from netbuild.config.sections import SECTIONS
 from netbuild.syntax.dump import dump
 from netbuild.syntax.node import plain
@@ -78,7 +78,7 @@ def resolved_values(config: Config) -> dict[str, Any]:
 
 def _anywhere(path: str | None) -> str | None:
     """Return an absolute path; None for None."""
-    return path and str(Path(path).resolve())
+    return path and real(path)
 
 
 def _loss(term: LossTerm) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The section `scheduler:`: a scheduler, when it steps, and whether it fits the training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Optional
 
 from pydantic_core import core_schema
@@ -13,13 +13,10 @@ from netbuild.components.schedulers.scheduler import Scheduler, Step, Use
 from netbuild.components.tensor import ShapeError
 from netbuild.config.filling import check_modifiers, fill, fill_fields, find
 from netbuild.diagnostics.diagnostic import Diagnostic, Found
-from netbuild.syntax.item import Item, inner, place, read_item
-from netbuild.syntax.node import is_null, is_unknown
+from netbuild.syntax.item import Item, inner, place
 
 if TYPE_CHECKING:
     from netbuild.components.optimizers.optimizer import Optimizer
-    from netbuild.config.optimizer import Optimizing
-    from netbuild.config.sections import Sections
 
 
 class Stepping(Component):
@@ -60,39 +57,6 @@ _REMEDIES = {
     "max_lr": "leave lr out of the groups, or use a scheduler that starts from each group's rate",
     "steps_per_epoch": "leave it and epochs out: the number of steps then comes from the training",
 }
-
-
-def read_section(
-    sections: "Sections", optimizers: Sequence["Optimizing"], training: Training
-) -> Found[Schedule | None]:
-    """Read the section `scheduler:`, which is for a single optimizer; None after a fault."""
-    if sections.root.get("scheduler") is None:
-        return None, ()
-    item, faults = sections.item("scheduler", "scheduler", SCHEDULERS)
-    if item is None:
-        return None, faults
-    if len(optimizers) > 1 or any(one.schedule for one in optimizers):
-        title = "a scheduler for several optimizers"
-        label = "each optimizer of a list has a schedule of its own"
-        help_ = f"write it beside an optimizer: {{Adam: …, scheduler: {item.type.text}}}"
-        if len(optimizers) == 1:
-            title, label = "two schedulers of one optimizer", "another stands beside the optimizer"
-            help_ = "remove one of them"
-        return None, (*faults, Diagnostic("NB403", title, item.type.span, label, help=help_))
-    schedule, wrong = read_schedule(item, training)
-    return schedule, (*faults, *wrong)
-
-
-def read_beside(one: "Optimizing", training: Training) -> Found["Optimizing"]:
-    """Read the modifier `scheduler` of an optimizer in a list."""
-    entry = one.item.modifiers.get("scheduler")
-    if entry is None or is_null(entry.value) or is_unknown(entry.value):
-        return one, ()
-    item = read_item(entry.value, "scheduler", SCHEDULERS)
-    if isinstance(item, Diagnostic):
-        return one, (item,)
-    schedule, faults = read_schedule(item, training)
-    return one._replace(schedule=schedule), faults
 
 
 def read_schedule(item: Item, training: Training) -> Found[Schedule | None]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.files import kind, read, real
 from netbuild.diagnostics.codes import CODES
 from netbuild.diagnostics.exceptions import SettingsError
 from netbuild.diagnostics.wording import brief, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 # tomli is the same parser; Python includes it since 3.11 as tomllib.
 _TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _TABLE = "[tool.netbuild]"
+#: The largest `pyproject.toml`, in bytes. Those of large projects have a quarter.
+_MAX_BYTES = 1 << 18
+#: A key of many parts. The parser takes 20 seconds for one of 40,000 characters.
+_LONG_KEY = re.compile(r"""(?<![\w-])((?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t]*){32}""")
 
 
 class Settings(NamedTuple):
@@ -77,26 +83,58 @@ def from_project(folder: Path) -> Settings:
     path = project_file(folder)
     if path is None:
         return Settings()
-    shown = os.path.relpath(path)
+    shown = _relative(path)
     try:
-        data = path.read_bytes()
-        if b"netbuild" not in data:  # parsing takes time
-            return Settings()
-        tool = import_module(_TOML).loads(data.decode()).get("tool", {})
+        data = read(path, _MAX_BYTES)
     except OSError as error:
         raise SettingsError(f"{shown} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # a fault of the TOML or of the encoding
-        raise SettingsError(f"{shown} is not valid TOML: {error}") from None
+    if b"netbuild" not in data:  # parsing takes time
+        return Settings()
+    tool = _parsed(data, shown).get("tool", {})
     table = tool.get("netbuild", {}) if isinstance(tool, dict) else {}
     return _from_table(table, shown)
 
 
+def _parsed(data: bytes, shown: str) -> dict[str, Any]:
+    """Return the contents of a TOML file.
+
+    Raises:
+        SettingsError: it is not TOML, or would take too long to parse.
+    """
+    try:
+        text = data.decode()
+        long = _LONG_KEY.search(text)
+        found: dict[str, Any] = {} if long else import_module(_TOML).loads(text)
+    except RecursionError:
+        raise SettingsError(f"{shown} is not valid TOML: it is nested too deeply") from None
+    except ValueError as error:  # a fault of the TOML or of the encoding
+        raise SettingsError(f"{shown} is not valid TOML: {error}") from None
+    if long:
+        raise SettingsError(f"{shown} cannot be read: it has a key of more than 32 parts")
+    return found
+
+
 def project_file(folder: Path) -> Path | None:
     """Return the nearest `pyproject.toml`, or None."""
-    folder = folder.resolve()
+    folder = Path(real(folder))
     return next(
-        (p for f in (folder, *folder.parents) if (p := f / "pyproject.toml").is_file()), None
+        (p for f in (folder, *folder.parents) if _is_there(p := f / "pyproject.toml")), None
     )
+
+
+def _relative(path: Path) -> str:
+    try:
+        return os.path.relpath(path)
+    except (OSError, ValueError):  # the working folder is gone, or lies on another drive
+        return str(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; also if it cannot be read, which is reported later."""
+    try:
+        return kind(path) == "file"
+    except OSError:
+        return os.path.lexists(path)  # not if the folder may not be entered
 
 
 def _from_table(table: Any, shown: str) -> Settings:

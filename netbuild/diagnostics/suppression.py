@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
@@ -126,6 +127,7 @@ def _comments(document: Document) -> Iterator[_Comment]:
             yield _Comment(span, tuple(_codes(span, match)))
 
 
+@lru_cache(maxsize=4)
 def _texts(document: Document) -> list[yaml.Token]:
     """Return the scalars of a document in their order; none if its YAML is invalid."""
     try:

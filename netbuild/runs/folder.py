@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import DataError
+from netbuild.components.files import read, real
 from netbuild.config.load import load
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     import torch
 
     from netbuild.config.config import Config
+
+
+#: The most bytes of a file with the names of the classes, or of a config.
+_MOST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Run:
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes, in the order of their numbers; None if they have no names."""
         try:
-            names = json.loads((self.folder / layout.CLASSES).read_text(encoding="utf-8"))
+            names = json.loads(read(self.folder / layout.CLASSES, _MOST))
         except (OSError, ValueError, RecursionError):
             return None
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
@@ -70,7 +75,7 @@ class Run:
     def change(self, config: Config) -> None:
         """Continue the run with another config. The former config is kept, with a number."""
         number = 1 + len(list(self.folder.glob(layout.numbered("*"))))
-        before = (self.folder / layout.RESOLVED).read_bytes()
+        before = read(self.folder / layout.RESOLVED, _MOST)
         _replace(self.folder / layout.numbered(number), before)
         _replace(self.folder / layout.RESOLVED, resolved(config).encode())
         _write_classes(self.folder, config)
@@ -144,7 +149,7 @@ def expect_room(runs: Path, weights: int) -> None:
     Raises:
         TrainingError: the disk has too little room.
     """
-    there = next(folder for folder in (runs, *runs.resolve().parents) if folder.exists())
+    there = next(folder for folder in (runs, *Path(real(runs)).parents) if folder.exists())
     free, needed = shutil.disk_usage(there).free, 9 * weights
     if free < needed:
         message = (
@@ -161,7 +166,7 @@ def is_run(folder: Path) -> bool:
 
 def measured_with(weights: str | Path) -> Any:
     """Return the means and deviations of the run that a file of weights lies in; None without."""
-    inside = [folder for folder in Path(weights).resolve().parents[:3] if is_run(folder)]
+    inside = [folder for folder in Path(real(weights)).parents[:3] if is_run(folder)]
     normalize = Run(inside[0]).config().preparation.normalize if inside else False
     return normalize if isinstance(normalize, tuple) else None
 

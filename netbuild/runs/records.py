@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.files import kind
+from netbuild.components.files import read as read_bytes
 from netbuild.runs import layout
 from netbuild.runs.position import Limits, Position
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+#: The most bytes of the files of a run: of its metrics, and of its environment.
+_MOST_METRICS, _MOST = 1 << 28, 1 << 20
 #: The depth of runs in a folder: NAME/TIME.
 _DEPTH = 2
 
@@ -58,10 +63,10 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         OSError: the file exists but cannot be read.
     """
     path = folder / layout.METRICS
-    if not path.exists():
+    if kind(path) is None:
         return []
     found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_bytes(path, _MOST_METRICS).decode("utf-8", "replace").splitlines():
         try:
             epoch = json.loads(line)
         except (ValueError, RecursionError):
@@ -113,7 +118,7 @@ def listed(folder: Path, name: str | None = None, order: str = "time") -> list[R
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
     try:
-        inside = sorted(p for p in folder.iterdir() if p.name[0] != "." and p.is_dir())
+        inside = sorted(p for p in folder.iterdir() if p.name[0] != "." and os.path.isdir(p))  # noqa: PTH112
     except OSError:
         return
     for path in inside:
@@ -204,7 +209,7 @@ def _limits(train: dict[str, Any]) -> Limits:
 
 def _environment(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / layout.ENVIRONMENT).read_text(encoding="utf-8"))
+        found = json.loads(read_bytes(folder / layout.ENVIRONMENT, _MOST))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -11,15 +11,16 @@ What is refused here is never given to torch.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from netbuild.components.files import opened
 from netbuild.components.safetensors import MAX_TENSORS, is_name, is_safetensors, read_header
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     import torch
 
@@ -83,7 +84,7 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
         WeightsError: the file is damaged, or holds something else.
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         start = file.read(9)
         file.seek(0)
         if is_safetensors(start):
@@ -108,7 +109,7 @@ def read_tensors(path: str | Path) -> dict[str, torch.Tensor]:
         OSError: the file cannot be read.
     """
     read_shapes(path)
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         start = file.read(9)
     with _loading():
         if is_safetensors(start):
@@ -132,14 +133,14 @@ def each_tensor(path: str | Path, names: Iterable[str]) -> Iterator[tuple[str, t
         OSError: the file cannot be read.
     """
     read_shapes(path)
-    with Path(path).open("rb") as file:
+    with opened(path) as file:
         start = file.read(9)
     if is_safetensors(start):
         from safetensors import safe_open
 
         for name in names:
-            with _loading(), safe_open(path, "pt") as opened:
-                tensor = opened.get_tensor(name)
+            with _loading(), safe_open(path, "pt") as held:
+                tensor = held.get_tensor(name)
             yield name, tensor
         return
     import torch

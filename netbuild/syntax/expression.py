@@ -119,6 +119,7 @@ def words_of(text: str) -> set[str]:
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.expr:
     import ast
+    import warnings
 
     if not text.strip():
         msg = "the expression is empty"
@@ -127,7 +128,9 @@ def _parse(text: str) -> ast.expr:
         msg = "an expression cannot contain a backslash"
         raise ExpressionError(msg)
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # 1if x else y: later versions of Python will refuse it
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         msg = f"{brief(text.strip())} is not an expression"
         raise ExpressionError(msg) from None

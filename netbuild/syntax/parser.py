@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from netbuild.components.files import opened
 from netbuild.diagnostics.diagnostic import LINE_BREAK, Diagnostic, Document, Note, Span
 from netbuild.diagnostics.wording import brief
 from netbuild.syntax import mended
@@ -54,7 +55,7 @@ def from_file(path: Path) -> Source:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         return from_bytes(str(path), file.read(MAX_BYTES + 1))
 
 

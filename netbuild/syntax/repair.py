@@ -12,8 +12,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.files import read, real
 from netbuild.diagnostics.diagnostic import errors
-from netbuild.syntax.parser import from_bytes
+from netbuild.syntax.parser import MAX_BYTES, from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,10 +63,10 @@ class Change(NamedTuple):
         from shutil import copymode
         from tempfile import mkstemp
 
-        path = Path(self.name).resolve()  # a symbolic link stays a link
+        path = Path(real(self.name))  # a symbolic link stays a link
         if not path.is_file() or self.name.startswith("/dev/"):
             raise OSError("it is not a file")
-        if path.read_bytes() != self.before:
+        if read(path, MAX_BYTES) != self.before:
             raise OSError("the file changed after the check")
         if not os.access(path, os.W_OK):  # replacing the file would succeed
             raise OSError("the file is write-protected")
@@ -251,7 +252,7 @@ def edited(document: Document, edits: Iterable[Edit]) -> bytes:
 
 def _key(document: Document) -> str:
     """Return the key of a text: its real path, because a file can have several names."""
-    return STDIN if document.name == STDIN else os.path.realpath(document.name)
+    return STDIN if document.name == STDIN else real(document.name)
 
 
 def _likeness(fault: Diagnostic) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.dataset import DataError
+from netbuild.components.files import opened
 from netbuild.components.safetensors import is_safetensors, read_header
 from netbuild.components.tensor import Shape, Tensor, product
 
@@ -265,7 +266,7 @@ def read_arrays(path: Path) -> dict[str, StoredArray]:
     with readable(path):
         if path.is_dir():
             return {file.stem: _npy(file, None, file.stat().st_size) for file in _npy_files(path)}
-        with path.open("rb") as file:
+        with opened(path) as file:
             start = file.read(9)
         if start.startswith(b"PK"):
             return _npz(path)
@@ -301,7 +302,7 @@ def _npy_files(folder: Path) -> list[Path]:
 
 
 def _npz(path: Path) -> dict[str, StoredArray]:
-    with zipfile.ZipFile(path) as archive:
+    with opened(path) as file, zipfile.ZipFile(file) as archive:
         members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
     return {
         info.filename.removesuffix(".npy"): _npy(path, info.filename, info.file_size)
@@ -329,7 +330,7 @@ def _npy(path: Path, member: str | None, size: int) -> StoredArray:
 
 
 def _safetensors(path: Path) -> dict[str, StoredArray]:
-    with path.open("rb") as file:
+    with opened(path) as file:
         header = read_header(file)
     return {
         name: StoredArray(path, None, start, f"<{_SAFETENSORS.get(dtype, dtype)}", shape)
@@ -361,14 +362,14 @@ def _said(path: Path, member: str | None) -> str:
 @contextmanager
 def _opened(path: Path, member: str | None) -> Iterator[IO[bytes]]:
     """Open a file, a member of an archive, or a file compressed by gzip."""
-    if member is not None:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            yield file
-    elif path.suffix == ".gz":
-        with gzip.open(path) as file:
-            yield file  # type: ignore[misc]  # it is a file of bytes
-    else:
-        with path.open("rb") as file:
+    with opened(path) as file:
+        if member is not None:
+            with zipfile.ZipFile(file) as archive, archive.open(member) as inner:
+                yield inner
+        elif path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=file) as inner:
+                yield inner  # type: ignore[misc]  # it is a file of bytes
+        else:
             yield file
 
 
@@ -383,6 +384,7 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            said = f"{error.filename or path} cannot be read: {error.strerror}"
+            raise DataError(said) from error
         said = re.sub(r"\s+", " ", str(error))[:100] or type(error).__name__
         raise DataError(f"{path} is damaged: {said}") from error

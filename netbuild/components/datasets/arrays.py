@@ -25,6 +25,7 @@ from netbuild.components.datasets.dataset import (
     Size,
 )
 from netbuild.components.datasets.fields import AnyPath, Name
+from netbuild.components.datasets.paths import has_any
 from netbuild.components.fields import OptionalCount, Wants, many
 from netbuild.components.tensor import Tensor
 
@@ -60,12 +61,12 @@ class Arrays(Dataset):
     """Number of classes of the target; null counts them."""
 
     def count(self) -> int | None:
-        if not Path(self.file).exists():
+        if not has_any(self.file, "file"):
             return None
         return self._stored(None)[-1].shape[0]
 
     def sample(self, wanted: Sample) -> Declared:
-        if not Path(self.file).exists():
+        if not has_any(self.file, "file"):
             return Declared((None,) * len(self.inputs), None)
         *inputs, target = self._stored(None)
         classes = self._classes(target, wanted)
@@ -81,7 +82,7 @@ class Arrays(Dataset):
 
         The places are axis 0, or axis 1 of a sample of two axes, such as channels and time.
         """
-        if not Path(self.file).exists() or not wanted.target.tensor.shape:
+        if not has_any(self.file, "file") or not wanted.target.tensor.shape:
             return ()
         *inputs, target = self._stored(None)
         shifts = [
@@ -94,14 +95,14 @@ class Arrays(Dataset):
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
     ) -> tuple[Bounds | None, ...]:
-        if not Path(self.file).exists():
+        if not has_any(self.file, "file"):
             return (None,) * len(inputs)
         *arrays, _ = self._stored(split)
         pairs = zip(arrays, inputs, strict=False)
         return tuple(None if x.floating else stored.bounds() for stored, x in pairs)
 
     def check_split(self, split: str) -> None:
-        if Path(self.file).exists():
+        if has_any(self.file, "file"):
             self._stored(split)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
@@ -131,7 +132,7 @@ class Arrays(Dataset):
             DataError: the file or an array does not exist, or the arrays differ in length.
         """
         path = Path(self.file)
-        if not path.exists():
+        if not has_any(self.file, "file"):
             raise DataError(f"there is no {path}", "file")
         there = read_arrays(path)
         names = self._names(split)

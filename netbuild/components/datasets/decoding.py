@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import Size
+from netbuild.components.files import below, opened
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 #: Pillow's mode for each number of channels.
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+#: The most pixels of a picture. Pillow refuses more, because they may fill the memory.
+#: https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.MAX_IMAGE_PIXELS, twice
+MAX_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)
 #: File extensions of pictures.
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -58,8 +62,8 @@ def _listed(
     pictures = tuple(
         (str(file), number)
         for number, path in enumerate(classes)
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        for file in below(path, SUFFIXES)
+        if not file.name.startswith(".")
     )
     return tuple(path.name for path in classes), pictures
 
@@ -67,7 +71,7 @@ def _listed(
 def size_of(path: Path) -> Size | None:
     """Return the height and width of a PNG, GIF, BMP or JPEG file; None if they are unknown."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             start = file.read(26)
             if start.startswith(b"\x89PNG"):
                 return _integers(start[20:24], start[16:20], "big")

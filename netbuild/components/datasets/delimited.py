@@ -3,6 +3,7 @@
 import csv
 import glob
 import re
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,11 +21,18 @@ from netbuild.components.datasets.dataset import (
     Size,
 )
 from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
+from netbuild.components.datasets.lines import Rows
+from netbuild.components.datasets.paths import has_file
 from netbuild.components.fields import OptionalCount, Wants
+from netbuild.components.files import opened_text
 from netbuild.components.tensor import Tensor
 
 #: The largest file, in bytes, that a check reads; of larger files it reads the column names.
 _MAX_READ = 1 << 23
+#: Names of files whose contents a message may show.
+_SUFFIXES = frozenset({".csv", ".tsv", ".data"})
+#: The most columns in a message.
+_LISTED = 100
 #: Texts that pandas, and therefore `datasets`, reads as a missing value.
 #: https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values
 _MISSING = frozenset(
@@ -64,10 +72,10 @@ class Csv(Dataset):
     """Character between two values, such as ; or a tab."""
 
     def count(self) -> int | None:
-        return self._scan(_MAX_READ).rows if Path(self.file).is_file() else None
+        return self._scan(_MAX_READ).rows if has_file(self.file) else None
 
     def sample(self, wanted: Sample) -> Declared:
-        if not Path(self.file).is_file():
+        if not has_file(self.file):
             return Declared((None,) * len(wanted.inputs), None)
         scan = self._scan(_MAX_READ)
         inputs = self._inputs(scan)
@@ -89,7 +97,7 @@ class Csv(Dataset):
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
     ) -> tuple[Bounds | None, ...]:
-        columns = self._scan(_MAX_READ).columns if Path(self.file).is_file() else None
+        columns = self._scan(_MAX_READ).columns if has_file(self.file) else None
         if columns is None:
             return (None,) * len(inputs)
         names = self.inputs or [name for name in columns if name not in {"", self.target}]
@@ -105,7 +113,7 @@ class Csv(Dataset):
         return self.names_without(None)
 
     def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
-        if not Path(self.file).is_file():
+        if not has_file(self.file):
             return None
         scan = self._scan(None)
         self._inputs(scan)
@@ -127,7 +135,7 @@ class Csv(Dataset):
             whole_table,
         )
 
-        if not Path(self.file).is_file():
+        if not has_file(self.file):
             raise DataError(f"there is no {self.file}", "file")
         scan = self._scan(None)
         inputs = self._inputs(scan)
@@ -162,7 +170,7 @@ class Csv(Dataset):
         Raises:
             DataError: a column does not exist, or there is no column except the target.
         """
-        help_ = f"its columns are {', '.join(scan.names)}"
+        help_ = quoted(self.file, f"its columns are {', '.join(scan.names[:_LISTED])}") or None
         for field, names in (("target", (self.target,)), ("inputs", self.inputs or ())):
             for name in names:
                 if name not in scan.names:
@@ -186,11 +194,9 @@ class Csv(Dataset):
         for name in inputs:
             text = scan.columns[name].text
             if text is not None:
-                shown = text if len(text) <= 20 else f"{text[:20]}…"
+                shown = quoted(self.file, f", such as {brief(text)},")
                 help_ = "remove it from inputs, or turn it into numbers"
-                raise DataError(
-                    f"{name} is text, such as {shown}, and must be numbers", "inputs", help_
-                )
+                raise DataError(f"{name} is text{shown} and must be numbers", "inputs", help_)
 
     def _scan(self, limit: int | None) -> "_Scan":
         """Read the file; of a file larger than `limit`, in bytes, read only the column names.
@@ -198,15 +204,31 @@ class Csv(Dataset):
         Raises:
             DataError: the file is not a table.
         """
-        stat = Path(self.file).stat()
-        whole = limit is None or stat.st_size <= limit
         try:
+            stat = Path(self.file).stat()
+            whole = limit is None or stat.st_size <= limit
             return _scan(self.file, self.separator, whole, stat.st_mtime_ns, stat.st_size)
         except OSError as error:
             message = f"{self.file} cannot be read: {error.strerror or error}"
             raise DataError(message, "file") from error
-        except (UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            message = f"{self.file} is not UTF-8 text: byte {error.start:,} is invalid"
+            raise DataError(message, "file") from error
+        except csv.Error as error:
             raise DataError(f"{self.file} is not a table of text: {error}", "file") from error
+
+
+def quoted(file: str, text: str) -> str:
+    """Return a text that quotes a file, or nothing if the file is no table by its name.
+
+    A config of a stranger may name a file with secrets, and a fault shows them to others.
+    """
+    return text if Path(file).suffix.lower() in _SUFFIXES else ""
+
+
+def brief(text: str) -> str:
+    """Return a text from a file, cut to a length that fits a message."""
+    return text if len(text) <= 20 else f"{text[:20]}…"
 
 
 class _Column(NamedTuple):
@@ -248,20 +270,20 @@ class _Scan(NamedTuple):
 @lru_cache(maxsize=4)
 def _scan(file: str, separator: str, whole: bool, *_stamp: int) -> _Scan:  # noqa: FBT001  part of a cache key
     """Return the contents of a file; an unchanged file is read once."""
-    with Path(file).open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.reader(lines, delimiter=separator)
+    with opened_text(file, newline="") as text:
+        reader = Rows(text, separator)
         names = tuple(next(reader, ()))
         if not names:
             raise DataError(f"{file} is empty", "file")
-        twice = next((name for name in names if name and names.count(name) > 1), None)
+        twice = next((name for name, count in Counter(names).items() if name and count > 1), None)
         if twice is not None:
-            raise DataError(f"{file} has two columns {twice}", "file")
+            raise DataError(f"{file} has two columns{quoted(file, f' {brief(twice)}')}", "file")
         if not whole:
             return _Scan(names, None, None)
         rows = []
         for row in reader:
             if len(row) > len(names):
-                message = f"line {reader.line_num} has {len(row)} values for {len(names)} columns"
+                message = f"line {reader.line} has {len(row)} values for {len(names)} columns"
                 raise DataError(message, "file", "write a value with a comma in quotes")
             if row:
                 rows.append([*row, *("",) * (len(names) - len(row))])

@@ -18,7 +18,9 @@ from netbuild.components.datasets.dataset import (
     Stream,
 )
 from netbuild.components.datasets.fields import ColumnNames, Name, OptionalPath
+from netbuild.components.datasets.paths import has_any, has_file
 from netbuild.components.fields import Bool, OptionalCount, OptionalText, unwanted
+from netbuild.components.files import expect_only_files
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class Hub(Dataset):
         return files
 
     def sample(self, wanted: Sample) -> Declared:
+        if self.files is not None:
+            has_any(self.files, "files")
         target = target_of(Tensor((), "int64"), wanted.target, self.classes)
         return Declared((None,) * len(wanted.inputs), target if self.classes else None)
 
@@ -176,11 +180,15 @@ class Hub(Dataset):
             return self.name, {}
         assert self.files is not None
         path = Path(self.files)
-        if path.is_dir():
+        there = has_any(self.files, "files")
+        if there and path.is_dir():
+            expect_only_files(path)
             return str(path), {}
-        found = [str(path)] if path.exists() else sorted(glob.glob(self.files, recursive=True))  # noqa: PTH207  a pattern with its folder
+        found = [str(path)] if there else sorted(glob.glob(self.files, recursive=True))  # noqa: PTH207  a pattern with its folder
         if not found:
             raise DataError(f"there is no {self.files}", "files")
+        for file in found:
+            has_file(file, "files")
         suffix = next((s for s in path.suffixes[::-1] if s in _FORMATS), None)
         if suffix is None:
             help_ = f"it reads files that end in {', '.join(_FORMATS)}"

@@ -13,6 +13,7 @@ from netbuild.components.datasets.conversion import (
 )
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Loaded, Sample, Size
 from netbuild.components.datasets.fields import FolderPath
+from netbuild.components.datasets.paths import has_folder
 from netbuild.components.fields import OptionalCount
 
 #: The prefix of the file names of each split.
@@ -68,7 +69,7 @@ class Idx(Dataset):
         part = _PARTS.get(split)
         folder = Path(self.folder)
         with readable(folder):
-            there = [*folder.iterdir()] if folder.is_dir() else []
+            there = [*folder.iterdir()] if has_folder(self.folder) else []
         there.sort(key=lambda path: (path.suffix == ".gz", path.name))
         images, labels = (
             next(
@@ -90,7 +91,7 @@ class Idx(Dataset):
         found = []
         for what, rank, path in zip(("images", "labels"), (3, 1), self._files(split), strict=True):
             if path is None:
-                if not Path(self.folder).is_dir():
+                if not has_folder(self.folder):
                     raise DataError(f"there is no folder {self.folder}", "folder")
                 name = f"{_PARTS[split]}-{what}-idx{rank}-ubyte"
                 raise DataError(f"{self.folder} has no file {name}, nor {name}.gz", "folder")

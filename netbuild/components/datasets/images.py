@@ -5,9 +5,10 @@ from pathlib import Path
 from netbuild.components.datasets.array_files import readable
 from netbuild.components.datasets.conversion import target_of
 from netbuild.components.datasets.dataset import DataError, Dataset, Declared, Sample, Samples, Size
-from netbuild.components.datasets.decoding import SUFFIXES, channels, listed, size_of
+from netbuild.components.datasets.decoding import MAX_PIXELS, SUFFIXES, channels, listed, size_of
 from netbuild.components.datasets.fields import FolderPath
-from netbuild.components.tensor import Tensor
+from netbuild.components.datasets.paths import has_folder
+from netbuild.components.tensor import Tensor, product, times
 
 
 class ImageFolder(Dataset):
@@ -26,23 +27,26 @@ class ImageFolder(Dataset):
     """Path of the folder that holds the folders of the classes."""
 
     def count(self) -> int | None:
-        return len(self._listed(None)[1]) if Path(self.folder).is_dir() else None
+        return len(self._listed(None)[1]) if has_folder(self.folder) else None
 
     def sample(self, wanted: Sample) -> Declared:
-        if not Path(self.folder).is_dir():
+        if not has_folder(self.folder):
             return Declared((None,), None)
         classes, files = self._listed(None)
         target = target_of(Tensor((), "int64"), wanted.target, len(classes))
         size = size_of(Path(files[0][0]))  # the other images have this size too, or must be resized
+        if size and product(size) > MAX_PIXELS:
+            message = f"{files[0][0]} has {times(size)} pixels; at most {MAX_PIXELS:,} are read"
+            raise DataError(message, "folder")
         image = Tensor((channels(wanted.inputs[0]), *size)) if size else None
         return Declared((image,), target)
 
     def check_split(self, split: str) -> None:
-        if Path(self.folder).is_dir():
+        if has_folder(self.folder):
             self._root(split)
 
     def names(self) -> tuple[str, ...] | None:
-        return self._listed(None)[0] if Path(self.folder).is_dir() else None
+        return self._listed(None)[0] if has_folder(self.folder) else None
 
     def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
         import datasets  # type: ignore[import-untyped]
@@ -89,7 +93,7 @@ class ImageFolder(Dataset):
         Raises:
             DataError: the folder does not exist, or lacks classes or images.
         """
-        if not Path(self.folder).is_dir():
+        if not has_folder(self.folder):
             raise DataError(f"there is no folder {self.folder}", "folder")
         with readable(Path(self.folder)):
             root = self._root(split)

@@ -1,6 +1,7 @@
 """Rows of a table of `datasets` as samples: the columns to read, and their conversion."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -341,12 +342,19 @@ def reading(what: str, at: str | None = None) -> Iterator[None]:
         SyntaxError,
         DatasetsError,
         ArrowException,
+        *_too_many_pixels(),
     ) as error:
         if isinstance(error, DataError):
             raise
         cause = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ else error
         said = " ".join(str(cause).split())[:200] or type(cause).__name__
         raise DataError(f"{what} cannot be read: {said}", at) from error
+
+
+def _too_many_pixels() -> tuple[type[Exception], ...]:
+    """Return the exception of a picture that would fill the memory, if pictures are read at all."""
+    pillow = sys.modules.get("PIL.Image")
+    return (pillow.DecompressionBombError,) if pillow else ()
 
 
 @contextmanager

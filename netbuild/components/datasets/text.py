@@ -18,7 +18,9 @@ from netbuild.components.datasets.dataset import (
     Size,
 )
 from netbuild.components.datasets.fields import FilePath
+from netbuild.components.datasets.paths import has_file
 from netbuild.components.fields import PositiveInt, Wants, one_of, optional, whole
+from netbuild.components.files import opened_text
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor
 
@@ -92,8 +94,7 @@ class Text(Dataset):
 
     def _is_read_early(self) -> bool:
         """Whether the file exists, and is small enough for a check to read it."""
-        path = Path(self.file)
-        return path.is_file() and path.stat().st_size <= _MAX_READ
+        return has_file(self.file) and Path(self.file).stat().st_size <= _MAX_READ
 
     def _places(self, wanted: Sample) -> tuple[int, ...]:
         """Return the shape of the target: one token for each input token, or a single token."""
@@ -110,11 +111,11 @@ class Text(Dataset):
             DataError: the file is missing, empty, or not text.
         """
         try:
+            if not has_file(self.file):
+                raise DataError(f"there is no {self.file}", "file")
             stat = Path(self.file).stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             return _vocabulary(self.file, self.level, self.vocabulary, stamp)
-        except FileNotFoundError as error:
-            raise DataError(f"there is no {self.file}", "file") from error
         except OSError as error:
             message = f"{self.file} cannot be read: {error.strerror or error}"
             raise DataError(message, "file") from error
@@ -148,7 +149,8 @@ def _vocabulary(file: str, level: _Level, vocabulary: int | None, _stamp: Any) -
 
 def _parts(file: str, level: _Level) -> Sequence[str]:
     """Return the characters, the lines, or the words and marks of a file."""
-    text = Path(file).read_text(encoding="utf-8-sig")
+    with opened_text(file) as lines:
+        text = lines.read()
     if level == "character":
         return text
     return text.splitlines() if level == "line" else re.findall(r"\w+|[^\w\s]", text)

@@ -103,6 +103,9 @@ def _excerpt(span: Span, room: int) -> tuple[str, int, int]:
     lines = span.document.lines
     line = lines[span.line - 1] if span.line <= len(lines) else ""
     ends = span.column - 1, (span.end_column - 1 if span.end_line == span.line else len(line))
+    if len(line) > 20 * room:  # a megabyte on one line: only what is near the place is shown
+        skipped = max(0, ends[0] - 2 * room)
+        line, ends = line[skipped : skipped + 8 * room], (ends[0] - skipped, ends[1] - skipped)
     start, end = (len(_printable(line[:at])) for at in ends)
     line = _printable(line).rstrip()
     end = max(min(end, len(line)) if span.end_line > span.line else end, start + 1)

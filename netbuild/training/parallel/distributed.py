@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,12 +25,18 @@ if TYPE_CHECKING:
 
 
 class World:
-    """The processes of a training, seen from one of them."""
+    """The processes of a training, seen from one of them.
+
+    Raises:
+        TrainingError: the environment does not say which of how many processes this is.
+    """
 
     def __init__(self, device: torch.device, strategy: str = "ddp") -> None:
         self.device, self.strategy = device, strategy
-        self.rank = int(os.environ.get("RANK", "0"))
-        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank, self.size = _number("RANK", 0), _number("WORLD_SIZE", 1)
+        if self.rank >= self.size:
+            message = f"RANK is {self.rank} and WORLD_SIZE is {self.size}; ranks count from 0"
+            raise TrainingError(message)
 
     @property
     def writes(self) -> bool:
@@ -198,6 +205,19 @@ def _others() -> Iterator[None]:
         raise TrainingError(message) from error
 
 
+def _number(name: str, default: int) -> int:
+    """Return a number that torch's launcher sets in the environment of its processes.
+
+    Raises:
+        TrainingError: it is not a number. Another program may use the same name.
+    """
+    text = os.environ.get(name, str(default))
+    if not re.fullmatch("[0-9]{1,9}", text):
+        message = f"{name} is {text[:40]!r} in the environment, and must be a whole number"
+        raise TrainingError(f"{message}: unset it to train in one process")
+    return int(text)
+
+
 def join(train: Train) -> World:
     """Wait until all processes are there, and return their world.
 
@@ -209,7 +229,7 @@ def join(train: Train) -> World:
     if world.size == 1:
         return world
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        device = torch.device("cuda", _number("LOCAL_RANK", 0))
         torch.cuda.set_device(device)
         world.device = device
     if not dist.is_initialized():

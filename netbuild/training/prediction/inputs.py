@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from netbuild.components.datasets.decoding import SUFFIXES
+from netbuild.components.files import below, kind, opened
 from netbuild.diagnostics.exceptions import InputError, UnreadableError
 
 if TYPE_CHECKING:
@@ -38,15 +39,14 @@ def spread(given: Input) -> Iterator[Input | InputError]:
         return
     path = Path(given)
     try:
-        if not path.is_dir():
-            path.stat()
+        if kind(path) != "folder":
+            opened(path).close()
             yield given
             return
-        found = sorted(path.rglob("*"))
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        images = below(path, SUFFIXES)
+    except OSError as error:
         yield UnreadableError(f"{given} cannot be read: {reason(error)}")
         return
-    images = [file for file in found if file.suffix.lower() in SUFFIXES]
     images = [f for f in images if not any(n[0] == "." for n in f.relative_to(path).parts)]
     yield from images
     if not images:

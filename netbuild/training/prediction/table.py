@@ -6,14 +6,17 @@ import csv
 import re
 from array import array
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netbuild.components.datasets.lines import Rows
+from netbuild.components.files import opened_text
 from netbuild.diagnostics.exceptions import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.components.datasets.delimited import Csv
 
 #: The separator of the columns, by the suffix of the file.
@@ -32,8 +35,8 @@ class Table:
         separator = SEPARATORS[path.suffix.lower()]
         if source is not None and separator == ",":
             separator = source.separator
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter=separator)
+        with opened_text(path, newline="") as file:
+            rows = Rows(file, separator)
             first = [cell.strip() for cell in next((row for row in rows if row), [])]
             if not first:
                 raise InputError(f"{path} is empty")
@@ -47,10 +50,10 @@ class Table:
             for row in chain(begun, rows):
                 if row:
                     if len(row) != width:
-                        here = f"{_columns(len(row))} in line {rows.line_num}"
+                        here = f"{_columns(len(row))} in line {rows.line}"
                         raise InputError(f"{path} has {here}, but {said}")
-                    numbers.extend(self._number(row[n].strip(), rows.line_num) for n in read)
-                    self.lines.append(rows.line_num)
+                    numbers.extend(self._number(row[n].strip(), rows.line) for n in read)
+                    self.lines.append(rows.line)
         if not self.lines:
             raise InputError(f"{path} has no rows of numbers")
         self.numbers = np.frombuffer(numbers)
@@ -90,8 +93,8 @@ def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
     if source.inputs is not None:
         return source.inputs
     try:
-        with Path(source.file).open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file, delimiter=source.separator), [])
+        with opened_text(source.file, newline="") as file:
+            header = next(Rows(file, source.separator), [])
     except (OSError, ValueError, csv.Error):
         return None
     return tuple(name for name in header if name not in {"", source.target}) or None

@@ -178,5 +178,5 @@ def test_csv_that_is_none(tmp_path: Path) -> None:
     assert refusal(source, TWO) == (f"there is no {tmp_path}/x.csv", "file", None)
     (tmp_path / "x.csv").write_bytes(b"a,y\n\xff,1\n")
     message, at, _ = refusal(source, TWO)
-    assert message.startswith(f"{tmp_path}/x.csv is not a table of text: 'utf-8' codec")
+    assert message == f"{tmp_path}/x.csv is not UTF-8 text: byte 4 is invalid"
     assert at == "file"

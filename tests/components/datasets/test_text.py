@@ -105,7 +105,7 @@ def test_refused(tmp_path: Path) -> None:
     assert refusal(source, FOUR) == (message, "file", None)
     (tmp_path / "x.txt").unlink()
     (tmp_path / "x.txt").mkdir()
-    message = f"{tmp_path}/x.txt cannot be read: Is a directory"
+    message = f"{tmp_path}/x.txt is a folder, not a file"
     assert refusal(source, FOUR) == (message, "file", None)
 
 

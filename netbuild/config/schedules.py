@@ -1,0 +1,51 @@
+"""The schedules of a config: the section `scheduler:`, or one beside each optimizer of a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.components.schedulers import SCHEDULERS
+from netbuild.config.scheduler import Schedule, Training, read_schedule
+from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.syntax.item import read_item
+from netbuild.syntax.node import is_null, is_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.config.optimizer import Optimizing
+    from netbuild.config.sections import Sections
+    from netbuild.diagnostics.diagnostic import Found
+
+
+def read_section(
+    sections: Sections, optimizers: Sequence[Optimizing], training: Training
+) -> Found[Schedule | None]:
+    """Read the section `scheduler:`, which is for a single optimizer; None after a fault."""
+    if sections.root.get("scheduler") is None:
+        return None, ()
+    item, faults = sections.item("scheduler", "scheduler", SCHEDULERS)
+    if item is None:
+        return None, faults
+    if len(optimizers) > 1 or any(one.schedule for one in optimizers):
+        title = "a scheduler for several optimizers"
+        label = "each optimizer of a list has a schedule of its own"
+        help_ = f"write it beside an optimizer: {{Adam: …, scheduler: {item.type.text}}}"
+        if len(optimizers) == 1:
+            title, label = "two schedulers of one optimizer", "another stands beside the optimizer"
+            help_ = "remove one of them"
+        return None, (*faults, Diagnostic("NB403", title, item.type.span, label, help=help_))
+    schedule, wrong = read_schedule(item, training)
+    return schedule, (*faults, *wrong)
+
+
+def read_beside(one: Optimizing, training: Training) -> Found[Optimizing]:
+    """Read the modifier `scheduler` of an optimizer in a list."""
+    entry = one.item.modifiers.get("scheduler")
+    if entry is None or is_null(entry.value) or is_unknown(entry.value):
+        return one, ()
+    item = read_item(entry.value, "scheduler", SCHEDULERS)
+    if isinstance(item, Diagnostic):
+        return one, (item,)
+    schedule, faults = read_schedule(item, training)
+    return one._replace(schedule=schedule), faults

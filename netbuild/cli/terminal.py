@@ -85,6 +85,23 @@ def read_source(path: str) -> Source:
     return source
 
 
+def config_of(path: str) -> str:
+    """Return the config of a run, for the folder of the run or of its network; else the path."""
+    try:
+        if path == "-" or not Path(path).is_dir():
+            return path
+    except (OSError, ValueError):  # `read_source` says what is wrong
+        return path
+    from netbuild.diagnostics.exceptions import RunNotFoundError
+    from netbuild.runs import layout
+    from netbuild.runs.folder import find
+
+    try:
+        return str(find(Path(path)).folder / layout.RESOLVED)
+    except RunNotFoundError as error:
+        fail(str(error))
+
+
 def try_source(path: str) -> Source | None:
     """Parse a file, or standard input for `-`. Return None, with a message, if that fails."""
     from netbuild.diagnostics.wording import reason

@@ -111,11 +111,11 @@ def test_project(tmp_path: Path) -> None:
     below = tmp_path / "a/b"
     below.mkdir(parents=True)
     project(tmp_path, '[tool.netbuild]\nselect = ["NB2", "NB3"]\nignore = []\nstrict = true\n')
-    assert from_project(below) == Settings(("NB2", "NB3"), None, strict=True)
+    assert from_project(below) == Settings(("NB2", "NB3"), None, strict=True, folder=tmp_path)
     project(below, "[tool.other]\nnetbuild = 1\n")
-    assert from_project(below) == Settings()
+    assert from_project(below) == Settings(folder=below)
     project(below, "not TOML, and not for us")
-    assert from_project(below) == Settings()
+    assert from_project(below) == Settings(folder=below)
 
 
 def test_the_command_line_wins(netbuild: Netbuild, tmp_path: Path) -> None:
@@ -142,7 +142,10 @@ def test_the_command_line_wins(netbuild: Netbuild, tmp_path: Path) -> None:
         ),
         (
             "[tool.netbuild]\nx = 1\n",
-            "pyproject.toml: [tool.netbuild] has no x; its keys are select, ignore, strict",
+            (
+                "pyproject.toml: [tool.netbuild] has no x; its keys are select, ignore, strict, "
+                "include, exclude, per-file-ignores, baseline"
+            ),
         ),
         (
             "[tool.netbuild]\nselect = 'NB301'\n",

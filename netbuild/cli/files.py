@@ -79,7 +79,11 @@ class Projects:
             return [path]
         from netbuild.runs.layout import RESOLVED
 
-        if _is_run(os.listdir(path)):  # noqa: PTH208  only the names
+        try:
+            names = os.listdir(path)  # noqa: PTH208  only the names
+        except OSError:  # the folder cannot be entered
+            return []
+        if _is_run(names):
             return [str(Path(path, RESOLVED))]
         return sorted(self._walk(path))
 

@@ -9,7 +9,10 @@ import typer
 from netbuild.cli.terminal import console, fail
 
 _Name = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="The name to describe.  [default: list all]")
+    str | None,
+    typer.Argument(
+        metavar="NAME", help="The name to describe, or a part of names.  [default: list all]"
+    ),
 ]
 
 
@@ -19,6 +22,7 @@ def layers(name: _Name = None) -> None:
     \b
     netbuild layers
     netbuild layers Conv2d
+    netbuild layers attention
     """
     _show("layers", "layer", name)
 
@@ -84,18 +88,27 @@ def datasets(name: _Name = None) -> None:
 
 
 def _show(what: str, one: str, name: str | None) -> None:
-    from netbuild.diagnostics.wording import suggest
     from netbuild.reports.catalogue import entries as catalogue
     from netbuild.reports.catalogue import page as render
 
     known = catalogue.catalogue(what)
     out = console()
-    out.soft_wrap = False
     if name is None:
-        out.print(render.listing(known))
-    elif name in known:
-        out.print(render.page(name, known[name]))
-    else:
-        meant = suggest(name, tuple(known))
-        hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"
-        fail(f"no {one} is called {name[:60]}{hint}")
+        out.print(render.listing(known, out.width))
+        return
+    found = catalogue.find(known, name)
+    if len(found) > 1:
+        out.print(render.matches(found, out.width))
+        return
+    for title, component in found.items():
+        out.print(render.page(title, component, out.width))
+        return
+    fail(_unknown(what, one, name, tuple(known)))
+
+
+def _unknown(what: str, one: str, name: str, known: tuple[str, ...]) -> str:
+    from netbuild.diagnostics.wording import suggest
+
+    meant = suggest(name, known)
+    hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"
+    return f"no {one} is called {name[:60]}{hint}"

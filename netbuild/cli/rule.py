@@ -48,8 +48,7 @@ def _list(codes: tuple[str, ...]) -> None:
     from netbuild.reports import rules as render
 
     out = console()
-    out.soft_wrap = False
-    out.print(render.listing(codes))
+    out.print(render.listing(codes, out.width))
 
 
 def _show(pages: list[Page], format_: str) -> None:

@@ -63,10 +63,24 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_whole(out: Console, made: RenderableType) -> None:
-    """Print a table in its full width. The terminal may wrap lines, but no name is cut."""
-    natural = out.measure(made, options=out.options.update(max_width=10_000))
-    out.width = max(out.width, natural.maximum)
-    out.print(made, soft_wrap=False)
+    """Print a table in its full width. The terminal may wrap lines, but no name is cut.
+
+    rich fills each line with blanks. They are left out.
+    """
+    from rich.segment import Segment, Segments
+
+    options = out.options.update(max_width=10_000)
+    natural = out.measure(made, options=options)
+    wide = options.update(width=max(out.width, natural.maximum))
+    lines: list[Segment] = []
+    for line in out.render_lines(made, wide, pad=False):
+        while line and not line[-1].text.strip():
+            line.pop()
+        if line:
+            text, *rest = line.pop()
+            line.append(Segment(text.rstrip(), *rest))
+        lines += [*line, Segment.line()]
+    out.print(Segments(lines), end="")
 
 
 def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:

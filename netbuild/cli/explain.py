@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import (
     FAULTS,
     Settings,
@@ -31,7 +32,9 @@ def explain(
     layer: Annotated[
         str,
         typer.Argument(
-            metavar="LAYER", help="The path of a layer or a stack.  [default: all layers]"
+            metavar="LAYER",
+            help="The path of a layer or a stack.  [default: all layers]",
+            autocompletion=completion.layers,
         ),
     ] = "",
     format: Annotated[  # noqa: A002

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.files import STANDARD_INPUT
 from netbuild.cli.terminal import Settings, fail
 from netbuild.reports.faults import Format
@@ -30,11 +31,16 @@ _Select = Annotated[
     typer.Option(
         metavar="CODES",
         help="Report only these codes, as in NB2,NB301. Repeatable.  [default: all]",
+        autocompletion=completion.codes,
     ),
 ]
 _Ignore = Annotated[
     list[str] | None,
-    typer.Option(metavar="CODES", help="Do not report these codes. Repeatable.  [default: none]"),
+    typer.Option(
+        metavar="CODES",
+        help="Do not report these codes. Repeatable.  [default: none]",
+        autocompletion=completion.codes,
+    ),
 ]
 _Strict = Annotated[
     bool | None,

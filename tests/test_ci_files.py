@@ -270,6 +270,18 @@ def test_gitlab(text: str, code: int, project: Path) -> None:
     assert (report.get("tests"), report.get("failures")) == ("2", str(code))
 
 
+@pytest.mark.parametrize(("text", "code", "faults"), [(GOOD, 0, 0), (WARNED, 1, 1), (BAD, 1, 1)])
+def test_gitlab_quality(text: str, code: int, faults: int, project: Path) -> None:
+    """The job writes an entry for each fault into the report that it names."""
+    add(project, text)
+    done = run("\n".join(commands("yaml gitlab quality")), project)
+    assert done.code == code
+    name = yaml.safe_load(BLOCKS["yaml gitlab quality"])["netbuild"]["artifacts"]["reports"]
+    entries = json.loads((project / name["codequality"]).read_text(encoding="utf-8"))
+    assert len(entries) == faults
+    assert all(entry["location"]["path"].startswith("configs/") for entry in entries)
+
+
 def test_gitlab_ends_at_an_unusable_command(project: Path) -> None:
     """Where there is nothing to check, the first command ends the job."""
     (project / "configs/net.yaml").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from netbuild.diagnostics.codes import CODES, severity
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.diagnostics.exceptions import SettingsError
-from netbuild.diagnostics.selection import Settings, codes, from_project
+from netbuild.diagnostics.selection import KEYS, Settings, codes, from_project
+from tests import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +179,21 @@ def test_a_table_that_is_not_understood(
     with pytest.raises(SettingsError) as caught:
         from_project(tmp_path)
     assert str(caught.value) == said
+
+
+def test_the_page_of_settings(tmp_path: Path) -> None:
+    """The block on the page is understood, and its table names every setting."""
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml settings\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    project(tmp_path, block)
+    found = from_project(tmp_path)
+    assert found.strict is True
+    assert found.baseline == tmp_path / "netbuild-baseline.json"
+    assert found.per_file_ignores == {
+        "experiments/*": ("NB3",),
+        "configs/lenet-sigmoid.yaml": ("NB306",),
+    }
+    assert {*re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)} == {*KEYS}
 
 
 def test_malformed_toml(netbuild: Netbuild, tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def print_whole(out: Console, made: RenderableType) -> None:
         while line and not line[-1].text.strip():
             line.pop()
         if line:
-            text, *rest = line.pop()
-            line.append(Segment(text.rstrip(), *rest))
+            text, style, control = line.pop()
+            line.append(Segment(text.rstrip(), style, control))
         lines += [*line, Segment.line()]
     out.print(Segments(lines), end="")
 

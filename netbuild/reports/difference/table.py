@@ -192,7 +192,14 @@ def _layer_table(changes: NetworkChanges, shape: _Layout = _WIDEST) -> Table:
         what = Text(_wrapped([*line.written, *line.derived], shape.changed))
         what.highlight_words(line.derived, "dim")
         colour = _COLOURS[line.kind]
-        cells = (Text(sign, colour), Text(name, colour), type_, what, output, *numbers)
+        cells: list[Text | str] = [
+            Text(sign, colour),
+            Text(name, colour),
+            type_,
+            what,
+            output,
+            *numbers,
+        ]
         made.add_row(*cells[: shape.columns])
     return made
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.checks.init import uses
 from netbuild.components.first_values import FirstValues
-from netbuild.components.layers.formula import MINUS, Formula
+from netbuild.components.layers.formula import Formula
 from netbuild.reports.explanation.step import FormulaStep
 from netbuild.runs.weights import is_within
 
@@ -108,7 +108,7 @@ def _words(distribution: str, values: Mapping[str, float], formula: str) -> str:
         case "constant":
             said = f"all {shown['value']}"
         case "uniform" if formula:
-            said = f"uniform, {MINUS}b to b, b = {formula}"
+            said = f"uniform, −b to b, b = {formula}"
         case "uniform":
             said = f"uniform, {shown['low']} to {shown['high']}"
         case "normal":
@@ -129,4 +129,4 @@ def _words(distribution: str, values: Mapping[str, float], formula: str) -> str:
 
 def _number(value: float) -> str:
     text = f"{abs(value):.4g}"
-    return f"{MINUS}{text}" if value < 0 else text
+    return f"−{text}" if value < 0 else text

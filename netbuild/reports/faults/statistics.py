@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from netbuild.reports.faults.report import Report
 
 
-class Statistic(NamedTuple):
+@dataclass(frozen=True)
+class Statistic:
     """A code: the number of its faults, and of those with a safe fix and with another fix."""
 
     code: str
@@ -44,7 +46,7 @@ def render(name: str, report: Report) -> Text | str:
     """Return the numbers in the format `text`, `concise` or `json`."""
     found = statistics(report.diagnostics)
     if name == "json":
-        return written({**counts(report), "statistics": [one._asdict() for one in found]})
+        return written({**counts(report), "statistics": [vars(one) for one in found]})
     width = max((len(f"{one.count:,}") for one in found), default=0)
     lines = [f"{one.count:>{width},}  {one.code}  {one.title}{_fixable(one)}" for one in found]
     if name == "concise":

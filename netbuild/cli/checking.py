@@ -168,7 +168,7 @@ class Job(NamedTuple):
             fail("--write-baseline needs --baseline FILE, or baseline in [tool.netbuild]")
         renewed = {}
         for old, files, warnings in by_baseline(found):
-            checked = [one.name for one in files if one.diagnostics is not None]
+            checked = [one.name for one in files if one.is_whole]
             new = renewed[old.path] = old.renewed(warnings, checked)
             try:
                 new.write()

@@ -74,7 +74,7 @@ class Baseline(NamedTuple):
             for key, count in self.counts.items()
             if key.file not in checked and (self.path.parent / key.file).exists()
         }
-        return self._replace(counts=Counter(kept) + Counter(map(self.key, warnings)))
+        return self._replace(counts=Counter(kept) | Counter(map(self.key, warnings)))
 
     def text(self) -> str:
         """Return the text of the file: a line for each warning, in order."""

@@ -71,6 +71,21 @@ def test_errors_are_never_known(netbuild: Netbuild, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "known.json").read_bytes())["warnings"] == []
 
 
+def test_an_error_forgets_nothing(project: Path, netbuild: Netbuild) -> None:
+    """A file with an error has no warnings yet. Its known ones stay in the baseline."""
+    before = (project / "known.json").read_bytes()
+    write(project, WARNED + "  - Linaer: 2\n")
+    write(project, WARNED.replace("8", "9"), "new.yaml")
+    done = netbuild("validate", "net.yaml", *KNOWN, cwd=project)
+    assert (done.returncode, done.stderr) == (1, "")
+    netbuild("validate", "net.yaml", *KNOWN, "--write-baseline", cwd=project)
+    assert (project / "known.json").read_bytes() == before
+    (project / "net.yaml").unlink()
+    gone = netbuild("validate", "net.yaml", "new.yaml", *KNOWN, cwd=project)
+    assert gone.returncode == 2
+    assert "known warning" not in gone.stderr
+
+
 def test_other_files_stay_known(project: Path, netbuild: Netbuild) -> None:
     """Writing renews the checked files only, and forgets files that are gone."""
     for name in ("other.yaml", "gone.yaml"):

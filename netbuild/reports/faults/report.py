@@ -34,6 +34,11 @@ class Found(NamedTuple):
     settings: Settings
     baseline: Baseline | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all warnings are found: a file with an error is not searched for all of them."""
+        return self.diagnostics is not None and not errors(self.diagnostics)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -134,7 +139,7 @@ def _known(found: Iterable[Found]) -> tuple[set[tuple[str, tuple[object, ...]]],
             for d in _warnings(one)
             if identity(d) not in strange
         }
-        names = {baseline.inside(one.name): one.settings for one in files}
+        names = {baseline.inside(one.name): one.settings for one in files if one.is_whole}
         gone += sum(
             count
             for key, count in left.items()

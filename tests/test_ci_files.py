@@ -200,7 +200,7 @@ def test_a_project_says_what_inputs_do_not(project: Path) -> None:
     """What is left empty stands in `pyproject.toml`, whose block on the page is understood."""
     add(project, WARNED)
     (project / "pyproject.toml").write_text(BLOCKS["toml pyproject"], encoding="utf-8")
-    assert from_project(project) == (None, ("NB301",), True)
+    assert from_project(project)[:3] == (None, ("NB301",), True)
     assert action(project).code == 0
     (project / "pyproject.toml").write_text("[tool.netbuild]\nstrict = true\n", encoding="utf-8")
     assert action(project).code == 1
@@ -268,6 +268,18 @@ def test_gitlab(text: str, code: int, project: Path) -> None:
     name = yaml.safe_load(BLOCKS["yaml gitlab"])["netbuild"]["artifacts"]["reports"]["junit"]
     report = etree.parse(project / name).getroot()
     assert (report.get("tests"), report.get("failures")) == ("2", str(code))
+
+
+@pytest.mark.parametrize(("text", "code", "faults"), [(GOOD, 0, 0), (WARNED, 1, 1), (BAD, 1, 1)])
+def test_gitlab_quality(text: str, code: int, faults: int, project: Path) -> None:
+    """The job writes an entry for each fault into the report that it names."""
+    add(project, text)
+    done = run("\n".join(commands("yaml gitlab quality")), project)
+    assert done.code == code
+    name = yaml.safe_load(BLOCKS["yaml gitlab quality"])["netbuild"]["artifacts"]["reports"]
+    entries = json.loads((project / name["codequality"]).read_text(encoding="utf-8"))
+    assert len(entries) == faults
+    assert all(entry["location"]["path"].startswith("configs/") for entry in entries)
 
 
 def test_gitlab_ends_at_an_unusable_command(project: Path) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def plan(rows: Iterable[Row], rules: Sequence[Rule]) -> dict[str, Initializer]:
     """Return the initializers by the names of their parameters in `state_dict()`."""
     return {
-        use.name: use.initializer for row in rows for use in _uses(row, rules) if use.initializer
+        use.name: use.initializer for row in rows for use in uses(row, rules) if use.initializer
     }
 
 
@@ -52,7 +52,7 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
     for row in rows:
         for fault in _strange_names(row):
             found.setdefault(fault.span, fault)
-        for use in _uses(row, rules):
+        for use in uses(row, rules):
             names.append(use.name)
             matched.update(use.matched)
             if use.initializer is None or use.span is None:
@@ -69,17 +69,20 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
     return [*found.values(), *(_nothing(rule, matched[rule.span], names) for rule in unused)]
 
 
-class _Use(NamedTuple):
+class Use(NamedTuple):
     """A parameter and its initializer. None leaves the parameter to torch's default."""
 
+    #: Its name in `state_dict()`, and in the module of its layer.
     name: str
+    parameter: str
     shape: tuple[int, ...]
     initializer: Initializer | None
     span: Span | None
     matched: list[Span]  # the rules that match it, applied or not
 
 
-def _uses(row: Row, rules: Sequence[Rule]) -> Iterator[_Use]:
+def uses(row: Row, rules: Sequence[Rule]) -> Iterator[Use]:
+    """Yield each parameter of a layer with its initializer."""
     init = row.init
     for parameter, shape in row.weights.items():
         own = "" if is_weight(parameter) else parameter
@@ -89,11 +92,12 @@ def _uses(row: Row, rules: Sequence[Rule]) -> Iterator[_Use]:
         by_name = init.by_name if init else {}
         key = parameter if parameter in by_name else own
         if key in by_name and init:
-            yield _Use(name, shape, by_name[key], init.spans[key], matched)
+            yield Use(name, parameter, shape, by_name[key], init.spans[key], matched)
         elif applying:
-            yield _Use(name, shape, applying[0].initializer, applying[0].span, matched)
+            first = applying[0]
+            yield Use(name, parameter, shape, first.initializer, first.span, matched)
         else:
-            yield _Use(name, shape, None, None, matched)
+            yield Use(name, parameter, shape, None, None, matched)
 
 
 def _strange_names(row: Row) -> Iterator[Diagnostic]:
@@ -130,5 +134,5 @@ def _nothing(rule: Rule, matched: int, names: Sequence[str]) -> Diagnostic:
     return Diagnostic("NB405", title, rule.condition, label, help=help_, fixes=fixes)
 
 
-def _sizes(use: _Use) -> str:
+def _sizes(use: Use) -> str:
     return "×".join(map(str, use.shape)) or "one number"

@@ -43,7 +43,6 @@ COMMANDS = {
     "rule": "rule",
 }
 _SETTINGS: dict[str, Any] = {
-    "add_completion": False,
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
     "context_settings": {"help_option_names": ["-h", "--help"]},
@@ -55,7 +54,7 @@ class Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         module = import_module(f"netbuild.cli.{COMMANDS[name]}")
-        alone = typer.Typer(**_SETTINGS)
+        alone = typer.Typer(**_SETTINGS, add_completion=False)
         alone.command()(getattr(module, name))
         return typer.main.get_command(alone)
 

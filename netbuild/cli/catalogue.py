@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from netbuild.cli.terminal import console, fail, print_wrapped
+from netbuild.cli import completion
+from netbuild.cli.terminal import console, fail
 
-_Name = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="The name to describe.  [default: list all]")
-]
+_HELP = "The name to describe, or a part of names.  [default: list all]"
 
 
-def layers(name: _Name = None) -> None:
+def _name(what: str) -> Any:
+    """Return the argument of a command; a shell proposes its names."""
+    return typer.Argument(metavar="NAME", help=_HELP, autocompletion=completion.names(what))
+
+
+def layers(name: Annotated[str | None, _name("layers")] = None) -> None:
     """List the layers, or describe one.
 
     \b
     netbuild layers
     netbuild layers Conv2d
+    netbuild layers attention
     """
     _show("layers", "layer", name)
 
 
-def losses(name: _Name = None) -> None:
+def losses(name: Annotated[str | None, _name("losses")] = None) -> None:
     """List the losses, or describe one.
 
     \b
@@ -33,7 +38,7 @@ def losses(name: _Name = None) -> None:
     _show("losses", "loss", name)
 
 
-def optimizers(name: _Name = None) -> None:
+def optimizers(name: Annotated[str | None, _name("optimizers")] = None) -> None:
     """List the optimizers, or describe one.
 
     \b
@@ -43,7 +48,7 @@ def optimizers(name: _Name = None) -> None:
     _show("optimizers", "optimizer", name)
 
 
-def schedulers(name: _Name = None) -> None:
+def schedulers(name: Annotated[str | None, _name("schedulers")] = None) -> None:
     """List the learning rate schedulers, or describe one.
 
     \b
@@ -53,7 +58,7 @@ def schedulers(name: _Name = None) -> None:
     _show("schedulers", "scheduler", name)
 
 
-def initializers(name: _Name = None) -> None:
+def initializers(name: Annotated[str | None, _name("initializers")] = None) -> None:
     """List the initializers, or describe one.
 
     \b
@@ -63,7 +68,7 @@ def initializers(name: _Name = None) -> None:
     _show("initializers", "initializer", name)
 
 
-def augmentations(name: _Name = None) -> None:
+def augmentations(name: Annotated[str | None, _name("augmentations")] = None) -> None:
     """List the image augmentations, or describe one.
 
     \b
@@ -73,7 +78,7 @@ def augmentations(name: _Name = None) -> None:
     _show("augmentations", "augmentation", name)
 
 
-def datasets(name: _Name = None) -> None:
+def datasets(name: Annotated[str | None, _name("datasets")] = None) -> None:
     """List the data sources, or describe one.
 
     \b
@@ -84,17 +89,27 @@ def datasets(name: _Name = None) -> None:
 
 
 def _show(what: str, one: str, name: str | None) -> None:
-    from netbuild.diagnostics.wording import suggest
     from netbuild.reports.catalogue import entries as catalogue
     from netbuild.reports.catalogue import page as render
 
     known = catalogue.catalogue(what)
     out = console()
     if name is None:
-        print_wrapped(out, render.listing(known))
-    elif name in known:
-        print_wrapped(out, render.page(name, known[name]))
-    else:
-        meant = suggest(name, tuple(known))
-        hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"
-        fail(f"no {one} is called {name[:60]}{hint}")
+        out.print(render.listing(known, out.width))
+        return
+    found = catalogue.find(known, name)
+    if len(found) > 1:
+        out.print(render.matches(found, out.width))
+        return
+    for title, component in found.items():
+        out.print(render.page(title, component, out.width))
+        return
+    fail(_unknown(what, one, name, tuple(known)))
+
+
+def _unknown(what: str, one: str, name: str, known: tuple[str, ...]) -> str:
+    from netbuild.diagnostics.wording import suggest
+
+    meant = suggest(name, known)
+    hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"
+    return f"no {one} is called {name[:60]}{hint}"

@@ -9,6 +9,7 @@ import typer
 from netbuild.cli.terminal import (
     FAULTS,
     Settings,
+    config_of,
     console,
     fail,
     print_faults,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _DIFFERENT = 1
 
-_A = Annotated[str, typer.Argument(metavar="A", help="A config, or - for standard input.")]
+_A = Annotated[str, typer.Argument(metavar="A", help="A config, a run, or - for standard input.")]
 _B = Annotated[
     str | None,
     typer.Argument(metavar="B", help="The config to compare it with.  [default: A with --set]"),
@@ -79,8 +80,8 @@ def _compared(a: str, b: str | None, settings: Sequence[str], *, in_report: bool
     from netbuild.diagnostics.diagnostic import errors
     from netbuild.reports import difference
 
-    source = read_source(a)
-    other = source if b in {None, a} else read_source(b)
+    source = read_source(config_of(a))
+    other = source if b in {None, a} else read_source(config_of(b))
     before, after = infer(read(source)), infer(read(other, settings))
     faults = errors(before.diagnostics)
     if not faults or source is not other:

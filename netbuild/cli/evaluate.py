@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import (
     Settings,
     console,
@@ -32,7 +33,12 @@ _MEASURED = (
 
 def evaluate(
     run: Annotated[
-        str, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or a config.")
+        str,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="The folder of a run, or a config.",
+            autocompletion=completion.runs,
+        ),
     ],
     weights: Annotated[
         Path | None,

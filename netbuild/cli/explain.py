@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source, say
+from netbuild.cli import completion
+from netbuild.cli.terminal import (
+    FAULTS,
+    Settings,
+    config_of,
+    console,
+    fail,
+    print_faults,
+    read_source,
+    say,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -15,11 +25,16 @@ if TYPE_CHECKING:
 
 
 def explain(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A config, or - for standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE|RUN", help="A config, a run, or - for standard input."),
+    ],
     layer: Annotated[
         str,
         typer.Argument(
-            metavar="LAYER", help="The path of a layer or a stack.  [default: all layers]"
+            metavar="LAYER",
+            help="The path of a layer or a stack.  [default: all layers]",
+            autocompletion=completion.layers,
         ),
     ] = "",
     format: Annotated[  # noqa: A002
@@ -44,7 +59,7 @@ def explain(
     from netbuild.reports import explanation
     from netbuild.reports.explanation import formats as render
 
-    graph = infer(read(read_source(file), set or ()))
+    graph = infer(read(read_source(config_of(file)), set or ()))
     faulty = bool(errors(graph.diagnostics))
     known = explanation.paths(graph)
     if layer in known or (graph.rows and not layer):

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import (
     FAULTS,
     UNUSABLE,
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
     from netbuild.training.prediction.predict import Prediction
 
 
-_Run = Annotated[Path, typer.Argument(metavar="RUN|FILE", help="The folder of a run, or a config.")]
+_Run = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN|FILE",
+        help="The folder of a run, or a config.",
+        autocompletion=completion.runs,
+    ),
+]
 _Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="Images, folders of images, arrays, tables."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import console, fail, say
 
 if TYPE_CHECKING:
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 def rule(
     code: Annotated[
         str | None,
-        typer.Argument(metavar="CODE", help="A code, as in NB204, or a group, as in NB2."),
+        typer.Argument(
+            metavar="CODE",
+            help="A code, as in NB204, or a group, as in NB2.",
+            autocompletion=completion.codes,
+        ),
     ] = None,
     format: Annotated[  # noqa: A002
         Literal["text", "json", "markdown"], typer.Option(help="How the page is printed.")
@@ -48,8 +53,7 @@ def _list(codes: tuple[str, ...]) -> None:
     from netbuild.reports import rules as render
 
     out = console()
-    out.soft_wrap = False
-    out.print(render.listing(codes))
+    out.print(render.listing(codes, out.width))
 
 
 def _show(pages: list[Page], format_: str) -> None:

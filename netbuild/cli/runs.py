@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import console, fail
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 def runs(
     place: Annotated[
         Path | None,
-        typer.Argument(metavar="FOLDER", help="A folder of runs, or one run.  [default: runs]"),
+        typer.Argument(
+            metavar="FOLDER",
+            help="A folder of runs, or one run.  [default: runs]",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     name: Annotated[
         str | None,

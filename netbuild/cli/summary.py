@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from netbuild.cli.terminal import FAULTS, Settings, console, fail, print_faults, read_source
+from netbuild.cli.terminal import (
+    FAULTS,
+    Settings,
+    config_of,
+    console,
+    fail,
+    print_faults,
+    read_source,
+)
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -20,7 +28,9 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-_File = Annotated[str, typer.Argument(metavar="FILE", help="A config, or - for standard input.")]
+_File = Annotated[
+    str, typer.Argument(metavar="FILE|RUN", help="A config, a run, or - for standard input.")
+]
 _Format = Annotated[
     Literal["table", "json", "markdown", "csv"], typer.Option(help="How the layers are printed.")
 ]
@@ -60,7 +70,7 @@ def summary(
     from netbuild.reports import summary as render
 
     shape = None if input is None else _shape(input)
-    graph = infer(read(read_source(file), set or (), shape))
+    graph = infer(read(read_source(config_of(file)), set or (), shape))
     out = console()
     if format == "json":
         out.print(render.as_json(graph))

@@ -78,20 +78,24 @@ def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Conso
 
 
 def print_whole(out: Console, made: RenderableType) -> None:
-    """Print a table in its full width. The terminal may wrap lines, but no name is cut."""
-    natural = out.measure(made, options=out.options.update(max_width=10_000))
-    out.width = max(out.width, natural.maximum)
-    print_wrapped(out, made)
+    """Print a table in its full width. The terminal may wrap lines, but no name is cut.
 
+    rich fills each line with blanks. They are left out.
+    """
+    from rich.segment import Segment, Segments
 
-def print_wrapped(out: Console, made: RenderableType) -> None:
-    """Print what fills a width. A file or a pipe gets no blanks at the ends of its lines."""
-    if out.is_terminal:
-        out.print(made, soft_wrap=False)
-        return
-    with out.capture() as captured:
-        out.print(made, soft_wrap=False)
-    out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
+    options = out.options.update(max_width=10_000)
+    natural = out.measure(made, options=options)
+    wide = options.update(width=max(out.width, natural.maximum))
+    lines: list[Segment] = []
+    for line in out.render_lines(made, wide, pad=False):
+        while line and not line[-1].text.strip():
+            line.pop()
+        if line:
+            text, style, control = line.pop()
+            line.append(Segment(text.rstrip(), style, control))
+        lines += [*line, Segment.line()]
+    out.print(Segments(lines), end="")
 
 
 def print_faults(diagnostics: Sequence[Diagnostic], *, stderr: bool = False) -> None:
@@ -108,6 +112,23 @@ def read_source(path: str) -> Source:
     if source is None:
         raise typer.Exit(UNUSABLE)
     return source
+
+
+def config_of(path: str) -> str:
+    """Return the config of a run, for the folder of the run or of its network; else the path."""
+    try:
+        if path == "-" or not Path(path).is_dir():
+            return path
+    except (OSError, ValueError):  # `read_source` says what is wrong
+        return path
+    from netbuild.diagnostics.exceptions import RunNotFoundError
+    from netbuild.runs import layout
+    from netbuild.runs.folder import find
+
+    try:
+        return str(find(Path(path)).folder / layout.RESOLVED)
+    except RunNotFoundError as error:
+        fail(str(error))
 
 
 def try_source(path: str) -> Source | None:

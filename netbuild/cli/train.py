@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from netbuild.cli import completion
 from netbuild.cli.terminal import (
     FAULTS,
     INTERRUPTED,
@@ -38,7 +39,11 @@ _File = Annotated[
 ]
 _Resume = Annotated[
     Path | None,
-    typer.Option(metavar="RUN", help="Continue this run from its last checkpoint."),
+    typer.Option(
+        metavar="RUN",
+        help="Continue this run from its last checkpoint.",
+        autocompletion=completion.runs,
+    ),
 ]
 _AllowChanges = Annotated[
     bool,

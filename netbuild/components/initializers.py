@@ -26,6 +26,15 @@ from netbuild.components.fields import (
     real,
     unwanted,
 )
+from netbuild.components.first_values import (
+    FirstValues,
+    constant,
+    fans,
+    normal,
+    uniform,
+    xavier_normal,
+    xavier_uniform,
+)
 
 # Torch squares the slope, and the square must stay finite.
 _Slope = Annotated[float, Wants("a number from -1e150 to 1e150", real(ge=-1e150, le=1e150))]
@@ -56,6 +65,10 @@ class Initializer(Component):
         """Return what a tensor of shape `x` must have, or None if torch takes it."""
         return None
 
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:
+        """Return the distribution of the values of a tensor that fits."""
+        raise NotImplementedError
+
 
 class _Bounded(Initializer):
     """Draws values from `a` to `b`."""
@@ -82,6 +95,9 @@ class Uniform(_Bounded):
     - {Linear: 120, init: {uniform_: {a: -0.1, b: 0.1}}}
     """
 
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return FirstValues("uniform", {"low": self.a, "high": self.b})
+
 
 class Normal(Initializer):
     """Draws from a normal distribution with `mean` and standard deviation `std`.
@@ -93,6 +109,9 @@ class Normal(Initializer):
     """Mean of the values."""
     std: NaturalFloat = 1.0
     """Standard deviation of the values; with 0, all values equal the mean."""
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return FirstValues("normal", {"mean": self.mean, "deviation": self.std})
 
 
 class TruncNormal(_Bounded):
@@ -109,6 +128,10 @@ class TruncNormal(_Bounded):
     """Standard deviation of the normal distribution, before it is cut to a and b."""
     a: Float32 = -2.0
     b: Annotated[Float32, Field(validate_default=True)] = 2.0
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        values = {"mean": self.mean, "deviation": self.std, "low": self.a, "high": self.b}
+        return FirstValues("truncated normal", values)
 
     @field_validator("b")
     @classmethod
@@ -130,6 +153,9 @@ class Constant(Initializer):
     val: Float32
     """Number that all values become."""
 
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return constant(self.val)
+
 
 class Ones(Initializer):
     """Sets all values to 1.
@@ -137,12 +163,18 @@ class Ones(Initializer):
     - {BatchNorm2d, init: {weight: ones_}}
     """
 
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return constant(1.0)
+
 
 class Zeros(Initializer):
     """Sets all values to 0.
 
     - {BatchNorm2d, init: {weight: zeros_}}
     """
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return constant(0.0)
 
 
 class Eye(Initializer):
@@ -153,6 +185,9 @@ class Eye(Initializer):
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         return None if len(x) == 2 else "two axes"
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return FirstValues("identity", {})
 
 
 class Dirac(Initializer):
@@ -168,6 +203,10 @@ class Dirac(Initializer):
         if len(x) not in {3, 4, 5}:
             return "three to five axes"
         return f"a first axis divisible by groups, {self.groups}" if x[0] % self.groups else None
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        note = f"in each of {self.groups} groups" if self.groups > 1 else ""
+        return FirstValues("identity", {}, note=note)
 
 
 class _Fan(Initializer):
@@ -196,12 +235,26 @@ class XavierUniform(_Xavier):
         bound = self.gain * sqrt(6 / ((x[0] + x[1]) * prod(x[2:])))
         return f"a gain smaller than {self.gain}" if 2 * bound > MAX_FLOAT32 else None
 
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: D102  as Initializer.first_values
+        found = xavier_uniform(x)
+        if self.gain == 1:
+            return found
+        bound = self.gain * found.values["high"]
+        return uniform(bound, f"gain·{found.rule}", gain=self.gain, **found.numbers)
+
 
 class XavierNormal(_Xavier):
     """Draws normally, mean 0, std = gain · √(2 / (fan_in + fan_out)). Glorot and Bengio 2010.
 
     - {Linear: 120, init: xavier_normal_}
     """
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: D102  as Initializer.first_values
+        found = xavier_normal(x)
+        if self.gain == 1:
+            return found
+        deviation = self.gain * found.values["deviation"]
+        return normal(deviation, f"gain·{found.rule}", gain=self.gain, **found.numbers)
 
 
 class _Kaiming(_Fan):
@@ -214,6 +267,16 @@ class _Kaiming(_Fan):
     nonlinearity: _Nonlinearity = "leaky_relu"
     """Activation after the layer; it decides the gain."""
 
+    def _squared(self, x: tuple[int, ...]) -> tuple[float, str, dict[str, float]]:
+        """Return the variance gain² / fan, and gain² as a rule with its numbers."""
+        fan = {self.mode: fans(x)[self.mode]}
+        if self.nonlinearity == "leaky_relu" and self.a != 0:
+            return 2 / (1 + self.a**2) / fan[self.mode], "2 / (1 + a^2)", {"a": self.a, **fan}
+        # calculate_gain of torch.nn.init: √2, 5/3 and 3/4; the other gains are 1.
+        squares = {"relu": (2.0, "2"), "leaky_relu": (2.0, "2"), "tanh": (25 / 9, "(5 / 3)^2")}
+        square, rule = {**squares, "selu": (9 / 16, "(3 / 4)^2")}.get(self.nonlinearity, (1.0, "1"))
+        return square / fan[self.mode], rule, dict(fan)
+
 
 class KaimingUniform(_Kaiming):
     """Draws uniformly from −b to b, b = gain · √(3 / fan). He et al. 2015.
@@ -221,12 +284,20 @@ class KaimingUniform(_Kaiming):
     - {Linear: 120, init: {kaiming_uniform_: {nonlinearity: relu}}}
     """
 
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: D102  as Initializer.first_values
+        variance, gain, numbers = self._squared(x)
+        return uniform(sqrt(3 * variance), f"√(3·{gain} / {self.mode})", **numbers)
+
 
 class KaimingNormal(_Kaiming):
     """Draws normally, mean 0, std = gain / √fan. He et al. 2015.
 
     - {Linear: 120, init: {kaiming_normal_: {nonlinearity: relu, mode: fan_out}}}
     """
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: D102  as Initializer.first_values
+        variance, gain, numbers = self._squared(x)
+        return normal(sqrt(variance), f"√({gain} / {self.mode})", **numbers)
 
 
 class Orthogonal(_Fan):
@@ -237,6 +308,9 @@ class Orthogonal(_Fan):
 
     gain: Float = 1.0
     """Factor of the orthogonal matrix; 1 keeps the length of vectors."""
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return FirstValues("orthogonal", {"gain": self.gain})
 
 
 class Sparse(Initializer):
@@ -249,6 +323,9 @@ class Sparse(Initializer):
     """Share of zeros in each column, from 0 to 1."""
     std: NaturalFloat = 0.01
     """Standard deviation of the other values."""
+
+    def first_values(self, x: tuple[int, ...]) -> FirstValues:  # noqa: ARG002, D102  as Initializer.first_values
+        return FirstValues("sparse", {"sparsity": self.sparsity, "deviation": self.std})
 
     def misfit(self, x: tuple[int, ...]) -> str | None:  # noqa: D102  as Initializer.misfit
         return None if len(x) == 2 else "two axes"

@@ -1,10 +1,11 @@
-"""The choice of reported faults: `--select`, `--ignore`, `--strict` and `[tool.netbuild]`."""
+"""The choice of files and faults: `--select`, `--ignore`, `--strict` and `[tool.netbuild]`."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,9 @@ from netbuild.diagnostics.exceptions import SettingsError
 from netbuild.diagnostics.wording import brief, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from netbuild.diagnostics.diagnostic import Diagnostic
 
 # tomli is the same parser; Python includes it since 3.11 as tomllib.
 _TOML = "tomllib" if sys.version_info >= (3, 11) else "tomli"
@@ -27,11 +30,23 @@ _LONG_KEY = re.compile(r"""(?<![\w-])((?:"[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*\.[ \t
 
 
 class Settings(NamedTuple):
-    """The reported codes, and whether warnings count as errors. None is a setting not given."""
+    """What is checked and reported. None is a setting that is not given."""
 
+    #: The codes that are reported, and those that are not.
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
+    #: Whether warnings count as errors.
     strict: bool | None = None
+    #: The files and folders that `validate` checks if it gets no path.
+    include: tuple[str, ...] | None = None
+    #: The files and folders that a search leaves out.
+    exclude: tuple[str, ...] | None = None
+    #: The codes that are not reported in the files of a pattern.
+    per_file_ignores: Mapping[str, tuple[str, ...]] | None = None
+    #: The file with the known warnings.
+    baseline: Path | None = None
+    #: The folder of the `pyproject.toml`. Its patterns and paths start there.
+    folder: Path | None = None
 
     def over(self, under: Settings) -> Settings:
         """Return these settings, with the settings of `under` in place of None."""
@@ -45,6 +60,35 @@ class Settings(NamedTuple):
         True
         """
         return _longest(self.select or ("NB",), code) > _longest(self.ignore or (), code)
+
+    def shows(self, diagnostic: Diagnostic) -> bool:
+        """Whether a fault is reported. `per-file-ignores` looks at the file of its place."""
+        if not self.reports(diagnostic.code):
+            return False
+        if not self.per_file_ignores:
+            return True
+        path = self._inside(diagnostic.span.document.name)
+        return not any(
+            _longest(ignored, diagnostic.code)
+            for pattern, ignored in self.per_file_ignores.items()
+            if _fits(path, pattern)
+        )
+
+    def excludes(self, path: str) -> bool:
+        """Whether a search leaves out a file or a folder."""
+        if not self.exclude:
+            return False
+        inside = self._inside(path)
+        return any(_fits(inside, pattern) for pattern in self.exclude)
+
+    def _inside(self, path: str) -> str:
+        """Return a path as a pattern has it: relative to the folder of the project, with `/`."""
+        folder, name = os.path.split(path)
+        try:  # a link has the path of the link, not of its target
+            path = os.path.relpath(Path(os.path.realpath(folder), name), self.folder)
+        except ValueError:  # another drive of Windows, or a NUL character
+            return path
+        return Path(path).as_posix()
 
 
 def is_known(prefix: str) -> bool:
@@ -89,10 +133,10 @@ def from_project(folder: Path) -> Settings:
     except OSError as error:
         raise SettingsError(f"{shown} cannot be read: {error.strerror or error}") from None
     if b"netbuild" not in data:  # parsing takes time
-        return Settings()
+        return Settings(folder=path.parent)
     tool = _parsed(data, shown).get("tool", {})
     table = tool.get("netbuild", {}) if isinstance(tool, dict) else {}
-    return _from_table(table, shown)
+    return _from_table(table, path.parent, shown)
 
 
 def _parsed(data: bytes, shown: str) -> dict[str, Any]:
@@ -137,31 +181,85 @@ def _is_there(path: Path) -> bool:
         return os.path.lexists(path)  # not if the folder may not be entered
 
 
-def _from_table(table: Any, shown: str) -> Settings:
+#: The keys of the table: the fields of `Settings`, in the spelling of TOML.
+KEYS = tuple(field.replace("_", "-") for field in Settings._fields[:-1])
+
+
+def _from_table(table: Any, folder: Path, shown: str) -> Settings:
     if not isinstance(table, dict):
         raise SettingsError(f"{shown}: tool.netbuild is not a table; write {_TABLE}")
     for key in table:
-        if key not in Settings._fields:
-            meant = suggest(key, Settings._fields)
-            help_ = (
-                f"did you mean {meant}?" if meant else f"its keys are {', '.join(Settings._fields)}"
-            )
+        if key not in KEYS:
+            meant = suggest(key, KEYS)
+            help_ = f"did you mean {meant}?" if meant else f"its keys are {', '.join(KEYS)}"
             raise SettingsError(f"{shown}: {_TABLE} has no {brief(key)}; {help_}")
-    strict = table.get("strict")
+    strict, baseline = table.get("strict"), table.get("baseline")
     if strict is not None and not isinstance(strict, bool):
         raise SettingsError(f"{shown}: strict in {_TABLE} must be true or false")
-    return Settings(_listed(table, "select", shown), _listed(table, "ignore", shown), strict)
+    if baseline is not None and not (isinstance(baseline, str) and baseline.strip()):
+        raise SettingsError(f"{shown}: baseline in {_TABLE} must be the path of a file")
+    return Settings(
+        _codes(table, "select", shown),
+        _codes(table, "ignore", shown),
+        strict,
+        _texts(table, "include", f"{shown}: include in {_TABLE}", _PATHS),
+        _texts(table, "exclude", f"{shown}: exclude in {_TABLE}", _PATHS),
+        _per_file(table.get("per-file-ignores"), shown),
+        None if baseline is None else folder / baseline,
+        folder,
+    )
 
 
-def _listed(table: dict[str, Any], key: str, shown: str) -> tuple[str, ...] | None:
+_CODES = 'codes, such as ["NB301"]'
+_PATHS = 'paths, such as ["configs"]'
+
+
+def _codes(table: dict[str, Any], key: str, shown: str) -> tuple[str, ...] | None:
+    where = f"{shown}: {key} in {_TABLE}"
+    words = _texts(table, key, where, _CODES)
+    return codes(words, where) if words else None
+
+
+def _texts(table: dict[str, Any], key: str, where: str, what: str) -> tuple[str, ...] | None:
+    """Return a list of texts of a table; None if it is absent or empty."""
     words = table.get(key)
     if words is None:
         return None
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise SettingsError(
-            f'{shown}: {key} in {_TABLE} must be a list of codes, such as ["NB301"]'
-        )
-    return codes(words, f"{shown}: {key} in {_TABLE}") if words else None
+    if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+        raise SettingsError(f"{where} must be a list of {what}")
+    return tuple(words) or None
+
+
+def _per_file(table: Any, shown: str) -> dict[str, tuple[str, ...]] | None:
+    """Return the ignored codes by the pattern of their files."""
+    if table is None:
+        return None
+    where = f"{shown}: per-file-ignores in {_TABLE}"
+    if not isinstance(table, dict):
+        raise SettingsError(f'{where} must be a table, such as {{"old/*" = ["NB301"]}}')
+    found = {}
+    for pattern in table:
+        said = f"{where}, {brief(pattern)}"
+        words = _texts(table, pattern, said, _CODES)
+        found[pattern] = codes(words, said) if words else ()
+    return found
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Whether a path, or a folder around it, fits a pattern.
+
+    `*` also stands for several folders. A pattern without a slash fits a name at any depth.
+
+    >>> _fits("configs/old/net.yaml", "configs/old"), _fits("configs/old/net.yaml", "net.*")
+    (True, True)
+    """
+    pattern = pattern.removeprefix("./").rstrip("/")
+    parts = path.split("/")
+    if "/" not in pattern:
+        return any(fnmatchcase(part, pattern) for part in parts)
+    above = ("/".join(parts[:end]) for end in range(1, len(parts) + 1))
+    either = (pattern, pattern.replace("**/", ""))  # `**/` may stand for no folder
+    return any(fnmatchcase(one, each) for one in above for each in either)
 
 
 def _longest(prefixes: tuple[str, ...], code: str) -> int:

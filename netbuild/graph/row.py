@@ -139,12 +139,21 @@ class Call(NamedTuple):
     names: Mapping[str, Any]
 
 
+class LeftOut(NamedTuple):
+    """A reader of a result that `when` leaves out: its name or its type, and its place."""
+
+    name: str
+    span: Span
+
+
 class Calls(NamedTuple):
     """The items that use blocks and the places of each `Reuse`, by path."""
 
     blocks: Mapping[str, Call] = MappingProxyType({})
     #: The place of each `Reuse` in the text.
     reuses: Mapping[str, Span] = MappingProxyType({})
+    #: The readers that `when` leaves out, by what they read: a layer or a stack, or an input.
+    left_out: Mapping[Value, LeftOut] = MappingProxyType({})
 
 
 class Member(NamedTuple):

@@ -29,13 +29,15 @@ _INTRODUCTION = (
 )
 
 
-def listing(codes: Iterable[str]) -> Group:
+def listing(codes: Iterable[str], width: int = _WIDEST) -> Group:
     """Return codes with their titles, by group."""
     parts: list[RenderableType] = []
     for group, members in grouped(codes).items():
-        lines = "\n".join(f"{code}  {CODES[code]}" for code in members)
+        lines = "\n".join(
+            fill(f"  {code}  {CODES[code]}", width, subsequent_indent=" " * 9) for code in members
+        )
         parts += [""] if parts else []
-        parts += [Text(GROUPS[group], "bold"), Text(indent(lines, "  "))]
+        parts += [Text(GROUPS[group], "bold"), Text(lines)]
     return Group(*parts)
 
 

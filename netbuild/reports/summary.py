@@ -35,7 +35,7 @@ class SummaryLine(NamedTuple):
     def cells(self, *, short: bool = False) -> tuple[str, ...]:
         """Return the cells of the table. `short` gives large MACs with three digits."""
         seen = times(self.receptive_field) if self.receptive_field else ""
-        numbers = _number(self.params), (_short if short else _number)(self.macs)
+        numbers = _number(self.params), (short_number if short else _number)(self.macs)
         return (self.name, self.type, times(self.output), *numbers, seen)
 
 
@@ -86,7 +86,7 @@ def _table(
     short: bool = False,
     columns: int = len(_HEADERS),
 ) -> TextTable:
-    macs = (_short if short else _number)(graph.macs) or "0"
+    macs = (short_number if short else _number)(graph.macs) or "0"
     rows = [
         (name, *((of,) if isinstance(of, str) else of.cells(short=short)[1:columns]))
         for name, of in nested
@@ -204,7 +204,7 @@ def _number(count: int) -> str:
     return f"{count:,}" if count else ""
 
 
-def _short(count: int) -> str:
+def short_number(count: int) -> str:
     """Return a number; from a million on, with three digits and a unit."""
     return _number(count) if count < 1_000_000 else _scaled(count, 1000, " kMGTPE")
 

@@ -214,6 +214,7 @@ def test_validate_json(netbuild: Netbuild) -> None:
         "code": "NB103",
         "severity": "error",
         "message": "no layer is called Linaer: unknown type",
+        "notes": [],
         "help": "did you mean Linear?",
         "layer": "0",
         "fixes": [

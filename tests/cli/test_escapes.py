@@ -50,8 +50,8 @@ def test_formats(name: faults.Format) -> None:
     assert len(found) == 6
     text = str(faults.render(name, Report((CheckedFile(NAME, found),))))
     assert not RAW.findall(text)
-    assert (r"\u001b[5m" if name in {"json", "sarif"} else r"\x1b[5m") in text
-    if name in {"json", "sarif"}:
+    assert (r"\u001b[5m" if name in {"json", "gitlab", "sarif"} else r"\x1b[5m") in text
+    if name in {"json", "gitlab", "sarif"}:
         assert "Li\x1b[5mnear" in "".join(_strings(json.loads(text)))
     elif name == "junit":
         ET.fromstring(text)  # noqa: S314  our own text

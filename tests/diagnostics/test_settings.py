@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from netbuild.diagnostics.codes import CODES, severity
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.diagnostics.exceptions import SettingsError
-from netbuild.diagnostics.selection import Settings, codes, from_project
+from netbuild.diagnostics.selection import KEYS, Settings, codes, from_project
+from tests import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,11 +113,11 @@ def test_project(tmp_path: Path) -> None:
     below = tmp_path / "a/b"
     below.mkdir(parents=True)
     project(tmp_path, '[tool.netbuild]\nselect = ["NB2", "NB3"]\nignore = []\nstrict = true\n')
-    assert from_project(below) == Settings(("NB2", "NB3"), None, strict=True)
+    assert from_project(below) == Settings(("NB2", "NB3"), None, strict=True, folder=tmp_path)
     project(below, "[tool.other]\nnetbuild = 1\n")
-    assert from_project(below) == Settings()
+    assert from_project(below) == Settings(folder=below)
     project(below, "not TOML, and not for us")
-    assert from_project(below) == Settings()
+    assert from_project(below) == Settings(folder=below)
 
 
 def test_the_command_line_wins(netbuild: Netbuild, tmp_path: Path) -> None:
@@ -142,7 +144,10 @@ def test_the_command_line_wins(netbuild: Netbuild, tmp_path: Path) -> None:
         ),
         (
             "[tool.netbuild]\nx = 1\n",
-            "pyproject.toml: [tool.netbuild] has no x; its keys are select, ignore, strict",
+            (
+                "pyproject.toml: [tool.netbuild] has no x; its keys are select, ignore, strict, "
+                "include, exclude, per-file-ignores, baseline"
+            ),
         ),
         (
             "[tool.netbuild]\nselect = 'NB301'\n",
@@ -174,6 +179,21 @@ def test_a_table_that_is_not_understood(
     with pytest.raises(SettingsError) as caught:
         from_project(tmp_path)
     assert str(caught.value) == said
+
+
+def test_the_page_of_settings(tmp_path: Path) -> None:
+    """The block on the page is understood, and its table names every setting."""
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml settings\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    project(tmp_path, block)
+    found = from_project(tmp_path)
+    assert found.strict is True
+    assert found.baseline == tmp_path / "netbuild-baseline.json"
+    assert found.per_file_ignores == {
+        "experiments/*": ("NB3",),
+        "configs/lenet-sigmoid.yaml": ("NB306",),
+    }
+    assert {*re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)} == {*KEYS}
 
 
 def test_malformed_toml(netbuild: Netbuild, tmp_path: Path) -> None:

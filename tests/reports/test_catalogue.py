@@ -20,6 +20,8 @@ from netbuild.syntax.parser import from_bytes
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from tests.conftest import Netbuild
+
 KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers")
 NAMED = [(kind, name) for kind in KINDS for name in catalogue.catalogue(kind)]
 
@@ -35,7 +37,7 @@ def printed(what: RenderableType) -> str:
 def test_every_name_is_listed(kind: str) -> None:
     """The listing has every name, under the title of its family."""
     known = catalogue.catalogue(kind)
-    lines = printed(listing(known)).splitlines()
+    lines = printed(listing(known, 80)).splitlines()
     titles = [line for line in lines if line and line[0] != " "]
     assert " ".join(line for line in lines if line not in titles).split() == list(known)
     assert titles == list(catalogue.families(known))
@@ -45,7 +47,7 @@ def test_every_name_is_listed(kind: str) -> None:
 def test_page(kind: str, name: str) -> None:
     """A page has every part. Its example has the type, and torch has a page of its name."""
     component = catalogue.catalogue(kind)[name]
-    text = printed(page(name, component))
+    text = printed(page(name, component, 80))
     lines = text.splitlines()
     assert lines[0].strip() == name
     assert max(map(len, lines)) <= 80
@@ -94,3 +96,44 @@ def test_example_of_an_initializer(name: str) -> None:
     assert not graph.diagnostics
     (initializer,) = graph.rows[0].init.by_name.values()
     assert initializer.torch_name() == name
+
+
+def test_no_line_is_padded_and_no_word_is_divided() -> None:
+    """In a narrow terminal a line breaks between words only, and no line ends with a blank."""
+    known = catalogue.catalogue("layers")
+    for width in (40, 60, 80):
+        for name in ("MultiheadAttention", "Conv2d", "Dropout"):
+            lines = page(name, known[name], width).plain.splitlines()
+            assert max(len(line) for line in lines if not line.startswith("  - ")) <= width
+            assert not [line for line in lines if line != line.rstrip()]
+            words = " ".join(lines).split()
+            assert words == page(name, known[name], 400).plain.split()
+    assert listing(known, 40).plain.split() == listing(known, 400).plain.split()
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("Conv2d", ["Conv2d"]),
+        ("conv2d", ["Conv2d"]),
+        ("attention", ["MultiheadAttention"]),
+        ("lstm", ["LSTM"]),
+        ("embedd", ["Embedding", "EmbeddingBag"]),
+        ("machine epsilon", ["RMSNorm"]),
+        ("", []),
+        ("Dense", []),
+    ],
+)
+def test_a_part_of_a_name_finds_it(word: str, found: list[str]) -> None:
+    """A name counts before parts of names, and these before descriptions."""
+    assert list(catalogue.find(catalogue.catalogue("layers"), word)) == found
+
+
+def test_several_names_are_listed(netbuild: Netbuild) -> None:
+    """If several names have the part, each comes with its first sentence."""
+    listed = netbuild("layers", "embedd").stdout
+    assert listed.startswith("Embedding     Looks up the row of each index: ")
+    assert "\nEmbeddingBag  The mean, sum or maximum of the rows" in listed
+    assert "MultiheadAttention\n" in netbuild("layers", "attention").stdout
+    nothing = netbuild("layers", "Xyz")
+    assert (nothing.returncode, nothing.stdout) == (2, "")

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rich.console import Console
 
 import netbuild as package
+from netbuild.cli.terminal import print_whole
 from netbuild.reports.difference import diff
 from netbuild.reports.difference import table as render
 from tests import ROOT
@@ -284,3 +286,21 @@ def test_no_torch() -> None:
         cwd=ROOT,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("lenet", "resnet18"),
+        ("lstm", "siamese"),
+        ("torchvision/vit_b_16", "torchvision/efficientnet_b0"),
+    ],
+)
+def test_different_networks_fit_80_columns(a: str, b: str) -> None:
+    """The table of two networks that have little in common is not wider than a terminal."""
+    graphs = [package.trace(package.load(f"configs/{name}.yaml")) for name in (a, b)]
+    console = Console(file=io.StringIO(), width=80)
+    print_whole(console, render.table(diff(*graphs), console))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if line != line.rstrip()]

@@ -35,7 +35,8 @@ FIXED = (
     .replace(b"'0.5'", b"0.5")
     .replace(b"Dropout:{", b"Dropout: {")
 )
-SUMMARY = "1 file checked: 1 error, 3 fixed\n"
+UNSAFE = "; 1 fixable with --fix --unsafe-fixes\n"
+SUMMARY = f"1 file checked: 1 error, 3 fixed{UNSAFE}"
 
 
 def check(source: Source) -> Sequence[Diagnostic]:
@@ -69,7 +70,7 @@ def test_fix(netbuild: Netbuild, tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert [file.name for file in tmp_path.iterdir()] == ["net.yaml"]
     again = netbuild("validate", "net.yaml", "--fix", cwd=tmp_path)
-    assert again.stdout.endswith("\n\n1 file checked: 1 error\n")
+    assert again.stdout.endswith(f"\n\n1 file checked: 1 error{UNSAFE}")
 
 
 def test_unsafe_fixes(netbuild: Netbuild, tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.row import Block
+from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.checks.lint.flow import Flow
+    from netbuild.graph.graph import Graph
     from netbuild.graph.row import Member
 
 
@@ -20,9 +22,10 @@ def unread_results(flow: Flow) -> Iterator[Diagnostic]:
     assert graph.block is not None
     for path, member in _unread(graph.block, ""):
         label = f"no layer reads the result of {path}, and it is not an output"
+        notes = _left_out(graph, Value(path, ""))
         help_ = "add the result to the inputs of a later layer, or to the outputs"
         title = "a result that no layer reads"
-        yield Diagnostic("NB302", title, member.span, label, help=help_, layer=path)
+        yield Diagnostic("NB302", title, member.span, label, notes, help_, path)
 
 
 def unread_inputs(flow: Flow) -> Iterator[Diagnostic]:
@@ -36,7 +39,17 @@ def unread_inputs(flow: Flow) -> Iterator[Diagnostic]:
         if name not in read:
             span = graph.config.input_span(name)
             label = f"no layer reads {name}"
-            yield Diagnostic("NB303", "an input that no layer reads", span, label)
+            notes = _left_out(graph, Value("", name))
+            yield Diagnostic("NB303", "an input that no layer reads", span, label, notes)
+
+
+def _left_out(graph: Graph, value: Value) -> tuple[Note, ...]:
+    """Return a note on the reader that `when` leaves out."""
+    reader = graph.calls.left_out.get(value)
+    if reader is None:
+        return ()
+    said = f"{reader.name} (line {reader.span.line}) would read it, but when: false leaves it out"
+    return (Note("reader", said),)
 
 
 def _unread(block: Block, path: str) -> Iterator[tuple[str, Member]]:

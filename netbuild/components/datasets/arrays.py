@@ -41,6 +41,8 @@ class Arrays(Dataset):
     and also such a target, both are 0 to 1.
 
     The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
+
+    data: {Arrays: data/train.npz}
     """
 
     paths = ("file",)

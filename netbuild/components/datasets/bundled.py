@@ -14,6 +14,8 @@ class Digits(Dataset):
 
     The digits of 13 writers, scanned at 32×32 and reduced to 8×8, as scikit-learn ships them.
     Alpaydin and Kaynak 1998.
+
+    data: Digits
     """
 
     def count(self) -> int:
@@ -83,6 +85,8 @@ class Iris(_BundledTable):
 
     The measurements are length and width of sepal and petal. Fisher 1936, as scikit-learn ships
     them.
+
+    data: Iris
     """
 
     _samples, _features = 150, 4
@@ -99,6 +103,8 @@ class Wine(_BundledTable):
 
     Each measurement has its own scale; the largest value is 1,680. Aeberhard and Forina 1991, as
     scikit-learn ships them.
+
+    data: Wine
     """
 
     _samples, _features = 178, 13
@@ -116,6 +122,8 @@ class BreastCancer(_BundledTable):
     The features are the mean, error and extreme of 10 measurements. Each has its own scale; the
     largest value is 4,254. A loss that compares one value gets the class as 0 or 1, or as −1 or 1.
     Wolberg, Street and Mangasarian 1995, as scikit-learn ships them.
+
+    data: BreastCancer
     """
 
     _samples, _features = 569, 30
@@ -133,6 +141,8 @@ class Diabetes(_BundledTable):
     The measurements are age, sex, body mass index, blood pressure and six values of the blood, not
     scaled. scikit-learn also ships scaled measurements; these would reveal statistics of the
     held-out samples. Efron, Hastie, Johnstone and Tibshirani 2004.
+
+    data: Diabetes
     """
 
     _samples, _features = 442, 10

@@ -54,6 +54,8 @@ class Csv(Dataset):
     alphabetical order. If the loss compares with classes, whole numbers are classes too, in rising
     order; with `classes` they are class numbers themselves. Any other target is a value. Inputs
     must be numbers, and no value may be missing.
+
+    data: {Csv: {file: data/flowers.csv, target: species}}
     """
 
     paths = ("file",)

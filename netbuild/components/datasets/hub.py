@@ -52,6 +52,8 @@ class Hub(Dataset):
 
     `split` holds the training samples. With `streaming`, samples are not kept: each epoch reads
     data that does not fit in memory again, in an order shuffled within 1,000 samples.
+
+    data: {Hub: {name: mnist}}
     """
 
     paths = ("files",)

@@ -26,6 +26,8 @@ class Idx(Dataset):
     The files are train-images-idx3-ubyte and train-labels-idx1-ubyte. In the names of the split
     test, t10k replaces train. A file may be compressed, with .gz at the end of its name. By default
     `classes` are counted. Bytes become float32 from 0 to 1; other numbers become float32 unchanged.
+
+    data: {Idx: data/mnist}
     """
 
     paths = ("folder",)

@@ -18,6 +18,8 @@ class ImageFolder(Dataset):
     reads 1, 3 or 4 channels. If they differ in size, `resize` brings them to one size. If there is
     a folder train that contains the folders of the classes, it holds the training samples. The
     folders next to train, such as test, are splits with the same classes.
+
+    data: {ImageFolder: data/photos}
     """
 
     paths = ("folder",)

@@ -35,6 +35,8 @@ class Random(Dataset):
     places; values from 0 to 1 of shape `target`; or the targets that the loss needs, such as
     labels, 1 and −1, or none. A network learns nothing from noise. The data shows that a network
     runs, and how fast.
+
+    data: {Random: {samples: 200}}
     """
 
     samples: PositiveInt = 1000

@@ -38,6 +38,8 @@ class Text(Dataset):
     by frequency from 1 on, and 0 stands for all others. The targets are the tokens one place
     further: a class at each of length places. If the loss compares with one class, the target is
     the token after the last one. Samples do not overlap, so training never sees held-out text.
+
+    data: {Text: {file: data/book.txt, length: 128}}
     """
 
     paths = ("file",)

@@ -12,6 +12,7 @@ from netbuild.components.fields import (
     optional,
     real,
 )
+from netbuild.components.first_values import FirstValues, scale_and_shift
 from netbuild.components.layers.formula import Formulas, biased, formula
 from netbuild.components.layers.layer import Arrangement, Layer, parameters
 from netbuild.components.layers.ranges import ANY
@@ -88,6 +89,9 @@ class ChannelNorm(Layer):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        return scale_and_shift(self.weights(x))
 
     def formulas(self, x: Shape) -> Formulas:
         each = formula("num_features", num_features=x[0])

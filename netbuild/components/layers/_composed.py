@@ -6,6 +6,7 @@ from math import inf
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
+from netbuild.components.first_values import FirstValues
 from netbuild.components.layers.attention import (
     BatchFirst,
     causal_mask,
@@ -79,6 +80,11 @@ class Composed(Layer):
             for name, part in parts.items()
             for weight, shape in weights[part].items()
         }
+
+    def first_values(self, x: Shape, *others: Shape) -> dict[str, FirstValues]:
+        parts = self.parts(x, *others)
+        first = {part: part.layer.first_values(*part.x) for part in set(parts.values())}
+        return {f"{name}.{w}": v for name, part in parts.items() for w, v in first[part].items()}
 
     def macs(self, x: Shape, *others: Shape) -> int:
         """The sum over the parts; activations and sums have no multiply-adds."""

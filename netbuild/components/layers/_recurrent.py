@@ -3,6 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
+from netbuild.components.first_values import FirstValues, by_size
 from netbuild.components.layers.formula import Formula
 from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.layers.ranges import SIGNED, Range, hull
@@ -38,6 +39,10 @@ class Stateful(Layer):
         rows = self.gates * self.hidden_size
         biases = {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
         return {"weight_ih": (rows, size), "weight_hh": (rows, state), **biases}
+
+    def first_values(self, x: Shape, *states: Shape) -> dict[str, FirstValues]:
+        weights = self.weights(x, *states)
+        return dict.fromkeys(weights, by_size("hidden_size", self.hidden_size))
 
     def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
         """Return the formulas of the weights of a cell; `size` is its input, `state` a field."""

@@ -15,6 +15,7 @@ from netbuild.components.fields import (
     real,
     unwanted,
 )
+from netbuild.components.first_values import FirstValues, constant
 from netbuild.components.layers._activation import (
     Activation,
     Clip,
@@ -92,6 +93,9 @@ class PReLU(Rectifier):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_parameters,)}
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        return {"weight": constant(self.init)}
 
     def formulas(self, x: Shape) -> Formulas:
         weight = formula("num_parameters", num_parameters=self.num_parameters)

@@ -8,6 +8,13 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic_core import core_schema
 
 from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
+from netbuild.components.first_values import (
+    FirstValues,
+    by_size,
+    constant,
+    xavier_normal,
+    xavier_uniform,
+)
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Layer, Modes, Needs, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
@@ -154,6 +161,15 @@ class MultiheadAttention(Layer):
             weights |= {"bias_k": (1, 1, features), "bias_v": (1, 1, features)}
         weights["out_proj.weight"] = (features, features)
         return weights | ({"out_proj.bias": (features,)} if self.bias else {})
+
+    def first_values(self, x: Shape, *others: Shape) -> dict[str, FirstValues]:
+        weights = self.weights(x, *others)
+        found = {name: constant(0.0) for name in weights if name.endswith("bias")}
+        found |= {
+            name: xavier_normal(weights[name]) for name in ("bias_k", "bias_v") if name in weights
+        }
+        found["out_proj.weight"] = by_size("embed_dim", weights["out_proj.weight"][1])
+        return {n: found[n] if n in found else xavier_uniform(s) for n, s in weights.items()}
 
     def macs(self, x: Shape, *others: Shape) -> int:
         """L·E² + S·kdim·E + S·vdim·E for projections, 2·L·S·E to attend, L·E² for the output."""

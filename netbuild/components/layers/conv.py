@@ -13,6 +13,7 @@ from netbuild.components.fields import (
     unwanted,
     whole,
 )
+from netbuild.components.first_values import FirstValues, by_size, fans
 from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._spatial import N, by_name, sizes_of, slide, slide_formulas
@@ -89,6 +90,10 @@ class _Conv(Convolution):
     def weights(self, x: Shape) -> dict[str, Shape]:
         weight = (self.out_channels, x[0] // self.groups, *self.per_axis(self.kernel_size))
         return parameters(weight, (self.out_channels,) if self.bias else None)
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        weights = self.weights(x)
+        return dict.fromkeys(weights, by_size("fan_in", fans(weights["weight"])["fan_in"]))
 
     def macs(self, x: Shape) -> int:
         """Each output value multiplies one window over the channels of its group."""

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_core import core_schema
 
 from netbuild.components.fields import Paddings, Sizes, Wants
+from netbuild.components.first_values import FirstValues, by_size, fans
 from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._sizes import DOT, MINUS, signed
@@ -76,6 +77,10 @@ class _ConvTranspose(Convolution):
     def weights(self, x: Shape) -> dict[str, Shape]:
         weight = (x[0], self.out_channels // self.groups, *self.per_axis(self.kernel_size))
         return parameters(weight, (self.out_channels,) if self.bias else None)
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        weights = self.weights(x)
+        return dict.fromkeys(weights, by_size("fan_in", fans(weights["weight"])["fan_in"]))
 
     def macs(self, x: Shape) -> int:
         """Each input value is multiplied with one window over the output channels of its group."""

@@ -16,6 +16,7 @@ from netbuild.components.fields import (
     unwanted,
     whole,
 )
+from netbuild.components.first_values import FirstValues, normal
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import Layer, Needs, Window
 from netbuild.components.layers.layout import Placed
@@ -86,6 +87,11 @@ class _Table(Layer):
 
     def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
+
+    def first_values(self, x: Shape, *others: Shape) -> dict[str, FirstValues]:
+        row = self.padding_idx
+        note = "" if row is None else f"row {row}, padding_idx, is all 0"
+        return {"weight": normal(1.0)._replace(note=note)}
 
     def window(self, x: Shape, *others: Shape) -> Window | None:
         """The input has no channels, so output positions have no input positions."""

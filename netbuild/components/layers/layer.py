@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from netbuild.components.component import Component
+from netbuild.components.first_values import FirstValues
 from netbuild.components.layers.formula import Formulas
 from netbuild.components.layers.layout import Placed, Strides, elementwise, of_channels
 from netbuild.components.layers.ranges import Range, hull
@@ -221,6 +222,10 @@ class Layer(Component):
 
     def weights(self, *x: Shape) -> dict[str, Shape]:
         """Return the shapes of the learned parameters."""
+        return {}
+
+    def first_values(self, *x: Shape) -> dict[str, FirstValues]:
+        """Return the first values of each parameter in torch, without any initializer."""
         return {}
 
     def buffers(self, *x: Shape) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput
+from netbuild.components.first_values import FirstValues, by_size
 from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers.formula import (
     Formula,
@@ -64,6 +65,9 @@ class Linear(Layer):
     def weights(self, x: Shape) -> dict[str, Shape]:
         bias = (self.out_features,) if self.bias else None
         return parameters((self.out_features, x[-1]), bias)
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        return dict.fromkeys(self.weights(x), by_size("in_features", x[-1]))
 
     def macs(self, x: Shape) -> int:
         return product(x) * self.out_features
@@ -144,6 +148,9 @@ class Bilinear(Layer):
     def weights(self, x1: Shape, x2: Shape) -> dict[str, Shape]:
         bias = (self.out_features,) if self.bias else None
         return parameters((self.out_features, x1[-1], x2[-1]), bias)
+
+    def first_values(self, x1: Shape, x2: Shape) -> dict[str, FirstValues]:
+        return dict.fromkeys(self.weights(x1, x2), by_size("in1_features", x1[-1]))
 
     def macs(self, x1: Shape, x2: Shape) -> int:
         """For each feature, x1 times a matrix, times x2: two products in torch's `_trilinear`."""

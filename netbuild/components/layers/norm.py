@@ -18,6 +18,7 @@ from netbuild.components.fields import (
     real,
     whole,
 )
+from netbuild.components.first_values import FirstValues, scale_and_shift
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
 from netbuild.components.layers.layer import Layer, Needs, parameters
@@ -96,6 +97,9 @@ class _TrailingNorm(_Norm):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return {"weight": self.sizes(x)} if self.elementwise_affine else {}
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        return scale_and_shift(self.weights(x))
 
     def formulas(self, x: Shape) -> Formulas:
         each = formula("∏ normalized_shape", normalized_shape=self.sizes(x))
@@ -222,6 +226,9 @@ class GroupNorm(_Norm):
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         return parameters((x[0],), (x[0],) if self.bias else None) if self.affine else {}
+
+    def first_values(self, x: Shape) -> dict[str, FirstValues]:
+        return scale_and_shift(self.weights(x))
 
     def formulas(self, x: Shape) -> Formulas:
         each = formula("num_channels", num_channels=x[0])

@@ -1,6 +1,7 @@
 """Parameters: https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html."""
 
 from netbuild.components.fields import Bool, Shaped
+from netbuild.components.first_values import FirstValues, constant
 from netbuild.components.layers.formula import Formulas, by_axis, formula
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.ranges import ANY
@@ -32,6 +33,9 @@ class Parameter(Layer):
     def weights(self) -> dict[str, Shape]:
         """A parameter has no module: its name in `state_dict()` is the item's name."""
         return {"": (1, *self.shape) if self.batch_axis else self.shape}
+
+    def first_values(self) -> dict[str, FirstValues]:
+        return {"": constant(0.0)}
 
     def formulas(self) -> Formulas:
         sizes = by_axis(formula("shape", shape=size) for size in self.shape)

@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import Nested
 from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
+from netbuild.components.first_values import FirstValues, xavier_uniform
 from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
 from netbuild.components.layers.attention import attends_to_itself
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
@@ -253,6 +254,12 @@ class Transformer(Attending):
             "encoder": Part(self._encoder(), (x,)),
             "decoder": Part(decoder, (*others, x)),
         }
+
+    def first_values(self, x: Shape, *others: Shape) -> dict[str, FirstValues]:
+        """As of the parts; torch then draws all matrices again."""
+        weights = self.weights(x, *others)
+        matrices = {n: xavier_uniform(shape) for n, shape in weights.items() if len(shape) > 1}
+        return super().first_values(x, *others) | matrices
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
         found = super().formulas(x, *others)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.graph.row import LeftOut
 from netbuild.graph.tracing.local_names import LocalNames
 from netbuild.graph.tracing.scope import Scope
-from netbuild.graph.value import OUTPUT, Ref
-from netbuild.syntax.item import Stack, place_of
+from netbuild.graph.value import OUTPUT, Ref, Value
+from netbuild.syntax.item import Item, Stack, place_of
 from netbuild.syntax.names import input_name_fault, output_name_fault
 from netbuild.syntax.node import Map, is_null
 from netbuild.syntax.substitution import substitute
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from netbuild.graph.tracing.reuse import Reads, Recipe
     from netbuild.graph.tracing.scope import Signal
     from netbuild.syntax.expression import Names
-    from netbuild.syntax.item import Child, Item
+    from netbuild.syntax.item import Child
     from netbuild.syntax.node import Node
     from netbuild.syntax.wires import Wire
 
@@ -133,6 +134,18 @@ class Level:
         span = self.scope.children[0].span
         help_ = f"name the results of the {where}: outputs: …"
         return Diagnostic("NB208", f"a {where} without a result", span, label, help=help_)
+
+    def left_out(
+        self, part: Item | Stack, name: str | None, reads: Sequence[tuple[str | None, Ref]]
+    ) -> dict[Value, LeftOut]:
+        """Return what a member would read, if `when` did not leave it out."""
+        type_ = part.type.text if isinstance(part, Item) else "a stack"
+        reader = LeftOut(name or type_, place_of(part))
+        return {
+            Value(f"{self.path}{ref.member}", "") if ref.member else Value("", ref.port): reader
+            for _, ref in reads
+            if ref.member or not self.path
+        }
 
 
 def _misnamed_inputs(node: Node, wires: Sequence[Wire]) -> tuple[Diagnostic, ...]:

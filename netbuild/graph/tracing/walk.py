@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.config.modifiers import Modifiers
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
+    from netbuild.graph.row import LeftOut
     from netbuild.graph.tracing.layers import Results, Signals
     from netbuild.graph.tracing.reuse import Reads
     from netbuild.graph.tracing.scope import Scope, Signal
+    from netbuild.graph.value import Value
     from netbuild.syntax.expression import Names
     from netbuild.syntax.item import Child
     from netbuild.syntax.node import Node, Scalar
@@ -61,11 +63,12 @@ class Walk:
         self.used: set[str] = set()
         self.blocks: dict[str, Call] = {}
         self.reuses: dict[str, Span] = {}
+        self.left_out: dict[Value, LeftOut] = {}
 
     @property
     def calls(self) -> Calls:
         """The items of blocks and of each `Reuse`, by their paths."""
-        return Calls(self.blocks, self.reuses)
+        return Calls(self.blocks, self.reuses, self.left_out)
 
     def stack(
         self,
@@ -155,6 +158,7 @@ class Walk:
         scope = level.scope
         if not modifiers.when:
             scope.skip(name, use.reads[0][1] if use.reads else scope.last)
+            self.left_out.update(level.left_out(use.part, name, use.reads or ()))
             return ()
         if use.repeat is None or name is None:
             return self._in_a_row(use, name or numbers, level)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.checks.trace import infer
 from netbuild.components.component import FromInput, Nested, field_notes
-from netbuild.components.datasets.dataset import Dataset
 from netbuild.components.fields import Wants
 from netbuild.components.layers.layer import Layer, Operation
 from netbuild.config.load import read
@@ -62,6 +61,22 @@ def catalogue(what: str) -> Mapping[str, type[Component]]:
     return known
 
 
+def find(known: Mapping[str, type[Component]], word: str) -> dict[str, type[Component]]:
+    """Return the component of a name or, if no name is equal, all whose names contain the word.
+
+    If there are none either, return those that have the word in their description. Case does not
+    count.
+    """
+    folded = word.casefold().strip()
+    if word in known or not folded:
+        return {word: known[word]} if word in known else {}
+    names = {name: name.casefold() for name in known}
+    equal = [name for name in known if names[name] == folded]
+    within = equal or [name for name in known if folded in names[name]]
+    within = within or [n for n in known if folded in description(known[n]).casefold()]
+    return {name: known[name] for name in within}
+
+
 def families(known: Mapping[str, type[Component]]) -> dict[str, list[str]]:
     """Return the names by family: by the title of the module that declares them."""
     found: dict[str, list[str]] = {}
@@ -76,9 +91,7 @@ def description(component: type[Component]) -> str:
 
     Each paragraph is one line. The reader of the text wraps it.
     """
-    paragraphs = (getdoc(component) or "").split("\n\n")
-    if not issubclass(component, Dataset):  # it has no example in its docstring
-        paragraphs = paragraphs[:-1]
+    *paragraphs, _ = (getdoc(component) or "").split("\n\n")
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
 
 
@@ -113,11 +126,6 @@ def page(component: type[Component]) -> str | None:
 
 def example(component: type[Component]) -> Example:
     """Return the example of a docstring. The row of a layer is inferred."""
-    if issubclass(component, Dataset):
-        required = [field.name for field in fields(component) if field.default is None]
-        given = ", ".join(f"{name}: …" for name in required)
-        name = component.__name__
-        return Example(f"data: {{{name}: {{{given}}}}}" if given else f"data: {name}", None)
     *_, text = (getdoc(component) or "").split("\n\n")
     text, _, inputs = text.partition("# ")
     return Example(text.strip(), _traced(text, inputs) if issubclass(component, Layer) else None)

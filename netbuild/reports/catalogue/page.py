@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from rich.console import Group
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from netbuild.components.layers.layer import Layer
@@ -16,8 +14,6 @@ from netbuild.reports.catalogue import entries as catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rich.console import RenderableType
-
     from netbuild.components.component import Component
     from netbuild.components.layers.layer import Modes
     from netbuild.components.tensor import Tensor
@@ -25,81 +21,103 @@ if TYPE_CHECKING:
     from netbuild.reports.catalogue.entries import Example
 
 
-def listing(known: Mapping[str, type[Component]]) -> Group:
+#: The fewest columns for a text beside another one.
+_NARROW = 24
+
+
+def listing(known: Mapping[str, type[Component]], width: int) -> Text:
     """Return all names, by family."""
-    parts: list[RenderableType] = []
+    parts: list[Text] = []
     for family, names in catalogue.families(known).items():
-        parts += [Text(family, "bold"), Padding(Text(" ".join(names)), (0, 0, 1, 2))]
-    return Group(*parts)
+        parts += [*_paragraph(family, width, style="bold"), *_paragraph(" ".join(names), width, 2)]
+        parts.append(Text())
+    return Text("\n").join(parts[:-1])
 
 
-def page(name: str, component: type[Component]) -> Group:
+def matches(found: Mapping[str, type[Component]], width: int) -> Text:
+    """Return some names, each with the first sentence of its description."""
+    column = max(map(len, found))
+    parts: list[Text] = []
+    for name, component in found.items():
+        first = catalogue.description(component).partition("\n")[0]
+        parts += _hanging(Text(name.ljust(column), "cyan"), first, width)
+    return Text("\n").join(parts)
+
+
+def page(name: str, component: type[Component], width: int) -> Text:
     """Return the page of a component: its formula, its fields, an example and torch's name."""
-    parts: list[RenderableType] = [Text(name, "bold"), "", Text(catalogue.description(component))]
+    parts: list[Text] = [Text(name, "bold")]
+    for paragraph in catalogue.description(component).split("\n\n"):
+        parts += [Text(), *_paragraph(paragraph, width)]
     if issubclass(component, Layer):
-        parts += _wires(component)
-        parts += ["", _modes(component.modes)] if component.modes else []
-    parts += ["", Text("fields", "bold")]
+        parts += _wires(component, width)
+        parts += _modes(component.modes, width) if component.modes else []
+    parts += [Text(), Text("fields", "bold")]
     fields = catalogue.fields(component)
-    parts.append(_fields(fields) if fields else Text("  none"))
-    example = _example(catalogue.example(component))
-    parts += ["", Text("example", "bold"), Padding(example, (0, 0, 0, 2))]
+    parts += _fields(fields, width) if fields else [Text("  none")]
+    parts += [Text(), Text("example", "bold"), *_example(catalogue.example(component), width)]
     torchs = catalogue.page(component)
     if torchs is not None:
-        parts += ["", Text.assemble(("torch", "bold"), f"  {torchs}")]
-    return Group(*parts)
+        parts += [Text(), Text.assemble(("torch", "bold"), f"  {torchs}")]
+    return Text("\n").join(parts)
 
 
-def _wires(layer: type[Layer]) -> list[RenderableType]:
-    """Return a line about the inputs, if there are several."""
+def _paragraph(text: str, width: int, indent: int = 0, style: str = "") -> list[Text]:
+    """Return a text in lines. Words are never divided: a long word is a line of its own."""
+    lines = wrap(text, max(width - indent, 20), break_long_words=False, break_on_hyphens=False)
+    return [Text.assemble(" " * indent, (line, style)) for line in lines]
+
+
+def _hanging(head: Text, text: str, width: int) -> list[Text]:
+    """Return a text to the right of a head or, in a narrow terminal, below it."""
+    column = len(head.plain) + 2
+    if width - column < _NARROW:
+        head.rstrip()
+        return [head, *_paragraph(text, width, 6)]
+    first, *rest = _paragraph(text, width - column) or [Text()]
+    return [Text.assemble(head, "  ", first), *(Text.assemble(" " * column, one) for one in rest)]
+
+
+def _wires(layer: type[Layer], width: int) -> list[Text]:
+    """Return the lines about the inputs, if there are several."""
     if len(layer.inputs) + len(layer.optional_inputs) <= 1:
         return []
     optional = "".join(f", {name} (optional)" for name in layer.optional_inputs)
     more = ", and more" if layer.variadic else ""
-    reads = f"  {', '.join(layer.inputs)}{optional}{more}"
-    return ["", Text.assemble(("reads", "bold"), reads)]
+    reads = f"{', '.join(layer.inputs)}{optional}{more}"
+    return [Text(), *_hanging(Text("reads", "bold"), reads, width)]
 
 
-def _modes(modes: Modes) -> Table:
-    """Return a line about training, and a line about evaluation."""
-    made = _grid()
-    made.add_row(Text("training", "bold"), modes.training)
-    made.add_row(Text("evaluation", "bold"), modes.evaluation)
-    return made
+def _modes(modes: Modes, width: int) -> list[Text]:
+    """Return the lines about training and evaluation."""
+    training = _hanging(Text("training  ", "bold"), modes.training, width)
+    return [Text(), *training, *_hanging(Text("evaluation", "bold"), modes.evaluation, width)]
 
 
-def _fields(fields: list[catalogue.Field]) -> Padding:
-    """Return two lines for each field: name, default and values; below them the meaning."""
+def _fields(fields: list[catalogue.Field], width: int) -> list[Text]:
+    """Return the lines of each field: name, default and values; below them the meaning."""
     widths = [max(len(one.name) for one in fields), max(len(_default(one)) for one in fields)]
-    lines: list[RenderableType] = []
+    lines: list[Text] = []
     for field in fields:
-        first = _grid(*widths)
-        default = Text(_default(field), "italic" if field.default is None else "")
-        first.add_row(Text(field.name, "cyan"), default, Text(field.wanted, "dim"))
-        lines += [first, Padding(Text(field.meaning), (0, 0, 0, 4))]
-    return Padding(Group(*lines), (0, 0, 0, 2))
+        default = (_default(field).ljust(widths[1]), "italic" if field.default is None else "")
+        head = Text.assemble("  ", (field.name.ljust(widths[0]), "cyan"), "  ", default)
+        lines += [*_hanging(head, field.wanted, width), *_paragraph(field.meaning, width, 6)]
+    return lines
 
 
 def _default(field: catalogue.Field) -> str:
     return "required" if field.default is None else field.default
 
 
-def _grid(*widths: int) -> Table:
-    """Return a table without lines. Its first columns have these widths."""
-    made = Table.grid(padding=(0, 2, 0, 0))
-    for width in widths:
-        made.add_column(min_width=width)
-    return made
-
-
-def _example(example: Example) -> Text:
+def _example(example: Example, width: int) -> list[Text]:
+    lines = [Text(f"  {line}") for line in example.text.splitlines()]
     if example.row is None:
-        return Text(example.text)
+        return lines
     row = example.row
     counted = [does(row)]
     counted += [f"{row.params:,} parameters"] if row.params else []
     counted += [f"{row.macs:,} MACs"] if row.macs else []
-    return Text(f"{example.text}\n{', '.join(counted)}")
+    return [*lines, *_paragraph(", ".join(counted), width, 2)]
 
 
 def does(row: Row) -> str:

@@ -32,10 +32,11 @@ class ChangeLine(NamedTuple):
     params: int
     macs: int
 
-    def cells(self) -> tuple[str, ...]:
-        """Return the cells of the table."""
+    def cells(self, *, short: bool = False) -> tuple[str, ...]:
+        """Return the cells of the table. `short` gives large numbers with three digits."""
         what = ", ".join([*self.written, *self.derived])
-        numbers = (signed(n) if n else "" for n in (self.params, self.macs))
+        written = brief_signed if short else signed
+        numbers = (written(n) if n else "" for n in (self.params, self.macs))
         return (_SIGNS[self.kind], self.name, self.type, what, self.output, *numbers)
 
 
@@ -175,6 +176,13 @@ def arrow(old: str, new: str) -> str:
 def layer_count(count: int) -> str:
     """Return a number of layers, such as `1 layer` or `2 layers`."""
     return f"{count:,} layer{'' if count == 1 else 's'}"
+
+
+def brief_signed(number: int) -> str:
+    """Return a difference with its sign; from a million on, with three digits and a unit."""
+    from netbuild.reports.summary import short_number
+
+    return f"{'−' if number < 0 else '+'}{short_number(abs(number))}"
 
 
 def signed(number: float, digits: str = "") -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import groupby
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from textwrap import fill, wrap
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich import box
 from rich.console import Group
@@ -39,6 +40,30 @@ _COLOURS = {"added": "green", "removed": "red", "changed": "yellow", "moved": "c
 _NOTES = {"added": "missing", "removed": "unexpected", "changed": "other shape"}
 
 _LAYERS = ("", "name", "type", "changed", "output", "params", "MACs")
+
+
+class _Layout(NamedTuple):
+    """How wide the table of layers is."""
+
+    #: The width of the column of changes.
+    changed: int
+    arrow: str = "\n→ "
+    #: Whether large numbers have three digits.
+    short: bool = False
+    columns: int = len(_LAYERS)
+    #: The width of the names: longer ones break at their dots.
+    name: int = 1000
+
+
+_WIDEST = _Layout(32, " → ")
+#: Lines break at the arrows; then numbers are short; then the MACs and the parameters are left out.
+_NARROWER = (
+    _Layout(18),
+    _Layout(16, short=True),
+    _Layout(14, short=True, columns=6),
+    _Layout(14, short=True, columns=6, name=26),
+    _Layout(14, short=True, columns=5, name=17),
+)
 _TOTALS = ("", "A", "B", "difference")
 _TENSORS = ("tensor", "A", "B", "")
 _NUMBERS = {"params", "MACs", "A", "B", "difference"}
@@ -128,34 +153,54 @@ def table(changes: NetworkChanges, console: Console) -> RenderableType:
     if changes.is_same_network:
         return Text(same(changes))
     layers, room = _layer_table(changes), console.options.update(max_width=10_000)
-    if console.measure(layers, options=room).maximum > console.width:
-        layers = _layer_table(changes, narrow=True)
-    sums, tensors = _table(_TOTALS), _table(_TENSORS)
-    for total in totals(changes):
-        sums.add_row(*total)
-    for mismatch in mismatches(changes):
-        tensors.add_row(*mismatch)
+    for shape in _NARROWER:
+        if console.measure(layers, options=room).maximum <= console.width:
+            break
+        layers = _layer_table(changes, shape)
+    sums, tensors = _sums(changes), _table(_TENSORS)
+    if console.measure(sums, options=room).maximum > console.width:
+        sums = _sums(changes, ",\n")
+    for name, *cells in mismatches(changes):
+        tensors.add_row(_at_dots(name, max(console.width - 40, 24)), *cells)
     parts: list[RenderableType] = [Text(_title(changes), "bold")]
     parts += [layers] if layers.row_count else [""]
     parts += [
-        Text(f"{counted(changes)}. {others(changes)}".rstrip(". ")),
+        Text(fill(f"{counted(changes)}. {others(changes)}".rstrip(". "), console.width)),
         sums,
-        Text(verdict(changes)),
+        Text(fill(verdict(changes), console.width)),
     ]
     parts += [tensors] if tensors.row_count else []
     return Group(*parts, *(Text(f"{a} is now {b}{note}") for a, b, note in moves(changes)))
 
 
-def _layer_table(changes: NetworkChanges, *, narrow: bool = False) -> Table:
+def _sums(changes: NetworkChanges, comma: str = ", ") -> Table:
+    """Return the table of inputs, outputs and totals."""
+    made = _table(_TOTALS)
+    for name, *cells in totals(changes):
+        shapes = name in {"input", "output"}
+        made.add_row(name, *(cell.replace(", ", comma) if shapes else cell for cell in cells))
+    return made
+
+
+def _layer_table(changes: NetworkChanges, shape: _Layout = _WIDEST) -> Table:
     """Return the table of the changed layers."""
-    made, arrow = _table(_LAYERS), "\n→ " if narrow else " → "
+    made = _table(_LAYERS[: shape.columns])
     for line in lines(changes):
-        sign, name, type_, _, output, *numbers = line.cells()
-        name, type_, output = (cell.replace(" → ", arrow) for cell in (name, type_, output))
-        what = Text(_wrapped([*line.written, *line.derived], 18 if narrow else 32))
+        sign, name, type_, _, output, *numbers = line.cells(short=shape.short)
+        name, type_, output = (cell.replace(" → ", shape.arrow) for cell in (name, type_, output))
+        name = "\n".join(_at_dots(part, shape.name) for part in name.split("\n"))
+        what = Text(_wrapped([*line.written, *line.derived], shape.changed))
         what.highlight_words(line.derived, "dim")
         colour = _COLOURS[line.kind]
-        made.add_row(Text(sign, colour), Text(name, colour), type_, what, output, *numbers)
+        cells: list[Text | str] = [
+            Text(sign, colour),
+            Text(name, colour),
+            type_,
+            what,
+            output,
+            *numbers,
+        ]
+        made.add_row(*cells[: shape.columns])
     return made
 
 
@@ -254,6 +299,18 @@ def _wrapped(arguments: Sequence[str], width: int) -> str:
         ", ".join(map(one, arguments)), width, break_long_words=False, break_on_hyphens=False
     )
     return "\n".join(found).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _at_dots(name: str, width: int) -> str:
+    """Return a name in lines, which break at its dots."""
+    if len(name) <= width:
+        return name
+    lines = [""]
+    for part in re.split(r"(?=\.)", name):
+        if lines[-1].strip() and len(lines[-1]) + len(part) > width:
+            lines.append("  ")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _table(headers: Sequence[str]) -> Table:

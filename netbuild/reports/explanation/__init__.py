@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.graph.graph import stacks
+from netbuild.reports.explanation.first_values import Beginning, beginnings
 from netbuild.reports.explanation.memory import kept, weights_bytes
 from netbuild.reports.explanation.numbers import numbers
 from netbuild.reports.explanation.origins import Origins
@@ -53,6 +54,7 @@ class LayerExplanation(NamedTuple):
     field: ReceptiveField
     kept: Count
     weights_bytes: Count
+    begins: tuple[Beginning, ...]
     origins: tuple[ValueOrigin, ...]
     terms: tuple[Symbol, ...]
 
@@ -132,6 +134,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         field=seen,
         kept=memory,
         weights_bytes=weights_bytes(row.params),
+        begins=beginnings(row, origins.config.init, origins),
         origins=origins.of(row),
         terms=own.terms + seen.terms,
     )

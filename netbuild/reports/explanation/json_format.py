@@ -13,6 +13,7 @@ from netbuild.reports.explanation.step import Count, FormulaStep
 
 if TYPE_CHECKING:
     from netbuild.reports.explanation import Explanation
+    from netbuild.reports.explanation.first_values import Beginning
     from netbuild.reports.explanation.origins import ValueOrigin
 
 
@@ -76,6 +77,7 @@ def _layer(part: LayerExplanation) -> dict[str, Any]:
         "modes": part.modes and part.modes._asdict(),
         "receptive_field": {"size": seen.size, "steps": seen.steps, "note": seen.note},
         **_sums(part),
+        "first_values": {one.parameter: _beginning(one) for one in part.begins},
         "values": [_origin(origin) for origin in part.origins],
         "terms": [one._asdict() for one in part.terms],
     }
@@ -95,6 +97,18 @@ def _plain(value: Any) -> Any:
     if type(value) in {list, tuple}:
         return [_plain(part) for part in value]
     return value if isinstance(value, (bool, int, float, str, type(None))) else said(value)
+
+
+def _beginning(one: Beginning) -> dict[str, Any]:
+    return {
+        "distribution": one.first.distribution,
+        **one.first.values,
+        "formula": one.first.rule,
+        "numbers": one.numbers,
+        "result": one.result,
+        "note": one.first.note,
+        "from": one.place,
+    }
 
 
 def _origin(origin: ValueOrigin) -> dict[str, Any]:

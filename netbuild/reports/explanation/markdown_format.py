@@ -52,7 +52,7 @@ def _rows(section: Section) -> Iterator[tuple[str, ...]]:
         links = dict.fromkeys(link for link in (step.numbers, result) if link)
         rule = f"`{step.rule}`" if step.rule else ""
         formula = ", ".join(text for text in (rule, step.note) if text)
-        yield ("", step.name, formula, f"`{' = '.join(links)}`")
+        yield ("", step.name, formula, f"`{' = '.join(links)}`" if links else "")
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

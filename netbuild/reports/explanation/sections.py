@@ -8,6 +8,7 @@ from netbuild.components.component import Component
 from netbuild.components.layers.formula import AS_INPUT
 from netbuild.components.tensor import times
 from netbuild.reports.explanation import LayerExplanation, StackExplanation
+from netbuild.reports.explanation.first_values import deciders, first_steps
 from netbuild.reports.explanation.origins import said
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
         (step,) = part.weights_bytes.steps
         exact, *rest = _bytes(part.weights_bytes.total).partition(" = ")
         yield Section("weights", f"{exact} = {step.rule}{''.join(rest)}")
+    if isinstance(part, LayerExplanation) and part.begins:
+        yield Section("begins", deciders(part.begins), first_steps(part.begins))
 
 
 def _shape(name: str, shape: Shape | None, steps: tuple[FormulaStep, ...], note: str) -> Section:

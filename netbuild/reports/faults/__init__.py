@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.reports.faults.report import Report
 
-Format: TypeAlias = Literal["text", "concise", "json", "github", "sarif", "junit"]
+Format: TypeAlias = Literal["text", "concise", "json", "github", "gitlab", "sarif", "junit"]
 
 #: The widest excerpt of a line. Longer lines are cut around the fault.
 WIDTH = 100
@@ -34,17 +34,3 @@ def text(diagnostics: Sequence[Diagnostic], width: int = WIDTH) -> Text:
     from netbuild.reports.faults.text_format import excerpts
 
     return excerpts(diagnostics, width)
-
-
-def as_json(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """Return the diagnostics as the JSON object that other programs read."""
-    from netbuild.reports.faults.json_format import document
-
-    return document(diagnostics, files)
-
-
-def counts(diagnostics: Sequence[Diagnostic], files: int) -> Text:
-    """Return the last line of a report: the numbers of files, errors and warnings."""
-    from netbuild.reports.faults.text_format import last_line
-
-    return last_line(diagnostics, files)

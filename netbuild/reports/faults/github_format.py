@@ -21,12 +21,12 @@ def render(report: Report, _width: int) -> str:
     return "\n".join(
         [
             *(f"::error file={_property(_path(name))}::the file cannot be read" for name in unread),
-            *map(_command, report.diagnostics),
+            *(_command(d, report.level(d)) for d in report.diagnostics),
         ]
     )
 
 
-def _command(diagnostic: Diagnostic) -> str:
+def _command(diagnostic: Diagnostic, level: str) -> str:
     span = diagnostic.span
     place = {"file": _path(span.document.name), "line": span.line, "endLine": span.end_line}
     if span.line == span.end_line:  # GitHub refuses columns for a range of several lines
@@ -37,7 +37,7 @@ def _command(diagnostic: Diagnostic) -> str:
     if diagnostic.help:
         more.append(f"help: {diagnostic.help}")
     message = _data("\n".join([diagnostic.message, *more]))
-    return f"::{diagnostic.severity} {properties},title={title}::{message}"
+    return f"::{level} {properties},title={title}::{message}"
 
 
 def _path(name: str) -> str:

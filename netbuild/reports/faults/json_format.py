@@ -8,27 +8,29 @@ from typing import TYPE_CHECKING, Any
 from netbuild.diagnostics.escapes import of_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from netbuild.diagnostics.diagnostic import Diagnostic, Span
     from netbuild.reports.faults.report import Report
 
 
 def render(report: Report, _width: int) -> str:
     """Return the report as a JSON object."""
-    return document(report.diagnostics, report.files)
+    found = [_as_dict(diagnostic) for diagnostic in report.diagnostics]
+    return written({**counts(report), "diagnostics": found})
 
 
-def document(diagnostics: Sequence[Diagnostic], files: int) -> str:
-    """Return the diagnostics as a JSON object."""
-    count = sum(d.severity == "error" for d in diagnostics)
-    value = {
-        "files": files,
-        "errors": count,
-        "warnings": len(diagnostics) - count,
-        "diagnostics": [_as_dict(diagnostic) for diagnostic in diagnostics],
+def counts(report: Report) -> dict[str, int]:
+    """Return the numbers of files, errors and warnings."""
+    errors = sum(d.severity == "error" for d in report.diagnostics)
+    return {
+        "files": report.files,
+        "errors": errors,
+        "warnings": len(report.diagnostics) - errors,
     }
-    return of_json(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def written(document: dict[str, Any]) -> str:
+    """Return a document as JSON."""
+    return of_json(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def _as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
         "code": diagnostic.code,
         "severity": diagnostic.severity,
         "message": diagnostic.message,
+        "notes": [note._asdict() for note in diagnostic.notes],
         "help": diagnostic.help,
         "layer": diagnostic.layer,
         "fixes": [

@@ -6,20 +6,15 @@ with the chapters that the comments below name.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from netbuild.diagnostics.codes import CODES, severity
 from netbuild.diagnostics.escapes import of_json
+from netbuild.reports.faults.fingerprint import fingerprints, uri
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from netbuild.diagnostics.diagnostic import Diagnostic, Document, Fix, Span
     from netbuild.reports.faults.report import Report
 
@@ -34,7 +29,7 @@ def render(report: Report, _width: int) -> str:
         # Chapter 3.14.17. These are the line breaks of YAML, the same as in `Document.lines`.
         "newlineSequences": ["\r\n", "\n", "\r", "\x85", "\u2028", "\u2029"],
         "columnKind": "utf16CodeUnits",
-        "results": _results(report.diagnostics),
+        "results": _results(report),
     }
     return of_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2))
 
@@ -66,34 +61,24 @@ def _invocation(report: Report) -> dict[str, Any]:
     return said
 
 
-def _results(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
+def _results(report: Report) -> list[dict[str, Any]]:
     index = {code: number for number, code in enumerate(CODES)}
-    seen: dict[str, int] = {}
     results = []
-    for diagnostic in diagnostics:
-        print_ = _fingerprint(diagnostic)
-        seen[print_] = seen.get(print_, 0) + 1
+    for diagnostic, print_ in zip(
+        report.diagnostics, fingerprints(report.diagnostics), strict=True
+    ):
         result = {
             "ruleId": diagnostic.code,
             "ruleIndex": index[diagnostic.code],
-            "level": diagnostic.severity,
+            "level": report.level(diagnostic),
             "message": {"text": _braced(_text(diagnostic))},
             "locations": [_location(diagnostic)],
-            "partialFingerprints": {"fault/v1": f"{print_}:{seen[print_]}"},
+            "partialFingerprints": {"fault/v1": print_},
         }
         if diagnostic.fixes:
             result["fixes"] = [_fix(fix) for fix in diagnostic.fixes]
         results.append(result)
     return results
-
-
-def _fingerprint(diagnostic: Diagnostic) -> str:
-    """Return a fingerprint of a fault that stays equal when lines above it are edited."""
-    span = diagnostic.span
-    line = span.document.lines[span.line - 1].strip()
-    name = _uri(span.document.name)
-    parts = name, diagnostic.code, diagnostic.title, diagnostic.layer or "", line
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _text(diagnostic: Diagnostic) -> str:
@@ -149,14 +134,4 @@ def _column(document: Document, line: int, column: int) -> int:
 
 
 def _artifact(name: str) -> dict[str, str]:
-    return {"uri": _uri(name)}
-
-
-def _uri(name: str) -> str:
-    """Return a path as a URI. A path below the current folder becomes relative."""
-    path = Path(os.path.normpath(name))
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    if path.is_absolute():
-        return path.as_uri()
-    return quote(path.as_posix(), safe="/", errors="surrogatepass")
+    return {"uri": uri(name)}

@@ -22,11 +22,7 @@ _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
 def render(report: Report, width: int) -> Text:
     """Return the excerpts, an empty line, and the line with the counts."""
-    found = report.diagnostics
-    last = last_line(found, report.files, report.hidden)
-    if report.fixed:
-        done = "would be fixed" if report.diff else "fixed"
-        last.append(", ").append(f"{report.fixed:,} {done}", "green")
+    found, last = report.diagnostics, last_line(report)
     return Text("\n\n").join([excerpts(found, width), last]) if found else last
 
 
@@ -35,19 +31,38 @@ def excerpts(diagnostics: Sequence[Diagnostic], width: int) -> Text:
     return Text("\n\n").join([_one(diagnostic, max(width, 40)) for diagnostic in diagnostics])
 
 
-def last_line(diagnostics: Sequence[Diagnostic], files: int, hidden: int = 0) -> Text:
-    """Return the line with the numbers of files, errors, warnings and hidden errors."""
-    errors = sum(d.severity == "error" for d in diagnostics)
-    warnings = len(diagnostics) - errors
-    checked = Text(f"{_number(files, 'file')} checked: ")
-    if not diagnostics and not hidden:
-        return checked.append("no faults", "green")
-    checked.append(_number(errors, "error"), _COLOURS["error"] if errors else "")
+def last_line(report: Report) -> Text:
+    """Return the line with the numbers of files, of faults, and of faults that can be fixed."""
+    found = report.diagnostics
+    errors = sum(d.severity == "error" for d in found)
+    warnings = len(found) - errors
+    line = Text(f"{_number(report.files, 'file')} checked: ")
+    if not found and not report.hidden:
+        line.append("no faults", "green")
+    else:
+        line.append(_number(errors, "error"), _COLOURS["error"] if errors else "")
     if warnings:
-        checked.append(f", {_number(warnings, 'warning')}", _COLOURS["warning"])
-    if hidden:
-        checked.append(f", {_number(hidden, 'error')} hidden", _COLOURS["error"])
-    return checked
+        line.append(f", {_number(warnings, 'warning')}", _COLOURS["warning"])
+    if report.hidden:
+        line.append(f", {_number(report.hidden, 'error')} hidden", _COLOURS["error"])
+    if report.known:
+        line.append(f", {_number(report.known, 'warning')} in the baseline")
+    if report.fixed:
+        done = "would be fixed" if report.diff else "fixed"
+        line.append(", ").append(f"{report.fixed:,} {done}", "green")
+    return line.append(_fixable(found))
+
+
+def _fixable(found: Sequence[Diagnostic]) -> str:
+    """Return how many faults can be fixed, and with which options."""
+    safe = sum(any(fix.safe for fix in d.fixes) for d in found)
+    unsafe = sum(bool(d.fixes) for d in found) - safe
+    if not safe and not unsafe:
+        return ""
+    said = [f"{safe:,} fixable with --fix"] if safe else []
+    more = " more" if safe else " fixable"
+    said += [f"{unsafe:,}{more} with --fix --unsafe-fixes"] if unsafe else []
+    return f"; {', '.join(said)}"
 
 
 def _number(count: int, noun: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.component import Component, Nested, bare_field
-from netbuild.components.datasets.dataset import Dataset
 from netbuild.components.fields import Wants
 from netbuild.reports.catalogue import entries as catalogue
 from netbuild.reports.schema.values import (
@@ -132,8 +130,6 @@ def named(known: Mapping[str, type[Component]]) -> list[Schema]:
 def described(component: type[Component]) -> str:
     """Return the description of a component: its page without the fields."""
     text = getdoc(component) or ""
-    if issubclass(component, Dataset):  # a data source has no page
-        return re.sub(r"(?<!\n)\n(?!\n)", " ", text)
     *_, example = text.split("\n\n")
     torchs = catalogue.page(component)
     parts = [catalogue.description(component), example, *([torchs] if torchs else [])]

@@ -1,0 +1,64 @@
+"""The examples of all catalogue pages, each traced in a network to which it belongs."""
+
+from __future__ import annotations
+
+import pytest
+
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.reports.catalogue import entries as catalogue
+from netbuild.syntax.parser import from_bytes
+
+LINEAR = "input: [8]\nlayers: [Linear: 2]\n"
+AUGMENTED = (
+    "input: [3, 32, 32]\nlayers: [Flatten, Linear: 2]\nloss: CrossEntropyLoss\n"
+    "data:\n  Random: {samples: 9}\n  augment:\n  "
+)
+#: The network of a kind, and those of examples that fit another one.
+NETWORKS = {
+    "losses": LINEAR,
+    "optimizers": LINEAR,
+    "schedulers": LINEAR,
+    "datasets": "input: [4]\nlayers: [Linear: 3]\nloss: CrossEntropyLoss\n",
+    "initializers": "input: [8, 9, 9]\nlayers:\n",
+    "augmentations": AUGMENTED,
+}
+IMAGES = "input: [1, 28, 28]\nlayers: [Flatten, Linear: 10]\nloss: CrossEntropyLoss\n"
+OTHERS = {
+    **dict.fromkeys(("StepLR", "MultiStepLR"), f"{LINEAR}train: {{epochs: 100}}\n"),
+    **dict.fromkeys(("NLLLoss", "KLDivLoss"), "input: [8]\nlayers: [Linear: 2, LogSoftmax]\n"),
+    **dict.fromkeys(
+        ("CenterCrop", "RandomCrop", "RandomResizedCrop"), AUGMENTED.replace("32, 32", "28, 28")
+    ),
+    "NLLLoss2d": "input: [3, 9, 9]\nlayers: [LogSoftmax: 1]\n",
+    "CTCLoss": "input: [20, 8]\nlayers: [Linear: 5, LogSoftmax: -1]\n",
+    "BCELoss": "input: [8]\nlayers: [Linear: 2, Sigmoid]\n",
+    "Muon": "input: [8]\nlayers: [Linear: {out_features: 2, bias: false}]\n",
+    "SparseAdam": (
+        "input: {shape: [], dtype: int64}\n"
+        "layers: [Embedding: {num_embeddings: 9, embedding_dim: 4, sparse: true}]\n"
+    ),
+    "Wine": NETWORKS["datasets"].replace("[4]", "[13]"),
+    "BreastCancer": NETWORKS["datasets"].replace("[4]", "[30]").replace("3]", "2]"),
+    "Diabetes": "input: [10]\nlayers: [Linear: 1]\nloss: MSELoss\n",
+    "Digits": IMAGES.replace("28, 28", "8, 8"),
+    **dict.fromkeys(("Idx", "ImageFolder", "Hub"), IMAGES),
+    "Text": (
+        "input: {shape: [128], dtype: int64}\n"
+        "layers:\n  - Embedding: {num_embeddings: 50, embedding_dim: 8}\n"
+        "  - GRU: 8\n  - Linear: 50\n  - Transpose: {dim0: 1, dim1: 2}\n"
+        "loss: CrossEntropyLoss\n"
+    ),
+}
+EXAMPLES = [(kind, name) for kind in NETWORKS for name in catalogue.catalogue(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), EXAMPLES, ids=" ".join)
+def test_an_example_has_no_fault(kind: str, name: str) -> None:
+    """The example of a page can be copied into a file: no fault, and no warning."""
+    text = catalogue.example(catalogue.catalogue(kind)[name]).text
+    assert name in text
+    network = OTHERS.get(name, NETWORKS[kind])
+    graph = infer(read(from_bytes("example", f"{network}{text}\n".encode())))
+    assert graph.block is not None
+    assert [f"{d.code} {d.message}" for d in graph.diagnostics] == []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({NO_SPACE}[^#]*)"
 # `kernel 3`, `kernel=3` and `kernel = 3`: a word and a value.
-_NO_COLON = r"([A-Za-z_]\w*)( *= *(?!=)| +)(\S.*)"
+_NO_COLON = r"([A-Za-z_]\w*)( *= *(?!=)| +)((?!- )\S.*)"
 # The value on a line of its own is one word, or begins with a bracket or a quotation mark.
 _LINE_WITHOUT_COLON = (
     r"(?P<before> *(?:- +)*)([A-Za-z_]\w*)( *= *(?!=)| +)"

@@ -242,7 +242,8 @@ class _Composer:
 
     def mended(self, span: Span, text: str, frame: _Frame) -> Node | None:
         """Report a tuple or lines without colons, and return what they stand for; else None."""
-        tuples = frame.flow and text[:1] == "("
+        is_value = frame.key is not None or not frame.is_map
+        tuples = frame.flow and is_value and text[:1] == "("
         if not tuples and (frame.flow or frame.key is None or span.line == frame.key.span.line):
             return None
         from netbuild.syntax import mended

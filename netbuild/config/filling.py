@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
-from netbuild.config.meaning import arguments_in_order, no_bare_value, renamed, unknown_field
-from netbuild.config.nearest import example, nearest_numbers
-from netbuild.config.reading import Reader
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, collect, with_fixes
 from netbuild.diagnostics.wording import article, brief
 from netbuild.syntax.item import Item, read_item, shown
@@ -26,11 +23,11 @@ from netbuild.syntax.node import (
     plain,
 )
 from netbuild.syntax.overlay import with_step
-from netbuild.syntax.unknown_type import unknown_type
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from netbuild.config.reading import Reader
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
     from netbuild.syntax.expression import Names
 
@@ -42,6 +39,8 @@ def find(item: Item, known: Mapping[str, type[C]], what: str) -> Found[type[C] |
     """Return the component with the name of an item's type; None with a fault if it is unknown."""
     component = known.get(item.type.text)
     if component is None:
+        from netbuild.syntax.unknown_type import unknown_type
+
         return None, (unknown_type(item.type, what, known, item.arguments),)
     return component, ()
 
@@ -96,11 +95,15 @@ def fill(component: type[C], item: Item, names: Names = NO_NAMES) -> Found[C | N
         return None, ()
     field = bare_field(component)
     if field is None:
+        from netbuild.config.meaning import no_bare_value  # a file without faults does not need it
+
         return None, (no_bare_value(component, item, arguments),)
     key = Scalar(field, arguments.span, field)
     entries = {field: Entry(key, arguments)}
     filled, faults = fill_fields(component, entries, name, item.type.span, names)
     if filled is None and isinstance(arguments, List):
+        from netbuild.config.meaning import arguments_in_order
+
         nameless = arguments_in_order(component, item, arguments)
         faults = (nameless,) if nameless else faults
     return filled, faults
@@ -129,13 +132,15 @@ def fill_fields(
         faults += wrong
         if mark and values[name] is UNKNOWN:
             unknown_fields.add(name)
-    meant = renamed(component, strange, values) if strange else {}
-    faults = (*(unknown_field(component, owner, e, meant) for e in strange), *faults)
+    meant, unknown = _strangers(component, owner, strange, values)
+    faults = (*unknown, *faults)
     # A misspelt field does not get a second fault as a missing field.
     misspelt = set(meant.values())
     try:
         filled = component.model_validate(values)
     except ValidationError as error:
+        from netbuild.config.reading import Reader
+
         reader = Reader(component, values, names)
         faults += tuple(
             _fault(details, reader, nodes, owner, at)
@@ -145,6 +150,18 @@ def fill_fields(
         )
         return None, faults
     return None if unknown_fields or strange else filled, faults
+
+
+def _strangers(
+    component: type[BaseModel], owner: str, strange: Sequence[Entry], values: Mapping[str, Any]
+) -> Found[Mapping[str, str]]:
+    """Return the fields that unknown names stand for, and the faults of all unknown names."""
+    if not strange:
+        return {}, ()
+    from netbuild.config.meaning import renamed, unknown_field
+
+    meant = renamed(component, strange, values)
+    return meant, tuple(unknown_field(component, owner, entry, meant) for entry in strange)
 
 
 def _nested(component: type[BaseModel], field: str) -> Nested | None:
@@ -199,6 +216,8 @@ def _fault(
     ):
         phrase = f"a number of at most {LARGEST}"
     label = f"{field} wants {phrase}, not {shown(node)}"
+    from netbuild.config.nearest import example, nearest_numbers
+
     hint, fixes = reader.advice(field, node)
     fixes += nearest_numbers(node, field, details["msg"])
     if not fixes:

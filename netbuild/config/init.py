@@ -10,7 +10,6 @@ from netbuild.diagnostics.diagnostic import Diagnostic, Span, collect
 from netbuild.diagnostics.wording import brief, did_you_mean, suggest
 from netbuild.syntax.item import Item, kind
 from netbuild.syntax.node import UNKNOWN, List, Map, Node, Scalar, is_null, is_unknown
-from netbuild.syntax.unknown_type import unknown_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -182,6 +181,8 @@ def condition(
     if value is UNKNOWN:
         return None, ()
     if name == "type" and isinstance(value, str) and value not in types:
+        from netbuild.syntax.unknown_type import unknown_type
+
         assert isinstance(node, Scalar)
         return None, (unknown_type(node._replace(text=value), "layer", types),)
     if name == "type" and isinstance(value, str):

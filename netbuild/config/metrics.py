@@ -9,7 +9,6 @@ from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import did_you_mean
 from netbuild.syntax.item import kind
 from netbuild.syntax.node import List, Node, Scalar
-from netbuild.syntax.other_names import VALUES
 
 if TYPE_CHECKING:
     from netbuild.components.losses.loss import Loss
@@ -29,6 +28,8 @@ def read_metrics(node: Node, loss: Loss | None) -> Found[tuple[str, ...]]:
             title = "a metric that is not a name"
             faults.append(Diagnostic("NB106", title, part.span, label, help=help_))
         elif name not in METRICS:
+            from netbuild.syntax.other_names import VALUES
+
             similar, fixes = did_you_mean(name, METRICS, part.span, VALUES.get(name.lower()))
             help_ = similar or f"the metrics are {', '.join(METRICS)}"
             title, label = f"no metric is called {name}", "unknown metric"

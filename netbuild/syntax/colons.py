@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, Span
 from netbuild.diagnostics.wording import brief
+from netbuild.syntax.scalar import NO_SPACE
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Document
 
-# `kernel:3`: a word, a colon, and no space after it; not `a::b`, `C:\x` or `hf://x`.
-_NO_SPACE = r"[A-Za-z_]\w*:(?=[^\s:/\\])"
-_LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({_NO_SPACE}[^#]*)"
+_LINE_WITHOUT_SPACE = rf"(\s*(?:- +)*)({NO_SPACE}[^#]*)"
 # `kernel 3`, `kernel=3` and `kernel = 3`: a word and a value.
-_NO_COLON = r"([A-Za-z_]\w*)( *= *(?!=)| +)(\S.*)"
+_NO_COLON = r"([A-Za-z_]\w*)( *= *(?!=)| +)((?!- )\S.*)"
 # The value on a line of its own is one word, or begins with a bracket or a quotation mark.
 _LINE_WITHOUT_COLON = (
     r"(?P<before> *(?:- +)*)([A-Za-z_]\w*)( *= *(?!=)| +)"
@@ -35,11 +34,6 @@ class Pair(NamedTuple):
     between: str
     value: str
     span: Span
-
-
-def is_without_space(text: str) -> bool:
-    """Whether a word is a key and a value without a space between them, such as `kernel:3`."""
-    return ":" in text and re.match(_NO_SPACE, text) is not None
 
 
 def without_colon(text: str, span: Span) -> Pair | None:

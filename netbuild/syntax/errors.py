@@ -7,7 +7,7 @@ authors that lead to such reports.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -15,6 +15,9 @@ from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.diagnostics.wording import brief
 from netbuild.syntax.colons import explained
 from netbuild.syntax.foreign import braces_on, star_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class _Problem(NamedTuple):
@@ -91,6 +94,19 @@ _PROBLEMS = (
 
 #: The parts of libyaml's messages about a missing colon, or a colon too many.
 _COLONS = ("mapping values are not allowed", "could not find expected ':'")
+
+
+def with_error(
+    error: yaml.YAMLError, document: Document, faults: Sequence[Diagnostic]
+) -> list[Diagnostic]:
+    """Return faults and the fault of an error; of equal faults at one place, only the shortest.
+
+    libyaml may have read a word without its space together with the lines below it.
+    """
+    fault = explain(error, document)
+    alike = [f for f in faults if (f.code, f.span[:3]) == (fault.code, fault.span[:3])]
+    rest = [f for f in faults if f not in alike]
+    return [*rest, min([fault, *alike], key=lambda f: f.span[3:])]
 
 
 def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:

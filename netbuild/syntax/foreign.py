@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from netbuild.syntax.node import Scalar
 
 #: Values in parentheses with commas between them, without brackets, quotes or colons.
-_TUPLE = r"\( *([^()\[\]{}:#'\",*&!]+(?:,[^()\[\]{}:#'\",*&!]*)+)\)"
+_TUPLE = r"\( *([^()\[\]{}:#'\",*&!]+(?:,[^()\[\]{}:#'\",*&!]*)+)\)(?= *(?:[,}\]#]|$))"
 #: `${name}` of shells, and `{{ name }}` of templates.
 _BRACES = r"\$\{([^{}]*)\}|\{\{([^{}]*)\}\}"
 #: A number with a comma between its thousands, and a number with a comma before its fraction.

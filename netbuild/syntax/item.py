@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import article, brief
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar
-from netbuild.syntax.unknown_type import example, unknown_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,30 +55,44 @@ def read_item(
     `what` is the kind of the item in messages, such as `layer` or `loss`. `known` are the types of
     this kind, and `shape` is the shape of the layer's input, for suggestions.
     """
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value[:1].isupper():
+        # The text of an expression differs from its value.
+        return Item(node._replace(text=node.value), None)
+    entries = node.entries if isinstance(node, Map) else {}
+    types = [entry for name, entry in entries.items() if name[:1].isupper()]
+    if len(types) != 1:
+        return _no_item(node, types, what, known, shape)
+    modifiers = {name: entry for name, entry in entries.items() if not name[:1].isupper()}
+    arguments = types[0].value
+    empty = isinstance(arguments, Scalar) and arguments.value is None
+    return Item(types[0].key, None if empty else arguments, modifiers)
+
+
+def _no_item(
+    node: Node,
+    types: Sequence[Entry],
+    what: str,
+    known: Collection[str],
+    shape: Sequence[int] | None,
+) -> Diagnostic:
+    """Return the fault of a node that is no item; `types` are its capitalised keys."""
+    from netbuild.syntax.unknown_type import example, unknown_type
+
     if isinstance(node, Scalar) and isinstance(node.value, str):
-        if node.value[:1].isupper():
-            # The text of an expression differs from its value.
-            return Item(node._replace(text=node.value), None)
         fault = unknown_type(node._replace(text=node.value), what, known, None, shape)
         return fault if node.text == node.value else fault._replace(fixes=())
     if not isinstance(node, Map):
         label = f"{article(what)} {what} is a type with its arguments, not {kind(node)}"
         return _malformed(node.span, label, f"write {example(what, known)}")
-    types = [entry for name, entry in node.entries.items() if name[:1].isupper()]
-    if len(types) > 1:
+    if types:
         names = " and ".join(brief(entry.key.text) for entry in types[:3])
         help_ = "begin each layer with its own '- '" if what == "layer" else "keep one of them"
         label = f"{article(what)} {what} has one type, and this one has {names}"
         return _malformed(types[1].key.span, label, help_)
-    if not types:
-        first = next(iter(node.entries.values()), None)
-        if first is not None:
-            return unknown_type(first.key, what, known, first.value, shape)
-        return _malformed(node.span, "this mapping is empty", f"write {example(what, known)}")
-    modifiers = {name: e for name, e in node.entries.items() if not name[:1].isupper()}
-    arguments = types[0].value
-    empty = isinstance(arguments, Scalar) and arguments.value is None
-    return Item(types[0].key, None if empty else arguments, modifiers)
+    first = next(iter(node.entries.values()), None)
+    if first is not None:
+        return unknown_type(first.key, what, known, first.value, shape)
+    return _malformed(node.span, "this mapping is empty", f"write {example(what, known)}")
 
 
 def is_stack(node: Node) -> bool:

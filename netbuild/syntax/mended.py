@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.diagnostics.diagnostic import Fix
 from netbuild.syntax.colons import (
     lines_without_colons,
     missing_colon,
@@ -46,10 +47,18 @@ def key_alone(key: Scalar, above: Entry | None) -> Found[Entry | None]:
 
 
 def lines(span: Span) -> Found[Map | None]:
-    """Return the mapping of lines without colons, such as `size 3`; None for any other text."""
+    """Return the mapping of lines without colons, such as `size 3`; None for any other text.
+
+    YAML reads a single line with a colon among them as a fault, so one fix changes all lines.
+    """
     pairs = lines_without_colons(span)
     entries = {pair.key: _entry(pair) for pair in pairs}
-    return Map(entries, span) if entries else None, tuple(map(missing_colon, pairs))
+    faults = tuple(map(missing_colon, pairs))
+    if faults[1:]:
+        edits = tuple(edit for fault in faults for edit in fault.fixes[0].edits)
+        fix = Fix(f"write all {len(pairs)} lines with colons", edits, safe=True)
+        faults = tuple(fault._replace(fixes=(fix,)) for fault in faults)
+    return Map(entries, span) if entries else None, faults
 
 
 def list_of_tuple(span: Span) -> Found[List | None]:

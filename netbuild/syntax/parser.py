@@ -16,18 +16,12 @@ import yaml
 from netbuild.components.files import opened
 from netbuild.diagnostics.diagnostic import LINE_BREAK, Diagnostic, Document, Note, Span
 from netbuild.diagnostics.wording import brief
-from netbuild.syntax import mended
-from netbuild.syntax.colons import is_without_space
-from netbuild.syntax.errors import explain
-from netbuild.syntax.foreign import braces_on, starred
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
-from netbuild.syntax.scalar import resolve
+from netbuild.syntax.scalar import is_without_space, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from netbuild.diagnostics.diagnostic import Faults
 
 #: Limits far above any real network. Together they bound time and memory.
 MAX_BYTES = 1 << 20
@@ -87,19 +81,11 @@ def parse(document: Document) -> Source:
     except _Stop:
         root = None
     except yaml.YAMLError as error:
-        composer.faults = _with(explain(error, document), composer.faults)
+        from netbuild.syntax.errors import with_error  # a text without faults does not need it
+
+        composer.faults = with_error(error, document, composer.faults)
         root = None
     return Source(document, root, tuple(composer.faults))
-
-
-def _with(fault: Diagnostic, faults: list[Diagnostic]) -> list[Diagnostic]:
-    """Return faults and one more fault; of equal faults at one place, only the shortest.
-
-    libyaml may have read a word without its space together with the lines below it.
-    """
-    alike = [f for f in faults if (f.code, f.span[:3]) == (fault.code, fault.span[:3])]
-    rest = [f for f in faults if f not in alike]
-    return [*rest, min([fault, *alike], key=lambda f: f.span[3:])]
 
 
 class _Stop(Exception):  # noqa: N818  not an error: the fault is already in the list
@@ -249,20 +235,23 @@ class _Composer:
 
     def split(self, text: str, span: Span) -> Entry:
         """Report `kernel:3`, and continue as if it were `kernel: 3`."""
+        from netbuild.syntax import mended
+
         entry, faults = mended.without_space(text, span)
         self.faults += faults
         return entry
 
     def mended(self, span: Span, text: str, frame: _Frame) -> Node | None:
         """Report a tuple or lines without colons, and return what they stand for; else None."""
-        node: Node | None = None
-        faults: Faults = ()
-        if frame.flow and text[:1] == "(":
-            node, faults = mended.list_of_tuple(span)
-            if node is not None:
-                self.tuple_end = (span.line - 1, node.span.end_column - 1)
-        elif not frame.flow and frame.key is not None and span.line != frame.key.span.line:
-            node, faults = mended.lines(span)
+        is_value = frame.key is not None or not frame.is_map
+        tuples = frame.flow and is_value and text[:1] == "("
+        if not tuples and (frame.flow or frame.key is None or span.line == frame.key.span.line):
+            return None
+        from netbuild.syntax import mended
+
+        node, faults = mended.list_of_tuple(span) if tuples else mended.lines(span)
+        if tuples and node is not None:
+            self.tuple_end = (span.line - 1, node.span.end_column - 1)
         self.faults += faults
         return node
 
@@ -305,6 +294,8 @@ class _Composer:
             label = f"more than {MAX_ALIASES:,} aliases"
             raise self.stop("NB007", "the file has too many aliases", span, label)
         if name not in self.anchors:
+            from netbuild.syntax.foreign import starred
+
             label = f"there is no &{name} above *{name}"
             help_, fixes = starred(span, safe=False)
             title = "an alias without its anchor"
@@ -354,6 +345,8 @@ class _Composer:
     def unusable_key(self, span: Span) -> _Stop:
         label = "a key is one word, not a list, a mapping or nothing"
         title = "a key that is not a plain word"
+        from netbuild.syntax.foreign import braces_on
+
         braces = braces_on(span.line - 1, span)
         if braces is None:
             return self.stop("NB010", title, span, label)
@@ -365,6 +358,8 @@ class _Composer:
         if is_without_space(key.text):
             key, value = self.split(key.text, key.span)
         elif frame.flow and isinstance(value, Scalar) and not value.text:
+            from netbuild.syntax import mended
+
             above = next(reversed(frame.entries.values()), None)
             meant, faults = mended.key_alone(key, above)
             if meant is not None:

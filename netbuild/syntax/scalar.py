@@ -12,6 +12,8 @@ _INT = r"[-+]?(?:0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+"
 _FLOAT = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
 _NAN = {".nan", ".NaN", ".NAN"}
 _LEADING_ZERO = r"[-+]?0[0-9]+"
+#: `kernel:3`: a word, a colon, and no space after it; not `a::b`, `C:\x` or `hf://x`.
+NO_SPACE = r"[A-Za-z_]\w*:(?=[^\s:/\\])"
 #: The first characters of a plain scalar that may be a number: a digit, a sign or a dot.
 _NUMERIC = set("0123456789+-.")
 _DIGITS = set("0123456789")
@@ -43,6 +45,11 @@ def resolve(text: str) -> Any:
         msg = "no field takes .nan, which is not a number"
         raise ValueError(msg)
     return text
+
+
+def is_without_space(text: str) -> bool:
+    """Whether a word is a key and a value without a space between them, such as `kernel:3`."""
+    return ":" in text and re.match(NO_SPACE, text) is not None
 
 
 def as_yaml(value: Any) -> str:

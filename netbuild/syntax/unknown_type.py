@@ -39,7 +39,8 @@ def unknown_type(
     Conv1d, Conv2d and Conv3d.
     """
     pair = without_colon(key.text, key.span)
-    if pair is not None and pair.key in known:
+    behind = key.span.document.lines[key.span.end_line - 1][key.span.end_column - 1 :]
+    if pair is not None and pair.key in known and not behind.lstrip().startswith(":"):
         return in_place_of(pair)
     help_, fixes = _Unknown(key, what, known, arguments, shape).advice()
     title = f"no {what} is called {brief(key.text)}"

@@ -22,7 +22,6 @@ from netbuild.diagnostics.wording import suggest
 from netbuild.syntax.item import REUSE, Item, Stack, is_stack, read_item, read_stack
 from netbuild.syntax.node import Map, Node, Scalar, is_unknown
 from netbuild.syntax.substitution import substitute
-from netbuild.syntax.unknown_type import unknown_type, without_module
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -66,6 +65,8 @@ class MemberReader:
         if isinstance(item, Diagnostic):  # again, with the shape of the input
             item = read_item(node, "layer", self._types, _shape(names))
         elif item.type.text not in self._types:
+            from netbuild.syntax.unknown_type import unknown_type
+
             shape = _shape(names)
             item = unknown_type(item.type, "layer", self._types, item.arguments, shape)
         return (None, (item,)) if isinstance(item, Diagnostic) else self._in_place(item)
@@ -118,6 +119,8 @@ def _is_lower_case_layer(node: Node) -> bool:
     is_number = isinstance(value, Scalar) and not isinstance(value.value, str)
     if not is_number and (not fields or any(field[:1].isupper() for field in fields)):
         return False  # this test comes first, because the next one imports all layers
+    from netbuild.syntax.unknown_type import without_module
+
     bare = without_module(name)
     if bare != name and bare in LAYERS:
         return True

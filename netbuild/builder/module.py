@@ -17,6 +17,7 @@ import torch
 from torch import fx, nn
 
 from netbuild.builder import modules, pretrained
+from netbuild.builder.arguments import differing
 from netbuild.builder.initialise import initialise
 from netbuild.checks.trace import trace
 from netbuild.components.layers.layer import Made, Operation
@@ -109,7 +110,7 @@ def layer(described: Layer, arguments: dict[str, Any]) -> nn.Module:
     return kind(
         **{
             field: layer(value.layer, value.arguments) if isinstance(value, Made) else value
-            for field, value in arguments.items()
+            for field, value in differing(kind, described, arguments).items()
         }
     )
 

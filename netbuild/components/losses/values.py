@@ -49,6 +49,10 @@ class MSELoss(_ValueLoss):
     loss: MSELoss
     """
 
+    def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
+        # Before 2.10, torch does not turn whole numbers into floats here.
+        return forward(*y, target if target.is_floating_point() else target.float())
+
 
 class SmoothL1Loss(_ValueLoss):
     """½ (y − t)² / beta where |y − t| < beta, and |y − t| − beta / 2 elsewhere, averaged.
@@ -151,7 +155,10 @@ class GaussianNLLLoss(_ValueLoss):
         return {"var": "variance"}
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
-        return forward(y[0], target, y[1])
+        mean, var = y
+        if mean.dim() == var.dim():  # before 2.10, torch repeats variances along the last axis only
+            var = var.expand_as(mean)
+        return forward(mean, target, var)
 
 
 class BCELoss(_FloatLoss):

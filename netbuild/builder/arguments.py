@@ -1,0 +1,39 @@
+"""Arguments of torch's classes: those that differ from torch's defaults."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netbuild.components.component import Component
+
+
+def differing(
+    kind: Callable[..., Any], component: Component, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments that differ from the defaults of a class of the installed torch.
+
+    An older release does not have every field. Such a field is left out while it has netbuild's
+    default. `netbuild.checks.torch_release` refuses every other value of it.
+    """
+    parameters, fields = _parameters(kind), type(component).model_fields
+    found = {}
+    for name, value in arguments.items():
+        parameter = parameters.get(name) or fields.get(name)
+        if parameter is None or not _same(value, parameter.default):
+            found[name] = value
+    return found
+
+
+@cache
+def _parameters(kind: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(kind).parameters
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a value is the default, and of its type: `1 == True`, but they print differently."""
+    return type(value) is type(default) and bool(value == default)

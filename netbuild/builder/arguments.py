@@ -35,5 +35,7 @@ def _parameters(kind: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _same(value: Any, default: Any) -> bool:
-    """Whether a value is the default, and of its type: `1 == True`, but they print differently."""
-    return type(value) is type(default) and bool(value == default)
+    """Whether a value is the default: 0.0 is 0, and 1 is not true."""
+    if {type(value), type(default)} == {int, float} or type(value) is type(default):
+        return bool(value == default)
+    return False

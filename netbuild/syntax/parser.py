@@ -14,7 +14,7 @@ import yaml
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Note, Span
 from netbuild.diagnostics.wording import brief
-from netbuild.syntax.errors import explain, is_without_space, missing_space
+from netbuild.syntax.errors import MAX_DEPTH, explain, is_without_space, missing_space
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
 from netbuild.syntax.scalar import resolve
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 #: Limits far above any real network. Together they bound time and memory.
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 100
 MAX_NODES = 100_000
 MAX_ALIASES = 1_000
 

@@ -76,7 +76,8 @@ def _fields(fields: list[catalogue.Field]) -> Padding:
         first = _grid(*widths)
         default = Text(_default(field), "italic" if field.default is None else "")
         first.add_row(Text(field.name, "cyan"), default, Text(field.wanted, "dim"))
-        lines += [first, Padding(Text(field.meaning), (0, 0, 0, 4))]
+        since = f" Since torch {field.since}." if field.since else ""
+        lines += [first, Padding(Text(f"{field.meaning}{since}"), (0, 0, 0, 4))]
     return Padding(Group(*lines), (0, 0, 0, 2))
 
 

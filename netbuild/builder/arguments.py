@@ -20,11 +20,13 @@ def differing(
     An older release does not have every field. Such a field is left out while it has netbuild's
     default. `netbuild.checks.torch_release` refuses every other value of it.
     """
-    parameters, fields = _parameters(kind), type(component).model_fields
+    parameters = _parameters(kind)
     found = {}
     for name, value in arguments.items():
-        parameter = parameters.get(name) or fields.get(name)
-        if parameter is None or not _same(value, parameter.default):
+        there: Any = parameters.get(name)
+        if there is None and name in component.fields_since:
+            there = type(component).model_fields[name]
+        if there is None or not _same(value, there.default):
             found[name] = value
     return found
 

@@ -223,7 +223,15 @@ class _Writer:
             return partial(self.call, member.module or member.name)
         if layer.namespace == "torch.Tensor":
             return partial(_method, layer.function, **arguments)
-        return partial(getattr(torch, layer.function), **arguments)
+        return partial(self.operate, getattr(torch, layer.function), **arguments)
+
+    def operate(self, function: Any, *x: Any, **keywords: Any) -> fx.Proxy:
+        """Write the call of a function.
+
+        The node is written directly: the parser of torch 2.6 refuses a size that is a proxy.
+        """
+        made: fx.Proxy = self.tracer.create_proxy("call_function", function, x, keywords)
+        return made
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import ROOT, processes
+from tests.torch_release import needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("full" if full else "short")
     if full and config.option.markexpr == "not slow":
         config.option.markexpr = ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of what the installed torch does not have."""
+    for item in items:
+        if since := needed(item.name):
+            item.add_marker(pytest.mark.skip(reason=f"needs torch {since}"))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -1,6 +1,7 @@
 """Every file of `tests/faults/` gives the text in the file of the same name.
 
-A first line `# --set …` holds options of the command. `pytest --overwrite` renews the texts.
+A first line `# --set …` holds options of the command; `# with torch …` names the installed release.
+`pytest --overwrite` renews the texts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from netbuild.config.load import read
 from netbuild.diagnostics.codes import CODES
 from netbuild.reports import faults
 from netbuild.syntax.parser import from_bytes
+from tests.torch_release import pretend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,7 @@ def check(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Diagnostic, ...]
     monkeypatch.chdir(FOLDER)
     data = path.read_bytes()
     first = data.decode("utf-8", "replace").partition("\n")[0]
+    pretend(first, monkeypatch)
     words = shlex.split(first[1:]) if first.startswith("# --set") else []
     settings = [word for word in words if word != "--set"]
     return infer(read(from_bytes(path.name, data), settings)).diagnostics

@@ -17,6 +17,7 @@ import torch
 from torch import fx, nn
 
 from netbuild.builder import modules, pretrained
+from netbuild.builder.arguments import differing
 from netbuild.builder.initialise import initialise
 from netbuild.checks.trace import trace
 from netbuild.components.layers.layer import Made, Operation
@@ -109,7 +110,7 @@ def layer(described: Layer, arguments: dict[str, Any]) -> nn.Module:
     return kind(
         **{
             field: layer(value.layer, value.arguments) if isinstance(value, Made) else value
-            for field, value in arguments.items()
+            for field, value in differing(kind, described, arguments).items()
         }
     )
 
@@ -222,7 +223,15 @@ class _Writer:
             return partial(self.call, member.module or member.name)
         if layer.namespace == "torch.Tensor":
             return partial(_method, layer.function, **arguments)
-        return partial(getattr(torch, layer.function), **arguments)
+        return partial(self.operate, getattr(torch, layer.function), **arguments)
+
+    def operate(self, function: Any, *x: Any, **keywords: Any) -> fx.Proxy:
+        """Write the call of a function.
+
+        The node is written directly: the parser of torch 2.6 refuses a size that is a proxy.
+        """
+        made: fx.Proxy = self.tracer.create_proxy("call_function", function, x, keywords)
+        return made
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""

@@ -6,11 +6,11 @@ processes with ddp accept sparse gradients. `Optimizer.check_weight` knows which
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
 from netbuild.checks.optimizers import is_sparse
+from netbuild.checks.torch_release import has
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix
 from netbuild.graph.value import state_key
 
@@ -34,7 +34,8 @@ def check(config: Config, rows: Iterable[Row]) -> list[Diagnostic]:
 def _refused(config: Config) -> Iterator[tuple[str, str, str]]:
     """Yield each field of `train` that does not suit sparse gradients, the reason, and a help."""
     train = config.train
-    if train.clip_grad_norm is not None and not _has_norms():
+    if train.clip_grad_norm is not None and not has("2.14"):
+        # https://github.com/pytorch/pytorch/pull/185309; without torch, an older one is assumed
         reason = "this version of torch has no norm for sparse gradients"
         yield "clip_grad_norm", reason, "remove clip_grad_norm, or use torch 2.14"
     if train.clip_grad_value is not None:
@@ -43,20 +44,6 @@ def _refused(config: Config) -> Iterator[tuple[str, str, str]]:
     if train.strategy == "fsdp":
         reason = "torch's FSDP cannot send sparse gradients from process to process"
         yield "strategy", reason, "use strategy: ddp"
-
-
-def _has_norms() -> bool:
-    """Whether the installed torch computes norms of sparse tensors; without torch, it is 2.13.
-
-    torch 2.14 has them: https://github.com/pytorch/pytorch/pull/185309.
-    """
-    from importlib import metadata  # it is slow to import
-
-    try:
-        numbers = re.match(r"(\d+)\.(\d+)", metadata.version("torch"))
-    except metadata.PackageNotFoundError:
-        return False
-    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= (2, 14)
 
 
 def _fault(config: Config, row: Row, field: str, reason: str, help_: str) -> Diagnostic:

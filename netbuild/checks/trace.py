@@ -15,6 +15,7 @@ from netbuild.checks import (
     optimizers,
     pretrained,
     sparse_gradients,
+    torch_release,
 )
 from netbuild.checks.lint import spatial_axes
 from netbuild.config.load import load
@@ -100,6 +101,7 @@ def _checked(config: Config) -> Graph:
         faults += budget.check(graph)
         faults += init.check(graph.rows, config.init)
         faults += pretrained.check(graph)
+    faults += torch_release.check(config, graph.rows)
     if graph.outputs:
         faults += objective.check_names(config, graph.outputs)
         if objective.reads_what_is_there(config, graph.outputs):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import pairwise
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -50,6 +50,10 @@ class Component(BaseModel):
 
     #: Names of the fields that come last, in this order: torch has some fields of a base last.
     last: ClassVar[str] = ""
+    #: The first release of torch with this component, and with some of its fields, as in "2.9".
+    #: Without an entry, the oldest release that netbuild works with has it.
+    since: ClassVar[str | None] = None
+    fields_since: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,

@@ -15,6 +15,7 @@ from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.diagnostics.wording import brief
 from netbuild.syntax.colons import explained
 from netbuild.syntax.foreign import braces_on, star_at
+from netbuild.syntax.node import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,9 @@ class _Problem(NamedTuple):
     part: str
     title: str
     label: str
-    remedy: str
+    remedy: str | None
     at_context: bool = False  # underline the start of the construct, not the place of the error
+    code: str = "NB002"
 
 
 _PROBLEMS = (
@@ -89,6 +91,14 @@ _PROBLEMS = (
         "the keys around this line have another indentation",
         "indent this line like the other keys of the mapping",
     ),
+    # libyaml's own limit, from PyYAML 6.0.4 on; it reads ahead of the parser's limit.
+    _Problem(
+        "nesting depth",
+        "the file is nested too deeply",
+        f"more than {MAX_DEPTH} levels",
+        None,
+        code="NB007",
+    ),
 )
 
 
@@ -126,9 +136,9 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
         return Diagnostic("NB002", "the YAML cannot be parsed", _at(mark, document), message)
     span = _at(context if problem.at_context else mark, document)
     remedy = problem.remedy
-    if re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
+    if remedy and re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
         remedy = "put an expression with a comma or a bracket in quotes, or " + remedy
-    return Diagnostic("NB002", problem.title, span, problem.label, help=remedy)
+    return Diagnostic(problem.code, problem.title, span, problem.label, help=remedy)
 
 
 def _foreign(context: Any, mark: Any, document: Document) -> Diagnostic | None:

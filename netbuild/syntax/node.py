@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Span
 
+#: The greatest number of lists and mappings within each other.
+MAX_DEPTH = 100
+
 
 class Unknown:
     """The value of a scalar that already has a fault. A value that depends on it gets no fault."""

@@ -16,7 +16,7 @@ import yaml
 from netbuild.components.files import opened
 from netbuild.diagnostics.diagnostic import LINE_BREAK, Diagnostic, Document, Note, Span
 from netbuild.diagnostics.wording import brief
-from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Node, Scalar
+from netbuild.syntax.node import MAX_DEPTH, UNKNOWN, Entry, List, Map, Node, Scalar
 from netbuild.syntax.scalar import is_without_space, resolve
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: Limits far above any real network. Together they bound time and memory.
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 100
 MAX_NODES = 100_000
 MAX_ALIASES = 1_000
 

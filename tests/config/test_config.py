@@ -177,7 +177,7 @@ def test_faults_of_a_base_are_in_the_base(tmp_path: Path) -> None:
     """A fault lies in the file that holds it, be it extended by another."""
     write(tmp_path, base="input: [4]\nlayers: [Linaer: 2]\n", child="extends: base.yaml\n")
     with pytest.raises(netbuild.ConfigError, match="no layer is called Linaer") as caught:
-        netbuild.build(tmp_path / "child.yaml")
+        netbuild.trace(netbuild.load(tmp_path / "child.yaml"))
     (fault,) = caught.value.diagnostics
     assert fault.span.document.name == str(tmp_path / "base.yaml")
 

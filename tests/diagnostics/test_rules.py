@@ -27,6 +27,7 @@ from netbuild.reports import rules as render
 from netbuild.syntax.parser import from_bytes
 from tests import ROOT
 from tests.test_static import output
+from tests.torch_release import pretend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,16 +117,18 @@ def weights_of(text: str) -> bytes:
     return len(described).to_bytes(8, "little") + described + bytes(end)
 
 
-def check(page: rules.Page, name: str) -> Sequence[Diagnostic]:
+def check(page: rules.Page, name: str, monkeypatch: pytest.MonkeyPatch) -> Sequence[Diagnostic]:
     """Return what is found in a file of a page, with its other files beside it.
 
-    A first line `# netbuild …` is the command, and `# saved as …` the encoding.
+    A first line `# netbuild …` is the command, `# saved as …` the encoding, and `# with torch …`
+    the installed release.
     """
     for other, text in page.files.items():
         if other not in {"bad", "good"}:
             data = weights_of(text) if other.endswith(".safetensors") else text.encode()
             Path(other).write_bytes(data)
     text = page.files[name]
+    pretend(text, monkeypatch)
     first = text.partition("\n")[0]
     words = shlex.split(first[1:]) if first.startswith("# netbuild validate") else []
     settings = [words[n + 1] for n, word in enumerate(words) if word == "--set"]
@@ -143,14 +146,14 @@ def check(page: rules.Page, name: str) -> Sequence[Diagnostic]:
 def test_bad(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bad file of a page has this fault only."""
     monkeypatch.chdir(tmp_path)
-    assert {d.code for d in check(pages()[code], "bad")} == {code}
+    assert {d.code for d in check(pages()[code], "bad", monkeypatch)} == {code}
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_good(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The good file has neither faults nor warnings."""
     monkeypatch.chdir(tmp_path)
-    assert check(pages()[code], "good") == ()
+    assert check(pages()[code], "good", monkeypatch) == ()
 
 
 @pytest.mark.parametrize("code", CODES)

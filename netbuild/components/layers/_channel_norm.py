@@ -1,5 +1,6 @@
 """The base of norms that use the statistics of each channel."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import PrivateAttr
@@ -39,6 +40,7 @@ class ChannelNorm(Layer):
     ranks: ClassVar[tuple[int, ...]]
     axes: ClassVar[str]
 
+    fields_since: ClassVar[Mapping[str, str]] = {"bias": "2.12"}
     results = ANY
     arrangement: ClassVar[Arrangement] = "channels"
 

@@ -3,6 +3,7 @@
 https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from netbuild.components.component import FromInput
@@ -182,6 +183,8 @@ class GroupNorm(_Norm):
 
     - GroupNorm: 3  # 6×28×28 to 6×28×28
     """
+
+    fields_since: ClassVar[Mapping[str, str]] = {"bias": "2.12"}
 
     num_groups: PositiveInt
     """Number of groups of channels, each normalised separately; 1 takes all channels together."""

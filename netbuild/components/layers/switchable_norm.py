@@ -1,6 +1,7 @@
 """Switchable normalisation (Luo et al. 2018), which torch does not have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from netbuild.components.layers._channel_norm import FOLLOWS, ChannelNorm, expect_many
 from netbuild.components.layers._spatial import AXES
@@ -19,6 +20,7 @@ class _SwitchableNorm(ChannelNorm):
     torch has no such layer: `netbuild.builder.modules` has the formula and its source.
     """
 
+    fields_since: ClassVar[Mapping[str, str]] = {}  # netbuild's own module
     normalises = "mixture"
     modes = Modes(
         "(x − mean) / √(variance + eps) · weight + bias with a mixture of the instance, layer and "

@@ -157,6 +157,7 @@ class LinearCrossEntropyLoss(_Weighed):
     loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
 
+    since = "2.13"
     takes = "features"
     classes_field = "num_classes"
     last = "reduction weight ignore_index label_smoothing"

@@ -49,6 +49,10 @@ class MSELoss(_ValueLoss):
     loss: MSELoss
     """
 
+    def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
+        # Before 2.10, torch does not turn whole numbers into floats here.
+        return forward(*y, target if target.is_floating_point() else target.float())
+
 
 class SmoothL1Loss(_ValueLoss):
     """½ (y − t)² / beta where |y − t| < beta, and |y − t| − beta / 2 elsewhere, averaged.
@@ -139,10 +143,8 @@ class GaussianNLLLoss(_ValueLoss):
     def compare(self, target: Target, *y: Shape) -> None:
         super().compare(target, *y)
         mean, var = y
-        # torch's own test: the sizes that differ add up to 1.
-        other = [b for a, b in zip(mean, var, strict=False) if a != b]
         fits = var == mean or (mean and var == mean[:-1])
-        if not fits and not (len(mean) == len(var) and sum(other) == 1):
+        if not fits and not _repeats_along_one(var, mean):
             shown = times(var)
             message = f"var is {shown}, and it needs one variance for each of {times(mean) or 1}"
             raise mismatch(message)
@@ -151,7 +153,18 @@ class GaussianNLLLoss(_ValueLoss):
         return {"var": "variance"}
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
-        return forward(y[0], target, y[1])
+        mean, var = y
+        if _repeats_along_one(var.shape, mean.shape):  # before 2.10, torch knows the last axis only
+            var = var.expand_as(mean)
+        return forward(mean, target, var)
+
+
+def _repeats_along_one(x: Shape, y: Shape) -> bool:
+    """Whether x has size 1 on one axis and the sizes of y on the others.
+
+    This is torch's own test: the sizes that differ add up to 1.
+    """
+    return len(x) == len(y) and sum(a for a, b in zip(x, y, strict=True) if a != b) == 1
 
 
 class BCELoss(_FloatLoss):

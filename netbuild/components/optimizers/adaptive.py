@@ -1,6 +1,7 @@
 """Adaptive steps: each weight has its own step size, from the sizes of its gradients."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 from pydantic_core import core_schema
 
@@ -114,6 +115,7 @@ class Adam(_Amsgrad, _Decoupling, Fusing):
     optimizer: {Adam: {lr: 1e-3}}
     """
 
+    fields_since: ClassVar[Mapping[str, str]] = {"decoupled_weight_decay": "2.7"}
     last = (
         "weight_decay amsgrad foreach maximize capturable differentiable fused "
         "decoupled_weight_decay"

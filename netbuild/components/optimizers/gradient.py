@@ -1,6 +1,7 @@
 """Gradient descent: steps along the gradient, its mean, its sign or its curvature."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -21,6 +22,7 @@ from netbuild.components.optimizers.optimizer import (
     Capturable,
     Decaying,
     Fusing,
+    Maximizing,
     Optimizer,
     Weight,
 )
@@ -109,6 +111,7 @@ class Muon(Optimizer):
     optimizer: [{Muon: {lr: 0.02}}, {AdamW: {lr: 3e-4}}]
     """
 
+    since = "2.9"
     takes_parts = False
     last = ""
 
@@ -150,7 +153,7 @@ class Muon(Optimizer):
         super().check_weight(weight)
 
 
-class LBFGS(Optimizer):
+class LBFGS(Maximizing):
     """Newton's method with a curvature estimated from the last gradients. Liu and Nocedal 1989.
 
     A step computes the loss of its batch up to max_eval times; null is 1.25 · max_iter. A line
@@ -160,8 +163,10 @@ class LBFGS(Optimizer):
     optimizer: {LBFGS: {line_search_fn: strong_wolfe}}
     """
 
+    fields_since: ClassVar[Mapping[str, str]] = {"maximize": "2.14"}
     takes_parts = False
     takes_sparse = True
+    last = "maximize"
 
     lr: NaturalFloat = 1.0
     """Length of each iteration's move; a line search begins with this length."""

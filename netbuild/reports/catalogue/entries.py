@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 
 class Field(NamedTuple):
-    """A field of a component on its page. `default` is None for a required field."""
+    """A field of a component on its page. `default` is None for a required field.
+
+    `since` is the release of torch that brought the field, if older supported ones lack it.
+    """
 
     name: str
     default: str | None
     wanted: str
     meaning: str
+    since: str | None = None
 
 
 class Example(NamedTuple):
@@ -102,12 +106,21 @@ def fields(component: type[Component]) -> list[Field]:
         default = None if info.is_required() else _written(info.default)
         if any(isinstance(mark, FromInput) for mark in info.metadata):
             default = "from the input"
-        found.append(Field(name, default, _wanted(info.metadata), notes[name]))
+        since = component.fields_since.get(name)
+        found.append(Field(name, default, _wanted(info.metadata), notes[name], since))
     return found
 
 
 def page(component: type[Component]) -> str | None:
-    """Return the name of a component in torch's documentation; None if torch lacks it."""
+    """Return the name of a component in torch's documentation; None if torch lacks it.
+
+    A component that older supported releases lack also has its first release.
+    """
+    name = _torch_name(component)
+    return f"{name}, since torch {component.since}" if component.since else name
+
+
+def _torch_name(component: type[Component]) -> str | None:
     name = getattr(component, "torch_name", lambda: component.__name__)()
     if issubclass(component, Operation):
         return f"{component.namespace}.{component.function}"

@@ -100,8 +100,12 @@ def _fields(fields: list[catalogue.Field], width: int) -> list[Text]:
     lines: list[Text] = []
     for field in fields:
         default = (_default(field).ljust(widths[1]), "italic" if field.default is None else "")
+        since = f" Since torch {field.since}." if field.since else ""
         head = Text.assemble("  ", (field.name.ljust(widths[0]), "cyan"), "  ", default)
-        lines += [*_hanging(head, field.wanted, width), *_paragraph(field.meaning, width, 6)]
+        lines += [
+            *_hanging(head, field.wanted, width),
+            *_paragraph(f"{field.meaning}{since}", width, 6),
+        ]
     return lines
 
 

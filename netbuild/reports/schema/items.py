@@ -158,6 +158,7 @@ def _mark(info: FieldInfo) -> Wants | Nested:
 def _sentence(field: catalogue.Field) -> str:
     """Return the meaning of a field, its values and its default."""
     rest = "Required." if field.default is None else f"Default: {field.default}"
+    rest += f"\n\nSince torch {field.since}." if field.since else ""
     return f"{field.meaning}\n\n{field.wanted[:1].upper()}{field.wanted[1:]}. {rest}"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from netbuild.builder.arguments import differing
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
 from netbuild.diagnostics.exceptions import TrainingError
@@ -153,7 +154,8 @@ class LossModule:
         for name in _TENSORS:
             if arguments.get(name) is not None:
                 arguments[name] = torch.tensor(arguments[name])
-        self.module: Any = getattr(nn, term.loss.torch_name())(**arguments).to(device)
+        kind = getattr(nn, term.loss.torch_name())
+        self.module: Any = kind(**differing(kind, term.loss, arguments)).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True

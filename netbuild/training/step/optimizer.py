@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from netbuild.builder.arguments import differing
 from netbuild.checks.optimizers import weights
 from netbuild.config.losses import loss_names
 from netbuild.config.optimizer import divided
@@ -73,7 +74,9 @@ def _made(
         # both in one call.
         fields["foreach"] = False
     try:
-        made: torch.optim.Optimizer = _untraced(getattr(torch.optim, kind))(groups, **fields)
+        torchs = getattr(torch.optim, kind)
+        options = differing(torchs, one.optimizer, fields)
+        made: torch.optim.Optimizer = _untraced(torchs)(groups, **options)
     except (RuntimeError, ValueError) as error:
         message = f"torch refuses this {kind}: {error}"
         raise TrainingError(message) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim import lr_scheduler
 
+from netbuild.builder.arguments import differing
 from netbuild.components.schedulers.composite import ChainedScheduler, SequentialLR
 from netbuild.components.schedulers.cycle import OneCycleLR
 from netbuild.config.scheduler import misfits
@@ -117,7 +118,8 @@ def torch_scheduler(
         arguments["milestones"] = list(declared.milestones)
     if isinstance(declared, OneCycleLR):
         arguments["total_steps"] = declared.total(total)
-    return getattr(lr_scheduler, type(declared).__name__)(optimizer=optimizer, **arguments)
+    kind = getattr(lr_scheduler, type(declared).__name__)
+    return kind(optimizer=optimizer, **differing(kind, declared, arguments))
 
 
 @contextmanager

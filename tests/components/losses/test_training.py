@@ -10,6 +10,7 @@ from torch import nn
 
 import netbuild
 from netbuild import training
+from netbuild.checks.torch_release import has
 from netbuild.checks.trace import infer, trace, trainable
 from netbuild.components.losses import LOSSES
 from netbuild.config.load import load, read
@@ -122,6 +123,7 @@ def test_a_loss_with_weights_of_its_own_resumes(tmp_path: Path, name: str) -> No
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
+@pytest.mark.skipif(not has("2.13"), reason="LinearCrossEntropyLoss needs torch 2.13")
 def test_a_checkpoint_without_the_weights_of_its_loss_is_told(tmp_path: Path) -> None:
     """A state.pt that lacks what the loss has learned is told in a sentence."""
     trainer = prepared(tmp_path, {"LinearCrossEntropyLoss": 3})
@@ -166,6 +168,7 @@ def test_the_config_is_checked_without_training() -> None:
     assert _faults(loss="CrossEntropyLoss") == []
 
 
+@pytest.mark.skipif(not has("2.13"), reason="LinearCrossEntropyLoss needs torch 2.13")
 def test_a_network_is_plain_whatever_its_loss_learns() -> None:
     """What is built has none of the loss's weights."""
     config = read(from_bytes("tiny.yaml", text(loss={"LinearCrossEntropyLoss": 3}).encode()))

@@ -18,6 +18,7 @@ from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import World
 from netbuild.training.step.memory_format import channels_last
+from tests.torch_release import there
 from tests.training_configs import write
 
 #: What some optimizers want of weights or of fields to take a step at all.
@@ -51,7 +52,7 @@ def test_a_training_imports_no_compiler(tmp_path: Path) -> None:
     assert made.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", there(OPTIMIZERS))
 def test_steps_are_those_of_torch(tmp_path: Path, name: str) -> None:
     """The optimizer without decorators takes the same steps as torch's class, bit for bit."""
     layers: list[Any] = [{"Linear": 8}, "Tanh", {"Linear": 3}]

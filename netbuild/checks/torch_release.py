@@ -78,14 +78,13 @@ def _used(config: Config, rows: Iterable[Row]) -> Iterator[Used]:
     for term in config.losses:
         for name in _set(term.loss):
             yield Used(term.loss, name, place(term.item, name))
-    if config.optimizer is None:
-        return
-    for name in _set(config.optimizer):
-        yield Used(config.optimizer, name, config.place("optimizer", name))
-    for group in config.groups:
-        options = config.optimizer.model_copy(update=group.options)
-        for name in {*_set(options)} & {*group.options}:
-            yield Used(options, name, group.span)
+    for one in config.optimizers:
+        for name in _set(one.optimizer):
+            yield Used(one.optimizer, name, place(one.item, name))
+        for group in one.groups:
+            options = one.optimizer.model_copy(update=group.options)
+            for name in {*_set(options)} & {*group.options}:
+                yield Used(options, name, group.span)
 
 
 def _set(component: Component) -> Iterator[str | None]:

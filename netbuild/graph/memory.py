@@ -130,9 +130,13 @@ class _Stored(NamedTuple):
 
 
 class Step:
-    """One forward pass in training, layer by layer."""
+    """One forward pass, layer by layer.
 
-    def __init__(self) -> None:
+    In training a dropout has a result of its own. In evaluation it returns its input itself.
+    """
+
+    def __init__(self, *, training: bool = True) -> None:
+        self.training = training
         self.values: dict[Value, _Stored] = {}
         self.weights: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
@@ -224,6 +228,8 @@ class Step:
         """Add the results of a layer to the memory."""
         memory: Memory = row.inferred.memory_of(given)
         strides = row.inferred.layouts(given)
+        if not self.training and row.layer.drops:
+            memory, strides = "same", (given[0].strides,)
         if not row.sources:
             strides = tuple((0, *in_order(y.shape)) for y in row.outputs.values())
         if memory == "overwritten":

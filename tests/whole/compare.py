@@ -70,6 +70,7 @@ class Verdict:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 self._run(network.train())
+                self._evaluate(network.eval())
         except Refusal as refusal:
             self.why, self.path = refusal.why, refusal.path
         except REFUSALS as error:
@@ -88,6 +89,15 @@ class Verdict:
             self.results = described
             backward(results)
             network.zero_grad()
+
+
+    def _evaluate(self, network: Network) -> None:
+        """Refuse a network that reads other values in evaluation than in training."""
+        with torch.no_grad():
+            copied = network.overwritten(*zeros(self.reads, BATCHES[0]), copying=True)
+            read = network.overwritten(*zeros(self.reads, BATCHES[0]), copying=False)
+        if read - copied:
+            raise Refusal(f"overwritten in evaluation only: {', '.join(read - copied)}")
 
 
 class Comparison:

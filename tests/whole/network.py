@@ -23,6 +23,10 @@ REFUSALS = (
 )
 
 
+#: In evaluation they return their input itself.
+DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
+
+
 class Value(NamedTuple):
     """A tensor of the network: its number, and whether it has no batch axis."""
 
@@ -67,6 +71,28 @@ class Network(nn.Module):
                 kept.append(step)
                 needed.update(step.reads)
         self.steps = kept[::-1]
+
+    def overwritten(self, *x: torch.Tensor, copying: bool) -> set[str]:
+        """Return who reads a value in evaluation after another layer has overwritten it.
+
+        In evaluation, a dropout returns its input itself, or a copy of it if `copying`. A parameter
+        that is overwritten counts as read.
+        """
+        own = {name: weight._version for name, weight in self.named_parameters()}
+        values: dict[int, torch.Tensor] = dict(zip(self.reads, x, strict=True))
+        versions = {number: value._version for number, value in values.items()}
+        found = set()
+        for step in self.steps:
+            found |= {step.path for n in step.reads if values[n]._version != versions[n]}
+            given = [values[number] for number in step.reads]
+            results = step.call(len(x[0])) if step.kind == "Parameter" else step.call(*given)
+            if copying and step.kind in DROPOUTS:
+                results = tuple(y.clone() for y in results)
+            for number, y in zip(step.gives, results, strict=True):
+                values[number], versions[number] = y, y._version
+        ends = (value.number for value in self.gives.values())
+        found |= {f"output {n}" for n in ends if values[n]._version != versions[n]}
+        return found | {n for n, w in self.named_parameters() if w._version != own[n]}
 
     def forward(self, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return all results of the network."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netbuild.components.layers.layer import Operation
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.graph.memory import Step, reaching
+from netbuild.graph.memory import Conflict, Step, reaching
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.value import value_name
 from netbuild.syntax.item import place
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netbuild.config.config import Config
-    from netbuild.graph.memory import Conflict
     from netbuild.graph.row import Calls, Row
     from netbuild.graph.value import Value
 
@@ -32,7 +31,7 @@ def check(
     if _is_plain(rows, outputs):
         return ()
     number = {row.path: n for n, row in enumerate(rows)}
-    found = dict.fromkeys(_conflicts(rows, outputs))
+    found = dict.fromkeys([*_conflicts(rows, outputs), *_in_evaluation(rows, outputs or {})])
     first = {conflict.path: conflict for conflict in reversed(found)}
     paths = sorted(first, key=number.__getitem__)
     return tuple([_fault(first[path], rows, number[path], calls, config) for path in paths])
@@ -81,6 +80,44 @@ def _conflicts(rows: Sequence[Row], outputs: dict[str, Value] | None) -> Iterato
         conflict = step.outdated(value, f"an output reads {value_name(value)}")
         if conflict is not None:
             yield conflict
+
+
+def _in_evaluation(rows: Sequence[Row], outputs: dict[str, Value]) -> Iterator[Conflict]:
+    """Yield the conflicts that only evaluation has, where a dropout returns its input itself.
+
+    A layer behind it then overwrites the input of the dropout: a value that another layer reads
+    later, or a parameter. torch evaluates such a network with other values than it trains with.
+    """
+    if not any(row.layer.drops for row in rows):
+        return
+    training, evaluation = Step(), Step(training=False)
+    for position, row in enumerate(rows):
+        if not row.is_built:
+            continue
+        for step in (training, evaluation):
+            step.add(row, read=frozenset())
+        if row.inferred.memory != "overwritten" or row.layer.drops:
+            continue
+        own, there = (step.values[row.sources[0]].base for step in (training, evaluation))
+        if own == there:
+            continue
+        # The values that lie in this memory in evaluation only.
+        spoilt = {
+            value
+            for value, stored in evaluation.values.items()
+            if stored.base == there and training.values[value].base != own
+        }
+        later = [one for one in rows[position + 1 :] if one.is_built and spoilt & {*one.sources}]
+        reader = "an output" if spoilt & {*outputs.values()} else ""
+        reader = later[0].path if later else reader
+        if there in evaluation.weights:
+            harm = "a parameter, and the layer then overwrites it"
+        elif reader:
+            harm = f"and {reader} reads it after the layer has overwritten it"
+        else:
+            continue
+        passed = f"in evaluation a dropout returns its input itself, {value_name(there)}"
+        yield Conflict(row.path, f"{passed}, {harm}")
 
 
 def _fault(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.diagnostics.diagnostic import Edit, Fix
 from netbuild.diagnostics.exceptions import ExpressionError
 from netbuild.diagnostics.wording import brief, did_you_mean
-from netbuild.syntax.edits import replaced
+from netbuild.syntax.edits import is_computed, replaced
 from netbuild.syntax.expression import words_of
 from netbuild.syntax.node import UNKNOWN, List, Node, Scalar
 from netbuild.syntax.scalar import as_yaml
@@ -53,9 +53,11 @@ class Reader(NamedTuple):
 
     def advice(self, field: str, node: Node) -> Advice:
         """Return the help and the fixes for a value that a field does not take."""
-        computed = replaced(node, "") is None and node.span.document.name != "--set"
-        if computed and not (isinstance(node, Scalar) and node.value == node.text):
-            return _of_expression(node), ()
+        if (hint := _of_expression(node)) is not None:
+            return hint, ()
+        if replaced(node, "") is None and node.span.document.name != "--set":
+            if not (isinstance(node, Scalar) and node.value == node.text):
+                return None, ()
         for reading in _readings(node):
             if self.takes(field, reading.value):
                 text = reading.text or as_yaml(reading.value)
@@ -184,10 +186,10 @@ def _plain(text: str | None) -> Any:
 
 
 def _of_expression(node: Node) -> str | None:
-    """Return the help for a value that an expression computes."""
-    if isinstance(node, Scalar) and isinstance(node.value, float) and node.value.is_integer():
-        return "// gives a whole number, and / gives a fraction" if "/" in node.text else None
-    return None
+    """Return the help for a fraction that an expression computes."""
+    fraction = isinstance(node, Scalar) and isinstance(node.value, float)
+    divides = fraction and is_computed(node) and "/" in node.text
+    return "// gives a whole number, and / gives a fraction" if divides else None
 
 
 def _value(text: str, names: Mapping[str, Any]) -> Any:

@@ -55,9 +55,9 @@ class Reader(NamedTuple):
         """Return the help and the fixes for a value that a field does not take."""
         if (hint := _of_expression(node)) is not None:
             return hint, ()
-        if replaced(node, "") is None and node.span.document.name != "--set":
-            if not (isinstance(node, Scalar) and node.value == node.text):
-                return None, ()
+        is_text = isinstance(node, Scalar) and node.value == node.text
+        if not is_text and replaced(node, "") is None and node.span.document.name != "--set":
+            return None, ()
         for reading in _readings(node):
             if self.takes(field, reading.value):
                 text = reading.text or as_yaml(reading.value)
@@ -187,8 +187,9 @@ def _plain(text: str | None) -> Any:
 
 def _of_expression(node: Node) -> str | None:
     """Return the help for a fraction that an expression computes."""
-    fraction = isinstance(node, Scalar) and isinstance(node.value, float)
-    divides = fraction and is_computed(node) and "/" in node.text
+    if not isinstance(node, Scalar) or not isinstance(node.value, float):
+        return None
+    divides = is_computed(node) and "/" in node.text
     return "// gives a whole number, and / gives a fraction" if divides else None
 
 

@@ -90,7 +90,6 @@ class Verdict:
             backward(results)
             network.zero_grad()
 
-
     def _evaluate(self, network: Network) -> None:
         """Refuse a network that reads other values in evaluation than in training."""
         with torch.no_grad():

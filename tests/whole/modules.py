@@ -222,6 +222,8 @@ def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..
     if kind in _MASKS:
         hidden = {key: mask for key, mask in _MASKS[kind].items() if arguments.get(key)}
         return lambda *x: (module(*x, **_masks(hidden, x)),)
+    if kind in {"LocalResponseNorm", "PixelShuffle", "PixelUnshuffle"}:  # refuse permuted inputs
+        return lambda x: (module(x.contiguous()),)
     if kind == "EmbeddingBag":
         return lambda x, w=None: (module(x, None, w),)
     if kind.startswith("MaxUnpool"):

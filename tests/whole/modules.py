@@ -206,6 +206,10 @@ def made(kind: str, arguments: dict[str, Any]) -> nn.Module:
     return module
 
 
+#: torch refuses permuted inputs of these: docs/language.md, Differences from torch.
+_IN_ORDER = {"LocalResponseNorm", "PixelShuffle", "PixelUnshuffle"}
+
+
 def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..., Any]:
     """Return what computes all results of a module, as a tuple, from its inputs."""
     if kind in {"RNN", "GRU"}:
@@ -222,14 +226,14 @@ def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..
     if kind in _MASKS:
         hidden = {key: mask for key, mask in _MASKS[kind].items() if arguments.get(key)}
         return lambda *x: (module(*x, **_masks(hidden, x)),)
-    if kind in {"LocalResponseNorm", "PixelShuffle", "PixelUnshuffle"}:  # refuse permuted inputs
-        return lambda x: (module(x.contiguous()),)
     if kind == "EmbeddingBag":
         return lambda x, w=None: (module(x, None, w),)
     if kind.startswith("MaxUnpool"):
         size = arguments.get("output_size")
         return lambda x, indices: (module(x, indices, size),)
-    return module if arguments.get("return_indices") else lambda *x: (module(*x),)
+    if arguments.get("return_indices"):
+        return module
+    return lambda *x: (module(*(y.contiguous() if kind in _IN_ORDER else y for y in x)),)
 
 
 def _turned(state: torch.Tensor) -> torch.Tensor:

@@ -206,20 +206,15 @@ def made(kind: str, arguments: dict[str, Any]) -> nn.Module:
     return module
 
 
+_RECURRENT = {"RNN", "GRU", "LSTM", "LSTMCell"}
 #: torch refuses permuted inputs of these: docs/language.md, Differences from torch.
 _IN_ORDER = {"LocalResponseNorm", "PixelShuffle", "PixelUnshuffle"}
 
 
 def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..., Any]:
     """Return what computes all results of a module, as a tuple, from its inputs."""
-    if kind in {"RNN", "GRU"}:
-        return lambda x, h=None: _stateful(module, x, None if h is None else _turned(h))
-    if kind == "LSTM":
-        return lambda x, h=None, c=None: _stateful(
-            module, x, None if h is None else (_turned(h), _turned(c))
-        )
-    if kind == "LSTMCell":
-        return lambda x, h=None, c=None: module(x, None if h is None else (h, c))
+    if kind in _RECURRENT:
+        return _recurrent(kind, module)
     if kind == "MultiheadAttention":
         options = {key: arguments[key] for key in _FORWARD[kind] if key in arguments}
         return lambda *x: _attention(module, options, *x)
@@ -231,9 +226,20 @@ def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..
     if kind.startswith("MaxUnpool"):
         size = arguments.get("output_size")
         return lambda x, indices: (module(x, indices, size),)
-    if arguments.get("return_indices"):
-        return module
-    return lambda *x: (module(*(y.contiguous() if kind in _IN_ORDER else y for y in x)),)
+    if kind in _IN_ORDER:
+        return lambda x: (module(x.contiguous()),)
+    return module if arguments.get("return_indices") else lambda *x: (module(*x),)
+
+
+def _recurrent(kind: str, module: nn.Module) -> Callable[..., Any]:
+    """Return what computes the results of a recurrent module; an LSTM has two states."""
+    if kind == "LSTMCell":
+        return lambda x, h=None, c=None: module(x, None if h is None else (h, c))
+    if kind == "LSTM":
+        return lambda x, h=None, c=None: _stateful(
+            module, x, None if h is None else (_turned(h), _turned(c))
+        )
+    return lambda x, h=None: _stateful(module, x, None if h is None else _turned(h))
 
 
 def _turned(state: torch.Tensor) -> torch.Tensor:

@@ -64,9 +64,9 @@ class ASGD(Decaying, Capturable):
     """
 
     lr: NaturalFloat = 1e-2
-    lambd: Float = 1e-4
+    lambd: NaturalFloat = 1e-4
     """How fast lr falls; each step also subtracts lambd · lr · w from a weight w."""
-    alpha: Float = 0.75
+    alpha: NaturalFloat = 0.75
     """Power of the falling lr; 0 keeps lr."""
     t0: Float = 1e6
     """Number of steps before the mean of the weights begins."""

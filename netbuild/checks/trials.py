@@ -100,7 +100,7 @@ class _Trials:
         if any(not proof.reveals for proof in true):
             true = [proof for proof in true if not proof.reveals]
         true.sort(key=lambda proof: (proof.after.errors > 0, proof.after.warnings))
-        fixes = tuple([proof.fix for proof in true][:OFFERED])
+        fixes = tuple({proof.fix.edits: proof.fix for proof in true[::-1]}.values())[::-1][:OFFERED]
         if fixes == fault.fixes:
             return fault
         noted = any(note.label == "fix" for note in fault.notes)
@@ -212,7 +212,7 @@ def _texts(edits: tuple[Edit, ...]) -> dict[str, bytes]:
 def _overwrites(edit: Edit) -> bool:
     """Whether an expression or an alias gets another text. An entry may be left out as a whole."""
     start, end = edit.span.document.range(edit.span)
-    shared = re.findall(r"\$[^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
+    shared = re.findall(r"\$[\w(][^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
     return bool(edit.text) and any(text not in edit.text for text in shared)
 
 
@@ -246,6 +246,8 @@ def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -
         return True
     if place.offset == NOWHERE or (new.layer is not None and new.layer == fault.layer):
         return False
+    if fault.code == "NB101":  # the value of an unknown section was not read
+        return all(place.offset > s.document.range(s)[1] for s in here)
     return not any(s.line <= s.document.line(place.offset) <= s.end_line for s in here)
 
 

@@ -16,7 +16,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from netbuild.cli.terminal import INTERRUPTED, UNUSABLE, OutputError, say
+from netbuild.cli.terminal import INTERRUPTED, UNUSABLE, say
+from netbuild.diagnostics.exceptions import OutputError
 from netbuild.diagnostics.wording import reason
 
 #: The commands in the order of the help, each with its module. The module has a function of the

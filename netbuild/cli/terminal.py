@@ -37,10 +37,6 @@ Settings = Annotated[
 ]
 
 
-class OutputError(OSError):
-    """Standard output or standard error cannot be written."""
-
-
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, its control characters as escapes: names and texts come from other people."""
     typer.echo(visible(text), err=err, nl=nl)
@@ -197,7 +193,7 @@ def reported_faults() -> Iterator[None]:
 @contextmanager
 def reported_failures(place: Path) -> Iterator[None]:
     """If a training cannot start or continue, print one sentence and exit. This needs torch."""
-    from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
+    from netbuild.diagnostics.exceptions import OutputError, RunNotFoundError, TrainingError
 
     try:
         yield

@@ -70,8 +70,16 @@ class Interrupted(NetbuildError):  # noqa: N818  not an error: somebody asked fo
     """A training was asked to stop, and has saved its state."""
 
 
+class OutputError(NetbuildError, OSError):
+    """Standard output or standard error cannot be written."""
+
+
 class WeightsError(NetbuildError, ValueError):
     """A file does not hold tensors by name. The message says what the file holds."""
+
+
+class ForeignError(WeightsError):
+    """A pickle names a function or a class that a `state_dict()` does not have."""
 
 
 class SettingsError(NetbuildError, ValueError):

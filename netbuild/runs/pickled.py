@@ -13,9 +13,9 @@ import pickle
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from netbuild.diagnostics.exceptions import WeightsError
+from netbuild.diagnostics.exceptions import ForeignError, WeightsError
 from netbuild.diagnostics.wording import brief
-from netbuild.runs.stored import KNOWN, ForeignError, Storage, Type, put
+from netbuild.runs.stored import KNOWN, Storage, Type, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable

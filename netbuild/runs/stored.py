@@ -39,10 +39,6 @@ _MAX_KEY = 5_000
 _MAX_COUNT = 1 << 31
 
 
-class ForeignError(WeightsError):
-    """A pickle names a function or a class that a `state_dict()` does not have."""
-
-
 class Type(NamedTuple):
     """A type of values, or of storages."""
 
@@ -91,6 +87,13 @@ def _ordered_dict(items: Any = None) -> dict[Any, Any]:
     return made
 
 
+def _counter(counts: Any = None) -> dict[Any, Any]:
+    """Return the counts of a Counter: MultiStepLR has one of its milestones."""
+    if type(counts) is not dict:
+        raise WeightsError("it holds a Counter that torch.save does not write")
+    return dict(counts)
+
+
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *more: Any) -> Stored:
     """Return a tensor whose values lie within its storage.
 
@@ -127,6 +130,7 @@ def _parameter(tensor: Any, *_: Any) -> Stored:
 #: The functions and types that a pickle may name.
 KNOWN: dict[tuple[str, str], Callable[..., Any] | Type] = {
     ("collections", "OrderedDict"): _ordered_dict,
+    ("collections", "Counter"): _counter,
     **{("torch._utils", f"_rebuild_tensor{of}"): _tensor for of in ("", "_v2", "_v3")},
     ("torch._utils", "_rebuild_parameter"): _parameter,
     **{("torch", f"{name}Storage"): Type(size) for name, size in _SIZES.items()},

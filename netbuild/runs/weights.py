@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from netbuild.components.files import opened
 from netbuild.components.safetensors import MAX_TENSORS, is_name, is_safetensors, read_header
-from netbuild.diagnostics.exceptions import WeightsError
+from netbuild.diagnostics.exceptions import ForeignError, WeightsError
 from netbuild.diagnostics.wording import brief
 
 if TYPE_CHECKING:
@@ -91,7 +91,6 @@ def read_shapes(path: str | Path) -> dict[str, Shape]:
             return _safetensors(file)
         if start.startswith((b"PK", b"\x80")):
             from netbuild.runs.archive import read_saved
-            from netbuild.runs.stored import ForeignError
 
             try:
                 return _tensors(read_saved(file))

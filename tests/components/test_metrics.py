@@ -238,7 +238,7 @@ def test_evaluate_prints_a_confusion_matrix(tmp_path: Path) -> None:
     (epoch,) = trainer.run.metrics
     lines = CliRunner().invoke(app, ["evaluate", folder]).stdout.splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["val_loss", "val_accuracy"]
-    rows = [[int(cell) for cell in line.split()] for line in lines[-3:]]
+    rows = [[int(cell) for cell in line.split()[1:]] for line in lines[-3:]]
     assert rows == epoch["val_confusion_matrix"]
     printed = CliRunner().invoke(app, ["evaluate", folder, "--format=json"]).stdout
     assert json.loads(printed) == {k: v for k, v in epoch.items() if k.startswith("val_")}

@@ -60,6 +60,7 @@ def test_page(kind: str, name: str) -> None:
         return
     assert lines[-1].strip() == f"torch  {torchs}"
     found = torch
+    torchs = torchs.partition(",")[0]  # without the release
     for part in torchs.removeprefix("torch.").split("."):
         found = getattr(found, part)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netbuild.checks.trace import infer
-from netbuild.cli import validate
+from netbuild.cli.files import Projects
 from netbuild.config.load import read
+from netbuild.diagnostics.selection import Settings
 from netbuild.syntax.parser import from_file
 from tests.untrusted import spoiled
 
@@ -99,7 +100,7 @@ def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> No
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refused)
-    files, complaints = validate._found(["open", "closed", "arrays"])
+    files, complaints = Projects(Settings()).files(["open", "closed", "arrays"])
     assert files == ["open/net.yaml"]
     assert complaints == [
         "closed cannot be read: Permission denied",

@@ -163,7 +163,7 @@ def test_kornia_is_not_imported() -> None:
 
 def test_every_name_is_listed() -> None:
     """The listing has every name, under the title of its family."""
-    lines = printed(listing(AUGMENTATIONS)).splitlines()
+    lines = printed(listing(AUGMENTATIONS, 80)).splitlines()
     titles = [line for line in lines if line and line[0] != " "]
     assert " ".join(line for line in lines if line not in titles).split() == list(AUGMENTATIONS)
     assert titles == list(catalogue.families(AUGMENTATIONS))
@@ -173,7 +173,7 @@ def test_every_name_is_listed() -> None:
 def test_page(name: str) -> None:
     """A page has what there is to know."""
     component = AUGMENTATIONS[name]
-    text = printed(page(name, component))
+    text = printed(page(name, component, 80))
     assert max(map(len, text.splitlines())) <= 80
     assert all(f"  {field} " in text for field in component.model_fields)
     assert catalogue.description(component)

@@ -235,7 +235,7 @@ def test_truncated(tmp_path: Path, kind: str) -> None:
     file.write_bytes(file.read_bytes()[:150])
     reason = {
         "npz": "is damaged: File is not a zip file",
-        "safetensors": r"is damaged: its data has \d+ bytes instead of 264",
+        "safetensors": r"is damaged: its data has \d+ bytes instead of 168",
         "npy": "is damaged: it ends after 22 of 120 bytes",
     }[kind]
     with pytest.raises(DataError, match=reason) as error:

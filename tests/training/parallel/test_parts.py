@@ -28,22 +28,22 @@ class Attack:
         return os.mkdir, (self.path,)
 
 
-def learning(seed: int) -> tuple[nn.ModuleDict, torch.optim.Optimizer]:
+def learning(seed: int) -> tuple[nn.ModuleDict, list[torch.optim.Optimizer]]:
     """Return a small network and its optimizer after a step."""
     torch.manual_seed(seed)
     module = nn.ModuleDict({"network": nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))})
     optimizer = torch.optim.Adam(module.parameters(), lr=0.1 * seed, betas=(0.8, 0.9))
     module["network"](torch.rand(4, 3)).sum().backward()
     optimizer.step()
-    return module, optimizer
+    return module, [optimizer]
 
 
 def test_parts_are_read_as_written(tmp_path: Path) -> None:
     """Weights, and the state and the options of the optimizer, are those that were saved."""
-    module, optimizer = learning(1)
-    shards.save(tmp_path, module, optimizer)
-    other, its = learning(2)
-    shards.load(tmp_path, other, its)
+    module, (optimizer,) = learning(1)
+    shards.save(tmp_path, module, [optimizer])
+    other, (its,) = learning(2)
+    shards.load(tmp_path, other, [its])
     assert its.param_groups[0]["lr"] == 0.1
     assert its.param_groups[0]["betas"] == (0.8, 0.9)
     torch.testing.assert_close(its.state_dict()["state"], optimizer.state_dict()["state"])
@@ -66,9 +66,9 @@ def test_a_description_runs_no_code(tmp_path: Path) -> None:
 
 def test_an_option_runs_no_code(tmp_path: Path) -> None:
     """An option of the optimizer that names a function is refused."""
-    module, optimizer = learning(1)
+    module, (optimizer,) = learning(1)
     optimizer.param_groups[0]["lr"] = Attack(tmp_path / "made")
-    shards.save(tmp_path / "parts", module, optimizer)
+    shards.save(tmp_path / "parts", module, [optimizer])
     with pytest.raises(TrainingError, match=r"is damaged: it holds a '?\w+\.mkdir"):
         shards.load(tmp_path / "parts", *learning(2))
     assert not (tmp_path / "made").exists()

@@ -356,7 +356,12 @@ class _Composer:
     def entry(self, frame: _Frame, key: Scalar, value: Node) -> None:
         if is_without_space(key.text):
             key, value = self.split(key.text, key.span)
-        elif frame.flow and isinstance(value, Scalar) and not value.text:
+        elif (
+            frame.flow
+            and isinstance(value, Scalar)
+            and not value.text
+            and not key.text.isidentifier()
+        ):
             from netbuild.syntax import mended
 
             above = next(reversed(frame.entries.values()), None)

@@ -22,7 +22,6 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.files import opened
-from netbuild.components.safetensors import is_safetensors, read_header
 from netbuild.components.tensor import Shape, Tensor, product
 
 if TYPE_CHECKING:
@@ -272,6 +271,8 @@ def read_arrays(path: Path) -> dict[str, StoredArray]:
             return _npz(path)
         if start.startswith(_NPY):
             return {path.stem: _npy(path, None, path.stat().st_size)}
+        from netbuild.components.safetensors import is_safetensors  # most files are others
+
         if is_safetensors(start):
             return _safetensors(path)
     raise DataError(f"{path} is not a .npz, .npy or .safetensors file")
@@ -330,6 +331,8 @@ def _npy(path: Path, member: str | None, size: int) -> StoredArray:
 
 
 def _safetensors(path: Path) -> dict[str, StoredArray]:
+    from netbuild.components.safetensors import read_header
+
     with opened(path) as file:
         header = read_header(file)
     return {

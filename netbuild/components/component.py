@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import pairwise
 from types import MappingProxyType, ModuleType
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
@@ -45,15 +45,26 @@ class Nested(NamedTuple):
         return core_schema.nullable_schema(one)
 
 
-class Component(BaseModel):
+class Released:
+    """The releases of torch that brought a component, and some of its fields, as in "2.9".
+
+    Without an entry, the oldest release that netbuild works with has it. Python sees no annotations:
+    pydantic would read them again for each of its classes.
+    """
+
+    if TYPE_CHECKING:
+        since: ClassVar[str | None]
+        fields_since: ClassVar[Mapping[str, str]]
+    else:
+        since = None
+        fields_since = MappingProxyType({})
+
+
+class Component(Released, BaseModel):
     """Base of everything that a file names by a capitalised type."""
 
     #: Names of the fields that come last, in this order: torch has some fields of a base last.
     last: ClassVar[str] = ""
-    #: The first release of torch with this component, and with some of its fields, as in "2.9".
-    #: Without an entry, the oldest release that netbuild works with has it.
-    since: ClassVar[str | None] = None
-    fields_since: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,

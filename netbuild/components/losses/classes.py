@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -157,7 +157,7 @@ class LinearCrossEntropyLoss(_Weighed):
     loss: {LinearCrossEntropyLoss: {num_classes: 1000}}
     """
 
-    since = "2.13"
+    since: ClassVar[str | None] = "2.13"
     takes = "features"
     classes_field = "num_classes"
     last = "reduction weight ignore_index label_smoothing"

@@ -111,7 +111,7 @@ class Muon(Optimizer):
     optimizer: [{Muon: {lr: 0.02}}, {AdamW: {lr: 3e-4}}]
     """
 
-    since = "2.9"
+    since: ClassVar[str | None] = "2.9"
     takes_parts = False
     last = ""
 

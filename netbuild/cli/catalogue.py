@@ -88,6 +88,9 @@ def datasets(name: Annotated[str | None, _name("datasets")] = None) -> None:
     _show("datasets", "data source", name)
 
 
+_RANKS = ("1d", "2d", "3d")
+
+
 def _show(what: str, one: str, name: str | None) -> None:
     from netbuild.reports.catalogue import entries as catalogue
     from netbuild.reports.catalogue import page as render
@@ -109,7 +112,14 @@ def _show(what: str, one: str, name: str | None) -> None:
 
 def _unknown(what: str, one: str, name: str, known: tuple[str, ...]) -> str:
     from netbuild.diagnostics.wording import suggest
+    from netbuild.syntax.other_names import type_for
+    from netbuild.syntax.unknown_type import without_module
 
-    meant = suggest(name, known)
+    if not name.strip():
+        return f"a {one} has a name: netbuild {what} lists them"
+    word = without_module(name)
+    other = (type_for(word, one) or word).partition(":")[0]
+    ranks = " or ".join(part for part in known if part[:-2] == other and part[-2:] in _RANKS)
+    meant = other if other in known else ranks or suggest(word, known)
     hint = f": did you mean {meant}?" if meant else f": netbuild {what} lists them"
     return f"no {one} is called {name[:60]}{hint}"

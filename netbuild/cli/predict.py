@@ -203,7 +203,8 @@ def _opened(output: Path | None) -> Iterator[IO[str] | TextIOBase]:
             yield file
         held.replace(written, place)
     except OSError as error:  # an error of a write names no file
-        raise OSError(error.errno, error.strerror, error.filename or str(output)) from error
+        named = None if error.filename == str(written) else error.filename
+        raise OSError(error.errno, error.strerror, named or str(output)) from error
     finally:
         if written != place:
             written.unlink(missing_ok=True)

@@ -48,8 +48,8 @@ class Nested(NamedTuple):
 class Released:
     """The releases of torch that brought a component, and some of its fields, as in "2.9".
 
-    Without an entry, the oldest release that netbuild works with has it. Python sees no annotations:
-    pydantic would read them again for each of its classes.
+    Without an entry, the oldest release that netbuild works with has it. Python sees no
+    annotations, because pydantic would read them again for each of its classes.
     """
 
     if TYPE_CHECKING:

@@ -60,19 +60,27 @@ def read_component(
 
 
 def check_modifiers(
-    item: Item, component: type[BaseModel], what: str, *, allowed: Collection[str] = ()
+    item: Item,
+    component: type[BaseModel],
+    what: str,
+    *,
+    allowed: Collection[str] = (),
+    elsewhere: Mapping[str, str] | None = None,
 ) -> Faults:
-    """Return a fault for each modifier of an item that is not allowed."""
+    """Return a fault for each modifier of an item that is not allowed.
+
+    `elsewhere` holds the help for names that are allowed in another place.
+    """
     faults = []
     for name, (key, _) in item.modifiers.items():
         if name in allowed:
             continue
         noun = f"{article(what)} {what}"
-        help_ = (
-            f"the modifiers of {noun} are {', '.join(allowed)}"
-            if allowed
-            else f"{noun} has no modifiers"
-        )
+        help_ = f"{noun} has no modifiers"
+        if allowed:
+            are = "modifiers of {} are" if len(allowed) > 1 else "only modifier of {} is"
+            help_ = f"the {are.format(noun)} {', '.join(allowed)}"
+        help_ = (elsewhere or {}).get(name, help_)
         if name in component.model_fields:
             setting = with_step(key.span, item.type.text)
             help_ = f"{name} is a field: write {setting or f'{item.type.text}: {{{name}: …}}'}"

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from netbuild.config.sections import Sections
     from netbuild.diagnostics.diagnostic import Found
 
+#: The help for modifiers that only an optimizer in a list has.
+_ELSEWHERE = {
+    "match": "an optimizer in a list has match: write [{Muon: …, match: …}, AdamW], or groups",
+    "type": "an optimizer in a list has type: write [{Muon: …, type: Linear}, AdamW]",
+    "scheduler": "scheduler is a section of its own: write it below the optimizer",
+}
+
 
 class Optimizing(NamedTuple):
     """An optimizer with its groups; in a list also the weights that it names, and its schedule."""
@@ -113,7 +120,7 @@ def _optimizing(
     component, unknown = find(item, OPTIMIZERS, "optimizer")
     if component is None:
         return None, unknown
-    faults = check_modifiers(item, component, "optimizer", allowed=modifiers)
+    faults = check_modifiers(item, component, "optimizer", allowed=modifiers, elsewhere=_ELSEWHERE)
     optimizer, wrong = fill(component, item, names)
     faults += wrong
     if optimizer is None:

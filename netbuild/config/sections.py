@@ -166,7 +166,9 @@ def read_name(sections: Sections) -> Found[str]:
 
 def unfit_name(name: str) -> str:
     """Return why a folder of runs cannot have a name that `NAME` does not match."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+    if len(name) > 100:
+        return "a name has at most 100 characters, because a folder gets this name"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         return "a name has letters, digits, '.', '_' and '-', because a folder gets this name"
     if name.endswith("."):
         return "a name does not end with '.', because Windows leaves it out of a folder's name"

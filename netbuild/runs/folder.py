@@ -154,7 +154,7 @@ def expect_room(runs: Path, weights: int) -> None:
     if free < needed:
         message = (
             f"{there} has room for {free >> 20:,} MiB, but the checkpoints of this network may "
-            f"need {needed >> 20:,} MiB"
+            f"need {math.ceil(needed / 2**20):,} MiB"
         )
         raise TrainingError(message)
 

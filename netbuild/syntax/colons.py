@@ -91,6 +91,12 @@ def missing_colon(pair: Pair, *, braces: bool = False) -> Diagnostic:
     gap = span._replace(column=column, end_line=span.line, end_column=column + len(between))
     edits: tuple[Edit, ...] = (Edit(gap, ": "),)
     written = f"{key}: {value}"
+    behind = span.document.lines[span.line - 1][column - 1 + len(between) :]
+    sizes = None if braces else re.match(r"\((\d+(?:, ?\d+)+)\)", behind)
+    if value.startswith("(") and sizes:
+        # In braces, YAML ends the text at the first comma of a tuple.
+        gap = gap._replace(end_column=gap.end_column + sizes.end())
+        edits, written = (Edit(gap, f": [{sizes[1]}]"),), f"{key}: [{sizes[1]}]"
     if braces:
         written = f"{{{written}}}"
         edits = (Edit(span, written),)

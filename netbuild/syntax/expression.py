@@ -279,6 +279,10 @@ _REFUSED = {
 }
 
 
+#: Values of Python whose names in YAML differ.
+_IN_YAML = {"None": "null", "True": "true", "False": "false"}
+
+
 def _number(value: Any, where: str) -> None:
     """Refuse a value that is not a number.
 
@@ -287,6 +291,7 @@ def _number(value: Any, where: str) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         shown = "an item" if isinstance(value, (Map, List)) else f"{value!r:.40}"
+        shown = _IN_YAML.get(shown, shown)
         msg = f"{where} needs numbers, and {shown} is not a number"
         raise ExpressionError(msg)
 

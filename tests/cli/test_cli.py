@@ -271,6 +271,8 @@ def test_new(netbuild: Netbuild, tmp_path: Path) -> None:
     assert (again.returncode, again.stderr) == (2, "netbuild: mynet.yaml already exists\n")
     bad = netbuild("new", "my net", cwd=tmp_path)
     assert bad.returncode == 2
+    long = netbuild("new", "a" * 101, cwd=tmp_path)
+    assert "a name has at most 100 characters" in long.stderr
     nowhere = netbuild("new", "no/where", cwd=tmp_path)
     assert (
         nowhere.stderr == "netbuild: no/where.yaml cannot be written: No such file or directory\n"

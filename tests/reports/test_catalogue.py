@@ -60,8 +60,7 @@ def test_page(kind: str, name: str) -> None:
         return
     assert lines[-1].strip() == f"torch  {torchs}"
     found = torch
-    torchs = torchs.partition(",")[0]  # without the release
-    for part in torchs.removeprefix("torch.").split("."):
+    for part in torchs.partition(",")[0].removeprefix("torch.").split("."):
         found = getattr(found, part)
 
 
@@ -138,3 +137,22 @@ def test_several_names_are_listed(netbuild: Netbuild) -> None:
     assert "MultiheadAttention\n" in netbuild("layers", "attention").stdout
     nothing = netbuild("layers", "Xyz")
     assert (nothing.returncode, nothing.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "hint"),
+    [
+        ("layers", "Dense", "did you mean Linear?"),
+        ("layers", "nn.Linear", "did you mean Linear?"),
+        ("layers", "GlobalAveragePooling2D", "did you mean AdaptiveAvgPool2d?"),
+        ("layers", "BatchNormalization", "did you mean BatchNorm1d or BatchNorm2d or BatchNorm3d?"),
+        ("losses", "categorical_crossentropy", "did you mean CrossEntropyLoss?"),
+        ("layers", "xyzzy", "netbuild layers lists them"),
+        ("layers", "", "netbuild layers lists them"),
+    ],
+)
+def test_names_of_other_libraries(netbuild: Netbuild, kind: str, word: str, hint: str) -> None:
+    """A name that another library uses leads to netbuild's own."""
+    done = netbuild(kind, word)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f": {hint}\n")

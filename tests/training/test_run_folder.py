@@ -243,3 +243,10 @@ def test_the_newest_run_is_found(tmp_path: Path) -> None:
     made = [training.train(file, set=["train.epochs=1"], runs=tmp_path / "runs") for _ in "ab"]
     assert run.find(tmp_path / "runs" / "tiny") == made[1]
     assert [run.find(each.folder) for each in made] == made
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault of a full disk never says that 0 MiB are needed."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(training.TrainingError, match=r"room for 0 MiB, .* may need 1 MiB$"):
+        run.expect_room(tmp_path, 500)

@@ -358,7 +358,7 @@ def _keys(node: Node, span: Span) -> list[str]:
 def _shown(found: Assignment) -> str:
     """Return a value of a file in the words of a note: a text in quotes, an expression as it is."""
     node, end = found.node, " by default" if found.default_of else ""
-    text = text_of(node)
+    text = text_of(node) or ("null" if isinstance(node, Scalar) and node.value is None else "")
     is_text = isinstance(node, Scalar) and isinstance(node.value, str) and "$" not in text
     return brief(f"'{text}'" if is_text else text) + end
 

@@ -127,6 +127,7 @@ class SampleReader:
             for name in names:
                 if not there[name].is_read:
                     held = there[name].descr.lstrip("<|>")
+                    held = "objects of Python" if held == "O" else held
                     raise InputError(
                         f"{name} of {path} holds {held}, but the network reads numbers"
                     )

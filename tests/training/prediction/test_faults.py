@@ -53,6 +53,12 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str, int]] = {
         "x of x.npy holds U1, but the network reads numbers",
         1,
     ),
+    "objects": (
+        "x.npy",
+        _save(np.array([{}, {}])),
+        "x of x.npy holds objects of Python, but the network reads numbers",
+        1,
+    ),
     "shape": (
         "x.npy",
         _save(np.zeros((2, 3, 12, 12), "float32")),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Advice: TypeAlias = "tuple[str | None, tuple[Fix, ...]]"
 
 _MODULES = r"(?:torch\.|nn\.|F\.|optim\.|keras\.|tf\.|layers\.)+"
+#: Keys of layers and stacks, which a capital letter turns into types.
+_MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
 _EXAMPLES = {
     "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
     "loss": "CrossEntropyLoss",
@@ -79,6 +81,9 @@ class _Unknown(NamedTuple):
             return calls.advice(self.key, word, self.known)
         if word in self.known or self.what != "layer":
             return None
+        if word.lower() in _MODIFIERS:
+            fixes = (Fix(f"write {word.lower()}", (Edit(self.key.span, word.lower()),)),)
+            return f"this key begins with a small letter: write {word.lower()}", fixes
         if isinstance(self.arguments, Scalar) and word.lower() == "activation":
             return self._activation(self.arguments)
         help_ = other_names.HELP.get(word.lower())

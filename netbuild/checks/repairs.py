@@ -52,6 +52,28 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
     return with_fixes(fault, tuple(fixes))
 
 
+def with_rules(graph: Graph, faults: Faults) -> Faults:
+    """Return faults; those of a loss without a fix say what the network must give."""
+    if graph.config.data is None or len(graph.outputs) != 1:
+        return faults
+    return tuple([_with_rule(graph, fault) for fault in faults])
+
+
+def _with_rule(graph: Graph, fault: Diagnostic) -> Diagnostic:
+    if fault.code != "NB401" or fault.fixes or fault.help:
+        return fault
+    try:
+        target = objective.sample(graph.config, *graph.outputs.values()).target
+    except DataError:
+        return fault
+    if isinstance(target, Classes) and not target.shape:
+        help_ = f"end the network with {target.classes} scores, such as those of "
+        return fault._replace(help=f"{help_}Flatten and Linear: {target.classes}")
+    if isinstance(target, Values) and target.shape:
+        return fault._replace(help=f"end the network with values of shape {times(target.shape)}")
+    return fault
+
+
 def _fix(title: str, changed: Edits | None, *, guess: bool = False) -> Iterator[Fix]:
     if changed is not None:
         yield Fix(title, changed, guess=guess)

@@ -212,7 +212,7 @@ def _texts(edits: tuple[Edit, ...]) -> dict[str, bytes]:
 def _overwrites(edit: Edit) -> bool:
     """Whether an expression or an alias gets another text. An entry may be left out as a whole."""
     start, end = edit.span.document.range(edit.span)
-    shared = re.findall(r"\$[^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
+    shared = re.findall(r"\$(?!\{)[^\s,\]}]*|(?<![\w)])\*\w+", edit.span.document.text[start:end])
     return bool(edit.text) and any(text not in edit.text for text in shared)
 
 
@@ -242,6 +242,9 @@ def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -
     here = [edit.span for edit in fix.edits if edit.span.document.name == place.document]
     if not after.readable and any(place.offset <= s.document.range(s)[1] for s in here):
         return False
+    outside = all(s.document.range(s)[0] != place.offset != NOWHERE for s in here)
+    if fault.code == "NB101" and outside:  # nothing read the value of the unknown section
+        return True
     if fix.safe:  # the text says what the fix writes, so the error stood there before
         return True
     if place.offset == NOWHERE or (new.layer is not None and new.layer == fault.layer):

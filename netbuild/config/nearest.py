@@ -54,9 +54,7 @@ def _likely(value: Any, field: str, phrase: str) -> Iterator[Any]:
         yield int(least[1])
 
 
-def advice(
-    component: type[BaseModel], node: Node, field: str, *, is_fixed: bool
-) -> str | None:
+def advice(component: type[BaseModel], node: Node, field: str, *, is_fixed: bool) -> str | None:
     """Return the help for numbers that a field does not take; None for other values and fields.
 
     `is_fixed` tells whether a fix offers another number, so that the default is no news.

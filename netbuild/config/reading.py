@@ -32,6 +32,9 @@ _NOTHING = {"none", "nil", "nothing", "undefined"}
 #: Sizes such as 3x32x32, `3, 32, 32`, `3; 32` and (3, 3), perhaps in brackets.
 _SIZES = r"[(\[]? *(-?[\d.e+-]+(?:(?: *[x×*,;] *| +)-?[\d.e+-]+)*),? *[)\]]?"
 
+#: What does not belong to a number: ~64, 0.1f, `10,` and 0.1.0.
+_TOO_MUCH = r"^~|[fFdD,]$|(?<=\d)\.0$"
+
 
 class Reading(NamedTuple):
     """A value that an author could have meant, and whether nothing else can be meant."""
@@ -187,7 +190,7 @@ def _of_text(text: str) -> Iterator[Reading]:
     bracketed = re.fullmatch(r"\( *([^(),]+?) *\)", text)
     if bracketed and (value := _plain(bracketed[1])) is not UNKNOWN:
         yield Reading(value, text=bracketed[1], why="this is a text: ")
-    for part in (text, without_comma(text), text.replace("_", ""), re.sub("^~|[fFdD,]$", "", text)):
+    for part in (text, without_comma(text), text.replace("_", ""), re.sub(_TOO_MUCH, "", text)):
         value = _plain(part)
         if value is not UNKNOWN:
             safe = part in {text, text.replace("_", "")}
@@ -203,7 +206,10 @@ def _of_text(text: str) -> Iterator[Reading]:
     if sizes:
         values = [_plain(part) for part in re.split(r"[x×*,;\s]+", sizes[1].strip()) if part]
         if UNKNOWN not in values:
-            yield Reading(values, why="YAML has no tuples: " if text.startswith("(") else "")
+            why = "YAML has no tuples: " if text.startswith("(") else ""
+            yield Reading(values, why=why)
+            if values[1:] and _are_equal(values):
+                yield Reading(values[0], safe=False, why=why)
 
 
 def _plain(text: str | None) -> Any:

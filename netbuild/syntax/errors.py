@@ -157,6 +157,8 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     character = document.lines[span.line - 1][span.column - 1 : span.end_column - 1]
     if character and character in problem.left_out:
         fixes = (Fix(f"leave {character} out", (Edit(span, ""),)),)
+    if not character.strip() and problem.left_out:  # the line ends where a value should begin
+        remedy = "write a value, and close each [ and {"
     return Diagnostic(problem.code, problem.title, span, problem.label, help=remedy, fixes=fixes)
 
 

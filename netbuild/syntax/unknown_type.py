@@ -93,6 +93,9 @@ class _Unknown(NamedTuple):
         """Return the advice for a word that stands for a known type; None for other words."""
         from netbuild.syntax.other_names import type_for
 
+        first, _, rest = word.partition(" ")
+        if first in self.known and rest in _MODIFIERS:
+            return f"put a comma between the type and its key: {{{first}, {rest}: …}}", ()
         meant, _, value = (type_for(word, self.what) or "").partition(": ")
         meant = word if word in self.known else meant
         near = meant or suggest(word, tuple(self.known))
@@ -168,6 +171,10 @@ class _Unknown(NamedTuple):
         return (Fix(f"replace {brief(self.key.text)} with {written}", (Edit(span, written),)),)
 
     def _examples(self) -> str | None:
+        behind = self.key.span.document.lines[self.key.span.line - 1][self.key.span.column - 1 :]
+        for opening, closing in ("{}", "[]"):
+            if "," in self.key.text and behind.count(closing) > behind.count(opening):
+                return f"this line has {closing} without {opening}: write {opening} before the type"
         if not self.key.text[:1].isupper():
             return f"a type begins with a capital letter: {example(self.what, self.known)}"
         return f"the types are {', '.join(self.known)}" if len(self.known) < 12 else None

@@ -311,10 +311,7 @@ def _expect_classes(
         raise mismatch(f"it compares with a class, and the data has {target}")
     if target.tensor.shape != places:
         where = f" at each of {times(places)} places" if places else ""
-        single = target.tensor.shape == () and isinstance(target, Classes)
-        help_ = f"end with one axis of {target.classes} scores, for instance by Flatten and Linear"
-        message = f"it compares with a class{where}, and the data has {target}"
-        raise mismatch(message, help=help_ if single else None)
+        raise mismatch(f"it compares with a class{where}, and the data has {target}")
     # The last class of the data may be the ignored one; it needs no score.
     if target.classes - (ignored == target.classes - 1) > classes:
         raise too_few_scores(target.classes, classes)

@@ -174,9 +174,7 @@ def mismatch(
 
 def too_few_scores(classes: int, scores: int) -> ShapeError:
     """Return the error of data with more classes than the network has scores."""
-    message = f"the data has {classes} classes, and the network tells {scores} apart"
-    help_ = f"give {classes} values to the layer that sets the number of scores"
-    return mismatch(message, help=help_)
+    return mismatch(f"the data has {classes} classes, and the network tells {scores} apart")
 
 
 def expect_axes(y: Shape, axes: str, *, rank: int) -> None:

@@ -78,9 +78,10 @@ def advice(component: type[BaseModel], node: Node, field: str, *, is_fixed: bool
 
 
 def _of_axes(component: type[BaseModel], axes: int) -> str | None:
-    """Return the layer such as Conv2d that has a number of axes; None for other layers."""
+    """Return the layer such as Conv2d of another number of axes; None if there is none."""
     from netbuild.components.layers import LAYERS
 
     family, rank = component.__name__[:-2], component.__name__[-2:]
     other = f"{family}{axes}d"
-    return other if re.fullmatch("[123]d", rank) and other in LAYERS else None
+    is_other = re.fullmatch("[123]d", rank) and rank != f"{axes}d"
+    return other if is_other and other in LAYERS else None

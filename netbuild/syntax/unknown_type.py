@@ -18,7 +18,7 @@ Advice: TypeAlias = "tuple[str | None, tuple[Fix, ...]]"
 
 _MODULES = r"(?:torch\.|nn\.|F\.|optim\.|keras\.|tf\.|layers\.)+"
 #: Keys of layers and stacks, which a capital letter turns into types.
-_MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
+MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
 _EXAMPLES = {
     "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
     "loss": "CrossEntropyLoss",
@@ -81,7 +81,7 @@ class _Unknown(NamedTuple):
             return calls.advice(self.key, word, self.known)
         if word in self.known or self.what != "layer":
             return None
-        if word.lower() in _MODIFIERS:
+        if word.lower() in MODIFIERS:
             fixes = (Fix(f"write {word.lower()}", (Edit(self.key.span, word.lower()),)),)
             return f"this key begins with a small letter: write {word.lower()}", fixes
         if isinstance(self.arguments, Scalar) and word.lower() == "activation":
@@ -94,7 +94,7 @@ class _Unknown(NamedTuple):
         from netbuild.syntax.other_names import type_for
 
         first, _, rest = word.partition(" ")
-        if first in self.known and rest in _MODIFIERS:
+        if first in self.known and rest in MODIFIERS:
             return f"put a comma between the type and its key: {{{first}, {rest}: …}}", ()
         meant, _, value = (type_for(word, self.what) or "").partition(": ")
         meant = word if word in self.known else meant
@@ -171,6 +171,9 @@ class _Unknown(NamedTuple):
         return (Fix(f"replace {brief(self.key.text)} with {written}", (Edit(span, written),)),)
 
     def _examples(self) -> str | None:
+        parts = [part.strip() for part in self.key.text.split(",")]
+        if parts[1:] and all(part in self.known for part in parts):
+            return f"write a list: [{', '.join(parts)}]"
         behind = self.key.span.document.lines[self.key.span.line - 1][self.key.span.column - 1 :]
         for opening, closing in ("{}", "[]"):
             if "," in self.key.text and behind.count(closing) > behind.count(opening):

@@ -224,8 +224,8 @@ def _fault(
     fault = Diagnostic("NB106", title, node.span, label, help=hint, fixes=fixes)
     if hint:
         return fault
-    help_ = advice(component, node, field, is_fixed=bool(fixes))
-    return with_fixes(fault._replace(help=help_), fixes)
+    hint = advice(component, node, field, is_fixed=bool(fixes))
+    return with_fixes(fault._replace(help=hint), fixes)
 
 
 def _how_to_write(

@@ -64,7 +64,8 @@ def check(graph: Graph) -> list[Diagnostic]:
         span = graph.config.place("budget", measure.name)
         title = "the network exceeds its budget"
         notes = _contributors(graph, values, measure)
-        found.append(Diagnostic("NB407", title, span, label, notes))
+        help_ = "give the largest layers fewer values, or raise the limit"
+        found.append(Diagnostic("NB407", title, span, label, notes, help=help_))
     return found
 
 

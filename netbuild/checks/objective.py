@@ -114,13 +114,18 @@ def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagno
     first = config.losses[0]
     target = first.loss.target(tuple(first.compared(outputs).values()))
     of_values = any(name in OF_VALUES for name in config.metrics)
-    label = ""
+    label, unfit = "", ""
     if of_values and not isinstance(target, Values) and not first.loss.binary:
         label = f"it needs values, but {type(first.loss).__name__} compares with {target}"
+        unfit = ", ".join(name for name in config.metrics if name in OF_VALUES)
     if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
-        label = f"with {target.classes} classes, every class is among the five best"
+        count = f"{target.classes} class{'es' * (target.classes != 1)}"
+        label = f"with {count}, every class is among the five best"
+        unfit = "top_5_accuracy"
     title = "a metric that does not fit the loss"
-    return [Diagnostic("NB409", title, config.span("metrics"), label)] if label else []
+    help_ = f"leave {unfit} out"
+    span = config.span("metrics")
+    return [Diagnostic("NB409", title, span, label, help=help_)] if label else []
 
 
 def _check_inputs(

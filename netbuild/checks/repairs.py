@@ -52,6 +52,34 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
     return with_fixes(fault, tuple(fixes))
 
 
+def with_rules(graph: Graph, faults: Faults) -> Faults:
+    """Return faults; those of a loss without a fix say what would fit the data."""
+    if graph.config.data is None or len(graph.outputs) != 1 or len(graph.config.losses) != 1:
+        return faults
+    return tuple([_with_rule(graph, fault) for fault in faults])
+
+
+def _with_rule(graph: Graph, fault: Diagnostic) -> Diagnostic:
+    if fault.code != "NB401" or fault.fixes or fault.help:
+        return fault
+    (y,), loss = graph.outputs.values(), graph.config.losses[0].loss
+    try:
+        target = objective.sample(graph.config, y).target
+    except DataError:
+        return fault
+    help_ = None
+    if isinstance(target, Classes) and not target.shape and not loss.classifies:
+        help_ = f"CrossEntropyLoss compares {target.classes} scores with the class"
+    elif isinstance(target, Classes) and (
+        y.shape[1:] != target.shape or y.shape[:1] < (target.classes,)
+    ):
+        shape = times((target.classes, *target.shape))
+        help_ = f"end the network with scores of shape {shape}"
+    elif isinstance(target, Values) and not loss.classifies and y.shape != target.shape:
+        help_ = f"end the network with values of shape {times(target.shape)}"
+    return fault._replace(help=help_)
+
+
 def _fix(title: str, changed: Edits | None, *, guess: bool = False) -> Iterator[Fix]:
     if changed is not None:
         yield Fix(title, changed, guess=guess)

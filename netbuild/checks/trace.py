@@ -88,7 +88,8 @@ def infer(config: Config) -> Graph:
     faults = repairs.with_repairs(graph._replace(diagnostics=faults))
     faults = tuple([literals.named(literals.moved(fault)) for fault in faults])
     graph = graph._replace(diagnostics=faults)
-    return graph._replace(diagnostics=trials.proven(graph, _checked))
+    faults = repairs.with_rules(graph, trials.proven(graph, _checked))
+    return graph._replace(diagnostics=faults)
 
 
 def _checked(config: Config) -> Graph:

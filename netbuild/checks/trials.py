@@ -242,6 +242,9 @@ def _is_revealed(new: Diagnostic, fault: Diagnostic, fix: Fix, after: Outcome) -
     here = [edit.span for edit in fix.edits if edit.span.document.name == place.document]
     if not after.readable and any(place.offset <= s.document.range(s)[1] for s in here):
         return False
+    outside = all(s.document.range(s)[0] != place.offset != NOWHERE for s in here)
+    if fault.code == "NB101" and outside:  # nothing read the value of the unknown section
+        return True
     if fix.safe:  # the text says what the fix writes, so the error stood there before
         return True
     if place.offset == NOWHERE or (new.layer is not None and new.layer == fault.layer):

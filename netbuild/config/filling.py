@@ -224,15 +224,16 @@ def _fault(
     ):
         phrase = f"a number of at most {LARGEST}"
     label = f"{field} wants {phrase}, not {shown(node)}"
-    from netbuild.config.nearest import example, nearest_numbers
+    from netbuild.config.nearest import advice, nearest_numbers
 
     hint, fixes = reader.advice(field, node)
     fixes += nearest_numbers(node, field, details["msg"])
-    if not fixes:
-        hint = hint or example(node, field)
     title = f"a value that {owner}.{field} does not take"
     fault = Diagnostic("NB106", title, node.span, label, help=hint, fixes=fixes)
-    return fault if hint else with_fixes(fault, fixes)
+    if hint:
+        return fault
+    hint = advice(component, node, field, is_fixed=bool(fixes))
+    return with_fixes(fault._replace(help=hint), fixes)
 
 
 def _how_to_write(

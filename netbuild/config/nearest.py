@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.diagnostic import Edit, Fix
-from netbuild.syntax.node import Scalar
+from netbuild.syntax.node import List, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
 
     from netbuild.syntax.node import Node
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 _USUAL = {"kernel_size": (3, 2, 1), "stride": (2,), "padding": (1,), "kernel": (3,)}
 #: Sizes that no author writes as 1.
 _WIDTHS = ("out_features", "out_channels", "hidden_size", "embedding_dim")
+#: What the number of a field stands for.
+_MEANING = dict.fromkeys(_WIDTHS, "the number of values that the layer gives, such as 64")
+_MEANING |= {
+    "kernel_size": "the number of positions below the window, such as 3",
+    "scale_factor": "the factor by which each axis grows, such as 2",
+    "num_embeddings": "the number of different whole numbers that the layer reads, such as 1000",
+}
 
 
 def nearest_numbers(node: Node, field: str, phrase: str) -> tuple[Fix, ...]:
@@ -45,8 +54,34 @@ def _likely(value: Any, field: str, phrase: str) -> Iterator[Any]:
         yield int(least[1])
 
 
-def example(node: Node, field: str) -> str | None:
-    """Return the help for a width that no other number is near to; None for other fields."""
-    if field in _WIDTHS and isinstance(node, Scalar) and type(node.value) is int:
-        return f"{field} is the number of values that the layer gives, such as 64"
-    return None
+def advice(component: type[BaseModel], node: Node, field: str, *, is_fixed: bool) -> str | None:
+    """Return the help for numbers that a field does not take; None for other values and fields.
+
+    `is_fixed` tells whether a fix offers another number, so that the default is no news.
+    """
+    from netbuild.syntax.calls import from_input
+
+    parts = node.items if isinstance(node, List) else (node,)
+    numbers = [part.value for part in parts if isinstance(part, Scalar)]
+    if len(numbers) < len(parts) or not all(type(value) in {int, float} for value in numbers):
+        return None
+    if from_input(component, field):
+        return f"the input decides {field}: leave it out"
+    if isinstance(node, List) and numbers[1:] and (other := _of_axes(component, len(numbers))):
+        return f"a list with a value for each of {len(numbers)} axes belongs to {other}"
+    if field in _MEANING:
+        return f"{field} is {_MEANING[field]}"
+    default = component.model_fields[field].default
+    if is_fixed or type(default) not in {int, float}:
+        return None
+    return f"leave {field} out for its default, {default:.3g}"
+
+
+def _of_axes(component: type[BaseModel], axes: int) -> str | None:
+    """Return the layer such as Conv2d of another number of axes; None if there is none."""
+    from netbuild.components.layers import LAYERS
+
+    family, rank = component.__name__[:-2], component.__name__[-2:]
+    other = f"{family}{axes}d"
+    is_other = re.fullmatch("[123]d", rank) and rank != f"{axes}d"
+    return other if is_other and other in LAYERS else None

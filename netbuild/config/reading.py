@@ -17,7 +17,7 @@ from netbuild.syntax.node import UNKNOWN, List, Node, Scalar
 from netbuild.syntax.scalar import as_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -29,8 +29,11 @@ Advice = tuple[str | None, tuple[Fix, ...]]
 _BOOLEANS = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 _BOOLEANS |= {"true": True, "false": False}
 _NOTHING = {"none", "nil", "nothing", "undefined"}
-#: Sizes such as 3x32x32, `3, 32, 32` and (3, 3), perhaps in brackets.
-_SIZES = r"[(\[]? *(-?[\d.e+-]+(?:(?: *[x×*,] *| +)-?[\d.e+-]+)*),? *[)\]]?"
+#: Sizes such as 3x32x32, `3, 32, 32`, `3; 32` and (3, 3), perhaps in brackets.
+_SIZES = r"[(\[]? *(-?[\d.e+-]+(?:(?: *[x×*,;] *| +)-?[\d.e+-]+)*),? *[)\]]?"
+
+#: What does not belong to a number: ~64, 0.1f, `10,` and 0.1.0.
+_TOO_MUCH = r"^~|[fFdD,]$|(?<=\d)\.0$"
 
 
 class Reading(NamedTuple):
@@ -58,11 +61,9 @@ class Reader(NamedTuple):
         is_text = isinstance(node, Scalar) and node.value == node.text
         if not is_text and replaced(node, "") is None and node.span.document.name != "--set":
             return None, ()
-        for reading in _readings(node):
-            if self.takes(field, reading.value):
-                text = reading.text or as_yaml(reading.value)
-                help_, fixes = _written(node, text, safe=reading.safe)
-                return f"{reading.why}{help_}", fixes
+        readings = [one for one in _readings(node) if self.takes(field, one.value)]
+        if readings:
+            return _of_readings(node, readings)
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             return None, ()
         return self._computed(field, node) or self._word(field, node)
@@ -119,25 +120,58 @@ class Reader(NamedTuple):
         return help_, fixes
 
 
+def _of_readings(node: Node, readings: Sequence[Reading]) -> Advice:
+    """Return the advice to write the first reading; of a nested list perhaps another one too."""
+    first = readings[0]
+    chosen = [first]
+    if isinstance(node, List) and not first.safe:
+        chosen += [one for one in readings if one.value != first.value][:1]
+    written = [_written(node, one.text or as_yaml(one.value), safe=one.safe) for one in chosen]
+    fixes = tuple(fix for _, fixes in written for fix in fixes)
+    return first.why + ", or ".join(str(help_) for help_, _ in written), fixes
+
+
 def _readings(node: Node) -> Iterator[Reading]:
     """Yield what a value could mean."""
     if isinstance(node, Scalar):
         yield from _of_text(node.value) if isinstance(node.value, str) else _of_number(node.value)
     elif isinstance(node, List):
-        parts = [_first(item) for item in node.items]
-        if parts and UNKNOWN not in parts:
-            yield Reading(parts)
-        if len(parts) == 1 and isinstance(node.items[0], Scalar):
-            yield Reading(node.items[0].value, safe=False)
+        yield from _of_list(node)
 
 
-def _first(node: Node) -> Any:
-    """Return the first reading of a value in a list; the value itself if it is a number."""
+def _of_list(node: List) -> Iterator[Reading]:
+    """Yield the list with its numbers in one row, with one number of each part, or one number."""
+    parts = [_numbers(item) for item in node.items]
+    flat = [value for part in parts for value in part]
+    if not flat or UNKNOWN in flat:
+        return
+    is_flat = all(isinstance(item, Scalar) for item in node.items) and len(flat) == len(parts)
+    for values in (flat, [_whole(value) for value in flat]):
+        yield Reading(values, is_flat)
+    if all(part and _are_equal(part) for part in parts):
+        yield Reading([_whole(part[0]) for part in parts], safe=False)
+    if _are_equal(flat):
+        yield Reading(_whole(flat[0]), safe=False)
+
+
+def _numbers(node: Node) -> list[Any]:
+    """Return the values that an entry of a list stands for."""
+    if isinstance(node, List):
+        return [value for item in node.items for value in _numbers(item)]
     if not isinstance(node, Scalar):
-        return UNKNOWN
+        return [UNKNOWN]
     if not isinstance(node.value, str):
-        return node.value
-    return next((reading.value for reading in _of_text(node.value)), UNKNOWN)
+        return [node.value]
+    value = next((reading.value for reading in _of_text(node.value)), UNKNOWN)
+    return value if isinstance(value, list) else [value]
+
+
+def _are_equal(values: Sequence[Any]) -> bool:
+    return all(value == values[0] for value in values)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _of_number(value: Any) -> Iterator[Reading]:
@@ -153,7 +187,10 @@ def _of_text(text: str) -> Iterator[Reading]:
     from netbuild.syntax.foreign import without_comma
 
     text = text.strip()
-    for part in (text, without_comma(text), text.replace("_", ""), re.sub("[fFdD]$", "", text)):
+    bracketed = re.fullmatch(r"\( *([^(),]+?) *\)", text)
+    if bracketed and (value := _plain(bracketed[1])) is not UNKNOWN:
+        yield Reading(value, text=bracketed[1], why="this is a text: ")
+    for part in (text, without_comma(text), text.replace("_", ""), re.sub(_TOO_MUCH, "", text)):
         value = _plain(part)
         if value is not UNKNOWN:
             safe = part in {text, text.replace("_", "")}
@@ -167,9 +204,12 @@ def _of_text(text: str) -> Iterator[Reading]:
         yield Reading(share / 100, safe=False)
     sizes = re.fullmatch(_SIZES, text)
     if sizes:
-        values = [_plain(part) for part in re.split(r"[x×*,\s]+", sizes[1].strip()) if part]
+        values = [_plain(part) for part in re.split(r"[x×*,;\s]+", sizes[1].strip()) if part]
         if UNKNOWN not in values:
-            yield Reading(values, why="YAML has no tuples: " if text.startswith("(") else "")
+            why = "YAML has no tuples: " if text.startswith("(") else ""
+            yield Reading(values, why=why)
+            if values[1:] and _are_equal(values):
+                yield Reading(values[0], safe=False, why=why)
 
 
 def _plain(text: str | None) -> Any:

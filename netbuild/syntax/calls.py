@@ -48,7 +48,7 @@ def by_name(
     them.
     """
     fields = component.model_fields
-    own = [name for name in fields if not _from_input(component, name)]
+    own = [name for name in fields if not from_input(component, name)]
     for order in (list(fields), own):
         if len(values) > len(order):
             continue
@@ -87,13 +87,14 @@ def written(component: type[BaseModel], values: Mapping[str, Any]) -> str:
 
 def left_out(component: type[BaseModel], values: Sequence[Any], kept: Mapping[str, Any]) -> str:
     """Return the words for the fields that stood in the call, and that the input decides."""
-    decided = [name for name in component.model_fields if _from_input(component, name)]
+    decided = [name for name in component.model_fields if from_input(component, name)]
     if len(values) <= len(kept) or not decided:
         return ""
     return f", because the input decides {decided[0]}"
 
 
-def _from_input(component: type[BaseModel], name: str) -> bool:
+def from_input(component: type[BaseModel], name: str) -> bool:
+    """Whether the input decides a field, so that it may be left out."""
     return any(isinstance(mark, FromInput) for mark in component.model_fields[name].metadata)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
+from netbuild.diagnostics.diagnostic import Diagnostic, Document, Edit, Fix, Span
 from netbuild.diagnostics.wording import brief
 from netbuild.syntax.colons import explained
 from netbuild.syntax.foreign import braces_on, star_at
@@ -30,6 +30,7 @@ class _Problem(NamedTuple):
     remedy: str | None
     at_context: bool = False  # underline the start of the construct, not the place of the error
     code: str = "NB002"
+    left_out: str = ""  # the characters that a fix leaves out
 
 
 _PROBLEMS = (
@@ -91,6 +92,20 @@ _PROBLEMS = (
         "the keys around this line have another indentation",
         "indent this line like the other keys of the mapping",
     ),
+    _Problem(
+        "found unexpected ':'",
+        "a colon at the end of a value",
+        "YAML reads the value before this colon as a key",
+        "leave the colon out, or put the text in quotes",
+        left_out=":",
+    ),
+    _Problem(
+        "did not find expected node content",
+        "a value is missing",
+        "a value should begin here",
+        "write a value here, or leave this character out",
+        left_out=",;",
+    ),
     # libyaml's own limit, from PyYAML 6.0.4 on; it reads ahead of the parser's limit.
     _Problem(
         "nesting depth",
@@ -138,7 +153,13 @@ def explain(error: yaml.YAMLError, document: Document) -> Diagnostic:
     remedy = problem.remedy
     if remedy and re.search(r"[\[{,:]\s*\$\(", document.lines[span.line - 1]):
         remedy = "put an expression with a comma or a bracket in quotes, or " + remedy
-    return Diagnostic(problem.code, problem.title, span, problem.label, help=remedy)
+    fixes: tuple[Fix, ...] = ()
+    character = document.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+    if character and character in problem.left_out:
+        fixes = (Fix(f"leave {character} out", (Edit(span, ""),)),)
+    if not character.strip() and problem.left_out:  # the line ends where a value should begin
+        remedy = "write a value, and close each [ and {"
+    return Diagnostic(problem.code, problem.title, span, problem.label, help=remedy, fixes=fixes)
 
 
 def _foreign(context: Any, mark: Any, document: Document) -> Diagnostic | None:

@@ -76,7 +76,7 @@ def _no_item(
     shape: Sequence[int] | None,
 ) -> Diagnostic:
     """Return the fault of a node that is no item; `types` are its capitalised keys."""
-    from netbuild.syntax.unknown_type import example, unknown_type
+    from netbuild.syntax.unknown_type import MODIFIERS, example, unknown_type
 
     if isinstance(node, Scalar) and isinstance(node.value, str):
         fault = unknown_type(node._replace(text=node.value), what, known, None, shape)
@@ -84,6 +84,11 @@ def _no_item(
     if not isinstance(node, Map):
         label = f"{article(what)} {what} is a type with its arguments, not {kind(node)}"
         return _malformed(node.span, label, f"write {example(what, known)}")
+    modifier = next(
+        (e.key for e in types if what == "layer" and e.key.text.lower() in MODIFIERS), None
+    )
+    if modifier is not None:
+        return unknown_type(modifier, what, known)
     if types:
         names = " and ".join(brief(entry.key.text) for entry in types[:3])
         help_ = "begin each layer with its own '- '" if what == "layer" else "keep one of them"

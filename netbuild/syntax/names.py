@@ -6,7 +6,7 @@ import keyword
 import re
 from typing import TYPE_CHECKING
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from netbuild.diagnostics.wording import brief
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def name_fault(
         label = f"two layers of this stack are called {name}"
     else:
         return None
-    return Diagnostic("NB109", "a name that a module cannot have", span, label)
+    help_, fixes = _valid(name, span, _NAME)
+    title = "a name that a module cannot have"
+    return Diagnostic("NB109", title, span, label, help=help_, fixes=fixes)
 
 
 def input_name_fault(name: str, span: Span) -> Diagnostic | None:
@@ -53,7 +55,9 @@ def input_name_fault(name: str, span: Span) -> Diagnostic | None:
         label = f"{name} has another meaning in Python code"
     else:
         return None
-    return Diagnostic("NB109", "a name that an input cannot have", span, label)
+    help_, fixes = _valid(name, span, _ARGUMENT)
+    title = "a name that an input cannot have"
+    return Diagnostic("NB109", title, span, label, help=help_, fixes=fixes)
 
 
 def output_name_fault(name: str, span: Span) -> Diagnostic | None:
@@ -62,7 +66,17 @@ def output_name_fault(name: str, span: Span) -> Diagnostic | None:
         return None
     first = "a small letter or a digit"
     label = f"{brief(name)} is not a name: letters, digits, _ and -, beginning with {first}"
-    return Diagnostic("NB109", "a name that an output cannot have", span, label)
+    help_, fixes = _valid(name, span, _NAME)
+    title = "a name that an output cannot have"
+    return Diagnostic("NB109", title, span, label, help=help_, fixes=fixes)
+
+
+def _valid(name: str, span: Span, pattern: str) -> tuple[str | None, tuple[Fix, ...]]:
+    """Return the help and the fix to write a name like another one that is valid."""
+    valid = re.sub(r"\W+", "_", name[:1].lower() + name[1:])
+    if valid == name or valid in _NO_ARGUMENTS or not re.fullmatch(pattern, valid):
+        return None, ()
+    return f"write {brief(valid)}", (Fix(f"write {brief(valid)}", (Edit(span, valid),)),)
 
 
 # `add_module` refuses a name that is already an attribute of the module. The module is an

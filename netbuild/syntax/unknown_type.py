@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Advice: TypeAlias = "tuple[str | None, tuple[Fix, ...]]"
 
 _MODULES = r"(?:torch\.|nn\.|F\.|optim\.|keras\.|tf\.|layers\.)+"
+#: Keys of layers and stacks, which a capital letter turns into types.
+MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
 _EXAMPLES = {
     "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
     "loss": "CrossEntropyLoss",
@@ -79,6 +81,9 @@ class _Unknown(NamedTuple):
             return calls.advice(self.key, word, self.known)
         if word in self.known or self.what != "layer":
             return None
+        if word.lower() in MODIFIERS:
+            fixes = (Fix(f"write {word.lower()}", (Edit(self.key.span, word.lower()),)),)
+            return f"this key begins with a small letter: write {word.lower()}", fixes
         if isinstance(self.arguments, Scalar) and word.lower() == "activation":
             return self._activation(self.arguments)
         help_ = other_names.HELP.get(word.lower())
@@ -88,6 +93,9 @@ class _Unknown(NamedTuple):
         """Return the advice for a word that stands for a known type; None for other words."""
         from netbuild.syntax.other_names import type_for
 
+        first, _, rest = word.partition(" ")
+        if first in self.known and rest in MODIFIERS:
+            return f"put a comma between the type and its key: {{{first}, {rest}: …}}", ()
         meant, _, value = (type_for(word, self.what) or "").partition(": ")
         meant = word if word in self.known else meant
         near = meant or suggest(word, tuple(self.known))
@@ -163,6 +171,13 @@ class _Unknown(NamedTuple):
         return (Fix(f"replace {brief(self.key.text)} with {written}", (Edit(span, written),)),)
 
     def _examples(self) -> str | None:
+        parts = [part.strip() for part in self.key.text.split(",")]
+        if parts[1:] and all(part in self.known for part in parts):
+            return f"write a list: [{', '.join(parts)}]"
+        behind = self.key.span.document.lines[self.key.span.line - 1][self.key.span.column - 1 :]
+        for opening, closing in ("{}", "[]"):
+            if "," in self.key.text and behind.count(closing) > behind.count(opening):
+                return f"this line has {closing} without {opening}: write {opening} before the type"
         if not self.key.text[:1].isupper():
             return f"a type begins with a capital letter: {example(self.what, self.known)}"
         return f"the types are {', '.join(self.known)}" if len(self.known) < 12 else None

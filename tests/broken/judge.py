@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.checks.trace import infer
 from netbuild.components.tensor import times
 from netbuild.config.load import read
-from netbuild.config.resolution import resolved
+from netbuild.config.resolution import resolved_values
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
 from netbuild.syntax.repair import Repair, edited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from netbuild.diagnostics.diagnostic import Diagnostic, Fix
     from netbuild.graph.graph import Graph
@@ -104,8 +104,10 @@ def _of_fix(graph: Graph, fault: Diagnostic, fix: Fix) -> Iterable[str]:
         yield UNREADABLE
         return
     after = _after(fix)
-    left, there = _counted(after.diagnostics), _counted(graph.diagnostics)
-    if left[_likeness(fault)] >= there[_likeness(fault)]:
+    if any(
+        _counted(after, of)[of(fault)] >= _counted(graph, of)[of(fault)]
+        for of in (_likeness, *[_place] * _keeps_lines(fix))
+    ):
         yield STAYS
     hides = fault.code.startswith(HIDE) and not _at_layer(after, fault)
     more = len(errors(after.diagnostics)) - len(errors(graph.diagnostics))
@@ -123,12 +125,24 @@ def _at_layer(after: Graph, fault: Diagnostic) -> bool:
     return any(other.layer == fault.layer for other in errors(after.diagnostics))
 
 
-def _counted(faults: Iterable[Diagnostic]) -> Counter[tuple[object, ...]]:
-    return Counter(map(_likeness, faults))
+def _counted(
+    graph: Graph, of: Callable[[Diagnostic], tuple[object, ...]]
+) -> Counter[tuple[object, ...]]:
+    return Counter(map(of, graph.diagnostics))
 
 
 def _likeness(fault: Diagnostic) -> tuple[object, ...]:
     return fault.code, fault.message
+
+
+def _place(fault: Diagnostic) -> tuple[object, ...]:
+    """Return the line and the title, which a fault keeps if only the numbers in it change."""
+    return fault.code, fault.title, fault.span.document.name, fault.span.line, fault.layer
+
+
+def _keeps_lines(fix: Fix) -> bool:
+    """Whether a fix leaves each line of the text at its number."""
+    return all("\n" not in edit.text and edit.span.line == edit.span.end_line for edit in fix.edits)
 
 
 def _shapes(graph: Graph, fault: Diagnostic) -> set[str]:
@@ -140,6 +154,21 @@ def _shapes(graph: Graph, fault: Diagnostic) -> set[str]:
     if "repeat" in dict(fault.notes).get("fix", ""):
         rows = list(graph.rows)
     return {times(row.output.shape) for row in rows}
+
+
+def _resolved(right: Right) -> Any:
+    return resolved_values(right.graph.config)
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Whether two values mean the same: a list of equal numbers may stand for one of them."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [*one] == [*other] and all(_are_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_alike, one, other))
+    if isinstance(one, list) and one[1:] and type(other) is int:
+        return all(part == other for part in one)
+    return bool(one == other) and type(one) is type(other)
 
 
 def _safe(right: Right, data: bytes, found: list[Diagnostic]) -> list[tuple[str, str]]:
@@ -156,7 +185,7 @@ def _safe(right: Right, data: bytes, found: list[Diagnostic]) -> list[tuple[str,
         return []
     said = ", ".join(f"{fault.code} {fault.message}" for fault in repair.fixed[:2])
     if not errors(left):
-        same = resolved(graph_of(after).config) == resolved(right.graph.config)
+        same = _are_alike(resolved_values(graph_of(after).config), _resolved(right))
         return [] if same else [(CHANGED, said)]
     readable = source.root is not None
     return [(GROWS, said)] if readable and len(errors(left)) > len(found) else []

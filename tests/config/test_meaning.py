@@ -61,6 +61,10 @@ LAYERS = {
     "Linear: {out_features: 10, bias: 'true'}": "Linear: {out_features: 10, bias: true}",
     "Linear: {out_features: 10, bias: no}": "Linear: {out_features: 10, bias: false}",
     "Linear: {out_features: 10, bias: 0}": "Linear: {out_features: 10, bias: false}",
+    "Linear: (10)": "Linear: 10",
+    "Conv2d: {out_channels: 6, kernel_size: [(3), 5.0]}": (
+        "Conv2d: {out_channels: 6, kernel_size: [3, 5]}"
+    ),
     "Linear 10": "Linear: 10",
     "Linear=10": "Linear: 10",
     "Linear: width": "Linear: $width",
@@ -80,6 +84,19 @@ GUESSES = {
     "Conv2d: {out_channels: ${width}, kernel_size: 3}": (
         "Conv2d: {out_channels: $width, kernel_size: 3}"
     ),
+    "Linear: ~10": "Linear: 10",
+    "Linear: 10,": "Linear: 10",
+    "Dropout: 0.1.0": "Dropout: 0.1",
+    "Linear: (10, 10)": "Linear: 10",
+    "Conv2d: {out_channels: 6, kernel_size: [[3], 5]}": (
+        "Conv2d: {out_channels: 6, kernel_size: [3, 5]}"
+    ),
+    "Conv2d: {out_channels: 6, kernel_size: [3; 5]}": (
+        "Conv2d: {out_channels: 6, kernel_size: [3, 5]}"
+    ),
+    "Conv2d: {out_channels: 6,, kernel_size: 5}": "Conv2d: {out_channels: 6, kernel_size: 5}",
+    "Conv2d: {out_channels: 6:, kernel_size: 5}": "Conv2d: {out_channels: 6, kernel_size: 5}",
+    "{ReLU, Repeat: 2}": "{ReLU, repeat: 2}",
     "Linear: {{ width }}": "Linear: $width",
     "Linear: $widht": "Linear: $width",
     "Linear: $(2 * (widht + 1))": "Linear: $(2 * (width + 1))",

@@ -1,7 +1,7 @@
 """Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
 
 from collections.abc import Callable, Collection, Sequence
-from math import inf
+from math import gcd, inf
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -45,7 +45,9 @@ def expect_heads(features: int, heads: int, *, at: str) -> None:
     """
     if features % heads:
         message = f"{features} features do not divide into {heads} heads"
-        raise ShapeError("NB203", message, at=at)
+        fitting = gcd(features, heads)
+        help_ = f"{fitting} head{'s' * (fitting > 1)} would share them evenly"
+        raise ShapeError("NB203", message, at=at, help=help_)
 
 
 def attended(place: int, x: tuple[Shape, ...], source: int, *, causal: bool) -> Sight:

@@ -124,7 +124,8 @@ class GLU(Layer):
         at = axis(self.dim, x, at="dim")
         if x[at] % 2:
             message = f"axis {self.dim} has {x[at]} values, and they do not divide into two halves"
-            raise ShapeError("NB203", message, at="dim")
+            help_ = "GLU halves an axis: give it one with an even number of values"
+            raise ShapeError("NB203", message, at="dim", help=help_)
         return (*x[:at], x[at] // 2, *x[at + 1 :])
 
     def range(self, *x: Range | None) -> Range | None:

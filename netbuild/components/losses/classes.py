@@ -30,6 +30,7 @@ from netbuild.components.losses.loss import (
     expect_axes,
     expect_weights,
     mismatch,
+    too_few_scores,
 )
 from netbuild.components.target import Classes, Labels, Signs, Target, Values
 from netbuild.components.tensor import Shape, product, times
@@ -313,5 +314,4 @@ def _expect_classes(
         raise mismatch(f"it compares with a class{where}, and the data has {target}")
     # The last class of the data may be the ignored one; it needs no score.
     if target.classes - (ignored == target.classes - 1) > classes:
-        message = f"the data has {target.classes} classes, and the network tells {classes} apart"
-        raise mismatch(message)
+        raise too_few_scores(target.classes, classes)

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from netbuild.components.fields import Bool, NaturalInt
-from netbuild.components.losses.loss import Reduced, Reduction, expect_axes, mismatch
+from netbuild.components.losses.loss import (
+    Reduced,
+    Reduction,
+    expect_axes,
+    mismatch,
+    too_few_scores,
+)
 from netbuild.components.target import Classes, Labels, Target
 from netbuild.components.tensor import Shape
 
@@ -69,10 +75,7 @@ class CTCLoss(Reduced):
         if not isinstance(target, Labels | Classes) or len(target.tensor.shape) != 1:
             raise mismatch(f"it compares with a list of labels, and the data has {target}")
         if target.classes > classes:
-            message = (
-                f"the data has {target.classes} classes, and the network tells {classes} apart"
-            )
-            raise mismatch(message)
+            raise too_few_scores(target.classes, classes)
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
         scores = y[0]  # (samples, steps, classes)

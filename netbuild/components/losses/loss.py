@@ -172,6 +172,11 @@ def mismatch(
     return ShapeError("NB401", message, at=at, help=help)
 
 
+def too_few_scores(classes: int, scores: int) -> ShapeError:
+    """Return the error of data with more classes than the network has scores."""
+    return mismatch(f"the data has {classes} classes, and the network tells {scores} apart")
+
+
 def expect_axes(y: Shape, axes: str, *, rank: int) -> None:
     """Refuse an output whose number of axes is not `rank`; `axes` names them.
 

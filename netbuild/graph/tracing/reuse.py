@@ -138,7 +138,8 @@ def check(item: Item, module: Row | Block, again: Row | Block, name: str, path: 
         return ()
     title = f"{name.rpartition('.')[2]} does not fit these inputs"
     layer = path + at.removeprefix(name)
-    return (Diagnostic("NB215", title, item.type.span, label, layer=layer),)
+    help_ = "a Reuse keeps the weights: let it read the same size, or write a layer of its own"
+    return (Diagnostic("NB215", title, item.type.span, label, layer=layer, help=help_),)
 
 
 def _difference(module: Row | Block, again: Row | Block, name: str) -> tuple[str, str]:

@@ -160,7 +160,7 @@ def checked_rank(kind: str, x: Sequence[torch.Tensor]) -> None:
     Raises:
         Refusal: another rank.
     """
-    low, high = _RANKS.get(kind, (1, 9))
+    low, high = _RANKS.get(kind, (1, 64))
     reads = x[:1] if kind in {*_RECURRENT, "RNN", "LSTM", "GRU", "EmbeddingBag"} else x
     if any(not low <= t.dim() <= high for t in reads):
         raise Refusal(f"{kind} reads another rank than {[t.dim() for t in x]}")

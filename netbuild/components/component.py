@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import pairwise
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import core_schema
@@ -45,26 +45,15 @@ class Nested(NamedTuple):
         return core_schema.nullable_schema(one)
 
 
-class Released:
-    """The releases of torch that brought a component, and some of its fields, as in "2.9".
-
-    Without an entry, the oldest release that netbuild works with has it. Python sees no
-    annotations, because pydantic would read them again for each of its classes.
-    """
-
-    if TYPE_CHECKING:
-        since: ClassVar[str | None]
-        fields_since: ClassVar[Mapping[str, str]]
-    else:
-        since = None
-        fields_since = MappingProxyType({})
-
-
-class Component(Released, BaseModel):
+class Component(BaseModel):
     """Base of everything that a file names by a capitalised type."""
 
     #: Names of the fields that come last, in this order: torch has some fields of a base last.
     last: ClassVar[str] = ""
+    #: The first release of torch with this component, and with some of its fields, as in "2.9".
+    #: Without an entry, the oldest release that netbuild works with has it.
+    since: ClassVar[str | None] = None
+    fields_since: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True,
@@ -76,16 +65,25 @@ class Component(Released, BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Put the fields in order. They are also validated and shown in this order."""
-        # Pydantic has read the types of the class variables now. It would read them again for each
-        # subclass, and every start would be slower. A private one it needs again.
-        for name in cls.__class_vars__:
-            if not name.startswith("_"):
-                cls.__annotations__.pop(name, None)
+        _forget_class_variables(cls)
         fields = cls.__pydantic_fields__
         for name in cls.last.split():
             if name in fields:
                 fields[name] = fields.pop(name)
 
+
+def _forget_class_variables(cls: type[BaseModel]) -> None:
+    """Remove the annotations of class variables, after pydantic has read them.
+
+    It would read them again for each subclass, and every start would be slower. A private one it
+    needs again.
+    """
+    for name in cls.__class_vars__:
+        if not name.startswith("_"):
+            cls.__annotations__.pop(name, None)
+
+
+_forget_class_variables(Component)
 
 C = TypeVar("C", bound=BaseModel)
 

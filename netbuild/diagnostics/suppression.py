@@ -43,7 +43,10 @@ def silence(faults: list[Diagnostic], document: Document) -> list[Diagnostic]:
     except if there are errors, because errors hide other warnings. A comment in a base file gives
     no such warning: another file that extends the base may need the comment.
     """
-    documents = {id(d): d for d in (document, *(fault.span.document for fault in faults))}
+    warnings = [fault for fault in faults if fault.severity == "warning"]
+    if len(warnings) < len(faults) and not warnings:  # errors cannot be silenced
+        return faults
+    documents = {id(d): d for d in (document, *(warning.span.document for warning in warnings))}
     comments: dict[tuple[int, int], list[_Comment]] = defaultdict(list)
     for key, found in documents.items():
         for comment in _comments(found) if _WORD in found.text else ():

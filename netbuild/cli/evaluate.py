@@ -19,6 +19,7 @@ from netbuild.cli.terminal import (
     reported_failures,
     reported_faults,
     say,
+    shapes_of,
 )
 from netbuild.diagnostics.escapes import of_json
 
@@ -70,6 +71,7 @@ def evaluate(
         from netbuild.config.load import read
 
         config = read(read_source(run), set or ())
+        shapes_of(weights)
     with needs_torch("evaluate"):
         from netbuild.runs.folder import measured_with
         from netbuild.training import session

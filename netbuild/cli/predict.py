@@ -23,6 +23,7 @@ from netbuild.cli.terminal import (
     reported_failures,
     reported_faults,
     say,
+    shapes_of,
 )
 from netbuild.components.files import real
 from netbuild.diagnostics.escapes import of_json, visible
@@ -135,6 +136,8 @@ def _weights(run: Path, weights: str, checkpoint: str | None) -> tuple[str, Path
         fail(f"{run} is a config: name its weights with --weights FILE")
     if not named and not Path(weights).is_file():
         fail(f"{weights} is neither best nor last, nor a file of weights")
+    if not named:
+        shapes_of(Path(weights))
     return (checkpoint or weights, None) if named else ("best", Path(weights))
 
 

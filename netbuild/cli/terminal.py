@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from netbuild.components.tensor import Shape
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.syntax.parser import Source
 
@@ -141,6 +142,18 @@ def try_source(path: str) -> Source | None:
         said = f"netbuild: {path or repr(path)} cannot be read: {reason(error)}"
         say(said, err=True)
         return None
+
+
+def shapes_of(weights: Path) -> dict[str, Shape]:
+    """Return the tensors of a file of weights by name. If it cannot be read, exit."""
+    from netbuild.diagnostics.exceptions import WeightsError
+    from netbuild.diagnostics.wording import reason
+    from netbuild.runs.weights import read_shapes
+
+    try:
+        return read_shapes(weights)
+    except (OSError, WeightsError) as error:
+        fail(f"{weights} cannot be read: {reason(error)}")
 
 
 def rank() -> int:

@@ -11,10 +11,10 @@ from netbuild.cli.terminal import (
     FAULTS,
     Settings,
     console,
-    fail,
     print_faults,
     print_whole,
     read_source,
+    shapes_of,
 )
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def weights(
     from netbuild.checks.trace import infer
     from netbuild.config.load import read
     from netbuild.diagnostics.diagnostic import errors
-    from netbuild.diagnostics.exceptions import WeightsError
-    from netbuild.diagnostics.wording import reason
-    from netbuild.runs.weights import compare, read_shapes
+    from netbuild.runs.weights import compare
 
     loaded = read(read_source(config), set or ())
     section = loaded.pretrained
@@ -63,10 +61,7 @@ def weights(
     if errors(graph.diagnostics):
         print_faults(errors(graph.diagnostics), stderr=True)
         raise typer.Exit(FAULTS)
-    try:
-        held = read_shapes(file)
-    except (OSError, WeightsError) as error:
-        fail(f"{file} cannot be read: {reason(error)}")
+    held = shapes_of(file)
     without = leave_out or (section.leave_out if section else ())
     comparison = compare(held, graph.tensors, without)
     _show(comparison, format, without)

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 #: The most fixes that are offered for a fault.
 OFFERED = 3
 #: The layers and faults that all trials of a file may go through together, the number that a trial
-#: counts at least, and the trials that every file gets. All trials take about half a second.
+#: counts at least, and the trials that a file gets. A file of many characters gets few: each trial
+#: parses it again. All trials take about half a second.
 MOST_LAYERS, LEAST_LAYERS, LEAST_TRIALS = 6_000, 25, 12
+LONG_TEXT, LONG_TRIALS = 25_000, 3
 #: Seconds after which no trial begins: each trial looks up the data, which may lie on a slow disk.
 LONGEST = 10.0
 #: Faults of words and values. A layer with such a fault has no result, so the layers behind it are
@@ -84,7 +86,8 @@ class _Trials:
         #: Whether the text of the file could be parsed.
         self.readable = bool(graph.config.root.entries)
         size = max(len(graph.rows) + len(graph.diagnostics), LEAST_LAYERS)
-        self.left = max(MOST_LAYERS // size, LEAST_TRIALS)
+        is_long = len(graph.config.document.text) > LONG_TEXT
+        self.left = LONG_TRIALS if is_long else max(MOST_LAYERS // size, LEAST_TRIALS)
         self.end = time.monotonic() + LONGEST
         self.known: dict[tuple[Edit, ...], Outcome | None] = {}
         self.joint = dict(self._tried_jointly())

@@ -46,7 +46,7 @@ def _likely(value: Any, field: str, phrase: str) -> Iterator[Any]:
     whole = "whole number" in phrase
     if value < 0 and (value == int(value) or not whole):
         yield int(-value) if value == int(value) else -value
-    if whole and isinstance(value, float) and value == int(value) and abs(value) < 1 << 31:
+    if whole and isinstance(value, float) and value.is_integer() and abs(value) < 1 << 31:
         yield int(value)
     if "from 0 to 1" in phrase and 1 < value <= 100:
         yield value / 100

@@ -7,7 +7,9 @@ NetbuildError *
 │   └── InputError *        an input does not fit the network that predicts
 │       └── UnreadableError *  an input is missing or cannot be read
 ├── Interrupted *           a training was asked to stop, and has saved its state
+├── OutputError             standard output or standard error cannot be written
 ├── WeightsError *          a file holds no weights
+│   └── ForeignError        a pickle names what a file of weights does not have
 ├── SettingsError           a command has a setting that cannot be understood
 └── ExpressionError         an expression in a config has no value
 

@@ -33,10 +33,10 @@ OTHERS = {
     "NLLLoss2d": "input: [3, 9, 9]\nlayers: [LogSoftmax: 1]\n",
     "CTCLoss": "input: [20, 8]\nlayers: [Linear: 5, LogSoftmax: -1]\n",
     "BCELoss": "input: [8]\nlayers: [Linear: 2, Sigmoid]\n",
-    "Muon": "input: [8]\nlayers: [Linear: {out_features: 2, bias: false}]\n",
     "SparseAdam": (
-        "input: {shape: [], dtype: int64}\n"
-        "layers: [Embedding: {num_embeddings: 9, embedding_dim: 4, sparse: true}]\n"
+        "input: {shape: [3], dtype: int64}\nlayers:\n"
+        "  - Embedding: {num_embeddings: 9, embedding_dim: 4, sparse: true}\n"
+        "  - Flatten\n  - Linear: 2\n"
     ),
     "Wine": NETWORKS["datasets"].replace("[4]", "[13]"),
     "BreastCancer": NETWORKS["datasets"].replace("[4]", "[30]").replace("3]", "2]"),

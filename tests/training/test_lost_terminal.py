@@ -114,8 +114,12 @@ def test_a_terminal_closes_twice(tmp_path: Path, whole: Run) -> None:
             signal.raise_signal(signal.SIGHUP)
 
     trainer.learner.step = hung_up
-    with pytest.raises(Interrupted, match=r"^$"):
-        training.fit(trainer, Silent())
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` would have it ignored
+    try:
+        with pytest.raises(Interrupted, match=r"^$"):
+            training.fit(trainer, Silent())
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert (trainer.position.epoch, trainer.position.step) == (1, 2)
     assert outcome(go_on(trainer.run.folder)) == outcome(whole)
 

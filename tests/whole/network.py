@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 #: What torch raises for fields and inputs that it does not take, or that it only warns of.
 REFUSALS = (
@@ -72,11 +72,21 @@ class Network(nn.Module):
                 needed.update(step.reads)
         self.steps = kept[::-1]
 
-    def overwritten(self, *x: torch.Tensor, copying: bool) -> set[str]:
+    def dropping(self) -> set[str]:
+        """Return the paths of the dropouts that have a result of their own in training."""
+        self.train()
+        return {
+            step.path
+            for step in self.steps
+            if step.kind in DROPOUTS and isinstance(step.module, nn.Module)
+            if step.module.training and step.module.p  # p of 0 drops nothing
+        }
+
+    def overwritten(self, *x: torch.Tensor, copied: Collection[str] = ()) -> set[str]:
         """Return who reads a value in evaluation after another layer has overwritten it.
 
-        In evaluation, a dropout returns its input itself, or a copy of it if `copying`. A parameter
-        that is overwritten counts as read.
+        In evaluation, a dropout returns its input itself; those at the paths `copied` return a copy
+        here. A parameter that is overwritten counts as read.
         """
         own = {name: weight._version for name, weight in self.named_parameters()}
         values: dict[int, torch.Tensor] = dict(zip(self.reads, x, strict=True))
@@ -86,7 +96,7 @@ class Network(nn.Module):
             found |= {step.path for n in step.reads if values[n]._version != versions[n]}
             given = [values[number] for number in step.reads]
             results = step.call(len(x[0])) if step.kind == "Parameter" else step.call(*given)
-            if copying and step.kind in DROPOUTS:
+            if step.path in copied:
                 results = tuple(y.clone() for y in results)
             for number, y in zip(step.gives, results, strict=True):
                 values[number], versions[number] = y, y._version

@@ -17,7 +17,7 @@ from tests.whole.inputs import expect_batch, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register
 from tests.whole.modules import ports
 from tests.whole.names import of_input, of_member
-from tests.whole.network import DROPOUTS, REFUSALS, Network, Step, Value
+from tests.whole.network import REFUSALS, Network, Step, Value
 from tests.whole.operations import OPERATIONS
 from tests.whole.refusal import Refusal
 from tests.whole.scope import Inputs, Made, Results, Scope, chained, first
@@ -360,8 +360,6 @@ class Reader:
         if not original:
             register(scope, name, layer, freeze=settings["freeze"])
         layers.expect_inputs(layer, x, shared)
-        if settings["freeze"] and kind in DROPOUTS and layer.module is not None:
-            layer.module.eval()  # what is frozen drops nothing, and overwrites nothing
         tensors = layer.call(BATCH) if kind == "Parameter" else layer.call(*x)
         if any(t.numel() == 0 for t in tensors):
             raise Refusal("a tensor has a value")

@@ -150,10 +150,8 @@ class Reader:
     def _left_out(self, scope: Scope, name: str | None, arrives: Value | None) -> None:
         if name is not None:
             scope.free(name)
-        if arrives is None:  # a Parameter above all members: its name stands for nothing
-            return
-        if name is not None:
-            scope.names[name] = {"": arrives}
+            if arrives is not None:  # a Parameter above all members stands for nothing
+                scope.names[name] = {"": arrives}
         scope.before = arrives
 
     def _placed(

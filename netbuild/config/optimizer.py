@@ -9,14 +9,13 @@ made for weights of its kind: Muon is made for matrices.
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.config.filling import check_modifiers, fill, find
 from netbuild.config.init import condition
-from netbuild.config.parameter_groups import read_groups
+from netbuild.config.parameter_groups import matches, read_groups
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.syntax.item import Item, read_item
 from netbuild.syntax.node import List, Node
@@ -60,8 +59,7 @@ class Optimizing(NamedTuple):
         """Whether `match` and `type` name a weight; a pattern also matches the path of a layer."""
         if self.types and weight.type not in self.types:
             return False
-        called = (weight.name, weight.name.rpartition(".")[0])
-        return not self.match or any(fnmatchcase(n, p) for p in self.match for n in called)
+        return not self.match or any(matches(pattern, weight.name) for pattern in self.match)
 
     def takes(self, weight: Weight) -> bool:
         """Whether a weight is for this optimizer, if none before it takes the weight."""

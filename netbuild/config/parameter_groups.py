@@ -29,7 +29,12 @@ class Group(NamedTuple):
 
     def matches(self, name: str) -> bool:
         """Whether the pattern matches the name of a weight, or the path of its layer."""
-        return fnmatchcase(name, self.match) or fnmatchcase(name.rpartition(".")[0], self.match)
+        return matches(self.match, name)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a pattern matches the name of a weight, or the path of its layer."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)
 
 
 def read_groups(item: Item, optimizer: Optimizer) -> Found[tuple[Group, ...]]:

@@ -20,7 +20,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 
 from netbuild.diagnostics.exceptions import TrainingError, WeightsError
 from netbuild.training.errors import refused
-from netbuild.training.parallel.parts import Planner, Reader
+from netbuild.training.parallel.checked_parts import Planner, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

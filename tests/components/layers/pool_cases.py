@@ -109,6 +109,11 @@ def _each(case: Case, name: str, default: int = 1) -> list[int]:
     return value if isinstance(value, list) else [value] * int(case.kind[-2])
 
 
+def _is_a_maximum_of_whole_numbers(case: Case) -> bool:
+    infinite = case.kind.startswith("LPPool") and abs(case.fields["norm_type"]) == float("inf")
+    return infinite and case.dtype != "float32"
+
+
 def _pools_nothing_but_padding(case: Case) -> bool:
     fields, rank = case.fields, int(case.kind[-2])
     if not case.kind.startswith("MaxPool") or len(case.x) != rank + 1:
@@ -165,6 +170,11 @@ STRICTNESS = [
         "a list for the only axis, which LPPool1d takes with an infinite norm and with no other",
         lambda case: case.kind == "LPPool1d" and isinstance(case.fields["kernel_size"], list),
         Case("LPPool1d", {"norm_type": float("inf"), "kernel_size": [2]}, (1, 4)),
+    ),
+    Strictness(
+        "an infinite norm of whole numbers, which torch takes on a CPU and over two or three axes",
+        _is_a_maximum_of_whole_numbers,
+        Case("LPPool2d", {"norm_type": float("inf"), "kernel_size": 1}, (1, 1, 1), (), "int64"),
     ),
     Strictness(
         "an unpool that leaves nothing makes an empty tensor",

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
+from torch.nn.modules import dropout
 
 from tests.whole.layers import Layer, reads
 from tests.whole.modules import MANY
@@ -67,6 +68,8 @@ def register(scope: Scope, name: str, layer: Layer, *, freeze: bool) -> None:
         layer.parameter.requires_grad_(not freeze)
     if layer.module is not None:
         layer.module.requires_grad_(not freeze)
+    if freeze and isinstance(layer.module, dropout._DropoutNd):
+        layer.module.p = 0.0  # what is frozen is built so, and drops nothing
     if scope.module is None:
         return
     if layer.parameter is not None:

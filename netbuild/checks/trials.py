@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netbuild.config.config import Config
-    from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Faults, Fix
+    from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Faults, Fix, Span
     from netbuild.graph.graph import Graph
     from netbuild.syntax.parser import Source
 
@@ -145,7 +145,7 @@ class _Trials:
         """
         moves = after.moves
         left = after.faults.get(Mark(fault.code, moves.before(fault.span)))
-        if left is not None and not (left.layer in fault.also and self._is_of_one_use(fix)):
+        if left is not None and not (left.layer in fault.also and self._is_of_one_use(fault, fix)):
             return None
         if after.readable < self.readable:
             return None
@@ -158,14 +158,17 @@ class _Trials:
             new = [other for other in new if moves.after(other.span) < last]
         return new if all(_is_revealed(other, fault, fix, after) for other in new) else None
 
-    def _is_of_one_use(self, fix: Fix) -> bool:
-        """Whether a fix changes no block. The other uses of a block then keep their faults."""
+    def _is_of_one_use(self, fault: Diagnostic, fix: Fix) -> bool:
+        """Whether a fault in a block is fixed at one use, so that the other uses keep it."""
+
+        def in_a_block(span: Span) -> bool:
+            return any(
+                span.document is body.document and body[1:3] <= span[1:3] <= body[3:5]
+                for body in bodies
+            )
+
         bodies = [block.stack.span for block in self.config.blocks.values() if block]
-        return not any(
-            edit.span.document is body.document and body[1:3] <= edit.span[1:3] <= body[3:5]
-            for edit in fix.edits
-            for body in bodies
-        )
+        return in_a_block(fault.span) and not any(in_a_block(edit.span) for edit in fix.edits)
 
     def _outcome(self, edits: tuple[Edit, ...]) -> Outcome | None:
         """Check the texts with edits; None if they cannot be applied or no trial is left."""

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.broken", description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0, help="the number of the first case")
-    parser.add_argument("--show", default="", help="wrong, helpless, unclean or unfixed")
+    parser.add_argument("--show", default="wrong", help="wrong, helpless, unclean or unfixed")
     options = parser.parse_args(arguments)
     found = cases(options.seed, options.cases)
     for case in found:

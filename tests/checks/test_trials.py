@@ -54,6 +54,18 @@ layers:
 """,
         ["[3, 28, 32] for the input gives 32×28×32"],
     ),
+    "a copy that has the fault of the next copy": (
+        """\
+input: [6, 4]
+layers:
+  - layers:
+      - {Conv1d: {out_channels: 8, kernel_size: 4, padding: 1}, inputs: input}
+      - {Conv1d: {out_channels: 8, kernel_size: 7, padding: 1}, inputs: input}
+      - {ReLU, inputs: input}
+    repeat: 2
+""",
+        ["kernel_size: 6 gives 8×1", "padding: 2 gives 8×2"],
+    ),
     "another number of classes": (
         """\
 input: {shape: [20], dtype: int64}

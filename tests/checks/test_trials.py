@@ -59,12 +59,11 @@ layers:
 input: [6, 4]
 layers:
   - layers:
-      - {Conv1d: {out_channels: 8, kernel_size: 4, padding: 1}, inputs: input}
-      - {Conv1d: {out_channels: 8, kernel_size: 7, padding: 1}, inputs: input}
+      - {Conv1d: {out_channels: 8, kernel_size: 4, padding: 1, dilation: 2}, inputs: input}
       - {ReLU, inputs: input}
     repeat: 2
 """,
-        ["kernel_size: 6 gives 8×1", "padding: 2 gives 8×2"],
+        ["kernel_size: 3 gives 8×2", "padding: 2 gives 8×2", "dilation: 1 gives 8×3"],
     ),
     "another number of classes": (
         """\

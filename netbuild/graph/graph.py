@@ -112,7 +112,10 @@ class Graph(NamedTuple):
 
     @property
     def macs(self) -> int:
-        """The number of multiplications for one sample."""
+        """The number of multiplications for one sample.
+
+        What all samples share counts once, although it is computed once a batch.
+        """
         return sum(row.macs for row in self.rows)
 
     @property
@@ -129,6 +132,11 @@ class Graph(NamedTuple):
         first layer with trainable weights keep nothing, because the backward pass ends there.
         """
         return sum(kept.nbytes for kept in self.kept)
+
+    @property
+    def shared_activations_bytes(self) -> int:
+        """The bytes that training keeps once a batch, of values that all samples share."""
+        return sum(kept.shared_nbytes for kept in self.kept)
 
     @property
     def kept(self) -> Iterator[Kept]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.components.layers.layer import Made
+from netbuild.components.layers.made import Made
 from netbuild.components.tensor import times
 from netbuild.diagnostics.escapes import of_json
 from netbuild.graph.graph import stacks
@@ -115,6 +115,7 @@ def memory(graph: Graph) -> str:
     return learned + (
         f"weights {_size(graph.weights_bytes)} · "
         f"activations {_size(graph.activations_bytes)} a sample in training"
+        + (f" and {_size(shared)} a batch" if (shared := graph.shared_activations_bytes) else "")
     )
 
 
@@ -132,6 +133,7 @@ def as_json(graph: Graph) -> str:
             "macs": graph.macs,
             "weights_bytes": graph.weights_bytes,
             "activations_bytes": graph.activations_bytes,
+            "shared_activations_bytes": graph.shared_activations_bytes,
         },
     }
     return of_json(json.dumps(document, indent=2, ensure_ascii=False))

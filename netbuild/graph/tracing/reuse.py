@@ -173,9 +173,9 @@ def _other_stack(module: Block, again: Block, name: str) -> tuple[str, str]:
             return found
     if list(module.outputs.items()) != list(again.outputs.items()):
         return name, f"{name} has other outputs for these inputs"
-    lost = next((own for own in module.batched if own not in again.batched), None)
-    if lost is not None:
-        return name, f"the input {lost} of {name} has a batch axis, and here it has none"
+    own = next((own for own in again.batched if own not in module.batched), None)
+    if own is not None:
+        return name, f"all samples share the input {own} of {name}, and here each has its own"
     return name, ""
 
 

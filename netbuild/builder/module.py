@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
-from netbuild.builder import modules, pretrained
-from netbuild.builder.arguments import differing
+from netbuild.builder import constants, modules, pretrained
 from netbuild.builder.initialise import initialise
+from netbuild.builder.layer import layer
 from netbuild.checks.trace import trace
+from netbuild.components.layers.constant import Constant
 from netbuild.components.layers.layer import Operation
-from netbuild.components.layers.made import Made
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.graph.row import Block, Row
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Member
@@ -56,7 +55,8 @@ def module(graph: Graph) -> nn.Module:
     """Build the module of a graph without faults."""
     assert graph.block is not None
     in_order = all(row.is_plain for row in graph.rows)
-    made = _stack(graph.block, graph.config.name, in_order=in_order, outputs=graph.outputs)
+    tables = constants.values(graph)
+    made = _stack(graph.block, graph.config.name, tables, in_order=in_order, outputs=graph.outputs)
     initialise(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
@@ -75,52 +75,61 @@ def train(made: nn.Module, graph: Graph) -> nn.Module:
 
 
 def _stack(
-    block: Block, name: str, *, in_order: bool, outputs: Mapping[str, Tensor] | None = None
+    block: Block,
+    name: str,
+    tables: Mapping[str, torch.Tensor],
+    *,
+    in_order: bool,
+    outputs: Mapping[str, Tensor] | None = None,
 ) -> nn.Module:
-    """Build a stack. `in_order` says that no layer of the network permutes memory.
+    """Build a stack.
 
-    `outputs` are the results of the whole network, each of which has a value for each sample.
+    Args:
+        block: the stack.
+        name: the name of its class.
+        tables: the values of the constants, by path.
+        in_order: whether no layer of the network permutes memory.
+        outputs: the results of the whole network, each of which has a value for each sample.
     """
     parts = OrderedDict(
-        (member.name, _part(member.part, member.name, in_order=in_order))
+        (member.name, _part(member.part, member.name, tables, in_order=in_order))
         for member in block.members
         if not member.module and not has_no_module(member.part)
     )
     if block.is_chain and (in_order or not block.needs_order):
         return nn.Sequential(parts)
-    return _Writer(block, parts, outputs or {}).module(block.type or name)
+    return _Writer(block, parts, tables, outputs or {}).module(block.type or name)
 
 
-def _part(part: Row | Block, name: str, *, in_order: bool) -> nn.Module:
-    if isinstance(part, Row):
-        return layer(part.layer, part.arguments)
-    return _stack(part, name, in_order=in_order)
+def _part(
+    part: Row | Block, name: str, tables: Mapping[str, torch.Tensor], *, in_order: bool
+) -> nn.Module:
+    if isinstance(part, Block):
+        return _stack(part, name, tables, in_order=in_order)
+    if isinstance(part.layer, Constant):
+        return modules.Constant(tables[part.path])
+    return layer(part.layer, part.arguments)
 
 
 def has_no_module(part: Row | Block) -> bool:
     """Whether a part has no module of its own: it is an operation or a tensor of its stack."""
-    return isinstance(part, Row) and (isinstance(part.layer, Operation) or part.layer.is_tensor)
-
-
-def layer(described: Layer, arguments: dict[str, Any]) -> nn.Module:
-    """Make a layer. Arguments that are layers are made first."""
-    name = described.built_name()
-    kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
-    return kind(
-        **{
-            field: layer(value.layer, value.arguments) if isinstance(value, Made) else value
-            for field, value in differing(kind, described, arguments).items()
-        }
-    )
+    if not isinstance(part, Row) or (isinstance(part.layer, Constant) and not part.buffers):
+        return False
+    return isinstance(part.layer, Operation) or part.layer.is_tensor
 
 
 class _Writer:
     """Writes a stack that is not a chain as a graph. Nodes have the names in the file."""
 
     def __init__(
-        self, block: Block, parts: Mapping[str, nn.Module], outputs: Mapping[str, Tensor]
+        self,
+        block: Block,
+        parts: Mapping[str, nn.Module],
+        tables: Mapping[str, torch.Tensor],
+        outputs: Mapping[str, Tensor],
     ) -> None:
         self.block = block
+        self.tables = tables
         self.outputs = outputs
         self.root = nn.Module()
         for name, part in parts.items():
@@ -150,6 +159,9 @@ class _Writer:
         for unread, parameter in self.root.named_parameters(recurse=False):
             if not hasattr(made, unread):
                 made.register_parameter(unread, parameter)
+        for unread, buffer in self.root.named_buffers(recurse=False):
+            if not hasattr(made, unread):
+                made.register_buffer(unread, buffer)
         return made
 
     def mark(self, member: str) -> None:
@@ -224,11 +236,21 @@ class _Writer:
         return self.read(ref) if has else x
 
     def tensor(self, name: str, row: Row) -> fx.Proxy:
-        """Write a parameter of the stack. It begins with zeros and is initialised later."""
-        ((_, shape),) = row.weights.items()
-        self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
-        if len(shape) == len(row.output.shape):
+        """Write a parameter or a constant of the stack.
+
+        A parameter begins with zeros and is initialised later. A constant that is not in
+        `state_dict()` has a module: torch.fx copies any other buffer as one that is.
+        """
+        if isinstance(row.layer, Constant):
             self.loose.add(Ref(name, OUTPUT))
+            if not row.layer.persistent:
+                return self.call(name)
+            self.root.register_buffer(name, self.tables[row.path])
+        else:
+            ((_, shape),) = row.weights.items()
+            self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+            if len(shape) == len(row.output.shape):
+                self.loose.add(Ref(name, OUTPUT))
         made: fx.Proxy = self.tracer.create_proxy("get_attr", name, (), {})
         return made
 

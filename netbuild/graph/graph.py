@@ -124,6 +124,12 @@ class Graph(NamedTuple):
         return sum(Tensor(w).nbytes for row in self.rows for w in row.weights.values())
 
     @property
+    def constants_bytes(self) -> int:
+        """The bytes of the constants, which are not learned."""
+        rows = (row for row in self.rows if row.layer.is_tensor and not row.inferred.weights)
+        return sum(row.output.nbytes for row in rows if not row.reuses)
+
+    @property
     def activations_bytes(self) -> int:
         """The bytes that training keeps of one sample for the backward pass.
 

@@ -114,7 +114,8 @@ def memory(graph: Graph) -> str:
     learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
     return learned + (
         f"weights {_size(graph.weights_bytes)} · "
-        f"activations {_size(graph.activations_bytes)} a sample in training"
+        + (f"constants {_size(constants)} · " if (constants := graph.constants_bytes) else "")
+        + f"activations {_size(graph.activations_bytes)} a sample in training"
         + (f" and {_size(shared)} a batch" if (shared := graph.shared_activations_bytes) else "")
     )
 
@@ -132,6 +133,7 @@ def as_json(graph: Graph) -> str:
             "trainable": graph.trainable,
             "macs": graph.macs,
             "weights_bytes": graph.weights_bytes,
+            "constants_bytes": graph.constants_bytes,
             "activations_bytes": graph.activations_bytes,
             "shared_activations_bytes": graph.shared_activations_bytes,
         },

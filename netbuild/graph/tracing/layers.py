@@ -128,6 +128,7 @@ class Layers:
                 _expect_addressable(inferred)
                 inference.store(content, inferred)
             shared.check(inferred.layer, inputs, shares)
+            shared.check_kept(inferred.layer, sources, shares, self.by_path)
             y = next(iter(inferred.outputs.values())).shape
             inferred.layer.expect_origins(y, *map(self.origins.get, sources))
         except ShapeError as error:
@@ -208,6 +209,8 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     if error.formula:
         notes.append(Note("formula", error.formula))
     title = f"{item.type.text} does not fit its input{'s' if several else ''}"
+    if not inputs:
+        title = f"{item.type.text} has no value"
     span = place(item, error.at)
     if several and error.at is None and "inputs" in item.modifiers:
         span = item.modifiers["inputs"].value.span

@@ -9,6 +9,7 @@ from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.misfit import circumstances
 from netbuild.graph.row import Block, Row
+from netbuild.graph.tracing.shared import kept_from_outside
 from netbuild.graph.value import state_key
 from netbuild.syntax.item import Item, Stack, shown
 from netbuild.syntax.node import Map, Scalar
@@ -140,6 +141,17 @@ def check(item: Item, module: Row | Block, again: Row | Block, name: str, path: 
     layer = path + at.removeprefix(name)
     help_ = "a Reuse keeps the weights: let it read the same size, or write a layer of its own"
     return (Diagnostic("NB215", title, item.type.span, label, layer=layer, help=help_),)
+
+
+def check_kept(item: Item, rows: Sequence[Row], name: str) -> Faults:
+    """Return the fault of a module with a constant that keeps a value of one of its inputs."""
+    kept = kept_from_outside(rows, name)
+    if kept is None:
+        return ()
+    label = f"{kept.path} keeps the value that it has in the first call of {name}"
+    help_ = "let the stack read a Constant that is outside of it"
+    title = f"{name.rpartition('.')[2]} keeps a value of its input"
+    return (Diagnostic("NB215", title, item.type.span, label, help=help_),)
 
 
 def _difference(module: Row | Block, again: Row | Block, name: str) -> tuple[str, str]:

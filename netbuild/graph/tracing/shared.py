@@ -13,10 +13,12 @@ from netbuild.components.layers.layer import Operation
 from netbuild.components.tensor import ShapeError, product, times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
+    from netbuild.graph.row import Row
+    from netbuild.graph.value import Value
 
 
 def aligned(
@@ -38,6 +40,47 @@ def aligned(
         else x
         for x, shared in zip(inputs, shares, strict=True)
     )
+
+
+def check_kept(
+    layer: Layer, sources: Sequence[Value], shares: Sequence[bool], rows: Mapping[str, Row]
+) -> None:
+    """Refuse an input of a `Constant` whose value is not known when the network is built.
+
+    Raises:
+        ShapeError: the input has a value for each sample, or training changes it.
+    """
+    if not layer.is_tensor or not sources:
+        return
+    if not all(shares):
+        message = "it keeps one value, and its input has a value for each sample"
+        raise ShapeError("NB205", message, help="let it read Constants, or what they give")
+    waiting, seen = list(sources), set(sources)
+    while waiting:
+        row = rows[waiting.pop().path]
+        if row.inferred.weights or (row.buffers and not row.layer.is_tensor):
+            message = f"it keeps one value, and training changes the values of {row.path}"
+            raise ShapeError("NB205", message, help="let it read Constants, or what they give")
+        new = [source for source in row.sources if source not in seen]
+        seen.update(new)
+        waiting += new
+
+
+def kept_from_outside(rows: Iterable[Row], module: str) -> Row | None:
+    """Return a constant in a stack that keeps a value from outside of it; None if there is none."""
+    within = [row for row in rows if row.path == module or row.path.startswith(f"{module}.")]
+    paths = {row.path for row in within}
+    feeding: set[str] = set()
+    kept = None
+    for row in reversed(within):
+        if row.layer.is_tensor and row.sources:
+            kept = row
+        if row.path in feeding or (row.layer.is_tensor and row.sources):
+            found = {source.path for source in row.sources}
+            if not found <= paths:
+                return kept
+            feeding |= found
+    return None
 
 
 def check(layer: Layer, inputs: Sequence[Tensor], shares: Sequence[bool]) -> None:

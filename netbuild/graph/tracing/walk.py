@@ -340,6 +340,7 @@ class Walk:
         level.recipes[name] = recipe
         if member is not None and not faults:
             faults = reuse.check(item, recipe.traced, member.part, level.path + recipe.module, path)
+            faults = faults or reuse.check_kept(item, self.layers.rows, level.path + recipe.module)
             self.layers.share(before, path, level.path + recipe.module)
             member = member._replace(module=recipe.module)
         return member, tuple(reuse.blamed(item, fault) for fault in faults)

@@ -152,7 +152,7 @@ class Constant(Layer):
     def _has_values(cls, arange: Any) -> Any:
         if arange is not None:
             start, end, step = _ends(arange)
-            if step == 0 or _count(start, end, step) < 1:
+            if not _count(start, end, step):
                 raise unwanted("numbers with at least one value from start on and before end")
         return arange
 
@@ -276,8 +276,11 @@ def _ends(arange: Any) -> tuple[Any, Any, Any]:
 
 
 def _count(start: float, end: float, step: float) -> int:
-    """Return the number of values of torch.arange, which counts them as float64."""
-    return ceil((end - start) / step)
+    """Return the number of values of torch.arange, which counts them as float64; 0 if none."""
+    try:
+        return max(0, ceil((end - start) / step))
+    except (OverflowError, ZeroDivisionError):
+        return 0
 
 
 def _sizes(name: str, given: Any) -> Shape:

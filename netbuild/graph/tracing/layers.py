@@ -209,7 +209,9 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     if error.formula:
         notes.append(Note("formula", error.formula))
     title = f"{item.type.text} does not fit its input{'s' if several else ''}"
-    if not inputs:
+    if error.code == "NB218":
+        title = f"{item.type.text} draws once for all samples"
+    elif not inputs:
         title = f"{item.type.text} has no value"
     span = place(item, error.at)
     if several and error.at is None and "inputs" in item.modifiers:

@@ -92,8 +92,7 @@ def check(layer: Layer, inputs: Sequence[Tensor], shares: Sequence[bool]) -> Non
     if not inputs or not all(shares):
         return
     if layer.draws:
-        message = "it draws random numbers in training, and all samples share its input:"
-        message += " they would all get the same draw"
+        message = "it draws random numbers, and all samples share its input and so the draw"
         help_ = "first join the input with a value of each sample, for example by Add"
         raise ShapeError("NB218", message, help=help_)
     x = inputs[0].shape

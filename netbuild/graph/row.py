@@ -206,8 +206,8 @@ class Block(NamedTuple):
     @property
     def is_chain(self) -> bool:
         """Whether each member reads only the one before it, and the last result is the only one."""
-        if len(self.inputs) != 1:
-            return False
+        if len(self.inputs) != 1 or (self.shared and self.batched):
+            return False  # a result of the network that all samples share is repeated for each
         ref = Ref("", self.inputs[0])
         for member in self.members:
             part = member.part

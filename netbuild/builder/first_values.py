@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netbuild.builder import initialise, pretrained
-from netbuild.builder.module import has_no_module, layer
+from netbuild.builder import constants, initialise, pretrained
+from netbuild.builder.layer import layer
+from netbuild.builder.module import has_no_module
 from netbuild.components.layers.parameter import Parameter
 from netbuild.graph.row import Row
 from netbuild.graph.value import state_key
@@ -33,6 +34,7 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     """
     assert graph.block is not None
     yield from _made(graph.block)
+    yield from _constants(graph)
     yield from initialise.values(graph)
     yield from pretrained.values(graph)
 
@@ -48,8 +50,16 @@ def _made(block: Block) -> Iterator[tuple[str, Tensor]]:
         elif isinstance(part.layer, Parameter):
             for name, shape in part.weights.items():
                 yield state_key(part.path, name), torch.zeros(shape)
-        elif not has_no_module(part):
+        elif not has_no_module(part) and not part.layer.is_tensor:
             made = layer(part.layer, part.arguments)
             for tensors in (made.named_parameters(), made.named_buffers()):
                 for name, tensor in tensors:
                     yield state_key(part.path, name), tensor.detach()
+
+
+def _constants(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+    """Yield the values of the constants by the names of their buffers."""
+    tables = constants.values(graph)
+    for row in graph.rows:
+        if row.path in tables and not row.reuses:
+            yield state_key(row.path, "" if row.buffers else "value"), tables[row.path]

@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
-from netbuild.builder import modules, pretrained
-from netbuild.builder.arguments import differing
+from netbuild.builder import constants, modules, pretrained
 from netbuild.builder.initialise import initialise
+from netbuild.builder.layer import layer
 from netbuild.checks.trace import trace
-from netbuild.components.layers.layer import Made, Operation
-from netbuild.components.layers.parameter import Parameter
+from netbuild.components.layers.constant import Constant
+from netbuild.components.layers.layer import Operation
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.graph.row import Block, Row
-from netbuild.graph.value import OUTPUT, Ref, Value, state_key
+from netbuild.graph.value import OUTPUT, Ref, state_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from netbuild.components.layers.layer import Layer
+    from netbuild.components.tensor import Shape, Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Member
 
@@ -55,11 +55,8 @@ def module(graph: Graph) -> nn.Module:
     """Build the module of a graph without faults."""
     assert graph.block is not None
     in_order = all(row.is_plain for row in graph.rows)
-    parameters = (row for row in graph.rows if isinstance(row.layer, Parameter))
-    loose = frozenset(
-        row.passed_on for row in parameters if row.inferred.weights[""] == row.output.shape
-    )
-    made = _stack(graph.block, graph.config.name, loose, in_order=in_order)
+    tables = constants.values(graph)
+    made = _stack(graph.block, graph.config.name, tables, in_order=in_order, outputs=graph.outputs)
     initialise(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
@@ -77,61 +74,72 @@ def train(made: nn.Module, graph: Graph) -> nn.Module:
     return made
 
 
-def _stack(block: Block, name: str, loose: frozenset[Value], *, in_order: bool) -> nn.Module:
-    """Build a stack. `in_order` says that no layer of the network permutes memory.
+def _stack(
+    block: Block,
+    name: str,
+    tables: Mapping[str, torch.Tensor],
+    *,
+    in_order: bool,
+    outputs: Mapping[str, Tensor] | None = None,
+) -> nn.Module:
+    """Build a stack.
 
-    `loose` are the results without a batch axis.
+    Args:
+        block: the stack.
+        name: the name of its class.
+        tables: the values of the constants, by path.
+        in_order: whether no layer of the network permutes memory.
+        outputs: the results of the whole network, each of which has a value for each sample.
     """
     parts = OrderedDict(
-        (member.name, _part(member.part, member.name, loose, in_order=in_order))
+        (member.name, _part(member.part, member.name, tables, in_order=in_order))
         for member in block.members
         if not member.module and not has_no_module(member.part)
     )
     if block.is_chain and (in_order or not block.needs_order):
         return nn.Sequential(parts)
-    return _Writer(block, parts, loose).module(block.type or name)
+    return _Writer(block, parts, tables, outputs or {}).module(block.type or name)
 
 
-def _part(part: Row | Block, name: str, loose: frozenset[Value], *, in_order: bool) -> nn.Module:
-    if isinstance(part, Row):
-        return layer(part.layer, part.arguments)
-    return _stack(part, name, loose, in_order=in_order)
+def _part(
+    part: Row | Block, name: str, tables: Mapping[str, torch.Tensor], *, in_order: bool
+) -> nn.Module:
+    if isinstance(part, Block):
+        return _stack(part, name, tables, in_order=in_order)
+    if isinstance(part.layer, Constant):
+        return modules.Constant(tables[part.path])
+    return layer(part.layer, part.arguments)
 
 
 def has_no_module(part: Row | Block) -> bool:
-    """Whether a part has no module of its own: it is an operation or a parameter."""
-    return isinstance(part, Row) and isinstance(part.layer, (Operation, Parameter))
-
-
-def layer(described: Layer, arguments: dict[str, Any]) -> nn.Module:
-    """Make a layer. Arguments that are layers are made first."""
-    name = described.built_name()
-    kind: type[nn.Module] = getattr(nn, name, None) or getattr(modules, name)
-    return kind(
-        **{
-            field: layer(value.layer, value.arguments) if isinstance(value, Made) else value
-            for field, value in differing(kind, described, arguments).items()
-        }
-    )
+    """Whether a part has no module of its own: it is an operation or a tensor of its stack."""
+    if not isinstance(part, Row) or (isinstance(part.layer, Constant) and not part.buffers):
+        return False
+    return isinstance(part.layer, Operation) or part.layer.is_tensor
 
 
 class _Writer:
     """Writes a stack that is not a chain as a graph. Nodes have the names in the file."""
 
     def __init__(
-        self, block: Block, parts: Mapping[str, nn.Module], loose: frozenset[Value]
+        self,
+        block: Block,
+        parts: Mapping[str, nn.Module],
+        tables: Mapping[str, torch.Tensor],
+        outputs: Mapping[str, Tensor],
     ) -> None:
         self.block = block
-        self.loose = loose
+        self.tables = tables
+        self.outputs = outputs
         self.root = nn.Module()
         for name, part in parts.items():
             self.root.add_module(name, part)
         self.graph = fx.Graph()
         self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
         self.values: dict[Ref, fx.Proxy] = {}
-        #: Parameters with a batch axis of 1, each with the sizes for its expansion after that axis.
-        self.shared: dict[Ref, tuple[int, ...]] = {}
-        #: These parameters, repeated for each sample.
+        #: The tensors of this stack that have no batch axis in torch.
+        self.loose: set[Ref] = set()
+        #: Values that all samples share, repeated for each sample.
         self.repeated: dict[Ref, fx.Proxy] = {}
 
     def module(self, name: str) -> fx.GraphModule:
@@ -142,7 +150,7 @@ class _Writer:
             for port, value in self.results(member).items():
                 self.values[Ref(member.name, port)] = value
             self.mark(member.name)
-        given = tuple(self.read(ref).node for ref in self.block.outputs.values())
+        given = tuple(self.result(port).node for port in self.block.outputs)
         self.graph.output(given if len(given) > 1 else given[0])
         for node in reversed(self.graph.nodes):
             if node.op in {"call_function", "call_method", "get_attr"} and not node.users:
@@ -151,6 +159,9 @@ class _Writer:
         for unread, parameter in self.root.named_parameters(recurse=False):
             if not hasattr(made, unread):
                 made.register_parameter(unread, parameter)
+        for unread, buffer in self.root.named_buffers(recurse=False):
+            if not hasattr(made, unread):
+                made.register_buffer(unread, buffer)
         return made
 
     def mark(self, member: str) -> None:
@@ -172,46 +183,74 @@ class _Writer:
             name = next(new for n in count(1) if (new := f"{port}_{n}") not in others)
         return self.graph.create_node("placeholder", port, name=name)
 
+    def result(self, port: str) -> fx.Proxy:
+        """Return a result of the stack. A result of the network has a value for each sample."""
+        ref = self.block.outputs[port]
+        if port in self.outputs and port in self.block.shared:
+            return self.repeat(ref, self.outputs[port].shape)
+        return self.read(ref)
+
     def read(self, ref: Ref) -> fx.Proxy:
-        """Return a value. A Parameter with a batch axis of 1 is repeated for each sample."""
-        if ref not in self.shared:
-            return self.values[ref]
+        """Return a value with its batch axis, which is 1 if all samples share it."""
+        return self.values[ref].unsqueeze(0) if ref in self.loose else self.values[ref]
+
+    def repeat(self, ref: Ref, shape: Shape) -> fx.Proxy:
+        """Return a value that all samples share, repeated for each sample."""
         if ref not in self.repeated:
             batch = self.values[Ref("", self.block.batched[0])].size(0)
-            self.repeated[ref] = self.values[ref].expand(batch, *self.shared[ref])
+            x = self.values[ref]
+            sizes = shape if ref in self.loose else (-1,) * len(shape)
+            self.repeated[ref] = x.expand(batch, *sizes)
         return self.repeated[ref]
 
     def results(self, member: Member) -> dict[str, fx.Proxy]:
         """Write a member, and return its results."""
         part = member.part
+        if isinstance(part, Row) and part.layer.is_tensor:
+            return {OUTPUT: self.tensor(member.name, part)}
+        names = part.inputs if isinstance(part, Block) else member.reads
+        x = [self.given(member, number, name) for number, name in enumerate(names)]
         if isinstance(part, Block):
             ports = list(part.outputs)
-            x = [self.read(member.reads[port]) for port in part.inputs]
             y: Any = self.call(member.module or member.name, *x)
             several = len(ports) > 1
             return {port: y[n] if several else y for n, port in enumerate(ports)}
-        if isinstance(part.layer, Parameter):
-            return {OUTPUT: self.parameter(member.name, part)}
-        refs = list(member.reads.values())
-        # An operation that broadcasts repeats a Parameter itself, if another value has the batch.
-        sources = zip(refs, part.sources, strict=True)
-        alone = all(ref in self.shared or value in self.loose for ref, value in sources)
-        repeats = isinstance(part.layer, Operation) and part.layer.broadcasts
-        if repeats and not alone:
-            x = [self.values[ref] for ref in refs]
-        else:
-            x = [self.read(ref) for ref in refs]
         if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
         results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
         return results
 
-    def parameter(self, name: str, row: Row) -> fx.Proxy:
-        """Write a parameter of the stack. It begins with zeros and is initialised later."""
-        ((_, shape),) = row.weights.items()
-        self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
-        if len(shape) > len(row.output.shape):
-            self.shared[Ref(name, OUTPUT)] = (-1,) * len(row.output.shape)
+    def given(self, member: Member, number: int, name: str) -> fx.Proxy:
+        """Return an input of a member, as the member reads it."""
+        ref, part = member.reads[name], member.part
+        if member.repeats(name):
+            return self.repeat(ref, member.shared[name])
+        layer = part.layer if isinstance(part, Row) and not part.shared else None
+        if name not in member.shared or not isinstance(layer, Operation):
+            return self.read(ref)
+        x, shape = self.values[ref], member.shared[name]
+        has = layer.batch_axis(number, shape)
+        if has is False:
+            for _ in range(len(shape) - 1 - (ref in self.loose)):
+                x = x.squeeze(0)
+        return self.read(ref) if has else x
+
+    def tensor(self, name: str, row: Row) -> fx.Proxy:
+        """Write a parameter or a constant of the stack.
+
+        A parameter begins with zeros and is initialised later. A constant that is not in
+        `state_dict()` has a module: torch.fx copies any other buffer as one that is.
+        """
+        if isinstance(row.layer, Constant):
+            self.loose.add(Ref(name, OUTPUT))
+            if not row.layer.persistent:
+                return self.call(name)
+            self.root.register_buffer(name, self.tables[row.path])
+        else:
+            ((_, shape),) = row.weights.items()
+            self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+            if len(shape) == len(row.output.shape):
+                self.loose.add(Ref(name, OUTPUT))
         made: fx.Proxy = self.tracer.create_proxy("get_attr", name, (), {})
         return made
 

@@ -217,3 +217,21 @@ def _shortened(table: nn.Embedding | nn.EmbeddingBag, rows: Tensor) -> Tensor:
     norms = torch.linalg.vector_norm(rows, table.norm_type, 1, keepdim=True)  # (N, 1)
     scale = table.max_norm / (norms + 1e-7)  # as in torch's embedding_renorm_
     return rows * torch.where(norms > table.max_norm, scale, 1)
+
+
+class Constant(nn.Module):
+    """A tensor that is not learned, and not in `state_dict()`."""
+
+    value: Tensor
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("value", value, persistent=False)
+
+    def forward(self) -> Tensor:
+        """Return the tensor."""
+        return self.value
+
+    def extra_repr(self) -> str:
+        """Return the shape and the dtype, for `print`."""
+        return f"{tuple(self.value.shape)}, dtype={self.value.dtype}"

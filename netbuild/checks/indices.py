@@ -1,4 +1,4 @@
-"""Check that each Embedding has a row for every number that the data gives it."""
+"""Check that each Embedding has a row for every number that the data or a Constant gives it."""
 
 from __future__ import annotations
 
@@ -17,32 +17,42 @@ if TYPE_CHECKING:
     from netbuild.components.datasets.dataset import Bounds
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.graph.value import Value
 
 
 def check(graph: Graph) -> list[Diagnostic]:
-    """Return a fault for each layer that looks up numbers of the data that it has no row for.
+    """Return a fault for each layer that looks up numbers that it has no row for.
 
-    The numbers are known if the layer reads an input of the network, perhaps in another shape. A
-    part of an input may have other numbers than the whole, so its numbers are unknown.
+    The numbers are known if the layer reads an input of the network or a Constant, perhaps in
+    another shape. A part of an input may have other numbers than the whole, so its numbers are
+    unknown.
     """
-    tables = list(_tables(graph)) if graph.config.data is not None else []
-    if not tables or not all(graph.config.inputs.values()):
-        return []
+    tables = list(_tables(graph))
+    by_path = {row.path: row for row in graph.rows} if tables else {}
+    from_data = any(not value.path for _, value in tables) and graph.config.data is not None
     names = list(graph.config.inputs)
+    bounds = _bounds(graph) if from_data and all(graph.config.inputs.values()) else []
     found: list[Diagnostic] = []
     seen: set[str] = set()
-    bounds = _bounds(graph)
-    for row, name in tables:
-        index = names.index(name)
-        held = bounds[index] if index < len(bounds) else None
-        if held is not None and row.path not in seen:
-            found += _misfits(graph, row, held)
-            seen.add(row.path)
+    for row, value in tables:
+        constant = by_path.get(value.path)
+        if row.path in seen:
+            continue
+        if constant is not None:
+            new = _constant_misfits(row, constant)
+        else:
+            index = names.index(value.port)
+            held = bounds[index] if index < len(bounds) else None
+            if held is None:
+                continue
+            new = list(_misfits(graph, row, held))
+        found += new
+        seen.add(row.path)
     return found
 
 
-def _tables(graph: Graph) -> Iterator[tuple[Row, str]]:
-    """Yield each layer that looks up the numbers of an input of the network, and the input."""
+def _tables(graph: Graph) -> Iterator[tuple[Row, Value]]:
+    """Yield each layer that looks up the numbers of an input or of a constant, and this value."""
     producer = Flow(graph).producer
     by_path = {row.path: row for row in graph.rows}
     for row in graph.rows:
@@ -51,8 +61,8 @@ def _tables(graph: Graph) -> Iterator[tuple[Row, str]]:
         value = row.sources[0]
         while value in producer and _keeps_all(producer[value]):
             value = producer[value].sources[0]
-        if value.path == "":
-            yield by_path.get(row.reuses or "", row), value.port
+        if value.path == "" or producer[value].layer.is_tensor:
+            yield by_path.get(row.reuses or "", row), value
 
 
 def _keeps_all(row: Row) -> bool:
@@ -78,6 +88,27 @@ def _bounds(graph: Graph) -> list[Bounds | None]:
         least, most = (*zip(*known, strict=True),) if known else ((), ())
         found.append((min(least), max(most)) if known else None)
     return found
+
+
+def _constant_misfits(row: Row, constant: Row) -> list[Diagnostic]:
+    """Return the fault of a layer that has no row for a number of a constant."""
+    field = row.layer.looks_up
+    held = constant.layer.range(*[None] * len(constant.sources))
+    assert field is not None
+    count = getattr(row.layer, field)
+    if held is None or (held.least >= 0 and held.most < count):
+        return []
+    most = int(held.most)
+    label = f"it has rows for 0 to {count - 1}, and {constant.path} has numbers up to {most}"
+    help_, fixes = f"write {field}: {most + 1}", set_field(row.item, field, str(most + 1), field)
+    if held.least < 0:
+        least = int(held.least)
+        label = f"it has rows for 0 to {count - 1}, and {constant.path} has the number {least}"
+        help_, fixes = f"use numbers from 0 on in {constant.path}", ()
+    note = Note(constant.path, f"{constant.type}, line {constant.span.line}")
+    title = f"{constant.path} has an index that {row.type} does not have"
+    span, path = place(row.item, field), row.path
+    return [Diagnostic("NB411", title, span, label, (note,), help=help_, layer=path, fixes=fixes)]
 
 
 def _misfits(graph: Graph, row: Row, held: Bounds) -> Iterator[Diagnostic]:

@@ -112,13 +112,22 @@ class Graph(NamedTuple):
 
     @property
     def macs(self) -> int:
-        """The number of multiplications for one sample."""
+        """The number of multiplications for one sample.
+
+        What all samples share counts once, although it is computed once a batch.
+        """
         return sum(row.macs for row in self.rows)
 
     @property
     def weights_bytes(self) -> int:
         """The bytes of the parameters."""
         return sum(Tensor(w).nbytes for row in self.rows for w in row.weights.values())
+
+    @property
+    def constants_bytes(self) -> int:
+        """The bytes of the constants, which are not learned."""
+        rows = (row for row in self.rows if row.layer.is_tensor and not row.inferred.weights)
+        return sum(row.output.nbytes for row in rows if not row.reuses)
 
     @property
     def activations_bytes(self) -> int:
@@ -129,6 +138,11 @@ class Graph(NamedTuple):
         first layer with trainable weights keep nothing, because the backward pass ends there.
         """
         return sum(kept.nbytes for kept in self.kept)
+
+    @property
+    def shared_activations_bytes(self) -> int:
+        """The bytes that training keeps once a batch, of values that all samples share."""
+        return sum(kept.shared_nbytes for kept in self.kept)
 
     @property
     def kept(self) -> Iterator[Kept]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from netbuild.components.layers.layer import Operation, Origin
+from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.made import Origin
 from netbuild.components.tensor import product
+from netbuild.graph.value import OUTPUT
 from netbuild.syntax.node import List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ class Inferred:
     @cached_property
     def buffers(self) -> dict[str, Tensor]:
         """The buffers in `state_dict()`, by name."""
-        return self.layer.buffers(*self.shapes)
+        found = self.layer.buffers(*self.shapes)
+        return dict.fromkeys(found, self.outputs[OUTPUT]) if self.layer.is_tensor else found
 
     @cached_property
     def params(self) -> int:

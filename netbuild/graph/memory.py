@@ -15,8 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers.layer import Operation
-from netbuild.components.layers.layout import Placed, in_order
-from netbuild.components.layers.parameter import Parameter
+from netbuild.components.layers.layout import Placed
 from netbuild.graph.value import Value, value_name
 
 if TYPE_CHECKING:
@@ -36,10 +35,12 @@ class Held(NamedTuple):
     tensor: Tensor
     #: An earlier layer that already keeps this memory.
     keeper: str | None = None
-    #: Whether it is a parameter. Parameters count as weights.
+    #: Whether it is a Parameter or a Constant, which count as tensors of the network.
     is_weight: bool = False
     #: Whether torch keeps a copy, because the values do not lie in order.
     is_copy: bool = False
+    #: Whether all samples share it: it is there once a batch.
+    is_shared: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -56,11 +57,22 @@ class Kept(NamedTuple):
     workspace: int = 0
     #: Whether an output of the network depends on the layer by floating-point results.
     is_read: bool = True
+    #: Whether all samples share its results, so that the workspace is there once a batch.
+    is_shared: bool = False
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the tensors and of the workspace."""
-        return self.workspace + sum(tensor.nbytes for tensor in self.tensors)
+        """The bytes of the tensors and of the workspace for one sample."""
+        return self._bytes(shared=False)
+
+    @property
+    def shared_nbytes(self) -> int:
+        """The bytes that are there once a batch."""
+        return self._bytes(shared=True)
+
+    def _bytes(self, *, shared: bool) -> int:
+        tensors = sum(one.nbytes for one in self.tensors if one.is_shared == shared)
+        return tensors + self.workspace * (self.is_shared == shared)
 
 
 def kept(rows: Sequence[Row], outputs: Collection[Value] | None = None) -> Iterator[Kept]:
@@ -138,7 +150,10 @@ class Step:
     def __init__(self, *, training: bool = True) -> None:
         self.training = training
         self.values: dict[Value, _Stored] = {}
+        #: Parameters and constants, which are tensors of the network.
         self.weights: set[Value] = set()
+        #: The values that all samples share.
+        self.shared: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
         self.keepers: dict[Value, str] = {}
         #: For each memory, the layers that have overwritten it.
@@ -146,10 +161,8 @@ class Step:
 
     def add(self, row: Row, *, read: frozenset[str] | None = None) -> Kept:
         """Add a layer; return the memory that it keeps. `read` as in `reaching`; None is all."""
-        x = [
-            self._read(value, tensor) for value, tensor in zip(row.sources, row.inputs, strict=True)
-        ]
-        given = _named([one.placed for one in self._repeated(row, x)], [one.first for one in x])
+        x = [self._read(row, number) for number in range(len(row.sources))]
+        given = _named([one.placed for one in x], [one.first for one in x])
         reached = row.learns or any(one.gradient for one in given)
         self._store(row, x, given)
         if not reached or not (read is None or read):
@@ -162,7 +175,7 @@ class Step:
         for one in held:
             if not one.is_copy:
                 self.keepers.setdefault(one.place, row.path)
-        return Kept(True, _once(held), needs.workspace)
+        return Kept(True, _once(held), needs.workspace, is_shared=row.shared)
 
     def conflict(self, row: Row) -> Conflict | None:
         """Return why torch refuses a layer after the layers before it; None if it runs."""
@@ -172,7 +185,10 @@ class Step:
                 return found
         if row.inferred.memory != "overwritten" or row.sources[0] not in self.values:
             return None
-        first = self.values[row.sources[0]]
+        first = self._read(row, 0)
+        if first.base in self.weights:
+            message = "the layer overwrites a Parameter or a Constant, which keeps its values"
+            return Conflict(row.path, message)
         reader = self.keepers.get(first.base)
         if reader:
             message = f"the layer overwrites its input, which the backward pass of {reader} needs"
@@ -195,34 +211,23 @@ class Step:
         message = f"the layer overwrites its input, and {use}, a part of it, after this"
         return Conflict(later[0], message)
 
-    def _read(self, value: Value, tensor: Tensor) -> _Stored:
-        """Return a value as a layer reads it. A parameter repeats for each sample."""
+    def _read(self, row: Row, number: int) -> _Stored:
+        """Return a value as a layer reads it: one that all samples share repeats for each."""
+        value, tensor = row.sources[number], row.inputs[number]
         if value not in self.values:  # an input of the network
             placed = Placed(tensor.shape, None, False, tensor.dtype)
             self.values[value] = _Stored(value, tensor, placed, first=value)
         stored = self.values[value]
-        if stored.placed.shape == tensor.shape:
+        more = len(tensor.shape) - len(stored.placed.shape)
+        if value not in self.shared or (row.shared and not more):
             return stored
-        strides = (0, *in_order(tensor.shape))  # of a parameter with fewer axes than the others
-        return stored._replace(placed=stored.placed._replace(shape=tensor.shape, strides=strides))
-
-    def _repeated(self, row: Row, x: Sequence[_Stored]) -> Sequence[_Stored]:
-        """Return the inputs of a layer, with the parameters that it repeats for each sample itself.
-
-        An operation that broadcasts does so with the parameters of its own stack, if another input
-        has the batch. Other layers read parameters that repeat already.
-        """
-        if not self.weights or not (isinstance(row.layer, Operation) and row.layer.broadcasts):
-            return x
-        stack = _stack(row.path)
-        own = {v for v in row.sources if v in self.weights and _stack(v.path) == stack}
-        pairs = list(zip(row.sources, x, strict=True))
-        if not own or not any(one.placed.batched for value, one in pairs if value not in own):
-            return x
-        return [
-            one._replace(placed=one.placed._replace(batched=False)) if value in own else one
-            for value, one in pairs
-        ]
+        batch, *own = stored.placed.distances
+        strides = (batch if row.shared else 0, *(0,) * more, *own)
+        broadcasts = isinstance(row.layer, Operation) and row.layer.broadcasts
+        batched = row.shared or not broadcasts
+        return stored._replace(
+            placed=stored.placed._replace(shape=tensor.shape, strides=strides, batched=batched)
+        )
 
     def _store(self, row: Row, x: Sequence[_Stored], given: tuple[Placed, ...]) -> None:
         """Add the results of a layer to the memory."""
@@ -230,8 +235,8 @@ class Step:
         strides = row.inferred.layouts(given)
         if not self.training and row.layer.drops:
             memory, strides = "same", (given[0].strides,)
-        if not row.sources:
-            strides = tuple((0, *in_order(y.shape)) for y in row.outputs.values())
+        if row.layer.is_tensor:
+            memory = "new"
         if memory == "overwritten":
             self.writers.setdefault(x[0].base, []).append(row.path)
         for (port, y), layout in zip(row.outputs.items(), strides, strict=True):
@@ -240,30 +245,27 @@ class Step:
             version = None if memory == "new" else x[0].version
             if memory == "locked":
                 version = len(self.writers.get(base, []))
-            batched = not isinstance(row.layer, Parameter) or row.layer.batch_axis
             learned = row.learns or any(one.gradient for one in row.layer.feeding(port, given))
-            placed = Placed(y.shape, layout, learned and y.floating, y.dtype, batched)
+            placed = Placed(y.shape, layout, learned and y.floating, y.dtype)
             first = x[0].first if memory in {"same", "overwritten"} else value
             self.values[value] = _Stored(base, y, placed, version, first)
-            if not row.sources:
+            if row.layer.is_tensor:
                 self.weights.add(value)
+            if row.shared:
+                self.shared.add(value)
 
     def _input(self, row: Row, number: int, x: _Stored) -> Held:
         """Return an input that a layer keeps, itself or as a copy."""
         value = row.sources[number]
         if row.layer.keeps_itself(x.placed):
             return self._held(value, x)
-        return Held(value, value, row.inputs[number], is_copy=True)
+        return Held(value, value, row.inputs[number], is_copy=True, is_shared=row.shared)
 
     def _held(self, value: Value, stored: _Stored) -> Held:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
-        return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
-
-
-def _stack(path: str) -> str:
-    """Return the path of the stack that a layer is in."""
-    return path.rpartition(".")[0]
+        keeper, is_weight = self.keepers.get(base), base in self.weights
+        return Held(value, base, tensor, keeper, is_weight, is_shared=base in self.shared)
 
 
 def _named(x: Sequence[Placed], first: Sequence[Value | None]) -> tuple[Placed, ...]:

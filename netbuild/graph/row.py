@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.layers.layer import Operation
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Row(NamedTuple):
     init: Init | None = None
     #: Whether training leaves its weights unchanged.
     frozen: bool = False
+    #: Whether all samples share each of its inputs.
+    shares: tuple[bool, ...] = ()
     #: The path of the first layer with the same weights, if this layer is a reuse of it.
     reuses: str | None = None
     #: Whether the built network computes it. An operation whose result nothing reads is left out.
@@ -40,6 +43,11 @@ class Row(NamedTuple):
     def span(self) -> Span:
         """The place of its type in the text."""
         return self.item.type.span
+
+    @property
+    def shared(self) -> bool:
+        """Whether all samples share its results, which are then computed once a batch."""
+        return all(self.shares) and not self.layer.for_each_sample
 
     @property
     def layer(self) -> Layer:
@@ -167,6 +175,17 @@ class Member(NamedTuple):
     reads: Mapping[str, Ref]
     span: Span
     module: str | None = None
+    #: The shapes of the inputs that all samples share.
+    shared: Mapping[str, Shape] = MappingProxyType({})
+
+    def repeats(self, name: str) -> bool:
+        """Whether it reads an input once for each sample, although all samples share it."""
+        if name not in self.shared:
+            return False
+        if isinstance(self.part, Block):
+            return name in self.part.batched
+        layer = self.part.layer
+        return not self.part.shared and not (isinstance(layer, Operation) and layer.broadcasts)
 
 
 class Block(NamedTuple):
@@ -176,17 +195,19 @@ class Block(NamedTuple):
     """
 
     inputs: tuple[str, ...]
-    #: The inputs that have a batch axis, at least one.
+    #: The inputs with a value for each sample. All samples share the other ones.
     batched: tuple[str, ...]
     members: tuple[Member, ...]
     outputs: Mapping[str, Ref]
     type: str = ""
+    #: The results that all samples share.
+    shared: tuple[str, ...] = ()
 
     @property
     def is_chain(self) -> bool:
         """Whether each member reads only the one before it, and the last result is the only one."""
-        if len(self.inputs) != 1:
-            return False
+        if len(self.inputs) != 1 or (self.shared and self.batched):
+            return False  # a result of the network that all samples share is repeated for each
         ref = Ref("", self.inputs[0])
         for member in self.members:
             part = member.part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.components.layers.layer import Made
+from netbuild.components.layers.made import Made
 from netbuild.components.tensor import times
 from netbuild.diagnostics.escapes import of_json
 from netbuild.graph.graph import stacks
@@ -114,7 +114,9 @@ def memory(graph: Graph) -> str:
     learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
     return learned + (
         f"weights {_size(graph.weights_bytes)} · "
-        f"activations {_size(graph.activations_bytes)} a sample in training"
+        + (f"constants {_size(constants)} · " if (constants := graph.constants_bytes) else "")
+        + f"activations {_size(graph.activations_bytes)} a sample in training"
+        + (f" and {_size(shared)} a batch" if (shared := graph.shared_activations_bytes) else "")
     )
 
 
@@ -131,7 +133,9 @@ def as_json(graph: Graph) -> str:
             "trainable": graph.trainable,
             "macs": graph.macs,
             "weights_bytes": graph.weights_bytes,
+            "constants_bytes": graph.constants_bytes,
             "activations_bytes": graph.activations_bytes,
+            "shared_activations_bytes": graph.shared_activations_bytes,
         },
     }
     return of_json(json.dumps(document, indent=2, ensure_ascii=False))

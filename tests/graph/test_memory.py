@@ -210,7 +210,7 @@ layers: [Linear: 4, Expand: {sizes: [3, 4]}, Flatten, {ReLU: {inplace: true}}]
 """,
         "",
     ),
-    "a repeated parameter": (
+    "a parameter": (
         """
 input: [4]
 layers:
@@ -218,7 +218,7 @@ layers:
   r: {ReLU: {inplace: true}}
   s: {Add, inputs: [r, input]}
 """,
-        "the layer overwrites a view of another tensor, which torch forbids",
+        "the layer overwrites a Parameter or a Constant, which keeps its values",
     ),
 }
 

@@ -45,16 +45,14 @@ def shapes(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def expect_batch(inputs: Mapping[str, Value]) -> None:
-    """Expect that inputs of a stack have good names, and that one of them has a batch axis.
+def expect_names(inputs: Mapping[str, Value]) -> None:
+    """Expect that inputs of a stack have good names.
 
     Raises:
         Refusal: they do not.
     """
     for name in inputs:
         of_input(name)
-    if all(value.shared for value in inputs.values()):
-        raise Refusal("a stack without an input with a batch axis")
 
 
 def like(original: Inputs, given: Inputs) -> Inputs:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from tests.whole import modules
-from tests.whole.operations import ALIGNING, OPERATIONS, expect_aligned
+from tests.whole.network import DROPOUTS
+from tests.whole.operations import ALIGNING, OPERATIONS
 from tests.whole.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -139,23 +140,69 @@ def _parameter(fields: dict[str, Any]) -> Layer:
     batched = fields.get("batch_axis", True)
     parameter = nn.Parameter(torch.zeros([*([1] if batched else []), *shape]))
 
-    def call(batch: int) -> tuple[torch.Tensor, ...]:
-        return (parameter.expand(batch, *shape) if batched else parameter,)
+    def call(*_: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (parameter if batched else parameter.unsqueeze(0),)
 
     return Layer("Parameter", fields, None, parameter, call)
 
 
 def expect_inputs(layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool]) -> None:
-    """Refuse inputs that would mix samples.
+    """Refuse inputs that would mix samples, or that would get one draw for all samples.
 
     Raises:
         Refusal: they would.
     """
-    if layer.kind in ALIGNING:
-        expect_aligned(x, shared)
-    elif any(shared):
-        raise Refusal("no other layer reads a Parameter without a batch axis")
     if layer.module is not None:
         modules.checked_rank(layer.kind, x)
         modules.checked_axes(layer.kind, layer.module, x)
         modules.checked_values(layer.kind, layer.module, x)
+    if x and all(shared):
+        state = torch.get_rng_state()
+        layer.call(*x)
+        drops = layer.module is not None and _drops_all(layer.module, layer.kind)
+        if drops or not torch.equal(torch.get_rng_state(), state):
+            raise Refusal("one draw for all samples")
+
+
+def _drops_all(module: nn.Module, kind: str) -> bool:
+    """Whether a layer drops all values somewhere within it: torch needs no draw for this."""
+    return any(
+        1 in {getattr(part, "dropout", 0), getattr(part, "p", 0)}
+        for part in module.modules()
+        if part is not module or kind not in DROPOUTS
+        if isinstance(part, (nn.MultiheadAttention, nn.RNNBase)) or type(part).__name__ in DROPOUTS
+    )
+
+
+def repeating(
+    kind: str, call: Callable[..., tuple[torch.Tensor, ...]], shared: Sequence[bool]
+) -> Callable[..., tuple[torch.Tensor, ...]]:
+    """Return a call that repeats what all samples share: once for each sample, or for more axes."""
+    if not any(shared):
+        return call
+
+    def with_shared(*x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return call(*repeated(kind, x, shared))
+
+    return with_shared
+
+
+def repeated(
+    kind: str, x: Sequence[torch.Tensor], shared: Sequence[bool]
+) -> Sequence[torch.Tensor]:
+    """Return inputs, of which the shared ones repeat as a layer reads them."""
+    if not any(shared) or len(shared) < 2:
+        return x
+    pairs = list(zip(x, shared, strict=True))
+    if kind in ALIGNING:
+        rank = max(t.dim() for t in x)
+        return tuple(_with_axes(t, rank, kind) if once else t for t, once in pairs)
+    batch = next((len(t) for t, once in pairs if not once), 1)
+    return tuple(t.expand(batch, *t.shape[1:]) if once else t for t, once in pairs)
+
+
+def _with_axes(x: torch.Tensor, rank: int, kind: str) -> torch.Tensor:
+    """Return a tensor with axes of size 1 behind the batch."""
+    if kind == "MatMul" and x.dim() < 3:
+        return x
+    return x.reshape(1, *(1,) * (rank - x.dim()), *x.shape[1:])

@@ -28,7 +28,7 @@ DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "F
 
 
 class Value(NamedTuple):
-    """A tensor of the network: its number, and whether it has no batch axis."""
+    """A tensor of the network: its number, and whether all samples share it."""
 
     number: int
     shared: bool = False
@@ -95,7 +95,7 @@ class Network(nn.Module):
         for step in self.steps:
             found |= {step.path for n in step.reads if values[n]._version != versions[n]}
             given = [values[number] for number in step.reads]
-            results = step.call(len(x[0])) if step.kind == "Parameter" else step.call(*given)
+            results = step.call(*given)
             if step.path in copied:
                 results = tuple(y.clone() for y in results)
             for number, y in zip(step.gives, results, strict=True):
@@ -108,9 +108,6 @@ class Network(nn.Module):
         """Return all results of the network."""
         values: dict[int, Any] = dict(zip(self.reads, x, strict=True))
         for step in self.steps:
-            if step.kind == "Parameter":
-                results = step.call(len(x[0]))
-            else:
-                results = step.call(*[values[number] for number in step.reads])
+            results = step.call(*[values[number] for number in step.reads])
             values.update(zip(step.gives, results, strict=True))
         return tuple(values[value.number] for value in self.gives.values())

@@ -161,19 +161,5 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "Stack": (_stack, ("dim",)),
     "MatMul": (_matmul, ()),
 }
-#: Those that read a Parameter without a batch axis.
-ALIGNING = ("Add", "Subtract", "Multiply", "Divide", "Maximum")
-
-
-def expect_aligned(x: Tensors, shared: Sequence[bool]) -> None:
-    """Refuse an element-wise join whose inputs would mix samples.
-
-    Inputs with a batch have the same rank. An input without a batch is aligned from the last axis
-    on, so it has no more axes than one sample.
-    """
-    batched = [t for t, without in zip(x, shared, strict=True) if not without]
-    if not batched:
-        raise Refusal("no input has a batch")
-    _same_rank(batched)
-    if any(t.dim() >= batched[0].dim() for t, without in zip(x, shared, strict=True) if without):
-        raise Refusal("an input without a batch would lie over the batch axis")
+#: Those that read what all samples share with fewer axes.
+ALIGNING = ("Add", "Subtract", "Multiply", "Divide", "Maximum", "MatMul")

@@ -77,7 +77,7 @@ class Pieces:
         if value is None:
             return [], torch.float32
         x = self.reader.values[value.number]
-        return list(x.shape if value.shared else x.shape[1:]), x.dtype
+        return list(x.shape[1:]), x.dtype
 
     def _layer(self, scope: Scope) -> Any:
         reads, value = self._reads(scope)
@@ -214,7 +214,8 @@ class Pieces:
         if kind == "Concat":
             return len(shape) == len(other) and shape[1:] == other[1:]
         if kind == "MatMul":
-            return len(shape) == len(other) > 1 and shape[-2] == other[-1]
+            ranks = len(shape) == len(other) or value.shared or first.shared
+            return ranks and min(len(shape), len(other)) > 1 and shape[-2] == other[-1]
         if value.shared or first.shared:
             return shape[len(shape) - len(other) :] == other or other[-len(shape) :] == shape
         return shape == other

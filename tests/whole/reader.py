@@ -13,7 +13,7 @@ import torch
 
 from tests.whole import layers, modules
 from tests.whole.expression import evaluated
-from tests.whole.inputs import expect_batch, like, shapes, zeros
+from tests.whole.inputs import expect_names, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register
 from tests.whole.modules import ports
 from tests.whole.names import of_input, of_member
@@ -66,9 +66,12 @@ class Reader:
                 of_input(name)
             scope = self.root()
             self.stack(scope, self.tree["layers"])
-            self.network.gives = scope.outputs(evaluated(self.tree.get("outputs"), self.variables))
-        if any(value.shared for value in self.network.gives.values()):
-            raise Refusal("an output without a batch")
+            gives = scope.outputs(evaluated(self.tree.get("outputs"), self.variables))
+            first_input = Value(self.network.reads[0])
+            self.network.gives = {
+                name: self.repeated(value, first_input) if value.shared else value
+                for name, value in gives.items()
+            }
         self.network.pruned()
         return self.network
 
@@ -77,12 +80,43 @@ class Reader:
         self.values.append(x)
         return Value(len(self.values) - 1, shared)
 
+    def repeated(self, value: Value, sample: Value) -> Value:
+        """Return a value that all samples share, once for each sample."""
+
+        def call(x: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return (x.expand(len(other), *x.shape[1:]),)
+
+        tensors = call(self.values[value.number], self.values[sample.number])
+        found = self.value(tensors[0])
+        reads = (value.number, sample.number)
+        self.network.steps.append(Step("Repeat", "", call, None, reads, (found.number,)))
+        return found
+
+    def given(self, original: Made, inputs: dict[str, Value]) -> dict[str, Value]:
+        """Return the inputs of a stack that is called again, as its module reads them.
+
+        Raises:
+            Refusal: samples have values of their own where they share one in the first call.
+        """
+        own = {name: value for name, value in inputs.items() if not value.shared}
+        if not own:
+            return inputs
+        if not original.batched.issuperset(own):
+            raise Refusal("reused with a value of each sample in place of a shared one")
+        sample = next(iter(own.values()))
+        return {
+            name: self.repeated(value, sample)
+            if value.shared and name in original.batched
+            else value
+            for name, value in inputs.items()
+        }
+
     def known(self, variables: dict[str, Any], value: Value | None) -> dict[str, Any]:
         """Return the names that an expression knows where a value arrives."""
         if value is None:
             return variables
         x = self.values[value.number]
-        shape = list(x.shape if value.shared else x.shape[1:])
+        shape = list(x.shape[1:])
         ends = {"in_channels": shape[0], "in_features": shape[-1]} if shape else {}
         return {**variables, "in_shape": shape, **ends}
 
@@ -284,7 +318,9 @@ class Reader:
         if isinstance(inputs, list) and len(inputs) != 1:
             raise Refusal("several inputs of a stack need names")
         given = inputs if isinstance(inputs, dict) else {"input": inputs[0]}
-        expect_batch(given)
+        expect_names(given)
+        if original:
+            given = self.given(original, given)
         node, outputs, inside = argument, settings["outputs"], variables
         if kind != "layers":
             self.called.add(kind)
@@ -299,7 +335,8 @@ class Reader:
         self.depth -= 1
         results = inner.outputs(evaluated(outputs, self.known(inside, first(inputs))))
         self._called(given, results)
-        made = original or Made(_none, children=inner.members, layer=module)
+        batched = frozenset(name for name, value in given.items() if not value.shared)
+        made = original or Made(_none, children=inner.members, layer=module, batched=batched)
 
         def again(values: Inputs) -> Results:
             values = like(inputs, values)
@@ -357,14 +394,15 @@ class Reader:
             raise Refusal("reused with other arguments")
         if not original:
             register(scope, name, layer, freeze=settings["freeze"])
+        call = layers.repeating(kind, layer.call, shared)
+        x = layers.repeated(kind, x, shared)
         layers.expect_inputs(layer, x, shared)
-        tensors = layer.call(BATCH) if kind == "Parameter" else layer.call(*x)
+        tensors = layer.call(*x)
         if any(t.numel() == 0 for t in tensors):
             raise Refusal("a tensor has a value")
         if len(values) == 2:
             modules.checked_places(kind, tensors, self.pooled.get(values[1].number))
-        alone = kind == "Parameter" and not given.get("batch_axis", True)
-        results = [self.value(t, shared=alone) for t in tensors]
+        results = [self.value(t, shared=all(shared)) for t in tensors]
         if given.get("return_indices"):
             self.pooled[results[1].number] = x[0].shape
         self.network.kinds.add(kind)
@@ -372,7 +410,7 @@ class Reader:
             Step(
                 kind,
                 path(scope, name),
-                layer.call,
+                call,
                 layer.module,
                 tuple(value.number for value in values),
                 tuple(value.number for value in results),

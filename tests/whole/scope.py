@@ -30,6 +30,8 @@ class Made:
     arguments: Any = None
     layer: Any = None
     children: dict[str, Made] = field(default_factory=dict)
+    #: Of a stack, the inputs with a value for each sample.
+    batched: frozenset[str] = frozenset()
 
 
 @dataclass

@@ -60,9 +60,9 @@ layers: {forward: ReLU}
 input: [4]
 layers: {a$index: {Linear: 4, repeat: 2}}
 ---
-# NB212: a stack that reads only a Parameter without a batch axis
+# accepted: a stack that reads only a Parameter
 input: [4]
-layers: [{Parameter: {shape: [4], batch_axis: false}}, [{Parameter: 4}], ReLU]
+layers: [{Parameter: {shape: [4], batch_axis: false}}, [{Parameter: [4]}], ReLU]
 ---
 # NB210: groups of one value
 input: [4]

@@ -38,5 +38,6 @@ LAYERS: Families[Layer] = Families(
         "selection",
         "reduction",
         "parameter",
+        "constant",
     ),
 )

@@ -169,6 +169,10 @@ class _FractionalMaxPool(WithIndices):
     #: The number of values beyond m + k − 1 that torch needs on an axis.
     spare: ClassVar[int]
 
+    @property
+    def draws(self) -> bool:
+        return True
+
     kernel_size: Sizes
     """Size of each window along each axis."""
     output_size: OptionalSizes = None

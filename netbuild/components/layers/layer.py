@@ -13,6 +13,7 @@ from netbuild.components.component import Component
 from netbuild.components.first_values import FirstValues
 from netbuild.components.layers.formula import Formulas
 from netbuild.components.layers.layout import Placed, Strides, elementwise, of_channels
+from netbuild.components.layers.made import Origin
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
@@ -48,20 +49,6 @@ class Needs(NamedTuple):
     inputs: tuple[int, ...] = ()
     outputs: tuple[str, ...] = ()
     workspace: int = 0
-
-
-class Origin(NamedTuple):
-    """The layer that computed an input, and the shapes of that layer's own inputs."""
-
-    layer: "Layer"
-    shapes: tuple[Shape, ...]
-
-
-class Made(NamedTuple):
-    """A module as an argument of a constructor: its layer, and its own arguments."""
-
-    layer: "Layer"
-    arguments: dict[str, Any]
 
 
 class Modes(NamedTuple):
@@ -131,6 +118,10 @@ class Layer(Component):
     looks_up: ClassVar[str | None] = None
     #: Whether it slides a window over the spatial axes in steps of a stride.
     slides: ClassVar[bool] = False
+    #: Whether it is a tensor of its stack and has no module: a `Parameter`, a `Constant`.
+    is_tensor: ClassVar[bool] = False
+    #: Whether it gives each sample values of its own although it reads none, such as noise.
+    for_each_sample: ClassVar[bool] = False
 
     @classmethod
     def torch_name(cls) -> str:
@@ -150,6 +141,11 @@ class Layer(Component):
     def switches(self) -> bool:
         """Whether evaluation differs from training, with the values of these fields."""
         return self.modes is not None
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers, with the values of these fields."""
+        return self.switches and self.normalises is None
 
     @property
     def evaluates(self) -> bool:
@@ -180,7 +176,7 @@ class Layer(Component):
                 raise ShapeError("NB202", message, at=name)
         return outputs
 
-    def expect_origins(self, y: Shape, *origins: "Origin | None") -> None:
+    def expect_origins(self, y: Shape, *origins: Origin | None) -> None:
         """Refuse inputs because of the layers that computed them; None is an input of the network.
 
         Raises:
@@ -380,10 +376,19 @@ class Operation(Layer):
     function: ClassVar[str]
     #: Where torch defines the function.
     namespace: ClassVar[Literal["torch", "torch.Tensor"]] = "torch"
-    #: Whether it broadcasts: inputs that lack an axis, also the batch axis, repeat along it.
+    #: Whether it broadcasts: axes of size 1 repeat, and an input that all samples share may lack
+    #: axes, but has at least `least_axes` of its own.
     broadcasts: ClassVar[bool] = False
+    least_axes: ClassVar[int] = 0
 
     needs_float = False
+
+    def batch_axis(self, number: int, x: Shape) -> bool | None:
+        """Return whether it reads a shared input beside others with its batch axis of 1.
+
+        None takes both.
+        """
+        return None
 
 
 def _sizes(value: Any) -> str:

@@ -14,11 +14,7 @@ from netbuild.components.layers.formula import (
     unchanged,
 )
 from netbuild.components.layers.layer import Needs, Window
-from netbuild.components.layers.layout import (
-    BATCH,
-    Placed,
-    placed,
-)
+from netbuild.components.layers.layout import BATCH, Placed, placed
 from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, product, times
 
@@ -30,9 +26,18 @@ class MatMul(Join):
     """
 
     function = "matmul"
+    broadcasts = True
+    least_axes = 2
 
     # torch multiplies matrices of whole numbers only on a CPU
     needs_float = True
+
+    def batch_axis(self, number: int, x: Shape) -> bool:
+        """One matrix behind a stack has none: torch then computes a single product.
+
+        It is `should_fold` in `aten/src/ATen/native/LinearAlgebra.cpp`.
+        """
+        return number == 0 or product(x[:-2]) > 1
 
     def output_shape(self, x: Shape, other: Shape) -> Shape:
         expect_same_rank(x, other)
@@ -82,6 +87,11 @@ class MatMul(Join):
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
         """Each matrix for the gradient of the other one: itself, or a copy of a stack."""
+        rows = range(1 + len(x[0].shape) - 1)
+        if not x[1].batched and product(x[1].shape[:-2]) == 1:  # one matrix for all rows
+            itself = x[0].merged(*rows)
+            kept = (0,) * (x[1].gradient and itself) + (1,) * x[0].gradient
+            return Needs(kept, (), x[0].nbytes if x[1].gradient and not itself else 0)
         stacked = self.output_shape(x[0].shape, x[1].shape)[:-2]
         kept: list[int] = []
         workspace = 0

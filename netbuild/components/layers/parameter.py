@@ -21,6 +21,7 @@ class Parameter(Layer):
 
     inputs = ()
     results = ANY
+    is_tensor = True
 
     shape: Shaped
     """Sizes of the tensor, without the batch; [] is a single number."""

@@ -13,8 +13,9 @@ from netbuild.components.first_values import FirstValues, xavier_uniform
 from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
 from netbuild.components.layers.attention import attends_to_itself
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
-from netbuild.components.layers.layer import Layer, Made
+from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.made import Made
 from netbuild.components.layers.norm import LayerNorm, RMSNorm
 from netbuild.components.layers.transformer_layer import (
     TransformerDecoderLayer,

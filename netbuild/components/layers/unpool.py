@@ -10,7 +10,8 @@ from netbuild.components.layers._pool import Pooling
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import by_name
 from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Origin, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.made import Origin
 from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times

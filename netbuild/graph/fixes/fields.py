@@ -89,7 +89,7 @@ def fixes(
     if error.code == "NB211":
         changed = edits.set_fields(item, bare_field(type(layer)), {"inplace": False})
         return offered([Candidate("inplace: false", 0, changed, inputs[0])])
-    if applied(layer, {}, inputs) is not None:  # its fields are not the cause
+    if not inputs or applied(layer, {}, inputs) is not None:  # its fields are not the cause
         return []
     candidates = [*_in_front(error, layer, item, inputs, root)]
     candidates += _fields(error, layer, item, inputs)

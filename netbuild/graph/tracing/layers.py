@@ -12,7 +12,7 @@ from netbuild.graph import inference
 from netbuild.graph.inference import Inferred
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
-from netbuild.graph.tracing.aliases import Aliases
+from netbuild.graph.tracing import shared
 from netbuild.graph.tracing.receptive_field import reach_after
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
 from netbuild.graph.value import OUTPUT, Value
@@ -22,6 +22,7 @@ from netbuild.syntax.wires import name_of_input_fault
 
 if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
+    from netbuild.components.layers.made import Origin
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Found
@@ -51,7 +52,8 @@ class Layers:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.by_path: dict[str, Row] = {}
-        self.aliases = Aliases()
+        #: The layer that computed each value.
+        self.origins: dict[Value, Origin] = {}
 
     def trace(
         self, call: LayerCall, names: Names, signals: Signals | None
@@ -66,7 +68,7 @@ class Layers:
         self.rows.append(row)
         self.by_path[path] = row
         results = _results(row)
-        self.aliases.add(row, [signal.value for signal in results.values()])
+        self.origins |= dict.fromkeys([y.value for y in results.values()], row.inferred.origin)
         return (row, results), faults
 
     def share(self, start: int, path: str, module: str) -> None:
@@ -101,14 +103,17 @@ class Layers:
             return None, faults
         sources = tuple([signal.value for signal in arranged])
         reach = reach_after(inferred, [signal.reach for signal in arranged])
-        return Row(call.path, inferred, sources, reach, item, names, init, call.frozen), faults
+        shares = tuple([signal.shared for signal in arranged])
+        row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen, shares)
+        return row, faults
 
     def _inferred(
         self, call: LayerCall, names: Names, arranged: list[Signal], inputs: tuple[Tensor, ...]
     ) -> Found[Inferred | None]:
         """Return the layer with its results for these inputs; None after a fault."""
         sources = [signal.value for signal in arranged]
-        inputs = self.aliases.aligned(call.component, sources, inputs)
+        shares = [signal.shared for signal in arranged]
+        inputs = shared.aligned(call.component, inputs, shares)
         content = inference.content(call.item.type.text, call.item.arguments, frozen=call.frozen)
         inferred = inference.cached(content, inputs)
         cached = inference.cached_layer(content)
@@ -122,7 +127,10 @@ class Layers:
                 inferred = Inferred(layer, inputs, layer.apply(*inputs))
                 _expect_addressable(inferred)
                 inference.store(content, inferred)
-            self.aliases.check(inferred, sources)
+            shared.check(inferred.layer, inputs, shares)
+            shared.check_kept(inferred.layer, sources, shares, self.by_path)
+            y = next(iter(inferred.outputs.values())).shape
+            inferred.layer.expect_origins(y, *map(self.origins.get, sources))
         except ShapeError as error:
             misfit = Misfit(
                 error, layer, call.item, call.path, tuple(sources), inputs, len(self.rows)
@@ -171,7 +179,8 @@ def _results(row: Row) -> Results:
     results: Results = {}
     for port, tensor in row.outputs.items():
         called = f"{row.path}.{port}" if results else row.path
-        results[port] = Signal(tensor, f"{called} {kind}", Value(row.path, port), row.reach)
+        value = Value(row.path, port)
+        results[port] = Signal(tensor, f"{called} {kind}", value, row.reach, row.shared)
     return results
 
 
@@ -200,6 +209,10 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     if error.formula:
         notes.append(Note("formula", error.formula))
     title = f"{item.type.text} does not fit its input{'s' if several else ''}"
+    if error.code == "NB218":
+        title = f"{item.type.text} draws once for all samples"
+    elif not inputs:
+        title = f"{item.type.text} has no value"
     span = place(item, error.at)
     if several and error.at is None and "inputs" in item.modifiers:
         span = item.modifiers["inputs"].value.span

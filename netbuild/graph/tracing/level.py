@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
-from netbuild.graph.row import LeftOut
+from netbuild.graph.row import Block, LeftOut, Member
 from netbuild.graph.tracing.local_names import LocalNames
 from netbuild.graph.tracing.scope import Scope
 from netbuild.graph.value import OUTPUT, Ref, Value
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.diagnostics.diagnostic import Found, Span
-    from netbuild.graph.row import Member
+    from netbuild.graph.row import Row
     from netbuild.graph.tracing.members import MemberReader
     from netbuild.graph.tracing.reuse import Reads, Recipe
     from netbuild.graph.tracing.scope import Signal
@@ -72,6 +72,21 @@ class Level:
             self.lacks_member = True
         else:
             self.members.append(member)
+
+    def block(self, outputs: Mapping[str, Ref], type_: str = "") -> Block:
+        """Return the stack with its wires."""
+        inputs = self.scope.inputs
+        batched = tuple([name for name, x in inputs.items() if not x.shared])
+        shared = tuple([port for port, ref in outputs.items() if self.scope.signal(ref).shared])
+        return Block(tuple(inputs), batched, tuple(self.members), outputs, type_, shared)
+
+    def member(
+        self, name: str, part: Row | Block, reads: Mapping[str, Ref], item: Item | Stack
+    ) -> Member:
+        """Return a layer or a stack as a member of this stack."""
+        signals = {inside: self.scope.signal(ref) for inside, ref in reads.items()}
+        shared = {inside: x.tensor.shape for inside, x in signals.items() if x.shared and x.tensor}
+        return Member(name, part, reads, place_of(item), shared=shared)
 
     def reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
         """Return the inputs of a part: its `inputs`, or the last result; None after a fault."""

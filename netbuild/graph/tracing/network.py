@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.graph.row import Block, Row
-    from netbuild.graph.tracing.layers import Results
 
 
 class Network(NamedTuple):
@@ -55,7 +54,7 @@ def trace_network(config: Config) -> Found[Network]:
             title, span = "the network is too large", config.layers.span
             faults += (Diagnostic("NB209", title, span, walk.limits.reason),)
         return Network(rows, calls=walk.calls), faults
-    faults += (*_unused_blocks(config, walk.used), *_loose_outputs(walk, results))
+    faults += tuple(_unused_blocks(config, walk.used))
     outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
     complete = len(outputs) == len(results) and not errors(faults)
     values = {port: y.value for port, y in results.items() if y.value is not None}
@@ -89,13 +88,3 @@ def _unused_blocks(config: Config, used: set[str]) -> Iterator[Diagnostic]:
         _, faults = walk.stack(block.stack, context, {"input": UNKNOWN_SIGNAL}, None)
         # The inputs of a block get their names only where it is used.
         yield from (fault for fault in faults if fault.code.startswith("NB1"))
-
-
-def _loose_outputs(walk: Walk, results: Results) -> Iterator[Diagnostic]:
-    """Yield the faults of outputs without a batch axis."""
-    for signal in results.values():
-        if signal.value in walk.layers.aliases.loose:
-            span = walk.layers.by_path[signal.value.path].span
-            label = "this Parameter has no batch axis, and an output needs one value per sample"
-            title = "an output without a batch axis"
-            yield Diagnostic("NB212", title, span, label)

@@ -9,6 +9,7 @@ from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.misfit import circumstances
 from netbuild.graph.row import Block, Row
+from netbuild.graph.tracing.shared import kept_from_outside
 from netbuild.graph.value import state_key
 from netbuild.syntax.item import Item, Stack, shown
 from netbuild.syntax.node import Map, Scalar
@@ -142,6 +143,17 @@ def check(item: Item, module: Row | Block, again: Row | Block, name: str, path: 
     return (Diagnostic("NB215", title, item.type.span, label, layer=layer, help=help_),)
 
 
+def check_kept(item: Item, rows: Sequence[Row], name: str) -> Faults:
+    """Return the fault of a module with a constant that keeps a value of one of its inputs."""
+    kept = kept_from_outside(rows, name)
+    if kept is None:
+        return ()
+    label = f"{kept.path} keeps the value that it has in the first call of {name}"
+    help_ = "let the stack read a Constant that is outside of it"
+    title = f"{name.rpartition('.')[2]} keeps a value of its input"
+    return (Diagnostic("NB215", title, item.type.span, label, help=help_),)
+
+
 def _difference(module: Row | Block, again: Row | Block, name: str) -> tuple[str, str]:
     """Return the path of the first difference between two parts, and the difference in words."""
     if isinstance(module, Block) and isinstance(again, Block):
@@ -173,9 +185,9 @@ def _other_stack(module: Block, again: Block, name: str) -> tuple[str, str]:
             return found
     if list(module.outputs.items()) != list(again.outputs.items()):
         return name, f"{name} has other outputs for these inputs"
-    lost = next((own for own in module.batched if own not in again.batched), None)
-    if lost is not None:
-        return name, f"the input {lost} of {name} has a batch axis, and here it has none"
+    own = next((own for own in again.batched if own not in module.batched), None)
+    if own is not None:
+        return name, f"all samples share the input {own} of {name}, and here each has its own"
     return name, ""
 
 

@@ -33,6 +33,8 @@ class Signal(NamedTuple):
     origin: str
     value: Value = Value("", "")
     reach: Reach | None = None
+    #: Whether all samples share it: it depends on no input of the network.
+    shared: bool = False
 
 
 def from_outside(name: str, tensor: Tensor | None, span: Span) -> Signal:

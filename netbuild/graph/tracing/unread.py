@@ -30,7 +30,12 @@ def left_out(block: Block) -> Iterator[str]:
 
 
 def _sources(member: Member) -> set[str]:
-    """Return the names of the members that a member reads."""
+    """Return the names of the members that a member reads.
+
+    The value that a constant keeps is computed once, when the network is built.
+    """
+    if isinstance(member.part, Row) and member.part.layer.is_tensor:
+        return set()
     return {ref.member for ref in member.reads.values()}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.components.layers import LAYERS
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.graph.misfit import Repetition, circumstances
-from netbuild.graph.row import Block, Call, Calls, Member, Row
+from netbuild.graph.row import Block, Call, Calls, Row
 from netbuild.graph.tracing import reuse
 from netbuild.graph.tracing.layers import LayerCall, Layers
 from netbuild.graph.tracing.level import Context, Level
@@ -22,7 +22,7 @@ from netbuild.graph.tracing.naming import called, name_of, numbered, pattern, wi
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
-from netbuild.syntax.item import REUSE, Item, Stack, place_of
+from netbuild.syntax.item import REUSE, Item, Stack
 from netbuild.syntax.node import UNKNOWN
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.config.modifiers import Modifiers
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
-    from netbuild.graph.row import LeftOut
-    from netbuild.graph.tracing.layers import Results, Signals
+    from netbuild.graph.row import LeftOut, Member
+    from netbuild.graph.tracing.layers import Results
     from netbuild.graph.tracing.reuse import Reads
-    from netbuild.graph.tracing.scope import Scope, Signal
+    from netbuild.graph.tracing.scope import Signal
     from netbuild.graph.value import Value
     from netbuild.syntax.expression import Names
     from netbuild.syntax.item import Child
@@ -49,6 +49,17 @@ class Use(NamedTuple):
     reads: Reads | None
     frozen: bool = False
     repeat: int | None = None
+    #: For a Reuse, the inputs that the module reads once for each sample.
+    batched: tuple[str, ...] = ()
+
+    def given(self, inputs: dict[str, Signal]) -> dict[str, Signal]:
+        """Return the inputs of a stack as the stack reads them: shared, or for each sample."""
+        if all(x.shared for x in inputs.values()):
+            return inputs
+        return {
+            name: x._replace(shared=False) if name in self.batched else x
+            for name, x in inputs.items()
+        }
 
 
 class Walk:
@@ -96,19 +107,7 @@ class Walk:
         results = {port: level.scope.signal(ref) for port, ref in refs.items()}
         if level.lacks_member:
             return (None, results), faults
-        return (self._block(inputs, level.members, refs, type_), results), faults
-
-    def _block(
-        self,
-        inputs: Mapping[str, Signal],
-        members: Iterable[Member],
-        outputs: Mapping[str, Ref],
-        type_: str = "",
-    ) -> Block:
-        """Return a stack with its wires."""
-        loose = self.layers.aliases.loose
-        batched = tuple([name for name, x in inputs.items() if x.value not in loose])
-        return Block(tuple(inputs), batched, tuple(members), outputs, type_)
+        return (level.block(refs, type_), results), faults
 
     def _child(self, child: Child, level: Level) -> Faults:
         """Read one member of a stack, and trace it with its modifiers."""
@@ -232,8 +231,9 @@ class Walk:
         inside = [own or (f"input{n}" if n else "input") for n, (own, _) in enumerate(reads)]
         refs = dict(zip(inside, (ref for _, ref in reads), strict=True))
         if not reads:  # such as a Parameter; the stack still needs an input
-            refs = {"input": self._batched(scope)}
-        inputs = {own: scope.signal(ref) for own, ref in refs.items()}
+            batched = [name for name, x in scope.inputs.items() if not x.shared]
+            refs = {"input": Ref("", (batched or list(scope.inputs))[0])}
+        inputs = use.given({own: scope.signal(ref) for own, ref in refs.items()})
         # A member that reads nothing knows the shape of the result before it.
         seen = inputs if reads or scope.before is None else {"input": scope.before}
         within = Level(level.context._replace(path=f"{level.path}{name}."), seen)
@@ -248,14 +248,7 @@ class Walk:
         scope.add(name, {OUTPUT: within.scope.signal(last)})
         if within.lacks_member:
             return None, faults
-        block = self._block(inputs, within.members, {OUTPUT: last})
-        return Member(name, block, refs, place_of(use.part)), faults
-
-    def _batched(self, scope: Scope) -> Ref:
-        """Return the first input of a stack that has a batch axis."""
-        loose = self.layers.aliases.loose
-        names = [name for name, x in scope.inputs.items() if x.value not in loose]
-        return Ref("", names[0])
+        return level.member(name, within.block({OUTPUT: last}), refs, use.part), faults
 
     def _member(self, use: Use, name: str, level: Level, names: Names) -> Found[Member | None]:
         """Trace one member of a stack once, and add its results to the scope under its name.
@@ -271,11 +264,11 @@ class Walk:
             names = LocalNames(names, signals[0][1] if signals else UNKNOWN_SIGNAL)
         traced: Block | Row | None
         if isinstance(part, Stack) or self.reader.is_block(part):
-            inputs, faults = self._inputs(part, signals)
+            inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
+            inputs = use.given(inputs)
             inner = list(inputs)
             context = Context(f"{place}.", names, use.frozen, level.context.blocks)
-            (traced, results), wrong = self._call(part, context, inputs)
-            faults += wrong
+            (traced, results), faults = self._call(part, context, inputs)
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
@@ -289,24 +282,7 @@ class Walk:
         if isinstance(traced, Row) and reads and reads[0][0] is not None:
             order = [*traced.layer.inputs, *traced.layer.optional_inputs]
             refs = {inside: refs[inside] for inside in order if inside in refs}
-        return Member(name, traced, refs, place_of(part)), faults
-
-    def _inputs(self, part: Item | Stack, signals: Signals) -> Found[dict[str, Signal]]:
-        """Return the inputs of a stack or a block by name; they are unknown after a fault.
-
-        It is a fault if no input has a batch axis.
-        """
-        inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
-        loose = self.layers.aliases.loose
-        if any(x.value not in loose for x in inputs.values()):
-            return inputs, ()
-        span = place_of(part)
-        span = part.modifiers["inputs"].value.span if "inputs" in part.modifiers else span
-        label = "this stack reads only Parameters without a batch axis"
-        help_ = "give the stack another input, which has a batch axis"
-        title = "a stack without an input with a batch axis"
-        fault = Diagnostic("NB212", title, span, label, help=help_)
-        return dict.fromkeys(inputs, UNKNOWN_SIGNAL), (fault,)
+        return level.member(name, traced, refs, part), faults
 
     def _call(
         self, part: Item | Stack, context: Context, inputs: Mapping[str, Signal]
@@ -353,7 +329,9 @@ class Walk:
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return None, faults
-        again = Use(reuse.part_of(recipe, item, reads), reads, recipe.frozen, recipe.repeat)
+        part, traced = reuse.part_of(recipe, item, reads), recipe.traced
+        batched = traced.batched if isinstance(traced, Block) else ()
+        again = Use(part, reads, recipe.frozen, recipe.repeat, batched)
         before = len(self.layers.rows)
         if recipe.repeat is None:
             member, faults = self._member(again, name, level, recipe.names)
@@ -362,6 +340,7 @@ class Walk:
         level.recipes[name] = recipe
         if member is not None and not faults:
             faults = reuse.check(item, recipe.traced, member.part, level.path + recipe.module, path)
+            faults = faults or reuse.check_kept(item, self.layers.rows, level.path + recipe.module)
             self.layers.share(before, path, level.path + recipe.module)
             member = member._replace(module=recipe.module)
         return member, tuple(reuse.blamed(item, fault) for fault in faults)

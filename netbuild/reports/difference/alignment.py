@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.components.layers.layer import Layer, Made
+from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.made import Made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NOTHING_BEFORE = (
     "neither this layer nor an earlier layer learns, so the backward pass does not reach it"
 )
+_ONCE = "once a batch, because all samples share it"
 _NOTHING_BEHIND = "no output gives this layer a gradient, so the backward pass does not reach it"
 
 
@@ -43,7 +44,10 @@ def _kept(row: Row, found: Kept) -> Count:
         return Count(0, (), _NOTHING_BEHIND)
     names = _names(row)
     steps = [_tensor(names[held.value], held) for held in found.tensors]
-    if found.workspace:
+    if found.workspace and found.is_shared:
+        note = f"{found.workspace:,} B {_ONCE}"
+        steps.append(FormulaStep("workspace", "", "", 0, note=note))
+    elif found.workspace:
         steps.append(_workspace(row.inferred, found.workspace))
     note = "" if steps else "its backward pass needs no values"
     return Count(found.nbytes, tuple(steps), note)
@@ -56,6 +60,8 @@ def _tensor(name: str, held: Held) -> FormulaStep:
     if held.is_weight:
         return FormulaStep(name, "", "", 0, note="a weight, which is not counted again")
     found = _bytes(name, held.tensor)
+    if held.is_shared:
+        return FormulaStep(name, "", "", 0, note=f"{held.nbytes:,} B {_ONCE}")
     if held.is_copy:
         return found._replace(note="a copy, because its values do not lie in order in memory")
     if held.place == held.value:

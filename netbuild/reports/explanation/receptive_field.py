@@ -51,9 +51,7 @@ class ReceptiveFields:
     def of(self, row: Row) -> ReceptiveField:
         """Explain the receptive field of a layer."""
         if row.reach == NOWHERE:
-            return ReceptiveField(
-                None, (), "it comes from a Parameter, which does not read the input"
-            )
+            return ReceptiveField(None, (), "all samples share it: it does not depend on the input")
         window = row.layer.window(*row.shapes)
         if row.reach is None:
             said = reason(row.layer, "window") if window is None else ""

@@ -58,7 +58,7 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
-#: What reads nothing, and is tested in `tests/graph/test_blocks.py` among what reads it.
-SOURCES = ("Parameter",)
+#: What reads nothing, and is tested in `tests/graph/` among what reads it.
+SOURCES = ("Parameter", "Constant")
 #: Every layer that reads something.
 READERS = {kind: layer for kind, layer in LAYERS.items() if kind not in SOURCES}

@@ -15,7 +15,7 @@ from netbuild.components.layers.formula import Formulas
 from netbuild.components.layers.layout import Placed, Strides, elementwise, of_channels
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
-from netbuild.components.tensor import Shape, ShapeError, Tensor, times
+from netbuild.components.tensor import Shape, ShapeError, Tensor, shown
 
 
 class Window(NamedTuple):
@@ -87,6 +87,10 @@ class Layer(Component):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the layer takes any number of inputs in place of the last of `inputs`.
     variadic: ClassVar[bool] = False
+    #: Whether a file names its inputs as it likes, in `inputs: {name: …}`.
+    names_inputs: ClassVar[bool] = False
+    #: The formula that a file writes for it, in print.
+    written: ClassVar[str | None] = None
     #: The layout of a new result in memory.
     arrangement: ClassVar[Arrangement] = "in order"
     #: Whether it takes floating-point inputs only: torch lacks other dtypes on some device or all.
@@ -141,6 +145,10 @@ class Layer(Component):
         """Return the name of the class that is built, with the values of these fields."""
         return self.torch_name()
 
+    def named(self, *names: str) -> "Layer":
+        """Return the layer with these names of its inputs, if it `names_inputs`."""
+        raise NotImplementedError
+
     @property
     def is_plain(self) -> bool:
         """Whether torch's `forward` takes exactly the inputs and gives exactly the result."""
@@ -176,7 +184,7 @@ class Layer(Component):
         for name, value in self.decide(*(tensor.shape for tensor in x)).items():
             written = getattr(self, name)
             if written is not None and written != value:
-                message = f"{name} is {_sizes(written)}, and the input has {_sizes(value)}"
+                message = f"{name} is {shown(written)}, and the input has {shown(value)}"
                 raise ShapeError("NB202", message, at=name)
         return outputs
 
@@ -374,6 +382,8 @@ class Layer(Component):
 class Operation(Layer):
     """A function of `torch` or a method of its tensors; the fields are its keywords.
 
+    Without a `function` it is several functions: `run` gives `forward` the name of each one first.
+
     `arguments` gives these keywords as torch needs them, with the batch axis.
     """
 
@@ -384,10 +394,6 @@ class Operation(Layer):
     broadcasts: ClassVar[bool] = False
 
     needs_float = False
-
-
-def _sizes(value: Any) -> str:
-    return times(value) if isinstance(value, tuple) else str(value)
 
 
 def parameters(weight: Shape, bias: Shape | None) -> dict[str, Shape]:

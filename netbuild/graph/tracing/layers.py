@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netbuild.components.tensor import ShapeError, product, times
+from netbuild.components.tensor import PartError, ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
@@ -14,7 +14,7 @@ from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing.aliases import Aliases
 from netbuild.graph.tracing.receptive_field import reach_after
-from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
+from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault, nameless_fault
 from netbuild.graph.value import OUTPUT, Value
 from netbuild.syntax.item import Item, place
 from netbuild.syntax.substitution import substitute
@@ -43,6 +43,8 @@ class LayerCall(NamedTuple):
     #: The names that its `inputs` can use.
     scope: Scope
     frozen: bool = False
+    #: The names of its inputs, if the layer lets the file choose them.
+    input_names: tuple[str, ...] = ()
 
 
 class Layers:
@@ -95,6 +97,8 @@ class Layers:
             # Faults of its fields are still reported.
             _, wrong = fill(call.component, call.item, names)
             return None, (*faults, *wrong)
+        if call.component.names_inputs:
+            call = call._replace(input_names=_input_names(call.component, signals or []))
         inferred, wrong = self._inferred(call, names, arranged, inputs)
         faults += wrong
         if inferred is None:
@@ -110,6 +114,7 @@ class Layers:
         sources = [signal.value for signal in arranged]
         inputs = self.aliases.aligned(call.component, sources, inputs)
         content = inference.content(call.item.type.text, call.item.arguments, frozen=call.frozen)
+        content = (content, call.input_names) if call.input_names else content
         inferred = inference.cached(content, inputs)
         cached = inference.cached_layer(content)
         layer, faults = (cached, ()) if cached else fill(call.component, call.item, names)
@@ -117,6 +122,8 @@ class Layers:
             return None, faults
         if call.frozen and cached is None:
             layer = layer.frozen()
+        if call.input_names and cached is None:
+            layer = layer.named(*call.input_names)
         try:
             if inferred is None:
                 inferred = Inferred(layer, inputs, layer.apply(*inputs))
@@ -135,11 +142,14 @@ class Layers:
         component, item = call.component, call.item
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
-        fault = arity_fault(component, item.type.text, len(signals), span, call.scope)
+        fault = nameless_fault(component, signals, item) or arity_fault(
+            component, item.type.text, len(signals), span, call.scope
+        )
         if fault is not None:
             return None, (fault._replace(origin=self._lacking(call, signals)),)
         if signals and signals[0][0] is not None:
-            names = [*component.inputs, *component.optional_inputs]
+            names = [name for name, _ in signals if name and component.names_inputs]
+            names = names or [*component.inputs, *component.optional_inputs]
             fault = name_of_input_fault(names, inputs, item.type.text)
             if fault is not None:
                 return None, (fault,)
@@ -156,6 +166,11 @@ class Layers:
         sources = tuple(signal.value for _, signal in signals)
         misfit = Misfit(None, layer, call.item, call.path, sources, inputs, len(self.rows))
         return Circumstances(misfit)
+
+
+def _input_names(component: type[Layer], signals: Signals) -> tuple[str, ...]:
+    """Return the names that a file gives to the inputs of a layer; one input may have none."""
+    return tuple([name or component.inputs[0] for name, _ in signals])
 
 
 def _init(item: Item, names: Names) -> Found[Init | None]:
@@ -204,4 +219,8 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     if several and error.at is None and "inputs" in item.modifiers:
         span = item.modifiers["inputs"].value.span
     fault = Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)
+    if isinstance(error, PartError):
+        from netbuild.graph.tracing.part_faults import underlined
+
+        fault = underlined(fault, error, item)
     return fault._replace(origin=Circumstances(misfit))

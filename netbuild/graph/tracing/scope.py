@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
     from netbuild.diagnostics.diagnostic import Found, Span
-    from netbuild.syntax.item import Child
+    from netbuild.syntax.item import Child, Item
     from netbuild.syntax.wires import Wire
 
 
@@ -156,6 +156,8 @@ class Scope:
         label = f"this {where} has the inputs {', '.join(names)}"
         count = 1 if layer is None else len(names) if layer.variadic else len(layer.inputs)
         example = f"[{', '.join(names[:count])}]" if count > 1 else names[0]
+        if layer is not None and layer.names_inputs:
+            example = f"{{{', '.join(f'{name}: {name}' for name in names)}}}"
         help_ = f"name the inputs that the layer reads: inputs: {example}"
         title = "a first layer that does not name its input"
         return Diagnostic("NB208", title, span, label, help=help_)
@@ -238,7 +240,7 @@ def arity_fault(
 ) -> Diagnostic | None:
     """Return the fault of a layer with too few or too many inputs; None if the number fits."""
     least, most = len(layer.inputs), len(layer.inputs) + len(layer.optional_inputs)
-    if least <= count and (count <= most or layer.variadic):
+    if least <= count and (count <= most or layer.variadic or layer.names_inputs):
         return None
     names = [*layer.inputs, *(f"optionally {name}" for name in layer.optional_inputs)]
     reads = "two or more" if layer.variadic else _enumerated(names)
@@ -246,6 +248,20 @@ def arity_fault(
     help_ = scope.lacking(layer) if count < least else None
     title = f"{kind} gets the wrong number of inputs"
     return Diagnostic("NB208", title, span, label, help=help_)
+
+
+def nameless_fault(
+    layer: type[Layer], signals: Sequence[tuple[str | None, Signal]], item: Item
+) -> Diagnostic | None:
+    """Return the fault of several inputs without names, if the layer reads them by name."""
+    if not layer.names_inputs or len(signals) < 2 or signals[0][0] is not None:
+        return None
+    kind, value = item.type.text, item.modifiers["inputs"].value
+    wires = value.items if isinstance(value, List) else ()
+    named = ", ".join(f"{'abcdefgh'[n]}: {one.text}" for n, one in enumerate(wires[:8]))
+    label = f"{kind} reads its inputs by name, and these {len(signals)} have none"
+    help_ = f"name each input: inputs: {{{named}}}"
+    return Diagnostic("NB208", f"{kind} gets inputs without names", value.span, label, help=help_)
 
 
 def _enumerated(names: Sequence[str]) -> str:

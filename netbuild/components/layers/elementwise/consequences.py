@@ -51,7 +51,7 @@ def kept_slots(program: Program, found: Sequence[Placed]) -> set[int]:
         if own not in reached or not found[own].gradient:
             continue
         slots = [one.index if isinstance(one, Slot) else None for one in step.operands]
-        for slot, letters in zip(slots, step.function.keeps, strict=False):
+        for slot, letters in zip(slots, step.keeps, strict=False):
             if slot is not None and found[slot].gradient:
                 named = (own if letter == "y" else slots["abc".index(letter)] for letter in letters)
                 kept |= {one for one in named if one is not None}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: - `floats`: any; whole numbers give float32.
 #: - `any`: any; the common dtype of the operands.
 #: - `numbers`: the same, but no bool.
-#: - `fractions`: floating-point numbers, at least one of several operands.
+#: - `fractions`: numbers, at least one with a fraction.
 #: - `one float`: floating-point numbers only, in each operand.
 #: - `squares`: any; bool gives int64.
 #: - `powers`: any but bools alone; whole numbers take no negative number as exponent.
@@ -70,6 +70,8 @@ class Function(NamedTuple):
     needed: int = 1
     #: Whether the result is an affine function of each operand, with the others held.
     affine: bool = False
+    #: What it keeps instead if its last operand is a number.
+    keeps_by_number: tuple[str, ...] | None = None
     #: Further arguments of torch's function.
     keywords: tuple[tuple[str, str], ...] = ()
 
@@ -289,7 +291,9 @@ OPERATORS: dict[str, Function] = {
     "Mod": _two(
         "%", "powers", ("", "ab"), of.remaining, operator.mod, path="operator.mod", takes="te"
     ),
-    "Pow": _two("**", "powers", ("aby", "aby"), of.raised, operator.pow, path="operator.pow"),
+    "Pow": _two(
+        "**", "powers", ("aby", "aby"), of.raised, operator.pow, path="operator.pow"
+    )._replace(keeps_by_number=("a", "")),
     "BitAnd": _two("&", "bits", _NONE, of.unknown, path="operator.and_"),
     "BitOr": _two("|", "bits", _NONE, of.unknown, path="operator.or_"),
     "Eq": _two("==", "tests", _NONE, of.truth, path="operator.eq"),

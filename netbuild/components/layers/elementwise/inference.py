@@ -16,10 +16,13 @@ from netbuild.components.tensor import Tensor, times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netbuild.components.layers.elementwise.functions import Function
     from netbuild.components.layers.elementwise.program import Operand, Program, Step
     from netbuild.components.tensor import Shape
 
 _TITLE = "a formula that cannot be computed"
+_POWERS = {"**", "pow"}
+_DIVISIONS = {"/", "div", "//", "%", "remainder", "fmod"}
 #: The bits of the whole numbers, and whether they have a sign.
 _INTEGERS = {
     "uint8": (0, (1 << 8) - 1),
@@ -93,36 +96,44 @@ def _dtype(program: Program, step: Step, found: Sequence[Tensor]) -> str:
 
 def _expect(program: Program, step: Step, found: Sequence[Tensor], dtype: str) -> None:
     """Refuse dtypes that the function of a step does not take; `dtype` is the common one."""
-    rule, name = step.function.dtypes, step.function.name
     for number, (operand, part) in enumerate(zip(step.operands, step.parts, strict=True)):
-        given = found[operand.index].dtype if isinstance(operand, Slot) else ""
-        called = program.place(operand.index, part) if isinstance(operand, Slot) else ""
-        wrong = ""
-        if given and rule == "numbers" and given == "bool":
-            wrong = f"{name} takes numbers, and {called} is bool"
-        elif given and rule == "one float" and "float" not in given:
-            wrong = f"{name} takes floating-point numbers, and {called} is {given}"
-        elif rule == "bits" and (given or dtype) and ("float" in given or _is_fraction(operand)):
-            said = f"{called} is {given}" if given else "this is a fraction"
-            wrong = f"{name} takes bool or whole numbers, and {said}"
-        elif rule == "where" and number == 0 and given != "bool":
-            wrong = f"where takes a bool first, such as {called} > 0, and {called} is {given}"
-        if wrong:
-            fault(wrong, part, title=_TITLE)
-    if rule == "fractions" and "float" not in dtype:
-        fault(f"{name} takes floating-point numbers, and gets {dtype}", step.part, title=_TITLE)
-    if rule in {"powers", "bounds"} and dtype == "bool":
-        fault(f"{name} takes numbers, and gets bool alone", step.part, title=_TITLE)
-    exponent = step.operands[-1]
-    if name in {"**", "pow"} and isinstance(exponent, Number) and "float" not in dtype:
-        if exponent.value < 0:
-            message = f"torch raises {dtype} to no negative whole number"
-            help_ = f"write {exponent.value}.0"
-            fault(message, step.parts[-1], title=_TITLE, instead=f"{exponent.value}.0", help=help_)
+        if isinstance(operand, Slot):
+            called = program.place(operand.index, part)
+            wrong = _wrong(step.function, number, found[operand.index].dtype, called)
+            if wrong:
+                fault(wrong, part, title=_TITLE)
+    rule, name = step.function.dtypes, step.function.name
+    fraction, alone = "float" in dtype, dtype == "bool"
+    wrong = f"{name} takes floating-point numbers" if rule == "fractions" and not fraction else ""
+    wrong = f"{name} takes bool or whole numbers" if rule == "bits" and fraction else wrong
+    wrong = f"{name} takes numbers" if rule in {"powers", "bounds"} and alone else wrong
+    if wrong:
+        fault(f"{wrong}, and gets {dtype}", step.part, title=_TITLE)
+    other = step.operands[-1]
+    if not isinstance(other, Number):
+        return
+    if name in _DIVISIONS and other.value == 0:
+        fault("a division by zero", step.part, title=_TITLE)
+    if name in _POWERS and other.value < 0 and not fraction:
+        message, instead = f"torch raises {dtype} to no negative whole number", f"{other.value}.0"
+        part = step.parts[-1]
+        fault(message, part, title=_TITLE, instead=instead, help=f"write {instead}")
 
 
-def _is_fraction(operand: Operand) -> bool:
-    return isinstance(operand, Number) and isinstance(operand.value, float)
+def _wrong(function: Function, number: int, dtype: str, called: str) -> str:
+    """Return why a function does not take a dtype in the place of an operand; "" if it does."""
+    rule, name = function.dtypes, function.name
+    if dtype == "bool" and rule in {"numbers", "fractions"}:
+        return f"{name} takes numbers, and {called} is bool"
+    if dtype == "bool" and name in _POWERS and number == 1:
+        return f"an exponent is a number, and {called} is bool"
+    if rule == "one float" and "float" not in dtype:
+        return f"{name} takes floating-point numbers, and {called} is {dtype}"
+    if rule == "bits" and "float" in dtype:
+        return f"{name} takes bool or whole numbers, and {called} is {dtype}"
+    if rule == "where" and number == 0 and dtype != "bool":
+        return f"where takes a bool first, such as {called} > 0, and {called} is {dtype}"
+    return ""
 
 
 def _expect_room(step: Step, operands: Sequence[Operand], dtype: str) -> None:

@@ -30,7 +30,7 @@ def parse(text: str) -> tuple[ast.expr, int]:
         )
     if not text.strip():
         fault("the formula is empty", everything)
-    strange = re.search(r"[^\x20-\x7e\n\t]|[\\\"'`#@$;{}]|:=", text)
+    strange = re.search(r"[^\x20-\x7e\n\t]|[\\\"'`#$;{}]|:=", text)
     if strange:
         sign = strange[0]
         instead = _SIGNS_OF_PRINT.get(sign)
@@ -70,6 +70,9 @@ def _not_python(text: str, start: int, error: SyntaxError) -> NoReturn:
         fault(
             f"a formula has no {word[0]}: it has numbers, names, signs and functions", word.span()
         )
+    last = re.search(r"[-+*/%&|<>=,~]+\s*$", text)
+    if last:
+        fault(f"a value is missing after {last[0].strip()}", last.span())
     single = re.search(r"(?<![=<>!])=(?!=)", text)
     if single:
         fault("a formula has no =", single.span(), help="write == to compare two values")

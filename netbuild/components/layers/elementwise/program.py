@@ -6,9 +6,10 @@ results of earlier steps.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netbuild.components.layers.elementwise.functions import Function
+if TYPE_CHECKING:
+    from netbuild.components.layers.elementwise.functions import Function
 
 #: A part of the text: the positions of its first character, and of the character after it.
 Part: TypeAlias = tuple[int, int]
@@ -41,6 +42,13 @@ class Step(NamedTuple):
     #: The place of the call, and of each operand, in the text.
     part: Part
     parts: tuple[Part, ...]
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """What the backward pass needs for the gradient of each operand."""
+        of_number = self.function.keeps_by_number
+        by_number = of_number is not None and isinstance(self.operands[-1], Number)
+        return of_number if of_number and by_number else self.function.keeps
 
     @property
     def slots(self) -> tuple[int, ...]:

@@ -91,9 +91,9 @@ class _Reader:
     def visit_Name(self, node: ast.Name, _: int) -> Operand:
         if node.id in self.names:
             return Slot(self.names.index(node.id))
-        if node.id in CONSTANTS:
-            return Number(CONSTANTS[node.id])
-        refusals.refuse_name(self.text, self.part(node), self.names, (*self.names, *CONSTANTS))
+        if node.id not in CONSTANTS:
+            refusals.refuse_name(self.text, self.part(node), self.names, (*self.names, *CONSTANTS))
+        return Number(CONSTANTS[node.id])
 
     def visit_UnaryOp(self, node: ast.UnaryOp, depth: int) -> Operand:
         kind = type(node.op).__name__
@@ -128,9 +128,9 @@ class _Reader:
             refusals.refuse_call(self.text, self.part, node)
         given = dict(zip(function.parameters, node.args, strict=False))
         given |= {one.arg: one.value for one in node.keywords if one.arg}
-        complete = all(name in given for name in function.required)
         count = len(node.args) + len(node.keywords)
-        if not complete or len(given) != count or not function.needed <= count <= function.most:
+        known = {*function.required} <= {*given} <= {*function.parameters}
+        if not known or len(given) != count or not function.needed <= count <= function.most:
             refusals.refuse_arguments(function, self.part, node)
         operands: list[Read] = []
         for name in function.parameters:
@@ -157,6 +157,8 @@ class _Reader:
                 refusals.refuse_number(self.text, self.part(node), function, operands, part)
             if takes == "n" and isinstance(operand, Slot):
                 fault(f"{name} of {function.name} is a number, not a tensor", part)
+        if function.dtypes == "bounds" and {*map(type, given[1:])} == {Number, Slot}:
+            refusals.refuse_bounds(self.text, self.part(node), operands)
         parts = tuple(part for _, part in operands)
         self.found.append(Step(function, tuple(given), self.part(node), parts))
         return Slot(len(self.names) + len(self.found) - 1)

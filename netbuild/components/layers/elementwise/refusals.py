@@ -211,6 +211,12 @@ def refuse_call(text: str, part: Callable[[ast.AST], Part], node: ast.Call) -> N
     if not isinstance(function, ast.Name):
         fault("a formula calls a function by its name", part(node))
     name = function.id
+    numbers = [one for one in node.args if isinstance(one, ast.Constant)]
+    if name in {"max", "min"} and len(arguments) == 2 and len(numbers) == 1:
+        number = text[slice(*part(numbers[0]))]
+        (tensor,) = [one for one in arguments if one != number] or [number]
+        instead = f"clamp({tensor}, {number if name == 'max' else f'None, {number}'})"
+        fault(f"a formula has no function {name}", part(node), instead=instead)
     if name in _OTHER_NAMES:
         other = _OTHER_NAMES[name]
         same = other not in {"clamp", "where"} or name == "clip"
@@ -227,6 +233,16 @@ def refuse_call(text: str, part: Callable[[ast.AST], Part], node: ast.Call) -> N
             help=f"use the layer {_OF_SEVERAL[name]}",
         )
     fault(f"a formula has no function {name}", part(function), known=tuple(FUNCTIONS))
+
+
+def refuse_bounds(text: str, at: Part, operands: Sequence[Read]) -> NoReturn:
+    """Raise the fault of a clamp between a number and a tensor."""
+    x, low, high = (text[slice(*part)] for _, part in operands)
+    instead = f"minimum(clamp({x}, {low}), {high})"
+    if isinstance(operands[1][0], Slot):
+        instead = f"maximum(clamp({x}, None, {high}), {low})"
+    message = "min and max of clamp are two numbers or two tensors"
+    fault(message, at, instead=instead, help=f"write {instead}")
 
 
 def refuse_number(

@@ -122,7 +122,7 @@ class Formula(Operation):
             ]
             while given[-1] is None:
                 given.pop()
-            found.append(forward(step.function.path, *given, **dict(step.function.keywords)))
+            found.append(forward(step.path, *given, **dict(step.function.keywords)))
         return {"output": found[-1]}
 
     def _values(self, x: Sequence[Tensor | Placed]) -> tuple[Tensor, ...]:

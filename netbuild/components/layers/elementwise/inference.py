@@ -123,7 +123,7 @@ def _expect(program: Program, step: Step, found: Sequence[Tensor], dtype: str) -
 def _wrong(function: Function, number: int, dtype: str, called: str) -> str:
     """Return why a function does not take a dtype in the place of an operand; "" if it does."""
     rule, name = function.dtypes, function.name
-    if dtype == "bool" and rule in {"numbers", "fractions"}:
+    if dtype == "bool" and (rule in {"numbers", "fractions"} or name == "atan2"):
         return f"{name} takes numbers, and {called} is bool"
     if dtype == "bool" and name in _POWERS and number == 1:
         return f"an exponent is a number, and {called} is bool"

@@ -44,6 +44,17 @@ class Step(NamedTuple):
     parts: tuple[Part, ...]
 
     @property
+    def path(self) -> str:
+        """Return the name of the function for Python.
+
+        torch.fx writes -1 and m as `-1 ** m`, which Python reads as -(1 ** m).
+        """
+        base = self.operands[0]
+        negative = isinstance(base, Number) and base.value < 0
+        is_power = self.function.path == "operator.pow"
+        return "torch.pow" if is_power and negative else self.function.path
+
+    @property
     def keeps(self) -> tuple[str, ...]:
         """What the backward pass needs for the gradient of each operand."""
         of_number = self.function.keeps_by_number

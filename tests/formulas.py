@@ -3,7 +3,7 @@
 Python itself evaluates the text of a formula with torch's functions; nothing of netbuild is used
 for it.
 
-    python -m tests.components.layers.formulas --cases 1000 --seed 0
+    python -m tests.formulas --cases 1000 --seed 0
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import math
 import random
 import re
 import weakref
@@ -25,12 +26,14 @@ from netbuild.components.tensor import Tensor
 from tests.components.layers.contract import REFUSALS, graph_of, torch_may_warn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netbuild.graph.graph import Graph
 
 #: What netbuild refuses and torch computes, in the words of the fault.
 STRICTER = re.compile(
     r"goes from|reads no input|unchanged|does not read|has no gradient|too large|not a real"
-    r"|bool alone|gets bool$|(logaddexp2?|hypot|exponent).*bool|relu6 takes floating|number of axes|division by zero|has no value|numbers alone"
+    r"|bool alone|gets bool$|(atan2|logaddexp2?|hypot|exponent).*bool|relu6 takes floating|numbers of axes|division by zero|has no value|numbers alone"
 )
 _NUMBERS = ("0", "1", "2", "3", "0.5", "1.702", "-1", "-0.5", "2.0", "1e-3", "pi", "-inf")
 _OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!=", "&", "|")
@@ -108,9 +111,21 @@ def _floor(one: Any, other: Any) -> Any:
     return torch.div(one, other, rounding_mode="floor")
 
 
+def _of_numbers(name: str) -> Callable[..., Any]:
+    """Return a function of torch that also takes numbers alone, and then returns a number."""
+    function = getattr(torch, name, None) or getattr(nn.functional, name)
+
+    def called(*x: Any) -> Any:
+        if any(isinstance(one, torch.Tensor) for one in x):
+            return function(*x)
+        return getattr(math, name)(*x)
+
+    return called
+
+
 def by_torch(text: str, values: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return what torch computes for a formula."""
-    names = {name: getattr(torch, name, None) or getattr(nn.functional, name) for name in FUNCTIONS}
+    names = {name: _of_numbers(name) for name in FUNCTIONS}
     names |= {"pi": torch.pi, "e": torch.e, "inf": torch.inf, "_floor": _floor, **values}
     tree = ast.fix_missing_locations(_Floors().visit(ast.parse(text, mode="eval")))
     found: torch.Tensor = eval(compile(tree, "formula", "eval"), {}, names)
@@ -177,7 +192,7 @@ def disagreement(one: Drawn) -> str:
         with torch_may_warn():
             y = by_torch(one.text, tensors(one, 2))
             refused = "" if isinstance(y, torch.Tensor) else "it is a number"
-    except REFUSALS as error:
+    except (*REFUSALS, AttributeError) as error:
         if "ZeroDivision" in str(error):
             return ""
         refused = str(error) or "refused"

@@ -80,6 +80,7 @@ CODES = {
     "NB325": "weights of columns that look like weights of channels",
     "NB326": "an input whose last axis looks like the channels",
     "NB327": "a variable that nothing reads",
+    "NB330": "a formula that a layer stands for",
     # Training sections.
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",

@@ -24,6 +24,24 @@ _Formula = Annotated[
 ]
 
 
+#: The activation of a function, with the fields for its further operands in their order.
+_TWINS = {
+    "relu": ("ReLU",),
+    "relu6": ("ReLU6",),
+    "gelu": ("GELU",),
+    "silu": ("SiLU",),
+    "mish": ("Mish",),
+    "selu": ("SELU",),
+    "elu": ("ELU",),
+    "sigmoid": ("Sigmoid",),
+    "tanh": ("Tanh",),
+    "hardsigmoid": ("Hardsigmoid",),
+    "hardswish": ("Hardswish",),
+    "leaky_relu": ("LeakyReLU", "negative_slope"),
+    "softplus": ("Softplus", "beta", "threshold"),
+}
+
+
 class Formula(Operation):
     """A formula of numbers, inputs and element-wise functions of torch: (*) and (*) to (*).
 
@@ -68,8 +86,26 @@ class Formula(Operation):
         return len(self.inputs) == 1 and not consequences.is_affine(self.program)
 
     @property
+    def scales(self) -> bool:  # type: ignore[override]
+        return len(self.inputs) == 1 and consequences.is_affine(self.program)
+
+    @property
     def results(self) -> Range | None:  # type: ignore[override]
         return self.range(*[None] * len(self.inputs))
+
+    @property
+    def twin(self) -> str | None:  # type: ignore[override]
+        """The activation for a formula that is one call of its function."""
+        (step, *others) = self.program.steps
+        fields = _TWINS.get(step.function.name)
+        if others or fields is None:
+            return None
+        names = zip(fields[1:], step.operands[1:], strict=False)
+        given = [(name, one.value) for name, one in names if isinstance(one, Number)]
+        if len(given) == 1 and given[0][0] == fields[1]:
+            return f"{fields[0]}: {given[0][1]}"
+        values = ", ".join(f"{name}: {value}" for name, value in given)
+        return f"{fields[0]}: {{{values}}}" if given else fields[0]
 
     def range(self, *x: Range | None) -> Range | None:
         """Return a range by interval arithmetic, if each input stands once in the formula."""
@@ -108,9 +144,6 @@ class Formula(Operation):
         workspace = self.workspace(*x)
         kept = formula("workspace", workspace=workspace) if workspace else None
         return Formulas(broadcast_formulas(*x), workspace=kept)
-
-    def arguments(self, *x: Shape) -> dict[str, Any]:
-        return {}
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         """Call the functions in their order. `forward` takes the name of a function first."""

@@ -113,6 +113,8 @@ class Layer(Component):
     pools: ClassVar[bool] = False
     #: Whether it is an affine function of each input, with learned weights.
     is_affine: ClassVar[bool] = False
+    #: Whether it is an affine function of its only input, value by value and without weights.
+    scales: ClassVar[bool] = False
     #: The axis of the features in the result: 0 for channels, −1 for the last axis.
     feature_axis: ClassVar[int] = 0
     #: Whether it is an activation: a nonlinear function of each single value.
@@ -127,6 +129,8 @@ class Layer(Component):
     drops: ClassVar[Literal["zeros", "alpha"] | None] = None
     #: The name of the layer that gives for a single score what this one gives for several.
     for_one_score: ClassVar[str | None] = None
+    #: A layer that computes the same, as a file writes it with its fields.
+    twin: ClassVar[str | None] = None
     #: The source of the statistics for a normalisation: the batch, the batches of all processes,
     #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
@@ -217,11 +221,7 @@ class Layer(Component):
         return {"output": Tensor(shape, x[0].dtype)}
 
     def output_shape(self, x: Shape) -> Shape:
-        """Return the shape of the only output.
-
-        Raises:
-            ShapeError: the inputs do not fit the layer.
-        """
+        """Return the shape of the only output; it raises what `outputs` raises."""
         return x
 
     def decide(self, *x: Shape) -> dict[str, Any]:
@@ -356,10 +356,7 @@ class Layer(Component):
         return names[:count]
 
     def formulas(self, *x: Shape) -> Formulas:
-        """Return the formulas of these numbers for inputs that fit; `netbuild explain` prints them.
-
-        By default there are none: an elementwise layer has the shape of its input.
-        """
+        """Return the formulas that `netbuild explain` prints, for inputs that fit; or none."""
         return Formulas()
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
@@ -382,9 +379,8 @@ class Layer(Component):
 class Operation(Layer):
     """A function of `torch` or a method of its tensors; the fields are its keywords.
 
-    Without a `function` it is several functions: `run` gives `forward` the name of each one first.
-
-    `arguments` gives these keywords as torch needs them, with the batch axis.
+    `arguments` gives these keywords as torch needs them, with the batch axis. Without a `function`
+    it is several functions: `run` gives `forward` the name of each one first.
     """
 
     function: ClassVar[str]

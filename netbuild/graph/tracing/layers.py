@@ -208,9 +208,11 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     receives = f"{misfit.path} receives"
     inputs = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
     several = len(inputs) > 1
+    names = [f"input {number}" if several else "input" for number in range(1, len(inputs) + 1)]
+    names = [*misfit.layer.inputs] if misfit.layer.names_inputs else names
     notes = [
-        Note(f"input {number}" if several else "input", f"{'and' if number > 1 else receives} {x}")
-        for number, x in enumerate(inputs, start=1)
+        Note(name, f"{'and' if number else receives} {x}")
+        for number, (name, x) in enumerate(zip(names, inputs, strict=True))
     ]
     if error.formula:
         notes.append(Note("formula", error.formula))

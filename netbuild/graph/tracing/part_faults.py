@@ -33,9 +33,20 @@ def underlined(fault: Diagnostic, error: PartError, item: Item) -> Diagnostic:
     written = str(node.value)[slice(*error.part)]
     if error.instead is not None:
         title = f"replace {brief(written)} with {brief(error.instead.strip())}"
-        return fault._replace(fixes=(Fix(title, (Edit(span, error.instead),)),))
+        edit = _quoted(node, span, error.instead) or Edit(span, error.instead)
+        return fault._replace(fixes=(Fix(title, (edit,)),))
     help_, fixes = did_you_mean(written, error.known, span)
     return fault._replace(help=help_ or error.help, fixes=fixes)
+
+
+def _quoted(node: Scalar, span: Span, instead: str) -> Edit | None:
+    """Return the edit that writes a plain text anew in quotes, if it gets a comma; else None."""
+    start, end = node.span.document.range(node.span)
+    text = node.span.document.text[start:end]
+    if "," not in instead or text[:1] in {'"', "'"} or "\n" in text:
+        return None
+    first, last = (place - start for place in node.span.document.range(span))
+    return Edit(node.span, f'"{text[:first]}{instead}{text[last:]}"')
 
 
 def part_of(node: Scalar, start: int, end: int) -> Span | None:

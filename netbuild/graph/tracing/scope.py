@@ -6,17 +6,17 @@ A name is looked up in its own stack only. `lstm.h_n` is the result `h_n` of the
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.graph.tracing.naming import called
 from netbuild.graph.value import OUTPUT, Reach, Ref, Value
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
@@ -258,10 +258,16 @@ def nameless_fault(
         return None
     kind, value = item.type.text, item.modifiers["inputs"].value
     wires = value.items if isinstance(value, List) else ()
-    named = ", ".join(f"{'abcdefgh'[n]}: {one.text}" for n, one in enumerate(wires[:8]))
+    text = item.arguments.value if isinstance(item.arguments, Scalar) else ""
+    words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*(?!\w*\s*\()", str(text)))
+    fits = len(words) == len(signals)
+    pairs = zip(words if fits else "abcdefgh", wires, strict=False)
+    named = ", ".join(f"{name}: {wire.text}" for name, wire in pairs)
     label = f"{kind} reads its inputs by name, and these {len(signals)} have none"
     help_ = f"name each input: inputs: {{{named}}}"
-    return Diagnostic("NB208", f"{kind} gets inputs without names", value.span, label, help=help_)
+    fix = Fix(f"write inputs: {{{named}}}", (Edit(value.span, f"{{{named}}}"),))
+    title, fixes = f"{kind} gets inputs without names", (fix,) if fits else ()
+    return Diagnostic("NB208", title, value.span, label, help=help_, fixes=fixes)
 
 
 def _enumerated(names: Sequence[str]) -> str:

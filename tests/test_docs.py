@@ -20,6 +20,8 @@ from netbuild.cli import COMMANDS, Commands
 from netbuild.components.component import FromInput
 from netbuild.components.datasets import DATASETS
 from netbuild.components.layers import LAYERS
+from netbuild.components.layers.elementwise import parsing
+from netbuild.components.layers.elementwise.functions import FUNCTIONS
 from netbuild.components.tensor import times
 from netbuild.config import init, load
 from netbuild.config.load import read
@@ -225,6 +227,13 @@ def test_inputs_of_layers() -> None:
     }
 
 
+def test_functions_of_formulas() -> None:
+    """The section names every function that a formula can call."""
+    lists = re.findall(r"- Functions of .*?(?=\n- )", section("Formula"), re.DOTALL)
+    shown = set(re.findall(r"`(\w+)(?:\([^)]*\))?`", " ".join(lists)))
+    assert shown == set(FUNCTIONS)
+
+
 def said(value: Any) -> str:
     """Return a default as YAML writes it."""
     if isinstance(value, tuple):
@@ -267,6 +276,8 @@ def test_limits() -> None:
         "stacks within one another": limits.MAX_DEPTH,
         "members of all stacks": limits.MAX_MEMBERS,
         "layers": limits.MAX_LAYERS,
+        "characters of a formula": parsing.MAX_LENGTH,
+        "levels of a formula": parsing.MAX_DEPTH,
         "rules of `init`": init.MAX_RULES,
         "faults that are reported": diagnostic.MAX_FAULTS,
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from functools import partial
+from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -260,6 +261,8 @@ class _Writer:
         layer, arguments = member.part.layer, member.part.arguments
         if not isinstance(layer, Operation):
             return partial(self.call, member.module or member.name)
+        if not layer.function:
+            return self.operate_by_name
         if layer.namespace == "torch.Tensor":
             return partial(_method, layer.function, **arguments)
         return partial(self.operate, getattr(torch, layer.function), **arguments)
@@ -271,6 +274,11 @@ class _Writer:
         """
         made: fx.Proxy = self.tracer.create_proxy("call_function", function, x, keywords)
         return made
+
+    def operate_by_name(self, path: str, *x: Any, **keywords: Any) -> fx.Proxy:
+        """Write the call of a function with a name such as `torch.sigmoid`."""
+        module, _, name = path.rpartition(".")
+        return self.operate(getattr(import_module(module), name), *x, **keywords)
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""

@@ -3,7 +3,7 @@
 A shape is a tuple of integers without the batch axis: `(C, H, W)`.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -60,6 +60,29 @@ class ShapeError(ValueError):
         self.code, self.at, self.formula, self.help = code, at, formula, help
 
 
+class PartError(ShapeError):
+    """A part of the text of the field `at` is wrong: from its character `start` to before `end`.
+
+    `title` says what is wrong with the text as a whole. `instead` repairs the part. Otherwise
+    `known` are the words that can stand there.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        at: str,
+        part: tuple[int, int],
+        title: str,
+        instead: str | None = None,
+        known: tuple[str, ...] = (),
+        help: str | None = None,  # noqa: A002  as messages call it
+    ) -> None:
+        super().__init__(code, message, at=at, help=help)
+        self.part, self.title, self.instead, self.known = part, title, instead, known
+
+
 def product(sizes: Shape) -> int:
     """Return the product of sizes; 1 for an empty shape."""
     result = 1
@@ -111,6 +134,11 @@ def axis(dim: int, x: Shape, *, at: str) -> int:
     if dim % rank == 0:
         raise ShapeError("NB205", f"{at} {dim} is the batch axis, and samples stay separate", at=at)
     return dim % rank - 1
+
+
+def shown(value: Any) -> str:
+    """Return a size or a shape in the usual notation."""
+    return times(value) if isinstance(value, tuple) else str(value)
 
 
 def times(x: Shape) -> str:

@@ -51,6 +51,7 @@ CODES = {
     "NB214": "a block that contains itself",
     "NB215": "a module reused with inputs of other sizes",
     "NB216": "layers that read each other in a circle",
+    "NB217": "a formula that cannot be read or computed",
     "NB218": "random numbers for a value that all samples share",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
@@ -80,6 +81,7 @@ CODES = {
     "NB325": "weights of columns that look like weights of channels",
     "NB326": "an input whose last axis looks like the channels",
     "NB327": "a variable that nothing reads",
+    "NB330": "a formula that a layer stands for",
     # Training sections.
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.components.layers.made import Made
 from netbuild.components.tensor import times
 from netbuild.diagnostics.escapes import of_json
+from netbuild.diagnostics.wording import brief
 from netbuild.graph.graph import stacks
 from netbuild.reports.text_table import TextTable
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
+#: The most characters of a formula in the column of types.
+_LONGEST_FORMULA = 28
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
 
 
@@ -173,7 +176,8 @@ def _type(stack: InnerStack) -> str:
 def _type_text(name: str, rows: Sequence[Row], known: Mapping[str, InnerStack]) -> str:
     """Return the type of a layer, or the type of a stack and the number of its layers."""
     if len(rows) == 1 and rows[0].path == name:
-        return rows[0].type
+        written = rows[0].layer.written
+        return brief(written, _LONGEST_FORMULA) if written else rows[0].type
     count = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
     type_ = _type(known[name]) if name in known else ""
     return f"{type_}, {count}" if type_ else count

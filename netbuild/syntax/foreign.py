@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, Span
 from netbuild.diagnostics.wording import brief
+from netbuild.syntax.node import Scalar
 
 if TYPE_CHECKING:
-    from netbuild.syntax.node import Scalar
+    from netbuild.diagnostics.diagnostic import Found
 
 #: Values in parentheses with commas between them, without brackets, quotes or colons.
 _TUPLE = r"\( *([^()\[\]{}:#'\",*&!]+(?:,[^()\[\]{}:#'\",*&!]*)+)\)(?= *(?:[,}\]#]|$))"
@@ -44,6 +45,26 @@ def tuple_at(span: Span) -> Tuple | None:
         return None
     parts = tuple(part.strip() for part in found[1].split(",") if part.strip())
     return Tuple(parts, span._replace(end_line=span.line, end_column=found.end() + 1))
+
+
+def formula_with_comma(span: Span) -> Found[Scalar | None]:
+    """Return the formula that begins at a place and is cut at a comma in parentheses, or None."""
+    line = span.document.lines[span.line - 1]
+    start, opened, place = span.column - 1, 0, span.column - 1
+    for place in range(start, len(line)):
+        opened += (line[place] == "(") - (line[place] == ")")
+        if opened < 0 or (opened == 0 and line[place] in ",}]#"):
+            break
+    if opened > 0 or place == start:
+        return None, ()
+    text = line[start:place].rstrip()
+    span = span._replace(end_line=span.line, end_column=start + len(text) + 1)
+    fix = Fix("put the formula in quotes", (Edit(span, f'"{text}"'),), safe=True)
+    label = "between braces, YAML ends a text at its first comma"
+    help_ = f'put the formula in quotes: "{brief(text)}"'
+    title = "a formula with a comma"
+    fault = Diagnostic("NB217", title, span, label, help=help_, fixes=(fix,))
+    return Scalar(text, span, text), (fault,)
 
 
 def number_with_comma(value: Scalar, key: Scalar) -> Diagnostic | None:

@@ -14,13 +14,17 @@ from netbuild.syntax.colons import (
     missing_space,
     without_colon,
 )
-from netbuild.syntax.foreign import number_with_comma, tuple_at
+from netbuild.syntax.foreign import formula_with_comma, number_with_comma, tuple_at
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Scalar
 from netbuild.syntax.scalar import resolve
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Found, Span
     from netbuild.syntax.colons import Pair
+
+
+#: The keys with a formula as their value.
+_OF_FORMULAS = {"Formula", "formula"}
 
 
 def without_space(text: str, span: Span) -> Found[Entry]:
@@ -61,9 +65,14 @@ def lines(span: Span) -> Found[Map | None]:
     return Map(entries, span) if entries else None, faults
 
 
-def list_of_tuple(span: Span) -> Found[List | None]:
-    """Return the list of the tuple of Python that begins at a place; None for any other text."""
+def cut_text(span: Span, key: Scalar | None) -> Found[List | Scalar | None]:
+    """Return what a text between brackets or braces means that YAML cuts at a comma, or None.
+
+    It is the list of a tuple of Python, or a formula, which begins at a place.
+    """
     found = tuple_at(span)
+    if found is None and key is not None and key.text in _OF_FORMULAS:
+        return formula_with_comma(span)
     if found is None:
         return None, ()
     values = tuple(_plain(part, found.span) for part in found.parts)

@@ -120,8 +120,8 @@ class _Composer:
         self.anchors: dict[str, tuple[Node, int, int] | None] = {}
         self.aliases = self.documents = 0
         self.root: Node | None = None
-        #: The end of a tuple, from 0; `None` outside a tuple.
-        self.tuple_end: tuple[int, int] | None = None
+        #: The end of a text that YAML cuts at commas, from 0; `None` outside of one.
+        self.cut_end: tuple[int, int] | None = None
 
     def compose(self, loader: Any) -> Node | None:
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
@@ -168,7 +168,7 @@ class _Composer:
         return span._replace(line=span.line + len(above), column=column)
 
     def leaf(self, event: yaml.ScalarEvent) -> None:
-        if self.tuple_end is not None and self.within_tuple(event):
+        if self.cut_end is not None and self.within_cut(event):
             return
         self.no_tag(event)
         node = self.scalar(event)
@@ -203,14 +203,14 @@ class _Composer:
                 help="remove the tag: a config contains plain values only",
             )
 
-    def within_tuple(self, event: Any) -> bool:
-        """Whether an event belongs to a tuple; a key of a mapping has an empty value too."""
-        assert self.tuple_end is not None
-        if (event.start_mark.line, event.start_mark.column) < self.tuple_end:
+    def within_cut(self, event: Any) -> bool:
+        """Whether an event belongs to a cut text; a key of a mapping has an empty value too."""
+        assert self.cut_end is not None
+        if (event.start_mark.line, event.start_mark.column) < self.cut_end:
             frame = self.stack[-1]
             frame.skips = frame.is_map
             return True
-        self.tuple_end = None
+        self.cut_end = None
         skips, self.stack[-1].skips = self.stack[-1].skips, False
         return skips and not event.value
 
@@ -241,16 +241,16 @@ class _Composer:
         return entry
 
     def mended(self, span: Span, text: str, frame: _Frame) -> Node | None:
-        """Report a tuple or lines without colons, and return what they stand for; else None."""
+        """Report a text cut by a comma, or lines without colons; return the meaning, or None."""
         is_value = frame.key is not None or not frame.is_map
-        tuples = frame.flow and is_value and text[:1] == "("
-        if not tuples and (frame.flow or frame.key is None or span.line == frame.key.span.line):
+        is_cut = frame.flow and is_value and text.count("(") > text.count(")")
+        if not is_cut and (frame.flow or frame.key is None or span.line == frame.key.span.line):
             return None
         from netbuild.syntax import mended
 
-        node, faults = mended.list_of_tuple(span) if tuples else mended.lines(span)
-        if tuples and node is not None:
-            self.tuple_end = (span.line - 1, node.span.end_column - 1)
+        node, faults = mended.cut_text(span, frame.key) if is_cut else mended.lines(span)
+        if is_cut and node is not None:
+            self.cut_end = (span.line - 1, node.span.end_column - 1)
         self.faults += faults
         return node
 

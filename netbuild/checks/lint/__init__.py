@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from netbuild.checks.lint.axes import misplaced_places
 from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
+from netbuild.checks.lint.formulas import named_formulas
 from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
 from netbuild.checks.lint.receptive_field import (
@@ -61,6 +62,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     checkerboards,
     saturating_stacks,
     single_values,
+    named_formulas,
     forgotten_flattens,
     channels_last,
     untrained_weights,

@@ -30,7 +30,7 @@ def collapsing_layers(flow: Flow) -> Iterator[Diagnostic]:
     affine: dict[Value, Row] = {}  # the affine layer from which a value is computed
     for row in flow.graph.rows:
         layer = row.layer
-        through = layer.drops or layer.regroups
+        through = layer.drops or layer.regroups or layer.scales
         if not through and not (layer.is_affine and len(row.sources) == 1):
             continue
         source = row.sources[0]

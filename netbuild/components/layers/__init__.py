@@ -34,6 +34,7 @@ LAYERS: Families[Layer] = Families(
         "fold",
         "vision",
         "combine",
+        "arithmetic",
         "matmul",
         "selection",
         "reduction",

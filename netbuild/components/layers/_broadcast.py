@@ -1,6 +1,6 @@
 """Shared by layers with several inputs: broadcasting, and the dtype of all inputs together."""
 
-from netbuild.components.layers.formula import Formula, by_axis
+from netbuild.components.layers.formula import Equation, by_axis
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times
 
 #: Two dtypes promote to the later one of this list:
@@ -35,13 +35,13 @@ def broadcast(*x: Shape) -> Shape:
 _WIDEST = "the largest of the inputs"
 
 
-def broadcast_formulas(*x: Shape) -> dict[str, Formula] | None:
+def broadcast_formulas(*x: Shape) -> dict[str, Equation] | None:
     """Return the formulas of `broadcast`'s sizes; None if all inputs have the same shape."""
     if len(set(x)) == 1:
         return None
     axes = zip(*x, strict=True)
     return by_axis(
-        Formula(_WIDEST, {_WIDEST: f"max({', '.join(map(str, sizes))})"}) for sizes in axes
+        Equation(_WIDEST, {_WIDEST: f"max({', '.join(map(str, sizes))})"}) for sizes in axes
     )
 
 

@@ -13,7 +13,7 @@ from netbuild.components.layers.attention import (
     expect_heads,
     expect_sequence,
 )
-from netbuild.components.layers.formula import Formula, Formulas, added
+from netbuild.components.layers.formula import Equation, Formulas, added
 from netbuild.components.layers.layer import Layer, Modes, Needs, Window
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.ranges import ANY
@@ -166,8 +166,8 @@ class Composed(Layer):
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
         """Each part has one formula for its weights, and one for its products; both are sums."""
-        weights: dict[str, Formula] = {}
-        macs: dict[str, Formula] = {}
+        weights: dict[str, Equation] = {}
+        macs: dict[str, Equation] = {}
         terms: dict[str, str] = {}
         owners: dict[str, dict[str, None]] = {}
         for name, part in self.parts(x, *others).items():
@@ -182,7 +182,7 @@ class Composed(Layer):
         return Formulas(weights=weights, macs=macs, terms=terms)
 
 
-def _by_part(name: str, layer: Layer, found: Mapping[str, Formula]) -> dict[str, Formula]:
+def _by_part(name: str, layer: Layer, found: Mapping[str, Equation]) -> dict[str, Equation]:
     """Return the formulas of a part's own parts, or the sum for a part without parts."""
     if isinstance(layer, Composed):
         return {f"{name}.{part}": one for part, one in found.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from netbuild.components.fields import Bool
 from netbuild.components.layers._spatial import Spatial
-from netbuild.components.layers.formula import Formula, formula
+from netbuild.components.layers.formula import Equation, formula
 from netbuild.components.tensor import BYTES, Shape, Tensor, product
 
 
@@ -41,7 +41,7 @@ class WithIndices(Spatial):
         """The indices, if they are not a result."""
         return 0 if self.return_indices else product(self.output_shape(x)) * BYTES["int64"]
 
-    def kept_indices(self, x: Shape) -> Formula | None:
+    def kept_indices(self, x: Shape) -> Equation | None:
         """Return the formula of the bytes of the indices."""
         y = self.output_shape(x)
         return formula("8 B·∏ output", output=y) if self.workspace(x) else None

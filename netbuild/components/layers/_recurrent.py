@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from netbuild.components.fields import Bool, PositiveInt, SizeFromInput, one_of
 from netbuild.components.first_values import FirstValues, by_size
-from netbuild.components.layers.formula import Formula
+from netbuild.components.layers.formula import Equation
 from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.layers.ranges import SIGNED, Range, hull
 from netbuild.components.layers.sight import Sight, every
@@ -44,15 +44,15 @@ class Stateful(Layer):
         weights = self.weights(x, *states)
         return dict.fromkeys(weights, by_size("hidden_size", self.hidden_size))
 
-    def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
+    def cell_formulas(self, size: Equation, state: str) -> dict[str, Equation]:
         """Return the formulas of the weights of a cell; `size` is its input, `state` a field."""
         rows = {"gates": self.gates, "hidden_size": self.hidden_size}
         both = rows | {state: getattr(self, state)}
-        bias = Formula("gates·hidden_size", rows)
-        reads = Formula(f"gates·hidden_size·{size.rule}", {**rows, **size.numbers})
+        bias = Equation("gates·hidden_size", rows)
+        reads = Equation(f"gates·hidden_size·{size.rule}", {**rows, **size.numbers})
         return {
             "weight_ih": reads,
-            "weight_hh": Formula(f"gates·hidden_size·{state}", both),
+            "weight_hh": Equation(f"gates·hidden_size·{state}", both),
             "bias_ih": bias,
             "bias_hh": bias,
         }

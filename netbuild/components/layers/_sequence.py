@@ -15,7 +15,7 @@ from netbuild.components.fields import (
     unwanted,
 )
 from netbuild.components.layers._recurrent import Stateful
-from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Modes, Needs
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
 from netbuild.components.layers.sight import Sight, across, every
@@ -182,7 +182,7 @@ class Recurrent(Stateful):
 
     def formulas(self, x: Shape, *states: Shape) -> Formulas:
         numbers = {"directions": self.directions, self._state_field: self.state}
-        features = Formula(f"directions·{self._state_field}", numbers)
+        features = Equation(f"directions·{self._state_field}", numbers)
         terms = self.terms() | {"directions": "2 if bidirectional, else 1"}
         return Formulas(
             {"length": unchanged(x[0]), "features": features},
@@ -192,14 +192,14 @@ class Recurrent(Stateful):
             terms=terms,
         )
 
-    def _layer_sizes(self, x: Shape) -> list[Formula]:
+    def _layer_sizes(self, x: Shape) -> list[Equation]:
         """Return the formulas of the numbers of features that each layer reads."""
         first = formula("input_size", input_size=x[1])
         numbers = {"directions": self.directions, self._state_field: self.state}
-        above = Formula(f"directions·{self._state_field}", numbers)
+        above = Equation(f"directions·{self._state_field}", numbers)
         return [first] + (self.num_layers - 1) * [above]
 
-    def _cells(self, x: Shape) -> list[dict[str, Formula]]:
+    def _cells(self, x: Shape) -> list[dict[str, Equation]]:
         """Return the formulas of the weights of each cell, by their names."""
         own = self.weights(x)
         found = []
@@ -210,7 +210,7 @@ class Recurrent(Stateful):
                 found.append({name: named[name] for name in named if name in own})
         return found
 
-    def _products(self, x: Shape) -> list[Formula]:
+    def _products(self, x: Shape) -> list[Equation]:
         """Return the formula of the multiplications of each layer."""
         numbers = {"length": x[0], "directions": self.directions, "gates": self.gates}
         numbers |= {"hidden_size": self.hidden_size, self._state_field: self.state}
@@ -219,13 +219,13 @@ class Recurrent(Stateful):
             step = f"gates·hidden_size·({size.rule} + {self._state_field})"
             if self.state != self.hidden_size:
                 step = f"({step} + proj_size·hidden_size)"
-            found.append(Formula(f"length·directions·{step}", {**numbers, **size.numbers}))
+            found.append(Equation(f"length·directions·{step}", {**numbers, **size.numbers}))
         return found
 
-    def _last_states(self) -> dict[str, dict[str, Formula]]:
+    def _last_states(self) -> dict[str, dict[str, Equation]]:
         """Return the formulas of the axes of the last states."""
         numbers = {"num_layers": self.num_layers, "directions": self.directions}
-        cells = Formula("num_layers·directions", numbers)
+        cells = Equation("num_layers·directions", numbers)
         fields = (self._state_field, "hidden_size")
         return {
             name.replace("_0", "_n"): {"cells": cells, "features": formula(field, **{field: size})}

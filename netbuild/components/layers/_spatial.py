@@ -7,7 +7,7 @@ from pydantic import field_validator
 
 from netbuild.components.fields import unwanted
 from netbuild.components.layers._sizes import positions, positions_formula
-from netbuild.components.layers.formula import Formula
+from netbuild.components.layers.formula import Equation
 from netbuild.components.layers.layer import Arrangement, Layer, Window
 from netbuild.components.layers.layout import Placed, Strides, of_channels_1d
 from netbuild.components.layers.sight import Sight, across
@@ -88,7 +88,7 @@ def slide(
 N = {"n": "the size of the axis in the input"}
 
 
-def by_name(*formulas: Formula) -> dict[str, Formula]:
+def by_name(*formulas: Equation) -> dict[str, Equation]:
     """Return the formulas of the channels and the spatial axes, by the names of the axes."""
     return dict(zip(AXES[len(formulas) - 1].split(", "), formulas, strict=True))
 
@@ -98,7 +98,7 @@ def sizes_of(x: Shape) -> dict[str, int]:
     return dict(zip(AXES[len(x)].split(", ")[1:], x, strict=True))
 
 
-def slide_formulas(x: Shape, window: Window, *, ceil_mode: bool = False) -> list[Formula]:
+def slide_formulas(x: Shape, window: Window, *, ceil_mode: bool = False) -> list[Equation]:
     """Return the formulas of the sizes that `slide` returns."""
     rule = "(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride"
     found = []
@@ -107,5 +107,5 @@ def slide_formulas(x: Shape, window: Window, *, ceil_mode: bool = False) -> list
         whole = f"⌈{rule}⌉ + 1" if ceil_mode else f"⌊{rule}⌋ + 1"
         if ceil_mode and (p + n) <= s * -(-(n + 2 * p - d * (k - 1) - 1) // s):
             whole += " − 1"  # the last window would begin in the padding after the input
-        found.append(Formula(whole, numbers))
+        found.append(Equation(whole, numbers))
     return found

@@ -18,7 +18,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._spatial import N, Spatial, by_name
-from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Window
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError
@@ -225,7 +225,7 @@ class _FractionalMaxPool(WithIndices):
         sizes = [formula("output_size", output_size=m) for m in self._sizes(x)]
         if self.output_size is None:
             sizes = [
-                Formula("⌊n·output_ratio⌋", {"n": n, "output_ratio": r or 0})
+                Equation("⌊n·output_ratio⌋", {"n": n, "output_ratio": r or 0})
                 for n, r in zip(x[1:], ratios, strict=True)
             ]
         kept = self.kept_indices(x)

@@ -15,7 +15,7 @@ from netbuild.components.first_values import (
     xavier_normal,
     xavier_uniform,
 )
-from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Layer, Modes, Needs, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
 from netbuild.components.layers.ranges import ANY
@@ -322,9 +322,9 @@ class MultiheadAttention(Layer):
         axes = ("L", "A") if self.average_attn_weights else ("num_heads", "L", "A")
         names = {"num_heads": "heads", "L": "length", "A": "attended"}
         return Formulas(
-            {"length": unchanged(query[0]), "features": Formula("embed_dim", numbers)},
-            {name: Formula(_WEIGHTS[name], numbers) for name in own},
-            {name: Formula(rule, numbers) for name, rule in rules.items()},
+            {"length": unchanged(query[0]), "features": Equation("embed_dim", numbers)},
+            {name: Equation(_WEIGHTS[name], numbers) for name in own},
+            {name: Equation(rule, numbers) for name, rule in rules.items()},
             {"weights": {names[axis]: formula(axis, **{axis: numbers[axis]}) for axis in axes}},
             terms=_TERMS,
         )

@@ -18,7 +18,7 @@ from netbuild.components.layers._broadcast import (
 )
 from netbuild.components.layers._join import Join
 from netbuild.components.layers.formula import (
-    Formula,
+    Equation,
     Formulas,
     by_axis,
     formula,
@@ -261,7 +261,7 @@ class Concat(_Listed):
         position = axis(self.dim, x[0], at="dim")
         sizes = [unchanged(n) for n in x[0]]
         name = "sizes of the inputs"
-        sizes[position] = Formula(f"Σ {name}", {name: tuple(shape[position] for shape in x)})
+        sizes[position] = Equation(f"Σ {name}", {name: tuple(shape[position] for shape in x)})
         return Formulas(by_axis(sizes))
 
     def window(self, *x: Shape) -> Window | None:
@@ -294,7 +294,7 @@ class Stack(_Listed):
     def formulas(self, *x: Shape) -> Formulas:
         position = axis(self.dim, (*x[0], 1), at="dim")
         sizes, name = [unchanged(n) for n in x[0]], "number of inputs"
-        number = Formula(name, {name: len(x)})
+        number = Equation(name, {name: len(x)})
         return Formulas(by_axis([*sizes[:position], number, *sizes[position:]]))
 
     def window(self, *x: Shape) -> Window | None:

@@ -17,7 +17,7 @@ from netbuild.components.first_values import FirstValues, by_size, fans
 from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._spatial import N, by_name, sizes_of, slide, slide_formulas
-from netbuild.components.layers.formula import Formula, Formulas, biased, formula, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, biased, formula, unchanged
 from netbuild.components.layers.layer import Needs, Window, parameters
 from netbuild.components.layers.layout import Placed
 from netbuild.components.tensor import Shape, ShapeError, product
@@ -137,11 +137,11 @@ class _Conv(Convolution):
         places = sizes_of(self.output_shape(x)[1:])
         weight = "out_channels·(in_channels / groups)·∏ kernel_size"
         macs = weight.replace("·", f"·{'·'.join(places)}·", 1)
-        bias = Formula("out_channels", numbers)
+        bias = Equation("out_channels", numbers)
         return Formulas(
             by_name(formula("out_channels", out_channels=self.out_channels), *sizes),
-            biased(Formula(weight, numbers), bias, self.weights(x)),
-            {"": Formula(macs, {**numbers, **places})},
+            biased(Equation(weight, numbers), bias, self.weights(x)),
+            {"": Equation(macs, {**numbers, **places})},
             terms=N,
         )
 

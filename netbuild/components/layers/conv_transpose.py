@@ -12,7 +12,7 @@ from netbuild.components.layers._convolution import Convolution
 from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import N, by_name, sizes_of
-from netbuild.components.layers.formula import Formula, Formulas, biased, formula
+from netbuild.components.layers.formula import Equation, Formulas, biased, formula
 from netbuild.components.layers.layer import Window, parameters
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, product
@@ -116,7 +116,7 @@ class _ConvTranspose(Convolution):
         fields = ("kernel_size", "stride", "padding", "dilation", "output_padding")
         each = (self.per_axis(getattr(self, field)) for field in fields)
         sizes = [
-            Formula(rule, dict(zip(("n", *fields), numbers, strict=True)))
+            Equation(rule, dict(zip(("n", *fields), numbers, strict=True)))
             for numbers in zip(x[1:], *each, strict=True)
         ]
         numbers, places = self.numbers(x), sizes_of(x[1:])
@@ -124,8 +124,8 @@ class _ConvTranspose(Convolution):
         macs = weight.replace("·", f"·{'·'.join(places)}·", 1)
         return Formulas(
             by_name(formula("out_channels", out_channels=self.out_channels), *sizes),
-            biased(Formula(weight, numbers), Formula("out_channels", numbers), self.weights(x)),
-            {"": Formula(macs, {**numbers, **places})},
+            biased(Equation(weight, numbers), Equation("out_channels", numbers), self.weights(x)),
+            {"": Equation(macs, {**numbers, **places})},
             terms=N | dict.fromkeys(places, "the size in the input"),
         )
 

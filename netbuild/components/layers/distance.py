@@ -12,7 +12,7 @@ from netbuild.components.layers._broadcast import (
     promoted,
 )
 from netbuild.components.layers.combine import LARGEST_FLOAT
-from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, without
+from netbuild.components.layers.formula import Equation, Formulas, by_axis, formula, without
 from netbuild.components.layers.layer import Layer, Needs, Window
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.ranges import ANY, POSITIVE, SIGNED, Range
@@ -54,7 +54,7 @@ class _Distance(Layer):
         """Return the position of the axis of the vectors in the common shape of the inputs."""
         return len(shape) - 1
 
-    def broadcast_without(self, place: int, x1: Shape, x2: Shape) -> dict[str, Formula]:
+    def broadcast_without(self, place: int, x1: Shape, x2: Shape) -> dict[str, Equation]:
         """Return the formulas of the remaining axes, when one axis is removed."""
         shape = broadcast(x1, x2)
         if x1 == x2:

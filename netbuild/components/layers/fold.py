@@ -3,7 +3,7 @@
 from netbuild.components.fields import Paddings, Sizes
 from netbuild.components.layers._sizes import positions, positions_formula
 from netbuild.components.layers._spatial import N, Spatial, by_name, slide, slide_formulas
-from netbuild.components.layers.formula import Formula, Formulas, formula
+from netbuild.components.layers.formula import Equation, Formulas, formula
 from netbuild.components.layers.layer import Window
 from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight
@@ -113,4 +113,4 @@ class Unfold(_Blocks):
         counts = "·".join(f"({one.filled})" for one in slide_formulas(x, window))
         columns = formula("channels·∏ kernel_size", channels=x[0], kernel_size=window.kernel)
         rule = "∏ (⌊(n + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1)"
-        return Formulas({"values": columns, "blocks": Formula(rule, {rule: counts})}, terms=N)
+        return Formulas({"values": columns, "blocks": Equation(rule, {rule: counts})}, terms=N)

@@ -1,4 +1,4 @@
-"""Formulas of a layer's numbers: rules that use field names, and the values of these names."""
+"""Equations of a layer's numbers: rules that use field names, and the values of these names."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ AS_INPUT = "as the input"
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Formula(NamedTuple):
+class Equation(NamedTuple):
     """A rule, and the numbers for the names in it.
 
-    >>> Formula("out_channels·∏ kernel_size", {"out_channels": 6, "kernel_size": (5, 5)}).filled
+    >>> Equation("out_channels·∏ kernel_size", {"out_channels": 6, "kernel_size": (5, 5)}).filled
     '6·5·5'
     """
 
@@ -60,51 +60,51 @@ class Formulas(NamedTuple):
     explains the names in the rules that are not fields.
     """
 
-    sizes: Mapping[str, Formula] | None = None
-    weights: Mapping[str, Formula] = _NOTHING
-    macs: Mapping[str, Formula] = _NOTHING
-    results: Mapping[str, Mapping[str, Formula]] = _NOTHING
-    workspace: Formula | None = None
+    sizes: Mapping[str, Equation] | None = None
+    weights: Mapping[str, Equation] = _NOTHING
+    macs: Mapping[str, Equation] = _NOTHING
+    results: Mapping[str, Mapping[str, Equation]] = _NOTHING
+    workspace: Equation | None = None
     terms: Mapping[str, str] = _NOTHING
 
 
-def formula(rule: str, **numbers: Number) -> Formula:
+def formula(rule: str, **numbers: Number) -> Equation:
     """Return a formula: a rule with the numbers for its names."""
-    return Formula(rule, numbers)
+    return Equation(rule, numbers)
 
 
-def unchanged(size: int) -> Formula:
+def unchanged(size: int) -> Equation:
     """Return the formula of an axis that keeps the size of the input."""
-    return Formula(AS_INPUT, {AS_INPUT: size})
+    return Equation(AS_INPUT, {AS_INPUT: size})
 
 
-def by_axis(formulas: Iterable[Formula]) -> dict[str, Formula]:
+def by_axis(formulas: Iterable[Equation]) -> dict[str, Equation]:
     """Return formulas by torch's axis numbers; axis 0 is the batch, so the first is axis 1."""
     return {f"axis {number}": size for number, size in enumerate(formulas, start=1)}
 
 
-def without(x: Sequence[int], places: Iterable[int]) -> dict[str, Formula]:
+def without(x: Sequence[int], places: Iterable[int]) -> dict[str, Equation]:
     """Return the formulas of an input's remaining axes, when the axes `places` are removed."""
     gone = set(places)
     return by_axis(axis_of_input(place, n) for place, n in enumerate(x) if place not in gone)
 
 
-def axis_of_input(place: int, size: int) -> Formula:
+def axis_of_input(place: int, size: int) -> Equation:
     """Return the formula of an axis that comes from the input's axis `place`."""
     name = f"axis {place + 1} of the input"
-    return Formula(name, {name: size})
+    return Equation(name, {name: size})
 
 
-def biased(weight: Formula, bias: Formula, weights: Mapping[str, Any]) -> dict[str, Formula]:
+def biased(weight: Equation, bias: Equation, weights: Mapping[str, Any]) -> dict[str, Equation]:
     """Return the formulas of a weight and a bias, each only if `weights` has it."""
     both = {"weight": weight, "bias": bias}
     return {name: both[name] for name in both if name in weights}
 
 
-def added(formulas: Iterable[Formula]) -> Formula:
+def added(formulas: Iterable[Equation]) -> Equation:
     """Return the sum of formulas; a shared name must have the same number in all of them."""
     parts = list(formulas)
     numbers: dict[str, Number] = {}
     for part in parts:
         numbers |= part.numbers
-    return Formula(" + ".join(part.rule for part in parts), numbers)
+    return Equation(" + ".join(part.rule for part in parts), numbers)

@@ -16,7 +16,7 @@ from netbuild.components.layers.layout import Placed, Strides, elementwise, of_c
 from netbuild.components.layers.made import Origin
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
-from netbuild.components.tensor import Shape, ShapeError, Tensor, times
+from netbuild.components.tensor import Shape, ShapeError, Tensor, shown
 
 
 class Window(NamedTuple):
@@ -74,6 +74,10 @@ class Layer(Component):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the layer takes any number of inputs in place of the last of `inputs`.
     variadic: ClassVar[bool] = False
+    #: Whether a file names its inputs as it likes, in `inputs: {name: …}`.
+    names_inputs: ClassVar[bool] = False
+    #: The formula that a file writes for it, in print.
+    written: ClassVar[str | None] = None
     #: The layout of a new result in memory.
     arrangement: ClassVar[Arrangement] = "in order"
     #: Whether it takes floating-point inputs only: torch lacks other dtypes on some device or all.
@@ -96,6 +100,8 @@ class Layer(Component):
     pools: ClassVar[bool] = False
     #: Whether it is an affine function of each input, with learned weights.
     is_affine: ClassVar[bool] = False
+    #: Whether it is an affine function of its only input, value by value and without weights.
+    scales: ClassVar[bool] = False
     #: The axis of the features in the result: 0 for channels, −1 for the last axis.
     feature_axis: ClassVar[int] = 0
     #: Whether it is an activation: a nonlinear function of each single value.
@@ -110,6 +116,8 @@ class Layer(Component):
     drops: ClassVar[Literal["zeros", "alpha"] | None] = None
     #: The name of the layer that gives for a single score what this one gives for several.
     for_one_score: ClassVar[str | None] = None
+    #: A layer that computes the same, as a file writes it with its fields.
+    twin: ClassVar[str | None] = None
     #: The source of the statistics for a normalisation: the batch, the batches of all processes,
     #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
@@ -131,6 +139,10 @@ class Layer(Component):
     def built_name(self) -> str:
         """Return the name of the class that is built, with the values of these fields."""
         return self.torch_name()
+
+    def named(self, *names: str) -> "Layer":
+        """Return the layer with these names of its inputs, if it `names_inputs`."""
+        raise NotImplementedError
 
     @property
     def is_plain(self) -> bool:
@@ -172,7 +184,7 @@ class Layer(Component):
         for name, value in self.decide(*(tensor.shape for tensor in x)).items():
             written = getattr(self, name)
             if written is not None and written != value:
-                message = f"{name} is {_sizes(written)}, and the input has {_sizes(value)}"
+                message = f"{name} is {shown(written)}, and the input has {shown(value)}"
                 raise ShapeError("NB202", message, at=name)
         return outputs
 
@@ -205,11 +217,7 @@ class Layer(Component):
         return {"output": Tensor(shape, x[0].dtype)}
 
     def output_shape(self, x: Shape) -> Shape:
-        """Return the shape of the only output.
-
-        Raises:
-            ShapeError: the inputs do not fit the layer.
-        """
+        """Return the shape of the only output; it raises what `outputs` raises."""
         return x
 
     def decide(self, *x: Shape) -> dict[str, Any]:
@@ -344,10 +352,7 @@ class Layer(Component):
         return names[:count]
 
     def formulas(self, *x: Shape) -> Formulas:
-        """Return the formulas of these numbers for inputs that fit; `netbuild explain` prints them.
-
-        By default there are none: an elementwise layer has the shape of its input.
-        """
+        """Return the formulas that `netbuild explain` prints, for inputs that fit; or none."""
         return Formulas()
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
@@ -370,7 +375,8 @@ class Layer(Component):
 class Operation(Layer):
     """A function of `torch` or a method of its tensors; the fields are its keywords.
 
-    `arguments` gives these keywords as torch needs them, with the batch axis.
+    `arguments` gives these keywords as torch needs them, with the batch axis. Without a `function`
+    it is several functions: `run` gives `forward` the name of each one first.
     """
 
     function: ClassVar[str]
@@ -389,10 +395,6 @@ class Operation(Layer):
         None takes both.
         """
         return None
-
-
-def _sizes(value: Any) -> str:
-    return times(value) if isinstance(value, tuple) else str(value)
 
 
 def parameters(weight: Shape, bias: Shape | None) -> dict[str, Shape]:

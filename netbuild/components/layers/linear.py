@@ -7,7 +7,7 @@ from netbuild.components.fields import Bool, PositiveInt, SizeFromInput
 from netbuild.components.first_values import FirstValues, by_size
 from netbuild.components.layers._lazy import Lazy
 from netbuild.components.layers.formula import (
-    Formula,
+    Equation,
     Formulas,
     Numbers,
     biased,
@@ -95,13 +95,13 @@ class Linear(Layer):
             "in_features": x[-1],
             "places": x[:-1],
         }
-        bias = Formula("out_features", numbers)
-        matrix = Formula("out_features·in_features", numbers)
+        bias = Equation("out_features", numbers)
+        matrix = Equation("out_features·in_features", numbers)
         each = "∏ places·" if len(x) > 1 else ""
         return Formulas(
             _features(x, bias),
             biased(matrix, bias, self.weights(x)),
-            {"": Formula(f"{each}{matrix.rule}", numbers)},
+            {"": Equation(f"{each}{matrix.rule}", numbers)},
             terms={"places": "the sizes of the axes before the last one"} if each else {},
         )
 
@@ -178,14 +178,14 @@ class Bilinear(Layer):
     def formulas(self, x1: Shape, x2: Shape) -> Formulas:
         numbers: Numbers = {"in1_features": x1[-1], "in2_features": x2[-1], "places": x1[:-1]}
         numbers |= {"out_features": self.out_features}
-        bias = Formula("out_features", numbers)
+        bias = Equation("out_features", numbers)
         each = "∏ places·" if len(x1) > 1 else ""
         macs = f"{each}out_features·(in1_features·in2_features + in2_features)"
-        weight = Formula("out_features·in1_features·in2_features", numbers)
+        weight = Equation("out_features·in1_features·in2_features", numbers)
         return Formulas(
             _features(x1, bias),
             biased(weight, bias, self.weights(x1, x2)),
-            {"": Formula(macs, numbers)},
+            {"": Equation(macs, numbers)},
             terms={"places": "the sizes of the axes before the last one"} if each else {},
         )
 
@@ -195,7 +195,7 @@ def _is_matrix(x: Placed) -> bool:
     return x.strides is None or x.merged(*range(len(x.shape)))
 
 
-def _features(x: Shape, features: Formula) -> dict[str, Formula]:
+def _features(x: Shape, features: Equation) -> dict[str, Equation]:
     """Return the formulas of the axes when the last axis gets new features."""
     return {**by_axis(unchanged(n) for n in x[:-1]), "features": features}
 

@@ -7,7 +7,7 @@ from netbuild.components.layers._broadcast import (
 )
 from netbuild.components.layers._join import Join
 from netbuild.components.layers.formula import (
-    Formula,
+    Equation,
     Formulas,
     Numbers,
     by_axis,
@@ -67,14 +67,14 @@ class MatMul(Join):
     def formulas(self, x: Shape, other: Shape) -> Formulas:
         stacked, rows, columns = self.output_shape(x, other)[:-2], x[-2], other[-1]
         numbers: Numbers = {"N": rows, "M": x[-1], "P": columns, "stacked": stacked}
-        sizes = [*map(unchanged, stacked), Formula("N", numbers), Formula("P", numbers)]
+        sizes = [*map(unchanged, stacked), Equation("N", numbers), Equation("P", numbers)]
         if x[:-2] != other[:-2]:
             sizes[:-2] = (broadcast_formulas(x[:-2], other[:-2]) or {}).values()
         terms = {"N": "the rows of input", "M": "its columns", "P": "the columns of other"}
         rule = "∏ stacked·N·M·P" if stacked else "N·M·P"
         if stacked:
             terms["stacked"] = "the sizes of the axes before the matrices"
-        return Formulas(by_axis(sizes), macs={"": Formula(rule, numbers)}, terms=terms)
+        return Formulas(by_axis(sizes), macs={"": Equation(rule, numbers)}, terms=terms)
 
     def window(self, x: Shape, other: Shape) -> Window | None:
         """Every value depends on a whole row and a whole column."""

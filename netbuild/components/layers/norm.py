@@ -21,7 +21,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.first_values import FirstValues, scale_and_shift
 from netbuild.components.layers._spatial import AXES
-from netbuild.components.layers.formula import Formula, Formulas, Numbers, biased, formula
+from netbuild.components.layers.formula import Equation, Formulas, Numbers, biased, formula
 from netbuild.components.layers.layer import Layer, Needs, parameters
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.ranges import ANY, Range
@@ -106,7 +106,7 @@ class _TrailingNorm(_Norm):
         each = formula("∏ normalized_shape", normalized_shape=self.sizes(x))
         return Formulas(weights=biased(each, each, self.weights(x)), workspace=self.kept(x))
 
-    def kept(self, x: Shape) -> Formula:
+    def kept(self, x: Shape) -> Equation:
         """Return the formula of `workspace`."""
         raise NotImplementedError
 
@@ -138,8 +138,8 @@ class LayerNorm(_TrailingNorm):
         """If it normalises only axes after the channels."""
         return len(self.sizes(x[0])) < len(x[0])
 
-    def kept(self, x: Shape) -> Formula:
-        return Formula("8 B·places", {"places": self.places(x)})
+    def kept(self, x: Shape) -> Equation:
+        return Equation("8 B·places", {"places": self.places(x)})
 
     def weights(self, x: Shape) -> dict[str, Shape]:
         weights = super().weights(x)
@@ -173,9 +173,9 @@ class RMSNorm(_TrailingNorm):
             return None
         return f"{_one_value(self.sizes(x), x)} divided by its own size keeps only its sign"
 
-    def kept(self, x: Shape) -> Formula:
+    def kept(self, x: Shape) -> Equation:
         rule = "4 B·(places + ∏ input)" if self.elementwise_affine else "4 B·places"
-        return Formula(rule, {"places": self.places(x), "input": x})
+        return Equation(rule, {"places": self.places(x), "input": x})
 
 
 class GroupNorm(_Norm):
@@ -280,7 +280,7 @@ class LocalResponseNorm(_LocalNorm):
     def formulas(self, x: Shape) -> Formulas:
         numbers: Numbers = {"input": x, "channels": x[0], "size": self.size, "others": x[1:]}
         rule = "4 B·(2·∏ input + (channels + size − 1)·∏ others)"
-        return Formulas(workspace=Formula(rule, numbers))
+        return Formulas(workspace=Equation(rule, numbers))
 
 
 class CrossMapLRN2d(_LocalNorm):

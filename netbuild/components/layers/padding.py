@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 from netbuild.components.fields import Wants, either, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._spatial import AXES, N, by_name
-from netbuild.components.layers.formula import Formula, Formulas, by_axis, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, by_axis, unchanged
 from netbuild.components.layers.layer import Arrangement, Layer, Window
 from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.ranges import Range
@@ -103,7 +103,7 @@ class _Pad(Layer):
     def formulas(self, x: Shape) -> Formulas:
         around = zip(x[-self.rank :], self._pairs(), strict=True)
         sizes = [
-            Formula("n + before + behind", {"n": n, "before": before, "behind": behind})
+            Equation("n + before + behind", {"n": n, "before": before, "behind": behind})
             for n, (before, behind) in around
         ]
         others = [unchanged(n) for n in x[: -self.rank]]

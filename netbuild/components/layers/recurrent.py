@@ -12,7 +12,7 @@ from netbuild.components.fields import (
 )
 from netbuild.components.layers._recurrent import Nonlinearity, mixed
 from netbuild.components.layers._sequence import Recurrent, by_steps, swapped
-from netbuild.components.layers.formula import Formula
+from netbuild.components.layers.formula import Equation
 from netbuild.components.layers.layer import Needs
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.ranges import ANY, POSITIVE, SIGNED, Range
@@ -80,9 +80,9 @@ class LSTM(Recurrent):
         projection = {"weight_hr": (self.proj_size, self.hidden_size)} if self.proj_size else {}
         return super().cell_weights(size, state, bias=bias) | projection
 
-    def cell_formulas(self, size: Formula, state: str) -> dict[str, Formula]:
+    def cell_formulas(self, size: Equation, state: str) -> dict[str, Equation]:
         numbers = {"proj_size": self.proj_size, "hidden_size": self.hidden_size}
-        projection = Formula("proj_size·hidden_size", numbers)
+        projection = Equation("proj_size·hidden_size", numbers)
         return super().cell_formulas(size, state) | {"weight_hr": projection}
 
     def range(self, *x: Range | None) -> Range | None:

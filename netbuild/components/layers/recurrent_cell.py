@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from netbuild.components.layers._recurrent import Nonlinearity, Stateful, mixed
-from netbuild.components.layers.formula import Formula, Formulas, formula
+from netbuild.components.layers.formula import Equation, Formulas, formula
 from netbuild.components.layers.layer import Needs
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.ranges import ANY, POSITIVE, SIGNED, Range
@@ -58,7 +58,7 @@ class _Cell(Stateful):
         return Formulas(
             {"features": formula("hidden_size", hidden_size=self.hidden_size)},
             {name: cell[name] for name in own},
-            {"": Formula(rule, numbers)},
+            {"": Equation(rule, numbers)},
             terms=self.terms(),
         )
 

@@ -9,7 +9,7 @@ from netbuild.components.fields import Int, Wants, many, unwanted, whole
 from netbuild.components.layers._sizes import signed
 from netbuild.components.layers._view import Axes, Regrouping, View, axes
 from netbuild.components.layers.formula import (
-    Formula,
+    Equation,
     Formulas,
     axis_of_input,
     by_axis,
@@ -48,7 +48,7 @@ def _filled(sizes: Shape, n: int, of: str, *, at: str) -> Shape:
     return tuple(n // known if size == -1 else size for size in sizes)
 
 
-def _written(sizes: Shape, n: int, field: str) -> list[Formula]:
+def _written(sizes: Shape, n: int, field: str) -> list[Equation]:
     """Return the formulas of sizes in a field, with the rest of `n` in place of a -1."""
     known = tuple(size for size in sizes if size != -1)
     left = formula("values / (∏ others)", values=n, others=known)

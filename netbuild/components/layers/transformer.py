@@ -12,7 +12,7 @@ from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
 from netbuild.components.first_values import FirstValues, xavier_uniform
 from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
 from netbuild.components.layers.attention import attends_to_itself
-from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.made import Made
@@ -104,7 +104,7 @@ class _Stack(Composed):
         times = {"num_layers": number}
         weights, macs = (
             {
-                name: Formula(f"num_layers·({part.rule})", {**part.numbers, **times})
+                name: Equation(f"num_layers·({part.rule})", {**part.numbers, **times})
                 for name, part in found.items()
             }
             for found in (one.weights, one.macs)

@@ -9,7 +9,7 @@ from netbuild.components.layers._max_pool import WithIndices
 from netbuild.components.layers._pool import Pooling
 from netbuild.components.layers._sizes import DOT, MINUS, signed
 from netbuild.components.layers._spatial import by_name
-from netbuild.components.layers.formula import Formula, Formulas, formula, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Window
 from netbuild.components.layers.made import Origin
 from netbuild.components.layers.ranges import Range
@@ -107,7 +107,7 @@ class _MaxUnpool(Pooling):
         kernel = self.per_axis(self.kernel_size)
         rule = "(n − 1)·stride + kernel_size − 2·padding"
         sizes = [
-            Formula(rule, {"n": n, "kernel_size": k, "stride": s, "padding": p})
+            Equation(rule, {"n": n, "kernel_size": k, "stride": s, "padding": p})
             for n, k, s, p in zip(
                 x[1:], kernel, self.steps(), self.per_axis(self.padding), strict=True
             )

@@ -20,7 +20,7 @@ from netbuild.components.fields import (
     unwanted,
 )
 from netbuild.components.layers._spatial import AXES, N, by_name
-from netbuild.components.layers.formula import Formula, Formulas, by_axis, formula, unchanged
+from netbuild.components.layers.formula import Equation, Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.ranges import Range, hull
@@ -281,7 +281,7 @@ class Upsample(Layer):
             return Formulas(by_name(unchanged(x[0]), *(formula("size", size=n) for n in each)))
         factors = _each(self.scale_factor, x, "scale_factor")
         sizes = [
-            Formula("⌊n·scale_factor⌋", {"n": n, "scale_factor": factor})
+            Equation("⌊n·scale_factor⌋", {"n": n, "scale_factor": factor})
             for n, factor in zip(x[1:], factors, strict=True)
         ]
         return Formulas(by_name(unchanged(x[0]), *sizes), terms=N)

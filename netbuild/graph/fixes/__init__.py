@@ -47,7 +47,7 @@ def _with_fixes(
         item = f"{{{origin.misfit.item.type.text}: …, inputs: [{named}]}}"
         fault = fault._replace(help=f"name the inputs: {item}") if named else fault
     elif origin.misfit is not None:
-        fixes = _of_misfit(origin.misfit, rows, config)
+        fixes = (*fixes, *_of_misfit(origin.misfit, rows, config))
     if fixes and origin.repetition is not None:
         guesses = tuple(fix._replace(guess=True) for fix in fixes)
         fixes = (*_fewer(origin.repetition, rows), *guesses)

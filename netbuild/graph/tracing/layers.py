@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from netbuild.components.tensor import ShapeError, product, times
+from netbuild.components.tensor import PartError, ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
@@ -14,7 +14,7 @@ from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing import shared
 from netbuild.graph.tracing.receptive_field import reach_after
-from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
+from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault, nameless_fault
 from netbuild.graph.value import OUTPUT, Value
 from netbuild.syntax.item import Item, place
 from netbuild.syntax.substitution import substitute
@@ -44,6 +44,8 @@ class LayerCall(NamedTuple):
     #: The names that its `inputs` can use.
     scope: Scope
     frozen: bool = False
+    #: The names of its inputs, if the layer lets the file choose them.
+    input_names: tuple[str, ...] = ()
 
 
 class Layers:
@@ -97,6 +99,8 @@ class Layers:
             # Faults of its fields are still reported.
             _, wrong = fill(call.component, call.item, names)
             return None, (*faults, *wrong)
+        if call.component.names_inputs:
+            call = call._replace(input_names=_input_names(call.component, signals or []))
         inferred, wrong = self._inferred(call, names, arranged, inputs)
         faults += wrong
         if inferred is None:
@@ -115,6 +119,7 @@ class Layers:
         shares = [signal.shared for signal in arranged]
         inputs = shared.aligned(call.component, inputs, shares)
         content = inference.content(call.item.type.text, call.item.arguments, frozen=call.frozen)
+        content = (content, call.input_names) if call.input_names else content
         inferred = inference.cached(content, inputs)
         cached = inference.cached_layer(content)
         layer, faults = (cached, ()) if cached else fill(call.component, call.item, names)
@@ -122,6 +127,8 @@ class Layers:
             return None, faults
         if call.frozen and cached is None:
             layer = layer.frozen()
+        if call.input_names and cached is None:
+            layer = layer.named(*call.input_names)
         try:
             if inferred is None:
                 inferred = Inferred(layer, inputs, layer.apply(*inputs))
@@ -143,11 +150,14 @@ class Layers:
         component, item = call.component, call.item
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
-        fault = arity_fault(component, item.type.text, len(signals), span, call.scope)
+        fault = nameless_fault(component, signals, item) or arity_fault(
+            component, item.type.text, len(signals), span, call.scope
+        )
         if fault is not None:
             return None, (fault._replace(origin=self._lacking(call, signals)),)
         if signals and signals[0][0] is not None:
-            names = [*component.inputs, *component.optional_inputs]
+            names = [name for name, _ in signals if name and component.names_inputs]
+            names = names or [*component.inputs, *component.optional_inputs]
             fault = name_of_input_fault(names, inputs, item.type.text)
             if fault is not None:
                 return None, (fault,)
@@ -164,6 +174,11 @@ class Layers:
         sources = tuple(signal.value for _, signal in signals)
         misfit = Misfit(None, layer, call.item, call.path, sources, inputs, len(self.rows))
         return Circumstances(misfit)
+
+
+def _input_names(component: type[Layer], signals: Signals) -> tuple[str, ...]:
+    """Return the names that a file gives to the inputs of a layer; one input may have none."""
+    return tuple([name or component.inputs[0] for name, _ in signals])
 
 
 def _init(item: Item, names: Names) -> Found[Init | None]:
@@ -202,9 +217,11 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     receives = f"{misfit.path} receives"
     inputs = [f"{times(x.tensor.shape)} from {x.origin}" for x in signals if x.tensor is not None]
     several = len(inputs) > 1
+    names = [f"input {number}" if several else "input" for number in range(1, len(inputs) + 1)]
+    names = [*misfit.layer.inputs] if misfit.layer.names_inputs else names
     notes = [
-        Note(f"input {number}" if several else "input", f"{'and' if number > 1 else receives} {x}")
-        for number, x in enumerate(inputs, start=1)
+        Note(name, f"{'and' if number else receives} {x}")
+        for number, (name, x) in enumerate(zip(names, inputs, strict=True))
     ]
     if error.formula:
         notes.append(Note("formula", error.formula))
@@ -217,4 +234,8 @@ def _shape_fault(misfit: Misfit, signals: list[Signal]) -> Diagnostic:
     if several and error.at is None and "inputs" in item.modifiers:
         span = item.modifiers["inputs"].value.span
     fault = Diagnostic(error.code, title, span, str(error), tuple(notes), help=error.help)
+    if isinstance(error, PartError):
+        from netbuild.graph.tracing.part_faults import underlined
+
+        fault = underlined(fault, error, item)
     return fault._replace(origin=Circumstances(misfit))

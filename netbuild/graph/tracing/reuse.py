@@ -87,7 +87,7 @@ def in_order(
     sources = dict(reads)
     fault = None
     if None not in sources:
-        known = names if layer is None else (*layer.inputs, *layer.optional_inputs)
+        known = names if layer is None else _names_of(layer, names)
         fault = name_of_input_fault(known, inputs, recipe.module)
         refs = [sources[name] for name in known if name in sources]
     else:
@@ -112,9 +112,14 @@ def _in_order_of(
     inputs = recipe.part.modifiers.get("inputs")
     if inputs is None or not isinstance(inputs.value, Map):
         return [(None, ref) for ref in refs]
-    in_order = [name for name in (*layer.inputs, *layer.optional_inputs) if name in names]
+    in_order = [name for name in _names_of(layer, names) if name in names]
     sources = dict(zip(in_order, refs, strict=True))
     return [(name, sources[name]) for name in names]
+
+
+def _names_of(layer: type[Layer], names: Sequence[str]) -> Sequence[str]:
+    """Return the names of the inputs of a layer, which has `names` if it lets the file choose."""
+    return names if layer.names_inputs else (*layer.inputs, *layer.optional_inputs)
 
 
 def of_one_name(item: Item, name: str) -> Diagnostic:

@@ -6,23 +6,23 @@ A name is looked up in its own stack only. `lstm.h_n` is the result `h_n` of the
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.graph.tracing.naming import called
 from netbuild.graph.value import OUTPUT, Reach, Ref, Value
 from netbuild.syntax.node import List, Map, Scalar
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
     from netbuild.diagnostics.diagnostic import Found, Span
-    from netbuild.syntax.item import Child
+    from netbuild.syntax.item import Child, Item
     from netbuild.syntax.wires import Wire
 
 
@@ -158,6 +158,8 @@ class Scope:
         label = f"this {where} has the inputs {', '.join(names)}"
         count = 1 if layer is None else len(names) if layer.variadic else len(layer.inputs)
         example = f"[{', '.join(names[:count])}]" if count > 1 else names[0]
+        if layer is not None and layer.names_inputs:
+            example = f"{{{', '.join(f'{name}: {name}' for name in names)}}}"
         help_ = f"name the inputs that the layer reads: inputs: {example}"
         title = "a first layer that does not name its input"
         return Diagnostic("NB208", title, span, label, help=help_)
@@ -240,7 +242,7 @@ def arity_fault(
 ) -> Diagnostic | None:
     """Return the fault of a layer with too few or too many inputs; None if the number fits."""
     least, most = len(layer.inputs), len(layer.inputs) + len(layer.optional_inputs)
-    if least <= count and (count <= most or layer.variadic):
+    if least <= count and (count <= most or layer.variadic or layer.names_inputs):
         return None
     names = [*layer.inputs, *(f"optionally {name}" for name in layer.optional_inputs)]
     reads = "two or more" if layer.variadic else _enumerated(names)
@@ -248,6 +250,26 @@ def arity_fault(
     help_ = scope.lacking(layer) if count < least else None
     title = f"{kind} gets the wrong number of inputs"
     return Diagnostic("NB208", title, span, label, help=help_)
+
+
+def nameless_fault(
+    layer: type[Layer], signals: Sequence[tuple[str | None, Signal]], item: Item
+) -> Diagnostic | None:
+    """Return the fault of several inputs without names, if the layer reads them by name."""
+    if not layer.names_inputs or len(signals) < 2 or signals[0][0] is not None:
+        return None
+    kind, value = item.type.text, item.modifiers["inputs"].value
+    wires = value.items if isinstance(value, List) else ()
+    text = item.arguments.value if isinstance(item.arguments, Scalar) else ""
+    words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*(?!\w*\s*\()", str(text)))
+    fits = len(words) == len(signals)
+    pairs = zip(words if fits else "abcdefgh", wires, strict=False)
+    named = ", ".join(f"{name}: {wire.text}" for name, wire in pairs)
+    label = f"{kind} reads its inputs by name, and these {len(signals)} have none"
+    help_ = f"name each input: inputs: {{{named}}}"
+    fix = Fix(f"write inputs: {{{named}}}", (Edit(value.span, f"{{{named}}}"),))
+    title, fixes = f"{kind} gets inputs without names", (fix,) if fits else ()
+    return Diagnostic("NB208", title, value.span, label, help=help_, fixes=fixes)
 
 
 def _enumerated(names: Sequence[str]) -> str:

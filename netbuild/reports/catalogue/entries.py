@@ -123,7 +123,7 @@ def page(component: type[Component]) -> str | None:
 def _torch_name(component: type[Component]) -> str | None:
     name = getattr(component, "torch_name", lambda: component.__name__)()
     if issubclass(component, Operation):
-        return f"{component.namespace}.{component.function}"
+        return f"{component.namespace}.{component.function}" if component.function else None
     if issubclass(component, Layer):
         own = name.startswith("Switchable") or name == "Constant"
         return None if own else f"torch.nn.{component.__name__}"

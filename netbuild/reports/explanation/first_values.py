@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.checks.init import uses
 from netbuild.components.first_values import FirstValues
-from netbuild.components.layers.formula import Formula
+from netbuild.components.layers.formula import Equation
 from netbuild.reports.explanation.step import FormulaStep
 from netbuild.runs.weights import is_within
 
@@ -34,7 +34,7 @@ class Beginning(NamedTuple):
     @property
     def numbers(self) -> str:
         """The rule with its numbers filled in."""
-        return Formula(self.first.rule, self.first.numbers).filled if self.first.rule else ""
+        return Equation(self.first.rule, self.first.numbers).filled if self.first.rule else ""
 
     @property
     def result(self) -> float | None:

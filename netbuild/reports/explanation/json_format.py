@@ -68,6 +68,7 @@ def _layer(part: LayerExplanation) -> dict[str, Any]:
     return again | {
         "path": row.path,
         "type": row.type,
+        **({"formula": row.layer.written} if row.layer.written else {}),
         "line": row.span.line,
         "inputs": [{"name": name, "shape": x.shape, "from": at} for name, x, at in part.reads],
         "outputs": {

@@ -12,7 +12,7 @@ from netbuild.reports.explanation.step import Count, FormulaStep, Symbol, reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netbuild.components.layers.formula import Formula, Formulas
+    from netbuild.components.layers.formula import Equation, Formulas
     from netbuild.components.tensor import Tensor
     from netbuild.graph.inference import Inferred
 
@@ -60,7 +60,7 @@ def _inputs(inferred: Inferred) -> tuple[str, ...]:
 
 
 def _sizes(
-    inferred: Inferred, y: Tensor, sizes: Mapping[str, Formula] | None
+    inferred: Inferred, y: Tensor, sizes: Mapping[str, Equation] | None
 ) -> tuple[FormulaStep, ...]:
     """Return a step for each axis of a result, or one step if it has the shape of the input."""
     if sizes is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers._spatial import AXES
-from netbuild.components.layers.formula import AS_INPUT, Formula
+from netbuild.components.layers.formula import AS_INPUT, Equation
 from netbuild.components.layers.layer import Window
 from netbuild.graph.value import NOWHERE, Reach
 from netbuild.reports.explanation.step import FormulaStep, Symbol, reason, step, symbol
@@ -86,10 +86,10 @@ class ReceptiveFields:
         return next(above, f"{row.path} ({row.type}) ends it: its inputs have different axes")
 
 
-def _formulas(window: Window, inputs: list[Reach]) -> list[Formula]:
+def _formulas(window: Window, inputs: list[Reach]) -> list[Equation]:
     """Return the formulas of all axes, for each receptive field that reaches the layer."""
     return [
-        Formula(_RULE, {"field": size, "kernel_size": k, "dilation": d, "jump": jump})
+        Equation(_RULE, {"field": size, "kernel_size": k, "dilation": d, "jump": jump})
         for number, (k, d) in enumerate(zip(window.kernel, window.dilation, strict=True))
         for size, jump in dict.fromkeys((one.size[number], one.stride[number]) for one in inputs)
     ]
@@ -107,12 +107,12 @@ def _steps(after: Reach, window: Window, inputs: list[Reach]) -> Iterator[Formul
         size, *others = _formulas(one, reaches)
         if others:  # a join: each position sees one position of each input
             fields = (reach.size[0] for reach in dict.fromkeys(reaches))
-            size = Formula(_LARGEST, {_LARGEST: f"max({', '.join(map(str, fields))})"})
+            size = Equation(_LARGEST, {_LARGEST: f"max({', '.join(map(str, fields))})"})
         yield step(name, size, result=after.size[number])
     if len(set(inputs)) == 1 and set(window.stride) != {1}:
         jumps = list(zip(inputs[0].stride, window.stride, after.stride, strict=True))
         for (before, stride, jump), name in zip(jumps, names, strict=True):
-            formula = Formula("jump·stride", {"jump": before, "stride": stride})
+            formula = Equation("jump·stride", {"jump": before, "stride": stride})
             yield step("jump" if len(set(jumps)) == 1 else f"jump, {name}", formula, result=jump)
             if len(set(jumps)) == 1:
                 break

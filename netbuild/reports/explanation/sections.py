@@ -35,6 +35,8 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
     if isinstance(part, LayerExplanation):
         for name, tensor, source in part.reads:
             yield Section(name, f"{times(tensor.shape)} from {source}")
+        if part.row.layer.written:
+            yield Section("formula", part.row.layer.written)
         for port, steps in part.outputs.items():
             yield _shape(port, part.row.outputs[port].shape, steps, "")
         if part.modes:

@@ -15,7 +15,7 @@ from netbuild.syntax.expression import evaluate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netbuild.components.layers.formula import Formula
+    from netbuild.components.layers.formula import Equation
     from netbuild.components.tensor import Shape
 
 
@@ -49,7 +49,7 @@ class Symbol(NamedTuple):
     meaning: str
 
 
-def symbol(name: str, meaning: str, formulas: Iterable[Formula]) -> Symbol:
+def symbol(name: str, meaning: str, formulas: Iterable[Equation]) -> Symbol:
     """Return a symbol with the different numbers that replace it in formulas."""
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     found = [one.numbers[name] for one in formulas if name in one.numbers and word.search(one.rule)]
@@ -58,7 +58,7 @@ def symbol(name: str, meaning: str, formulas: Iterable[Formula]) -> Symbol:
 
 
 def step(
-    name: str, formula: Formula, *, result: int | None = None, shape: Shape | None = None
+    name: str, formula: Equation, *, result: int | None = None, shape: Shape | None = None
 ) -> FormulaStep:
     """Return the step of a formula. A result that is not given is computed."""
     numbers = formula.filled

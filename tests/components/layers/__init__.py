@@ -8,6 +8,7 @@ from netbuild.components.layers import LAYERS
 from tests.components.layers import (
     activation,
     adaptive_pool,
+    arithmetic,
     attention,
     batchnorm,
     conv,
@@ -54,6 +55,7 @@ MODULES = (
     selection,
     reduction,
     join,
+    arithmetic,
 )
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases

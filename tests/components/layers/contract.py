@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from netbuild.checks.trace import infer
+from netbuild.components.layers import LAYERS
 from netbuild.components.tensor import Shape, Tensor
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
@@ -237,11 +238,22 @@ def text_of(layers: Any, *inputs: Tensor, **sections: Any) -> str:
     return json.dumps({**named, "layers": layers, **sections}).replace("Infinity", ".inf")
 
 
+#: The names of the inputs of a layer that lets the file choose them.
+NAMES = ("x", "m", "v")
+
+
+def wires(kind: str, sources: list[str]) -> Any:
+    """Return `inputs:` of a layer that reads these sources."""
+    if len(sources) == 1:
+        return sources[0]
+    return dict(zip(NAMES, sources, strict=False)) if LAYERS[kind].names_inputs else sources
+
+
 def text_of_case(case: Case, **modifiers: Any) -> str:
     """Return a file with one layer that reads all inputs."""
     item: dict[str, Any] = {case.kind: case.fields, **modifiers}
     if case.others:
-        item["inputs"] = [f"in{number}" for number in range(len(case.inputs))]
+        item["inputs"] = wires(case.kind, [f"in{number}" for number in range(len(case.inputs))])
     return text_of([item], *case.inputs)
 
 

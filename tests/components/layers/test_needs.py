@@ -15,7 +15,7 @@ import torch
 from netbuild.builder.module import module
 from netbuild.components.tensor import Tensor
 from tests.components.layers import FAMILIES
-from tests.components.layers.contract import graph_of, torch_may_warn
+from tests.components.layers.contract import graph_of, torch_may_warn, wires
 from tests.graph.memory_fuzz import Drawn, torch_keeps
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ EXCUSED = {
 def results(row: Row) -> tuple[str, ...]:
     """Return the names of the results of a row's layer."""
     names = [f"in{number}" for number in range(len(row.inputs))]
-    item = {**row.config, "inputs": names if len(names) > 1 else "input"}
+    item = {**row.config, "inputs": wires(row.type, names) if names[1:] else "input"}
     graph = graph_of([item], *row.inputs)
     return tuple(graph.rows[-1].outputs)
 
@@ -90,7 +90,7 @@ def network(
             layers[f"a{number}{place}"] = {**item, "inputs": source}
             source = f"a{number}{place}"
         read.append(source)
-    layers["it"] = {row.type: row.fields, "inputs": read, "freeze": freeze}
+    layers["it"] = {row.type: row.fields, "inputs": wires(row.type, read), "freeze": freeze}
     return inputs, layers
 
 

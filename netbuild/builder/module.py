@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from functools import partial
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -221,9 +222,12 @@ class _Writer:
         layer, arguments = member.part.layer, member.part.arguments
         if not isinstance(layer, Operation):
             return partial(self.call, member.module or member.name)
+        if "dtype" in arguments:
+            arguments = {**arguments, "dtype": getattr(torch, arguments["dtype"])}
         if layer.namespace == "torch.Tensor":
             return partial(_method, layer.function, **arguments)
-        return partial(self.operate, getattr(torch, layer.function), **arguments)
+        function = attrgetter(f"{layer.namespace}.{layer.function}".removeprefix("torch."))(torch)
+        return partial(self.operate, function, **arguments)
 
     def operate(self, function: Any, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a function.

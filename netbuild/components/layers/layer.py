@@ -379,7 +379,9 @@ class Operation(Layer):
 
     function: ClassVar[str]
     #: Where torch defines the function.
-    namespace: ClassVar[Literal["torch", "torch.Tensor"]] = "torch"
+    namespace: ClassVar[Literal["torch", "torch.Tensor", "torch.linalg", "torch.nn.functional"]] = (
+        "torch"
+    )
     #: Whether it broadcasts: inputs that lack an axis, also the batch axis, repeat along it.
     broadcasts: ClassVar[bool] = False
 

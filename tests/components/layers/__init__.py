@@ -18,7 +18,9 @@ from tests.components.layers import (
     fold,
     join,
     linear,
+    moving,
     norm,
+    pad,
     padding,
     pool,
     recurrent,
@@ -53,6 +55,8 @@ MODULES = (
     tensor,
     selection,
     reduction,
+    moving,
+    pad,
     join,
 )
 FAMILIES: dict[str, Family] = {

@@ -21,6 +21,7 @@ LAYERS: Families[Layer] = Families(
         "batchnorm",
         "switchable_norm",
         "norm",
+        "normalize",
         "softmax",
         "conv_transpose",
         "adaptive_pool",

@@ -4,7 +4,7 @@ from math import inf
 
 from netbuild.components.fields import Int
 from netbuild.components.layers.layer import Operation, Window
-from netbuild.components.layers.ranges import POSITIVE, SIGNED, Range
+from netbuild.components.layers.ranges import Range, product_of
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, Tensor, axis
 
@@ -61,12 +61,7 @@ class Cumprod(_Cumulative):
     function = "cumprod"
 
     def range(self, *x: Range | None) -> Range | None:
-        """Products of numbers up to 1 become no larger."""
-        if x[0] is None:
-            return None
-        if x[0].least >= 0:
-            return Range(0, x[0].most) if x[0].most <= 1 else POSITIVE
-        return SIGNED if x[0].within(SIGNED) else None
+        return product_of(x[0])
 
     def saved(self, x: Shape) -> tuple[str, ...]:
         return ("input", "output")

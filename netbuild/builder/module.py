@@ -204,6 +204,9 @@ class _Writer:
             x = [self.read(ref) for ref in refs]
         if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
+        if isinstance(part.layer, Operation) and part.layer.gives_tuple:
+            y = self.forward(member)(*x)
+            return {port: y[number] for number, port in enumerate(part.outputs)}
         results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
         return results
 

@@ -39,6 +39,8 @@ LAYERS: Families[Layer] = Families(
         "combine",
         "matmul",
         "selection",
+        "indexing",
+        "sorting",
         "reduction",
         "cumulative",
         "triangle",

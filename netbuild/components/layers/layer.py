@@ -384,6 +384,8 @@ class Operation(Layer):
     )
     #: Whether it broadcasts: inputs that lack an axis, also the batch axis, repeat along it.
     broadcasts: ClassVar[bool] = False
+    #: Whether it gives a tuple of results, in the order of `outputs`.
+    gives_tuple: ClassVar[bool] = False
 
     needs_float = False
 

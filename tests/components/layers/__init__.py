@@ -16,6 +16,7 @@ from tests.components.layers import (
     dropout,
     embedding,
     fold,
+    indexing,
     join,
     linear,
     moving,
@@ -57,6 +58,7 @@ MODULES = (
     reduction,
     moving,
     pad,
+    indexing,
     join,
 )
 FAMILIES: dict[str, Family] = {

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from functools import partial
 from importlib import import_module
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -218,6 +219,9 @@ class _Writer:
             return {port: y[n] if several else y for n, port in enumerate(ports)}
         if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
+        if isinstance(part.layer, Operation) and part.layer.gives_tuple:
+            y = self.forward(member)(*x)
+            return {port: y[number] for number, port in enumerate(part.outputs)}
         results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
         return results
 
@@ -263,9 +267,12 @@ class _Writer:
             return partial(self.call, member.module or member.name)
         if not layer.function:
             return self.operate_by_name
+        if "dtype" in arguments:
+            arguments = {**arguments, "dtype": getattr(torch, arguments["dtype"])}
         if layer.namespace == "torch.Tensor":
             return partial(_method, layer.function, **arguments)
-        return partial(self.operate, getattr(torch, layer.function), **arguments)
+        function = attrgetter(f"{layer.namespace}.{layer.function}".removeprefix("torch."))(torch)
+        return partial(self.operate, function, **arguments)
 
     def operate(self, function: Any, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a function.

@@ -39,7 +39,7 @@ class Inferred:
         self.layer, self.inputs, self.outputs = layer, inputs, outputs
         self.type = layer.torch_name()
         self.shapes: tuple[Shape, ...] = tuple(tensor.shape for tensor in inputs)
-        self.memory: Memory = layer.memory(*map(Placed, self.shapes))
+        self.memory: Memory = layer.memory(*[Placed(x.shape, dtype=x.dtype) for x in inputs])
         self.origin = Origin(layer, self.shapes)
         self._needs: dict[tuple[tuple[Placed, ...], bool, frozenset[str] | None], Needs] = {}
         self._layouts: dict[tuple[Placed, ...], tuple[Strides, ...]] = {}

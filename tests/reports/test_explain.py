@@ -52,7 +52,7 @@ def value(numbers: str) -> float:
         text = text.replace(sign, python)
     text = re.sub(r"√(\d+)", r"√(\1)", text).replace("√", "sqrt").replace("^", "**")
     text = text.replace("·", "*").replace("−", "-")
-    functions = (math.floor, math.ceil, math.sqrt, max)
+    functions = (math.floor, math.ceil, math.sqrt, min, max)
     names = {"__builtins__": {}, **{function.__name__: function for function in functions}}
     return float(eval(text, names))  # noqa: S307  the texts are netbuild's own
 

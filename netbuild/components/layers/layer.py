@@ -381,11 +381,15 @@ class Operation(Layer):
 
     function: ClassVar[str]
     #: Where torch defines the function.
-    namespace: ClassVar[Literal["torch", "torch.Tensor"]] = "torch"
+    namespace: ClassVar[Literal["torch", "torch.Tensor", "torch.linalg", "torch.nn.functional"]] = (
+        "torch"
+    )
     #: Whether it broadcasts: axes of size 1 repeat, and an input that all samples share may lack
     #: axes, but has at least `least_axes` of its own.
     broadcasts: ClassVar[bool] = False
     least_axes: ClassVar[int] = 0
+    #: Whether it gives a tuple of results, in the order of `outputs`.
+    gives_tuple: ClassVar[bool] = False
 
     needs_float = False
 

@@ -37,3 +37,12 @@ def hull(x: tuple[Range | None, ...]) -> Range | None:
     if not known or len(known) < len(x):
         return None
     return Range(min(one.least for one in known), max(one.most for one in known))
+
+
+def product_of(x: Range | None) -> Range | None:
+    """Return the range of products of any number of values; None if it is unknown."""
+    if x is None:
+        return None
+    if x.least >= 0:
+        return Range(0, x.most) if x.most <= 1 else POSITIVE
+    return SIGNED if x.within(SIGNED) else None

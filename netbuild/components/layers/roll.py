@@ -1,4 +1,4 @@
-"""Shifts: https://docs.pytorch.org/docs/stable/generated/torch.roll.html."""
+"""Shifts and flips: https://docs.pytorch.org/docs/stable/generated/torch.roll.html."""
 
 from typing import Annotated, Any
 
@@ -7,9 +7,9 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import LARGEST
 from netbuild.components.fields import Wants, either, many, unwanted
-from netbuild.components.layers._view import Axes, each
+from netbuild.components.layers._view import Axes, axes, each
 from netbuild.components.layers.layer import Operation, Window
-from netbuild.components.layers.sight import Sight
+from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, axis
 
 _SHIFT = core_schema.int_schema(strict=True, ge=-LARGEST, le=LARGEST)
@@ -58,3 +58,34 @@ class Roll(Operation):
         """Shifted positions wrap around; shifted channels keep their positions."""
         moved = {axis(dim, x, at="dims") for dim in each(self.dims)}
         return super().window(x) if moved == {0} else None
+
+
+class Flip(Operation):
+    """Reverses the order of the values along axes: (*) to (*).
+
+    - Flip: [1, 2]  # 14×14×96 to 14×14×96
+    """
+
+    function = "flip"
+    rearranges = True
+    arrangement = "as input"
+
+    dims: Axes
+    """Axes whose values are reversed; 1 is the first axis after the batch."""
+
+    def output_shape(self, x: Shape) -> Shape:
+        axes(self.dims, x, at="dims")
+        return x
+
+    def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        """A first position comes from the last one, and a last position from the first one."""
+        flipped = axis_ in axes(self.dims, x[0], at="dims")
+        return across(axis_, x[0][axis_]) if flipped else Sight(axis_)
+
+    def arguments(self, x: Shape) -> dict[str, Any]:
+        """Torch takes a list only."""
+        return {"dims": each(self.dims)}
+
+    def window(self, x: Shape) -> Window | None:
+        """Flipped positions change places; flipped channels keep their positions."""
+        return super().window(x) if axes(self.dims, x, at="dims") == (0,) else None

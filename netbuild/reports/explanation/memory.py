@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
 
 _NOTHING_BEFORE = (
-    "neither this layer nor an earlier layer learns, so the backward pass does not reach it"
+    "neither this layer nor an earlier layer learns through it, "
+    "so the backward pass does not reach it"
 )
 _ONCE = "once a batch, because all samples share it"
 _NOTHING_BEHIND = "no output gives this layer a gradient, so the backward pass does not reach it"

@@ -26,6 +26,10 @@ Kind = Literal["written", "input", "default"]
 
 #: Fields of torch's layers with defaults of netbuild; README.md lists them.
 _OWN_DEFAULTS = {"batch_first", "batch_axis"}
+_OWN_DEFAULTS_OF = {
+    **dict.fromkeys(("Concat", "Stack", "Chunk", "Split"), ("dim",)),
+    "Diagonal": ("dim1", "dim2"),
+}
 
 
 class ValueOrigin(NamedTuple):
@@ -175,7 +179,7 @@ def _deciding(row: Row, name: str) -> list[Value]:
 def _default(layer: Component, name: str) -> str:
     """Return whose default a field has: torch's, but for what README.md lists."""
     kind = type(layer).__name__
-    own = name in _OWN_DEFAULTS or (kind in {"Concat", "Stack", "Chunk"} and name == "dim")
+    own = name in _OWN_DEFAULTS or name in _OWN_DEFAULTS_OF.get(kind, ())
     return "netbuild's default" if own or kind.startswith("Switchable") else "torch's default"
 
 

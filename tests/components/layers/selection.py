@@ -24,6 +24,9 @@ ROWS = [
     Row({"Chunk": {"chunks": 2}}, (6, 3), (3, 3), {}, 0),
     Row({"Chunk": {"chunks": 3, "dim": -1}}, (2, 8), (2, 3), {}, 0),  # 3, 3 and 2
     Row({"Chunk": {"chunks": 1, "dim": 2}}, (2, 8), (2, 8), {}, 0, dtype="uint8"),
+    Row({"Split": {"split_size_or_sections": 2}}, (5, 3), (2, 3), {}, 0),  # 2, 2 and 1
+    Row({"Split": {"split_size_or_sections": [1, 3], "dim": -1}}, (2, 4), (2, 1), {}, 0),
+    Row({"Split": {"split_size_or_sections": 9, "dim": 2}}, (2, 4), (2, 4), {}, 0, dtype="int32"),
 ]
 
 EDGES = [
@@ -38,6 +41,13 @@ EDGES = [
     Case("Chunk", {"chunks": 4}, (3,)),
     Case("Chunk", {"chunks": 4}, (9,)),
     Case("Chunk", {"chunks": 1000}, (1000,)),
+    *[
+        Case("Split", {"split_size_or_sections": size, "dim": dim}, (2, 4))
+        for size in (0, -1, 1, 3, 4, [4], [2, 2], [3, 2], [2, 1], [0, 4], [2, -1], [])
+        for dim in (2, -1, 0, 3)
+    ],
+    Case("Split", {"split_size_or_sections": 1}, (1000,)),
+    Case("Split", {"split_size_or_sections": 1}, (1001,)),
 ]
 
 
@@ -51,6 +61,10 @@ def narrow(dim: int, start: int, length: int) -> Made:
 
 def chunk(chunks: int, dim: int = 1) -> Made:
     return lambda x: torch.chunk(x, chunks, dim)
+
+
+def split(split_size_or_sections: int | list[int], dim: int = 1) -> Made:
+    return lambda x: torch.split(x, split_size_or_sections, dim)
 
 
 def makes_fewer(case: Case) -> bool:
@@ -85,7 +99,21 @@ CASES = {
             dtype=DTYPES,
         )
     ),
+    "Split": over(
+        "Split",
+        lambda _: {
+            "split_size_or_sections": st.integers(0, 5) | st.lists(st.integers(0, 3), max_size=3)
+        },
+        optional={"dim": st.integers(-2, 2)},
+    ),
 }
+
+
+def empty_parts(case: Case) -> bool:
+    """Tell whether torch gives a part without values."""
+    size = case.fields.get("split_size_or_sections")
+    return size == 0 or (isinstance(size, list) and 0 in size)
+
 
 STRICTNESS = [
     Strictness(THE_BATCH, names_the_batch, Case("Select", {"dim": 0, "index": 1}, (3, 4))),
@@ -95,17 +123,27 @@ STRICTNESS = [
         Case("Narrow", {"dim": 1, "start": 0, "length": 0}, (3,)),
     ),
     Strictness(
+        "a part without values",
+        empty_parts,
+        Case("Split", {"split_size_or_sections": [0, 3]}, (3,)),
+    ),
+    Strictness(
         "torch makes fewer chunks than it is asked for, and each result has a name",
         makes_fewer,
         Case("Chunk", {"chunks": 4}, (6,)),
     ),
     Strictness(
         "nobody names more than 1,000 results of one layer",
-        lambda case: case.fields.get("chunks", 0) > 1000,
+        lambda case: case.fields.get("chunks", 0) > 1000 or case.x == (1001,),
         Case("Chunk", {"chunks": 1001}, (1001,)),
     ),
 ]
 
 FAMILY = Family(
-    ROWS, CASES, EDGES, STRICTNESS, make={"Select": select, "Narrow": narrow, "Chunk": chunk}
+    ROWS,
+    CASES,
+    EDGES,
+    STRICTNESS,
+    make={"Select": select, "Narrow": narrow, "Chunk": chunk, "Split": split},
+    fields={("Split", "dim"): "1 instead of 0, the batch"},
 )

@@ -177,6 +177,9 @@ def gives_its_input(layer: dict[str, Any], *inputs: Tensor) -> tuple[bool, bool]
         ({"Expand": [3, 4]}, False),
         ({"Reshape": [3, 4]}, False),
         ({"Narrow": {"dim": 1, "start": 0, "length": 3}}, False),
+        ({"To": "float32"}, True),
+        ({"To": "int64"}, False),
+        ({"Detach": {}}, False),
     ],
     ids=str,
 )

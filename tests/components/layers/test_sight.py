@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Padding that brings in values from elsewhere; a sight leaves these borders out.
-_COPYING = ("Circular", "Reflection", "Replication", "Roll")
+_COPYING = ("Circular", "Reflection", "Replication", "Roll", "Pad")
 #: Layers that do not say what they see along some axis.
 _UNCLEAR = {"Fold", "Unfold", "Reshape", "Flatten", "Unflatten"}
 #: Random windows, and values that only a large one moves, show less than all that they may see.

@@ -147,8 +147,8 @@ def is_affine(case: Case) -> bool:
     for at, other in enumerate(others):
         ends = [[*x[:at], value, *x[at + 1 :]] for value in (x[at], other)]
         between = [*x[:at], 0.3 * x[at] + 0.7 * other, *x[at + 1 :]]
-        one, two = (case.first(*end) for end in ends)
-        if not torch.allclose(case.first(*between), 0.3 * one + 0.7 * two, atol=1e-9):
+        one, two = (case.first(*end).double() for end in ends)
+        if not torch.allclose(case.first(*between).double(), 0.3 * one + 0.7 * two, atol=1e-9):
             return False
     return True
 

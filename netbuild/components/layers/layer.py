@@ -85,6 +85,8 @@ class Layer(Component):
     inputs: ClassVar[tuple[str, ...]] = ("input",)
     #: Names of further inputs that a file may omit; they follow `inputs`.
     optional_inputs: ClassVar[tuple[str, ...]] = ()
+    #: Names of optional inputs that a file gives by name only, with any gaps; they come last.
+    named_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the layer takes any number of inputs in place of the last of `inputs`.
     variadic: ClassVar[bool] = False
     #: The layout of a new result in memory.
@@ -339,11 +341,10 @@ class Layer(Component):
             return tuple(of_channels(x[0], shape) for shape in y)
         return (None,) * len(y)
 
-    @classmethod
-    def input_names(cls, count: int) -> tuple[str, ...]:
+    def input_names(self, count: int) -> tuple[str, ...]:
         """Return the name of each of this many inputs."""
-        names = (*cls.inputs, *cls.optional_inputs)
-        if cls.variadic:
+        names = (*self.inputs, *self.optional_inputs)
+        if self.variadic:
             names += names[-1:] * (count - len(names))
         return names[:count]
 

@@ -28,6 +28,7 @@ from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
 from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product
+
 _T = TypeVar("_T")
 
 
@@ -371,6 +372,7 @@ _TERMS = {
     "S": "the length of key and value",
     "A": "the number of attended positions: S, plus one each for add_bias_kv and add_zero_attn",
 }
+
 
 def _three(*x: _T) -> tuple[_T, _T, _T]:
     """Return query, key and value; an omitted one is the one before."""

@@ -37,9 +37,7 @@ class _TransformerLayer(Attending):
             name: self.masked(
                 attention, reached, {"attn_mask": one.mask, "key_padding_mask": one.padding}
             )
-            for name, reached, one in zip(
-                self.sublayers, reaches, self.hides.values(), strict=True
-            )
+            for name, reached, one in zip(self.sublayers, reaches, self.hides.values(), strict=True)
         }
         parts |= {
             "linear1": Part(wide, (x,)),

@@ -18,6 +18,7 @@ from tests.components.layers import (
     fold,
     join,
     linear,
+    mask_rows,
     norm,
     padding,
     pool,
@@ -58,6 +59,15 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
+for _kind, _rows, _edges in (
+    ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES),
+    ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES),
+):
+    _family = FAMILIES[_kind]
+    FAMILIES |= {
+        kind: _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
+        for kind in _family.cases
+    }
 #: What reads nothing, and is tested in `tests/graph/test_blocks.py` among what reads it.
 SOURCES = ("Parameter",)
 #: Every layer that reads something.

@@ -15,7 +15,7 @@ import torch
 from netbuild.builder.module import module
 from netbuild.components.tensor import Tensor
 from tests.components.layers import FAMILIES
-from tests.components.layers.contract import graph_of, torch_may_warn
+from tests.components.layers.contract import graph_of, torch_may_warn, wires
 from tests.graph.memory_fuzz import Drawn, torch_keeps
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ EXCUSED = {
 def results(row: Row) -> tuple[str, ...]:
     """Return the names of the results of a row's layer."""
     names = [f"in{number}" for number in range(len(row.inputs))]
-    item = {**row.config, "inputs": names if len(names) > 1 else "input"}
+    item = {**row.config, "inputs": wires(names, row.names) if len(names) > 1 else "input"}
     graph = graph_of([item], *row.inputs)
     return tuple(graph.rows[-1].outputs)
 
@@ -45,7 +45,7 @@ ROWS = [
     if row.type == kind
     and row.inputs
     and (kind not in EXCUSED or "proj_size" in row.fields)
-    and all(x.floating for x in row.inputs)
+    and (row.names or all(x.floating for x in row.inputs))
 ]
 
 
@@ -81,16 +81,20 @@ def network(
     layers: dict[str, Any] = {}
     read = []
     for number, (x, gradient) in enumerate(zip(row.inputs, gradients, strict=True)):
-        found = before(x.shape, layout)
+        found = before(x.shape, layout) if x.floating else (x.shape, [])
+        if found is None and row.names and number:  # a mask of few axes
+            found = x.shape, []
         if found is None:
             return None
         inputs[f"in{number}"], items = found
         source = f"in{number}" if len(row.inputs) > 1 else "input"
-        for place, item in enumerate([*([{"PReLU": {}}] if gradient else []), *items]):
+        for place, item in enumerate(
+            [*([{"PReLU": {}}] if gradient and x.floating else []), *items]
+        ):
             layers[f"a{number}{place}"] = {**item, "inputs": source}
             source = f"a{number}{place}"
         read.append(source)
-    layers["it"] = {row.type: row.fields, "inputs": read, "freeze": freeze}
+    layers["it"] = {row.type: row.fields, "inputs": wires(read, row.names), "freeze": freeze}
     return inputs, layers
 
 
@@ -105,7 +109,7 @@ def compare(
     if drawn is None:
         return
     inputs, layers = drawn
-    given = [(shape, "float32") for shape in inputs.values()]
+    given = [(s, x.dtype) for s, x in zip(inputs.values(), row.inputs, strict=True)]
     tensors = [x._replace(shape=s) for x, (s, _) in zip(row.inputs, given, strict=True)]
     sections = {"outputs": f"it.{read}"} if read else {}
     graph = graph_of(layers, *tensors, **sections)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import inf
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
 from netbuild.components.first_values import FirstValues
@@ -22,6 +22,7 @@ from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
+_T = TypeVar("_T")
 _Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
 
 
@@ -134,6 +135,11 @@ class Composed(Masked):
             return {}
         name = self.inputs[source]
         return {field: True for field, hidden in self.hides.items() if hidden.key == name}
+
+    def apart(self, x: Sequence[_T]) -> tuple[tuple[_T, ...], dict[str, _T]]:
+        """Return the sequences, and the masks by name; rules for the parts need no masks."""
+        count = len(self.inputs)
+        return tuple(x[:count]), dict(zip(self.given, x[count:], strict=False))
 
     def masked(self, layer: Masked, x: tuple[Shape, ...], names: Mapping[str, str]) -> Part:
         """Return a part that reads masks; `names` are its own names and those of this layer."""

@@ -114,12 +114,13 @@ class Masked(Named):
     def with_masks(self, needs: Needs, x: Sequence[Placed], *, learns: bool) -> Needs:
         """Add what fused attentions keep of their masks: copies, or masks themselves."""
         positional, masks = self.apart(x)
-        if not masks or not self.is_fused(masks):
+        if not masks:
             return needs
         shapes, gradients = [one.shape for one in positional], [one.gradient for one in positional]
         numbers, kept = 0, set(needs.inputs)
         for one in self.attentions(shapes, gradients, learns=learns):
-            copied, name = self._kept(one, masks)
+            own = {name: masks[name] for name in (one.mask, one.padding) if name in masks}
+            copied, name = self._kept(one, own) if self.is_fused(own) else (0, None)
             numbers += copied
             if name is not None:
                 kept.add(self.input_names(len(x)).index(name))

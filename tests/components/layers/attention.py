@@ -20,7 +20,7 @@ from tests.components.layers.contract import (
     Weights,
 )
 
-from tests.components.layers.masks import masked_data, of_torch, some_masks, with_masks
+from tests.components.layers.masks import masked_data, of_torch, some_masks, two_masks, with_masks
 
 #: Arguments of `forward`, which a row states among the fields.
 FORWARD = ("need_weights", "average_attn_weights", "is_causal")
@@ -215,6 +215,15 @@ STRICTNESS = [
         WITHOUT_BATCH,
         _is_without_batch,
         Case("MultiheadAttention", {"num_heads": 2}, (4,)),
+    ),
+    two_masks(
+        Case(
+            "MultiheadAttention",
+            {"num_heads": 2, "is_causal": True},
+            (3, 4),
+            (Tensor((3, 3), "bool"),),
+            names=("query", "attn_mask"),
+        )
     ),
     Strictness(
         "a probability below 0 is none, where torch only asks whether it is above",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from hypothesis import strategies as st
 
-from tests.components.layers.contract import Case, Row, Shape, Tensor
+from tests.components.layers.contract import Case, Row, Shape, Strictness, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +78,24 @@ def some_masks(
         shape = draw(st.sampled_from([*shapes] * 3 + odd))
         found[name] = Tensor(shape, draw(st.sampled_from(dtypes)))
     return found
+
+
+#: The mask that each field makes, for attention and transformers.
+MADE = {
+    "is_causal": {"attn_mask", "mask", "src_mask"},
+    "src_is_causal": {"src_mask"},
+    "tgt_is_causal": {"tgt_mask"},
+    "memory_is_causal": {"memory_mask"},
+}
+
+
+def two_masks(example: Case) -> Strictness:
+    """Return why a causal field beside a mask is refused."""
+    return Strictness(
+        "torch lets the hint win over a mask, in some of its ways to compute",
+        lambda case: any(case.fields.get(f) and masks & {*case.names} for f, masks in MADE.items()),
+        example,
+    )
 
 
 def with_masks(case: Case, names: Sequence[str], masks: Mapping[str, Tensor]) -> Case:

@@ -26,7 +26,7 @@ from tests.components.layers.contract import (
     Tensor,
     torch_may_warn,
 )
-from tests.components.layers.masks import masked_data, of_torch, some_masks, with_masks
+from tests.components.layers.masks import masked_data, of_torch, some_masks, two_masks, with_masks
 from tests.components.layers.transformer_rows import DECODER, EDGES, ENCODER, ROWS, SMALL
 from tests.components.layers.transformer_rows import times as _times
 
@@ -179,6 +179,15 @@ STRICTNESS = [
         lambda case: all(len(x.shape) == 1 for x in case.inputs),
         Case(DECODER, SMALL, (4,), (Tensor((4,)),)),
     ),
+    two_masks(
+        Case(
+            ENCODER,
+            {**SMALL, "is_causal": True},
+            (3, 4),
+            (Tensor((3, 3), "bool"),),
+            names=("src", "src_mask"),
+        )
+    ),
     Strictness(
         "a size of 0 makes an empty tensor",
         lambda case: _of_all(case).get("dim_feedforward") == 0,
@@ -236,7 +245,8 @@ def _call(module: Any, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
     layers = [part for part in module.modules() if isinstance(part, nn.TransformerEncoderLayer)]
     for layer in layers if names else ():
         layer.activation_relu_or_gelu = 0  # as in training: its fused form misreads masks
-    heads = next(m.num_heads for m in module.modules() if isinstance(m, nn.MultiheadAttention))
+    attentions = [m for m in module.modules() if isinstance(m, nn.MultiheadAttention)]
+    heads = attentions[0].num_heads if attentions else 1
     return (module(*x, **hints, **of_torch(pairs, masks, heads)),)
 
 

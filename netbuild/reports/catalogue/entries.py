@@ -124,6 +124,8 @@ def _torch_name(component: type[Component]) -> str | None:
     name = getattr(component, "torch_name", lambda: component.__name__)()
     if issubclass(component, Operation):
         return f"{component.namespace}.{component.function}"
+    if name == "ScaledDotProductAttention":
+        return "torch.nn.functional.scaled_dot_product_attention"
     if issubclass(component, Layer):
         return None if name.startswith("Switchable") else f"torch.nn.{component.__name__}"
     module = component.__module__.split(".")[2]

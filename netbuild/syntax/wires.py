@@ -54,17 +54,24 @@ def read_wires(node: Node, what: str) -> Found[list[Wire]]:
 _NAMES = (str, int, float)
 
 
-def name_of_input_fault(names: Sequence[str], inputs: Entry | None, kind: str) -> Diagnostic | None:
-    """Return the fault of a mapping `inputs:` with an unknown name or with a missing one."""
+def name_of_input_fault(
+    names: Sequence[str], inputs: Entry | None, kind: str, named: Sequence[str] = ()
+) -> Diagnostic | None:
+    """Return the fault of a mapping `inputs:` with an unknown name or with a missing one.
+
+    The inputs `named` need no other input before them.
+    """
     assert inputs is not None
     assert isinstance(inputs.value, Map)
     entries = inputs.value.entries
+    known = [*dict.fromkeys([*names, *named])]
     for name, (key, _) in entries.items():
-        if name not in names:
-            help_, fixes = did_you_mean(name, names, key.span)
-            help_ = help_ or f"the inputs are {', '.join(names)}"
+        if name not in known:
+            help_, fixes = did_you_mean(name, known, key.span)
+            help_ = help_ or f"the inputs are {', '.join(known)}"
             title = f"{kind} has no input {brief(name)}"
             return Diagnostic("NB104", title, key.span, "unknown input", help=help_, fixes=fixes)
+    names = [name for name in names if name not in named]
     missing = next(name for name in [*names, ""] if name not in entries)
     later = [name for name in names[names.index(missing) :] if name in entries] if missing else []
     if not later:

@@ -31,6 +31,7 @@ LAYERS: Families[Layer] = Families(
         "recurrent_cell",
         "recurrent",
         "attention",
+        "dot_product",
         "transformer_layer",
         "transformer",
         "distance",

@@ -1,18 +1,20 @@
 """The base of layers that contain other layers: transformers and their parts."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import inf
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from netbuild.components.fields import Bool, Float, PositiveInt, Probability, SizeFromInput, one_of
 from netbuild.components.first_values import FirstValues
-from netbuild.components.layers.attention import (
+from netbuild.components.layers._attending import (
     BatchFirst,
-    causal_mask,
     expect_heads,
     expect_sequence,
+    hidden,
+    mask_seen,
 )
+from netbuild.components.layers._masks import Attention, Masked
 from netbuild.components.layers.formula import Equation, Formulas, added
 from netbuild.components.layers.layer import Layer, Modes, Needs, Window
 from netbuild.components.layers.layout import Placed
@@ -20,37 +22,46 @@ from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor
 
+_T = TypeVar("_T")
 _Activation = Annotated[Literal["relu", "gelu"], one_of("relu", "gelu")]
 
 
 class Part(NamedTuple):
-    """A layer inside another layer, with the shapes of its inputs."""
+    """A layer inside another layer, with the shapes of its inputs.
+
+    `masks` are the names that the outer layer gives to its masks.
+    """
 
     layer: Layer
     x: tuple[Shape, ...]
+    masks: tuple[str, ...] = ()
 
     def kept(self, gradients: tuple[bool, ...], *, learns: bool) -> int:
-        """Return the bytes that the part keeps per sample; no such layer keeps its output.
+        """Return the bytes that the part keeps per sample, without its masks.
 
-        `gradients` tells of each input whether it needs a gradient.
+        No such layer keeps its output. `gradients` tells of each input whether it needs a gradient.
         """
         if not (learns or any(gradients)):
             return 0
         pairs = zip(self.x, gradients, strict=True)
         x = [Placed(shape, gradient=gradient) for shape, gradient in pairs]
-        found = self.layer.needs(*x, learns=learns)
+        if isinstance(self.layer, Masked):
+            found = self.layer.unmasked(("output",), *x, learns=learns)
+        else:
+            found = self.layer.needs(*x, learns=learns)
         return sum(x[n].nbytes for n in found.inputs) + found.workspace
 
 
 class Hidden(NamedTuple):
-    """Where later positions are hidden: the inputs with queries and keys, and torch's mask."""
+    """An attention that can hide positions: the inputs with queries and keys, and its masks."""
 
     query: str
     key: str
     mask: str
+    padding: str
 
 
-class Composed(Layer):
+class Composed(Masked):
     """A module made of modules, for sequences: (L, E) to (L, E).
 
     Its weights, multiply-adds and kept bytes are the sums over its parts.
@@ -97,19 +108,65 @@ class Composed(Layer):
 
     @property
     def is_plain(self) -> bool:
-        return not any(getattr(self, field) for field in self.hides)
+        return not (self.given or any(getattr(self, field) for field in self.hides))
 
     def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
+        if source >= len(self.inputs):
+            return self._sees_mask(axis, x[source], self.input_names(len(x))[source])
         name, n = self.inputs[source], x[source][0]
         if axis == 1:
             return every(x[source][1])
-        if all(getattr(self, field) for field, hidden in self.hides.items() if hidden.key == name):
+        seen_by = {field: one for field, one in self.hides.items() if one.key == name}
+        if all(getattr(self, field) for field in seen_by):
             return Sight(0, 1, -inf, 0)
-        return across(0, n) if name == self.target else every(n)
+        masked = all(getattr(self, f) or one.mask in self.given for f, one in seen_by.items())
+        return hidden(across(0, n) if name == self.target else every(n), loose=masked)
+
+    def _sees_mask(self, axis: int, mask: Shape, name: str) -> Sight | None:
+        """Return what a position sees of a mask: its own row, and more through several layers."""
+        own = mask_seen(0, axis, mask, name)
+        if own.axis is None:
+            return own
+        own_queries = any(o.mask == name and o.query == self.target for o in self.hides.values())
+        return hidden(across(0, mask[axis]) if own_queries else every(mask[axis]), loose=True)
 
     def causal_fields(self, source: int) -> dict[str, Any]:
+        if source >= len(self.inputs) or self.given.keys() & {o.mask for o in self.hides.values()}:
+            return {}
         name = self.inputs[source]
         return {field: True for field, hidden in self.hides.items() if hidden.key == name}
+
+    def apart(self, x: Sequence[_T]) -> tuple[tuple[_T, ...], dict[str, _T]]:
+        """Return the sequences, and the masks by name; rules for the parts need no masks."""
+        count = len(self.inputs)
+        return tuple(x[:count]), dict(zip(self.given, x[count:], strict=False))
+
+    def masked(self, layer: Masked, x: tuple[Shape, ...], names: Mapping[str, str]) -> Part:
+        """Return a part that reads masks; `names` are its own names and those of this layer."""
+        outer = {own: name for own, name in names.items() if name in self.given}
+        layer = layer.reading({own: self.given[name] for own, name in outer.items()})
+        shapes = (mask.shape for mask in layer.given.values())
+        return Part(layer, (*x, *shapes), tuple(outer[own] for own in layer.given))
+
+    def attentions(
+        self, x: Sequence[Shape], gradients: Sequence[bool] = (), *, learns: bool = True
+    ) -> Iterator[Attention]:
+        lengths = dict(zip(self.inputs, (shape[0] for shape in x), strict=True))
+        given = tuple(gradients) or (True,) * len(x)
+        for field, one in self.hides.items():
+            causal = field if getattr(self, field) else None
+            calls = self.calls(field, given, learns=learns)
+            converts = self.converts(field, calls)
+            length = lengths[one.query], lengths[one.key]
+            yield Attention(*length, one.mask, one.padding, causal, calls, converts)
+
+    def calls(self, field: str, gradients: tuple[bool, ...], *, learns: bool) -> int:
+        """Return how many attentions, which `field` makes causal, the backward pass reaches."""
+        raise NotImplementedError
+
+    def converts(self, field: str, calls: int) -> int:
+        """Return how many modules make numbers of a bool mask for these calls."""
+        return calls
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
         """Leave out the arguments of `forward`."""
@@ -118,28 +175,39 @@ class Composed(Layer):
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         """Make the masks too: without them, torch's evaluation is not causal."""
-        given, keywords = dict(zip(self.inputs, x, strict=True)), {}
-        for field, hidden in self.hides.items():
-            if getattr(self, field):
-                keywords[hidden.mask] = causal_mask(given[hidden.query], given[hidden.key])
-                keywords[field] = True
-        return {"output": forward(*x, **keywords)}
+        sequences, masks = self.apart(x)
+        given, keywords = dict(zip(self.inputs, sequences, strict=True)), {}
+        for one in self.attentions([(0, 0)] * len(sequences)):
+            hides = next(h for h in self.hides.values() if h.mask == one.mask)
+            keywords |= self.for_torch(one, masks, given[hides.query], given[hides.key])
+            keywords |= {one.causal: True} if one.causal else {}
+        return {"output": forward(*sequences, **keywords)}
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:
-        kept = self.kept_inputs(*map(Placed, (x, *others)), learns=True)
-        return tuple(self.inputs[n] for n in kept)
+        found = self.needs(*self.placed(x, *others), learns=True)
+        names = self.input_names(1 + len(others))
+        return tuple(names[n] for n in found.inputs)
 
     def workspace(self, x: Shape, *others: Shape) -> int:
         """What the parts keep, plus values between the parts, minus the layer's kept inputs."""
-        return self.needs(*map(Placed, (x, *others)), learns=True).workspace
+        return self.needs(*self.placed(x, *others), learns=True).workspace
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
         """The sum over the parts. Each part that reads a kept input keeps no copy of it."""
+        return self.with_masks(self.unmasked(("output",), *x, learns=learns), x, learns=learns)
+
+    def unmasked(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """Return the same without what it keeps of the masks."""
+        x, masks = self.apart(x)
         shapes = [one.shape for one in x]
         kept = self.kept_inputs(*x, learns=learns)
         given = tuple(learns or one.gradient for one in x)
         parts = self.parts(*shapes).items()
-        alike = Counter((part, self.gradients(name, given)) for name, part in parts)
+        learned = {name: mask.gradient for name, mask in masks.items()}
+        alike = Counter(
+            (part, (*self.gradients(name, given), *(learned[mask] for mask in part.masks)))
+            for name, part in parts
+        )
         total = sum(
             number * part.kept(gradients, learns=learns)
             for (part, gradients), number in alike.items()
@@ -234,9 +302,17 @@ class Attending(Composed):
     def stilled(self) -> dict[str, Any]:
         return {"dropout": 0.0}
 
+    @property
+    def heads(self) -> int:
+        return self.nhead
+
+    def is_fused(self, masks: Mapping[str, Placed]) -> bool:
+        return not (self.dropout or any(mask.gradient for mask in masks.values()))
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        expect_sequences(self, *x)
+        expect_sequences(self, *self.apart(x)[0])
         expect_heads(x[0].shape[1], self.nhead, at="nhead")
+        self.expect_masks(*x)
         return {"output": x[0]}
 
     def decide(self, x: Shape, *others: Shape) -> dict[str, Any]:

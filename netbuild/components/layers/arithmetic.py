@@ -1,6 +1,6 @@
 """Element-wise arithmetic: https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
@@ -63,9 +63,9 @@ class Formula(Operation):
     formula: _Formula
     """The formula, in one line. Quote it if it has a comma and stands in braces."""
 
-    def named(self, *names: str) -> "Formula":
+    def reading(self, given: Mapping[str, Tensor]) -> "Formula":
         made = self.model_copy()
-        made.__dict__["inputs"] = names
+        made.__dict__["inputs"] = tuple(given)
         return made
 
     @property

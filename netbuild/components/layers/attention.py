@@ -1,13 +1,10 @@
 """Attention: https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html."""
 
-from collections.abc import Callable, Collection, Sequence
-from math import gcd, inf
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic_core import core_schema
-
-from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput, Wants
+from netbuild.components.fields import Bool, PositiveInt, Probability, SizeFromInput
 from netbuild.components.first_values import (
     FirstValues,
     by_size,
@@ -15,63 +12,27 @@ from netbuild.components.first_values import (
     xavier_normal,
     xavier_uniform,
 )
+from netbuild.components.layers._attending import (
+    BatchFirst,
+    attended,
+    attends_to_itself,
+    expect_heads,
+    expect_sequence,
+    hidden,
+    mask_seen,
+)
+from netbuild.components.layers._masks import Attention, Masked
 from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
-from netbuild.components.layers.layer import Layer, Modes, Needs, Window
+from netbuild.components.layers.layer import Modes, Needs, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
 from netbuild.components.layers.ranges import ANY
-from netbuild.components.layers.sight import Sight, across, every
-from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times
+from netbuild.components.layers.sight import Sight, every
+from netbuild.components.tensor import Shape, ShapeError, Tensor, product
 
-#: torch's own default is false, with the batch in axis 1.
-BatchFirst = Annotated[bool, Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))]
-
-
-def expect_sequence(x: Shape, name: str) -> None:
-    """Refuse an input that is not a sequence of vectors.
-
-    Raises:
-        ShapeError: the input does not have two axes.
-    """
-    if len(x) != 2:
-        message = f"it needs 2 axes (length, features), and {name} has {len(x)}: {times(x)}"
-        raise ShapeError("NB201", message)
+_T = TypeVar("_T")
 
 
-def expect_heads(features: int, heads: int, *, at: str) -> None:
-    """Refuse features that the heads cannot share evenly.
-
-    Raises:
-        ShapeError: the number of heads does not divide the number of features.
-    """
-    if features % heads:
-        message = f"{features} features do not divide into {heads} heads"
-        fitting = gcd(features, heads)
-        help_ = f"{fitting} head{'s' * (fitting > 1)} would share them evenly"
-        raise ShapeError("NB203", message, at=at, help=help_)
-
-
-def attended(place: int, x: tuple[Shape, ...], source: int, *, causal: bool) -> Sight:
-    """Return what a query, along the axis `place` of the result, sees of an input's positions."""
-    if len(x) > 1 and source == 0:
-        return Sight(place)
-    if causal:
-        return Sight(place, 1, -inf, 0)
-    return across(place, x[0][0]) if len(x) == 1 else every(x[source][0])
-
-
-def causal_mask(query: Any, key: Any) -> Any:
-    """Return torch's mask (L, S) of what may not be seen: true where a key is behind its query."""
-    return query.new_ones((query.size(1), key.size(1))).triu(1).bool()
-
-
-def attends_to_itself(x: Shape) -> str | None:
-    """Return why attention within a sequence of one position does nothing; None if it is longer."""
-    if x[0] > 1:
-        return None
-    return f"the sequence {times(x)} has one position, and its attention weight is always 1"
-
-
-class MultiheadAttention(Layer):
+class MultiheadAttention(Masked):
     """Attention of query (L, E) to key (S, kdim) and value (S, vdim); the result is (L, E).
 
     Each head computes softmax(q · kᵀ / √d) · v from its d = E / num_heads features of the projected
@@ -82,11 +43,15 @@ class MultiheadAttention(Layer):
     of torch's `forward`. For `is_causal`, netbuild makes the mask that torch needs as well. Without
     weights, torch uses `scaled_dot_product_attention`.
 
+    Two masks are inputs by name: `key_padding_mask` (S) and `attn_mask` (L, S) or (num_heads, L, S).
+    A bool mask is true where nothing may be seen. A float mask is added to the scores q · kᵀ / √d.
+
     - MultiheadAttention: {num_heads: 8}  # 16×64 to 16×64, weights: 16×16
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("query",)
     optional_inputs: ClassVar[tuple[str, ...]] = ("key", "value")
+    named_inputs: ClassVar[tuple[str, ...]] = ("key_padding_mask", "attn_mask")
     results = ANY
     other_results = MappingProxyType({"weights": None})  # dropout may scale them
     modes = Modes(
@@ -127,14 +92,35 @@ class MultiheadAttention(Layer):
     def stilled(self) -> dict[str, Any]:
         return {"dropout": 0.0}
 
+    @property
+    def heads(self) -> int:
+        return self.num_heads
+
+    @property
+    def added(self) -> int:
+        return self.add_bias_kv + self.add_zero_attn
+
+    @property
+    def is_plain(self) -> bool:
+        return False
+
+    def attentions(
+        self, x: Sequence[Shape], gradients: Sequence[bool] = (), *, learns: bool = True
+    ) -> Iterator[Attention]:
+        query, key, _ = _three(*x)
+        causal = "is_causal" if self.is_causal else None
+        yield Attention(query[0], key[0], "attn_mask", "key_padding_mask", causal)
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        for tensor, name in zip(x, (*self.inputs, *self.optional_inputs), strict=False):
+        sequences, _ = self.apart(x)
+        for tensor, name in zip(sequences, (*self.inputs, *self.optional_inputs), strict=False):
             expect_sequence(tensor.shape, name)
-        query, key, value = _three(*(tensor.shape for tensor in x))
+        query, key, value = _three(*(tensor.shape for tensor in sequences))
         expect_heads(query[1], self.num_heads, at="num_heads")
         if key[0] != value[0]:
             message = f"key has length {key[0]} and value {value[0]}: they must be equal"
             raise ShapeError("NB212", message)
+        self.expect_masks(*x)
         output = {"output": Tensor(query, x[0].dtype)}
         if not self.need_weights:
             return output
@@ -143,11 +129,11 @@ class MultiheadAttention(Layer):
         return {**output, "weights": weights}
 
     def decide(self, x: Shape, *others: Shape) -> dict[str, Any]:
-        query, key, value = _three(x, *others)
+        query, key, value = self._three(x, *others)
         return {"embed_dim": query[1], "kdim": key[1], "vdim": value[1]}
 
     def weights(self, x: Shape, *others: Shape) -> dict[str, Shape]:
-        query, key, value = _three(x, *others)
+        query, key, value = self._three(x, *others)
         features = query[1]
         if _packed(query, key, value):
             weights: dict[str, Shape] = {"in_proj_weight": (3 * features, features)}
@@ -175,7 +161,7 @@ class MultiheadAttention(Layer):
 
     def macs(self, x: Shape, *others: Shape) -> int:
         """L·E² + S·kdim·E + S·vdim·E for projections, 2·L·S·E to attend, L·E² for the output."""
-        query, key, value = _three(x, *others)
+        query, key, value = self._three(x, *others)
         length, features = query
         projections = features * (2 * product(query) + product(key) + product(value))
         return projections + 2 * length * self._attended(key) * features
@@ -183,19 +169,23 @@ class MultiheadAttention(Layer):
     def over_one(self, x: Shape, *others: Shape) -> str | None:
         """A single position of another sequence is left alone: a vector to condition on."""
         more = self.add_bias_kv or self.add_zero_attn
-        return None if others or more else attends_to_itself(x)
+        return None if len(self.apart((x, *others))[0]) > 1 or more else attends_to_itself(x)
 
     def window(self, x: Shape, *others: Shape) -> Window | None:
         """Every position sees all positions."""
         return None
 
     def sees(self, axis: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:
-        if port == "weights" and source == 2:
+        sequences, _ = self.apart(x)
+        if port == "weights" and source == 2 < len(sequences):
             return every(0)  # the values have no part in it
+        place = 1 if port == "weights" and not self.average_attn_weights else 0
+        if source >= len(sequences):
+            return mask_seen(place, axis, x[source], self.input_names(len(x))[source])
         if axis == 1:
             return every(x[source][1])
-        place = 1 if port == "weights" and not self.average_attn_weights else 0
-        return attended(place, x, source, causal=self.is_causal)
+        seen = attended(place, sequences, source, causal=self.is_causal)
+        return hidden(seen, loose="attn_mask" in self.given)
 
     def causal_fields(self, source: int) -> dict[str, Any]:
         return {"is_causal": True}
@@ -206,7 +196,7 @@ class MultiheadAttention(Layer):
         torch transposes the batch and the length. It keeps a copy of every input whose order in
         memory this changes.
         """
-        found = self.needs(*map(Placed, (x, *others)), learns=True)
+        found = self.needs(*self.placed(x, *others), learns=True)
         names = self.input_names(1 + len(others))
         return (*(names[n] for n in found.inputs), *found.outputs)
 
@@ -218,22 +208,28 @@ class MultiheadAttention(Layer):
 
         The values and the last projection are for the result only, not for the attention weights.
         """
-        given = _different(x)
+        return self.with_masks(self.unmasked(read, *x, learns=learns), x, learns=learns)
+
+    def unmasked(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """Return the same without what it keeps of the masks."""
+        sequences, masks = self.apart(x)
+        given = _different(sequences)
         attended = "output" in read
         kept: tuple[int, ...] = ()
-        numbers, weights_kept = self._attending(given, attended=attended, learns=learns)
+        numbers, weights_kept = self._attending(given, masks, attended=attended, learns=learns)
         if learns:
             projected = given if _packed(*_three(*(one.shape for one in given))) else _three(*given)
             projected = projected if attended or len(projected) < 3 else projected[:2]
             kept = tuple(n for n, one in enumerate(given[: len(projected)]) if _still(one))
             numbers += sum(product(one.shape) for one in projected if not _still(one))
-        if self._is_fused or (learns and attended):
+        if self.is_fused(masks) or (learns and attended):
             numbers += product(x[0].shape)
         return Needs(kept, ("weights",) if weights_kept else (), 4 * numbers)
 
     def feeding(self, port: str, x: Sequence[Any]) -> Sequence[Any]:
         """The attention weights do not depend on the values."""
-        return x[:2] if port == "weights" else x
+        count = len(self.apart(x)[0])
+        return [*x[:2], *x[3:]] if port == "weights" and count == 3 else x
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         """The positions of the result are the outermost axis in memory."""
@@ -248,18 +244,20 @@ class MultiheadAttention(Layer):
         the scaled key and the value. Projections from one product share one piece of memory, and
         are kept together. Positions added to key and value make copies of key and value.
         """
-        return self.needs(*map(Placed, (x, *others)), learns=True).workspace
+        return self.needs(*self.placed(x, *others), learns=True).workspace
 
-    def _attending(self, x: Sequence[Placed], *, attended: bool, learns: bool) -> tuple[int, bool]:
+    def _attending(
+        self, x: Sequence[Placed], masks: Mapping[str, Placed], *, attended: bool, learns: bool
+    ) -> tuple[int, bool]:
         """Return how many numbers are kept between the projections and the attended values.
 
         The second result is whether the attention weights are kept, if they are a result.
         """
         query, key, _ = _three(*(one.shape for one in x))
         with_query, with_key, with_value = _three(*(learns or one.gradient for one in x))
-        softmax = with_query or with_key
+        softmax = with_query or with_key or any(mask.gradient for mask in masks.values())
         scores = self.num_heads * query[0] * self._attended(key)
-        if self._is_fused:  # one node of autograd keeps everything
+        if self.is_fused(masks):  # one node of autograd keeps everything
             places = self._projections(x, "query", "key", "value")
             return places + self.num_heads * query[0], False
         read = [name for name, it in (("key", with_query), ("value", softmax and attended)) if it]
@@ -278,10 +276,9 @@ class MultiheadAttention(Layer):
         given = given and self.need_weights and not self.average_attn_weights
         return numbers + scores * (kept - given), given
 
-    @property
-    def _is_fused(self) -> bool:
-        """Whether torch computes without the weights of each head."""
-        return not self.need_weights and self.dropout == 0
+    def is_fused(self, masks: Mapping[str, Placed]) -> bool:
+        learned = any(mask.gradient for mask in masks.values())
+        return not (self.need_weights or self.dropout or learned)
 
     def _projections(self, x: Sequence[Placed], *read: str) -> int:
         """Return the size of the memory that holds these projections.
@@ -303,10 +300,14 @@ class MultiheadAttention(Layer):
 
     def _attended(self, key: Shape) -> int:
         """Return the number of positions that each query attends to."""
-        return key[0] + self.add_bias_kv + self.add_zero_attn
+        return key[0] + self.added
+
+    def _three(self, *x: _T) -> tuple[_T, _T, _T]:
+        """Return query, key and value of all inputs."""
+        return _three(*self.apart(x)[0])
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
-        query, key, value = _three(x, *others)
+        query, key, value = self._three(x, *others)
         numbers: dict[str, int] = {"embed_dim": query[1], "kdim": key[1], "vdim": value[1]}
         numbers |= {"L": query[0], "S": key[0], "A": self._attended(key)}
         numbers |= {"num_heads": self.num_heads}
@@ -344,10 +345,11 @@ class MultiheadAttention(Layer):
             for name in ("need_weights", "average_attn_weights")
             if not getattr(self, name)
         }
-        query, key, value = _three(*x)
-        if self.is_causal:
-            given |= {"attn_mask": causal_mask(query, key)}
-        if self.is_causal and not (self.add_bias_kv or self.add_zero_attn):
+        sequences, masks = self.apart(x)
+        query, key, value = _three(*sequences)
+        (attention,) = self.attentions([(0, 0)] * 3)
+        given |= self.for_torch(attention, masks, query, key)
+        if self.is_causal and not self.added:
             given |= {"is_causal": True}  # torch's hint would hide the added positions
         y = forward(query, key, value, **given)
         return {"output": y[0], "weights": y[1]} if self.need_weights else {"output": y[0]}
@@ -370,8 +372,6 @@ _TERMS = {
     "S": "the length of key and value",
     "A": "the number of attended positions: S, plus one each for add_bias_kv and add_zero_attn",
 }
-
-_T = TypeVar("_T")
 
 
 def _three(*x: _T) -> tuple[_T, _T, _T]:

@@ -72,6 +72,8 @@ class Layer(Component):
     inputs: ClassVar[tuple[str, ...]] = ("input",)
     #: Names of further inputs that a file may omit; they follow `inputs`.
     optional_inputs: ClassVar[tuple[str, ...]] = ()
+    #: Names of optional inputs that a file gives by name only, with any gaps; they come last.
+    named_inputs: ClassVar[tuple[str, ...]] = ()
     #: Whether the layer takes any number of inputs in place of the last of `inputs`.
     variadic: ClassVar[bool] = False
     #: Whether a file names its inputs as it likes, in `inputs: {name: …}`.
@@ -140,9 +142,12 @@ class Layer(Component):
         """Return the name of the class that is built, with the values of these fields."""
         return self.torch_name()
 
-    def named(self, *names: str) -> "Layer":
-        """Return the layer with these names of its inputs, if it `names_inputs`."""
-        raise NotImplementedError
+    def reading(self, given: Mapping[str, Tensor]) -> "Layer":
+        """Return the layer for inputs that it knows by their names in the file.
+
+        These are its `named_inputs`, or all inputs if it `names_inputs`.
+        """
+        return self
 
     @property
     def is_plain(self) -> bool:
@@ -343,11 +348,10 @@ class Layer(Component):
             return tuple(of_channels(x[0], shape) for shape in y)
         return (None,) * len(y)
 
-    @classmethod
-    def input_names(cls, count: int) -> tuple[str, ...]:
+    def input_names(self, count: int) -> tuple[str, ...]:
         """Return the name of each of this many inputs."""
-        names = (*cls.inputs, *cls.optional_inputs)
-        if cls.variadic:
+        names = (*self.inputs, *self.optional_inputs)
+        if self.variadic:
             names += names[-1:] * (count - len(names))
         return names[:count]
 

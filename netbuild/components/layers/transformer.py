@@ -1,6 +1,6 @@
 """Transformers: https://docs.pytorch.org/docs/stable/nn.html#transformer-layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
@@ -10,8 +10,8 @@ from pydantic_core import core_schema
 from netbuild.components.component import Nested
 from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
 from netbuild.components.first_values import FirstValues, xavier_uniform
+from netbuild.components.layers._attending import attends_to_itself
 from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
-from netbuild.components.layers.attention import attends_to_itself
 from netbuild.components.layers.formula import Equation, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.layout import Placed, Strides
@@ -61,21 +61,39 @@ class _Stack(Composed):
     def stilled(self) -> dict[str, Any]:
         return {self.repeated: self._members()[0].frozen()}
 
+    @property
+    def heads(self) -> int:
+        return self._members()[0].heads
+
+    def is_fused(self, masks: Mapping[str, Placed]) -> bool:
+        return self._members()[0].is_fused(masks)
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
-        expect_sequences(self, *x)
+        sequences, _ = self.apart(x)
+        expect_sequences(self, *sequences)
         layer, _, norm = self._members()
-        _apply_inside(self.repeated, layer, *x)
+        _apply_inside(self.repeated, layer, *sequences)
         if norm is not None:
             _apply_inside("norm", norm, x[0])
+        self.expect_masks(*x)
         return {"output": x[0]}
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
         layer, number, norm = self._members()
-        parts = {f"layers.{n}": Part(layer, (x, *others)) for n in range(number)}
+        sequences, _ = self.apart((x, *others))
+        names = dict(zip(layer.named_inputs, self.named_inputs, strict=True))
+        part = self.masked(layer, sequences, names)
+        parts = {f"layers.{n}": part for n in range(number)}
         return parts if norm is None else parts | {"norm": Part(norm, (x,))}
 
+    def calls(self, field: str, gradients: tuple[bool, ...], *, learns: bool) -> int:
+        layer, number, _ = self._members()
+        first, later = (self.gradients(f"layers.{n}", gradients) for n in range(2))
+        one, more = (layer.calls(field, given, learns=learns) for given in (first, later))
+        return one + (number - 1) * more
+
     def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
-        return self._members()[0].needs(*x, learns=learns).inputs
+        return self._members()[0].kept_inputs(*x, learns=learns)
 
     def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
         """A later layer reads the result of the one before."""
@@ -88,19 +106,20 @@ class _Stack(Composed):
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         layer, _, norm = self._members()
-        found = layer.layouts(y, *x)
+        found = layer.layouts(y, *self.apart(x)[0])
         return found if norm is None else norm.layouts(y, Placed(y[0], found[0]))
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
-        values[self.repeated] = _made(values[self.repeated], x, *others)
+        sequences, _ = self.apart((x, *others))
+        values[self.repeated] = _made(values[self.repeated], *sequences)
         values["norm"] = None if values["norm"] is None else _made(values["norm"], x)
         return values
 
     def formulas(self, x: Shape, *others: Shape) -> Formulas:
         """All layers are alike, so each part of one layer counts `num_layers` times."""
         layer, number, norm = self._members()
-        one = layer.formulas(x, *others)
+        one = layer.formulas(*self.apart((x, *others))[0])
         times = {"num_layers": number}
         weights, macs = (
             {
@@ -113,7 +132,7 @@ class _Stack(Composed):
         weights |= {"norm": added(behind.values())} if behind else {}
         return Formulas(weights=weights, macs=macs, terms=one.terms)
 
-    def _members(self) -> tuple[Layer, int, Layer | None]:
+    def _members(self) -> tuple[Attending, int, Layer | None]:
         """Return the layer, the number of repeats, and the norm."""
         return getattr(self, self.repeated), self.num_layers, self.norm
 
@@ -137,21 +156,26 @@ def _made(layer: Layer, *x: Shape) -> Made:
 class TransformerEncoder(_Stack):
     """The encoder layer `num_layers` times, then the norm: (S, E) to (S, E).
 
-    netbuild has no masks of padding, and nested tensors serve only these. torch warns if it cannot
-    use nested tensors: with `norm_first`, without bias, or with an odd number of heads. In these
-    cases, netbuild sets enable_nested_tensor to false.
+    Two masks are inputs by name: `mask` (S, S) or (nhead, S, S), and `src_key_padding_mask` (S). A
+    bool mask is true where nothing may be seen. A float mask is added to the scores.
+
+    torch uses nested tensors only in evaluation, with a mask of padding; its results at padded
+    places are then 0, and other ones in training. So netbuild sets enable_nested_tensor to false
+    for a mask of padding. It does the same where torch would warn that it cannot use them: with
+    `norm_first`, without bias, or with an odd number of heads.
 
     - TransformerEncoder: {encoder_layer: {TransformerEncoderLayer: 8}, num_layers: 6}
     # 16×64 to 16×64
     """
 
     inputs = ("src",)
+    named_inputs = ("mask", "src_key_padding_mask")
 
     repeated = "encoder_layer"
 
     last = "num_layers norm enable_nested_tensor mask_check"
 
-    hides = MappingProxyType({"is_causal": Hidden("src", "src", "mask")})
+    hides = MappingProxyType({"is_causal": Hidden("src", "src", *named_inputs)})
     target = "src"
 
     encoder_layer: Annotated[
@@ -160,18 +184,23 @@ class TransformerEncoder(_Stack):
     ]
     """The layer to repeat, with its fields."""
     enable_nested_tensor: Bool = True
-    """No effect: it serves masks of padding, and netbuild has none."""
+    """No effect: with a mask of padding it is always false, and without one torch ignores it."""
     mask_check: Bool = True
-    """No effect: it serves masks of padding, and netbuild has none."""
+    """No effect: it is for nested tensors."""
     is_causal: Bool = False
     """Whether a position sees only the positions up to its own; false lets it see all."""
 
-    def over_one(self, x: Shape) -> str | None:
+    def over_one(self, x: Shape, *masks: Shape) -> str | None:
         return attends_to_itself(x)
+
+    def converts(self, field: str, calls: int) -> int:
+        """The encoder makes numbers of a bool mask for all its layers."""
+        return min(calls, 1)
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
         values["enable_nested_tensor"] &= _nests(self.encoder_layer)
+        values["enable_nested_tensor"] &= "src_key_padding_mask" not in self.given
         return values
 
 
@@ -183,7 +212,8 @@ def _nests(layer: Any) -> bool:
 class TransformerDecoder(_Stack):
     """The decoder layer `num_layers` times, then the norm: (T, E) to (T, E).
 
-    Every layer attends to the same memory (S, E).
+    Every layer attends to the same memory (S, E). The masks are those of TransformerDecoderLayer,
+    the same ones for every layer.
 
     - TransformerDecoder: {decoder_layer: {TransformerDecoderLayer: 8}, num_layers: 6}
       inputs: [target, memory]
@@ -191,6 +221,7 @@ class TransformerDecoder(_Stack):
     """
 
     inputs = ("tgt", "memory")
+    named_inputs = TransformerDecoderLayer.named_inputs
     repeated = "decoder_layer"
 
     hides = TransformerDecoderLayer.hides
@@ -211,18 +242,28 @@ class Transformer(Attending):
     """An encoder and a decoder; the encoder's result is the decoder's memory.
 
     (S, E) and (T, E) to (T, E). Both stacks end with a LayerNorm. If torch would warn that it
-    cannot use nested tensors, netbuild makes the same encoder without them.
+    cannot use nested tensors, and with a `src_key_padding_mask`, netbuild makes the same encoder
+    without them.
+
+    Masks are inputs by name: `src_mask` (S, S), `tgt_mask` (T, T) and `memory_mask` (T, S), also for
+    each head, and `src_key_padding_mask` (S), `tgt_key_padding_mask` (T) and
+    `memory_key_padding_mask` (S). A bool mask is true where nothing may be seen. A float mask is
+    added to the scores.
 
     - {Transformer, inputs: [source, target]}  # 20×64 and 16×64 to 16×64
     """
 
     inputs = ("src", "tgt")
+    named_inputs = (
+        *("src_mask", "tgt_mask", "memory_mask"),
+        *("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask"),
+    )
 
     hides = MappingProxyType(
         {
-            "src_is_causal": Hidden("src", "src", "src_mask"),
-            "tgt_is_causal": Hidden("tgt", "tgt", "tgt_mask"),
-            "memory_is_causal": Hidden("tgt", "src", "memory_mask"),
+            "src_is_causal": Hidden("src", "src", *named_inputs[0::3]),
+            "tgt_is_causal": Hidden("tgt", "tgt", *named_inputs[1::3]),
+            "memory_is_causal": Hidden("tgt", "src", *named_inputs[2::3]),
         }
     )
     target = "tgt"
@@ -246,15 +287,29 @@ class Transformer(Attending):
         return {"output": x[1]}
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
+        tgt = others[0]
         decoder = TransformerDecoder(
             decoder_layer=TransformerDecoderLayer(**self._of_a_layer()),
             num_layers=self.num_decoder_layers,
             norm=self._norm(),
         )
+        encoder = self._encoder()
+        masks = {"mask": "src_mask", "src_key_padding_mask": "src_key_padding_mask"}
+        own = {name: name for name in decoder.named_inputs}
         return {
-            "encoder": Part(self._encoder(), (x,)),
-            "decoder": Part(decoder, (*others, x)),
+            "encoder": self.masked(encoder, (x,), masks),
+            "decoder": self.masked(decoder, (tgt, x), own),
         }
+
+    def calls(self, field: str, gradients: tuple[bool, ...], *, learns: bool) -> int:
+        parts = self.parts((0, 0), (0, 0))
+        name, field = ("encoder", "is_causal") if field == "src_is_causal" else ("decoder", field)
+        layer = parts[name].layer
+        assert isinstance(layer, Composed)
+        return layer.calls(field, self.gradients(name, gradients), learns=learns)
+
+    def converts(self, field: str, calls: int) -> int:
+        return min(calls, 1) if field == "src_is_causal" else calls
 
     def first_values(self, x: Shape, *others: Shape) -> dict[str, FirstValues]:
         """As of the parts; torch then draws all matrices again."""
@@ -268,10 +323,11 @@ class Transformer(Attending):
         return found._replace(sizes=output)
 
     def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
-        layers = (part.layer for part in self.parts(x[0].shape, x[1].shape).values())
-        encoder, decoder = layers
-        first = encoder.needs(x[0], learns=learns).inputs
-        second = decoder.needs(x[1], Placed(x[0].shape), learns=learns).inputs
+        encoder, decoder = (part.layer for part in self.parts(x[0].shape, x[1].shape).values())
+        assert isinstance(encoder, Composed)
+        assert isinstance(decoder, Composed)
+        first = encoder.kept_inputs(x[0], learns=learns)
+        second = decoder.kept_inputs(x[1], Placed(x[0].shape), learns=learns)
         return (0,) * (0 in first) + (1,) * (0 in second)
 
     def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
@@ -279,8 +335,10 @@ class Transformer(Attending):
 
     def arguments(self, x: Shape, *others: Shape) -> dict[str, Any]:
         values = super().arguments(x, *others)
-        if not _nests(self):
-            values["custom_encoder"] = _made(self._encoder(), x)
+        padded = "src_key_padding_mask" in self.given
+        if padded or not _nests(self):
+            encoder = self.parts(x, *others)["encoder"]
+            values["custom_encoder"] = _made(encoder.layer, *encoder.x)
         return values
 
     def _encoder(self) -> TransformerEncoder:

@@ -5,8 +5,9 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from netbuild.components.fields import Bool
+from netbuild.components.layers._attending import attends_to_itself
 from netbuild.components.layers._composed import Attending, Hidden, Part
-from netbuild.components.layers.attention import MultiheadAttention, attends_to_itself
+from netbuild.components.layers.attention import MultiheadAttention
 from netbuild.components.layers.dropout import Dropout
 from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.linear import Linear
@@ -21,25 +22,28 @@ class _TransformerLayer(Attending):
     """
 
     #: torch's names of the attentions.
-    attentions: ClassVar[tuple[str, ...]]
+    sublayers: ClassVar[tuple[str, ...]]
 
     def parts(self, x: Shape, *others: Shape) -> dict[str, Part]:
+        sequences, _ = self.apart((x, *others))
         attention = MultiheadAttention(
             num_heads=self.nhead, dropout=self.dropout, bias=self.bias, need_weights=False
         )
         wide = Linear(out_features=self.dim_feedforward, bias=self.bias)
         narrow = Linear(out_features=x[1], bias=self.bias)
         norm = LayerNorm(bias=self.bias)
-        reaches = ((x,), *((x, other) for other in others))
+        reaches = ((x,), *((x, other) for other in sequences[1:]))
         parts = {
-            name: Part(attention, reached)
-            for name, reached in zip(self.attentions, reaches, strict=True)
+            name: self.masked(
+                attention, reached, {"attn_mask": one.mask, "key_padding_mask": one.padding}
+            )
+            for name, reached, one in zip(self.sublayers, reaches, self.hides.values(), strict=True)
         }
         parts |= {
             "linear1": Part(wide, (x,)),
             "linear2": Part(narrow, (wide.output_shape(x),)),
         }
-        return parts | {f"norm{n + 1}": Part(norm, (x,)) for n in range(len(self.attentions) + 1)}
+        return parts | {f"norm{n + 1}": Part(norm, (x,)) for n in range(len(self.sublayers) + 1)}
 
     def kept_inputs(self, *x: Placed, learns: bool) -> tuple[int, ...]:
         """The inputs that the attentions keep; with norm_first also the input of the first norm."""
@@ -51,12 +55,16 @@ class _TransformerLayer(Attending):
 
     def gradients(self, part: str, given: tuple[bool, ...]) -> tuple[bool, ...]:
         """The gradient of the memory comes in with the last attention."""
-        if part == self.attentions[-1]:
+        if part == self.sublayers[-1]:
             return given
         # The norm of this attention comes behind it, or before it with norm_first.
-        first = len(self.attentions) + self.norm_first
-        before = {self.attentions[0], *(f"norm{number}" for number in range(1, first))}
+        first = len(self.sublayers) + self.norm_first
+        before = {self.sublayers[0], *(f"norm{number}" for number in range(1, first))}
         return (given[0] if part in before else any(given),)
+
+    def calls(self, field: str, gradients: tuple[bool, ...], *, learns: bool) -> int:
+        name = self.sublayers[list(self.hides).index(field)]
+        return int(learns or any(self.gradients(name, gradients)))
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         """A last norm puts the result in order, a last sum keeps the order of the input."""
@@ -70,7 +78,7 @@ class _TransformerLayer(Attending):
         """
         dropout = Dropout(p=self.dropout)
         hidden = (x[0][0], self.dim_feedforward)
-        masked = len(self.attentions) + 1 if given[0] else 2
+        masked = len(self.sublayers) + 1 if given[0] else 2
         masks = masked * dropout.workspace(x[0]) + dropout.workspace(hidden)
         apart = self.dropout > 0 or self.activation == "gelu" or not learns
         return masks + 4 * product(hidden) * apart
@@ -83,19 +91,23 @@ class TransformerEncoderLayer(_TransformerLayer):
     output is norm2(y + f(y)). With `norm_first`, y = x + a(norm1(x)), and the output is
     y + f(norm2(y)).
 
+    Two masks are inputs by name: `src_mask` (S, S) or (nhead, S, S), and `src_key_padding_mask` (S).
+    A bool mask is true where nothing may be seen. A float mask is added to the scores.
+
     - TransformerEncoderLayer: 8  # 16×64 to 16×64
     """
 
     inputs = ("src",)
-    attentions = ("self_attn",)
-    hides = MappingProxyType({"is_causal": Hidden("src", "src", "src_mask")})
+    named_inputs = ("src_mask", "src_key_padding_mask")
+    sublayers = ("self_attn",)
+    hides = MappingProxyType({"is_causal": Hidden("src", "src", *named_inputs)})
     target = "src"
     last = "is_causal"
 
     is_causal: Bool = False
     """Whether a position sees only the positions up to its own; false lets it see all."""
 
-    def over_one(self, x: Shape) -> str | None:
+    def over_one(self, x: Shape, *masks: Shape) -> str | None:
         return attends_to_itself(x)
 
 
@@ -105,15 +117,20 @@ class TransformerDecoderLayer(_TransformerLayer):
     Two Linear layers follow. The three sublayers are added and normalised as in
     TransformerEncoderLayer.
 
+    Four masks are inputs by name: `tgt_mask` (T, T) and `memory_mask` (T, S), also for each head,
+    `tgt_key_padding_mask` (T) and `memory_key_padding_mask` (S). A bool mask is true where nothing
+    may be seen. A float mask is added to the scores.
+
     - {TransformerDecoderLayer: 8, inputs: [target, memory]}  # 16×64 and 20×64 to 16×64
     """
 
     inputs = ("tgt", "memory")
-    attentions = ("self_attn", "multihead_attn")
+    named_inputs = ("tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
+    sublayers = ("self_attn", "multihead_attn")
     hides = MappingProxyType(
         {
-            "tgt_is_causal": Hidden("tgt", "tgt", "tgt_mask"),
-            "memory_is_causal": Hidden("tgt", "memory", "memory_mask"),
+            "tgt_is_causal": Hidden("tgt", "tgt", *named_inputs[::2]),
+            "memory_is_causal": Hidden("tgt", "memory", *named_inputs[1::2]),
         }
     )
     target = "tgt"

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
+from netbuild.components.layers.named import like
 from netbuild.components.tensor import ShapeError, Tensor, product, times
 from netbuild.diagnostics.diagnostic import Edit, Fix, Result
 from netbuild.syntax import edits
@@ -154,7 +155,7 @@ def left_out(
         return []
     kept = {name: getattr(layer, name) for name in layer.model_fields_set - {field}}
     try:
-        y = next(iter(type(layer).model_validate(kept).apply(*inputs).values()))
+        y = next(iter(like(type(layer).model_validate(kept), layer).apply(*inputs).values()))
     except (ValidationError, ShapeError):
         return []
     edit = without_entry(item.arguments, field)
@@ -300,7 +301,7 @@ def applied(
     """Return the first result of a layer with changed fields; None if it does not fit."""
     fields = {name: getattr(layer, name) for name in layer.model_fields_set}
     try:
-        changed = (kind or type(layer)).model_validate({**fields, **changes})
+        changed = like((kind or type(layer)).model_validate({**fields, **changes}), layer)
         outputs = changed.apply(*inputs)
     except (ValidationError, ShapeError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from netbuild.components.layers.named import as_read, known_inputs
 from netbuild.components.tensor import PartError, ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
@@ -44,8 +45,6 @@ class LayerCall(NamedTuple):
     #: The names that its `inputs` can use.
     scope: Scope
     frozen: bool = False
-    #: The names of its inputs, if the layer lets the file choose them.
-    input_names: tuple[str, ...] = ()
 
 
 class Layers:
@@ -94,41 +93,38 @@ class Layers:
             faults = (*faults, *wrong)
         arranged, wrong = (None, ()) if signals is None else self._arranged(call, signals)
         faults += wrong
-        inputs = tuple([s.tensor for s in arranged or () if s.tensor is not None])
+        inputs = tuple([s.tensor for _, s in arranged or () if s.tensor is not None])
         if arranged is None or len(inputs) < len(arranged):
             # Faults of its fields are still reported.
             _, wrong = fill(call.component, call.item, names)
             return None, (*faults, *wrong)
-        if call.component.names_inputs:
-            call = call._replace(input_names=_input_names(call.component, signals or []))
         inferred, wrong = self._inferred(call, names, arranged, inputs)
         faults += wrong
         if inferred is None:
             return None, faults
-        sources = tuple([signal.value for signal in arranged])
-        reach = reach_after(inferred, [signal.reach for signal in arranged])
-        shares = tuple([signal.shared for signal in arranged])
+        sources = tuple([signal.value for _, signal in arranged])
+        reach = reach_after(inferred, [signal.reach for _, signal in arranged])
+        shares = tuple([signal.shared for _, signal in arranged])
         row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen, shares)
         return row, faults
 
     def _inferred(
-        self, call: LayerCall, names: Names, arranged: list[Signal], inputs: tuple[Tensor, ...]
+        self, call: LayerCall, names: Names, arranged: Signals, inputs: tuple[Tensor, ...]
     ) -> Found[Inferred | None]:
         """Return the layer with its results for these inputs; None after a fault."""
-        sources = [signal.value for signal in arranged]
-        shares = [signal.shared for signal in arranged]
+        sources = [signal.value for _, signal in arranged]
+        shares = [signal.shared for _, signal in arranged]
         inputs = shared.aligned(call.component, inputs, shares)
-        content = inference.content(call.item.type.text, call.item.arguments, frozen=call.frozen)
-        content = (content, call.input_names) if call.input_names else content
+        given = _given(call.component, arranged, inputs)
+        type_ = (call.item.type.text, *given.items()) if given else call.item.type.text
+        content = inference.content(type_, call.item.arguments, frozen=call.frozen)
         inferred = inference.cached(content, inputs)
         cached = inference.cached_layer(content)
         layer, faults = (cached, ()) if cached else fill(call.component, call.item, names)
         if layer is None:
             return None, faults
-        if call.frozen and cached is None:
-            layer = layer.frozen()
-        if call.input_names and cached is None:
-            layer = layer.named(*call.input_names)
+        if cached is None:
+            layer = as_read(layer.frozen() if call.frozen else layer, given)
         try:
             if inferred is None:
                 inferred = Inferred(layer, inputs, layer.apply(*inputs))
@@ -142,28 +138,28 @@ class Layers:
             misfit = Misfit(
                 error, layer, call.item, call.path, tuple(sources), inputs, len(self.rows)
             )
-            return None, (*faults, _shape_fault(misfit, arranged))
+            return None, (*faults, _shape_fault(misfit, [signal for _, signal in arranged]))
         return inferred, faults
 
-    def _arranged(self, call: LayerCall, signals: Signals) -> Found[list[Signal] | None]:
+    def _arranged(self, call: LayerCall, signals: Signals) -> Found[Signals | None]:
         """Return the signals of a layer in the order of its inputs; None after a fault."""
         component, item = call.component, call.item
         inputs = item.modifiers.get("inputs")
         span = inputs.value.span if inputs else item.type.span
+        count = sum(name not in component.named_inputs for name, _ in signals)
         fault = nameless_fault(component, signals, item) or arity_fault(
-            component, item.type.text, len(signals), span, call.scope
+            component, item.type.text, count, span, call.scope
         )
         if fault is not None:
             return None, (fault._replace(origin=self._lacking(call, signals)),)
         if signals and signals[0][0] is not None:
-            names = [name for name, _ in signals if name and component.names_inputs]
-            names = names or [*component.inputs, *component.optional_inputs]
-            fault = name_of_input_fault(names, inputs, item.type.text)
+            names = known_inputs(component, [name for name, _ in signals if name])
+            fault = name_of_input_fault(names, inputs, item.type.text, component.named_inputs)
             if fault is not None:
                 return None, (fault,)
             by_name = dict(signals)
             signals = [(name, by_name[name]) for name in names if name in by_name]
-        return [signal for _, signal in signals], ()
+        return signals, ()
 
     def _lacking(self, call: LayerCall, signals: Signals) -> Circumstances | None:
         """Return the start of the search for the missing inputs of a layer."""
@@ -176,9 +172,16 @@ class Layers:
         return Circumstances(misfit)
 
 
-def _input_names(component: type[Layer], signals: Signals) -> tuple[str, ...]:
-    """Return the names that a file gives to the inputs of a layer; one input may have none."""
-    return tuple([name or component.inputs[0] for name, _ in signals])
+def _given(
+    component: type[Layer], arranged: Signals, inputs: tuple[Tensor, ...]
+) -> dict[str, Tensor]:
+    """Return the inputs that a layer knows by the names in the file; one input may have none."""
+    if not (component.named_inputs or component.names_inputs):
+        return {}
+    pairs = zip(arranged, inputs, strict=True)
+    by_name = {name or component.inputs[0]: x for (name, _), x in pairs}
+    named = by_name if component.names_inputs else component.named_inputs
+    return {name: x for name, x in by_name.items() if name in named}
 
 
 def _init(item: Item, names: Names) -> Found[Init | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.named import known_inputs
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.misfit import circumstances
@@ -87,8 +88,9 @@ def in_order(
     sources = dict(reads)
     fault = None
     if None not in sources:
-        known = names if layer is None else _names_of(layer, names)
-        fault = name_of_input_fault(known, inputs, recipe.module)
+        known = names if layer is None else known_inputs(layer, names)
+        named = () if layer is None else layer.named_inputs
+        fault = name_of_input_fault(known, inputs, recipe.module, named)
         refs = [sources[name] for name in known if name in sources]
     else:
         refs = [ref for _, ref in reads] if layer or len(reads) == 1 else []
@@ -112,14 +114,9 @@ def _in_order_of(
     inputs = recipe.part.modifiers.get("inputs")
     if inputs is None or not isinstance(inputs.value, Map):
         return [(None, ref) for ref in refs]
-    in_order = [name for name in _names_of(layer, names) if name in names]
+    in_order = [name for name in known_inputs(layer, names) if name in names]
     sources = dict(zip(in_order, refs, strict=True))
     return [(name, sources[name]) for name in names]
-
-
-def _names_of(layer: type[Layer], names: Sequence[str]) -> Sequence[str]:
-    """Return the names of the inputs of a layer, which has `names` if it lets the file choose."""
-    return names if layer.names_inputs else (*layer.inputs, *layer.optional_inputs)
 
 
 def of_one_name(item: Item, name: str) -> Diagnostic:

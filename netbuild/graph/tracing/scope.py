@@ -248,6 +248,9 @@ def arity_fault(
     reads = "two or more" if layer.variadic else _enumerated(names)
     label = f"{kind} reads {reads}, and gets {_number(count)}"
     help_ = scope.lacking(layer) if count < least else None
+    if count > most and layer.named_inputs:
+        given = f"{layer.inputs[0]}: …, {layer.named_inputs[0]}: …"
+        help_ = f"give {' and '.join(layer.named_inputs)} by name: inputs: {{{given}}}"
     title = f"{kind} gets the wrong number of inputs"
     return Diagnostic("NB208", title, span, label, help=help_)
 
@@ -279,7 +282,7 @@ def _enumerated(names: Sequence[str]) -> str:
 
 
 def _number(count: int) -> str:
-    return "one" if count == 1 else str(count)
+    return ("none", "one")[count] if count < 2 else str(count)
 
 
 #: The signal after a fault.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers import LAYERS
+from netbuild.components.layers.named import known_inputs
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.graph.misfit import Repetition, circumstances
 from netbuild.graph.row import Block, Call, Calls, Row
@@ -280,7 +281,7 @@ class Walk:
             return None, faults
         refs = dict(zip(inner, (ref for _, ref in reads), strict=True))
         if isinstance(traced, Row) and reads and reads[0][0] is not None:
-            order = [*traced.layer.inputs, *traced.layer.optional_inputs]
+            order = known_inputs(type(traced.layer), [*refs])
             refs = {inside: refs[inside] for inside in order if inside in refs}
         return level.member(name, traced, refs, part), faults
 

@@ -124,6 +124,8 @@ def _torch_name(component: type[Component]) -> str | None:
     name = getattr(component, "torch_name", lambda: component.__name__)()
     if issubclass(component, Operation):
         return f"{component.namespace}.{component.function}" if component.function else None
+    if name == "ScaledDotProductAttention":
+        return "torch.nn.functional.scaled_dot_product_attention"
     if issubclass(component, Layer):
         own = name.startswith("Switchable") or name == "Constant"
         return None if own else f"torch.nn.{component.__name__}"

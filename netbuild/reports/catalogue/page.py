@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.named import known_inputs
 from netbuild.components.tensor import times
 from netbuild.reports.catalogue import entries as catalogue
 
@@ -80,9 +81,10 @@ def _hanging(head: Text, text: str, width: int) -> list[Text]:
 
 def _wires(layer: type[Layer], width: int) -> list[Text]:
     """Return the lines about the inputs, if there are several."""
-    if len(layer.inputs) + len(layer.optional_inputs) <= 1:
+    if len(known_inputs(layer, layer.inputs)) <= 1:
         return []
     optional = "".join(f", {name} (optional)" for name in layer.optional_inputs)
+    optional += "".join(f", {name} (optional, by name)" for name in layer.named_inputs)
     more = ", and more" if layer.variadic else ""
     reads = f"{', '.join(layer.inputs)}{optional}{more}"
     return [Text(), *_hanging(Text("reads", "bold"), reads, width)]

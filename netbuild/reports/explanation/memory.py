@@ -79,7 +79,9 @@ def _bytes(name: str, tensor: Tensor) -> FormulaStep:
 
 def _names(row: Row) -> dict[Value, str]:
     """Return the names that a layer gives its inputs and results."""
-    names = (*row.layer.inputs, *row.layer.optional_inputs)
+    names = row.layer.input_names(len(row.sources))
+    if row.layer.variadic:
+        names = row.layer.inputs
     more = (f"input {number}" for number in range(len(names) + 1, len(row.sources) + 1))
     inputs = dict(zip(row.sources, (*names, *more), strict=False))
     return {Value(row.path, port): port for port in row.outputs} | inputs

@@ -54,7 +54,9 @@ def numbers(inferred: Inferred) -> Numbers:
 
 def _inputs(inferred: Inferred) -> tuple[str, ...]:
     """Return the names of a layer's inputs. Inputs without a name of their own get a number."""
-    names = (*inferred.layer.inputs, *inferred.layer.optional_inputs)[: len(inferred.inputs)]
+    names = inferred.layer.input_names(len(inferred.inputs))
+    if inferred.layer.variadic:
+        names = inferred.layer.inputs
     more = range(len(names) + 1, len(inferred.inputs) + 1)
     return (*names, *(f"input {number}" for number in more))
 

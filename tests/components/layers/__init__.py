@@ -14,12 +14,14 @@ from tests.components.layers import (
     conv,
     conv_transpose,
     distance,
+    dot_product,
     dropout,
     embedding,
     fold,
     indexing,
     join,
     linear,
+    mask_rows,
     moving,
     norm,
     pad,
@@ -51,6 +53,7 @@ MODULES = (
     distance,
     recurrent,
     attention,
+    dot_product,
     transformer,
     embedding,
     vision,
@@ -66,6 +69,15 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
+for _kind, _rows, _edges in (
+    ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES),
+    ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES),
+):
+    _family = FAMILIES[_kind]
+    FAMILIES |= {
+        kind: _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
+        for kind in _family.cases
+    }
 #: What reads nothing, and is tested in `tests/graph/` among what reads it.
 SOURCES = ("Parameter", "Constant")
 #: Every layer that reads something.

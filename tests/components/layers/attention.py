@@ -19,6 +19,7 @@ from tests.components.layers.contract import (
     Tensor,
     Weights,
 )
+from tests.components.layers.masks import masked_data, of_torch, some_masks, two_masks, with_masks
 
 #: Arguments of `forward`, which a row states among the fields.
 FORWARD = ("need_weights", "average_attn_weights", "is_causal")
@@ -186,7 +187,14 @@ def attentions(draw: st.DrawFn) -> Case:
             },
         )
     )
-    return Case("MultiheadAttention", fields, x, tuple(others))
+    case = Case("MultiheadAttention", fields, x, tuple(others))
+    if draw(st.booleans()) or len(x) != 2:
+        return case
+    scores = x[0], (others[0].shape[0] if others else x[0])
+    each = (fields["num_heads"], *scores)
+    wanted = {"key_padding_mask": (scores[1:],), "attn_mask": (scores, each)}
+    masks = draw(some_masks(wanted, any_=any_))
+    return with_masks(case, ("query", "key", "value"), masks)
 
 
 def _is_without_batch(case: Case) -> bool:
@@ -206,6 +214,15 @@ STRICTNESS = [
         WITHOUT_BATCH,
         _is_without_batch,
         Case("MultiheadAttention", {"num_heads": 2}, (4,)),
+    ),
+    two_masks(
+        Case(
+            "MultiheadAttention",
+            {"num_heads": 2, "is_causal": True},
+            (3, 4),
+            (Tensor((3, 3), "bool"),),
+            names=("query", "attn_mask"),
+        )
     ),
     Strictness(
         "a probability below 0 is none, where torch only asks whether it is above",
@@ -230,12 +247,16 @@ def future(queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
 
 
 def _call(module: Any, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    names = getattr(module, "names", ("query", "key", "value"))
+    masks = {name: t for name, t in zip(names, x, strict=False) if "mask" in name}
+    x = x[: len(x) - len(masks)]
     query = x[0]
     key = x[1] if len(x) > 1 else query
     value = x[2] if len(x) > 2 else key
     given = dict(module.given)
     if given.pop("is_causal", False):
-        given["attn_mask"] = future(query, key)
+        masks["attn_mask"] = future(query, key)
+    given |= of_torch([("attn_mask", "key_padding_mask")], masks, module.num_heads)
     output, weights = module(query, key, value, **given)
     return (output,) if weights is None else (output, weights)
 
@@ -254,6 +275,7 @@ FAMILY = Family(
     },
     make={"MultiheadAttention": _make},
     call={"MultiheadAttention": _call},
+    data={"MultiheadAttention": masked_data},
     fields={
         ("MultiheadAttention", "batch_first"): "true by default: axis 0 is the batch",
         ("MultiheadAttention", "need_weights"): "an argument of forward",

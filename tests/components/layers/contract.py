@@ -57,6 +57,8 @@ class Row(NamedTuple):
     macs: int
     others: tuple[Tensor, ...] = ()
     dtype: str = "float32"
+    #: The names of all inputs, if a file gives them by name.
+    names: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -81,7 +83,7 @@ class Row(NamedTuple):
     @property
     def case(self) -> Case:
         """The row without what is expected of it."""
-        return Case(self.type, self.fields, self.input, self.others, self.dtype)
+        return Case(self.type, self.fields, self.input, self.others, self.dtype, self.names)
 
     @property
     def id(self) -> str:
@@ -89,7 +91,8 @@ class Row(NamedTuple):
         fields = ",".join(f"{name}={value}" for name, value in self.fields.items())
         inputs = ",".join("x".join(map(str, shape)) for shape in self.shapes)
         dtype = "" if self.dtype == "float32" else f"-{self.dtype}"
-        return f"{self.type}({fields})-{inputs}{dtype}".replace(" ", "")
+        named = "-".join(f"{n}:{x.dtype}" for n, x in zip(self.names, self.inputs, strict=False))
+        return f"{self.type}({fields})-{inputs}{dtype}{named}".replace(" ", "")
 
 
 class Case(NamedTuple):
@@ -100,6 +103,8 @@ class Case(NamedTuple):
     x: Shape
     others: tuple[Tensor, ...] = ()
     dtype: str = "float32"
+    #: The names of all inputs, if a file gives them by name.
+    names: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -142,7 +147,9 @@ class Family(NamedTuple):
 
 def torch_arguments(family: Family, case: Case) -> dict[str, Any]:
     """Return what a user of torch would write for these fields and these inputs."""
-    shapes = [tensor.shape for tensor in case.inputs]
+    names = case.names or ("",) * len(case.inputs)
+    pairs = zip(names, case.inputs, strict=True)
+    shapes = [tensor.shape for name, tensor in pairs if "mask" not in name]
     decided = family.decided.get(case.kind, {})
     arguments = {name: rule(*shapes) for name, rule in decided.items()}
     for name, value in case.fields.items():
@@ -157,6 +164,8 @@ def torch_layer(family: Family, case: Case) -> Any:
     made = make(**torch_arguments(family, case))
     if isinstance(made, LazyModuleMixin):  # as its first forward would, without going forward
         made._infer_parameters(made, tuple(tensors(family, case)))
+    if case.names:
+        made.names = case.names
     return made.train() if isinstance(made, nn.Module) else made
 
 
@@ -242,18 +251,21 @@ def text_of(layers: Any, *inputs: Tensor, **sections: Any) -> str:
 NAMES = ("x", "m", "v")
 
 
-def wires(kind: str, sources: list[str]) -> Any:
-    """Return `inputs:` of a layer that reads these sources."""
+def wires(kind: str, sources: list[str], names: tuple[str, ...] = ()) -> Any:
+    """Return `inputs:` of a layer that reads these sources, by names if it has any."""
     if len(sources) == 1:
         return sources[0]
-    return dict(zip(NAMES, sources, strict=False)) if LAYERS[kind].names_inputs else sources
+    if LAYERS[kind].names_inputs:
+        names = NAMES[: len(sources)]
+    return dict(zip(names, sources, strict=True)) if names else sources
 
 
 def text_of_case(case: Case, **modifiers: Any) -> str:
     """Return a file with one layer that reads all inputs."""
     item: dict[str, Any] = {case.kind: case.fields, **modifiers}
     if case.others:
-        item["inputs"] = wires(case.kind, [f"in{number}" for number in range(len(case.inputs))])
+        names = [f"in{number}" for number in range(len(case.inputs))]
+        item["inputs"] = wires(case.kind, names, case.names)
     return text_of([item], *case.inputs)
 
 

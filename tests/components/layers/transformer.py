@@ -26,6 +26,7 @@ from tests.components.layers.contract import (
     Tensor,
     torch_may_warn,
 )
+from tests.components.layers.masks import masked_data, of_torch, some_masks, two_masks, with_masks
 from tests.components.layers.transformer_rows import DECODER, EDGES, ENCODER, ROWS, SMALL
 from tests.components.layers.transformer_rows import times as _times
 
@@ -52,6 +53,9 @@ MASKS = {
     },
 }
 MASKS["TransformerDecoder"] = MASKS[DECODER]
+
+
+PREFIXES = ("src_", "tgt_", "memory_")
 
 
 def _layers(features: int, *, any_: bool) -> st.SearchStrategy[dict[str, Any]]:
@@ -119,7 +123,31 @@ def _cases(
         odd = draw(among([False], [True], any_=any_))
         others.append(Tensor(other[1:] if odd or len(x) == 1 else other))
     hidden = {field: True for field in MASKS[kind] if draw(st.integers(0, 3)) == 0}
-    return Case(kind, {**draw(fields(features, any_=any_)), **hidden}, x, tuple(others))
+    case = Case(kind, {**draw(fields(features, any_=any_)), **hidden}, x, tuple(others))
+    if draw(st.booleans()) or not all(len(t.shape) == 2 for t in case.inputs):
+        return case
+    masks = draw(some_masks(_wanted(case), any_=any_))
+    if not any_:
+        masks = {name: m for name, m in masks.items() if name not in _made_for(case)}
+    return with_masks(case, ("tgt", "memory") if "Decoder" in kind else ("src", "tgt"), masks)
+
+
+def _made_for(case: Case) -> set[str]:
+    """Return the masks that fields already ask for."""
+    return {MASKS[case.kind][field][2] for field in MASKS[case.kind] if field in case.fields}
+
+
+def _wanted(case: Case) -> dict[str, tuple[Any, ...]]:
+    """Return the shapes of all masks of a module."""
+    found: dict[str, tuple[Any, ...]] = {}
+    paddings: dict[str, tuple[Any, ...]] = {}
+    heads = _of_all(case)["nhead"]
+    for queries, keys, mask in MASKS[case.kind].values():
+        scores = tuple(case.inputs[n].shape[0] for n in (queries, keys))
+        found[mask] = (scores, (heads, *scores))
+        padding = "src_mask" if mask == "mask" else mask
+        paddings[padding.replace("mask", "key_padding_mask")] = (scores[1:],)
+    return {**found, **paddings}
 
 
 CASES = {
@@ -150,6 +178,15 @@ STRICTNESS = [
         WITHOUT_BATCH,
         lambda case: all(len(x.shape) == 1 for x in case.inputs),
         Case(DECODER, SMALL, (4,), (Tensor((4,)),)),
+    ),
+    two_masks(
+        Case(
+            ENCODER,
+            {**SMALL, "is_causal": True},
+            (3, 4),
+            (Tensor((3, 3), "bool"),),
+            names=("src", "src_mask"),
+        )
     ),
     Strictness(
         "a size of 0 makes an empty tensor",
@@ -197,10 +234,20 @@ def _make(kind: str) -> Callable[..., Any]:
 
 def _call(module: Any, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Call a module with masks alone: torch is not told, and does not look, what they are."""
-    masks: dict[str, Any] = {}
+    names = getattr(module, "names", ())
+    masks = {name: t for name, t in zip(names, x, strict=False) if "mask" in name}
+    x = x[: len(x) - len(masks)]
+    hints = {}
     for field, queries, keys, mask in module.hidden:
-        masks |= {field: False, mask: future(x[queries], x[keys])}
-    return (module(*x, **masks),)
+        masks[mask] = future(x[queries], x[keys])
+        hints[field] = False
+    pairs = [(f"{of}mask", f"{of or 'src_'}key_padding_mask") for of in ("", *PREFIXES)]
+    layers = [part for part in module.modules() if isinstance(part, nn.TransformerEncoderLayer)]
+    for layer in layers if names else ():
+        layer.activation_relu_or_gelu = 0  # as in training: its fused form misreads masks
+    attentions = [m for m in module.modules() if isinstance(m, nn.MultiheadAttention)]
+    heads = attentions[0].num_heads if attentions else 1
+    return (module(*x, **hints, **of_torch(pairs, masks, heads)),)
 
 
 DEFAULTS = {
@@ -217,6 +264,7 @@ FAMILY = Family(
     decided={kind: {"d_model": lambda *x: x[0][-1]} for kind in CASES},
     make={kind: _make(kind) for kind in CASES},
     call=dict.fromkeys(CASES, _call),
+    data=dict.fromkeys(CASES, masked_data),
     fields={
         **{
             (kind, field): reason

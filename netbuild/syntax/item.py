@@ -1,7 +1,8 @@
 """The grammar of a file: items and stacks.
 
 An item is one Capitalised key with its arguments. Lower-case keys next to it are its modifiers. A
-stack is a list of items, or a mapping from names to items. In a list the index is the name. Layers, losses, optimizers and data sources are all items.
+stack is a list of items, or a mapping from names to items. In a list the index is the name. Layers,
+losses, optimizers and data sources are all items.
 """
 
 from __future__ import annotations

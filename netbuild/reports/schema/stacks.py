@@ -2,8 +2,8 @@
 
 A mapping with a Capitalised key is an item. A mapping with `layers` is a stack with modifiers. Any
 other mapping is a stack with named layers. So is a mapping of several keys without a modifier, in
-which the value of each Capitalised key is an item: these keys are names. The types are outside this distinction: an editor then
-proposes them before the mapping has a key.
+which the value of each Capitalised key is an item: these keys are names. The types are outside this
+distinction: an editor then proposes them before the mapping has a key.
 
 There are three kinds of stacks, because a schema cannot see the definitions of a file. In a file
 without `blocks`, a type that is not a layer is misspelt. In a file with `blocks`, it may be a

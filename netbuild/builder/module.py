@@ -272,7 +272,7 @@ class _Writer:
             self.root.register_parameter(name, nn.Parameter(torch.zeros(shape)))
             if len(shape) == len(row.output.shape):
                 self.loose.add(Ref(name, OUTPUT))
-        made: fx.Proxy = self.tracer.create_proxy("get_attr", name, (), {})
+        made: fx.Proxy = self.tracer.create_proxy("get_attr", name, (), {}, _variable(name))
         return made
 
     def forward(self, member: Member) -> Callable[..., Any]:
@@ -305,12 +305,22 @@ class _Writer:
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""
-        made: fx.Proxy = self.tracer.create_proxy("call_module", name, x, keywords)
+        variable = _variable(name)
+        made: fx.Proxy = self.tracer.create_proxy("call_module", name, x, keywords, variable)
         return made
 
 
 def _method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:
     return getattr(x, name)(*arguments, **keywords)
+
+
+def _variable(name: str) -> str | None:
+    """Return the variable for the result of a member; None leaves the choice to torch.fx.
+
+    torch.fx chooses `self` for a member called `self`, `Self` or `SELF`. The lines after it could
+    then call no other member.
+    """
+    return "self_1" if name.lower() == "self" else None
 
 
 def _class_name(name: str) -> str:

@@ -6,6 +6,7 @@ evaluates an expression. Limits bound the length, the depth and the size of ever
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Mapping
@@ -45,6 +46,20 @@ def _length(values: Any) -> int:
     return len(values)
 
 
+def _log(value: float) -> float:
+    if value <= 0:
+        msg = f"log needs a number above 0, and {value} is not"
+        raise ExpressionError(msg)
+    return math.log(value)
+
+
+def _sqrt(value: float) -> float:
+    if value < 0:
+        msg = f"sqrt needs a number of at least 0, and {value} is less"
+        raise ExpressionError(msg)
+    return math.sqrt(value)
+
+
 #: The functions that an expression can call.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min,
@@ -52,7 +67,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": round,
     "abs": abs,
     "len": _length,
+    "log": _log,
+    "exp": math.exp,
+    "sqrt": _sqrt,
+    "floor": math.floor,
+    "ceil": math.ceil,
 }
+_OF_ONE_NUMBER = frozenset({"abs", "log", "exp", "sqrt", "floor", "ceil"})
 _CONSTANTS = {"true": True, "false": False, "null": None}
 #: The names for the shape of a layer's input.
 SHAPE_NAMES = ("in_shape", "in_channels", "in_features")
@@ -240,7 +261,13 @@ class _Evaluator:
         if name not in FUNCTIONS or node.keywords:
             msg = f"the functions of an expression are {', '.join(FUNCTIONS)}"
             raise ExpressionError(msg)
-        return FUNCTIONS[name](*(self.visit(argument, depth) for argument in node.args))
+        arguments = [self.visit(argument, depth) for argument in node.args]
+        if name in _OF_ONE_NUMBER:
+            if len(arguments) != 1:
+                msg = f"{name} takes one number, not {len(arguments)}"
+                raise ExpressionError(msg)
+            _number(arguments[0], name)
+        return FUNCTIONS[name](*arguments)
 
     def visit_Subscript(self, node: ast.Subscript, depth: int) -> Any:
         values, index = self.visit(node.value, depth), self.visit(node.slice, depth)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit
 from netbuild.syntax.edits import Edits, is_flow, replaced, source
-from netbuild.syntax.item import Child, Item, Stack, is_stack, read_stack
+from netbuild.syntax.item import Child, Item, Stack, is_stack, read_stack, types_of
 from netbuild.syntax.node import List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -183,8 +183,7 @@ def _scalar(node: Node, key: str) -> str | None:
 def _type_span(node: Node) -> Span | None:
     """Return the place of an item's type; None for a stack."""
     if isinstance(node, Map):
-        spans = (e.key.span for name, e in node.entries.items() if name[:1].isupper())
-        return next(spans, None)
+        return next((node.entries[name].key.span for name in types_of(node)), None)
     return node.span if isinstance(node, Scalar) else None
 
 

@@ -1,8 +1,8 @@
 """The grammar of a file: items and stacks.
 
 An item is one Capitalised key with its arguments. Lower-case keys next to it are its modifiers. A
-stack is a list of items, or a mapping from lower-case names to items. In a list the index is the
-name. Layers, losses, optimizers and data sources are all items.
+stack is a list of items, or a mapping from names to items. In a list the index is the name. Layers,
+losses, optimizers and data sources are all items.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from netbuild.diagnostics.wording import article, brief
+from netbuild.syntax.names import MODIFIERS
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -64,8 +65,24 @@ def read_item(
         return _no_item(node, types, what, known, shape)
     modifiers = {name: entry for name, entry in entries.items() if not name[:1].isupper()}
     arguments = types[0].value
+    if what == "layer" and entries.keys() - {types[0].key.text, *MODIFIERS}:
+        fault = _named_like_its_type(types[0])
+        if fault is not None:
+            return fault
     empty = isinstance(arguments, Scalar) and arguments.value is None
     return Item(types[0].key, None if empty else arguments, modifiers)
+
+
+def _named_like_its_type(entry: Entry) -> Diagnostic | None:
+    """Return the fault of `{dense: …, LayerNorm: LayerNorm}`; None for any other value."""
+    name, value = entry.key.text, entry.value
+    if not isinstance(value, Scalar) or value.value != name:
+        return None
+    written = f"{{{name}: }}"
+    fix = Fix(f"write {written}", (Edit(value.span, written),), safe=True)
+    label = f"{name} is read as a type here, and not as a name"
+    title, help_ = "an item in the wrong form", f"write {name}: {written}"
+    return Diagnostic("NB108", title, entry.key.span, label, help=help_, fixes=(fix,))
 
 
 def _no_item(
@@ -76,7 +93,7 @@ def _no_item(
     shape: Sequence[int] | None,
 ) -> Diagnostic:
     """Return the fault of a node that is no item; `types` are its capitalised keys."""
-    from netbuild.syntax.unknown_type import MODIFIERS, example, unknown_type
+    from netbuild.syntax.unknown_type import example, unknown_type
 
     if isinstance(node, Scalar) and isinstance(node.value, str):
         fault = unknown_type(node._replace(text=node.value), what, known, None, shape)
@@ -101,10 +118,36 @@ def _no_item(
 
 
 def is_stack(node: Node) -> bool:
-    """Whether a node is a stack: a list, or a mapping without a Capitalised key."""
-    if isinstance(node, Map):
-        return not any(name[:1].isupper() for name in node.entries)
-    return isinstance(node, List)
+    """Whether a node is a stack: a list, or a mapping whose Capitalised keys are names."""
+    return not types_of(node) if isinstance(node, Map) else isinstance(node, List)
+
+
+def types_of(node: Map) -> list[str]:
+    """Return the Capitalised keys of a mapping that are types; none if they are names.
+
+    They are names in a mapping of two or more members, `{dense: …, LayerNorm: {LayerNorm: }}`. No
+    key there is a modifier, and the value of each Capitalised key is an item. Such a mapping cannot
+    be an item, because an item has one type, and modifiers next to it.
+    """
+    entries = node.entries
+    types = [name for name in entries if name[:1].isupper()]
+    if not types or len(entries) < 2 or any(name in entries for name in MODIFIERS):
+        return types
+    members = all(_is_item(entries[name].value) for name in types)
+    return [] if members and all(_can_be_member(e.value) for e in entries.values()) else types
+
+
+def _is_item(node: Node) -> bool:
+    """Whether a node is a mapping with one type, and only modifiers next to it."""
+    if not isinstance(node, Map):
+        return False
+    others = [name for name in node.entries if not name[:1].isupper()]
+    return len(node.entries) - len(others) == 1 and all(name in MODIFIERS for name in others)
+
+
+def _can_be_member(node: Node) -> bool:
+    """Whether a node is a collection or a text."""
+    return not isinstance(node, Scalar) or isinstance(node.value, str)
 
 
 def read_stack(node: Node) -> Stack | Diagnostic:

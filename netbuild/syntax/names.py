@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Span
 
 
-#: Names that a variable in a generated `forward` cannot have.
-_NO_NAMES = {*keyword.kwlist, "self", "torch"}
+#: Keys next to a type, or next to the `layers:` of a stack.
+MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
+#: Names that an attribute in a generated `forward` cannot have. BERT has layers called `self`.
+_NO_NAMES = {*keyword.kwlist, "torch"}
 #: Names that an argument cannot have too: `forward` calls `getattr` for a layer called `0`.
-_NO_ARGUMENTS = {*_NO_NAMES, "getattr"}
-_NAME = r"[a-z0-9][A-Za-z0-9_-]*"
+_NO_ARGUMENTS = {*_NO_NAMES, "self", "getattr"}
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 _ARGUMENT = r"[a-z][A-Za-z0-9_]*"
 
 
@@ -32,7 +34,7 @@ def name_fault(
     cannot begin with a digit, because numbers name the other members.
     """
     if not re.fullmatch(_NAME, name) or (not by_key and name[0].isdigit()):
-        first = "a small letter or a digit" if by_key else "a small letter"
+        first = "a letter or a digit" if by_key else "a letter"
         label = f"{brief(name)} is not a name: letters, digits, _ and -, beginning with {first}"
     elif name in _NO_NAMES:
         label = f"{name} has another meaning in Python code"
@@ -64,7 +66,7 @@ def output_name_fault(name: str, span: Span) -> Diagnostic | None:
     """Return the fault of a name that no result of a stack can have; None for a valid name."""
     if re.fullmatch(_NAME, name):
         return None
-    first = "a small letter or a digit"
+    first = "a letter or a digit"
     label = f"{brief(name)} is not a name: letters, digits, _ and -, beginning with {first}"
     help_, fixes = _valid(name, span, _NAME)
     title = "a name that an output cannot have"
@@ -73,7 +75,8 @@ def output_name_fault(name: str, span: Span) -> Diagnostic | None:
 
 def _valid(name: str, span: Span, pattern: str) -> tuple[str | None, tuple[Fix, ...]]:
     """Return the help and the fix to write a name like another one that is valid."""
-    valid = re.sub(r"\W+", "_", name[:1].lower() + name[1:])
+    first = name[:1].lower() if pattern == _ARGUMENT else name[:1]
+    valid = re.sub(r"\W+", "_", first + name[1:])
     if valid == name or valid in _NO_ARGUMENTS or not re.fullmatch(pattern, valid):
         return None, ()
     return f"write {brief(valid)}", (Fix(f"write {brief(valid)}", (Edit(span, valid),)),)

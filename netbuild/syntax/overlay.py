@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.diagnostics.wording import did_you_mean
+from netbuild.syntax.item import types_of
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar
 from netbuild.syntax.parser import parse
 
@@ -31,7 +32,7 @@ def merge(under: Map, over: Map) -> Map:
 
 
 def _merged(under: Map, over: Map) -> Map:
-    over_types, under_types = _types(over), _types(under)
+    over_types, under_types = set(types_of(over)), set(types_of(under))
     if over_types and under_types and over_types != under_types:
         return over
     return _by_key(under, over)
@@ -99,10 +100,6 @@ def with_step(span: Span, step: str) -> str | None:
         return None
     text, column = span.document.text, span.column - 1
     return f"--set {text[:column]}{step}.{text[column:]}"
-
-
-def _types(node: Map) -> set[str]:
-    return {name for name in node.entries if name[:1].isupper()}
 
 
 def _at(document: Document, fault: Diagnostic) -> Diagnostic:
@@ -191,7 +188,7 @@ class _Setter:
         if depth == 0:
             return self.steps[0] in self.sections
         above = self.steps[depth - 1]
-        return bool(_types(node)) or above[:1].isupper() or (depth == 1 and above == "train")
+        return bool(types_of(node)) or above[:1].isupper() or (depth == 1 and above == "train")
 
     def _span(self, depth: int) -> Span:
         column = sum(len(step) + 1 for step in self.steps[:depth]) + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from netbuild.diagnostics.wording import article, brief, did_you_mean, suggest
 from netbuild.syntax.colons import in_place_of, without_colon
+from netbuild.syntax.names import MODIFIERS
 from netbuild.syntax.node import Map, Node, Scalar
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 Advice: TypeAlias = "tuple[str | None, tuple[Fix, ...]]"
 
 _MODULES = r"(?:torch\.|nn\.|F\.|optim\.|keras\.|tf\.|layers\.)+"
-#: Keys of layers and stacks, which a capital letter turns into types.
-MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
 _EXAMPLES = {
     "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",
     "loss": "CrossEntropyLoss",

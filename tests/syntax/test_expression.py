@@ -44,6 +44,11 @@ VALUES: list[tuple[str, Any]] = [
     ("0 or false", False),
     ("width if deep else 1 / 0", 32),
     ("min(width, 3) + max(1, 2) + abs(-1) + round(2.4)", 8),
+    ("log(exp(2.0)) + sqrt(16)", 6.0),
+    ("exp(-1000)", 0.0),
+    ("floor(2.9) + floor(-2.1) * 10", -28),
+    ("ceil(2.1) + ceil(7)", 10),
+    ("2 ** floor(log(width) / log(2))", 32),
     ("name + '-' + name", "net-net"),
     ("sizes[1] + sizes[-1]", 32),
     ("true != false", True),
@@ -52,6 +57,9 @@ VALUES: list[tuple[str, Any]] = [
     ("deep or lost", True),
 ]
 
+FUNCTIONS = (
+    "the functions of an expression are min, max, round, abs, len, log, exp, sqrt, floor, ceil"
+)
 ERRORS: list[tuple[str, str]] = [
     ("widht", "no variable is called widht: did you mean width?"),
     (
@@ -74,13 +82,24 @@ ERRORS: list[tuple[str, str]] = [
     ("await width", "an expression cannot contain await"),
     ("(yield)", "an expression cannot contain yield"),
     ("(yield from sizes)", "an expression cannot contain yield"),
-    ("__import__('os')", "the functions of an expression are min, max, round, abs, len"),
-    ("min(sizes, key=abs)", "the functions of an expression are min, max, round, abs, len"),
+    ("__import__('os')", FUNCTIONS),
+    ("min(sizes, key=abs)", FUNCTIONS),
     ("1 / 0", "a division by zero"),
     ("9 ** 9 ** 9", "9**387420489 is too large"),
     ("10.0 ** 400", "a number is too large"),
     ("9223372036854775807 + 1", "a whole number needs more than 64 bits"),
     ("(-8) ** 0.5", "the root of a negative number is not a real number"),
+    ("log(0)", "log needs a number above 0, and 0 is not"),
+    ("log(-1.5)", "log needs a number above 0, and -1.5 is not"),
+    ("sqrt(-1)", "sqrt needs a number of at least 0, and -1 is less"),
+    ("exp(1000)", "a number is too large"),
+    ("floor(1e300)", "a whole number needs more than 64 bits"),
+    ("ceil('a')", "ceil needs numbers, and 'a' is not a number"),
+    ("sqrt(true)", "sqrt needs numbers, and true is not a number"),
+    ("exp(name)", "exp needs numbers, and 'net' is not a number"),
+    ("log(8, 2)", "log takes one number, not 2"),
+    ("abs()", "abs takes one number, not 0"),
+    ("math.sqrt(4)", FUNCTIONS),
     ("'a' * 9", "arithmetic needs numbers, and 'a' is not a number"),
     ("true + 1", "arithmetic needs numbers, and true is not a number"),
     ("null * 2", "arithmetic needs numbers, and null is not a number"),

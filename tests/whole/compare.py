@@ -354,6 +354,8 @@ class Comparison:
                 ("copy", copy.deepcopy),
                 ("pickle", lambda m: pickle.loads(pickle.dumps(m))),  # noqa: S301
             ):
+                if kind == "pickle" and _has_self(module):
+                    continue
                 try:
                     again = tuple_of(twin(module)(*[t.clone() for t in x]))
                 except Exception as error:
@@ -382,3 +384,9 @@ class Comparison:
         if not all(map(same, y, again)):
             raise Disagreement("export", "other values")
         self.counts["export"] += 1
+
+
+def _has_self(module: nn.Module) -> bool:
+    """Return whether a member is called `self`: torch.fx writes `self = …` when it is unpickled."""
+    paths = (name.rpartition(".")[2] for name, _ in module.named_modules())
+    return any(name.lower() == "self" for name in paths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _WORDS = {"true": True, "false": False, "null": None}
-_CALLS: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
-    "round": round,
+_NUMERIC: dict[str, Callable[[Any], Any]] = {
     "abs": abs,
-    "len": len,
+    "log": math.log,
+    "exp": math.exp,
+    "sqrt": math.sqrt,
+    "floor": math.floor,
+    "ceil": math.ceil,
 }
+_CALLS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "round": round, "len": len}
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -131,6 +134,8 @@ def _node(node: ast.expr, names: Mapping[str, Any]) -> Any:  # noqa: C901, PLR09
             return _item(_node(value, names), _node(index, names))
         case ast.Call(ast.Name(name), arguments, []) if name in _CALLS:
             return _CALLS[name](*(_node(part, names) for part in arguments))
+        case ast.Call(ast.Name(name), [argument], []) if name in _NUMERIC:
+            return _NUMERIC[name](_numeric(_node(argument, names)))
     raise Refusal(f"no expression: {ast.dump(node)}")
 
 

@@ -148,7 +148,8 @@ class Generator(Pieces):
             if node is None:
                 continue
             if key is not None:
-                mapped[key] = node
+                is_type = isinstance(node, str) and node[:1].isupper()
+                mapped[key] = {node: None} if is_type and key[:1].isupper() else node
             else:
                 listed.append(node)
             if self.ended:
@@ -163,6 +164,8 @@ class Generator(Pieces):
             return self.rng.choice(
                 ["input", "getattr", "size", "if", "forward", "1-a", "Aa", "self"]
             )
+        if self.chance(0.02, "names of types"):
+            return f"{self.rng.choice(['Self', 'LayerNorm', 'Mixed_5b_', 'self'])}{self.fresh}"
         return _NAMES[self.fresh % 26] + (str(self.fresh // 26) if self.fresh > 25 else "")
 
     def _member(self, scope: Scope, key: str | None, depth: int) -> Any:

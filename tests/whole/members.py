@@ -29,21 +29,45 @@ def parts(node: Any) -> tuple[str, Any, dict[str, Any]]:
         return "layers", node, {}
     if not isinstance(node, dict) or not node:
         raise Refusal(f"no member: {node!r}")
-    types = [key for key in node if isinstance(key, str) and key[:1].isupper()]
-    if len(types) > 1:
+    found = types(node)
+    if len(found) > 1:
         raise Refusal("two types in one item")
-    if not types:
+    if not found:
         if "layers" not in node:
             return "layers", node, {}
         modifiers = {key: value for key, value in node.items() if key != "layers"}
         if not set(modifiers) <= _OF_STACKS:
             raise Refusal("an unknown modifier")
         return "layers", node["layers"], modifiers
-    kind = types[0]
+    kind = found[0]
     modifiers = {key: value for key, value in node.items() if key != kind}
     if not set(modifiers) <= (_OF_REUSE if kind == "Reuse" else _MODIFIERS):
         raise Refusal("an unknown modifier")
     return kind, node[kind], modifiers
+
+
+def _capitalised(node: dict[str, Any]) -> list[str]:
+    return [key for key in node if isinstance(key, str) and key[:1].isupper()]
+
+
+def types(node: dict[str, Any]) -> list[str]:
+    """Return the types of a mapping; none if it is a stack."""
+    return [] if _only_names(node) else _capitalised(node)
+
+
+def _only_names(node: dict[str, Any]) -> bool:
+    """Return whether the Capitalised keys of a mapping name members, and are no types."""
+    modifiers = _MODIFIERS | _OF_STACKS
+    if len(node) < 2 or set(node) & modifiers:
+        return False
+    for key, value in node.items():
+        if not isinstance(value, (str, list, dict)):
+            return False
+        if key in _capitalised(node):
+            inner = _capitalised(value) if isinstance(value, dict) else []
+            if len(inner) != 1 or not set(value) <= {*inner, *modifiers}:
+                return False
+    return True
 
 
 def names_index(name: str) -> bool:

@@ -9,9 +9,9 @@ from functools import cache
 from tests import ROOT
 from tests.whole.refusal import Refusal
 
-_NAME = re.compile(r"[a-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _INPUT = re.compile(r"[a-z][A-Za-z0-9_]*")
-_PYTHON = {*keyword.kwlist, "self", "torch"}
+_PYTHON = {*keyword.kwlist, "torch"}
 
 
 @cache
@@ -44,7 +44,7 @@ def of_input(name: object) -> None:
     """
     if not isinstance(name, str) or not _INPUT.fullmatch(name):
         raise Refusal(f"no name: {name}")
-    if name in _PYTHON or name == "getattr":
+    if name in _PYTHON or name in ("self", "getattr"):
         raise Refusal(f"no input is called {name}")
 
 

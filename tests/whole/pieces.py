@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.whole.scope import Scope
 
 _EXPRESSIONS = ["$w", "$(w)", "$(w // 2)", "$(w * 2)", "$(max(w, 3))", "$(w if deep else 4)"]
+_EXPRESSIONS += ["$(ceil(w / 3))", "$(floor(exp(log(w) / 2) + sqrt(w)))"]
 
 
 class Pieces:

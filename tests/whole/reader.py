@@ -14,7 +14,7 @@ import torch
 from tests.whole import layers, modules
 from tests.whole.expression import evaluated
 from tests.whole.inputs import expect_names, like, shapes, zeros
-from tests.whole.members import container, names_index, ordered, parts, path, register
+from tests.whole.members import container, names_index, ordered, parts, path, register, types
 from tests.whole.modules import ports
 from tests.whole.names import of_input, of_member
 from tests.whole.network import REFUSALS, Network, Step, Value
@@ -127,6 +127,8 @@ class Reader:
         if isinstance(node, list):
             for member in node:
                 self.member(scope, None, member)
+        elif types(node):
+            raise Refusal("an item where a stack is", scope.path)
         else:
             for key, member in node.items():
                 self.member(scope, written(key), member)

@@ -1,8 +1,9 @@
 """The JSON Schema of stacks and their members.
 
 A mapping with a Capitalised key is an item. A mapping with `layers` is a stack with modifiers. Any
-other mapping is a stack with named layers. The types are outside this distinction: an editor then
-proposes them before the mapping has a key.
+other mapping is a stack with named layers. So is a mapping of several keys without a modifier, in
+which the value of each Capitalised key is an item: these keys are names. The types are outside this
+distinction: an editor then proposes them before the mapping has a key.
 
 There are three kinds of stacks, because a schema cannot see the definitions of a file. In a file
 without `blocks`, a type that is not a layer is misspelt. In a file with `blocks`, it may be a
@@ -20,6 +21,7 @@ from netbuild.config.modifiers import LayerModifiers, Modifiers, StackModifiers
 from netbuild.reports.schema.items import alone, choice, field, named, partial, reference, types
 from netbuild.reports.schema.values import words
 from netbuild.syntax.item import REUSE
+from netbuild.syntax.names import MODIFIERS
 
 if TYPE_CHECKING:
     from netbuild.reports.schema.values import Schema
@@ -114,14 +116,30 @@ def _stack(kind: Kind) -> Schema:
         "type": ["array", "object"],
         "description": _LAYERS,
         "items": reference(_member(kind)),
-        "patternProperties": {_CAPITALISED: True},
-        "additionalProperties": reference(_member(kind)),
-        "propertyNames": {
-            "pattern": _LOWER_CASE,
-            "patternErrorMessage": "a name is not Capitalised, and a list of layers has dashes",
-        },
         "minItems": 1,
         "minProperties": 1,
+        "if": _capitalised_names(kind),
+        "then": {"additionalProperties": reference(_member(kind))},
+        "else": {
+            "patternProperties": {_CAPITALISED: True},
+            "additionalProperties": reference(_member(kind)),
+            "propertyNames": {
+                "pattern": _LOWER_CASE,
+                "patternErrorMessage": "a name is not Capitalised, and a list of layers has dashes",
+            },
+        },
+    }
+
+
+def _capitalised_names(kind: Kind) -> Schema:
+    """Return the schema of a mapping whose Capitalised keys are names, and no types."""
+    is_stack = {"propertyNames": {"pattern": _LOWER_CASE}}
+    return {
+        "type": "object",
+        "not": is_stack,
+        "propertyNames": {"not": {"enum": list(MODIFIERS)}},
+        "patternProperties": {_CAPITALISED: {"type": "object", "not": is_stack}},
+        **({"minProperties": 2} if kind.complete else {}),
     }
 
 
@@ -135,12 +153,17 @@ def _members(kind: Kind) -> Schema:
     return {
         "type": ["object", "array", "string"],
         **alone(LAYERS, *patterns),
-        "allOf": [reference("types" if kind.complete else partial("types")), reference("names")],
+        "allOf": [reference("names")],
         "minItems": 1,
         "minProperties": 1,
-        "if": {"propertyNames": {"pattern": _LOWER_CASE}},
-        "then": _inner_stack(kind),
-        "else": _beside(kind),
+        "if": _capitalised_names(kind),
+        "then": {"additionalProperties": reference(_member(kind))},
+        "else": {
+            "allOf": [reference("types" if kind.complete else partial("types"))],
+            "if": {"propertyNames": {"pattern": _LOWER_CASE}},
+            "then": _inner_stack(kind),
+            "else": _beside(kind),
+        },
     }
 
 

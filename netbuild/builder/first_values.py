@@ -32,7 +32,8 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     file of weights replaces the values of a layer in this way.
     """
     assert graph.block is not None
-    yield from _made(graph.block)
+    tied = graph.ties
+    yield from ((name, value) for name, value in _made(graph.block) if name not in tied)
     yield from initialise.values(graph)
     yield from pretrained.values(graph)
 

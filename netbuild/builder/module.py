@@ -60,12 +60,20 @@ def module(graph: Graph) -> nn.Module:
         row.passed_on for row in parameters if row.inferred.weights[""] == row.output.shape
     )
     made = _stack(graph.block, graph.config.name, loose, in_order=in_order)
+    tie(made, graph)
     initialise(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
         for name in row.weights if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
     return train(made, graph)
+
+
+def tie(made: nn.Module, graph: Graph) -> None:
+    """Let each tied parameter of a module be the very parameter that its file names."""
+    for name, target in graph.ties.items():
+        within, _, own = name.rpartition(".")
+        setattr(made.get_submodule(within), own, made.get_parameter(target))
 
 
 def train(made: nn.Module, graph: Graph) -> nn.Module:

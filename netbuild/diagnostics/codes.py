@@ -51,6 +51,7 @@ CODES = {
     "NB214": "a block that contains itself",
     "NB215": "a module reused with inputs of other sizes",
     "NB216": "layers that read each other in a circle",
+    "NB219": "a parameter that cannot be tied",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     "NB302": "a result that no layer reads",

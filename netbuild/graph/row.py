@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.tensor import product
+from netbuild.config.init import is_weight
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.init import Init
+    from netbuild.config.ties import Tie
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inference import Inferred
     from netbuild.syntax.item import Item
@@ -33,6 +36,10 @@ class Row(NamedTuple):
     frozen: bool = False
     #: The path of the first layer with the same weights, if this layer is a reuse of it.
     reuses: str | None = None
+    #: The parameters that are parameters of other layers, by their names in the module.
+    ties: Mapping[str, Tie] = MappingProxyType({})
+    #: The names of the parameters that training changes, if a tie makes them differ from `frozen`.
+    learned: frozenset[str] | None = None
     #: Whether the built network computes it. An operation whose result nothing reads is left out.
     is_built: bool = True
 
@@ -83,8 +90,19 @@ class Row(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Shape]:
-        """The shapes of the parameters, by their names in the module; empty for a reuse."""
-        return {} if self.reuses else self.inferred.weights
+        """The shapes of its own parameters, by their names in the module; empty for a reuse.
+
+        A tied parameter belongs to another layer.
+        """
+        if self.reuses:
+            return {}
+        own = self.inferred.weights
+        return {n: own[n] for n in own if n not in self.ties} if self.ties else own
+
+    @property
+    def tied(self) -> dict[str, str]:
+        """The names in `state_dict()` of its tied parameters' tensors, by their names here."""
+        return {} if self.reuses else {name: tie.target for name, tie in self.ties.items()}
 
     @property
     def buffers(self) -> dict[str, Tensor]:
@@ -93,12 +111,20 @@ class Row(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Shape]:
-        """The shapes of its parameters and buffers, by their names in the module."""
-        return self.weights | {name: buffer.shape for name, buffer in self.buffers.items()}
+        """The shapes of its parameters and buffers, by their names in the module.
+
+        `state_dict()` holds them. It also has a copy of each tied parameter.
+        """
+        if self.reuses:
+            return {}
+        buffers = {name: buffer.shape for name, buffer in self.buffers.items()}
+        return self.inferred.weights | buffers
 
     @property
     def params(self) -> int:
         """The number of learned values."""
+        if self.ties and not self.reuses:
+            return sum(map(product, self.weights.values()))
         return 0 if self.reuses else self.inferred.params
 
     @property
@@ -109,7 +135,14 @@ class Row(NamedTuple):
     @property
     def learns(self) -> bool:
         """Whether training changes its weights, also if it shares them with another layer."""
+        if self.learned is not None:
+            return bool(self.learned)
         return bool(self.inferred.weights) and not self.frozen
+
+    @property
+    def has_learning_weight(self) -> bool:
+        """Whether one of its weights learns. A bias that learns needs nothing of the input."""
+        return self.learns if self.learned is None else any(map(is_weight, self.learned))
 
     @property
     def macs(self) -> int:

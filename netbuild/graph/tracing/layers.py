@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from netbuild.components.tensor import ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
+from netbuild.config.ties import read_ties
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph import inference
 from netbuild.graph.inference import Inferred
@@ -21,9 +22,12 @@ from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import name_of_input_fault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
+    from netbuild.config.ties import Tie
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
@@ -84,6 +88,10 @@ class Layers:
         """Validate a layer against its inputs; None if its output is not known."""
         item = call.item
         init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
+        ties: Mapping[str, Tie] = {}
+        if "tie" in item.modifiers:
+            ties, wrong = read_ties(item.modifiers["tie"].value, names)
+            faults = (*faults, *wrong)
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
             call = call._replace(item=item._replace(arguments=arguments))
@@ -101,7 +109,8 @@ class Layers:
             return None, faults
         sources = tuple([signal.value for signal in arranged])
         reach = reach_after(inferred, [signal.reach for signal in arranged])
-        return Row(call.path, inferred, sources, reach, item, names, init, call.frozen), faults
+        row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen)
+        return row._replace(ties=ties) if ties else row, faults
 
     def _inferred(
         self, call: LayerCall, names: Names, arranged: list[Signal], inputs: tuple[Tensor, ...]

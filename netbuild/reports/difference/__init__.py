@@ -105,7 +105,7 @@ def diff(a: Graph, b: Graph) -> NetworkChanges:
         layers=tuple(found),
         same=len(changes) - len(found),
         rewired=wires.other_outputs(),
-        checkpoint=compare(a.tensors, b.tensors),
+        checkpoint=compare(a.tensors, b.tensors, (), b.ties),
         renamed={old: new for names in renamed for old, new in names.items()},
         sections=tuple(_sections(a, b)),
     )
@@ -175,6 +175,7 @@ def _arguments(
     written = {n: (old.get(n), new[n]) for n in names if old.get(n) != new[n]}
     if before.reuses and not after.reuses:
         written["reuses"] = (before.reuses, None)
+    written |= {f"tie {n}": (t, None) for n, t in before.tied.items() if n not in after.tied}
     old, new = flat(before.arguments), flat(after.arguments)
     names = [name for name in new if name in old and name not in written]
     return written, {n: (old[n], new[n]) for n in names if old[n] != new[n]}

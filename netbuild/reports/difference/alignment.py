@@ -134,12 +134,13 @@ def file_arguments(row: Row) -> dict[str, Any]:
     """Return the arguments that the file decides, including defaults."""
     decided = row.layer.decide(*row.shapes)
     own = {name: value for name, value in row.layer if name not in decided}
-    return flat(own) | ({"reuses": row.reuses} if row.reuses else {})
+    ties = {f"tie {name}": target for name, target in row.tied.items()}
+    return flat(own) | ties | ({"reuses": row.reuses} if row.reuses else {})
 
 
 def chosen(row: Row) -> set[str]:
     """Return the names of the arguments that the file states."""
-    return row.layer.model_fields_set | {"reuses"}
+    return row.layer.model_fields_set | {"reuses"} | {f"tie {name}" for name in row.tied}
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:

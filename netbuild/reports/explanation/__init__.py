@@ -152,6 +152,10 @@ def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:
     if row.reuses and row.inferred.weights:
         return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
     note = "frozen: training does not change them" if row.params and row.frozen else ""
+    if row.tied:
+        elsewhere = [f"{name} is {target}, which counts it" for name, target in row.tied.items()]
+        note = "; ".join([*elsewhere, *([note] if note else [])])
+        weights = tuple(step for step in weights if step.name not in row.tied)
     return Count(row.params, weights, note)
 
 

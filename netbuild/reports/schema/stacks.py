@@ -179,11 +179,13 @@ def _modifiers(*kinds: type[Modifiers]) -> Schema:
 
 
 def _modifier(name: str, kind: type[Modifiers]) -> Schema:
-    """Return the schema of a modifier. Names of values and `init` have their own schemas."""
+    """Return the schema of a modifier. Some modifiers have a schema of their own."""
     if name in {"inputs", "outputs"}:
         found = wires()
     elif name == "init":
         found = _init()
+    elif name == "tie":
+        found = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number"]}}
     else:
         return field(kind, name)
     return found | {"description": field_notes(kind)[name]}

@@ -1,6 +1,6 @@
 """The modifier `tie` of a layer: parameters that are parameters of other layers.
 
-head: {Linear: 10000, tie: {weight: embed.weight}}
+`head: {Linear: 10000, tie: {weight: embed.weight}}` gives two layers one weight.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def _against(key: str, tie: Tie, known: _Known) -> Diagnostic | None:
 
 
 def _chain(key: str, tied: Mapping[str, Tie]) -> list[str]:
-    """Return the names from a tied parameter on, up to one with a tensor or one that came before."""
+    """Return the names from a tied parameter on, up to one with a tensor, or to a repetition."""
     chain = [key]
     while chain[-1] in tied and chain[-1] not in chain[:-1]:
         chain.append(tied[chain[-1]].target)

@@ -7,7 +7,6 @@ https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -77,12 +76,14 @@ def joined(module: nn.Module, ties: Mapping[str, str]) -> set[nn.Module]:
     """
     found = set()
     for pair in ties.items():
-        paths = [name.split(".")[:-1] for name in pair]
-        shared = len(os.path.commonprefix(paths))
-        for path in paths:
-            ends = range(shared + 1, len(path) + 1)
-            found |= {module.get_submodule(".".join(path[:end])) for end in ends}
+        above = [set(_above(name)) for name in pair]
+        found |= {module.get_submodule(path) for path in above[0] ^ above[1]}
     return found
+
+
+def _above(name: str) -> Iterator[str]:
+    """Yield the path of each module around a parameter, the network itself left out."""
+    return (name[:end] for end, character in enumerate(name) if character == ".")
 
 
 def _within(stack: nn.Module) -> list[nn.Module]:

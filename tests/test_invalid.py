@@ -39,7 +39,7 @@ TABLE = FOLDER.parent.parent / "docs/faults.md"
 NOT_OF_A_FILE = {"NB112", "NB402", "NB412", "NB503"}
 #: Of NB2xx, what is about names and numbers of layers, and not about shapes: Python, not torch,
 #: would find it, or nothing would.
-NOT_OF_SHAPES = {"NB209", "NB213", "NB214", "NB216", "NB219"}
+NOT_OF_SHAPES = {"NB209", "NB213", "NB214", "NB216", "NB219", "NB220", "NB221"}
 
 
 def check(source: Source) -> Sequence[Diagnostic]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
-from netbuild.builder import modules, pretrained
+from netbuild.builder import modules, parametrizing, pretrained
 from netbuild.builder.arguments import differing
 from netbuild.builder.initialise import initialise
 from netbuild.checks.trace import trace
@@ -62,9 +62,10 @@ def module(graph: Graph) -> nn.Module:
     made = _stack(graph.block, graph.config.name, loose, in_order=in_order)
     tie(made, graph)
     initialise(made, graph)
+    parametrizing.register(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
-        for name in row.weights if row.frozen else ():
+        for name in row.parameters if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
     return train(made, graph)
 
@@ -82,6 +83,9 @@ def train(made: nn.Module, graph: Graph) -> nn.Module:
     for row in graph.rows:
         if row.layer.evaluates and not row.reuses:
             made.get_submodule(row.path).eval()
+        if row.frozen and not row.reuses:  # a spectral norm keeps its vectors, as a norm does
+            for name in row.parametrized:
+                parametrizing.computing(made, row, name).eval()
     return made
 
 

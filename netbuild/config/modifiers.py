@@ -51,6 +51,8 @@ class LayerModifiers(BlockModifiers):
     """First values of the weights: an initializer, or initializers by the names of parameters."""
     tie: _Elsewhere = None
     """Parameters that are parameters of other layers: `{weight: embed.weight}`."""
+    parametrize: _Elsewhere = None
+    """Parameters that are computed from other tensors: `{weight: spectral_norm}`."""
 
 
 class StackModifiers(BlockModifiers):

@@ -52,6 +52,7 @@ CODES = {
     "NB215": "a module reused with inputs of other sizes",
     "NB216": "layers that read each other in a circle",
     "NB219": "a parameter that cannot be tied",
+    "NB220": "a parametrization that does not fit its parameter",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     "NB302": "a result that no layer reads",

@@ -128,7 +128,7 @@ class Graph(NamedTuple):
     @property
     def weights_bytes(self) -> int:
         """The bytes of the parameters."""
-        return sum(Tensor(w).nbytes for row in self.rows for w in row.weights.values())
+        return sum(Tensor(w).nbytes for row in self.rows for w in row.parameters.values())
 
     @property
     def activations_bytes(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.tensor import product
 from netbuild.config.init import is_weight
+from netbuild.config.parametrize import tensor_name
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.init import Init
+    from netbuild.config.parametrize import Parametrized
     from netbuild.config.ties import Tie
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inference import Inferred
@@ -38,6 +40,8 @@ class Row(NamedTuple):
     reuses: str | None = None
     #: The parameters that are parameters of other layers, by their names in the module.
     ties: Mapping[str, Tie] = MappingProxyType({})
+    #: The parameters that are computed from other tensors, by their names in the module.
+    parametrized: Mapping[str, Parametrized] = MappingProxyType({})
     #: The names of the parameters that training changes, if a tie makes them differ from `frozen`.
     learned: frozenset[str] | None = None
     #: Whether the built network computes it. An operation whose result nothing reads is left out.
@@ -100,6 +104,26 @@ class Row(NamedTuple):
         return {n: own[n] for n in own if n not in self.ties} if self.ties else own
 
     @property
+    def parameters(self) -> dict[str, Shape]:
+        """The shapes of its learned tensors, by their names in the module; empty for a reuse.
+
+        They are `weights`, but for the tensors from which a parametrized parameter is computed.
+        """
+        if not self.parametrized or self.reuses:
+            return self.weights
+        own = self.weights
+        found = {name: shape for name, shape in own.items() if name not in self.parametrized}
+        for name, one in self.parametrized.items():
+            for tensor, shape in one.by.parameters(own[name]).items():
+                found[tensor_name(name, tensor)] = shape
+        return found
+
+    @property
+    def is_transposed(self) -> bool:
+        """Whether it is a transposed convolution, whose weights have the inputs first."""
+        return self.type.startswith("ConvTranspose")
+
+    @property
     def tied(self) -> dict[str, str]:
         """The names in `state_dict()` of its tied parameters' tensors, by their names here."""
         return {} if self.reuses else {name: tie.target for name, tie in self.ties.items()}
@@ -118,13 +142,20 @@ class Row(NamedTuple):
         if self.reuses:
             return {}
         buffers = {name: buffer.shape for name, buffer in self.buffers.items()}
-        return self.inferred.weights | buffers
+        if not self.parametrized:
+            return self.inferred.weights | buffers
+        for name, one in self.parametrized.items():
+            shape = self.weights[name]
+            for own, size in one.by.buffers(shape, transposed=self.is_transposed).items():
+                buffers[tensor_name(name, own)] = size
+        tied = {name: self.inferred.weights[name] for name in self.tied}
+        return self.parameters | tied | buffers
 
     @property
     def params(self) -> int:
         """The number of learned values."""
-        if self.ties and not self.reuses:
-            return sum(map(product, self.weights.values()))
+        if (self.ties or self.parametrized) and not self.reuses:
+            return sum(map(product, self.parameters.values()))
         return 0 if self.reuses else self.inferred.params
 
     @property

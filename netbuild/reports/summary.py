@@ -252,7 +252,7 @@ def _as_dict(row: Row) -> dict[str, Any]:
         "inputs": [x.shape for x in row.inputs],
         "outputs": {name: y.shape for name, y in row.outputs.items()},
         "arguments": _plain(row.arguments),
-        "weights": row.weights,
+        "weights": row.parameters,
         **({"tied": row.tied} if row.tied else {}),
         "buffers": {name: buffer.shape for name, buffer in row.buffers.items()},
         "params": row.params,

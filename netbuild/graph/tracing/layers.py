@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netbuild.components.tensor import ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
+from netbuild.config.parametrize import read_parametrize
 from netbuild.config.ties import read_ties
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph import inference
@@ -14,6 +15,7 @@ from netbuild.graph.inference import Inferred
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing.aliases import Aliases
+from netbuild.graph.tracing.parametrized import misfits
 from netbuild.graph.tracing.receptive_field import reach_after
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault
 from netbuild.graph.value import OUTPUT, Value
@@ -22,13 +24,10 @@ from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import name_of_input_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
-    from netbuild.config.ties import Tie
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
 
@@ -88,10 +87,8 @@ class Layers:
         """Validate a layer against its inputs; None if its output is not known."""
         item = call.item
         init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
-        ties: Mapping[str, Tie] = {}
-        if "tie" in item.modifiers:
-            ties, wrong = read_ties(item.modifiers["tie"].value, names)
-            faults = (*faults, *wrong)
+        shared, wrong = _shared(item, names)
+        faults = (*faults, *wrong)
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
             call = call._replace(item=item._replace(arguments=arguments))
@@ -110,7 +107,11 @@ class Layers:
         sources = tuple([signal.value for signal in arranged])
         reach = reach_after(inferred, [signal.reach for signal in arranged])
         row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen)
-        return row._replace(ties=ties) if ties else row, faults
+        if shared:
+            row = row._replace(**shared)
+            wrong = tuple(misfits(row))
+            row, faults = row._replace(parametrized={}) if wrong else row, (*faults, *wrong)
+        return row, faults
 
     def _inferred(
         self, call: LayerCall, names: Names, arranged: list[Signal], inputs: tuple[Tensor, ...]
@@ -172,6 +173,19 @@ def _init(item: Item, names: Names) -> Found[Init | None]:
     node, faults = substitute(item.modifiers["init"].value, names)
     init, wrong = read_init(node)
     return init, (*faults, *wrong)
+
+
+def _shared(item: Item, names: Names) -> Found[dict[str, Any]]:
+    """Read the modifiers that change what a parameter is: `tie` and `parametrize`."""
+    found: dict[str, Any] = {}
+    faults: Faults = ()
+    if "tie" in item.modifiers:
+        found["ties"], faults = read_ties(item.modifiers["tie"].value, names)
+    if "parametrize" in item.modifiers:
+        node = item.modifiers["parametrize"].value
+        found["parametrized"], wrong = read_parametrize(node, names)
+        faults += wrong
+    return found, faults
 
 
 def _results(row: Row) -> Results:

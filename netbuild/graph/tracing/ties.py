@@ -147,6 +147,11 @@ def _other(row: Row, name: str, tie: Tie, known: _Known) -> Diagnostic | None:
     owner, there = known.own[tie.target]
     here, key = row.inferred.weights[name], state_key(row.path, name)
     title, help_ = "a tie to a parameter of another shape", None
+    computed = owner.parametrized.get(tie.target.removeprefix(f"{owner.path}."))
+    if computed is not None:
+        by = computed.by.torch_name()
+        label = f"{by} computes {tie.target} anew in each pass: it is no tensor to share"
+        return Diagnostic("NB219", "a tie to a computed parameter", tie.span, label)
     label = f"{key} is {times(here) or 'one number'}, and {tie.target} is {times(there)}"
     if here != there:
         if here == there[::-1]:

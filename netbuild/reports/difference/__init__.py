@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from netbuild.config.resolution import resolved_values
 from netbuild.config.sections import SECTIONS
 from netbuild.graph.value import state_key
-from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat
+from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat, said_beside
 from netbuild.reports.difference.wires import Wires
 from netbuild.runs.weights import Comparison, compare
 
@@ -175,7 +175,8 @@ def _arguments(
     written = {n: (old.get(n), new[n]) for n in names if old.get(n) != new[n]}
     if before.reuses and not after.reuses:
         written["reuses"] = (before.reuses, None)
-    written |= {f"tie {n}": (t, None) for n, t in before.tied.items() if n not in after.tied}
+    gone = said_beside(before) - said_beside(after)
+    written |= {name: (old[name], None) for name in sorted(gone)}
     old, new = flat(before.arguments), flat(after.arguments)
     names = [name for name in new if name in old and name not in written]
     return written, {n: (old[n], new[n]) for n in names if old[n] != new[n]}

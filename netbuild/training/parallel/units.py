@@ -14,6 +14,7 @@ from torch import distributed as dist
 from torch import fx, nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.nn.utils.parametrize import is_parametrized
 
 from netbuild.builder import first_values
 from netbuild.builder import module as builder
@@ -50,7 +51,7 @@ def divided(graph: Graph, device: torch.device, precision: torch.dtype | None) -
     half = MixedPrecisionPolicy(precision, torch.float32, cast_forward_inputs=False)
     plain = MixedPrecisionPolicy(cast_forward_inputs=False)
     for unit in units(module, joined(module, graph.ties)):
-        halves = precision is not None and isinstance(unit, _HALVES)
+        halves = precision is not None and isinstance(unit, _HALVES) and not is_parametrized(unit)
         fully_shard(unit, mesh=mesh, mp_policy=half if halves else plain)
     module.to_empty(device=device)
     builder.tie(module, graph)  # each of its modules has got memory of its own

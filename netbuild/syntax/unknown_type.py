@@ -19,16 +19,8 @@ Advice: TypeAlias = "tuple[str | None, tuple[Fix, ...]]"
 _MODULES = r"(?:torch\.|nn\.|F\.|optim\.|keras\.|tf\.|layers\.)+"
 #: Keys of layers and stacks, which a capital letter turns into types.
 MODIFIERS = (
-    "name",
-    "inputs",
-    "outputs",
-    "layers",
-    "repeat",
-    "when",
-    "freeze",
-    "init",
-    "tie",
-    "parametrize",
+    *("name", "inputs", "outputs", "layers", "repeat", "when"),
+    *("freeze", "init", "tie", "parametrize", "checkpoint"),
 )
 _EXAMPLES = {
     "layer": "ReLU, or Conv2d: {out_channels: 6, kernel_size: 5}",

@@ -91,7 +91,9 @@ def test_names_shapes_and_first_values(layer: str, parametrize: str, input_: str
     assert {name: tuple(tensor.shape) for name, tensor in shapeless.state_dict().items()} == shapes
 
 
-@pytest.mark.parametrize(("layer", "parametrize", "input_"), CASES)
+@pytest.mark.parametrize(
+    ("layer", "parametrize", "input_"), [one for one in CASES if "LSTM" not in one[0]]
+)
 def test_the_kept_bytes_are_those_of_torch(layer: str, parametrize: str, input_: str) -> None:
     """What is computed once a batch does not grow with it."""
     found = of_case(layer, parametrize, input_)

@@ -216,6 +216,25 @@ def test_a_tied_weight_trains_as_in_one_process(tmp_path: Path, strategy: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_parametrized_weights_train_as_in_one_process(tmp_path: Path, strategy: str) -> None:
+    """Each process computes the same weights from the whole tensors."""
+    layers = [
+        "Flatten",
+        {"Linear": 16, "parametrize": {"weight": "weight_norm"}},
+        "Tanh",
+        {"Linear": 16, "parametrize": {"weight": "orthogonal"}},
+        "Tanh",
+        {"Linear": 10, "parametrize": {"weight": "spectral_norm"}},
+    ]
+    one = trained(tmp_path, "train", write(tmp_path, layers=layers))
+    one.rename(tmp_path / "one")
+    more = ["--processes", 2, "--set", f"train.strategy={strategy}"]
+    run = trained(tmp_path, "train", write(tmp_path, layers=layers), *more)
+    assert_same(run, tmp_path / "one", atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_the_weights_of_a_loss_learn_from_all(tmp_path: Path, strategy: str) -> None:
     """A loss with weights of its own is the same in each process, and that of one."""
     sections = {

@@ -37,9 +37,12 @@ TABLE = FOLDER.parent.parent / "docs/faults.md"
 #: What no file has by itself: a --set, the start of a training, an older torch, a file that does
 #: not fit.
 NOT_OF_A_FILE = {"NB112", "NB402", "NB412", "NB503"}
-#: Of NB2xx, what is about names, formulas, numbers of layers and draws, and not about shapes:
-#: Python, not torch, would find it, or nothing would.
-NOT_OF_SHAPES = {"NB209", "NB213", "NB214", "NB216", "NB217", "NB218"}
+#: Of NB2xx, what is about names, formulas, numbers of layers, draws and modifiers, and not about
+#: shapes: Python, not torch, would find it, or nothing would.
+NOT_OF_SHAPES = {
+    *("NB209", "NB213", "NB214", "NB216", "NB217", "NB218"),
+    *("NB219", "NB220", "NB221"),
+}
 
 
 def check(source: Source) -> Sequence[Diagnostic]:

@@ -1,15 +1,16 @@
 """The first values of a network, one layer after the other, for processes that hold a part of it.
 
-At no moment are the values of more than one layer in memory.
+At no moment are the values of more than one layer in memory, but for parametrized parameters.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
 
-from netbuild.builder import constants, initialise, pretrained
+from netbuild.builder import constants, initialise, parametrizing, pretrained
 from netbuild.builder.layer import layer
 from netbuild.builder.module import has_no_module
 from netbuild.components.layers.parameter import Parameter
@@ -33,9 +34,15 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     file of weights replaces the values of a layer in this way.
     """
     assert graph.block is not None
-    yield from _made(graph.block)
-    yield from _constants(graph)
-    yield from initialise.values(graph)
+    tied = graph.ties
+    computed = {state_key(row.path, name) for row in graph.rows for name in row.parametrized}
+    plain: dict[str, Tensor] = {}  # of the parameters that a parametrization computes
+    for name, value in chain(_made(graph.block), _constants(graph), initialise.values(graph)):
+        if name in computed:
+            plain[name] = value
+        elif name not in tied:
+            yield name, value
+    yield from parametrizing.values(graph, plain)
     yield from pretrained.values(graph)
 
 

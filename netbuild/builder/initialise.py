@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.checks.init import plan
+from netbuild.graph.value import state_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,9 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     """Yield the parameters that `initialise` changes, with the same random values."""
     import torch
 
+    shapes = {state_key(row.path, n): x for row in graph.rows for n, x in row.weights.items()}
     for name, initializer in plan(graph.rows, graph.config.init).items():
-        tensor = torch.empty(graph.tensors[name])
+        tensor = torch.empty(shapes[name])
         _fill(tensor, initializer)
         yield name, tensor
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx, nn
 
-from netbuild.builder import constants, modules, pretrained
+from netbuild.builder import constants, modules, parametrizing, pretrained
 from netbuild.builder.initialise import initialise
 from netbuild.builder.layer import layer
 from netbuild.checks.trace import trace
@@ -60,10 +60,12 @@ def module(graph: Graph) -> nn.Module:
     in_order = all(row.is_plain for row in graph.rows)
     tables = constants.values(graph)
     made = _stack(graph.block, graph.config.name, tables, in_order=in_order, outputs=graph.outputs)
+    tie(made, graph)
     initialise(made, graph)
+    parametrizing.register(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
-        for name in row.weights if row.frozen else ():
+        for name in row.parameters if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
         if isinstance(row.layer, Masked) and row.layer.given:
             _evaluate_as_in_training(made.get_submodule(row.reuses or row.path), row.layer)
@@ -83,12 +85,22 @@ def _evaluate_as_in_training(module: nn.Module, layer: Masked) -> None:
             part.activation_relu_or_gelu = 0
 
 
+def tie(made: nn.Module, graph: Graph) -> None:
+    """Let each tied parameter of a module be the very parameter that its file names."""
+    for name, target in graph.ties.items():
+        within, _, own = name.rpartition(".")
+        setattr(made.get_submodule(within), own, made.get_parameter(target))
+
+
 def train(made: nn.Module, graph: Graph) -> nn.Module:
     """Put a network into training mode, and its frozen norms into evaluation mode."""
     made.train()
     for row in graph.rows:
         if row.layer.evaluates and not row.reuses:
             made.get_submodule(row.path).eval()
+        if row.frozen and not row.reuses:  # a spectral norm keeps its vectors, as a norm does
+            for name in row.parametrized:
+                parametrizing.computing(made, row, name).eval()
     return made
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netbuild.checks.pretrained import unreadable
+from netbuild.checks.pretrained import two_values, unreadable
 from netbuild.diagnostics.exceptions import ConfigError, WeightsError
 from netbuild.runs.weights import compare, each_tensor, read_shapes, read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from torch import Tensor, nn
 
@@ -29,6 +29,7 @@ def load(module: nn.Module, graph: Graph) -> None:
     with _reading(graph, pretrained):
         fitting = _fitting(graph, pretrained)
         tensors = read_tensors(pretrained.file)
+        _expect_equal(graph, pretrained, fitting)
     module.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
 
 
@@ -37,7 +38,10 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     pretrained = graph.config.pretrained
     if pretrained is not None:
         with _reading(graph, pretrained):
-            yield from each_tensor(pretrained.file, _fitting(graph, pretrained))
+            fitting = _fitting(graph, pretrained)
+            _expect_equal(graph, pretrained, fitting)
+            for name, tensor in each_tensor(pretrained.file, fitting):
+                yield graph.ties.get(name, name), tensor
 
 
 @contextmanager
@@ -52,5 +56,20 @@ def _reading(graph: Graph, pretrained: Pretrained) -> Iterator[None]:
         raise ConfigError([unreadable(graph.config, pretrained, error)]) from error
 
 
+def _expect_equal(graph: Graph, pretrained: Pretrained, fitting: Collection[str]) -> None:
+    """Refuse a file that has two tensors for one parameter: the later one would win.
+
+    Raises:
+        ConfigError: the copies of a tied parameter differ.
+    """
+    for pair in graph.ties.items():
+        if not {*pair} <= {*fitting}:
+            continue
+        (_, one), (_, other) = each_tensor(pretrained.file, pair)
+        if not one.equal(other):
+            raise ConfigError([two_values(graph.config, pretrained, *pair)])
+
+
 def _fitting(graph: Graph, pretrained: Pretrained) -> tuple[str, ...]:
-    return compare(read_shapes(pretrained.file), graph.tensors, pretrained.leave_out).fitting
+    held = read_shapes(pretrained.file)
+    return compare(held, graph.tensors, pretrained.leave_out, graph.ties).fitting

@@ -28,7 +28,7 @@ def weights(config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]) 
     for row in rows:
         if not row.weights or row.frozen:
             continue
-        for name, shape in row.weights.items():
+        for name, shape in row.parameters.items():
             yield Weight(state_key(row.path, name), shape, is_sparse(row), row.type)
     for called, term in zip(loss_names(config.losses), config.losses, strict=True):
         loss, own = term.loss, tuple(term.compared(outputs).values())

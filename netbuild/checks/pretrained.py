@@ -47,7 +47,7 @@ def check(graph: Graph) -> list[Diagnostic]:
         return [unreadable(config, pretrained, error)]
     tensors = graph.tensors
     found = list(_for_nothing(config, pretrained, {**held, **tensors}))
-    comparison = compare(held, tensors, pretrained.leave_out)
+    comparison = compare(held, tensors, pretrained.leave_out, graph.ties)
     if comparison.differences:
         found.append(_misfit(pretrained, span, comparison))
     return found
@@ -59,6 +59,14 @@ def unreadable(config: Config, pretrained: Pretrained, error: Exception) -> Diag
     title, span = "a file of weights that cannot be read", _written(config, "file")
     help_, fixes = _similar(pretrained, span)
     return Diagnostic("NB502", title, span, label, help=help_, fixes=fixes)
+
+
+def two_values(config: Config, pretrained: Pretrained, name: str, target: str) -> Diagnostic:
+    """Return the fault of a file with different values for the two names of a tied parameter."""
+    label = f"its {name} has other values than its {target}, and the network ties the two"
+    title = f"{Path(pretrained.file).name} does not fit the network"
+    help_ = f"remove the tie of {name}, or leave one of the two out of the file"
+    return Diagnostic("NB503", title, _written(config, "file"), label, help=help_)
 
 
 def _similar(pretrained: Pretrained, span: Span) -> tuple[str | None, tuple[Fix, ...]]:

@@ -13,6 +13,7 @@ from netbuild.checks import (
     lint,
     objective,
     optimizers,
+    parametrized,
     pretrained,
     sparse_gradients,
     torch_release,
@@ -101,6 +102,7 @@ def _checked(config: Config) -> Graph:
     if graph.block is not None:
         faults += budget.check(graph)
         faults += init.check(graph.rows, config.init)
+        faults += parametrized.check(graph)
         faults += pretrained.check(graph)
     faults += torch_release.check(config, graph.rows)
     if graph.outputs:

@@ -63,7 +63,7 @@ def weights(
         raise typer.Exit(FAULTS)
     held = shapes_of(file)
     without = leave_out or (section.leave_out if section else ())
-    comparison = compare(held, graph.tensors, without)
+    comparison = compare(held, graph.tensors, without, graph.ties)
     _show(comparison, format, without)
     if comparison.differences:
         raise typer.Exit(FAULTS)

@@ -49,6 +49,10 @@ class LayerModifiers(BlockModifiers):
 
     init: _Elsewhere = None
     """First values of the weights: an initializer, or initializers by the names of parameters."""
+    tie: _Elsewhere = None
+    """Parameters that are parameters of other layers: `{weight: embed.weight}`."""
+    parametrize: _Elsewhere = None
+    """Parameters that are computed from other tensors: `{weight: spectral_norm}`."""
 
 
 class StackModifiers(BlockModifiers):

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.config.filling import fill
+from netbuild.config.parametrize import name_in_file
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.diagnostics.wording import suggest
 from netbuild.syntax.item import Item, kind
@@ -33,7 +34,11 @@ class Group(NamedTuple):
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern matches the name of a weight, or the path of its layer."""
+    """Whether a pattern matches the name of a weight, or the path of its layer.
+
+    A parametrized weight has the name that it has in a file, such as `conv.weight`.
+    """
+    name = name_in_file(name)
     return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)
 
 

@@ -53,6 +53,8 @@ CODES = {
     "NB216": "layers that read each other in a circle",
     "NB217": "a formula that cannot be read or computed",
     "NB218": "random numbers for a value that all samples share",
+    "NB219": "a parameter that cannot be tied",
+    "NB220": "a parametrization that does not fit its parameter",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     "NB302": "a result that no layer reads",

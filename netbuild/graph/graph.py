@@ -106,6 +106,16 @@ class Graph(NamedTuple):
         }
 
     @property
+    def ties(self) -> dict[str, str]:
+        """The tied parameters: the tensor of each one, both by their names in `state_dict()`."""
+        return {
+            state_key(row.path, name): target
+            for row in self.rows
+            if row.ties
+            for name, target in row.tied.items()
+        }
+
+    @property
     def trainable(self) -> int:
         """The number of values that training changes."""
         return sum(row.trainable for row in self.rows)
@@ -121,7 +131,7 @@ class Graph(NamedTuple):
     @property
     def weights_bytes(self) -> int:
         """The bytes of the parameters."""
-        return sum(Tensor(w).nbytes for row in self.rows for w in row.weights.values())
+        return sum(Tensor(w).nbytes for row in self.rows for w in row.parameters.values())
 
     @property
     def constants_bytes(self) -> int:

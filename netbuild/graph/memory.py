@@ -167,7 +167,7 @@ class Step:
         self._store(row, x, given)
         if not reached or not (read is None or read):
             return Kept(reached=reached, is_read=not reached)
-        needs = row.inferred.needs(given, learns=row.learns, read=read)
+        needs = row.inferred.needs(given, learns=row.has_learning_weight, read=read)
         held = [self._input(row, n, x[n]) for n in needs.inputs]
         for port in needs.outputs:
             value = Value(row.path, port)

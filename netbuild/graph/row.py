@@ -6,6 +6,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.layer import Operation
+from netbuild.components.tensor import product
+from netbuild.config.init import is_weight
+from netbuild.config.parametrize import tensor_name
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
 
 if TYPE_CHECKING:
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.init import Init
+    from netbuild.config.parametrize import Parametrized
+    from netbuild.config.ties import Tie
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inference import Inferred
     from netbuild.syntax.item import Item
@@ -36,6 +41,12 @@ class Row(NamedTuple):
     shares: tuple[bool, ...] = ()
     #: The path of the first layer with the same weights, if this layer is a reuse of it.
     reuses: str | None = None
+    #: The parameters that are parameters of other layers, by their names in the module.
+    ties: Mapping[str, Tie] = MappingProxyType({})
+    #: The parameters that are computed from other tensors, by their names in the module.
+    parametrized: Mapping[str, Parametrized] = MappingProxyType({})
+    #: The names of the parameters that training changes, if a tie makes them differ from `frozen`.
+    learned: frozenset[str] | None = None
     #: Whether the built network computes it. An operation whose result nothing reads is left out.
     is_built: bool = True
 
@@ -91,8 +102,39 @@ class Row(NamedTuple):
 
     @property
     def weights(self) -> dict[str, Shape]:
-        """The shapes of the parameters, by their names in the module; empty for a reuse."""
-        return {} if self.reuses else self.inferred.weights
+        """The shapes of its own parameters, by their names in the module; empty for a reuse.
+
+        A tied parameter belongs to another layer.
+        """
+        if self.reuses:
+            return {}
+        own = self.inferred.weights
+        return {n: own[n] for n in own if n not in self.ties} if self.ties else own
+
+    @property
+    def parameters(self) -> dict[str, Shape]:
+        """The shapes of its learned tensors, by their names in the module; empty for a reuse.
+
+        They are `weights`, but for the tensors from which a parametrized parameter is computed.
+        """
+        if not self.parametrized or self.reuses:
+            return self.weights
+        own = self.weights
+        found = {name: shape for name, shape in own.items() if name not in self.parametrized}
+        for name, one in self.parametrized.items():
+            for tensor, shape in one.by.parameters(own[name]).items():
+                found[tensor_name(name, tensor)] = shape
+        return found
+
+    @property
+    def is_transposed(self) -> bool:
+        """Whether it is a transposed convolution, whose weights have the inputs first."""
+        return self.type.startswith("ConvTranspose")
+
+    @property
+    def tied(self) -> dict[str, str]:
+        """The names in `state_dict()` of its tied parameters' tensors, by their names here."""
+        return {} if self.reuses else {name: tie.target for name, tie in self.ties.items()}
 
     @property
     def buffers(self) -> dict[str, Tensor]:
@@ -101,12 +143,27 @@ class Row(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Shape]:
-        """The shapes of its parameters and buffers, by their names in the module."""
-        return self.weights | {name: buffer.shape for name, buffer in self.buffers.items()}
+        """The shapes of its parameters and buffers, by their names in the module.
+
+        `state_dict()` holds them. It also has a copy of each tied parameter.
+        """
+        if self.reuses:
+            return {}
+        buffers = {name: buffer.shape for name, buffer in self.buffers.items()}
+        if not self.parametrized:
+            return self.inferred.weights | buffers
+        for name, one in self.parametrized.items():
+            shape = self.weights[name]
+            for own, size in one.by.buffers(shape, transposed=self.is_transposed).items():
+                buffers[tensor_name(name, own)] = size
+        tied = {name: self.inferred.weights[name] for name in self.tied}
+        return self.parameters | tied | buffers
 
     @property
     def params(self) -> int:
         """The number of learned values."""
+        if (self.ties or self.parametrized) and not self.reuses:
+            return sum(map(product, self.parameters.values()))
         return 0 if self.reuses else self.inferred.params
 
     @property
@@ -117,7 +174,14 @@ class Row(NamedTuple):
     @property
     def learns(self) -> bool:
         """Whether training changes its weights, also if it shares them with another layer."""
+        if self.learned is not None:
+            return bool(self.learned)
         return bool(self.inferred.weights) and not self.frozen
+
+    @property
+    def has_learning_weight(self) -> bool:
+        """Whether one of its weights learns. A bias that learns needs nothing of the input."""
+        return self.learns if self.learned is None else any(map(is_weight, self.learned))
 
     @property
     def macs(self) -> int:

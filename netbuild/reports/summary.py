@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The most characters of a formula in the column of types.
 _LONGEST_FORMULA = 28
+#: The most tied parameters that the line below the table names.
+_MOST_TIES = 3
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
 
 
@@ -113,14 +115,22 @@ def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Summar
 
 
 def memory(graph: Graph) -> str:
-    """Return the line below the table: the memory of the network, and its trainable parameters."""
+    """Return the lines below the table: memory, trainable parameters, and tied parameters."""
     learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
-    return learned + (
+    memory = (
         f"weights {_size(graph.weights_bytes)} · "
         + (f"constants {_size(constants)} · " if (constants := graph.constants_bytes) else "")
         + f"activations {_size(graph.activations_bytes)} a sample in training"
         + (f" and {_size(shared)} a batch" if (shared := graph.shared_activations_bytes) else "")
     )
+    return learned + memory + _tied(graph)
+
+
+def _tied(graph: Graph) -> str:
+    """Return a line with the tied parameters, which the table counts once."""
+    ties = [f"{name} is {target}" for name, target in graph.ties.items()]
+    more = f" and {len(ties) - _MOST_TIES} more" if len(ties) > _MOST_TIES else ""
+    return f"\ntied: {', '.join(ties[:_MOST_TIES])}{more}" if ties else ""
 
 
 def as_json(graph: Graph) -> str:
@@ -250,7 +260,8 @@ def _as_dict(row: Row) -> dict[str, Any]:
         "inputs": [x.shape for x in row.inputs],
         "outputs": {name: y.shape for name, y in row.outputs.items()},
         "arguments": _plain(row.arguments),
-        "weights": row.weights,
+        "weights": row.parameters,
+        **({"tied": row.tied} if row.tied else {}),
         "buffers": {name: buffer.shape for name, buffer in row.buffers.items()},
         "params": row.params,
         "trainable": row.trainable,

@@ -11,6 +11,7 @@ What is refused here is never given to torch.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from netbuild.components.files import opened
@@ -51,14 +52,20 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    file: Mapping[str, Shape], network: Mapping[str, Shape], leave_out: Iterable[str] = ()
+    file: Mapping[str, Shape],
+    network: Mapping[str, Shape],
+    leave_out: Iterable[str] = (),
+    ties: Mapping[str, str] = MappingProxyType({}),
 ) -> Comparison:
     """Compare names and shapes, except for the tensors of the modules in `leave_out`.
+
+    `ties` are the tied parameters of the network. A file may lack a name of a tensor with several.
 
     >>> compare({"fc.weight": (9, 4)}, {"fc.weight": (2, 4)}).differences
     (Difference(name='fc.weight', file=(9, 4), network=(2, 4)),)
     """
     prefixes = tuple(leave_out)
+    held = {ties.get(name, name) for name in file if ties}
     fitting, differences, left_out = [], [], []
     for name in {**network, **file}:
         there, here = file.get(name), network.get(name)
@@ -66,6 +73,8 @@ def compare(
             left_out.append(name)
         elif there == here:
             fitting.append(name)
+        elif there is None and ties.get(name, name) in held:
+            continue
         elif there is not None or not name.endswith(".num_batches_tracked"):
             # Files older than torch 0.4.1 lack these counters. torch then starts them at 0.
             differences.append(Difference(name, there, here))

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 #: Keys next to a type, or next to the `layers:` of a stack.
-MODIFIERS = ("name", "inputs", "outputs", "layers", "repeat", "when", "freeze", "init")
+MODIFIERS = (
+    *("name", "inputs", "outputs", "layers", "repeat", "when"),
+    *("freeze", "init", "tie", "parametrize", "checkpoint"),
+)
 #: Names that an attribute in a generated `forward` cannot have. BERT has layers called `self`.
 _NO_NAMES = {*keyword.kwlist, "torch"}
 #: Names that an argument cannot have too: `forward` calls `getattr` for a layer called `0`.

@@ -59,8 +59,19 @@ def save(place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -
     """
     new = begin(place)
     with _writing(new):
-        save_file({n: t.contiguous() for n, t in weights.items()}, new / WEIGHTS)
+        save_file(_apart(weights), new / WEIGHTS)
     finish(place, state)
+
+
+def _apart(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return tensors that share no memory: safetensors refuses others. A tie has two names."""
+    found, taken = {}, set[int]()
+    for name, tensor in weights.items():
+        own = tensor.contiguous()
+        place = own.untyped_storage().data_ptr()
+        found[name] = own.clone() if own.numel() and place in taken else own
+        taken.add(place)
+    return found
 
 
 def save_each(

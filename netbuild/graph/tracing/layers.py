@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netbuild.components.layers.named import as_read, known_inputs
 from netbuild.components.tensor import PartError, ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
+from netbuild.config.parametrize import read_parametrize
+from netbuild.config.ties import read_ties
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph import inference
 from netbuild.graph.inference import Inferred
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing import shared
+from netbuild.graph.tracing.parametrized import misfits
 from netbuild.graph.tracing.receptive_field import reach_after
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault, nameless_fault
 from netbuild.graph.value import OUTPUT, Value
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.made import Origin
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
 
@@ -87,6 +90,8 @@ class Layers:
         """Validate a layer against its inputs; None if its output is not known."""
         item = call.item
         init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
+        modified, wrong = _shared(item, names)
+        faults = (*faults, *wrong)
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
             call = call._replace(item=item._replace(arguments=arguments))
@@ -106,6 +111,10 @@ class Layers:
         reach = reach_after(inferred, [signal.reach for _, signal in arranged])
         shares = tuple([signal.shared for _, signal in arranged])
         row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen, shares)
+        if modified:
+            row = row._replace(**modified)
+            wrong = tuple(misfits(row))
+            row, faults = row._replace(parametrized={}) if wrong else row, (*faults, *wrong)
         return row, faults
 
     def _inferred(
@@ -189,6 +198,19 @@ def _init(item: Item, names: Names) -> Found[Init | None]:
     node, faults = substitute(item.modifiers["init"].value, names)
     init, wrong = read_init(node)
     return init, (*faults, *wrong)
+
+
+def _shared(item: Item, names: Names) -> Found[dict[str, Any]]:
+    """Read the modifiers that change what a parameter is: `tie` and `parametrize`."""
+    found: dict[str, Any] = {}
+    faults: Faults = ()
+    if "tie" in item.modifiers:
+        found["ties"], faults = read_ties(item.modifiers["tie"].value, names)
+    if "parametrize" in item.modifiers:
+        node = item.modifiers["parametrize"].value
+        found["parametrized"], wrong = read_parametrize(node, names)
+        faults += wrong
+    return found, faults
 
 
 def _results(row: Row) -> Results:

@@ -137,6 +137,7 @@ def _torch_name(component: type[Component]) -> str | None:
         "optimizers": f"torch.optim.{name}",
         "schedulers": f"torch.optim.lr_scheduler.{name}",
         "initializers": f"torch.nn.init.{name}",
+        "parametrizations": f"torch.nn.utils.parametrizations.{name}",
     }[module]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from netbuild.config.resolution import resolved_values
 from netbuild.config.sections import SECTIONS
 from netbuild.graph.value import state_key
-from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat
+from netbuild.reports.difference.alignment import align, chosen, file_arguments, flat, said_beside
 from netbuild.reports.difference.wires import Wires
 from netbuild.runs.weights import Comparison, compare
 
@@ -105,7 +105,7 @@ def diff(a: Graph, b: Graph) -> NetworkChanges:
         layers=tuple(found),
         same=len(changes) - len(found),
         rewired=wires.other_outputs(),
-        checkpoint=compare(a.tensors, b.tensors),
+        checkpoint=compare(a.tensors, b.tensors, (), b.ties),
         renamed={old: new for names in renamed for old, new in names.items()},
         sections=tuple(_sections(a, b)),
     )
@@ -175,6 +175,8 @@ def _arguments(
     written = {n: (old.get(n), new[n]) for n in names if old.get(n) != new[n]}
     if before.reuses and not after.reuses:
         written["reuses"] = (before.reuses, None)
+    gone = said_beside(before) - said_beside(after)
+    written |= {name: (old[name], None) for name in sorted(gone)}
     old, new = flat(before.arguments), flat(after.arguments)
     names = [name for name in new if name in old and name not in written]
     return written, {n: (old[n], new[n]) for n in names if old[n] != new[n]}

@@ -135,12 +135,21 @@ def file_arguments(row: Row) -> dict[str, Any]:
     """Return the arguments that the file decides, including defaults."""
     decided = row.layer.decide(*row.shapes)
     own = {name: value for name, value in row.layer if name not in decided}
-    return flat(own) | ({"reuses": row.reuses} if row.reuses else {})
+    beside: dict[str, Any] = {f"tie {name}": target for name, target in row.tied.items()}
+    for name, one in {} if row.reuses else row.parametrized.items():
+        beside[f"parametrize {name}"] = {one.by.torch_name(): one.by.model_dump()}
+    return flat(own) | beside | ({"reuses": row.reuses} if row.reuses else {})
 
 
 def chosen(row: Row) -> set[str]:
     """Return the names of the arguments that the file states."""
-    return row.layer.model_fields_set | {"reuses"}
+    return row.layer.model_fields_set | {"reuses"} | said_beside(row)
+
+
+def said_beside(row: Row) -> set[str]:
+    """Return the names of what the modifiers beside a layer say of its parameters."""
+    parametrized = {} if row.reuses else row.parametrized
+    return {f"tie {name}" for name in row.tied} | {f"parametrize {name}" for name in parametrized}
 
 
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from netbuild.components.tensor import product
 from netbuild.graph.graph import stacks
 from netbuild.reports.explanation.first_values import Beginning, beginnings
 from netbuild.reports.explanation.memory import kept, weights_bytes
@@ -152,6 +153,17 @@ def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:
     if row.reuses and row.inferred.weights:
         return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
     note = "frozen: training does not change them" if row.params and row.frozen else ""
+    if row.tied:
+        elsewhere = [f"{name} is {target}, which counts it" for name, target in row.tied.items()]
+        note = "; ".join([*elsewhere, *([note] if note else [])])
+        weights = tuple(step for step in weights if step.name not in row.tied)
+    for name, one in row.parametrized.items():
+        computed = f"{one.by.torch_name()} computes {name}"
+        note = f"{note}; {computed}" if note else computed
+        weights = tuple(step for step in weights if step.name != name)
+        for own, shape in one.by.parameters(row.weights[name]).items():
+            step = FormulaStep(f"{name} {own}", "", "", product(shape), shape or None)
+            weights = (*weights, step)
     return Count(row.params, weights, note)
 
 

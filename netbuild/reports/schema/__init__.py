@@ -18,6 +18,7 @@ from netbuild.components.initializers import INITIALIZERS
 from netbuild.components.layers import LAYERS
 from netbuild.components.losses import LOSSES
 from netbuild.components.optimizers import OPTIMIZERS
+from netbuild.components.parametrizations import PARAMETRIZATIONS
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.reports.schema import items, sections, stacks
 from netbuild.reports.schema.values import WANTS
@@ -36,6 +37,7 @@ _CATALOGUES = (
     OPTIMIZERS,
     SCHEDULERS,
     INITIALIZERS,
+    PARAMETRIZATIONS,
     DATASETS,
     AUGMENTATIONS,
 )

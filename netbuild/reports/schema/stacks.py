@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.components.component import field_notes
 from netbuild.components.initializers import INITIALIZERS
 from netbuild.components.layers import LAYERS
+from netbuild.components.parametrizations import PARAMETRIZATIONS
 from netbuild.config.modifiers import LayerModifiers, Modifiers, StackModifiers
 from netbuild.reports.schema.items import alone, choice, field, named, partial, reference, types
 from netbuild.reports.schema.values import words
@@ -202,11 +203,16 @@ def _modifiers(*kinds: type[Modifiers]) -> Schema:
 
 
 def _modifier(name: str, kind: type[Modifiers]) -> Schema:
-    """Return the schema of a modifier. Names of values and `init` have their own schemas."""
+    """Return the schema of a modifier. Some modifiers have a schema of their own."""
     if name in {"inputs", "outputs"}:
         found = wires()
     elif name == "init":
         found = _init()
+    elif name == "tie":
+        found = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number"]}}
+    elif name == "parametrize":
+        one = choice(PARAMETRIZATIONS) | {"maxProperties": 1}
+        found = {"type": ["object", "null"], "additionalProperties": one}
     else:
         return field(kind, name)
     return found | {"description": field_notes(kind)[name]}

@@ -14,12 +14,13 @@ from torch import distributed as dist
 from torch import fx, nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.nn.utils.parametrize import is_parametrized
 
 from netbuild.builder import first_values
 from netbuild.builder import module as builder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from torch import Tensor
 
@@ -49,21 +50,41 @@ def divided(graph: Graph, device: torch.device, precision: torch.dtype | None) -
     # Autocast chooses the precision of each operation, as in one process: inputs stay as they are.
     half = MixedPrecisionPolicy(precision, torch.float32, cast_forward_inputs=False)
     plain = MixedPrecisionPolicy(cast_forward_inputs=False)
-    for unit in units(module):
-        halves = precision is not None and isinstance(unit, _HALVES)
+    for unit in units(module, joined(module, graph.ties)):
+        halves = precision is not None and isinstance(unit, _HALVES) and not is_parametrized(unit)
         fully_shard(unit, mesh=mesh, mp_policy=half if halves else plain)
     module.to_empty(device=device)
+    builder.tie(module, graph)  # each of its modules has got memory of its own
     fill(module, first_values.values(graph))
     return module
 
 
-def units(stack: nn.Module) -> list[nn.Module]:
+def units(stack: nn.Module, without: Collection[nn.Module] = ()) -> list[nn.Module]:
     """Return the modules that are units, inner ones first. The last one is the network.
 
     Each stack is a unit: a block, a repetition, a list of layers. Each of its large layers is a
-    unit too, so that the weights of a long stack are not whole together.
+    unit too, so that the weights of a long stack are not whole together. What is in `without` is
+    no unit.
     """
-    return [*_within(stack), stack]
+    return [*(unit for unit in _within(stack) if unit not in without), stack]
+
+
+def joined(module: nn.Module, ties: Mapping[str, str]) -> set[nn.Module]:
+    """Return the modules that are no units, so that both modules of a tied parameter share one.
+
+    They share the unit of the innermost stack around both: nothing inside it that holds one of
+    them may be a unit.
+    """
+    found = set()
+    for pair in ties.items():
+        above = [set(_above(name)) for name in pair]
+        found |= {module.get_submodule(path) for path in above[0] ^ above[1]}
+    return found
+
+
+def _above(name: str) -> Iterator[str]:
+    """Yield the path of each module around a parameter, the network itself left out."""
+    return (name[:end] for end, character in enumerate(name) if character == ".")
 
 
 def _within(stack: nn.Module) -> list[nn.Module]:

@@ -19,6 +19,12 @@ def tensors(value: Any) -> list[Tensor]:
     return []
 
 
+def _is_layer(name: str, module: nn.Module) -> bool:
+    """Whether a module holds no other ones, but for what computes its parameters."""
+    inside = {child for child, _ in module.named_children()}
+    return inside <= {"parametrizations"} and "parametrizations" not in name.split(".")
+
+
 def _finite(value: Any) -> bool:
     return all(bool(t.isfinite().all()) for t in tensors(value) if t.is_floating_point())
 
@@ -41,7 +47,7 @@ def culprit(module: nn.Module, inputs: tuple[Tensor, ...]) -> str:
 
         return hook
 
-    leaves = [(name, m) for name, m in module.named_modules() if name and not [*m.children()]]
+    leaves = [(name, m) for name, m in module.named_modules() if name and _is_layer(name, m)]
     # The first hook sees the weights before a sharded network gives them back.
     hooks = [layer.register_forward_hook(look(name), prepend=True) for name, layer in leaves]
     before = {name: buffer.clone() for name, buffer in module.named_buffers()}

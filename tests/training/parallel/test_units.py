@@ -75,6 +75,22 @@ def test_large_layers_are_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("two")
+def test_both_modules_of_a_tied_weight_are_in_one_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What holds one of them inside the stack around both is no unit."""
+    monkeypatch.setattr(units, "MOST_OF_A_STACK", 0)
+    embed = {"Linear": {"out_features": 8, "bias": False}}
+    layers = {
+        "model": {"embed": embed, "body": [{"Linear": 8}]},
+        "head": {"Linear": 8, "tie": {"weight": "model.embed.weight"}},
+    }
+    module = units.divided(traced(tmp_path, layers=layers), CPU, None)
+    assert names(module) == ["", "model.body", "model.body.0"]
+    assert module.get_parameter("head.weight") is module.get_parameter("model.embed.weight")
+
+
+@pytest.mark.usefixtures("two")
 def test_a_process_holds_its_part_of_the_first_values(tmp_path: Path) -> None:
     """Half of the network, and half of the values that one process begins with."""
     graph = traced(tmp_path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from netbuild.builder import operations
 from netbuild.builder.layer import layer
 from netbuild.components.layers.constant import Constant
 from netbuild.components.layers.layer import Operation
@@ -40,7 +40,7 @@ def values(graph: Graph) -> dict[str, Tensor]:
         if isinstance(row.layer, Constant):
             results = {"output": x[0] if x else made(row.layer).unsqueeze(0)}
         else:
-            results = row.layer.run(_forward(row), *x)
+            results = operations.results(row, _forward(row), x)
         found |= {Value(row.path, port): y for port, y in results.items()}
     return {row.path: found[row.passed_on].squeeze(0).clone() for row in constants}
 
@@ -66,10 +66,8 @@ def _forward(row: Row) -> Callable[..., Any]:
     described, arguments = row.layer, row.arguments
     if not isinstance(described, Operation):
         return layer(described, arguments).eval()
-    if described.namespace == "torch.Tensor":
-        return partial(_method, described.function, **arguments)
-    return partial(getattr(torch, described.function), **arguments)
+    return operations.forward(described, arguments, _called)
 
 
-def _method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:
-    return getattr(x, name)(*arguments, **keywords)
+def _called(function: Callable[..., Any], *x: Any, **keywords: Any) -> Any:
+    return function(*x, **keywords)

@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from functools import partial
-from importlib import import_module
 from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
 
-from netbuild.builder import constants, modules, parametrizing, pretrained
+from netbuild.builder import constants, modules, operations, parametrizing, pretrained
 from netbuild.builder.initialise import initialise
 from netbuild.builder.layer import layer
 from netbuild.checks.trace import trace
@@ -247,11 +245,7 @@ class _Writer:
             return {port: y[n] if several else y for n, port in enumerate(ports)}
         if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
-        if isinstance(part.layer, Operation) and part.layer.gives_tuple:
-            y = self.forward(member)(*x)
-            return {port: y[number] for number, port in enumerate(part.outputs)}
-        results: dict[str, fx.Proxy] = part.layer.run(self.forward(member), *x)
-        return results
+        return operations.results(part, self.forward(member), x)
 
     def given(self, member: Member, number: int, name: str) -> fx.Proxy:
         """Return an input of a member, as the member reads it."""
@@ -293,14 +287,7 @@ class _Writer:
         layer, arguments = member.part.layer, member.part.arguments
         if not isinstance(layer, Operation):
             return partial(self.call, member.module or member.name)
-        if not layer.function:
-            return self.operate_by_name
-        if "dtype" in arguments:
-            arguments = {**arguments, "dtype": getattr(torch, arguments["dtype"])}
-        if layer.namespace == "torch.Tensor":
-            return partial(_method, layer.function, **arguments)
-        function = attrgetter(f"{layer.namespace}.{layer.function}".removeprefix("torch."))(torch)
-        return partial(self.operate, function, **arguments)
+        return operations.forward(layer, arguments, self.operate)
 
     def operate(self, function: Any, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a function.
@@ -310,20 +297,11 @@ class _Writer:
         made: fx.Proxy = self.tracer.create_proxy("call_function", function, x, keywords)
         return made
 
-    def operate_by_name(self, path: str, *x: Any, **keywords: Any) -> fx.Proxy:
-        """Write the call of a function with a name such as `torch.sigmoid`."""
-        module, _, name = path.rpartition(".")
-        return self.operate(getattr(import_module(module), name), *x, **keywords)
-
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""
         variable = _variable(name)
         made: fx.Proxy = self.tracer.create_proxy("call_module", name, x, keywords, variable)
         return made
-
-
-def _method(name: str, x: Any, *arguments: Any, **keywords: Any) -> Any:
-    return getattr(x, name)(*arguments, **keywords)
 
 
 def _variable(name: str) -> str | None:

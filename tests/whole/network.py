@@ -83,7 +83,7 @@ class Network(nn.Module):
         }
 
     def overwritten(self, *x: torch.Tensor, copied: Collection[str] = ()) -> set[str]:
-        """Return who reads a value in evaluation after another layer has overwritten it.
+        """Return who reads which value in evaluation after another layer has overwritten it.
 
         In evaluation, a dropout returns its input itself; those at the paths `copied` return a copy
         here. A parameter that is overwritten counts as read.
@@ -93,7 +93,8 @@ class Network(nn.Module):
         versions = {number: value._version for number, value in values.items()}
         found = set()
         for step in self.steps:
-            found |= {step.path for n in step.reads if values[n]._version != versions[n]}
+            late = [n for n in step.reads if values[n]._version != versions[n]]
+            found |= {f"{step.path} reads {n}" for n in late}
             given = [values[number] for number in step.reads]
             results = step.call(*given)
             if step.path in copied:

@@ -63,14 +63,16 @@ def container(scope: Scope, name: str) -> nn.Module | None:
 
 
 def register(scope: Scope, name: str, layer: Layer, *, freeze: bool) -> None:
-    if layer.parameter is not None:
+    if isinstance(layer.parameter, nn.Parameter):
         layer.parameter.requires_grad_(not freeze)
     if layer.module is not None:
         layer.module.requires_grad_(not freeze)
     if scope.module is None:
         return
-    if layer.parameter is not None:
+    if isinstance(layer.parameter, nn.Parameter):
         scope.module.register_parameter(name, layer.parameter)
+    elif layer.parameter is not None:
+        scope.module.register_buffer(name, layer.parameter)
     if layer.module is not None:
         scope.module.add_module(name, layer.module)
 

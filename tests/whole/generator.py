@@ -187,7 +187,7 @@ class Generator(Pieces):
                     return node
                 continue
             vars(scope).update(vars(trial))
-            parameter = isinstance(node, dict) and "Parameter" in node
+            parameter = isinstance(node, dict) and not {"Parameter", "Constant"}.isdisjoint(node)
             self.unread = scope.before if parameter else None
             return node
         return None

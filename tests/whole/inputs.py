@@ -11,9 +11,8 @@ from tests.whole.names import of_input
 from tests.whole.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from tests.whole.network import Value
     from tests.whole.scope import Inputs
 
 _DTYPES = {
@@ -45,7 +44,7 @@ def shapes(tree: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def expect_names(inputs: Mapping[str, Value]) -> None:
+def expect_names(inputs: Iterable[str]) -> None:
     """Expect that inputs of a stack have good names.
 
     Raises:

@@ -25,7 +25,8 @@ class Layer(NamedTuple):
     kind: str
     arguments: dict[str, Any]
     module: nn.Module | None
-    parameter: nn.Parameter | None
+    #: A tensor of the stack: a parameter, or a buffer.
+    parameter: torch.Tensor | None
     call: Callable[..., tuple[torch.Tensor, ...]]
 
 
@@ -36,7 +37,7 @@ def known(kind: str) -> str:
         Refusal: no layer is called so.
     """
     kind = kind.removeprefix("Lazy")
-    if kind in OPERATIONS or kind == "Parameter" or hasattr(nn, kind):
+    if kind in OPERATIONS or kind in {"Parameter", "Constant"} or hasattr(nn, kind):
         return kind
     raise Refusal(f"no layer is called {kind}")
 
@@ -71,6 +72,8 @@ def arguments(kind: str, given: Any, x: Sequence[torch.Tensor]) -> dict[str, Any
 def _order(kind: str) -> tuple[str, ...]:
     if kind in OPERATIONS:
         return OPERATIONS[kind][1]
+    if kind == "Constant":
+        return ("value", *_MADE, "dtype", "persistent")
     return ("shape", "batch_axis") if kind == "Parameter" else modules.fields(kind)
 
 
@@ -117,6 +120,8 @@ def made(kind: str, fields: dict[str, Any], x: Sequence[torch.Tensor]) -> Layer:
     """
     if kind == "Parameter":
         return _parameter(fields)
+    if kind == "Constant":
+        return _constant(fields)
     if kind in OPERATIONS:
         function = OPERATIONS[kind][0]
 
@@ -144,6 +149,30 @@ def _parameter(fields: dict[str, Any]) -> Layer:
         return (parameter if batched else parameter.unsqueeze(0),)
 
     return Layer("Parameter", fields, None, parameter, call)
+
+
+#: The functions of torch that make a constant.
+_MADE = ("arange", "linspace", "logspace", "eye", "ones", "zeros", "full")
+
+
+def _constant(fields: dict[str, Any]) -> Layer:
+    (kind,) = (field for field in fields if field not in {"dtype", "persistent"})
+    dtype = getattr(torch, fields["dtype"]) if "dtype" in fields else None
+    given = fields[kind]
+    if kind == "value":
+        value = torch.tensor(given, dtype=dtype)
+    else:
+        listed = given if isinstance(given, list) else [given]
+        listed = [listed] if kind in {"ones", "zeros"} else listed
+        value = getattr(torch, kind)(*listed, dtype=dtype)
+    keeps = fields.get("persistent", False)
+
+    def call(*_: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if value._version:
+            raise Refusal("a constant that is overwritten")
+        return (value.unsqueeze(0),)
+
+    return Layer("Constant", fields, None, value if keeps else None, call)
 
 
 def expect_inputs(layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool]) -> None:
@@ -175,27 +204,30 @@ def _drops_all(module: nn.Module, kind: str) -> bool:
 
 
 def repeating(
-    kind: str, call: Callable[..., tuple[torch.Tensor, ...]], shared: Sequence[bool]
-) -> Callable[..., tuple[torch.Tensor, ...]]:
-    """Return a call that repeats what all samples share: once for each sample, or for more axes."""
-    if not any(shared):
-        return call
+    layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool]
+) -> tuple[Callable[..., tuple[torch.Tensor, ...]], Sequence[torch.Tensor]]:
+    """Return a call and inputs that repeat what all samples share.
 
-    def with_shared(*x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return call(*repeated(kind, x, shared))
+    It is repeated once for each sample, or for more axes.
+    """
 
-    return with_shared
+    def call(*given: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return layer.call(*repeated(layer.kind, given, shared))
+
+    return call if any(shared) else layer.call, repeated(layer.kind, x, shared)
 
 
 def repeated(
     kind: str, x: Sequence[torch.Tensor], shared: Sequence[bool]
 ) -> Sequence[torch.Tensor]:
     """Return inputs, of which the shared ones repeat as a layer reads them."""
-    if not any(shared) or len(shared) < 2:
+    if len(shared) < 2:
         return x
     pairs = list(zip(x, shared, strict=True))
     if kind in ALIGNING:
         rank = max(t.dim() for t in x)
+        if any(t.dim() < rank for t, once in pairs if not once):
+            raise Refusal("a value of each sample with fewer axes")
         return tuple(_with_axes(t, rank, kind) if once else t for t, once in pairs)
     batch = next((len(t) for t, once in pairs if not once), 1)
     return tuple(t.expand(batch, *t.shape[1:]) if once else t for t, once in pairs)

@@ -88,7 +88,7 @@ def container(scope: Scope, name: str) -> nn.Module | None:
 
 
 def register(scope: Scope, name: str, layer: Layer, *, freeze: bool) -> None:
-    if layer.parameter is not None:
+    if isinstance(layer.parameter, nn.Parameter):
         layer.parameter.requires_grad_(not freeze)
     if layer.module is not None:
         layer.module.requires_grad_(not freeze)
@@ -96,8 +96,10 @@ def register(scope: Scope, name: str, layer: Layer, *, freeze: bool) -> None:
         layer.module.p = 0.0  # what is frozen is built so, and drops nothing
     if scope.module is None:
         return
-    if layer.parameter is not None:
+    if isinstance(layer.parameter, nn.Parameter):
         scope.module.register_parameter(name, layer.parameter)
+    elif layer.parameter is not None:
+        scope.module.register_buffer(name, layer.parameter)
     if layer.module is not None:
         scope.module.add_module(name, layer.module)
 

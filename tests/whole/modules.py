@@ -78,6 +78,7 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "TransformerDecoder": (("tgt", "memory"), ()),
     "Transformer": (("src", "tgt"), ()),
     "Parameter": ((), ()),
+    "Constant": ((), ()),
 }
 MANY = ("Add", "Multiply", "Maximum", "Concat", "Stack")
 #: The ranks of inputs with a batch, from torch's pages: "(N, C, L)"; (lowest, highest).

@@ -230,9 +230,23 @@ class Pieces:
                 fields["shape"] = shape[1:]
         elif shape and self.rng.random() < 0.2:
             fields["shape"] = [1, *shape[1:]]
+        if shape and self.chance(0.15, "Constant"):
+            return {"Constant": self._constant([*fields["shape"]])}
         self.drawn.add("Parameter")
         if self.chance(0.08):
             fields["shape"] = "$in_shape"
         return {
             "Parameter": fields if len(fields) > 1 or self.rng.random() < 0.6 else fields["shape"]
         }
+
+    def _constant(self, shape: list[int]) -> Any:
+        """Draw a constant of floats with this shape, perhaps in `state_dict()`."""
+        size = shape[0] if len(shape) == 1 else 0
+        chosen = [{"ones": shape}, {"full": [shape, 0.5]}, {"zeros": shape, "dtype": "float32"}]
+        if size:
+            chosen += [{"linspace": [-1, 1, size]}, {"arange": [float(size)]}]
+            chosen += [{"value": [0.25] * size}]
+        fields = self.rng.choice(chosen)
+        if self.rng.random() < 0.3:
+            fields = {**fields, "persistent": True}
+        return fields

@@ -16,10 +16,11 @@ from tests.whole.expression import evaluated
 from tests.whole.inputs import expect_names, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register, types
 from tests.whole.modules import ports
-from tests.whole.names import of_input, of_member
+from tests.whole.names import of_member
 from tests.whole.network import REFUSALS, Network, Step, Value
 from tests.whole.operations import OPERATIONS
 from tests.whole.refusal import Refusal
+from tests.whole.repeating import as_the_module_reads, for_each_sample
 from tests.whole.scope import Inputs, Made, Results, Scope, chained, first
 from tests.whole.text import parse, written
 
@@ -62,16 +63,11 @@ class Reader:
         """
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("error")
-            for name in self.inputs:
-                of_input(name)
+            expect_names(self.inputs)
             scope = self.root()
             self.stack(scope, self.tree["layers"])
             gives = scope.outputs(evaluated(self.tree.get("outputs"), self.variables))
-            first_input = Value(self.network.reads[0])
-            self.network.gives = {
-                name: self.repeated(value, first_input) if value.shared else value
-                for name, value in gives.items()
-            }
+            self.network.gives = for_each_sample(self, gives)
         self.network.pruned()
         return self.network
 
@@ -79,37 +75,6 @@ class Reader:
         """Return a new value of the network."""
         self.values.append(x)
         return Value(len(self.values) - 1, shared)
-
-    def repeated(self, value: Value, sample: Value) -> Value:
-        """Return a value that all samples share, once for each sample."""
-
-        def call(x: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            return (x.expand(len(other), *x.shape[1:]),)
-
-        tensors = call(self.values[value.number], self.values[sample.number])
-        found = self.value(tensors[0])
-        reads = (value.number, sample.number)
-        self.network.steps.append(Step("Repeat", "", call, None, reads, (found.number,)))
-        return found
-
-    def given(self, original: Made, inputs: dict[str, Value]) -> dict[str, Value]:
-        """Return the inputs of a stack that is called again, as its module reads them.
-
-        Raises:
-            Refusal: samples have values of their own where they share one in the first call.
-        """
-        own = {name: value for name, value in inputs.items() if not value.shared}
-        if not own:
-            return inputs
-        if not original.batched.issuperset(own):
-            raise Refusal("reused with a value of each sample in place of a shared one")
-        sample = next(iter(own.values()))
-        return {
-            name: self.repeated(value, sample)
-            if value.shared and name in original.batched
-            else value
-            for name, value in inputs.items()
-        }
 
     def known(self, variables: dict[str, Any], value: Value | None) -> dict[str, Any]:
         """Return the names that an expression knows where a value arrives."""
@@ -173,9 +138,9 @@ class Reader:
         self._placed(scope, own, (kind, argument, settings), inputs, repeat, indexed)
 
     def _inputs(self, scope: Scope, kind: str, given: Any) -> Inputs:
-        if kind == "Parameter":
+        if kind in {"Parameter", "Constant"}:
             if given is not None:
-                raise Refusal("a Parameter reads nothing")
+                raise Refusal(f"a {kind} reads nothing")
             return []
         if given is not None:
             return scope.wires(given)
@@ -321,8 +286,7 @@ class Reader:
             raise Refusal("several inputs of a stack need names")
         given = inputs if isinstance(inputs, dict) else {"input": inputs[0]}
         expect_names(given)
-        if original:
-            given = self.given(original, given)
+        given = as_the_module_reads(self, original, given)
         node, outputs, inside = argument, settings["outputs"], variables
         if kind != "layers":
             self.called.add(kind)
@@ -396,8 +360,7 @@ class Reader:
             raise Refusal("reused with other arguments")
         if not original:
             register(scope, name, layer, freeze=settings["freeze"])
-        call = layers.repeating(kind, layer.call, shared)
-        x = layers.repeated(kind, x, shared)
+        call, x = layers.repeating(layer, x, shared)
         layers.expect_inputs(layer, x, shared)
         tensors = layer.call(*x)
         if any(t.numel() == 0 for t in tensors):

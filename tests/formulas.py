@@ -24,6 +24,7 @@ from torch import nn
 from netbuild.builder.module import module
 from netbuild.components.layers.elementwise.functions import FUNCTIONS
 from netbuild.components.tensor import Tensor
+from netbuild.diagnostics.diagnostic import errors
 from tests.components.layers.contract import REFUSALS, graph_of, torch_may_warn
 
 if TYPE_CHECKING:
@@ -198,8 +199,9 @@ def disagreement(one: Drawn) -> str:
         if "ZeroDivision" in str(error):
             return ""
         refused = str(error) or "refused"
-    if graph.diagnostics:
-        message = graph.diagnostics[0].label
+    faults = errors(graph.diagnostics)
+    if faults:
+        message = faults[0].label
         agrees = bool(refused) or STRICTER.search(message)
         return "" if agrees else f"netbuild refuses: {message}"
     if refused:
@@ -256,7 +258,7 @@ def main() -> None:
     for number in range(options.cases):
         one = drawn(random.Random(f"{options.seed}.{number}"))  # noqa: S311  no cryptography
         found = disagreement(one)
-        computed += not graph_of_formula(one).diagnostics
+        computed += not errors(graph_of_formula(one).diagnostics)
         if found:
             wrong += 1
             shapes = {name: list(x) for name, x in one.inputs.items()}

@@ -42,7 +42,7 @@ PLAIN = {"lenet", "lenet-rgb", "lenet-sigmoid", "lenet-bn", "mlp", "cnn-small", 
 BLOCKS = {"vgg11", "nin", "googlenet", "resnet18", "densenet"}
 OTHERS = {
     *("rnn", "lstm", "gru", "transformer", "text", "segnet", "unet", "autoencoder", "generator"),
-    *("siamese", "bilinear", "superres", "selu", "selu-conv", "norms"),
+    *("siamese", "bilinear", "superres", "selu", "selu-conv", "norms", "kan"),
 }
 #: Those that take more memory, or time for an epoch, than a test should.
 LARGE = {"alexnet", *BLOCKS}

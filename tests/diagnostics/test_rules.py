@@ -297,7 +297,7 @@ def test_markdown(netbuild: Netbuild) -> None:
             "no code is called windows: netbuild rule lists all codes, in the groups NB0 to",
         ),
         ("NB9", "no code is called NB9: netbuild rule lists all codes, in the groups NB0 to NB5"),
-        ("nb33", "no code is called nb33: netbuild rule lists all codes, in the groups NB0 to NB5"),
+        ("nb38", "no code is called nb38: netbuild rule lists all codes, in the groups NB0 to NB5"),
     ],
 )
 def test_unknown(netbuild: Netbuild, code: str, said: str) -> None:

@@ -78,23 +78,23 @@ class Formula(Operation):
         return read(self.formula, self.inputs)
 
     @property
-    def written(self) -> str:  # type: ignore[override]
+    def written(self) -> str:
         return typeset(self.program)
 
     @property
-    def activates(self) -> bool:  # type: ignore[override]
+    def activates(self) -> bool:
         return len(self.inputs) == 1 and not consequences.is_affine(self.program)
 
     @property
-    def scales(self) -> bool:  # type: ignore[override]
+    def scales(self) -> bool:
         return len(self.inputs) == 1 and consequences.is_affine(self.program)
 
     @property
-    def results(self) -> Range | None:  # type: ignore[override]
+    def results(self) -> Range | None:
         return self.range(*[None] * len(self.inputs))
 
     @property
-    def twin(self) -> str | None:  # type: ignore[override]
+    def twin(self) -> str | None:
         """The activation for a formula that is one call of its function."""
         (step, *others) = self.program.steps
         fields = _TWINS.get(step.function.name)
@@ -150,7 +150,7 @@ class Formula(Operation):
         found = list(x)
         for step in self.program.steps:
             given = [
-                one.value if isinstance(one, Number) else None if one is None else found[one.index]
+                one.value if isinstance(one, Number) else None if one is None else found[one.number]
                 for one in step.operands
             ]
             while given[-1] is None:
@@ -174,7 +174,7 @@ class Formula(Operation):
         steps = self.program.steps
         conditions = [step.operands[:1] for step in steps if step.function.dtypes == "where"]
         conditions += [step.operands for step in steps if step.function.dtypes == "bits"]
-        bools = {one.index for given in conditions for one in given if isinstance(one, Slot)}
+        bools = {one.number for given in conditions for one in given if isinstance(one, Slot)}
         return tuple(
             Tensor(shape, "bool" if number in bools else "float32")
             for number, shape in enumerate(x)

@@ -262,12 +262,13 @@ def nameless_fault(
     if not layer.names_inputs or len(signals) < 2 or signals[0][0] is not None:
         return None
     kind, value = item.type.text, item.modifiers["inputs"].value
-    wires = value.items if isinstance(value, List) else ()
+    items = value.items if isinstance(value, List) else ()
+    wires = [one.text for one in items if isinstance(one, Scalar)]
     text = item.arguments.value if isinstance(item.arguments, Scalar) else ""
     words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*(?!\w*\s*\()", str(text)))
     fits = len(words) == len(signals)
     pairs = zip(words if fits else "abcdefgh", wires, strict=False)
-    named = ", ".join(f"{name}: {wire.text}" for name, wire in pairs)
+    named = ", ".join(f"{name}: {wire}" for name, wire in pairs)
     label = f"{kind} reads its inputs by name, and these {len(signals)} have none"
     help_ = f"name each input: inputs: {{{named}}}"
     fix = Fix(f"write inputs: {{{named}}}", (Edit(value.span, f"{{{named}}}"),))

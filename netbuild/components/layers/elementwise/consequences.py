@@ -50,7 +50,7 @@ def kept_slots(program: Program, found: Sequence[Placed]) -> set[int]:
         step = program.steps[own - first]
         if own not in reached or not found[own].gradient:
             continue
-        slots = [one.index if isinstance(one, Slot) else None for one in step.operands]
+        slots = [one.number if isinstance(one, Slot) else None for one in step.operands]
         for slot, letters in zip(slots, step.keeps, strict=False):
             if slot is not None and found[slot].gradient:
                 named = (own if letter == "y" else slots["abc".index(letter)] for letter in letters)
@@ -71,7 +71,7 @@ def bounds(program: Program, x: Sequence[Range | None]) -> Range | None:
 
     def of(operand: Operand, name: str) -> Range | None:
         if isinstance(operand, Slot):
-            return found[operand.index]
+            return found[operand.number]
         if isinstance(operand, Number):
             return Range(operand.value, operand.value)
         limit = float("-inf" if name == "min" else "inf")

@@ -52,8 +52,8 @@ def _shape(program: Program, step: Step, found: Sequence[Tensor]) -> Shape:
     for operand, part in zip(step.operands, step.parts, strict=True):
         if not isinstance(operand, Slot):
             continue
-        other = found[operand.index].shape
-        called = f"{program.place(operand.index, part)} is {times(other)}"
+        other = found[operand.number].shape
+        called = f"{program.place(operand.number, part)} is {times(other)}"
         if shown and len(shape) != len(other):
             message = "they have different numbers of axes, and the batch would meet another axis"
             fault(f"{shown}, {called}: {message}", step.part, title=_TITLE)
@@ -70,7 +70,7 @@ def _wider(one: int, other: int) -> int:
 
 def common(operands: Sequence[Operand], found: Sequence[Tensor]) -> str:
     """Return the dtype of tensors and numbers together; a number widens no tensor of its kind."""
-    tensors = [found[one.index] for one in operands if isinstance(one, Slot)]
+    tensors = [found[one.number] for one in operands if isinstance(one, Slot)]
     dtype = promoted(*tensors) if tensors else "bool"
     floats = any(isinstance(one, Number) and isinstance(one.value, float) for one in operands)
     whole = any(isinstance(one, Number) for one in operands)
@@ -98,8 +98,8 @@ def _expect(program: Program, step: Step, found: Sequence[Tensor], dtype: str) -
     """Refuse dtypes that the function of a step does not take; `dtype` is the common one."""
     for number, (operand, part) in enumerate(zip(step.operands, step.parts, strict=True)):
         if isinstance(operand, Slot):
-            called = program.place(operand.index, part)
-            wrong = _wrong(step.function, number, found[operand.index].dtype, called)
+            called = program.place(operand.number, part)
+            wrong = _wrong(step.function, number, found[operand.number].dtype, called)
             if wrong:
                 fault(wrong, part, title=_TITLE)
     rule, name = step.function.dtypes, step.function.name

@@ -24,7 +24,7 @@ class Number(NamedTuple):
 class Slot(NamedTuple):
     """A value as an operand: first come the inputs of the formula, then the results of steps."""
 
-    index: int
+    number: int
 
 
 #: An operand of a step; None leaves out an optional one, as in `clamp(x, None, 6)`.
@@ -64,7 +64,7 @@ class Step(NamedTuple):
     @property
     def slots(self) -> tuple[int, ...]:
         """The values among the operands."""
-        return tuple(one.index for one in self.operands if isinstance(one, Slot))
+        return tuple(one.number for one in self.operands if isinstance(one, Slot))
 
 
 class Program(NamedTuple):

@@ -76,7 +76,7 @@ class _Reader:
 
     def visit_Constant(self, node: ast.Constant, _: int) -> Operand:
         if not isinstance(node.value, (int, float, complex)) or isinstance(node.value, bool):
-            fault(f"{node.value} is not a number", self.part(node))
+            fault(f"{node.value!r} is not a number", self.part(node))
         return self.number(node.value, node)
 
     def number(self, value: complex, node: ast.AST) -> Number:

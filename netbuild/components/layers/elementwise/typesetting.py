@@ -28,10 +28,10 @@ def _text(program: Program, operand: Operand, least: int) -> str:
         return "−∞"
     if not isinstance(operand, Slot):
         text, level = _number(operand.value), 5 if operand.value < 0 else _ATOM
-    elif operand.index < len(program.names):
-        text, level = program.names[operand.index], _ATOM
+    elif operand.number < len(program.names):
+        text, level = program.names[operand.number], _ATOM
     else:
-        text, level = _step(program, operand.index - len(program.names))
+        text, level = _step(program, operand.number - len(program.names))
     return f"({text})" if level < least else text
 
 

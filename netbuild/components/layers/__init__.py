@@ -38,6 +38,7 @@ LAYERS: Families[Layer] = Families(
         "vision",
         "combine",
         "matmul",
+        "einsum",
         "selection",
         "indexing",
         "sorting",

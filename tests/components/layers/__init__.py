@@ -14,6 +14,7 @@ from tests.components.layers import (
     conv_transpose,
     distance,
     dropout,
+    einsum,
     embedding,
     fold,
     indexing,
@@ -59,6 +60,7 @@ MODULES = (
     moving,
     pad,
     indexing,
+    einsum,
     join,
 )
 FAMILIES: dict[str, Family] = {

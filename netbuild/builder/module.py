@@ -202,6 +202,8 @@ class _Writer:
             x = [self.values[ref] for ref in refs]
         else:
             x = [self.read(ref) for ref in refs]
+        if part.layer.for_each_sample:
+            x = [self.values[Ref("", self.block.batched[0])]]
         if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
         if isinstance(part.layer, Operation) and part.layer.gives_tuple:

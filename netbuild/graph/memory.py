@@ -230,7 +230,8 @@ class Step:
         strides = row.inferred.layouts(given)
         if not self.training and row.layer.drops:
             memory, strides = "same", (given[0].strides,)
-        if not row.sources:
+        is_weight = not row.sources and not row.layer.for_each_sample
+        if is_weight:
             strides = tuple((0, *in_order(y.shape)) for y in row.outputs.values())
         if memory == "overwritten":
             self.writers.setdefault(x[0].base, []).append(row.path)
@@ -245,7 +246,7 @@ class Step:
             placed = Placed(y.shape, layout, learned and y.floating, y.dtype, batched)
             first = x[0].first if memory in {"same", "overwritten"} else value
             self.values[value] = _Stored(base, y, placed, version, first)
-            if not row.sources:
+            if is_weight:
                 self.weights.add(value)
 
     def _input(self, row: Row, number: int, x: _Stored) -> Held:

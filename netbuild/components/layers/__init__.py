@@ -46,6 +46,7 @@ LAYERS: Families[Layer] = Families(
         "cumulative",
         "triangle",
         "conversion",
+        "noise",
         "parameter",
     ),
 )

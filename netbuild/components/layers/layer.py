@@ -131,6 +131,8 @@ class Layer(Component):
     looks_up: ClassVar[str | None] = None
     #: Whether it slides a window over the spatial axes in steps of a stride.
     slides: ClassVar[bool] = False
+    #: Whether it gives each sample values of its own although it reads none, such as noise.
+    for_each_sample: ClassVar[bool] = False
 
     @classmethod
     def torch_name(cls) -> str:
@@ -378,10 +380,8 @@ class Operation(Layer):
     """
 
     function: ClassVar[str]
-    #: Where torch defines the function.
-    namespace: ClassVar[Literal["torch", "torch.Tensor", "torch.linalg", "torch.nn.functional"]] = (
-        "torch"
-    )
+    #: Where torch defines the function: torch, torch.Tensor, torch.linalg, torch.nn.functional.
+    namespace: ClassVar[str] = "torch"
     #: Whether it broadcasts: inputs that lack an axis, also the batch axis, repeat along it.
     broadcasts: ClassVar[bool] = False
     #: Whether it gives a tuple of results, in the order of `outputs`.

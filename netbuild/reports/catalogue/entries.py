@@ -125,7 +125,10 @@ def _torch_name(component: type[Component]) -> str | None:
     if issubclass(component, Operation):
         return f"{component.namespace}.{component.function}"
     if issubclass(component, Layer):
-        return None if name.startswith("Switchable") else f"torch.nn.{component.__name__}"
+        if name.startswith("Switchable"):
+            return None
+        package = "torchvision.ops" if name == "StochasticDepth" else "torch.nn"
+        return f"{package}.{component.__name__}"
     module = component.__module__.split(".")[2]
     if module in {"augmentations", "datasets"}:
         return None

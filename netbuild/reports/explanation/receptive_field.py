@@ -51,9 +51,9 @@ class ReceptiveFields:
     def of(self, row: Row) -> ReceptiveField:
         """Explain the receptive field of a layer."""
         if row.reach == NOWHERE:
-            return ReceptiveField(
-                None, (), "it comes from a Parameter, which does not read the input"
-            )
+            drawn = row.layer.for_each_sample
+            origin = "random numbers, which do" if drawn else "a Parameter, which does"
+            return ReceptiveField(None, (), f"it comes from {origin} not read the input")
         window = row.layer.window(*row.shapes)
         if row.reach is None:
             said = reason(row.layer, "window") if window is None else ""

@@ -21,6 +21,7 @@ from tests.components.layers import (
     join,
     linear,
     moving,
+    noise,
     norm,
     pad,
     padding,
@@ -61,12 +62,14 @@ MODULES = (
     pad,
     indexing,
     einsum,
+    noise,
     join,
 )
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
 #: What reads nothing, and is tested in `tests/graph/test_blocks.py` among what reads it.
-SOURCES = ("Parameter",)
+#: What draws is tested in `test_noise.py`.
+SOURCES = ("Parameter", "Randn", "Rand")
 #: Every layer that reads something.
 READERS = {kind: layer for kind, layer in LAYERS.items() if kind not in SOURCES}

@@ -243,6 +243,8 @@ class _Writer:
             y: Any = self.call(member.module or member.name, *x)
             several = len(ports) > 1
             return {port: y[n] if several else y for n, port in enumerate(ports)}
+        if isinstance(part, Row) and part.layer.for_each_sample:
+            x = [self.values[Ref("", self.block.batched[0])]]
         if part.layer.needs_order(*part.shapes):
             x = [value.contiguous() for value in x]
         return operations.results(part, self.forward(member), x)

@@ -178,6 +178,35 @@ class SwitchableNorm3d(_SwitchableNorm):
     axes = "(N, C, D, H, W)"
 
 
+class StochasticDepth(nn.Module):
+    """Zeroes whole samples with probability p in training, and divides the others by 1 − p.
+
+    The arguments are those of `torchvision.ops.StochasticDepth`: Huang et al. 2016, "Deep Networks
+    with Stochastic Depth", https://arxiv.org/abs/1603.09382.
+
+    Args:
+        p: the probability that a sample becomes 0.
+        mode: "row" draws for each sample, "batch" once for all samples of a batch.
+    """
+
+    def __init__(self, p: float, mode: str) -> None:
+        super().__init__()
+        self.p = p
+        self.mode = mode
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  torchvision's name
+        """Return some of the samples, (N, *) to (N, *)."""
+        if not self.training or self.p == 0:
+            return input
+        count = input.shape[0] if self.mode == "row" else 1
+        kept = input.new_empty([count] + [1] * (input.dim() - 1)).bernoulli_(1 - self.p)
+        return input * (kept / (1 - self.p) if self.p < 1 else kept)
+
+    def extra_repr(self) -> str:
+        """Return the arguments."""
+        return f"p={self.p}, mode={self.mode}"
+
+
 class FrozenEmbedding(nn.Embedding):
     """An embedding whose table stays as it is: torch's own rewrites rows longer than `max_norm`.
 

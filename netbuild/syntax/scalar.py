@@ -55,9 +55,13 @@ def is_without_space(text: str) -> bool:
 def as_yaml(value: Any) -> str:
     """Return a value as YAML text; the texts among the values are plain words.
 
+    A text with a comma gets quotes, which it needs between braces.
+
     >>> as_yaml((3, True))
     '[3, true]'
     """
+    if isinstance(value, str) and "," in value:
+        return f'"{value}"'
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(as_yaml, value))}]"
     if value is None:

@@ -114,3 +114,8 @@ def siamese_with_two_encoders() -> None:
     encoder = nn.Sequential(nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(64))
     encoder(zeros(2, 3, 64, 64))
     encoder(zeros(2, 1, 64, 64))
+
+
+def einsum_without_batch() -> None:
+    """The letters of one sample."""
+    torch.einsum("qd,kd->qk", zeros(2, 10, 64), zeros(2, 12, 64))

@@ -297,3 +297,13 @@ def fold_of_other_patches() -> None:
     """196 patches where 225 are wanted."""
     patches = nn.Unfold(16, stride=16)(zeros(2, 3, 224, 224))
     nn.Fold((240, 240), 16, stride=16)(patches)
+
+
+def one_hot_into_linear() -> None:
+    """Whole numbers into a Linear."""
+    nn.Linear(4, 6)(nn.functional.one_hot(tokens(10), 4))
+
+
+def topk_of_too_few() -> None:
+    """Five of three scores."""
+    nn.Linear(8, 3)(zeros(2, 8)).topk(5)

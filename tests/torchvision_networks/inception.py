@@ -10,7 +10,9 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 class Conv(nn.Module):
     """A convolution without bias, a norm and a ReLU."""
 
-    def __init__(self, before: int, behind: int, size: int | tuple[int, int] = 1, **rest: object) -> None:
+    def __init__(
+        self, before: int, behind: int, size: int | tuple[int, int] = 1, **rest: object
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, behind, size, bias=False, **rest)  # type: ignore[arg-type]
         self.bn = nn.BatchNorm2d(behind, eps=0.001)

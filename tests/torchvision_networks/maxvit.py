@@ -48,9 +48,7 @@ class MBConv(nn.Module):
         wide = 4 * behind
         self.proj: nn.Module = nn.Identity()
         if stride > 1:
-            self.proj = nn.Sequential(
-                nn.AvgPool2d(3, stride, 1), nn.Conv2d(before, behind, 1)
-            )
+            self.proj = nn.Sequential(nn.AvgPool2d(3, stride, 1), nn.Conv2d(before, behind, 1))
         elif before != behind:
             self.proj = nn.Sequential(nn.Conv2d(before, behind, 1))
         self.layers = nn.Sequential()

@@ -88,7 +88,7 @@ def unfit_dropouts(flow: Flow) -> Iterator[Diagnostic]:
             title = f"{row.type} without SELU"
             label = f"{row.type} sets values to −1.758, the lowest value of SELU"
             help_ = "use Dropout, or use SELU as the activation"
-        elif row.layer.drops == "zeros" and keeps and not normed:
+        elif row.layer.drops == "zeros" and counterpart and keeps and not normed:
             title = f"{row.type} after SELU"
             label = f"{row.type} changes the variance that SELU keeps at 1"
             help_ = f"use {counterpart}, which keeps the mean and the variance"

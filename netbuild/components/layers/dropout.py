@@ -1,18 +1,18 @@
 """Dropout: https://docs.pytorch.org/docs/stable/nn.html#dropout-layers."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from netbuild.components.fields import Bool, Probability
+from netbuild.components.fields import Bool, Probability, one_of
 from netbuild.components.layers._spatial import AXES
 from netbuild.components.layers.formula import Formulas, formula
 from netbuild.components.layers.layer import Layer, Memory, Modes
-from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.layout import Placed, Strides, elementwise
 from netbuild.components.layers.ranges import ANY, Range
 from netbuild.components.tensor import Shape, expect_at_least, expect_rank, product
 
 
-class _Dropout(Layer):
+class _Dropping(Layer):
     """Zeroes values with probability p in training and scales the rest by 1 / (1 − p)."""
 
     results = None
@@ -21,12 +21,8 @@ class _Dropout(Layer):
     #: The name of the other kind of dropout with the same fields and inputs, or None.
     counterpart: ClassVar[str | None]
 
-    modes = Modes("each value becomes 0 with probability p, and x / (1 − p) otherwise", "x")
-
-    p: Probability = 0.5
+    p: Probability
     """Probability that a value is dropped in training; 0 drops none, 1 drops all."""
-    inplace: Bool = False
-    """Whether the result overwrites the input in memory."""
 
     @property
     def switches(self) -> bool:
@@ -48,10 +44,6 @@ class _Dropout(Layer):
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
         return (x[0].strides,) if self.p == 0 else super().layouts(y, *x)
 
-    def workspace(self, x: Shape) -> int:
-        """The mask, as floats: torch keeps it on a CPU. A p of 0 or 1 needs no mask."""
-        return 4 * self.masked(x) if 0 < self.p < 1 else 0
-
     def formulas(self, x: Shape) -> Formulas:
         kept = formula("4 B·masked", masked=self.masked(x)) if self.workspace(x) else None
         return Formulas(workspace=kept)
@@ -59,6 +51,21 @@ class _Dropout(Layer):
     def masked(self, x: Shape) -> int:
         """Return how many independent decisions the mask holds."""
         return product(x)
+
+
+class _Dropout(_Dropping):
+    """A dropout of torch.nn."""
+
+    modes = Modes("each value becomes 0 with probability p, and x / (1 − p) otherwise", "x")
+
+    p: Probability = 0.5
+    """Probability that a value is dropped in training; 0 drops none, 1 drops all."""
+    inplace: Bool = False
+    """Whether the result overwrites the input in memory."""
+
+    def workspace(self, x: Shape) -> int:
+        """The mask, as floats: torch keeps it on a CPU. A p of 0 or 1 needs no mask."""
+        return 4 * self.masked(x) if 0 < self.p < 1 else 0
 
 
 class Dropout(_Dropout):
@@ -168,3 +175,39 @@ class FeatureAlphaDropout(_AlphaDropout):
 
     def masked(self, x: Shape) -> int:
         return x[0]
+
+
+class StochasticDepth(_Dropping):
+    """Zeroes whole samples with probability p in training; any shape to the same.
+
+    It stands at the end of a residual branch, before the Add: Huang et al. 2016, "Deep Networks
+    with Stochastic Depth", https://arxiv.org/abs/1603.09382. The module is torchvision's, and the
+    built network does not need torchvision.
+
+    - StochasticDepth: {p: 0.1, mode: row}  # 64×8×8 to 64×8×8
+    """
+
+    counterpart = None
+    modes = Modes(
+        "each sample, or with mode: batch all of them together, becomes 0 with probability p, "
+        "and x / (1 − p) otherwise",
+        "x",
+    )
+
+    p: Probability
+    """Probability that a sample becomes 0 in training; 0 drops none, 1 drops all."""
+    mode: Annotated[Literal["batch", "row"], one_of("batch", "row")]
+    """Whether each sample is drawn by itself (row), or the whole batch at once (batch)."""
+
+    def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
+        """Torch multiplies by one number for each sample."""
+        if self.p == 0:
+            return (x[0].strides,)
+        return (elementwise(y[0], (x[0], Placed((1,) * len(y[0])))),)
+
+    def workspace(self, x: Shape) -> int:
+        """The factors, as floats."""
+        return 4 * self.masked(x) if self.p > 0 else 0
+
+    def masked(self, x: Shape) -> int:
+        return 1 if self.mode == "row" else 0

@@ -384,10 +384,8 @@ class Operation(Layer):
     """
 
     function: ClassVar[str]
-    #: Where torch defines the function.
-    namespace: ClassVar[Literal["torch", "torch.Tensor", "torch.linalg", "torch.nn.functional"]] = (
-        "torch"
-    )
+    #: Where torch defines the function: torch, torch.Tensor, torch.linalg, torch.nn.functional.
+    namespace: ClassVar[str] = "torch"
     #: Whether it broadcasts: axes of size 1 repeat, and an input that all samples share may lack
     #: axes, but has at least `least_axes` of its own.
     broadcasts: ClassVar[bool] = False

@@ -36,8 +36,9 @@ class Repeat(_Repetition):
 
     def output_shape(self, x: Shape) -> Shape:
         if len(self.repeats) != len(x):
-            message = f"repeats has {len(self.repeats)} numbers, and the input has {len(x)} axes"
-            raise ShapeError("NB201", f"{message}: {times(x)}", at="repeats")
+            count = len(self.repeats)
+            message = f"repeats is for {count} axes, and the input has {len(x)}: {times(x)}"
+            raise ShapeError("NB201", message.replace("for 1 axes", "for 1 axis"), at="repeats")
         return tuple(n * count for n, count in zip(x, self.repeats, strict=True))
 
     def sees(self, axis_: int, *x: Shape, source: int = 0, port: str | None = None) -> Sight | None:

@@ -91,7 +91,8 @@ def _of_misfit(misfit: Misfit, rows: Sequence[Row], config: Config) -> tuple[Fix
     if error.code == "NB203" and len(tensors) == 1:
         found += upstream.width(layer, tensors[0], misfit.sources[0], above)
     if error.code == "NB207":
-        found += inputs.other_dtypes(misfit, rows, config)
+        declared = inputs.other_dtypes(misfit, rows, config)
+        found += declared or fields.converted(layer, misfit.item, tensors, config.root)
     guesses: list[Candidate] = []
     if error.code in _OF_AXES:
         likely, others = inputs.other_shapes(misfit, rows, config)

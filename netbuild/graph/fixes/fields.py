@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from netbuild.components.component import bare_field
 from netbuild.components.layers import LAYERS
+from netbuild.components.layers.einsum import with_batch
 from netbuild.components.layers.named import like
 from netbuild.components.tensor import ShapeError, Tensor, product, times
 from netbuild.diagnostics.diagnostic import Edit, Fix, Result
@@ -227,6 +228,8 @@ def _from_input(field: str, value: Any, x: Tensor) -> Iterator[tuple[float, Any]
         yield 1, 1  # a group of two values keeps little more than a group of one
     elif field == "dims" and isinstance(value, tuple) and len(value) == len(x.shape):
         yield 1, (0, *(place + 1 for place in value))  # the old axes were counted without the batch
+    elif field == "equation":
+        yield from ((1, other) for other in with_batch(value))
 
 
 def _filled(sizes: tuple[int, ...], count: int) -> Iterator[tuple[float, tuple[int, ...]]]:
@@ -263,6 +266,18 @@ def _in_front(
         if y is not None:
             inserted = put_before(root, item, text)
             yield Candidate(f"{kind} before this layer", 0, inserted, y)
+
+
+def converted(layer: Layer, item: Item, inputs: Sequence[Tensor], root: Map) -> list[Candidate]:
+    """Return the fix that converts whole numbers or booleans before a layer."""
+    if len(inputs) != 1 or inputs[0].floating:
+        return []
+    for dtype in ("float32", "int64"):
+        y = applied(layer, {}, [inputs[0]._replace(dtype=dtype)])
+        if y is not None:
+            title = f"To: {dtype} before this layer"
+            return [Candidate(title, 0, put_before(root, item, f"To: {dtype}"), y)]
+    return []
 
 
 def _keys_and_values(layer: Layer, item: Item, inputs: Sequence[Tensor]) -> Iterator[Candidate]:

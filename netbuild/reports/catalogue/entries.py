@@ -127,8 +127,10 @@ def _torch_name(component: type[Component]) -> str | None:
     if name == "ScaledDotProductAttention":
         return "torch.nn.functional.scaled_dot_product_attention"
     if issubclass(component, Layer):
-        own = name.startswith("Switchable") or name == "Constant"
-        return None if own else f"torch.nn.{component.__name__}"
+        if name.startswith("Switchable") or name == "Constant":
+            return None
+        package = "torchvision.ops" if name == "StochasticDepth" else "torch.nn"
+        return f"{package}.{component.__name__}"
     module = component.__module__.split(".")[2]
     if module in {"augmentations", "datasets"}:
         return None

@@ -51,7 +51,9 @@ class ReceptiveFields:
     def of(self, row: Row) -> ReceptiveField:
         """Explain the receptive field of a layer."""
         if row.reach == NOWHERE:
-            return ReceptiveField(None, (), "all samples share it: it does not depend on the input")
+            drawn = "it has random numbers, which do not depend on the input"
+            shared = "all samples share it: it does not depend on the input"
+            return ReceptiveField(None, (), drawn if row.layer.for_each_sample else shared)
         window = row.layer.window(*row.shapes)
         if row.reach is None:
             said = reason(row.layer, "window") if window is None else ""

@@ -16,6 +16,7 @@ from tests.components.layers import (
     distance,
     dot_product,
     dropout,
+    einsum,
     embedding,
     fold,
     indexing,
@@ -23,6 +24,7 @@ from tests.components.layers import (
     linear,
     mask_rows,
     moving,
+    noise,
     norm,
     pad,
     padding,
@@ -63,6 +65,8 @@ MODULES = (
     moving,
     pad,
     indexing,
+    einsum,
+    noise,
     join,
     arithmetic,
 )
@@ -78,7 +82,8 @@ for _kind, _rows, _edges in (
         kind: _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
         for kind in _family.cases
     }
-#: What reads nothing, and is tested in `tests/graph/` among what reads it.
-SOURCES = ("Parameter", "Constant")
+#: What reads nothing, and is tested in `tests/graph/` among what reads it; what draws is tested in
+#: `test_noise.py`.
+SOURCES = ("Parameter", "Constant", "Randn", "Rand")
 #: Every layer that reads something.
 READERS = {kind: layer for kind, layer in LAYERS.items() if kind not in SOURCES}

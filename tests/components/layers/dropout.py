@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
 from tests.components.layers.contract import (
     BOOLS,
     NUMBERS,
@@ -33,7 +37,33 @@ ROWS = [
     Row({"FeatureAlphaDropout": {"p": 0.1}}, (6, 8, 8), (6, 8, 8), {}, 0),
     Row({"FeatureAlphaDropout": {"inplace": True}}, (64,), (64,), {}, 0),
     Row({"FeatureAlphaDropout": {"p": 0}}, (6, 8), (6, 8), {}, 0),
+    Row({"StochasticDepth": {"p": 0.5, "mode": "row"}}, (6, 4, 4), (6, 4, 4), {}, 0),
+    Row({"StochasticDepth": {"p": 0.4, "mode": "batch"}}, (64,), (64,), {}, 0),
+    Row({"StochasticDepth": {"p": 1.0, "mode": "row"}}, (3, 4), (3, 4), {}, 0),
+    Row({"StochasticDepth": {"p": 0.0, "mode": "row"}}, (3, 4), (3, 4), {}, 0),
 ]
+
+
+class Depth(nn.Module):
+    """`torchvision.ops.StochasticDepth`, whose function stands in its forward."""
+
+    def __init__(self, p: float, mode: str) -> None:
+        super().__init__()
+        if not 0 <= p <= 1 or mode not in {"batch", "row"}:
+            raise ValueError(p, mode)
+        self.p, self.mode = p, mode
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop samples."""
+        if not self.training or self.p == 0.0:
+            return x
+        survival_rate = 1.0 - self.p
+        size = [x.shape[0] if self.mode == "row" else 1] + [1] * (x.ndim - 1)
+        noise = torch.empty(size, dtype=x.dtype, device=x.device).bernoulli_(survival_rate)
+        if survival_rate > 0.0:
+            noise.div_(survival_rate)
+        return x * noise
+
 
 FIELDS = {"p": NUMBERS, "inplace": BOOLS}
 CASES = {
@@ -45,6 +75,9 @@ CASES = {
         f"Dropout{rank}d": cases(f"Dropout{rank}d", shapes(rank, most=4) | SMALL, {}, FIELDS)
         for rank in (1, 2, 3)
     },
+    "StochasticDepth": cases(
+        "StochasticDepth", SMALL, {"p": NUMBERS, "mode": st.sampled_from(["row", "batch", "rows"])}
+    ),
 }
 
 STRICTNESS = [
@@ -70,4 +103,4 @@ STRICTNESS = [
     ),
 ]
 
-FAMILY = Family(ROWS, CASES, strictness=STRICTNESS)
+FAMILY = Family(ROWS, CASES, strictness=STRICTNESS, make={"StochasticDepth": Depth})

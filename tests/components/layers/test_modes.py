@@ -30,7 +30,7 @@ SWITCHES: dict[str, Any] = {
     "track_running_stats": True,
 }
 #: What draws in evaluation too.
-RANDOM = {"FractionalMaxPool2d", "FractionalMaxPool3d"}
+RANDOM = {"FractionalMaxPool2d", "FractionalMaxPool3d", "RandnLike", "RandLike"}
 
 CASES = [row.case for kind, family in FAMILIES.items() for row in family.rows if row.type == kind]
 SWITCHING = [

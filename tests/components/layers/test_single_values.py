@@ -99,7 +99,11 @@ def moves(case: Traced) -> bool:
     )
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+#: Layers that draw their values, or see no more than an order.
+_DRAWN = {"RandnLike", "RandLike", "Argmax"}
+
+
+@pytest.mark.parametrize("kind", sorted(set(READERS) - _DRAWN))
 def test_all_others_depend_on_their_input(kind: str) -> None:
     """Of all rows of a layer of floats, some say nothing of a single value, and these move."""
     floats = [case for case in cases(kind) if case.floats]

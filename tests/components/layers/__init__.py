@@ -21,6 +21,7 @@ from tests.components.layers import (
     linear,
     mask_rows,
     norm,
+    packed_rows,
     padding,
     pool,
     recurrent,
@@ -63,13 +64,12 @@ FAMILIES: dict[str, Family] = {
 }
 for _kind, _rows, _edges in (
     ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES),
+    ("LSTM", packed_rows.PACKED_ROWS, packed_rows.PACKED_EDGES),
     ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES),
 ):
     _family = FAMILIES[_kind]
-    FAMILIES |= {
-        kind: _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
-        for kind in _family.cases
-    }
+    _more = _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
+    FAMILIES |= dict.fromkeys(_family.cases, _more)
 #: What reads nothing, and is tested in `tests/graph/test_blocks.py` among what reads it.
 SOURCES = ("Parameter",)
 #: Every layer that reads something.

@@ -62,13 +62,17 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
-for _kind, _rows, _edges in (
-    ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES),
-    ("LSTM", packed_rows.PACKED_ROWS, packed_rows.PACKED_EDGES),
-    ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES),
+for _kind, _rows, _edges, _strictness in (
+    ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES, ()),
+    ("LSTM", packed_rows.PACKED_ROWS, packed_rows.PACKED_EDGES, packed_rows.PACKED_STRICTNESS),
+    ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES, ()),
 ):
     _family = FAMILIES[_kind]
-    _more = _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
+    _more = _family._replace(
+        rows=[*_family.rows, *_rows],
+        edges=[*_family.edges, *_edges],
+        strictness=[*_family.strictness, *_strictness],
+    )
     FAMILIES |= dict.fromkeys(_family.cases, _more)
 #: What reads nothing, and is tested in `tests/graph/test_blocks.py` among what reads it.
 SOURCES = ("Parameter",)

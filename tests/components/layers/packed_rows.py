@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.components.layers.contract import Case, Row
+from tests.components.layers.contract import Case, Row, Strictness
 from tests.components.layers.recurrent import ROWS, with_lengths
 
 
@@ -24,4 +24,16 @@ PACKED_EDGES = [
     with_lengths(_LSTM, "int32"),
     with_lengths(_LSTM, "int64", (4,)),
     with_lengths(_LSTM._replace(kind="GRU", x=(3,))),
+]
+PACKED_STRICTNESS = [
+    Strictness(
+        "lengths are int64, as torch stores them",
+        lambda case: "lengths" in case.names and case.others[-1].dtype != "int64",
+        with_lengths(_LSTM, "int32"),
+    ),
+    Strictness(
+        "a step is a vector: torch does not look at the axes of a packed sequence",
+        lambda case: "lengths" in case.names and len(case.x) != 2,
+        with_lengths(_LSTM._replace(fields={"hidden_size": 1}, x=(1, 1, 1))),
+    ),
 ]

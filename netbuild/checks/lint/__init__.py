@@ -12,6 +12,7 @@ from netbuild.checks.lint.axes import misplaced_places
 from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
+from netbuild.checks.lint.masks import padded_places, two_meanings
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
 from netbuild.checks.lint.receptive_field import (
     checkerboards,
@@ -61,6 +62,8 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     checkerboards,
     saturating_stacks,
     single_values,
+    two_meanings,
+    padded_places,
     forgotten_flattens,
     channels_last,
     untrained_weights,

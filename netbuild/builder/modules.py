@@ -205,7 +205,7 @@ class _Packed(nn.RNNBase):
         Raises:
             RuntimeError: a length is below 1 or above L.
         """
-        if lengths is None:
+        if lengths is None or lengths.is_meta:  # a meta tensor has no numbers
             return super().forward(input, hx)  # type: ignore[misc]
         ends = lengths.cpu()  # torch packs by lengths on the CPU
         if int(ends.min()) < 1 or int(ends.max()) > input.size(1):

@@ -22,7 +22,7 @@ from netbuild.reports import faults
 from netbuild.syntax.parser import from_bytes
 from netbuild.syntax.repair import Repair
 from tests.test_faults import is_title
-from tests.torch_counterparts import joins, layers
+from tests.torch_counterparts import joins, layers, masks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,6 +128,7 @@ def test_fix(path: Path) -> None:
 #: What netbuild knows no repair of, so far.
 UNFIXED = {
     *("attention-without-transpose", "cosine-of-other-widths", "instancenorm-behind-global-pool"),
+    *("mask-by-position", "mask-of-another-size"),
     *("siamese-with-two-encoders", "squeeze-and-excitation"),
 }
 
@@ -143,7 +144,7 @@ def test_share_of_fixes() -> None:
 
 
 #: By the name of a file, what is written of it in torch.
-COUNTERPARTS: dict[str, Callable[[], None]] = {**vars(layers), **vars(joins)}
+COUNTERPARTS: dict[str, Callable[[], None]] = {**vars(layers), **vars(joins), **vars(masks)}
 
 
 @cache

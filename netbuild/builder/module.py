@@ -63,6 +63,9 @@ def module(graph: Graph) -> nn.Module:
     parametrizing.register(made, graph)
     pretrained.load(made, graph)
     for row in graph.rows:
+        if row.reuses and row.layer.built_name().startswith("Packed"):
+            # the module was made for a call without lengths
+            made.get_submodule(row.reuses).__class__ = getattr(modules, row.layer.built_name())
         for name in row.parameters if row.frozen else ():
             made.get_parameter(state_key(row.path, name)).requires_grad_(False)
         if isinstance(row.layer, Masked) and row.layer.given:

@@ -1,10 +1,11 @@
 """Modules that torch does not have, in plain torch. They do not need netbuild."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import rnn
 
 
 class _SwitchableNorm(nn.Module):
@@ -217,6 +218,44 @@ class FrozenEmbedding(nn.Embedding):
         """Return the rows of indices, (*) to (*, embedding_dim)."""
         rows = functional.embedding(input, self.weight, self.padding_idx)  # (*, E)
         return _shortened(self, rows.flatten(0, -2)).view(rows.shape)
+
+
+class _Packed(nn.RNNBase):
+    """A recurrent layer that reads each sample up to its own end, packed as torch wants it."""
+
+    def forward(self, input: Tensor, hx: Any = None, lengths: Tensor | None = None) -> Any:  # noqa: A002  torch's name
+        """Return what torch's layer returns; (N, L, *) has zeros behind the end of each sample.
+
+        Args:
+            input: the sequences, (N, L, input_size).
+            hx: the first states; None for zeros.
+            lengths: the number of steps of each sample, (N), in any order; None for all steps.
+
+        Raises:
+            RuntimeError: a length is below 1 or above L.
+        """
+        if lengths is None or lengths.is_meta:  # a meta tensor has no numbers
+            return super().forward(input, hx)  # type: ignore[misc]
+        ends = lengths.cpu()  # torch packs by lengths on the CPU
+        if int(ends.min()) < 1 or int(ends.max()) > input.size(1):
+            message = f"lengths are from {int(ends.min())} to {int(ends.max())}"
+            raise RuntimeError(f"{message}, and a sequence has 1 to {input.size(1)} steps")
+        packed = rnn.pack_padded_sequence(input, ends, batch_first=True, enforce_sorted=False)
+        y, last = super().forward(packed, hx)  # type: ignore[misc]
+        padded, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=input.size(1))
+        return padded, last
+
+
+class PackedRNN(_Packed, nn.RNN):
+    """`nn.RNN` with lengths."""
+
+
+class PackedLSTM(_Packed, nn.LSTM):
+    """`nn.LSTM` with lengths."""
+
+
+class PackedGRU(_Packed, nn.GRU):
+    """`nn.GRU` with lengths."""
 
 
 class ScaledDotProductAttention(nn.Module):

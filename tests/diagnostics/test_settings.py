@@ -55,7 +55,7 @@ def test_words() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("NB399", "--ignore: no code begins with NB399; did you mean NB319?"),
+        ("NB399", "--ignore: no code begins with NB399; did you mean NB329?"),
         ("nb301", "--ignore: no code begins with nb301; did you mean NB301?"),
         ("nb3", "--ignore: no code begins with nb3; did you mean NB3?"),
         (

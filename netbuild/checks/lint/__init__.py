@@ -13,6 +13,7 @@ from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.formulas import named_formulas
 from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
+from netbuild.checks.lint.masks import padded_places, two_meanings
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
 from netbuild.checks.lint.receptive_field import (
     checkerboards,
@@ -63,6 +64,8 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     saturating_stacks,
     single_values,
     named_formulas,
+    two_meanings,
+    padded_places,
     forgotten_flattens,
     channels_last,
     untrained_weights,

@@ -18,25 +18,40 @@ from netbuild.components.layers._recurrent import Stateful
 from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Modes, Needs
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
+from netbuild.components.layers.named import Named
 from netbuild.components.layers.sight import Sight, across, every
-from netbuild.components.tensor import BYTES, Shape, Tensor, expect_rank, product
+from netbuild.components.tensor import (
+    BYTES,
+    Shape,
+    ShapeError,
+    Tensor,
+    expect_rank,
+    product,
+    times,
+)
 
 _BatchFirst = Annotated[
     Literal[True], Wants("true: axis 0 is the batch", core_schema.literal_schema([True]))
 ]
 
 
-class Recurrent(Stateful):
+#: The numbers in the bytes of an index of int64.
+_INDEX = 2
+
+
+class Recurrent(Stateful, Named):
     """A stack of layers of cells over the steps of (length, input_size); each reads the one before.
 
     Each layer goes through the steps in one direction or in both directions. It needs
     length · directions · gates · hidden_size · (input_size + hidden_size) multiply-adds. The
     input_size of later layers is directions · hidden_size.
 
-    The kept values are the ones that torch keeps on a CPU.
+    The kept values are the ones that torch keeps on a CPU. With `lengths`, steps behind the end of a
+    sample are left out: results there are 0. All numbers are then those of a sample that is full.
     """
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)
+    named_inputs: ClassVar[tuple[str, ...]] = ("lengths",)
     modes = Modes(
         "each value between two layers becomes 0 with probability dropout, and "
         "x / (1 − dropout) otherwise",
@@ -87,7 +102,23 @@ class Recurrent(Stateful):
         """Return the sizes of the states that a cell passes from step to step."""
         return (self.state,)
 
+    def built_name(self) -> str:
+        return f"Packed{self.torch_name()}" if self.given else super().built_name()
+
+    def expect_dtypes(self, *x: Tensor) -> None:
+        sequences, named = self.apart(x)
+        super().expect_dtypes(*sequences)
+        for lengths in named.values():
+            if lengths.dtype != "int64" or lengths.shape:
+                message = f"lengths is {lengths.dtype} of {times(lengths.shape)}"
+                help_ = (
+                    "lengths is an input of one whole number a sample: {shape: [], dtype: int64}"
+                )
+                code = "NB212" if lengths.dtype == "int64" else "NB207"
+                raise ShapeError(code, f"{message}, and it must be one int64", help=help_)
+
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
+        x, _ = self.apart(x)
         output = Tensor(self.output_shape(*(tensor.shape for tensor in x)))
         last = zip(self.optional_inputs, self.states(), strict=True)
         states = {name.replace("_0", "_n"): Tensor((self.cells, size)) for name, size in last}
@@ -120,36 +151,40 @@ class Recurrent(Stateful):
         return shapes
 
     def saved(self, x: Shape, *states: Shape) -> tuple[str, ...]:
-        found = self.needs(*map(Placed, (x, *states)), learns=True)
+        found = self.needs(*self.placed(x, *states), learns=True)
         names = self.input_names(1 + len(states))
         return (*(names[n] for n in found.inputs), *found.outputs)
 
     def workspace(self, x: Shape, *states: Shape) -> int:
         """Copies of the input and the states, the values between layers, and those of each step."""
-        return self.needs(*map(Placed, (x, *states)), learns=True).workspace
+        return self.needs(*self.placed(x, *states), learns=True).workspace
 
     def needs(self, *x: Placed, learns: bool) -> Needs:
         """Torch swaps batch and steps, and copies what does not lie in this order in memory.
 
         The inputs of cells, and most states, are needed for the gradients of weights only.
         """
+        x, _ = self.apart(x)
         length, states = x[0].shape[0], x[1:]
         inputs = self.layer_inputs(x[0].shape)
         for_weights = learns or self.ignores_freezing
         gates = self.num_layers > 1 or any(one.gradient for one in x[:2])
         kept: list[int] = []
         numbers = 0
-        if for_weights and self.reads_in_place(x[0]):
+        packs = bool(self.given)
+        if packs:  # the order of samples by length, and back
+            numbers += _INDEX * (1 + any(one.gradient for one in x))
+        if for_weights and not packs and self.reads_in_place(x[0]):
             kept.append(0)
         elif for_weights:
-            numbers += self.copies() * product(x[0].shape)
+            numbers += (1 if packs else self.copies()) * product(x[0].shape)
         copies = (0 < self.dropout < 1) + for_weights
         numbers += copies * length * sum(inputs[1:])
         for place, size in enumerate(self.states()):
             is_cell = self.optional_inputs[place] == "c_0"  # for the gradients of the gates
             if not (for_weights or (is_cell and gates)):
                 continue
-            if states and by_steps(states[place]):
+            if states and not packs and by_steps(states[place]):
                 kept.append(1 + place)
             else:
                 numbers += self.cells * size
@@ -161,8 +196,9 @@ class Recurrent(Stateful):
         return x.merged(1, 0)
 
     def layouts(self, y: Sequence[Shape], *x: Placed) -> tuple[Strides, ...]:
-        """The steps, or the cells, are the outermost axis in memory."""
-        return tuple(ordered((BATCH, *shape), (1, 0, 2)) for shape in y)
+        """The steps, or the cells, are the outermost axis in memory; padded steps lie in order."""
+        found = tuple(ordered((BATCH, *shape), (1, 0, 2)) for shape in y)
+        return (None, *found[1:]) if self.given else found
 
     #: Whether torch keeps the same if the weights do not learn.
     ignores_freezing: ClassVar[bool] = False
@@ -233,7 +269,8 @@ class Recurrent(Stateful):
         }
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
-        y = forward(x[0], *(swapped(state) for state in x[1:]))
+        x, named = self.apart(x)
+        y = forward(x[0], *(swapped(state) for state in x[1:]), **named)
         return {"output": y[0], "h_n": y[1].transpose(0, 1)}
 
 

@@ -26,6 +26,9 @@ class RNN(Recurrent):
     (num_layers · directions, hidden_size). An optional input `h_0` gives the first states; by
     default they are zeros.
 
+    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The last
+    states are then those at the end of each sample.
+
     - RNN: 20  # 5×10 to 5×20, h_n: 1×20
     """
 
@@ -49,6 +52,9 @@ class LSTM(Recurrent):
     of (num_layers · directions, hidden_size). Optional inputs `h_0` and `c_0`, both or neither,
     give the first states; by default they are zeros. With proj_size, h_t becomes W_hr · h_t of that
     size, with proj_size · hidden_size more multiply-adds: https://arxiv.org/abs/1402.1128.
+
+    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The last
+    states are then those at the end of each sample.
 
     - LSTM: {hidden_size: 20, bidirectional: true}  # 5×10 to 5×40, h_n: 2×20, c_n: 2×20
     """
@@ -112,8 +118,10 @@ class LSTM(Recurrent):
         apart = 0
         if not self.proj_size and (self.bidirectional or self.dropout):
             apart = self.cells - (1 if self._keeps_output else 0)
+        packs = bool(self.given)  # the results are then padded copies
+        apart += packs and self._keeps_output
         given = BYTES["float32"] * apart * x[0].shape[0] * self.hidden_size
-        outputs = ("output",) if self._keeps_output else ()
+        outputs = ("output",) if self._keeps_output and not packs else ()
         return found._replace(outputs=outputs, workspace=found.workspace + given)
 
     def needs_for(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
@@ -141,8 +149,9 @@ class LSTM(Recurrent):
         return _onednn_workspace(length, size, self.hidden_size) + 2 * self.hidden_size
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
+        x, named = self.apart(x)
         states = tuple(swapped(state) for state in x[1:])
-        y = forward(x[0], states) if states else forward(x[0])
+        y = forward(x[0], states, **named) if states else forward(x[0], **named)
         h_n, c_n = y[1][0], y[1][1]
         return {"output": y[0], "h_n": h_n.transpose(0, 1), "c_n": c_n.transpose(0, 1)}
 
@@ -154,13 +163,16 @@ class GRU(Recurrent):
     (num_layers · directions, hidden_size). An optional input `h_0` gives the first states; by
     default they are zeros.
 
+    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The last
+    states are then those at the end of each sample.
+
     - GRU: {hidden_size: 20, num_layers: 2}  # 5×10 to 5×20, h_n: 2×20
     """
 
     gates = 3
 
     def range(self, *x: Range | None) -> Range | None:
-        return mixed(*x[1:])
+        return mixed(*self.apart(x)[0][1:])
 
     def computed(self, length: int, size: int, *, learns: bool) -> int:
         """Six numbers per step as in GRUCell, and for weights all states except the last one."""

@@ -26,6 +26,7 @@ from tests.components.layers import (
     moving,
     noise,
     norm,
+    packed_rows,
     pad,
     padding,
     pool,
@@ -73,15 +74,18 @@ MODULES = (
 FAMILIES: dict[str, Family] = {
     kind: module.FAMILY for module in MODULES for kind in module.FAMILY.cases
 }
-for _kind, _rows, _edges in (
-    ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES),
-    ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES),
+for _kind, _rows, _edges, _strictness in (
+    ("MultiheadAttention", mask_rows.ATTENTION_ROWS, mask_rows.ATTENTION_EDGES, ()),
+    ("LSTM", packed_rows.PACKED_ROWS, packed_rows.PACKED_EDGES, packed_rows.PACKED_STRICTNESS),
+    ("Transformer", mask_rows.TRANSFORMER_ROWS, mask_rows.TRANSFORMER_EDGES, ()),
 ):
     _family = FAMILIES[_kind]
-    FAMILIES |= {
-        kind: _family._replace(rows=[*_family.rows, *_rows], edges=[*_family.edges, *_edges])
-        for kind in _family.cases
-    }
+    _more = _family._replace(
+        rows=[*_family.rows, *_rows],
+        edges=[*_family.edges, *_edges],
+        strictness=[*_family.strictness, *_strictness],
+    )
+    FAMILIES |= dict.fromkeys(_family.cases, _more)
 #: What reads nothing, and is tested in `tests/graph/` among what reads it; what draws is tested in
 #: `test_noise.py`.
 SOURCES = ("Parameter", "Constant", "Randn", "Rand")

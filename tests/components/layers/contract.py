@@ -336,6 +336,7 @@ def cases(
         x,
         others if others is not None else st.just(()),
         dtype if dtype is not None else st.just("float32"),
+        st.just(()),
     )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
+import torch
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import rnn
 
 from tests.components.layers.contract import BOOLS, Case, Family, Row, Strictness, Tensor, cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import torch
 
 ROWS = [
     # A step multiplies each matrix once: gates · hidden · (input + hidden), for 7 steps or for one.
@@ -224,11 +224,50 @@ def documented(kind: str) -> Callable[..., Any]:
     return make
 
 
+def with_lengths(case: Case, dtype: str = "int64", shape: tuple[int, ...] = ()) -> Case:
+    """Return a case that also reads lengths."""
+    names = ("input", "h_0", "c_0")[: 1 + len(case.others)]
+    others = (*case.others, Tensor(shape, dtype))
+    return case._replace(others=others, names=(*names, "lengths"))
+
+
 def call_stack(module: Any, x: torch.Tensor, *states: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Call an RNN, GRU or LSTM; its states have the batch in the second place."""
+    if "lengths" in getattr(module, "names", ()):
+        return _call_packed(module, x, states[-1], *states[:-1])
     first = tuple(state.transpose(0, 1).contiguous() for state in states)
     y, last = module(x, *([first if len(first) > 1 else first[0]] if first else []))
     return (y, *(state.transpose(0, 1) for state in (last if isinstance(last, tuple) else [last])))
+
+
+def _call_packed(
+    module: Any, x: torch.Tensor, lengths: torch.Tensor, *states: torch.Tensor
+) -> tuple[torch.Tensor, ...]:
+    """Call it with a packed sequence, as torch's page shows."""
+    packed = rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    y, *last = call_stack(_Plain(module), packed, *states)
+    return rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], *last
+
+
+class _Plain:
+    """A module that says nothing of its inputs."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    def __call__(self, *x: Any) -> Any:
+        """Call the module."""
+        return self.module(*x)
+
+
+def _data(case: Case, batch: int) -> list[torch.Tensor]:
+    """Return random inputs; all samples have all steps, as netbuild counts them."""
+    found = [torch.rand(batch, *x.shape) for x in case.inputs]
+    pairs = zip(found, case.inputs, strict=True)
+    found = [y.to(getattr(torch, x.dtype)) for y, x in pairs]
+    if "lengths" in case.names:
+        found[-1] = torch.full_like(found[-1], case.x[0])
+    return found
 
 
 def call_lstm_cell(module: Any, x: torch.Tensor, *states: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -265,7 +304,9 @@ def recurrent(
 
     def with_states(fields: dict[str, Any]) -> st.SearchStrategy[Case]:
         others = states(kind, fields)
-        return cases(kind, x, {n: st.just(fields[n]) for n in fields}, others=others, dtype=DTYPES)
+        given = {n: st.just(fields[n]) for n in fields}
+        drawn = cases(kind, x, given, others=others, dtype=DTYPES)
+        return drawn if kind.endswith("Cell") else drawn | drawn.map(with_lengths)
 
     return fields.flatmap(with_states)
 
@@ -344,6 +385,7 @@ FAMILY = Family(
     STRICTNESS,
     DECIDED,
     make={kind: documented(kind) for kind in STACKS},
+    data=dict.fromkeys(CASES, _data),
     call={**dict.fromkeys(STACKS, call_stack), "LSTMCell": call_lstm_cell},
     fields={
         (kind, "batch_first"): "true by default, and nothing else: axis 0 is the batch"

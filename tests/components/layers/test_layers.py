@@ -68,9 +68,11 @@ def of_torch(row: Row, batch: int = BATCH) -> tuple[Any, tuple[torch.Tensor, ...
 def on_meta(row: Row) -> tuple[Any, tuple[torch.Tensor, ...]]:
     """The same on the meta device.
 
-    A batch norm without momentum reads the number of batches, which only a real tensor has.
+    A batch norm without momentum reads the number of batches, which only a real tensor has, and
+    torch reads lengths.
     """
-    with torch.device("cpu" if "momentum" in row.fields else "meta"):
+    real = "momentum" in row.fields or "lengths" in row.names
+    with torch.device("cpu" if real else "meta"):
         return of_torch(row)
 
 

@@ -47,6 +47,7 @@ ROWS = [
     and row.inputs
     and (kind not in EXCUSED or "proj_size" in row.fields)
     and (row.names or all(x.floating for x in row.inputs))
+    and "lengths" not in row.names  # its networks draw numbers that are no lengths
 ]
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
+from torch.utils.checkpoint import checkpoint
 
 from netbuild.builder import modules, parametrizing, pretrained
 from netbuild.builder.arguments import differing
@@ -199,7 +200,8 @@ class _Writer:
         if isinstance(part, Block):
             ports = list(part.outputs)
             x = [self.read(member.reads[port]) for port in part.inputs]
-            y: Any = self.call(member.module or member.name, *x)
+            name = member.module or member.name
+            y: Any = self.recompute(name, part, *x) if part.recomputes else self.call(name, *x)
             several = len(ports) > 1
             return {port: y[n] if several else y for n, port in enumerate(ports)}
         if isinstance(part.layer, Parameter):
@@ -244,6 +246,13 @@ class _Writer:
         """
         made: fx.Proxy = self.tracer.create_proxy("call_function", function, x, keywords)
         return made
+
+    def recompute(self, name: str, stack: Block, *x: Any) -> fx.Proxy:
+        """Write the call of a stack whose activations the backward pass computes again."""
+        module = self.tracer.create_proxy("get_attr", name, (), {})
+        if stack.has_statistics:
+            return self.operate(modules.recomputed, module, *x)
+        return self.operate(checkpoint, module, *x, use_reentrant=False)
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""

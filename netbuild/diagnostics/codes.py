@@ -53,6 +53,7 @@ CODES = {
     "NB216": "layers that read each other in a circle",
     "NB219": "a parameter that cannot be tied",
     "NB220": "a parametrization that does not fit its parameter",
+    "NB221": "a checkpoint that torch cannot compile",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     "NB302": "a result that no layer reads",

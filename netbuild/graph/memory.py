@@ -20,11 +20,11 @@ from netbuild.components.layers.parameter import Parameter
 from netbuild.graph.value import Value, value_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from netbuild.components.layers.layer import Memory
     from netbuild.components.tensor import Tensor
-    from netbuild.graph.row import Row
+    from netbuild.graph.row import Recomputed, Row
 
 
 class Held(NamedTuple):
@@ -56,6 +56,9 @@ class Kept(NamedTuple):
     workspace: int = 0
     #: Whether an output of the network depends on the layer by floating-point results.
     is_read: bool = True
+    #: What it keeps while the backward pass computes the stack around it again, and the stack.
+    again: int = 0
+    stack: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -141,6 +144,10 @@ class Step:
         self.weights: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
         self.keepers: dict[Value, str] = {}
+        #: The same within each stack that the backward pass computes again, by its path.
+        self.within: dict[str, dict[Value, str]] = {}
+        #: The stacks of these whose inputs torch keeps.
+        self.entered: set[str] = set()
         #: For each memory, the layers that have overwritten it.
         self.writers: dict[Value, list[str]] = {}
 
@@ -154,15 +161,42 @@ class Step:
         self._store(row, x, given)
         if not reached or not (read is None or read):
             return Kept(reached=reached, is_read=not reached)
+        known = self.keepers if row.recomputed is None else self._opened(row.recomputed)
         needs = row.inferred.needs(given, learns=row.has_learning_weight, read=read)
-        held = [self._input(row, n, x[n]) for n in needs.inputs]
+        held = [self._input(row, n, x[n], known) for n in needs.inputs]
         for port in needs.outputs:
             value = Value(row.path, port)
-            held.append(self._held(value, self.values[value]))
+            held.append(self._held(value, self.values[value], known))
         for one in held:
             if not one.is_copy:
-                self.keepers.setdefault(one.place, row.path)
-        return Kept(True, _once(held), needs.workspace)
+                known.setdefault(one.place, row.path)
+        found = Kept(True, _once(held), needs.workspace)
+        return found if row.recomputed is None else self._again(row, found)
+
+    def _opened(self, stack: Recomputed) -> dict[Value, str]:
+        """Return the keepers within a stack that is computed again. Its inputs are kept already."""
+        if stack.path not in self.within:
+            inputs = [self._read(value, tensor) for value, tensor in stack.inputs]
+            self.within[stack.path] = dict.fromkeys((x.base for x in inputs), stack.path)
+        return self.within[stack.path]
+
+    def _again(self, row: Row, found: Kept) -> Kept:
+        """Return what a layer keeps in a stack that is computed again.
+
+        The first layer that would keep anything, also a weight, lets torch keep what the stack
+        reads. The others keep nothing more until the stack is computed again.
+        """
+        stack = row.recomputed
+        assert stack is not None
+        inputs: tuple[Held, ...] = ()
+        needed = found.tensors or found.workspace or row.inferred.weights
+        if needed and stack.path not in self.entered:
+            self.entered.add(stack.path)
+            reads = [(value, self._read(value, tensor)) for value, tensor in stack.inputs]
+            inputs = _once([self._held(value, x, self.keepers) for value, x in reads])
+            for one in inputs:
+                self.keepers.setdefault(one.place, stack.path)
+        return Kept(True, inputs, again=found.nbytes, stack=stack.path)
 
     def conflict(self, row: Row) -> Conflict | None:
         """Return why torch refuses a layer after the layers before it; None if it runs."""
@@ -173,7 +207,8 @@ class Step:
         if row.inferred.memory != "overwritten" or row.sources[0] not in self.values:
             return None
         first = self.values[row.sources[0]]
-        reader = self.keepers.get(first.base)
+        stack = row.recomputed
+        reader = (self.keepers if stack is None else self._opened(stack)).get(first.base)
         if reader:
             message = f"the layer overwrites its input, which the backward pass of {reader} needs"
             return Conflict(row.path, message)
@@ -248,17 +283,17 @@ class Step:
             if not row.sources:
                 self.weights.add(value)
 
-    def _input(self, row: Row, number: int, x: _Stored) -> Held:
+    def _input(self, row: Row, number: int, x: _Stored, known: Mapping[Value, str]) -> Held:
         """Return an input that a layer keeps, itself or as a copy."""
         value = row.sources[number]
         if row.layer.keeps_itself(x.placed):
-            return self._held(value, x)
+            return self._held(value, x, known)
         return Held(value, value, row.inputs[number], is_copy=True)
 
-    def _held(self, value: Value, stored: _Stored) -> Held:
+    def _held(self, value: Value, stored: _Stored, known: Mapping[Value, str]) -> Held:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
-        return Held(value, base, tensor, self.keepers.get(base), base in self.weights)
+        return Held(value, base, tensor, known.get(base), base in self.weights)
 
 
 def _stack(path: str) -> str:

@@ -118,6 +118,8 @@ def memory(graph: Graph) -> str:
         f"weights {_size(graph.weights_bytes)} · "
         f"activations {_size(graph.activations_bytes)} a sample in training"
     )
+    if graph.again_bytes:
+        memory += f", and {_size(graph.again_bytes)} more while a stack is computed again"
     return learned + memory + _tied(graph)
 
 
@@ -142,6 +144,7 @@ def as_json(graph: Graph) -> str:
             "macs": graph.macs,
             "weights_bytes": graph.weights_bytes,
             "activations_bytes": graph.activations_bytes,
+            **({"recomputed_bytes": graph.again_bytes} if graph.again_bytes else {}),
         },
     }
     return of_json(json.dumps(document, indent=2, ensure_ascii=False))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.graph.row import Recomputed
     from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
 
@@ -46,6 +47,8 @@ class LayerCall(NamedTuple):
     #: The names that its `inputs` can use.
     scope: Scope
     frozen: bool = False
+    #: The outermost stack around it that the backward pass computes again.
+    recomputed: Recomputed | None = None
 
 
 class Layers:
@@ -107,6 +110,8 @@ class Layers:
         sources = tuple([signal.value for signal in arranged])
         reach = reach_after(inferred, [signal.reach for signal in arranged])
         row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen)
+        if call.recomputed is not None:
+            row = row._replace(recomputed=call.recomputed)
         if shared:
             row = row._replace(**shared)
             wrong = tuple(misfits(row))

@@ -49,6 +49,7 @@ class Use(NamedTuple):
     reads: Reads | None
     frozen: bool = False
     repeat: int | None = None
+    checkpoint: bool = False
 
 
 class Walk:
@@ -133,7 +134,8 @@ class Walk:
         if name is not None:
             level.taken.add(name)
         frozen = level.context.frozen or getattr(modifiers, "freeze", False)
-        use = Use(part, reads, frozen, modifiers.repeat)
+        checkpoint = getattr(modifiers, "checkpoint", False)
+        use = Use(part, reads, frozen, modifiers.repeat, checkpoint)
         return (*faults, *wrong, *self._used(use, modifiers, name, numbers, level))
 
     def _unknown(
@@ -220,7 +222,8 @@ class Walk:
         member: Member | None,
     ) -> None:
         """Store the recipe of a member for a Reuse."""
-        recipe = Recipe(use.part, names, repeat, name, member and member.part, use.frozen)
+        traced = member and member.part
+        recipe = Recipe(use.part, names, repeat, name, traced, use.frozen, use.checkpoint)
         level.recipes.setdefault(name, recipe)
 
     def _repeated(self, use: Use, name: str, level: Level) -> Found[Member | None]:
@@ -273,13 +276,18 @@ class Walk:
         if isinstance(part, Stack) or self.reader.is_block(part):
             inputs, faults = self._inputs(part, signals)
             inner = list(inputs)
-            context = Context(f"{place}.", names, use.frozen, level.context.blocks)
+            context = level.context.within(place, names, frozen=use.frozen)
+            if use.checkpoint:
+                context = context.recomputing(x for _, x in signals)
             (traced, results), wrong = self._call(part, context, inputs)
             faults += wrong
+            if use.checkpoint and traced is not None:
+                traced = traced._replace(recomputes=True)
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
-            call = LayerCall(LAYERS[part.type.text], part, place, level.scope, use.frozen)
+            component, around = LAYERS[part.type.text], level.context.recomputed
+            call = LayerCall(component, part, place, level.scope, use.frozen, around)
             given = None if reads is None else signals
             (traced, results), faults = self.layers.trace(call, names, given)
         level.scope.add(name, results)
@@ -353,7 +361,8 @@ class Walk:
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return None, faults
-        again = Use(reuse.part_of(recipe, item, reads), reads, recipe.frozen, recipe.repeat)
+        part = reuse.part_of(recipe, item, reads)
+        again = Use(part, reads, recipe.frozen, recipe.repeat, recipe.checkpoint)
         before = len(self.layers.rows)
         if recipe.repeat is None:
             member, faults = self._member(again, name, level, recipe.names)

@@ -21,7 +21,7 @@ def node(value: Any) -> Node:
 
 def row(path: str, type_: str, init: Init | None = None, **weights: tuple[int, ...]) -> Any:
     """Return the initializers of a row of a graph."""
-    return SimpleNamespace(path=path, type=type_, weights=weights, init=init)
+    return SimpleNamespace(path=path, type=type_, weights=weights, init=init, reuses=None)
 
 
 def read_one(value: Any) -> tuple[Init | None, list[Diagnostic]]:

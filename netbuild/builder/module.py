@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
+from torch.utils.checkpoint import checkpoint
 
 from netbuild.builder import constants, modules, operations, parametrizing, pretrained
 from netbuild.builder.initialise import initialise
@@ -243,7 +244,8 @@ class _Writer:
         x = [self.given(member, number, name) for number, name in enumerate(names)]
         if isinstance(part, Block):
             ports = list(part.outputs)
-            y: Any = self.call(member.module or member.name, *x)
+            name = member.module or member.name
+            y: Any = self.recompute(name, part, *x) if part.recomputes else self.call(name, *x)
             several = len(ports) > 1
             return {port: y[n] if several else y for n, port in enumerate(ports)}
         if isinstance(part, Row) and part.layer.for_each_sample:
@@ -301,6 +303,13 @@ class _Writer:
         """
         made: fx.Proxy = self.tracer.create_proxy("call_function", function, x, keywords)
         return made
+
+    def recompute(self, name: str, stack: Block, *x: Any) -> fx.Proxy:
+        """Write the call of a stack whose activations the backward pass computes again."""
+        module = self.tracer.create_proxy("get_attr", name, (), {})
+        if stack.has_statistics:
+            return self.operate(modules.recomputed, module, *x)
+        return self.operate(checkpoint, module, *x, use_reentrant=False)
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""

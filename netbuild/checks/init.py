@@ -50,7 +50,7 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
     matched, used = Counter[Span](), set[Span]()
     names: list[str] = []
     for row in rows:
-        for fault in _strange_names(row):
+        for fault in () if row.reuses else _strange_names(row):
             found.setdefault(fault.span, fault)
         for use in uses(row, rules):
             names.append(use.name)

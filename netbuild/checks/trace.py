@@ -15,6 +15,7 @@ from netbuild.checks import (
     optimizers,
     parametrized,
     pretrained,
+    recomputing,
     sparse_gradients,
     torch_release,
 )
@@ -103,6 +104,7 @@ def _checked(config: Config) -> Graph:
         faults += budget.check(graph)
         faults += init.check(graph.rows, config.init)
         faults += parametrized.check(graph)
+        faults += recomputing.check(graph)
         faults += pretrained.check(graph)
     faults += torch_release.check(config, graph.rows)
     if graph.outputs:

@@ -37,14 +37,21 @@ class Modifiers(Component):
     """What the layer reads: a name of a layer in its stack, a list of names, or names by input."""
 
 
-class BlockModifiers(Modifiers):
-    """The modifiers of a block."""
+class _Freezing(Modifiers):
+    """The modifiers of what can be frozen."""
 
     freeze: Bool = False
     """Whether the weights keep their first values."""
 
 
-class LayerModifiers(BlockModifiers):
+class BlockModifiers(_Freezing):
+    """The modifiers of a block."""
+
+    checkpoint: Bool = False
+    """Whether the backward pass computes the activations again, to keep less of them."""
+
+
+class LayerModifiers(_Freezing):
     """The modifiers of a layer."""
 
     init: _Elsewhere = None

@@ -55,6 +55,7 @@ CODES = {
     "NB218": "random numbers for a value that all samples share",
     "NB219": "a parameter that cannot be tied",
     "NB220": "a parametrization that does not fit its parameter",
+    "NB221": "a checkpoint that torch cannot compile",
     # Architecture: warnings.
     "NB301": "layers that collapse into one",
     "NB302": "a result that no layer reads",

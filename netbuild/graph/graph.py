@@ -155,6 +155,15 @@ class Graph(NamedTuple):
         return sum(kept.shared_nbytes for kept in self.kept)
 
     @property
+    def again_bytes(self) -> int:
+        """The most bytes that a stack adds for one sample while it is computed again."""
+        stacks: dict[str, int] = {}
+        if any(row.recomputed for row in self.rows):
+            for kept in self.kept:
+                stacks[kept.stack] = stacks.get(kept.stack, 0) + kept.again
+        return max(stacks.values(), default=0)
+
+    @property
     def kept(self) -> Iterator[Kept]:
         """The memory that each layer keeps in training, in the order of `rows`."""
         from netbuild.graph import memory

@@ -19,11 +19,11 @@ from netbuild.components.layers.layout import Placed
 from netbuild.graph.value import Value, value_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from netbuild.components.layers.layer import Memory
     from netbuild.components.tensor import Tensor
-    from netbuild.graph.row import Row
+    from netbuild.graph.row import Recomputed, Row
 
 
 class Held(NamedTuple):
@@ -59,6 +59,9 @@ class Kept(NamedTuple):
     is_read: bool = True
     #: Whether all samples share its results, so that the workspace is there once a batch.
     is_shared: bool = False
+    #: What it keeps while the backward pass computes the stack around it again, and the stack.
+    again: int = 0
+    stack: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -156,6 +159,10 @@ class Step:
         self.shared: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
         self.keepers: dict[Value, str] = {}
+        #: The same within each stack that the backward pass computes again, by its path.
+        self.within: dict[str, dict[Value, str]] = {}
+        #: The stacks of these whose inputs torch keeps.
+        self.entered: set[str] = set()
         #: For each memory, the layers that have overwritten it.
         self.writers: dict[Value, list[str]] = {}
 
@@ -167,15 +174,42 @@ class Step:
         self._store(row, x, given)
         if not reached or not (read is None or read):
             return Kept(reached=reached, is_read=not reached)
+        known = self.keepers if row.recomputed is None else self._opened(row.recomputed)
         needs = row.inferred.needs(given, learns=row.has_learning_weight, read=read)
-        held = [self._input(row, n, x[n]) for n in needs.inputs]
+        held = [self._input(row, n, x[n], known) for n in needs.inputs]
         for port in needs.outputs:
             value = Value(row.path, port)
-            held.append(self._held(value, self.values[value]))
+            held.append(self._held(value, self.values[value], known))
         for one in held:
             if not one.is_copy:
-                self.keepers.setdefault(one.place, row.path)
-        return Kept(True, _once(held), needs.workspace, is_shared=row.shared)
+                known.setdefault(one.place, row.path)
+        found = Kept(True, _once(held), needs.workspace, is_shared=row.shared)
+        return found if row.recomputed is None else self._again(row, found)
+
+    def _opened(self, stack: Recomputed) -> dict[Value, str]:
+        """Return the keepers within a stack that is computed again. Its inputs are kept already."""
+        if stack.path not in self.within:
+            inputs = [self._value(value, tensor) for value, tensor in stack.inputs]
+            self.within[stack.path] = dict.fromkeys((x.base for x in inputs), stack.path)
+        return self.within[stack.path]
+
+    def _again(self, row: Row, found: Kept) -> Kept:
+        """Return what a layer keeps in a stack that is computed again.
+
+        The first layer that would keep anything, also a weight, lets torch keep what the stack
+        reads. The others keep nothing more until the stack is computed again.
+        """
+        stack = row.recomputed
+        assert stack is not None
+        inputs: tuple[Held, ...] = ()
+        needed = found.tensors or found.workspace or row.inferred.weights
+        if needed and stack.path not in self.entered:
+            self.entered.add(stack.path)
+            reads = [(value, self._value(value, tensor)) for value, tensor in stack.inputs]
+            inputs = _once([self._held(value, x, self.keepers) for value, x in reads])
+            for one in inputs:
+                self.keepers.setdefault(one.place, stack.path)
+        return Kept(True, inputs, again=found.nbytes, stack=stack.path)
 
     def conflict(self, row: Row) -> Conflict | None:
         """Return why torch refuses a layer after the layers before it; None if it runs."""
@@ -189,7 +223,8 @@ class Step:
         if first.base in self.weights:
             message = "the layer overwrites a Parameter or a Constant, which keeps its values"
             return Conflict(row.path, message)
-        reader = self.keepers.get(first.base)
+        stack = row.recomputed
+        reader = (self.keepers if stack is None else self._opened(stack)).get(first.base)
         if reader:
             message = f"the layer overwrites its input, which the backward pass of {reader} needs"
             return Conflict(row.path, message)
@@ -211,13 +246,17 @@ class Step:
         message = f"the layer overwrites its input, and {use}, a part of it, after this"
         return Conflict(later[0], message)
 
+    def _value(self, value: Value, tensor: Tensor) -> _Stored:
+        """Return a value as it was computed; one that is not known is an input of the network."""
+        if value not in self.values:
+            placed = Placed(tensor.shape, None, False, tensor.dtype)
+            self.values[value] = _Stored(value, tensor, placed, first=value)
+        return self.values[value]
+
     def _read(self, row: Row, number: int) -> _Stored:
         """Return a value as a layer reads it: one that all samples share repeats for each."""
         value, tensor = row.sources[number], row.inputs[number]
-        if value not in self.values:  # an input of the network
-            placed = Placed(tensor.shape, None, False, tensor.dtype)
-            self.values[value] = _Stored(value, tensor, placed, first=value)
-        stored = self.values[value]
+        stored = self._value(value, tensor)
         more = len(tensor.shape) - len(stored.placed.shape)
         if value not in self.shared or (row.shared and not more):
             return stored
@@ -254,17 +293,17 @@ class Step:
             if row.shared:
                 self.shared.add(value)
 
-    def _input(self, row: Row, number: int, x: _Stored) -> Held:
+    def _input(self, row: Row, number: int, x: _Stored, known: Mapping[Value, str]) -> Held:
         """Return an input that a layer keeps, itself or as a copy."""
         value = row.sources[number]
         if row.layer.keeps_itself(x.placed):
-            return self._held(value, x)
+            return self._held(value, x, known)
         return Held(value, value, row.inputs[number], is_copy=True, is_shared=row.shared)
 
-    def _held(self, value: Value, stored: _Stored) -> Held:
+    def _held(self, value: Value, stored: _Stored, known: Mapping[Value, str]) -> Held:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
-        keeper, is_weight = self.keepers.get(base), base in self.weights
+        keeper, is_weight = known.get(base), base in self.weights
         return Held(value, base, tensor, keeper, is_weight, is_shared=base in self.shared)
 
 

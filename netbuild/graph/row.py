@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from netbuild.syntax.item import Item
 
 
+class Recomputed(NamedTuple):
+    """A stack that the backward pass computes again: its path, and what it reads."""
+
+    path: str
+    inputs: tuple[tuple[Value, Tensor], ...]
+
+
 class Row(NamedTuple):
     """One layer at its place in the network, with its inputs and results."""
 
@@ -47,6 +54,8 @@ class Row(NamedTuple):
     parametrized: Mapping[str, Parametrized] = MappingProxyType({})
     #: The names of the parameters that training changes, if a tie makes them differ from `frozen`.
     learned: frozenset[str] | None = None
+    #: The outermost stack around it that the backward pass computes again.
+    recomputed: Recomputed | None = None
     #: Whether the built network computes it. An operation whose result nothing reads is left out.
     is_built: bool = True
 
@@ -266,6 +275,8 @@ class Block(NamedTuple):
     type: str = ""
     #: The results that all samples share.
     shared: tuple[str, ...] = ()
+    #: Whether the backward pass computes its activations again.
+    recomputes: bool = False
 
     @property
     def is_chain(self) -> bool:
@@ -275,12 +286,25 @@ class Block(NamedTuple):
         ref = Ref("", self.inputs[0])
         for member in self.members:
             part = member.part
-            single = part.is_plain if isinstance(part, Row) else len(part.outputs) == 1
+            if isinstance(part, Row):
+                single = part.is_plain
+            else:
+                single = len(part.outputs) == 1 and not part.recomputes
             if not single or member.module or list(member.reads.values()) != [ref]:
                 return False
             outputs = part.outputs
             ref = Ref(member.name, next(iter(outputs)))
         return list(self.outputs.values()) == [ref]
+
+    @property
+    def has_statistics(self) -> bool:
+        """Whether a layer within changes its buffers in training, as a batch norm does."""
+        return any(
+            member.part.has_statistics
+            if isinstance(member.part, Block)
+            else bool(member.part.inferred.buffers or member.part.parametrized)
+            for member in self.members
+        )
 
     @property
     def needs_order(self) -> bool:

@@ -123,6 +123,8 @@ def memory(graph: Graph) -> str:
         + f"activations {_size(graph.activations_bytes)} a sample in training"
         + (f" and {_size(shared)} a batch" if (shared := graph.shared_activations_bytes) else "")
     )
+    if graph.again_bytes:
+        memory += f", and {_size(graph.again_bytes)} more while a stack is computed again"
     return learned + memory + _tied(graph)
 
 
@@ -149,6 +151,7 @@ def as_json(graph: Graph) -> str:
             "constants_bytes": graph.constants_bytes,
             "activations_bytes": graph.activations_bytes,
             "shared_activations_bytes": graph.shared_activations_bytes,
+            **({"recomputed_bytes": graph.again_bytes} if graph.again_bytes else {}),
         },
     }
     return of_json(json.dumps(document, indent=2, ensure_ascii=False))

@@ -231,6 +231,7 @@ FIELD_HELP = {
     "input_size": "the layer before it decides this size: leave it out",
     "return_sequences": "the layer returns all steps: write Select below for the last one",
     "kernel_initializer": "write a modifier next to the type: init: kaiming_normal_",
+    "checkpoint": "it belongs to a stack or a block: {layers: […], checkpoint: true}",
     "trainable": "write a modifier next to the type: freeze: true",
 }
 #: The sections by the other name.

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from netbuild.checks.init import check, plan
+from netbuild.checks.trace import infer
 from netbuild.components.layers import LAYERS
 from netbuild.config.init import MAX_PATTERN, MAX_RULES, is_weight, read_rules
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
 from tests.init_rules import node, read_one, row, rules_of
 
 #: A small network, as the rows of its graph.
@@ -228,3 +231,11 @@ def test_faults_of_written_rules(written: Any, codes: list[str]) -> None:
     rules, faults = read_rules(node(written), LAYERS)
     assert rules == ()
     assert [d.code for d in faults] == codes
+
+
+def test_a_reuse_has_the_initializers_of_its_original() -> None:
+    """A named parameter inside a stack that is called again is no fault."""
+    text = (
+        "input: [4]\nlayers:\n  a: [{Linear: 4, init: {weight: zeros_}}, ReLU]\n  b: {Reuse: a}\n"
+    )
+    assert infer(read(from_bytes("net.yaml", text.encode()))).diagnostics == ()

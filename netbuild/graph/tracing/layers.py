@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.graph.row import Recomputed
     from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
 
@@ -48,6 +49,8 @@ class LayerCall(NamedTuple):
     #: The names that its `inputs` can use.
     scope: Scope
     frozen: bool = False
+    #: The outermost stack around it that the backward pass computes again.
+    recomputed: Recomputed | None = None
 
 
 class Layers:
@@ -111,6 +114,8 @@ class Layers:
         reach = reach_after(inferred, [signal.reach for _, signal in arranged])
         shares = tuple([signal.shared for _, signal in arranged])
         row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen, shares)
+        if call.recomputed is not None:
+            row = row._replace(recomputed=call.recomputed)
         if modified:
             row = row._replace(**modified)
             wrong = tuple(misfits(row))

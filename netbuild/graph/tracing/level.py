@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
-from netbuild.graph.row import Block, LeftOut, Member
+from netbuild.graph.row import Block, LeftOut, Member, Recomputed
 from netbuild.graph.tracing.local_names import LocalNames
 from netbuild.graph.tracing.scope import Scope
 from netbuild.graph.value import OUTPUT, Ref, Value
@@ -16,7 +16,7 @@ from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import read_wires
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netbuild.diagnostics.diagnostic import Found, Span
     from netbuild.graph.row import Row
@@ -40,6 +40,18 @@ class Context(NamedTuple):
     frozen: bool = False
     #: The blocks around the stack, the outermost first.
     blocks: tuple[str, ...] = ()
+    #: The outermost stack, this one or around it, that the backward pass computes again.
+    recomputed: Recomputed | None = None
+
+    def within(self, place: str, names: Names, *, frozen: bool) -> Context:
+        """Return the context of the stack at a place inside this one."""
+        return Context(f"{place}.", names, frozen, self.blocks, self.recomputed)
+
+    def recomputing(self, inputs: Iterable[Signal]) -> Context:
+        """Return the context if the backward pass computes this stack again."""
+        known = [(x.value, x.tensor) for x in inputs if x.value and x.tensor is not None]
+        here = Recomputed(self.path.removesuffix("."), tuple(known))
+        return self._replace(recomputed=self.recomputed or here)
 
 
 class Level:

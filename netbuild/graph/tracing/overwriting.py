@@ -51,9 +51,16 @@ def _is_plain(rows: Sequence[Row], outputs: dict[str, Value] | None) -> bool:
     producers = {row.passed_on: row for row in rows}
     for row in overwriting:
         value, above = row.sources[0], producers.get(row.sources[0])
-        while above is not None and above.layer.regroups and readers[value] == 1:
+        while (
+            above is not None
+            and row.recomputed == above.recomputed
+            and above.layer.regroups
+            and readers[value] == 1
+        ):
             value, above = above.sources[0], producers.get(above.sources[0])
-        if above is None or readers[value] > 1 or not _keeps_inputs_only(above):
+        if above is None or row.recomputed != above.recomputed:
+            return False  # torch keeps what a stack reads that it computes again
+        if readers[value] > 1 or not _keeps_inputs_only(above):
             return False
     return True
 

@@ -40,6 +40,8 @@ class Recipe(NamedTuple):
     traced: Row | Block | None
     #: Whether training leaves its weights unchanged.
     frozen: bool
+    #: Whether the backward pass computes it again.
+    checkpoint: bool = False
 
 
 def find(item: Item, recipes: Mapping[str, Recipe], scope: Scope) -> Found[Recipe | None]:

@@ -50,6 +50,7 @@ class Use(NamedTuple):
     reads: Reads | None
     frozen: bool = False
     repeat: int | None = None
+    checkpoint: bool = False
     #: For a Reuse, the inputs that the module reads once for each sample.
     batched: tuple[str, ...] = ()
 
@@ -133,7 +134,8 @@ class Walk:
         if name is not None:
             level.taken.add(name)
         frozen = level.context.frozen or getattr(modifiers, "freeze", False)
-        use = Use(part, reads, frozen, modifiers.repeat)
+        checkpoint = getattr(modifiers, "checkpoint", False)
+        use = Use(part, reads, frozen, modifiers.repeat, checkpoint)
         return (*faults, *wrong, *self._used(use, modifiers, name, numbers, level))
 
     def _unknown(
@@ -220,7 +222,8 @@ class Walk:
         member: Member | None,
     ) -> None:
         """Store the recipe of a member for a Reuse."""
-        recipe = Recipe(use.part, names, repeat, name, member and member.part, use.frozen)
+        traced = member and member.part
+        recipe = Recipe(use.part, names, repeat, name, traced, use.frozen, use.checkpoint)
         level.recipes.setdefault(name, recipe)
 
     def _repeated(self, use: Use, name: str, level: Level) -> Found[Member | None]:
@@ -268,12 +271,17 @@ class Walk:
             inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
             inputs = use.given(inputs)
             inner = list(inputs)
-            context = Context(f"{place}.", names, use.frozen, level.context.blocks)
+            context = level.context.within(place, names, frozen=use.frozen)
+            if use.checkpoint:
+                context = context.recomputing(x for _, x in signals)
             (traced, results), faults = self._call(part, context, inputs)
+            if use.checkpoint and traced is not None:
+                traced = traced._replace(recomputes=True)
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
-            call = LayerCall(LAYERS[part.type.text], part, place, level.scope, use.frozen)
+            component, around = LAYERS[part.type.text], level.context.recomputed
+            call = LayerCall(component, part, place, level.scope, use.frozen, around)
             given = None if reads is None else signals
             (traced, results), faults = self.layers.trace(call, names, given)
         level.scope.add(name, results)
@@ -332,7 +340,7 @@ class Walk:
             return None, faults
         part, traced = reuse.part_of(recipe, item, reads), recipe.traced
         batched = traced.batched if isinstance(traced, Block) else ()
-        again = Use(part, reads, recipe.frozen, recipe.repeat, batched)
+        again = Use(part, reads, recipe.frozen, recipe.repeat, recipe.checkpoint, batched)
         before = len(self.layers.rows)
         if recipe.repeat is None:
             member, faults = self._member(again, name, level, recipe.names)

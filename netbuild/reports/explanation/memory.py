@@ -44,13 +44,16 @@ def _kept(row: Row, found: Kept) -> Count:
     if not found.is_read:
         return Count(0, (), _NOTHING_BEHIND)
     names = _names(row)
-    steps = [_tensor(names[held.value], held) for held in found.tensors]
+    steps = [_tensor(names.get(held.value, value_name(held.value)), held) for held in found.tensors]
     if found.workspace and found.is_shared:
         note = f"{found.workspace:,} B {_ONCE}"
         steps.append(FormulaStep("workspace", "", "", 0, note=note))
     elif found.workspace:
         steps.append(_workspace(row.inferred, found.workspace))
     note = "" if steps else "its backward pass needs no values"
+    if found.stack:
+        note = f"the backward pass computes {found.stack} again"
+        note += f", and keeps {found.again:,} B of this layer meanwhile" if found.again else ""
     return Count(found.nbytes, tuple(steps), note)
 
 

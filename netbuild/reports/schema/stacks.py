@@ -18,7 +18,7 @@ from netbuild.components.component import field_notes
 from netbuild.components.initializers import INITIALIZERS
 from netbuild.components.layers import LAYERS
 from netbuild.components.parametrizations import PARAMETRIZATIONS
-from netbuild.config.modifiers import LayerModifiers, Modifiers, StackModifiers
+from netbuild.config.modifiers import BlockModifiers, LayerModifiers, Modifiers, StackModifiers
 from netbuild.reports.schema.items import alone, choice, field, named, partial, reference, types
 from netbuild.reports.schema.values import words
 from netbuild.syntax.item import REUSE
@@ -191,8 +191,9 @@ def _inner_stack(kind: Kind) -> Schema:
 def _beside(kind: Kind) -> Schema:
     """Return the schema of the modifiers next to a type."""
     known = words([*LAYERS, REUSE]) if kind.closed else _CAPITALISED
+    kinds = (LayerModifiers,) if kind.closed else (LayerModifiers, BlockModifiers)
     return {
-        "properties": _modifiers(LayerModifiers),
+        "properties": _modifiers(*kinds),
         "patternProperties": {known: True},
         "additionalProperties": False,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks.init import plan
+from netbuild.checks.init import plan, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ def initialise(module: nn.Module, graph: Graph) -> None:
 
     Random values come from torch's global generator, like torch's own initial weights.
     """
-    for name, initializer in plan(graph.rows, graph.config.init).items():
+    for name, initializer in plan(graph.rows, rules_of(graph)).items():
         _fill(module.get_parameter(name), initializer)
 
 
@@ -28,7 +28,7 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     """Yield the parameters that `initialise` changes, with the same random values."""
     import torch
 
-    for name, initializer in plan(graph.rows, graph.config.init).items():
+    for name, initializer in plan(graph.rows, rules_of(graph)).items():
         tensor = torch.empty(graph.tensors[name])
         _fill(tensor, initializer)
         yield name, tensor

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
-    from netbuild.config.init import Init
+    from netbuild.config.blocks import Definition
+    from netbuild.config.init import Init, Rule
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inference import Inferred
     from netbuild.syntax.item import Item
@@ -137,6 +138,10 @@ class Call(NamedTuple):
 
     item: Item
     names: Mapping[str, Any]
+    #: None for an item that is no block.
+    definition: Definition | None = None
+    #: The rules of `init:` in the file of the block.
+    rules: tuple[Rule, ...] = ()
 
 
 class LeftOut(NamedTuple):

@@ -36,6 +36,10 @@ class Context(NamedTuple):
     path: str
     #: The names for expressions.
     names: Names
+    #: Knows the types of the file in which the members are written.
+    reader: MemberReader
+    #: The variables of this file.
+    variables: Names
     #: Whether the weights inside keep their first values.
     frozen: bool = False
     #: The blocks around the stack, the outermost first.
@@ -73,8 +77,9 @@ class Level:
         else:
             self.members.append(member)
 
-    def reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
+    def reads(self, part: Item | Stack) -> Found[Reads | None]:
         """Return the inputs of a part: its `inputs`, or the last result; None after a fault."""
+        reader = self.context.reader
         if "inputs" in part.modifiers:
             return self._named_reads(part, reader)
         layer = reader.layer(part)

@@ -75,6 +75,10 @@ class MemberReader:
         """Whether a part is an item of one of the file's blocks."""
         return isinstance(part, Item) and part.type.text in self.blocks
 
+    def block(self, part: Item | Stack) -> Definition | None:
+        """Return the definition of a block; None for another part, or if it has a fault."""
+        return self.blocks.get(part.type.text) if isinstance(part, Item) else None
+
     def layer(self, part: Item | Stack) -> type[Layer] | None:
         """Return the layer class of an item; None for a stack, a block or a Reuse."""
         if isinstance(part, Stack) or part.type.text == REUSE or self.is_block(part):

@@ -82,7 +82,7 @@ def resolved_values(config: Config) -> dict[str, Any]:
 
 def _blocks(root: Map, blocks: Mapping[str, Definition | None]) -> dict[str, Any]:
     """Return the definitions of blocks, with the sections of a file in place of its path."""
-    written = plain(root.entries["blocks"].value)
+    written: dict[str, Any] = plain(root.entries["blocks"].value)
     files = {name: block.file for name, block in blocks.items() if block and block.file}
     return written | {name: {"file": _sections(file)} for name, file in files.items()}
 

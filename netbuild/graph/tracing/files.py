@@ -41,7 +41,8 @@ def check(
     root = block.file.root
     sections = Sections(root.span.document, root, dict(values), {})
     expected, faults = read_inputs(sections, needed=False)
-    rules, wrong = sections.read("init", lambda node: read_rules(node, LAYERS), ())
+    rules: tuple[Rule, ...] = ()
+    rules, wrong = sections.read("init", lambda node: read_rules(node, LAYERS), rules)
     faults += wrong
     if block.file.inputs:
         faults += _names(block.file, block.name, item, inputs)

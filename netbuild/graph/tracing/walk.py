@@ -268,7 +268,7 @@ class Walk:
         """
         part, reads = use.part, use.reads
         if isinstance(part, Item) and part.type.text == REUSE:
-            return self._reused(part, use, name, level)
+            return self._reused(use, name, level, names)
         place = f"{level.path}{name}"
         signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
         if reads != []:  # expressions know the shape of the input
@@ -360,11 +360,13 @@ class Walk:
         reader = self.readers.setdefault(id(block.file), MemberReader(block.file.blocks))
         return context._replace(names=values, reader=reader, variables=values, blocks=())
 
-    def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[Member | None]:
+    def _reused(self, use: Use, name: str, level: Level, names: Names) -> Found[Member | None]:
         """Trace a member of the stack again, with the inputs of a Reuse."""
-        scope, reads, path = level.scope, use.reads, f"{level.path}{name}"
+        item, scope, reads, path = use.part, level.scope, use.reads, f"{level.path}{name}"
+        assert isinstance(item, Item)
+        names = LocalNames(names, scope.signal(reads[0][1]) if reads else UNKNOWN_SIGNAL)
         self.reuses[path] = item.type.span
-        recipe, faults = reuse.find(item, level.recipes, scope)
+        recipe, faults = reuse.find(item, level.recipes, scope, names)
         known = reads is not None and all(scope.signal(ref).tensor for _, ref in reads)
         if recipe is None or recipe.traced is None or reads is None or not known:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})

@@ -205,8 +205,8 @@ class _Composer:
 
     def within_tuple(self, event: Any) -> bool:
         """Whether an event belongs to a tuple; a key of a mapping has an empty value too."""
-        assert self.tuple_end is not None
-        if (event.start_mark.line, event.start_mark.column) < self.tuple_end:
+        end = self.tuple_end or (0, 0)
+        if (event.start_mark.line, event.start_mark.column) < end:
             frame = self.stack[-1]
             frame.skips = frame.is_map
             return True
@@ -241,15 +241,15 @@ class _Composer:
         return entry
 
     def mended(self, span: Span, text: str, frame: _Frame) -> Node | None:
-        """Report a tuple or lines without colons, and return what they stand for; else None."""
+        """Return what a tuple, a call or lines without colons stand for; else None."""
         is_value = frame.key is not None or not frame.is_map
-        tuples = frame.flow and is_value and text[:1] == "("
-        if not tuples and (frame.flow or frame.key is None or span.line == frame.key.span.line):
+        cut = frame.flow and is_value and "(" in text and ")" not in text
+        if not cut and (frame.flow or frame.key is None or span.line == frame.key.span.line):
             return None
         from netbuild.syntax import mended
 
-        node, faults = mended.list_of_tuple(span) if tuples else mended.lines(span)
-        if tuples and node is not None:
+        node, faults = mended.cut_at_comma(span, text) if cut else mended.lines(span)
+        if cut and node is not None:
             self.tuple_end = (span.line - 1, node.span.end_column - 1)
         self.faults += faults
         return node
@@ -367,6 +367,7 @@ class _Composer:
             above = next(reversed(frame.entries.values()), None)
             meant, faults = mended.key_alone(key, above)
             if meant is not None:
+                self.tuple_end = mended.end_of_tuple(key)
                 places = {key.span[1:3], meant.value.span[1:3]}  # the key is no number of its own
                 self.faults = [f for f in self.faults if f.span[1:3] not in places]
                 self.faults += faults

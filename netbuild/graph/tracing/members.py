@@ -120,6 +120,8 @@ def _is_lower_case_layer(node: Node) -> bool:
         return False
     (name, (_, value)), *_ = node.entries.items()
     fields = set(value.entries) if isinstance(value, Map) else set()
+    if is_unknown(value):
+        return False
     is_number = isinstance(value, Scalar) and not isinstance(value.value, str)
     if not is_number and (not fields or any(field[:1].isupper() for field in fields)):
         return False  # this test comes first, because the next one imports all layers

@@ -18,7 +18,14 @@ from netbuild.graph.tracing.level import Context, Level
 from netbuild.graph.tracing.limits import Limits
 from netbuild.graph.tracing.local_names import LocalNames, input_names
 from netbuild.graph.tracing.members import MemberReader
-from netbuild.graph.tracing.naming import called, name_of, numbered, pattern, without_number
+from netbuild.graph.tracing.naming import (
+    called,
+    name_of,
+    numbered,
+    pattern,
+    without_number,
+    without_outputs,
+)
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
@@ -148,7 +155,7 @@ class Walk:
         name = called(child) or str(level.position)
         if part is not None:
             names = LocalNames(level.context.names, level.scope.before, index=UNKNOWN)
-            _, faults = self._member(Use(part, None), name, level, names)
+            _, faults = self._member(Use(without_outputs(part), None), name, level, names)
         level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
         if numbers is not None:
             level.scope.unknown_names.append(pattern(numbers.text))

@@ -24,7 +24,7 @@ from netbuild.components.layers.elementwise import parsing
 from netbuild.components.layers.elementwise.functions import FUNCTIONS
 from netbuild.components.layers.named import known_inputs
 from netbuild.components.tensor import times
-from netbuild.config import init, load
+from netbuild.config import bases, block_files, init
 from netbuild.config.load import read
 from netbuild.config.preparation import Preparation
 from netbuild.config.sections import SECTIONS
@@ -274,7 +274,8 @@ def test_limits() -> None:
         "levels of nesting in a file": parser.MAX_DEPTH,
         "values in a file, with aliases written out": parser.MAX_NODES,
         "aliases in a file": parser.MAX_ALIASES,
-        "files that extend one another": load.MAX_BASES,
+        "files that extend one another, or name one another as blocks": bases.MAX_BASES,
+        "files that blocks name": block_files.MAX_FILES,
         "characters of an expression": expression.MAX_LENGTH,
         "levels of an expression": expression.MAX_DEPTH,
         "characters of a text that an expression makes": expression.MAX_TEXT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.checks.init import plan
+from netbuild.checks.init import plan, rules_of
 from netbuild.graph.value import state_key
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def initialise(module: nn.Module, graph: Graph) -> None:
 
     Random values come from torch's global generator, like torch's own initial weights.
     """
-    for name, initializer in plan(graph.rows, graph.config.init).items():
+    for name, initializer in plan(graph.rows, rules_of(graph)).items():
         _fill(module.get_parameter(name), initializer)
 
 
@@ -30,7 +30,7 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     import torch
 
     shapes = {state_key(row.path, n): x for row in graph.rows for n, x in row.weights.items()}
-    for name, initializer in plan(graph.rows, graph.config.init).items():
+    for name, initializer in plan(graph.rows, rules_of(graph)).items():
         tensor = torch.empty(shapes[name])
         _fill(tensor, initializer)
         yield name, tensor

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from netbuild.components.initializers import Initializer
+    from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+
+
+def rules_of(graph: Graph) -> tuple[Rule, ...]:
+    """Return the rules of a config, and then those of the files of its blocks, the outer first."""
+    uses = sorted(graph.calls.blocks.items(), key=lambda use: use[0].count("."))
+    within = [rule._replace(within=path) for path, call in uses for rule in call.rules]
+    return (*graph.config.init, *within)
 
 
 def plan(rows: Iterable[Row], rules: Sequence[Rule]) -> dict[str, Initializer]:
@@ -65,7 +73,7 @@ def check(rows: Sequence[Row], rules: Sequence[Rule]) -> list[Diagnostic]:
                 title = f"{called} does not fit its tensor"
                 fault = Diagnostic("NB404", title, use.span, label, layer=row.path)
                 found.setdefault(use.span, fault)
-    unused = (rule for rule in rules if rule.span not in used)
+    unused = (rule for rule in rules if rule.span not in used and not rule.within)
     return [*found.values(), *(_nothing(rule, matched[rule.span], names) for rule in unused)]
 
 

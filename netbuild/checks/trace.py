@@ -102,7 +102,7 @@ def _checked(config: Config) -> Graph:
     assert graph.block is not None or errors(faults), "a layer is missing without a fault"
     if graph.block is not None:
         faults += budget.check(graph)
-        faults += init.check(graph.rows, config.init)
+        faults += init.check(graph.rows, init.rules_of(graph))
         faults += parametrized.check(graph)
         faults += recomputing.check(graph)
         faults += pretrained.check(graph)

@@ -5,6 +5,7 @@ interruption.
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -130,8 +131,21 @@ def _run() -> int:
             raise
         said = StringIO()
         error.show(file=said)
-        say(said.getvalue(), err=True, nl=False)
+        say(_in_plain_words(said.getvalue()), err=True, nl=False)
         return int(getattr(error, "exit_code", UNUSABLE))
+
+
+def _in_plain_words(said: str) -> str:
+    """Return a message of typer about a wrong value with the option and its choices."""
+    found = re.search(r"Error: Invalid value for '([^']+)'[^:]*: (?:Value error, )?(.*)", said)
+    if found is None:
+        return said
+    option, rest = found.groups()
+    choices = re.fullmatch(r"'?(.*?)'? is not one of (.*?)\.?", rest)
+    if choices:
+        rest = f"is one of {choices[2]}, not {choices[1]}".replace("'", "")
+        return said.replace(found[0], f"netbuild: {option} {rest}")
+    return said.replace(found[0], f"netbuild: {option}: {rest}")
 
 
 class _Output(FileIO):

@@ -62,7 +62,13 @@ class Job(NamedTuple):
         from netbuild.checks.trace import infer
         from netbuild.config.load import read
 
-        return infer(read(source, self.set)).diagnostics
+        config = read(source, self.set)
+        found = infer(config).diagnostics
+        if not config.is_library:
+            return found
+        name = source.document.name
+        say(f"netbuild: {name} holds only blocks, which are checked without an input", err=True)
+        return tuple(fault for fault in found if fault.code != "NB102")
 
     def wanted_fix(self, diagnostic: Diagnostic) -> Fix | None:
         """Return the fix to apply; None if the diagnostic is not reported or has no such fix."""

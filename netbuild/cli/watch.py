@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from netbuild.config.load import MAX_BASES
+from netbuild.config.bases import MAX_BASES
+from netbuild.config.block_files import MAX_FILES
 from netbuild.syntax.node import Map, Scalar
 from netbuild.syntax.parser import from_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from netbuild.syntax.node import Node
 
 #: Seconds between two looks at the files: short for a person, and little work.
 PAUSE = 0.3
@@ -60,14 +63,27 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 def involved(path: Path) -> Iterator[Path]:
-    """Yield a file and its bases. A missing base is yielded too."""
-    for _ in range(MAX_BASES + 1):
-        yield path
+    """Yield a file, its bases and the files of its blocks. A missing one is yielded too."""
+    pending, seen = [(path, 0)], set[Path]()
+    for reached, depth in pending:
+        if reached in seen or depth > MAX_BASES or len(seen) > MAX_FILES:
+            continue
+        seen.add(reached)
+        yield reached
         try:
-            root = from_file(path).root
-        except OSError:
-            return
-        base = root.get("extends") if isinstance(root, Map) else None
-        if not isinstance(base, Scalar) or not isinstance(base.value, str):
-            return
-        path = path.parent / base.value
+            root = from_file(reached).root
+        except (OSError, ValueError):
+            continue
+        pending += [(reached.parent / name, depth + 1) for name in _named(root)]
+
+
+def _named(root: Node | None) -> Iterator[str]:
+    """Yield the paths that a file names: its base, and the files of its blocks."""
+    if not isinstance(root, Map):
+        return
+    blocks = root.get("blocks")
+    bodies = [entry.value for entry in blocks.entries.values()] if isinstance(blocks, Map) else []
+    files = [body.get("file") for body in bodies if isinstance(body, Map)]
+    for node in (root.get("extends"), *files):
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            yield node.value

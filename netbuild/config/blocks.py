@@ -18,7 +18,7 @@ from netbuild.syntax.node import Entry, List, Map, Node, Scalar, is_null, value_
 from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from netbuild.diagnostics.diagnostic import Faults, Found
 
@@ -27,12 +27,29 @@ _FIELDS = ("params", "layers", "outputs")
 _TYPE = r"[A-Z][A-Za-z0-9_]{0,99}"
 
 
+class Foreign(NamedTuple):
+    """The file whose layers are a block: its sections, and the blocks that only it knows."""
+
+    root: Map
+    blocks: Mapping[str, Definition | None]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of its inputs; none if it does not say them."""
+        several = self.root.get("inputs")
+        if isinstance(several, Map):
+            return tuple(several.entries)
+        return () if self.root.get("input") is None else ("input",)
+
+
 class Definition(NamedTuple):
     """The definition of a block. A parameter with the default None is required."""
 
     name: str
     params: Mapping[str, Node | None]
     stack: Stack
+    #: The file that holds the layers; None for a block with its own layers.
+    file: Foreign | None = None
 
     def bind(
         self, item: Item, names: Mapping[str, Any], inner_names: Mapping[str, Any]
@@ -85,24 +102,37 @@ class Definition(NamedTuple):
         return item.arguments.entries, tuple(faults)
 
 
-def read_blocks(node: Node | None) -> Found[dict[str, Definition | None]]:
-    """Read the section `blocks:`; a definition with a fault is None."""
+def read_blocks(
+    node: Node | None, of_file: Callable[[Scalar, Entry], Found[Definition | None]]
+) -> Found[dict[str, Definition | None]]:
+    """Read the section `blocks:`; a definition with a fault is None.
+
+    `of_file` reads a definition that names a file.
+    """
     if node is None or is_null(node):
         return {}, ()
     if not isinstance(node, Map):
         label = f"blocks wants a mapping from types to definitions, not {kind(node)}"
         help_ = "write blocks: {Name: {params: …, layers: …}}"
         return {}, (Diagnostic("NB106", "blocks is not a mapping", node.span, label, help=help_),)
-    definitions, faults = collect(_definition(entry) for entry in node.entries.values())
+    definitions, faults = collect(_definition(entry, of_file) for entry in node.entries.values())
     return dict(zip(node.entries, definitions, strict=True)), faults
 
 
-def _definition(entry: Entry) -> Found[Definition | None]:
+def _definition(
+    entry: Entry, of_file: Callable[[Scalar, Entry], Found[Definition | None]]
+) -> Found[Definition | None]:
     name, body = entry.key.text, entry.value
     unfit = _unfit_name(name)
     if unfit:
         title = "a name that a block cannot have"
         return None, (Diagnostic("NB109", title, entry.key.span, unfit),)
+    if isinstance(body, Map) and "file" in body.entries:
+        faults = tuple(
+            [_beside_a_file(key) for key, _ in body.entries.values() if key.text != "file"]
+        )
+        definition, wrong = of_file(entry.key, body.entries["file"])
+        return definition, (*faults, *wrong)
     if not isinstance(body, Map) or "layers" not in body.entries:
         label = f"a block is a mapping with layers, not {kind(body)}"
         if isinstance(body, Map):
@@ -124,6 +154,16 @@ def _unfit_name(name: str) -> str:
     if not re.fullmatch(_TYPE, name):
         return f"{brief(name)} is not a type: letters, digits and _, beginning with a capital"
     return f"netbuild already has a type {name}" if name in LAYERS or name == REUSE else ""
+
+
+def _beside_a_file(key: Scalar) -> Diagnostic:
+    """Return the fault of a key next to `file`."""
+    title = "a key next to the file of a block"
+    label = f"{brief(key.text)} stands in the file itself"
+    if key.text == "params":
+        label = "the parameters are the vars of the file"
+    help_ = "keep file alone, or write the layers here without it"
+    return Diagnostic("NB107", title, key.span, label, help=help_)
 
 
 def _unknown_fields(body: Map) -> Faults:

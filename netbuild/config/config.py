@@ -61,6 +61,8 @@ class Config(NamedTuple):
     shape: Shape | None = None
     #: The settings of `--set`, each with the place of the value that it replaces.
     replaced: tuple[tuple[Span, str], ...] = ()
+    #: Whether the file holds only blocks. It then has a fault NB102, because it is no network.
+    is_library: bool = False
 
     @property
     def start(self) -> Span:

@@ -40,11 +40,17 @@ class Rule(NamedTuple):
     type: str | None
     condition: Span  # the place of the pattern or of the type
     span: Span  # the place of the initializer's name
+    #: The path of the block that is the rule's file; "" for a rule of the checked file.
+    within: str = ""
 
     def applies(self, path: str, type_: str, parameter: str, key: str) -> bool:
         """Whether the rule applies to a parameter of a layer."""
         if self.type not in {None, type_}:
             return False
+        if self.within:
+            if not path.startswith(f"{self.within}."):
+                return False
+            path, key = (name[len(self.within) + 1 :] for name in (path, key))
         if self.match is None or fnmatchcase(path, self.match):
             return is_weight(parameter)
         return fnmatchcase(key, self.match)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from netbuild.components.files import identity
 from netbuild.components.layers import LAYERS
+from netbuild.config.bases import Files, extended, mapping
+from netbuild.config.block_files import BlockFiles
 from netbuild.config.blocks import read_blocks
 from netbuild.config.budget import Budget
 from netbuild.config.config import Config
@@ -20,19 +21,17 @@ from netbuild.config.pretrained import read_pretrained
 from netbuild.config.sections import (
     SECTIONS,
     Sections,
+    check_library,
     read_layers,
     read_name,
     read_variables,
     unknown_sections,
 )
 from netbuild.config.train import Train
-from netbuild.diagnostics.diagnostic import Diagnostic, Document, Fix, Span, collect, errors
+from netbuild.diagnostics.diagnostic import collect, errors
 from netbuild.diagnostics.exceptions import ConfigError
-from netbuild.diagnostics.wording import did_you_mean, reason, similar_path, suggest
 from netbuild.syntax import parser as yaml_source
-from netbuild.syntax.item import kind
-from netbuild.syntax.node import Map, Scalar, is_null
-from netbuild.syntax.overlay import apply_setting, merge, replaced_value
+from netbuild.syntax.overlay import apply_setting, replaced_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -42,10 +41,9 @@ if TYPE_CHECKING:
     from netbuild.config.losses import LossTerm
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.scheduler import Schedule
-    from netbuild.diagnostics.diagnostic import Faults, Found
+    from netbuild.diagnostics.diagnostic import Diagnostic, Faults, Found, Span
+    from netbuild.syntax.node import Map
     from netbuild.syntax.parser import Source
-
-MAX_BASES = 10
 
 T = TypeVar("T")
 
@@ -79,16 +77,21 @@ def read(
     the old shape. `opened` reads a base file.
     """
     settings = tuple(settings)
-    (root, replaced), unreadable = _root(source, settings, opened)
-    config = _read(source, root, unreadable, shape)
+    files = Files(opened).behind(source.document.name)
+    (root, replaced), unreadable = _root(source, settings, files)
+    config = _read(source, root, unreadable, shape, files)
     return config._replace(settings=settings, shape=shape, replaced=replaced)
 
 
-def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) -> Config:
+def _read(
+    source: Source, root: Map, unreadable: Faults, shape: Shape | None, files: Files
+) -> Config:
     """Read the sections of a tree; `unreadable` are the faults of its text."""
     # A file that cannot be read, or its base, may have the missing sections.
     needed = bool(root.entries or not unreadable) and "NB111" not in {f.code for f in unreadable}
-    faults = [*unreadable, *unknown_sections(root)]
+    library = check_library(source.document, root) if needed else ()
+    needed = needed and not library
+    faults = [*unreadable, *unknown_sections(root), *library]
 
     def take(step: Found[T]) -> T:
         value, wrong = step
@@ -109,7 +112,7 @@ def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) ->
         root=root,
         name=take(read_name(sections)),
         names=sections.names,
-        blocks=take(read_blocks(root.get("blocks"))),
+        blocks=take(read_blocks(root.get("blocks"), BlockFiles(files).read)),
         inputs=inputs.tensors,
         layers=take(read_layers(sections, needed=needed)),
         init=take(sections.read("init", lambda node: read_rules(node, LAYERS), ())),
@@ -127,6 +130,7 @@ def _read(source: Source, root: Map, unreadable: Faults, shape: Shape | None) ->
         object_sizes=inputs.object_sizes,
         items=sections.items,
         diagnostics=tuple(faults),
+        is_library=bool(library),
     )
 
 
@@ -153,14 +157,14 @@ def _schedules(
 
 
 def _root(
-    source: Source, settings: Iterable[str], opened: Callable[[Path], Source]
+    source: Source, settings: Iterable[str], files: Files
 ) -> Found[tuple[Map, tuple[tuple[Span, str], ...]]]:
     """Return the sections of a file, merged with its base files and changed by the settings.
 
     The settings that replace a value come with its place.
     """
-    root, faults = _mapping(source)
-    root, wrong = _extended(root, source.document, (), opened)
+    root, faults = mapping(source)
+    root, wrong = extended(root, files)
     faults = (*source.diagnostics, *faults, *wrong)
     replaced = []
     for setting in settings:
@@ -180,69 +184,3 @@ def _with_full_path(fault: Diagnostic, root: Map, setting: str) -> Diagnostic:
     if fault.code != "NB112" or not paths:
         return fault
     return fault._replace(help=f"did you mean --set {' or --set '.join(paths)}?")
-
-
-def _mapping(source: Source) -> Found[Map]:
-    """Return the root of a file; an empty mapping if the root is not a mapping."""
-    if isinstance(source.root, Map):
-        return source.root, ()
-    empty = Map({}, Span(source.document, 1, 1, 1, 1))
-    if source.root is None:
-        return empty, ()
-    label = f"a config is a mapping of sections, not {kind(source.root)}"
-    help_ = "begin with input: … and layers: …"
-    title = "this file is not a config"
-    return empty, (Diagnostic("NB108", title, source.root.span, label, help=help_),)
-
-
-def _extended(
-    root: Map, document: Document, extending: tuple[object, ...], opened: Callable[[Path], Source]
-) -> Found[Map]:
-    """Return a file merged into its base file, which is merged into its own base file first."""
-    base = root.get("extends")
-    if base is None or is_null(base):
-        return root, ()
-    title = "a base file that cannot be extended"
-    if not isinstance(base, Scalar) or not isinstance(base.value, str):
-        label = f"extends wants the path of a file, not {kind(base)}"
-        return root, (Diagnostic("NB111", title, base.span, label),)
-    path = Path(document.name).parent / base.value
-    chain = (*extending, identity(document.name))
-    label, help_, source = "", None, None
-    fixes: tuple[Fix, ...] = ()
-    if (there := identity(path)) is not None and there in chain:
-        label = f"{base.value} extends this file in turn"
-    elif len(chain) > MAX_BASES:
-        label = f"more than {MAX_BASES} files extend one another"
-    else:
-        try:
-            source = opened(path)
-            label = f"{base.value}: {refusal}" if (refusal := _no_config(source)) else ""
-            # Not the faults of that file: they would quote it.
-            help_ = f"netbuild validate {path} says more" if label else None
-        except (OSError, ValueError) as error:
-            label = f"{base.value}: {reason(error)}"
-            near = similar_path(base.value, Path(document.name).parent)
-            help_, fixes = did_you_mean(base.value, (), base.span, near)
-    if label or source is None:
-        return root, (Diagnostic("NB111", title, base.span, label, help=help_, fixes=fixes),)
-    under, faults = _mapping(source)
-    under, wrong = _extended(under, source.document, chain, opened)
-    return merge(under, root), (*source.diagnostics, *faults, *wrong)
-
-
-def _no_config(source: Source) -> str:
-    """Return why a base file is no config; an empty text if it is one.
-
-    The text quotes nothing of the file, and its own faults, which would, are left out: a config of
-    a stranger may extend a file with secrets. In a config every key is a section, or nearly one.
-    """
-    if source.root is None:
-        fault = source.diagnostics[0]
-        return f"line {fault.span.line} cannot be read ({fault.code})"
-    if not isinstance(source.root, Map):
-        return "it is not a config, which is a mapping of sections"
-    for name, entry in source.root.entries.items():
-        if name not in SECTIONS and suggest(name, SECTIONS) is None:
-            return f"it is not a config: the key in line {entry.key.span.line} is not a section"
-    return ""

@@ -62,7 +62,7 @@ def unknown_field(
     if near is not None:
         help_, fixes = did_you_mean(key.text, fields, key.span, near)
     elif key.text in FIELD_HELP:
-        help_ = FIELD_HELP[key.text]
+        help_ = _help_of(key.text, entry.value)
     elif (near := suggest(key.text, tuple(fields))) is not None:
         a_setting = key.span.document.name == "--set"
         help_ = f"did you mean {near}?" if a_setting else f"{near} is there already"
@@ -70,6 +70,17 @@ def unknown_field(
         help_ = f"the fields are {', '.join(fields)}" if fields else f"{owner} has no fields"
     title = f"{owner} has no field {key.text[:40]}"
     return Diagnostic("NB104", title, key.span, "unknown field", help=help_, fixes=fixes)
+
+
+def _help_of(field: str, value: Node) -> str:
+    """Return what to write for a field of another library; for an activation, its own layer."""
+    from netbuild.components.layers import LAYERS
+    from netbuild.syntax.other_names import FIELD_HELP
+
+    help_ = FIELD_HELP[field]
+    text = plain(value)
+    near = suggest(text, tuple(LAYERS)) if isinstance(text, str) else None
+    return help_.replace("ReLU", near) if field == "activation" and near else help_
 
 
 def no_bare_value(component: type[BaseModel], item: Item, value: Node) -> Diagnostic:

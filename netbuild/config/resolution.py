@@ -11,12 +11,14 @@ from netbuild.syntax.dump import dump
 from netbuild.syntax.node import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from netbuild.config.blocks import Definition, Foreign
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.scheduler import Schedule
+    from netbuild.syntax.node import Map
 
 
 def differences(before: Config, after: Config) -> list[str]:
@@ -54,6 +56,8 @@ def resolved_values(config: Config) -> dict[str, Any]:
     """Return the sections of `resolved`, in their order."""
     values = {name: plain(e.value) for name, e in config.root.entries.items() if name != "extends"}
     values["name"] = config.name
+    if any(block and block.file for block in config.blocks.values()):
+        values["blocks"] = _blocks(config.root, config.blocks)
     if config.losses:
         losses = [_loss(term) for term in config.losses]
         values["loss"] = losses if len(losses) > 1 else losses[0]
@@ -74,6 +78,22 @@ def resolved_values(config: Config) -> dict[str, Any]:
     values["train"] = _explicit(config.train)
     order = sorted(values, key=SECTIONS.index)
     return {name: values[name] for name in order}
+
+
+def _blocks(root: Map, blocks: Mapping[str, Definition | None]) -> dict[str, Any]:
+    """Return the definitions of blocks, with the sections of a file in place of its path."""
+    written: dict[str, Any] = plain(root.entries["blocks"].value)
+    files = {name: block.file for name, block in blocks.items() if block and block.file}
+    return written | {name: {"file": _sections(file)} for name, file in files.items()}
+
+
+def _sections(file: Foreign) -> dict[str, Any]:
+    """Return the sections of a file that go with its layers."""
+    kept = ("vars", "blocks", "input", "inputs", "layers", "outputs", "init")
+    values = {name: plain(e.value) for name, e in file.root.entries.items() if name in kept}
+    if "blocks" in values:
+        values["blocks"] = _blocks(file.root, file.blocks)
+    return {name: values[name] for name in kept if name in values}
 
 
 def _anywhere(path: str | None) -> str | None:

@@ -43,6 +43,8 @@ SECTIONS = (
     "train",
     "budget",
 )
+#: The sections of a file that holds only blocks. Other files extend it.
+LIBRARY = ("extends", "name", "vars", "blocks")
 #: Names that a folder has on every system. Windows cuts a dot at the end, and has devices:
 #: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 NAME = (
@@ -105,6 +107,16 @@ class Sections(NamedTuple):
         span = Span(self.document, 1, 1, 1, 2)
         title, help_ = f"the file has no {section}", f"write {example}"
         return Diagnostic("NB102", title, span, f"{section} is missing", help=help_)
+
+
+def check_library(document: Document, root: Map) -> Faults:
+    """Return the fault of a file that holds only blocks, which are no network; else none."""
+    if not isinstance(root.get("blocks"), Map) or not set(root.entries) <= {*LIBRARY}:
+        return ()
+    title, label = "a file that holds only blocks", "blocks alone are no network"
+    help_ = "name this file in another file, which has input and layers: extends: …"
+    span = Span(document, 1, 1, 1, 2)
+    return (Diagnostic("NB102", title, span, label, help=help_),)
 
 
 def unknown_sections(root: Map) -> Faults:

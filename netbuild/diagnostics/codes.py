@@ -32,7 +32,7 @@ CODES = {
     "NB108": "an item in the wrong form",
     "NB109": "a name that is invalid or already taken",
     "NB110": "an expression that cannot be evaluated",
-    "NB111": "a base file that cannot be extended",
+    "NB111": "another file that cannot be read: a base, or the file of a block",
     "NB112": "a --set path that the file does not have",
     # Graph and shapes.
     "NB201": "an input of the wrong rank",

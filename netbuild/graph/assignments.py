@@ -35,18 +35,21 @@ def assignment(name: str, path: str, config: Config, calls: Calls) -> Assignment
     The result is None for a name without a value in a file, such as `index` or `in_shape`.
     """
     block = block_around(path, calls)
-    call = calls.blocks.get(block)
-    if call is not None:
-        definition = config.blocks[call.item.type.text]
-        params = definition.params if definition else {}
+    innermost = block
+    while block:
+        call = calls.blocks[block]
+        definition = call.definition
+        is_file = definition is not None and definition.file is not None
+        params = definition.params if definition and (is_file or block == innermost) else {}
         given = arguments_of(call.item, next(iter(params), None))
-        if name in given:
+        if name in params and name in given:
             return Assignment(given[name], block, call.names)
         default = params.get(name)
         if default is not None:
             return Assignment(default, path, None, call.item.type.text)
-        if name in params:  # a required parameter that the use of the block lacks
+        if name in params or is_file:  # it lacks a value, or it is no name of that file
             return None
+        block = block_around(block, calls)  # the file of a block around it has variables
     variables = config.root.get("vars")
     if isinstance(variables, Map) and name in variables.entries:
         return Assignment(variables.entries[name].value, "", config.names)

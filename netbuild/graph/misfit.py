@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import ShapeError, Tensor
-    from netbuild.diagnostics.diagnostic import Diagnostic
+    from netbuild.diagnostics.diagnostic import Diagnostic, Faults
     from netbuild.graph.value import Value
     from netbuild.syntax.item import Item
     from netbuild.syntax.node import Node
@@ -54,3 +56,23 @@ def circumstances(fault: Diagnostic) -> Circumstances | None:
     if isinstance(fault.origin, Circumstances):
         return fault.origin
     return Circumstances() if fault.fixes else None
+
+
+def of_layer(path: str, faults: Faults) -> Faults:
+    """Return faults with the path of their layer."""
+    return tuple([fault._replace(layer=path) for fault in faults])
+
+
+def around(
+    faults: Iterable[Diagnostic], *, repetition: Repetition | None = None, block: str | None = None
+) -> Faults:
+    """Return faults with the repetition or the block around them, for the search for fixes."""
+    changed = []
+    for fault in faults:
+        origin = circumstances(fault)
+        if origin and repetition:
+            origin = origin._replace(repetition=repetition, blocks=())
+        elif origin and block:
+            origin = origin._replace(blocks=(*origin.blocks, block))
+        changed.append(fault._replace(origin=origin))
+    return tuple(changed)

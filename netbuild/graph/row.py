@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Shape, Tensor
-    from netbuild.config.init import Init
+    from netbuild.config.blocks import Definition
+    from netbuild.config.init import Init, Rule
     from netbuild.config.parametrize import Parametrized
     from netbuild.config.ties import Tie
     from netbuild.diagnostics.diagnostic import Span
@@ -218,6 +219,10 @@ class Call(NamedTuple):
 
     item: Item
     names: Mapping[str, Any]
+    #: None for an item that is no block.
+    definition: Definition | None = None
+    #: The rules of `init:` in the file of the block.
+    rules: tuple[Rule, ...] = ()
 
 
 class LeftOut(NamedTuple):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Values in parentheses with commas between them, without brackets, quotes or colons.
 _TUPLE = r"\( *([^()\[\]{}:#'\",*&!]+(?:,[^()\[\]{}:#'\",*&!]*)+)\)(?= *(?:[,}\]#]|$))"
+#: A call of Python, such as `Linear(64, 10)`.
+_CALL = r"(?:\w+\.)*[A-Z]\w*\([^()\[\]{}:#'\"*&!]*\)(?= *(?:[,}\]#]|$))"
 #: `${name}` of shells, and `{{ name }}` of templates.
 _BRACES = r"\$\{([^{}]*)\}|\{\{([^{}]*)\}\}"
 #: A number with a comma between its thousands, and a number with a comma before its fraction.
@@ -65,6 +67,13 @@ def formula_with_comma(span: Span) -> Found[Scalar | None]:
     title = "a formula with a comma"
     fault = Diagnostic("NB217", title, span, label, help=help_, fixes=(fix,))
     return Scalar(text, span, text), (fault,)
+
+
+def call_at(span: Span) -> str | None:
+    """Return the call `Linear(64, 10)` that begins at a place; None for other texts."""
+    line = span.document.lines[span.line - 1]
+    found = re.compile(_CALL).match(line, span.column - 1)
+    return found and found[0]
 
 
 def number_with_comma(value: Scalar, key: Scalar) -> Diagnostic | None:

@@ -14,13 +14,14 @@ from netbuild.syntax.colons import (
     missing_space,
     without_colon,
 )
-from netbuild.syntax.foreign import formula_with_comma, number_with_comma, tuple_at
+from netbuild.syntax.foreign import call_at, formula_with_comma, number_with_comma, tuple_at
 from netbuild.syntax.node import UNKNOWN, Entry, List, Map, Scalar
 from netbuild.syntax.scalar import resolve
 
 if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Found, Span
     from netbuild.syntax.colons import Pair
+    from netbuild.syntax.node import Node
 
 
 #: The keys with a formula as their value.
@@ -65,14 +66,40 @@ def lines(span: Span) -> Found[Map | None]:
     return Map(entries, span) if entries else None, faults
 
 
-def cut_text(span: Span, key: Scalar | None) -> Found[List | Scalar | None]:
-    """Return what a text between brackets or braces means that YAML cuts at a comma, or None.
+def end_of_tuple(key: Scalar) -> tuple[int, int] | None:
+    """Return the end, from 0, of the tuple in `{size=(3, 3)}`; None without a tuple."""
+    pair = without_colon(key.text, key.span)
+    if pair is None or not pair.value.startswith("("):
+        return None
+    found = tuple_at(key.span._replace(column=key.span.end_column - len(pair.value)))
+    return (key.span.line - 1, found.span.end_column - 1) if found else None
 
-    It is the list of a tuple of Python, or a formula, which begins at a place.
+
+def cut_text(span: Span, key: Scalar | None, text: str) -> Found[Node | None]:
+    """Return what a text stands for that YAML ends at a comma in parentheses; else None.
+
+    A tuple is a list. A formula is meant as it stands. A call such as `Linear(64, 10)` is a layer,
+    whose fault says what to write.
     """
-    found = tuple_at(span)
-    if found is None and key is not None and key.text in _OF_FORMULAS:
+    if key is not None and key.text in _OF_FORMULAS and tuple_at(span) is None:
         return formula_with_comma(span)
+    if text.startswith("("):
+        return _list_of_tuple(span)
+    call = call_at(span)
+    if call is None:
+        return None, ()
+    from netbuild.components.layers import LAYERS
+    from netbuild.syntax.unknown_type import unknown_type, without_module
+
+    if without_module(call).partition("(")[0] not in LAYERS:
+        return None, ()
+    key = Scalar(call, span._replace(end_column=span.column + len(call)), call)
+    return key._replace(value=UNKNOWN), (unknown_type(key, "layer", LAYERS),)
+
+
+def _list_of_tuple(span: Span) -> Found[List | None]:
+    """Return the list of the tuple of Python that begins at a place; None for any other text."""
+    found = tuple_at(span)
     if found is None:
         return None, ()
     values = tuple(_plain(part, found.span) for part in found.parts)
@@ -80,7 +107,10 @@ def cut_text(span: Span, key: Scalar | None) -> Found[List | Scalar | None]:
 
 
 def _entry(pair: Pair) -> Entry:
-    return Entry(Scalar(pair.key, pair.span, pair.key), _plain(pair.value, pair.span))
+    value = _plain(pair.value, pair.span)
+    if pair.value.startswith("("):  # a tuple, which the fault of the colon names
+        value = value._replace(value=UNKNOWN)
+    return Entry(Scalar(pair.key, pair.span, pair.key), value)
 
 
 def _plain(text: str, span: Span) -> Scalar:

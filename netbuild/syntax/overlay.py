@@ -175,7 +175,12 @@ class _Setter:
         if not 0 <= index < len(names):
             label = f"the list has {len(names)} entries, 0 to {len(names) - 1}"
             label = label if names else "the list is empty"
-            raise self._missing(depth, names, label)
+            error = self._missing(depth, names, label)
+            at = [n for n, item in enumerate(node.items) if _has_type(item, step)]
+            if at:
+                path = ".".join([*self.steps[:depth], str(at[0]), *self.steps[depth:]])
+                error.fault = error.fault._replace(help=f"did you mean --set {path}?")
+            raise error
         changed = self.replaced(node.items[index], depth + 1, value)
         return List((*node.items[:index], changed, *node.items[index + 1 :]), node.span)
 
@@ -201,6 +206,13 @@ class _Setter:
         if help_ is None and names:
             help_ = f"the names here are {', '.join(names[:12])}{', …' if names[12:] else ''}"
         return _MissingPathError(Diagnostic("NB112", title, self._span(depth), label, help=help_))
+
+
+def _has_type(node: Node, name: str) -> bool:
+    """Whether an item has this type."""
+    if isinstance(node, Map):
+        return name in types_of(node)
+    return isinstance(node, Scalar) and node.text == name and name[:1].isupper()
 
 
 def _is_bare_type(node: Node, step: str) -> bool:

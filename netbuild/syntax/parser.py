@@ -205,8 +205,8 @@ class _Composer:
 
     def within_cut(self, event: Any) -> bool:
         """Whether an event belongs to a cut text; a key of a mapping has an empty value too."""
-        assert self.cut_end is not None
-        if (event.start_mark.line, event.start_mark.column) < self.cut_end:
+        end = self.cut_end or (0, 0)
+        if (event.start_mark.line, event.start_mark.column) < end:
             frame = self.stack[-1]
             frame.skips = frame.is_map
             return True
@@ -241,14 +241,14 @@ class _Composer:
         return entry
 
     def mended(self, span: Span, text: str, frame: _Frame) -> Node | None:
-        """Report a text cut by a comma, or lines without colons; return the meaning, or None."""
+        """Return what a tuple, a formula, a call or lines without colons stand for; else None."""
         is_value = frame.key is not None or not frame.is_map
         is_cut = frame.flow and is_value and text.count("(") > text.count(")")
         if not is_cut and (frame.flow or frame.key is None or span.line == frame.key.span.line):
             return None
         from netbuild.syntax import mended
 
-        node, faults = mended.cut_text(span, frame.key) if is_cut else mended.lines(span)
+        node, faults = mended.cut_text(span, frame.key, text) if is_cut else mended.lines(span)
         if is_cut and node is not None:
             self.cut_end = (span.line - 1, node.span.end_column - 1)
         self.faults += faults
@@ -367,6 +367,7 @@ class _Composer:
             above = next(reversed(frame.entries.values()), None)
             meant, faults = mended.key_alone(key, above)
             if meant is not None:
+                self.cut_end = mended.end_of_tuple(key)
                 places = {key.span[1:3], meant.value.span[1:3]}  # the key is no number of its own
                 self.faults = [f for f in self.faults if f.span[1:3] not in places]
                 self.faults += faults

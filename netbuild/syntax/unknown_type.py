@@ -112,7 +112,7 @@ class _Unknown(NamedTuple):
 
     def _instead(self, near: str) -> tuple[str, Fix]:
         """Return the help and the fix to write another type, with the names of its own fields."""
-        from netbuild.syntax.other_names import field_for
+        from netbuild.syntax.other_names import FIELD_HELP, field_for
 
         component = self.known[near] if hasattr(self.known, "__getitem__") else None
         fields = tuple(getattr(component, "model_fields", ()))
@@ -122,13 +122,19 @@ class _Unknown(NamedTuple):
         elif isinstance(self.arguments, Map):
             inside = self.arguments.entries
             left = tuple(field for field in fields if field not in inside)
-            words = []
+            words, foreign = [], []
             for name, (word, value) in inside.items():
                 field = (name if name in fields else field_for(name, left)) or name
+                if name in FIELD_HELP and field == name and name not in fields:
+                    foreign.append(name)
+                    continue
                 if field != name:
                     edits.append(Edit(word.span, field))
                 words.append(f"{field}: {value.text if isinstance(value, Scalar) else '…'}")
-            shown = f": {{{', '.join(words)}}}"
+            shown = f": {{{', '.join(words)}}}" if words else ""
+            if foreign:
+                help_ = f"write {near}{brief(shown, 60)}; {FIELD_HELP[foreign[0]]}"
+                return help_, Fix(f"replace {brief(self.key.text)} with {near}", tuple(edits))
         fix = Fix(f"replace {brief(self.key.text)} with {near}", tuple(edits))
         return f"write {near}{brief(shown, 60)}", fix
 

@@ -159,8 +159,8 @@ def test_involved(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"extends: {base}\n", encoding="utf-8")
     paths = [*involved(tmp_path / "a")]
     assert [path.name for path in paths] == ["a", "b", "c", "d"]
-    (tmp_path / "d").write_text("extends: a\n", encoding="utf-8")
-    assert {path.name for path in involved(tmp_path / "a")} == {"a", "b", "c", "d"}
+    (tmp_path / "d").write_text("extends: a\nblocks: {E: {file: e}}\n", encoding="utf-8")
+    assert {path.name for path in involved(tmp_path / "a")} == {"a", "b", "c", "d", "e"}
 
 
 def test_stamps(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ LAYERS = {
     "Repeat: 2": "this key begins with a small letter: write repeat",
     "Add inputs: [0, 1]": "put a comma between the type and its key: {Add, inputs: …}",
     "ReLU, repeat: 2}": "this line has } without {: write { before the type",
-    "{ReLU, name: Act}": "write act",
+    "{ReLU, name: a b}": "write a_b",
     "{layers: [ReLU], inputs: {a-b: input}}": "write a_b",
 }
 

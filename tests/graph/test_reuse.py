@@ -329,3 +329,26 @@ outputs: [g, h]
 """
     one, two = built(text)(torch.randn(3, 5, 4), torch.randn(3, 1, 4))
     assert torch.equal(one, two)
+
+
+def test_a_name_by_an_expression() -> None:
+    """The name is evaluated as every argument is, also with the index of a repetition."""
+    text = """
+input: [8]
+vars: {which: a}
+layers:
+  a: {Linear: 8}
+  l$index: {Linear: 8, repeat: 2}
+  b: {Reuse: $which}
+  r$index: {Reuse: l$index, repeat: 2}
+  c: {Reuse: "l$(in_features - 7)"}
+"""
+    found = trace(read(from_bytes("net.yaml", text.encode())))
+    assert {row.path: row.reuses for row in found.rows if row.reuses} == {
+        "b": "a",
+        "r0": "l0",
+        "r1": "l1",
+        "c": "l1",
+    }
+    fault = infer(read(from_bytes("net.yaml", text.replace("$which", "$lost").encode())))
+    assert [one.code for one in fault.diagnostics if one.severity == "error"] == ["NB110"]

@@ -28,6 +28,7 @@ IMAGE = "input: [3, 8, 8]\nlayers: [Flatten, Linear: 3]\n" + LOSS
 #: A config for each kind of path, with the code of its fault.
 CONFIGS = {
     "extends": (GOOD + "extends: {}\n", "NB111"),
+    "a block": (GOOD + "blocks: {{T: {{file: {}}}}}\n", "NB111"),
     "pretrained": (GOOD + "pretrained: {}\n", "NB502"),
     "Csv": (GOOD + LOSS + "data: {{Csv: {{file: {}, target: y}}}}\n", "NB501"),
     "Arrays": (GOOD + LOSS + "data: {{Arrays: {}}}\n", "NB501"),

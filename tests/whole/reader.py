@@ -245,7 +245,7 @@ class Reader:
         variables = {**scope.variables, **index}
         try:
             if kind == "Reuse":
-                names = self.known(scope.variables, first(inputs))
+                names = self.known(variables, first(inputs))
                 return self._reuse(scope, name, evaluated(argument, names), inputs)
             if kind == "layers" or kind in self.blocks:
                 return self._inner(scope, name, member, inputs, variables, original)

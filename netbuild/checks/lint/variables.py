@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.diagnostics.diagnostic import Diagnostic, Fix
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax.node import Map
+from netbuild.syntax.removal import without_entry
 from netbuild.syntax.substitution import names_in
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def unread_variables(flow: Flow) -> Iterator[Diagnostic]:
             continue
         help_, fixes = did_you_mean(key.text, others, key.span)
         help_ = help_ or f"write ${key.text} where its value belongs, or leave it out"
+        is_alone = len(node.entries) == 1
+        edit = without_entry(config.root, "vars") if is_alone else without_entry(node, key.text)
+        if edit is not None:
+            fixes += (Fix(f"leave out {brief(key.text)}", (edit,)),)
         label = f"no expression reads {brief(key.text)}"
         title = "a variable that nothing reads"
         yield Diagnostic("NB327", title, key.span, label, help=help_, fixes=fixes)

@@ -142,6 +142,8 @@ class Literals:
         """Return the edits of literals for an edit of a fix; none if there is no literal."""
         text = self._text(edit.span.document)
         touched = [(s, owner) for s, owner in text.expressions if _overlaps(edit.span, s.span)]
+        if touched and self._is_foreign(edit.span.document):
+            return []
         if not touched:
             target = self._literal(edit, fault)
             return [target] if target else []
@@ -214,6 +216,14 @@ class Literals:
         words = f"with {whole[1:-1]} in {Path(self.config.document.name).name}"
         return Target(insertion, words) if insertion else None
 
+    def _is_foreign(self, document: Document) -> bool:
+        """Whether a document is the file of a block. Its expressions know other names."""
+        return document is not self.config.document and id(document) not in self._own
+
+    @cached_property
+    def _own(self) -> set[int]:
+        return {id(node.span.document) for node, _ in _walk(self.config.root)}
+
     def _has_alone(self, document: Document, fault: Diagnostic) -> bool:
         """Whether a base has a fault also without the file that extends it."""
         from netbuild.config.load import read
@@ -243,6 +253,8 @@ class Literals:
 
         `owner` is the block that contains the expression.
         """
+        if self._is_foreign(fault.span.document):
+            return fault.layer
         if not owner:
             return ""
         inside = self._inside(owner)

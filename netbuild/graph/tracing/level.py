@@ -36,6 +36,10 @@ class Context(NamedTuple):
     path: str
     #: The names for expressions.
     names: Names
+    #: Knows the types of the file in which the members are written.
+    reader: MemberReader
+    #: The variables of this file.
+    variables: Names
     #: Whether the weights inside keep their first values.
     frozen: bool = False
     #: The blocks around the stack, the outermost first.
@@ -45,7 +49,7 @@ class Context(NamedTuple):
 
     def within(self, place: str, names: Names, *, frozen: bool) -> Context:
         """Return the context of the stack at a place inside this one."""
-        return Context(f"{place}.", names, frozen, self.blocks, self.recomputed)
+        return self._replace(path=f"{place}.", names=names, frozen=frozen)
 
     def recomputing(self, inputs: Iterable[Signal]) -> Context:
         """Return the context if the backward pass computes this stack again."""
@@ -100,8 +104,9 @@ class Level:
         shared = {inside: x.tensor.shape for inside, x in signals.items() if x.shared and x.tensor}
         return Member(name, part, reads, place_of(item), shared=shared)
 
-    def reads(self, part: Item | Stack, reader: MemberReader) -> Found[Reads | None]:
+    def reads(self, part: Item | Stack) -> Found[Reads | None]:
         """Return the inputs of a part: its `inputs`, or the last result; None after a fault."""
+        reader = self.context.reader
         if "inputs" in part.modifiers:
             return self._named_reads(part, reader)
         layer = reader.layer(part)

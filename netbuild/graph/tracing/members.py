@@ -75,6 +75,10 @@ class MemberReader:
         """Whether a part is an item of one of the file's blocks."""
         return isinstance(part, Item) and part.type.text in self.blocks
 
+    def block(self, part: Item | Stack) -> Definition | None:
+        """Return the definition of a block; None for another part, or if it has a fault."""
+        return self.blocks.get(part.type.text) if isinstance(part, Item) else None
+
     def layer(self, part: Item | Stack) -> type[Layer] | None:
         """Return the layer class of an item; None for a stack, a block or a Reuse."""
         if isinstance(part, Stack) or part.type.text == REUSE or self.is_block(part):
@@ -116,6 +120,8 @@ def _is_lower_case_layer(node: Node) -> bool:
         return False
     (name, (_, value)), *_ = node.entries.items()
     fields = set(value.entries) if isinstance(value, Map) else set()
+    if is_unknown(value):
+        return False
     is_number = isinstance(value, Scalar) and not isinstance(value.value, str)
     if not is_number and (not fields or any(field[:1].isupper() for field in fields)):
         return False  # this test comes first, because the next one imports all layers

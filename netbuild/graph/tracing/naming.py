@@ -9,7 +9,7 @@ from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.syntax.item import shown
 from netbuild.syntax.names import name_fault
 from netbuild.syntax.node import Map, Scalar, is_unknown
-from netbuild.syntax.substitution import substitute
+from netbuild.syntax.substitution import is_computed, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -62,6 +62,15 @@ def without_number(child: Child, part: Item | Stack) -> tuple[Child, Item | Stac
         return child, part, None
     rest = {key: entry for key, entry in part.modifiers.items() if key != "name"}
     return child, part._replace(modifiers=rest), name.value
+
+
+def without_outputs(part: Item | Stack) -> Item | Stack:
+    """Return a member without `outputs` that need an expression: its faults are known already."""
+    outputs = part.modifiers.get("outputs")
+    if outputs is None or not is_computed(outputs.value):
+        return part
+    rest = {key: entry for key, entry in part.modifiers.items() if key != "outputs"}
+    return part._replace(modifiers=rest)
 
 
 def has_index(name: Any) -> bool:

@@ -36,9 +36,10 @@ class Network(NamedTuple):
 def trace_network(config: Config) -> Found[Network]:
     """Trace the layers of a config; the result ends with the last layer whose shape is known."""
     if config.layers is None:
-        return Network(), ()
+        return Network(), tuple(_unused_blocks(config, set())) if config.is_library else ()
     walk = Walk(config)
-    stack, faults = walk.reader.read(config.layers, config.names)
+    context = Context("", config.names, walk.reader, config.names)
+    stack, faults = context.reader.read(config.layers, config.names)
     if not isinstance(stack, Stack):
         return Network(), faults
     faults += tuple(_modifiers(stack))
@@ -46,7 +47,6 @@ def trace_network(config: Config) -> Found[Network]:
         name: from_outside(name, tensor, config.input_span(name))
         for name, tensor in config.inputs.items()
     }
-    context = Context("", config.names)
     (block, results), wrong = walk.stack(stack, context, inputs, config.root.get("outputs"))
     rows, faults = tuple(walk.layers.rows), (*faults, *wrong)
     if walk.limits.end(faults):
@@ -79,15 +79,16 @@ def _modifiers(stack: Stack) -> Iterator[Diagnostic]:
         yield Diagnostic("NB104", title, key.span, "unknown modifier")
 
 
-def _unused_blocks(config: Config, used: set[str]) -> Iterator[Diagnostic]:
+def _unused_blocks(config: Config, used: set[int]) -> Iterator[Diagnostic]:
     """Yield the faults of types and fields in unused blocks, for an unknown input."""
     for block in config.blocks.values():
-        if block is None or block.name in used:
+        if block is None or id(block) in used:
             continue
         walk = Walk(config)
         walk.used = used
-        names = {**config.names, **dict.fromkeys(block.params, UNKNOWN)}
-        context = Context("", names, blocks=(block.name,))
-        _, faults = walk.stack(block.stack, context, {"input": UNKNOWN_SIGNAL}, None)
+        context = Context("", config.names, walk.reader, config.names)
+        context = walk.inside(block, context, dict.fromkeys(block.params, UNKNOWN))
+        inputs = dict.fromkeys((block.file and block.file.inputs) or ["input"], UNKNOWN_SIGNAL)
+        _, faults = walk.stack(block.stack, context, inputs, None)
         # The inputs of a block get their names only where it is used.
         yield from (fault for fault in faults if fault.code.startswith("NB1"))

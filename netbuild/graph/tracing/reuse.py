@@ -13,7 +13,8 @@ from netbuild.graph.row import Block, Row
 from netbuild.graph.tracing.shared import kept_from_outside
 from netbuild.graph.value import state_key
 from netbuild.syntax.item import Item, Stack, shown
-from netbuild.syntax.node import Map, Scalar
+from netbuild.syntax.node import Map, Scalar, is_unknown
+from netbuild.syntax.substitution import substitute
 from netbuild.syntax.wires import name_of_input_fault
 
 if TYPE_CHECKING:
@@ -44,9 +45,15 @@ class Recipe(NamedTuple):
     checkpoint: bool = False
 
 
-def find(item: Item, recipes: Mapping[str, Recipe], scope: Scope) -> Found[Recipe | None]:
+def find(
+    item: Item, recipes: Mapping[str, Recipe], scope: Scope, names: Names
+) -> Found[Recipe | None]:
     """Return the recipe of the member that a Reuse names; None after a fault."""
     node = item.arguments
+    if node is not None:
+        node, faults = substitute(node, names)
+        if is_unknown(node):
+            return None, faults
     if not isinstance(node, Scalar) or not isinstance(node.value, (str, int)):
         label = "Reuse wants the name of a layer or a stack above it"
         if node is not None:

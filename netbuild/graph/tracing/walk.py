@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers.named import known_inputs
 from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.graph.misfit import Repetition, circumstances
+from netbuild.graph.misfit import Repetition, around, of_layer
 from netbuild.graph.row import Block, Call, Calls, Row
-from netbuild.graph.tracing import reuse
+from netbuild.graph.tracing import files, reuse
 from netbuild.graph.tracing.layers import LayerCall, Layers
 from netbuild.graph.tracing.level import Context, Level
 from netbuild.graph.tracing.limits import Limits
 from netbuild.graph.tracing.local_names import LocalNames, input_names
 from netbuild.graph.tracing.members import MemberReader
-from netbuild.graph.tracing.naming import called, name_of, numbered, pattern, without_number
+from netbuild.graph.tracing.naming import (
+    called,
+    name_of,
+    numbered,
+    pattern,
+    without_number,
+    without_outputs,
+)
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
@@ -27,8 +34,9 @@ from netbuild.syntax.item import REUSE, Item, Stack
 from netbuild.syntax.node import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from netbuild.config.blocks import Definition
     from netbuild.config.config import Config
     from netbuild.config.modifiers import Modifiers
     from netbuild.diagnostics.diagnostic import Faults, Found, Span
@@ -71,9 +79,11 @@ class Walk:
         self.config = config
         self.layers = Layers()
         self.reader = MemberReader(config.blocks)
+        #: The readers of the files that are blocks, by the identity of the file.
+        self.readers: dict[int, MemberReader] = {}
         self.limits = Limits()
-        #: The blocks that are used.
-        self.used: set[str] = set()
+        #: The identities of the blocks that are used.
+        self.used: set[int] = set()
         self.blocks: dict[str, Call] = {}
         self.reuses: dict[str, Span] = {}
         self.left_out: dict[Value, LeftOut] = {}
@@ -117,16 +127,17 @@ class Walk:
         scope = level.scope
         scope.current = child
         last = scope.before
-        part, faults = self.reader.read(child.node, LocalNames(level.context.names, last))
+        part, faults = level.context.reader.read(child.node, LocalNames(level.context.names, last))
         if faults:
-            faults = _of_layer(f"{level.path}{child.name or level.position}", faults)
-        reads, wrong = level.reads(part, self.reader) if part else (None, ())
+            faults = of_layer(f"{level.path}{child.name or level.position}", faults)
+        reads, wrong = level.reads(part) if part else (None, ())
         faults += wrong
         # For a member that reads nothing, expressions know the shape of the result before it.
         x = scope.signal(reads[0][1]) if reads else last
         child, part, numbers = without_number(child, part) if part else (child, None, None)
         names = LocalNames(level.context.names, x)
-        modifiers, wrong = self.reader.modifiers(part, names) if part else (None, ())
+        reader = level.context.reader
+        modifiers, wrong = reader.modifiers(part, names) if part else (None, ())
         faults += wrong
         if part is None or modifiers is None:
             return (*faults, *self._unknown(child, part, numbers, level))
@@ -146,7 +157,7 @@ class Walk:
         name = called(child) or str(level.position)
         if part is not None:
             names = LocalNames(level.context.names, level.scope.before, index=UNKNOWN)
-            _, faults = self._member(Use(part, None), name, level, names)
+            _, faults = self._member(Use(without_outputs(part), None), name, level, names)
         level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
         if numbers is not None:
             level.scope.unknown_names.append(pattern(numbers.text))
@@ -194,7 +205,7 @@ class Walk:
             new = (*wrong, *within)
             repeat = use.part.modifiers.get("repeat")  # none of what a Reuse repeats
             if index and x and x.tensor is not None and new and repeat is not None:
-                new = _around(new, repetition=Repetition(repeat.value, index, x.tensor, x.value))
+                new = around(new, repetition=Repetition(repeat.value, index, x.tensor, x.value))
             faults += new
             if use.repeat and use.reads:  # the first input of a repetition is the one before it
                 first = (use.reads[0][0], level.scope.first(place))
@@ -261,14 +272,17 @@ class Walk:
         """
         part, reads = use.part, use.reads
         if isinstance(part, Item) and part.type.text == REUSE:
-            return self._reused(part, use, name, level)
+            return self._reused(use, name, level, names)
         place = f"{level.path}{name}"
         signals = [(inside, level.scope.signal(ref)) for inside, ref in reads or []]
         if reads != []:  # expressions know the shape of the input
             names = LocalNames(names, signals[0][1] if signals else UNKNOWN_SIGNAL)
         traced: Block | Row | None
-        if isinstance(part, Stack) or self.reader.is_block(part):
+        if isinstance(part, Stack) or level.context.reader.is_block(part):
             inputs = {inside or "input": x for inside, x in signals} or {"input": UNKNOWN_SIGNAL}
+            block = level.context.reader.block(part)
+            if block is not None and block.file is not None:
+                inputs = files.renamed(block.file, inputs)
             inputs = use.given(inputs)
             inner = list(inputs)
             context = level.context.within(place, names, frozen=use.frozen)
@@ -301,40 +315,53 @@ class Walk:
             outputs = part.modifiers.get("outputs")
             return self.stack(part, context, inputs, outputs.value if outputs else None)
         unknown = None, {OUTPUT: UNKNOWN_SIGNAL}
-        block = self.config.blocks[part.type.text]
+        block, path = context.reader.block(part), context.path.removesuffix(".")
         if block is None:  # its definition has a fault
             return unknown, ()
         if block.name in context.blocks:
             return unknown, (_contains_itself(block.name, part, context),)
-        self.blocks[context.path.removesuffix(".")] = Call(part, context.names)
+        self.blocks[path] = Call(part, context.names, block)
         own = input_names(next(iter(inputs.values())))
-        values, faults = block.bind(part, context.names, {**self.config.names, **own})
-        faults = _of_layer(context.path.removesuffix("."), faults)
-        if values is None:
+        outer = {} if block.file else {**context.variables, **own}
+        values, faults = block.bind(part, context.names, outer)
+        if values is not None and block.file:
+            rules, wrong = files.check(block, part, values, inputs)
+            faults += wrong
+            self.blocks[path] = Call(part, context.names, block, rules)
+        faults = of_layer(path, faults)
+        if values is None or faults:
             return unknown, faults
-        again = block.name in self.used
-        self.used.add(block.name)
+        again = id(block) in self.used
+        self.used.add(id(block))
         outputs = block.stack.modifiers.get("outputs")
-        context = context._replace(
-            names={**self.config.names, **values}, blocks=(*context.blocks, block.name)
-        )
+        context = self.inside(block, context, values)
         traced, wrong = self.stack(
             block.stack, context, inputs, outputs.value if outputs else None, block.name
         )
         if again and wrong:
-            wrong = _around(wrong, block=block.name)
+            wrong = around(wrong, block=block.name)
         return traced, (*faults, *wrong)
 
-    def _reused(self, item: Item, use: Use, name: str, level: Level) -> Found[Member | None]:
+    def inside(self, block: Definition, context: Context, values: Names) -> Context:
+        """Return the context of a block's members; `values` are those of its parameters."""
+        if block.file is None:
+            names = {**context.variables, **values}
+            return context._replace(names=names, blocks=(*context.blocks, block.name))
+        reader = self.readers.setdefault(id(block.file), MemberReader(block.file.blocks))
+        return context._replace(names=values, reader=reader, variables=values, blocks=())
+
+    def _reused(self, use: Use, name: str, level: Level, names: Names) -> Found[Member | None]:
         """Trace a member of the stack again, with the inputs of a Reuse."""
-        scope, reads, path = level.scope, use.reads, f"{level.path}{name}"
+        item, scope, reads, path = use.part, level.scope, use.reads, f"{level.path}{name}"
+        assert isinstance(item, Item)
+        names = LocalNames(names, scope.signal(reads[0][1]) if reads else UNKNOWN_SIGNAL)
         self.reuses[path] = item.type.span
-        recipe, faults = reuse.find(item, level.recipes, scope)
+        recipe, faults = reuse.find(item, level.recipes, scope, names)
         known = reads is not None and all(scope.signal(ref).tensor for _, ref in reads)
         if recipe is None or recipe.traced is None or reads is None or not known:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return None, faults
-        reads, faults = reuse.in_order(item, recipe, reads, self.reader.layer(recipe.part))
+        reads, faults = reuse.in_order(item, recipe, reads, level.context.reader.layer(recipe.part))
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return None, faults
@@ -353,26 +380,6 @@ class Walk:
             self.layers.share(before, path, level.path + recipe.module)
             member = member._replace(module=recipe.module)
         return member, tuple(reuse.blamed(item, fault) for fault in faults)
-
-
-def _of_layer(path: str, faults: Faults) -> Faults:
-    """Return faults with the path of their layer."""
-    return tuple([fault._replace(layer=path) for fault in faults])
-
-
-def _around(
-    faults: Iterable[Diagnostic], *, repetition: Repetition | None = None, block: str | None = None
-) -> Faults:
-    """Return faults with the repetition or the block around them, for the search for fixes."""
-    changed = []
-    for fault in faults:
-        origin = circumstances(fault)
-        if origin and repetition:
-            origin = origin._replace(repetition=repetition, blocks=())
-        elif origin and block:
-            origin = origin._replace(blocks=(*origin.blocks, block))
-        changed.append(fault._replace(origin=origin))
-    return tuple(changed)
 
 
 def _contains_itself(block: str, item: Item, context: Context) -> Diagnostic:

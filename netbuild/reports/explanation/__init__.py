@@ -135,7 +135,7 @@ def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -
         field=seen,
         kept=memory,
         weights_bytes=weights_bytes(row.params),
-        begins=beginnings(row, origins.config.init, origins),
+        begins=beginnings(row, origins.rules, origins),
         origins=origins.of(row),
         terms=own.terms + seen.terms,
     )

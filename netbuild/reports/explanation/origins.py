@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from netbuild.checks.init import rules_of
 from netbuild.components.component import Component, FromInput, bare_field
 from netbuild.graph.assignments import arguments_of, assignment, mentioned, stacks_around, text_of
 from netbuild.graph.row import Call, Row
@@ -54,6 +55,7 @@ class Origins:
         rows = {row.path: Call(row.item, row.names) for row in graph.rows}
         self.calls = {**graph.calls.blocks, **rows}
         self.blocks, self.reuses = graph.calls, graph.calls.reuses
+        self.rules = rules_of(graph)
 
     def of(self, row: Row) -> tuple[ValueOrigin, ...]:
         """Return the origin of each field, in the order: input, file, default."""

@@ -18,7 +18,7 @@ from netbuild.config.losses import Weighing
 from netbuild.config.preparation import Preparation
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.scheduler import Stepping
-from netbuild.config.sections import NAME, SECTIONS
+from netbuild.config.sections import LIBRARY, NAME, SECTIONS
 from netbuild.config.train import Train
 from netbuild.reports.schema.items import arguments, choice, field, reference
 from netbuild.reports.schema.stacks import (
@@ -78,10 +78,13 @@ def root() -> Schema:
         "then": {"properties": {**_branching(complete=False), "layers": _layers(OVERLAY)}},
         "else": {
             "properties": branching,
-            "required": ["layers"],
             "if": {"required": ["blocks"]},
-            "then": {"properties": {"layers": _layers(WITH_BLOCKS)}},
-            "else": {"properties": {"layers": _layers(CLOSED)}},
+            "then": {
+                "properties": {"layers": _layers(WITH_BLOCKS)},
+                "if": {"propertyNames": {"enum": list(LIBRARY)}},
+                "else": {"required": ["layers"]},
+            },
+            "else": {"properties": {"layers": _layers(CLOSED)}, "required": ["layers"]},
         },
     }
 

@@ -46,6 +46,7 @@ OVERLAY = Kind("stack-over-another")
 KINDS = (CLOSED, WITH_BLOCKS, OVERLAY)
 
 _LAYERS = "The layers of the stack: a list, or a mapping from their names."
+_FILE = "A file whose layers are the block. Its vars are the parameters of the block."
 _REUSE = "Calls a layer or a stack above it in the same stack again, with the same weights."
 
 
@@ -65,7 +66,7 @@ def shared() -> dict[str, Schema]:
 
 
 def block(kind: Kind) -> Schema:
-    """Return the schema of a block: a stack with parameters."""
+    """Return the schema of a block: a stack with parameters, or the file of its layers."""
     params = {
         "description": "The names of the parameters. A parameter with a default value may be"
         " omitted.",
@@ -73,15 +74,19 @@ def block(kind: Kind) -> Schema:
         "items": {"type": "string"},
         "additionalProperties": variable(),
     }
+    alternatives: Schema = {"if": {"required": ["file"]}, "then": {"maxProperties": 1}}
+    if kind.complete:
+        alternatives["else"] = {"required": ["layers"]}
     return {
         "type": "object",
         "properties": {
+            "file": {"type": ["string", "object"], "description": _FILE},
             "params": params,
             "layers": reference(kind.name),
             "outputs": _modifier("outputs", StackModifiers),
         },
         "additionalProperties": False,
-        **({"required": ["layers"]} if kind.complete else {}),
+        **alternatives,
     }
 
 

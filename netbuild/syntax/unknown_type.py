@@ -78,11 +78,14 @@ class _Unknown(NamedTuple):
 
         if "(" in word:
             return calls.advice(self.key, word, self.known)
-        if word in self.known or self.what != "layer":
+        if self.what != "layer":
             return None
-        if word.lower() in MODIFIERS:
+        # `Repeat` is also a layer; as a second type of an item it is the modifier.
+        if word.lower() in MODIFIERS and (word not in self.known or word == self.key.text):
             fixes = (Fix(f"write {word.lower()}", (Edit(self.key.span, word.lower()),)),)
             return f"this key begins with a small letter: write {word.lower()}", fixes
+        if word in self.known:
+            return None
         if isinstance(self.arguments, Scalar) and word.lower() == "activation":
             return self._activation(self.arguments)
         help_ = other_names.HELP.get(word.lower())

@@ -20,7 +20,7 @@ LAYERS = {
         "a list with a value for each of 2 axes belongs to Conv2d"
     ),
     "BatchNorm2d: {eps: 0}": "leave eps out for its default, 1e-05",
-    "Repeat: 2": "this key begins with a small letter: write repeat",
+    "Freeze: true": "this key begins with a small letter: write freeze",
     "Add inputs: [0, 1]": "put a comma between the type and its key: {Add, inputs: …}",
     "ReLU, repeat: 2}": "this line has } without {: write { before the type",
     "{ReLU, name: a b}": "write a_b",

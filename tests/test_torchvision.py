@@ -11,6 +11,8 @@ from torch import nn
 import netbuild
 from tests import ROOT
 from tests.torchvision_networks.dense import DenseNet, GoogLeNet
+from tests.torchvision_networks.inception import InceptionV3
+from tests.torchvision_networks.maxvit import MaxViT
 from tests.torchvision_networks.mobile import MNASNet, MobileNetV2, ShuffleNet
 from tests.torchvision_networks.plain import VGG, AlexNet, SqueezeNet
 from tests.torchvision_networks.residual import ResNet
@@ -23,6 +25,8 @@ from tests.torchvision_networks.squeezing import (
     efficient_net,
     efficient_net_v2,
 )
+from tests.torchvision_networks.swin import BASE, TINY, Swin
+from tests.torchvision_networks.swin import SMALL as SWIN_SMALL
 from tests.torchvision_networks.transformer import ConvNeXt, ViT
 
 if TYPE_CHECKING:
@@ -36,6 +40,14 @@ PARAMETERS = {
     "convnext_small": 50_223_688,
     "convnext_base": 88_591_464,
     "convnext_large": 197_767_336,
+    "inception_v3": 27_161_264,
+    "maxvit_t": 30_919_624,
+    "swin_t": 28_288_354,
+    "swin_s": 49_606_258,
+    "swin_b": 87_768_224,
+    "swin_v2_t": 28_351_570,
+    "swin_v2_s": 49_737_442,
+    "swin_v2_b": 87_930_848,
     "mnasnet0_5": 2_218_512,
     "mnasnet0_75": 3_170_208,
     "mnasnet1_0": 4_383_312,
@@ -110,6 +122,14 @@ BY_HAND: dict[str, Callable[[], nn.Module]] = {
     "convnext_small": lambda: ConvNeXt((3, 3, 27, 3), (96, 192, 384, 768)),
     "convnext_base": lambda: ConvNeXt((3, 3, 27, 3), (128, 256, 512, 1024)),
     "convnext_large": lambda: ConvNeXt((3, 3, 27, 3), (192, 384, 768, 1536)),
+    "inception_v3": InceptionV3,
+    "maxvit_t": MaxViT,
+    "swin_t": lambda: Swin(*TINY, 0.2, second=False),
+    "swin_s": lambda: Swin(*SWIN_SMALL, 0.3, second=False),
+    "swin_b": lambda: Swin(*BASE, 0.5, second=False),
+    "swin_v2_t": lambda: Swin(*TINY, 0.2, second=True),
+    "swin_v2_s": lambda: Swin(*SWIN_SMALL, 0.3, second=True),
+    "swin_v2_b": lambda: Swin(*BASE, 0.5, second=True),
     "mnasnet0_5": lambda: MNASNet(0.5),
     "mnasnet0_75": lambda: MNASNet(0.75),
     "mnasnet1_0": lambda: MNASNet(1.0),
@@ -206,16 +226,28 @@ def test_names_shapes_and_number_of_parameters(name: str) -> None:
 
 #: More parameters than this take more memory than a test should.
 MANY = 150_000_000
+#: The sizes of images for networks that take no other size.
+SIZES = {"vit": 224, "swin_v2": 256, "swin": 224, "maxvit": 224, "inception": 299}
+#: Variants whose scores are compared in the full run only.
+SLOW_SCORES = ("swin_s", "swin_b", "swin_v2_s", "swin_v2_b")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if PARAMETERS[name] < MANY])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW_SCORES))
+        for name in NAMES
+        if PARAMETERS[name] < MANY
+    ],
+)
 def test_scores(name: str, request: pytest.FixtureRequest) -> None:
     """With the same weights it computes the same, of pictures whose scores are not the same."""
     small = 128 if request.config.getoption("--full") else 64
-    size = 224 if name.startswith("vit") else small  # positions are learned for one size
+    size = next((size for begin, size in SIZES.items() if name.startswith(begin)), small)
     x = torch.randn(2, 3, size, size)
     theirs = lively(BY_HAND[name](), x).eval()
-    with torch.device("meta"):  # without values of its own, which would be drawn for nothing
+    # Without values of its own, which would be drawn for nothing; constants are not loaded.
+    with torch.device("cpu" if name.startswith("swin") else "meta"):
         ours = netbuild.build(FOLDER / f"{name}.yaml").eval()
     ours.load_state_dict(theirs.state_dict(), assign=True)
     with torch.inference_mode():
@@ -239,6 +271,17 @@ def lively(network: nn.Module, x: torch.Tensor) -> nn.Module:
             part.momentum = 1.0
     network.train()(x)
     return network
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny", "efficientnet_b0", "maxvit_t", "swin_t"])
+def test_stochastic_depth(name: str) -> None:
+    """Training skips later blocks more often: p grows evenly up to its largest value."""
+    with torch.device("meta"):
+        made = netbuild.build(FOLDER / f"{name}.yaml")
+    ps = [part.p for part in made.modules() if type(part).__name__ == "StochasticDepth"]
+    most = {"convnext_tiny": 0.1, "efficientnet_b0": 0.2 * 14 / 16}.get(name, 0.2)
+    assert ps == sorted(ps)
+    assert max(ps) == pytest.approx(most)
 
 
 def test_resnet50_is_short() -> None:

@@ -1,0 +1,1 @@
+"""Networks of the literature, each compared with a module of torch that is written by hand."""

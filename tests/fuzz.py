@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -34,6 +35,7 @@ from tests.components.layers.contract import (
     results,
     torch_layer,
     torch_may_warn,
+    wires,
     zeros,
 )
 
@@ -98,7 +100,7 @@ def check(draw: Any) -> None:
             case, reads = _layer(draw, network)
             item: dict[str, Any] = {case.kind: case.fields}
             if reads != [_last(network)]:
-                item["inputs"] = reads
+                item["inputs"] = wires(case.kind, reads)
             layers = {**network.layers, f"l{number}": item}
             graph = _graph(network._replace(layers=layers))
             if graph.output is not None:
@@ -139,6 +141,9 @@ def _layer(draw: Any, network: Network) -> tuple[Case, list[str]]:
     tensors = [_described(network.values[name]) for name in reads]
     if kind == "Divide" and not any(x.floating for x in tensors):  # whole numbers by zero
         case = case._replace(fields={})
+    remainders = re.search(r"%|//|mod|remainder", str(case.fields.get("formula", "")))
+    if remainders and not all(x.floating for x in tensors):  # the same
+        case = case._replace(fields={"formula": "x + 1"})
     return case._replace(
         x=tensors[0].shape, dtype=tensors[0].dtype, others=tuple(tensors[1:])
     ), reads

@@ -15,6 +15,7 @@ import pytest
 
 import netbuild
 from netbuild import training
+from netbuild.components.tensor import PartError
 from netbuild.diagnostics import exceptions
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 from tests import ROOT
 
 #: What a component raises; netbuild turns it into a fault.
-SIGNALS = {netbuild.ShapeError, netbuild.DataError}
+SIGNALS = {netbuild.ShapeError, PartError, netbuild.DataError}
 
 HEAVY = {"torch", "numpy", "pydantic", "sklearn", "safetensors"}
 

@@ -119,6 +119,10 @@ def _pointwise(rng: random.Random, shape: Shape) -> list[Layer]:
     kinds = ["ReLU", "SiLU", "ELU", "LeakyReLU", "Hardtanh", "Dropout", "RReLU"]
     found = _same(shape, **{kind: {} for kind in kept}, PReLU={}, Identity={})
     found += _same(shape, **{kind: {"inplace": rng.random() < 0.6} for kind in kinds})
+    found += _same(shape, Detach={}, RandnLike={}, To="float32")
+    found += _same(shape, Triu={}) if len(shape) > 1 else []
+    depth = {"p": 0.4, "mode": rng.choice(["row", "batch"])}
+    found += _same(shape, StochasticDepth=depth)
     return [*found, *_same(shape, Parameter={"shape": list(shape)}, AlphaDropout=0.2)]
 
 
@@ -132,6 +136,19 @@ def _over_features(rng: random.Random, shape: Shape) -> list[Layer]:
     if len(shape) > 1:
         less = (*shape[:axis], *shape[axis + 1 :])
         found += _same(less, Mean={"dim": axis + 1}, Amax={"dim": axis + 1})
+        found += _same(less, **{kind: {"dim": axis + 1} for kind in ("Prod", "Logsumexp")})
+        found += _same(less, VectorNorm={"dim": axis + 1})
+        found += _same(less, Std={"dim": axis + 1, "correction": 0}) if shape[axis] > 1 else []
+    over = {kind: {"dim": axis + 1} for kind in ("Cumsum", "Cumprod", "Normalize")}
+    found += _same(shape, **over, Flip={"dims": axis + 1})
+    ordered: Layer = ({"Sort": {"dim": axis + 1}}, {"": shape})
+    found.append(ordered)
+    found += _same(_with(shape, axis, 1), Topk={"k": 1, "dim": axis + 1})
+    wider = _with(shape, axis, shape[axis] + 1)
+    found += _same(wider, Pad={"pad": [0, 0] * (len(shape) - 1 - axis) + [1, 0]})
+    found += _same(
+        _with(shape, axis, 2 * shape[axis]), RepeatInterleave={"repeats": 2, "dim": axis + 1}
+    )
     if shape[axis] % 2 == 0:
         found += _same(_with(shape, axis, shape[axis] // 2), GLU={"dim": axis + 1})
     # With one place, torch's backward pass of a tensor with the channels last crashes.
@@ -156,6 +173,8 @@ def _views(rng: random.Random, shape: Shape) -> list[Layer]:
     found += _same(moved, Permute={"dims": [0, *(d + 1 for d in order)]})
     found += _same(_with(shape, axis, length), Narrow=narrow)
     if n > 1:
+        diagonal = [one for place, one in enumerate(shape) if place not in {0, n - 1}]
+        found += _same((*diagonal, min(shape[0], shape[-1])), Diagonal={"dim1": 1, "dim2": n})
         found += _same(less, Select={"dim": axis + 1, "index": rng.randrange(size)})
     if n > 1 and size == 1:
         found += _same(less, Squeeze={"dim": axis + 1})
@@ -166,6 +185,8 @@ def _views(rng: random.Random, shape: Shape) -> list[Layer]:
         found += _same(wide, Expand={"sizes": list(wide)})
     if size % 2 == 0:
         half = _with(shape, axis, size // 2)
+        split = {"split_size_or_sections": size // 2, "dim": axis + 1}
+        found.append(({"Split": split}, {"": half, "1": half}))
         found.append(({"Chunk": {"chunks": 2, "dim": axis + 1}}, {"": half, "1": half}))
     return found
 

@@ -205,6 +205,10 @@ def _dim(rng: random.Random, shape: Shape) -> Any:
     return _axis(rng, shape)
 
 
+def _over_dim(rng: random.Random, shape: Shape) -> Any:
+    return {"dim": _axis(rng, shape)}
+
+
 def _norm(rng: random.Random, shape: Shape) -> Any:
     if len(shape) > 1 and rng.random() < 0.3:
         return {"normalized_shape": shape[-2:]}
@@ -275,6 +279,14 @@ AXES: list[tuple[int, str, Draw]] = [
     (4, "Mean", _reduction),
     (3, "Sum", _reduction),
     (3, "Amax", _reduction),
+    *[(1, kind, _over_dim) for kind in ("Prod", "Logsumexp", "VectorNorm", "Std")],
+    *[(1, kind, _over_dim) for kind in ("Cumsum", "Cumprod", "Normalize", "Sort")],
+    (1, "Flip", _dim),
+    (1, "RepeatInterleave", lambda rng, shape: {"repeats": 2, "dim": _axis(rng, shape)}),
+    (1, "Topk", lambda rng, shape: {"k": 1, "dim": _axis(rng, shape)}),
+    (1, "Split", lambda rng, shape: [shape[0] - rng.choice([0, 1]), 1]),
+    (1, "Tril", _none),
+    (1, "Detach", _none),
 ]
 WHOLE: list[tuple[int, str, Draw]] = [
     (3, "Sum", _reduction),

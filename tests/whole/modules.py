@@ -282,8 +282,10 @@ def _attention(
 
 def ports(kind: str, results: int) -> tuple[str, ...]:
     """Return the names of the results of a layer."""
-    if kind == "Chunk":
+    if kind in {"Chunk", "Split"}:
         return tuple(map(str, range(results)))
+    if kind in {"Topk", "Sort"}:
+        return ("values", "indices")
     further = {
         "LSTM": ("h_n", "c_n"),
         "RNN": ("h_n",),

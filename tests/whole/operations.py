@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tests.whole.functions import FUNCTIONS
 from tests.whole.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "Concat": (_concat, ("dim",)),
     "Stack": (_stack, ("dim",)),
     "MatMul": (_matmul, ()),
+    **FUNCTIONS,
 }
 #: Those that read what all samples share with fewer axes.
 ALIGNING = ("Add", "Subtract", "Multiply", "Divide", "Maximum", "MatMul")

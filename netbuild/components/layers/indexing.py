@@ -127,7 +127,7 @@ class TakeAlongDim(_ByPosition):
 class OneHot(Operation):
     """A 1 at the place of each number, and 0 elsewhere: (*) of int64 to (*, num_classes) of int64.
 
-    - OneHot: 10  # 20 of int64 to 20×10
+    - OneHot: 10  # 20 of int64 to 20×10 of int64
     """
 
     function = "one_hot"

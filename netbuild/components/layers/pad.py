@@ -122,4 +122,6 @@ class Pad(Operation):
 @cache
 def _constant(rank: int) -> type[FilledPad]:
     """Return a padding of this many axes; torch.nn has modules for up to three."""
-    return type(FilledPad)("_Filled", (FilledPad,), {"__module__": __name__, "rank": rank})
+    own = {"__module__": __name__, "rank": rank}
+    made: type[FilledPad] = type(FilledPad)("_Filled", (FilledPad,), own)
+    return made

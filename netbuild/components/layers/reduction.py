@@ -223,7 +223,7 @@ class Argmax(_OneAxis):
 
     No gradient goes through it.
 
-    - Argmax: -1  # 10×64 to 10
+    - Argmax: -1  # 10×64 to 10 of int64
     """
 
     function = "argmax"

@@ -50,7 +50,7 @@ class Topk(_Ordered):
 
     The results are `values` and `indices`, which are int64.
 
-    - Topk: 5  # 10×64 to 10×5, indices: 10×5
+    - Topk: 5  # 10×64 to 10×5, indices: 10×5 of int64
     """
 
     function = "topk"
@@ -87,7 +87,7 @@ class Sort(_Ordered):
 
     The results are `values` and `indices`, which are int64.
 
-    - Sort: {descending: true}  # 10×64 to 10×64, indices: 10×64
+    - Sort: {descending: true}  # 10×64 to 10×64, indices: 10×64 of int64
     """
 
     function = "sort"

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 
@@ -235,3 +235,12 @@ class Constant(nn.Module):
     def extra_repr(self) -> str:
         """Return the shape and the dtype, for `print`."""
         return f"{tuple(self.value.shape)}, dtype={self.value.dtype}"
+
+
+class BufferTracer(fx.Tracer):
+    """Writes the graph of a module that is unpickled, with its buffers as buffers.
+
+    torch.fx runs `forward` for this, and would compute with the values of the buffers.
+    """
+
+    proxy_buffer_attributes = True

@@ -166,7 +166,9 @@ class _Writer:
         self.root = nn.Module()
         for name, part in parts.items():
             self.root.add_module(name, part)
-        self.graph = fx.Graph()
+        rows = (member.part for member in block.members if isinstance(member.part, Row))
+        keeps = any(isinstance(row.layer, Constant) and row.buffers for row in rows)
+        self.graph = fx.Graph(tracer_cls=modules.BufferTracer if keeps else None)
         self.tracer = fx.proxy.GraphAppendingTracer(self.graph)
         self.values: dict[Ref, fx.Proxy] = {}
         #: The tensors of this stack that have no batch axis in torch.

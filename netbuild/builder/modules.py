@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils import rnn
 from torch.utils.checkpoint import checkpoint
@@ -353,6 +353,15 @@ class Constant(nn.Module):
     def extra_repr(self) -> str:
         """Return the shape and the dtype, for `print`."""
         return f"{tuple(self.value.shape)}, dtype={self.value.dtype}"
+
+
+class BufferTracer(fx.Tracer):
+    """Writes the graph of a module that is unpickled, with its buffers as buffers.
+
+    torch.fx runs `forward` for this, and would compute with the values of the buffers.
+    """
+
+    proxy_buffer_attributes = True
 
 
 def recomputed(stack: nn.Module, *x: Tensor) -> Any:

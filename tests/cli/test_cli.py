@@ -63,7 +63,9 @@ def test_summary_json(netbuild: Netbuild) -> None:
         "trainable": 61_706,
         "macs": 416_520,
         "weights_bytes": 246_824,
+        "constants_bytes": 0,
         "activations_bytes": 48_080,
+        "shared_activations_bytes": 0,
     }
 
 

@@ -80,7 +80,11 @@ class Verdict:
 
     def _run(self, network: Network) -> None:
         for batch in BATCHES:
+            frozen = [p for p in network.parameters() if not p.requires_grad]
+            before = [p._version for p in frozen]
             results = network(*zeros(self.reads, batch))
+            if before != [p._version for p in frozen]:
+                raise Refusal("a frozen parameter that is overwritten")
             if any(y.dim() == 0 or len(y) != batch for y in results):
                 raise Refusal("a result without the batch axis")
             described = tuple((tuple(y.shape[1:]), y.dtype) for y in results)

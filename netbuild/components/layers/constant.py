@@ -323,12 +323,14 @@ def _bounds(name: str, given: Any) -> tuple[float, float]:
     else:
         ends = given[:2] if given[2] > 1 else (given[0], given[0])
     if name == "logspace":
-        ends = tuple(_power(given[3] if given[3:] else 10, end) for end in ends)
+        base = given[3] if given[3:] else 10
+        ends = _power(base, ends[0]), _power(base, ends[1])
     return min(ends), max(ends)
 
 
 def _power(base: float, exponent: float) -> float:
     try:
-        return float(base) ** exponent
+        found: float = base**exponent
     except OverflowError:
         return inf
+    return found

@@ -90,8 +90,8 @@ class MatMul(Join):
         rows = range(1 + len(x[0].shape) - 1)
         if not x[1].batched and product(x[1].shape[:-2]) == 1:  # one matrix for all rows
             itself = x[0].merged(*rows)
-            kept = (0,) * (x[1].gradient and itself) + (1,) * x[0].gradient
-            return Needs(kept, (), x[0].nbytes if x[1].gradient and not itself else 0)
+            matrices = (0,) * (x[1].gradient and itself) + (1,) * x[0].gradient
+            return Needs(matrices, (), x[0].nbytes if x[1].gradient and not itself else 0)
         stacked = self.output_shape(x[0].shape, x[1].shape)[:-2]
         kept: list[int] = []
         workspace = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -144,12 +145,27 @@ def test_the_value_of_an_input(persistent: str) -> None:
     kept = tensor([[1, 2, 3], [4, 5, 6.5]]).softmax(0)
     x = torch.randn(2, 3)
     torch.testing.assert_close(module(x), x + kept[0].tanh())
-    copied = deepcopy(module)
-    for one in (module, copied):
+    unpickled = pickle.loads(pickle.dumps(module))  # noqa: S301  a module of this test
+    for one in (module, deepcopy(module), unpickled):
         assert list(one.state_dict()) == (["s.t"] if persistent == "true" else [])
         torch.testing.assert_close(one(x), x + kept[0].tanh())
     buffers = dict(module.named_buffers())
     assert {name: buffers[name] for name, _ in first_values.values(graph)} == buffers
+
+
+def test_a_persistent_constant_beside_samples() -> None:
+    """It is repeated for each sample, also in a module that is unpickled."""
+    text = """
+input: [2, 3]
+layers:
+  t: {Constant: {value: [[1, 2, 3]], persistent: true, dtype: float32}}
+  c: {Concat, inputs: [t, input]}
+"""
+    module = package.build(read(from_bytes("net.yaml", text.encode())))
+    x = torch.randn(4, 2, 3)
+    for one in (module, pickle.loads(pickle.dumps(module))):  # noqa: S301  a module of this test
+        one.load_state_dict({"t": tensor([[4.0, 5.0, 6.0]])})
+        assert torch.equal(one(x), torch.cat([tensor([[[4.0, 5.0, 6.0]]]).expand(4, 1, 3), x], 1))
 
 
 def test_an_input_that_changes() -> None:

@@ -10,8 +10,8 @@ from pydantic_core import core_schema
 from netbuild.components.component import Nested
 from netbuild.components.fields import Bool, PositiveInt, Wants, unwanted
 from netbuild.components.first_values import FirstValues, xavier_uniform
-from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
 from netbuild.components.layers._attending import attends_to_itself
+from netbuild.components.layers._composed import Attending, Composed, Hidden, Part, expect_sequences
 from netbuild.components.layers.formula import Formula, Formulas, added, by_axis, unchanged
 from netbuild.components.layers.layer import Layer, Made
 from netbuild.components.layers.layout import Placed, Strides
@@ -244,8 +244,8 @@ class Transformer(Attending):
     cannot use nested tensors, and with a `src_key_padding_mask`, netbuild makes the same encoder
     without them.
 
-    Masks are inputs by name: `src_mask` (S, S), `tgt_mask` (T, T) and `memory_mask` (T, S), also for
-    each head, and `src_key_padding_mask` (S), `tgt_key_padding_mask` (T) and
+    Masks are inputs by name: `src_mask` (S, S), `tgt_mask` (T, T) and `memory_mask` (T, S), also
+    for each head, and `src_key_padding_mask` (S), `tgt_key_padding_mask` (T) and
     `memory_key_padding_mask` (S). A bool mask is true where nothing may be seen. A float mask is
     added to the scores.
 

@@ -5,8 +5,8 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from netbuild.components.fields import Bool
-from netbuild.components.layers._composed import Attending, Hidden, Part
 from netbuild.components.layers._attending import attends_to_itself
+from netbuild.components.layers._composed import Attending, Hidden, Part
 from netbuild.components.layers.attention import MultiheadAttention
 from netbuild.components.layers.dropout import Dropout
 from netbuild.components.layers.layout import Placed, Strides, elementwise
@@ -91,8 +91,8 @@ class TransformerEncoderLayer(_TransformerLayer):
     output is norm2(y + f(y)). With `norm_first`, y = x + a(norm1(x)), and the output is
     y + f(norm2(y)).
 
-    Two masks are inputs by name: `src_mask` (S, S) or (nhead, S, S), and `src_key_padding_mask` (S).
-    A bool mask is true where nothing may be seen. A float mask is added to the scores.
+    Two masks are inputs by name: `src_mask` (S, S) or (nhead, S, S), and `src_key_padding_mask`
+    (S). A bool mask is true where nothing may be seen. A float mask is added to the scores.
 
     - TransformerEncoderLayer: 8  # 16×64 to 16×64
     """

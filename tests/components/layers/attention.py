@@ -19,7 +19,6 @@ from tests.components.layers.contract import (
     Tensor,
     Weights,
 )
-
 from tests.components.layers.masks import masked_data, of_torch, some_masks, two_masks, with_masks
 
 #: Arguments of `forward`, which a row states among the fields.

@@ -30,7 +30,7 @@ class ScaledDotProductAttention(Named):
     query, in the axis before L, share one head of key and value.
 
     - {ScaledDotProductAttention, inputs: [query, key, value]}
-    # 8×10×16, 8×12×16 and 8×12×16 to 8×10×16
+    # 8×10×16 and 8×12×16 and 8×12×16 to 8×10×16
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("query", "key", "value")

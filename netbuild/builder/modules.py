@@ -237,26 +237,26 @@ class _Packed(nn.RNNBase):
             RuntimeError: a length is below 1 or above L.
         """
         if lengths is None or lengths.is_meta:  # a meta tensor has no numbers
-            return super().forward(input, hx)  # type: ignore[misc]
+            return super().forward(input, hx)
         ends = lengths.cpu()  # torch packs by lengths on the CPU
         if int(ends.min()) < 1 or int(ends.max()) > input.size(1):
             message = f"lengths are from {int(ends.min())} to {int(ends.max())}"
             raise RuntimeError(f"{message}, and a sequence has 1 to {input.size(1)} steps")
         packed = rnn.pack_padded_sequence(input, ends, batch_first=True, enforce_sorted=False)
-        y, last = super().forward(packed, hx)  # type: ignore[misc]
+        y, last = super().forward(packed, hx)
         padded, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=input.size(1))
         return padded, last
 
 
-class PackedRNN(_Packed, nn.RNN):
+class PackedRNN(_Packed, nn.RNN):  # type: ignore[misc]  # with lengths
     """`nn.RNN` with lengths."""
 
 
-class PackedLSTM(_Packed, nn.LSTM):
+class PackedLSTM(_Packed, nn.LSTM):  # type: ignore[misc]  # with lengths
     """`nn.LSTM` with lengths."""
 
 
-class PackedGRU(_Packed, nn.GRU):
+class PackedGRU(_Packed, nn.GRU):  # type: ignore[misc]  # with lengths
     """`nn.GRU` with lengths."""
 
 

@@ -16,6 +16,8 @@ layers:
   scores: {{Linear: 30}}
   places: {{Transpose: {{dim0: 1, dim1: 2}}}}
 """
+QKV = "query: embed, key: embed, value: embed"
+DOT_PRODUCT = f"{{ScaledDotProductAttention, inputs: {{{QKV}, attn_mask: mask}}}}"
 ATTENTION = "MultiheadAttention: {num_heads: 2, need_weights: false"
 
 
@@ -35,8 +37,7 @@ def codes(text: str) -> set[str]:
             False,
         ),
         (
-            "{ScaledDotProductAttention, inputs: "
-            "{query: embed, key: embed, value: embed, attn_mask: mask}}",
+            DOT_PRODUCT,
             "[16, 16]",
             False,
         ),

@@ -118,7 +118,7 @@ def test_no_line_is_padded_and_no_word_is_divided() -> None:
     [
         ("Conv2d", ["Conv2d"]),
         ("conv2d", ["Conv2d"]),
-        ("attention", ["MultiheadAttention"]),
+        ("attention", ["MultiheadAttention", "ScaledDotProductAttention"]),
         ("lstm", ["LSTM"]),
         ("embedd", ["Embedding", "EmbeddingBag"]),
         ("machine epsilon", ["RMSNorm"]),
@@ -136,7 +136,7 @@ def test_several_names_are_listed(netbuild: Netbuild) -> None:
     listed = netbuild("layers", "embedd").stdout
     assert listed.startswith("Embedding     Looks up the row of each index: ")
     assert "\nEmbeddingBag  The mean, sum or maximum of the rows" in listed
-    assert "MultiheadAttention\n" in netbuild("layers", "attention").stdout
+    assert "MultiheadAttention\n" in netbuild("layers", "multihead").stdout
     nothing = netbuild("layers", "Xyz")
     assert (nothing.returncode, nothing.stdout) == (2, "")
 

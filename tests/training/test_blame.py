@@ -63,6 +63,23 @@ layers:
     )
 
 
+def test_lengths_that_do_not_exist(tmp_path: Path) -> None:
+    """A length behind the end of a sequence names the layer, its line and the lengths."""
+    network = """
+inputs: {x: [5, 3], lengths: {shape: [], dtype: int64}}
+layers:
+  read: {GRU: 4, inputs: {input: x, lengths: lengths}}
+  last: {Flatten, inputs: read.h_n}
+  head: {Linear: 2}
+"""
+    trainer = prepared(tmp_path, network)
+    lengths = torch.tensor([5, 1, 2, 3, 4, 5, 6, 1])
+    assert said(trainer, torch.randn(8, 5, 3), lengths).startswith(
+        "torch refused the step: lengths are from 1 to 6, and a sequence has 1 to 5 steps; "
+        "at read (GRU, line 3 of "
+    )
+
+
 BRANCHES = """
 inputs: {a: [4], b: [4]}
 layers:

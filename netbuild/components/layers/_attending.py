@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic_core import core_schema
 
 from netbuild.components.fields import Wants
+from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, times
 
@@ -71,3 +72,8 @@ def attends_to_itself(x: Shape) -> str | None:
     if x[0] > 1:
         return None
     return f"the sequence {times(x)} has one position, and its attention weight is always 1"
+
+
+def still(x: Placed) -> bool:
+    """Tell whether the transposed length and batch are one axis, so that no copy is needed."""
+    return x.merged(1, 0)

@@ -176,7 +176,8 @@ class Composed(Masked):
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         """Make the masks too: without them, torch's evaluation is not causal."""
         sequences, masks = self.apart(x)
-        given, keywords = dict(zip(self.inputs, sequences, strict=True)), {}
+        given = dict(zip(self.inputs, sequences, strict=True))
+        keywords: dict[str, Any] = {}
         for one in self.attentions([(0, 0)] * len(sequences)):
             hides = next(h for h in self.hides.values() if h.mask == one.mask)
             keywords |= self.for_torch(one, masks, given[hides.query], given[hides.key])

@@ -1,6 +1,6 @@
 """Masks of attention: their shapes, their bytes, and the form that torch wants."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -58,6 +58,10 @@ class Masked(Named):
 
     def is_fused(self, masks: Mapping[str, Placed]) -> bool:
         """Whether torch computes without the weights of each head, and keeps the masks."""
+        raise NotImplementedError
+
+    def unmasked(self, read: Collection[str], *x: Placed, learns: bool) -> Needs:
+        """Return what the backward pass from the results `read` needs, without kept masks."""
         raise NotImplementedError
 
     def expect_dtypes(self, *x: Tensor) -> None:

@@ -46,8 +46,8 @@ class Recurrent(Stateful, Named):
     length · directions · gates · hidden_size · (input_size + hidden_size) multiply-adds. The
     input_size of later layers is directions · hidden_size.
 
-    The kept values are the ones that torch keeps on a CPU. With `lengths`, steps behind the end of a
-    sample are left out: results there are 0. All numbers are then those of a sample that is full.
+    The kept values are the ones that torch keeps on a CPU. With `lengths`, steps behind the end of
+    a sample are left out, and results there are 0. All numbers are those of a full sample.
     """
 
     optional_inputs: ClassVar[tuple[str, ...]] = ("h_0",)

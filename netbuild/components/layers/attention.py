@@ -20,6 +20,7 @@ from netbuild.components.layers._attending import (
     expect_sequence,
     hidden,
     mask_seen,
+    still,
 )
 from netbuild.components.layers._masks import Attention, Masked
 from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
@@ -43,8 +44,9 @@ class MultiheadAttention(Masked):
     of torch's `forward`. For `is_causal`, netbuild makes the mask that torch needs as well. Without
     weights, torch uses `scaled_dot_product_attention`.
 
-    Two masks are inputs by name: `key_padding_mask` (S) and `attn_mask` (L, S) or (num_heads, L, S).
-    A bool mask is true where nothing may be seen. A float mask is added to the scores q · kᵀ / √d.
+    Two masks are inputs by name: `key_padding_mask` (S), and `attn_mask` (L, S) or
+    (num_heads, L, S). A bool mask is true where nothing may be seen. A float mask is added to the
+    scores q · kᵀ / √d.
 
     - MultiheadAttention: {num_heads: 8}  # 16×64 to 16×64, weights: 16×16
     """
@@ -220,8 +222,8 @@ class MultiheadAttention(Masked):
         if learns:
             projected = given if _packed(*_three(*(one.shape for one in given))) else _three(*given)
             projected = projected if attended or len(projected) < 3 else projected[:2]
-            kept = tuple(n for n, one in enumerate(given[: len(projected)]) if _still(one))
-            numbers += sum(product(one.shape) for one in projected if not _still(one))
+            kept = tuple(n for n, one in enumerate(given[: len(projected)]) if still(one))
+            numbers += sum(product(one.shape) for one in projected if not still(one))
         if self.is_fused(masks) or (learns and attended):
             numbers += product(x[0].shape)
         return Needs(kept, ("weights",) if weights_kept else (), 4 * numbers)
@@ -393,8 +395,3 @@ def _different(x: tuple[Placed, ...]) -> tuple[Placed, ...]:
 def _packed(query: Shape, key: Shape, value: Shape) -> bool:
     """Tell whether the projections share one weight: all inputs have as many features."""
     return query[1] == key[1] == value[1]
-
-
-def _still(x: Placed) -> bool:
-    """Tell whether the transposed length and batch are one axis, so that no copy is needed."""
-    return x.merged(1, 0)

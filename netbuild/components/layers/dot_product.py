@@ -30,7 +30,7 @@ class ScaledDotProductAttention(Named):
     query, in the axis before L, share one head of key and value.
 
     - {ScaledDotProductAttention, inputs: [query, key, value]}
-    # 8×10×16, 8×12×16 and 8×12×16 to 8×10×16
+    # 8×10×16 and 8×12×16 and 8×12×16 to 8×10×16
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("query", "key", "value")
@@ -113,7 +113,9 @@ class ScaledDotProductAttention(Named):
     def macs(self, *x: Shape) -> int:
         """S·E for each position of query to multiply with key, and S·Ev for the sum."""
         (query, key, value), _ = self.apart(x)
-        return product(query[:-1]) * key[-2] * (query[-1] + value[-1])
+        scores: int = product(query[:-1]) * key[-2]
+        features: int = query[-1] + value[-1]
+        return scores * features
 
     def window(self, *x: Shape) -> Window | None:
         """Every position sees all positions."""
@@ -179,7 +181,7 @@ class ScaledDotProductAttention(Named):
 
     def _is_fused(self, *x: Placed) -> bool:
         """Whether torch computes without the scores, as `use_flash_attention_cpp` decides."""
-        (query, key, value), masks = self.apart(x)
+        (query, _, value), masks = self.apart(x)
         alike = len(query.shape) == 3 and query.shape[-1] == value.shape[-1]
         ends = all(one.distances[-1] == 1 or one.shape[-1] == 1 for one in x)
         learned = any(mask.gradient for mask in masks.values())

@@ -38,7 +38,8 @@ class Named(Layer):
     def reading(self, given: Mapping[str, Tensor]) -> Any:
         """Return the same layer for these named inputs."""
         made = self.model_copy()
-        made._given = tuple((n, given[n]) for n in self.named_inputs if n in given)
+        # no field: a file writes it in `inputs`
+        made._given = tuple((n, given[n]) for n in self.named_inputs if n in given)  # noqa: SLF001
         return made
 
     def input_names(self, count: int) -> tuple[str, ...]:

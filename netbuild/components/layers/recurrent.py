@@ -26,8 +26,8 @@ class RNN(Recurrent):
     (num_layers · directions, hidden_size). An optional input `h_0` gives the first states; by
     default they are zeros.
 
-    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The last
-    states are then those at the end of each sample.
+    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The
+    last states are then those at the end of each sample.
 
     - RNN: 20  # 5×10 to 5×20, h_n: 1×20
     """
@@ -53,8 +53,8 @@ class LSTM(Recurrent):
     give the first states; by default they are zeros. With proj_size, h_t becomes W_hr · h_t of that
     size, with proj_size · hidden_size more multiply-adds: https://arxiv.org/abs/1402.1128.
 
-    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The last
-    states are then those at the end of each sample.
+    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The
+    last states are then those at the end of each sample.
 
     - LSTM: {hidden_size: 20, bidirectional: true}  # 5×10 to 5×40, h_n: 2×20, c_n: 2×20
     """
@@ -163,8 +163,8 @@ class GRU(Recurrent):
     (num_layers · directions, hidden_size). An optional input `h_0` gives the first states; by
     default they are zeros.
 
-    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The last
-    states are then those at the end of each sample.
+    An optional input `lengths`, given by name, is the number of steps of each sample, from 1. The
+    last states are then those at the end of each sample.
 
     - GRU: {hidden_size: 20, num_layers: 2}  # 5×10 to 5×20, h_n: 2×20
     """

@@ -245,8 +245,8 @@ class Transformer(Attending):
     cannot use nested tensors, and with a `src_key_padding_mask`, netbuild makes the same encoder
     without them.
 
-    Masks are inputs by name: `src_mask` (S, S), `tgt_mask` (T, T) and `memory_mask` (T, S), also for
-    each head, and `src_key_padding_mask` (S), `tgt_key_padding_mask` (T) and
+    Masks are inputs by name: `src_mask` (S, S), `tgt_mask` (T, T) and `memory_mask` (T, S), also
+    for each head, and `src_key_padding_mask` (S), `tgt_key_padding_mask` (T) and
     `memory_key_padding_mask` (S). A bool mask is true where nothing may be seen. A float mask is
     added to the scores.
 

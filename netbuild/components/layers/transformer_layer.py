@@ -91,8 +91,8 @@ class TransformerEncoderLayer(_TransformerLayer):
     output is norm2(y + f(y)). With `norm_first`, y = x + a(norm1(x)), and the output is
     y + f(norm2(y)).
 
-    Two masks are inputs by name: `src_mask` (S, S) or (nhead, S, S), and `src_key_padding_mask` (S).
-    A bool mask is true where nothing may be seen. A float mask is added to the scores.
+    Two masks are inputs by name: `src_mask` (S, S) or (nhead, S, S), and `src_key_padding_mask`
+    (S). A bool mask is true where nothing may be seen. A float mask is added to the scores.
 
     - TransformerEncoderLayer: 8  # 16×64 to 16×64
     """

@@ -13,7 +13,7 @@ from netbuild.components.tensor import Tensor
 from tests.components.layers.contract import graph_of
 
 LENGTHS = torch.tensor([2, 5, 1, 4])
-N, L, I, H = 4, 5, 3, 2
+N, L, SIZE, H = 4, 5, 3, 2
 
 
 def network(kind: str, **fields: Any) -> nn.Module:
@@ -22,7 +22,7 @@ def network(kind: str, **fields: Any) -> nn.Module:
     layers = {
         "it": {kind: {"hidden_size": H, **fields}, "inputs": {"input": "in0", "lengths": "in1"}}
     }
-    graph = graph_of(layers, Tensor((L, I)), Tensor((), "int64"), outputs=ports)
+    graph = graph_of(layers, Tensor((L, SIZE)), Tensor((), "int64"), outputs=ports)
     assert graph.block is not None, graph.diagnostics
     return build(graph)
 
@@ -35,9 +35,9 @@ FIELDS = [{}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True}]
 def test_each_sample_has_its_own_end(kind: str, fields: dict[str, Any]) -> None:
     """Unsorted lengths: each sample is what torch's layer gives for it alone, cut at its end."""
     module = network(kind, **fields)
-    plain = getattr(nn, kind)(I, H, batch_first=True, **fields)
+    plain = getattr(nn, kind)(SIZE, H, batch_first=True, **fields)
     plain.load_state_dict({n.removeprefix("it."): t for n, t in module.state_dict().items()})
-    x = torch.randn(N, L, I)
+    x = torch.randn(N, L, SIZE)
     for train in (True, False):
         results = module.train(train)(x, LENGTHS)
         for n, length in enumerate(LENGTHS):
@@ -54,23 +54,23 @@ def test_lengths_that_do_not_exist(lengths: list[int]) -> None:
     """A length of 0 or behind the end is refused with the numbers."""
     message = f"lengths are from {min(lengths)} to {max(lengths)}, and a sequence has 1 to 5 steps"
     with pytest.raises(RuntimeError, match=message):
-        network("GRU")(torch.randn(N, L, I), torch.tensor(lengths))
+        network("GRU")(torch.randn(N, L, SIZE), torch.tensor(lengths))
 
 
 def test_torch_export_refuses_it() -> None:
     """torch.export takes no layer that reads lengths: their values decide the sizes."""
     with pytest.raises(Exception, match=r"(?s).+"):
-        torch.export.export(network("GRU").eval(), (torch.randn(N, L, I), LENGTHS))
+        torch.export.export(network("GRU").eval(), (torch.randn(N, L, SIZE), LENGTHS))
 
 
 def test_a_reuse_brings_lengths() -> None:
     """A layer that is made without lengths takes them where a Reuse gives them."""
     layers = {
-        "first": {"GRU": I, "inputs": "in0"},
+        "first": {"GRU": SIZE, "inputs": "in0"},
         "again": {"Reuse": "first", "inputs": {"input": "first", "lengths": "in1"}},
     }
-    graph = graph_of(layers, Tensor((L, I)), Tensor((), "int64"))
+    graph = graph_of(layers, Tensor((L, SIZE)), Tensor((), "int64"))
     assert graph.block is not None, graph.diagnostics
-    y = build(graph)(torch.randn(N, L, I), LENGTHS)
+    y = build(graph)(torch.randn(N, L, SIZE), LENGTHS)
     assert [bool(y[n, length:].any()) for n, length in enumerate(LENGTHS)] == [False] * N
     assert y[1].all()

@@ -111,8 +111,8 @@ def causal(queries: int, keys: int) -> torch.Tensor:
 
 
 MASKS = {
-    "padding": lambda rows, keys: (None, padding(keys)),
-    "numbers for keys": lambda rows, keys: (None, drawn(keys)),
+    "padding": lambda _, keys: (None, padding(keys)),
+    "numbers for keys": lambda _, keys: (None, drawn(keys)),
     "bools of each sample": lambda rows, keys: (hiding(rows, keys), None),
     "numbers of each sample": lambda rows, keys: (drawn(rows, keys), None),
     "bools of each head": lambda rows, keys: (hiding(HEADS, rows, keys), None),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from netbuild.checks.trace import trace
     from netbuild.components.augmentations.augmentation import Augmentation
     from netbuild.components.datasets.dataset import DataError, Dataset
-    from netbuild.components.layers.layer import Layer, Operation
+    from netbuild.components.layers.layer import Layer
+    from netbuild.components.layers.operation import Operation
     from netbuild.components.losses.loss import Loss
     from netbuild.components.optimizers.optimizer import Optimizer
     from netbuild.components.schedulers.scheduler import Scheduler

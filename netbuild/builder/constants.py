@@ -9,7 +9,7 @@ import torch
 from netbuild.builder import operations
 from netbuild.builder.layer import layer
 from netbuild.components.layers.constant import Constant
-from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.operation import Operation
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ import torch
 from torch import fx, nn
 from torch.utils.checkpoint import checkpoint
 
-from netbuild.builder import constants, modules, operations, parametrizing, pretrained
+from netbuild.builder import constants, modules, operations, parametrizing, pretrained, recomputing
 from netbuild.builder.initialise import initialise
 from netbuild.builder.layer import layer
 from netbuild.checks.trace import trace
 from netbuild.components.layers._masks import Masked
 from netbuild.components.layers.constant import Constant
-from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.operation import Operation
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.graph.row import Block, Row
@@ -310,7 +310,7 @@ class _Writer:
         """Write the call of a stack whose activations the backward pass computes again."""
         module = self.tracer.create_proxy("get_attr", name, (), {})
         if stack.has_statistics:
-            return self.operate(modules.recomputed, module, *x)
+            return self.operate(recomputing.recomputed, module, *x)
         return self.operate(checkpoint, module, *x, use_reentrant=False)
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:

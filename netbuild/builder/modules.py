@@ -1,13 +1,11 @@
 """Modules that torch does not have, in plain torch. They do not need netbuild."""
 
-from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils import rnn
-from torch.utils.checkpoint import checkpoint
 
 
 class _SwitchableNorm(nn.Module):
@@ -362,59 +360,3 @@ class BufferTracer(fx.Tracer):
     """
 
     proxy_buffer_attributes = True
-
-
-def recomputed(stack: nn.Module, *x: Tensor) -> Any:
-    """Call a stack, and let the backward pass compute its activations again.
-
-    The second time, running statistics do not move, and a spectral norm has the vectors that it
-    had the first time. So results, gradients and buffers are those of a plain call.
-    """
-    first = _Vectors(stack)
-    second = _Unmoved(stack, first)
-    return checkpoint(stack, *x, use_reentrant=False, context_fn=lambda: (first, second))
-
-
-#: The buffers that change in training: of norms, and of a spectral norm.
-_MOVING = ("running_mean", "running_var", "num_batches_tracked", "_u", "_v")
-
-
-class _Vectors(AbstractContextManager[None]):
-    """Remembers the vectors with which the spectral norms of a stack have computed."""
-
-    def __init__(self, stack: nn.Module) -> None:
-        self.norms = [m for m in stack.modules() if isinstance(getattr(m, "_u", None), Tensor)]
-        self.vectors: list[dict[str, Tensor]] = []
-
-    def __exit__(self, *_: object) -> None:
-        self.vectors = [{n: getattr(m, n).clone() for n in ("_u", "_v")} for m in self.norms]
-
-
-class _Unmoved(AbstractContextManager[None]):
-    """Gives a stack copies of its buffers in the meantime."""
-
-    def __init__(self, stack: nn.Module, first: _Vectors) -> None:
-        self.stack, self.first = stack, first
-        self.buffers: list[tuple[nn.Module, str, Tensor]] = []
-        self.training: list[bool] = []
-
-    def __enter__(self) -> None:
-        self.training = [norm.training for norm in self.first.norms]
-        self.buffers = [
-            (module, name, buffer)
-            for module in self.stack.modules()
-            for name, buffer in module.named_buffers(recurse=False)
-            if name in _MOVING
-        ]
-        for module, name, buffer in self.buffers:
-            setattr(module, name, buffer.clone())
-        for norm, vectors in zip(self.first.norms, self.first.vectors, strict=True):
-            norm.training = False  # it does not iterate
-            for name, vector in vectors.items():
-                setattr(norm, name, vector)
-
-    def __exit__(self, *_: object) -> None:
-        for module, name, buffer in self.buffers:
-            setattr(module, name, buffer)
-        for norm, training in zip(self.first.norms, self.training, strict=True):
-            norm.training = training

@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.made import Origin
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import product
 from netbuild.graph.value import OUTPUT
 from netbuild.syntax.node import List, Map, Node, Scalar

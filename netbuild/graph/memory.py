@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.operation import Operation
 from netbuild.graph.value import Value, value_name
 
 if TYPE_CHECKING:

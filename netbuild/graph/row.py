@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import product
 from netbuild.config.init import is_weight
 from netbuild.config.parametrize import tensor_name

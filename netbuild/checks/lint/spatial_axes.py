@@ -9,7 +9,7 @@ from netbuild.checks.lint import replay
 from netbuild.checks.lint.flow import Flow, described
 from netbuild.checks.lint.places import is_choice
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.operation import Operation
 from netbuild.components.target import Values
 from netbuild.components.tensor import product, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note

@@ -3,7 +3,7 @@
 from netbuild.components.layers._broadcast import (
     promoted,
 )
-from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import Tensor
 
 

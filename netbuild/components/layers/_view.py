@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from netbuild.components.fields import Wants, either, many, whole
-from netbuild.components.layers.layer import Layer, Memory, Operation, Window
+from netbuild.components.layers.layer import Layer, Memory, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, viewed
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import Shape, ShapeError, axis
 
 Axes = Annotated[

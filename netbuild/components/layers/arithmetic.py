@@ -13,8 +13,9 @@ from netbuild.components.layers.elementwise.program import Number, Program, Slot
 from netbuild.components.layers.elementwise.reading import read
 from netbuild.components.layers.elementwise.typesetting import typeset
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Needs, Operation
+from netbuild.components.layers.layer import Needs
 from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight, repeated
 from netbuild.components.tensor import Shape, ShapeError, Tensor

@@ -5,8 +5,9 @@ from math import inf
 from typing import Annotated, Any
 
 from netbuild.components.fields import one_of
-from netbuild.components.layers.layer import Memory, Operation
+from netbuild.components.layers.layer import Memory
 from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import PROBABILITIES, Range
 from netbuild.components.tensor import Shape, Tensor
 

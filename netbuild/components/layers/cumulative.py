@@ -3,7 +3,8 @@
 from math import inf
 
 from netbuild.components.fields import Int
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import Range, product_of
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, Tensor, axis

@@ -14,9 +14,10 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Wants, unwanted
 from netbuild.components.layers.formula import Equation, Formulas, by_axis
-from netbuild.components.layers.layer import Memory, Needs, Operation, Window
+from netbuild.components.layers.layer import Memory, Needs, Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, elementwise, in_order, placed
 from netbuild.components.layers.layout import viewed as view_of
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, product, times
 

@@ -6,8 +6,9 @@ from typing import Any
 from netbuild.components.fields import Int, PositiveInt
 from netbuild.components.layers._broadcast import contradiction, expect_same_rank, size_of
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Needs, Operation, Window
+from netbuild.components.layers.layer import Needs, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import PROBABILITIES, Range
 from netbuild.components.layers.sight import Sight, every, repeated
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, axis, product

@@ -5,7 +5,8 @@ from typing import Any
 
 from netbuild.components.fields import Shaped
 from netbuild.components.layers.formula import Formulas, by_axis, formula
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import ANY, PROBABILITIES
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, Tensor

@@ -7,8 +7,9 @@ from pydantic_core import core_schema
 
 from netbuild.components.fields import Int, NaturalFloat, Wants
 from netbuild.components.layers.formula import Formulas, formula
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
 from netbuild.components.layers.layout import BATCH, Placed, Strides, elementwise, in_order
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import PROBABILITIES, SIGNED, Range
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import BYTES, Shape, axis, product, times

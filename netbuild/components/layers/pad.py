@@ -12,8 +12,9 @@ from netbuild.components.fields import Wants, many, one_of, optional, unwanted
 from netbuild.components.layers import padding
 from netbuild.components.layers._padding import AnyPad, FilledPad
 from netbuild.components.layers.formula import Formulas, by_axis
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
 from netbuild.components.layers.layout import Placed, Strides
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, times

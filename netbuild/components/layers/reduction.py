@@ -8,7 +8,8 @@ from pydantic_core import core_schema
 from netbuild.components.fields import Bool, Int, NaturalInt, Wants
 from netbuild.components.layers._view import Axes, axes
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged, without
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import POSITIVE, Range, product_of
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import Shape, ShapeError, Tensor, product, times

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from netbuild.components.fields import Int, PositiveInt, Wants, many, whole
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import Shape, ShapeError, axis, times
 

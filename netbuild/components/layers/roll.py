@@ -8,7 +8,8 @@ from pydantic_core import core_schema
 from netbuild.components.component import LARGEST
 from netbuild.components.fields import Wants, either, many, unwanted
 from netbuild.components.layers._view import Axes, axes, each
-from netbuild.components.layers.layer import Operation, Window
+from netbuild.components.layers.layer import Window
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.sight import Sight, across
 from netbuild.components.tensor import Shape, axis
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from netbuild.components.fields import Bool, Int, PositiveInt
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
-from netbuild.components.layers.layer import Needs, Operation, Window
+from netbuild.components.layers.layer import Needs, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import POSITIVE, Range
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, Tensor, axis

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from netbuild.components.fields import Int
 from netbuild.components.layers._view import View, axes
 from netbuild.components.layers.formula import Formulas, axis_of_input, by_axis, formula
-from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.layout import BATCH, Placed, Strides, placed
+from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import Range
 from netbuild.components.layers.sight import Sight
 from netbuild.components.tensor import Shape, ShapeError, expect_at_least

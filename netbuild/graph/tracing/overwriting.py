@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from netbuild.components.layers.layer import Operation
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.memory import Conflict, Step, reaching

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from netbuild.components.layers.layer import Operation
 from netbuild.components.layers.named import known_inputs
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.misfit import circumstances

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.checks.trace import infer
 from netbuild.components.component import FromInput, Nested, field_notes
 from netbuild.components.fields import Wants
-from netbuild.components.layers.layer import Layer, Operation
+from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.operation import Operation
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import Document
 from netbuild.diagnostics.wording import article

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from netbuild.builder.module import module as build
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers._spatial import Spatial
-from netbuild.components.layers.layer import Layer, Operation, Window
+from netbuild.components.layers.layer import Layer, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.operation import Operation
 from netbuild.components.tensor import product
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import (

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from netbuild.components.layers import LAYERS
-from netbuild.components.layers.layer import Layer, Operation
+from netbuild.components.layers.layer import Layer
+from netbuild.components.layers.operation import Operation
 from netbuild.reports.catalogue import entries as catalogue
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import (

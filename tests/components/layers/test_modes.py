@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
 from netbuild.components.layers import LAYERS
-from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.operation import Operation
 from netbuild.reports.catalogue import entries as catalogue
 from tests.components.layers import FAMILIES
@@ -22,6 +21,9 @@ from tests.components.layers.contract import (
     torch_layer,
     torch_may_warn,
 )
+
+if TYPE_CHECKING:
+    from netbuild.components.layers.layer import Layer
 
 #: What makes a layer that has two modes switch.
 SWITCHES: dict[str, Any] = {

@@ -18,9 +18,6 @@ from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.exceptions import RunNotFoundError, WeightsError
 from netbuild.diagnostics.wording import brief, did_you_mean, reason, similar_path
-from netbuild.runs.checkpoint_folder import WEIGHTS, whole
-from netbuild.runs.folder import find
-from netbuild.runs.renaming import naming
 from netbuild.runs.weights import compare, is_within, read_shapes
 from netbuild.syntax.node import List, Map
 
@@ -67,6 +64,8 @@ def stored(pretrained: Pretrained) -> tuple[dict[str, Shape], Naming]:
         WeightsError: the file is damaged, or holds something else.
         OSError: the file cannot be read.
     """
+    from netbuild.runs.renaming import naming
+
     held = read_shapes(weights_of(pretrained.file))
     names = naming(held, pretrained.prefix, pretrained.rename)
     return {here: held[there] for here, there in names.in_file.items()}, names
@@ -80,6 +79,9 @@ def weights_of(path: str) -> Path:
     """
     if not Path(path).is_dir():
         return Path(path)
+    from netbuild.runs.checkpoint_folder import WEIGHTS, whole
+    from netbuild.runs.folder import find
+
     try:
         place = whole(find(Path(path)).checkpoint("best"))
     except RunNotFoundError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netbuild.checks.pretrained import two_values, unreadable
+from netbuild.checks.pretrained import stored, two_values, unreadable, weights_of
 from netbuild.diagnostics.exceptions import ConfigError, WeightsError
-from netbuild.runs.weights import compare, each_tensor, read_shapes, read_tensors
+from netbuild.runs.weights import compare, each_tensor, read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Mapping
 
     from torch import Tensor, nn
 
@@ -27,10 +27,10 @@ def load(module: nn.Module, graph: Graph) -> None:
     if pretrained is None or any(tensor.is_meta for tensor in module.state_dict().values()):
         return
     with _reading(graph, pretrained):
-        fitting = _fitting(graph, pretrained)
-        tensors = read_tensors(pretrained.file)
-        _expect_equal(graph, pretrained, fitting)
-    module.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
+        names = _fitting(graph, pretrained)
+        tensors = read_tensors(weights_of(pretrained.file))
+        _expect_equal(graph, pretrained, names)
+    module.load_state_dict({name: tensors[held] for name, held in names.items()}, strict=False)
 
 
 def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
@@ -38,10 +38,11 @@ def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     pretrained = graph.config.pretrained
     if pretrained is not None:
         with _reading(graph, pretrained):
-            fitting = _fitting(graph, pretrained)
-            _expect_equal(graph, pretrained, fitting)
-            for name, tensor in each_tensor(pretrained.file, fitting):
-                yield graph.ties.get(name, name), tensor
+            names = _fitting(graph, pretrained)
+            _expect_equal(graph, pretrained, names)
+            here = {held: graph.ties.get(name, name) for name, held in names.items()}
+            for held, tensor in each_tensor(weights_of(pretrained.file), here):
+                yield here[held], tensor
 
 
 @contextmanager
@@ -56,20 +57,23 @@ def _reading(graph: Graph, pretrained: Pretrained) -> Iterator[None]:
         raise ConfigError([unreadable(graph.config, pretrained, error)]) from error
 
 
-def _expect_equal(graph: Graph, pretrained: Pretrained, fitting: Collection[str]) -> None:
+def _expect_equal(graph: Graph, pretrained: Pretrained, names: Mapping[str, str]) -> None:
     """Refuse a file that has two tensors for one parameter: the later one would win.
 
     Raises:
         ConfigError: the copies of a tied parameter differ.
     """
     for pair in graph.ties.items():
-        if not {*pair} <= {*fitting}:
+        if not {*pair} <= names.keys():
             continue
-        (_, one), (_, other) = each_tensor(pretrained.file, pair)
+        held = [names[name] for name in pair]
+        (_, one), (_, other) = each_tensor(weights_of(pretrained.file), held)
         if not one.equal(other):
             raise ConfigError([two_values(graph.config, pretrained, *pair)])
 
 
-def _fitting(graph: Graph, pretrained: Pretrained) -> tuple[str, ...]:
-    held = read_shapes(pretrained.file)
-    return compare(held, graph.tensors, pretrained.leave_out, graph.ties).fitting
+def _fitting(graph: Graph, pretrained: Pretrained) -> dict[str, str]:
+    """Return the names in the file of the tensors that fit, by their names in the network."""
+    held, names = stored(pretrained)
+    fitting = compare(held, graph.tensors, pretrained.leave_out, graph.ties).fitting
+    return {name: names.in_file[name] for name in fitting}

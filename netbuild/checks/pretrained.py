@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.tensor import times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.diagnostics.exceptions import WeightsError
+from netbuild.diagnostics.exceptions import RunNotFoundError, WeightsError
 from netbuild.diagnostics.wording import brief, did_you_mean, reason, similar_path
 from netbuild.runs.weights import compare, is_within, read_shapes
 from netbuild.syntax.node import List, Map
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netbuild.config.pretrained import Pretrained
     from netbuild.diagnostics.diagnostic import Fix, Span
     from netbuild.graph.graph import Graph
+    from netbuild.runs.renaming import Naming
     from netbuild.runs.weights import Comparison, Difference
 
 #: The greatest number of misfitting tensors in the notes. `netbuild weights` lists all.
@@ -42,15 +43,67 @@ def check(graph: Graph) -> list[Diagnostic]:
         return []
     span = _written(config, "file")
     try:
-        held = read_shapes(pretrained.file)
+        held, names = stored(pretrained)
     except (OSError, WeightsError) as error:
         return [unreadable(config, pretrained, error)]
     tensors = graph.tensors
     found = list(_for_nothing(config, pretrained, {**held, **tensors}))
+    found += _misnamed(config, pretrained, names)
+    if any(fault.span == _written(config, "prefix") for fault in found):
+        return found
     comparison = compare(held, tensors, pretrained.leave_out, graph.ties)
     if comparison.differences:
         found.append(_misfit(pretrained, span, comparison))
     return found
+
+
+def stored(pretrained: Pretrained) -> tuple[dict[str, Shape], Naming]:
+    """Return the shapes in the file by their names in the network, and these names.
+
+    Raises:
+        WeightsError: the file is damaged, or holds something else.
+        OSError: the file cannot be read.
+    """
+    from netbuild.runs.renaming import naming
+
+    held = read_shapes(weights_of(pretrained.file))
+    names = naming(held, pretrained.prefix, pretrained.rename)
+    return {here: held[there] for here, there in names.in_file.items()}, names
+
+
+def weights_of(path: str) -> Path:
+    """Return the file of weights at a path: the file itself, or the best weights of a run.
+
+    Raises:
+        WeightsError: the folder is no run, or has no best checkpoint in one file.
+    """
+    if not Path(path).is_dir():
+        return Path(path)
+    from netbuild.runs.checkpoint_folder import WEIGHTS, whole
+    from netbuild.runs.folder import find
+
+    try:
+        place = whole(find(Path(path)).checkpoint("best"))
+    except RunNotFoundError as error:
+        raise WeightsError(f"it is a folder, and no run: {error}") from error
+    if place is None or not (place / WEIGHTS).is_file():
+        raise WeightsError("this run has no best checkpoint")
+    return place / WEIGHTS
+
+
+def _misnamed(config: Config, pretrained: Pretrained, names: Naming) -> Iterator[Diagnostic]:
+    """Yield the faults of `prefix` and `rename`."""
+    span, title = _written(config, "rename"), "a renaming that does not fit the file"
+    if pretrained.prefix and not names.in_file:
+        label = f"no name in the file begins with {brief(pretrained.prefix)}."
+        at = _written(config, "prefix")
+        yield Diagnostic("NB503", "a prefix that no name has", at, label)
+        return
+    for pattern in names.unused:
+        yield Diagnostic("NB503", title, span, f"{brief(pattern)} matches no name in the file")
+    for one, other in names.same[:3]:
+        label = f"{one} and {other} become one name"
+        yield Diagnostic("NB503", title, span, label)
 
 
 def unreadable(config: Config, pretrained: Pretrained, error: Exception) -> Diagnostic:
@@ -96,7 +149,7 @@ def advice(comparison: Comparison, leave_out: Iterable[str] = ()) -> str | None:
     inner = {name.partition(".")[2] for name in unexpected}
     if unexpected and not comparison.fitting and inner >= missing:
         outer = unexpected[0].partition(".")[0]
-        return f"the file's names begin with {outer}.: save the state_dict() of {outer} itself"
+        return f"the file's names begin with {outer}.: write prefix: {outer}"
     heads = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
     if comparison.fitting and len(heads) <= 3 and all(heads):
         used = [e for e in leave_out if any(is_within(n, e) for n in comparison.left_out)]

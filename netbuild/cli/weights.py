@@ -53,6 +53,7 @@ def weights(
     from netbuild.checks.trace import infer
     from netbuild.config.load import read
     from netbuild.diagnostics.diagnostic import errors
+    from netbuild.runs.renaming import naming
     from netbuild.runs.weights import compare
 
     loaded = read(read_source(config), set or ())
@@ -62,6 +63,9 @@ def weights(
         print_faults(errors(graph.diagnostics), stderr=True)
         raise typer.Exit(FAULTS)
     held = shapes_of(file)
+    if section:
+        names = naming(held, section.prefix, section.rename).in_file
+        held = {here: held[there] for here, there in names.items()}
     without = leave_out or (section.leave_out if section else ())
     comparison = compare(held, graph.tensors, without, graph.ties)
     _show(comparison, format, without)

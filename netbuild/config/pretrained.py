@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic_core import core_schema
 
 from netbuild.components.component import Component
-from netbuild.components.fields import Bool, Wants, many
+from netbuild.components.fields import Bool, OptionalText, Wants, many, optional
 from netbuild.config.filling import fill_fields
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netbuild.diagnostics.diagnostic import Found
 
 _text = core_schema.str_schema(strict=True, min_length=1)
@@ -23,13 +25,22 @@ class Pretrained(Component):
     """A file of weights, and the modules that do not get their weights from the file."""
 
     file: Annotated[str, Wants("the path of a file", _text)]
-    """Path of the file of weights: safetensors, or a state_dict() saved by torch.save."""
+    """Path of the weights: safetensors, a state_dict() saved by torch.save, or a run."""
     strict: Bool = True
     """Whether the file must have exactly the weights of the network."""
     leave_out: Annotated[
         tuple[str, ...], Wants("a list of modules, such as [fc]", many(_text))
     ] = ()
-    """Names of modules whose weights are not loaded; needs strict: false."""
+    """Names of modules, or patterns, whose weights are not loaded; needs strict: false."""
+    prefix: OptionalText = None
+    """What the names in the file begin with, without the dot; other names there are not read."""
+    rename: Annotated[
+        dict[str, str] | None,
+        Wants(
+            "a mapping from patterns to patterns", optional(core_schema.dict_schema(_text, _text))
+        ),
+    ] = None
+    """Patterns of names in the file, after `prefix`, and the patterns of their names here."""
 
 
 def read_pretrained(node: Node) -> Found[Pretrained | None]:
@@ -43,6 +54,13 @@ def read_pretrained(node: Node) -> Found[Pretrained | None]:
     filled, faults = fill_fields(Pretrained, entries, "pretrained", node.span)
     if filled is None:
         return None, faults
+    uneven = [entry for name, entry in _renaming(entries).items() if not _is_even(name, entry)]
+    if uneven:
+        label = "a pattern and its replacement have the same number of *"
+        help_ = "write rename: {layer.*.fc.*: blocks.*.linear.*}"
+        title = "patterns that do not go together"
+        wrong = Diagnostic("NB107", title, uneven[0].key.span, label, help=help_)
+        return None, (*faults, wrong)
     if filled.strict == bool(filled.leave_out):
         at, label = node.span, "strict: false needs leave_out"
         help_ = "add leave_out: [fc], or remove strict: false"
@@ -53,6 +71,18 @@ def read_pretrained(node: Node) -> Found[Pretrained | None]:
         return None, (*faults, Diagnostic("NB107", title, at, label, help=help_))
     folder = Path(entries["file"].value.span.document.name).parent
     return filled.model_copy(update={"file": str(folder / filled.file)}), faults
+
+
+def _renaming(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
+    node = entries["rename"].value if "rename" in entries else None
+    return node.entries if isinstance(node, Map) else {}
+
+
+def _is_even(pattern: str, entry: Entry) -> bool:
+    """Whether a pattern has as many `*` as the pattern that replaces it."""
+    value = entry.value
+    text = value.value if isinstance(value, Scalar) else ""
+    return not isinstance(text, str) or pattern.count("*") == text.count("*")
 
 
 def _as_names(node: Node) -> Node:

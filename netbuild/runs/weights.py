@@ -11,6 +11,7 @@ What is refused here is never given to torch.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -82,7 +83,13 @@ def compare(
 
 
 def is_within(name: str, prefix: str) -> bool:
-    """Whether a tensor belongs to a module or to its submodules: `fc.weight` belongs to `fc`."""
+    """Whether a tensor belongs to a module or to its submodules: `fc.weight` belongs to `fc`.
+
+    `prefix` may be a pattern of names or of modules, such as `*.bias`.
+    """
+    if any(character in prefix for character in "*?["):
+        ends = [n for n, character in enumerate(name) if character == "."]
+        return any(fnmatchcase(name[:end], prefix) for end in (*ends, len(name)))
     return name == prefix or name.startswith(f"{prefix.removesuffix('.')}.")
 
 

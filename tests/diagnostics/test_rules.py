@@ -290,7 +290,7 @@ def test_markdown(netbuild: Netbuild) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("NB219", "no code is called NB219: did you mean NB"),
+        ("NB299", "no code is called NB299: did you mean NB"),
         ("N204", "no code is called N204: did you mean NB204?"),
         (
             "windows",

@@ -13,10 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import netbuild as package
+from netbuild import training
 from netbuild.checks.trace import infer
-from netbuild.config.load import load
+from netbuild.config.load import load, read
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.runs.weights import Difference, compare, read_shapes
+from netbuild.syntax.parser import from_file
 from tests.test_static import output
 from tests.training_configs import SECTIONS, write
 
@@ -305,7 +307,7 @@ def test_names_of_a_wrapper(tmp_path: Path, netbuild: Netbuild) -> None:
     said = netbuild("weights", str(tmp_path / "weights"), str(net(tmp_path)))
     assert said.stdout.splitlines()[-2:] == [
         "0 of 17 tensors fit",
-        "help: the file's names begin with module.: save the state_dict() of module itself",
+        "help: the file's names begin with module.: write prefix: module",
     ]
 
 
@@ -315,3 +317,71 @@ def test_no_torch(tmp_path: Path) -> None:
     path = net(tmp_path, "weights")
     assert output(["validate", str(path)])[-1] == "LOADED"
     assert output(["weights", str(tmp_path / "weights"), str(path)])[-1] == "LOADED"
+
+
+def test_names_that_are_other_ones_in_the_file(tmp_path: Path, netbuild: Netbuild) -> None:
+    """`prefix` and `rename` say what a tensor is called in the file."""
+    tensors = trained(tmp_path)
+    others = {
+        f"net.{n.replace('trunk.0.', 'features.conv_')}": t.clone() for n, t in tensors.items()
+    }
+    save_file({**others, "other.weight": torch.zeros(2)}, tmp_path / "w.safetensors")
+    section = '{file: w.safetensors, prefix: net, rename: {"features.conv_*": trunk.0.*}}'
+    module = package.build(path := net(tmp_path, section))
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(tensor, tensors[name])
+    assert netbuild("weights", tmp_path / "w.safetensors", path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("section", "code", "label"),
+    [
+        ("prefix: nut", "NB503", "no name in the file begins with nut."),
+        ("prefix: net, rename: {x.*: y.*}", "NB503", "x.* matches no name in the file"),
+        (
+            "prefix: net, rename: {head.*: trunk.0.*}",
+            "NB503",
+            "net.head.weight and net.trunk.0.weight become one name",
+        ),
+        (
+            "rename: {a.*: b}",
+            "NB107",
+            "a pattern and its replacement have the same number of *",
+        ),
+        ("rename: [a]", "NB106", "rename wants a mapping from patterns to patterns, not ['a']"),
+    ],
+)
+def test_renamings_that_do_not_fit(tmp_path: Path, section: str, code: str, label: str) -> None:
+    """Each pattern matches a name, and no two names become one."""
+    tensors = {f"net.{n}": t.clone() for n, t in trained(tmp_path).items()}
+    save_file(tensors, tmp_path / "w.safetensors")
+    path = net(tmp_path, f"{{file: w.safetensors, {section}}}")
+    found = infer(read(from_file(path))).diagnostics
+    assert (code, label) in [(fault.code, fault.label) for fault in found]
+
+
+def test_patterns_of_what_is_left_out(tmp_path: Path) -> None:
+    """A pattern matches names of tensors and of modules."""
+    tensors = trained(tmp_path)
+    save_file(tensors, tmp_path / "w.safetensors")
+    section = '{file: w.safetensors, strict: false, leave_out: ["*.bias", "tr?nk.1"]}'
+    module = package.build(net(tmp_path, section))
+    state = module.state_dict()
+    assert torch.equal(state["head.weight"], tensors["head.weight"])
+    assert not torch.equal(state["head.bias"], tensors["head.bias"])
+    assert not torch.equal(state["trunk.1.running_mean"], tensors["trunk.1.running_mean"])
+
+
+def test_the_weights_of_a_run(tmp_path: Path) -> None:
+    """A run in place of a file stands for its best checkpoint."""
+    run = training.train(write(tmp_path, train={"epochs": 1}), runs=tmp_path / "runs")
+    text = (tmp_path / "tiny.yaml").read_text(encoding="utf-8")
+    for folder in (run.folder, run.folder.parent):
+        other = tmp_path / "again.yaml"
+        other.write_text(f"{text}\npretrained: {folder}\n", encoding="utf-8")
+        best = load_file(run.checkpoint("best") / "model.safetensors")
+        for name, tensor in package.build(other).state_dict().items():
+            assert torch.equal(tensor, best[name])
+    (tmp_path / "empty").mkdir()
+    other.write_text(f"{text}\npretrained: empty\n", encoding="utf-8")
+    assert [fault.code for fault in infer(load(other)).diagnostics] == ["NB502"]

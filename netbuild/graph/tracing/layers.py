@@ -8,15 +8,12 @@ from netbuild.components.layers.named import as_read, known_inputs
 from netbuild.components.tensor import PartError, ShapeError, product, times
 from netbuild.config.filling import fill
 from netbuild.config.init import read_init
-from netbuild.config.parametrize import read_parametrize
-from netbuild.config.ties import read_ties
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph import inference
 from netbuild.graph.inference import Inferred
 from netbuild.graph.misfit import Circumstances, Misfit
 from netbuild.graph.row import Row
 from netbuild.graph.tracing import shared
-from netbuild.graph.tracing.parametrized import misfits
 from netbuild.graph.tracing.receptive_field import reach_after
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, Signal, arity_fault, nameless_fault
 from netbuild.graph.value import OUTPUT, Value
@@ -117,6 +114,8 @@ class Layers:
         if call.recomputed is not None:
             row = row._replace(recomputed=call.recomputed)
         if modified:
+            from netbuild.graph.tracing.parametrized import misfits
+
             row = row._replace(**modified)
             wrong = tuple(misfits(row))
             row, faults = row._replace(parametrized={}) if wrong else row, (*faults, *wrong)
@@ -210,8 +209,12 @@ def _shared(item: Item, names: Names) -> Found[dict[str, Any]]:
     found: dict[str, Any] = {}
     faults: Faults = ()
     if "tie" in item.modifiers:
+        from netbuild.config.ties import read_ties
+
         found["ties"], faults = read_ties(item.modifiers["tie"].value, names)
     if "parametrize" in item.modifiers:
+        from netbuild.config.parametrize import read_parametrize
+
         node = item.modifiers["parametrize"].value
         found["parametrized"], wrong = read_parametrize(node, names)
         faults += wrong

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netbuild.diagnostics.diagnostic import Diagnostic, errors
 from netbuild.diagnostics.wording import brief
 from netbuild.graph.row import Calls
-from netbuild.graph.tracing import overwriting, ties
+from netbuild.graph.tracing import overwriting
 from netbuild.graph.tracing.level import Context
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL, from_outside
 from netbuild.graph.tracing.unread import with_built
@@ -66,7 +66,9 @@ def trace_network(config: Config) -> Found[Network]:
         rows = rows[: paths.index(wrong[0].layer or "")]
     if len(outputs) < len(results) or wrong:
         return Network(rows, calls=walk.calls), (*faults, *wrong)
-    if complete:
+    if complete and any(row.ties for row in rows):
+        from netbuild.graph.tracing import ties  # few networks have any
+
         rows, wrong = ties.resolved(rows)
         faults = (*faults, *wrong)
     return Network(rows, block, outputs, walk.calls), faults

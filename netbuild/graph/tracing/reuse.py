@@ -44,6 +44,11 @@ class Recipe(NamedTuple):
     #: Whether the backward pass computes it again.
     checkpoint: bool = False
 
+    @property
+    def modifiers(self) -> tuple[bool, int | None, bool]:
+        """What `freeze`, `repeat` and `checkpoint` say."""
+        return self.frozen, self.repeat, self.checkpoint
+
 
 def find(
     item: Item, recipes: Mapping[str, Recipe], scope: Scope, names: Names

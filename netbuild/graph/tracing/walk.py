@@ -145,8 +145,8 @@ class Walk:
         if name is not None:
             level.taken.add(name)
         frozen = level.context.frozen or getattr(modifiers, "freeze", False)
-        checkpoint = getattr(modifiers, "checkpoint", False)
-        use = Use(part, reads, frozen, modifiers.repeat, checkpoint)
+        again = getattr(modifiers, "checkpoint", False)
+        use = Use(part, reads, frozen, modifiers.repeat, again)
         return (*faults, *wrong, *self._used(use, modifiers, name, numbers, level))
 
     def _unknown(
@@ -233,9 +233,8 @@ class Walk:
         member: Member | None,
     ) -> None:
         """Store the recipe of a member for a Reuse."""
-        traced = member and member.part
-        recipe = Recipe(use.part, names, repeat, name, traced, use.frozen, use.checkpoint)
-        level.recipes.setdefault(name, recipe)
+        traced, modifiers = member and member.part, (use.frozen, use.checkpoint)
+        level.recipes.setdefault(name, Recipe(use.part, names, repeat, name, traced, *modifiers))
 
     def _repeated(self, use: Use, name: str, level: Level) -> Found[Member | None]:
         """Trace a member several times in a row, as a stack with this name; None after a fault."""
@@ -365,9 +364,10 @@ class Walk:
         if reads is None:
             scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             return None, faults
-        part, traced = reuse.part_of(recipe, item, reads), recipe.traced
+        traced = recipe.traced
         batched = traced.batched if isinstance(traced, Block) else ()
-        again = Use(part, reads, recipe.frozen, recipe.repeat, recipe.checkpoint, batched)
+        part = reuse.part_of(recipe, item, reads)
+        again = Use(part, reads, *recipe.modifiers, batched=batched)
         before = len(self.layers.rows)
         if recipe.repeat is None:
             member, faults = self._member(again, name, level, recipe.names)

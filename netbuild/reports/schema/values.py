@@ -121,8 +121,8 @@ def _alternatives(schema: Any, phrase: str) -> list[Schema]:
             return [part for one in schema["choices"] for part in _alternatives(one, phrase)]
         case "literal":
             return [{"enum": schema["expected"]}]
-        case "tuple":
-            return [{"type": "array", **_items(schema, phrase)}]
+        case "tuple" | "dict":
+            return [_collection(schema, phrase)]
         case "str" if "pattern" in schema:
             return [text(schema["pattern"])]
         case "any":
@@ -131,6 +131,14 @@ def _alternatives(schema: Any, phrase: str) -> list[Schema]:
             return _alternatives(schema["schema"], phrase)
         case kind:
             return [{"type": _TYPES[kind], **_bounds(schema)}]
+
+
+def _collection(schema: Any, phrase: str) -> Schema:
+    """Return the schema of a list, or of a mapping from texts."""
+    if schema["type"] == "tuple":
+        return {"type": "array", **_items(schema, phrase)}
+    values = _flat(_alternatives(schema["values_schema"], phrase), phrase)
+    return {"type": "object", "additionalProperties": values}
 
 
 def _bounds(schema: Any) -> Schema:

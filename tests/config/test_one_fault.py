@@ -98,3 +98,23 @@ def test_a_wrong_value_of_an_option(netbuild: Netbuild) -> None:
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last == "netbuild: --format is one of table, json, markdown, csv, not xyz"
+
+
+@pytest.mark.parametrize(
+    ("uses", "edited_line"),
+    [
+        ("{Linear: $half}", "vars: {w: 16, half: $(w // 2)}"),
+        ("{Linear: $(w / 4)}", "layers: [{Linear: $(w // 4)}]"),
+    ],
+)
+def test_a_fraction_of_a_variable(uses: str, edited_line: str) -> None:
+    """The fix divides without a rest, in the expression that divides."""
+    from netbuild.syntax.repair import edited
+
+    half = ", half: $(w / 2)" if "half" in uses else ""
+    (fault,) = found(f"input: [8]\nvars: {{w: 16{half}}}\nlayers: [{uses}]\n")
+    assert fault.help == "// gives a whole number, and / gives a fraction"
+    (fix,) = fault.fixes
+    assert edited_line in edited(fault.span.document, fix.edits).decode().splitlines()
+    (fault,) = found("input: [8]\nvars: {w: 16}\nlayers: [{Dropout: $(w / 2)}]\n")
+    assert not any("//" in fix.title for fix in fault.fixes)

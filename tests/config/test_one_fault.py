@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netbuild.checks.objective import unusable
 from netbuild.checks.trace import infer
+from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.diagnostics.diagnostic import Diagnostic
     from tests.conftest import Netbuild
 
@@ -118,3 +122,11 @@ def test_a_fraction_of_a_variable(uses: str, edited_line: str) -> None:
     assert edited_line in edited(fault.span.document, fix.edits).decode().splitlines()
     (fault,) = found("input: [8]\nvars: {w: 16}\nlayers: [{Dropout: $(w / 2)}]\n")
     assert not any("//" in fix.title for fix in fault.fixes)
+
+
+def test_a_missing_file_of_the_data(tmp_path: Path) -> None:
+    """Its fault names a file with a similar name."""
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    text = "input: [1]\nlayers: [{Linear: 3}]\ndata: {Csv: {file: tabel.csv, target: b}}\n"
+    config = read(from_bytes(str(tmp_path / "net.yaml"), text.encode()))
+    assert unusable(config, DataError("there is no tabel.csv")).help == "did you mean table.csv?"

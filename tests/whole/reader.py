@@ -88,11 +88,7 @@ class Reader:
 
     def stack(self, scope: Scope, node: Any) -> None:
         """Read all members of a stack."""
-        if (
-            not isinstance(node, list | dict)
-            or not node
-            or (isinstance(node, dict) and types(node))
-        ):
+        if not isinstance(node, list | dict) or not node or types(node):
             raise Refusal("a stack needs a member, and is no item", scope.path)
         if isinstance(node, list):
             for member in node:

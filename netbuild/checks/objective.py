@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
@@ -10,7 +12,7 @@ from netbuild.components.metrics import OF_VALUES
 from netbuild.components.target import Classes, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
-from netbuild.diagnostics.wording import brief, did_you_mean
+from netbuild.diagnostics.wording import brief, did_you_mean, similar_path
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
@@ -165,7 +167,25 @@ def unusable(config: Config, error: DataError) -> Diagnostic:
     """Return the fault of data that cannot be used as written."""
     name, span = _named(config, "data", error.at)
     title = f"{name} cannot be used as written"
-    return Diagnostic("NB501", title, span, str(error), help=error.help)
+    help_ = error.help or _similar_file(config)
+    return Diagnostic("NB501", title, span, str(error), help=help_)
+
+
+def _similar_file(config: Config) -> str | None:
+    """Return the help for a missing file of the data next to one with a similar name."""
+    if config.data is None:
+        return None
+    folder = Path(config.place("data").document.name).parent
+    for field in config.data.paths:
+        path = getattr(config.data, field)
+        try:
+            written = os.path.relpath(path, folder).replace(os.sep, "/") if path else ""
+        except ValueError:  # on another drive
+            continue
+        near = similar_path(written, folder) if written else None
+        if near is not None:
+            return f"did you mean {brief(near)}?"
+    return None
 
 
 def _loss_fault(

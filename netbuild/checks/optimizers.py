@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.checks import parameter_groups as groups
+from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.optimizers.optimizer import Weight
 from netbuild.components.tensor import ShapeError
 from netbuild.config.losses import loss_names
@@ -56,7 +57,7 @@ def check(config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]) ->
         found += faults
     if rest and config.optimizers:
         found.append(_untaken(config, rest))
-    return [_with_second(config, fault) for fault in found]
+    return [_with_second(config, fault, learning) for fault in found]
 
 
 def _misfits(one: Optimizing, own: Sequence[Weight]) -> list[Diagnostic]:
@@ -110,11 +111,13 @@ def _untaken(config: Config, rest: Sequence[Weight]) -> Diagnostic:
     return Diagnostic("NB406", "weights that no optimizer takes", span, label, help=help_)
 
 
-def _with_second(config: Config, fault: Diagnostic) -> Diagnostic:
+def _with_second(config: Config, fault: Diagnostic, learning: Sequence[Weight]) -> Diagnostic:
     """Add the fix that gives weights which a single optimizer does not suit to a second one."""
     one, node = config.optimizers[0], config.root.get("optimizer")
-    unfit = fault.code == "NB406" and fault.help and "write a list" in fault.help
-    if one.listed or not unfit or node is None or node.span.line != node.span.end_line:
+    second = OPTIMIZERS["AdamW"]()
+    unfit = [weight for weight in learning if not one.optimizer.suits(weight)]
+    helps = fault.code == "NB406" and unfit and all(map(second.suits, unfit))
+    if one.listed or not helps or node is None or node.span.line != node.span.end_line:
         return fault
     span = node.span
     text = span.document.lines[span.line - 1][span.column - 1 : span.end_column - 1]

@@ -88,7 +88,7 @@ def infer(config: Config) -> Graph:
     literals = Literals(config, graph.calls)
     faults = find_fixes(graph.diagnostics, graph.rows, config, literals)
     faults = repairs.with_repairs(graph._replace(diagnostics=faults))
-    faults = tuple([literals.named(literals.moved(fault)) for fault in faults])
+    faults = tuple([literals.named(literals.rounded(literals.moved(fault))) for fault in faults])
     graph = graph._replace(diagnostics=faults)
     faults = repairs.with_rules(graph, trials.proven(graph, _checked))
     return graph._replace(diagnostics=faults)

@@ -81,6 +81,7 @@ def evaluate(
             if config.preparation.normalize is True and not measured_with(weights):
                 say(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
+            _say_if_longer(run, set or ())
             metrics = session.evaluate(run, checkpoint, set=set or ())
         matrix = any(isinstance(measured, list) for measured in metrics.values())
         names = _names(run, config) if matrix else None
@@ -91,6 +92,16 @@ def evaluate(
         console().print(of_json(json.dumps(told, allow_nan=False, ensure_ascii=False)))
     else:
         _print(metrics, names)
+
+
+def _say_if_longer(run: str, settings: list[str] | tuple[str, ...]) -> None:
+    """Say that a smaller `train.epochs` among the settings changes no checkpoint."""
+    from netbuild.runs.folder import find
+
+    found = find(Path(run))
+    longer = found.longer(found.config(settings)) if settings else ""
+    if longer:
+        say(f"netbuild: {longer}: its checkpoints stay as they are", err=True)
 
 
 def _names(place: str, config: Config | None) -> tuple[str, ...] | None:

@@ -24,6 +24,7 @@ from netbuild.cli.terminal import (
     read_source,
     reported_failures,
     reported_faults,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _changed(
         measured = {"normalize": before.preparation.normalize}
         after = after._replace(preparation=after.preparation.model_copy(update=measured))
     changes = differences(before, after)
+    if longer := stopped.longer(after):
+        say(f"netbuild: {longer}: nothing is left to train", err=True)
     if not changes:
         return None
     said = "".join(f"\n  {change}" for change in changes)

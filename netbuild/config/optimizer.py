@@ -79,14 +79,20 @@ def divided(
 
 def read_optimizers(sections: Sections) -> Found[tuple[Optimizing, ...]]:
     """Read the section; the result is empty after a fault. The schedules are read later."""
-    node, _ = sections.node("optimizer")
-    if isinstance(node, List):
-        return sections.read("optimizer", lambda node: _list(node, sections.names), ())
-    item, faults = sections.item("optimizer", "optimizer", OPTIMIZERS)
-    if item is None:
-        return (), faults
-    one, wrong = _optimizing(item, ["groups"], sections.names)
-    return (one,) if one else (), (*faults, *wrong)
+
+    def reader(node: Node) -> Found[tuple[Optimizing, ...]]:
+        if isinstance(node, List):
+            return _list(node, sections.names)
+        item = read_item(node, "optimizer", OPTIMIZERS)
+        if isinstance(item, Diagnostic):
+            return (), (item,)
+        written = read_item(sections.root.entries["optimizer"].value, "optimizer", OPTIMIZERS)
+        sections.items["optimizer"] = written if isinstance(written, Item) else item
+        one, faults = _optimizing(item, ["groups"], sections.names)
+        return (one,) if one else (), faults
+
+    optimizers: tuple[Optimizing, ...] = ()
+    return sections.read("optimizer", reader, optimizers)
 
 
 def _list(node: Node, names: Mapping[str, Any]) -> Found[tuple[Optimizing, ...]]:

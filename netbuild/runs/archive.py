@@ -14,6 +14,7 @@ import struct
 import zipfile
 from typing import Any, BinaryIO, cast
 
+from netbuild.components.archives import Bounded
 from netbuild.diagnostics.exceptions import WeightsError
 from netbuild.diagnostics.wording import brief
 from netbuild.runs.pickled import Machine
@@ -84,7 +85,7 @@ def _read_archive(file: BinaryIO) -> Any:
 
 def _members(file: BinaryIO) -> tuple[dict[str, int], bytes]:
     """Return the sizes of an archive's members by their path in its folder, and its pickle."""
-    bounded = _Bounded(file)
+    bounded = Bounded(file, MAX_DIRECTORY, WeightsError)
     with zipfile.ZipFile(cast("BinaryIO", bounded)) as archive:
         infos = archive.infolist()
         names = [info.filename for info in infos]
@@ -97,29 +98,6 @@ def _members(file: BinaryIO) -> tuple[dict[str, int], bytes]:
         bounded.limit = MAX_PICKLE
         pickled = archive.read(f"{folder}/data.pkl")
     return {info.filename.removeprefix(f"{folder}/"): info.file_size for info in infos}, pickled
-
-
-class _Bounded:
-    """A file of which only a limited number of bytes is read at once.
-
-    zipfile reads the whole directory of an archive at once, however long it is.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.limit, self.size = file, MAX_DIRECTORY, file.seek(0, 2)
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        """Read that many bytes, or all that are left.
-
-        Raises:
-            WeightsError: these are too many.
-        """
-        left = self.size - self.file.tell()
-        size = left if size < 0 else min(size, left)
-        if size > self.limit:
-            raise WeightsError(f"its directory or its pickle has more than {self.limit:,} bytes")
-        return self.file.read(size)
 
 
 def _check_directory(infos: list[zipfile.ZipInfo], size: int) -> None:

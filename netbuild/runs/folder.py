@@ -62,6 +62,14 @@ class Run:
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
         return tuple(names) if known else None
 
+    def longer(self, config: Config) -> str:
+        """Return the words for a run with more epochs than a config says; else an empty text."""
+        metrics = self.metrics
+        done, wanted = int(metrics[-1]["epoch"]) if metrics else 0, config.train.epochs
+        if done <= wanted:
+            return ""
+        return f"the run has {done:,} epochs already, and train.epochs is {wanted:,}"
+
     def config(self, settings: Sequence[str] = ()) -> Config:
         """Return the config that the run uses, changed by `settings`, each a `path=value`.
 

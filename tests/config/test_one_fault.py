@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netbuild.checks.objective import unusable
 from netbuild.checks.trace import infer
+from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netbuild.diagnostics.diagnostic import Diagnostic
     from tests.conftest import Netbuild
 
@@ -98,3 +102,31 @@ def test_a_wrong_value_of_an_option(netbuild: Netbuild) -> None:
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last == "netbuild: --format is one of table, json, markdown, csv, not xyz"
+
+
+@pytest.mark.parametrize(
+    ("uses", "edited_line"),
+    [
+        ("{Linear: $half}", "vars: {w: 16, half: $(w // 2)}"),
+        ("{Linear: $(w / 4)}", "layers: [{Linear: $(w // 4)}]"),
+    ],
+)
+def test_a_fraction_of_a_variable(uses: str, edited_line: str) -> None:
+    """The fix divides without a rest, in the expression that divides."""
+    from netbuild.syntax.repair import edited
+
+    half = ", half: $(w / 2)" if "half" in uses else ""
+    (fault,) = found(f"input: [8]\nvars: {{w: 16{half}}}\nlayers: [{uses}]\n")
+    assert fault.help == "// gives a whole number, and / gives a fraction"
+    (fix,) = fault.fixes
+    assert edited_line in edited(fault.span.document, fix.edits).decode().splitlines()
+    (fault,) = found("input: [8]\nvars: {w: 16}\nlayers: [{Dropout: $(w / 2)}]\n")
+    assert not any("//" in fix.title for fix in fault.fixes)
+
+
+def test_a_missing_file_of_the_data(tmp_path: Path) -> None:
+    """Its fault names a file with a similar name."""
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    text = "input: [1]\nlayers: [{Linear: 3}]\ndata: {Csv: {file: tabel.csv, target: b}}\n"
+    config = read(from_bytes(str(tmp_path / "net.yaml"), text.encode()))
+    assert unusable(config, DataError("there is no tabel.csv")).help == "did you mean table.csv?"

@@ -19,6 +19,8 @@ from netbuild import training
 from netbuild.checks.trace import trainable
 from netbuild.cli import app
 from netbuild.config.load import load
+from netbuild.config.load import read as read_config
+from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, Run, Silent
 from tests import ROOT
 from tests.training_configs import SECTIONS, write
@@ -375,3 +377,14 @@ def test_without_torch(made: Path) -> None:
         done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout.splitlines()[-1] == "[]"
         assert "finished" in done.stdout
+
+
+def test_fewer_epochs_than_a_run_has(tmp_path: Path) -> None:
+    """A run says so where a config asks for fewer epochs than it has."""
+    lines = "".join(f'{{"epoch": {n}, "val_loss": 1.0}}\n' for n in (1, 2, 3))
+    (tmp_path / "metrics.jsonl").write_text(lines, encoding="utf-8")
+    text = "input: [4]\nlayers: [Linear: 2]\ntrain: {epochs: %d}\n"
+    config = read_config(from_bytes("net.yaml", (text % 2).encode()))
+    said = "the run has 3 epochs already, and train.epochs is 2"
+    assert Run(tmp_path).longer(config) == said
+    assert Run(tmp_path).longer(read_config(from_bytes("net.yaml", (text % 3).encode()))) == ""

@@ -50,9 +50,11 @@ def _capitalised(node: dict[str, Any]) -> list[str]:
     return [key for key in node if isinstance(key, str) and key[:1].isupper()]
 
 
-def types(node: dict[str, Any]) -> list[str]:
+def types(node: list[Any] | dict[str, Any]) -> list[str]:
     """Return the types of a mapping; none if it is a stack."""
-    return [] if _only_names(node) else _capitalised(node)
+    if isinstance(node, list) or _only_names(node):
+        return []
+    return _capitalised(node)
 
 
 def _only_names(node: dict[str, Any]) -> bool:

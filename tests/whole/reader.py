@@ -87,13 +87,11 @@ class Reader:
 
     def stack(self, scope: Scope, node: Any) -> None:
         """Read all members of a stack."""
-        if not isinstance(node, list | dict) or not node:
-            raise Refusal("a stack needs a member", scope.path)
+        if not isinstance(node, list | dict) or not node or types(node):
+            raise Refusal("a stack needs a member, and is no item", scope.path)
         if isinstance(node, list):
             for member in node:
                 self.member(scope, None, member)
-        elif types(node):
-            raise Refusal("an item where a stack is", scope.path)
         else:
             for key, member in node.items():
                 self.member(scope, written(key), member)

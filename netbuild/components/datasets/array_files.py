@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
+from netbuild.components.archives import Bounded
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.files import opened
 from netbuild.components.tensor import Shape, Tensor, product
@@ -33,6 +34,8 @@ MAX_COUNTED = 1 << 24
 _SOME = 4096
 #: The longest header, in bytes; numpy has the same limit.
 _MAX_HEADER = 10_000
+#: The most arrays of a `.npz`, and the bytes of its directory for each; each array reads it again.
+_MAX_ARRAYS, _MAX_ENTRY = 1_000, 1_000
 
 _NPY = b"\x93NUMPY"
 #: The dtypes by numpy's names in a header, without the byte order in front.
@@ -303,8 +306,12 @@ def _npy_files(folder: Path) -> list[Path]:
 
 
 def _npz(path: Path) -> dict[str, StoredArray]:
-    with opened(path) as file, zipfile.ZipFile(file) as archive:
+    with opened(path) as file:
+        bounded = Bounded(file, _MAX_ARRAYS * _MAX_ENTRY, lambda why: DataError(f"{path}: {why}"))
+        archive = zipfile.ZipFile(cast("BinaryIO", bounded))
         members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    if len(members) > _MAX_ARRAYS:
+        raise DataError(f"{path} has more than {_MAX_ARRAYS:,} arrays")
     return {
         info.filename.removesuffix(".npy"): _npy(path, info.filename, info.file_size)
         for info in members

@@ -24,6 +24,7 @@ from netbuild.graph.assignments import (
     stacks_around,
     text_of,
 )
+from netbuild.graph.fixes.spans import characters, contains, keys, overlaps, touches
 from netbuild.syntax.edits import inserted
 from netbuild.syntax.expression import RESERVED, evaluate
 from netbuild.syntax.node import List, Map, Node, Scalar
@@ -88,7 +89,7 @@ class Literals:
         """Whether a fix changes the definition of a block."""
         blocks = self.config.root.get("blocks")
         body = blocks.get(block) if isinstance(blocks, Map) else None
-        return body is not None and any(_touches(edit.span, body.span) for edit in fix.edits)
+        return body is not None and any(touches(edit.span, body.span) for edit in fix.edits)
 
     def named(self, fault: Diagnostic) -> Diagnostic:
         """Return an error with a note that says where the values of its expressions stand."""
@@ -97,7 +98,7 @@ class Literals:
         here = [
             (scalar, owner)
             for scalar, owner in self._text(fault.span.document).expressions
-            if _contains(fault.span, scalar.span) or _contains(scalar.span, fault.span)
+            if contains(fault.span, scalar.span) or contains(scalar.span, fault.span)
         ]
         phrases: dict[str, None] = {}
         for layer in (fault.layer, *fault.also[:_NAMED]):
@@ -138,10 +139,40 @@ class Literals:
         safe = safe and all(map(self._is_only_passed_on, chain(*(t.names for t in targets))))
         return fix._replace(title=title, edits=edits, safe=safe)
 
+    def rounded(self, fault: Diagnostic) -> Diagnostic:
+        """Return a fault with the fix to write `//` in the expression behind its value.
+
+        A trial shows whether the value was a fraction, which a whole number mends.
+        """
+        here = self._text(fault.span.document).expressions
+        at = next(((s, owner) for s, owner in here if s.span == fault.span), None)
+        if fault.code != "NB106" or at is None or self._is_foreign(fault.span.document):
+            return fault
+        node: Node = at[0]
+        path = self._path(at[1], fault)
+        while isinstance(node, Scalar) and _is_variable(node) and path is not None:
+            found = assignment(mentioned(text_of(node))[0], path, self.config, self.calls)
+            if found is None or found.node is node:
+                return fault
+            node, path = found.node, found.path
+        written = characters(node.span)[0]
+        signs = [*re.finditer(r"(?<!/)/(?!/)", written)]
+        if not is_computed(node) or len(signs) != 1 or node.span.document.name == "--set":
+            return fault
+        target = self._literal(Edit(node.span.within(signs[0].start(), 1), "//"), fault)
+        if target is None:
+            return fault
+        start, end = signs[0].span()
+        shown = brief(f"{written[:start]}//{written[end:]}")
+        title = f"write {shown} in {self._line(node.span, fault.span.document)}"
+        if re.fullmatch(r"write \d+", fault.help or ""):  # the fraction, as a whole number
+            fault = fault._replace(help="// gives a whole number, and / gives a fraction")
+        return with_fixes(fault, (*fault.fixes, Fix(title, (target.edit,))))
+
     def _targets(self, edit: Edit, fault: Diagnostic) -> list[Target]:
         """Return the edits of literals for an edit of a fix; none if there is no literal."""
         text = self._text(edit.span.document)
-        touched = [(s, owner) for s, owner in text.expressions if _overlaps(edit.span, s.span)]
+        touched = [(s, owner) for s, owner in text.expressions if overlaps(edit.span, s.span)]
         if touched and self._is_foreign(edit.span.document):
             return []
         if not touched:
@@ -155,9 +186,9 @@ class Literals:
         if target is None or not fault.code.startswith(_OF_WORDS):
             return [target] if target else []
         # The same wrong value in another use of the block is a fault too.
-        wrong = _characters(target.edit.span)
+        wrong = characters(target.edit.span)
         others = [self._behind(scalar, edit.text, other, fault) for other in self._inside(owner)]
-        alike = [one for one in others if one and _characters(one.edit.span) == wrong]
+        alike = [one for one in others if one and characters(one.edit.span) == wrong]
         return [*dict.fromkeys([target, *alike])]
 
     def _behind(self, node: Node, text: str, path: str, fault: Diagnostic) -> Target | None:
@@ -188,7 +219,7 @@ class Literals:
         document = edit.span.document
         if document.name == "--set":
             return None
-        if any(_touches(edit.span, span) for span in self._text(document).aliased):
+        if any(touches(edit.span, span) for span in self._text(document).aliased):
             return None
         if document is self.config.document or self._has_alone(document, fault):
             return Target(edit)
@@ -197,21 +228,21 @@ class Literals:
     def _override(self, edit: Edit) -> Target | None:
         """Return the edit of the file itself that replaces a value of its base."""
         root = self.config.root
-        keys = _keys(root, edit.span)
+        steps = keys(root, edit.span)
         place, depth = root, 0
-        while depth < len(keys) - 1:
-            inner = place.get(keys[depth])
+        while depth < len(steps) - 1:
+            inner = place.get(steps[depth])
             if not isinstance(inner, Map) or inner.span.document is not self.config.document:
                 break
             place, depth = inner, depth + 1
-        if not keys or place.span.document is not self.config.document:
+        if not steps or place.span.document is not self.config.document:
             return None
         text = edit.text
-        for key in reversed(keys[depth + 1 :]):
+        for key in reversed(steps[depth + 1 :]):
             text = f"{{{key}: {text}}}"
-        insertion = inserted(place, {keys[depth]: text})
+        insertion = inserted(place, {steps[depth]: text})
         whole = text
-        for key in reversed(keys[: depth + 1]):
+        for key in reversed(steps[: depth + 1]):
             whole = f"{{{key}: {whole}}}"
         words = f"with {whole[1:-1]} in {Path(self.config.document.name).name}"
         return Target(insertion, words) if insertion else None
@@ -356,42 +387,9 @@ def _solved(node: Scalar, name: str, old: Node, text: str) -> str | None:
     return None
 
 
-def _keys(node: Node, span: Span) -> list[str]:
-    """Return the keys that lead to a value; none if a list lies on the way."""
-    for key, entry in node.entries.items() if isinstance(node, Map) else ():
-        if entry.value.span == span:
-            return [key]
-        inner = _keys(entry.value, span)
-        if inner:
-            return [key, *inner]
-    return []
-
-
 def _shown(found: Assignment) -> str:
     """Return a value of a file in the words of a note: a text in quotes, an expression as it is."""
     node, end = found.node, " by default" if found.default_of else ""
     text = text_of(node) or ("null" if isinstance(node, Scalar) and node.value is None else "")
     is_text = isinstance(node, Scalar) and isinstance(node.value, str) and "$" not in text
     return brief(f"'{text}'" if is_text else text) + end
-
-
-def _characters(span: Span) -> tuple[str, ...]:
-    """Return the characters of a span, without the rest of its lines."""
-    lines = span.document.lines[span.line - 1 : span.end_line]
-    if len(lines) == 1:
-        return (lines[0][span.column - 1 : span.end_column - 1],)
-    return (lines[0][span.column - 1 :], *lines[1:-1], lines[-1][: span.end_column - 1])
-
-
-def _contains(span: Span, inner: Span) -> bool:
-    return span[1:3] <= inner[1:3] and inner[3:5] <= span[3:5]
-
-
-def _overlaps(span: Span, other: Span) -> bool:
-    """Whether two spans share a character, or one is an insertion inside of the other."""
-    return span[1:3] < other[3:5] and other[1:3] < span[3:5]
-
-
-def _touches(span: Span, other: Span) -> bool:
-    """Whether two spans share a character or an end."""
-    return span[1:3] <= other[3:5] and other[1:3] <= span[3:5]

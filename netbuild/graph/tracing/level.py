@@ -204,3 +204,10 @@ def _same_name(port: str, span: Span) -> Diagnostic:
     label = f"two outputs are called {port}"
     help_ = "give each output its own name: outputs: {name: result}"
     return Diagnostic("NB213", "two outputs with the same name", span, label, help=help_)
+
+
+def contains_itself(block: str, item: Item, context: Context) -> Diagnostic:
+    """Return the fault of a block that its own members use."""
+    chain = [*context.blocks[context.blocks.index(block) :], block]
+    label = f"a block cannot contain itself: {' > '.join(chain)}"
+    return Diagnostic("NB214", "a block that contains itself", item.type.span, label)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers.named import known_inputs
-from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.graph.misfit import Repetition, around, of_layer
 from netbuild.graph.row import Block, Call, Calls, Row
 from netbuild.graph.tracing import files, reuse
 from netbuild.graph.tracing.layers import LayerCall, Layers
-from netbuild.graph.tracing.level import Context, Level
+from netbuild.graph.tracing.level import Context, Level, contains_itself
 from netbuild.graph.tracing.limits import Limits
 from netbuild.graph.tracing.local_names import LocalNames, input_names
 from netbuild.graph.tracing.members import MemberReader
@@ -318,7 +317,7 @@ class Walk:
         if block is None:  # its definition has a fault
             return unknown, ()
         if block.name in context.blocks:
-            return unknown, (_contains_itself(block.name, part, context),)
+            return unknown, (contains_itself(block.name, part, context),)
         self.blocks[path] = Call(part, context.names, block)
         own = input_names(next(iter(inputs.values())))
         outer = {} if block.file else {**context.variables, **own}
@@ -380,9 +379,3 @@ class Walk:
             self.layers.share(before, path, level.path + recipe.module)
             member = member._replace(module=recipe.module)
         return member, tuple(reuse.blamed(item, fault) for fault in faults)
-
-
-def _contains_itself(block: str, item: Item, context: Context) -> Diagnostic:
-    chain = [*context.blocks[context.blocks.index(block) :], block]
-    label = f"a block cannot contain itself: {' > '.join(chain)}"
-    return Diagnostic("NB214", "a block that contains itself", item.type.span, label)

@@ -40,6 +40,10 @@ _KNOWN = {
     "pathlib": {"PosixPath", "WindowsPath"},
     "pathlib._local": {"PosixPath", "WindowsPath"},  # Python 3.13
 }
+#: The most values of a description, with repeated ones.
+MAX_COPIES = 10_000_000
+#: The opcodes that put values into the first value that they take.
+_FILLING = {"BUILD", "SETITEM", "SETITEMS", "APPEND", "APPENDS", "ADDITEMS"}
 _PART = re.compile(r"__\d+_\d+\.distcp")
 
 
@@ -73,7 +77,7 @@ class Reader(FileSystemReader):
             data = file.read(MAX_PICKLE + 1)
         if len(data) > MAX_PICKLE:
             raise WeightsError(f"the description of its parts has more than {MAX_PICKLE:,} bytes")
-        _check_opcodes(data)
+        check_description(data)
         _Description(io.BytesIO(data)).load()
         found: Metadata = super().read_metadata(*args, **kwargs)
         for place in (found.storage_data or {}).values():
@@ -82,19 +86,80 @@ class Reader(FileSystemReader):
         return found
 
 
-def _check_opcodes(data: bytes) -> None:
-    """Check that a pickle is complete, and that its memo is no larger than it.
+def check_description(data: bytes) -> None:
+    """Check that a pickle is complete, and that its memo and its values are no larger than it.
+
+    Sixty tuples, each of which holds the one before it twice, are a short pickle. But their hash
+    takes 2⁶⁰ steps. So each value is counted with all values inside it.
 
     Raises:
         WeightsError: it is not.
     """
+    stack: list[_Held | None] = []  # None is a mark
+    memo: dict[int, _Held | None] = {}
     try:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            index = (argument or 0) if opcode.name == "LONG_BINPUT" else 0
-            if number > MAX_OPCODES or index > number:
-                raise WeightsError("the description of its parts is damaged")
-    except ValueError as error:
+            index = int(argument or 0) if opcode.name.endswith(("PUT", "GET")) else 0
+            _expect_within(number, index)
+            if opcode.name == "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            elif opcode.name.endswith("PUT"):
+                memo[index] = stack[-1]
+            elif opcode.name.endswith("GET"):
+                stack.append(memo[index])
+            else:
+                _carry_out(opcode, stack)
+    except WeightsError:
+        raise
+    except (ValueError, IndexError, KeyError) as error:
         raise WeightsError("the description of its parts is damaged") from error
+
+
+def _expect_within(number: int, index: int) -> None:
+    if number > MAX_OPCODES or index > number:
+        raise WeightsError("the description of its parts is damaged")
+
+
+class _Held:
+    """A value with the number of all values in it, each as often as it stands there."""
+
+    def __init__(self, inside: list[_Held]) -> None:
+        self.inside: list[_Held] = []
+        self.count, self.is_frozen = 1, False
+        self.add(inside)
+
+    def add(self, inside: list[_Held]) -> None:
+        """Put values inside.
+
+        Raises:
+            WeightsError: the value has become too large, or stands already in another one.
+        """
+        if self.is_frozen and any(held.count > 1 for held in inside):
+            raise WeightsError("the description of its parts is damaged")
+        for held in inside:
+            held.is_frozen = True
+        self.count += sum(held.count for held in inside)
+        if self.count > MAX_COPIES:
+            raise WeightsError("the description of its parts repeats its values too often")
+
+
+def _carry_out(opcode: pickletools.OpcodeInfo, stack: list[_Held | None]) -> None:
+    """Take what an opcode takes from the stack, and put what it makes."""
+    inside: list[_Held] = []
+    before = opcode.stack_before
+    if pickletools.markobject in before:
+        while (taken := stack.pop()) is not None:
+            inside.append(taken)
+        before = before[: before.index(pickletools.markobject)]
+    fills = opcode.name in _FILLING
+    for _ in before[1:] if fills else before:
+        inside += [held] if (held := stack.pop()) else []
+    if opcode.name == "MARK":
+        stack.append(None)
+    elif fills:
+        (stack[-1] or _Held([])).add(inside)
+    else:
+        stack += [_Held(inside) for _ in opcode.stack_after]
 
 
 class Planner(DefaultLoadPlanner):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from netbuild.components.datasets.array_files import read_arrays
 from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.dataset import DataError, Sample
 from netbuild.components.target import Classes, Labels, Signs, Values
@@ -307,3 +308,14 @@ def test_pictures_of_whole_numbers(tmp_path: Path) -> None:
     (x,), y = Arrays(file=source.file, target="x").load(needed)
     assert np.array_equal(x, COLOUR)
     assert np.array_equal(y, COLOUR)
+
+
+def test_an_archive_of_many_members(tmp_path: Path) -> None:
+    """A directory with very many entries is refused before all of it is read."""
+    for number, said in ((1_001, "more than 1,000 arrays"), (30_000, "more than 1,000,000 bytes")):
+        path = tmp_path / f"{number}.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            for n in range(number):
+                archive.writestr(f"{n}.npy", b"")
+        with pytest.raises(DataError, match=said):
+            read_arrays(path)

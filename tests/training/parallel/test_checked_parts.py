@@ -83,3 +83,14 @@ def test_a_damaged_description(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / ".metadata").write_bytes(damage)
     with pytest.raises(WeightsError, match="the description of its parts is damaged"):
         shards.described(tmp_path)
+
+
+def test_nested_tuples_do_not_hang(tmp_path: Path) -> None:
+    """A short description of 2⁶⁰ values is refused, before anything asks for their hash."""
+    shards.save(tmp_path, *learning(1))
+    doubled = b"".join(b"h%ch%c\x86\x940" % (n, n) for n in range(60))
+    text = b"\x80\x04K\x01\x85\x940" + doubled + b"}h\x3cK\x01s."
+    (tmp_path / ".metadata").write_bytes(text)
+    for read in (shards.described, shards.weights):
+        with pytest.raises(WeightsError, match="repeats its values too often"):
+            read(tmp_path)

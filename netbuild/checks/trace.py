@@ -24,8 +24,9 @@ from netbuild.config.load import load
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
 from netbuild.diagnostics.exceptions import ConfigError
+from netbuild.graph import memory
 from netbuild.graph.fixes import find_fixes
-from netbuild.graph.graph import Graph
+from netbuild.graph.graph import Graph, results
 from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
@@ -65,13 +66,25 @@ def trainable(config: Config) -> Graph:
         )
         if getattr(config, section) is None
     ]
-    if not faults and graph.trainable == 0:
-        label = "all weights are frozen" if graph.params else "no layer has weights"
+    if not faults and (label := _untrained(graph)):
         span = config.span("layers")
         faults = [Diagnostic("NB402", "a network without weights to train", span, label)]
     if faults:
         raise ConfigError(faults)
     return graph
+
+
+def _untrained(graph: Graph) -> str:
+    """Return why a training would change no weight; "" if it changes one."""
+    if graph.trainable == 0:
+        return "all weights are frozen" if graph.params else "no layer has weights"
+    values, losses = results(graph), graph.config.losses
+    read = [values[name] for term in losses for name in term.compared(graph.outputs)]
+    reached = memory.reaching(graph.rows, read)
+    learning = any(row.learns and row.path in reached for row in graph.rows)
+    if learning or any(optimizers.weights(graph.config, (), graph.outputs)):
+        return ""
+    return "no gradient comes from the loss to a weight"
 
 
 def infer(config: Config) -> Graph:

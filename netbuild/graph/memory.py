@@ -55,6 +55,8 @@ class Kept(NamedTuple):
     tensors: tuple[Held, ...] = ()
     #: The bytes of other tensors that the layer keeps, such as indices and masks.
     workspace: int = 0
+    #: The bytes of such tensors that are there once a batch.
+    once: int = 0
     #: Whether an output of the network depends on the layer by floating-point results.
     is_read: bool = True
     #: Whether all samples share its results, so that the workspace is there once a batch.
@@ -75,7 +77,8 @@ class Kept(NamedTuple):
 
     def _bytes(self, *, shared: bool) -> int:
         tensors = sum(one.nbytes for one in self.tensors if one.is_shared == shared)
-        return tensors + self.workspace * (self.is_shared == shared)
+        once = self.once if shared else 0
+        return tensors + once + self.workspace * (self.is_shared == shared)
 
 
 def kept(rows: Sequence[Row], outputs: Collection[Value] | None = None) -> Iterator[Kept]:
@@ -183,7 +186,7 @@ class Step:
         for one in held:
             if not one.is_copy:
                 known.setdefault(one.place, row.path)
-        found = Kept(True, _once(held), needs.workspace, is_shared=row.shared)
+        found = Kept(True, _once(held), needs.workspace, needs.once, is_shared=row.shared)
         return found if row.recomputed is None else self._again(row, found)
 
     def _opened(self, stack: Recomputed) -> dict[Value, str]:
@@ -202,7 +205,7 @@ class Step:
         stack = row.recomputed
         assert stack is not None
         inputs: tuple[Held, ...] = ()
-        needed = found.tensors or found.workspace or row.inferred.weights
+        needed = found.tensors or found.workspace or found.once or row.inferred.weights
         if needed and stack.path not in self.entered:
             self.entered.add(stack.path)
             reads = [(value, self._value(value, tensor)) for value, tensor in stack.inputs]

@@ -251,3 +251,19 @@ layers:
     assert graph.activations_bytes == more - less + 6 * 8 * 4
     assert graph.shared_activations_bytes == 3 * less - 2 * more == 6 * 8 * 4
     assert graph.macs == 6 * 8 * 8 + 6 * 8 * 2
+
+
+def test_what_a_formula_keeps_of_shared_values_is_there_once_a_batch() -> None:
+    """The result of `exp(p)` is kept once, and the product for no sample."""
+    text = """
+input: [5, 8]
+layers:
+  l: {Linear: 8}
+  p: {Parameter: [5, 8]}
+  f: {Formula: "l * exp(p)", inputs: {l: l, p: p}}
+"""
+    graph = infer(read(from_bytes("net.yaml", text.encode())))
+    (two, _), (four, _) = (kept_bytes(built(text), torch.randn(n, 5, 8)) for n in (2, 4))
+    each = (four - two) // 2
+    assert (graph.activations_bytes, graph.shared_activations_bytes) == (each, two - 2 * each)
+    assert graph.shared_activations_bytes == 160

@@ -351,6 +351,21 @@ def test_paths() -> None:
     assert paths(graph_of(LENET))[:3] == ["features", "classifier", "features.0"]
 
 
+@pytest.mark.parametrize("formula", ["z * exp(-~x * z)", "z * exp(z * ((x // 2) & 1))"])
+def test_a_formula_of_whole_numbers(formula: str, tmp_path: Path, netbuild: Netbuild) -> None:
+    """What the backward pass keeps of a formula with signs for whole numbers is explained."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "inputs: {x: {shape: [4], dtype: int64}, y: [4]}\n"
+        "layers:\n"
+        "  l: {Linear: 4, inputs: y}\n"
+        f'  a: {{Formula: "{formula}", inputs: {{x: x, z: l}}}}\n'
+    )
+    done = netbuild("explain", str(path))
+    assert done.returncode == 0
+    assert "workspace  48 B: Results of its functions" in done.stdout
+
+
 def test_torch_is_not_imported() -> None:
     """The command does not load torch."""
     code = (

@@ -31,6 +31,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"layers": ["Identity"], "loss": "MSELoss"},
         r"NB402(?s:.*)no layer has weights",
     ),
+    "no gradient through a Detach": (
+        {"layers": [{"Linear": 3}, "Detach"], "loss": "MSELoss"},
+        r"NB402(?s:.*)no gradient comes from the loss to a weight",
+    ),
+    "no gradient through a comparison": (
+        {"layers": [{"Linear": 3}, {"Formula": "where(x > 0, 1.0, 0.5)"}], "loss": "MSELoss"},
+        r"NB402(?s:.*)no gradient comes from the loss to a weight",
+    ),
     "none to validate with": (
         {"data": {"Random": {"samples": 2}}},
         "2 samples with validation 0.2 leave none to validate with",

@@ -12,7 +12,7 @@ from netbuild.components.layers.elementwise import consequences, inference
 from netbuild.components.layers.elementwise.program import Number, Program, Slot
 from netbuild.components.layers.elementwise.reading import read
 from netbuild.components.layers.elementwise.typesetting import typeset
-from netbuild.components.layers.formula import Formulas, formula
+from netbuild.components.layers.formula import Formulas
 from netbuild.components.layers.layer import Needs
 from netbuild.components.layers.layout import Placed, Strides
 from netbuild.components.layers.operation import Operation
@@ -130,6 +130,11 @@ class Formula(Operation):
         """Operands and results of its functions, if their gradients need them."""
         return consequences.needs(self.program, x, self._values(x))
 
+    def feeding(self, port: str, x: Sequence[Any]) -> Sequence[Any]:
+        """No gradient goes through a comparison, nor through the condition of `where`."""
+        fed = consequences.feeding(self.program)
+        return [one for number, one in enumerate(x) if number in fed]
+
     def saved(self, *x: Shape) -> tuple[str, ...]:
         found = self._needs(x)
         return (*(self.inputs[number] for number in found.inputs), *found.outputs)
@@ -142,9 +147,7 @@ class Formula(Operation):
         return (consequences.placed(self.program, x, self._values(x))[-1].strides,)
 
     def formulas(self, *x: Shape) -> Formulas:
-        workspace = self.workspace(*x)
-        kept = formula("workspace", workspace=workspace) if workspace else None
-        return Formulas(broadcast_formulas(*x), workspace=kept)
+        return Formulas(broadcast_formulas(*x))
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
         """Call the functions in their order. `forward` takes the name of a function first."""

@@ -43,12 +43,14 @@ class Needs(NamedTuple):
     """What the backward pass of a layer needs of the forward pass.
 
     `inputs` are numbers of inputs and `outputs` names of results, both kept as they are.
-    `workspace` is the bytes per sample of all other tensors, such as indices and masks.
+    `workspace` is the bytes per sample of all other tensors, such as indices and masks, and `once`
+    the bytes of those that are there once a batch.
     """
 
     inputs: tuple[int, ...] = ()
     outputs: tuple[str, ...] = ()
     workspace: int = 0
+    once: int = 0
 
 
 class Modes(NamedTuple):

@@ -45,10 +45,10 @@ def _kept(row: Row, found: Kept) -> Count:
         return Count(0, (), _NOTHING_BEHIND)
     names = _names(row)
     steps = [_tensor(names.get(held.value, value_name(held.value)), held) for held in found.tensors]
-    if found.workspace and found.is_shared:
-        note = f"{found.workspace:,} B {_ONCE}"
-        steps.append(FormulaStep("workspace", "", "", 0, note=note))
-    elif found.workspace:
+    once = found.once + found.workspace * found.is_shared
+    if once:
+        steps.append(FormulaStep("workspace", "", "", 0, note=f"{once:,} B {_ONCE}"))
+    if found.workspace and not found.is_shared:
         steps.append(_workspace(row.inferred, found.workspace))
     note = "" if steps else "its backward pass needs no values"
     if found.stack:

@@ -59,7 +59,7 @@ def test_each_function(name: str) -> None:
 
 def formula(text: str, *names: str) -> Formula:
     """Return a formula whose inputs have these names."""
-    return Formula(formula=text).named(*(names or ("x",)))
+    return Formula(formula=text).reading(dict.fromkeys(names or ("x",), Tensor(())))
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ def needs(program: Program, x: Sequence[Placed], values: Sequence[Tensor]) -> Ne
     last = len(found) - 1
     between = [found[slot] for slot in kept if len(x) <= slot < last]
     workspace = sum(one.nbytes for one in between if one.batched)
+    once = sum(one.nbytes for one in between if not one.batched)
     inputs = tuple(slot for slot in sorted(kept) if slot < len(x))
-    return Needs(inputs, ("output",) if last in kept else (), workspace)
+    return Needs(inputs, ("output",) if last in kept else (), workspace, once)
 
 
 def kept_slots(program: Program, found: Sequence[Placed]) -> set[int]:
@@ -57,6 +58,18 @@ def kept_slots(program: Program, found: Sequence[Placed]) -> set[int]:
                 kept |= {one for one in named if one is not None}
         reached |= {slot for slot in step.slots if found[slot].gradient}
     return kept
+
+
+def feeding(program: Program) -> set[int]:
+    """Return the inputs from which values come to the result, and not only answers to a test."""
+    first = len(program.names)
+    fed = {first + len(program.steps) - 1}
+    for own, step in reversed([*enumerate(program.steps, start=first)]):
+        dtypes = step.function.dtypes
+        if own in fed and dtypes not in {"tests", "bits"}:
+            operands = step.operands[1:] if dtypes == "where" else step.operands
+            fed |= {one.number for one in operands if isinstance(one, Slot)}
+    return {slot for slot in fed if slot < first}
 
 
 def bounds(program: Program, x: Sequence[Range | None]) -> Range | None:

@@ -61,6 +61,11 @@ class BlockFiles:
         root, faults = mapping(source)
         files = files.behind(source.document.name)
         root, wrong = extended(root, files)
+        if "blocks" in root.entries and "layers" not in root.entries:
+            label = f"{node.text} holds only blocks, and no layers"
+            help_ = f"remove this block, and take the blocks of the file by extends: {node.text}"
+            fault = Diagnostic("NB111", _TITLE, node.span, label, help=help_)
+            return None, (*source.diagnostics, *faults, *wrong, fault)
         definition, more = self._definition(name.text, root, files)
         self._read[key] = definition
         return definition, (*source.diagnostics, *faults, *wrong, *more)

@@ -254,3 +254,13 @@ def test_a_library(folder: Path, netbuild: Netbuild) -> None:
     done = netbuild("validate", str(path), "--format", "concise")
     assert done.returncode == 1
     assert done.stdout.count("NB") == done.stdout.count("NB110") == 1
+
+
+def test_a_library_is_no_block(folder: Path) -> None:
+    """The fault stands where the library is named, and not in the library."""
+    text = STUDENT.replace("nets/teacher.yaml", "nets/library.yaml")
+    (fault,) = check(folder / "student.yaml", text).diagnostics
+    assert (fault.code, fault.span.line) == ("NB111", 5)
+    assert fault.label == "nets/library.yaml holds only blocks, and no layers"
+    assert fault.help is not None
+    assert "extends: nets/library.yaml" in fault.help

@@ -143,7 +143,8 @@ def _of_list(node: List) -> Iterator[Reading]:
     """Yield the list with its numbers in one row, with one number of each part, or one number."""
     parts = [_numbers(item) for item in node.items]
     flat = [value for part in parts for value in part]
-    if not flat or UNKNOWN in flat:
+    ragged = all(isinstance(item, List) for item in node.items) and len({*map(len, parts)}) > 1
+    if not flat or UNKNOWN in flat or ragged:  # a table with a gap is no row of numbers
         return
     is_flat = all(isinstance(item, Scalar) for item in node.items) and len(flat) == len(parts)
     for values in (flat, [_whole(value) for value in flat]):

@@ -209,3 +209,10 @@ def test_indices(fields: str, expected: str) -> None:
     more = "  f: Flatten\n  e: {Embedding: {num_embeddings: 4, embedding_dim: 2}}\n"
     found = [fault for fault in network(fields, more).diagnostics if fault.code == "NB411"]
     assert [fault.label for fault in found] == ([expected] if expected else [])
+
+
+def test_a_table_with_a_gap_is_not_written_as_one_row() -> None:
+    """No fix guesses the number that is missing."""
+    text = "input: [4]\nlayers:\n  c: {Constant: [[1, 2], [3]]}\n"
+    (fault,) = infer(read(from_bytes("net.yaml", text.encode()))).diagnostics
+    assert (fault.code, fault.help, fault.fixes) == ("NB106", None, ())

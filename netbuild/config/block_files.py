@@ -62,6 +62,7 @@ class BlockFiles:
         files = files.behind(source.document.name)
         root, wrong = extended(root, files)
         if "blocks" in root.entries and "layers" not in root.entries:
+            assert isinstance(node, Scalar)  # no list is the path of a file
             label = f"{node.text} holds only blocks, and no layers"
             help_ = f"remove this block, and take the blocks of the file by extends: {node.text}"
             fault = Diagnostic("NB111", _TITLE, node.span, label, help=help_)

@@ -22,7 +22,7 @@ from netbuild.checks import (
 from netbuild.checks.lint import spatial_axes
 from netbuild.config.load import load
 from netbuild.diagnostics import suppression
-from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors
+from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors, with_fixes
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.graph import memory
 from netbuild.graph.fixes import find_fixes
@@ -98,6 +98,9 @@ def infer(config: Config) -> Graph:
     from netbuild.checks import repairs, trials  # a file without faults does not need them
     from netbuild.graph.fixes.literals import Literals
 
+    if trials.cost(graph) > trials.MOST_COST:  # no fix can be tried, so none is offered
+        without = tuple([with_fixes(fault, ()) for fault in graph.diagnostics])
+        return graph._replace(diagnostics=without)
     literals = Literals(config, graph.calls)
     faults = find_fixes(graph.diagnostics, graph.rows, config, literals)
     faults = repairs.with_repairs(graph._replace(diagnostics=faults))

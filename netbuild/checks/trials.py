@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 #: The most fixes that are offered for a fault.
 OFFERED = 3
-#: The layers and faults that all trials of a file may go through together, the number that a trial
-#: counts at least, and the trials that a file gets. A file of many characters gets few: each trial
-#: parses it again. All trials take about half a second.
-MOST_LAYERS, LEAST_LAYERS, LEAST_TRIALS = 6_000, 25, 12
-LONG_TEXT, LONG_TRIALS = 25_000, 3
+#: What all trials of a file may cost together, about half a second, and what a trial counts at
+#: least. A trial costs 1 for each layer that is traced, and parses the text and words the faults
+#: again: 40 characters, or a third of a fault, take as long as a layer.
+MOST_COST, LEAST_COST = 6_000, 25
+CHARACTERS_OF_A_LAYER, LAYERS_OF_A_FAULT = 40, 3
 #: Seconds after which no trial begins: each trial looks up the data, which may lie on a slow disk.
 LONGEST = 10.0
 #: Faults of words and values. A layer with such a fault has no result, so the layers behind it are
@@ -68,6 +68,13 @@ class Proof(NamedTuple):
     reveals: bool
 
 
+def cost(graph: Graph) -> int:
+    """Return what a trial of a fix costs, in layers that are traced."""
+    found = len(graph.rows) + LAYERS_OF_A_FAULT * len(graph.diagnostics)
+    found += len(graph.config.document.text) // CHARACTERS_OF_A_LAYER
+    return max(found, LEAST_COST)
+
+
 def proven(graph: Graph, check: Callable[[Config], Graph]) -> Faults:
     """Return the faults of a graph, each with those of its fixes that prove true.
 
@@ -85,9 +92,8 @@ class _Trials:
         self.faults = graph.diagnostics
         #: Whether the text of the file could be parsed.
         self.readable = bool(graph.config.root.entries)
-        size = max(len(graph.rows) + len(graph.diagnostics), LEAST_LAYERS)
-        is_long = len(graph.config.document.text) > LONG_TEXT
-        self.left = LONG_TRIALS if is_long else max(MOST_LAYERS // size, LEAST_TRIALS)
+        #: The number of trials that are left.
+        self.left = MOST_COST // cost(graph)
         self.end = time.monotonic() + LONGEST
         self.known: dict[tuple[Edit, ...], Outcome | None] = {}
         self.joint = dict(self._tried_jointly())

@@ -369,7 +369,8 @@ class _Composer:
             if meant is not None:
                 self.cut_end = mended.end_of_tuple(key)
                 places = {key.span[1:3], meant.value.span[1:3]}  # the key is no number of its own
-                self.faults = [f for f in self.faults if f.span[1:3] not in places]
+                while self.faults and self.faults[-1].span[1:3] in places:
+                    self.faults.pop()
                 self.faults += faults
                 key, value = meant
                 if above is not None and key is above.key:

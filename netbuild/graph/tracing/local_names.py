@@ -21,12 +21,21 @@ class LocalNames(Mapping[str, Any]):
 
     @cached_property
     def known(self) -> dict[str, Any]:
-        """All names with their values."""
-        around = self._around
+        """All names with their values.
+
+        Stacks may stand 100 deep within one another, too deep for a function that calls itself.
+        """
+        inside: list[LocalNames] = []
+        around: Mapping[str, Any] = self
+        while isinstance(around, LocalNames) and "known" not in around.__dict__:
+            inside.append(around)
+            around = around._around
         found = dict(around.known if isinstance(around, LocalNames) else around)
-        for name in SHAPE_NAMES:  # these are of another input
-            found.pop(name, None)
-        return {**found, **input_names(self._x), **self._more}
+        for one in reversed(inside):
+            for name in SHAPE_NAMES:  # these are of another input
+                found.pop(name, None)
+            found |= {**input_names(one._x), **one._more}
+        return found
 
     def __getitem__(self, name: str) -> Any:
         return self.known[name]

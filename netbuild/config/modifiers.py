@@ -49,6 +49,8 @@ class BlockModifiers(_Freezing):
 
     checkpoint: Bool = False
     """Whether the backward pass computes the activations again, to keep less of them."""
+    pretrained: _Elsewhere = None
+    """A file with the first weights inside, or a list of files; names are seen from the stack."""
 
 
 class LayerModifiers(_Freezing):

@@ -61,7 +61,7 @@ class LayerModifiers(_Freezing):
     tie: _Elsewhere = None
     """Parameters that are parameters of other layers: `{weight: embed.weight}`."""
     parametrize: _Elsewhere = None
-    """Parameters that are computed from other tensors: `{weight: spectral_norm}`."""
+    """Parameters that are computed from other tensors: `spectral_norm` of `weight`, or by name."""
 
 
 class StackModifiers(BlockModifiers):

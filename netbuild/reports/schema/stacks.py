@@ -219,7 +219,8 @@ def _modifier(name: str, kind: type[Modifiers]) -> Schema:
         found = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number"]}}
     elif name == "parametrize":
         one = choice(PARAMETRIZATIONS) | {"maxProperties": 1}
-        found = {"type": ["object", "null"], "additionalProperties": one}
+        beside = {"additionalProperties": one, "type": ["object", "string", "null"]}
+        found = choice(PARAMETRIZATIONS) | beside
     elif name == "pretrained":
         found = files()
         found["type"] = [*found["type"], "null"]

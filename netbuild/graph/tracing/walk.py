@@ -293,8 +293,8 @@ class Walk:
             (traced, results), faults = self._call(part, context, inputs)
             if use.checkpoint and traced is not None:
                 traced = traced._replace(recomputes=True)
-            given, wrong = pretrained.read(part, names)
-            traced, faults = traced and traced._replace(pretrained=given), (*faults, *wrong)
+            own, wrong = pretrained.read(part, names)
+            traced, faults = traced and traced._replace(pretrained=own), (*faults, *wrong)
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1

@@ -252,7 +252,9 @@ class Walk:
             refs = {"input": Ref("", (batched or list(scope.inputs))[0])}
         inputs = use.given({own: scope.signal(ref) for own, ref in refs.items()})
         # A member that reads nothing knows the shape of the result before it.
-        seen = inputs if reads or scope.before is None else {"input": scope.before}
+        seen = inputs
+        if not reads and scope.before is not None:
+            seen = {"input": scope.before._replace(shared=inputs["input"].shared)}
         within = Level(level.context._replace(path=f"{level.path}{name}."), seen)
         if scope.before is None and not reads:
             within.scope.last = None

@@ -54,7 +54,7 @@ def _titles(constant: str, after: str, reader: tuple[str, str, str]) -> list[str
         ("{zeros: [4, 4]}", "{To: bool}", PRODUCT, ["attn_mask hides everything"]),
         (
             "{value: [true, true, true, true]}",
-            "Constant",
+            KEPT,
             PADDING,
             ["key_padding_mask hides everything"],
         ),

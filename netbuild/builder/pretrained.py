@@ -1,52 +1,49 @@
-"""Load the weights of a file into a module."""
+"""Load the weights of files into a module."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netbuild.checks.pretrained import stored, two_values, unreadable, weights_of
+from netbuild.checks.pretrained import filled, two_values, unreadable, weights_of
 from netbuild.diagnostics.exceptions import ConfigError, WeightsError
-from netbuild.runs.weights import compare, each_tensor, read_tensors
+from netbuild.runs.weights import each_tensor, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from torch import Tensor, nn
 
-    from netbuild.config.pretrained import Pretrained
+    from netbuild.checks.pretrained import Filled
+    from netbuild.config.pretrained import Given
     from netbuild.graph.graph import Graph
 
 
 def load(module: nn.Module, graph: Graph) -> None:
-    """Load the file of weights that a config names into its module.
+    """Load the files of weights that a config names into its module, one after the other.
 
     A module on the meta device has no memory for weights and is left unchanged.
     """
-    pretrained = graph.config.pretrained
-    if pretrained is None or any(tensor.is_meta for tensor in module.state_dict().values()):
+    if not graph.files or any(tensor.is_meta for tensor in module.state_dict().values()):
         return
-    with _reading(graph, pretrained):
-        names = _fitting(graph, pretrained)
-        tensors = read_tensors(weights_of(pretrained.file))
-        _expect_equal(graph, pretrained, names)
-    module.load_state_dict({name: tensors[held] for name, held in names.items()}, strict=False)
+    for given, names in _by_file(graph):
+        with _reading(given):
+            tensors = read_tensors(weights_of(given.pretrained.file))
+        state = {name: tensors[held] for name, held in names.items()}
+        module.load_state_dict(state, strict=False)
 
 
 def values(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors that `load` loads, one after the other."""
-    pretrained = graph.config.pretrained
-    if pretrained is not None:
-        with _reading(graph, pretrained):
-            names = _fitting(graph, pretrained)
-            _expect_equal(graph, pretrained, names)
+    for given, names in _by_file(graph) if graph.files else ():
+        with _reading(given):
             here = {held: graph.ties.get(name, name) for name, held in names.items()}
-            for held, tensor in each_tensor(weights_of(pretrained.file), here):
+            for held, tensor in each_tensor(weights_of(given.pretrained.file), here):
                 yield here[held], tensor
 
 
 @contextmanager
-def _reading(graph: Graph, pretrained: Pretrained) -> Iterator[None]:
+def _reading(given: Given) -> Iterator[None]:
     """Turn the exceptions of a file that cannot be read into a fault of the config.
 
     A check has read the names and shapes, but only torch reads the values.
@@ -54,26 +51,39 @@ def _reading(graph: Graph, pretrained: Pretrained) -> Iterator[None]:
     try:
         yield
     except (OSError, WeightsError) as error:
-        raise ConfigError([unreadable(graph.config, pretrained, error)]) from error
+        raise ConfigError([unreadable(given, error)]) from error
 
 
-def _expect_equal(graph: Graph, pretrained: Pretrained, names: Mapping[str, str]) -> None:
-    """Refuse a file that has two tensors for one parameter: the later one would win.
+def _by_file(graph: Graph) -> list[tuple[Given, dict[str, str]]]:
+    """Return the files with the names that they hold, by the names in the network.
 
     Raises:
-        ConfigError: the copies of a tied parameter differ.
+        ConfigError: a file does not fit, or cannot be read.
+    """
+    found, faults = filled(graph)
+    if faults:  # a file has changed since the network was checked
+        raise ConfigError(faults)
+    _expect_equal(graph, found)
+    files: dict[int, tuple[Given, dict[str, str]]] = {}
+    for name, (given, held) in found.items():
+        files.setdefault(id(given), (given, {}))[1][name] = held
+    return [*files.values()]
+
+
+def _expect_equal(graph: Graph, found: Mapping[str, Filled]) -> None:
+    """Refuse files that have two tensors for one parameter: the later one would win.
+
+    Raises:
+        ConfigError: the copies of a tied parameter differ, or a file cannot be read.
     """
     for pair in graph.ties.items():
-        if not {*pair} <= names.keys():
-            continue
-        held = [names[name] for name in pair]
-        (_, one), (_, other) = each_tensor(weights_of(pretrained.file), held)
-        if not one.equal(other):
-            raise ConfigError([two_values(graph.config, pretrained, *pair)])
+        if {*pair} <= found.keys():
+            one, other = (found[name] for name in pair)
+            if one != other and not _value(one).equal(_value(other)):
+                raise ConfigError([two_values(one, other, *pair)])
 
 
-def _fitting(graph: Graph, pretrained: Pretrained) -> dict[str, str]:
-    """Return the names in the file of the tensors that fit, by their names in the network."""
-    held, names = stored(pretrained)
-    fitting = compare(held, graph.tensors, pretrained.leave_out, graph.ties).fitting
-    return {name: names.in_file[name] for name in fitting}
+def _value(filled: Filled) -> Tensor:
+    with _reading(filled.given):
+        ((_, tensor),) = each_tensor(weights_of(filled.given.pretrained.file), [filled.name])
+    return tensor

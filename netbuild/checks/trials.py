@@ -199,8 +199,8 @@ class _Trials:
         data = texts.get(document.name, document.data or document.text.encode())
         source = parser.from_bytes(document.name, data)
         again = read(source, config.settings, config.shape, opened)
-        if config.pretrained is None:  # it may have been left out on purpose
-            again = again._replace(pretrained=None)
+        if not config.inner_files:  # they may have been left out on purpose
+            again = again.starting_from(*(given.pretrained for given in config.pretrained))
         graph = self.check(again)
         moves = Moves(edits)
         faults = {Mark(f.code, moves.after(f.span)): f for f in reversed(graph.diagnostics)}

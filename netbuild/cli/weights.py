@@ -18,8 +18,10 @@ from netbuild.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from netbuild.components.tensor import Shape
+    from netbuild.graph.graph import Graph
     from netbuild.runs.weights import Comparison
 
 
@@ -53,24 +55,41 @@ def weights(
     from netbuild.checks.trace import infer
     from netbuild.config.load import read
     from netbuild.diagnostics.diagnostic import errors
-    from netbuild.runs.renaming import naming
-    from netbuild.runs.weights import compare
 
     loaded = read(read_source(config), set or ())
-    section = loaded.pretrained
-    graph = infer(loaded._replace(pretrained=None))
+    graph = infer(loaded.starting_from())
     if errors(graph.diagnostics):
         print_faults(errors(graph.diagnostics), stderr=True)
         raise typer.Exit(FAULTS)
     held = shapes_of(file)
-    if section:
-        names = naming(held, section.prefix, section.rename).in_file
-        held = {here: held[there] for here, there in names.items()}
-    without = leave_out or (section.leave_out if section else ())
-    comparison = compare(held, graph.tensors, without, graph.ties)
+    comparison, without = _compared(file, held, graph._replace(config=loaded), leave_out)
     _show(comparison, format, without)
     if comparison.differences:
         raise typer.Exit(FAULTS)
+
+
+def _compared(
+    file: Path, held: Mapping[str, Shape], graph: Graph, leave_out: Sequence[str] | None
+) -> tuple[Comparison, Sequence[str]]:
+    """Compare a file with what `pretrained` loads it into; return also what is left out.
+
+    A file that no `pretrained` names is compared with the whole network. It is read like the file
+    of the section, if this is the only one.
+    """
+    from netbuild.checks.pretrained import Part, parts, siblings
+    from netbuild.components.files import real
+    from netbuild.runs.renaming import naming
+
+    found = [(part, one) for part in parts(graph) for one in graph.files[part.path]]
+    named = [(part, one) for part, one in found if real(one.pretrained.file) == real(file)]
+    alone = [(part, one) for part, one in found if len(graph.files.get("", ())) == 1]
+    part, given = (*named, *alone, (Part("", graph.tensors, graph.ties, frozenset()), None))[0]
+    others = siblings(graph, part, given) if given else ()
+    if given is not None:
+        names = naming(held, given.pretrained.prefix, given.pretrained.rename).in_file
+        held = {here: held[there] for here, there in names.items()}
+    without = leave_out or (given.pretrained.leave_out if given else ())
+    return part.compare(held, without, others), without
 
 
 def _show(comparison: Comparison, format_: str, without: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netbuild.config.losses import LossTerm
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.preparation import Preparation
-    from netbuild.config.pretrained import Pretrained
+    from netbuild.config.pretrained import Given, Pretrained
     from netbuild.config.scheduler import Schedule
     from netbuild.config.train import Train
     from netbuild.syntax.item import Item
@@ -38,7 +38,8 @@ class Config(NamedTuple):
     inputs: Mapping[str, Tensor | None]
     layers: Node | None
     init: tuple[Rule, ...]
-    pretrained: Pretrained | None
+    #: The files of weights of the section. Stacks may have files of their own.
+    pretrained: tuple[Given, ...]
     #: The losses. Training minimises their weighted sum.
     losses: tuple[LossTerm, ...]
     metrics: tuple[str, ...]
@@ -63,6 +64,17 @@ class Config(NamedTuple):
     replaced: tuple[tuple[Span, str], ...] = ()
     #: Whether the file holds only blocks. It then has a fault NB102, because it is no network.
     is_library: bool = False
+    #: Whether the files of weights beside stacks count. A checkpoint has all weights.
+    inner_files: bool = True
+
+    def starting_from(self, *files: Pretrained) -> Config:
+        """Return the config with these files of weights alone, and none beside its stacks."""
+        from netbuild.config.pretrained import Given
+
+        node = self.root.get("pretrained") or self.root
+        return self._replace(
+            pretrained=tuple(Given(file, node) for file in files), inner_files=False
+        )
 
     @property
     def start(self) -> Span:

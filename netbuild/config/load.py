@@ -116,7 +116,7 @@ def _read(
         inputs=inputs.tensors,
         layers=take(read_layers(sections, needed=needed)),
         init=take(sections.read("init", lambda node: read_rules(node, LAYERS), ())),
-        pretrained=take(sections.read("pretrained", read_pretrained, None)),
+        pretrained=take(sections.read("pretrained", read_pretrained, ())),
         losses=losses,
         metrics=take(
             sections.read("metrics", lambda node: read_metrics(node, loss), measured(loss))

@@ -49,6 +49,8 @@ class BlockModifiers(_Freezing):
 
     checkpoint: Bool = False
     """Whether the backward pass computes the activations again, to keep less of them."""
+    pretrained: _Elsewhere = None
+    """A file with the first weights inside, or a list of files; names are seen from the stack."""
 
 
 class LayerModifiers(_Freezing):
@@ -59,7 +61,7 @@ class LayerModifiers(_Freezing):
     tie: _Elsewhere = None
     """Parameters that are parameters of other layers: `{weight: embed.weight}`."""
     parametrize: _Elsewhere = None
-    """Parameters that are computed from other tensors: `{weight: spectral_norm}`."""
+    """Parameters that are computed from other tensors: `spectral_norm` of `weight`, or by name."""
 
 
 class StackModifiers(BlockModifiers):

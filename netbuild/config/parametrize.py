@@ -1,6 +1,7 @@
 """The modifier `parametrize` of a layer: parameters that are computed from other tensors.
 
-`{Linear: 120, parametrize: {weight: spectral_norm}}` names the parameter.
+`{Linear: 120, parametrize: {weight: spectral_norm}}` names the parameter. Without a name
+it is `weight`: `{Linear: 120, parametrize: spectral_norm}`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from netbuild.syntax.node import Node
 
 _HELP = "write parametrize: {weight: spectral_norm}, or {weight: {weight_norm: {dim: 0}}}"
+#: The parameter of a parametrization without one.
+_BARE = "weight"
 #: What torch puts between the path of a layer and the name of a parametrized parameter.
 _BETWEEN = "parametrizations"
 
@@ -56,13 +59,17 @@ def tensor_name(parameter: str, tensor: str) -> str:
 
 
 def read_parametrize(node: Node, names: Names) -> Found[dict[str, Parametrized]]:
-    """Read the modifier `parametrize`: names of parameters to parametrizations."""
+    """Read the modifier `parametrize`: a parametrization of `weight`, or several by parameter."""
     node, faults = substitute(node, names)
     if is_null(node) or is_unknown(node):
         return {}, faults
+    if _is_bare(node):
+        by, wrong = _parametrization(node)
+        bare = {} if by is None else {_BARE: Parametrized(by, node.span, node.span)}
+        return bare, (*faults, *wrong)
     if not isinstance(node, Map):
-        label = f"parametrize wants a mapping from parameters to parametrizations, not {kind(node)}"
-        title = "parametrize is not a mapping"
+        label = f"parametrize wants one name, or names by parameter, not {kind(node)}"
+        title = "parametrize is no parametrization"
         return {}, (*faults, Diagnostic("NB106", title, node.span, label, help=_HELP))
     found: dict[str, Parametrized] = {}
     for name, (key, value) in node.entries.items():
@@ -71,6 +78,17 @@ def read_parametrize(node: Node, names: Names) -> Found[dict[str, Parametrized]]
         if by is not None:
             found[name] = Parametrized(by, key.span, value.span)
     return found, faults
+
+
+def _is_bare(node: Node) -> bool:
+    """Whether a parametrization stands without a parameter: its name, alone or with arguments."""
+    if isinstance(node, Scalar):
+        return isinstance(node.value, str)
+    if not isinstance(node, Map) or len(node.entries) != 1:
+        return False
+    from netbuild.components.parametrizations import PARAMETRIZATIONS
+
+    return next(iter(node.entries)) in PARAMETRIZATIONS
 
 
 def _parametrization(node: Node) -> Found[Parametrization | None]:

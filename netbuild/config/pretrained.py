@@ -1,22 +1,24 @@
-"""The section `pretrained:`: the file with the first weights of a network."""
+"""`pretrained:`, as a section or beside a stack: files with the first weights of a part."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic_core import core_schema
 
 from netbuild.components.component import Component
 from netbuild.components.fields import Bool, OptionalText, Wants, many, optional
 from netbuild.config.filling import fill_fields
-from netbuild.diagnostics.diagnostic import Diagnostic
-from netbuild.syntax.node import Entry, List, Map, Node, Scalar
+from netbuild.diagnostics.diagnostic import Diagnostic, collect
+from netbuild.syntax.node import Entry, List, Map, Node, Scalar, is_null, is_unknown
+from netbuild.syntax.substitution import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.diagnostics.diagnostic import Found
+    from netbuild.syntax.expression import Names
 
 _text = core_schema.str_schema(strict=True, min_length=1)
 
@@ -43,8 +45,33 @@ class Pretrained(Component):
     """Patterns of names in the file, after `prefix`, and the patterns of their names here."""
 
 
-def read_pretrained(node: Node) -> Found[Pretrained | None]:
-    """Read the section, with the path relative to the current folder; None after a fault."""
+class Given(NamedTuple):
+    """A file of weights, and the text that names it."""
+
+    pretrained: Pretrained
+    node: Node
+
+
+def read_beside(node: Node, names: Names) -> Found[tuple[Given, ...]]:
+    """Read the modifier `pretrained` of a stack."""
+    node, faults = substitute(node, names)
+    if is_null(node) or is_unknown(node):
+        return (), faults
+    given, wrong = read_pretrained(node)
+    return given, (*faults, *wrong)
+
+
+def read_pretrained(node: Node) -> Found[tuple[Given, ...]]:
+    """Read one file of weights or a list of them; none of them after a fault."""
+    nodes = node.items if isinstance(node, List) else (node,)
+    files, faults = collect(_read(one) for one in nodes)
+    if faults:
+        return (), faults
+    return tuple(Given(file, one) for file, one in zip(files, nodes, strict=True) if file), ()
+
+
+def _read(node: Node) -> Found[Pretrained | None]:
+    """Read a file of weights, with the path relative to the current folder; None after a fault."""
     entries = node.entries if isinstance(node, Map) else {}
     if not isinstance(node, Map):
         entries = {"file": Entry(Scalar("file", node.span, "file"), node)}

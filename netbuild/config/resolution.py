@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.component import Component
 from netbuild.components.files import real
 from netbuild.config.sections import SECTIONS
 from netbuild.syntax.dump import dump
-from netbuild.syntax.node import plain
+from netbuild.syntax.node import List, Map, Scalar, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
     from netbuild.config.optimizer import Optimizing
+    from netbuild.config.pretrained import Pretrained
     from netbuild.config.scheduler import Schedule
-    from netbuild.syntax.node import Map
+    from netbuild.syntax.node import Node
 
 
 def differences(before: Config, after: Config) -> list[str]:
@@ -54,7 +56,7 @@ def resolved(config: Config) -> str:
 
 def resolved_values(config: Config) -> dict[str, Any]:
     """Return the sections of `resolved`, in their order."""
-    values = {name: plain(e.value) for name, e in config.root.entries.items() if name != "extends"}
+    values = {n: _written(e.value) for n, e in config.root.entries.items() if n != "extends"}
     values["name"] = config.name
     if any(block and block.file for block in config.blocks.values()):
         values["blocks"] = _blocks(config.root, config.blocks)
@@ -72,9 +74,9 @@ def resolved_values(config: Config) -> dict[str, Any]:
         paths = {name: _anywhere(getattr(config.data, name)) for name in config.data.paths}
         source = {type(config.data).__name__: _explicit(config.data) | paths}
         values["data"] = source | _explicit(config.preparation)
-    if config.pretrained is not None:
-        file = {"file": _anywhere(config.pretrained.file)}
-        values["pretrained"] = _explicit(config.pretrained) | file
+    if config.pretrained:
+        files = [_file(given.pretrained) for given in config.pretrained]
+        values["pretrained"] = files if len(files) > 1 else files[0]
     values["train"] = _explicit(config.train)
     order = sorted(values, key=SECTIONS.index)
     return {name: values[name] for name in order}
@@ -82,7 +84,7 @@ def resolved_values(config: Config) -> dict[str, Any]:
 
 def _blocks(root: Map, blocks: Mapping[str, Definition | None]) -> dict[str, Any]:
     """Return the definitions of blocks, with the sections of a file in place of its path."""
-    written: dict[str, Any] = plain(root.entries["blocks"].value)
+    written: dict[str, Any] = _written(root.entries["blocks"].value)
     files = {name: block.file for name, block in blocks.items() if block and block.file}
     return written | {name: {"file": _sections(file)} for name, file in files.items()}
 
@@ -90,7 +92,7 @@ def _blocks(root: Map, blocks: Mapping[str, Definition | None]) -> dict[str, Any
 def _sections(file: Foreign) -> dict[str, Any]:
     """Return the sections of a file that go with its layers."""
     kept = ("vars", "blocks", "input", "inputs", "layers", "outputs", "init")
-    values = {name: plain(e.value) for name, e in file.root.entries.items() if name in kept}
+    values = {name: _written(e.value) for name, e in file.root.entries.items() if name in kept}
     if "blocks" in values:
         values["blocks"] = _blocks(file.root, file.blocks)
     return {name: values[name] for name in kept if name in values}
@@ -99,6 +101,36 @@ def _sections(file: Foreign) -> dict[str, Any]:
 def _anywhere(path: str | None) -> str | None:
     """Return an absolute path; None for None."""
     return path and real(path)
+
+
+def _written(node: Node) -> Any:
+    """Return a node as plain values, with the paths beside its stacks as seen from anywhere."""
+    if isinstance(node, List):
+        return [_written(item) for item in node.items]
+    if not isinstance(node, Map):
+        return plain(node)
+    values = {name: _written(entry.value) for name, entry in node.entries.items()}
+    is_part = "layers" in values or any(name[:1].isupper() for name in values)
+    if is_part and "pretrained" in values:
+        values["pretrained"] = _beside(node.entries["pretrained"].value)
+    return values
+
+
+def _beside(node: Node) -> Any:
+    """Return the files of weights beside a stack, with absolute paths."""
+    if isinstance(node, List):
+        return [_beside(item) for item in node.items]
+    if isinstance(node, Map):
+        files = {name: _beside(e.value) for name, e in node.entries.items() if name == "file"}
+        return plain(node) | files
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        return _anywhere(str(Path(node.span.document.name).parent / node.value))
+    return plain(node)
+
+
+def _file(pretrained: Pretrained) -> dict[str, Any]:
+    """Return a file of weights with its absolute path."""
+    return _explicit(pretrained) | {"file": _anywhere(pretrained.file)}
 
 
 def _loss(term: LossTerm) -> dict[str, Any]:

@@ -86,7 +86,7 @@ CODES = {
     "NB327": "a variable that nothing reads",
     "NB330": "a formula that a layer stands for",
     # Training sections.
-    "NB328": "a mask with two meanings",
+    "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",

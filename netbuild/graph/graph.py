@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.tensor import Shape
     from netbuild.config.config import Config
+    from netbuild.config.pretrained import Given
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.graph.memory import Kept
 
@@ -65,6 +66,16 @@ def _results(
     return {port: by_ref[ref] for port, ref in block.outputs.items()}
 
 
+def _files(block: Block, path: str) -> Iterator[tuple[str, tuple[Given, ...]]]:
+    """Yield the files of weights beside the stacks in a stack, but for the calls of a Reuse."""
+    for member in block.members:
+        if isinstance(member.part, Block) and member.module is None:
+            inner = f"{path}{member.name}"
+            if member.part.pretrained:
+                yield inner, member.part.pretrained
+            yield from _files(member.part, f"{inner}.")
+
+
 class Graph(NamedTuple):
     """A network with all shapes inferred. `summary` prints it, and `build` builds it.
 
@@ -114,6 +125,14 @@ class Graph(NamedTuple):
             if row.ties
             for name, target in row.tied.items()
         }
+
+    @property
+    def files(self) -> dict[str, tuple[Given, ...]]:
+        """The files of weights by the path of what they fill: stacks, and "" for the network."""
+        own = {"": self.config.pretrained} if self.config.pretrained else {}
+        if self.block is None or not self.config.inner_files:
+            return own
+        return own | dict(_files(self.block, ""))
 
     @property
     def trainable(self) -> int:

@@ -41,6 +41,8 @@ class Held(NamedTuple):
     is_copy: bool = False
     #: Whether all samples share it: it is there once a batch.
     is_shared: bool = False
+    #: Whether it is a Constant, which `is_weight` counts too.
+    is_constant: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -158,6 +160,7 @@ class Step:
         self.values: dict[Value, _Stored] = {}
         #: Parameters and constants, which are tensors of the network.
         self.weights: set[Value] = set()
+        self.constants: set[Value] = set()
         #: The values that all samples share.
         self.shared: set[Value] = set()
         #: For each memory, the first layer whose backward pass needs it.
@@ -293,6 +296,8 @@ class Step:
             self.values[value] = _Stored(base, y, placed, version, first)
             if row.layer.is_tensor:
                 self.weights.add(value)
+                if not row.inferred.weights:
+                    self.constants.add(value)
             if row.shared:
                 self.shared.add(value)
 
@@ -307,7 +312,8 @@ class Step:
         base = stored.base
         tensor = self.values[base].tensor if base in self.values else stored.tensor
         keeper, is_weight = known.get(base), base in self.weights
-        return Held(value, base, tensor, keeper, is_weight, is_shared=base in self.shared)
+        held = Held(value, base, tensor, keeper, is_weight, is_shared=base in self.shared)
+        return held._replace(is_constant=base in self.constants)
 
 
 def _named(x: Sequence[Placed], first: Sequence[Value | None]) -> tuple[Placed, ...]:

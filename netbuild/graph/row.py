@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netbuild.config.blocks import Definition
     from netbuild.config.init import Init, Rule
     from netbuild.config.parametrize import Parametrized
+    from netbuild.config.pretrained import Given
     from netbuild.config.ties import Tie
     from netbuild.diagnostics.diagnostic import Span
     from netbuild.graph.inference import Inferred
@@ -282,6 +283,8 @@ class Block(NamedTuple):
     shared: tuple[str, ...] = ()
     #: Whether the backward pass computes its activations again.
     recomputes: bool = False
+    #: The files with the first weights inside.
+    pretrained: tuple[Given, ...] = ()
 
     @property
     def is_chain(self) -> bool:

@@ -78,7 +78,7 @@ class Run:
         Raises:
             ConfigError: the file in the folder was changed, and has faults.
         """
-        return load(self.folder / layout.RESOLVED, settings)._replace(pretrained=None)
+        return load(self.folder / layout.RESOLVED, settings).starting_from()
 
     def change(self, config: Config) -> None:
         """Continue the run with another config. The former config is kept, with a number."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Keys next to a type, or next to the `layers:` of a stack.
 MODIFIERS = (
     *("name", "inputs", "outputs", "layers", "repeat", "when"),
-    *("freeze", "init", "tie", "parametrize", "checkpoint"),
+    *("freeze", "init", "tie", "parametrize", "checkpoint", "pretrained"),
 )
 #: Names that an attribute in a generated `forward` cannot have. BERT has layers called `self`.
 _NO_NAMES = {*keyword.kwlist, "torch"}

@@ -232,6 +232,7 @@ FIELD_HELP = {
     "return_sequences": "the layer returns all steps: write Select below for the last one",
     "kernel_initializer": "write a modifier next to the type: init: kaiming_normal_",
     "checkpoint": "it belongs to a stack or a block: {layers: […], checkpoint: true}",
+    "pretrained": "it belongs to a stack or a block: {layers: […], pretrained: FILE}",
     "trainable": "write a modifier next to the type: freeze: true",
 }
 #: The sections by the other name.

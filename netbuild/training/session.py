@@ -103,7 +103,7 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     config = config or before
     events.expect_package(config.train)
     world = join(config.train)
-    trainer = _trainer(trainable(config._replace(pretrained=None)), world, lambda _: stopped)
+    trainer = _trainer(trainable(config.starting_from()), world, lambda _: stopped)
     trainer.resume(anew(before, config))
     if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
@@ -175,7 +175,7 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
     if preparation.normalize is True and (numbers := measured_with(weights)):
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
-    graph = trainable(config._replace(pretrained=given, preparation=preparation))
+    graph = trainable(config.starting_from(given)._replace(preparation=preparation))
     trainer = _validating(graph, Run(Path(weights).parent))
     return _validated(trainer)
 

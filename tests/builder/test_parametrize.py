@@ -38,6 +38,8 @@ CASES = [
     ("Conv2d: {out_channels: 8, kernel_size: 3}", "{weight: {weight_norm: {dim: 1}}}", "[3, 6, 6]"),
     ("Conv2d: {out_channels: 8, kernel_size: 3}", "{weight: orthogonal}", "[3, 6, 6]"),
     ("ConvTranspose1d: {out_channels: 5, kernel_size: 2}", "{weight: spectral_norm}", "[3, 6]"),
+    ("Linear: 4", "spectral_norm", "[6]"),
+    ("Linear: 4", "{weight_norm: {dim: 1}}", "[6]"),
     ("Linear: 4", "{weight: {spectral_norm: {n_power_iterations: 2, dim: -1}}}", "[6]"),
     ("Linear: 4", "{weight: weight_norm, bias: weight_norm}", "[6]"),
     ("Linear: 4", "{weight: {weight_norm: {dim: null}}}", "[6]"),

@@ -233,6 +233,30 @@ layers:
         built(text)(torch.randn(1, 6, 8))
 
 
+@pytest.mark.parametrize(
+    ("stack", "codes"),
+    [
+        ("{inputs: c, layers: {n: {TYPE: [4]}, a: {Add, inputs: [n, input]}}}", ["NB218"]),
+        (
+            "{inputs: c, repeat: 2, layers: {n: {TYPE: [4]}, a: {Add, inputs: [n, input]}}}",
+            ["NB218"],
+        ),
+        ("{inputs: {x: c, y: input}, layers: {n: {TYPE: [4]}, a: {Add, inputs: [n, x]}}}", []),
+        ("{TYPE: [4], repeat: 2}", []),
+    ],
+)
+@pytest.mark.parametrize("drawn", ["Rand", "Randn"])
+def test_draws_need_a_batch(drawn: str, stack: str, codes: list[str]) -> None:
+    """A layer that draws for each sample finds the batch in an input of its stack."""
+    layers = f"c: {{Constant: {{ones: [4]}}}}\n  s: {stack.replace('TYPE', drawn)}"
+    text = f"input: [4]\nlayers:\n  {layers}\n  o: {{Add, inputs: [input, s]}}\n"
+    assert [found for found, _, _ in faults(text) if found != "NB302"] == codes
+    if not codes:
+        y = built(text)(torch.zeros(3, 4))
+        assert y.shape == (3, 4)
+        assert not torch.equal(y[0], y[1])
+
+
 def test_costs_of_what_all_samples_share() -> None:
     """Its multiplications count once, and its memory once a batch."""
     text = """

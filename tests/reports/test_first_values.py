@@ -69,3 +69,19 @@ layers: [Linear: 8, Linear: 3]
         "  begins    pretrained\n    weight, bias  the values in old.safetensors\n" in done.stdout
     )
     assert done.stdout.count("  begins    torch's default\n") == 1
+
+
+def test_a_constant_is_no_weight(netbuild: Netbuild) -> None:
+    """A kept constant is called one, and does not count again."""
+    text = """\
+input: [4]
+layers:
+  l: {Linear: 4}
+  c: {Constant: {ones: [4]}}
+  m: {Multiply, inputs: [l, c]}
+  p: {Parameter: [4]}
+  n: {Multiply, inputs: [m, p]}
+"""
+    said = netbuild("explain", "-", text=text).stdout
+    assert "other     a constant, which is not counted again\n" in said
+    assert "other     a weight, which is not counted again\n" in said

@@ -279,6 +279,15 @@ GOOD = {
     "an overlay of a block of the base": "extends: a.yaml\nlayers: {stem: {Stem: {width: 3}}}",
     "an overlay without layers": "extends: a.yaml\nscheduler: {StepLR: {gamma: 0.5}}",
     "numbers as names": network("  0: ReLU\n  1: {ReLU, inputs: 0}\n  2: {Add, inputs: [0, 1]}"),
+    "a parametrization of weight": network(
+        "- {Linear: 3, parametrize: spectral_norm}\n"
+        "- {Linear: 3, parametrize: {weight_norm: {dim: 1}}}"
+    ),
+    "files of weights": network(
+        "- {layers: [ReLU], pretrained: {file: a.pth, prefix: a}}\n"
+        "- {layers: [ReLU], pretrained: a.pth}",
+        "pretrained: [a.pth, {file: b.pth, rename: {a.*: b.*}}]",
+    ),
     "modules left out by their numbers": network(
         "- ReLU", "pretrained: {file: a.pth, strict: false, leave_out: [0, 1.0]}"
     ),

@@ -79,7 +79,7 @@ class Place:
         self.checkpoint.mkdir()
         (folder / "net.yaml").write_text(CONFIG, encoding="utf-8")
         config = load(folder / "net.yaml")
-        self.graph = infer(config._replace(pretrained=None))._replace(config=config)
+        self.graph = infer(config.starting_from())._replace(config=config)
 
     def weights(self, data: bytes) -> tuple[str, str]:
         """Read a file of weights as `validate` does and, unless it is refused, as `train` does."""

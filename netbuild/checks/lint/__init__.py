@@ -12,6 +12,7 @@ from netbuild.checks.lint.axes import misplaced_places
 from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.formulas import named_formulas
+from netbuild.checks.lint.known_masks import hiding_masks
 from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
 from netbuild.checks.lint.masks import padded_places, two_meanings
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
@@ -65,6 +66,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     single_values,
     named_formulas,
     two_meanings,
+    hiding_masks,
     padded_places,
     forgotten_flattens,
     channels_last,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.checks.lint.flow import Flow, described
+from netbuild.checks.lint.known_masks import wrong
 from netbuild.components.layers.named import Named
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.value import Value
@@ -121,7 +122,8 @@ def two_meanings(flow: Flow) -> Iterator[Diagnostic]:
             if not name.endswith("mask") or x.dtype != "bool":
                 continue
             own.setdefault(value, row)
-            if value in other:
+            told = (any(wrong(flow, one, name, value)) for one in (row, other.get(value)) if one)
+            if value in other and not any(told):
                 yield _contradiction(row, name, other[value])
 
 

@@ -31,7 +31,7 @@ def lost_biases(flow: Flow) -> Iterator[Diagnostic]:
     for the other case. The network has `pretrained`: its weights include the bias.
     """
     graph = flow.graph
-    if graph.config.pretrained is not None:
+    if graph.files:
         return
     uses = defaultdict(list)  # the uses of each module
     for row in graph.rows:

@@ -117,7 +117,7 @@ def _forgotten(flow: Flow, row: Row) -> Diagnostic:
     help_ = "put Flatten before it, or Permute, so that the last axis has the channels"
     if _repaired(flow, row):
         help_ = f"put Flatten before it: it then combines all {count:,} values"
-        changed = _before(flow, row, "Flatten") if flow.graph.config.pretrained is None else None
+        changed = _before(flow, row, "Flatten") if not flow.graph.files else None
         if changed is not None:
             fixes = (Fix("put Flatten before this layer", changed),)
     return Diagnostic(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.graph.value import state_key
-from netbuild.runs.weights import is_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from netbuild.checks.lint.flow import Flow
+    from netbuild.graph.graph import Graph
 
 
 def untrained_weights(flow: Flow) -> Iterator[Diagnostic]:
@@ -20,17 +20,22 @@ def untrained_weights(flow: Flow) -> Iterator[Diagnostic]:
     There is no warning if an initializer sets them: a fixed projection is a deliberate choice.
     """
     graph = flow.graph
-    pretrained = graph.config.pretrained
+    held: Container[str] | None = None
     for row in graph.rows:
         if not row.frozen or not row.weights or row.init is not None:
             continue
-        given = pretrained is not None and not any(
-            is_within(state_key(row.path, name), prefix)
-            for name in row.weights
-            for prefix in pretrained.leave_out
-        )
-        if not given:
+        if held is None:
+            held = _from_files(graph)
+        if any(state_key(row.path, name) not in held for name in row.parameters):
             label = "this layer is frozen, and no file sets its weights"
             help_ = "name a file (pretrained: FILE), or remove freeze"
             title = "frozen weights that nothing has trained"
             yield Diagnostic("NB316", title, row.span, label, help=help_, layer=row.path)
+
+
+def _from_files(graph: Graph) -> Container[str]:
+    """Return the names of the tensors that files fill; of all, if a file has a fault."""
+    from netbuild.checks.pretrained import filled
+
+    found, faults = filled(graph)
+    return graph.tensors if faults else found

@@ -143,7 +143,7 @@ class Layers:
                 inferred = Inferred(layer, inputs, layer.apply(*inputs))
                 _expect_addressable(inferred)
                 inference.store(content, inferred)
-            shared.check(inferred.layer, inputs, shares)
+            shared.check(inferred.layer, inputs, shares, call.scope.inputs.values())
             shared.check_kept(inferred.layer, sources, shares, self.by_path)
             y = next(iter(inferred.outputs.values())).shape
             inferred.layer.expect_origins(y, *map(self.origins.get, sources))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
     from netbuild.components.tensor import Tensor
     from netbuild.graph.row import Row
+    from netbuild.graph.tracing.scope import Signal
     from netbuild.graph.value import Value
 
 
@@ -83,12 +84,20 @@ def kept_from_outside(rows: Iterable[Row], module: str) -> Row | None:
     return None
 
 
-def check(layer: Layer, inputs: Sequence[Tensor], shares: Sequence[bool]) -> None:
+def check(
+    layer: Layer, inputs: Sequence[Tensor], shares: Sequence[bool], around: Iterable[Signal]
+) -> None:
     """Refuse a layer that needs more than one sample, if all samples share its inputs.
+
+    `around` are the inputs of its stack. A layer without inputs finds the batch there.
 
     Raises:
         ShapeError: the layer draws random numbers, or has one value for a mean over the batch.
     """
+    if layer.for_each_sample and all(x.shared for x in around):
+        message = "it draws for each sample, and all inputs of its stack are shared by the samples"
+        help_ = "move it out of the stack, or let the stack read a value of each sample too"
+        raise ShapeError("NB218", message, help=help_)
     if not inputs or not all(shares):
         return
     if layer.draws:

@@ -12,7 +12,7 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.layers.named import known_inputs
 from netbuild.graph.misfit import Repetition, around, of_layer
 from netbuild.graph.row import Block, Call, Calls, Row
-from netbuild.graph.tracing import files, reuse
+from netbuild.graph.tracing import files, pretrained, reuse
 from netbuild.graph.tracing.layers import LayerCall, Layers
 from netbuild.graph.tracing.level import Context, Level, contains_itself
 from netbuild.graph.tracing.limits import Limits
@@ -178,10 +178,14 @@ class Walk:
             level.scope.add(name, {OUTPUT: UNKNOWN_SIGNAL})
             level.add(None)
             return (reuse.of_one_name(use.part, name),)
-        member, faults = self._repeated(use, name, level)
+        once = use._replace(part=pretrained.without(use.part))
+        member, faults = self._repeated(once, name, level)
+        given, wrong = pretrained.read(use.part, level.context.names)
+        if member is not None and isinstance(member.part, Block):
+            member = member._replace(part=member.part._replace(pretrained=given))
         self._remember(use, use.repeat, name, level, level.context.names, member)
         level.add(member)
-        return faults
+        return (*faults, *wrong)
 
     def _in_a_row(self, use: Use, name: str | Scalar | None, level: Level) -> Faults:
         """Trace a member once, or several times, each at its own position of the stack.
@@ -248,7 +252,9 @@ class Walk:
             refs = {"input": Ref("", (batched or list(scope.inputs))[0])}
         inputs = use.given({own: scope.signal(ref) for own, ref in refs.items()})
         # A member that reads nothing knows the shape of the result before it.
-        seen = inputs if reads or scope.before is None else {"input": scope.before}
+        seen = inputs
+        if not reads and scope.before is not None:
+            seen = {"input": scope.before._replace(shared=inputs["input"].shared)}
         within = Level(level.context._replace(path=f"{level.path}{name}."), seen)
         if scope.before is None and not reads:
             within.scope.last = None
@@ -289,6 +295,8 @@ class Walk:
             (traced, results), faults = self._call(part, context, inputs)
             if use.checkpoint and traced is not None:
                 traced = traced._replace(recomputes=True)
+            own, wrong = pretrained.read(part, names)
+            traced, faults = traced and traced._replace(pretrained=own), (*faults, *wrong)
         else:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from netbuild.components.files import real
 from netbuild.config.resolution import resolved_values
 from netbuild.config.sections import SECTIONS
 from netbuild.graph.value import state_key
@@ -14,6 +15,7 @@ from netbuild.runs.weights import Comparison, compare
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from netbuild.config.pretrained import Pretrained
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
@@ -114,9 +116,21 @@ def diff(a: Graph, b: Graph) -> NetworkChanges:
 def _sections(a: Graph, b: Graph) -> Iterator[str]:
     """Yield the sections outside the network whose resolved values differ."""
     before, after = (resolved_values(graph.config) for graph in (a, b))
+    for values, graph in ((before, a), (after, b)):
+        if graph.files:  # also those beside stacks
+            values["pretrained"] = _files(graph)
     for name in SECTIONS:
         if name not in _NETWORK and before.get(name) != after.get(name):
             yield name
+
+
+def _files(graph: Graph) -> list[tuple[str, Pretrained]]:
+    """Return the files of weights, each with the path of what it fills."""
+    return [
+        (path, one.pretrained.model_copy(update={"file": real(one.pretrained.file)}))
+        for path, group in graph.files.items()
+        for one in group
+    ]
 
 
 def _in_order(

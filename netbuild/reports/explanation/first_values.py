@@ -9,7 +9,6 @@ from netbuild.checks.init import uses
 from netbuild.components.first_values import FirstValues
 from netbuild.components.layers.formula import Equation
 from netbuild.reports.explanation.step import FormulaStep
-from netbuild.runs.weights import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,11 +57,11 @@ def beginnings(row: Row, rules: Sequence[Rule], origins: Origins) -> tuple[Begin
     """
     default = row.layer.first_values(*row.shapes) if row.weights else {}
     own = "netbuild's default" if row.type.startswith("Switchable") or not row.inputs else DEFAULT
-    loaded = origins.config.pretrained
     found = []
     for use in uses(row, rules):
-        if loaded and not any(is_within(use.name, module) for module in loaded.leave_out):
-            first = FirstValues("file", {}, note=f"the values in {Path(loaded.file).name}")
+        if use.name in origins.files:
+            file = origins.files[use.name].given.pretrained.file
+            first = FirstValues("file", {}, note=f"the values in {Path(file).name}")
             found.append(Beginning(use.parameter, first, "pretrained"))
         elif use.initializer is not None and use.span is not None:
             first = use.initializer.first_values(use.shape)

@@ -62,7 +62,8 @@ def _tensor(name: str, held: Held) -> FormulaStep:
     if held.keeper is not None:
         return FormulaStep(name, "", "", 0, note=f"already kept by {held.keeper}")
     if held.is_weight:
-        return FormulaStep(name, "", "", 0, note="a weight, which is not counted again")
+        what = "a constant" if held.is_constant else "a weight"
+        return FormulaStep(name, "", "", 0, note=f"{what}, which is not counted again")
     found = _bytes(name, held.tensor)
     if held.is_shared:
         return FormulaStep(name, "", "", 0, note=f"{held.nbytes:,} B {_ONCE}")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from netbuild.checks.init import rules_of
+from netbuild.checks.pretrained import filled
 from netbuild.components.component import Component, FromInput, bare_field
+from netbuild.config.parametrize import name_in_file
 from netbuild.graph.assignments import arguments_of, assignment, mentioned, stacks_around, text_of
 from netbuild.graph.row import Call, Row
 from netbuild.graph.value import value_name
@@ -56,6 +58,8 @@ class Origins:
         self.calls = {**graph.calls.blocks, **rows}
         self.blocks, self.reuses = graph.calls, graph.calls.reuses
         self.rules = rules_of(graph)
+        #: What files of weights fill, by the names of parameters.
+        self.files = {name_in_file(name): file for name, file in filled(graph)[0].items()}
 
     def of(self, row: Row) -> tuple[ValueOrigin, ...]:
         """Return the origin of each field, in the order: input, file, default."""

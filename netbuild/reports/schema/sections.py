@@ -16,11 +16,11 @@ from netbuild.config.budget import Budget
 from netbuild.config.inputs import Input
 from netbuild.config.losses import Weighing
 from netbuild.config.preparation import Preparation
-from netbuild.config.pretrained import Pretrained
 from netbuild.config.scheduler import Stepping
 from netbuild.config.sections import LIBRARY, NAME, SECTIONS
 from netbuild.config.train import Train
 from netbuild.reports.schema.items import arguments, choice, field, reference
+from netbuild.reports.schema.pretrained import files
 from netbuild.reports.schema.stacks import (
     CLOSED,
     OVERLAY,
@@ -52,7 +52,7 @@ _DESCRIPTIONS = {
     "outputs": "The outputs of the network. Default: the result of the last layer.",
     "init": "Rules for the initial weights, by name pattern or type. The first rule that matches"
     " is used.",
-    "pretrained": "A file with the initial weights.",
+    "pretrained": "A file with the initial weights, or a list of files.",
     "loss": "The loss, which the training minimises.",
     "metrics": "Other numbers that are measured.",
     "optimizer": "The algorithm that changes the weights.",
@@ -154,7 +154,7 @@ def _branching(*, complete: bool) -> dict[str, Schema]:
         },
         "input": shape,
         "inputs": {"type": "object", "additionalProperties": shape, "minProperties": 1},
-        "pretrained": _loose(_pretrained(), complete=complete),
+        "pretrained": _loose(files(), complete=complete),
         "loss": _losses(complete=complete),
         "scheduler": choice(SCHEDULERS, _beside(Stepping), complete=complete),
     }
@@ -189,14 +189,6 @@ def _beside(component: type[Component]) -> Schema:
 def _mapping(component: type[Component]) -> Schema:
     """Return the schema of a section that is always a mapping."""
     return {"type": "object", "properties": _beside(component), "additionalProperties": False}
-
-
-def _pretrained() -> Schema:
-    """Return the schema of `pretrained:`. The names of its modules may be numbers."""
-    found = arguments(Pretrained)
-    names = {"type": ["array", "string"], "items": {"type": ["string", "number"]}}
-    found["properties"]["leave_out"] |= {"anyOf": [names]}
-    return found
 
 
 def _rule() -> Schema:

@@ -20,6 +20,7 @@ from netbuild.components.layers import LAYERS
 from netbuild.components.parametrizations import PARAMETRIZATIONS
 from netbuild.config.modifiers import BlockModifiers, LayerModifiers, Modifiers, StackModifiers
 from netbuild.reports.schema.items import alone, choice, field, named, partial, reference, types
+from netbuild.reports.schema.pretrained import files
 from netbuild.reports.schema.values import words
 from netbuild.syntax.item import REUSE
 from netbuild.syntax.names import MODIFIERS
@@ -218,7 +219,11 @@ def _modifier(name: str, kind: type[Modifiers]) -> Schema:
         found = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number"]}}
     elif name == "parametrize":
         one = choice(PARAMETRIZATIONS) | {"maxProperties": 1}
-        found = {"type": ["object", "null"], "additionalProperties": one}
+        beside = {"additionalProperties": one, "type": ["object", "string", "null"]}
+        found = choice(PARAMETRIZATIONS) | beside
+    elif name == "pretrained":
+        found = files()
+        found["type"] = [*found["type"], "null"]
     else:
         return field(kind, name)
     return found | {"description": field_notes(kind)[name]}

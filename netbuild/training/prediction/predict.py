@@ -253,7 +253,9 @@ def _network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
     preparation = config.preparation
     if preparation.normalize is True and (numbers := measured_with(weights)):
         preparation = preparation.model_copy(update={"normalize": numbers})
-    return config._replace(pretrained=Pretrained(file=str(weights)), preparation=preparation), run
+    return config.starting_from(Pretrained(file=str(weights)))._replace(
+        preparation=preparation
+    ), run
 
 
 def _criterion(criterion: Criterion, learned: tuple[dict[str, Any], Path] | None) -> Criterion:

@@ -43,12 +43,12 @@ BLOCKS = {"vgg11", "nin", "googlenet", "resnet18", "densenet"}
 OTHERS = {
     *("rnn", "lstm", "gru", "transformer", "text", "segnet", "unet", "autoencoder", "generator"),
     *("siamese", "bilinear", "superres", "selu", "selu-conv", "norms", "kan"),
-    *("bert", "packed-lstm"),
+    *("bert", "packed-lstm", "spectral", "deep", "film", "ode"),
 }
 #: Those that take more memory, or time for an epoch, than a test should.
-LARGE = {"alexnet", *BLOCKS}
-#: Those whose data a test makes; `tests/test_mask_networks.py` trains them.
-MADE = {"bert", "packed-lstm"}
+LARGE = {"alexnet", "deep", *BLOCKS}
+#: Those whose data a test makes and trains on: `tests/test_mask_networks.py`, `tests/networks/`.
+MADE = {"bert", "packed-lstm", "film"}
 
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 

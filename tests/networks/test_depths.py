@@ -1,4 +1,4 @@
-"""The networks `spectral`, `deep` and `ode` of `configs/`: normed, computed again, and used again."""
+"""The networks `spectral`, `deep` and `ode`: normed, computed again, and called again."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`configs/gpt.yaml` on the pages of `docs/` and on noise, beside a GRU of the same size.
 
-    python -m benchmarks.language --epochs 20
+    python -m benchmarks.language --epochs 16
 
 Nothing can tell the next of 32 random characters, so on noise the network has to stay at chance. On
 text it has to be better than a GRU. Read the loss that is held out: the last blocks of each page.
@@ -47,7 +47,7 @@ def networks() -> dict[str, str]:
 def main() -> None:
     """Print a line for each network and text."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=16)
     settings = [f"train.epochs={parser.parse_args().epochs}"]
     torch.set_num_threads(1)
     for name, network, book in [

@@ -3,7 +3,8 @@
     python -m benchmarks.language --epochs 16
 
 Nothing can tell the next of 32 random characters, so on noise the network has to stay at chance. On
-text it has to be better than a GRU. Read the loss that is held out: the last blocks of each page.
+these 190 KB of text the GRU is ahead: after 16 epochs it tells 64.7 % of the held-out characters,
+and `gpt` 60.0 %.
 """
 
 from __future__ import annotations

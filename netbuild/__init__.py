@@ -84,7 +84,7 @@ _HOMES = {
     "Layer": "components.layers.layer",
     "Loss": "components.losses.loss",
     "NetbuildError": "diagnostics.exceptions",
-    "Operation": "components.layers.layer",
+    "Operation": "components.layers.operation",
     "Optimizer": "components.optimizers.optimizer",
     "Row": "graph.row",
     "Run": "runs.folder",

@@ -6,6 +6,7 @@ from typing import Any
 from netbuild.components.layers import LAYERS
 from netbuild.config.init import Init, read_init, read_rules
 from netbuild.diagnostics.diagnostic import Diagnostic
+from netbuild.graph.row import Calls
 from netbuild.syntax.dump import dump
 from netbuild.syntax.node import Node
 from netbuild.syntax.parser import from_bytes
@@ -32,7 +33,8 @@ def read_one(value: Any) -> tuple[Init | None, list[Diagnostic]]:
 
 def graph(rows: list[Any], rules: Any = ()) -> Any:
     """Return the initializers of a graph."""
-    return SimpleNamespace(rows=rows, config=SimpleNamespace(init=tuple(rules)))
+    config = SimpleNamespace(init=tuple(rules))
+    return SimpleNamespace(rows=rows, config=config, calls=Calls())
 
 
 def rules_of(*written: Any) -> tuple[Any, list[Diagnostic]]:

@@ -43,12 +43,13 @@ BLOCKS = {"vgg11", "nin", "googlenet", "resnet18", "densenet"}
 OTHERS = {
     *("rnn", "lstm", "gru", "transformer", "text", "segnet", "unet", "autoencoder", "generator"),
     *("siamese", "bilinear", "superres", "selu", "selu-conv", "norms", "kan"),
-    *("bert", "packed-lstm"),
+    *("bert", "packed-lstm", "spectral", "deep", "film", "ode"),
+    *("rotary", "gpt", "seq2seq"),
 }
 #: Those that take more memory, or time for an epoch, than a test should.
-LARGE = {"alexnet", *BLOCKS}
-#: Those whose data a test makes; `tests/test_mask_networks.py` trains them.
-MADE = {"bert", "packed-lstm"}
+LARGE = {"alexnet", "deep", *BLOCKS}
+#: Those whose data a test makes and trains on: `tests/test_mask_networks.py`, `tests/networks/`.
+MADE = {"bert", "packed-lstm", "film", "rotary", "gpt", "seq2seq"}
 
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 
@@ -106,12 +107,18 @@ def test_built_as_summarised(path: Path, netbuild: Netbuild) -> None:
         for layer in said["layers"]
         for name, shape in (layer["weights"] | layer["buffers"]).items()
     }
+    weights |= {
+        f"{layer['path']}.{name}": weights[target]
+        for layer in said["layers"]
+        for name, target in layer.get("tied", {}).items()
+    }
     assert {name: list(t.shape) for name, t in module.state_dict().items()} == weights
     assert [list(part.shape) for part in y] == [[2, *shape] for shape in said["outputs"].values()]
     assert said["totals"]["params"] == sum(p.numel() for p in module.parameters())
     for layer in said["layers"]:
         if layer["path"] in given:  # it has a module, which is called for the first time
-            assert given[layer["path"]] == [2, *next(iter(layer["outputs"].values()))]
+            batch = [] if layer["type"] == "Constant" else [2]  # all samples share a Constant
+            assert given[layer["path"]] == [*batch, *next(iter(layer["outputs"].values()))]
 
 
 def first(y: Any) -> torch.Tensor:
@@ -127,11 +134,11 @@ def test_the_inception_block_is_short() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in CONFIGS if p.stem != "packed-lstm"],
+    [p for p in CONFIGS if p.stem not in {"packed-lstm", "rotary"}],
     ids=lambda p: p.stem,
 )
 def test_nothing_of_netbuild_is_built(path: Path) -> None:
-    """What is built is torch's own classes only, except for an LSTM that packs."""
+    """What is built is torch's own classes only, except for an LSTM that packs and Constants."""
     with torch.device("meta"):
         module = builder.build(path)
     assert isinstance(module, torch.nn.Sequential | torch.fx.GraphModule)

@@ -119,7 +119,13 @@ def capped() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+#: These take longest; the full run tries them.
+LONGEST = ("a megabyte of dollars", "a megabyte of duplicates", "a megabyte of faults")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONGEST)) for n in HOSTILE]
+)
 def test_hostile(name: str, tmp_path: Path) -> None:
     """A hostile file is a fault, exit code 1, at the first sign, with a short report."""
     data, code = HOSTILE[name]

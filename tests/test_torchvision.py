@@ -228,14 +228,18 @@ def test_names_shapes_and_number_of_parameters(name: str) -> None:
 MANY = 150_000_000
 #: The sizes of images for networks that take no other size.
 SIZES = {"vit": 224, "swin_v2": 256, "swin": 224, "maxvit": 224, "inception": 299}
-#: Variants whose scores are compared in the full run only.
-SLOW_SCORES = ("swin_s", "swin_b", "swin_v2_s", "swin_v2_b")
+#: The networks whose scores the quick run compares: one of each family.
+QUICK = {
+    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "mobilenet_v2"),
+    *("mobilenet_v3_small", "mnasnet0_5", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5"),
+    *("squeezenet1_1", "swin_t", "vgg11_bn"),
+}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW_SCORES))
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK))
         for name in NAMES
         if PARAMETERS[name] < MANY
     ],

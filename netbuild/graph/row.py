@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers.operation import Operation
-from netbuild.components.tensor import product
+from netbuild.components.tensor import Tensor, product
 from netbuild.config.init import is_weight
 from netbuild.config.parametrize import tensor_name
 from netbuild.graph.value import NOWHERE, Reach, Ref, Value
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netbuild.components.layers.layer import Layer
-    from netbuild.components.tensor import Shape, Tensor
+    from netbuild.components.tensor import Shape
     from netbuild.config.blocks import Definition
     from netbuild.config.init import Init, Rule
     from netbuild.config.parametrize import Parametrized
@@ -150,7 +150,13 @@ class Row(NamedTuple):
     @property
     def buffers(self) -> dict[str, Tensor]:
         """The buffers in `state_dict()`, by their names in the module; empty for a reuse."""
-        return {} if self.reuses else self.inferred.buffers
+        if self.reuses:
+            return {}
+        found = dict(self.inferred.buffers)
+        for name, one in self.parametrized.items():
+            sizes = one.by.buffers(self.weights[name], transposed=self.is_transposed)
+            found |= {tensor_name(name, own): Tensor(size) for own, size in sizes.items()}
+        return found
 
     @property
     def tensors(self) -> dict[str, Shape]:
@@ -163,10 +169,6 @@ class Row(NamedTuple):
         buffers = {name: buffer.shape for name, buffer in self.buffers.items()}
         if not self.parametrized:
             return self.inferred.weights | buffers
-        for name, one in self.parametrized.items():
-            shape = self.weights[name]
-            for own, size in one.by.buffers(shape, transposed=self.is_transposed).items():
-                buffers[tensor_name(name, own)] = size
         tied = {name: self.inferred.weights[name] for name in self.tied}
         return self.parameters | tied | buffers
 

@@ -167,6 +167,7 @@ def test_the_kept_bytes_are_those_of_torch() -> None:
     assert found.again_bytes >= sum(inside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layers",
     [
@@ -288,6 +289,7 @@ def test_a_run_trains_the_same(tmp_path: Path) -> None:
     assert lines[0]["val_loss"] == lines[1]["val_loss"]
 
 
+@pytest.mark.slow
 def test_the_reports(netbuild: Netbuild) -> None:
     """`summary` says what one stack adds, and `explain` which layers are computed again."""
     text = TEXT.replace("CHECKPOINT", "true")

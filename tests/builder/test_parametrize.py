@@ -81,6 +81,8 @@ def test_names_shapes_and_first_values(layer: str, parametrize: str, input_: str
     state = module.state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     assert found.tensors == shapes
+    buffers = {name: tuple(buffer.shape) for name, buffer in module.named_buffers()}
+    assert {f"a.{name}": buffer.shape for name, buffer in found.rows[0].buffers.items()} == buffers
     assert found.params == sum(p.numel() for p in module.parameters())
     assert found.weights_bytes == 4 * found.params
     torch.manual_seed(0)

@@ -127,7 +127,7 @@ def test_names_and_defaults(name: str) -> None:
 
 @pytest.mark.parametrize("name", INITIALIZERS)
 @given(data=st.data())
-@examples(60)
+@examples(40)
 def test_acceptance(name: str, data: st.DataObject) -> None:
     """What torch runs is accepted, with the same values; all else is a fault."""
     fields, shape = data.draw(FIELDS[name]), data.draw(shapes)

@@ -251,6 +251,7 @@ def broken() -> list[tuple[str, str]]:
     return texts
 
 
+@pytest.mark.slow
 def test_fixes_of_any_layer() -> None:
     """Whatever number of whatever layer is wrong, what is offered validates and runs in torch."""
     tried = 0

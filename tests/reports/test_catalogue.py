@@ -56,7 +56,7 @@ def test_page(kind: str, name: str) -> None:
     assert name in catalogue.example(component).text
     torchs = catalogue.page(component)
     if torchs is None:
-        assert name.startswith(("SwitchableNorm", "Formula"))
+        assert name.startswith(("SwitchableNorm", "Formula", "Constant"))
         return
     assert lines[-1].strip() == f"torch  {torchs}"
     if torchs.startswith("torchvision."):

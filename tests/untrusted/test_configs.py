@@ -14,8 +14,9 @@ from tests.untrusted import configs
 
 @pytest.mark.parametrize("cases", [30, pytest.param(200, marks=pytest.mark.slow)])
 def test_nothing_breaks(cases: int) -> None:
-    """Each case gives its faults soon and in little memory, without a traceback."""
+    """Each case gives its faults in little memory, without a traceback and without hanging."""
     arguments = ["-m", "tests.untrusted.configs", f"--cases={cases}", f"--seed={cases}", "--jobs=1"]
+    arguments.append("--seconds=10")  # the machine that runs the tests may be busy
     done = subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )

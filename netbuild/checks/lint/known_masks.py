@@ -52,7 +52,7 @@ def wrong(flow: Flow, row: Row, name: str, value: Value) -> Iterator[Diagnostic]
     if origin is None or numbers is None:
         return
     shape = origin.outputs[value.port].shape
-    shows = row.type == "ScaledDotProductAttention"
+    shows = isinstance(row.layer, Named) and row.layer.masks_show
     is_bool = origin.outputs[value.port].dtype == "bool"
     hidden = [bool(n) != shows if is_bool else n == -inf for n in numbers]
     width = shape[-1] if shape else 1

@@ -115,9 +115,7 @@ def two_meanings(flow: Flow) -> Iterator[Diagnostic]:
         if not isinstance(row.layer, Named):
             continue
         names = row.layer.input_names(len(row.sources))
-        own, other = (
-            (showing, hiding) if row.type == "ScaledDotProductAttention" else (hiding, showing)
-        )
+        own, other = (showing, hiding) if row.layer.masks_show else (hiding, showing)
         for name, value, x in zip(names, row.sources, row.inputs, strict=True):
             if not name.endswith("mask") or x.dtype != "bool":
                 continue
@@ -128,7 +126,8 @@ def two_meanings(flow: Flow) -> Iterator[Diagnostic]:
 
 
 def _contradiction(row: Row, name: str, first: Row) -> Diagnostic:
-    means = "may be seen" if row.type == "ScaledDotProductAttention" else "is hidden"
+    shows = isinstance(row.layer, Named) and row.layer.masks_show
+    means = "may be seen" if shows else "is hidden"
     return Diagnostic(
         "NB328",
         f"{name} hides what it shows elsewhere",

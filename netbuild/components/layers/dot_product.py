@@ -34,6 +34,7 @@ class ScaledDotProductAttention(Named):
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("query", "key", "value")
+    masks_show = True
     named_inputs: ClassVar[tuple[str, ...]] = ("attn_mask",)
     results = None
     modes = Modes(

@@ -1,7 +1,7 @@
 """The base of layers with optional inputs that a file gives by name, such as masks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import PrivateAttr
 
@@ -27,6 +27,9 @@ class Named(Layer):
 
     These inputs come after all others, in the order of `named_inputs`.
     """
+
+    #: Whether a bool mask is true where something may be seen, and not where it is hidden.
+    masks_show: ClassVar[bool] = False
 
     _given: tuple[tuple[str, Tensor], ...] = PrivateAttr(())
 

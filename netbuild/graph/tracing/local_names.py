@@ -17,7 +17,7 @@ class LocalNames(Mapping[str, Any]):
     """The names around an item, the names for its input, and the index of a repetition."""
 
     def __init__(self, around: Mapping[str, Any], x: Signal | None, **more: Any) -> None:
-        self._around, self._x, self._more = around, x, more
+        self.around, self.x, self.more = around, x, more
 
     @cached_property
     def known(self) -> dict[str, Any]:
@@ -29,12 +29,12 @@ class LocalNames(Mapping[str, Any]):
         around: Mapping[str, Any] = self
         while isinstance(around, LocalNames) and "known" not in around.__dict__:
             inside.append(around)
-            around = around._around
+            around = around.around
         found = dict(around.known if isinstance(around, LocalNames) else around)
         for one in reversed(inside):
             for name in SHAPE_NAMES:  # these are of another input
                 found.pop(name, None)
-            found |= {**input_names(one._x), **one._more}
+            found |= {**input_names(one.x), **one.more}
         return found
 
     def __getitem__(self, name: str) -> Any:

@@ -60,7 +60,7 @@ def test_every_layer_is_fuzzed() -> None:
 def test_netbuild_and_torch_agree(kind: str) -> None:
     """Netbuild accepts a layer if and only if torch runs it, and then says what torch gives."""
 
-    @examples(80, least=40)
+    @examples(40, least=12)
     @given(FAMILIES[kind].cases[kind])
     def agree(case: Case) -> None:
         check(case)

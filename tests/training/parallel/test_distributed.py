@@ -98,7 +98,8 @@ def assert_same(run: Path, other: Path, atol: float = 1e-6) -> None:
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_processes_train_as_one(tmp_path: Path, alone: Path, strategy: str) -> None:
     """Within 1e-6, with the same batches; the checkpoint is one that a single process loads."""
     file = write(tmp_path, train={"strategy": strategy})

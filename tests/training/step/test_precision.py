@@ -108,6 +108,7 @@ def test_a_step_of_fp16_is_clipped_by_its_own_gradients(tmp_path: Path) -> None:
     assert torch.cat(gradients).norm().item() == pytest.approx(0.1, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 @pytest.mark.filterwarnings("ignore")  # torch's own, of versions to come
 def test_compile(tmp_path: Path) -> None:

@@ -205,8 +205,7 @@ class _Composer:
 
     def within_cut(self, event: Any) -> bool:
         """Whether an event belongs to a cut text; a key of a mapping has an empty value too."""
-        end = self.cut_end or (0, 0)
-        if (event.start_mark.line, event.start_mark.column) < end:
+        if (event.start_mark.line, event.start_mark.column) < (self.cut_end or (0, 0)):
             frame = self.stack[-1]
             frame.skips = frame.is_map
             return True

@@ -156,7 +156,7 @@ class MaxViT(nn.Module):
         super().__init__()
         widths, depths = (64, 64, 128, 256, 512), (2, 2, 5, 2)
         self.stem = nn.Sequential(conv(3, 64, 3, 2), nn.Sequential(nn.Conv2d(64, 64, 3, padding=1)))
-        ps = torch.linspace(0, 0.2, sum(depths)).tolist()
+        ps = [0.2 * number / (sum(depths) - 1) for number in range(sum(depths))]
         self.blocks = nn.Sequential()
         for place, depth in enumerate(depths):
             begin = sum(depths[:place])

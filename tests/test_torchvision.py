@@ -244,10 +244,9 @@ QUICK = {
         if PARAMETERS[name] < MANY
     ],
 )
-def test_scores(name: str, request: pytest.FixtureRequest) -> None:
+def test_scores(name: str) -> None:
     """With the same weights it computes the same, of pictures whose scores are not the same."""
-    small = 128 if request.config.getoption("--full") else 64
-    size = next((size for begin, size in SIZES.items() if name.startswith(begin)), small)
+    size = next((size for begin, size in SIZES.items() if name.startswith(begin)), 64)
     x = torch.randn(2, 3, size, size)
     theirs = lively(BY_HAND[name](), x).eval()
     # Without values of its own, which would be drawn for nothing; constants are not loaded.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LONGEST_FORMULA = 28
 #: The most tied parameters that the line below the table names.
 _MOST_TIES = 3
+#: The most characters of a line below the table.
+_WIDTH = 79
 _HEADERS = ("name", "type", "output", "params", "MACs", "field")
 
 
@@ -116,23 +118,39 @@ def _nested(graph: Graph, depth: int | None) -> Iterator[tuple[str, str | Summar
 
 def memory(graph: Graph) -> str:
     """Return the lines below the table: memory, trainable parameters, and tied parameters."""
-    learned = "" if graph.trainable == graph.params else f"{graph.trainable:,} params learn · "
-    memory = (
-        f"weights {_size(graph.weights_bytes)} · "
-        + (f"constants {_size(constants)} · " if (constants := graph.constants_bytes) else "")
-        + f"activations {_size(graph.activations_bytes)} a sample in training"
-        + (f" and {_size(shared)} a batch" if (shared := graph.shared_activations_bytes) else "")
-    )
+    parts = [f"weights {_size(graph.weights_bytes)}"]
+    if graph.trainable != graph.params:
+        parts.insert(0, f"{graph.trainable:,} params learn")
+    if constants := graph.constants_bytes:
+        parts.append(f"constants {_size(constants)}")
+    shared = f" and {_size(n)} a batch" if (n := graph.shared_activations_bytes) else ""
+    parts.append(f"activations {_size(graph.activations_bytes)} a sample in training{shared}")
     if graph.again_bytes:
-        memory += f", and {_size(graph.again_bytes)} more while a stack is computed again"
-    return learned + memory + _tied(graph)
+        parts.append(f"{_size(graph.again_bytes)} more while a stack is computed again")
+    return "\n".join(_filled(parts, " · ") + _tied(graph))
 
 
-def _tied(graph: Graph) -> str:
-    """Return a line with the tied parameters, which the table counts once."""
+def _tied(graph: Graph) -> list[str]:
+    """Return the lines with the tied parameters, which the table counts once."""
     ties = [f"{name} is {target}" for name, target in graph.ties.items()]
     more = f" and {len(ties) - _MOST_TIES} more" if len(ties) > _MOST_TIES else ""
-    return f"\ntied: {', '.join(ties[:_MOST_TIES])}{more}" if ties else ""
+    if not ties:
+        return []
+    first, *others = ties[:_MOST_TIES]
+    parts = [f"tied: {first}", *others]
+    return _filled([*parts[:-1], parts[-1] + more], ", ")
+
+
+def _filled(parts: Sequence[str], between: str) -> list[str]:
+    """Return lines of at most 79 characters, each of whole parts."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        longer = f"{lines[-1]}{between}{part}"
+        if len(longer) <= _WIDTH:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
 
 
 def as_json(graph: Graph) -> str:

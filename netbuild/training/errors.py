@@ -52,6 +52,22 @@ def refused(what: str, within: Callable[[BaseException], str] | None = None) -> 
 
 
 @contextmanager
+def lost_processes() -> Iterator[None]:
+    """Turn the exception of a backend about a lost process into one sentence.
+
+    Raises:
+        TrainingError: another process of the training has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _LOST.search(str(error)):
+            raise
+        message = "another process of this training has ended, so the training cannot continue"
+        raise TrainingError(message) from error
+
+
+@contextmanager
 def data_faults(config: Config) -> Iterator[None]:
     """Turn an exception of a data source into a fault of the config, at the item of the source.
 

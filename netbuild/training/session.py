@@ -23,7 +23,7 @@ from netbuild.training.changes import anew
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.data import batches, loading
 from netbuild.training.data.batches import StreamedBatches
-from netbuild.training.errors import data_faults, refused
+from netbuild.training.errors import data_faults, lost_processes, refused
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import join
 from netbuild.training.progress import Silent
@@ -125,7 +125,11 @@ def fit(trainer: Trainer, progress: Progress) -> None:
         progress.stopping()
 
     try:
-        with stopped_by_signals(stop, lambda: trainer.kept), data_faults(trainer.graph.config):
+        with (
+            stopped_by_signals(stop, lambda: trainer.kept),
+            data_faults(trainer.graph.config),
+            lost_processes(),
+        ):
             trainer.fit(progress)
     except Interrupted:
         trainer.world.leave()

@@ -92,6 +92,10 @@ class MatMul(Join):
             itself = x[0].merged(*rows)
             matrices = (0,) * (x[1].gradient and itself) + (1,) * x[0].gradient
             return Needs(matrices, (), x[0].nbytes if x[1].gradient and not itself else 0)
+        if not x[0].batched and len(x[0].shape) == 2:  # one matrix before those of the samples
+            itself = _turned(x[1]).merged(0, 1)
+            matrices = (0,) * x[1].gradient + (1,) * (x[0].gradient and itself)
+            return Needs(matrices, (), x[1].nbytes if x[0].gradient and not itself else 0)
         stacked = self.output_shape(x[0].shape, x[1].shape)[:-2]
         kept: list[int] = []
         workspace = 0
@@ -108,6 +112,13 @@ class MatMul(Join):
         stacked = self.output_shape(x, other)[:-2]
         copies = [product((*stacked, *s[-2:])) for s in (x, other) if s[:-2] != stacked]
         return sum(copies) * BYTES["float32"]
+
+
+def _turned(x: Placed) -> Placed:
+    """Return the transposed matrices of each sample, without a copy."""
+    batch, rows, columns = x.distances
+    shape = (x.shape[1], x.shape[0])
+    return Placed(shape, placed((BATCH, *shape), (batch, columns, rows)), x.gradient, x.dtype)
 
 
 def _repeated(x: Placed, stacked: Shape) -> Placed:

@@ -145,7 +145,10 @@ def _capitalised_names(kind: Kind) -> Schema:
         "type": "object",
         "not": is_stack,
         "propertyNames": {"not": {"enum": list(MODIFIERS)}},
-        "patternProperties": {_CAPITALISED: {"type": "object", "not": is_stack}},
+        "patternProperties": {
+            _CAPITALISED: {"type": "object", "not": is_stack},
+            _LOWER_CASE: {"type": ["object", "array", "string"]},
+        },
         **({"minProperties": 2} if kind.complete else {}),
     }
 

@@ -74,7 +74,7 @@ def formula(text: str, *names: str) -> Formula:
         ("x - (m - v)", "x − (m − v)"),
         ("x / (m * v)", "x / (m · v)"),
         ("1 / (1 + exp(-x))", "1 / (1 + exp(−x))"),
-        ("~(x > 0) & (m <= 1)", "not (x > 0) and (m ≤ 1)"),
+        ("~(x > 0) & (m <= 1)", "~(x > 0) & (m ≤ 1)"),
         ("abs(x - m)", "|x − m|"),
         ("clamp(x, None, 6)", "clamp(x, −∞, 6)"),
         ("x % 2 // 3", "x mod 2 // 3"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 #: How tightly each operator binds, and how it is printed.
 _LEVELS = {"|": 1, "&": 2, "+": 3, "-": 3, "*": 4, "/": 4, "//": 4, "%": 4, "**": 6}
 _COMPARISONS = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
-_PRINTED = {"*": "·", "-": "−", "|": "or", "&": "and", "%": "mod", "/": "/"} | _COMPARISONS
+_PRINTED = {"*": "·", "-": "−", "%": "mod", "/": "/"} | _COMPARISONS
 _POWERS = {2: "²", 3: "³"}
 _ATOM = 7
 
@@ -45,8 +45,7 @@ def _step(program: Program, number: int) -> tuple[str, int]:
     step = program.steps[number]
     name, operands = step.function.name, step.operands
     if len(operands) == 1 and step.function.is_operator:
-        sign = {"-": "−", "~": "not "}[name]
-        return sign + _text(program, operands[0], 5), 5
+        return _PRINTED.get(name, name) + _text(program, operands[0], 5), 5
     if name == "abs":
         return f"|{_text(program, operands[0], 0)}|", _ATOM
     if name == "**" and not isinstance(operands[1], Slot):

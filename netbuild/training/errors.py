@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Messages of torch's backends when another process has ended.
 _LOST = re.compile(r"gloo.*(Connection|closed|reset)|NCCL.*(remote|abort|peer)", re.DOTALL)
 
+#: What the processes that are left say.
+OTHER_ENDED = "another process of this training has ended, so the training cannot continue"
+
 
 @contextmanager
 def refused(what: str, within: Callable[[BaseException], str] | None = None) -> Iterator[None]:
@@ -43,8 +46,7 @@ def refused(what: str, within: Callable[[BaseException], str] | None = None) -> 
         if isinstance(error, (TrainingError, ConfigError)):
             raise
         if _LOST.search(str(error)):
-            message = "another process of this training has ended, so the training cannot continue"
-            raise TrainingError(message) from error
+            raise TrainingError(OTHER_ENDED) from error
         said = " ".join(str(error).split())[:300] or type(error).__name__
         part = within(error) if within else ""
         message = f"torch refused {what}: {said}{f'; at {part}' if part else ''}"
@@ -63,8 +65,7 @@ def lost_processes() -> Iterator[None]:
     except RuntimeError as error:
         if not _LOST.search(str(error)):
             raise
-        message = "another process of this training has ended, so the training cannot continue"
-        raise TrainingError(message) from error
+        raise TrainingError(OTHER_ENDED) from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import torch
 from torch import distributed as dist
 
 from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.errors import OTHER_ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -201,8 +202,7 @@ def _others() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        message = "another process of this training has ended, so the training cannot continue"
-        raise TrainingError(message) from error
+        raise TrainingError(OTHER_ENDED) from error
 
 
 def _number(name: str, default: int) -> int:

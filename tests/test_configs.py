@@ -18,7 +18,9 @@ from netbuild.components.layers.recurrent import LSTM
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_file
 from tests import ROOT
+from tests.quick import thinned
 from tests.saved import kept_bytes
+from tests.torchvision_networks import QUICK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +81,10 @@ def test_all_networks_are_there() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    sorted((ROOT / "configs").rglob("*.yaml")),
+    thinned(
+        sorted((ROOT / "configs").rglob("*.yaml")),
+        [*CONFIGS, *(ROOT / "configs/torchvision" / f"{name}.yaml" for name in QUICK)],
+    ),
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_neither_fault_nor_warning(path: Path) -> None:

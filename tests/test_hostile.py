@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import ROOT
+from tests.quick import thinned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,11 +121,15 @@ def capped() -> None:
 
 
 #: These take longest; the full run tries them.
-LONGEST = ("a megabyte of dollars", "a megabyte of duplicates", "a megabyte of faults")
+LONGEST = (
+    *("a megabyte of dollars", "a megabyte of duplicates", "a megabyte of faults"),
+    *("a megabyte of variables", "a megabyte of fields", "a megabyte of keys"),
+    *("a circle of layers", "repeats of a stack", "variables that wait for one another"),
+)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONGEST)) for n in HOSTILE]
+    "name", thinned(list(HOSTILE), [name for name in [*HOSTILE][::3] if name not in LONGEST])
 )
 def test_hostile(name: str, tmp_path: Path) -> None:
     """A hostile file is a fault, exit code 1, at the first sign, with a short report."""

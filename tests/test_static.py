@@ -46,7 +46,8 @@ def output(*commands: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["validate", "configs"],
+        pytest.param(["validate", "configs"], marks=pytest.mark.slow),
+        ["validate", "configs/lenet.yaml", "configs/transformer.yaml"],
         ["summary", "configs/lenet.yaml"],
         ["summary", "configs/lenet.yaml", "--format", "json"],
         ["diff", "configs/lenet.yaml", "configs/lenet-bn.yaml"],

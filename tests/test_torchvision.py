@@ -10,6 +10,8 @@ from torch import nn
 
 import netbuild
 from tests import ROOT
+from tests.quick import thinned
+from tests.torchvision_networks import QUICK
 from tests.torchvision_networks.dense import DenseNet, GoogLeNet
 from tests.torchvision_networks.inception import InceptionV3
 from tests.torchvision_networks.maxvit import MaxViT
@@ -212,7 +214,7 @@ def test_every_network_is_known() -> None:
     assert set(NAMES) == set(PARAMETERS) == set(BY_HAND)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, QUICK))
 def test_names_shapes_and_number_of_parameters(name: str) -> None:
     """`state_dict()` is that of the network written by hand, and the total the published one."""
     path = FOLDER / f"{name}.yaml"
@@ -228,21 +230,10 @@ def test_names_shapes_and_number_of_parameters(name: str) -> None:
 MANY = 150_000_000
 #: The sizes of images for networks that take no other size.
 SIZES = {"vit": 224, "swin_v2": 256, "swin": 224, "maxvit": 224, "inception": 299}
-#: The networks whose scores the quick run compares: one of each family.
-QUICK = {
-    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "mobilenet_v2"),
-    *("mobilenet_v3_small", "mnasnet0_5", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5"),
-    *("squeezenet1_1", "swin_t", "vgg11_bn"),
-}
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK))
-        for name in NAMES
-        if PARAMETERS[name] < MANY
-    ],
+    "name", thinned([name for name in NAMES if PARAMETERS[name] < MANY], QUICK)
 )
 def test_scores(name: str) -> None:
     """With the same weights it computes the same, of pictures whose scores are not the same."""

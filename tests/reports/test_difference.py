@@ -16,6 +16,7 @@ from netbuild.reports.difference import alignment, diff
 from netbuild.reports.difference import table as render
 from netbuild.syntax.parser import from_bytes
 from tests import ROOT
+from tests.quick import thinned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,11 @@ def kinds(changes: NetworkChanges) -> list[str]:
     return [change.kind for change in changes.layers]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path",
+    thinned(CONFIGS, CONFIGS[::3]),
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
+)
 def test_nothing_changed(path: Path) -> None:
     """A network does not differ from itself, and its checkpoint loads whole."""
     graph = package.trace(package.load(path))
@@ -66,7 +71,11 @@ def test_nothing_changed(path: Path) -> None:
     assert changes.checkpoint.differences == ()
 
 
-@pytest.mark.parametrize("paths", NEIGHBOURS, ids=lambda paths: f"{paths[0].stem}-{paths[1].stem}")
+@pytest.mark.parametrize(
+    "paths",
+    thinned(NEIGHBOURS, NEIGHBOURS[::4]),
+    ids=lambda paths: f"{paths[0].stem}-{paths[1].stem}",
+)
 def test_every_layer_once(paths: tuple[Path, Path]) -> None:
     """Each layer of both is the same, or in one change; the changes add up to the difference."""
     a, b = (package.trace(package.load(path)) for path in paths)

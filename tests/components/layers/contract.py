@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
@@ -271,13 +272,18 @@ def text_of_case(case: Case, **modifiers: Any) -> str:
 
 def graph_of(layers: Any, *inputs: Tensor, **sections: Any) -> Graph:
     """Return what netbuild infers of a file with these layers, faults included."""
-    text = text_of(layers, *inputs, **sections)
-    return infer(read(from_bytes("network.yaml", text.encode())))
+    return _inferred(text_of(layers, *inputs, **sections))
 
 
 def graph_of_case(case: Case, **modifiers: Any) -> Graph:
     """Return what netbuild infers of a file with one layer, faults included."""
-    return infer(read(from_bytes("network.yaml", text_of_case(case, **modifiers).encode())))
+    return _inferred(text_of_case(case, **modifiers))
+
+
+@lru_cache(maxsize=1024)
+def _inferred(text: str) -> Graph:
+    """Return what netbuild infers of a file. Several tests ask the same row, so it is kept."""
+    return infer(read(from_bytes("network.yaml", text.encode())))
 
 
 def affine(*sizes: int) -> Weights:

@@ -85,10 +85,15 @@ def _in_a_new_process(
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def netbuild(request: pytest.FixtureRequest) -> Netbuild:
-    """Return the command line: with `--full` in new processes, else in forked ones."""
-    start = _in_a_new_process if request.config.getoption("--full") else processes.run
+    """Return the command line, in forked processes.
+
+    With `--full` it is in new ones, which import what they need themselves. The rows of a table
+    are still forked: their imports are alike.
+    """
+    alone = request.config.getoption("--full") and not hasattr(request.node, "callspec")
+    start = _in_a_new_process if alone else processes.run
 
     def run(
         *arguments: str | Path, text: str | bytes | None = None, cwd: Path = ROOT

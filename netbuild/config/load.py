@@ -144,14 +144,13 @@ def _schedules(
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.scheduler import Training
     from netbuild.config.schedules import read_beside, read_section
+    from netbuild.config.training_length import training_of
 
-    samples = data.source.size if data.source else None
-    steps = train.steps(samples - data.preparation.held_out(samples)) if samples else None
-    trainings = [Training(o.optimizer, train.epochs, steps, o.grouped) for o in optimizers]
+    every = optimizers or (None,)
+    trainings = [training_of(one, data.source, data.preparation, train) for one in every]
     several, faults = collect(map(read_beside, optimizers, trainings))
-    first = trainings[0] if trainings else Training(None, train.epochs, steps)
+    first = trainings[0]
     schedule, wrong = read_section(sections, several, first)
     return (tuple(several), schedule), (*faults, *wrong)
 

@@ -153,8 +153,9 @@ def _optimizer(one: Optimizing) -> dict[str, Any]:
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:
-    """Return a scheduler with its modifier."""
-    return {**_plain(schedule.scheduler), "step": schedule.step}
+    """Return a scheduler with its modifiers."""
+    warmup = {} if schedule.warmup is None else {"warmup": schedule.warmup}
+    return {**_plain(schedule.scheduler), "step": schedule.step, **warmup}
 
 
 def _explicit(component: Component) -> dict[str, Any]:

@@ -71,8 +71,9 @@ def _rates(config: Config) -> list[list[Any]]:
 
 
 def _steps(config: Config) -> Any:
-    train = config.train  # OneCycleLR needs the number of all steps
+    train = config.train  # a schedule may need the number of all steps
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
+    counts += (train.max_steps,)
     options = [
         (one.optimizer, [(group.match, group.options) for group in one.groups])
         for one in config.optimizers

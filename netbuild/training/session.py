@@ -14,7 +14,7 @@ from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
-from netbuild.config.scheduler import Training
+from netbuild.config.training_length import training_of
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
 from netbuild.runs.folder import Run, measured_with
@@ -38,7 +38,9 @@ from netbuild.training.step.stepping import Stepping
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netbuild.config.optimizer import Optimizing
     from netbuild.config.train import Train
+    from netbuild.config.training_length import Training
     from netbuild.graph.graph import Graph
     from netbuild.training.data.loading import Data
     from netbuild.training.parallel.distributed import World
@@ -249,16 +251,18 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     _look_at_labels(criterion, data, train)
     losses = [part.module for part in criterion.parts]
     steps = batches.steps(data.training, train)
+    made = optimizers(graph, network.module, losses, world)
     stepping = [
-        Stepping(made, Scheduling(schedule, made, Training(one.optimizer, train.epochs, steps)))
-        for one, schedule, made in zip(
-            config.optimizers,
-            config.schedules,
-            optimizers(graph, network.module, losses, world),
-            strict=True,
-        )
+        Stepping(optimizer, Scheduling(schedule, optimizer, _training(config, one, steps)))
+        for one, schedule, optimizer in zip(config.optimizers, config.schedules, made, strict=True)
     ]
     return Learner(graph, network, criterion, stepping, world)
+
+
+def _training(config: Config, one: Optimizing, steps: int | None) -> Training:
+    """Return the training of an optimizer; `steps` are those of an epoch, None for a stream."""
+    known = training_of(one, config.data, config.preparation, config.train)
+    return known._replace(batches=steps, endless=steps is None, grouped=False)
 
 
 def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:

@@ -17,6 +17,7 @@ class Use(NamedTuple):
     optimizer: "Optimizer | None" = None
     total: int | None = None  # the steps of the outermost scheduler in the training
     steps: int | None = None  # the steps of this scheduler
+    length: int | None = None  # the rates that this scheduler gives: of steps 0 to length - 1
     owner: str = ""  # the type of the scheduler that contains this one
     restarted: bool = False  # SequentialLR starts it at a milestone
     undone: bool = False  # SequentialLR undoes its first step and repeats it
@@ -35,6 +36,17 @@ class Scheduler(Component):
         Raises:
             ShapeError: the scheduler does not fit them.
         """
+
+    def decided(self, use: Use) -> "Scheduler":
+        """Return the scheduler with the fields that the length of its training decides.
+
+        They stay open as long as the length is unknown.
+        """
+        return self
+
+    def open_field(self) -> str | None:
+        """Return a field that the length of the training still has to decide; None if all have."""
+        return None
 
     def constant(self, lr: float | None, last: int) -> str | None:
         """Return the field that keeps the rate constant over the steps 0 to `last`.

@@ -18,6 +18,7 @@ from netbuild.checks import (
     recomputing,
     sparse_gradients,
     torch_release,
+    unfreezing,
 )
 from netbuild.checks.lint import spatial_axes
 from netbuild.config.load import load
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.row import Row
 
 
 def trace(config: Config | str | Path) -> Graph:
@@ -81,10 +83,17 @@ def _untrained(graph: Graph) -> str:
     values, losses = results(graph), graph.config.losses
     read = [values[name] for term in losses for name in term.compared(graph.outputs)]
     reached = memory.reaching(graph.rows, read)
-    learning = any(row.learns and row.path in reached for row in graph.rows)
+    learning = [row for row in graph.rows if row.learns and row.path in reached]
+    if learning and all(row.unfreezes for row in learning):
+        return f"no gradient comes from the loss to a weight before epoch {_first(learning)}"
     if learning or any(optimizers.weights(graph.config, (), graph.outputs)):
         return ""
     return "no gradient comes from the loss to a weight"
+
+
+def _first(rows: Iterable[Row]) -> int:
+    """Return the first epoch in which one of some layers learns."""
+    return min(row.unfreezes or 1 for row in rows)
 
 
 def infer(config: Config) -> Graph:
@@ -120,6 +129,7 @@ def _checked(config: Config) -> Graph:
         faults += budget.check(graph)
         faults += init.check(graph.rows, init.rules_of(graph))
         faults += parametrized.check(graph)
+        faults += unfreezing.check(config, graph.rows)
         faults += recomputing.check(graph)
         faults += pretrained.check(graph)
     faults += torch_release.check(config, graph.rows)

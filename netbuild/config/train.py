@@ -61,6 +61,13 @@ _Workers = Annotated[
     int | None, Wants("a whole number of at least 0, or null for one per core", optional(whole(0)))
 ]
 
+_Epochs = Annotated[
+    dict[str, int] | None,
+    Wants(
+        "layers or stacks, each with an epoch of at least 2, such as {trunk: 3}",
+        optional(core_schema.dict_schema(core_schema.str_schema(min_length=1), whole(2))),
+    ),
+]
 _Layout = Annotated[bool | None, switch("true, false or null for the faster one")]
 
 
@@ -99,6 +106,8 @@ class Train(Component):
     """Steps after which training ends; null sets no limit."""
     max_time: _Duration = None
     """Time after which training ends, in seconds or as 1h30m; null sets no limit."""
+    unfreeze: _Epochs = None
+    """Frozen layers or stacks, each with the epoch from which it learns; null: all stay frozen."""
     limit_batches: OptionalCount = None
     """The most batches of an epoch and of a validation, for a quick try; null takes all."""
     overfit_batches: OptionalCount = None
@@ -122,6 +131,8 @@ class Train(Component):
     def _whole_weights(cls, value: Any, info: Any) -> Any:
         if value == "fsdp" and info.data.get("ema") is not None:
             raise unwanted("ddp when ema is set")
+        if value == "fsdp" and info.data.get("unfreeze"):
+            raise unwanted("ddp when unfreeze is set")
         if value == "fsdp" and info.data.get("channels_last"):
             raise unwanted("ddp when channels_last is set")
         return value

@@ -20,6 +20,7 @@ from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
 from netbuild.training.events import Events
+from netbuild.training.step.unfreezing import Unfreezing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,6 +63,7 @@ class Trainer:
         self.position = Position()
         self.events = Events(run.folder, wanted=self.train.tensorboard and world.writes)
         self.stopping = False
+        self.unfreezing = Unfreezing(learner.module, graph)
         #: Whether this is a dry run. Its one batch may be without a label that counts.
         self.trial = False
 
@@ -120,6 +122,7 @@ class Trainer:
         """Finish the current epoch, validate, and save."""
         position, started = self.position, time.perf_counter() - self.position.seconds
         builder.train(self.learner.module, self.graph)
+        self.unfreezing.begin(position.epoch + 1)
         for batches in self._groups():
             if self._at_limit():
                 break

@@ -294,7 +294,9 @@ def _network(graph: Graph, world: World) -> Network:
     last = channels_last(graph, world)
     if last:
         lay_out(module)
-    return Network(module, world.distributed(module), last)
+    # DistributedDataParallel wants a gradient of each weight in each step.
+    later = any(row.unfreezes for row in graph.rows)
+    return Network(module, module if later else world.distributed(module), last)
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:

@@ -160,6 +160,8 @@ def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:
     if row.reuses and row.inferred.weights:
         return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
     note = "frozen: training does not change them" if row.params and row.frozen else ""
+    if row.params and row.unfreezes:
+        note = f"frozen at first: they learn from epoch {row.unfreezes} on"
     if row.tied:
         elsewhere = [f"{name} is {target}, which counts it" for name, target in row.tied.items()]
         note = "; ".join([*elsewhere, *([note] if note else [])])

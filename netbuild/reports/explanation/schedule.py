@@ -67,7 +67,10 @@ def _training(training: Training) -> FormulaStep:
         whole = training.epochs * training.batches
         rule, numbers = "epochs · steps of an epoch", f"{training.epochs:,} · {training.batches:,}"
         if training.max_steps is not None:
-            rule, numbers = f"least of ({rule}) and max_steps", f"{whole:,} or {training.max_steps:,}"
+            rule, numbers = (
+                f"least of ({rule}) and max_steps",
+                f"{whole:,} or {training.max_steps:,}",
+            )
     if training.every > 1:
         rule, note = f"({rule}) / every", f"the optimizer takes one of {training.every} steps"
         numbers = f"({numbers or training.max_steps}) / {training.every}"

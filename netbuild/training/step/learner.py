@@ -73,6 +73,9 @@ class Learner:
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
         self.forward = network.forward
+        #: The modules whose gradients torch does not average over the processes.
+        alone = network.forward is module and not world.sharded
+        self.unshared = self.learning if alone else criterion.module
         #: The module that is validated and saved: the one that trains, or its average.
         self.validated = self.averaged.module if self.averaged else module
         self.validation: Any = self.validated  # the same module, or its compiled version
@@ -152,7 +155,7 @@ class Learner:
             self.value = watched()
             self._expect_finite(batches, where)
             self.value = self.value if counted else math.nan
-        self.world.average_gradients(self.criterion.module.parameters())
+        self.world.average_gradients(self.unshared)
         self._clip()
         return summed(losses)
 

@@ -1,7 +1,7 @@
 """`train: {unfreeze: {trunk: 3}}`: frozen layers and stacks that learn from an epoch on.
 
-Epochs count from 1. A pattern matches the path of a layer, or of a stack around it. The first pattern
-that matches counts.
+Epochs count from 1. A pattern matches the path of a layer, or of a stack around it. The first
+pattern that matches counts.
 """
 
 from __future__ import annotations

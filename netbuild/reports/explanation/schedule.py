@@ -1,4 +1,4 @@
-"""The schedule of each optimizer: its warm-up, its steps, and the fields that its length decides."""
+"""The schedule of each optimizer: its warm-up, its steps, and what its length decides."""
 
 from __future__ import annotations
 

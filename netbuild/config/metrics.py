@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 from pydantic_core import core_schema
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netbuild.components.metrics.metric import Metric, Task
-    from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.wires import Wire
@@ -201,7 +200,19 @@ def _check_keys(terms: Sequence[MetricTerm]) -> tuple[Diagnostic, ...]:
     return tuple(faults)
 
 
-def measured_keys(config: Config) -> dict[str, bool | None]:
+class Measuring(Protocol):
+    """What a training measures: the part of a config that says it."""
+
+    @property
+    def losses(self) -> tuple[LossTerm, ...]:
+        """The losses."""
+
+    @property
+    def metrics(self) -> tuple[MetricTerm, ...]:
+        """The metrics."""
+
+
+def measured_keys(config: Measuring) -> dict[str, bool | None]:
     """Return the keys of `metrics.jsonl` that a training measures, in their order.
 
     Each comes with whether a larger value is better; None where neither is, or where the value is
@@ -218,7 +229,7 @@ def measured_keys(config: Config) -> dict[str, bool | None]:
     return found
 
 
-def _direction(term: MetricTerm, config: Config) -> bool | None:
+def _direction(term: MetricTerm, config: Measuring) -> bool | None:
     """Return whether a larger value is better; None for a list, as far as the loss tells."""
     loss = loss_of(term, config.losses)
     task: Task | None = None

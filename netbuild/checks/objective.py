@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
+from netbuild.checks import metrics
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
-from netbuild.components.metrics import OF_VALUES
-from netbuild.components.target import Classes, Values
+from netbuild.components.target import Values
 from netbuild.components.tensor import ShapeError, Tensor, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean, similar_path
@@ -97,37 +97,17 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
 
         found += augmented.check(config)
         found += augmented.check_target(config, given.target or needed.target)
-    found += _check_metrics(config, outputs)
-    for term in config.losses:
+    targets = {}
+    for number, term in enumerate(config.losses):
         compared = term.compared(outputs)
         own = tuple(compared.values())
         target = given.target or term.loss.target(own)  # an unknown target may fit
+        targets[number] = target
         try:
             term.loss.check(own, target)
         except ShapeError as error:
             found.append(_loss_fault(config, term, error, compared))
-    return found
-
-
-def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the fault of a metric that cannot use the target of the loss."""
-    if not config.losses:
-        return []
-    first = config.losses[0]
-    target = first.loss.target(tuple(first.compared(outputs).values()))
-    of_values = any(name in OF_VALUES for name in config.metrics)
-    label, unfit = "", ""
-    if of_values and not isinstance(target, Values) and not first.loss.binary:
-        label = f"it needs values, but {type(first.loss).__name__} compares with {target}"
-        unfit = ", ".join(name for name in config.metrics if name in OF_VALUES)
-    if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
-        count = f"{target.classes} class{'es' * (target.classes != 1)}"
-        label = f"with {count}, every class is among the five best"
-        unfit = "top_5_accuracy"
-    title = "a metric that does not fit the loss"
-    help_ = f"leave {unfit} out"
-    span = config.span("metrics")
-    return [Diagnostic("NB409", title, span, label, help=help_)] if label else []
+    return [*found, *metrics.check(config, outputs, targets)]
 
 
 def _check_inputs(

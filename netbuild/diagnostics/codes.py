@@ -89,6 +89,7 @@ CODES = {
     # Training sections.
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
+    "NB332": "a metric that is the accuracy by another name",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
     "NB403": "a scheduler that does not fit the optimizer or the training",
@@ -102,6 +103,8 @@ CODES = {
     "NB411": "an index that an Embedding does not have",
     "NB412": "a component or a field that the installed torch does not have",
     "NB420": "layers to unfreeze that are not frozen",
+    "NB416": "two metrics of one name",
+    "NB417": "an argument of a metric that the loss decides",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

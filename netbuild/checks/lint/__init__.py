@@ -15,6 +15,7 @@ from netbuild.checks.lint.formulas import named_formulas
 from netbuild.checks.lint.known_masks import hiding_masks
 from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
 from netbuild.checks.lint.masks import padded_places, two_meanings
+from netbuild.checks.lint.metrics import other_accuracies
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
 from netbuild.checks.lint.receptive_field import (
     checkerboards,
@@ -73,6 +74,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     untrained_weights,
     idle_schedulers,
     unread_variables,
+    other_accuracies,
 )
 
 

@@ -28,10 +28,7 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 class Criterion:
-    """The loss of a graph: modules of torch, and their sum. Some modules have learned weights.
-
-    Metrics use the output and the targets of the first loss.
-    """
+    """The loss of a graph: modules of torch, and their sum. Some modules have learned weights."""
 
     def __init__(
         self, graph: Graph, device: torch.device, class_weights: torch.Tensor | None = None
@@ -107,34 +104,6 @@ class Criterion:
         """
         learned = {name: state[name] for name, _ in self.module.named_parameters()}
         self.module.load_state_dict(learned, strict=False)
-
-    def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return predictions and targets for metrics of values.
-
-        The prediction is the output, or the probability of class 1 for a binary loss.
-        """
-        output = self.first.output(y)
-        if output.device.type != "mps":  # Apple's GPUs have no double precision
-            output = output.double()
-        return self.first.values(output), target
-
-    def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores, (n, classes), and true classes, (n), for metrics of classes.
-
-        Each place of a sample counts as a sample. Places whose class the loss ignores are removed.
-        Where targets are probabilities, the class is the most probable one.
-        """
-        part = self.first
-        scores = part.scores(part.output(y)).movedim(1, -1).flatten(0, -2)
-        if part.term.loss.binary:
-            target = target > (0 if part.term.loss.signed else 0.5)
-        elif target.is_floating_point():
-            target = target.argmax(1)
-        classes = target.flatten()
-        if part.ignores:
-            told = classes != part.ignored
-            scores, classes = scores[told], classes[told]
-        return scores, classes
 
 
 class LossModule:
@@ -224,11 +193,6 @@ class LossModule:
         """
         output = _read(y, self.reads)[0].detach()
         return output.float() if output.dtype in _HALF else output
-
-    def values(self, y: torch.Tensor) -> torch.Tensor:
-        """Return predicted values: the output, or the probability of class 1 of a binary loss."""
-        loss = self.term.loss
-        return y.sigmoid() if loss.binary and loss.takes == "scores" else y
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.

@@ -11,6 +11,7 @@ from netbuild.checks import (
     init,
     leaks,
     lint,
+    monitor,
     objective,
     optimizers,
     parametrized,
@@ -130,6 +131,7 @@ def _checked(config: Config) -> Graph:
         faults += init.check(graph.rows, init.rules_of(graph))
         faults += parametrized.check(graph)
         faults += unfreezing.check(config, graph.rows)
+        faults += monitor.check(config)
         faults += recomputing.check(graph)
         faults += pretrained.check(graph)
     faults += torch_release.check(config, graph.rows)

@@ -47,6 +47,10 @@ class Optimizing(NamedTuple):
     match: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     schedule: Schedule | None = None
+    #: The names of the losses that it minimises; none stands for all losses.
+    losses: tuple[str, ...] = ()
+    #: It takes each step whose number has this divisor.
+    every: int = 1
     #: Whether it stands in a list, and leaves some weights to the others.
     listed: bool = False
 

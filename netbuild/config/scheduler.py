@@ -87,7 +87,8 @@ class Schedule(NamedTuple):
         """Return the use of the scheduler in a training."""
         steps = self.total(training)
         optimizer = training.optimizer
-        return Use(optimizer, steps, steps, steps, grouped=training.grouped)
+        use = Use(optimizer, steps, steps, steps)
+        return use._replace(grouped=training.grouped, rises=training.rises)
 
 
 _REMEDIES = {
@@ -122,7 +123,7 @@ def _check(schedule: Schedule, item: Item, training: Training) -> Iterator[Diagn
     """Yield the faults of a schedule that does not fit the training."""
     scheduler = schedule.scheduler
     if isinstance(scheduler, ReduceLROnPlateau) and schedule.step == "batch":
-        label = "ReduceLROnPlateau reads the validation loss, which exists once per epoch"
+        label = "ReduceLROnPlateau reads train.monitor, which is measured once per epoch"
         span = item.modifiers["step"].value.span
         yield Diagnostic("NB403", _title(scheduler), span, label)
     for (path, part), error in misfits(schedule, training):

@@ -15,6 +15,7 @@ from netbuild.components.fields import (
     Bool,
     NaturalInt,
     OptionalCount,
+    OptionalText,
     PositiveInt,
     Wants,
     either,
@@ -100,8 +101,10 @@ class Train(Component):
     """Largest absolute value of each gradient; null sets no limit."""
     ema: _Decay = None
     """Part of the averaged weights that a step keeps; validation uses them. null: no average."""
+    monitor: OptionalText = "val_loss"
+    """The measured value that decides which epoch is best, as val_f1_score; null: none is."""
     patience: OptionalCount = None
-    """Epochs without a lower validation loss after which training ends; null sets no limit."""
+    """Epochs without a better monitor after which training ends; null sets no limit."""
     max_steps: OptionalCount = None
     """Steps after which training ends; null sets no limit."""
     max_time: _Duration = None

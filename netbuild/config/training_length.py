@@ -22,6 +22,7 @@ class Training(NamedTuple):
     grouped: bool = False  # whether a parameter group has its own learning rate
     max_steps: int | None = None
     every: int = 1  # the optimizer takes each step with this divisor
+    rises: bool = False  # a larger value of the monitor is better
     endless: bool = False  # the data is a stream, whose length nobody knows
 
     @property

@@ -102,9 +102,10 @@ CODES = {
     "NB410": "a network that sees what it has to tell",
     "NB411": "an index that an Embedding does not have",
     "NB412": "a component or a field that the installed torch does not have",
-    "NB420": "layers to unfreeze that are not frozen",
     "NB416": "two metrics of one name",
     "NB417": "an argument of a metric that the loss decides",
+    "NB418": "a monitor that nothing measures or that orders no epochs",
+    "NB420": "layers to unfreeze that are not frozen",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

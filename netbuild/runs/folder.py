@@ -49,7 +49,7 @@ class Run:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The metrics of the epoch with the lowest validation loss."""
+        """The metrics of the best epoch: `train.monitor` has decided which one that is."""
         return best_of(self.metrics)
 
     @property

@@ -46,7 +46,17 @@ def _compared(config: Config) -> Any:
     terms = [(t.loss, [wire.outside for wire in t.reads], t.weight) for t in config.losses]
     preparation = config.preparation
     samples = (config.data, preparation.validation, config.train.seed)
-    return samples, terms, preparation.class_weights
+    return samples, terms, preparation.class_weights, _monitored(config)
+
+
+def _monitored(config: Config) -> Any:
+    """Return the value that orders the epochs: its name, and what it measures."""
+    measured = {
+        f"val_{t.key}": (t.metric, t.target, [wire.outside for wire in t.reads])
+        for t in config.metrics
+    }
+    key = config.train.monitor
+    return key, measured.get(str(key).replace("train_", "val_", 1))
 
 
 def _optimizer(config: Config) -> Any:
@@ -73,7 +83,7 @@ def _rates(config: Config) -> list[list[Any]]:
 def _steps(config: Config) -> Any:
     train = config.train  # a schedule may need the number of all steps
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
-    counts += (train.max_steps,)
+    counts += (train.max_steps, _monitored(config))
     options = [
         (one.optimizer, [(group.match, group.options) for group in one.groups])
         for one in config.optimizers

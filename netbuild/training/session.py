@@ -12,6 +12,7 @@ from netbuild.checks.trace import trainable
 from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
+from netbuild.config.monitor import rises
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
 from netbuild.config.training_length import training_of
@@ -262,7 +263,8 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
 def _training(config: Config, one: Optimizing, steps: int | None) -> Training:
     """Return the training of an optimizer; `steps` are those of an epoch, None for a stream."""
     known = training_of(one, config.data, config.preparation, config.train)
-    return known._replace(batches=steps, endless=steps is None, grouped=False)
+    up = rises(config)
+    return known._replace(batches=steps, endless=steps is None, grouped=False, rises=up)
 
 
 def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:

@@ -6,6 +6,7 @@ from math import cos, pi
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
+from netbuild.config.monitor import rises
 from netbuild.config.training_length import training_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import Item, place, read_item
@@ -51,7 +52,7 @@ def _idle_schedule(
     scheduler = schedule.scheduler
     name = type(scheduler).__name__
     plural = "epochs" if schedule.step == "epoch" else "batches"
-    misread = scheduler.misread(rises=bool(getattr(optimizer, "maximize", False)))
+    misread = scheduler.misread(rises=rises(config))
     if misread is not None:
         yield _misread(config, item, name, *misread)
         return

@@ -22,6 +22,7 @@ class Use(NamedTuple):
     restarted: bool = False  # SequentialLR starts it at a milestone
     undone: bool = False  # SequentialLR undoes its first step and repeats it
     grouped: bool = False  # some weights have their own learning rate
+    rises: bool = False  # a larger value of the monitor is better
 
 
 class Scheduler(Component):
@@ -56,9 +57,9 @@ class Scheduler(Component):
         return None
 
     def misread(self, *, rises: bool) -> tuple[str, str, str] | None:
-        """Return a field that misreads the loss, the reason, and a right value; None if all fit.
+        """Return a field that misreads the monitor, the reason, and a right value, or None.
 
-        `rises` tells whether training makes the loss larger.
+        `rises` tells whether a larger value is better.
         """
         return None
 

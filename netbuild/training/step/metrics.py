@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from netbuild.training.data.batches import Inputs, Targets
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
@@ -41,25 +42,25 @@ class Measures:
         self.device = device
         self.sums: dict[str, Tensor | float] = {}
 
-    def add(self, losses: Sequence[Tensor | None], y: Any, target: Tensor) -> None:
-        """Add a batch, given the loss of each module: a mean over samples, or a sum.
+    def add(self, losses: Sequence[Tensor | None], x: Inputs, y: Any, targets: Targets) -> None:
+        """Add a batch, given the value of each loss: a mean over samples, or a sum.
 
         A loss is None if no label of the batch counts for it.
         """
-        samples = len(target)
+        samples = len(targets[0])
         if not samples:  # the share of this process is empty
             return
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
             if loss is None:
                 self._add(f"weight{number}", 0)
                 continue
-            weight = samples if part.summed else part.weight(target)
+            weight = samples if part.summed else part.divisor(x, targets)
             self._add(f"weight{number}", weight)
-            self._add(f"loss{number}", loss.detach(), 1 if part.summed else weight)
+            self._add(f"value{number}", loss.detach(), 1 if part.summed else weight)
         if self.of_classes:
-            self._compare(self.of_classes, *self.criterion.classes(y, target))
+            self._compare(self.of_classes, *self.criterion.classes(x, y, targets))
         if self.values:
-            values, target = self.criterion.values(y, target)
+            values, target = self.criterion.values(x, y, targets)
             values, target = values.to(self.dtype), target.to(self.dtype)
             self._compare(self.of_values, values, target)
             if "r2" in self.names:
@@ -163,10 +164,10 @@ class Measures:
 
         A mean over nothing is NaN: the loss and the metrics of labels that are all ignored.
         """
-        sums = self.tensors()
-        parts = range(len(self.criterion.parts))
-        losses = [_ratio(sums, f"loss{part}", f"weight{part}") for part in parts]
-        found: dict[str, Any] = {"loss": sum(losses)}
+        sums, terms = self.tensors(), [part.term for part in self.criterion.parts]
+        values = [_ratio(sums, f"value{n}", f"weight{n}") for n in range(len(terms))]
+        weighed = (value * term.weight for value, term in zip(values, terms, strict=True))
+        found: dict[str, Any] = {"loss": sum(weighed)}
         for name in self.names:
             found[name] = _VALUES[name](sums)
         return {f"{prefix}_{name}": value for name, value in found.items()}
@@ -177,6 +178,9 @@ class Measures:
         Raises:
             LookupError, TypeError, ValueError, RuntimeError: there are no metrics of these sums.
         """
+        for number, part in enumerate(self.criterion.parts):
+            if (weighed := state.get(f"loss{number}")) is not None:  # as earlier versions wrote it
+                state = state | {f"value{number}": weighed / part.term.weight}
         self.sums = {name: value.to(self.device) for name, value in state.items()}
         self.means("")
 

@@ -18,6 +18,7 @@ from netbuild.checks import (
     pretrained,
     recomputing,
     sparse_gradients,
+    targets,
     torch_release,
     unfreezing,
 )
@@ -83,6 +84,8 @@ def _untrained(graph: Graph) -> str:
         return "all weights are frozen" if graph.params else "no layer has weights"
     values, losses = results(graph), graph.config.losses
     read = [values[name] for term in losses for name in term.compared(graph.outputs)]
+    against = map(graph.against, losses)
+    read += [values[found.name] for found in against if found.kind == "output"]
     reached = memory.reaching(graph.rows, read)
     learning = [row for row in graph.rows if row.learns and row.path in reached]
     if learning and all(row.unfreezes for row in learning):
@@ -138,7 +141,8 @@ def _checked(config: Config) -> Graph:
     if graph.outputs:
         faults += objective.check_names(config, graph.outputs)
         if objective.reads_what_is_there(config, graph.outputs):
-            faults += objective.check(config, graph.outputs)
+            unfit = list(targets.check(config, graph.outputs))
+            faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
         faults += sparse_gradients.check(config, graph.rows)

@@ -24,6 +24,7 @@ def check(config: Config) -> Iterator[Diagnostic]:
     """Yield the faults of the monitor, and those of schedules that read another direction."""
     if config.losses and not errors(config.diagnostics):
         yield from _check_key(config)
+        yield from _check_written(config)
     for one, schedule in zip(config.optimizers, config.schedules, strict=True):
         if schedule is not None and isinstance(schedule.scheduler, ReduceLROnPlateau):
             yield from _check_mode(config, one, schedule.scheduler)
@@ -46,16 +47,24 @@ def _check_key(config: Config) -> Iterator[Diagnostic]:
         yield Diagnostic("NB418", title, span, label)
 
 
-def has_players(config: Config) -> bool:
-    """Whether optimizers minimise losses of their own."""
-    return any(one.losses for one in config.optimizers)
+def _check_written(config: Config) -> Iterator[Diagnostic]:
+    """Yield the fault of a training that minimises several sums and names no monitor."""
+    train = config.root.get("train")
+    written = isinstance(train, Map) and "monitor" in train.entries
+    first = next((one for one in config.optimizers if one.losses), None)
+    if written or first is None or len({one.losses for one in config.optimizers}) == 1:
+        return
+    label = "the sum of the losses of several optimizers orders no epochs"
+    help_ = "write train: {monitor: val_…}, or {monitor: null} to keep the newest epoch"
+    span = first.item.modifiers["losses"].value.span
+    yield Diagnostic("NB418", "a training without a monitor", span, label, help=help_)
 
 
 def _check_without(config: Config) -> Iterator[Diagnostic]:
     """Yield the faults of `monitor: null`, with which no epoch is better than another."""
     span = _place(config)
     title, help_ = "a training without a monitor", "name a value such as val_loss"
-    if not has_players(config):
+    if not any(one.losses for one in config.optimizers):
         label = "all optimizers minimise the same loss, which orders the epochs"
         yield Diagnostic("NB418", title, span, label, help="leave monitor out")
     elif config.train.patience is not None:

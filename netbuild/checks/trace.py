@@ -15,6 +15,7 @@ from netbuild.checks import (
     objective,
     optimizers,
     parametrized,
+    players,
     pretrained,
     recomputing,
     sparse_gradients,
@@ -145,6 +146,7 @@ def _checked(config: Config) -> Graph:
             faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
+                faults += players.check(graph)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.block is not None and not network_faults:  # lints need a network without faults

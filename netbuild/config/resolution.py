@@ -158,7 +158,9 @@ def _optimizer(one: Optimizing) -> dict[str, Any]:
             {"match": group.match} | {name: _plain(v) for name, v in group.options.items()}
             for group in one.groups
         ]
-    found |= {n: list(v) for n, v in (("match", one.match), ("type", one.types)) if v}
+    lists = (("match", one.match), ("type", one.types), ("losses", one.losses))
+    found |= {name: list(value) for name, value in lists if value}
+    found |= {"every": one.every} if one.every > 1 else {}
     return found | ({"scheduler": _schedule(one.schedule)} if one.schedule else {})
 
 

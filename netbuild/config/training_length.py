@@ -60,6 +60,7 @@ def training_of(
         batches,
         grouped=bool(one and one.grouped),
         max_steps=train.max_steps,
+        every=one.every if one else 1,
         endless=endless,
     )
 

@@ -108,6 +108,7 @@ CODES = {
     "NB416": "two metrics of one name",
     "NB417": "an argument of a metric that the loss decides",
     "NB418": "a monitor that nothing measures or that orders no epochs",
+    "NB419": "optimizers that do not minimise every loss",
     "NB420": "layers to unfreeze that are not frozen",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",

@@ -48,7 +48,8 @@ def _compared(config: Config) -> Any:
     ]
     preparation = config.preparation
     samples = (config.data, preparation.validation, config.train.seed)
-    return samples, terms, preparation.class_weights, _monitored(config)
+    minimised = [one.losses for one in config.optimizers if one.losses]
+    return samples, terms, preparation.class_weights, _monitored(config), minimised
 
 
 def _monitored(config: Config) -> Any:
@@ -87,7 +88,7 @@ def _steps(config: Config) -> Any:
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
     counts += (train.max_steps, _monitored(config))
     options = [
-        (one.optimizer, [(group.match, group.options) for group in one.groups])
+        (one.optimizer, one.every, [(group.match, group.options) for group in one.groups])
         for one in config.optimizers
     ]
     return options, config.schedules, train.epochs, counts

@@ -13,6 +13,7 @@ from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.monitor import rises
+from netbuild.config.optimizer import has_players
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
 from netbuild.config.training_length import training_of
@@ -298,8 +299,8 @@ def _network(graph: Graph, world: World) -> Network:
     if last:
         lay_out(module)
     # DistributedDataParallel wants a gradient of each weight in each step.
-    later = any(row.unfreezes for row in graph.rows)
-    return Network(module, module if later else world.distributed(module), last)
+    partly = any(row.unfreezes for row in graph.rows) or has_players(graph.config.optimizers)
+    return Network(module, module if partly else world.distributed(module), last)
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:

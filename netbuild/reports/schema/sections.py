@@ -17,6 +17,7 @@ from netbuild.config.inputs import Input
 from netbuild.config.losses import Weighing
 from netbuild.config.metrics import Naming
 from netbuild.config.preparation import Preparation
+from netbuild.config.optimizer import Playing
 from netbuild.config.scheduler import Stepping
 from netbuild.config.sections import LIBRARY, NAME, SECTIONS
 from netbuild.config.train import Train
@@ -133,6 +134,8 @@ def _optimizers() -> Schema:
         "type": named | {"description": "Types of layers: the weights of this optimizer."},
         "groups": _groups(),
         "scheduler": choice(SCHEDULERS, _beside(Stepping)),
+        **_beside(Playing),
+        "losses": named | {"description": "Names of the losses that this optimizer minimises."},
     }
     listed = choice(OPTIMIZERS, beside)
     return one | {"type": [*one["type"], "array"], "items": listed, "minItems": 1}

@@ -92,11 +92,11 @@ class World:
             dist.all_reduce(value)
         return value
 
-    def average_gradients(self, module: nn.Module) -> None:
-        """Average the gradients of a module whose weights are complete in every process."""
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Average the gradients of parameters that are complete in every process."""
         if self.size == 1:
             return
-        for parameter in module.parameters():
+        for parameter in parameters:
             if parameter.requires_grad:
                 own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                 parameter.grad = self.sum(own) / self.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.step.nonfinite import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from netbuild.config.against import Against
@@ -50,6 +51,19 @@ class Criterion:
         self._weighs = any(weight != 1 for weight in self._weights)
         modules = [part.module for part in self.parts]
         self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
+
+    def of(self, numbers: Iterable[int]) -> Criterion:
+        """Return a criterion of some of the losses, with the same modules."""
+        found = copy.copy(self)
+        found.parts = [self.parts[number] for number in numbers]
+        found.names = [part.term.name for part in found.parts]
+        found._weights = [part.term.weight for part in found.parts]  # noqa: SLF001
+        return found
+
+    @property
+    def positions(self) -> set[int]:
+        """The positions of all outputs that the losses read."""
+        return {position for part in self.parts for position in part.positions}
 
     def losses(self, x: Inputs, y: Any, targets: Targets) -> list[Any]:
         """Return the value of each loss for a batch; None where no label of the batch counts.
@@ -137,6 +151,9 @@ class LossModule:
         #: The positions of the outputs that the loss reads.
         self.reads = [names.index(name) for name in compared]
         found = graph.against(term)
+        #: The positions of all outputs that it reads or compares them with.
+        compared_with = [found.name] if found.kind == "output" else []
+        self.positions = {*self.reads, *map(names.index, compared_with)}
         #: Whether the loss compares with a target of the data.
         self.reads_target = found.kind == "target"
         #: Whether it may compare with labels, which are then known before the network runs.
@@ -215,6 +232,11 @@ class LossModule:
             return f"each is {self.ignored}, the class that {called} ignores"
         ignored = f", or is {self.ignored}, which it ignores" if self.ignores_some(targets) else ""
         return f"each has a class to which {called} gives the weight 0{ignored}"
+
+    def is_computed(self, y: Any) -> bool:
+        """Whether a part of the network has computed all that the loss reads."""
+        outputs = _outputs(y)
+        return all(outputs[position] is not None for position in self.positions)
 
     def output(self, y: Any) -> torch.Tensor:
         """Return the first output that the loss reads, without its gradient.

@@ -67,6 +67,8 @@ class Measures:
             self._add(f"value{number}", loss.detach(), 1 if part.summed else weight)
         for number in self.metrics.numbers:
             part = self.criterion.parts[number]
+            if not part.is_computed(y):  # no optimizer has needed it in this step
+                continue
             output, target = part.output(y), part.against(x, y, targets).detach()
             for name, value in self.metrics.sums(number, output, target, self.sums):
                 if name.endswith("shift"):

@@ -104,11 +104,7 @@ class Measures:
         if world.size > 1:
             self.load_state_dict(self.of_all(world))
             if self.metrics.keeps:
-                kept = world.gather(self.metrics.kept)
-                self.metrics.kept = {
-                    number: [chunk for own in kept for chunk in own.get(number, ())]
-                    for number in self.metrics.keeps
-                }
+                self.metrics.merge(world.gather(self.metrics.kept))
 
     def merge(self, sums: dict[str, Tensor]) -> None:
         """Merge the sums of other samples with the ones of this object.

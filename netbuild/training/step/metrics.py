@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from netbuild.training.data.batches import Inputs, Targets
     from netbuild.config.metrics import MetricTerm
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
@@ -49,23 +50,24 @@ class Measures:
         self.device = device
         self.sums: dict[str, Tensor | float] = {}
 
-    def add(self, losses: Sequence[Tensor | None], y: Any, target: Tensor) -> None:
-        """Add a batch, given the loss of each module: a mean over samples, or a sum.
+    def add(self, losses: Sequence[Tensor | None], x: Inputs, y: Any, targets: Targets) -> None:
+        """Add a batch, given the value of each loss: a mean over samples, or a sum.
 
         A loss is None if no label of the batch counts for it.
         """
-        samples = len(target)
+        samples = len(targets[0])
         if not samples:  # the share of this process is empty
             return
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
             if loss is None:
                 self._add(f"weight{number}", 0)
                 continue
-            weight = samples if part.summed else part.weight(target)
+            weight = samples if part.summed else part.divisor(x, targets)
             self._add(f"weight{number}", weight)
-            self._add(f"loss{number}", loss.detach(), 1 if part.summed else weight)
+            self._add(f"value{number}", loss.detach(), 1 if part.summed else weight)
         for number in self.metrics.numbers:
-            output = self.criterion.parts[number].output(y)
+            part = self.criterion.parts[number]
+            output, target = part.output(y), part.against(x, y, targets).detach()
             for name, value in self.metrics.sums(number, output, target, self.sums):
                 if name.endswith("shift"):
                     self.sums[name] = value.clone() if isinstance(value, torch.Tensor) else value
@@ -149,11 +151,16 @@ class Measures:
             raise TrainingError(f"the loss is {loss} in {what}")
 
     @property
-    def loss(self) -> float:
-        """The loss of all added samples; NaN if they have no label that counts."""
+    def _values(self) -> list[float]:
+        """The value of each loss; NaN if no label counts for it."""
         sums = self.tensors()
-        parts = range(len(self.criterion.parts))
-        return sum(_ratio(sums, f"loss{part}", f"weight{part}") for part in parts)
+        return [_ratio(sums, f"value{n}", f"weight{n}") for n in range(len(self.criterion.parts))]
+
+    @property
+    def loss(self) -> float:
+        """The weighted sum of all losses; NaN if one of them has no label that counts."""
+        terms = [part.term for part in self.criterion.parts]
+        return sum(v * term.weight for v, term in zip(self._values, terms, strict=True))
 
     def means(self, prefix: str) -> dict[str, Any]:
         """Return the loss and the metrics of all added samples, each name with a prefix.
@@ -163,7 +170,9 @@ class Measures:
         Raises:
             TrainingError: torchmetrics cannot compute a metric.
         """
+        terms, values = [part.term for part in self.criterion.parts], self._values
         found: dict[str, Any] = {"loss": self.loss, **self.metrics.values(self.tensors())}
+        found |= {term.name: v for term, v in zip(terms, values, strict=True) if term.named}
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -172,6 +181,9 @@ class Measures:
         Raises:
             LookupError, TypeError, ValueError, RuntimeError: there are no metrics of these sums.
         """
+        for number, part in enumerate(self.criterion.parts):
+            if (weighed := state.get(f"loss{number}")) is not None:  # as earlier versions wrote it
+                state = state | {f"value{number}": weighed / part.term.weight}
         state = of_former(state)
         self.sums = {name: value.to(self.device) for name, value in state.items()}
         if not self.keeping:

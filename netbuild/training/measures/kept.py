@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import contextmanager
 from importlib import import_module
@@ -48,8 +49,10 @@ def in_doubles() -> Iterator[None]:
 def value(metric: Any, seen: Seen) -> Any:
     """Return the value of all samples: a number, or lists of numbers.
 
+    It is NaN where torchmetrics cannot compute it: some metrics have no value without a true place.
+
     Raises:
-        TrainingError: torchmetrics cannot compute it of these samples.
+        TrainingError: the metric asks for an error if a sample has no relevant item.
     """
     name = type(metric).__name__
     arguments, compared = _compared(metric, seen)
@@ -62,7 +65,9 @@ def value(metric: Any, seen: Seen) -> Any:
             measure.update(*compared)
             return plain(measure.compute())
     except (ValueError, RuntimeError, IndexError) as error:
-        raise TrainingError(f"{name} cannot be computed: {error}") from error
+        if getattr(metric, "empty_target_action", None) == "error":
+            raise TrainingError(f"{name} cannot be computed: {error}") from error
+        return math.nan
 
 
 def _arguments(metric: Any) -> dict[str, Any]:
@@ -114,6 +119,26 @@ def plain(found: Any) -> Any:
     if isinstance(found, torch.Tensor):
         return found.tolist() if found.ndim or not found.is_floating_point() else float(found)
     return [plain(part) for part in found]
+
+
+def interleaved(
+    of_processes: list[list[tuple[Tensor, Tensor]]],
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the batches of all processes, with their samples in the order of the data.
+
+    Each process has every n-th sample of a batch. The last ones may lack samples in it.
+    """
+    batches = []
+    for number in range(max(map(len, of_processes), default=0)):
+        shares = [own[number] for own in of_processes if len(own) > number]
+        whole = []
+        for parts in zip(*shares, strict=True):
+            every = parts[0].new_empty((sum(map(len, parts)), *parts[0].shape[1:]))
+            for rank, part in enumerate(parts):
+                every[rank :: len(of_processes)] = part
+            whole.append(every)
+        batches.append((whole[0], whole[1]))
+    return batches
 
 
 def joined(chunks: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

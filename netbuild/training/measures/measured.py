@@ -79,6 +79,13 @@ class Metrics:
             of_batch = seen.scores if loss.classifies else seen.output
             self.kept.setdefault(number, []).append((of_batch.cpu(), target.cpu()))
 
+    def merge(self, of_processes: Sequence[Mapping[int, list[tuple[Tensor, Tensor]]]]) -> None:
+        """Replace what is kept with the predictions of all processes."""
+        self.kept = {
+            number: kept.interleaved([list(own.get(number, ())) for own in of_processes])
+            for number in self.keeps
+        }
+
     def values(self, sums: Mapping[str, Tensor]) -> dict[str, Any]:
         """Return the values of all metrics, by key.
 

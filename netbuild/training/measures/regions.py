@@ -70,6 +70,11 @@ def value(metric: Any, sums: Mapping[str, Tensor]) -> Any:
     per_class = getattr(metric, "per_class", False) or getattr(metric, "average", "") == "none"
     if not own:
         return [] if per_class else math.nan
+    found = _of_sums(metric, own, per_class=per_class)
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
+
+
+def _of_sums(metric: Any, own: Mapping[str, Tensor], *, per_class: bool) -> Any:
     if "twice" in own:
         return _dice_of(metric, own["twice"], own["both"], own["true"]).tolist()
     if type(metric).__name__ == "DiceScore":

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from netbuild.config.metrics import MetricTerm
     from netbuild.training.data.batches import Inputs, Targets
+    from netbuild.config.metrics import MetricTerm
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
@@ -108,11 +108,7 @@ class Measures:
         if world.size > 1:
             self.load_state_dict(self.of_all(world))
             if self.metrics.keeps:
-                kept = world.gather(self.metrics.kept)
-                self.metrics.kept = {
-                    number: [chunk for own in kept for chunk in own.get(number, ())]
-                    for number in self.metrics.keeps
-                }
+                self.metrics.merge(world.gather(self.metrics.kept))
 
     def merge(self, sums: dict[str, Tensor]) -> None:
         """Merge the sums of other samples with the ones of this object.
@@ -157,16 +153,16 @@ class Measures:
             raise TrainingError(f"the loss is {loss} in {what}")
 
     @property
-    def loss(self) -> float:
-        """The loss of all added samples; NaN if they have no label that counts."""
-        terms = [part.term for part in self.criterion.parts]
-        values = self._values(self.tensors())
-        return sum(value * term.weight for value, term in zip(values, terms, strict=True))
+    def _values(self) -> list[float]:
+        """The value of each loss; NaN if no label counts for it."""
+        sums = self.tensors()
+        return [_ratio(sums, f"value{n}", f"weight{n}") for n in range(len(self.criterion.parts))]
 
-    def _values(self, sums: Mapping[str, Tensor]) -> list[float]:
-        """Return the value of each loss of all added samples, without its weight."""
-        parts = range(len(self.criterion.parts))
-        return [_ratio(sums, f"value{part}", f"weight{part}") for part in parts]
+    @property
+    def loss(self) -> float:
+        """The weighted sum of all losses; NaN if one of them has no label that counts."""
+        terms = [part.term for part in self.criterion.parts]
+        return sum(v * term.weight for v, term in zip(self._values, terms, strict=True))
 
     def means(self, prefix: str) -> dict[str, Any]:
         """Return the loss and the metrics of all added samples, each name with a prefix.
@@ -176,10 +172,9 @@ class Measures:
         Raises:
             TrainingError: torchmetrics cannot compute a metric.
         """
-        sums, terms = self.tensors(), [part.term for part in self.criterion.parts]
-        found: dict[str, Any] = {"loss": self.loss, **self.metrics.values(sums)}
-        named = zip(terms, self._values(sums), strict=True)
-        found |= {term.name: value for term, value in named if term.named}
+        terms, values = [part.term for part in self.criterion.parts], self._values
+        found: dict[str, Any] = {"loss": self.loss, **self.metrics.values(self.tensors())}
+        found |= {term.name: v for term, v in zip(terms, values, strict=True) if term.named}
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -188,10 +183,10 @@ class Measures:
         Raises:
             LookupError, TypeError, ValueError, RuntimeError: there are no metrics of these sums.
         """
-        state = of_former(state)
         for number, part in enumerate(self.criterion.parts):
             if (weighed := state.get(f"loss{number}")) is not None:  # as earlier versions wrote it
                 state = state | {f"value{number}": weighed / part.term.weight}
+        state = of_former(state)
         self.sums = {name: value.to(self.device) for name, value in state.items()}
         if not self.keeping:
             self.means("")

@@ -142,7 +142,7 @@ class Criterion:
         """
         part = self.first
         target = part.against(x, y, targets).detach()
-        scores = part.scores(part.output(y)).movedim(1, -1).flatten(0, -2)
+        scores = part.all_scores(y)
         if part.term.loss.binary:
             target = target > (0 if part.term.loss.signed else 0.5)
         elif target.is_floating_point():
@@ -174,7 +174,8 @@ class LossModule:
         #: outputs, and the targets of the data.
         self.against = _getter(found, graph, self.reads[0], device)
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
-        if class_weights is not None and "weight" in type(term.loss).model_fields:
+        weighed = term.loss.classifies and found.kind == "target"
+        if class_weights is not None and weighed and "weight" in type(term.loss).model_fields:
             arguments["weight"] = class_weights.tolist()
         for name in _TENSORS:
             if arguments.get(name) is not None:
@@ -257,6 +258,10 @@ class LossModule:
         """Return predicted values: the output, or the probability of class 1 of a binary loss."""
         loss = self.term.loss
         return y.sigmoid() if loss.binary and loss.takes == "scores" else y
+
+    def all_scores(self, y: Any) -> torch.Tensor:
+        """Return the scores of the classes, (n, classes), for each sample and place."""
+        return self.scores(self.output(y)).movedim(1, -1).flatten(0, -2)
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.

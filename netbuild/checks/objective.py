@@ -263,7 +263,8 @@ def _loss_fault(
     if found is not None and found.kind in {"output", "input"}:
         # The messages of losses speak of the data, where most targets are.
         title = f"{name} does not fit its target"
-        message = message.replace("the data has", f"{found.kind} {found.name} has")
+        called = "the input" if found.name == "input" else f"{found.kind} {found.name}"
+        message = message.replace("the data has", f"{called} has")
     else:
         data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
         notes.append(Note("data", data))

@@ -38,7 +38,8 @@ def stack(*layers: Any, inputs: str) -> dict[str, Any]:
 GAN: dict[str, Any] = {
     "layers": {
         "noise": {"RandnLike": None, "inputs": "input"},
-        "generator": stack({"Linear": 4}, inputs="noise"),
+        # A bias before the norm of the critic has no gradient but rounding.
+        "generator": stack({"Linear": {"out_features": 4, "bias": False}}, inputs="noise"),
         "critic": stack({"Linear": 1}, inputs="input"),
         "judged": {"Reuse": "critic", "inputs": "generator"},
     },
@@ -87,8 +88,8 @@ def by_hand(
     made.train()
     torch.manual_seed(7)
     critic, generator = made.critic, made.generator
-    first = torch.optim.Adam(critic.parameters(), lr=2e-3)
-    second = torch.optim.Adam(generator.parameters(), lr=1e-3)
+    first = torch.optim.Adam(critic.parameters(), lr=2e-3, fused=True)
+    second = torch.optim.Adam(generator.parameters(), lr=1e-3, fused=True)
     for number, x in enumerate(xs, start=1):
         fake = generator(torch.randn_like(x))
         real_score, fake_score = critic(x), critic(fake.detach())
@@ -225,10 +226,10 @@ FAULTY = [
     ({"optimizer": with_(1, losses="fol")}, ["NB419: unknown loss"]),
     ({"optimizer": with_(0, losses="real")}, ["NB419: no optimizer minimises fake"]),
     (
-        {"optimizer": with_(1, losses=["fool", "real"], match="generator.*")[:1]},
+        {"optimizer": GAN["optimizer"][:1]},
         [
-            "NB406: generator.0.weight and 4 more belong to no optimizer",
             "NB419: no optimizer minimises fool",
+            "NB406: generator.0.weight and 3 more belong to no optimizer",
         ],
     ),
     (

@@ -82,12 +82,6 @@ def one_of(*words: str) -> Wants:
     return Wants(f"{', '.join(first)} or {last}", core_schema.literal_schema(list(words)))
 
 
-def optional_word(*words: str) -> Wants:
-    """Return the mark of a field that takes one of a few words, or null."""
-    mark = one_of(*words)
-    return Wants(f"{mark.phrase}, or null", optional(mark.schema))
-
-
 def optional(schema: CoreSchema) -> CoreSchema:
     """Return the schema that also takes null."""
     return core_schema.nullable_schema(schema)

@@ -6,16 +6,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from netbuild.components.component import Component
-from netbuild.components.fields import (
-    Wants,
-    either,
-    many,
-    one_of,
-    optional,
-    optional_word,
-    real,
-    whole,
-)
+from netbuild.components.fields import Wants, either, many, one_of, optional, real, whole
 
 if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
@@ -47,6 +38,12 @@ Thresholds = Annotated[
         optional(either(whole(2), _NUMBERS)),
     ),
 ]
+
+
+def optional_word(*words: str) -> Wants:
+    """Return the mark of a field that takes one of a few words, or null."""
+    mark = one_of(*words)
+    return Wants(f"{mark.phrase}, or null", optional(mark.schema))
 
 
 class Metric(Component):

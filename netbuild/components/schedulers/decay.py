@@ -13,7 +13,7 @@ from netbuild.components.fields import (
     either,
     many,
     one_of,
-    optional_word,
+    optional,
     real,
     unwanted,
     whole,
@@ -32,6 +32,10 @@ _Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
 _BelowOne = Annotated[float, Wants("a number below 1", real(lt=1))]
 _Start = Annotated[float, Wants("a number above 0 and at most 1", real(gt=0, le=1))]
 _Milestones = Annotated[tuple[int, ...], Wants("a list of whole numbers", many(whole()))]
+_Mode = Annotated[
+    str | None,
+    Wants("min or max, or null", optional(core_schema.literal_schema(["min", "max"]))),
+]
 _PerGroup = Annotated[
     float | tuple[float],
     Wants("a number, or a list of one number", either(real(), core_schema.tuple_schema([real()]))),
@@ -179,7 +183,7 @@ class ReduceLROnPlateau(Scheduler):
     scheduler: {ReduceLROnPlateau: {patience: 5}}
     """
 
-    mode: Annotated[str | None, optional_word("min", "max")] = None
+    mode: _Mode = None
     """Whether a smaller value is better (min) or a larger one (max); null: as the monitor says."""
     factor: _BelowOne = 0.1
     """Factor of the rate after too many epochs without improvement."""

@@ -16,8 +16,8 @@ from netbuild.config.budget import Budget
 from netbuild.config.inputs import Input
 from netbuild.config.losses import Weighing
 from netbuild.config.metrics import Naming
-from netbuild.config.preparation import Preparation
 from netbuild.config.optimizer import Playing
+from netbuild.config.preparation import Preparation
 from netbuild.config.scheduler import Stepping
 from netbuild.config.sections import LIBRARY, NAME, SECTIONS
 from netbuild.config.train import Train

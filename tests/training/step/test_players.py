@@ -237,8 +237,14 @@ FAULTY = [
         ["NB419: real depend on none of its weights"],
     ),
     ({"optimizer": with_(1, every=0)}, ["NB106: every wants a whole number of at least 1, not 0"]),
-    ({"train": {"epochs": 3}}, ["NB418: the sum of the losses of several optimizers orders no epochs"]),
-    ({"train": TRAIN | {"patience": 2}}, ["NB418: patience counts the epochs without a better value"]),
+    (
+        {"train": {"epochs": 3}},
+        ["NB418: the sum of the losses of several optimizers orders no epochs"],
+    ),
+    (
+        {"train": TRAIN | {"patience": 2}},
+        ["NB418: patience counts the epochs without a better value"],
+    ),
     ({"train": TRAIN | {"monitor": "val_fol"}}, ["NB418: the training does not measure it"]),
     ({"train": TRAIN | {"monitor": "val_fool"}}, []),
 ]

@@ -2,9 +2,9 @@
 
     python -m benchmarks.gan --epochs 20 --sheet sheet.png
 
-A classifier of scikit-learn, a support vector machine that has seen the digits as 8×8 pictures, names
-each of 512 samples of the generator. A class is found if at least one sample is in it. The sheet holds
-64 samples of the last epoch.
+A classifier of scikit-learn, a support vector machine that has seen the digits as 8×8 pictures,
+names each of 512 samples of the generator. A class is found if at least one sample is in it. The
+sheet holds 64 samples of the last epoch.
 """
 
 from __future__ import annotations

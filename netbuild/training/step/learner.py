@@ -205,6 +205,11 @@ class Learner:
         return with_channels_last(x) if self.channels_last else x
 
     def expect_finite(self, batches: Sequence[Batch], where: str) -> None:
+        """Refuse a loss that is not finite, before it changes a weight.
+
+        Raises:
+            TrainingError: the message names the first layer whose output is not finite.
+        """
         finite = math.isfinite(self.value)
         if not self._in_any(not finite):
             return
@@ -285,6 +290,13 @@ class Learner:
 
         shards.load(folder, self.learning, [] if anew.optimizer else self.optimizers)
 
+    def _load_scalers(self, state: Any, taken: int) -> None:
+        """Load the state of each scaler, after some steps of the training."""
+        if self.players:
+            self.players.load_state_dict(_list(state), taken)
+        elif isinstance(state, dict) and state:  # else the run had several
+            self.scaler.load_state_dict(state)
+
     def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
         """Load the state of a checkpoint. The validated weights have to be loaded before."""
         self.criterion.load_state_dict(state["loss"])
@@ -299,10 +311,7 @@ class Learner:
         lowered = anew.lowered or [() for _ in self.stepping]
         for one, schedule, stays in zip(self.stepping, schedules, lowered, strict=True):
             one.go_on(schedule, position, anew, stays)
-        if self.players:
-            self.players.load_state_dict(_list(state["scaler"]), position.total)
-        elif isinstance(state["scaler"], dict) and state["scaler"]:
-            self.scaler.load_state_dict(state["scaler"])
+        self._load_scalers(state["scaler"], position.total)
         if self.world.writes:  # the sums of all processes count once
             self.measures.load_state_dict(state["measures"])
         if state["model"]:  # the weights in training, if their average was validated

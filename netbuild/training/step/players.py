@@ -1,8 +1,8 @@
 """Optimizers with losses of their own: a step in which each computes, goes backward and steps.
 
 In each step, the players move in the order of their optimizers, on the same batches. A player
-computes only what its losses read, and its gradients reach its own weights only. Optimizers with the
-same losses are one player and share a backward pass.
+computes only what its losses read, and its gradients reach its own weights only. Optimizers with
+the same losses are one player and share a backward pass.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Unfreezing:
                 parameter.requires_grad_(learns and id(parameter) in self.learned)
             if row.path in self.own:
                 part = self._part(row)
-                _restore(part, self.own[row.path])
+                _restore(self.own[row.path])
                 if not learns:
                     _still(part)
 
@@ -59,7 +59,7 @@ def _own(part: nn.Module) -> list[tuple[nn.Module, type[Any], float | None]]:
     ]
 
 
-def _restore(part: nn.Module, own: list[tuple[nn.Module, type[Any], float | None]]) -> None:
+def _restore(own: list[tuple[nn.Module, type[Any], float | None]]) -> None:
     for inside, kind, dropout in own:
         inside.__class__ = kind
         if isinstance(inside, nn.RNNBase):

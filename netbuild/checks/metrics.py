@@ -13,7 +13,7 @@ from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netbuild.components.losses.loss import Loss
     from netbuild.components.metrics.metric import Metric
@@ -38,11 +38,11 @@ _ALL_TOGETHER = dict.fromkeys(
 
 
 def check(
-    config: Config, outputs: Mapping[str, Tensor], targets: Mapping[int, Target]
+    config: Config, outputs: Mapping[str, Tensor], targets: Sequence[Target]
 ) -> list[Diagnostic]:
     """Return a fault for each metric that cannot be right.
 
-    `targets` are the targets of the data, by the number of the loss that compares with them.
+    `targets` are what the losses compare with, in their order.
     """
     faults = []
     for term in config.metrics:
@@ -86,8 +86,7 @@ def _check_wires(
 
 
 def _target(loss: LossTerm) -> str | None:
-    target = getattr(loss, "target", None)
-    return None if target is None else str(target)
+    return None if loss.target is None else str(loss.target)
 
 
 def misfit(metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target) -> tuple[str, str | None]:

@@ -118,7 +118,7 @@ def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diag
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
     if config.data is None or not all(config.inputs.values()):
-        return []
+        return metrics.check(config, outputs, [of_loss(term, outputs) for term in config.losses])
     try:
         given = sample(config, outputs)
     except DataError as error:
@@ -139,12 +139,12 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         found += augmented.check(config)
         for name, target in needed.targets.items():
             found += augmented.check_target(config, given.targets[name] or target)
-    targets = {}
-    for number, term in enumerate(config.losses):
+    targets = []
+    for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
         target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
-        targets[number] = target
+        targets.append(target)
         try:
             term.loss.check(own, target)
         except ShapeError as error:

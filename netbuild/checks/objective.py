@@ -118,7 +118,7 @@ def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diag
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
     if config.data is None or not all(config.inputs.values()):
-        return metrics.check(config, outputs, [of_loss(term, outputs) for term in config.losses])
+        return metrics.check(config, outputs, lambda _: None)
     try:
         given = sample(config, outputs)
     except DataError as error:
@@ -139,17 +139,19 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         found += augmented.check(config)
         for name, target in needed.targets.items():
             found += augmented.check_target(config, given.targets[name] or target)
-    targets = []
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
         target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
-        targets.append(target)
         try:
             term.loss.check(own, target)
         except ShapeError as error:
             found.append(_loss_fault(config, term, error, outputs))
-    return [*found, *metrics.check(config, outputs, targets)]
+
+    def target_of(term: LossTerm) -> Target | None:
+        return compared_with(config, term, outputs, given)
+
+    return [*found, *metrics.check(config, outputs, target_of)]
 
 
 def _check_inputs(

@@ -17,9 +17,11 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import Component
 from netbuild.components.fields import OptionalText, Wants, optional
+from netbuild.components.losses import LOSSES
 from netbuild.components.metrics import METRICS
 from netbuild.components.metrics.metric import key_of
 from netbuild.config.filling import check_modifiers, fill, fill_fields, find
+from netbuild.config.losses import LossTerm
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, collect
 from netbuild.syntax.item import Item, read_item
 from netbuild.syntax.node import List, Map, Node, Scalar
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netbuild.components.metrics.metric import Metric, Task
-    from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.wires import Wire
 
+#: What metrics compare that need no loss to explain their output.
+_OF_VALUES = ("values", "distributions", "draws")
 #: The complete configs in the folder of a run. Earlier releases have written other names there.
 _OF_RUNS = r"resolved(-\d+)?\.yaml"
 
@@ -84,6 +87,25 @@ def loss_of(term: MetricTerm, losses: Iterable[LossTerm]) -> LossTerm | None:
         if same and (term.target is None or target is None or str(target) == term.target):
             return loss
     return None
+
+
+def alone(term: MetricTerm) -> LossTerm | None:
+    """Return a loss that compares what a metric of values compares, though no loss does.
+
+    It stands for the metric where outputs and targets are looked up, and trains nothing. There is
+    none for a metric of classes, which only a loss explains, and for one that names no output.
+    """
+    if not term.reads or term.item is None or term.metric.compares not in _OF_VALUES:
+        return None
+    return LossTerm(LOSSES["MSELoss"](), term.reads, 1.0, term.item, term.key, term.target)
+
+
+def with_alone(
+    losses: Sequence[LossTerm], metrics: Iterable[MetricTerm]
+) -> tuple[LossTerm, ...]:
+    """Return losses, and one for each metric of values that goes with none of them."""
+    more = [alone(term) for term in metrics if loss_of(term, losses) is None]
+    return (*losses, *(term for term in more if term is not None))
 
 
 def read_metrics(

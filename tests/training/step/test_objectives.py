@@ -141,8 +141,12 @@ def test_an_input_of_classes(tmp_path: Path, ignored: int) -> None:
     np.savez(tmp_path / "tokens.npz", x=tokens, y=tokens[:, 0])
     given: dict[str, Any] = {
         "input": {"shape": [5], "dtype": "int64"},
-        "layers": [{"Embedding": {"num_embeddings": 3, "embedding_dim": 8}}, "Tanh"]
-        + [{"Linear": 3}, {"Transpose": {"dim0": 1, "dim1": 2}}],
+        "layers": [
+            {"Embedding": {"num_embeddings": 3, "embedding_dim": 8}},
+            "Tanh",
+            {"Linear": 3},
+            {"Transpose": {"dim0": 1, "dim1": 2}},
+        ],
         "loss": {"CrossEntropyLoss": {"ignore_index": ignored}, "target": "input"},
         "data": {"Arrays": {"file": str(tmp_path / "tokens.npz")}},
     }

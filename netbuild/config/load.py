@@ -101,7 +101,7 @@ def _read(
     sections = Sections(source.document, root, take(read_variables(root)), {})
     found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     inputs = take(found)
-    data = take(read_data(sections))
+    data = take(read_data(sections, inputs.tensors))
     optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
     optimizers, schedule = take(_schedules(sections, optimizers, data, train))

@@ -136,9 +136,14 @@ def _file(pretrained: Pretrained) -> dict[str, Any]:
 
 def _loss(term: LossTerm) -> dict[str, Any]:
     """Return a loss with its modifiers."""
-    reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
-    weight = {"weight": term.weight} if term.weight != 1 else {}
-    return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
+    found = {type(term.loss).__name__: _explicit(term.loss)}
+    if term.reads:
+        found["inputs"] = [wire.outside for wire in term.reads]
+    if term.target is not None:
+        found["target"] = term.target
+    if term.named:
+        found["name"] = term.name
+    return found | ({"weight": term.weight} if term.weight != 1 else {})
 
 
 def _metric(term: MetricTerm) -> Any:
@@ -175,4 +180,6 @@ def _explicit(component: Component) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Component):
         return {type(value).__name__: _explicit(value)}
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value

@@ -59,10 +59,12 @@ def _end(path: str, rows: list[dict[str, str]], over: int) -> str:
 
 def _rows(one: dict[str, Any]) -> list[dict[str, str]]:
     """Return the cells of a prediction beside its place."""
-    if "class" in one:
-        return [_class(part) for part in one.get("top") or [one]]
-    outputs = one["outputs"] if "outputs" in one else {"output": one["output"]}
-    return [{one_line(name): _numbers(output) for name, output in outputs.items()}]
+    outputs = one.get("outputs", {"output": one["output"]} if "output" in one else {})
+    cells = {one_line(name): _numbers(output) for name, output in outputs.items()}
+    if "class" not in one:
+        return [cells]
+    first, *others = (_class(part) for part in one.get("top") or [one])
+    return [first | cells, *others]
 
 
 def _class(part: dict[str, Any]) -> dict[str, str]:

@@ -194,11 +194,15 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def class_names(config: Config) -> tuple[str, ...] | None:
-    """Return the names of the classes, if the targets are classes and the data has names."""
+    """Return the names of the classes, if the data has names for what the first loss tells."""
     loss = config.loss
-    if config.data is not None and loss is not None and (loss.classifies or loss.binary):
-        with suppress(DataError):  # the files have changed after loading, or are missing
-            return config.data.names(ignored=getattr(loss, "ignore_index", None))
+    if config.data is None or loss is None or not (loss.classifies or loss.binary):
+        return None
+    found = config.against(config.losses[0], ())
+    if found is None or found.kind != "target":
+        return None
+    with suppress(DataError):  # the files have changed after loading, or are missing
+        return config.data.names(found.name, getattr(loss, "ignore_index", None))
     return None
 
 

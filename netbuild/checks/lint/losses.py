@@ -199,7 +199,8 @@ def compared_with_itself(flow: Flow) -> Iterator[Diagnostic]:
             continue
         told = flow.outputs[found.name] if found.kind == "output" else Value("", found.name)
         if told in compared.values:
-            label = f"{compared.name} compares {found.kind} {found.name} with itself"
+            called = "the input" if found.name == "input" else f"{found.kind} {found.name}"
+            label = f"{compared.name} compares {called} with itself"
             help_ = "name another output in inputs, or another target"
             span = compared.term.item.modifiers["target"].value.span
             title = "a loss that compares a value with itself"

@@ -155,7 +155,8 @@ class LossModule:
         #: outputs, and the targets of the data.
         self.against = _getter(found, graph, self.reads[0], device)
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
-        if class_weights is not None and "weight" in type(term.loss).model_fields:
+        weighed = term.loss.classifies and found.kind == "target"
+        if class_weights is not None and weighed and "weight" in type(term.loss).model_fields:
             arguments["weight"] = class_weights.tolist()
         for name in _TENSORS:
             if arguments.get(name) is not None:
@@ -233,6 +234,10 @@ class LossModule:
         """
         output = _read(y, self.reads)[0].detach()
         return output.float() if output.dtype in _HALF else output
+
+    def all_scores(self, y: Any) -> torch.Tensor:
+        """Return the scores of the classes, (n, classes), for each sample and place."""
+        return self.scores(self.output(y)).movedim(1, -1).flatten(0, -2)
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.

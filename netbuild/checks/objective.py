@@ -119,7 +119,7 @@ def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diag
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
     if config.data is None or not all(config.inputs.values()):
-        return []
+        return metrics.check(config, outputs, lambda _: None)
     if strange := _misnamed(config, config.data):
         return strange
     try:
@@ -142,17 +142,19 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         found += augmented.check(config)
         for name, target in needed.targets.items():
             found += augmented.check_target(config, given.targets[name] or target)
-    targets = {}
-    for number, term in enumerate(config.losses):
+    for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
         target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
-        targets[number] = target
         try:
             term.loss.check(own, target)
         except ShapeError as error:
             found.append(_loss_fault(config, term, error, outputs))
-    return [*found, *metrics.check(config, outputs, targets)]
+
+    def target_of(term: LossTerm) -> Target | None:
+        return compared_with(config, term, outputs, given)
+
+    return [*found, *metrics.check(config, outputs, target_of)]
 
 
 def _misnamed(config: Config, source: Dataset) -> list[Diagnostic]:

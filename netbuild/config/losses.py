@@ -66,7 +66,7 @@ class Weighing(Component):
 class WeighingEitherWay(Weighing):
     """The modifiers of a loss whose weight may be negative."""
 
-    weight: Annotated[float, Wants("a number other than 0", either(real(gt=0), real(lt=0)))] = 1.0
+    weight: Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))] = 1.0
     """Factor of this loss in the sum of all losses; a negative one makes the output large."""
 
 

@@ -83,7 +83,7 @@ def _numbers(output: Any) -> str:
 
 
 def confusion(
-    counts: Sequence[Sequence[int]], names: Sequence[str] | None, width: int | None
+    counts: Sequence[Sequence[float]], names: Sequence[str] | None, width: int | None
 ) -> str | None:
     """Return a confusion matrix with its classes; None if it is wider than a width.
 
@@ -91,7 +91,7 @@ def confusion(
     """
     numbers = [str(number) for number in range(len(counts))]
     known = [one_line(name) for name in names] if names and len(names) == len(counts) else None
-    cells = [[f"{count:,}" for count in row] for row in counts]
+    cells = [[f"{n:.4f}" if isinstance(n, float) else f"{n:,}" for n in row] for row in counts]
     both = [f"{n} {name}" for n, name in zip(numbers, known, strict=True)] if known else numbers
     for heads, labels in ((known or numbers, known or numbers), (numbers, both)):
         widths = [max(map(cell_len, column)) + 2 for column in zip(heads, *cells, strict=True)]

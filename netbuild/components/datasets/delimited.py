@@ -141,8 +141,8 @@ class Csv(Dataset):
         self.without_splits(split)
         import datasets  # type: ignore[import-untyped]
 
+        from netbuild.components.datasets.columns import Columns
         from netbuild.components.datasets.tables import (
-            Columns,
             RowReader,
             quiet,
             reading,

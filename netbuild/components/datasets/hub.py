@@ -35,7 +35,7 @@ from netbuild.components.files import expect_only_files
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.tables import Columns
+    from netbuild.components.datasets.columns import Columns
 
 #: The reader in `datasets` for each file extension.
 _FORMATS = {
@@ -157,7 +157,7 @@ class Hub(Dataset):
         Raises:
             DataError: as `choose` does.
         """
-        from netbuild.components.datasets.tables import choose
+        from netbuild.components.datasets.columns import choose
 
         features = table.features or table._resolve_features().features  # noqa: SLF001
         targets: dict[str, str | None] = {**by_name(self.target)} or {"target": None}
@@ -168,7 +168,7 @@ class Hub(Dataset):
 
     def _labels(self, columns: "Columns", target: str, table: Any) -> Any:
         """Return the names of the classes in the training samples; None for class numbers."""
-        from netbuild.components.datasets.tables import labels_of
+        from netbuild.components.datasets.columns import labels_of
 
         named, column = columns.names(target), columns.targets[target]
         if named is not None or column not in columns.texts:

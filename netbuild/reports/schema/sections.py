@@ -14,7 +14,7 @@ from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.config.budget import Budget
 from netbuild.config.inputs import Input
-from netbuild.config.losses import Weighing
+from netbuild.config.losses import WeighingEitherWay
 from netbuild.config.metrics import Naming
 from netbuild.config.optimizer import Playing
 from netbuild.config.preparation import Preparation
@@ -115,7 +115,7 @@ def _always() -> dict[str, Schema]:
 
 def _losses(*, complete: bool) -> Schema:
     """Return the schema of a loss or a list of losses."""
-    one = choice(LOSSES, {"inputs": wires(), **_beside(Weighing)}, complete=complete)
+    one = choice(LOSSES, {"inputs": wires(), **_beside(WeighingEitherWay)}, complete=complete)
     return one | {"type": [*one["type"], "array"], "items": one, "minItems": 1}
 
 

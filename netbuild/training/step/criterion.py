@@ -14,6 +14,7 @@ from netbuild.builder.arguments import differing
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
 from netbuild.config.against import targets_of
+from netbuild.config.metrics import with_alone
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.step.nonfinite import tensors
 
@@ -45,6 +46,15 @@ class Criterion:
             LossModule(term, graph, device, class_weights) for term in graph.config.losses
         ]
         self.first = self.parts[0]
+        losses, metrics = graph.config.losses, graph.config.metrics
+        #: The losses, and what metrics compare that go with none of them.
+        self.compared = [
+            *self.parts,
+            *(
+                LossModule(term, graph, device, None)
+                for term in with_alone(losses, metrics)[len(losses) :]
+            ),
+        ]
         #: The names of the losses.
         self.names = [part.term.name for part in self.parts]
         self._weights = [part.term.weight for part in self.parts]

@@ -44,7 +44,7 @@ class Measures:
         keeping: bool = False,
     ) -> None:
         self.criterion, self.terms, self.keeping = criterion, tuple(terms), keeping
-        self.metrics = Metrics(self.terms, criterion.parts, keeping=keeping)
+        self.metrics = Metrics(self.terms, criterion.compared, keeping=keeping)
         # Double precision keeps counts and long sums exact. Apple's GPUs do not have it.
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
@@ -66,7 +66,7 @@ class Measures:
             self._add(f"weight{number}", weight)
             self._add(f"value{number}", loss.detach(), 1 if part.summed else weight)
         for number in self.metrics.numbers:
-            part = self.criterion.parts[number]
+            part = self.criterion.compared[number]
             if not part.is_computed(y):  # no optimizer has needed it in this step
                 continue
             output, target = part.output(y), part.against(x, y, targets).detach()

@@ -112,7 +112,9 @@ def _target(loss: LossTerm) -> str | None:
     return None if loss.target is None else str(loss.target)
 
 
-def misfit(metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target) -> tuple[str, str | None]:
+def misfit(
+    metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target
+) -> tuple[str, str | None]:
     """Return why a metric cannot measure what a loss compares, and the field to blame."""
     called, against = type(metric).__name__, type(loss).__name__
     if metric.compares in {"values", "distributions", "draws"}:
@@ -131,7 +133,8 @@ def misfit(metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target) -> 
 
 def _misfit_of_places(metric: Metric, what: Compared) -> tuple[str, str | None] | None:
     """Return why a metric does not measure these places; None if it does."""
-    called, places = type(metric).__name__, times(what.places) or "one value"
+    called = type(metric).__name__
+    places = times(what.places) if what.places else "one place"
     if called == "ExactMatch" and what.task == "multiclass" and not what.places:
         return "a sample has one class, so this is the Accuracy", None
     if called == "HausdorffDistance" and len(what.places) != 2:
@@ -150,8 +153,15 @@ def _misfit_of_fields(metric: Metric, what: Compared) -> tuple[str, str | None]:
         count = f"{what.count} class{'es' * (what.count != 1)}"
         return f"with {count}, every class is among the first {top_k}", "top_k"
     if metric.compares == "classes" and top_k not in {None, 1} and what.task != "multiclass":
-        return f"top_k is for one of several classes, and this is {_TASKS[what.task or 'binary']}", "top_k"
-    if metric.compares == "probabilities" and getattr(metric, "max_fpr", None) and what.task != "binary":
+        return (
+            f"top_k is for one of several classes, and this is {_TASKS[what.task or 'binary']}",
+            "top_k",
+        )
+    if (
+        metric.compares == "probabilities"
+        and getattr(metric, "max_fpr", None)
+        and what.task != "binary"
+    ):
         return "max_fpr is for one yes or no", "max_fpr"
     spacing = getattr(metric, "spacing", None)
     if spacing is not None and len(spacing) != len(what.places):
@@ -159,7 +169,9 @@ def _misfit_of_fields(metric: Metric, what: Compared) -> tuple[str, str | None]:
     return "", None
 
 
-def _misfit_of_values(metric: Metric, loss: Loss, y: Shape, target: Target) -> tuple[str, str | None]:
+def _misfit_of_values(
+    metric: Metric, loss: Loss, y: Shape, target: Target
+) -> tuple[str, str | None]:
     """Return why a metric of values cannot compare an output with a target."""
     called, against = type(metric).__name__, type(loss).__name__
     if not isinstance(target, Values) or (loss.signed and loss.binary):

@@ -102,7 +102,11 @@ class Metrics:
                 continue
             own = sums
             if one.prefix:
-                own = {n.removeprefix(one.prefix): v for n, v in sums.items() if n.startswith(one.prefix)}
+                own = {
+                    n.removeprefix(one.prefix): v
+                    for n, v in sums.items()
+                    if n.startswith(one.prefix)
+                }
             if metric.compares == "regions":
                 found[one.term.key] = regions.value(metric, own)
             elif metric.compares == "values":

@@ -102,9 +102,8 @@ def _read(
     found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     inputs = take(found)
     data = take(read_data(sections, inputs.tensors))
-    optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
-    optimizers, schedule = take(_schedules(sections, optimizers, data, train))
+    optimizers, schedule = take(_schedules(sections, take(read_optimizers(sections)), data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
     targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(

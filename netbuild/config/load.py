@@ -145,8 +145,7 @@ def _schedules(
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.schedules import read_beside, read_section
-    from netbuild.config.training_length import training_of
+    from netbuild.config.schedules import read_beside, read_section, training_of
 
     every = optimizers or (None,)
     trainings = [training_of(one, data.source, data.preparation, train) for one in every]

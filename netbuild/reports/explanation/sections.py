@@ -57,7 +57,7 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
         yield Section("weights", f"{exact} = {step.rule}{''.join(rest)}")
     if isinstance(part, LayerExplanation) and part.begins:
         yield Section("begins", deciders(part.begins), first_steps(part.begins))
-    else:
+    if isinstance(part, StackExplanation):
         yield from _rates(part)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
+from netbuild.checks import metrics
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
-from netbuild.components.metrics import OF_VALUES
-from netbuild.components.target import Classes, Values
+from netbuild.components.target import Classes, Nothing, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
+from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean, similar_path
 from netbuild.syntax.item import place
@@ -18,19 +19,21 @@ from netbuild.syntax.item import place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from netbuild.components.datasets.dataset import Dataset
+    from netbuild.components.target import Target
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Span
 
 
-def sample(config: Config, *outputs: Tensor) -> Declared:
-    """Return the inputs and the target of a prepared sample, for these outputs of the network.
+def sample(config: Config, outputs: Mapping[str, Tensor]) -> Declared:
+    """Return the inputs and the targets of a prepared sample, for the outputs of the network.
 
     Raises:
         DataError: the data cannot be prepared as configured, or its files are invalid.
     """
     assert config.data is not None
-    given = config.data.sample(wanted(config, *outputs))
+    given = config.data.sample(wanted(config, outputs))
     resize = config.preparation.resize
     if resize is None:
         return given
@@ -43,11 +46,51 @@ def sample(config: Config, *outputs: Tensor) -> Declared:
     )
 
 
-def wanted(config: Config, *outputs: Tensor) -> Sample:
-    """Return the sample that the network and the loss need."""
+def wanted(config: Config, outputs: Mapping[str, Tensor]) -> Sample:
+    """Return the sample that the network and its losses need.
+
+    The first loss that reads a target says what it must be. Without any loss, that is the output.
+    """
     inputs = tuple(x for x in config.inputs.values() if x is not None)
-    target = config.loss.target(outputs) if config.loss else Values(outputs[0].shape)
-    return Sample(inputs, target)
+    unread = Nothing() if config.losses else of_first(config, outputs)
+    targets: dict[str, Target] = dict.fromkeys(targets_of(config), unread)
+    for term in reversed(config.losses):
+        found = config.against(term, outputs)
+        if found is not None and found.kind == "target":
+            targets[found.name] = of_loss(term, outputs)
+    return Sample(inputs, targets)
+
+
+def of_loss(term: LossTerm, outputs: Mapping[str, Tensor]) -> Target:
+    """Return the target that a loss needs."""
+    return term.loss.target(tuple(term.compared(outputs).values()))
+
+
+def of_first(config: Config, outputs: Mapping[str, Tensor]) -> Target:
+    """Return the target that the first loss needs; without any loss, that is the first output."""
+    if config.losses:
+        return of_loss(config.losses[0], outputs)
+    return Values(next(iter(outputs.values())).shape)
+
+
+def compared_with(
+    config: Config, term: LossTerm, outputs: Mapping[str, Tensor], given: Declared
+) -> Target | None:
+    """Return what a loss compares with, given the samples of the data; None if it is unknown."""
+    found = config.against(term, outputs)
+    if found is None or found.kind == "nothing":
+        return None
+    if found.kind == "target":
+        return given.targets[found.name]
+    wanted = of_loss(term, outputs)
+    if found.kind == "number":
+        return wanted
+    tensor = (outputs if found.kind == "output" else config.inputs)[found.name]
+    if tensor is None:
+        return None
+    if not tensor.floating and isinstance(wanted, Classes):
+        return wanted._replace(shape=tensor.shape)
+    return Values(tensor.shape)
 
 
 def check_names(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
@@ -75,15 +118,16 @@ def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diag
 
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
-    first = config.losses[0].compared(outputs) if config.losses else outputs
     if config.data is None or not all(config.inputs.values()):
-        return []
+        return metrics.check(config, outputs, lambda _: None)
+    if strange := _misnamed(config, config.data):
+        return strange
     try:
-        given = sample(config, *first.values())
+        given = sample(config, outputs)
     except DataError as error:
         return [unusable(config, error)]
     found = []
-    needed = wanted(config, *first.values())
+    needed = wanted(config, outputs)
     if len(given.inputs) != len(config.inputs):
         count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
         message = f"it gives {count}, but the network reads {', '.join(config.inputs)}"
@@ -91,43 +135,39 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     else:
         found += _check_inputs(config, given.inputs, needed.inputs)
     if not found:
-        found += [unusable(config, error) for error in fitting.check(config, needed)]
+        found += [unusable(config, error) for error in fitting.check(config, needed, outputs)]
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
 
         found += augmented.check(config)
-        found += augmented.check_target(config, given.target or needed.target)
-    found += _check_metrics(config, outputs)
+        for name, target in needed.targets.items():
+            found += augmented.check_target(config, given.targets[name] or target)
     for term in config.losses:
-        compared = term.compared(outputs)
-        own = tuple(compared.values())
-        target = given.target or term.loss.target(own)  # an unknown target may fit
+        own = tuple(term.compared(outputs).values())
+        # An unknown target may fit.
+        target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
         try:
             term.loss.check(own, target)
         except ShapeError as error:
-            found.append(_loss_fault(config, term, error, compared))
-    return found
+            found.append(_loss_fault(config, term, error, outputs))
+
+    def target_of(term: LossTerm) -> Target | None:
+        return compared_with(config, term, outputs, given)
+
+    return [*found, *metrics.check(config, outputs, target_of)]
 
 
-def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the fault of a metric that cannot use the target of the loss."""
-    if not config.losses:
+def _misnamed(config: Config, source: Dataset) -> list[Diagnostic]:
+    """Return the fault of a mapping that names other inputs than those of the network."""
+    named = source.named_inputs
+    if named is None or {*named} == {*config.inputs}:
         return []
-    first = config.losses[0]
-    target = first.loss.target(tuple(first.compared(outputs).values()))
-    of_values = any(name in OF_VALUES for name in config.metrics)
-    label, unfit = "", ""
-    if of_values and not isinstance(target, Values) and not first.loss.binary:
-        label = f"it needs values, but {type(first.loss).__name__} compares with {target}"
-        unfit = ", ".join(name for name in config.metrics if name in OF_VALUES)
-    if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
-        count = f"{target.classes} class{'es' * (target.classes != 1)}"
-        label = f"with {count}, every class is among the five best"
-        unfit = "top_5_accuracy"
-    title = "a metric that does not fit the loss"
-    help_ = f"leave {unfit} out"
-    span = config.span("metrics")
-    return [Diagnostic("NB409", title, span, label, help=help_)] if label else []
+    strange = next((name for name in named if name not in config.inputs), None)
+    lacking = next((name for name in config.inputs if name not in named), None)
+    label = f"it names no columns for the input {lacking}"
+    if strange is not None:
+        label = f"the network has no input {brief(strange)}; it reads {', '.join(config.inputs)}"
+    return [data_fault(config, label, None, "inputs")]
 
 
 def _check_inputs(
@@ -189,8 +229,9 @@ def _similar_file(config: Config) -> str | None:
 
 
 def _loss_fault(
-    config: Config, term: LossTerm, error: ShapeError, compared: Mapping[str, Tensor]
+    config: Config, term: LossTerm, error: ShapeError, outputs: Mapping[str, Tensor]
 ) -> Diagnostic:
+    compared = term.compared(outputs)
     name, span = term.item.type.text, place(term.item, error.at)
     shapes = [times(output.shape) for output in compared.values()]
     help_ = error.help
@@ -198,10 +239,20 @@ def _loss_fault(
         read = ", ".join(list(compared)[: len(term.loss.inputs)])
         help_ = f"name the outputs that it reads: {{{name}, inputs: [{read}]}}"
     given = f"the network gives {', '.join(shapes)}"
-    data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
-    notes = (Note("output", given), Note("data", data))
-    title = f"{name} does not fit the network and the data"
-    return Diagnostic(error.code, title, span, str(error), notes, help=help_)
+    notes = [Note("output", given)]
+    title, message = f"{name} does not fit the network and the data", str(error)
+    found = config.against(term, outputs)
+    if found is not None and found.kind in {"output", "input"}:
+        # The messages of losses speak of the data, where most targets are.
+        title = f"{name} does not fit its target"
+        called = "the input" if found.name == "input" else f"{found.kind} {found.name}"
+        message = message.replace("the data has", f"{called} has")
+    else:
+        data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
+        notes.append(Note("data", data))
+    if found is not None and found.kind == "target" and term.target is not None:
+        message = message.replace("the data has", f"target {found.name} has")
+    return Diagnostic(error.code, title, span, message, tuple(notes), help=help_)
 
 
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:

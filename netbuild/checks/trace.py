@@ -11,13 +11,17 @@ from netbuild.checks import (
     init,
     leaks,
     lint,
+    monitor,
     objective,
     optimizers,
     parametrized,
+    players,
     pretrained,
     recomputing,
     sparse_gradients,
+    targets,
     torch_release,
+    unfreezing,
 )
 from netbuild.checks.lint import spatial_axes
 from netbuild.config.load import load
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.row import Row
 
 
 def trace(config: Config | str | Path) -> Graph:
@@ -80,11 +85,20 @@ def _untrained(graph: Graph) -> str:
         return "all weights are frozen" if graph.params else "no layer has weights"
     values, losses = results(graph), graph.config.losses
     read = [values[name] for term in losses for name in term.compared(graph.outputs)]
+    against = map(graph.against, losses)
+    read += [values[found.name] for found in against if found.kind == "output"]
     reached = memory.reaching(graph.rows, read)
-    learning = any(row.learns and row.path in reached for row in graph.rows)
+    learning = [row for row in graph.rows if row.learns and row.path in reached]
+    if learning and all(row.unfreezes for row in learning):
+        return f"no gradient comes from the loss to a weight before epoch {_first(learning)}"
     if learning or any(optimizers.weights(graph.config, (), graph.outputs)):
         return ""
     return "no gradient comes from the loss to a weight"
+
+
+def _first(rows: Iterable[Row]) -> int:
+    """Return the first epoch in which one of some layers learns."""
+    return min(row.unfreezes or 1 for row in rows)
 
 
 def infer(config: Config) -> Graph:
@@ -120,15 +134,19 @@ def _checked(config: Config) -> Graph:
         faults += budget.check(graph)
         faults += init.check(graph.rows, init.rules_of(graph))
         faults += parametrized.check(graph)
+        faults += unfreezing.check(config, graph.rows)
+        faults += monitor.check(config)
         faults += recomputing.check(graph)
         faults += pretrained.check(graph)
     faults += torch_release.check(config, graph.rows)
     if graph.outputs:
         faults += objective.check_names(config, graph.outputs)
         if objective.reads_what_is_there(config, graph.outputs):
-            faults += objective.check(config, graph.outputs)
+            unfit = list(targets.check(config, graph.outputs))
+            faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
+                faults += players.check(graph)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.block is not None and not network_faults:  # lints need a network without faults

@@ -101,12 +101,11 @@ def _read(
     sections = Sections(source.document, root, take(read_variables(root)), {})
     found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     inputs = take(found)
-    data = take(read_data(sections))
-    optimizers = take(read_optimizers(sections))
+    data = take(read_data(sections, inputs.tensors))
     train = take(sections.fields("train", Train, "epochs: 10"))
-    optimizers, schedule = take(_schedules(sections, optimizers, data, train))
+    optimizers, schedule = take(_schedules(sections, take(read_optimizers(sections)), data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
-    loss = losses[0].loss if losses else None
+    targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
         document=source.document,
         root=root,
@@ -119,7 +118,9 @@ def _read(
         pretrained=take(sections.read("pretrained", read_pretrained, ())),
         losses=losses,
         metrics=take(
-            sections.read("metrics", lambda node: read_metrics(node, loss), measured(loss))
+            sections.read(
+                "metrics", lambda node: read_metrics(node, losses, targets), measured(losses)
+            )
         ),
         optimizers=optimizers,
         scheduler=schedule,
@@ -144,14 +145,12 @@ def _schedules(
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.scheduler import Training
-    from netbuild.config.schedules import read_beside, read_section
+    from netbuild.config.schedules import read_beside, read_section, training_of
 
-    samples = data.source.size if data.source else None
-    steps = train.steps(samples - data.preparation.held_out(samples)) if samples else None
-    trainings = [Training(o.optimizer, train.epochs, steps, o.grouped) for o in optimizers]
+    every = optimizers or (None,)
+    trainings = [training_of(one, data.source, data.preparation, train) for one in every]
     several, faults = collect(map(read_beside, optimizers, trainings))
-    first = trainings[0] if trainings else Training(None, train.epochs, steps)
+    first = trainings[0]
     schedule, wrong = read_section(sections, several, first)
     return (tuple(several), schedule), (*faults, *wrong)
 

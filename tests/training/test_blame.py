@@ -39,7 +39,7 @@ def said(trainer: Trainer, *x: torch.Tensor, target: torch.Tensor | None = None)
     """Return the message of a step with a batch that does not fit."""
     target = torch.zeros(8, dtype=torch.int64) if target is None else target
     with pytest.raises(TrainingError) as refused:
-        trainer.learner.step([(x, target)], "in epoch 1")
+        trainer.learner.step([(x, (target,))], "in epoch 1")
     return str(refused.value)
 
 
@@ -159,6 +159,6 @@ def test_the_validation(tmp_path: Path) -> None:
     trainer = prepared(tmp_path, network)
     path.write_text(path.read_text().replace("epochs: 1", "epochs: 1, ema: 0.9"))
     trainer = training.prepare(trainable(load(path)), tmp_path / "runs")
-    batches = Batches((torch.zeros(8, 5),), torch.zeros(8, dtype=torch.int64))
+    batches = Batches((torch.zeros(8, 5),), (torch.zeros(8, dtype=torch.int64),))
     with pytest.raises(TrainingError, match=r"^torch refused the validation: .*; at head \(Linear"):
         trainer.learner.validate(batches.in_order(8))

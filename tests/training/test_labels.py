@@ -105,7 +105,12 @@ def test_samples_without_a_label_that_counts_are_refused(tmp_path: Path, name: s
 def test_a_dry_run_whose_batch_does_not_count(tmp_path: Path, loss: Any) -> None:
     """The dry run tries one batch. It says that this batch has no loss, and succeeds."""
     data = split(tmp_path, SOME, np.repeat([0, 1], 16))
-    file = write(tmp_path, loss=loss, data=data, metrics=["macro_f1"] if loss is IGNORING else [])
+    file = write(
+        tmp_path,
+        loss=loss,
+        data=data,
+        metrics=[{"F1Score": {"average": "macro"}, "name": "macro_f1"}] if loss is IGNORING else [],
+    )
     code, printed = command("train", file, "--dry-run")
     assert code == 0
     assert "val_loss –" in printed
@@ -174,7 +179,7 @@ def test_labels_that_only_the_validation_ignores(tmp_path: Path) -> None:
     module = trainer.learner.module.eval()
     with torch.no_grad():
         y = module(*held_out.inputs)
-    target, weight = held_out.targets, torch.tensor([0.5, 2.0, 1.0])
+    target, weight = held_out.targets[0], torch.tensor([0.5, 2.0, 1.0])
     given: Any = {"weight": weight.double(), "ignore_index": 2}
     expected = nn.functional.cross_entropy(y.double(), target, **given)
     assert trainer.run.metrics[-1]["val_loss"] == pytest.approx(float(expected), rel=1e-6)
@@ -186,7 +191,11 @@ def test_labels_that_only_the_validation_ignores(tmp_path: Path) -> None:
 def test_evaluate_prints_no_nan(tmp_path: Path) -> None:
     """R² of one sample does not exist: it is a dash, and null in JSON."""
     data = arrays(tmp_path, _X, _X[:, :1]) | {"validation": 0.01}
-    sections = {"layers": [{"Linear": 1}], "loss": "MSELoss", "metrics": ["mae", "r2"]}
+    sections = {
+        "layers": [{"Linear": 1}],
+        "loss": "MSELoss",
+        "metrics": ["MeanAbsoluteError", "R2Score"],
+    }
     run = trained(tmp_path, data=data, **sections).run
     code, printed = command("evaluate", run.folder)
     assert (code, printed.splitlines()[-1].split()) == (0, ["val_r2", "–"])
@@ -224,7 +233,10 @@ def test_scores_of_a_loss_in_half_precision(tmp_path: Path, loss: str) -> None:
 def test_balanced_weights_of_ignored_labels() -> None:
     """Labels that are no class do not change the weights: n / (classes · count) of the others."""
     targets = torch.tensor([0, 0, 1, 2, 255, -100, 255])
-    data, wanted = Batches((torch.zeros(7, 4),), targets), Sample((Tensor((4,)),), Classes(3))
+    data, wanted = (
+        Batches((torch.zeros(7, 4),), (targets,)),
+        Sample((Tensor((4,)),), {"target": Classes(3)}),
+    )
     weights = _class_weights(data, Preparation(class_weights="balanced"), wanted)
     assert weights is not None
     assert weights.tolist() == pytest.approx([4 / 6, 4 / 3, 4 / 3])

@@ -17,14 +17,25 @@ from netbuild.components.datasets.dataset import (
     Size,
     Stream,
 )
-from netbuild.components.datasets.fields import ColumnNames, Name, OptionalPath
+from netbuild.components.datasets.fields import (
+    ClassCounts,
+    InputColumns,
+    Name,
+    OptionalPath,
+    OptionalTargetNames,
+    by_name,
+    count_of,
+    expect_counts,
+    flat,
+    grouped,
+)
 from netbuild.components.datasets.paths import has_any, has_file
-from netbuild.components.fields import Bool, OptionalCount, OptionalText, unwanted
+from netbuild.components.fields import Bool, OptionalText, unwanted
 from netbuild.components.files import expect_only_files
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.tables import Columns
+    from netbuild.components.datasets.columns import Columns
 
 #: The reader in `datasets` for each file extension.
 _FORMATS = {
@@ -48,7 +59,9 @@ class Hub(Dataset):
     features. By default, `inputs` is the only column of images, or all columns except the target.
     Images become grey, RGB or RGBA, C×H×W from 0 to 1. `target` names a column of classes, as
     numbers or names, or of values. By default it is the column label, or the only column of
-    classes. `classes` are counted if the data does not name them.
+    classes. `classes` are counted if the data does not name them. A mapping in `inputs` names the
+    network's inputs, and in it a list of columns is one vector. A mapping in `target` names several
+    targets.
 
     `split` holds the training samples. With `streaming`, samples are not kept: each epoch reads
     data that does not fit in memory again, in an order shuffled within 1,000 samples.
@@ -67,11 +80,11 @@ class Hub(Dataset):
     """Name of a configuration of the data set; null takes the only configuration."""
     split: Name = "train"
     """Name of the split with the training samples."""
-    inputs: ColumnNames = None
+    inputs: InputColumns = None
     """Columns that the network reads; null takes the only column of images, or all others."""
-    target: OptionalText = None
-    """Column that the network learns to predict; null takes label or the only classes."""
-    classes: OptionalCount = None
+    target: OptionalTargetNames = None
+    """Column to predict, or a mapping of several; null takes label or the only classes."""
+    classes: ClassCounts = None
     """Number of classes of the target; null takes it from the data, or counts the classes."""
     streaming: Bool = False
     """Whether samples are read one after the other and not kept, for data larger than the disk."""
@@ -83,11 +96,24 @@ class Hub(Dataset):
             raise unwanted("null together with name" if files else "a path if there is no name")
         return files
 
+    @field_validator("classes")
+    @classmethod
+    def _of_targets(cls, classes: Any, info: Any) -> Any:
+        return expect_counts(classes, info.data.get("target"))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(by_name(self.target)) or super().targets
+
     def sample(self, wanted: Sample) -> Declared:
         if self.files is not None:
             has_any(self.files, "files")
-        target = target_of(Tensor((), "int64"), wanted.target, self.classes)
-        return Declared((None,) * len(wanted.inputs), target if self.classes else None)
+        counts = {name: count_of(self.classes, name) for name in wanted.targets}
+        told = {
+            name: target_of(Tensor((), "int64"), wants, counts[name]) if counts[name] else None
+            for name, wants in wanted.targets.items()
+        }
+        return Declared((None,) * len(wanted.inputs), told)
 
     @property
     def streams(self) -> bool:
@@ -96,9 +122,9 @@ class Hub(Dataset):
     def check_split(self, split: str) -> None:
         """Accept any split: only opening the data set tells, and this may need a download."""
 
-    def names(self) -> tuple[str, ...] | None:
+    def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         table = self._table(None)
-        labels = self._labels(self._columns(table), table)
+        labels = self._labels(self._columns(table, None), target, table)
         return None if labels is None else tuple(map(str, labels))
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
@@ -118,33 +144,40 @@ class Hub(Dataset):
         from netbuild.components.datasets.tables import RowReader, Rows, RowStream
 
         table = self._table(split)
-        columns = self._columns(table)
-        labels = self._labels(columns, table if split is None else None)
-        reader = RowReader(columns, wanted, size, classes=self.classes, labels=labels)
+        columns = self._columns(table, len(wanted.inputs))
+        counted = table if split is None else None
+        labels = {name: self._labels(columns, name, counted) for name in columns.targets}
+        classes = {name: count_of(self.classes, name) for name in columns.targets}
+        reader = RowReader(columns, wanted, size, classes=classes, labels=labels)
         return RowStream(table, reader) if self.streaming else Rows(table, reader)
 
-    def _columns(self, table: Any) -> "Columns":
-        """Return the columns that the network reads and the target.
+    def _columns(self, table: Any, read: int | None) -> "Columns":
+        """Return the columns of the inputs, if their number is given, and of the targets.
 
         Raises:
             DataError: as `choose` does.
         """
-        from netbuild.components.datasets.tables import choose
+        from netbuild.components.datasets.columns import choose
 
         features = table.features or table._resolve_features().features  # noqa: SLF001
-        return choose(features, self.inputs, self.target)
+        targets: dict[str, str | None] = {**by_name(self.target)} or {"target": None}
+        columns = choose(features, flat(self.inputs) or None, targets)
+        if read is None:
+            return columns
+        return columns._replace(groups=grouped(self.inputs, flat(columns.groups), read))
 
-    def _labels(self, columns: "Columns", table: Any) -> Any:
+    def _labels(self, columns: "Columns", target: str, table: Any) -> Any:
         """Return the names of the classes in the training samples; None for class numbers."""
-        from netbuild.components.datasets.tables import labels_of
+        from netbuild.components.datasets.columns import labels_of
 
-        if columns.names is not None or columns.target not in columns.texts:
-            return columns.names
+        named, column = columns.names(target), columns.targets[target]
+        if named is not None or column not in columns.texts:
+            return named
         if self.streaming:
-            message = f"{columns.target} is text, and a stream does not tell its classes"
+            message = f"{column} is text, and a stream does not tell its classes"
             raise DataError(message, "target", "remove streaming, or use a target of numbers")
         table = self._table(None) if table is None else table
-        return labels_of(table.unique(columns.target))
+        return labels_of(table.unique(column))
 
     def _table(self, split: str | None) -> Any:
         """Open a split; `datasets` may have to download it.

@@ -64,7 +64,8 @@ def predict(
     If the targets of the loss are classes, a sample has `class`, its `name` if the run knows it,
     and `probability`, the softmax of the scores. With `top` greater than 1 it also has `top`, a
     list of the most probable classes. A binary loss of one number, such as BCELoss, has the classes
-    0 and 1.
+    0 and 1. These are the classes of the first loss. If losses compare with several targets of the
+    data, `outputs` has the outputs that tell the others, by name.
 
     With another loss, or with `raw`, a sample has the output of the network: `output`, an array, or
     `outputs`, arrays by their names.
@@ -104,7 +105,7 @@ class Predictor:
         self.batch_size = config.train.batch_size
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
-        self.sample: Sample = objective.wanted(config, *graph.compared.values())
+        self.sample: Sample = objective.wanted(config, graph.outputs)
         self.reader = SampleReader(
             tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
         )
@@ -117,13 +118,17 @@ class Predictor:
             place = run.checkpoint(checkpoint)
             learned = checkpoints.load(place, self.module), place
         self.module.eval()
-        shape = self.sample.target.tensor.shape
+        #: What the first loss compares with.
+        self.told = objective.of_first(config, graph.outputs)
+        shape = self.told.tensor.shape
         binary = config.loss is not None and config.loss.binary and product(shape) == 1
         classifies = binary or (config.loss is not None and config.loss.classifies)
+        #: The outputs that tell other targets than the first loss does.
+        self.beside = _beside(config, self.outputs)
         self.criterion = None
         if classifies and not raw:
             self.criterion = _criterion(Criterion(graph, self.device), learned)
-        self.places = () if binary else getattr(self.sample.target, "shape", ())
+        self.places = () if binary else getattr(self.told, "shape", ())
         self.top = top
         self._expect_one_class()
         self.prepare = self._normalisation(run, config.preparation)
@@ -145,7 +150,7 @@ class Predictor:
                 "wants the numbers"
             )
             raise TrainingError(message)
-        nothing = Batches((), torch.empty(0))
+        nothing = Batches((), (torch.empty(0),))
         _, transform = normalised(nothing, preparation, self.sample)
         return transform
 
@@ -153,7 +158,7 @@ class Predictor:
         """Return the names of the classes; None if there is not a name for each."""
         if self.criterion is None or names is None:
             return None
-        target = self.sample.target
+        target = self.told
         count = target.classes if isinstance(target, Classes) else 2
         return names if len(names) == count else None
 
@@ -191,7 +196,9 @@ class Predictor:
             if not all(np.isfinite(y[row]).all() for y in told):
                 yield InputError(f"{sample}: the output of the network is not finite")
             elif scores is not None:
-                yield sample.place | self._class(scores[row])
+                told = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
+                more = {"outputs": told} if told else {}
+                yield sample.place | self._class(scores[row]) | more
             elif len(outputs) == 1:
                 yield sample.place | {"output": outputs[0][row]}
             else:
@@ -214,9 +221,9 @@ class Predictor:
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
             scores = None
             if self.criterion is not None:
-                none = torch.zeros((len(samples), *self.places), dtype=torch.int64)
-                flat, _ = self.criterion.classes(y, none.to(self.device))
-                shares = flat.float().softmax(1)  # (samples · places, classes)
+                shares = (
+                    self.criterion.first.all_scores(y).float().softmax(1)
+                )  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
             return tuple(output.float().cpu().numpy() for output in outputs), scores
 
@@ -236,6 +243,14 @@ class Predictor:
 def shortest(value: Any) -> float:
     """Return a float32 as the float with the shortest decimal form that rounds to it."""
     return float(str(np.float32(value)))
+
+
+def _beside(config: Config, outputs: Sequence[str]) -> tuple[str, ...]:
+    """Return the outputs that losses compare with other targets of the data than the first."""
+    compared = [(term, config.against(term, outputs)) for term in config.losses]
+    read = [term for term, a in compared if a and a.kind == "target" and a != compared[0][1]]
+    names = (wire.outside for term in read for wire in term.reads)
+    return tuple(dict.fromkeys(names))
 
 
 def _network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:

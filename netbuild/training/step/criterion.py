@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,19 @@ from torch import nn
 from netbuild.builder.arguments import differing
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
+from netbuild.config.against import targets_of
+from netbuild.config.metrics import with_alone
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.step.nonfinite import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from netbuild.config.against import Against
     from netbuild.config.losses import LossTerm
     from netbuild.graph.graph import Graph
+    from netbuild.training.data.batches import Inputs, Targets
 
 #: Fields that torch's modules take as tensors.
 _TENSORS = ("weight", "pos_weight")
@@ -30,7 +35,8 @@ _HALF = (torch.float16, torch.bfloat16)
 class Criterion:
     """The loss of a graph: modules of torch, and their sum. Some modules have learned weights.
 
-    Metrics use the output and the targets of the first loss.
+    `losses` has the value of each loss, in the order of the config, and `total` weighs and adds
+    them.
     """
 
     def __init__(
@@ -40,50 +46,84 @@ class Criterion:
             LossModule(term, graph, device, class_weights) for term in graph.config.losses
         ]
         self.first = self.parts[0]
+        losses, metrics = graph.config.losses, graph.config.metrics
+        #: The losses, and what metrics compare that go with none of them.
+        self.compared = [
+            *self.parts,
+            *(
+                LossModule(term, graph, device, None)
+                for term in with_alone(losses, metrics)[len(losses) :]
+            ),
+        ]
+        #: The names of the losses.
+        self.names = [part.term.name for part in self.parts]
+        self._weights = [part.term.weight for part in self.parts]
+        self._weighs = any(weight != 1 for weight in self._weights)
         modules = [part.module for part in self.parts]
         self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
 
-    def __call__(self, y: Any, target: torch.Tensor) -> Any:
-        """Return the loss of a batch of outputs: one number."""
-        return self.total(self.losses(y, target), y)
+    def of(self, numbers: Iterable[int]) -> Criterion:
+        """Return a criterion of some of the losses, with the same modules."""
+        found = copy.copy(self)
+        found.parts = [self.parts[number] for number in numbers]
+        found.names = [part.term.name for part in found.parts]
+        found._weights = [part.term.weight for part in found.parts]  # noqa: SLF001
+        return found
 
-    def losses(self, y: Any, target: torch.Tensor) -> list[Any]:
-        """Return the loss of a batch for each module; None where no label of the batch counts."""
-        return [part(y, target) if part.counts(target) else None for part in self.parts]
+    @property
+    def positions(self) -> set[int]:
+        """The positions of all outputs that the losses read."""
+        return {position for part in self.parts for position in part.positions}
+
+    def losses(self, x: Inputs, y: Any, targets: Targets) -> list[Any]:
+        """Return the value of each loss for a batch; None where no label of the batch counts.
+
+        Args:
+            x: the inputs of the network.
+            y: its output, or its outputs.
+            targets: the targets of the data. Without samples, no loss counts.
+        """
+        if not len(targets[0]):  # the share of this process is empty
+            return [None] * len(self.parts)
+        return [part(x, y, targets) for part in self.parts]
 
     def total(self, losses: list[Any], y: Any, shares: Sequence[Any] | None = None) -> Any:
-        """Return the sum of losses, each multiplied by its share if there are shares.
+        """Return the weighted sum of losses, each multiplied by its share if there are shares.
 
         A loss of which no label counts is 0. Its outputs have gradients of 0 instead of None:
         several processes expect a gradient of every weight.
         """
         parts = losses
+        if self._weighs:
+            weighed = zip(losses, self._weights, strict=True)
+            parts = [loss if loss is None or w == 1 else loss * w for loss, w in weighed]
         if shares is not None:
-            pairs = zip(losses, shares, strict=True)
+            pairs = zip(parts, shares, strict=True)
             parts = [loss if loss is None else loss * share for loss, share in pairs]
         if any(loss is None for loss in losses):
             parts = [part for part in parts if part is not None]
             parts += [_nothing(output) for output in tensors(y)]
         return summed(parts)
 
-    def look(self, *splits: torch.Tensor) -> None:
-        """Record whether any target of some splits has the class that the loss ignores."""
+    def look(self, *splits: Targets) -> None:
+        """Record whether any target of some splits has the class that its loss ignores."""
         for part in self.parts:
-            part.ignores = any(part.ignores_some(targets) for targets in splits)
+            if part.reads_target:
+                part.ignores = any(part.ignores_some(part.against((), (), s)) for s in splits)
 
-    def expect_labels(self, targets: torch.Tensor, what: str) -> None:
+    def expect_labels(self, targets: Targets, what: str) -> None:
         """Refuse targets without a label that counts: their mean loss does not exist.
 
         Raises:
             TrainingError: the message says why no label of `what` counts.
         """
         for part in self.parts:
-            if why := part.without_labels(targets):
+            if part.reads_target and (why := part.without_labels(part.against((), (), targets))):
                 raise TrainingError(f"no label of {what} counts: {why}")
 
-    def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
+    def weights(self, x: Inputs, targets: Targets) -> list[torch.Tensor | float | None]:
         """Return the divisor of each module's mean over a batch; None for a sum."""
-        return [None if part.summed else part.weight(target) for part in self.parts]
+        return [None if part.summed else part.divisor(x, targets) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:
         """Load the learned weights of the loss from the state of a checkpoint.
@@ -108,34 +148,6 @@ class Criterion:
         learned = {name: state[name] for name, _ in self.module.named_parameters()}
         self.module.load_state_dict(learned, strict=False)
 
-    def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return predictions and targets for metrics of values.
-
-        The prediction is the output, or the probability of class 1 for a binary loss.
-        """
-        output = self.first.output(y)
-        if output.device.type != "mps":  # Apple's GPUs have no double precision
-            output = output.double()
-        return self.first.values(output), target
-
-    def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores, (n, classes), and true classes, (n), for metrics of classes.
-
-        Each place of a sample counts as a sample. Places whose class the loss ignores are removed.
-        Where targets are probabilities, the class is the most probable one.
-        """
-        part = self.first
-        scores = part.scores(part.output(y)).movedim(1, -1).flatten(0, -2)
-        if part.term.loss.binary:
-            target = target > (0 if part.term.loss.signed else 0.5)
-        elif target.is_floating_point():
-            target = target.argmax(1)
-        classes = target.flatten()
-        if part.ignores:
-            told = classes != part.ignored
-            scores, classes = scores[told], classes[told]
-        return scores, classes
-
 
 class LossModule:
     """One loss of the sum, as a module of torch."""
@@ -148,8 +160,20 @@ class LossModule:
         names = list(graph.outputs)
         #: The positions of the outputs that the loss reads.
         self.reads = [names.index(name) for name in compared]
+        found = graph.against(term)
+        #: The positions of all outputs that it reads or compares them with.
+        compared_with = [found.name] if found.kind == "output" else []
+        self.positions = {*self.reads, *map(names.index, compared_with)}
+        #: Whether the loss compares with a target of the data.
+        self.reads_target = found.kind == "target"
+        #: Whether it may compare with labels, which are then known before the network runs.
+        self.has_labels = found.kind in {"target", "input"}
+        #: Returns the tensor with which a batch is compared, given the inputs of the network, its
+        #: outputs, and the targets of the data.
+        self.against = _getter(found, graph, self.reads[0], device)
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
-        if class_weights is not None and "weight" in type(term.loss).model_fields:
+        weighed = term.loss.classifies and found.kind == "target"
+        if class_weights is not None and weighed and "weight" in type(term.loss).model_fields:
             arguments["weight"] = class_weights.tolist()
         for name in _TENSORS:
             if arguments.get(name) is not None:
@@ -157,6 +181,8 @@ class LossModule:
         kind = getattr(nn, term.loss.torch_name())
         self.module: Any = kind(**differing(kind, term.loss, arguments)).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
+        #: Whether the loss of a batch is the sum over its samples, and not the mean.
+        self.summed = getattr(term.loss, "reduction", "mean") == "sum"
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True
         self.can_ignore = term.loss.classifies and hasattr(self.module, "ignore_index")
@@ -164,16 +190,13 @@ class LossModule:
         #: Whether a class has the weight 0, so that its samples do not count in a mean.
         self.has_zero = weight is not None and not bool(weight.all())
 
-    def __call__(self, y: Any, target: torch.Tensor) -> Any:
-        """Return the weighted loss of a batch: one number."""
+    def __call__(self, x: Inputs, y: Any, targets: Targets) -> Any:
+        """Return the loss of a batch: one number, or None if no label of the batch counts."""
+        target = self.against(x, y, targets)
+        if not self.counts(target):
+            return None
         with self.quiet():
-            loss = self.term.loss.run(self.module, _read(y, self.reads), target)
-        return loss if self.term.weight == 1 else loss * self.term.weight
-
-    @property
-    def summed(self) -> bool:
-        """Whether the loss of a batch is the sum over its samples, and not the mean."""
-        return getattr(self.module, "reduction", "mean") == "sum"
+            return self.term.loss.run(self.module, _read(y, self.reads), target)
 
     @property
     def ignored(self) -> int:
@@ -191,11 +214,15 @@ class LossModule:
 
     def counts(self, target: torch.Tensor) -> bool:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
-        if not len(target):  # the share of this process is empty
-            return False
         if not (self.ignores or self.has_zero) or self.summed or not self.has_classes(target):
             return True
         return bool(self.weight(target) if self.has_zero else (target != self.ignored).any())
+
+    def divisor(self, x: Inputs, targets: Targets) -> torch.Tensor | float:
+        """Return the divisor of torch's mean over a batch, before the network has run."""
+        if not (self.can_ignore and self.has_labels and len(targets[0])):
+            return len(targets[0])
+        return self.weight(self.against(x, (), targets))
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""
@@ -217,6 +244,11 @@ class LossModule:
         ignored = f", or is {self.ignored}, which it ignores" if self.ignores_some(targets) else ""
         return f"each has a class to which {called} gives the weight 0{ignored}"
 
+    def is_computed(self, y: Any) -> bool:
+        """Whether a part of the network has computed all that the loss reads."""
+        outputs = _outputs(y)
+        return all(outputs[position] is not None for position in self.positions)
+
     def output(self, y: Any) -> torch.Tensor:
         """Return the first output that the loss reads, without its gradient.
 
@@ -225,10 +257,9 @@ class LossModule:
         output = _read(y, self.reads)[0].detach()
         return output.float() if output.dtype in _HALF else output
 
-    def values(self, y: torch.Tensor) -> torch.Tensor:
-        """Return predicted values: the output, or the probability of class 1 of a binary loss."""
-        loss = self.term.loss
-        return y.sigmoid() if loss.binary and loss.takes == "scores" else y
+    def all_scores(self, y: Any) -> torch.Tensor:
+        """Return the scores of the classes, (n, classes), for each sample and place."""
+        return self.scores(self.output(y)).movedim(1, -1).flatten(0, -2)
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.
@@ -250,6 +281,29 @@ class LossModule:
         return y
 
 
+def _getter(
+    found: Against, graph: Graph, read: int, device: torch.device
+) -> Callable[[Inputs, Any, Targets], torch.Tensor]:
+    """Return the function that finds the tensor with which a loss compares.
+
+    `read` is the position of the first output that the loss reads: a number has its shape.
+    """
+    config = graph.config
+    match found.kind:
+        case "output":
+            position = list(graph.outputs).index(found.name)
+            return lambda _x, y, _targets: _outputs(y)[position]
+        case "input":
+            position = list(config.inputs).index(found.name)
+            return lambda x, _y, _targets: x[position]
+        case "number":
+            number = torch.tensor(found.number, device=device)
+            return lambda _x, y, _targets: number.expand(_outputs(y)[read].shape)
+    names = targets_of(config)
+    position = names.index(found.name) if found.name in names else 0
+    return lambda _x, _y, targets: targets[position]
+
+
 def summed(losses: list[Any]) -> Any:
     """Return the sum of losses. A single loss is returned unchanged, to save an operation."""
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
@@ -269,6 +323,11 @@ def _quietly() -> Iterator[None]:
 
 
 def _read(y: Any, positions: list[int]) -> tuple[torch.Tensor, ...]:
-    """Return the outputs at some positions. A network gives one output, or a tuple of them."""
-    outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
-    return tuple(outputs[position] for position in positions)
+    """Return the outputs at some positions."""
+    outputs = _outputs(y)
+    return tuple([outputs[position] for position in positions])
+
+
+def _outputs(y: Any) -> tuple[torch.Tensor, ...]:
+    """Return all outputs. A network gives one output, or a tuple of them."""
+    return (y,) if isinstance(y, torch.Tensor) else tuple(y)

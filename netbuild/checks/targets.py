@@ -48,10 +48,11 @@ def _missing(config: Config, outputs: Mapping[str, Tensor], term: LossTerm) -> D
     if name is None:
         title = f"{called} does not say with which target it compares"
         label = f"the data has {len(targets)} targets: {', '.join(targets)}"
-        help_ = f"write {{{called}, target: {targets[0]}}}"
-        return Diagnostic("NB413", title, term.item.type.span, label, help=help_)
+        advice = f"write {{{called}, target: {targets[0]}}}"
+        return Diagnostic("NB413", title, term.item.type.span, label, help=advice)
     known = [*targets, *outputs, *config.inputs]
     span = term.item.modifiers["target"].value.span
+    help_: str | None
     help_, fixes = did_you_mean(str(name), known, span)
     title = f"there is no target, output or input {brief(str(name))}"
     if help_ is None:

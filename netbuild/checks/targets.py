@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from netbuild.checks.objective import of_loss
 from netbuild.components.target import Signs, Values
 from netbuild.components.tensor import times
-from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
 
@@ -41,7 +40,7 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]
 def _missing(config: Config, outputs: Mapping[str, Tensor], term: LossTerm) -> Diagnostic:
     """Return the fault of a loss whose target is missing, unknown or superfluous."""
     name, called = term.target, term.item.type.text
-    targets = targets_of(config)
+    targets = config.targets
     if not term.loss.compares:
         label = f"{called} reads outputs alone, and compares them with no target"
         return _fault(term, f"{called} takes no target", label, "remove target")

@@ -259,7 +259,7 @@ def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[floa
 
 
 def _class_weights(
-    data: Split, preparation: Preparation, wanted: Sample, of: str = ONE_TARGET[0]
+    data: Split, preparation: Preparation, wanted: Sample, name: str = ONE_TARGET[0]
 ) -> torch.Tensor | None:
     """Return the weight of each class: the given number, or n / (classes · count)."""
     given = preparation.class_weights
@@ -268,7 +268,7 @@ def _class_weights(
     if given != "balanced":
         return torch.tensor(given)
     # `checks.data` has checked that one target is classes, and that no stream is used.
-    number, target = [*wanted.targets].index(of), wanted.targets[of]
+    number, target = [*wanted.targets].index(name), wanted.targets[name]
     assert isinstance(target, Classes)
     assert not isinstance(data, StreamedBatches)
     classes, targets, ignored = target.classes, data.targets[number], target.ignored

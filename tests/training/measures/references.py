@@ -148,8 +148,6 @@ def _sklearn_of_classes(  # noqa: C901, PLR0911  one metric after the other
         )
     if name == "MatthewsCorrCoef":
         return sklearn.matthews_corrcoef(true, told)
-    if name == "HammingDistance" and average == "micro":
-        return sklearn.hamming_loss(true, told)
     if name == "Perplexity":
         return math.exp(sklearn.log_loss(true, scores.softmax(1).numpy(), labels=numbers))
     if name == "AUROC" and len(np.unique(true)) == len(numbers) > 2:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.components.datasets.dataset import ONE_TARGET
 from netbuild.components.metrics.compared import Compared, compared, has_probabilities
 from netbuild.components.target import Values
 from netbuild.components.tensor import times
-from netbuild.config.against import targets_of
 from netbuild.config.metrics import alone, loss_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
@@ -85,7 +85,8 @@ def _check(
 def _no_target(config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]) -> Diagnostic:
     """Return the fault of a metric that goes with no loss and does not say its target."""
     assert term.item is not None
-    names = tuple(dict.fromkeys((*targets_of(config), *outputs, *config.inputs)))
+    targets = config.data.targets if config.data is not None else ONE_TARGET
+    names = tuple(dict.fromkeys((*targets, *outputs, *config.inputs)))
     if term.target is None:
         label = f"it goes with no loss, and the data has several targets: {', '.join(names)}"
         return _fault(config, term, label, None, "name its target")
@@ -149,8 +150,8 @@ def _misfit_of_places(metric: Metric, what: Compared) -> tuple[str, str | None] 
 def _misfit_of_fields(metric: Metric, what: Compared) -> tuple[str, str | None]:
     """Return why a field of a metric has no meaning for a task."""
     top_k, written = getattr(metric, "top_k", None), metric.model_fields_set
-    if "top_k" in written and what.task == "multiclass" and top_k and what.count <= top_k:
-        count = f"{what.count} class{'es' * (what.count != 1)}"
+    if "top_k" in written and what.task == "multiclass" and top_k and what.size <= top_k:
+        count = f"{what.size} class{'es' * (what.size != 1)}"
         return f"with {count}, every class is among the first {top_k}", "top_k"
     if metric.compares == "classes" and top_k not in {None, 1} and what.task != "multiclass":
         return (
@@ -182,16 +183,21 @@ def _misfit_of_values(
         if len(y) != len(target.shape) + 1:
             return f"it needs one more axis, of draws, than the target, which has {target}", None
         return "", None
-    if target.shape != y:
-        return f"it compares with {Values(y)}, and the target has {target}", None
     if loss.takes == "features" or (loss.classifies and metric.compares == "values"):
         return f"{called} measures values, and {against} does not compare values", None
+    return _misfit_of_columns(metric, y, target)
+
+
+def _misfit_of_columns(metric: Metric, y: Shape, target: Values) -> tuple[str, str | None]:
+    """Return why a metric of values cannot compare these shapes."""
+    if target.shape != y:
+        return f"it compares with {Values(y)}, and the target has {target}", None
     if metric.compares == "distributions" and len(y) != 1:
         shown = times(y) or "one value"
         return f"it compares one vector for each sample, and the network gives {shown}", None
     columns = y[0] if y else 1
     outputs = getattr(metric, "num_outputs", None)
-    if outputs not in {None, columns, *_ALL_TOGETHER.get(called, ())}:
+    if outputs not in {None, columns, *_ALL_TOGETHER.get(type(metric).__name__, ())}:
         return f"num_outputs is {outputs}, and the network gives {columns}", "num_outputs"
     return "", None
 

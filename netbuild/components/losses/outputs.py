@@ -14,7 +14,7 @@ class Mean(Reduced):
     Takes an output of any shape, and no target. With a negative `weight` beside it, training makes
     the output large. It is a loss of netbuild; torch has no module for it.
 
-    loss: [MSELoss, {Mean, inputs: kl, weight: 1e-3}]
+    loss: {Mean, inputs: kl, weight: 1e-3}
     """
 
     takes = "values"
@@ -39,4 +39,6 @@ class Mean(Reduced):
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
         (value,) = y
+        if value.dtype.itemsize < 4:  # autocast leaves means in half precision
+            value = value.float()
         return value.sum() if self.reduction == "sum" else value.mean()

@@ -57,15 +57,15 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
         yield Section("weights", f"{exact} = {step.rule}{''.join(rest)}")
     if isinstance(part, LayerExplanation) and part.begins:
         yield Section("begins", deciders(part.begins), first_steps(part.begins))
-    if isinstance(part, StackExplanation):
-        yield from _rates(part)
+    yield from _rates(part)
 
 
-def _rates(part: StackExplanation) -> Iterator[Section]:
-    """Yield the schedule of each optimizer."""
-    for one in part.schedules:
+def _rates(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
+    """Yield the schedule of each optimizer, which the totals have."""
+    schedules = part.schedules if isinstance(part, StackExplanation) else ()
+    for one in schedules:
         result = f"{one.scheduler}, after each {one.every}"
-        result += f", for {one.optimizer}" if len(part.schedules) > 1 else ""
+        result += f", for {one.optimizer}" if len(schedules) > 1 else ""
         yield Section("rate", result, one.steps)
 
 

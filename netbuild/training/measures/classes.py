@@ -34,9 +34,33 @@ def _hits_of(k: int) -> Kind:
     return Kind(f"hits of {k}", sums)
 
 
+#: The most classes whose confusion is cheaper to count than true and predicted samples apart.
+_FEW = 64
+
+
 def _counts(seen: Seen) -> Summands:
-    """Count true, predicted and rightly predicted samples of each class, as (3, classes)."""
+    """Count true, predicted and rightly predicted samples of each class, as (3, classes).
+
+    Of few classes count each pair of classes: `completed` finds the three counts in it.
+    """
+    if seen.classes[0].shape[1] <= _FEW:
+        return _confusion(seen)
     return {"counts": _counted(seen, seen.told)}
+
+
+def completed(sums: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return sums with those that follow: pairs of classes tell counts, and counts tell hits."""
+    if "counts" not in sums and "confusion" in sums:
+        matrix = sums["confusion"]
+        counts = torch.stack((matrix.sum(1), matrix.sum(0), matrix.diagonal()))
+        sums = {**sums, "counts": counts}
+    if "told" not in sums and "counts" in sums:
+        sums = {**sums, "told": sums["counts"][0].sum(), "correct": sums["counts"][2].sum()}
+    return sums
+
+
+#: Kinds whose sums follow from those of other kinds.
+FOLLOWS = {"hits": ("counts", "confusion"), "counts": ("confusion",)}
 
 
 def _counts_of(k: int) -> Kind:
@@ -224,12 +248,13 @@ def _averaged(
 
     A class that is neither true nor predicted does not count in the mean over classes.
     """
-    if s.single:
-        return _divided(*by(s), zero)[0]
-    if metric.average == "micro":
-        together = _Stats(*(x.sum() for x in s[:4]), s.labels, s.ignored)
-        return _divided(*by(together), zero)
-    return _mean(metric, s, _divided(*by(s), zero), seen)
+    if metric.average == "micro" and not s.single:
+        tp, fp, tn, fn = (x.sum() for x in s[:4])
+        above, below = by(_Stats(tp, fp, tn, fn, s.labels, s.ignored))
+        return _divided(above, below, zero)
+    above, below = by(s)
+    score = _divided(above, below, zero)
+    return score[0] if s.single else _mean(metric, s, score, seen)
 
 
 def _mean(metric: Any, s: _Stats, score: Tensor, seen: Tensor | None = None) -> Tensor:

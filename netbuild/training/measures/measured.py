@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netbuild.config.metrics import MetricTerm
-    from netbuild.training.measures.kinds import Kind, Summands
+    from netbuild.training.measures.kinds import Kind
     from netbuild.training.measures.seen import Part
 
 
@@ -46,15 +46,25 @@ class Metrics:
         self.parts = parts
         self.all = [_measured(term, parts) for term in terms if keeping or term.metric.adds_up]
         #: The kinds of sums, by the number of a loss and the name of the kind.
-        self.kinds = {(one.number, one.kind.name): one for one in self.all if one.kind}
+        kinds = {(one.number, one.kind.name): one for one in self.all if one.kind}
+        self.kinds = {
+            (number, name): one
+            for (number, name), one in kinds.items()
+            if not any((number, more) in kinds for more in classes.FOLLOWS.get(name, ()))
+        }
         #: The losses whose predictions are kept.
         self.keeps = {one.number for one in self.all if one.kind is None}
         self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the losses with which metrics go, in rising order."""
-        return sorted({number for number, _ in self.kinds} | self.keeps)
+        #: The numbers of the losses with which metrics go, in rising order.
+        self.numbers = sorted({number for number, _ in self.kinds} | self.keeps)
+        self._own = {number: self._of(number) for number in self.numbers}
+
+    def _of(self, number: int) -> tuple[str, list[Kind], bool]:
+        """Return the prefix and the kinds of a loss, and whether a former run names its metrics."""
+        own = [one for (of, _), one in self.kinds.items() if of == number]
+        kinds = [one.kind for one in own if one.kind is not None]
+        return f"{number}: " if number else "", kinds, any(one.term.former for one in own)
 
     def sums(
         self, number: int, output: Tensor, target: Tensor, before: Mapping[str, Any]
@@ -63,17 +73,13 @@ class Metrics:
 
         Keep the predictions of the batch, if a metric needs them.
         """
-        own = [one for (of, _), one in self.kinds.items() if of == number]
-        prefix = f"{number}: " if number else ""
-        former = any(one.term.former for one in own)
+        prefix, kinds, former = self._own[number]
         if prefix:
             before = {n.removeprefix(prefix): v for n, v in before.items() if n.startswith(prefix)}
         seen = Seen(self.parts[number], output, target, two_classes=former, before=before)
-        for one in own:
-            assert one.kind is not None
-            summands: Summands = one.kind.sums(seen)
-            for name, summand in summands.items():
-                yield f"{prefix}{name}", summand
+        for kind in kinds:
+            for name, summand in kind.sums(seen).items():
+                yield prefix + name, summand
         if number in self.keeps:
             loss = self.parts[number].term.loss
             of_batch = seen.scores if loss.classifies else seen.output
@@ -113,7 +119,7 @@ class Metrics:
                 found[one.term.key] = values.value(metric, own)
             else:
                 found[one.term.key] = classes.value(
-                    metric, own, binary=one.binary, ignored=part.ignored
+                    metric, classes.completed(own), binary=one.binary, ignored=part.ignored
                 )
         return found
 
@@ -152,10 +158,4 @@ def _measured(term: MetricTerm, parts: Sequence[Part]) -> Measured:
 def of_former(sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the sums of a checkpoint of an earlier release with the names of this one."""
     renamed = {"told_of_five": "told_of_5", "among_five": "among_5"}
-    found = {renamed.get(name, name): value for name, value in sums.items()}
-    if "confusion" in found and "counts" not in found:
-        import torch
-
-        matrix = found["confusion"]
-        found["counts"] = torch.stack((matrix.sum(1), matrix.sum(0), matrix.diagonal()))
-    return found
+    return {renamed.get(name, name): value for name, value in sums.items()}

@@ -66,7 +66,7 @@ def rates(one: Scheduling, losses: tuple[float, ...] = (1, 1, 1, 1)) -> list[flo
     ("warmup", "steps"), [(5, 5), ("2 epochs", 6), ("1 epoch", 3), ("25%", 3), ("1%", 1), (12, 12)]
 )
 def test_after_each_batch(warmup: int | str, steps: int) -> None:
-    """The rate rises on a line to its first value; then the cosine takes the steps that are left."""
+    """The rate rises on a line to its first value; the cosine takes the steps that are left."""
     found = rates(scheduling({"CosineAnnealingLR": None, "step": "batch", "warmup": warmup}))
     assert found[:steps] == [RATE * ((n + 1) / steps) for n in range(steps)]
     alone = sgd()

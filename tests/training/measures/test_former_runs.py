@@ -44,7 +44,6 @@ def stopped(folder: Path, epochs: int) -> Path:
     state = torch.load(run / "checkpoints/last/state.pt")
     sums = state["measures"]
     sums |= {"told_of_five": sums.pop("told_of_5"), "among_five": sums.pop("among_5")}
-    del sums["counts"]
     torch.save(state, run / "checkpoints/last/state.pt")
     return run
 

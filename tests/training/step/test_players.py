@@ -126,7 +126,7 @@ def test_against_a_loop_by_hand(tmp_path: Path, every: int, clip: float | None) 
 
 
 def test_accumulated(tmp_path: Path) -> None:
-    """Two batches of a step have the gradients of one: without norms and noise, the same weights."""
+    """Two batches of a step have the gradients of one, without norms and noise."""
     layers = {
         "generator": {"layers": [{"Linear": 4}], "inputs": "input"},
         "critic": {"layers": [{"Linear": 1}], "inputs": "input"},

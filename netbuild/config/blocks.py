@@ -7,6 +7,7 @@ and nothing else of the file. A parameter may have any value, also an item: `nor
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.layers import LAYERS
@@ -66,7 +67,7 @@ class Definition(NamedTuple):
             if name in arguments:
                 node, wrong = substitute(arguments[name].value, names)
             elif default is not None:
-                node, wrong = substitute(default, {**inner_names, **values})
+                node, wrong = substitute(default, ChainMap(values, inner_names))
             else:
                 faults = faults or (self._missing(name, item),)
                 continue

@@ -271,8 +271,8 @@ class _Evaluator:
 
     def visit_Subscript(self, node: ast.Subscript, depth: int) -> Any:
         values, index = self.visit(node.value, depth), self.visit(node.slice, depth)
-        if isinstance(values, List):  # a list that holds items
-            values = [value_of(item) for item in values.items]
+        of_items = isinstance(values, List)  # a list that holds items
+        values = values.items if of_items else values
         plain_list = type(values) in {list, tuple}  # an item is a named tuple
         if not plain_list or type(index) is not int:
             msg = "[ ] needs a list before it and a whole number inside, such as in_shape[0]"
@@ -280,7 +280,7 @@ class _Evaluator:
         if not -len(values) <= index < len(values):
             msg = f"the list has {len(values)} values, so [{index}] does not exist"
             raise ExpressionError(msg)
-        return values[index]
+        return value_of(values[index]) if of_items else values[index]
 
 
 #: The nodes of `ast` that an expression cannot contain, in the words of a message.

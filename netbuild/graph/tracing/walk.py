@@ -6,6 +6,7 @@ whole network.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers import LAYERS
@@ -76,11 +77,11 @@ class Walk:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.layers = Layers()
         self.reader = MemberReader(config.blocks)
         #: The readers of the files that are blocks, by the identity of the file.
         self.readers: dict[int, MemberReader] = {}
         self.limits = Limits()
+        self.layers = Layers(self.limits)
         #: The identities of the blocks that are used.
         self.used: set[int] = set()
         self.blocks: dict[str, Call] = {}
@@ -328,8 +329,9 @@ class Walk:
             return unknown, (contains_itself(block.name, part, context),)
         self.blocks[path] = Call(part, context.names, block)
         own = input_names(next(iter(inputs.values())))
-        outer = {} if block.file else {**context.variables, **own}
+        outer = {} if block.file else ChainMap(own, context.variables)
         values, faults = block.bind(part, context.names, outer)
+        self.limits.read(*(values or {}).values())
         if values is not None and block.file:
             rules, wrong = files.check(block, part, values, inputs)
             faults += wrong
@@ -351,7 +353,7 @@ class Walk:
     def inside(self, block: Definition, context: Context, values: Names) -> Context:
         """Return the context of a block's members; `values` are those of its parameters."""
         if block.file is None:
-            names = {**context.variables, **values}
+            names = ChainMap(values, context.variables)
             return context._replace(names=names, blocks=(*context.blocks, block.name))
         reader = self.readers.setdefault(id(block.file), MemberReader(block.file.blocks))
         return context._replace(names=values, reader=reader, variables=values, blocks=())

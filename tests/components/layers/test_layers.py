@@ -28,7 +28,7 @@ from tests.components.layers.contract import (
     torch_layer,
     torch_may_warn,
 )
-from tests.torch_release import fields_there
+from tests.torch_release import fields_there, of_new_torch
 
 ROWS = [row for kind, family in FAMILIES.items() for row in family.rows if row.type == kind]
 #: What a chain can hold: one input of floats.
@@ -269,6 +269,7 @@ def learning(x: list[torch.Tensor]) -> list[torch.Tensor]:
     return [t.requires_grad_(t.is_floating_point()) for t in x]
 
 
+@of_new_torch
 @each(ROWS)
 def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
     """One more sample costs the declared bytes: tensors kept and workspace, constants cancelled."""
@@ -294,6 +295,7 @@ def test_activation_memory_is_what_torch_keeps(row: Row) -> None:
 OVERSIZED = {"Fold"}
 
 
+@of_new_torch
 @each(
     [
         row

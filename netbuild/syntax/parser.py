@@ -215,8 +215,8 @@ class _Composer:
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
         text, span = event.value, self.value_span(event)
-        tagged = event.tag is not None and not event.style and is_without_space(text)
-        if not event.implicit[0] and not tagged:  # quoted, or tagged
+        tagged = not event.style and event.tag not in {None, "!", "tag:yaml.org,2002:str"}
+        if not event.implicit[0] and not tagged:  # quoted, or a text by its tag
             return Scalar(text, span, text)
         frame = self.stack[-1] if self.stack else None
         in_list = frame is not None and not frame.is_map

@@ -311,8 +311,9 @@ class Literals:
 
 
 def _is_variable(node: Scalar) -> bool:
-    """Whether an expression is one name: `$width` or `$(width)`."""
-    return re.fullmatch(r"\$(\w+|\( *\w+ *\))", str(node.value)) is not None
+    """Whether an expression is one name: `$width` or `$(width)`, and not `$(1)` or `$(true)`."""
+    written = re.fullmatch(r"\$(\w+|\( *\w+ *\))", str(node.value))
+    return written is not None and bool(mentioned(text_of(node)))
 
 
 def _names(node: Node) -> list[str]:

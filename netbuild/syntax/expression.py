@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -97,6 +98,11 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "Gt": operator.gt,
     "GtE": operator.ge,
 }
+
+
+def layered(inner: Names, outer: Names) -> Names:
+    """Return two mappings of names as one, without a copy. The inner names come first."""
+    return ChainMap(inner, outer)  # type: ignore[arg-type]  nobody writes into it
 
 
 class _UnknownNameError(Exception):

@@ -312,9 +312,10 @@ class _Composer:
             return
         frame = self.stack[-1]
         frame.size += size
-        frame.height = max(frame.height, height + 1)
+        if frame.height <= height:
+            frame.height = height + 1
         self.nodes += 1  # also of frames that are still open
-        if max(frame.size, self.nodes) > MAX_NODES:
+        if frame.size > MAX_NODES or self.nodes > MAX_NODES:
             label = f"the file has more than {MAX_NODES:,} values up to here"
             raise self.stop("NB007", "the file is too large", node.span, label)
         if len(self.stack) + height > MAX_DEPTH:

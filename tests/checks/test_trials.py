@@ -226,7 +226,8 @@ def test_places() -> None:
 @pytest.mark.parametrize("place", ["begin", "end"])
 def test_a_deep_network_gets_its_fixes(place: str) -> None:
     """What a trial costs leaves room for networks of a thousand layers and more."""
-    rest = "  - {layers: [{Conv2d: {out_channels: 3, kernel_size: 1}}, BatchNorm2d, ReLU], repeat: 500}\n"
+    conv = "{Conv2d: {out_channels: 3, kernel_size: 1}}"
+    rest = f"  - {{layers: [{conv}, BatchNorm2d, ReLU], repeat: 500}}\n"
     wrong = "  - Conv2d: {in_channels: 4, out_channels: 3, kernel_size: 1}\n"
     text = "input: [3, 8, 8]\nlayers:\n" + (wrong + rest if place == "begin" else rest + wrong)
     (fault,) = graph_of(text).diagnostics

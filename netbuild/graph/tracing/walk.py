@@ -6,7 +6,6 @@ whole network.
 
 from __future__ import annotations
 
-from collections import ChainMap
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers import LAYERS
@@ -30,6 +29,7 @@ from netbuild.graph.tracing.naming import (
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
+from netbuild.syntax.expression import layered
 from netbuild.syntax.item import REUSE, Item, Stack
 from netbuild.syntax.node import UNKNOWN
 
@@ -329,7 +329,7 @@ class Walk:
             return unknown, (contains_itself(block.name, part, context),)
         self.blocks[path] = Call(part, context.names, block)
         own = input_names(next(iter(inputs.values())))
-        outer = {} if block.file else ChainMap(own, context.variables)
+        outer = {} if block.file else layered(own, context.variables)
         values, faults = block.bind(part, context.names, outer)
         self.limits.read(*(values or {}).values())
         if values is not None and block.file:
@@ -353,7 +353,7 @@ class Walk:
     def inside(self, block: Definition, context: Context, values: Names) -> Context:
         """Return the context of a block's members; `values` are those of its parameters."""
         if block.file is None:
-            names = ChainMap(values, context.variables)
+            names = layered(values, context.variables)
             return context._replace(names=names, blocks=(*context.blocks, block.name))
         reader = self.readers.setdefault(id(block.file), MemberReader(block.file.blocks))
         return context._replace(names=values, reader=reader, variables=values, blocks=())

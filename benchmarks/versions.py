@@ -35,7 +35,7 @@ TOOLS = ("pytest", "pytest-xdist", "hypothesis", "jsonschema", "mlxtend")
 TESTS = (
     "tests/builder",
     "tests/checks/test_torch_release.py",
-    "tests/components/layers/test_layers.py",
+    "tests/components/layers",
     "tests/components/losses",
     "tests/components/optimizers",
     "tests/components/schedulers",

@@ -280,6 +280,7 @@ def test_limits() -> None:
         "characters of a text that an expression makes": expression.MAX_TEXT,
         "stacks within one another": limits.MAX_DEPTH,
         "members of all stacks": limits.MAX_MEMBERS,
+        "values in the fields of all layers and blocks": limits.MAX_VALUES,
         "layers": limits.MAX_LAYERS,
         "characters of a formula": parsing.MAX_LENGTH,
         "levels of a formula": parsing.MAX_DEPTH,

@@ -6,19 +6,25 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
+import pytest
+
 from netbuild.checks import torch_release
 from netbuild.components.layers import LAYERS
 from netbuild.components.losses import LOSSES
 from netbuild.components.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pytest
+    from collections.abc import Iterable, Mapping
 
     from netbuild.components.component import Component
 
 C = TypeVar("C", bound="Component")
+
+#: Whether the installed torch is as new as the one that the tests describe. Older releases refuse
+#: some of what it runs, run some of what it refuses, and keep other bytes for the backward pass.
+IS_NEW = torch_release.has("2.13")
+#: For tests of the bytes that torch keeps.
+of_new_torch = pytest.mark.skipif(not IS_NEW, reason="older releases of torch keep other bytes")
 
 
 def there(known: Mapping[str, type[C]]) -> list[str]:
@@ -30,6 +36,13 @@ def fields_there(component: type[Component]) -> list[str]:
     """Return the fields of a component that the installed torch has."""
     since = component.fields_since
     return [n for n in component.model_fields if n not in since or torch_release.has(since[n])]
+
+
+def runs(layer: str, fields: Iterable[str]) -> bool:
+    """Whether the installed torch has a layer, and these of its fields."""
+    one = LAYERS[layer]
+    since = [one.since, *(one.fields_since.get(name) for name in fields)]
+    return all(release is None or torch_release.has(release) for release in since)
 
 
 def needed(test: str) -> str | None:

@@ -112,7 +112,7 @@ def infer(config: Config) -> Graph:
     from netbuild.checks import repairs, trials  # a file without faults does not need them
     from netbuild.graph.fixes.literals import Literals
 
-    if trials.cost(graph) > trials.MOST_COST:  # no fix can be tried, so none is offered
+    if 2 * trials.cost(graph) > trials.MOST_COST:  # no fix can be tried, so none is offered
         without = tuple([with_fixes(fault, ()) for fault in graph.diagnostics])
         return graph._replace(diagnostics=without)
     literals = Literals(config, graph.calls)
@@ -128,7 +128,7 @@ def _checked(config: Config) -> Graph:
     """Infer the network of a config, and collect its faults without a search for fixes."""
     network, network_faults = trace_network(config)
     faults = [*config.diagnostics, *network_faults]
-    graph = Graph(config, network.rows, network.block, network.outputs, (), network.calls)
+    graph = Graph(config, network.rows, network.block, network.outputs, (), *network[3:])
     assert graph.block is not None or errors(faults), "a layer is missing without a fault"
     if graph.block is not None:
         faults += budget.check(graph)

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 #: The most fixes that are offered for a fault.
 OFFERED = 3
-#: What all trials of a file may cost together, about half a second, and what a trial counts at
-#: least. A trial costs 1 for each layer that is traced, and parses the text and words the faults
-#: again: 40 characters, or a third of a fault, take as long as a layer.
+#: What the check of a file and all its trials may cost together, about half a second, and what one
+#: counts at least. A check costs 1 for each member of a stack, and it parses the text and words the
+#: faults: 40 characters, or a third of a fault, take as long as a member.
 MOST_COST, LEAST_COST = 6_000, 25
-CHARACTERS_OF_A_LAYER, LAYERS_OF_A_FAULT = 40, 3
+CHARACTERS_OF_A_MEMBER, MEMBERS_OF_A_FAULT = 40, 3
 #: Seconds after which no trial begins: each trial looks up the data, which may lie on a slow disk.
 LONGEST = 10.0
 #: Faults of words and values. A layer with such a fault has no result, so the layers behind it are
@@ -69,9 +69,9 @@ class Proof(NamedTuple):
 
 
 def cost(graph: Graph) -> int:
-    """Return what a trial of a fix costs, in layers that are traced."""
-    found = len(graph.rows) + LAYERS_OF_A_FAULT * len(graph.diagnostics)
-    found += len(graph.config.document.text) // CHARACTERS_OF_A_LAYER
+    """Return what a check costs, in members that are traced."""
+    found = graph.members + MEMBERS_OF_A_FAULT * len(graph.diagnostics)
+    found += len(graph.config.document.text) // CHARACTERS_OF_A_MEMBER
     return max(found, LEAST_COST)
 
 
@@ -92,8 +92,9 @@ class _Trials:
         self.faults = graph.diagnostics
         #: Whether the text of the file could be parsed.
         self.readable = bool(graph.config.root.entries)
-        #: The number of trials that are left.
-        self.left = MOST_COST // cost(graph)
+        #: What a trial costs at least, and what is left for all of them.
+        self.cost = cost(graph)
+        self.left = MOST_COST - self.cost
         self.end = time.monotonic() + LONGEST
         self.known: dict[tuple[Edit, ...], Outcome | None] = {}
         self.joint = dict(self._tried_jointly())
@@ -128,7 +129,7 @@ class _Trials:
         then the others their second one, and so on.
         """
         faults = [fault for fault in self.faults if fault.fixes]
-        if sum(len(fault.fixes) for fault in faults) <= self.left:
+        if sum(len(fault.fixes) for fault in faults) * self.cost <= self.left:
             return
         for number in range(OFFERED):
             chosen: list[Edit] = []
@@ -179,10 +180,10 @@ class _Trials:
     def _outcome(self, edits: tuple[Edit, ...]) -> Outcome | None:
         """Check the texts with edits; None if they cannot be applied or no trial is left."""
         if edits not in self.known:
-            if self.left <= 0 or time.monotonic() > self.end:
+            if self.left < self.cost or time.monotonic() > self.end:
                 return None
-            self.left -= 1
-            self.known[edits] = self._tried(edits)
+            after = self.known[edits] = self._tried(edits)
+            self.left -= max(cost(after.graph), self.cost) if after else self.cost
         return self.known[edits]
 
     def _tried(self, edits: tuple[Edit, ...]) -> Outcome | None:

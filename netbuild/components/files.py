@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -20,6 +20,8 @@ _NAMES = (
     (stat.S_ISCHR, "it is a device, not a file"),
     (stat.S_ISBLK, "it is a device, not a file"),
 )
+#: The most files below folders, besides those that are looked for, and one for each of these.
+MOST_OTHERS = 20_000
 #: Without waiting, should a pipe take the place of the file in between. Windows has none of these.
 _FLAGS = os.O_RDONLY | sum(getattr(os, f"O_{n}", 0) for n in ("NONBLOCK", "CLOEXEC", "BINARY"))
 
@@ -99,13 +101,34 @@ def below(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
     """Return the files in a folder and its subfolders whose names end so, in order.
 
     Raises:
-        OSError: one of them is not a regular file, or a folder cannot be read.
+        OSError: as `each_below`.
     """
-    return sorted(
-        Path(entry.path)
-        for entry in _entries(folder)
-        if os.path.splitext(entry.name)[1].lower() in suffixes and _is_found(entry)  # noqa: PTH122
-    )
+    return next(each_below([folder], suffixes))
+
+
+def each_below(folders: Iterable[str | Path], suffixes: Collection[str]) -> Iterator[list[Path]]:
+    """Yield for each folder the files in it and its subfolders whose names end so, in order.
+
+    A path such as `/` would lead through the whole disk. So the search ends where most files are
+    others.
+
+    Raises:
+        OSError: one of them is not a regular file, a folder cannot be read, or there are too many
+            other files.
+    """
+    left = MOST_OTHERS
+    for folder in folders:
+        found = []
+        for entry in _entries(folder):
+            wanted = os.path.splitext(entry.name)[1].lower() in suffixes  # noqa: PTH122
+            left += 1 if wanted else -1
+            if left < 0:
+                raise OSError(
+                    errno.EFBIG, f"it holds more than {MOST_OTHERS:,} other files", folder
+                )
+            if wanted and _is_found(entry):
+                found.append(Path(entry.path))
+        yield sorted(found)
 
 
 def expect_only_files(folder: str | Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.components.layers import LAYERS
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.diagnostics.wording import brief, did_you_mean
-from netbuild.syntax.expression import RESERVED
+from netbuild.syntax.expression import RESERVED, layered
 from netbuild.syntax.item import REUSE, Item, Stack, kind, read_stack
 from netbuild.syntax.node import Entry, List, Map, Node, Scalar, is_null, value_of
 from netbuild.syntax.substitution import substitute
@@ -66,7 +66,7 @@ class Definition(NamedTuple):
             if name in arguments:
                 node, wrong = substitute(arguments[name].value, names)
             elif default is not None:
-                node, wrong = substitute(default, {**inner_names, **values})
+                node, wrong = substitute(default, layered(values, inner_names))
             else:
                 faults = faults or (self._missing(name, item),)
                 continue

@@ -92,6 +92,8 @@ class Graph(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
     #: The items of blocks and of each `Reuse`. They exist after a fault too.
     calls: Calls = Calls()
+    #: The number of members of all stacks, with those that a fault or `when` leaves without a row.
+    members: int = 0
 
     @property
     def output(self) -> Tensor | None:

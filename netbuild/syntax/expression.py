@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -97,6 +98,11 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "Gt": operator.gt,
     "GtE": operator.ge,
 }
+
+
+def layered(inner: Names, outer: Names) -> Names:
+    """Return two mappings of names as one, without a copy. The inner names come first."""
+    return ChainMap(inner, outer)  # type: ignore[arg-type]  nobody writes into it
 
 
 class _UnknownNameError(Exception):
@@ -271,8 +277,8 @@ class _Evaluator:
 
     def visit_Subscript(self, node: ast.Subscript, depth: int) -> Any:
         values, index = self.visit(node.value, depth), self.visit(node.slice, depth)
-        if isinstance(values, List):  # a list that holds items
-            values = [value_of(item) for item in values.items]
+        of_items = isinstance(values, List)  # a list that holds items
+        values = values.items if of_items else values
         plain_list = type(values) in {list, tuple}  # an item is a named tuple
         if not plain_list or type(index) is not int:
             msg = "[ ] needs a list before it and a whole number inside, such as in_shape[0]"
@@ -280,7 +286,7 @@ class _Evaluator:
         if not -len(values) <= index < len(values):
             msg = f"the list has {len(values)} values, so [{index}] does not exist"
             raise ExpressionError(msg)
-        return values[index]
+        return value_of(values[index]) if of_items else values[index]
 
 
 #: The nodes of `ast` that an expression cannot contain, in the words of a message.

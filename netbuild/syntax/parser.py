@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from netbuild.components.files import opened
-from netbuild.diagnostics.diagnostic import LINE_BREAK, Diagnostic, Document, Note, Span
+from netbuild.diagnostics.diagnostic import LINE_BREAK, MAX_FAULTS, Diagnostic, Document, Note, Span
 from netbuild.diagnostics.wording import brief
 from netbuild.syntax.node import MAX_DEPTH, UNKNOWN, Entry, List, Map, Node, Scalar
 from netbuild.syntax.scalar import is_without_space, resolve
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Limits far above any real network. Together they bound time and memory.
 MAX_BYTES = 1 << 20
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 MAX_ALIASES = 1_000
 
 #: The anchor and the tag of a value, with the spaces and comments behind them.
@@ -118,7 +118,7 @@ class _Composer:
         self.stack: list[_Frame] = []
         # The node of an anchor, its number of expanded nodes and its height; None during reading.
         self.anchors: dict[str, tuple[Node, int, int] | None] = {}
-        self.aliases = self.documents = 0
+        self.nodes = self.aliases = self.documents = 0
         self.root: Node | None = None
         #: The end of a text that YAML cuts at commas, from 0; `None` outside of one.
         self.cut_end: tuple[int, int] | None = None
@@ -139,12 +139,13 @@ class _Composer:
             if handler is not None:
                 handler(event)
         if self.root is None or (isinstance(self.root, Scalar) and self.root.value is None):
-            self.fault("NB005", "the file is empty", _first(self.document))
+            self.fault("NB005", "the file is empty", Span(self.document, 1, 1, 1, 1))
             return None
         return self.root
 
     def fault(self, code: str, title: str, span: Span, label: str = "", **rest: Any) -> None:
-        self.faults.append(Diagnostic(code, title, span, label, **rest))
+        if len(self.faults) <= MAX_FAULTS:  # more are not reported
+            self.faults.append(Diagnostic(code, title, span, label, **rest))
 
     def stop(self, code: str, title: str, span: Span, label: str = "", **rest: Any) -> _Stop:
         self.fault(code, title, span, label, **rest)
@@ -187,8 +188,8 @@ class _Composer:
                 help="write the second network into its own file",
             )
         if event.version not in {None, (1, 2)}:
-            label = "netbuild reads YAML 1.2"
-            self.fault("NB002", "a YAML version other than 1.2", self.span(event), label)
+            title, label = "a YAML version other than 1.2", "netbuild reads YAML 1.2"
+            self.fault("NB002", title, self.span(event), label)
 
     def no_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         tag = event.tag
@@ -206,8 +207,7 @@ class _Composer:
     def within_cut(self, event: Any) -> bool:
         """Whether an event belongs to a cut text; a key of a mapping has an empty value too."""
         if (event.start_mark.line, event.start_mark.column) < (self.cut_end or (0, 0)):
-            frame = self.stack[-1]
-            frame.skips = frame.is_map
+            self.stack[-1].skips = self.stack[-1].is_map
             return True
         self.cut_end = None
         skips, self.stack[-1].skips = self.stack[-1].skips, False
@@ -215,8 +215,8 @@ class _Composer:
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
         text, span = event.value, self.value_span(event)
-        tagged = event.tag is not None and not event.style and is_without_space(text)
-        if not event.implicit[0] and not tagged:  # quoted, or tagged
+        tagged = not event.style and event.tag not in {None, "!", "tag:yaml.org,2002:str"}
+        if not event.implicit[0] and not tagged:  # quoted, or a text by its tag
             return Scalar(text, span, text)
         frame = self.stack[-1] if self.stack else None
         in_list = frame is not None and not frame.is_map
@@ -312,8 +312,10 @@ class _Composer:
             return
         frame = self.stack[-1]
         frame.size += size
-        frame.height = max(frame.height, height + 1)
-        if frame.size > MAX_NODES:
+        if frame.height <= height:
+            frame.height = height + 1
+        self.nodes += 1  # also of frames that are still open
+        if frame.size > MAX_NODES or self.nodes > MAX_NODES:
             label = f"the file has more than {MAX_NODES:,} values up to here"
             raise self.stop("NB007", "the file is too large", node.span, label)
         if len(self.stack) + height > MAX_DEPTH:
@@ -390,10 +392,6 @@ class _Composer:
             frame.entries = {**value.entries, **frame.entries}
         else:
             frame.entries[key.text] = Entry(key, value)
-
-
-def _first(document: Document) -> Span:
-    return Span(document, 1, 1, 1, 1)
 
 
 def _where(document: Document, span: Span) -> str:

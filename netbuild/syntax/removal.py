@@ -20,12 +20,12 @@ def without_entry(node: Node | None, key: str) -> Edit | None:
         return None
     entries = [*node.entries.values()]
     at = [*node.entries].index(key)
-    own, others = entries[at], entries[at + 1 :]
+    own = entries[at]
     start, document = own.key.span, own.key.span.document
     if start.document != node.span.document:
         return None
-    if others:  # up to the next key
-        following = others[0].key.span
+    if at + 1 < len(entries):  # up to the next key
+        following = entries[at + 1].key.span
         if following.document != document:
             return None
         line, column = following.line, following.column

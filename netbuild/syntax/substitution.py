@@ -88,21 +88,21 @@ def _node(value: Any, expression: Scalar) -> Node:
 
 
 def _scalar(node: Scalar, names: Mapping[str, Any]) -> Found[Any]:
-    text, place = node.value, node.span
-    # A quoted scalar begins one column before its text.
-    quote = max((node.span.end_column - node.span.column - len(text)) // 2, 0)
-    joined = ""
+    text, joined = node.value, ""
+    start = end = -1
     try:
         for literal, expression, start, end in _pieces(text):
             joined += literal
             if expression is None:
                 continue
-            place = node.span.within(start + quote, end - start)
             value = evaluate(expression, names)
             if value is UNKNOWN or (start, end) == (0, len(text)):
                 return value, ()
             joined = bounded(joined + _as_text(value))
     except ExpressionError as error:
+        # A quoted scalar begins one column before its text.
+        quote = max((node.span.end_column - node.span.column - len(text)) // 2, 0)
+        place = node.span if end < 0 else node.span.within(start + quote, end - start)
         title = "an expression that cannot be evaluated"
         fixes = _respelt(error, place)
         return UNKNOWN, (Diagnostic("NB110", title, place, str(error), fixes=fixes),)

@@ -25,6 +25,7 @@ from netbuild.syntax.parser import from_bytes
 from netbuild.training.step.ema import Averaged
 from netbuild.training.step.nonfinite import culprit
 from tests.saved import kept_bytes
+from tests.torch_release import of_new_torch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +96,7 @@ def test_names_shapes_and_first_values(layer: str, parametrize: str, input_: str
     assert {name: tuple(tensor.shape) for name, tensor in shapeless.state_dict().items()} == shapes
 
 
+@of_new_torch
 @pytest.mark.parametrize(
     ("layer", "parametrize", "input_"), [one for one in CASES if "LSTM" not in one[0]]
 )

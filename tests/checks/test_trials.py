@@ -221,3 +221,14 @@ def test_places() -> None:
     assert all(moves.before(at(old, a)) == moves.after(at(new, b)) for a, b in same.items())
     assert moves.after(at(new, 2)).offset == NOWHERE
     assert moves.before(at(old, 6)).offset == moves.after(at(new, 11)).offset == 4
+
+
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_a_deep_network_gets_its_fixes(place: str) -> None:
+    """What a trial costs leaves room for networks of a thousand layers and more."""
+    conv = "{Conv2d: {out_channels: 3, kernel_size: 1}}"
+    rest = f"  - {{layers: [{conv}, BatchNorm2d, ReLU], repeat: 500}}\n"
+    wrong = "  - Conv2d: {in_channels: 4, out_channels: 3, kernel_size: 1}\n"
+    text = "input: [3, 8, 8]\nlayers:\n" + (wrong + rest if place == "begin" else rest + wrong)
+    (fault,) = graph_of(text).diagnostics
+    assert [fix.title for fix in fault.fixes] == ["in_channels: 3 gives 3×8×8"]

@@ -89,3 +89,18 @@ def test_no_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert files.real("x") == "x"
     assert files.real("/a\0b") == "/a\0b"
     assert files.real("circle") == "circle"
+
+
+def test_a_search_ends_among_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walk below a folder such as `/` ends soon; among many wanted files it goes on."""
+    monkeypatch.setattr(files, "MOST_OTHERS", 3)
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+    for number in range(3):
+        Path(f"a/{number}.txt").touch()
+    assert files.below("a", {".png"}) == []
+    Path("b/3.txt").touch()
+    with pytest.raises(OSError, match="it holds more than 3 other files"):
+        [*files.each_below(["a", "b"], {".png"})]
+    Path("a/1.png").touch()
+    assert [len(found) for found in files.each_below(["a", "b"], {".png"})] == [1, 0]

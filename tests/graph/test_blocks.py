@@ -235,10 +235,10 @@ layers:
 @pytest.mark.parametrize(
     ("blocks", "label"),
     [
-        (["[ReLU]"] + [f"[B{n}, B{n}]" for n in range(40)], "more than 10,000 layers"),
+        (["[ReLU, ReLU, ReLU]"] + [f"[B{n}, B{n}]" for n in range(40)], "more than 5,000 layers"),
         (
             ["[{ReLU, when: false}]"] + [f"[B{n}, B{n}]" for n in range(40)],
-            "more than 40,000 members of stacks and blocks",
+            "more than 10,000 members of stacks and blocks",
         ),
         (
             ["[ReLU]"] + [f"[B{n}]" for n in range(400)],

@@ -183,3 +183,10 @@ def test_a_literal_of_the_base_that_is_wrong_there(base: Path) -> None:
     (fix,) = fault.fixes
     assert after(fix) == ["b: {Linear: 8}"]
     assert fix.edits[0].span.document.name == str(base)
+
+
+@pytest.mark.parametrize("value", ["$(1)", "$(true)", "$1"])
+def test_an_expression_without_a_name(value: str) -> None:
+    """No literal stands behind a value that names nothing."""
+    text = f"input: [8]\nlayers: [Linear: 2]\npretrained: {{file: {value}, strict: false}}\n"
+    assert {fault.code for fault in faults(text)} <= {"NB106", "NB107"}

@@ -4,7 +4,7 @@
 the tests, as `tests/untrusted/spoiled.py` describes, and runs `netbuild validate` on each. A case
 fails if the command ends in a traceback or in another exit code than 0, 1 and 2, if it takes more
 than a second of processor time or does not end, if it takes more than 500 MB, or if it prints a
-control character or a secret.
+control character or a secret. `--from NUMBER --cases 1` repeats a case.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from tests.untrusted import spoiled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Seconds of processor time, and MB of memory, that a case may take.
+#: Seconds of processor time, and MB of memory, that a case may take. Time by the clock would count
+#: what else runs on a shared machine.
 SECONDS, MEGABYTES = 1.0, 500
 #: Seconds after which a case is ended.
 PATIENCE = 20
@@ -175,13 +176,15 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m tests.untrusted.configs", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--cases", type=int, default=2_000)
+    parser.add_argument("--from", type=int, default=0, dest="first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=SECONDS, help="that a case may take")
     parser.add_argument("--keep", type=Path, help="a folder for the texts that fail")
     options = parser.parse_args(arguments)
-    starts = range(0, options.cases, BATCH)
-    parts = [range(start, min(start + BATCH, options.cases)) for start in starts]
+    end = options.first + options.cases
+    starts = range(options.first, end, BATCH)
+    parts = [range(start, min(start + BATCH, end)) for start in starts]
     begun, total = time.time(), Total()
     with ProcessPoolExecutor(options.jobs) as pool:
         for number, part in enumerate(pool.map(batch, [options.seed] * len(parts), parts), 1):

@@ -6,6 +6,7 @@ needs three entries: the function in the file of its group, its code in `CODES`,
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.axes import misplaced_places
@@ -41,6 +42,7 @@ from netbuild.checks.lint.spatial_axes import channels_last, forgotten_flattens
 from netbuild.checks.lint.unread import unread_inputs, unread_results
 from netbuild.checks.lint.untrained import untrained_weights
 from netbuild.checks.lint.variables import unread_variables
+from netbuild.diagnostics.diagnostic import MAX_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +86,11 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
 )
 
 
+#: The most warnings of a lint. Fewer are reported, but comments may silence some of them.
+_MOST = 3 * MAX_FAULTS
+
+
 def warnings(graph: Graph) -> list[Diagnostic]:
     """Return the warnings of all lints about a graph."""
     flow = Flow(graph)
-    return [diagnostic for lint in LINTS for diagnostic in lint(flow)]
+    return [diagnostic for lint in LINTS for diagnostic in islice(lint(flow), _MOST)]

@@ -28,7 +28,8 @@ def unread_variables(flow: Flow) -> Iterator[Diagnostic]:
         return
     own = [e.key for e in node.entries.values() if e.key.span.document is config.document]
     read = names_in(config.root) if own else set()
-    others = [name for name, (key, _) in node.entries.items() if key not in own]
+    entries = node.entries.items()
+    others = [name for name, (key, _) in entries if key.span.document is not config.document]
     for key in own:
         if key.text in read:
             continue

@@ -1,11 +1,13 @@
 """Pictures: their sizes from their headers, and their pixels."""
 
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import Size
-from netbuild.components.files import below, opened
+from netbuild.components.files import each_below, opened
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -51,21 +53,31 @@ def listed(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
     classes = tuple(
         sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     )
-    return _listed(classes, tuple(path.stat().st_mtime_ns for path in classes))
+    found = _listed(classes, tuple([(s.st_mtime_ns, s.st_ctime_ns) for s in map(os.stat, classes)]))
+    if isinstance(found, OSError):
+        raise found
+    return tuple(path.name for path in classes), found
 
 
 @lru_cache(maxsize=4)
 def _listed(
-    classes: tuple[Path, ...], _stamp: tuple[int, ...]
-) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """List folders; unchanged folders are listed once."""
-    pictures = tuple(
+    classes: tuple[Path, ...], _stamp: tuple[tuple[int, int], ...]
+) -> tuple[tuple[str, int], ...] | OSError:
+    """List folders, or say why it is not possible; unchanged folders are listed once."""
+    try:
+        return tuple(_pictures(classes))
+    except OSError as error:
+        return error
+
+
+def _pictures(classes: tuple[Path, ...]) -> Iterator[tuple[str, int]]:
+    """Yield each picture of the classes with the number of its class."""
+    return (
         (str(file), number)
-        for number, path in enumerate(classes)
-        for file in below(path, SUFFIXES)
+        for number, files in enumerate(each_below(classes, SUFFIXES))
+        for file in files
         if not file.name.startswith(".")
     )
-    return tuple(path.name for path in classes), pictures
 
 
 def size_of(path: Path) -> Size | None:

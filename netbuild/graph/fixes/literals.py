@@ -11,7 +11,7 @@ import re
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.diagnostics.diagnostic import Edit, Fix, Note, with_fixes
 from netbuild.diagnostics.exceptions import ExpressionError
@@ -24,10 +24,11 @@ from netbuild.graph.assignments import (
     stacks_around,
     text_of,
 )
+from netbuild.graph.fixes.expressions import Text, is_expression, text_of_tree, walk
 from netbuild.graph.fixes.spans import characters, contains, keys, overlaps, touches
 from netbuild.syntax.edits import inserted
 from netbuild.syntax.expression import RESERVED, evaluate
-from netbuild.syntax.node import List, Map, Node, Scalar
+from netbuild.syntax.node import Map, Node, Scalar
 from netbuild.syntax.parser import parse
 from netbuild.syntax.scalar import resolve
 from netbuild.syntax.substitution import is_computed
@@ -60,13 +61,6 @@ class Target(NamedTuple):
     is_equal: bool = True
 
 
-class Text(NamedTuple):
-    """The expressions of a document with the blocks that contain them, and its aliased values."""
-
-    expressions: tuple[tuple[Scalar, str], ...]
-    aliased: tuple[Span, ...]
-
-
 class Literals:
     """Finds the literals behind the expressions of a config. `calls` are its uses of blocks."""
 
@@ -97,7 +91,7 @@ class Literals:
             return fault
         here = [
             (scalar, owner)
-            for scalar, owner in self._text(fault.span.document).expressions
+            for scalar, owner in self._text(fault.span.document).within(fault.span)
             if contains(fault.span, scalar.span) or contains(scalar.span, fault.span)
         ]
         phrases: dict[str, None] = {}
@@ -144,9 +138,11 @@ class Literals:
 
         A trial shows whether the value was a fraction, which a whole number mends.
         """
-        here = self._text(fault.span.document).expressions
+        if fault.code != "NB106" or self._is_foreign(fault.span.document):
+            return fault
+        here = self._text(fault.span.document).within(fault.span)
         at = next(((s, owner) for s, owner in here if s.span == fault.span), None)
-        if fault.code != "NB106" or at is None or self._is_foreign(fault.span.document):
+        if at is None:
             return fault
         node: Node = at[0]
         path = self._path(at[1], fault)
@@ -172,7 +168,7 @@ class Literals:
     def _targets(self, edit: Edit, fault: Diagnostic) -> list[Target]:
         """Return the edits of literals for an edit of a fix; none if there is no literal."""
         text = self._text(edit.span.document)
-        touched = [(s, owner) for s, owner in text.expressions if overlaps(edit.span, s.span)]
+        touched = [(s, owner) for s, owner in text.within(edit.span) if overlaps(edit.span, s.span)]
         if touched and self._is_foreign(edit.span.document):
             return []
         if not touched:
@@ -253,7 +249,7 @@ class Literals:
 
     @cached_property
     def _own(self) -> set[int]:
-        return {id(node.span.document) for node, _ in _walk(self.config.root)}
+        return {id(node.span.document) for node, _ in walk(self.config.root)}
 
     def _has_alone(self, document: Document, fault: Diagnostic) -> bool:
         """Whether a base has a fault also without the file that extends it."""
@@ -277,7 +273,7 @@ class Literals:
 
     @cached_property
     def _all(self) -> tuple[Scalar, ...]:
-        return tuple(node for node, _ in _walk(self.config.root) if _is_expression(node))
+        return tuple(node for node, _ in walk(self.config.root) if is_expression(node))
 
     def _path(self, owner: str, fault: Diagnostic) -> str | None:
         """Return a path at which an expression of a fault has its names; None without a clear one.
@@ -301,8 +297,9 @@ class Literals:
 
     def _text(self, document: Document) -> Text:
         if id(document) not in self._texts:
-            root = parse(document).root if document.name != "--set" else None
-            self._texts[id(document)] = _text(root)
+            # A text without these signs has neither expressions nor aliases.
+            has_some = document.name != "--set" and not {"$", "*"}.isdisjoint(document.text)
+            self._texts[id(document)] = text_of_tree(parse(document).root if has_some else None)
         return self._texts[id(document)]
 
     def _line(self, span: Span, here: Document) -> str:
@@ -313,51 +310,10 @@ class Literals:
         return f"line {span.line}" + ("" if document is here else f" of {Path(document.name).name}")
 
 
-def _text(root: Node | None) -> Text:
-    """Return the expressions and the aliased values of a tree."""
-    if root is None:
-        return Text((), ())
-    owners: dict[int, str] = {}
-    blocks = root.get("blocks") if isinstance(root, Map) else None
-    for name, entry in blocks.entries.items() if isinstance(blocks, Map) else ():
-        owners |= {id(node): name for node, _ in _walk(entry.value)}
-    seen: dict[int, Node] = {}
-    aliased: list[Span] = []
-    for node, again in _walk(root):
-        seen[id(node)] = node
-        if again:
-            aliased.append(node.span)
-    expressions = (node for node in seen.values() if _is_expression(node))
-    return Text(tuple((node, owners.get(id(node), "")) for node in expressions), tuple(aliased))
-
-
-def _walk(root: Node) -> Iterator[tuple[Node, bool]]:
-    """Yield the nodes of a tree, keys included, and whether a node was yielded before.
-
-    What an aliased node contains is yielded once.
-    """
-    seen: set[int] = set()
-    pending: list[Node] = [root]
-    while pending:
-        node = pending.pop()
-        yield node, id(node) in seen
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, List):
-            pending += node.items
-        elif isinstance(node, Map):
-            for key, value in node.entries.values():
-                pending += (value, key) if "$" in key.text else (value,)
-
-
-def _is_expression(node: Node) -> TypeGuard[Scalar]:
-    return isinstance(node, Scalar) and isinstance(node.value, str) and "$" in node.value
-
-
 def _is_variable(node: Scalar) -> bool:
-    """Whether an expression is one name: `$width` or `$(width)`."""
-    return re.fullmatch(r"\$(\w+|\( *\w+ *\))", str(node.value)) is not None
+    """Whether an expression is one name: `$width` or `$(width)`, and not `$(1)` or `$(true)`."""
+    written = re.fullmatch(r"\$(\w+|\( *\w+ *\))", str(node.value))
+    return written is not None and bool(mentioned(text_of(node)))
 
 
 def _names(node: Node) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netbuild.config.init import Init
     from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.graph.row import Recomputed
+    from netbuild.graph.tracing.limits import Limits
     from netbuild.graph.tracing.scope import Scope
     from netbuild.syntax.expression import Names
 
@@ -55,7 +56,8 @@ class LayerCall(NamedTuple):
 class Layers:
     """The layers that have been traced so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.rows: list[Row] = []
         self.by_path: dict[str, Row] = {}
         #: The layer that computed each value.
@@ -91,12 +93,15 @@ class Layers:
     def _row(self, call: LayerCall, names: Names, signals: Signals | None) -> Found[Row | None]:
         """Validate a layer against its inputs; None if its output is not known."""
         item = call.item
+        if item.modifiers:
+            self.limits.read(*[modifier.value for modifier in item.modifiers.values()])
         init, faults = _init(item, names) if "init" in item.modifiers else (None, ())
         modified, wrong = _shared(item, names)
         faults = (*faults, *wrong)
         if item.arguments is not None:
             arguments, wrong = substitute(item.arguments, names)
             call = call._replace(item=item._replace(arguments=arguments))
+            self.limits.read(arguments)
             faults = (*faults, *wrong)
         arranged, wrong = (None, ()) if signals is None else self._arranged(call, signals)
         faults += wrong

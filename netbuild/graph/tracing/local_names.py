@@ -1,4 +1,4 @@
-"""The names that an expression can use at its place, collected only when one is needed."""
+"""The names that an expression can use at its place, looked up only when one is needed."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ if TYPE_CHECKING:
 
 
 class LocalNames(Mapping[str, Any]):
-    """The names around an item, the names for its input, and the index of a repetition."""
+    """The names around an item, the names for its input, and the index of a repetition.
+
+    A name is looked up from the inside to the outside, since a copy of all names for each item
+    would take long in a file of many variables.
+    """
 
     def __init__(self, around: Mapping[str, Any], x: Signal | None, **more: Any) -> None:
         self.around, self.x, self.more = around, x, more
 
     @cached_property
-    def known(self) -> dict[str, Any]:
-        """All names with their values.
-
-        Stacks may stand 100 deep within one another, too deep for a function that calls itself.
-        """
-        inside: list[LocalNames] = []
-        around: Mapping[str, Any] = self
-        while isinstance(around, LocalNames) and "known" not in around.__dict__:
-            inside.append(around)
-            around = around.around
-        found = dict(around.known if isinstance(around, LocalNames) else around)
-        for one in reversed(inside):
-            for name in SHAPE_NAMES:  # these are of another input
-                found.pop(name, None)
-            found |= {**input_names(one.x), **one.more}
-        return found
+    def _of_input(self) -> dict[str, Any]:
+        return input_names(self.x)
 
     def __getitem__(self, name: str) -> Any:
-        return self.known[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.known
+        if name in SHAPE_NAMES:  # around are those of another input
+            return self._of_input[name]
+        around: Mapping[str, Any] = self
+        while isinstance(around, LocalNames):
+            if name in around.more:
+                return around.more[name]
+            around = around.around
+        return around[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.known)
+        inside: list[str] = [*self._of_input, *self.more]
+        around = self.around
+        while isinstance(around, LocalNames):
+            inside = [*around.more, *inside]
+            around = around.around
+        outside = [name for name in around if name not in SHAPE_NAMES]
+        return iter(dict.fromkeys([*outside, *inside]))
 
     def __len__(self) -> int:
-        return len(self.known)
+        return sum(1 for _ in self)
 
 
 def input_names(x: Signal | None) -> dict[str, Any]:

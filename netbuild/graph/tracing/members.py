@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from netbuild.components.layers.layer import Layer
     from netbuild.config.blocks import Definition
-    from netbuild.diagnostics.diagnostic import Found
+    from netbuild.diagnostics.diagnostic import Faults, Found
     from netbuild.syntax.expression import Names
 
 
@@ -44,18 +44,17 @@ class MemberReader:
 
     def read(self, node: Node, names: Names) -> Found[Item | Stack | None]:
         """Read a node as an item or a stack; None after a fault."""
+        faults: Faults = ()
         if isinstance(node, Scalar):
-            evaluated, faults = substitute(node, names)
-            if is_unknown(evaluated):
+            node, faults = substitute(node, names)  # an item of `vars` is one node for all its uses
+            if is_unknown(node):
                 return None, faults
-            part, wrong = self._part(evaluated, names)
-            return part, (*faults, *wrong)
         if id(node) in self._read:
-            return self._read[id(node)][1], ()
-        part, faults = self._part(node, names)
-        if part is not None and not faults:
+            return self._read[id(node)][1], faults
+        part, wrong = self._part(node, names)
+        if part is not None and not wrong:
             self._read[id(node)] = node, part
-        return part, faults
+        return part, (*faults, *wrong)
 
     def _part(self, node: Node, names: Names) -> Found[Item | Stack | None]:
         if is_stack(node) and not _is_lower_case_layer(node):

@@ -31,6 +31,8 @@ class Network(NamedTuple):
     block: Block | None = None
     outputs: Mapping[str, Tensor] = {}
     calls: Calls = Calls()
+    #: The number of members that were walked, with those that have no row.
+    members: int = 0
 
 
 def trace_network(config: Config) -> Found[Network]:
@@ -53,7 +55,7 @@ def trace_network(config: Config) -> Found[Network]:
         if walk.limits.reason:
             title, span = "the network is too large", config.layers.span
             faults += (Diagnostic("NB209", title, span, walk.limits.reason),)
-        return Network(rows, calls=walk.calls), faults
+        return Network(rows, calls=walk.calls, members=walk.limits.members), faults
     faults += tuple(_unused_blocks(config, walk.used))
     outputs = {port: y.tensor for port, y in results.items() if y.tensor is not None}
     complete = len(outputs) == len(results) and not errors(faults)
@@ -65,13 +67,13 @@ def trace_network(config: Config) -> Found[Network]:
         paths = [row.path for row in rows]
         rows = rows[: paths.index(wrong[0].layer or "")]
     if len(outputs) < len(results) or wrong:
-        return Network(rows, calls=walk.calls), (*faults, *wrong)
+        return Network(rows, calls=walk.calls, members=walk.limits.members), (*faults, *wrong)
     if complete and any(row.ties for row in rows):
         from netbuild.graph.tracing import ties  # few networks have any
 
         rows, wrong = ties.resolved(rows)
         faults = (*faults, *wrong)
-    return Network(rows, block, outputs, walk.calls), faults
+    return Network(rows, block, outputs, walk.calls, walk.limits.members), faults
 
 
 def _modifiers(stack: Stack) -> Iterator[Diagnostic]:

@@ -30,6 +30,7 @@ from netbuild.graph.tracing.naming import (
 from netbuild.graph.tracing.reuse import Recipe
 from netbuild.graph.tracing.scope import UNKNOWN_SIGNAL
 from netbuild.graph.value import OUTPUT, Ref
+from netbuild.syntax.expression import layered
 from netbuild.syntax.item import REUSE, Item, Stack
 from netbuild.syntax.node import UNKNOWN
 
@@ -77,11 +78,11 @@ class Walk:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.layers = Layers()
         self.reader = MemberReader(config.blocks)
         #: The readers of the files that are blocks, by the identity of the file.
         self.readers: dict[int, MemberReader] = {}
         self.limits = Limits()
+        self.layers = Layers(self.limits)
         #: The identities of the blocks that are used.
         self.used: set[int] = set()
         self.blocks: dict[str, Call] = {}
@@ -331,8 +332,9 @@ class Walk:
             return unknown, (contains_itself(block.name, part, context),)
         self.blocks[path] = Call(part, context.names, block)
         own = input_names(next(iter(inputs.values())))
-        outer = {} if block.file else {**context.variables, **own}
+        outer = {} if block.file else layered(own, context.variables)
         values, faults = block.bind(part, context.names, outer)
+        self.limits.read(*(values or {}).values())
         if values is not None and block.file:
             rules, wrong = files.check(block, part, values, inputs)
             faults += wrong
@@ -354,7 +356,7 @@ class Walk:
     def inside(self, block: Definition, context: Context, values: Names) -> Context:
         """Return the context of a block's members; `values` are those of its parameters."""
         if block.file is None:
-            names = {**context.variables, **values}
+            names = layered(values, context.variables)
             return context._replace(names=names, blocks=(*context.blocks, block.name))
         reader = self.readers.setdefault(id(block.file), MemberReader(block.file.blocks))
         return context._replace(names=values, reader=reader, variables=values, blocks=())

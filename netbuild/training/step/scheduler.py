@@ -181,6 +181,8 @@ def _torch() -> Iterator[None]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+        # SequentialLR of torch 2.6 calls its own parts in the old way.
+        warnings.filterwarnings("ignore", "The epoch parameter in `scheduler.step")
         try:
             yield
         except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:

@@ -16,6 +16,7 @@ from netbuild.builder.module import module as build
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import Outcome, by_torch, graph_of_case, outcome, tensors
 from tests.examples import examples
+from tests.torch_release import IS_NEW, runs
 
 if TYPE_CHECKING:
     from tests.components.layers.contract import Case, Strictness
@@ -28,6 +29,8 @@ STRICTNESS = [strict for family in TABLES for strict in family.strictness]
 
 def check(case: Case) -> None:
     """Assert that netbuild and torch agree about a layer: whether it runs, and what it gives."""
+    if not runs(case.kind, case.fields):
+        return
     family = FAMILIES[case.kind]
     graph = graph_of_case(case)
     # Backward is tried where netbuild promises it: elsewhere torch may even bring the process down.
@@ -35,7 +38,7 @@ def check(case: Case) -> None:
     if graph.output is None:
         assert graph.diagnostics
         if isinstance(theirs, Outcome):
-            excused = [strict for strict in family.strictness if strict.applies(case)]
+            excused = not IS_NEW or any(one.applies(case) for one in family.strictness)
             assert excused, f"refused, and torch runs it: {graph.diagnostics[0].label}"
         return
     assert isinstance(theirs, Outcome), f"accepted, and torch refuses it: {theirs}"
@@ -81,5 +84,6 @@ def test_strictness_has_its_case(strict: Strictness) -> None:
     """Each reason to be stricter than torch applies to a case that torch does run."""
     assert strict.applies(strict.example)
     family = FAMILIES[strict.example.kind]
-    assert isinstance(by_torch(family, strict.example, backward=False), Outcome)
+    theirs = by_torch(family, strict.example, backward=False)
+    assert isinstance(theirs, Outcome) or not IS_NEW
     assert graph_of_case(strict.example).output is None

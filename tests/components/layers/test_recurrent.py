@@ -12,6 +12,7 @@ from netbuild.components.layers import LAYERS
 from tests.components.layers.contract import Case, Tensor, results, torch_layer, torch_may_warn
 from tests.components.layers.recurrent import FAMILY, ROWS
 from tests.components.layers.test_layers import bytes_kept, learning
+from tests.torch_release import of_new_torch
 
 BATCH = 2
 CELLS = ("RNNCell", "LSTMCell", "GRUCell")
@@ -146,6 +147,7 @@ def samples(case: Case) -> int:
     return 1024 if case.kind == "LSTM" and "proj_size" not in case.fields else 1
 
 
+@of_new_torch
 @pytest.mark.parametrize("case", remembering(), ids=str)
 def test_activation_memory_is_what_torch_keeps(case: Case) -> None:
     """More samples cost that many times the declared bytes."""

@@ -18,7 +18,7 @@ from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.training.loop import Trainer
 from netbuild.training.parallel.distributed import World
 from netbuild.training.step.memory_format import channels_last
-from tests.torch_release import there
+from tests.torch_release import IS_NEW, there
 from tests.training_configs import write
 
 #: What some optimizers want of weights or of fields to take a step at all.
@@ -37,6 +37,7 @@ def prepared(folder: Path, *settings_: str, **sections: Any) -> Trainer:
     return training.prepare(trainable(load(write(folder, **sections), settings_)), folder / "runs")
 
 
+@pytest.mark.skipif(not IS_NEW, reason="older releases of torch import it themselves")
 def test_a_training_imports_no_compiler(tmp_path: Path) -> None:
     """A training does not import torch's compiler, which would take a second."""
     code = (

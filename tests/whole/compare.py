@@ -44,8 +44,11 @@ if TYPE_CHECKING:
 BATCHES = (2, 3)
 #: Their values are drawn anew in each call, with one and the same seed in another order.
 RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RReLU", "FractionalMaxPool2d"}
-#: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample.
-UNMEASURED = {"LSTM"}
+#: What torch says of indices that another layer computes: only values tell.
+BY_VALUE = ("index out of range in self", "out of bounds for dimension", "Class values must be")
+#: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample; and
+#: what a packed sequence keeps depends on its lengths.
+UNMEASURED = {"LSTM", "lengths"}
 
 
 class Disagreement(AssertionError):  # noqa: N818  what is looked for
@@ -85,6 +88,8 @@ class Verdict:
             results = network(*zeros(self.reads, batch))
             if before != [p._version for p in frozen]:
                 raise Refusal("a frozen parameter that is overwritten")
+            if network.spoiled(*zeros(self.reads, batch)):
+                raise Refusal("what a checkpoint reads is overwritten")
             if any(y.dim() == 0 or len(y) != batch for y in results):
                 raise Refusal("a result without the batch axis")
             described = tuple((tuple(y.shape[1:]), y.dtype) for y in results)
@@ -146,7 +151,7 @@ class Comparison:
         }
         if self.copies:
             checks["copy pickle"] = lambda: self._copies(verdict, module)
-        if self.export:
+        if self.export and "lengths" not in verdict.network.kinds:
             checks["export"] = lambda: self._exported(verdict, module)
         for words, check in checks.items():
             if only and only.split("-", maxsplit=1)[0] not in words.split():
@@ -162,8 +167,7 @@ class Comparison:
 
     def _accepted_alone(self, verdict: Verdict) -> list[Disagreement]:
         """Return the difference of a file that netbuild accepts, and torch does not run."""
-        if "index out of range in self" in verdict.why:
-            # Indices that a layer computes, such as those of a pool: only values tell.
+        if any(words in verdict.why for words in BY_VALUE):
             self.counts["an index that only values decide"] += 1
             return []
         why = f"torch refuses at {verdict.path!r}: {verdict.why}"
@@ -302,6 +306,8 @@ class Comparison:
 
     def _macs(self, verdict: Verdict, graph: Graph) -> None:
         assert verdict.network is not None
+        if "lengths" in verdict.network.kinds:
+            return
         # torch's counter does not know the recurrent layers of mkldnn.
         torch._C._set_mkldnn_enabled(False)
         flops = []
@@ -347,6 +353,8 @@ class Comparison:
         )
 
     def _copies(self, verdict: Verdict, module: nn.Module) -> None:
+        assert verdict.network is not None
+        kinds = verdict.network.kinds
         x = self._input(verdict, 2)
         module.eval()
         with torch.no_grad():
@@ -358,7 +366,7 @@ class Comparison:
                 ("copy", copy.deepcopy),
                 ("pickle", lambda m: pickle.loads(pickle.dumps(m))),  # noqa: S301
             ):
-                if kind == "pickle" and _has_self(module):
+                if kind == "pickle" and (_has_self(module) or "parametrize" in kinds):
                     continue
                 try:
                     again = tuple_of(twin(module)(*[t.clone() for t in x]))

@@ -10,6 +10,8 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from tests.whole.weights import Tie
+
 #: What torch raises for fields and inputs that it does not take, or that it only warns of.
 REFUSALS = (
     RuntimeError,
@@ -57,6 +59,9 @@ class Network(nn.Module):
         self.gives: dict[str, Value] = {}
         self.of_stacks: set[int] = set()
         self.kinds: set[str] = set()
+        self.ties: list[Tie] = []
+        #: What stacks read that are computed again, and the numbers of what they give.
+        self.checkpoints: list[tuple[set[int], range]] = []
 
     def pruned(self) -> None:
         """Leave out functions whose results nobody reads.
@@ -104,6 +109,21 @@ class Network(nn.Module):
         ends = (value.number for value in self.gives.values())
         found |= {f"output {n}" for n in ends if values[n]._version != versions[n]}
         return found | {n for n, w in self.named_parameters() if w._version != own[n]}
+
+    def spoiled(self, *x: torch.Tensor) -> set[int]:
+        """Return what a stack reads that is computed again, if a layer overwrites it."""
+        values: dict[int, torch.Tensor] = dict(zip(self.reads, x, strict=True))
+        begun: dict[int, dict[int, int]] = {}
+        for step in self.steps:
+            for at, (reads, inside) in enumerate(self.checkpoints):
+                if at not in begun and any(number in inside for number in step.gives):
+                    begun[at] = {n: values[n]._version for n in reads if n in values}
+            results = step.call(*[values[number] for number in step.reads])
+            values.update(zip(step.gives, results, strict=True))
+        found = (
+            n for versions in begun.values() for n, v in versions.items() if values[n]._version != v
+        )
+        return {*found}
 
     def forward(self, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return all results of the network."""

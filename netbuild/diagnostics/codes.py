@@ -98,7 +98,7 @@ CODES = {
     "NB408": "an optimizer or a parameter group without weights",
     "NB409": "a metric that does not fit the loss",
     "NB410": "a network that sees what it has to tell",
-    "NB411": "an index that an Embedding does not have",
+    "NB411": "an index or a length that does not exist",
     "NB412": "a component or a field that the installed torch does not have",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",

@@ -18,6 +18,11 @@ import netbuild
 from netbuild.builder.module import train
 from tests.whole.inputs import zeros
 from tests.whole.measure import (
+    BY_VALUE,
+    NOISE,
+    RANDOM,
+    UNCOUNTED,
+    UNMEASURED,
     Counting,
     backward,
     both,
@@ -42,13 +47,6 @@ if TYPE_CHECKING:
     from tests.whole.network import Network
 
 BATCHES = (2, 3)
-#: Their values are drawn anew in each call, with one and the same seed in another order.
-RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RReLU", "FractionalMaxPool2d"}
-#: What torch says of indices that another layer computes: only values tell.
-BY_VALUE = ("index out of range in self", "out of bounds for dimension", "Class values must be")
-#: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample; and
-#: what a packed sequence keeps depends on its lengths.
-UNMEASURED = {"LSTM", "lengths"}
 
 
 class Disagreement(AssertionError):  # noqa: N818  what is looked for
@@ -114,12 +112,7 @@ class Comparison:
     """One file; `counts` says what was compared."""
 
     def __init__(
-        self,
-        text: str,
-        *,
-        copies: bool = True,
-        export: bool = False,
-        folder: Path | None = None,
+        self, text: str, *, copies: bool = True, export: bool = False, folder: Path | None = None
     ) -> None:
         self.text = text
         self.copies = copies
@@ -149,9 +142,10 @@ class Comparison:
             "macs": lambda: self._macs(verdict, graph),
             "kept": lambda: self._kept(verdict, graph, module),
         }
-        if self.copies:
+        noisy = bool(verdict.network.kinds & NOISE)
+        if self.copies and not noisy:
             checks["copy pickle"] = lambda: self._copies(verdict, module)
-        if self.export and "lengths" not in verdict.network.kinds:
+        if self.export and not noisy and "lengths" not in verdict.network.kinds:
             checks["export"] = lambda: self._exported(verdict, module)
         for words, check in checks.items():
             if only and only.split("-", maxsplit=1)[0] not in words.split():
@@ -243,7 +237,7 @@ class Comparison:
     def _values(self, verdict: Verdict, module: nn.Module) -> None:
         network = verdict.network
         assert network is not None
-        random = bool(network.kinds & RANDOM)
+        random = bool(network.kinds & (RANDOM | NOISE))
         for training in (True, False):
             for batch in BATCHES:
                 x = self._input(verdict, batch)
@@ -260,7 +254,7 @@ class Comparison:
                 self.counts[f"values in {mode}"] += 1
             if training and not random:
                 self._input_gradients(network, module, x)
-            elif not training:
+            elif not training and not network.kinds & NOISE:
                 self._samples_alone(module, x)
             module.load_state_dict(network.state_dict())
 
@@ -306,7 +300,7 @@ class Comparison:
 
     def _macs(self, verdict: Verdict, graph: Graph) -> None:
         assert verdict.network is not None
-        if "lengths" in verdict.network.kinds:
+        if verdict.network.kinds & UNCOUNTED:
             return
         # torch's counter does not know the recurrent layers of mkldnn.
         torch._C._set_mkldnn_enabled(False)

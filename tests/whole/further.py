@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tests.whole import drawing
 from tests.whole.masks import ATTENTIONS, NAMED
 from tests.whole.pieces import Pieces
 
@@ -42,10 +43,30 @@ class Further(Pieces):
 
     def _lengths(self, scope: Scope) -> Any:
         """Draw lengths from 1 on; the input's numbers begin with 0."""
-        if COUNTS not in scope.inputs or self.ends or not self.chance(0.5):
+        if COUNTS not in scope.inputs or self.ends or not self.chance(0.9):
             return None
         most = self.reader.values[scope.inputs["x"].number].shape[1] if "x" in scope.inputs else 3
         return {"Formula": f"clamp(x + 2, 1, {most})", "inputs": COUNTS}
+
+    def _hiding(self, scope: Scope) -> Any:
+        """Draw a layer that reads masks or lengths, where there are some."""
+        if not self.ends and not {"pad", "seen"} & scope.inputs.keys():
+            return None
+        name, value = self._ref(scope)
+        shape, dtype = self._shape(value)
+        if len(shape) != 2 or not dtype.is_floating_point or not self.chance(0.5):
+            return None
+        table = [entry for entry in drawing.RANKS[2] if entry[1] in NAMED]
+        if self.ends:
+            table = [entry for entry in table if "lengths" in NAMED[entry[1]]]
+        _, kind, draw = drawing.weighted(self.rng, table)
+        fields = draw(self.rng, shape)
+        if isinstance(fields, dict):
+            fields = {key: v for key, v in fields.items() if not key.endswith("is_causal")}
+        reads: dict[str, Any] = {"inputs": name}
+        if "Decoder" in kind or kind == "Transformer":
+            reads = self._two(scope, kind, value)
+        return {kind: fields, **self.named(scope, kind, reads, value)}
 
     def named(self, scope: Scope, kind: str, reads: dict[str, Any], value: Value) -> dict[str, Any]:
         """Add masks or lengths that fit, by name."""
@@ -78,7 +99,7 @@ class Further(Pieces):
                 fits = [ref for ref in refs if self.ends.get(ref, 99) <= shapes[0][0]]
             else:
                 fits = [ref for ref, v in refs.items() if self._hides(kind, name, shapes, v)]
-            if fits and self.chance(0.7):
+            if fits and self.chance(0.8):
                 found[name] = self._number(self.rng.choice(fits))
         return found
 
@@ -125,15 +146,14 @@ class Further(Pieces):
         form = self.rng.choice(_FORMS)
         return form.format(*(self._term(names, depth - 1) for _ in range(form.count("{}"))))
 
-    def _several(self, scope: Scope) -> Any:
-        """Draw an operation of several inputs."""
-        return self.rng.choice([self._chosen, self._einsum, self._attention])(scope)
+    def _further(self, scope: Scope) -> Any:
+        """Draw a formula, or an operation of several inputs."""
+        draws = [self._chosen, self._einsum, self._attention, *[self._formula] * 3]
+        return self.rng.choice(draws)(scope)
 
     def _chosen(self, scope: Scope) -> Any:
         """Draw an operation that reads positions."""
-        positions = [
-            (name, v) for name, v in self._refs(scope) if self._shape(v)[1] == torch.int64
-        ]
+        positions = [(name, v) for name, v in self._refs(scope) if self._shape(v)[1] == torch.int64]
         if not positions:
             return None
         name, value = self.rng.choice(positions)

@@ -101,7 +101,7 @@ class Generator(Further):
             shape = self.rng.choice(_SHAPES)
             return shape if self.rng.random() < 0.8 else {"shape": shape}
 
-        if self.chance(0.15, "inputs of masks"):
+        if self.chance(0.2, "inputs of masks"):
             return {"inputs": self.masks()}
         if self.chance(0.35, "several inputs"):
             pool = ["x", "y", "left", "right", "mask"]
@@ -216,15 +216,11 @@ class Generator(Further):
             node = self._use(scope)
         elif draw < 0.37:
             node = self._parameter(scope)
-        elif draw < 0.50:
-            node = self._join(scope)
-        elif draw < 0.55:
-            node = self._formula(scope)
         elif draw < 0.60:
-            node = self._several(scope) or self._layer(scope)
+            node = (self._join if draw < 0.50 else self._further)(scope)
         else:
-            node = (self._unpool(scope) if draw < 0.8 else None) or self._layer(scope)
-        return self._modified(key, node)
+            node = self._hiding(scope) or (draw < 0.8 and self._unpool(scope))
+        return self._modified(key, node or self._layer(scope))
 
     def _modified(self, key: str | None, node: Any) -> Any:
         if isinstance(node, str) and node.startswith("$"):

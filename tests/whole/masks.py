@@ -34,19 +34,18 @@ NAMED: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), ("lengths",)),
 }
+_DECODING = [
+    ("tgt_mask", "tgt_key_padding_mask", 0, 0),
+    ("memory_mask", "memory_key_padding_mask", 0, 1),
+]
 #: Of each attention: its mask of queries and keys, its mask of padding, and the inputs that ask and
 #: are seen.
 ATTENTIONS: dict[str, list[tuple[str, str, int, int]]] = {
     "MultiheadAttention": [("attn_mask", "key_padding_mask", 0, 1)],
     "TransformerEncoderLayer": [("src_mask", "src_key_padding_mask", 0, 0)],
     "TransformerEncoder": [("mask", "src_key_padding_mask", 0, 0)],
-    **dict.fromkeys(
-        ("TransformerDecoderLayer", "TransformerDecoder"),
-        [
-            ("tgt_mask", "tgt_key_padding_mask", 0, 0),
-            ("memory_mask", "memory_key_padding_mask", 0, 1),
-        ],
-    ),
+    "TransformerDecoderLayer": _DECODING,
+    "TransformerDecoder": _DECODING,
     "Transformer": [
         ("src_mask", "src_key_padding_mask", 0, 0),
         ("tgt_mask", "tgt_key_padding_mask", 1, 1),
@@ -65,9 +64,7 @@ def heads(fields: dict[str, Any]) -> int:
     return given
 
 
-def laid_out(
-    kind: str, fields: dict[str, Any], x: Sequence[torch.Tensor], masks: Masks
-) -> Masks:
+def laid_out(kind: str, fields: dict[str, Any], x: Sequence[torch.Tensor], masks: Masks) -> Masks:
     """Return masks as torch reads them.
 
     Raises:

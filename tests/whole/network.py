@@ -25,6 +25,8 @@ REFUSALS = (
 )
 
 
+#: The functions that netbuild builds as modules: `docs/language.md`, "Masks".
+MODULES = {"ScaledDotProductAttention"}
 #: In evaluation they return their input itself.
 DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
 
@@ -72,7 +74,8 @@ class Network(nn.Module):
         self.every_step = self.steps
         kept = []
         for step in reversed(self.steps):
-            if step.module is not None or needed.intersection(step.gives):
+            is_module = step.module is not None or step.kind in MODULES
+            if is_module or needed.intersection(step.gives):
                 kept.append(step)
                 needed.update(step.reads)
         self.steps = kept[::-1]
@@ -114,9 +117,12 @@ class Network(nn.Module):
         """Return what a stack reads that is computed again, if a layer overwrites it."""
         values: dict[int, torch.Tensor] = dict(zip(self.reads, x, strict=True))
         begun: dict[int, dict[int, int]] = {}
+        alive = {value.number for value in self.gives.values()}
+        for step in reversed(self.steps):
+            alive.update(step.reads if alive.intersection(step.gives) else ())
         for step in self.steps:
             for at, (reads, inside) in enumerate(self.checkpoints):
-                if at not in begun and any(number in inside for number in step.gives):
+                if at not in begun and alive.intersection(inside, step.gives):
                     begun[at] = {n: values[n]._version for n in reads if n in values}
             results = step.call(*[values[number] for number in step.reads])
             values.update(zip(step.gives, results, strict=True))

@@ -98,7 +98,7 @@ class Pieces:
             fields = {"dim0": fields[0], "dim1": fields[1]}
         fields = self._expressed(fields, shape, scope.variables)
         if kind in {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "MultiheadAttention"}:
-            reads = self._further(scope, kind, reads, value)
+            reads = self._optional(scope, kind, reads, value)
         if kind in {"TransformerDecoderLayer", "TransformerDecoder", "Transformer"}:
             reads = self._two(scope, kind, value)
         causal = isinstance(fields, dict) and any(name.endswith("is_causal") for name in fields)
@@ -141,7 +141,7 @@ class Pieces:
         name = self.rng.choice(alike) if alike else indices
         return {f"MaxUnpool{len(shape) - 1}d": fields, "inputs": [self._number(name), indices]}
 
-    def _further(
+    def _optional(
         self, scope: Scope, kind: str, reads: dict[str, Any], value: Value | None
     ) -> dict[str, Any]:
         """Add optional inputs now and then."""

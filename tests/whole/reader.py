@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tests.whole import layers, modules, weights
+from tests.whole.blocks import parameters
 from tests.whole.expression import evaluated
 from tests.whole.inputs import expect_names, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register, types
 from tests.whole.modules import ports
 from tests.whole.names import of_member
-from tests.whole.blocks import parameters
 from tests.whole.network import REFUSALS, Network, Step, Value
 from tests.whole.operations import OPERATIONS
 from tests.whole.refusal import Refusal

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import nn
 from torch.nn.utils import parametrizations
 
 from tests.whole.refusal import Refusal
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from tests.whole.network import Network
 
 

@@ -85,6 +85,7 @@ CODES = {
     "NB326": "an input whose last axis looks like the channels",
     "NB327": "a variable that nothing reads",
     "NB330": "a formula that a layer stands for",
+    "NB335": "a layer that no gradient reaches",
     # Training sections.
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",

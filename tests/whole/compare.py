@@ -187,11 +187,9 @@ class Comparison:
             if verdict.path and all(fault.layer != verdict.path for fault in faults):
                 self.counts["refused at another place"] += 1
             return
-        # A layer of floats takes whole numbers in torch's CPU code here and there (NB207).
-        if fault.code == "NB207" and any(
-            step.path == fault.layer and step.whole for step in verdict.network.every_step
-        ):
-            self.counts["stricter: whole numbers in a layer of floats"] += 1
+        stricter = verdict.network.stricter(fault.code, fault.layer)
+        if stricter:
+            self.counts[f"stricter: {stricter}"] += 1
             return
         raise Disagreement(
             f"refused-{fault.code}", f"torch runs it: {fault.layer}: {fault.message}"
@@ -252,7 +250,7 @@ class Comparison:
                 if differs:
                     raise Disagreement(f"{differs.split()[0]}-{mode}", f"batch {batch}: {differs}")
                 self.counts[f"values in {mode}"] += 1
-            if training and not random:
+            if training and not random and not network.checkpoints:
                 self._input_gradients(network, module, x)
             elif not training and not network.kinds & NOISE:
                 self._samples_alone(module, x)

@@ -27,6 +27,7 @@ REFUSALS = (
 
 #: The functions that netbuild builds as modules: `docs/language.md`, "Masks".
 MODULES = {"ScaledDotProductAttention"}
+_WITHOUT_GRADIENT = {"Argmax", "OneHot", "To", "Detach"}
 #: In evaluation they return their input itself.
 DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
 
@@ -113,10 +114,21 @@ class Network(nn.Module):
         found |= {f"output {n}" for n in ends if values[n]._version != versions[n]}
         return found | {n for n, w in self.named_parameters() if w._version != own[n]}
 
+    def stricter(self, code: str, path: str) -> str:
+        """Return why netbuild may refuse a network that torch runs; an empty text if it may not."""
+        # A layer of floats takes whole numbers in torch's CPU code here and there.
+        if code == "NB207" and any(step.path == path and step.whole for step in self.every_step):
+            return "whole numbers in a layer of floats"
+        # Nothing is missing where no gradient comes back, or not to a stack that is computed again.
+        if code == "NB211" and (self.checkpoints or self.kinds & _WITHOUT_GRADIENT):
+            return "overwritten where no gradient comes back"
+        return ""
+
     def spoiled(self, *x: torch.Tensor) -> set[int]:
         """Return what a stack reads that is computed again, if a layer overwrites it."""
         values: dict[int, torch.Tensor] = dict(zip(self.reads, x, strict=True))
         begun: dict[int, dict[int, int]] = {}
+        learned: set[int] = set()
         alive = {value.number for value in self.gives.values()}
         for step in reversed(self.steps):
             alive.update(step.reads if alive.intersection(step.gives) else ())
@@ -126,10 +138,14 @@ class Network(nn.Module):
                     begun[at] = {n: values[n]._version for n in reads if n in values}
             results = step.call(*[values[number] for number in step.reads])
             values.update(zip(step.gives, results, strict=True))
-        found = (
-            n for versions in begun.values() for n, v in versions.items() if values[n]._version != v
-        )
-        return {*found}
+            if any(y.requires_grad for y in results):
+                learned.update(step.gives)
+        return {
+            number
+            for at, versions in begun.items()
+            for number, version in versions.items()
+            if values[number]._version != version and learned.intersection(self.checkpoints[at][1])
+        }
 
     def forward(self, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return all results of the network."""

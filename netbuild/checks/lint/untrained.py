@@ -62,7 +62,9 @@ def unreached_weights(flow: Flow) -> Iterator[Diagnostic]:
         label = f"this layer learns, and its gradient stops at {at.path}"
         notes = [Note(at.path, f"{at.type}, line {at.span.line}")]
         if others:
-            names = [row.path for row in others[:3]] + [f"{len(others) - 3} more"][: len(others) > 3]
+            names = [row.path for row in others[:3]] + [f"{len(others) - 3} more"][
+                : len(others) > 3
+            ]
             notes.append(Note("also", ", ".join(names)))
         help_ = "let a loss read it on another way, or write freeze: true beside it"
         title = "a layer that no gradient reaches"

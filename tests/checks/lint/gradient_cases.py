@@ -44,7 +44,7 @@ REACHED = [
     HEAD + "  a: {Linear: 5, freeze: true, init: orthogonal_}\n" + ONE_HOT + END,
     # The best of several is an output beside the scores, which the loss reads.
     "input: [6]\nlayers: {a: {Linear: 5}, best: {Argmax: -1}}\n"
-    "outputs: {scores: a, best: best}\nloss: {CrossEntropyLoss, inputs: scores}\n",
+    + "outputs: {scores: a, best: best}\nloss: {CrossEntropyLoss, inputs: scores}\n",
     # Without a loss nothing is trained.
     "input: [6]\nlayers: {a: {Linear: 5}, best: {Argmax: -1}}\n",
 ]

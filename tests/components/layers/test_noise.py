@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,3 +119,23 @@ def test_stochastic_depth(mode: str) -> None:
     else:
         assert sorted(set(rows.tolist())) == [0, pytest.approx(4 / 3)]
         assert (rows == 0).float().mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_module_that_draws_is_pickled() -> None:
+    """A copy of the module draws the same values, also where the network reads whole numbers."""
+    layers = {
+        "e": {"Embedding": {"num_embeddings": 4, "embedding_dim": 6}},
+        "r": {"Randn": [3, 6]},
+        "u": {"Rand": []},
+        "a": {"Add": {}, "inputs": ["e", "r"]},
+    }
+    _, made = built(layers, Tensor((3,), "int64"), outputs={"a": "a", "u": "u"})
+    copied = pickle.loads(pickle.dumps(made))  # noqa: S301  its own pickle
+    x = torch.zeros(2, 3, dtype=torch.int64)
+    results = []
+    for one in (made, copied):
+        torch.manual_seed(0)
+        results.append(one(x))
+    for first, second in zip(*results, strict=True):
+        assert first.dtype == torch.float32
+        torch.testing.assert_close(first, second, rtol=0, atol=0)

@@ -6,6 +6,11 @@ HEAD = "input: [4, 6]\nloss: CrossEntropyLoss\nlayers:\n"
 END = "  flat: {Flatten, inputs: last}\n  head: {Linear: 3}\n"
 ONE_HOT = "  best: {Argmax: -1}\n  chosen: {OneHot: 5}\n  last: {To: float32}\n"
 
+BESIDE = (
+    "input: [6]\nlayers: {a: {Linear: 5}, best: {Argmax: -1}}\n"
+    "outputs: {scores: a, best: best}\nloss: {CrossEntropyLoss, inputs: scores}\n"
+)
+
 #: The text of each network, with the layers that get no gradient.
 UNREACHED: dict[str, tuple[str, ...]] = {
     HEAD + "  a: {Linear: 5}\n" + ONE_HOT + END: ("a",),
@@ -43,8 +48,7 @@ REACHED = [
     + END,
     HEAD + "  a: {Linear: 5, freeze: true, init: orthogonal_}\n" + ONE_HOT + END,
     # The best of several is an output beside the scores, which the loss reads.
-    "input: [6]\nlayers: {a: {Linear: 5}, best: {Argmax: -1}}\n"
-    + "outputs: {scores: a, best: best}\nloss: {CrossEntropyLoss, inputs: scores}\n",
+    BESIDE,
     # Without a loss nothing is trained.
     "input: [6]\nlayers: {a: {Linear: 5}, best: {Argmax: -1}}\n",
 ]

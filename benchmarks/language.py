@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz012345"
 #: What stands in the place of the transformer's layers.
 GRU = """\
-  body: {GRU: {hidden_size: 96, num_layers: 2, dropout: 0.1}, inputs: words}
+  body: {GRU: {hidden_size: 96, num_layers: 2, dropout: 0.0}, inputs: words}
   head: {Linear: {out_features: $vocabulary, bias: false}}
 """
 

@@ -34,14 +34,6 @@ class _Measure(NamedTuple):
     bytes: bool = False
 
 
-_MEASURES = (
-    _Measure("params", lambda graph: [row.params for row in graph.rows]),
-    _Measure("macs", lambda graph: [row.macs for row in graph.rows]),
-    _Measure("activations", lambda graph: _activations(graph), bytes=True),
-    _Measure("weights", lambda graph: [_bytes(row) for row in graph.rows], bytes=True),
-)
-
-
 def _activations(graph: Graph) -> list[int]:
     """Return what each layer keeps, at the moment at which all of them keep most.
 
@@ -58,6 +50,14 @@ def _activations(graph: Graph) -> list[int]:
 
 def _bytes(row: Row) -> int:
     return row.params * BYTES["float32"]
+
+
+_MEASURES = (
+    _Measure("params", lambda graph: [row.params for row in graph.rows]),
+    _Measure("macs", lambda graph: [row.macs for row in graph.rows]),
+    _Measure("activations", _activations, bytes=True),
+    _Measure("weights", lambda graph: [_bytes(row) for row in graph.rows], bytes=True),
+)
 
 
 def check(graph: Graph) -> list[Diagnostic]:

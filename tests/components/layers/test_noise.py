@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +11,7 @@ import torch
 from netbuild.builder.module import module
 from netbuild.components.tensor import Tensor
 from tests.components.layers.contract import graph_of
+from tests.copies import pickled
 from tests.graph.memory_fuzz import Drawn, torch_keeps
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def test_a_module_that_draws_is_pickled() -> None:
         "a": {"Add": {}, "inputs": ["e", "r"]},
     }
     _, made = built(layers, Tensor((3,), "int64"), outputs={"a": "a", "u": "u"})
-    copied = pickle.loads(pickle.dumps(made))  # noqa: S301  its own pickle
+    copied = pickled(made)
     x = torch.zeros(2, 3, dtype=torch.int64)
     results = []
     for one in (made, copied):

@@ -193,7 +193,8 @@ def disagreement(one: Drawn) -> str:
     graph = graph_of_formula(one)
     try:
         with torch_may_warn():
-            y = by_torch(one.text, tensors(one, 2))
+            # Whole numbers may be divided by a 0 of the third sample, which `_kept` needs.
+            _, y = (by_torch(one.text, tensors(one, samples)) for samples in (3, 2))
             refused = "" if isinstance(y, torch.Tensor) else "it is a number"
     except (*REFUSALS, AttributeError) as error:
         if "ZeroDivision" in str(error):

@@ -186,9 +186,7 @@ class _Writer:
             self.mark(member.name)
         given = tuple(self.result(port).node for port in self.block.outputs)
         self.graph.output(given if len(given) > 1 else given[0])
-        for node in reversed(self.graph.nodes):
-            if node.op in {"call_function", "call_method", "get_attr"} and not node.users:
-                self.graph.erase_node(node)
+        self.leave_out()
         made = fx.GraphModule(self.root, self.graph, _class_name(name))
         for unread, parameter in self.root.named_parameters(recurse=False):
             if not hasattr(made, unread):
@@ -197,6 +195,13 @@ class _Writer:
             if not hasattr(made, unread):
                 made.register_buffer(unread, buffer)
         return made
+
+    def leave_out(self) -> None:
+        """Leave out the functions whose results nothing reads. A stack is called all the same."""
+        for node in reversed(self.graph.nodes):
+            is_function = node.op in {"call_function", "call_method", "get_attr"}
+            if is_function and not node.users and "stack" not in node.meta:
+                self.graph.erase_node(node)
 
     def mark(self, member: str) -> None:
         """Give the last nodes the name of their member, for messages about operations."""
@@ -310,8 +315,11 @@ class _Writer:
         """Write the call of a stack whose activations the backward pass computes again."""
         module = self.tracer.create_proxy("get_attr", name, (), {})
         if stack.has_statistics:
-            return self.operate(recomputing.recomputed, module, *x)
-        return self.operate(checkpoint, module, *x, use_reentrant=False)
+            made = self.operate(recomputing.recomputed, module, *x)
+        else:
+            made = self.operate(checkpoint, module, *x, use_reentrant=False)
+        made.node.meta["stack"] = True
+        return made
 
     def call(self, name: str, *x: Any, **keywords: Any) -> fx.Proxy:
         """Write the call of a module."""

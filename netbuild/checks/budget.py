@@ -4,7 +4,7 @@
 
 Each limit is a number, with or without a unit. k, M, G and T are powers of 1000, as in kB, MB and
 GB. KiB, MiB and GiB are powers of 1024. `macs` and `activations` are counted for one sample, as in
-`netbuild summary`.
+`netbuild summary`; `activations` also has what a stack adds while it is computed again.
 """
 
 from __future__ import annotations
@@ -34,16 +34,30 @@ class _Measure(NamedTuple):
     bytes: bool = False
 
 
-_MEASURES = (
-    _Measure("params", lambda graph: [row.params for row in graph.rows]),
-    _Measure("macs", lambda graph: [row.macs for row in graph.rows]),
-    _Measure("activations", lambda graph: [kept.nbytes for kept in graph.kept], bytes=True),
-    _Measure("weights", lambda graph: [_bytes(row) for row in graph.rows], bytes=True),
-)
+def _activations(graph: Graph) -> list[int]:
+    """Return what each layer keeps, at the moment at which all of them keep most.
+
+    While the backward pass computes a stack again, its layers keep what they would keep without
+    `checkpoint`. Only one stack does so at a time: the largest one counts.
+    """
+    kept = [*graph.kept]
+    again: Counter[str] = Counter()
+    for one in kept:
+        again[one.stack] += one.again
+    largest = max(again, key=lambda stack: again[stack], default="")
+    return [one.nbytes + one.again * (one.stack == largest) for one in kept]
 
 
 def _bytes(row: Row) -> int:
     return row.params * BYTES["float32"]
+
+
+_MEASURES = (
+    _Measure("params", lambda graph: [row.params for row in graph.rows]),
+    _Measure("macs", lambda graph: [row.macs for row in graph.rows]),
+    _Measure("activations", _activations, bytes=True),
+    _Measure("weights", lambda graph: [_bytes(row) for row in graph.rows], bytes=True),
+)
 
 
 def check(graph: Graph) -> list[Diagnostic]:

@@ -1,8 +1,9 @@
-"""Check that each Embedding has a row for every number that the data or a Constant gives it."""
+"""Check that each number of the data or of a Constant by which a layer finds something exists."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.places import set_field
@@ -15,54 +16,71 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.components.datasets.dataset import Bounds
+    from netbuild.components.layers.lookup import Lookup
+    from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
 
 
+class _Found(NamedTuple):
+    """A layer that finds something by the numbers of a value, and these numbers."""
+
+    row: Row
+    lookup: Lookup
+    value: Value
+
+
+class _Source(NamedTuple):
+    """What holds the numbers: its name in a sentence, and its place for a note."""
+
+    name: str
+    title: str
+    place: str
+    held: Bounds
+
+
 def check(graph: Graph) -> list[Diagnostic]:
-    """Return a fault for each layer that looks up numbers that it has no row for.
+    """Return a fault for each layer that gets numbers for which it has nothing.
 
     The numbers are known if the layer reads an input of the network or a Constant, perhaps in
     another shape. A part of an input may have other numbers than the whole, so its numbers are
     unknown.
     """
-    tables = list(_tables(graph))
-    by_path = {row.path: row for row in graph.rows} if tables else {}
-    from_data = any(not value.path for _, value in tables) and graph.config.data is not None
+    lookups = list(_lookups(graph))
+    by_path = {row.path: row for row in graph.rows} if lookups else {}
+    from_data = any(not one.value.path for one in lookups) and graph.config.data is not None
     names = list(graph.config.inputs)
     bounds = _bounds(graph) if from_data and all(graph.config.inputs.values()) else []
     found: list[Diagnostic] = []
     seen: set[str] = set()
-    for row, value in tables:
-        constant = by_path.get(value.path)
-        if row.path in seen:
-            continue
+    for one in lookups:
+        constant = by_path.get(one.value.path)
+        index = names.index(one.value.port) if constant is None else 0
+        source = None
         if constant is not None:
-            new = _constant_misfits(row, constant)
-        else:
-            index = names.index(value.port)
-            held = bounds[index] if index < len(bounds) else None
-            if held is None:
-                continue
-            new = list(_misfits(graph, row, held))
-        found += new
-        seen.add(row.path)
+            source = _constant(constant)
+        elif index < len(bounds):
+            source = _data(graph, bounds[index])
+        if source is not None and one.row.path not in seen:
+            found += _misfits(one.row, one.lookup, source)
+            seen.add(one.row.path)
     return found
 
 
-def _tables(graph: Graph) -> Iterator[tuple[Row, Value]]:
-    """Yield each layer that looks up the numbers of an input or of a constant, and this value."""
+def _lookups(graph: Graph) -> Iterator[_Found]:
+    """Yield each layer that finds something by the numbers of an input or of a constant."""
     producer = Flow(graph).producer
     by_path = {row.path: row for row in graph.rows}
     for row in graph.rows:
-        if row.layer.looks_up is None:
+        lookup = row.layer.lookup(*row.shapes)
+        if lookup is None:
             continue
-        value = row.sources[0]
+        value = row.sources[lookup.source]
         while value in producer and _keeps_all(producer[value]):
             value = producer[value].sources[0]
         if value.path == "" or producer[value].layer.is_tensor:
-            yield by_path.get(row.reuses or "", row), value
+            yield _Found(by_path.get(row.reuses or "", row), lookup, value)
 
 
 def _keeps_all(row: Row) -> bool:
@@ -90,46 +108,46 @@ def _bounds(graph: Graph) -> list[Bounds | None]:
     return found
 
 
-def _constant_misfits(row: Row, constant: Row) -> list[Diagnostic]:
-    """Return the fault of a layer that has no row for a number of a constant."""
-    field = row.layer.looks_up
-    held = constant.layer.range(*[None] * len(constant.sources))
-    assert field is not None
-    count = getattr(row.layer, field)
-    if held is None or (held.least >= 0 and held.most < count):
-        return []
-    most = int(held.most)
-    label = f"it has rows for 0 to {count - 1}, and {constant.path} has numbers up to {most}"
-    help_, fixes = f"write {field}: {most + 1}", set_field(row.item, field, str(most + 1), field)
-    if held.least < 0:
-        least = int(held.least)
-        label = f"it has rows for 0 to {count - 1}, and {constant.path} has the number {least}"
-        help_, fixes = f"use numbers from 0 on in {constant.path}", ()
-    note = Note(constant.path, f"{constant.type}, line {constant.span.line}")
-    title = f"{constant.path} has an index that {row.type} does not have"
-    span, path = place(row.item, field), row.path
-    return [Diagnostic("NB411", title, span, label, (note,), help=help_, layer=path, fixes=fixes)]
+def _constant(row: Row) -> _Source | None:
+    """Return the numbers of a constant."""
+    held = row.layer.range(*[None] * len(row.sources))
+    if held is None or inf in {-held.least, held.most}:
+        return None
+    note = f"{row.type}, line {row.span.line}"
+    return _Source(row.path, row.path, note, (int(held.least), int(held.most)))
 
 
-def _misfits(graph: Graph, row: Row, held: Bounds) -> Iterator[Diagnostic]:
-    field = row.layer.looks_up
-    assert field is not None
-    count, (least, most) = getattr(row.layer, field), held
-    if least >= 0 and most < count:
-        return
-    help_, fixes = f"write {field}: {most + 1}", set_field(row.item, field, str(most + 1), field)
-    label = f"it has rows for 0 to {count - 1}, and the data has numbers up to {most}"
-    if least < 0:
-        label = f"it has rows for 0 to {count - 1}, and the data has the number {least}"
-        help_, fixes = "use numbers from 0 on in the data", ()
+def _data(graph: Graph, held: Bounds | None) -> _Source | None:
+    """Return the numbers of an input of the data."""
+    if held is None:
+        return None
     item = graph.config.items.get("data")
-    data = f"{item.type.text if item else 'data'}, line {graph.config.place('data').line}"
+    note = f"{item.type.text if item else 'data'}, line {graph.config.place('data').line}"
+    return _Source("the data", "data", note, held)
+
+
+def _misfits(row: Row, lookup: Lookup, source: _Source) -> Iterator[Diagnostic]:
+    """Yield the fault of a layer that has nothing for a number of its source."""
+    least, most = source.held
+    if least >= lookup.least and most <= lookup.most:
+        return
+    if least < lookup.least:
+        label = f"{lookup.has}, and {source.name} has the number {least}"
+        help_ = f"use numbers from {lookup.least} on in {source.name}"
+    else:
+        label = f"{lookup.has}, and {source.name} has numbers up to {most}"
+        help_ = f"use numbers up to {lookup.most} in {source.name}"
+    fixes: tuple[Fix, ...] = ()
+    counts = lookup.field not in {"dim", "inputs"}
+    if least >= lookup.least and counts:
+        help_ = f"write {lookup.field}: {most + 1}"
+        fixes = set_field(row.item, lookup.field, str(most + 1), lookup.field)
     yield Diagnostic(
         "NB411",
-        f"the data has an index that {row.type} does not have",
-        place(row.item, field),
+        f"{source.name} has {lookup.what} that {row.type} does not have",
+        place(row.item, lookup.field),
         label,
-        (Note("data", data),),
+        (Note(source.title, source.place),),
         help=help_,
         layer=row.path,
         fixes=fixes,

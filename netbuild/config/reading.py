@@ -104,7 +104,7 @@ class Reader(NamedTuple):
 
     def _word(self, field: str, node: Scalar) -> Advice:
         """Return the advice for a misspelt word, or for a text that is no null."""
-        from netbuild.syntax.other_names import VALUES
+        from netbuild.syntax.other_names import VALUES, advice_for
 
         info = self.component.model_fields[field]
         words = [word for mark in info.metadata for word in getattr(mark, "words", ())]
@@ -113,6 +113,9 @@ class Reader(NamedTuple):
         other = VALUES.get(node.value.lower())
         if other is not None and other in words:
             return _written(node, other)
+        told = advice_for(node.value, words)
+        if told is not None:
+            return told, ()
         help_, fixes = did_you_mean(node.value, words, node.span)
         if help_ is None and node.value.lower() in {*_NOTHING, "null"} and not info.is_required():
             default = as_yaml(info.default) if info.default is not None else "null"

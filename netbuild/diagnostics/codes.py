@@ -87,6 +87,7 @@ CODES = {
     "NB330": "a formula that a layer stands for",
     "NB331": "a loss that compares a value with itself",
     "NB333": "a layer that stays frozen to the end of the training",
+    "NB335": "a layer that no gradient reaches",
     # Training sections.
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
@@ -101,7 +102,7 @@ CODES = {
     "NB408": "an optimizer or a parameter group without weights",
     "NB409": "a metric that does not fit the loss",
     "NB410": "a network that sees what it has to tell",
-    "NB411": "an index that an Embedding does not have",
+    "NB411": "an index or a length that does not exist",
     "NB412": "a component or a field that the installed torch does not have",
     "NB413": "a loss without a target with which it can be compared",
     "NB414": "two losses of one name",

@@ -208,7 +208,9 @@ class Step:
         stack = row.recomputed
         assert stack is not None
         inputs: tuple[Held, ...] = ()
-        needed = found.tensors or found.workspace or found.once or row.inferred.weights
+        # A Parameter saves nothing; a layer that computes with it does.
+        weighs = bool(row.inferred.weights) and not row.layer.is_tensor
+        needed = found.tensors or found.workspace or found.once or weighs
         if needed and stack.path not in self.entered:
             self.entered.add(stack.path)
             reads = [(value, self._value(value, tensor)) for value, tensor in stack.inputs]

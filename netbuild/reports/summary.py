@@ -128,7 +128,9 @@ def memory(graph: Graph) -> str:
     if constants := graph.constants_bytes:
         parts.append(f"constants {_size(constants)}")
     shared = f" and {_size(n)} a batch" if (n := graph.shared_activations_bytes) else ""
-    parts.append(f"activations {_size(graph.activations_bytes)} a sample in training{shared}")
+    counted = "" if graph.config.train.precision == "fp32" else ", counted in fp32"
+    kept = f"{_size(graph.activations_bytes)} a sample in training{shared}{counted}"
+    parts.append(f"activations {kept}")
     if graph.again_bytes:
         parts.append(f"{_size(graph.again_bytes)} more while a stack is computed again")
     return "\n".join(_filled(parts, " · ") + _tied(graph))

@@ -6,6 +6,11 @@ Most of them come from Keras, and some from scikit-learn, JAX, Caffe and Lightni
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 #: The types by the kind of the item and by the other name in small letters. `Conv` without a digit
 #: stands for Conv1d, Conv2d or Conv3d. After a colon stands a bare value.
 TYPES: dict[str, dict[str, str]] = {
@@ -337,3 +342,19 @@ def type_for(word: str, what: str) -> str | None:
 def field_for(word: str, fields: tuple[str, ...]) -> str | None:
     """Return the field that another library's name stands for; None if `fields` has none."""
     return next((name for name in FIELDS.get(word.lower(), ()) if name in fields), None)
+
+
+#: The dtypes of torch that no tensor of a network has, in small letters.
+_HALF = ("float16", "half", "bfloat16", "fp16", "bf16")
+_DOUBLE = ("float64", "double", "fp64")
+
+
+def advice_for(word: str, words: Sequence[str]) -> str | None:
+    """Return why a field with a choice of `words` does not take a word that torch has."""
+    name = word.lower().removeprefix("torch.")
+    if name not in (*_HALF, *_DOUBLE) or "float32" not in words:
+        return None
+    told = "numbers with fractions are float32"
+    if name in _DOUBLE:
+        return told
+    return f"{told}; a training computes in half precision with train: {{precision: bf16}}"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
-import io
 import json
-import pickle
 import weakref
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from netbuild.builder import module as builder
 from netbuild.checks.trace import infer, trace
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
+from tests.copies import pickled, saved_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,21 +101,6 @@ def alive_bytes(module: nn.Module, x: torch.Tensor) -> int:
     kept = {s.data_ptr(): s.nbytes() for s in alive if s.data_ptr() not in own}
     assert y is not None
     return sum(kept.values())
-
-
-def pickled(module: nn.Module) -> nn.Module:
-    """Return a module that has been pickled."""
-    made: nn.Module = pickle.loads(pickle.dumps(module))  # noqa: S301  its own pickle
-    return made
-
-
-def saved_whole(module: nn.Module) -> nn.Module:
-    """Return a module that torch has saved as a whole."""
-    file = io.BytesIO()
-    torch.save(module, file)
-    file.seek(0)
-    made: nn.Module = torch.load(file, weights_only=False)
-    return made
 
 
 def test_results_gradients_and_buffers_are_the_same() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
-import pickle
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +23,7 @@ from netbuild.training.checkpoint import Saved
 from netbuild.training.checkpoint import load as load_checkpoint
 from netbuild.training.checkpoint import save as save_checkpoint
 from netbuild.training.step.ema import Averaged
+from tests.copies import pickled, saved_whole
 from tests.saved import kept_bytes
 
 if TYPE_CHECKING:
@@ -68,21 +67,6 @@ def kept(found: Graph, module: nn.Module) -> int:
     ]
     fewer, more = (kept_bytes(module, one)[0] for one in inputs)
     return more - fewer
-
-
-def pickled(module: nn.Module) -> nn.Module:
-    """Return a module that has been pickled."""
-    made: nn.Module = pickle.loads(pickle.dumps(module))  # noqa: S301  its own pickle
-    return made
-
-
-def saved_whole(module: nn.Module) -> nn.Module:
-    """Return a module that torch has saved as a whole."""
-    file = io.BytesIO()
-    torch.save(module, file)
-    file.seek(0)
-    made: nn.Module = torch.load(file, weights_only=False)
-    return made
 
 
 @pytest.mark.parametrize(

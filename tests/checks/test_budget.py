@@ -140,3 +140,21 @@ def test_a_long_network_takes_no_long_time() -> None:
     text = "input: [4]\nlayers: [{Linear: 4, repeat: 3000}]\nbudget: {activations: 1}\n"
     (fault,) = errors(infer(read(from_bytes("net.yaml", text.encode()))).diagnostics)
     assert (fault.code, fault.notes) == ("NB407", ())
+
+
+def test_what_is_computed_again_counts() -> None:
+    """Beside what is kept, the largest stack that is computed again counts at its peak."""
+    text = (
+        "input: [8]\nlayers:\n  a: {Linear: 8}\n"
+        "  b: {layers: [{Linear: 8}, Tanh, {Linear: 8}, Tanh], checkpoint: true}\n"
+        "  c: {layers: [{Linear: 8}, Tanh], checkpoint: true}\n  d: {Linear: 2}\n"
+    )
+    graph = infer(read(from_bytes("net.yaml", text.encode())))
+    most = graph.activations_bytes + graph.again_bytes
+    assert graph.again_bytes == 2 * 8 * 4  # two results of Tanh
+    for limit, said in ((most, []), (most - 1, ["b"])):
+        faults = infer(
+            read(from_bytes("net.yaml", f"{text}budget: {{activations: {limit}}}\n".encode()))
+        ).diagnostics
+        found = [fault.notes[0].text for fault in faults if fault.code == "NB407"]
+        assert [text.split(" ")[0] for text in found] == said

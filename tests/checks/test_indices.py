@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from netbuild.checks.trace import infer
@@ -164,3 +166,79 @@ def test_targets(tmp_path: Path, labels: list[int], classes: int | None, said: s
     path.write_text(text, encoding="utf-8")
     errors = [d.label for d in infer(load(path)).diagnostics if d.severity == "error"]
     assert errors == ([said] if said else [])
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write a file."""
+    path = folder / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+CONSTANTS = {
+    ("Gather: -1", "index", "[[[5, 0]]]"): "",
+    ("Gather: -1", "index", "[[[6, 0]]]"): (
+        "axis 3 of its input has the places 0 to 5, and c has numbers up to 6"
+    ),
+    ("Gather: 2", "index", "[[[-1, 0]]]"): (
+        "axis 2 of its input has the places 0 to 3, and c has the number -1"
+    ),
+    ("TakeAlongDim: 3", "indices", "[[[-6, 5]]]"): "",
+    ("TakeAlongDim: 3", "indices", "[[[-7, 5]]]"): (
+        "axis 3 of its input has the places -6 to 5, and c has the number -7"
+    ),
+}
+
+
+@pytest.mark.parametrize(("layer", "expected"), CONSTANTS.items())
+def test_positions_of_a_constant(
+    tmp_path: Path, layer: tuple[str, str, str], expected: str
+) -> None:
+    """Gather and TakeAlongDim have a place for each number of a constant."""
+    kind, port, value = layer
+    text = f"input: [2, 4, 6]\nlayers:\n  c: {{Constant: {{value: {value}}}}}\n"
+    text += f"  g: {{{kind}, inputs: {{input: input, {port}: c}}}}\n"
+    graph = infer(load(written(tmp_path, text)))
+    assert [fault.label for fault in graph.diagnostics] == ([expected] if expected else [])
+    x, index = torch.rand(2, 2, 4, 6), torch.tensor([yaml.safe_load(value)])
+    dim, index = int(kind.split()[1]), index.expand(2, -1, -1, -1)
+    if kind.startswith("Gather"):
+        with pytest.raises(RuntimeError) if expected else nullcontext():
+            torch.gather(x, dim, index)
+    else:  # torch counts on from the other end without a word
+        assert torch.equal(
+            torch.take_along_dim(x[..., :1, :], index, dim),
+            torch.take_along_dim(x[..., :1, :], index % 6, dim),
+        )
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (4, ""),
+        (5, "a sequence of 4 steps has lengths from 1 to 4, and c has numbers up to 5"),
+        (0, "a sequence of 4 steps has lengths from 1 to 4, and c has the number 0"),
+    ],
+)
+def test_lengths_of_a_constant(tmp_path: Path, length: int, expected: str) -> None:
+    """A constant length lies within the sequence."""
+    text = f"input: [4, 6]\nlayers:\n  c: {{Constant: {length}}}\n"
+    text += "  g: {GRU: 3, inputs: {input: input, lengths: c}}\n"
+    found = [fault.label for fault in infer(load(written(tmp_path, text))).diagnostics]
+    assert found == ([expected] if expected else [])
+
+
+def test_lengths_of_the_data(tmp_path: Path) -> None:
+    """A length of the data lies within the sequence too."""
+    lengths = np.array([1, 2, 5, 4, 3, 1])
+    x = np.zeros((6, 4, 2), "float32")
+    np.savez(tmp_path / "x.npz", x=x, n=lengths, y=np.arange(6) % 3)
+    path = written(
+        tmp_path,
+        "inputs: {x: [4, 2], n: {shape: [], dtype: int64}}\nlayers:\n"
+        "  g: {GRU: 3, inputs: {input: x, lengths: n}}\n  s: {Select: {dim: 1, index: -1}}\n"
+        "loss: CrossEntropyLoss\ndata: {Arrays: {file: x.npz, inputs: [x, n], target: y}}\n",
+    )
+    (fault,) = (one for one in infer(load(path)).diagnostics if one.code == "NB411")
+    assert fault.title == "the data has a length that GRU does not have"
+    assert fault.help == "use numbers up to 4 in the data"

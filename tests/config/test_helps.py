@@ -20,6 +20,11 @@ LAYERS = {
         "a list with a value for each of 2 axes belongs to Conv2d"
     ),
     "BatchNorm2d: {eps: 0}": "leave eps out for its default, 1e-05",
+    "To: float16": (
+        "numbers with fractions are float32; a training computes in half precision with "
+        "train: {precision: bf16}"
+    ),
+    "To: torch.double": "numbers with fractions are float32",
     "Freeze: true": "this key begins with a small letter: write freeze",
     "Add inputs: [0, 1]": "put a comma between the type and its key: {Add, inputs: …}",
     "ReLU, repeat: 2}": "this line has } without {: write { before the type",

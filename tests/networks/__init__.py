@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -14,6 +15,8 @@ from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from torch import nn
 
     from netbuild.graph.graph import Graph
@@ -24,6 +27,18 @@ def graph_of(text: str) -> Graph:
     graph = infer(read(from_bytes("network.yaml", text.encode())))
     assert [(fault.code, fault.span.line, fault.label) for fault in graph.diagnostics] == []
     return graph
+
+
+def each(networks: Mapping[str, tuple[str, Callable[[], nn.Module]]]) -> Callable[[str], None]:
+    """Return the test that compares each text with its module."""
+
+    @pytest.mark.parametrize("name", networks)
+    def test(name: str) -> None:
+        """A network of a file is the module that a reader would write by hand."""
+        text, by_hand = networks[name]
+        compare(text, by_hand())
+
+    return test
 
 
 def compare(text: str, by_hand: nn.Module, near: float = 1e-5) -> Graph:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 from torch.nn.functional import normalize, softplus
 
-from tests.networks import compare
+from tests.networks import each
 
 MIXTURE = """\
 # The parts, centres and widths of a mixture of normal distributions (Bishop, 1994).
@@ -198,9 +197,4 @@ NETWORKS = {
     "scan": (SCAN, Scan),
 }
 
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks(name: str) -> None:
-    """A network of a file is the module that a reader would write by hand."""
-    text, by_hand = NETWORKS[name]
-    compare(text, by_hand())
+test_networks = each(NETWORKS)

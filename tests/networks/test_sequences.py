@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from tests.networks import compare
+from tests.networks import each
 
 WAVENET = """\
 # Causal, dilated convolutions with gates (van den Oord et al., 2016).
@@ -154,9 +153,4 @@ class Perceiver(nn.Module):
 
 NETWORKS = {"WaveNet": (WAVENET, WaveNet), "Perceiver": (PERCEIVER, Perceiver)}
 
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks(name: str) -> None:
-    """A network of a file is the module that a reader would write by hand."""
-    text, by_hand = NETWORKS[name]
-    compare(text, by_hand())
+test_networks = each(NETWORKS)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
-from tests.networks import compare
+from tests.networks import each
 
 POINTNET = """\
 # Points in any order; small networks turn the points, and the features (Qi et al., 2017).
@@ -194,9 +193,4 @@ NETWORKS = {
     "set transformer": (SET_TRANSFORMER, SetTransformer),
 }
 
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks(name: str) -> None:
-    """A network of a file is the module that a reader would write by hand."""
-    text, by_hand = NETWORKS[name]
-    compare(text, by_hand())
+test_networks = each(NETWORKS)

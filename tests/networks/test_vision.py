@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
-from tests.networks import compare
+from tests.networks import each
 
 ATTENTION_UNET = """\
 # A U-Net whose skips are weighed by attention gates (Oktay et al., 2018).
@@ -133,9 +132,4 @@ NETWORKS = {
     "CBAM": (CBAM, CBAMNet),
 }
 
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks(name: str) -> None:
-    """A network of a file is the module that a reader would write by hand."""
-    text, by_hand = NETWORKS[name]
-    compare(text, by_hand())
+test_networks = each(NETWORKS)

@@ -18,6 +18,11 @@ import netbuild
 from netbuild.builder.module import train
 from tests.whole.inputs import zeros
 from tests.whole.measure import (
+    BY_VALUE,
+    NOISE,
+    RANDOM,
+    UNCOUNTED,
+    UNMEASURED,
     Counting,
     backward,
     both,
@@ -42,10 +47,6 @@ if TYPE_CHECKING:
     from tests.whole.network import Network
 
 BATCHES = (2, 3)
-#: Their values are drawn anew in each call, with one and the same seed in another order.
-RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RReLU", "FractionalMaxPool2d"}
-#: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample.
-UNMEASURED = {"LSTM"}
 
 
 class Disagreement(AssertionError):  # noqa: N818  what is looked for
@@ -85,6 +86,8 @@ class Verdict:
             results = network(*zeros(self.reads, batch))
             if before != [p._version for p in frozen]:
                 raise Refusal("a frozen parameter that is overwritten")
+            if network.spoiled(*zeros(self.reads, batch)):
+                raise Refusal("what a checkpoint reads is overwritten")
             if any(y.dim() == 0 or len(y) != batch for y in results):
                 raise Refusal("a result without the batch axis")
             described = tuple((tuple(y.shape[1:]), y.dtype) for y in results)
@@ -109,12 +112,7 @@ class Comparison:
     """One file; `counts` says what was compared."""
 
     def __init__(
-        self,
-        text: str,
-        *,
-        copies: bool = True,
-        export: bool = False,
-        folder: Path | None = None,
+        self, text: str, *, copies: bool = True, export: bool = False, folder: Path | None = None
     ) -> None:
         self.text = text
         self.copies = copies
@@ -144,9 +142,10 @@ class Comparison:
             "macs": lambda: self._macs(verdict, graph),
             "kept": lambda: self._kept(verdict, graph, module),
         }
-        if self.copies:
+        noisy = bool(verdict.network.kinds & NOISE)
+        if self.copies and not noisy:
             checks["copy pickle"] = lambda: self._copies(verdict, module)
-        if self.export:
+        if self.export and not noisy and "lengths" not in verdict.network.kinds:
             checks["export"] = lambda: self._exported(verdict, module)
         for words, check in checks.items():
             if only and only.split("-", maxsplit=1)[0] not in words.split():
@@ -162,8 +161,7 @@ class Comparison:
 
     def _accepted_alone(self, verdict: Verdict) -> list[Disagreement]:
         """Return the difference of a file that netbuild accepts, and torch does not run."""
-        if "index out of range in self" in verdict.why:
-            # Indices that a layer computes, such as those of a pool: only values tell.
+        if any(words in verdict.why for words in BY_VALUE):
             self.counts["an index that only values decide"] += 1
             return []
         why = f"torch refuses at {verdict.path!r}: {verdict.why}"
@@ -189,11 +187,9 @@ class Comparison:
             if verdict.path and all(fault.layer != verdict.path for fault in faults):
                 self.counts["refused at another place"] += 1
             return
-        # A layer of floats takes whole numbers in torch's CPU code here and there (NB207).
-        if fault.code == "NB207" and any(
-            step.path == fault.layer and step.whole for step in verdict.network.every_step
-        ):
-            self.counts["stricter: whole numbers in a layer of floats"] += 1
+        stricter = verdict.network.stricter(fault.code, fault.layer)
+        if stricter:
+            self.counts[f"stricter: {stricter}"] += 1
             return
         raise Disagreement(
             f"refused-{fault.code}", f"torch runs it: {fault.layer}: {fault.message}"
@@ -239,7 +235,7 @@ class Comparison:
     def _values(self, verdict: Verdict, module: nn.Module) -> None:
         network = verdict.network
         assert network is not None
-        random = bool(network.kinds & RANDOM)
+        random = bool(network.kinds & (RANDOM | NOISE))
         for training in (True, False):
             for batch in BATCHES:
                 x = self._input(verdict, batch)
@@ -254,9 +250,9 @@ class Comparison:
                 if differs:
                     raise Disagreement(f"{differs.split()[0]}-{mode}", f"batch {batch}: {differs}")
                 self.counts[f"values in {mode}"] += 1
-            if training and not random:
+            if training and not random and not network.checkpoints:
                 self._input_gradients(network, module, x)
-            elif not training:
+            elif not training and not network.kinds & NOISE:
                 self._samples_alone(module, x)
             module.load_state_dict(network.state_dict())
 
@@ -302,6 +298,8 @@ class Comparison:
 
     def _macs(self, verdict: Verdict, graph: Graph) -> None:
         assert verdict.network is not None
+        if verdict.network.kinds & UNCOUNTED:
+            return
         # torch's counter does not know the recurrent layers of mkldnn.
         torch._C._set_mkldnn_enabled(False)
         flops = []
@@ -347,6 +345,8 @@ class Comparison:
         )
 
     def _copies(self, verdict: Verdict, module: nn.Module) -> None:
+        assert verdict.network is not None
+        kinds = verdict.network.kinds
         x = self._input(verdict, 2)
         module.eval()
         with torch.no_grad():
@@ -358,7 +358,7 @@ class Comparison:
                 ("copy", copy.deepcopy),
                 ("pickle", lambda m: pickle.loads(pickle.dumps(m))),  # noqa: S301
             ):
-                if kind == "pickle" and _has_self(module):
+                if kind == "pickle" and (_has_self(module) or "parametrize" in kinds):
                     continue
                 try:
                     again = tuple_of(twin(module)(*[t.clone() for t in x]))

@@ -280,13 +280,16 @@ AXES: list[tuple[int, str, Draw]] = [
     (3, "Sum", _reduction),
     (3, "Amax", _reduction),
     *[(1, kind, _over_dim) for kind in ("Prod", "Logsumexp", "VectorNorm", "Std")],
-    *[(1, kind, _over_dim) for kind in ("Cumsum", "Cumprod", "Normalize", "Sort")],
+    *[(1, kind, _over_dim) for kind in ("Var", "Argmax", "Cumsum", "Cumprod", "Normalize", "Sort")],
     (1, "Flip", _dim),
     (1, "RepeatInterleave", lambda rng, shape: {"repeats": 2, "dim": _axis(rng, shape)}),
     (1, "Topk", lambda rng, shape: {"k": 1, "dim": _axis(rng, shape)}),
     (1, "Split", lambda rng, shape: [shape[0] - rng.choice([0, 1]), 1]),
     (1, "Tril", _none),
     (1, "Detach", _none),
+    (1, "Diagonal", _none),
+    (1, "Pad", lambda rng, _: {"pad": rng.choice([[1, 1], [0, 2], [-1, 1], [1, 0, 0, 1]])}),
+    (1, "RandnLike", _none),
 ]
 WHOLE: list[tuple[int, str, Draw]] = [
     (3, "Sum", _reduction),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from tests.whole.formulas import computed
 from tests.whole.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -84,6 +85,51 @@ def _split(x: Values, split_size_or_sections: Any, dim: int = 1) -> tuple[Values
     return torch.split(x, split_size_or_sections, axis(dim, x))
 
 
+def _diagonal(x: Values, offset: int = 0, dim1: int = 1, dim2: int = 2) -> Values:
+    return torch.diagonal(x, offset, axis(dim1, x), axis(dim2, x))
+
+
+def _pad(x: Values, pad: list[int], mode: str = "constant", value: Any = None) -> Values:
+    if len(pad) // 2 >= x.dim():
+        raise Refusal("the batch axis")
+    return functional.pad(x, pad, mode, value)
+
+
+def _var(x: Values, dim: int, correction: int = 1, keepdim: bool = False) -> Values:  # noqa: FBT001, FBT002
+    if x.shape[axis(dim, x)] <= correction:
+        raise Refusal("a division by 0")
+    return torch.var(x, dim, correction=correction, keepdim=keepdim)
+
+
+def _gather(x: Values, index: Values, dim: int) -> Values:
+    return torch.gather(x, axis(dim, x), index)
+
+
+def _take(x: Values, indices: Values, dim: int) -> Values:
+    if x.dim() != indices.dim():
+        raise Refusal("inputs of different ranks")
+    return torch.take_along_dim(x, indices, axis(dim, x))
+
+
+def _einsum(*x: Values, equation: str) -> Values:
+    terms, _, result = equation.partition("->")
+    for term in terms.split(","):
+        if term.rfind(result[0]) != 0:
+            raise Refusal("the batch stands first in each term")
+    return torch.einsum(equation, *x)
+
+
+def _attention(q: Values, k: Values, v: Values, **fields: Any) -> Values:
+    if len({x.dim() for x in (q, k, v)}) > 1:
+        raise Refusal("inputs of different ranks")
+    mask = fields.get("attn_mask")
+    if mask is not None and fields.get("is_causal"):
+        raise Refusal("is_causal beside a mask")
+    if mask is not None and mask.dtype not in {torch.bool, torch.float32}:
+        raise Refusal(f"a mask of {mask.dtype}")
+    return functional.scaled_dot_product_attention(q, k, v, **fields)
+
+
 def _to(x: Values, dtype: str) -> Values:
     return x.to(getattr(torch, dtype))
 
@@ -98,6 +144,18 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "Tril": (_triangle(torch.tril), ("diagonal",)),
     "Triu": (_triangle(torch.triu), ("diagonal",)),
     "Std": (_std, ("dim", "correction", "keepdim")),
+    "Diagonal": (_diagonal, ("offset", "dim1", "dim2")),
+    "Pad": (_pad, ("pad", "mode", "value")),
+    "Var": (_var, ("dim", "correction", "keepdim")),
+    "Argmax": (_along(torch.argmax), ("dim", "keepdim")),
+    "Gather": (_gather, ("dim",)),
+    "TakeAlongDim": (_take, ("dim",)),
+    "OneHot": (functional.one_hot, ("num_classes",)),
+    "Einsum": (_einsum, ("equation",)),
+    "RandnLike": (torch.randn_like, ()),
+    "RandLike": (torch.rand_like, ()),
+    "ScaledDotProductAttention": (_attention, ("is_causal", "scale", "enable_gqa")),
+    "Formula": (computed, ("formula",)),
     "Prod": (_along(torch.prod), ("dim", "keepdim")),
     "Logsumexp": (_along(torch.logsumexp), ("dim", "keepdim")),
     "VectorNorm": (_vector_norm, ("ord", "dim", "keepdim")),

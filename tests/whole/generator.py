@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from tests.whole import drawing
-from tests.whole.pieces import Pieces
+from tests.whole.further import Further
 from tests.whole.reader import Reader
 from tests.whole.refusal import Refusal
 from tests.whole.scope import Scope
@@ -38,7 +38,7 @@ def text(tree: Any) -> str:
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
 
 
-class Generator(Pieces):
+class Generator(Further):
     """Draws one file."""
 
     def file(self) -> str:
@@ -101,6 +101,8 @@ class Generator(Pieces):
             shape = self.rng.choice(_SHAPES)
             return shape if self.rng.random() < 0.8 else {"shape": shape}
 
+        if self.chance(0.2, "inputs of masks"):
+            return {"inputs": self.masks()}
         if self.chance(0.35, "several inputs"):
             pool = ["x", "y", "left", "right", "mask"]
             if self.chance(0.05, "inputs called as functions"):
@@ -189,11 +191,17 @@ class Generator(Pieces):
             vars(scope).update(vars(trial))
             parameter = isinstance(node, dict) and not {"Parameter", "Constant"}.isdisjoint(node)
             self.unread = scope.before if parameter else None
-            return node
+            last = next(reversed(scope.members), "")
+            if isinstance(node, dict) and str(node.get("Formula")).startswith("clamp(x + 2, 1"):
+                self.ends[last] = int(node["Formula"][:-1].split()[-1])
+            return self.tied(scope, last, node) if depth == 0 else node
         return None
 
     def _drawn(self, scope: Scope, key: str | None, depth: int) -> Any:
         """Draw a member for a scope."""
+        lengths = self._lengths(scope)
+        if lengths is not None:
+            return lengths
         draw = self.rng.random()
         if self.unread is not None and scope.before == self.unread and draw < 0.85:
             node = self._join(scope)
@@ -208,11 +216,11 @@ class Generator(Pieces):
             node = self._use(scope)
         elif draw < 0.37:
             node = self._parameter(scope)
-        elif draw < 0.55:
-            node = self._join(scope)
+        elif draw < 0.60:
+            node = (self._join if draw < 0.50 else self._further)(scope)
         else:
-            node = (self._unpool(scope) if draw < 0.8 else None) or self._layer(scope)
-        return self._modified(key, node)
+            node = self._hiding(scope) or (draw < 0.8 and self._unpool(scope))
+        return self._modified(key, node or self._layer(scope))
 
     def _modified(self, key: str | None, node: Any) -> Any:
         if isinstance(node, str) and node.startswith("$"):
@@ -226,6 +234,7 @@ class Generator(Pieces):
             )
         if self.chance(0.04, "freeze") and not (isinstance(node, dict) and "Reuse" in node):
             modifiers["freeze"] = True
+        modifiers |= self.of_weights(node)
         if key is None and self.chance(0.25, "name"):
             modifiers["name"] = self._name()
             if "repeat" in modifiers and self.chance(0.5):

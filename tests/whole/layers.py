@@ -28,6 +28,16 @@ class Layer(NamedTuple):
     #: A tensor of the stack: a parameter, or a buffer.
     parameter: torch.Tensor | None
     call: Callable[..., tuple[torch.Tensor, ...]]
+    #: How many inputs stand before those that are given by name.
+    first: int | None = None
+
+    def with_names(self, first: int, names: tuple[str, ...]) -> Layer:
+        """Return a layer that is called with the last inputs by name."""
+
+        def call(*x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return self.call(*x[:first], **dict(zip(names, x[first:], strict=True)))
+
+        return self._replace(call=call, first=first) if names else self
 
 
 def known(kind: str) -> str:
@@ -125,8 +135,8 @@ def made(kind: str, fields: dict[str, Any], x: Sequence[torch.Tensor]) -> Layer:
     if kind in OPERATIONS:
         function = OPERATIONS[kind][0]
 
-        def call(*values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            results = function(*values, **fields)
+        def call(*values: torch.Tensor, **named: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            results = function(*values, **fields, **named)
             return results if isinstance(results, tuple) else (results,)
 
         return Layer(kind, fields, None, None, call)
@@ -182,7 +192,7 @@ def expect_inputs(layer: Layer, x: Sequence[torch.Tensor], shared: Sequence[bool
         Refusal: they would.
     """
     if layer.module is not None:
-        modules.checked_rank(layer.kind, x)
+        modules.checked_rank(layer.kind, x[: layer.first])
         modules.checked_axes(layer.kind, layer.module, x)
         modules.checked_values(layer.kind, layer.module, x)
     if x and all(shared):

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+#: Their values are drawn anew in each call, with one and the same seed in another order.
+RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "RReLU", "FractionalMaxPool2d"}
+#: The same in evaluation.
+NOISE = {"RandnLike", "RandLike"}
+#: What torch says of indices that another layer computes: only values tell.
+BY_VALUE = ("index out of range in self", "out of bounds for dimension", "Class values must be")
+BY_VALUE += ("Found an invalid max index",)
+#: torch counts places up to the lengths, and how a weight is computed.
+UNCOUNTED = {"lengths", "parametrize"}
+#: mkldnn keeps a workspace of whole pages of memory, which grows by none for one more sample; and
+#: what a packed sequence keeps depends on its lengths.
+UNMEASURED = {"LSTM", "lengths"}
+
+
 def samples(
     inputs: dict[str, tuple[list[int], torch.dtype]], batch: int, *, whole: int
 ) -> list[torch.Tensor]:

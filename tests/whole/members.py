@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules import dropout
 
 from tests.whole.layers import Layer, reads
+from tests.whole.masks import NAMED
 from tests.whole.modules import MANY
 from tests.whole.refusal import Refusal
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from tests.whole.scope import Inputs, Scope
 
 _MODIFIERS = {"name", "repeat", "when", "inputs", "freeze", "init"}
-_OF_STACKS = {"name", "repeat", "when", "inputs", "freeze", "outputs", "layers"}
+_MODIFIERS |= {"checkpoint", "tie", "parametrize"}
+_OF_STACKS = {"name", "repeat", "when", "inputs", "freeze", "checkpoint", "outputs", "layers"}
 _OF_REUSE = {"name", "repeat", "when", "inputs"}
 
 
@@ -106,8 +108,8 @@ def register(scope: Scope, name: str, layer: Layer, *, freeze: bool) -> None:
         scope.module.add_module(name, layer.module)
 
 
-def ordered(kind: str, inputs: Inputs) -> list[Value]:
-    """Return the inputs of a layer in its own order.
+def ordered(kind: str, inputs: Inputs) -> tuple[list[Value], tuple[str, ...]]:
+    """Return the inputs of a layer in its own order, and the names of those given by name only.
 
     Raises:
         Refusal: too few, too many, or an unknown name.
@@ -115,9 +117,16 @@ def ordered(kind: str, inputs: Inputs) -> list[Value]:
     if kind in MANY:
         if isinstance(inputs, dict) or len(inputs) < 2:
             raise Refusal(f"{kind} reads two or more, in a list")
-        return inputs
+        return inputs, ()
+    if kind == "Formula":
+        if isinstance(inputs, list) and len(inputs) > 1:
+            raise Refusal("several inputs of a formula need names")
+        return ([*inputs.values()], tuple(inputs)) if isinstance(inputs, dict) else (inputs, ("x",))
     needed, further = reads(kind)
+    named: dict[str, Value] = {}
     if isinstance(inputs, dict):
+        named = {name: inputs[name] for name in NAMED.get(kind, ()) if name in inputs}
+        inputs = {name: value for name, value in inputs.items() if name not in named}
         known = [*needed, *further]
         names = [name for name in known if name in inputs]
         if set(inputs) - set(known) or names != known[: len(names)]:
@@ -125,4 +134,4 @@ def ordered(kind: str, inputs: Inputs) -> list[Value]:
         inputs = [inputs[name] for name in names]
     if not len(needed) <= len(inputs) <= len(needed) + len(further):
         raise Refusal(f"{kind} reads another number of inputs")
-    return inputs
+    return [*inputs, *named.values()], tuple(named)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from tests.whole import masks
 from tests.whole.operations import axis
 from tests.whole.refusal import Refusal
 
@@ -40,18 +42,14 @@ _NORMS = [f"{kind}{n}d" for kind in ("BatchNorm", "InstanceNorm") for n in (1, 2
 _CONVOLUTIONS = [f"Conv{kind}{n}d" for kind in ("", "Transpose") for n in (1, 2, 3)]
 _TRANSFORMERS = ("TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer")
 _BATCH_FIRST = ("RNN", "LSTM", "GRU", "MultiheadAttention", *_TRANSFORMERS)
-_OF_A_DECODER = {"tgt_is_causal": ("tgt_mask", 0, 0), "memory_is_causal": ("memory_mask", 0, 1)}
-#: The masks of fields: the argument of `forward`, and which inputs ask and are seen.
-_MASKS: dict[str, dict[str, tuple[str, int, int]]] = {
-    "TransformerEncoderLayer": {"is_causal": ("src_mask", 0, 0)},
-    "TransformerEncoder": {"is_causal": ("mask", 0, 0)},
+_OF_A_DECODER = {"tgt_is_causal": "tgt_mask", "memory_is_causal": "memory_mask"}
+#: The masks that fields make.
+_CAUSAL: dict[str, dict[str, str]] = {
+    "TransformerEncoderLayer": {"is_causal": "src_mask"},
+    "TransformerEncoder": {"is_causal": "mask"},
     "TransformerDecoderLayer": _OF_A_DECODER,
     "TransformerDecoder": _OF_A_DECODER,
-    "Transformer": {
-        "src_is_causal": ("src_mask", 0, 0),
-        "tgt_is_causal": ("tgt_mask", 1, 1),
-        "memory_is_causal": ("memory_mask", 1, 0),
-    },
+    "Transformer": {"src_is_causal": "src_mask", **_OF_A_DECODER},
 }
 #: The names of the inputs of layers that read more than one: those that must be there, and others.
 READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -77,6 +75,10 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "TransformerDecoderLayer": (("tgt", "memory"), ()),
     "TransformerDecoder": (("tgt", "memory"), ()),
     "Transformer": (("src", "tgt"), ()),
+    "Gather": (("input", "index"), ()),
+    "TakeAlongDim": (("input", "indices"), ()),
+    "Einsum": (("input",), ("other",)),
+    "ScaledDotProductAttention": (("query", "key", "value"), ()),
     "Parameter": ((), ()),
     "Constant": ((), ()),
 }
@@ -218,10 +220,10 @@ def call(kind: str, module: nn.Module, arguments: dict[str, Any]) -> Callable[..
         return _recurrent(kind, module)
     if kind == "MultiheadAttention":
         options = {key: arguments[key] for key in _FORWARD[kind] if key in arguments}
-        return lambda *x: _attention(module, options, *x)
-    if kind in _MASKS:
-        hidden = {key: mask for key, mask in _MASKS[kind].items() if arguments.get(key)}
-        return lambda *x: (module(*x, **_masks(hidden, x)),)
+        return partial(_attention, module, options, masks.heads(arguments))
+    if kind in _CAUSAL:
+        hidden = {key: mask for key, mask in _CAUSAL[kind].items() if arguments.get(key)}
+        return masks.transformer(kind, module, arguments, hidden)
     if kind == "EmbeddingBag":
         return lambda x, w=None: (module(x, None, w),)
     if kind.startswith("MaxUnpool"):
@@ -237,46 +239,41 @@ def _recurrent(kind: str, module: nn.Module) -> Callable[..., Any]:
     if kind == "LSTMCell":
         return lambda x, h=None, c=None: module(x, None if h is None else (h, c))
     if kind == "LSTM":
-        return lambda x, h=None, c=None: _stateful(
-            module, x, None if h is None else (_turned(h), _turned(c))
+        return lambda x, h=None, c=None, lengths=None: _stateful(
+            module, x, None if h is None else (_turned(h), _turned(c)), lengths
         )
-    return lambda x, h=None: _stateful(module, x, None if h is None else _turned(h))
+    return lambda x, h=None, lengths=None: _stateful(
+        module, x, None if h is None else _turned(h), lengths
+    )
 
 
 def _turned(state: torch.Tensor) -> torch.Tensor:
     return state.transpose(0, 1).contiguous()
 
 
-def _stateful(module: nn.Module, x: torch.Tensor, state: Any) -> tuple[torch.Tensor, ...]:
-    y, last = module(x, state)
+def _stateful(
+    module: nn.Module, x: torch.Tensor, state: Any, lengths: torch.Tensor | None
+) -> tuple[torch.Tensor, ...]:
+    y, last = module(x, state) if lengths is None else masks.packed(module, x, state, lengths)
     states = last if isinstance(last, tuple) else (last,)
     return (y, *(h.transpose(0, 1) for h in states))
 
 
-def _later(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """Return which positions of the key stand behind a position of the query."""
-    return torch.ones(query.shape[1], key.shape[1], dtype=torch.bool).triu(1)
-
-
-def _masks(
-    hidden: dict[str, tuple[str, int, int]], x: Sequence[torch.Tensor]
-) -> dict[str, torch.Tensor | bool]:
-    masks = {mask: _later(x[query], x[key]) for mask, query, key in hidden.values()}
-    return {**dict.fromkeys(hidden, True), **masks}
-
-
 def _attention(
-    module: nn.Module, options: dict[str, Any], *x: torch.Tensor
+    module: nn.Module, options: dict[str, Any], heads: int, *x: torch.Tensor, **hidden: torch.Tensor
 ) -> tuple[torch.Tensor, ...]:
     query = x[0]
     key = x[1] if len(x) > 1 else query
     value = x[2] if len(x) > 2 else key
     options = dict(options)
     if options.pop("is_causal", False):
-        options["attn_mask"] = _later(query, key)
+        if "attn_mask" in hidden:
+            raise Refusal("is_causal beside a mask")
+        hidden["attn_mask"] = masks.causal(query, key)
         # torch's own hint would hide the positions that these fields add.
         options["is_causal"] = not (module.add_zero_attn or module.bias_k is not None)
-    y, weights = module(query, key, value, **options)
+    given = masks.laid_out("MultiheadAttention", {"num_heads": heads}, (query, key), hidden)
+    y, weights = module(query, key, value, **given, **options)
     return (y,) if weights is None else (y, weights)
 
 

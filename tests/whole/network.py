@@ -10,6 +10,8 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from tests.whole.weights import Tie
+
 #: What torch raises for fields and inputs that it does not take, or that it only warns of.
 REFUSALS = (
     RuntimeError,
@@ -23,6 +25,9 @@ REFUSALS = (
 )
 
 
+#: The functions that netbuild builds as modules: `docs/language.md`, "Masks".
+MODULES = {"ScaledDotProductAttention"}
+_WITHOUT_GRADIENT = {"Argmax", "OneHot", "To", "Detach"}
 #: In evaluation they return their input itself.
 DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
 
@@ -57,6 +62,9 @@ class Network(nn.Module):
         self.gives: dict[str, Value] = {}
         self.of_stacks: set[int] = set()
         self.kinds: set[str] = set()
+        self.ties: list[Tie] = []
+        #: What stacks read that are computed again, and the numbers of what they give.
+        self.checkpoints: list[tuple[set[int], range]] = []
 
     def pruned(self) -> None:
         """Leave out functions whose results nobody reads.
@@ -67,7 +75,8 @@ class Network(nn.Module):
         self.every_step = self.steps
         kept = []
         for step in reversed(self.steps):
-            if step.module is not None or needed.intersection(step.gives):
+            is_module = step.module is not None or step.kind in MODULES
+            if is_module or needed.intersection(step.gives):
                 kept.append(step)
                 needed.update(step.reads)
         self.steps = kept[::-1]
@@ -104,6 +113,39 @@ class Network(nn.Module):
         ends = (value.number for value in self.gives.values())
         found |= {f"output {n}" for n in ends if values[n]._version != versions[n]}
         return found | {n for n, w in self.named_parameters() if w._version != own[n]}
+
+    def stricter(self, code: str, path: str) -> str:
+        """Return why netbuild may refuse a network that torch runs; an empty text if it may not."""
+        # A layer of floats takes whole numbers in torch's CPU code here and there.
+        if code == "NB207" and any(step.path == path and step.whole for step in self.every_step):
+            return "whole numbers in a layer of floats"
+        # Nothing is missing where no gradient comes back, or not to a stack that is computed again.
+        if code == "NB211" and (self.checkpoints or self.kinds & _WITHOUT_GRADIENT):
+            return "overwritten where no gradient comes back"
+        return ""
+
+    def spoiled(self, *x: torch.Tensor) -> set[int]:
+        """Return what a stack reads that is computed again, if a layer overwrites it."""
+        values: dict[int, torch.Tensor] = dict(zip(self.reads, x, strict=True))
+        begun: dict[int, dict[int, int]] = {}
+        learned: set[int] = set()
+        alive = {value.number for value in self.gives.values()}
+        for step in reversed(self.steps):
+            alive.update(step.reads if alive.intersection(step.gives) else ())
+        for step in self.steps:
+            for at, (reads, inside) in enumerate(self.checkpoints):
+                if at not in begun and alive.intersection(inside, step.gives):
+                    begun[at] = {n: values[n]._version for n in reads if n in values}
+            results = step.call(*[values[number] for number in step.reads])
+            values.update(zip(step.gives, results, strict=True))
+            if any(y.requires_grad for y in results):
+                learned.update(step.gives)
+        return {
+            number
+            for at, versions in begun.items()
+            for number, version in versions.items()
+            if values[number]._version != version and learned.intersection(self.checkpoints[at][1])
+        }
 
     def forward(self, *x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return all results of the network."""

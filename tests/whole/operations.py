@@ -164,4 +164,4 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     **FUNCTIONS,
 }
 #: Those that read what all samples share with fewer axes.
-ALIGNING = ("Add", "Subtract", "Multiply", "Divide", "Maximum", "MatMul")
+ALIGNING = ("Add", "Subtract", "Multiply", "Divide", "Maximum", "MatMul", "Formula")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tests.whole import drawing
+from tests.whole.masks import NAMED
 
 if TYPE_CHECKING:
     from tests.whole.network import Value
@@ -29,6 +30,8 @@ class Pieces:
         self.ended = False
         self.fresh = 0
         self.unread: Value | None = None
+        self.ends: dict[str, int] = {}
+        self.ties: set[str] = set()
 
     def chance(self, p: float, what: str = "") -> bool:
         """Return whether something is drawn."""
@@ -95,9 +98,12 @@ class Pieces:
             fields = {"dim0": fields[0], "dim1": fields[1]}
         fields = self._expressed(fields, shape, scope.variables)
         if kind in {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "MultiheadAttention"}:
-            reads = self._further(scope, kind, reads, value)
+            reads = self._optional(scope, kind, reads, value)
         if kind in {"TransformerDecoderLayer", "TransformerDecoder", "Transformer"}:
             reads = self._two(scope, kind, value)
+        causal = isinstance(fields, dict) and any(name.endswith("is_causal") for name in fields)
+        if kind in NAMED and value is not None and not causal and self.rng.random() < 0.6:
+            reads = self.named(scope, kind, reads, value)
         if fields is None and not reads:
             return kind if self.rng.random() < 0.7 else {kind: None}
         return {kind: fields, **reads}
@@ -135,7 +141,7 @@ class Pieces:
         name = self.rng.choice(alike) if alike else indices
         return {f"MaxUnpool{len(shape) - 1}d": fields, "inputs": [self._number(name), indices]}
 
-    def _further(
+    def _optional(
         self, scope: Scope, kind: str, reads: dict[str, Any], value: Value | None
     ) -> dict[str, Any]:
         """Add optional inputs now and then."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tests.whole import layers, modules
+from tests.whole import layers, modules, weights
+from tests.whole.blocks import parameters
 from tests.whole.expression import evaluated
 from tests.whole.inputs import expect_names, like, shapes, zeros
 from tests.whole.members import container, names_index, ordered, parts, path, register, types
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BATCH = 2
+_OF_WEIGHTS = ("checkpoint", "tie", "parametrize")
 
 
 class Reader:
@@ -43,6 +45,7 @@ class Reader:
         self.inputs = shapes(tree, self.variables)
         self.blocks = tree.get("blocks") or {}
         self.depth = 0
+        self.again = False
         self.called: set[str] = set()
         self.pooled: dict[int, torch.Size] = {}
 
@@ -69,6 +72,7 @@ class Reader:
             gives = scope.outputs(evaluated(self.tree.get("outputs"), self.variables))
             self.network.gives = for_each_sample(self, gives)
         self.network.pruned()
+        weights.tied(self.network)
         return self.network
 
     def value(self, x: torch.Tensor, *, shared: bool = False) -> Value:
@@ -112,7 +116,10 @@ class Reader:
         settings = {
             "freeze": bool(evaluated(modifiers.get("freeze", False), names)) or scope.freeze,
             "outputs": modifiers.get("outputs"),
+            **{name: evaluated(modifiers.get(name), names) for name in _OF_WEIGHTS},
         }
+        if modifiers.get("checkpoint") is not None and kind not in {"layers", *self.blocks}:
+            raise Refusal("checkpoint is for stacks")
         if not isinstance(when, bool):
             raise Refusal("when is true or false")
         if repeat is not None and (isinstance(repeat, bool) or not isinstance(repeat, int)):
@@ -289,54 +296,34 @@ class Reader:
         if kind != "layers":
             self.called.add(kind)
             names = self.known(variables, first(inputs))
-            inside = self._parameters(kind, argument, names, first(inputs))
+            inside = parameters(self, kind, argument, names, first(inputs))
             node, outputs = self.blocks[kind]["layers"], self.blocks[kind].get("outputs")
         inner = Scope(inside, dict(given), module, path(scope, name), settings["freeze"], original)
-        self.depth += 1
+        begin, again = len(self.values), settings["checkpoint"] and not self.again
+        self.depth, self.again = self.depth + 1, self.again or again
         if self.depth > 40:
             raise Refusal("a block that contains itself")
         self.stack(inner, node)
-        self.depth -= 1
+        self.depth, self.again = self.depth - 1, self.again and not again
+        if again:
+            reads = {value.number for value in given.values()}
+            self.network.checkpoints.append((reads, range(begin, len(self.values))))
         results = inner.outputs(evaluated(outputs, self.known(inside, first(inputs))))
         self._called(given, results)
         batched = frozenset(name for name, value in given.items() if not value.shared)
         made = original or Made(_none, children=inner.members, layer=module, batched=batched)
 
-        def again(values: Inputs) -> Results:
+        def call(values: Inputs) -> Results:
             values = like(inputs, values)
             return self._inner(scope, name, member, values, variables, made)[0]
 
-        made.again = again
+        made.again = call
         return results, made
 
     def _called(self, inputs: Inputs, results: Results) -> None:
         """Remember what a stack reads and gives: it is called also if nobody reads its results."""
         reads = list(inputs.values()) if isinstance(inputs, dict) else inputs
         self.network.of_stacks.update(value.number for value in [*reads, *results.values()])
-
-    def _parameters(
-        self, kind: str, argument: Any, names: dict[str, Any], arrives: Value | None
-    ) -> dict[str, Any]:
-        """Return the names that a block sees."""
-        declared = self.blocks[kind].get("params") or {}
-        if isinstance(declared, list):
-            declared = dict.fromkeys(declared)
-        given = {} if argument is None else argument
-        if not isinstance(given, dict):
-            if not declared:
-                raise Refusal(f"{kind} has no parameters")
-            given = {next(iter(declared)): given}
-        if unknown := set(given) - set(declared):
-            raise Refusal(f"{kind} has no parameter {unknown}")
-        found = dict(self.variables)
-        for name, default in declared.items():
-            if name in given:
-                found[name] = evaluated(given[name], names)
-            elif default is None:
-                raise Refusal(f"{kind} needs {name}")
-            else:
-                found[name] = evaluated(default, self.known(found, arrives))
-        return found
 
     def _layer(
         self,
@@ -348,16 +335,21 @@ class Reader:
         original: Made | None,
     ) -> tuple[Results, Made]:
         kind, argument, settings = member
-        values = ordered(kind, inputs)
+        values, named = ordered(kind, inputs)
         x = [self.values[value.number] for value in values]
+        own = x[: len(x) - len(named)]
         shared = [value.shared for value in values]
         arrives = values[0] if values else scope.before
-        given = layers.arguments(kind, evaluated(argument, self.known(variables, arrives)), x)
-        layer = original.layer if original else layers.made(kind, given, x)
+        given = layers.arguments(kind, evaluated(argument, self.known(variables, arrives)), own)
+        plain = original.layer if original else layers.made(kind, given, own)
         if original and original.arguments != given:
             raise Refusal("reused with other arguments")
         if not original:
-            register(scope, name, layer, freeze=settings["freeze"])
+            self.network.kinds.update(["parametrize"] if settings["parametrize"] else [])
+            weights.parametrized(plain.module, settings["parametrize"])
+            self.network.ties += weights.ties(path(scope, name), plain.module, settings["tie"])
+            register(scope, name, plain, freeze=settings["freeze"])
+        layer = plain.with_names(len(own), named)
         call, x = layers.repeating(layer, x, shared)
         layers.expect_inputs(layer, x, shared)
         tensors = layer.call(*x)
@@ -368,7 +360,7 @@ class Reader:
         results = [self.value(t, shared=all(shared)) for t in tensors]
         if given.get("return_indices"):
             self.pooled[results[1].number] = x[0].shape
-        self.network.kinds.add(kind)
+        self.network.kinds.update([kind, *named])
         self.network.steps.append(
             Step(
                 kind,
@@ -380,7 +372,7 @@ class Reader:
                 not all(t.is_floating_point() for t in x),
             )
         )
-        made = original or Made(_none, given, layer)
+        made = original or Made(_none, given, plain)
         # A function of its own has no module: a call of it may have other arguments.
         held = None if kind in OPERATIONS else made
         made.again = lambda reads: self._layer(scope, name, member, reads, variables, held)[0]

@@ -117,6 +117,62 @@ layers:
 - MaxPool1d: {kernel_size: 2, return_indices: true}
 - {MaxUnpool1d: 2, inputs: [0, 0.indices]}
 ---
+# accepted: masks of padding and of each head, by name
+inputs:
+  x: [4, 4]
+  pad: {shape: [4], dtype: bool}
+  seen: {shape: [2, 4, 4]}
+layers:
+  a: {MultiheadAttention: 2, inputs: {query: x, key_padding_mask: pad, attn_mask: seen}}
+  b:
+    TransformerEncoderLayer: {nhead: 2, dim_feedforward: 4, dropout: 0.0}
+    inputs: {src: a, src_mask: seen, src_key_padding_mask: pad}
+---
+# accepted: lengths of each sample
+inputs: {x: [4, 3], n: {shape: [], dtype: int64}}
+layers:
+  ends: {Formula: "clamp(x + 2, 1, 4)", inputs: n}
+  r: {LSTM: 5, inputs: {input: x, lengths: ends}}
+outputs: [r, r.h_n, r.c_n]
+---
+# NB106: a mask beside is_causal
+inputs: {x: [4, 4], seen: {shape: [4, 4], dtype: bool}}
+layers:
+  a: {MultiheadAttention: {num_heads: 2, is_causal: true}, inputs: {query: x, attn_mask: seen}}
+---
+# accepted: a formula, a tie, a parametrization, and a stack that is computed again
+input: [4]
+layers:
+  a: {Linear: 4, parametrize: spectral_norm}
+  b: {layers: [{BatchNorm1d: , freeze: true}, {Linear: 4}, Tanh], checkpoint: true}
+  c: {Formula: "where(x > 0, x, m) * exp(-x)", inputs: {x: a, m: b}}
+  d: {Linear: 4, tie: {weight: b.1.weight}, inputs: c}
+---
+# NB219: another shape than that of the other weight
+input: [4]
+layers: {a: {Linear: 5}, b: {Linear: 4, tie: {weight: a.weight}}}
+---
+# NB211: what is computed again is overwritten
+input: [4]
+layers:
+  a: {Linear: 4}
+  b: {layers: [{Linear: 4}], checkpoint: true}
+  c: {ReLU: {inplace: true}, inputs: a}
+  d: {Add, inputs: [b, c]}
+---
+# accepted: a stack that is computed again is called, though nothing reads its result
+input: [4]
+layers:
+  a: {Linear: 4}
+  b: {layers: {n: BatchNorm1d, p: {Parameter: [4]}}, checkpoint: true}
+outputs: a
+---
+# accepted: such a stack keeps nothing for a Parameter alone
+input: [4]
+layers:
+  a: {layers: {p: {Parameter: [4]}}, checkpoint: true}
+  b: {Add, inputs: [a, input]}
+---
 # accepted: a Parameter knows the shape before it, also as a copy
 input: [4]
 layers: {a: {Parameter: $in_shape, repeat: 2}}
@@ -149,7 +205,6 @@ def test_rules_of_the_page(text: str) -> None:
     [
         pytest.param(m[2], m[3], id=m[1])
         for m in LISTED.finditer((ROOT / "docs/language.md").read_text())
-        if m[1] != "formula"  # `tests/formulas.py` has a second reading of formulas
     ],
 )
 def test_the_reader_reads_the_page(text: str, listed: str) -> None:

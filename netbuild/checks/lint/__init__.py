@@ -40,7 +40,7 @@ from netbuild.checks.lint.sequence import collapsing_layers, saturating_stacks
 from netbuild.checks.lint.single_values import single_values
 from netbuild.checks.lint.spatial_axes import channels_last, forgotten_flattens
 from netbuild.checks.lint.unread import unread_inputs, unread_results
-from netbuild.checks.lint.untrained import untrained_weights
+from netbuild.checks.lint.untrained import unreached_weights, untrained_weights
 from netbuild.checks.lint.variables import unread_variables
 from netbuild.diagnostics.diagnostic import MAX_FAULTS
 
@@ -80,6 +80,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     forgotten_flattens,
     channels_last,
     untrained_weights,
+    unreached_weights,
     idle_schedulers,
     unread_variables,
     other_accuracies,

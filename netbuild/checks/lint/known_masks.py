@@ -74,31 +74,25 @@ def _hides_the_past(rows: Sequence[Sequence[bool]], width: int) -> bool:
 
 def _reversed(mask: _Mask, means: str, *, is_bool: bool) -> Diagnostic:
     label = f"true means here that a place {means}, so" if is_bool else "−inf hides a place, and"
-    return Diagnostic(
-        "NB328",
-        f"{mask.name} hides the past and shows the future",
-        mask.row.span,
-        f"{label} each place sees only later ones",
-        (Note("mask", f"of {described(mask.origin)}"),),
-        help="take the other triangle: Triu of diagonal 1 where true hides, and Tril where true "
-        "shows",
-        layer=mask.row.path,
+    label = f"{label} each place sees only later ones"
+    help_ = (
+        "take the other triangle: Triu of diagonal 1 where true hides, and Tril where true shows"
     )
+    return _warning(mask, "hides the past and shows the future", label, help_)
 
 
 def _nothing(mask: _Mask) -> Diagnostic:
     number = [*map(all, mask.hidden)].index(True)
     where = f"row {number} of the mask hides" if len(mask.hidden) > 1 else "the mask hides"
-    return Diagnostic(
-        "NB328",
-        f"{mask.name} hides everything",
-        mask.row.span,
-        f"{where} all {len(mask.hidden[0])} places: the mean of nothing is NaN, or 0",
-        (Note("mask", f"of {described(mask.origin)}"),),
-        help="show each place at least one: true hides in MultiheadAttention and the "
-        "transformers, and shows in ScaledDotProductAttention",
-        layer=mask.row.path,
-    )
+    label = f"{where} all {len(mask.hidden[0])} places: the mean of nothing is NaN, or 0"
+    help_ = "show each place at least one: true hides in MultiheadAttention and the transformers, "
+    help_ += "and shows in ScaledDotProductAttention"
+    return _warning(mask, "hides everything", label, help_)
+
+
+def _warning(mask: _Mask, does: str, label: str, help_: str) -> Diagnostic:
+    row, notes = mask.row, (Note("mask", f"of {described(mask.origin)}"),)
+    return Diagnostic("NB328", f"{mask.name} {does}", row.span, label, notes, help_, row.path)
 
 
 def _numbers(flow: Flow, value: Value) -> Numbers | None:

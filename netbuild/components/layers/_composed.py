@@ -174,14 +174,18 @@ class Composed(Masked):
         return {name: value for name, value in values.items() if name not in self.hides}
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
-        """Make the masks too: without them, torch's evaluation is not causal."""
+        """Make the masks too: without them, torch's evaluation is not causal.
+
+        Without the hint, torch compares each mask with a causal one, and torch.export then takes
+        batches of one size only.
+        """
         sequences, masks = self.apart(x)
         given = dict(zip(self.inputs, sequences, strict=True))
         keywords: dict[str, Any] = {}
         for one in self.attentions([(0, 0)] * len(sequences)):
-            hides = next(h for h in self.hides.values() if h.mask == one.mask)
+            field, hides = next((f, h) for f, h in self.hides.items() if h.mask == one.mask)
             keywords |= self.for_torch(one, masks, given[hides.query], given[hides.key])
-            keywords |= {one.causal: True} if one.causal else {}
+            keywords |= {field: one.causal is not None} if one.mask in keywords else {}
         return {"output": forward(*sequences, **keywords)}
 
     def saved(self, x: Shape, *others: Shape) -> tuple[str, ...]:

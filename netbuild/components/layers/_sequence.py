@@ -18,6 +18,7 @@ from netbuild.components.layers._recurrent import Stateful
 from netbuild.components.layers.formula import Equation, Formulas, formula, unchanged
 from netbuild.components.layers.layer import Modes, Needs
 from netbuild.components.layers.layout import BATCH, Placed, Strides, ordered
+from netbuild.components.layers.lookup import Lookup
 from netbuild.components.layers.named import Named
 from netbuild.components.layers.sight import Sight, across, every
 from netbuild.components.tensor import (
@@ -116,6 +117,13 @@ class Recurrent(Stateful, Named):
                 )
                 code = "NB212" if lengths.dtype == "int64" else "NB207"
                 raise ShapeError(code, f"{message}, and it must be one int64", help=help_)
+
+    def lookup(self, *x: Shape) -> Lookup | None:
+        if "lengths" not in self.given:
+            return None
+        steps = x[0][0]
+        has = f"a sequence of {steps} steps has lengths from 1 to {steps}"
+        return Lookup(len(x) - 1, 1, steps, has, "inputs", what="a length")
 
     def outputs(self, *x: Tensor) -> dict[str, Tensor]:
         x, _ = self.apart(x)

@@ -128,7 +128,7 @@ class Constant(Layer):
         given = (name for name in cls.sources if info.data.get(name) is not None)
         other = next(given, None)
         if value is not None and other is not None:
-            raise unwanted(f"no value beside {other}")
+            raise unwanted(f"null beside {other}: one field gives the values")
         return value
 
     @field_validator("value")
@@ -154,16 +154,22 @@ class Constant(Layer):
             start, end, step = _ends(arange)
             if not _count(start, end, step):
                 raise unwanted("numbers with at least one value from start on and before end")
+            _expect_numbers((start, end))
         return arange
 
     @field_validator("linspace", "logspace")
     @classmethod
-    def _has_steps(cls, values: Any) -> Any:
+    def _has_steps(cls, values: Any, info: Any) -> Any:
         if values is not None:
             if type(values[2]) is not int or values[2] < 1:
                 raise unwanted("a whole number of at least 1 as its third number, steps")
             if values[3:] and values[3] <= 0:
                 raise unwanted("a base greater than 0")
+            ends = values[:2]
+            if info.field_name == "logspace":
+                ends = tuple(_power((*values, 10)[3], one) for one in ends)
+            if any(abs(one) > MAX_FLOAT32 for one in ends):
+                raise unwanted("ends within float32, whose numbers go up to 3.4e38")
         return values
 
     @field_validator("dtype")
@@ -183,7 +189,10 @@ class Constant(Layer):
             least, most = _WHOLE[dtype]
             found = _bounds(name, given)
             if found[0] < least or found[1] > most:
-                raise unwanted(f"a dtype that holds the values {found[0]:g} to {found[1]:g}")
+                values = (
+                    f"{found[0]:g}" if found[0] == found[1] else f"{found[0]:g} to {found[1]:g}"
+                )
+                raise unwanted(f"a dtype that holds {values}")
         return dtype
 
     @property
@@ -330,7 +339,8 @@ def _bounds(name: str, given: Any) -> tuple[float, float]:
 
 def _power(base: float, exponent: float) -> float:
     try:
-        found: float = base**exponent
+        # A power of whole numbers could have millions of digits.
+        found: float = float(base) ** exponent
     except OverflowError:
         return inf
     return found

@@ -21,7 +21,7 @@ from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, product, times
 
-_FORM = r"^ *[A-Za-z][A-Za-z ]*(, *[A-Za-z][A-Za-z ]*)?-> *[A-Za-z][A-Za-z ]*$"
+_FORM = r"^ *[A-Za-z][A-Za-z ]*(, *[A-Za-z][A-Za-z ]*)*-> *[A-Za-z][A-Za-z ]*$"
 _WANTED = "one or two terms and a result, such as bij,bjk->bik"
 
 
@@ -72,6 +72,8 @@ class Einsum(Operation):
     @classmethod
     def _names_each_once(cls, equation: Any) -> Any:
         terms, result = _parsed(equation)
+        if len(terms) > 2:
+            raise unwanted(f"{_WANTED}; for three inputs, write two Einsum one after the other")
         if len({*result}) < len(result):
             raise unwanted("a result that names each axis once")
         if not {*result} <= {*"".join(terms)}:

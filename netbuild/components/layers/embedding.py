@@ -20,6 +20,7 @@ from netbuild.components.first_values import FirstValues, normal
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import Layer, Needs, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.lookup import Lookup
 from netbuild.components.layers.ranges import ANY
 from netbuild.components.layers.sight import Sight, every
 from netbuild.components.tensor import BYTES, Shape, ShapeError, Tensor, expect_rank, times
@@ -33,7 +34,6 @@ class _Table(Layer):
 
     needs_float = False
     results = ANY
-    looks_up = "num_embeddings"
 
     num_embeddings: PositiveInt
     """Number of rows; indices go from 0 to num_embeddings − 1."""
@@ -49,6 +49,10 @@ class _Table(Layer):
     """Whether the gradient of a row is divided by how often the batch reads it."""
     sparse: Bool = False
     """Whether gradients hold only the rows that were read; few optimizers take such gradients."""
+
+    def lookup(self, *x: Shape) -> Lookup | None:
+        last = self.num_embeddings - 1
+        return Lookup(0, 0, last, f"it has rows for 0 to {last}", "num_embeddings")
 
     @field_validator("padding_idx")
     @classmethod

@@ -1,13 +1,14 @@
 """Values by their positions: https://docs.pytorch.org/docs/stable/generated/torch.gather.html."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from netbuild.components.fields import Int, PositiveInt
 from netbuild.components.layers._broadcast import contradiction, expect_same_rank, size_of
 from netbuild.components.layers.formula import Formulas, by_axis, formula, unchanged
 from netbuild.components.layers.layer import Needs, Window
 from netbuild.components.layers.layout import Placed
+from netbuild.components.layers.lookup import Lookup
 from netbuild.components.layers.operation import Operation
 from netbuild.components.layers.ranges import PROBABILITIES, Range
 from netbuild.components.layers.sight import Sight, every, repeated
@@ -30,6 +31,8 @@ class _ByPosition(Operation):
     """Takes the values of an input at the positions that another input names."""
 
     results = None
+    #: Whether negative positions count from the end.
+    counts_back: ClassVar[bool] = False
 
     dim: Int
     """Axis that the positions count along; 1 is the first axis after the batch."""
@@ -46,6 +49,13 @@ class _ByPosition(Operation):
 
     def range(self, *x: Range | None) -> Range | None:
         return x[0]
+
+    def lookup(self, *x: Shape) -> Lookup | None:
+        here = axis(self.dim, x[0], at="dim")
+        n = x[0][here]
+        least = -n if self.counts_back else 0
+        has = f"axis {here + 1} of its input has the places {least} to {n - 1}"
+        return Lookup(1, least, n - 1, has, "dim")
 
     def window(self, *x: Shape) -> Window | None:
         """Only the data knows the positions."""
@@ -94,6 +104,7 @@ class TakeAlongDim(_ByPosition):
     """
 
     function = "take_along_dim"
+    counts_back = True
     inputs = ("input", "indices")
 
     def output_shape(self, x: Shape, indices: Shape) -> Shape:
@@ -134,10 +145,13 @@ class OneHot(Operation):
     function = "one_hot"
     namespace = "torch.nn.functional"
     results = PROBABILITIES
-    looks_up = "num_classes"
 
     num_classes: PositiveInt
     """Number of classes; the numbers of the input go from 0 to num_classes − 1."""
+
+    def lookup(self, *x: Shape) -> Lookup | None:
+        last = self.num_classes - 1
+        return Lookup(0, 0, last, f"it has classes for 0 to {last}", "num_classes")
 
     def expect_dtypes(self, *x: Tensor) -> None:
         _expect_positions("its input", x[0])

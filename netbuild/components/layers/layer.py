@@ -13,6 +13,7 @@ from netbuild.components.component import Component
 from netbuild.components.first_values import FirstValues
 from netbuild.components.layers.formula import Formulas
 from netbuild.components.layers.layout import Placed, Strides, elementwise, of_channels
+from netbuild.components.layers.lookup import Lookup
 from netbuild.components.layers.made import Origin
 from netbuild.components.layers.ranges import Range, hull
 from netbuild.components.layers.sight import Sight
@@ -125,9 +126,6 @@ class Layer(Component):
     #: The source of the statistics for a normalisation: the batch, the batches of all processes,
     #: each sample, or a mixture of these.
     normalises: ClassVar[Literal["batch", "processes", "sample", "mixture"] | None] = None
-    #: The field with the number of rows of a table, for a layer that looks up the numbers of its
-    #: first input in it.
-    looks_up: ClassVar[str | None] = None
     #: Whether it slides a window over the spatial axes in steps of a stride.
     slides: ClassVar[bool] = False
     #: Whether it is a tensor of its stack and has no module: a `Parameter`, a `Constant`.
@@ -246,6 +244,10 @@ class Layer(Component):
     def macs(self, *x: Shape) -> int:
         """Return the number of multiply-adds for one sample, without biases and divisions."""
         return 0
+
+    def lookup(self, *x: Shape) -> Lookup | None:
+        """Return which numbers an input may have, for a layer that finds something by them."""
+        return None
 
     def window(self, *x: Shape) -> Window | None:
         """Return the window of an output position; None if no such window exists."""

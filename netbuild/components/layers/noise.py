@@ -76,12 +76,15 @@ class _Drawn(_Noise):
         return None
 
     def arguments(self, *x: Shape) -> dict[str, Any]:
-        """The size of the batch comes first: `run` knows it."""
-        return {}
+        """The shape stands in `run`, which knows the size of the batch."""
+        return {"dtype": "float32"}
 
     def run(self, forward: Callable[..., Any], *x: Any) -> dict[str, Any]:
-        """Draw for each sample of `x`, a value with the batch in front, and on its device."""
-        return {"output": forward(x[0].size(0), *self.shape, device=x[0].device)}
+        """Draw for each sample of `x`, a value with the batch in front, and on its device.
+
+        torch.fx runs a module that it unpickles with stand-ins, which `torch.randn` does not take.
+        """
+        return {"output": forward(x[0].new_empty((x[0].size(0), *self.shape)))}
 
 
 class Randn(_Drawn):
@@ -90,7 +93,7 @@ class Randn(_Drawn):
     - Randn: [8]  # 8
     """
 
-    function = "randn"
+    function = "randn_like"
     results = ANY
 
 
@@ -100,5 +103,5 @@ class Rand(_Drawn):
     - Rand: [8]  # 8
     """
 
-    function = "rand"
+    function = "rand_like"
     results = PROBABILITIES

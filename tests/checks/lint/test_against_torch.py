@@ -33,6 +33,7 @@ from tests.checks.lint.cases import (
     traced,
     up,
 )
+from tests.checks.lint.gradient_cases import REACHED, UNREACHED
 from tests.components.schedulers.cases import FIELDS
 from tests.examples import examples
 
@@ -321,3 +322,18 @@ def test_schedulers_in_torch(text: str) -> None:
     seen = rates(graph.config.scheduler.scheduler, graph.config.train.epochs)
     idle = any(d.title.endswith("has no effect") for d in graph.diagnostics)
     assert idle == (max(seen) - min(seen) < 1e-12)
+
+
+@pytest.mark.parametrize("text", [*UNREACHED, *REACHED])
+def test_layers_without_a_gradient(text: str) -> None:
+    """Of the layers that learn, those of the warning get no gradient in torch, and no others."""
+    graph = traced(text)
+    module = builder.module(graph)
+    y = module(torch.rand(2, *next(iter(graph.config.inputs.values())).shape))
+    y = y[0] if isinstance(y, tuple) else y
+    if y.requires_grad:
+        y.sum().backward()
+    learning = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    without = {name.split(".")[0] for name, p in learning.items() if p.grad is None}
+    if graph.config.losses:
+        assert without == {*UNREACHED.get(text, ())}

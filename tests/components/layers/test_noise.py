@@ -11,6 +11,7 @@ import torch
 from netbuild.builder.module import module
 from netbuild.components.tensor import Tensor
 from tests.components.layers.contract import graph_of
+from tests.copies import pickled
 from tests.graph.memory_fuzz import Drawn, torch_keeps
 
 if TYPE_CHECKING:
@@ -118,3 +119,23 @@ def test_stochastic_depth(mode: str) -> None:
     else:
         assert sorted(set(rows.tolist())) == [0, pytest.approx(4 / 3)]
         assert (rows == 0).float().mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_module_that_draws_is_pickled() -> None:
+    """A copy of the module draws the same values, also where the network reads whole numbers."""
+    layers = {
+        "e": {"Embedding": {"num_embeddings": 4, "embedding_dim": 6}},
+        "r": {"Randn": [3, 6]},
+        "u": {"Rand": []},
+        "a": {"Add": {}, "inputs": ["e", "r"]},
+    }
+    _, made = built(layers, Tensor((3,), "int64"), outputs={"a": "a", "u": "u"})
+    copied = pickled(made)
+    x = torch.zeros(2, 3, dtype=torch.int64)
+    results = []
+    for one in (made, copied):
+        torch.manual_seed(0)
+        results.append(one(x))
+    for first, second in zip(*results, strict=True):
+        assert first.dtype == torch.float32
+        torch.testing.assert_close(first, second, rtol=0, atol=0)

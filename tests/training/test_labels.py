@@ -198,10 +198,10 @@ def test_evaluate_prints_no_nan(tmp_path: Path) -> None:
     }
     run = trained(tmp_path, data=data, **sections).run
     code, printed = command("evaluate", run.folder)
-    assert (code, printed.splitlines()[-1].split()) == (0, ["val_r2", "–"])
+    assert (code, printed.splitlines()[-1].split()) == (0, ["val_r2_score", "–"])
     code, printed = command("evaluate", run.folder, "--format", "json")
     values = json.loads(printed, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-    assert values["val_r2"] is None
+    assert values["val_r2_score"] is None
     assert values == {name: v for name, v in run.best.items() if name in values}
 
 

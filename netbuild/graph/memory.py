@@ -94,18 +94,24 @@ def kept(rows: Sequence[Row], outputs: Collection[Value] | None = None) -> Itera
         yield step.add(row, read=None if read is None else read.get(row.path, frozenset()))
 
 
+class _Writes(NamedTuple):
+    """The layers that wrote into one memory: the results of the last one, and those before it."""
+
+    results: tuple[Value, ...]
+    before: _Writes | None
+
+
 def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> dict[str, frozenset[str]]:
     """Return the results from which a gradient comes to each layer, by the layer's path."""
-    above: dict[Value, list[Value]] = {}
+    above: dict[Value, list[Value | _Writes]] = {}
     learned: set[Value] = set()
     places: dict[Value, Value] = {}
-    writers: dict[Value, list[Value]] = {}
+    writers: dict[Value, _Writes] = {}
 
-    def sources(values: Iterable[Value]) -> list[Value]:
+    def sources(values: Iterable[Value]) -> list[Value | _Writes]:
         found = [value for value in values if value in learned]
-        for value in found if writers else ():
-            found = found + writers.get(places.get(value, value), [])
-        return found
+        memories = [places.get(value, value) for value in found] if writers else []
+        return [*found, *(writers[memory] for memory in memories if memory in writers)]
 
     for row in rows:
         results = {Value(row.path, port): y for port, y in row.outputs.items()}
@@ -117,11 +123,23 @@ def reaching(rows: Iterable[Row], outputs: Iterable[Value]) -> dict[str, frozens
             memory = places.get(row.sources[0], row.sources[0])
             places |= dict.fromkeys(results, memory)
             if row.inferred.memory == "overwritten":
-                writers.setdefault(memory, []).extend(results)
+                writers[memory] = _Writes(tuple(results), writers.get(memory))
+    return _back(sources(outputs), above)
+
+
+def _back(
+    waiting: list[Value | _Writes], above: Mapping[Value, list[Value | _Writes]]
+) -> dict[str, frozenset[str]]:
+    """Return the results that are reached from some values, by the layer's path."""
     found: dict[str, frozenset[str]] = {}
-    waiting = sources(outputs)
+    seen: set[int] = set()
     while waiting:
         value = waiting.pop()
+        if isinstance(value, _Writes):
+            if id(value) not in seen:
+                seen.add(id(value))
+                waiting += [*value.results, *([value.before] if value.before else [])]
+            continue
         ports = found.get(value.path, frozenset())
         if value.port not in ports:
             found[value.path] = ports | {value.port}

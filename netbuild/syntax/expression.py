@@ -102,7 +102,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 def layered(inner: Names, outer: Names) -> Names:
     """Return two mappings of names as one, without a copy. The inner names come first."""
-    return ChainMap(inner, outer)  # type: ignore[arg-type]  nobody writes into it
+    return ChainMap(inner, outer)  # type: ignore[arg-type]  # only read
 
 
 class _UnknownNameError(Exception):

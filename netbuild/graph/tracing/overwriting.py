@@ -14,7 +14,7 @@ from netbuild.graph.value import value_name
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.config.config import Config
     from netbuild.graph.row import Calls, Row
@@ -34,7 +34,7 @@ def check(
     found = dict.fromkeys([*_conflicts(rows, outputs), *_in_evaluation(rows, outputs or {})])
     first = {conflict.path: conflict for conflict in reversed(found)}
     paths = sorted(first, key=number.__getitem__)
-    return tuple([_fault(first[path], rows, number[path], calls, config) for path in paths])
+    return tuple([_fault(first[path], rows, number, calls, config) for path in paths])
 
 
 def _is_plain(rows: Sequence[Row], outputs: dict[str, Value] | None) -> bool:
@@ -128,14 +128,19 @@ def _in_evaluation(rows: Sequence[Row], outputs: dict[str, Value]) -> Iterator[C
 
 
 def _fault(
-    conflict: Conflict, rows: Sequence[Row], position: int, calls: Calls, config: Config
+    conflict: Conflict,
+    rows: Sequence[Row],
+    number: Mapping[str, int],
+    calls: Calls,
+    config: Config,
 ) -> Diagnostic:
+    position = number[conflict.path]
     row = rows[position]
     error = ShapeError("NB211", conflict.message, at="inplace")
     misfit = Misfit(error, row.layer, row.item, row.path, row.sources, row.inputs, position)
     source = row.sources[0]
     if source.path:
-        above = next(one for one in rows if one.path == source.path)
+        above = rows[number[source.path]]
         origin = f"{value_name(source)} ({above.type}, line {above.span.line})"
     else:
         called = "the input" if source.port == "input" else source.port

@@ -291,5 +291,4 @@ def shuffled_indices(samples: int, seed: int) -> torch.Tensor:
 def _parts(order: torch.Tensor, size: int, skip: int, most: int | None) -> Iterator[torch.Tensor]:
     """Yield the indices of each batch, without the first `skip` and up to `most`."""
     end = len(order) if most is None else min(len(order), most * size)
-    for start in range(skip * size, end, size):
-        yield order[start : min(start + size, end)]
+    yield from order[skip * size : end].split(size) if skip * size < end else ()

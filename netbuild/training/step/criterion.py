@@ -108,24 +108,27 @@ class Criterion:
         learned = {name: state[name] for name, _ in self.module.named_parameters()}
         self.module.load_state_dict(learned, strict=False)
 
-    def values(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return predictions and targets for metrics of values.
+    def values(
+        self, output: torch.Tensor, target: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return predictions and targets for metrics of values, given the first loss's output.
 
         The prediction is the output, or the probability of class 1 for a binary loss.
         """
-        output = self.first.output(y)
         if output.device.type != "mps":  # Apple's GPUs have no double precision
             output = output.double()
         return self.first.values(output), target
 
-    def classes(self, y: Any, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def classes(
+        self, output: torch.Tensor, target: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores, (n, classes), and true classes, (n), for metrics of classes.
 
-        Each place of a sample counts as a sample. Places whose class the loss ignores are removed.
+        The `output` is the one of the first loss, for a batch or for several. Each place of a sample counts as a sample. Places whose class the loss ignores are removed.
         Where targets are probabilities, the class is the most probable one.
         """
         part = self.first
-        scores = part.scores(part.output(y)).movedim(1, -1).flatten(0, -2)
+        scores = part.scores(output).movedim(1, -1).flatten(0, -2)
         if part.term.loss.binary:
             target = target > (0 if part.term.loss.signed else 0.5)
         elif target.is_floating_point():
@@ -191,7 +194,7 @@ class LossModule:
 
     def counts(self, target: torch.Tensor) -> bool:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
-        if not len(target):  # the share of this process is empty
+        if not target.shape[0]:  # the share of this process is empty
             return False
         if not (self.ignores or self.has_zero) or self.summed or not self.has_classes(target):
             return True
@@ -201,10 +204,12 @@ class LossModule:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""
         if not self.has_classes(target):
             return len(target)
+        weights = self.module.weight
+        if weights is None and not self.ignores:
+            return target.numel()
         classes = target.flatten()
         if self.ignores:
             classes = classes[classes != self.ignored]
-        weights = self.module.weight
         return classes.numel() if weights is None else weights[classes].sum()
 
     def without_labels(self, targets: torch.Tensor) -> str:

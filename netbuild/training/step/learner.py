@@ -70,6 +70,9 @@ class Learner:
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.stepping = stepping
         self.optimizers = [one.optimizer for one in stepping]
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        #: All weights that an optimizer steps.
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         self.averaged = Averaged(module, train.ema) if train.ema else None
         self.forward = network.forward
@@ -131,8 +134,8 @@ class Learner:
         self, batches: Sequence[Batch], shares: list[Any], where: str, *, measured: bool
     ) -> Any:
         """Compute the gradients of a step, and return its loss."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         losses: list[Tensor] = []
         counted = False
         for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
@@ -214,14 +217,12 @@ class Learner:
             return
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        parameters = [p for group in groups for p in group["params"]]
         if norm is not None:
-            self.world.clip_norm(parameters, norm)
+            self.world.clip_norm(self.parameters, norm)
         if value is not None:
             # One after the other, if the weights of a loss are whole and those of the network not.
             one_by_one = self.world.sharded
-            torch.nn.utils.clip_grad_value_(parameters, value, foreach=not one_by_one and None)
+            torch.nn.utils.clip_grad_value_(self.parameters, value, foreach=not one_by_one and None)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:

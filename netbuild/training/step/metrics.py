@@ -2,6 +2,10 @@
 
 The sums of parts of an epoch, or of several processes, merge into the sums of the whole. The
 program waits for the device only when it reads a value.
+
+Small batches wait, and are counted together: a call of torch takes longer than counting some
+hundred scores. Losses are added in the order of their batches, and classes are whole numbers of
+hits. So the sums are the same, bit for bit, whenever they are read.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Why labels do not count.
 UNCOUNTED = "the loss ignores each of them, or gives its class the weight 0"
+#: The most batches, and the most scores, that wait to be counted together.
+_BATCHES, _SCORES = 64, 1 << 16
 #: A function that maps the outputs and targets of a batch to its summands, by name.
 _Sums: TypeAlias = "Callable[[Tensor, Tensor], dict[str, Tensor | float]]"
 
@@ -40,13 +46,21 @@ class Measures:
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
         self.sums: dict[str, Tensor | float] = {}
+        #: For each loss, the value and the weight of each batch that waits.
+        self.losses: list[list[tuple[Tensor, Tensor | float]]] = [[] for _ in criterion.parts]
+        #: The outputs and the targets of the batches whose classes wait.
+        self.outputs: list[tuple[Tensor, Tensor]] = []
+        self.waiting = 0  # scores
+        # Where the loss itself has weights that compute the scores, each step changes them.
+        learns = any(True for _ in criterion.first.module.parameters())
+        self.most = 1 if learns else _SCORES
 
     def add(self, losses: Sequence[Tensor | None], y: Any, target: Tensor) -> None:
         """Add a batch, given the loss of each module: a mean over samples, or a sum.
 
         A loss is None if no label of the batch counts for it.
         """
-        samples = len(target)
+        samples = target.shape[0]
         if not samples:  # the share of this process is empty
             return
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
@@ -54,26 +68,42 @@ class Measures:
                 self._add(f"weight{number}", 0)
                 continue
             weight = samples if part.summed else part.weight(target)
-            self._add(f"weight{number}", weight)
-            self._add(f"loss{number}", loss.detach(), 1 if part.summed else weight)
+            self.losses[number].append((loss.detach(), weight))
+        output = self.criterion.first.output(y)
         if self.of_classes:
-            self._compare(self.of_classes, *self.criterion.classes(y, target))
+            self.outputs.append((output, target))
+            self.waiting += output.numel()
+        if self.waiting >= self.most or len(self.losses[0]) >= _BATCHES:
+            self._count()
         if self.values:
-            values, target = self.criterion.values(y, target)
+            values, target = self.criterion.values(output, target)
             values, target = values.to(self.dtype), target.to(self.dtype)
             self._compare(self.of_values, values, target)
             if "r2" in self.names:
                 self._explain(values, target)
+
+    def _count(self) -> None:
+        """Add the batches that wait to the sums."""
+        for number, (part, waiting) in enumerate(
+            zip(self.criterion.parts, self.losses, strict=True)
+        ):
+            values, weights = _numbers(v for v, _ in waiting), _numbers(w for _, w in waiting)
+            for value, weight in zip(values, weights, strict=True):
+                self._add(f"weight{number}", weight)
+                self._add(f"loss{number}", value if part.summed else value * weight)
+            waiting.clear()
+        if self.outputs:
+            output, target = map(torch.cat, zip(*self.outputs, strict=True))
+            self._compare(self.of_classes, *self.criterion.classes(output, target))
+            self.outputs, self.waiting = [], 0
 
     def _compare(self, sums: Iterable[_Sums], output: Tensor, target: Tensor) -> None:
         for summed in sums:
             for name, value in summed(output, target).items():
                 self._add(name, value)
 
-    def _add(self, name: str, value: Tensor | float, times: Tensor | float = 1) -> None:
-        """Add a value times a factor, on the device of the value."""
-        if isinstance(times, torch.Tensor):
-            value, times = value * times.to(self.dtype), 1
+    def _add(self, name: str, value: Tensor | float) -> None:
+        """Add a value, on the device of the value."""
         before = self.sums.get(name)
         if not isinstance(value, torch.Tensor):
             self.sums[name] = value if before is None else before + value
@@ -81,7 +111,7 @@ class Measures:
             if not isinstance(before, torch.Tensor):  # nothing yet, or 0 of a batch that is ignored
                 before = value.new_full(value.shape, before or 0, dtype=self.dtype)
                 self.sums[name] = before
-            before.add_(value, alpha=times)
+            before.add_(value)
 
     def _explain(self, values: Tensor, target: Tensor) -> None:
         """Add the squared errors, and the distances of the targets from a shift, per channel.
@@ -100,6 +130,7 @@ class Measures:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the sums as tensors in the memory of the program."""
+        self._count()
         return {
             name: torch.as_tensor(value, dtype=self.dtype, device="cpu")
             for name, value in self.sums.items()
@@ -137,6 +168,7 @@ class Measures:
     @property
     def counted(self) -> bool:
         """Whether a label has counted for each loss, so that there is a mean loss."""
+        self._count()
         parts = range(len(self.criterion.parts))
         return all(float(self.sums.get(f"weight{part}", 0)) > 0 for part in parts)
 
@@ -148,9 +180,10 @@ class Measures:
         Raises:
             TrainingError: the message says what is missing in `what`.
         """
+        counted = self.counted
         if not self.sums:
             raise TrainingError(f"the data has no samples for {what}")
-        if not self.counted:
+        if not counted:
             if labels:
                 raise TrainingError(f"no label of {what} counts: {UNCOUNTED}")
             return
@@ -179,6 +212,15 @@ class Measures:
         """
         self.sums = {name: value.to(self.device) for name, value in state.items()}
         self.means("")
+
+
+def _numbers(values: Iterable[Tensor | float]) -> list[float]:
+    """Return values as numbers of the program. It waits once for the device."""
+    values = list(values)
+    if values and isinstance(values[0], torch.Tensor):
+        found: list[float] = torch.stack(values).tolist()  # type: ignore[arg-type]
+        return found
+    return values  # type: ignore[return-value]
 
 
 def _ratio(sums: Mapping[str, Tensor], name: str, count: str) -> float:

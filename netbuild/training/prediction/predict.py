@@ -215,7 +215,8 @@ class Predictor:
             scores = None
             if self.criterion is not None:
                 none = torch.zeros((len(samples), *self.places), dtype=torch.int64)
-                flat, _ = self.criterion.classes(self.criterion.first.output(y), none.to(self.device))
+                output = self.criterion.first.output(y)
+                flat, _ = self.criterion.classes(output, none.to(self.device))
                 shares = flat.float().softmax(1)  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
             return tuple(output.float().cpu().numpy() for output in outputs), scores

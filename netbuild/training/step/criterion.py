@@ -124,8 +124,9 @@ class Criterion:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores, (n, classes), and true classes, (n), for metrics of classes.
 
-        The `output` is the one of the first loss, for a batch or for several. Each place of a sample counts as a sample. Places whose class the loss ignores are removed.
-        Where targets are probabilities, the class is the most probable one.
+        The `output` is the one of the first loss, for a batch or for several. Each place of a
+        sample counts as a sample. Places whose class the loss ignores are removed. Where targets
+        are probabilities, the class is the most probable one.
         """
         part = self.first
         scores = part.scores(output).movedim(1, -1).flatten(0, -2)

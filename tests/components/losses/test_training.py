@@ -156,6 +156,28 @@ def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
     assert measures.means("val")["val_accuracy"] == float(hits.double().sum() / counted.sum())
 
 
+@pytest.mark.parametrize(
+    "loss",
+    ["CrossEntropyLoss", {"AdaptiveLogSoftmaxWithLoss": REQUIRED["AdaptiveLogSoftmaxWithLoss"]}],
+)
+def test_sums_are_the_same_whenever_they_are_read(tmp_path: Path, loss: Any) -> None:
+    """Batches that wait are counted as if each were counted at once, with the weights of its step.
+
+    A loss that has weights of its own changes them in each step.
+    """
+    found = []
+    for often in (True, False):
+        (tmp_path / str(often)).mkdir()
+        trainer = prepared(tmp_path / str(often), loss, metrics=["accuracy"])
+        learner = trainer.learner
+        for number, batch in enumerate(trainer.training.shuffled(5, 0)):
+            learner.step([batch], f"step {number}")
+            if often:
+                learner.measures.means("train")
+        found.append(learner.measures.tensors())
+    assert {name: float(value) for name, value in found[0].items()} == found[1]
+
+
 def _faults(**sections: Any) -> list[str]:
     graph = infer(read(from_bytes("tiny.yaml", text(**sections).encode())))
     return [fault.label for fault in errors(graph.diagnostics)]

@@ -9,6 +9,7 @@ from netbuild.checks.lint.flow import Flow, described
 from netbuild.components.component import bare_field
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.layers.sight import Sight
+from netbuild.config.against import Against
 from netbuild.diagnostics.diagnostic import Diagnostic, Fix, Note
 from netbuild.graph.sight import Sights, sights, through
 from netbuild.graph.value import Value
@@ -31,7 +32,7 @@ def check(graph: Graph) -> list[Diagnostic]:
     config = graph.config
     if config.data is None or not config.losses or not graph.compared:
         return []
-    wanted = objective.wanted(config, *graph.compared.values())
+    wanted = objective.wanted(config, graph.outputs)
     try:
         repeats = config.data.repeats(wanted)
     except DataError:  # another check reports it
@@ -41,7 +42,8 @@ def check(graph: Graph) -> list[Diagnostic]:
     faults: dict[str, Diagnostic] = {}
     for repeat in repeats:
         leak = Leak(flow, Value("", names[repeat.input]), repeat)
-        values = dict.fromkeys(value for compared in flow.compared for value in compared.values)
+        told = Against("target", repeat.target)
+        values = dict.fromkeys(v for c in flow.compared if c.against == told for v in c.values)
         faults |= {row.path: leak.fault(row) for row in leak.layers(*values)}
     return list(faults.values())
 

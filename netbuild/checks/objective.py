@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from netbuild.checks import data as fitting
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
 from netbuild.components.metrics import OF_VALUES
-from netbuild.components.target import Classes, Values
+from netbuild.components.target import Classes, Nothing, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
+from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean, similar_path
 from netbuild.syntax.item import place
@@ -18,19 +19,20 @@ from netbuild.syntax.item import place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from netbuild.components.target import Target
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Span
 
 
-def sample(config: Config, *outputs: Tensor) -> Declared:
-    """Return the inputs and the target of a prepared sample, for these outputs of the network.
+def sample(config: Config, outputs: Mapping[str, Tensor]) -> Declared:
+    """Return the inputs and the targets of a prepared sample, for the outputs of the network.
 
     Raises:
         DataError: the data cannot be prepared as configured, or its files are invalid.
     """
     assert config.data is not None
-    given = config.data.sample(wanted(config, *outputs))
+    given = config.data.sample(wanted(config, outputs))
     resize = config.preparation.resize
     if resize is None:
         return given
@@ -43,11 +45,39 @@ def sample(config: Config, *outputs: Tensor) -> Declared:
     )
 
 
-def wanted(config: Config, *outputs: Tensor) -> Sample:
-    """Return the sample that the network and the loss need."""
+def wanted(config: Config, outputs: Mapping[str, Tensor]) -> Sample:
+    """Return the sample that the network and its losses need.
+
+    The first loss that reads a target says what it must be. Without any loss, that is the output.
+    """
     inputs = tuple(x for x in config.inputs.values() if x is not None)
-    target = config.loss.target(outputs) if config.loss else Values(outputs[0].shape)
-    return Sample(inputs, target)
+    unread = Nothing() if config.losses else of_first(config, outputs)
+    targets: dict[str, Target] = dict.fromkeys(targets_of(config), unread)
+    for term in reversed(config.losses):
+        found = config.against(term, outputs)
+        if found is not None and found.kind == "target":
+            targets[found.name] = of_loss(term, outputs)
+    return Sample(inputs, targets, tuple(config.inputs))
+
+
+def of_loss(term: LossTerm, outputs: Mapping[str, Tensor]) -> Target:
+    """Return the target that a loss needs."""
+    return term.loss.target(tuple(term.compared(outputs).values()))
+
+
+def of_first(config: Config, outputs: Mapping[str, Tensor]) -> Target:
+    """Return the target that the first loss needs; without any loss, that is the first output."""
+    if config.losses:
+        return of_loss(config.losses[0], outputs)
+    return Values(next(iter(outputs.values())).shape)
+
+
+def compared_with(
+    config: Config, term: LossTerm, outputs: Mapping[str, Tensor], given: Declared
+) -> Target | None:
+    """Return what a loss compares with, given the samples of the data; None if it is unknown."""
+    found = config.against(term, outputs)
+    return given.targets[found.name] if found is not None and found.kind == "target" else None
 
 
 def check_names(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
@@ -75,15 +105,14 @@ def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diag
 
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
-    first = config.losses[0].compared(outputs) if config.losses else outputs
     if config.data is None or not all(config.inputs.values()):
         return []
     try:
-        given = sample(config, *first.values())
+        given = sample(config, outputs)
     except DataError as error:
         return [unusable(config, error)]
     found = []
-    needed = wanted(config, *first.values())
+    needed = wanted(config, outputs)
     if len(given.inputs) != len(config.inputs):
         count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
         message = f"it gives {count}, but the network reads {', '.join(config.inputs)}"
@@ -96,12 +125,13 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         from netbuild.checks import augmentations as augmented
 
         found += augmented.check(config)
-        found += augmented.check_target(config, given.target or needed.target)
+        for name, target in needed.targets.items():
+            found += augmented.check_target(config, given.targets[name] or target)
     found += _check_metrics(config, outputs)
     for term in config.losses:
         compared = term.compared(outputs)
         own = tuple(compared.values())
-        target = given.target or term.loss.target(own)  # an unknown target may fit
+        target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
         try:
             term.loss.check(own, target)
         except ShapeError as error:
@@ -114,7 +144,7 @@ def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagno
     if not config.losses:
         return []
     first = config.losses[0]
-    target = first.loss.target(tuple(first.compared(outputs).values()))
+    target = of_loss(first, outputs)
     of_values = any(name in OF_VALUES for name in config.metrics)
     label, unfit = "", ""
     if of_values and not isinstance(target, Values) and not first.loss.binary:

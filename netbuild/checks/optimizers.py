@@ -8,7 +8,6 @@ from netbuild.checks import parameter_groups as groups
 from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.optimizers.optimizer import Weight
 from netbuild.components.tensor import ShapeError
-from netbuild.config.losses import loss_names
 from netbuild.config.optimizer import divided
 from netbuild.config.parameter_groups import assigned
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, with_fixes
@@ -31,11 +30,11 @@ def weights(config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]) 
             continue
         for name, shape in row.parameters.items():
             yield Weight(state_key(row.path, name), shape, is_sparse(row), row.type)
-    for called, term in zip(loss_names(config.losses), config.losses, strict=True):
+    for term in config.losses:
         loss, own = term.loss, tuple(term.compared(outputs).values())
         if len(own) == len(loss.inputs) and own[0].shape:
             for name, shape in loss.weights(*(output.shape for output in own)).items():
-                yield Weight(f"{called}.{name}", shape)
+                yield Weight(f"{term.name}.{name}", shape)
 
 
 def is_sparse(row: Row) -> bool:

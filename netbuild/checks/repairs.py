@@ -43,7 +43,7 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
     if fault.fixes or fault.code not in {"NB401", "NB501"}:
         return fault
     try:
-        given = objective.sample(graph.config, *graph.outputs.values())
+        given = objective.sample(graph.config, graph.outputs)
     except DataError:  # the data cannot be used as written
         return fault
     if fault.code == "NB501":
@@ -64,7 +64,7 @@ def _with_rule(graph: Graph, fault: Diagnostic) -> Diagnostic:
         return fault
     (y,), loss = graph.outputs.values(), graph.config.losses[0].loss
     try:
-        target = objective.sample(graph.config, y).target
+        target = objective.sample(graph.config, graph.outputs).target
     except DataError:
         return fault
     help_ = None

@@ -9,12 +9,13 @@ from netbuild.syntax.item import place
 from netbuild.syntax.node import Map, Node
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from netbuild.components.datasets.dataset import Dataset
     from netbuild.components.losses.loss import Loss
     from netbuild.components.optimizers.optimizer import Optimizer
     from netbuild.components.tensor import Shape, Tensor
+    from netbuild.config.against import Against
     from netbuild.config.blocks import Definition
     from netbuild.config.budget import Budget
     from netbuild.config.init import Rule
@@ -85,6 +86,12 @@ class Config(NamedTuple):
     def loss(self) -> Loss | None:
         """The first loss; None without a loss."""
         return self.losses[0].loss if self.losses else None
+
+    def against(self, term: LossTerm, outputs: Collection[str]) -> Against | None:
+        """Return what a loss compares with, given the network's outputs; None after a fault."""
+        from netbuild.config.against import against
+
+        return against(self, outputs, term)
 
     @property
     def optimizer(self) -> Optimizer | None:

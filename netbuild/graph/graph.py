@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netbuild.components.tensor import Shape
+    from netbuild.config.against import Against
     from netbuild.config.config import Config
+    from netbuild.config.losses import LossTerm
     from netbuild.config.pretrained import Given
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.graph.memory import Kept
@@ -101,6 +103,12 @@ class Graph(NamedTuple):
         """The outputs that the first loss reads, by name, in the order of its inputs."""
         losses = self.config.losses
         return losses[0].compared(self.outputs) if losses else dict(self.outputs)
+
+    def against(self, term: LossTerm) -> Against:
+        """Return what a loss of a network without faults compares with."""
+        found = self.config.against(term, self.outputs)
+        assert found is not None, "a loss without a target has a fault"
+        return found
 
     @property
     def params(self) -> int:

@@ -209,7 +209,7 @@ def class_names(config: Config) -> tuple[str, ...] | None:
     loss = config.loss
     if config.data is not None and loss is not None and (loss.classifies or loss.binary):
         with suppress(DataError):  # the files have changed after loading, or are missing
-            return config.data.names_without(getattr(loss, "ignore_index", None))
+            return config.data.names(ignored=getattr(loss, "ignore_index", None))
     return None
 
 

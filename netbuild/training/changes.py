@@ -43,7 +43,9 @@ def anew(before: Config, after: Config) -> Anew:
 
 
 def _compared(config: Config) -> Any:
-    terms = [(t.loss, [wire.outside for wire in t.reads], t.weight) for t in config.losses]
+    terms = [
+        (t.loss, [wire.outside for wire in t.reads], t.weight, t.target) for t in config.losses
+    ]
     preparation = config.preparation
     samples = (config.data, preparation.validation, config.train.seed)
     return samples, terms, preparation.class_weights

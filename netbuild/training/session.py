@@ -273,9 +273,10 @@ def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
     criterion.look(training, held_out)
     criterion.expect_labels(training, "the training samples")
     what = "the validation samples"
-    if train.limit_batches is not None and train.limit_batches * train.batch_size < len(held_out):
-        held_out = held_out[: train.limit_batches * train.batch_size]
-        what = f"the {len(held_out)} validation samples within limit_batches"
+    limit = None if train.limit_batches is None else train.limit_batches * train.batch_size
+    if limit is not None and limit < len(data.held_out):
+        held_out = tuple(targets[:limit] for targets in held_out)
+        what = f"the {limit} validation samples within limit_batches"
     criterion.expect_labels(held_out, what)
 
 

@@ -64,7 +64,7 @@ def trained(folder: Path, metrics: Any, *settings_: str, **sections: Any) -> Tra
 
 def compared(trainer: Trainer) -> tuple[Any, Any]:
     """Return the scores of all places that were validated and count, and their classes."""
-    (x,), target = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
+    (x,), (target,) = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
     criterion = trainer.learner.criterion
     with torch.no_grad():
         y = trainer.learner.module.eval()(x)
@@ -113,7 +113,7 @@ def test_metrics_of_yes_and_no(tmp_path: Path, name: str) -> None:
     held_out = in_memory(trainer.held_out)
     with torch.no_grad():
         y = trainer.learner.module.eval()(held_out.inputs[0]).double().numpy()
-    target = held_out.targets.double().numpy()
+    target = held_out.targets[0].double().numpy()
     classes, told = (target > middle).ravel(), (y > threshold).ravel()
     assert set(classes) == {False, True}
     (epoch,) = trainer.run.metrics
@@ -150,7 +150,7 @@ VALUES: dict[str, dict[str, Any]] = {
 def test_metrics_of_values(tmp_path: Path, name: str) -> None:
     """The mean errors and R² are scikit-learn's, of all batches; R² is the mean over channels."""
     trainer = trained(tmp_path, [*OF_VALUES], **VALUES[name])
-    (x,), target = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
+    (x,), (target,) = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
     with torch.no_grad():
         y = trainer.learner.module.eval()(x)
     ours, theirs = (t.double().movedim(1, -1).flatten(0, -2).numpy() for t in (y, target))
@@ -167,7 +167,7 @@ def test_metrics_of_what_trains(tmp_path: Path) -> None:
     trainer = trained(
         tmp_path, [*OF_CLASSES], optimizer={"SGD": {"lr": 0}}, layers=[{"Linear": CLASSES}]
     )
-    (x,), target = in_memory(trainer.training).inputs, in_memory(trainer.training).targets
+    (x,), (target,) = in_memory(trainer.training).inputs, in_memory(trainer.training).targets
     with torch.no_grad():
         told = trainer.learner.module(x).argmax(1)
     (epoch,) = trainer.run.metrics

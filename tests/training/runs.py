@@ -89,7 +89,7 @@ def samples(split: Batches) -> set[bytes]:
     """Return the samples of a split, each with its target, for sets."""
     return {
         x.numpy().tobytes() + t.numpy().tobytes()
-        for x, t in zip(*split.inputs, split.targets, strict=True)
+        for x, t in zip(*split.inputs, *split.targets, strict=True)
     }
 
 

@@ -159,6 +159,6 @@ def test_the_validation(tmp_path: Path) -> None:
     trainer = prepared(tmp_path, network)
     path.write_text(path.read_text().replace("epochs: 1", "epochs: 1, ema: 0.9"))
     trainer = training.prepare(trainable(load(path)), tmp_path / "runs")
-    batches = Batches((torch.zeros(8, 5),), torch.zeros(8, dtype=torch.int64))
+    batches = Batches((torch.zeros(8, 5),), (torch.zeros(8, dtype=torch.int64),))
     with pytest.raises(TrainingError, match=r"^torch refused the validation: .*; at head \(Linear"):
         trainer.learner.validate(batches.in_order(8))

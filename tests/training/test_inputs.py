@@ -63,15 +63,17 @@ def test_a_loss_reads_the_outputs_that_it_names(loss: str, tmp_path: Path) -> No
     trainer = prepared(loss, tmp_path)
     places, by_torch = LOSSES[loss]
     assert trainer.learner.criterion.first.reads == places
-    x, target = next(trainer.held_out.in_order(5))
+    x, targets = next(trainer.held_out.in_order(5))
     assert [(tuple(part.shape), part.dtype) for part in x] == [
         ((5, 4), torch.float32),
         ((5, 3), torch.int64),
     ]
     y = trainer.learner.module(*x)
     if by_torch is not None:
-        wanted = by_torch(*(y[place] for place in places), target)
-        torch.testing.assert_close(trainer.learner.criterion(y, target), wanted)
+        wanted = by_torch(*(y[place] for place in places), *targets)
+        criterion = trainer.learner.criterion
+        found = criterion.total(criterion.losses(x, y, targets), y)
+        torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("loss", ["{MSELoss, inputs: second}", "{CrossEntropyLoss, inputs: other}"])
@@ -104,10 +106,10 @@ def test_inputs_of_a_sample_stay_together(tmp_path: Path) -> None:
     everything = {
         (tuple(a.tolist()), tuple(b.tolist()), tuple(t.tolist()))
         for split in map(in_memory, (trainer.training, trainer.held_out))
-        for a, b, t in zip(*split.inputs, split.targets, strict=True)
+        for a, b, t in zip(*split.inputs, *split.targets, strict=True)
     }
     assert len(everything) == 40
-    for (left, right), target in trainer.training.shuffled(7, seed=3):
+    for (left, right), (target,) in trainer.training.shuffled(7, seed=3):
         for a, b, t in zip(left, right, target, strict=True):
             assert (tuple(a.tolist()), tuple(b.tolist()), tuple(t.tolist())) in everything
 

@@ -174,7 +174,7 @@ def test_labels_that_only_the_validation_ignores(tmp_path: Path) -> None:
     module = trainer.learner.module.eval()
     with torch.no_grad():
         y = module(*held_out.inputs)
-    target, weight = held_out.targets, torch.tensor([0.5, 2.0, 1.0])
+    target, weight = held_out.targets[0], torch.tensor([0.5, 2.0, 1.0])
     given: Any = {"weight": weight.double(), "ignore_index": 2}
     expected = nn.functional.cross_entropy(y.double(), target, **given)
     assert trainer.run.metrics[-1]["val_loss"] == pytest.approx(float(expected), rel=1e-6)
@@ -224,7 +224,10 @@ def test_scores_of_a_loss_in_half_precision(tmp_path: Path, loss: str) -> None:
 def test_balanced_weights_of_ignored_labels() -> None:
     """Labels that are no class do not change the weights: n / (classes · count) of the others."""
     targets = torch.tensor([0, 0, 1, 2, 255, -100, 255])
-    data, wanted = Batches((torch.zeros(7, 4),), targets), Sample((Tensor((4,)),), Classes(3))
+    data, wanted = (
+        Batches((torch.zeros(7, 4),), (targets,)),
+        Sample((Tensor((4,)),), {"target": Classes(3)}),
+    )
     weights = _class_weights(data, Preparation(class_weights="balanced"), wanted)
     assert weights is not None
     assert weights.tolist() == pytest.approx([4 / 6, 4 / 3, 4 / 3])

@@ -38,10 +38,10 @@ def misplaced_places(flow: Flow) -> Iterator[Diagnostic]:
     (length, classes) for a loss that has its classes first is the common case: the loss then takes
     places for classes, and learns nothing.
     """
-    target = flow.target
-    if target is None or not target.tensor.shape:
-        return
     for compared in flow.compared:
+        target = compared.target
+        if target is None or not target.tensor.shape:
+            continue
         mixed = mixed_up(flow, compared, target)
         row = flow.producer.get(compared.values[0])
         if mixed is None or row is None:

@@ -14,10 +14,12 @@ from netbuild.graph.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from netbuild.components.datasets.dataset import Declared
     from netbuild.components.layers.layer import Layer
     from netbuild.components.layers.ranges import Range
     from netbuild.components.losses.loss import Loss
     from netbuild.components.target import Target
+    from netbuild.config.against import Against
     from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Note
     from netbuild.graph.graph import Graph
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
 
 
 class Compared(NamedTuple):
-    """A loss and the values that it reads."""
+    """A loss, the values that it reads, and with what it compares them; None after a fault.
+
+    `target` describes what it compares with; None if only loading the data tells it.
+    """
 
     term: LossTerm
     values: tuple[Value, ...]
+    against: Against | None
+    target: Target | None
 
     @property
     def loss(self) -> Loss:
@@ -84,22 +91,26 @@ class Flow:
     @cached_property
     def compared(self) -> list[Compared]:
         """The losses, each with the values that it reads."""
-        tensors = self.graph.outputs
-        return [
-            Compared(term, tuple(self.outputs[name] for name in term.compared(tensors)))
-            for term in self.graph.config.losses
-        ]
+        from netbuild.checks import objective
+
+        config, tensors = self.graph.config, self.graph.outputs
+        found = []
+        for term in config.losses:
+            values = tuple(self.outputs[name] for name in term.compared(tensors))
+            target = self._sample and objective.compared_with(config, term, tensors, self._sample)
+            found.append(Compared(term, values, config.against(term, tensors), target))
+        return found
 
     @cached_property
-    def target(self) -> Target | None:
-        """The target in the data; None without data, or if only loading tells it."""
+    def _sample(self) -> Declared | None:
+        """A sample of the data; None without data, or if the data has a fault."""
         from netbuild.checks import objective
 
         config = self.graph.config
         if config.data is None or not config.losses or not self.graph.compared:
             return None
         try:
-            return objective.sample(config, *self.graph.compared.values()).target
+            return objective.sample(config, self.graph.outputs)
         except DataError:  # another check reports it
             return None
 

@@ -179,10 +179,10 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
     A vocabulary may be padded to a multiple of 64, which is faster on a GPU: nanoGPT has 50,304
     scores for the 50,257 tokens of GPT-2.
     """
-    target = flow.target
-    if not isinstance(target, Classes):
-        return
     for compared in flow.compared:
+        target = compared.target
+        if not isinstance(target, Classes):
+            continue
         if mixed_up(flow, compared, target) or not _fits(flow, compared, target):
             continue  # the scores are places, or another fault speaks
         scores = score_count(flow, compared)

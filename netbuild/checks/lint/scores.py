@@ -74,7 +74,7 @@ def _elsewhere(flow: Flow, compared: Compared, row: Row, at: int, *, moved: bool
     fixes: tuple[Fix, ...] = ()
     if loss.applies:
         help_ = f"remove {row.type}: {name} applies a {loss.applies} over the classes itself"
-    elif over in {classes, _classes_of_data(flow)}:
+    elif over in {classes, _classes_of_data(compared)}:
         help_ = f"add a Transpose or Permute that puts the classes on axis {loss.class_axis}"
         help_ += "" if over != classes else f", or write dim: {dims[0]}"
     elif len(dims) == 1 and "dim" in type(row.layer).model_fields:
@@ -95,9 +95,9 @@ def _elsewhere(flow: Flow, compared: Compared, row: Row, at: int, *, moved: bool
     )
 
 
-def _classes_of_data(flow: Flow) -> int | None:
-    """Return the number of classes of the data; None if it is unknown."""
-    target = flow.target
+def _classes_of_data(compared: Compared) -> int | None:
+    """Return the number of classes of a loss's target; None if it is unknown."""
+    target = compared.target
     return target.classes if isinstance(target, Classes | Labels) else None
 
 

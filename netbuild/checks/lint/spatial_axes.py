@@ -102,8 +102,10 @@ def _wanted(flow: Flow) -> bool:
         return False
     other = Values((7, 5, 3))  # Random data takes any target
     try:
-        asked = objective.wanted(config, *graph.compared.values())
-        if config.data.sample(asked._replace(target=other)).target in {None, other}:
+        asked = objective.wanted(config, graph.outputs)
+        others = dict.fromkeys(asked.targets, other)
+        told = config.data.sample(asked._replace(targets=others)).targets.values()
+        if all(target in {None, other} for target in told):
             return False
     except DataError:  # another check reports it
         return False

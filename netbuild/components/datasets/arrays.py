@@ -24,9 +24,10 @@ from netbuild.components.datasets.dataset import (
     Sample,
     Size,
 )
-from netbuild.components.datasets.fields import AnyPath, Name
+from netbuild.components.datasets.fields import AnyPath, Name, by_name
 from netbuild.components.datasets.paths import has_any
 from netbuild.components.fields import OptionalCount, Wants, many
+from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor
 
 
@@ -62,6 +63,10 @@ class Arrays(Dataset):
     classes: OptionalCount = None
     """Number of classes of the target; null counts them."""
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(by_name(self.target))
+
     def count(self) -> int | None:
         if not has_any(self.file, "file"):
             return None
@@ -69,38 +74,43 @@ class Arrays(Dataset):
 
     def sample(self, wanted: Sample) -> Declared:
         if not has_any(self.file, "file"):
-            return Declared((None,) * len(self.inputs), None)
-        *inputs, target = self._stored(None)
-        classes = self._classes(target, wanted)
-        expect_classes(target, wanted.target, classes, self.target)
+            return Declared((None,) * len(self.inputs), dict.fromkeys(self.targets))
+        inputs, targets = self._parts(None)
+        told = {}
+        for name, array in by_name(self.target).items():
+            stored, wants = targets[name], wanted.targets[name]
+            classes = self._classes(name, stored, wants)
+            expect_classes(stored, wants, classes, array)
+            told[name] = target_of(stored.tensor, wants, classes)
         given = [
             input_of(stored.tensor, x) for stored, x in zip(inputs, wanted.inputs, strict=False)
         ]
         rest = [stored.tensor for stored in inputs[len(given) :]]
-        return Declared((*given, *rest), target_of(target.tensor, wanted.target, classes))
+        return Declared((*given, *rest), told)
 
     def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
         """Compare the first samples: a target that repeats an input does so in all of them.
 
         The places are axis 0, or axis 1 of a sample of two axes, such as channels and time.
         """
-        if not has_any(self.file, "file") or not wanted.target.tensor.shape:
+        compared = {name for name, wants in wanted.targets.items() if wants.tensor.shape}
+        if not has_any(self.file, "file") or not compared:
             return ()
-        *inputs, target = self._stored(None)
+        inputs, targets = self._parts(None)
         shifts = [
-            (n, axis, shift_between(stored, target, axis))
-            for n, stored in enumerate(inputs)
+            (n, shift_between(stored, target, axis), axis, name)
+            for name, target in targets.items()
+            for n, stored in enumerate(inputs if name in compared else ())
             for axis in range(2 if len(stored.shape) == 3 else 1)
         ]
-        return tuple(Repeat(n, shift, axis) for n, axis, shift in shifts if shift is not None)
+        return tuple(Repeat(n, shift, *more) for n, shift, *more in shifts if shift is not None)
 
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
     ) -> tuple[Bounds | None, ...]:
         if not has_any(self.file, "file"):
             return (None,) * len(inputs)
-        *arrays, _ = self._stored(split)
-        pairs = zip(arrays, inputs, strict=False)
+        pairs = zip(self._parts(split)[0], inputs, strict=False)
         return tuple(None if x.floating else stored.bounds() for stored, x in pairs)
 
     def check_split(self, split: str) -> None:
@@ -108,27 +118,37 @@ class Arrays(Dataset):
             self._stored(split)
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
-        *inputs, target = self._stored(split)
-        names = self._names(split)
-        values = tuple(stored.values() for stored in inputs)
-        classes = self._classes(self._stored(None)[-1], wanted)
-        return arrays_of(values, target.values(), names, wanted, classes)
+        values = tuple(stored.values() for stored in self._stored(split))
+        classes = {
+            name: self._classes(name, stored, wanted.targets[name])
+            for name, stored in self._parts(None)[1].items()
+        }
+        return arrays_of(values, self._names(split), wanted, classes)
 
-    def _classes(self, target: StoredArray, wanted: Sample) -> int | None:
+    def _classes(self, name: str, target: StoredArray, wanted: Target) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
-        if self.classes is None and target_of(target.tensor, wanted.target, None) is None:
-            return target.classes(ignored(wanted.target))
+        if self.classes is None and target_of(target.tensor, wanted, None) is None:
+            return target.classes(ignored(wanted))
         return self.classes
 
+    def _parts(self, split: str | None) -> tuple[tuple[StoredArray, ...], dict[str, StoredArray]]:
+        """Return the arrays of the inputs, and those of the targets by name.
+
+        Raises:
+            DataError: as `_stored` does.
+        """
+        stored, count = self._stored(split), len(self.inputs)
+        return stored[:count], dict(zip(self.targets, stored[count:], strict=True))
+
     def _names(self, split: str | None) -> tuple[str, ...]:
-        """Return the names of the arrays of a split; the target is the last one."""
-        names = (*self.inputs, self.target)
+        """Return the names of the arrays of a split: the inputs, and behind them the targets."""
+        names = (*self.inputs, *by_name(self.target).values())
         if split is None:
             return names
         return tuple(f"{re.sub('_train$', '', name)}_{split}" for name in names)
 
     def _stored(self, split: str | None) -> tuple[StoredArray, ...]:
-        """Return the arrays of a split; the target is the last one.
+        """Return the arrays of a split: the inputs, and behind them the targets.
 
         Raises:
             DataError: the file or an array does not exist, or the arrays differ in length.
@@ -138,7 +158,7 @@ class Arrays(Dataset):
             raise DataError(f"there is no {path}", "file")
         there = read_arrays(path)
         names = self._names(split)
-        fields = (*("inputs",) * len(self.inputs), "target")
+        fields = (*("inputs",) * len(self.inputs), *("target",) * len(self.targets))
         for name, field in zip(names, fields, strict=True):
             if name not in there:
                 known = ", ".join(there) or "none"

@@ -22,7 +22,7 @@ class Digits(Dataset):
         return 1797
 
     def sample(self, wanted: Sample) -> Declared:
-        return Declared((Tensor((1, 8, 8)),), Classes(10))
+        return Declared((Tensor((1, 8, 8)),), {"target": Classes(10)})
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         self.without_splits(split)
@@ -31,7 +31,7 @@ class Digits(Dataset):
         # As in `load_digits`, whose import, with scipy, takes longer than a first epoch.
         table = np.loadtxt(_file("digits.csv.gz"), delimiter=",", dtype="uint8")
         images = table[:, :-1].reshape(-1, 1, 8, 8).astype("float32") / 16
-        return (images,), table[:, -1].astype("int64")
+        return (images,), (table[:, -1].astype("int64"),)
 
 
 def _file(name: str) -> str:
@@ -60,9 +60,9 @@ class _BundledTable(Dataset):
     def sample(self, wanted: Sample) -> Declared:
         stored = Tensor((), "float64" if self._names is None else "int64")
         target = target_of(stored, wanted.target, self._classes)
-        return Declared((Tensor((self._features,)),), target)
+        return Declared((Tensor((self._features,)),), {"target": target})
 
-    def names(self) -> tuple[str, ...] | None:
+    def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         return self._names
 
     @property
@@ -73,7 +73,8 @@ class _BundledTable(Dataset):
         self.without_splits(split)
         data, target = self._read()
         features = input_values(data, Tensor((self._features,)), "data")
-        return (features,), target_values(target, wanted.target, self._classes, "target")
+        targets = target_values(target, wanted.target, self._classes, "target")
+        return (features,), (targets,)
 
     def _read(self) -> Any:
         """Return scikit-learn's features and target."""

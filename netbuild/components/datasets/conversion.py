@@ -8,7 +8,7 @@ from netbuild.components.target import Classes, Labels, Signs, Target, Values
 from netbuild.components.tensor import Shape, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
@@ -167,21 +167,28 @@ def target_values(
 
 
 def arrays_of(
-    inputs: "tuple[np.ndarray[Any, Any], ...]",
-    target: "np.ndarray[Any, Any]",
+    arrays: "tuple[np.ndarray[Any, Any], ...]",
     names: tuple[str, ...],
     wanted: Sample,
-    classes: int | None,
+    classes: "Mapping[str, int | None]",
 ) -> "Loaded":
-    """Return the converted values of stored inputs and a target, whose name is the last one."""
-    given = inputs_of(inputs, names[:-1], wanted.inputs)
-    target_name = names[-1]
-    # Bytes are 0 to 1 in an input, and so they are if the same array is the target.
-    scaled = any(
-        name == target_name and stored.dtype == "uint8" and x.dtype.kind == "f"
-        for name, stored, x in zip(names[:-1], inputs, given, strict=True)
+    """Return the converted values of stored arrays: the inputs, and behind them the targets.
+
+    `names` are the names of the arrays. `classes` is the number of classes of each target.
+    """
+    count = len(arrays) - len(wanted.targets)
+    inputs = inputs_of(arrays[:count], names[:count], wanted.inputs)
+    # Bytes are 0 to 1 in an input, and so they are if the same array is a target.
+    scaled = {
+        name
+        for name, stored, x in zip(names, arrays, inputs, strict=False)
+        if stored.dtype == "uint8" and x.dtype.kind == "f"
+    }
+    targets = tuple(
+        target_values(array, wanted.targets[target], classes[target], name, scaled=name in scaled)
+        for target, array, name in zip(wanted.targets, arrays[count:], names[count:], strict=True)
     )
-    return given, target_values(target, wanted.target, classes, target_name, scaled=scaled)
+    return inputs, targets
 
 
 def _tensor(array: "np.ndarray[Any, Any]") -> Tensor:

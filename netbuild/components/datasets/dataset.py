@@ -1,7 +1,7 @@
 """The contract of a data source: its samples, described without loading them."""
 
 import time
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from netbuild.components.component import Component
@@ -15,32 +15,53 @@ if TYPE_CHECKING:
 
 
 class Sample(NamedTuple):
-    """One sample: its inputs, in the order of the network's inputs, and its target."""
+    """What a network and its losses need of a sample.
+
+    `inputs` are in the order of the network's inputs, whose `names` may be unknown. `targets` has
+    each target of the source by its name; it is `Nothing` if no loss reads it.
+    """
 
     inputs: tuple[Tensor, ...]
-    target: Target
+    targets: Mapping[str, Target]
+    names: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        """The first target, which is the only one of most sources."""
+        return next(iter(self.targets.values()))
 
 
 class Repeat(NamedTuple):
     """A target that repeats an input: at place t it is the input at place t + shift.
 
-    `input` is the number of the input. Its `axis`, as that of the target, holds the places.
+    `input` is the number of the input, and `target` the name of the target. The `axis` of both
+    holds the places.
     """
 
     input: int
     shift: int
     axis: int = 0
+    target: str = "target"
 
 
 class Declared(NamedTuple):
     """The description of a sample before loading; None for facts that only loading tells."""
 
     inputs: tuple[Tensor | None, ...]
-    target: Target | None
+    targets: Mapping[str, Target | None]
+
+    @property
+    def target(self) -> Target | None:
+        """The first target, which is the only one of most sources."""
+        return next(iter(self.targets.values()))
 
 
-#: All samples: an array (samples, *input) for each input, and the targets, (samples, *target).
-Loaded: TypeAlias = "tuple[tuple[np.ndarray[Any, Any], ...], np.ndarray[Any, Any]]"
+_Arrays: TypeAlias = "tuple[np.ndarray[Any, Any], ...]"
+#: All samples: an array (samples, *input) for each input, and one (samples, *target) for each
+#: target, in the order of `Dataset.targets`.
+Loaded: TypeAlias = "tuple[_Arrays, _Arrays]"
+#: The inputs and the targets of one sample.
+Row: TypeAlias = "tuple[tuple[Any, ...], tuple[Any, ...]]"
 
 #: The smallest and the largest of some whole numbers.
 Bounds: TypeAlias = tuple[int, int]
@@ -103,15 +124,15 @@ class Samples(Protocol):
     def __len__(self) -> int:
         """Return the number of samples."""
 
-    def __getitem__(self, index: int) -> tuple[tuple["np.ndarray[Any, Any]", ...], Any]:
-        """Return the inputs of a sample and its target.
+    def __getitem__(self, index: int) -> Row:
+        """Return the inputs of a sample and its targets.
 
         Raises:
             DataError: the sample cannot be read, or differs in shape or type from the others.
         """
 
-    def targets(self) -> "np.ndarray[Any, Any]":
-        """Return the targets of all samples, (samples, *target), without reading the inputs.
+    def targets(self) -> _Arrays:
+        """Return each target of all samples, (samples, *target), without reading the inputs.
 
         Raises:
             DataError: a target cannot be read.
@@ -121,8 +142,12 @@ class Samples(Protocol):
 class Stream(Protocol):
     """Samples that come one after the other, in unknown number."""
 
-    def samples(self, seed: int | None) -> "Iterator[tuple[tuple[np.ndarray[Any, Any], ...], Any]]":
+    def samples(self, seed: int | None) -> "Iterator[Row]":
         """Yield all samples, shuffled by the seed, or in the order of the source for None."""
+
+
+#: The targets of a source that has one, by name.
+ONE_TARGET = ("target",)
 
 
 class Dataset(Component):
@@ -136,6 +161,11 @@ class Dataset(Component):
     paths: ClassVar[tuple[str, ...]] = ()
     #: Whether samples are images that `load` resizes when it gets a size.
     resizes: ClassVar[bool] = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the targets. A single target without a name of its own is `target`."""
+        return ONE_TARGET
 
     @property
     def streams(self) -> bool:
@@ -167,7 +197,7 @@ class Dataset(Component):
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
 
     def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
-        """Return the inputs that the target repeats, from a later place.
+        """Return the inputs that targets repeat, from a later place.
 
         Raises:
             DataError: a file exists, but cannot be read.
@@ -188,23 +218,16 @@ class Dataset(Component):
         """
         return (None,) * len(inputs)
 
-    def names(self) -> tuple[str, ...] | None:
-        """Return the names of the classes, in the order of their numbers; None if they are unknown.
+    def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
+        """Return the names of the classes of a target, in the order of their numbers.
 
-        The names matter only if the loss compares with classes.
+        None if they are unknown. The names matter only if a loss compares with classes. `ignored`
+        is a number in the target that the loss ignores, and that is no class.
 
         Raises:
             DataError: a file cannot be read.
         """
         return None
-
-    def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
-        """Return the names of the classes, without a number in the target that is no class.
-
-        Raises:
-            DataError: a file cannot be read.
-        """
-        return self.names()
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         """Return all inputs and all targets of the training samples, or of another split.
@@ -262,20 +285,21 @@ def _stacked(samples: Samples) -> Loaded:
     broken: list[DataError] = []
     for index in range(len(samples)):
         try:
-            inputs, target = samples[index]
+            inputs, targets = samples[index]
         except DataError as error:
             if not error.sample:
                 raise
             broken.append(_bare(error))
             continue
         if not columns:
-            values = [np.asarray(value) for value in (*inputs, target)]
+            values = [np.asarray(value) for value in (*inputs, *targets)]
             columns = [np.empty((len(samples), *value.shape), value.dtype) for value in values]
-        for column, value in zip(columns, (*inputs, target), strict=True):
+        for column, value in zip(columns, (*inputs, *targets), strict=True):
             if np.shape(value) != column.shape[1:]:
                 first, other = (times(x) for x in (column.shape[1:], np.shape(value)))
                 raise DataError(f"its samples differ in shape: {first} and {other}")
             column[index] = value
     if broken:
         raise together(broken)
-    return tuple(columns[:-1]), columns[-1]
+    count = len(inputs)
+    return tuple(columns[:count]), tuple(columns[count:])

@@ -4,6 +4,7 @@ import csv
 import glob
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,11 +21,12 @@ from netbuild.components.datasets.dataset import (
     Sample,
     Size,
 )
-from netbuild.components.datasets.fields import ColumnNames, FilePath, Name
+from netbuild.components.datasets.fields import ColumnNames, FilePath, Name, by_name
 from netbuild.components.datasets.lines import Rows
 from netbuild.components.datasets.paths import has_file
 from netbuild.components.fields import OptionalCount, Wants
 from netbuild.components.files import opened_text
+from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor
 
 #: The largest file, in bytes, that a check reads; of larger files it reads the column names.
@@ -73,28 +75,29 @@ class Csv(Dataset):
     ] = ","
     """Character between two values, such as ; or a tab."""
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(by_name(self.target))
+
     def count(self) -> int | None:
         return self._scan(_MAX_READ).rows if has_file(self.file) else None
 
     def sample(self, wanted: Sample) -> Declared:
         if not has_file(self.file):
-            return Declared((None,) * len(wanted.inputs), None)
+            return Declared((None,) * len(wanted.inputs), dict.fromkeys(self.targets))
         scan = self._scan(_MAX_READ)
         inputs = self._inputs(scan)
-        target = None
+        told: dict[str, Target | None] = dict.fromkeys(self.targets)
         if scan.columns is not None:
             self._check(scan, inputs)
-            column = scan.columns[self.target]
-            labels = self._labels(column, wanted)
-            classes = self.classes if labels is None else len(labels)
-            stored = Tensor((), column.dtype if labels is None else "int64")
-            target = target_of(stored, wanted.target, classes)
+            columns = by_name(self.target).items()
+            told = {n: self._told(n, scan.columns[c], wanted.targets[n]) for n, c in columns}
         dtypes = {scan.columns[name].dtype for name in inputs} if scan.columns else {"float64"}
         stored = Tensor((), "float64" if "float64" in dtypes else "int64")
         if len(wanted.inputs) == len(inputs):
-            return Declared(tuple(input_of(stored, x) for x in wanted.inputs), target)
+            return Declared(tuple(input_of(stored, x) for x in wanted.inputs), told)
         read = wanted.inputs[0]
-        return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), target)
+        return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), told)
 
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
@@ -102,7 +105,7 @@ class Csv(Dataset):
         columns = self._scan(_MAX_READ).columns if has_file(self.file) else None
         if columns is None:
             return (None,) * len(inputs)
-        names = self.inputs or [name for name in columns if name not in {"", self.target}]
+        names = self.inputs or self._others(columns)
         found = [columns[name].bounds for name in names if name in columns]
         if len(inputs) == len(found):
             return tuple(found)
@@ -111,16 +114,13 @@ class Csv(Dataset):
             return (None,)
         return ((min(least for least, _ in whole), max(most for _, most in whole)),)
 
-    def names(self) -> tuple[str, ...] | None:
-        return self.names_without(None)
-
-    def names_without(self, ignored: int | None) -> tuple[str, ...] | None:
+    def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         if not has_file(self.file):
             return None
         scan = self._scan(None)
         self._inputs(scan)
         assert scan.columns is not None
-        column = scan.columns[self.target]
+        column = scan.columns[by_name(self.target)[target]]
         if column.dtype == "float64" or (column.dtype != "string" and self.classes is not None):
             return None
         return tuple(map(str, column.classes(ignored)))
@@ -143,7 +143,8 @@ class Csv(Dataset):
         inputs = self._inputs(scan)
         self._check(scan, inputs)
         assert scan.columns is not None
-        kinds = {name: scan.columns[name].dtype for name in (*inputs, self.target)}
+        told = by_name(self.target)
+        kinds = {name: scan.columns[name].dtype for name in (*inputs, *told.values())}
         features = datasets.Features({n: datasets.Value(kind) for n, kind in kinds.items()})
         with quiet(), reading(self.file, "file"):
             table = datasets.load_dataset(
@@ -154,17 +155,29 @@ class Csv(Dataset):
                 sep=self.separator,
                 usecols=[*features],
             )
-        columns = Columns(features, inputs, self.target)
-        labels = self._labels(scan.columns[self.target], wanted)
-        reader = RowReader(columns, wanted, None, classes=self.classes, labels=labels)
+        columns = Columns(features, inputs, told)
+        labels = {n: self._labels(n, scan.columns[c], wanted.targets[n]) for n, c in told.items()}
+        classes = dict.fromkeys(told, self.classes)
+        reader = RowReader(columns, wanted, None, classes=classes, labels=labels)
         return whole_table(table, reader)
 
-    def _labels(self, column: "_Column", wanted: Sample) -> tuple[Any, ...] | None:
+    def _told(self, name: str, column: "_Column", wanted: Target) -> Target | None:
+        """Return the description of a target."""
+        labels = self._labels(name, column, wanted)
+        classes = self.classes if labels is None else len(labels)
+        return target_of(Tensor((), column.dtype if labels is None else "int64"), wanted, classes)
+
+    def _labels(self, name: str, column: "_Column", wanted: Target) -> tuple[Any, ...] | None:
         """Return the names of the classes; None if the target's numbers are used directly."""
-        numbers = target_of(Tensor((), column.dtype), wanted.target, None) is not None
+        numbers = target_of(Tensor((), column.dtype), wanted, None) is not None
         if column.dtype != "string" and (numbers or self.classes is not None):
             return None
-        return column.classes(ignored(wanted.target))
+        return column.classes(ignored(wanted))
+
+    def _others(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the named columns that are no target."""
+        told = by_name(self.target).values()
+        return tuple(name for name in names if name and name not in told)
 
     def _inputs(self, scan: "_Scan") -> tuple[str, ...]:
         """Return the columns that the network reads.
@@ -173,13 +186,14 @@ class Csv(Dataset):
             DataError: a column does not exist, or there is no column except the target.
         """
         help_ = quoted(self.file, f"its columns are {', '.join(scan.names[:_LISTED])}") or None
-        for field, names in (("target", (self.target,)), ("inputs", self.inputs or ())):
+        told = by_name(self.target).values()
+        for field, names in (("target", told), ("inputs", self.inputs or ())):
             for name in names:
                 if name not in scan.names:
                     raise DataError(f"{self.file} has no column {name}", field, help_)
-        inputs = self.inputs or tuple(name for name in scan.names if name not in {"", self.target})
+        inputs = self.inputs or self._others(scan.names)
         if not inputs:
-            raise DataError(f"{self.file} has no column except {self.target}", "file")
+            raise DataError(f"{self.file} has no column except {', '.join(told)}", "file")
         return inputs
 
     def _check(self, scan: "_Scan", inputs: tuple[str, ...]) -> None:
@@ -189,7 +203,7 @@ class Csv(Dataset):
             DataError: names the column, and the row or the text.
         """
         assert scan.columns is not None
-        for name in (*inputs, self.target):
+        for name in (*inputs, *by_name(self.target).values()):
             missing = scan.columns[name].missing
             if missing is not None:
                 raise DataError(f"{name} has no value in row {missing + 1}", "file")

@@ -1,5 +1,6 @@
 """Types of the fields of data sources: paths and names."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic_core import core_schema
@@ -19,3 +20,8 @@ ColumnNames = Annotated[
     tuple[str, ...] | None,
     Wants("a list of names of columns", optional(many(_text, at_least=1))),
 ]
+
+
+def by_name(target: str | Mapping[str, str]) -> Mapping[str, str]:
+    """Return what holds each target, by the target's name."""
+    return {"target": target} if isinstance(target, str) else target

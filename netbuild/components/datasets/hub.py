@@ -86,8 +86,11 @@ class Hub(Dataset):
     def sample(self, wanted: Sample) -> Declared:
         if self.files is not None:
             has_any(self.files, "files")
-        target = target_of(Tensor((), "int64"), wanted.target, self.classes)
-        return Declared((None,) * len(wanted.inputs), target if self.classes else None)
+        told = {
+            name: target_of(Tensor((), "int64"), wants, self.classes) if self.classes else None
+            for name, wants in wanted.targets.items()
+        }
+        return Declared((None,) * len(wanted.inputs), told)
 
     @property
     def streams(self) -> bool:
@@ -96,9 +99,9 @@ class Hub(Dataset):
     def check_split(self, split: str) -> None:
         """Accept any split: only opening the data set tells, and this may need a download."""
 
-    def names(self) -> tuple[str, ...] | None:
+    def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         table = self._table(None)
-        labels = self._labels(self._columns(table), table)
+        labels = self._labels(self._columns(table), target, table)
         return None if labels is None else tuple(map(str, labels))
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
@@ -119,8 +122,10 @@ class Hub(Dataset):
 
         table = self._table(split)
         columns = self._columns(table)
-        labels = self._labels(columns, table if split is None else None)
-        reader = RowReader(columns, wanted, size, classes=self.classes, labels=labels)
+        counted = table if split is None else None
+        labels = {name: self._labels(columns, name, counted) for name in columns.targets}
+        classes = dict.fromkeys(columns.targets, self.classes)
+        reader = RowReader(columns, wanted, size, classes=classes, labels=labels)
         return RowStream(table, reader) if self.streaming else Rows(table, reader)
 
     def _columns(self, table: Any) -> "Columns":
@@ -132,19 +137,20 @@ class Hub(Dataset):
         from netbuild.components.datasets.tables import choose
 
         features = table.features or table._resolve_features().features  # noqa: SLF001
-        return choose(features, self.inputs, self.target)
+        return choose(features, self.inputs, {"target": self.target})
 
-    def _labels(self, columns: "Columns", table: Any) -> Any:
+    def _labels(self, columns: "Columns", target: str, table: Any) -> Any:
         """Return the names of the classes in the training samples; None for class numbers."""
         from netbuild.components.datasets.tables import labels_of
 
-        if columns.names is not None or columns.target not in columns.texts:
-            return columns.names
+        named, column = columns.names(target), columns.targets[target]
+        if named is not None or column not in columns.texts:
+            return named
         if self.streaming:
-            message = f"{columns.target} is text, and a stream does not tell its classes"
+            message = f"{column} is text, and a stream does not tell its classes"
             raise DataError(message, "target", "remove streaming, or use a target of numbers")
         table = self._table(None) if table is None else table
-        return labels_of(table.unique(columns.target))
+        return labels_of(table.unique(column))
 
     def _table(self, split: str | None) -> Any:
         """Open a split; `datasets` may have to download it.

@@ -42,12 +42,12 @@ class Idx(Dataset):
 
     def sample(self, wanted: Sample) -> Declared:
         if not any(self._files(None)):
-            return Declared((None,), None)
+            return Declared((None,), {"target": None})
         images, labels = self._stored(None)
         classes = self._classes(labels, wanted)
         expect_classes(labels, wanted.target, classes, labels.path.name)
         target = target_of(labels.tensor, wanted.target, classes)
-        return Declared((input_of(images.tensor, wanted.inputs[0]),), target)
+        return Declared((input_of(images.tensor, wanted.inputs[0]),), {"target": target})
 
     def check_split(self, split: str) -> None:
         if split not in _PARTS:
@@ -60,7 +60,8 @@ class Idx(Dataset):
         classes = self._classes(self._stored(None)[1], wanted)
         names = (images.path.name, labels.path.name)
         read = wanted._replace(inputs=wanted.inputs[:1])
-        return arrays_of((images.values(),), labels.values(), names, read, classes)
+        arrays = (images.values(), labels.values())
+        return arrays_of(arrays, names, read, {"target": classes})
 
     def _classes(self, labels: StoredArray, wanted: Sample) -> int | None:
         """Return the number of classes; count them if the file does not say it."""

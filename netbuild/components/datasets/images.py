@@ -33,7 +33,7 @@ class ImageFolder(Dataset):
 
     def sample(self, wanted: Sample) -> Declared:
         if not has_folder(self.folder):
-            return Declared((None,), None)
+            return Declared((None,), {"target": None})
         classes, files = self._listed(None)
         target = target_of(Tensor((), "int64"), wanted.target, len(classes))
         size = size_of(Path(files[0][0]))  # the other images have this size too, or must be resized
@@ -41,13 +41,13 @@ class ImageFolder(Dataset):
             message = f"{files[0][0]} has {times(size)} pixels; at most {MAX_PIXELS:,} are read"
             raise DataError(message, "folder")
         image = Tensor((channels(wanted.inputs[0]), *size)) if size else None
-        return Declared((image,), target)
+        return Declared((image,), {"target": target})
 
     def check_split(self, split: str) -> None:
         if has_folder(self.folder):
             self._root(split)
 
-    def names(self) -> tuple[str, ...] | None:
+    def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         return self._listed(None)[0] if has_folder(self.folder) else None
 
     def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
@@ -67,9 +67,10 @@ class ImageFolder(Dataset):
         paths = [path for path, _ in files]
         labels = [names.index(classes[number]) for _, number in files]
         table = datasets.Dataset.from_dict({"image": paths, "label": labels}, features)
-        columns = Columns(features, ("image",), "label")
+        columns = Columns(features, ("image",), {"target": "label"})
         one = wanted._replace(inputs=wanted.inputs[:1])
-        return Rows(table, RowReader(columns, one, size, classes=len(names), files=paths))
+        classes = {"target": len(names)}
+        return Rows(table, RowReader(columns, one, size, classes=classes, files=paths))
 
     def _root(self, split: str | None = None) -> Path:
         """Return the folder that holds the classes of a split.

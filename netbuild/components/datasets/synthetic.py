@@ -61,7 +61,7 @@ class Random(Dataset):
         return self.samples
 
     def sample(self, wanted: Sample) -> Declared:
-        return Declared(wanted.inputs, self._target(wanted))
+        return Declared(wanted.inputs, {"target": self._target(wanted)})
 
     def _target(self, wanted: Sample) -> Target:
         target: Target = wanted.target
@@ -87,7 +87,7 @@ class Random(Dataset):
 
         random = np.random.default_rng(self.seed)
         inputs = tuple(self._input(random, x) for x in wanted.inputs)
-        return inputs, self._targets(random, self._target(wanted))
+        return inputs, (self._values(random, self._target(wanted)),)
 
     def _input(self, random: "np.random.Generator", input_: Tensor) -> "np.ndarray[Any, Any]":
         shape = (self.samples, *input_.shape)
@@ -96,7 +96,7 @@ class Random(Dataset):
         highest = 2 if input_.dtype == "bool" else self.below
         return random.integers(highest, size=shape).astype(input_.dtype)
 
-    def _targets(self, random: "np.random.Generator", target: Target) -> "np.ndarray[Any, Any]":
+    def _values(self, random: "np.random.Generator", target: Target) -> "np.ndarray[Any, Any]":
         import numpy as np
 
         shape = (self.samples, *target.tensor.shape)

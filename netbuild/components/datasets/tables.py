@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.conversion import ignored, input_values, target_values
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from netbuild.components.datasets.dataset import Loaded
 
+#: The classes of targets of which nothing is known.
+NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 #: The number of samples in the shuffle buffer of a stream.
 _BUFFER = 1000
 #: The number of files of a stream that take turns in filling the buffer.
@@ -24,21 +27,20 @@ _SHARDS = 10
 
 
 class Columns(NamedTuple):
-    """The columns to read from a table, with their features."""
+    """The columns to read from a table, with their features, and the column of each target."""
 
     features: Mapping[str, Any]
     inputs: tuple[str, ...]
-    target: str
+    targets: Mapping[str, str]
 
     @property
     def images(self) -> set[str]:
         """The columns of pictures."""
         return {name for name in self.features if _kind(self.features[name]) == "Image"}
 
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The names of the classes, if the table has names."""
-        return getattr(self.features[self.target], "names", None)
+    def names(self, target: str) -> tuple[str, ...] | None:
+        """Return the names of the classes of a target, if the table has names."""
+        return getattr(self.features[self.targets[target]], "names", None)
 
     @property
     def texts(self) -> set[str]:
@@ -47,7 +49,7 @@ class Columns(NamedTuple):
 
 
 def choose(
-    features: Mapping[str, Any], inputs: tuple[str, ...] | None, target: str | None
+    features: Mapping[str, Any], inputs: tuple[str, ...] | None, targets: Mapping[str, str | None]
 ) -> Columns:
     """Return the named columns, or the only possible columns.
 
@@ -55,24 +57,33 @@ def choose(
         DataError: a column does not exist, or several columns are possible.
     """
     known = f"its columns are {', '.join(features)}"
-    for field, names in (("inputs", inputs or ()), ("target", (target,) if target else ())):
+    for field, names in (("inputs", inputs or ()), ("target", filter(None, targets.values()))):
         for name in names:
             if name not in features:
                 raise DataError(f"there is no column {name}", field, known)
-    columns = Columns(features, (), "")
-    if target is None:
-        named = [name for name, feature in features.items() if _kind(feature) == "ClassLabel"]
-        found = named or [name for name in features if name == "label"]
-        if len(found) != 1:
-            raise DataError("target must name a column", "target", known)
-        target = found[0]
+    columns = Columns(features, (), {})
+    told = {name: column or _only_classes(features, known) for name, column in targets.items()}
     if inputs is None:
-        pictures = [name for name in features if name in columns.images - {target}]
-        inputs = tuple(pictures[:1] or [name for name in features if name != target])
+        others = [name for name in features if name not in told.values()]
+        pictures = [name for name in others if name in columns.images]
+        inputs = tuple(pictures[:1] or others)
         if len(pictures) > 1 or not inputs:
             raise DataError("inputs must name its columns", "inputs", known)
-    read = dict.fromkeys((*inputs, target))
-    return Columns({name: features[name] for name in read}, inputs, target)
+    read = dict.fromkeys((*inputs, *told.values()))
+    return Columns({name: features[name] for name in read}, inputs, told)
+
+
+def _only_classes(features: Mapping[str, Any], known: str) -> str:
+    """Return the only column of classes, or the column `label`.
+
+    Raises:
+        DataError: there are several such columns, or none.
+    """
+    named = [name for name, feature in features.items() if _kind(feature) == "ClassLabel"]
+    found = named or [name for name in features if name == "label"]
+    if len(found) != 1:
+        raise DataError("target must name a column", "target", known)
+    return found[0]
 
 
 def _kind(feature: Any) -> str:
@@ -82,8 +93,9 @@ def _kind(feature: Any) -> str:
 class RowReader:
     """Turns rows into samples: pictures of one size, or columns of numbers as features.
 
-    `labels` are the names of the classes in a column of text or numbers, in order. `files` are the
-    names of the rows in messages.
+    For each target, `classes` is the number of its classes, and `labels` are the names of the
+    classes in a column of text or numbers, in order; None if unknown. `files` are the names of the
+    rows in messages.
     """
 
     def __init__(
@@ -92,13 +104,14 @@ class RowReader:
         wanted: Sample,
         size: Size | None,
         *,
-        classes: int | None = None,
-        labels: Sequence[Any] | None = None,
+        classes: Mapping[str, int | None] = NOTHING_KNOWN,
+        labels: Mapping[str, Sequence[Any] | None] = NOTHING_KNOWN,
         files: Sequence[str] | None = None,
     ) -> None:
         self.columns, self.wanted, self.size = columns, wanted, size
         self.labels, self.files = labels, files
-        self.classes = len(labels) if labels is not None else classes
+        counted = {name: len(found) for name, found in labels.items() if found is not None}
+        self.classes = {**classes, **counted}
         #: The name and the size of the first picture; all pictures must have this size.
         self.first: tuple[str, Size] | None = None
         read = len(wanted.inputs)
@@ -107,10 +120,10 @@ class RowReader:
                 f"the network reads {read} inputs, and inputs has {len(columns.inputs)} columns"
             )
             raise DataError(message, "inputs", "name a column for each input, in their order")
-        if columns.target in columns.images:
-            raise DataError(
-                f"{columns.target} is a picture, and a target must be numbers", "target"
-            )
+        for name in columns.targets.values():
+            if name in columns.images:
+                message = f"{name} is a picture, and a target must be numbers"
+                raise DataError(message, "target")
         for name in columns.inputs:
             if name in columns.images and read < len(columns.inputs):
                 raise DataError(
@@ -135,7 +148,7 @@ class RowReader:
             )
         else:
             inputs = (self._side_by_side(columns, start),)
-        return inputs, self.targets(rows[self.columns.target], start)
+        return inputs, self.targets(rows, start)
 
     def row(self, rows: Mapping[str, Sequence[Any]], index: int) -> Any:
         """Return the sample of a single row.
@@ -144,7 +157,7 @@ class RowReader:
             DataError: as `batch`.
         """
         inputs, targets = self.batch(rows, index)
-        return tuple(x[0] for x in inputs), targets[0]
+        return tuple(x[0] for x in inputs), tuple(y[0] for y in targets)
 
     def place(self, index: int) -> str:
         """Return the name of a row in messages."""
@@ -188,36 +201,45 @@ class RowReader:
             found.append(input_values(array, Tensor((), wanted.dtype), name, self._at(start)))
         return np.stack(found, axis=1)
 
-    def targets(self, values: Sequence[Any], start: int = 0) -> "np.ndarray[Any, Any]":
-        """Return the targets of some rows; the first row has number `start`.
+    def targets(
+        self, rows: Mapping[str, Sequence[Any]], start: int = 0
+    ) -> "tuple[np.ndarray[Any, Any], ...]":
+        """Return each target of some rows; the first row has number `start`.
 
         Raises:
             DataError: a value cannot be a target.
         """
-        name = self.columns.target
+        columns = self.columns.targets
+        return tuple(self._target(name, rows[columns[name]], start) for name in columns)
+
+    def _target(self, target: str, values: Sequence[Any], start: int) -> "np.ndarray[Any, Any]":
+        name, wanted = self.columns.targets[target], self.wanted.targets[target]
         array = _array(name, values, self._at(start))
-        if self.labels is not None and self.columns.names is None:
-            array = self._numbered(array, start)
+        labels = self.labels.get(target)
+        if labels is not None and self.columns.names(target) is None:
+            array = self._numbered(name, array, labels, ignored(wanted), start)
         elif name in self.columns.texts:
             raise DataError(f"{name} is text, and must be numbers", "target")
-        return target_values(array, self.wanted.target, self.classes, name, self._at(start))
+        return target_values(array, wanted, self.classes.get(target), name, self._at(start))
 
-    def _numbered(self, array: "np.ndarray[Any, Any]", start: int) -> "np.ndarray[Any, Any]":
+    def _numbered(
+        self,
+        name: str,
+        array: "np.ndarray[Any, Any]",
+        labels: Sequence[Any],
+        none: int | None,
+        start: int,
+    ) -> "np.ndarray[Any, Any]":
         """Return the class numbers of classes with names, or with other numbers."""
         import numpy as np
 
-        assert self.labels is not None
-        none = ignored(self.wanted.target)
-        numbers = {none: none} | {label: number for number, label in enumerate(self.labels)}
+        numbers = {none: none} | {label: number for number, label in enumerate(labels)}
         found = [numbers.get(value) for value in array.tolist()]
         if None in found:
             row = found.index(None)
-            known = ", ".join(map(str, self.labels))
-            message = (
-                f"{self.columns.target} is {array[row]} in {self.place(start + row)}, and the "
-                f"classes are {known}"
-            )
-            raise DataError(message, "target")
+            known = ", ".join(map(str, labels))
+            said = f"{name} is {array[row]} in {self.place(start + row)}"
+            raise DataError(f"{said}, and the classes are {known}", "target")
         return np.array(found, "int64")
 
 
@@ -256,7 +278,8 @@ class Rows:
 
     def __init__(self, table: "datasets.Dataset", reader: RowReader) -> None:
         self.table, self.reader = table.select_columns([*reader.columns.features]), reader
-        self.known: np.ndarray[Any, Any] | None = None  # the targets, after the first request
+        #: The targets, after the first request.
+        self.known: tuple[np.ndarray[Any, Any], ...] | None = None
         if reader.columns.images and reader.size is None:
             any(map(self._is_intact, range(len(table))))  # the first one sets the size of all
 
@@ -282,13 +305,14 @@ class Rows:
             return False
         return True
 
-    def targets(self) -> "np.ndarray[Any, Any]":
-        """Return the targets of all rows; they are read once."""
+    def targets(self) -> "tuple[np.ndarray[Any, Any], ...]":
+        """Return each target of all rows; they are read once."""
         if self.known is None:
-            name = self.reader.columns.target
-            with reading(name):
-                values = self.table[name][:]
-            self.known = self.reader.targets(values)
+            columns = {}
+            for name in self.reader.columns.targets.values():
+                with reading(name):
+                    columns[name] = self.table[name][:]
+            self.known = self.reader.targets(columns)
         return self.known
 
 

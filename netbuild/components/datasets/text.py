@@ -63,7 +63,7 @@ class Text(Dataset):
         if classes is None and self._is_read_early():
             classes = len(self._vocabulary().known)
         target = None if classes is None else Classes(classes, self._places(wanted))
-        return Declared((Tensor((self.length,), "int64"),), target)
+        return Declared((Tensor((self.length,), "int64"),), {"target": target})
 
     def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
         return (Repeat(0, 1),) if self._places(wanted) else ()
@@ -92,7 +92,7 @@ class Text(Dataset):
         behind = numbers[1:].reshape(samples, self.length)
         if not self._places(wanted):
             behind = behind[:, -1]
-        return (inputs.copy(),), behind.copy()
+        return (inputs.copy(),), (behind.copy(),)
 
     def _is_read_early(self) -> bool:
         """Whether the file exists, and is small enough for a check to read it."""

@@ -64,6 +64,8 @@ class Loss(Component):
 
     #: Names of the outputs that the loss reads, in the order of `forward`'s arguments.
     inputs: ClassVar[tuple[str, ...]] = ("input",)
+    #: Whether it compares with a target. Otherwise it compares outputs with one another.
+    compares: ClassVar[bool] = True
     #: Whether it compares with classes, so that an accuracy can be measured.
     classifies: ClassVar[bool] = False
     #: Whether each value of an output decides yes or no: between two classes.

@@ -66,6 +66,7 @@ class _Triplet(Reduced):
     """Takes three outputs of one shape, and no target."""
 
     inputs = ("anchor", "positive", "negative")
+    compares = False
     takes = "features"
     last = "swap reduction"
 

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from netbuild.components.datasets.dataset import Samples, Stream
+    from netbuild.components.datasets.dataset import Row, Samples, Stream
     from netbuild.config.train import Train
 
+#: The inputs of the network, and the targets in the order of `Dataset.targets`.
 Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
-Batch: TypeAlias = "tuple[Inputs, torch.Tensor]"
+Targets: TypeAlias = "tuple[torch.Tensor, ...]"
+Batch: TypeAlias = "tuple[Inputs, Targets]"
 #: An augmentation or a normalisation of the inputs of a batch.
 Transform: TypeAlias = "Callable[[Inputs], Inputs]"
 
@@ -84,30 +86,30 @@ class Batches(_IndexedBatches):
     """Inputs and targets of one split, in the memory of the device."""
 
     inputs: Inputs  # of the network, each (samples, *input)
-    targets: torch.Tensor  # (samples, *target)
+    targets: Targets  # each (samples, *target)
     augment: Transform | None = None
     prepare: Transform | None = None
     share: Share = ALONE
 
     def __len__(self) -> int:
         """The number of samples."""
-        return len(self.targets)
+        return len(self.targets[0])
 
     def first(self, samples: int) -> Batches:
         """Return a split of the first samples alone."""
-        return replace(
-            self, inputs=tuple(x[:samples] for x in self.inputs), targets=self.targets[:samples]
-        )
+        parts = (self.inputs, self.targets)
+        inputs, targets = (tuple(part[:samples] for part in each) for each in parts)
+        return replace(self, inputs=inputs, targets=targets)
 
     def _chosen(
         self, order: torch.Tensor, size: int, skip: int, most: int | None
     ) -> Iterator[Batch]:
         # The whole order is moved to the device at once: each transfer takes time.
-        for part in _parts(order.to(self.targets.device), size, skip, most):
+        for part in _parts(order.to(self.targets[0].device), size, skip, most):
             own = self.share.of(part)
             taken = own if len(own) else part[:1]
             x = tuple([x.index_select(0, taken) for x in self.inputs])
-            yield x, self.targets.index_select(0, own)
+            yield x, tuple([y.index_select(0, own) for y in self.targets])
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,9 @@ class ReadBatches(_IndexedBatches):
         return len(self.samples)
 
     @property
-    def targets(self) -> torch.Tensor:
+    def targets(self) -> Targets:
         """The targets of all samples. Their inputs are not read for this."""
-        return torch.from_numpy(self.samples.targets())
+        return tuple(map(torch.from_numpy, self.samples.targets()))
 
     def first(self, samples: int) -> ReadBatches:
         """Return a split of the first samples alone."""
@@ -155,7 +157,7 @@ class ReadBatches(_IndexedBatches):
                 raise self._all_like(batch)
             inputs, targets = batch
             x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
-            yield x, targets.to(self.device, non_blocking=True)[: len(own)]
+            yield x, tuple(t.to(self.device, non_blocking=True)[: len(own)] for t in targets)
 
     def _all_like(self, error: DataError) -> DataError:
         """Return the error of a sample; if it cannot be read, with all others that cannot."""
@@ -191,14 +193,15 @@ class StreamedBatches:
 
     def first(self, samples: int) -> Batches:
         """Return a split of the first samples alone, in memory."""
-        x, target = next(self._collected(samples, None))
-        return Batches(x, target, self.augment, self.prepare)
+        x, targets = next(self._collected(samples, None))
+        return Batches(x, targets, self.augment, self.prepare)
 
     def _collected(self, size: int, seed: int | None) -> Iterator[Batch]:
         samples = iter(self.stream.samples(seed))
         while together := list(islice(samples, size)):
             inputs, targets = _stacked([_tensors(sample) for sample in together])
-            yield tuple(t.to(self.device) for t in inputs), targets.to(self.device)
+            x, y = (tuple(t.to(self.device) for t in each) for each in (inputs, targets))
+            yield x, y
 
 
 class Subset:
@@ -212,13 +215,13 @@ class Subset:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Any:
-        """Return the inputs and the target of a chosen sample."""
+        """Return the inputs and the targets of a chosen sample."""
         return self.samples[int(self.indices[index])]
 
-    def targets(self) -> np.ndarray[Any, Any]:
+    def targets(self) -> tuple[np.ndarray[Any, Any], ...]:
         """Return the targets of the chosen samples."""
-        found: np.ndarray[Any, Any] = self.samples.targets()[list(self.indices)]
-        return found
+        indices = list(self.indices)
+        return tuple(targets[indices] for targets in self.samples.targets())
 
 
 class _TorchDataset:
@@ -262,8 +265,8 @@ def steps(data: Split, train: Train) -> int | None:
 
 
 def _transformed(batch: Batch, transform: Transform | None) -> Batch:
-    x, target = batch
-    return (transform(x) if transform else x), target
+    x, targets = batch
+    return (transform(x) if transform else x), targets
 
 
 def _composed(first: Transform | None, second: Transform | None) -> Transform | None:
@@ -273,14 +276,14 @@ def _composed(first: Transform | None, second: Transform | None) -> Transform | 
     return lambda inputs: second(first(inputs))
 
 
-def _tensors(sample: tuple[tuple[np.ndarray[Any, Any], ...], Any]) -> Batch:
-    inputs, target = sample
-    return tuple(torch.as_tensor(x) for x in inputs), torch.as_tensor(target)
+def _tensors(sample: Row) -> Batch:
+    inputs, targets = sample
+    return tuple(map(torch.as_tensor, inputs)), tuple(map(torch.as_tensor, targets))
 
 
 def _stacked(samples: list[Batch]) -> Batch:
-    columns = zip(*(inputs for inputs, _ in samples), strict=True)
-    return tuple(map(torch.stack, columns)), torch.stack([target for _, target in samples])
+    inputs, targets = (zip(*parts, strict=True) for parts in zip(*samples, strict=True))
+    return tuple(map(torch.stack, inputs)), tuple(map(torch.stack, targets))
 
 
 def shuffled_indices(samples: int, seed: int) -> torch.Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from netbuild.checks import objective
-from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
 from netbuild.diagnostics.exceptions import TrainingError
@@ -27,10 +27,11 @@ from netbuild.training.data.batches import (
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.dataset import Dataset, Sample
+    from netbuild.components.datasets.dataset import Dataset, Declared, Sample
+    from netbuild.components.target import Target
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
-    from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Transform
+    from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Targets, Transform
     from netbuild.training.parallel.distributed import World
 
 #: The part of the machine's memory that samples may fill. Larger data is read sample by sample.
@@ -61,7 +62,7 @@ def _loaded(graph: Graph, world: World) -> Data:
     config = graph.config
     source, preparation, train = config.data, config.preparation, config.train
     assert source is not None
-    wanted = objective.wanted(config, *graph.compared.values())
+    wanted = objective.wanted(config, graph.outputs)
     own = preparation.validation if isinstance(preparation.validation, str) else None
     training = _opened(source, wanted, preparation, None)
     held_out = _opened(source, wanted, preparation, own) if own else None
@@ -69,9 +70,8 @@ def _loaded(graph: Graph, world: World) -> Data:
         assert not isinstance(
             training, StreamedBatches
         )  # `checks.data` requires a split for a stream
-        declared = source.sample(wanted).target
-        by_class = isinstance(declared or wanted.target, Classes)
-        training, held_out = _split(training, preparation, train.seed, by_class=by_class)
+        by_class = _splitting(source.sample(wanted), wanted)
+        training, held_out = _split(training, preparation, train.seed, by_class)
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
@@ -98,8 +98,8 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
         return StreamedBatches(samples, cpu)
     if samples is not None and (preparation.in_memory is False or not _fit(samples, wanted)):
         return ReadBatches(samples, cpu, 0)
-    loaded, labels = source.load(wanted, split, size)
-    inputs, targets = tuple(map(torch.from_numpy, loaded)), torch.from_numpy(labels)
+    loaded = source.load(wanted, split, size)
+    inputs, targets = (tuple(map(torch.from_numpy, part)) for part in loaded)
     if size and not source.resizes:
         inputs = tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
     _check(inputs, targets, wanted)
@@ -120,7 +120,13 @@ def _fit(samples: Sized, wanted: Sample) -> bool:
     return needed <= _ROOM * there
 
 
-def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
+def _splitting(given: Declared, wanted: Sample) -> int | None:
+    """Return the number of the target by which samples are split: the first one of classes."""
+    kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
+    return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
+
+
+def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
     """Check the shape and the dtype of samples, that values are finite, and that labels are known.
 
     Raises:
@@ -138,18 +144,29 @@ def _check(inputs: Inputs, targets: torch.Tensor, wanted: Sample) -> None:
         if x.is_floating_point() and not bool(x.isfinite().all()):
             sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
             raise DataError(f"sample {sample} (from 0) holds values that are not finite")
-    if isinstance(wanted.target, Classes) and not targets.is_floating_point() and len(targets):
-        classes, ignored = wanted.target.classes, wanted.target.ignored
-        wrong = targets[(targets < 0) | (targets >= classes)]
-        wrong = wrong if ignored is None else wrong[wrong != ignored]
-        if len(wrong):
-            label = int(wrong.max())
-            message = f"a label is {label}, and the network has scores for 0 to {classes - 1}"
-            raise DataError(message)
+    for name, labels in zip(wanted.targets, targets, strict=True):
+        _check_labels(name, labels, wanted.targets[name])
+
+
+def _check_labels(name: str, labels: torch.Tensor, wanted: Target) -> None:
+    """Check that the network has a score for each label.
+
+    Raises:
+        DataError: the message names the largest label without a score.
+    """
+    if not isinstance(wanted, Classes) or labels.is_floating_point() or not len(labels):
+        return
+    classes, ignored = wanted.classes, wanted.ignored
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    wrong = wrong if ignored is None else wrong[wrong != ignored]
+    if len(wrong):
+        of = "" if name == ONE_TARGET[0] else f" of {name}"
+        said = f"a label{of} is {int(wrong.max())}"
+        raise DataError(f"{said}, and the network has scores for 0 to {classes - 1}")
 
 
 def _split(
-    data: IndexedSplit, preparation: Preparation, seed: int, *, by_class: bool
+    data: IndexedSplit, preparation: Preparation, seed: int, by_class: int | None
 ) -> tuple[IndexedSplit, IndexedSplit]:
     """Split samples for training and validation, if possible with the same share of each class.
 
@@ -161,7 +178,7 @@ def _split(
         raise TrainingError(message)
     classes = None
     # A sample with one target has a class. A picture with a class for each pixel has no class.
-    targets = data.targets if by_class else torch.empty(0, 0)
+    targets = torch.empty(0, 0) if by_class is None else data.targets[by_class]
     if targets.ndim == 1:
         known = targets.clamp(0, _MOST_CLASSES)  # a number that the loss ignores may be huge
         counts = known.bincount()
@@ -199,7 +216,8 @@ def _first_of_each(classes: torch.Tensor, wanted: int) -> torch.Tensor:
 def _chosen(data: IndexedSplit, indices: torch.Tensor) -> IndexedSplit:
     if isinstance(data, ReadBatches):
         return replace(data, samples=Subset(data.samples, indices.tolist()))
-    return Batches(tuple(x[indices] for x in data.inputs), data.targets[indices])
+    inputs, targets = (tuple(x[indices] for x in part) for part in (data.inputs, data.targets))
+    return Batches(inputs, targets)
 
 
 def normalised(
@@ -245,10 +263,12 @@ def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> tor
         return None
     if given != "balanced":
         return torch.tensor(given)
-    # `checks.data` has checked that targets are classes, and that no stream is used.
-    assert isinstance(wanted.target, Classes)
+    # `checks.data` has checked that one target is classes, and that no stream is used.
+    (number,) = (n for n, t in enumerate(wanted.targets.values()) if isinstance(t, Classes))
+    target = tuple(wanted.targets.values())[number]
+    assert isinstance(target, Classes)
     assert not isinstance(data, StreamedBatches)
-    classes, targets, ignored = wanted.target.classes, data.targets, wanted.target.ignored
+    classes, targets, ignored = target.classes, data.targets[number], target.ignored
     counted = (targets >= 0) & (targets < classes)  # a loss may ignore other labels
     if ignored is not None:
         counted &= targets != ignored
@@ -276,8 +296,8 @@ def _placed(
     inputs = data.inputs
     if prepare and not augment:  # once, for all epochs
         inputs, prepare = prepare(inputs), None
-    inputs = tuple(x.to(world.device) for x in inputs)
-    return Batches(inputs, data.targets.to(world.device), augment, prepare, share)
+    inputs, targets = (tuple(x.to(world.device) for x in part) for part in (inputs, data.targets))
+    return Batches(inputs, targets, augment, prepare, share)
 
 
 def _workers(wanted: int | None) -> int:

@@ -104,7 +104,7 @@ class Predictor:
         self.batch_size = config.train.batch_size
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
-        self.sample: Sample = objective.wanted(config, *graph.compared.values())
+        self.sample: Sample = objective.wanted(config, graph.outputs)
         self.reader = SampleReader(
             tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
         )
@@ -117,13 +117,15 @@ class Predictor:
             place = run.checkpoint(checkpoint)
             learned = checkpoints.load(place, self.module), place
         self.module.eval()
-        shape = self.sample.target.tensor.shape
+        #: What the first loss compares with.
+        self.told = objective.of_first(config, graph.outputs)
+        shape = self.told.tensor.shape
         binary = config.loss is not None and config.loss.binary and product(shape) == 1
         classifies = binary or (config.loss is not None and config.loss.classifies)
         self.criterion = None
         if classifies and not raw:
             self.criterion = _criterion(Criterion(graph, self.device), learned)
-        self.places = () if binary else getattr(self.sample.target, "shape", ())
+        self.places = () if binary else getattr(self.told, "shape", ())
         self.top = top
         self._expect_one_class()
         self.prepare = self._normalisation(run, config.preparation)
@@ -145,7 +147,7 @@ class Predictor:
                 "wants the numbers"
             )
             raise TrainingError(message)
-        nothing = Batches((), torch.empty(0))
+        nothing = Batches((), (torch.empty(0),))
         _, transform = normalised(nothing, preparation, self.sample)
         return transform
 
@@ -153,7 +155,7 @@ class Predictor:
         """Return the names of the classes; None if there is not a name for each."""
         if self.criterion is None or names is None:
             return None
-        target = self.sample.target
+        target = self.told
         count = target.classes if isinstance(target, Classes) else 2
         return names if len(names) == count else None
 

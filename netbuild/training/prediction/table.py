@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netbuild.components.datasets.fields import by_name
 from netbuild.components.datasets.lines import Rows
 from netbuild.components.files import opened_text
 from netbuild.diagnostics.exceptions import InputError
@@ -68,8 +69,8 @@ class Table:
         if not (trained and {*trained} <= {*first}) and any(map(_is_number, first)):
             return None
         if trained is None:
-            target = source.target if source else ""
-            return [n for n, name in enumerate(first) if name not in {"", target}]
+            told = by_name(source.target).values() if source else ()
+            return [n for n, name in enumerate(first) if name and name not in told]
         for name in trained:
             if first.count(name) != 1:
                 said = "two columns" if name in first else "no column"
@@ -97,7 +98,8 @@ def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
             header = next(Rows(file, source.separator), [])
     except (OSError, ValueError, csv.Error):
         return None
-    return tuple(name for name in header if name not in {"", source.target}) or None
+    told = by_name(source.target).values()
+    return tuple(name for name in header if name and name not in told) or None
 
 
 def _is_number(cell: str) -> bool:

@@ -12,15 +12,18 @@ from torch import nn
 from netbuild.builder.arguments import differing
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
+from netbuild.config.against import targets_of
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.step.nonfinite import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from netbuild.config.against import Against
     from netbuild.config.losses import LossTerm
     from netbuild.graph.graph import Graph
+    from netbuild.training.data.batches import Inputs, Targets
 
 #: Fields that torch's modules take as tensors.
 _TENSORS = ("weight", "pos_weight")
@@ -30,7 +33,8 @@ _HALF = (torch.float16, torch.bfloat16)
 class Criterion:
     """The loss of a graph: modules of torch, and their sum. Some modules have learned weights.
 
-    Metrics use the output and the targets of the first loss.
+    `losses` has the value of each loss, in the order of the config, and `total` weighs and adds
+    them. Metrics use the output and the target of the first loss.
     """
 
     def __init__(
@@ -40,50 +44,62 @@ class Criterion:
             LossModule(term, graph, device, class_weights) for term in graph.config.losses
         ]
         self.first = self.parts[0]
+        #: The names of the losses.
+        self.names = [part.term.name for part in self.parts]
+        self._weights = [part.term.weight for part in self.parts]
+        self._weighs = any(weight != 1 for weight in self._weights)
         modules = [part.module for part in self.parts]
         self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
 
-    def __call__(self, y: Any, target: torch.Tensor) -> Any:
-        """Return the loss of a batch of outputs: one number."""
-        return self.total(self.losses(y, target), y)
+    def losses(self, x: Inputs, y: Any, targets: Targets) -> list[Any]:
+        """Return the value of each loss for a batch; None where no label of the batch counts.
 
-    def losses(self, y: Any, target: torch.Tensor) -> list[Any]:
-        """Return the loss of a batch for each module; None where no label of the batch counts."""
-        return [part(y, target) if part.counts(target) else None for part in self.parts]
+        Args:
+            x: the inputs of the network.
+            y: its output, or its outputs.
+            targets: the targets of the data. Without samples, no loss counts.
+        """
+        if not targets[0].shape[0]:  # the share of this process is empty
+            return [None] * len(self.parts)
+        return [part(x, y, targets) for part in self.parts]
 
     def total(self, losses: list[Any], y: Any, shares: Sequence[Any] | None = None) -> Any:
-        """Return the sum of losses, each multiplied by its share if there are shares.
+        """Return the weighted sum of losses, each multiplied by its share if there are shares.
 
         A loss of which no label counts is 0. Its outputs have gradients of 0 instead of None:
         several processes expect a gradient of every weight.
         """
         parts = losses
+        if self._weighs:
+            weighed = zip(losses, self._weights, strict=True)
+            parts = [loss if loss is None or w == 1 else loss * w for loss, w in weighed]
         if shares is not None:
-            pairs = zip(losses, shares, strict=True)
+            pairs = zip(parts, shares, strict=True)
             parts = [loss if loss is None else loss * share for loss, share in pairs]
         if any(loss is None for loss in losses):
             parts = [part for part in parts if part is not None]
             parts += [_nothing(output) for output in tensors(y)]
         return summed(parts)
 
-    def look(self, *splits: torch.Tensor) -> None:
-        """Record whether any target of some splits has the class that the loss ignores."""
+    def look(self, *splits: Targets) -> None:
+        """Record whether any target of some splits has the class that its loss ignores."""
         for part in self.parts:
-            part.ignores = any(part.ignores_some(targets) for targets in splits)
+            if part.reads_target:
+                part.ignores = any(part.ignores_some(part.against((), (), s)) for s in splits)
 
-    def expect_labels(self, targets: torch.Tensor, what: str) -> None:
+    def expect_labels(self, targets: Targets, what: str) -> None:
         """Refuse targets without a label that counts: their mean loss does not exist.
 
         Raises:
             TrainingError: the message says why no label of `what` counts.
         """
         for part in self.parts:
-            if why := part.without_labels(targets):
+            if part.reads_target and (why := part.without_labels(part.against((), (), targets))):
                 raise TrainingError(f"no label of {what} counts: {why}")
 
-    def weights(self, target: torch.Tensor) -> list[torch.Tensor | float | None]:
+    def weights(self, x: Inputs, targets: Targets) -> list[torch.Tensor | float | None]:
         """Return the divisor of each module's mean over a batch; None for a sum."""
-        return [None if part.summed else part.weight(target) for part in self.parts]
+        return [None if part.summed else part.divisor(x, targets) for part in self.parts]
 
     def load(self, state: dict[str, Any], place: Path) -> None:
         """Load the learned weights of the loss from the state of a checkpoint.
@@ -107,6 +123,10 @@ class Criterion:
         """
         learned = {name: state[name] for name, _ in self.module.named_parameters()}
         self.module.load_state_dict(learned, strict=False)
+
+    def compared(self, x: Inputs, y: Any, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the output and the target of the first loss, without their gradients."""
+        return self.first.output(y), self.first.against(x, y, targets).detach()
 
     def values(
         self, output: torch.Tensor, target: torch.Tensor
@@ -152,6 +172,14 @@ class LossModule:
         names = list(graph.outputs)
         #: The positions of the outputs that the loss reads.
         self.reads = [names.index(name) for name in compared]
+        found = graph.against(term)
+        #: Whether the loss compares with a target of the data.
+        self.reads_target = found.kind == "target"
+        #: Whether it may compare with labels, which are then known before the network runs.
+        self.has_labels = found.kind in {"target", "input"}
+        #: Returns the tensor with which a batch is compared, given the inputs of the network, its
+        #: outputs, and the targets of the data.
+        self.against = _getter(found, graph, self.reads[0], device)
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
         if class_weights is not None and "weight" in type(term.loss).model_fields:
             arguments["weight"] = class_weights.tolist()
@@ -168,11 +196,13 @@ class LossModule:
         #: Whether a class has the weight 0, so that its samples do not count in a mean.
         self.has_zero = weight is not None and not bool(weight.all())
 
-    def __call__(self, y: Any, target: torch.Tensor) -> Any:
-        """Return the weighted loss of a batch: one number."""
+    def __call__(self, x: Inputs, y: Any, targets: Targets) -> Any:
+        """Return the loss of a batch: one number, or None if no label of the batch counts."""
+        target = self.against(x, y, targets)
+        if not self.counts(target):
+            return None
         with self.quiet():
-            loss = self.term.loss.run(self.module, _read(y, self.reads), target)
-        return loss if self.term.weight == 1 else loss * self.term.weight
+            return self.term.loss.run(self.module, _read(y, self.reads), target)
 
     @property
     def summed(self) -> bool:
@@ -195,11 +225,16 @@ class LossModule:
 
     def counts(self, target: torch.Tensor) -> bool:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
-        if not target.shape[0]:  # the share of this process is empty
-            return False
         if not (self.ignores or self.has_zero) or self.summed or not self.has_classes(target):
             return True
         return bool(self.weight(target) if self.has_zero else (target != self.ignored).any())
+
+    def divisor(self, x: Inputs, targets: Targets) -> torch.Tensor | float:
+        """Return the divisor of torch's mean over a batch, before the network has run."""
+        samples = targets[0].shape[0]
+        if not (self.can_ignore and self.has_labels and samples):
+            return samples
+        return self.weight(self.against(x, (), targets))
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""
@@ -256,6 +291,29 @@ class LossModule:
         return y
 
 
+def _getter(
+    found: Against, graph: Graph, read: int, device: torch.device
+) -> Callable[[Inputs, Any, Targets], torch.Tensor]:
+    """Return the function that finds the tensor with which a loss compares.
+
+    `read` is the position of the first output that the loss reads: a number has its shape.
+    """
+    config = graph.config
+    match found.kind:
+        case "output":
+            position = list(graph.outputs).index(found.name)
+            return lambda _x, y, _targets: _outputs(y)[position]
+        case "input":
+            position = list(config.inputs).index(found.name)
+            return lambda x, _y, _targets: x[position]
+        case "number":
+            number = torch.tensor(found.number, device=device)
+            return lambda _x, y, _targets: number.expand(_outputs(y)[read].shape)
+    names = targets_of(config)
+    position = names.index(found.name) if found.name in names else 0
+    return lambda _x, _y, targets: targets[position]
+
+
 def summed(losses: list[Any]) -> Any:
     """Return the sum of losses. A single loss is returned unchanged, to save an operation."""
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
@@ -275,6 +333,11 @@ def _quietly() -> Iterator[None]:
 
 
 def _read(y: Any, positions: list[int]) -> tuple[torch.Tensor, ...]:
-    """Return the outputs at some positions. A network gives one output, or a tuple of them."""
-    outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
-    return tuple(outputs[position] for position in positions)
+    """Return the outputs at some positions."""
+    outputs = _outputs(y)
+    return tuple([outputs[position] for position in positions])
+
+
+def _outputs(y: Any) -> tuple[torch.Tensor, ...]:
+    """Return all outputs. A network gives one output, or a tuple of them."""
+    return (y,) if isinstance(y, torch.Tensor) else tuple(y)

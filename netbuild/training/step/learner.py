@@ -138,11 +138,11 @@ class Learner:
             parameter.grad = None
         losses: list[Tensor] = []
         counted = False
-        for number, ((x, target), share) in enumerate(zip(batches, shares, strict=True), start=1):
+        for number, ((x, targets), share) in enumerate(zip(batches, shares, strict=True), start=1):
             with self.world.gradients_stay(self.forward, last=number == len(batches)):
                 with self._cast():
                     y = self.forward(*self._laid_out(x))
-                    own = self.criterion.losses(y, target)
+                    own = self.criterion.losses(x, y, targets)
                     part = self.criterion.total(own, y, share)
                 losses.append(part.detach())
                 counted = counted or any(loss is not None for loss in own)
@@ -150,7 +150,7 @@ class Learner:
                     watched = self.world.watched(summed(losses))
                 self.scaler.scale(part).backward()
             if measured:
-                self.measures.add(own, y, target)
+                self.measures.add(own, x, y, targets)
         if measured:
             self.value = watched()
             self._expect_finite(batches, where)
@@ -168,7 +168,7 @@ class Learner:
         size = self.world.size
         if len(batches) == size == 1:
             return [None]
-        of_batches = [self.criterion.weights(target) for _, target in batches]
+        of_batches = [self.criterion.weights(x, targets) for x, targets in batches]
         found = []
         for weights in zip(*of_batches, strict=True):  # of each loss
             if weights[0] is None:
@@ -235,11 +235,11 @@ class Learner:
         self.world.share_buffers(self.validated)
         measures = self.new_measures()
         with refused("the validation", self._called):
-            for x, target in batches:
+            for x, targets in batches:
                 with self._cast():
                     y = self.validation(*self._laid_out(x))
-                    losses = self.criterion.losses(y, target)
-                measures.add(losses, y, target)
+                    losses = self.criterion.losses(x, y, targets)
+                measures.add(losses, x, y, targets)
             measures.merge_all(self.world)
         return measures
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from netbuild.training.data.batches import Inputs, Targets
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
@@ -55,21 +56,21 @@ class Measures:
         learns = any(True for _ in criterion.first.module.parameters())
         self.most = 1 if learns else _SCORES
 
-    def add(self, losses: Sequence[Tensor | None], y: Any, target: Tensor) -> None:
-        """Add a batch, given the loss of each module: a mean over samples, or a sum.
+    def add(self, losses: Sequence[Tensor | None], x: Inputs, y: Any, targets: Targets) -> None:
+        """Add a batch, given the value of each loss: a mean over samples, or a sum.
 
         A loss is None if no label of the batch counts for it.
         """
-        samples = target.shape[0]
+        samples = targets[0].shape[0]
         if not samples:  # the share of this process is empty
             return
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
             if loss is None:
                 self._add(f"weight{number}", 0)
                 continue
-            weight = samples if part.summed else part.weight(target)
+            weight = samples if part.summed else part.divisor(x, targets)
             self.losses[number].append((loss.detach(), weight))
-        output = self.criterion.first.output(y)
+        output, target = self.criterion.compared(x, y, targets)
         if self.of_classes:
             self.outputs.append((output, target))
             self.waiting += output.numel()
@@ -90,7 +91,7 @@ class Measures:
             values, weights = _numbers(v for v, _ in waiting), _numbers(w for _, w in waiting)
             for value, weight in zip(values, weights, strict=True):
                 self._add(f"weight{number}", weight)
-                self._add(f"loss{number}", value if part.summed else value * weight)
+                self._add(f"value{number}", value if part.summed else value * weight)
             waiting.clear()
         if self.outputs:
             output, target = map(torch.cat, zip(*self.outputs, strict=True))
@@ -196,10 +197,10 @@ class Measures:
 
         A mean over nothing is NaN: the loss and the metrics of labels that are all ignored.
         """
-        sums = self.tensors()
-        parts = range(len(self.criterion.parts))
-        losses = [_ratio(sums, f"loss{part}", f"weight{part}") for part in parts]
-        found: dict[str, Any] = {"loss": sum(losses)}
+        sums, terms = self.tensors(), [part.term for part in self.criterion.parts]
+        values = [_ratio(sums, f"value{n}", f"weight{n}") for n in range(len(terms))]
+        weighed = (value * term.weight for value, term in zip(values, terms, strict=True))
+        found: dict[str, Any] = {"loss": sum(weighed)}
         for name in self.names:
             found[name] = _VALUES[name](sums)
         return {f"{prefix}_{name}": value for name, value in found.items()}
@@ -210,6 +211,9 @@ class Measures:
         Raises:
             LookupError, TypeError, ValueError, RuntimeError: there are no metrics of these sums.
         """
+        for number, part in enumerate(self.criterion.parts):
+            if (weighed := state.get(f"loss{number}")) is not None:  # as earlier versions wrote it
+                state = state | {f"value{number}": weighed / part.term.weight}
         self.sums = {name: value.to(self.device) for name, value in state.items()}
         self.means("")
 

@@ -9,7 +9,6 @@ import torch
 
 from netbuild.builder.arguments import differing
 from netbuild.checks.optimizers import weights
-from netbuild.config.losses import loss_names
 from netbuild.config.optimizer import divided
 from netbuild.config.parameter_groups import assigned
 from netbuild.diagnostics.exceptions import TrainingError
@@ -37,8 +36,8 @@ def optimizers(
     """
     config = graph.config
     learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    for called, loss in zip(loss_names(config.losses), losses, strict=True):
-        learning |= {f"{called}.{n}": p for n, p in loss.named_parameters()}
+    for term, loss in zip(config.losses, losses, strict=True):
+        learning |= {f"{term.name}.{n}": p for n, p in loss.named_parameters()}
     if len(config.optimizers) == 1:
         return [_made(config.optimizers[0], learning, network, losses, world)]
     parts, _ = divided(weights(config, graph.rows, graph.outputs), config.optimizers)

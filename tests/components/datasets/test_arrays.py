@@ -48,7 +48,7 @@ def test_every_kind(tmp_path: Path, kind: str) -> None:
     images = np.asfortranarray(IMAGES)
     test = {"x_test": IMAGES[:2], "y_test": LABELS[:2]}
     source = written(tmp_path, kind, x=images, y=LABELS, **test)
-    assert source.sample(TEN) == ((Tensor((1, 5, 4)),), Classes(3))
+    assert source.sample(TEN) == ((Tensor((1, 5, 4)),), {"target": Classes(3)})
     x, y = loaded(source, TEN)
     assert np.array_equal(x, IMAGES[:, None].astype("float32") / 255)
     assert np.array_equal(y, LABELS)
@@ -130,8 +130,8 @@ def test_several_inputs(tmp_path: Path) -> None:
     """Arrays are the inputs of the network in their order."""
     source = written(tmp_path, "safetensors", left=IMAGES, right=LABELS, y=LABELS / 2)
     source = Arrays(file=source.file, inputs=("left", "right"))
-    reads = Sample((Tensor((1, 5, 4)), Tensor((), "int64")), Values(()))
-    assert source.sample(reads) == (reads.inputs, reads.target)
+    reads = Sample((Tensor((1, 5, 4)), Tensor((), "int64")), {"target": Values(())})
+    assert source.sample(reads) == (reads.inputs, reads.targets)
     left, right, y = loaded(source, reads)
     assert left.shape == (6, 1, 5, 4)
     assert np.array_equal(right, LABELS)
@@ -217,7 +217,7 @@ def test_numbers_that_are_not_read(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path) -> None:
     """A missing file is nothing to say of a config, and a fault of a training."""
     source = Arrays(file=str(tmp_path / "x.npz"), inputs=("a", "b"))
-    assert (source.size, source.sample(TEN)) == (None, ((None, None), None))
+    assert (source.size, source.sample(TEN)) == (None, ((None, None), {"target": None}))
     assert refusal(source, TEN) == (f"there is no {tmp_path}/x.npz", "file", None)
 
 
@@ -295,8 +295,8 @@ def test_pictures_as_targets(tmp_path: Path, name: str) -> None:
     """An array of bytes is 0 to 1 as a target if it is 0 to 1 as an input; other targets stay."""
     arrays, inputs, target, wants, right = PICTURES[name]
     source = Arrays(file=written(tmp_path, "npz", **arrays).file, inputs=inputs, target=target)
-    needed = Sample((Tensor((3, 5, 4)),) * len(inputs), wants)
-    *_, y = source.load(needed)
+    needed = Sample((Tensor((3, 5, 4)),) * len(inputs), {"target": wants})
+    *_, (y,) = source.load(needed)
     assert y.dtype == ("int64" if isinstance(wants, Classes) else "float32")
     assert np.allclose(y, right, rtol=1e-6)
 
@@ -304,8 +304,8 @@ def test_pictures_as_targets(tmp_path: Path, name: str) -> None:
 def test_pictures_of_whole_numbers(tmp_path: Path) -> None:
     """A network that reads whole numbers gets its bytes unscaled, and so does its loss."""
     source = written(tmp_path, "npz", x=COLOUR)
-    needed = Sample((Tensor((3, 5, 4), "int64"),), PICTURE)
-    (x,), y = Arrays(file=source.file, target="x").load(needed)
+    needed = Sample((Tensor((3, 5, 4), "int64"),), {"target": PICTURE})
+    (x,), (y,) = Arrays(file=source.file, target="x").load(needed)
     assert np.array_equal(x, COLOUR)
     assert np.array_equal(y, COLOUR)
 

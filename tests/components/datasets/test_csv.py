@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left")
 def test_csv(tmp_path: Path) -> None:
     """Columns of numbers are the features, and a column of text the classes, in their order."""
     source = csv(tmp_path)
-    assert source.sample(TWO) == ((Tensor((2,)),), Classes(3))
+    assert source.sample(TWO) == ((Tensor((2,)),), {"target": Classes(3)})
     assert source.size == 4
     x, y = loaded(source, TWO)
     assert x.tolist() == [[1, 2.5], [2, 0.5], [3, 10], [4, 0.5]]
@@ -75,7 +75,7 @@ def test_csv_names(tmp_path: Path, column: str, fields: Any, names: Any) -> None
     text = "".join(f"{n},{value}\n" for n, value in enumerate(column.split()))
     source = csv(tmp_path, f"a,species\n{text}", **fields)
     assert source.names() == names
-    assert source.names_without(7) == names
+    assert source.names(ignored=7) == names
     (tmp_path / "x.csv").unlink()
     assert source.names() is None
 
@@ -83,7 +83,7 @@ def test_csv_names(tmp_path: Path, column: str, fields: Any, names: Any) -> None
 def test_csv_names_without_what_is_no_class(tmp_path: Path) -> None:
     """A number that the loss ignores has no name, and the others keep theirs."""
     source = csv(tmp_path, "a,species\n1,-1\n2,3\n3,5\n")
-    assert source.names_without(-1) == ("3", "5")
+    assert source.names(ignored=-1) == ("3", "5")
 
 
 def test_csv_inputs(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_csv_inputs(tmp_path: Path) -> None:
     assert loaded(source, TWO)[0].tolist() == [[1, 2], [0, 3]]
     source = csv(tmp_path, text, target="y", inputs=("c", "a;b"), separator=";")
     assert loaded(source, TWO)[0].tolist() == [[2, 1], [3, 0]]
-    several = Sample((Tensor((), "int64"), Tensor((1,))), Classes(2))
+    several = Sample((Tensor((), "int64"), Tensor((1,))), {"target": Classes(2)})
     c, ab, _ = loaded(source, several)
     assert (c.tolist(), ab.tolist()) == ([2, 3], [[1], [0]])
 
@@ -102,7 +102,7 @@ def test_csv_that_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Of a large file the names of the columns are read alone while a config is checked."""
     monkeypatch.setattr("netbuild.components.datasets.delimited._MAX_READ", 10)
     source = csv(tmp_path)
-    assert source.sample(TWO) == ((Tensor((2,)),), None)
+    assert source.sample(TWO) == ((Tensor((2,)),), {"target": None})
     assert source.size is None
     assert loaded(source, TWO)[1].tolist() == [1, 2, 0, 1]
 

@@ -26,13 +26,13 @@ ONE = Values((1,))
 
 def wanted(*shape: int, target: Target, dtype: str = "float32") -> Sample:
     """Return what a network of one input wants."""
-    return Sample((Tensor(shape, dtype),), target)
+    return Sample((Tensor(shape, dtype),), {"target": target})
 
 
 def loaded(source: Dataset, wanted: Sample, split: str | None = None) -> tuple[Any, ...]:
     """Return the inputs and the targets, after comparing them with what is said of them."""
     said = source.sample(wanted)
-    inputs, targets = source.load(wanted, split)
+    inputs, (targets,) = source.load(wanted, split)
     if split is None:
         assert source.size in {None, len(targets)}
     assert len(said.inputs) == len(inputs)
@@ -85,7 +85,7 @@ def test_what_is_said_is_loaded(kind: str, features: tuple[int, ...], target: Ta
     """The number of samples, their shapes, dtypes and classes; a target as the loss wants it."""
     source = DATASETS[kind]()
     given = wanted(*features, target=target)
-    assert source.sample(given) == (given.inputs, target)
+    assert source.sample(given) == (given.inputs, {"target": target})
     _, targets = loaded(source, given)
     if isinstance(target, Classes):
         assert set(targets.tolist()) == set(range(target.classes))
@@ -141,7 +141,7 @@ from netbuild.components.tensor import Tensor
 fields = {{"Arrays": {{"file": "{0}/x"}}, "Idx": {{"folder": "{0}/x"}}, "Text": {{"file": "{0}/x"}},
           "ImageFolder": {{"folder": "{0}/x"}}, "Hub": {{"files": "{0}/x"}},
           "Csv": {{"file": "{0}/x", "target": "y"}}}}
-wanted = Sample((Tensor((3, 4, 4)),), Classes(3))
+wanted = Sample((Tensor((3, 4, 4)),), {{"target": Classes(3)}})
 for name, source in DATASETS.items():
     made = source(**fields.get(name, {{}}))
     said = made.sample(wanted)

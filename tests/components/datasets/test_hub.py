@@ -73,7 +73,7 @@ def test_files(tmp_path: Path, kind: str, streaming: bool) -> None:  # noqa: FBT
         return
     stream: Any = source.model_copy(update={"streaming": True}).open(TWO)
     assert [x.tolist() for (x,), _ in stream.samples(None)] == expected
-    orders = {seed: [y.tolist() for _, y in stream.samples(seed)] for seed in range(4)}
+    orders = {seed: [y.tolist() for _, (y,) in stream.samples(seed)] for seed in range(4)}
     assert all(sorted(order) == [0, 0, 1, 2] for order in orders.values())
     assert len(set(map(tuple, orders.values()))) > 1
     assert orders[0] == [y for _, y in stream.samples(0)]
@@ -87,12 +87,12 @@ def test_columns(tmp_path: Path) -> None:
     pairs = Hub(files=source.files, inputs=("pair",), target="b")
     x, y = loaded(pairs, wanted(2, target=Values((1,))))
     assert (x[1].tolist(), y[1].tolist()) == ([3, 4], [1.5])
-    reads = Sample((Tensor((), "int64"), Tensor((2,))), Classes(3))
+    reads = Sample((Tensor((), "int64"), Tensor((2,))), {"target": Classes(3)})
     a, pair, _ = loaded(Hub(files=source.files, inputs=("a", "pair")), reads)
     assert (a.tolist(), pair[3].tolist()) == ([1, 2, 3, 4], [7, 8])
     some = Hub(files=source.files, inputs=("a",), split="train[:50%]", classes=9)
     reads = wanted(1, target=Classes(9))
-    assert some.sample(reads) == ((None,), Classes(9))
+    assert some.sample(reads) == ((None,), {"target": Classes(9)})
     assert loaded(some, reads)[0].tolist() == [[1], [2]]
 
 
@@ -123,7 +123,7 @@ def test_own_splits(tmp_path: Path) -> None:
     reads = wanted(1, target=Classes(3))
     assert loaded(source, reads)[1].tolist() == [0, 1, 2]
     samples: Any = source.open(reads, "test")
-    assert samples[0][1] == 2
+    assert samples[0][1] == (2,)
     refused = ("kind is w in row 2, and the classes are x, y, z", "target", None)
     assert refusal(source, reads, "test") == refused
     refused = (f"{source.files} has no split dev", "split", "its splits are train, test")
@@ -260,7 +260,7 @@ def test_which_columns(tmp_path: Path) -> None:
     message = "target must name a column"
     assert refusal(source, TWO) == (message, "target", known)
     source = Hub(files=source.files, target="b", inputs=("a",))
-    reads = Sample((Tensor((1,)), Tensor((1,))), Values(()))
+    reads = Sample((Tensor((1,)), Tensor((1,))), {"target": Values(())})
     message = "the network reads 2 inputs, and inputs has 1 columns"
     help_ = "name a column for each input, in their order"
     assert refusal(source, reads) == (message, "inputs", help_)

@@ -45,7 +45,7 @@ def idx_folder(folder: Path, *, ending: str = "", images: Any = IMAGES, labels: 
 def test_idx(tmp_path: Path, ending: str) -> None:
     """Images 1×H×W from 0 to 1, and classes; the split test is that of t10k."""
     source = idx_folder(tmp_path, ending=ending)
-    assert source.sample(TEN) == ((Tensor((1, 5, 4)),), Classes(3))
+    assert source.sample(TEN) == ((Tensor((1, 5, 4)),), {"target": Classes(3)})
     assert source.size == 6
     x, y = loaded(source, TEN)
     assert np.array_equal(x, IMAGES[:, None].astype("float32") / 255)
@@ -96,7 +96,7 @@ def test_idx_truncated(tmp_path: Path, ending: str) -> None:
 def test_idx_refused(tmp_path: Path) -> None:
     """No folder, no file, another file, another length, no such split."""
     source = Idx(folder=str(tmp_path / "no"))
-    assert (source.size, source.sample(TEN)) == (None, ((None,), None))
+    assert (source.size, source.sample(TEN)) == (None, ((None,), {"target": None}))
     assert refusal(source, TEN) == (f"there is no folder {tmp_path}/no", "folder", None)
     source = Idx(folder=str(tmp_path))
     name = "train-images-idx3-ubyte"

@@ -35,7 +35,7 @@ def test_image_folder(tmp_path: Path, ending: str, splits: bool) -> None:  # noq
     pixels = folder(tmp_path / "images", ending=ending, splits=splits)
     source = ImageFolder(folder=str(tmp_path / "images"))
     size = None if ending == "tif" else Tensor((3, 5, 4))
-    assert source.sample(RGB) == ((size,), Classes(2))
+    assert source.sample(RGB) == ((size,), {"target": Classes(2)})
     assert source.size == 6
     x, y = loaded(source, RGB)
     assert y.tolist() == [0, 0, 0, 1, 1, 1]

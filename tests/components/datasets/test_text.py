@@ -26,7 +26,7 @@ def text(folder: Path, contents: str, **fields: Any) -> Text:
 def test_characters(tmp_path: Path) -> None:
     """Windows do not overlap; the targets are the same characters one further."""
     source = text(tmp_path, "abracadabra!")
-    assert source.sample(FOUR) == (FOUR.inputs, Classes(6, (4,)))
+    assert source.sample(FOUR) == (FOUR.inputs, {"target": Classes(6, (4,))})
     assert source.size == 2
     x, y = loaded(source, FOUR)
     assert ["".join("!abcdr"[n] for n in row) for row in x] == ["abra", "cada"]
@@ -64,9 +64,9 @@ def test_vocabulary(tmp_path: Path) -> None:
     x, _ = loaded(source, FOUR)
     assert x.tolist() == [[1, 2, 0, 1]]
     missing = Text(file=str(tmp_path / "no"), length=4, vocabulary=30)
-    assert missing.sample(FOUR) == (FOUR.inputs, Classes(30, (4,)))
+    assert missing.sample(FOUR) == (FOUR.inputs, {"target": Classes(30, (4,))})
     unknown = Text(file=str(tmp_path / "no"), length=4)
-    assert unknown.sample(FOUR) == (FOUR.inputs, None)
+    assert unknown.sample(FOUR) == (FOUR.inputs, {"target": None})
     assert unknown.size is None
 
 
@@ -87,7 +87,10 @@ def test_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_losses(tmp_path: Path) -> None:
     """Tokens are classes, whatever the loss compares with: it says that it does not take them."""
     source = text(tmp_path, "ababa")
-    assert source.sample(wanted(4, target=Values((4,)))) == (FOUR.inputs, Classes(2, (4,)))
+    assert source.sample(wanted(4, target=Values((4,)))) == (
+        FOUR.inputs,
+        {"target": Classes(2, (4,))},
+    )
 
 
 def test_refused(tmp_path: Path) -> None:

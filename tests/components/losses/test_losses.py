@@ -282,7 +282,7 @@ def test_random_supplies_what_a_loss_wants(case: Case) -> None:
         return
     wanted = loss.target(case.outputs)
     loss.check(case.outputs, wanted)
-    (inputs,), targets = Random(samples=40).load(Sample((Tensor((2,)),), wanted))
+    (inputs,), (targets,) = Random(samples=40).load(Sample((Tensor((2,)),), {"target": wanted}))
     assert (inputs.shape, str(inputs.dtype)) == ((40, 2), "float32")
     assert targets.shape == (40, *wanted.tensor.shape)
     assert str(targets.dtype) == wanted.tensor.dtype
@@ -301,14 +301,16 @@ def test_random_takes_the_classes_it_is_told() -> None:
     """`classes` changes how many there are, and leaves alone where they stand."""
     source = Random(classes=5)
     x = Tensor((2,))
-    assert source.sample(Sample((x,), Classes(3, (4, 4)))).target == Classes(5, (4, 4))
-    assert source.sample(Sample((x,), Labels(3, 2, 0))).target == Labels(5, 2, 0)
-    assert source.sample(Sample((x,), Values((3,)))).target == Classes(5)
+    assert source.sample(Sample((x,), {"target": Classes(3, (4, 4))})).target == Classes(5, (4, 4))
+    assert source.sample(Sample((x,), {"target": Labels(3, 2, 0)})).target == Labels(5, 2, 0)
+    assert source.sample(Sample((x,), {"target": Values((3,))})).target == Classes(5)
 
 
 @pytest.mark.parametrize(("dtype", "highest"), [("int64", 8), ("uint8", 8), ("bool", 1)])
 def test_random_gives_whole_numbers(dtype: str, highest: int) -> None:
     """A network that reads whole numbers gets such, from 0 to below `below`."""
-    (inputs,), _ = Random(samples=400, below=9).load(Sample((Tensor((3,), dtype),), Values(())))
+    (inputs,), _ = Random(samples=400, below=9).load(
+        Sample((Tensor((3,), dtype),), {"target": Values(())})
+    )
     assert str(inputs.dtype) == dtype
     assert (inputs.min(), inputs.max()) == (0, highest)

@@ -144,11 +144,11 @@ def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
         {"Conv2d": {"out_channels": 3, "kernel_size": 1}},
     ]
     trainer = prepared(tmp_path, {"CrossEntropyLoss": {"ignore_index": 1}}, layers=layers)
-    x, target = next(trainer.held_out.in_order(12))
+    x, (target,) = next(trainer.held_out.in_order(12))
     assert target.shape == (12, 2, 2)
     y = trainer.learner.module.eval()(*x)
     measures = trainer.learner.new_measures()
-    measures.add([torch.tensor(1.0)], y, target)
+    measures.add([torch.tensor(1.0)], x, y, (target,))
     counted = target != 1
     hits = (y.argmax(1) == target) & counted
     assert measures.tensors()["told"] == counted.sum()

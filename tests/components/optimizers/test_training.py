@@ -83,7 +83,7 @@ def test_the_loss_of_a_step_that_searches(tmp_path: Path) -> None:
     settings_ = ["train.epochs=1", "train.batch_size=48"]
     trainer = training.prepare(trainable(load(file, settings_)), tmp_path / "runs")
     split = in_memory(trainer.training)
-    x, target = split.inputs, split.targets
+    x, (target,) = split.inputs, split.targets
     with torch.no_grad():
         y = trainer.learner.module(*x)
     training.fit(trainer, Silent())

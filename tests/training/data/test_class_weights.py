@@ -25,7 +25,7 @@ def test_class_weights_are_balanced(tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((60, 4))
     data = {**arrays(tmp_path, x, CLASSES), "class_weights": "balanced"}
     trainer = prepared(tmp_path, data=data)
-    targets = in_memory(trainer.training).targets.numpy()
+    targets = in_memory(trainer.training).targets[0].numpy()
     expected = compute_class_weight("balanced", classes=np.arange(3), y=targets)
     torch.testing.assert_close(
         trainer.learner.criterion.module.weight, torch.tensor(expected, dtype=torch.float32)
@@ -49,7 +49,7 @@ def test_class_weights_leave_out_what_does_not_count(tmp_path: Path) -> None:
     data = {**arrays(tmp_path, x, CLASSES), "class_weights": "balanced"}
     loss = {"CrossEntropyLoss": {"ignore_index": 2}}
     trainer = prepared(tmp_path, data=data, loss=loss)
-    targets = in_memory(trainer.training).targets.numpy()
+    targets = in_memory(trainer.training).targets[0].numpy()
     kept = targets[targets != 2]
     expected = compute_class_weight("balanced", classes=np.arange(2), y=kept)
     weight = trainer.learner.criterion.module.weight
@@ -64,7 +64,7 @@ def test_class_weights_of_numbers_that_are_no_class(tmp_path: Path, ignored: int
     labels = np.where(np.arange(60) % 5 == 0, ignored, CLASSES)
     data = {**arrays(tmp_path, x, labels), "class_weights": "balanced"}
     trainer = prepared(tmp_path, data=data, loss={"CrossEntropyLoss": {"ignore_index": ignored}})
-    targets = in_memory(trainer.training).targets.numpy()
+    targets = in_memory(trainer.training).targets[0].numpy()
     kept = targets[targets != ignored]
     expected = compute_class_weight("balanced", classes=np.arange(3), y=kept)
     weight = trainer.learner.criterion.module.weight

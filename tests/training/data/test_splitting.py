@@ -18,7 +18,7 @@ from netbuild.config.load import load, read
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.data import loading
-from netbuild.training.data.batches import Batches
+from netbuild.training.data.batches import Batch, Batches
 from netbuild.training.parallel.distributed import World
 from netbuild.training.progress import Silent
 from tests.examples import examples
@@ -55,8 +55,8 @@ def test_the_split_is_a_partition(count: int, classes: int, validation: float, s
     graph = trace(read(source))
     training_, validation_ = map(in_memory, loading.load(graph, World(CPU))[:2])
     assert (len(training_), len(validation_)) == (count - held_out, held_out)
-    (inputs,), targets = _random(count, classes)
-    all_ = Batches((torch.from_numpy(inputs),), torch.from_numpy(targets))
+    (inputs,), (targets,) = _random(count, classes)
+    all_ = Batches((torch.from_numpy(inputs),), (torch.from_numpy(targets),))
     assert samples(training_) | samples(validation_) == samples(all_)
     assert len(samples(training_)) + len(samples(validation_)) == count
 
@@ -65,7 +65,7 @@ def _random(count: int, classes: int) -> Any:
     config = read(from_bytes("all.yaml", text(data={"Random": {"samples": count}}).encode()))
     assert config.data is not None
     assert config.input is not None
-    return config.data.load(Sample((config.input,), Classes(classes)))
+    return config.data.load(Sample((config.input,), {"target": Classes(classes)}))
 
 
 #: Data with classes: ten real ones, and a few made up.
@@ -81,7 +81,7 @@ STRATIFIED: dict[str, dict[str, Any]] = {
 def test_the_split_is_stratified(tmp_path: Path, name: str, seed: int) -> None:
     """Validation gets the same share of each class, to within one sample."""
     splits = loaded(write(tmp_path, **STRATIFIED[name]), f"train.seed={seed}")
-    counts = [split.targets.bincount(minlength=10).double() for split in splits]
+    counts = [split.targets[0].bincount(minlength=10).double() for split in splits]
     share = len(splits[1]) / (len(splits[0]) + len(splits[1]))
     assert ((counts[0] + counts[1]) * share - counts[1]).abs().max() < 1
 
@@ -94,25 +94,25 @@ def test_the_split_depends_on_the_seed(tmp_path: Path) -> None:
     assert samples(first) != samples(other)
 
 
-numbered = st.integers(1, 60).map(lambda n: Batches((torch.arange(n) * 1.0,), torch.arange(n)))
+numbered = st.integers(1, 60).map(lambda n: Batches((torch.arange(n) * 1.0,), (torch.arange(n),)))
 
 
 @given(split=numbered, size=st.integers(1, 70), seed=st.integers(0, 2**62), skip=st.integers(0, 70))
 def test_an_epoch_sees_every_sample_once(split: Batches, size: int, seed: int, skip: int) -> None:
     """Shuffled batches contain every sample once, with its target; `skip` leaves the rest."""
-    every = [targets.tolist() for _, targets in split.shuffled(size, seed)]
+    every = [targets.tolist() for _, (targets,) in split.shuffled(size, seed)]
     assert sorted(chain(*every)) == list(range(len(split)))
     assert [len(batch) for batch in every[:-1]] == [size] * (len(every) - 1)
     assert 0 < len(every[-1]) <= size
     tail = list(split.shuffled(size, seed, skip=skip))
-    assert [targets.tolist() for _, targets in tail] == every[skip:]
-    assert all(inputs.tolist() == targets.tolist() for (inputs,), targets in tail)
+    assert [targets.tolist() for _, (targets,) in tail] == every[skip:]
+    assert all(inputs.tolist() == targets.tolist() for (inputs,), (targets,) in tail)
 
 
 @given(split=numbered, size=st.integers(1, 70))
 def test_validation_sees_every_sample_in_order(split: Batches, size: int) -> None:
     """Batches in order contain every sample once."""
-    seen = chain(*(targets.tolist() for _, targets in split.in_order(size)))
+    seen = chain(*(targets.tolist() for _, (targets,) in split.in_order(size)))
     assert list(seen) == list(range(len(split)))
 
 
@@ -123,12 +123,12 @@ class Recorded(Batches):
 
     def shuffled(
         self, size: int, seed: int, skip: int = 0, most: int | None = None
-    ) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
+    ) -> Iterator[Batch]:
         """Yield the batches, and record the first input of each sample."""
         self.seen.append([])
-        for x, target in super().shuffled(size, seed, skip, most):
+        for x, targets in super().shuffled(size, seed, skip, most):
             self.seen[-1] += x[0][:, 0].tolist()
-            yield x, target
+            yield x, targets
 
 
 def test_every_epoch_has_its_own_order(tmp_path: Path) -> None:

@@ -315,10 +315,10 @@ def test_every_sample_once(size: int, samples: int) -> None:
     seen: list[int] = []
     batches = []
     for rank in range(size):
-        split = Batches((data[:, None],), data, share=Share(rank, size))
+        split = Batches((data[:, None],), (data,), share=Share(rank, size))
         found = list(split.shuffled(4, seed=3))
         batches.append(len(found))
-        for (x,), target in found:
+        for (x,), (target,) in found:
             assert len(x) >= 1  # a batch that does not count has a sample all the same
             assert x[: len(target), 0].tolist() == target.tolist()
             seen += target.tolist()

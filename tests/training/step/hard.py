@@ -45,13 +45,13 @@ def batches(hard: Hard, size: int, rank: int, processes: int) -> Iterator[tuple[
 def measured(hard: Hard, metrics: list[str], size: int, processes: int = 1) -> Measures:
     """Return the measures of all batches of all processes."""
     criterion = criterion_of(hard.sections, metrics)
-    criterion.look(hard.target)
+    criterion.look((hard.target,))
     merged = Measures(criterion, metrics, CPU)
     for rank in range(processes):
         own = Measures(criterion, metrics, CPU)
         for y, target in batches(hard, size, rank, processes):
             # Within autocast torch computes losses in single precision.
-            own.add(criterion.losses(y.float(), target), y, target)
+            own.add(criterion.losses((), y.float(), (target,)), (), y, (target,))
         merged.merge(own.tensors())
     return merged
 

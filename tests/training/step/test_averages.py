@@ -63,7 +63,7 @@ def test_ema_is_torchs(tmp_path: Path, decay: float) -> None:
     assert trainer.learner.averaged is not None
     assert same(trainer.learner.averaged.module, averages[-1])
     assert not same(trainer.learner.module, averages[-1])
-    (x,), target = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
+    (x,), (target,) = in_memory(trainer.held_out).inputs, in_memory(trainer.held_out).targets
     for average, epoch in zip(averages, trainer.run.metrics, strict=True):
         with torch.no_grad():
             loss = nn.functional.cross_entropy(average.eval()(x), target)

@@ -74,7 +74,7 @@ def test_a_batch_without_a_label_has_gradients_of_0(*, infinite: bool) -> None:
         y[:, 0] = -math.inf
     y.requires_grad_()
     for target in (torch.full((4,), -100), torch.tensor([1, 3, 1, -100])):
-        loss = criterion(y, target)
+        loss = criterion.total(criterion.losses((), y, (target,)), y)
         loss.backward()
         assert float(loss.detach()) == 0
         assert y.grad is not None

@@ -74,7 +74,7 @@ def test_steps_are_those_of_torch(tmp_path: Path, name: str) -> None:
     theirs_module.load_state_dict(module.state_dict())
     theirs = getattr(torch.optim, name)(theirs_module.parameters(), **fields)
     compute = nn.CrossEntropyLoss()
-    (x,), target = trainer.training.first(16).inputs, trainer.training.first(16).targets
+    (x,), (target,) = trainer.training.first(16).inputs, trainer.training.first(16).targets
     for optimizer, network in ((ours, again), (theirs, theirs_module)):
 
         def closure(optimizer: Any = optimizer, network: Any = network) -> Any:

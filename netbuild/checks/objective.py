@@ -77,7 +77,19 @@ def compared_with(
 ) -> Target | None:
     """Return what a loss compares with, given the samples of the data; None if it is unknown."""
     found = config.against(term, outputs)
-    return given.targets[found.name] if found is not None and found.kind == "target" else None
+    if found is None or found.kind == "nothing":
+        return None
+    if found.kind == "target":
+        return given.targets[found.name]
+    wanted = of_loss(term, outputs)
+    if found.kind == "number":
+        return wanted
+    tensor = (outputs if found.kind == "output" else config.inputs)[found.name]
+    if tensor is None:
+        return None
+    if not tensor.floating and isinstance(wanted, Classes):
+        return wanted._replace(shape=tensor.shape)
+    return Values(tensor.shape)
 
 
 def check_names(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
@@ -129,13 +141,13 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
             found += augmented.check_target(config, given.targets[name] or target)
     found += _check_metrics(config, outputs)
     for term in config.losses:
-        compared = term.compared(outputs)
-        own = tuple(compared.values())
+        own = tuple(term.compared(outputs).values())
+        # An unknown target may fit.
         target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
         try:
             term.loss.check(own, target)
         except ShapeError as error:
-            found.append(_loss_fault(config, term, error, compared))
+            found.append(_loss_fault(config, term, error, outputs))
     return found
 
 
@@ -219,8 +231,9 @@ def _similar_file(config: Config) -> str | None:
 
 
 def _loss_fault(
-    config: Config, term: LossTerm, error: ShapeError, compared: Mapping[str, Tensor]
+    config: Config, term: LossTerm, error: ShapeError, outputs: Mapping[str, Tensor]
 ) -> Diagnostic:
+    compared = term.compared(outputs)
     name, span = term.item.type.text, place(term.item, error.at)
     shapes = [times(output.shape) for output in compared.values()]
     help_ = error.help
@@ -228,10 +241,19 @@ def _loss_fault(
         read = ", ".join(list(compared)[: len(term.loss.inputs)])
         help_ = f"name the outputs that it reads: {{{name}, inputs: [{read}]}}"
     given = f"the network gives {', '.join(shapes)}"
-    data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
-    notes = (Note("output", given), Note("data", data))
-    title = f"{name} does not fit the network and the data"
-    return Diagnostic(error.code, title, span, str(error), notes, help=help_)
+    notes = [Note("output", given)]
+    title, message = f"{name} does not fit the network and the data", str(error)
+    found = config.against(term, outputs)
+    if found is not None and found.kind in {"output", "input"}:
+        # The messages of losses speak of the data, where most targets are.
+        title = f"{name} does not fit its target"
+        message = message.replace("the data has", f"{found.kind} {found.name} has")
+    else:
+        data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
+        notes.append(Note("data", data))
+    if found is not None and found.kind == "target" and term.target is not None:
+        message = message.replace("the data has", f"target {found.name} has")
+    return Diagnostic(error.code, title, span, message, tuple(notes), help=help_)
 
 
 def _named(config: Config, section: str, field: str | None = None) -> tuple[str, Span]:

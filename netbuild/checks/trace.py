@@ -17,6 +17,7 @@ from netbuild.checks import (
     pretrained,
     recomputing,
     sparse_gradients,
+    targets,
     torch_release,
 )
 from netbuild.checks.lint import spatial_axes
@@ -80,6 +81,8 @@ def _untrained(graph: Graph) -> str:
         return "all weights are frozen" if graph.params else "no layer has weights"
     values, losses = results(graph), graph.config.losses
     read = [values[name] for term in losses for name in term.compared(graph.outputs)]
+    against = map(graph.against, losses)
+    read += [values[found.name] for found in against if found.kind == "output"]
     reached = memory.reaching(graph.rows, read)
     learning = any(row.learns and row.path in reached for row in graph.rows)
     if learning or any(optimizers.weights(graph.config, (), graph.outputs)):
@@ -126,7 +129,8 @@ def _checked(config: Config) -> Graph:
     if graph.outputs:
         faults += objective.check_names(config, graph.outputs)
         if objective.reads_what_is_there(config, graph.outputs):
-            faults += objective.check(config, graph.outputs)
+            unfit = list(targets.check(config, graph.outputs))
+            faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
         faults += sparse_gradients.check(config, graph.rows)

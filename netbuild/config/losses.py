@@ -55,6 +55,13 @@ class Weighing(Component):
     """What optimizers, metrics and the run call this loss; null means its type."""
 
 
+class WeighingEitherWay(Weighing):
+    """The modifiers of a loss whose weight may be negative."""
+
+    weight: Annotated[float, Wants("a number other than 0", either(real(gt=0), real(lt=0)))] = 1.0
+    """Factor of this loss in the sum of all losses; a negative one makes the output large."""
+
+
 class LossTerm(NamedTuple):
     """A loss, the outputs that its `inputs` names (none without it), and its weight in the sum.
 
@@ -132,7 +139,8 @@ def _loss(node: Node) -> Found[LossTerm | None]:
     faults = check_modifiers(item, kind, "loss", allowed=["inputs", *Weighing.model_fields])
     loss, wrong = fill(kind, item)
     weight = {name: e for name, e in item.modifiers.items() if name in Weighing.model_fields}
-    weighing, wrong_weight = fill_fields(Weighing, weight, "loss", item.type.span)
+    modifiers = WeighingEitherWay if kind.either_way else Weighing
+    weighing, wrong_weight = fill_fields(modifiers, weight, "loss", item.type.span)
     reads, wrong_inputs = _reads(item, kind)
     faults += (*wrong, *wrong_weight, *wrong_inputs)
     if loss is None or weighing is None or reads is None:

@@ -85,6 +85,7 @@ CODES = {
     "NB326": "an input whose last axis looks like the channels",
     "NB327": "a variable that nothing reads",
     "NB330": "a formula that a layer stands for",
+    "NB331": "a loss that compares a value with itself",
     # Training sections.
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
@@ -100,6 +101,8 @@ CODES = {
     "NB410": "a network that sees what it has to tell",
     "NB411": "an index that an Embedding does not have",
     "NB412": "a component or a field that the installed torch does not have",
+    "NB413": "a loss without a target with which it can be compared",
+    "NB414": "two losses of one name",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

@@ -91,7 +91,7 @@ def test_training_is_torchs_with_the_stack_in_evaluation(tmp_path: Path) -> None
     batches = list(trainer.training.shuffled(24, 0))
     optimizer = torch.optim.SGD(hand[1].parameters(), lr=0.1)
     hand.eval()
-    for (x,), target in batches:
+    for (x,), (target,) in batches:
         optimizer.zero_grad()
         nn.functional.cross_entropy(hand(x), target).backward()
         optimizer.step()

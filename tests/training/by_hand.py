@@ -43,7 +43,7 @@ def trained(folder: Path, *settings_: str, **sections: Any) -> Trainer:
     return trainer
 
 
-def batches(trainer: Trainer, epochs: int = EPOCHS) -> Iterator[tuple[Any, torch.Tensor]]:
+def batches(trainer: Trainer, epochs: int = EPOCHS) -> Iterator[tuple[Any, Any]]:
     """Yield the batches of the next training."""
     for epoch in range(epochs):
         yield from trainer.training.shuffled(trainer.train.batch_size, epoch)
@@ -55,7 +55,7 @@ def by_hand(
     """Train a copy of a network in plain torch, before the training begins."""
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
-    for (x,), target in batches(trainer, epochs):
+    for (x,), (target,) in batches(trainer, epochs):
         optimizer.zero_grad()
         torch.autograd.backward(nn.functional.cross_entropy(module(x), target))
         if step:

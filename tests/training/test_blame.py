@@ -39,7 +39,7 @@ def said(trainer: Trainer, *x: torch.Tensor, target: torch.Tensor | None = None)
     """Return the message of a step with a batch that does not fit."""
     target = torch.zeros(8, dtype=torch.int64) if target is None else target
     with pytest.raises(TrainingError) as refused:
-        trainer.learner.step([(x, target)], "in epoch 1")
+        trainer.learner.step([(x, (target,))], "in epoch 1")
     return str(refused.value)
 
 

@@ -55,7 +55,7 @@ def test_max_steps(tmp_path: Path, steps: int) -> None:
     left = iter(range(steps))
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
-    for (x,), target in batches(trainer):
+    for (x,), (target,) in batches(trainer):
         if next(left, None) is None:
             break
         optimizer.zero_grad()

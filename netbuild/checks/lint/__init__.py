@@ -13,7 +13,12 @@ from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.formulas import named_formulas
 from netbuild.checks.lint.known_masks import hiding_masks
-from netbuild.checks.lint.losses import scores_for_probabilities, squashed_twice, too_many_outputs
+from netbuild.checks.lint.losses import (
+    compared_with_itself,
+    scores_for_probabilities,
+    squashed_twice,
+    too_many_outputs,
+)
 from netbuild.checks.lint.masks import padded_places, two_meanings
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
 from netbuild.checks.lint.receptive_field import (
@@ -53,6 +58,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     negative_values,
     weighed_columns,
     too_many_outputs,
+    compared_with_itself,
     misplaced_places,
     lost_biases,
     harmful_dropouts,

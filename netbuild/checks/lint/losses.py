@@ -14,6 +14,7 @@ from netbuild.components.target import Classes
 from netbuild.components.tensor import ShapeError
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.graph.sight import sights
+from netbuild.graph.value import Value
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from netbuild.components.losses.loss import Loss
     from netbuild.diagnostics.diagnostic import Fix
     from netbuild.graph.row import Row
-    from netbuild.graph.value import Value
 
 
 def _wanted(loss: Loss | type[Loss]) -> Range | None:
@@ -180,8 +180,8 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
     scores for the 50,257 tokens of GPT-2.
     """
     for compared in flow.compared:
-        target = compared.target
-        if not isinstance(target, Classes):
+        target, against = compared.target, compared.against
+        if not isinstance(target, Classes) or against is None or against.kind != "target":
             continue
         if mixed_up(flow, compared, target) or not _fits(flow, compared, target):
             continue  # the scores are places, or another fault speaks
@@ -189,6 +189,21 @@ def too_many_outputs(flow: Flow) -> Iterator[Diagnostic]:
         padded = scores % 64 == 0 and scores - target.classes < 64 < target.classes
         if scores > target.classes and not padded:
             yield _too_many(flow, compared, scores, target)
+
+
+def compared_with_itself(flow: Flow) -> Iterator[Diagnostic]:
+    """Warn of a loss whose target is the very value that it reads: nothing is learned from it."""
+    for compared in flow.compared:
+        found = compared.against
+        if found is None or found.kind not in {"output", "input"}:
+            continue
+        told = flow.outputs[found.name] if found.kind == "output" else Value("", found.name)
+        if told in compared.values:
+            label = f"{compared.name} compares {found.kind} {found.name} with itself"
+            help_ = "name another output in inputs, or another target"
+            span = compared.term.item.modifiers["target"].value.span
+            title = "a loss that compares a value with itself"
+            yield Diagnostic("NB331", title, span, label, (compared.note,), help=help_)
 
 
 def _fits(flow: Flow, compared: Compared, target: Classes) -> bool:

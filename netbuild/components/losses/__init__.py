@@ -9,4 +9,5 @@ from netbuild.components.losses.loss import Loss
 
 __all__ = ["LOSSES", "Loss"]
 
-LOSSES: Families[Loss] = Families(Loss, __name__, ("classes", "values", "labels", "pairs"))
+_FAMILIES = ("classes", "values", "labels", "pairs", "outputs")
+LOSSES: Families[Loss] = Families(Loss, __name__, _FAMILIES)

@@ -66,6 +66,8 @@ class Loss(Component):
     inputs: ClassVar[tuple[str, ...]] = ("input",)
     #: Whether it compares with a target. Otherwise it compares outputs with one another.
     compares: ClassVar[bool] = True
+    #: Whether its weight may be negative: training then makes its output large.
+    either_way: ClassVar[bool] = False
     #: Whether it compares with classes, so that an accuracy can be measured.
     classifies: ClassVar[bool] = False
     #: Whether each value of an output decides yes or no: between two classes.

@@ -189,6 +189,8 @@ class LossModule:
         kind = getattr(nn, term.loss.torch_name())
         self.module: Any = kind(**differing(kind, term.loss, arguments)).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
+        #: Whether the loss of a batch is the sum over its samples, and not the mean.
+        self.summed = getattr(term.loss, "reduction", "mean") == "sum"
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True
         self.can_ignore = term.loss.classifies and hasattr(self.module, "ignore_index")
@@ -203,11 +205,6 @@ class LossModule:
             return None
         with self.quiet():
             return self.term.loss.run(self.module, _read(y, self.reads), target)
-
-    @property
-    def summed(self) -> bool:
-        """Whether the loss of a batch is the sum over its samples, and not the mean."""
-        return getattr(self.module, "reduction", "mean") == "sum"
 
     @property
     def ignored(self) -> int:

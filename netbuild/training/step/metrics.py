@@ -203,6 +203,7 @@ class Measures:
         found: dict[str, Any] = {"loss": sum(weighed)}
         for name in self.names:
             found[name] = _VALUES[name](sums)
+        found |= {term.name: v for term, v in zip(terms, values, strict=True) if term.named}
         return {f"{prefix}_{name}": value for name, value in found.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -76,7 +76,7 @@ def test_files(tmp_path: Path, kind: str, streaming: bool) -> None:  # noqa: FBT
     orders = {seed: [y.tolist() for _, (y,) in stream.samples(seed)] for seed in range(4)}
     assert all(sorted(order) == [0, 0, 1, 2] for order in orders.values())
     assert len(set(map(tuple, orders.values()))) > 1
-    assert orders[0] == [y for _, y in stream.samples(0)]
+    assert orders[0] == [y.tolist() for _, (y,) in stream.samples(0)]
 
 
 def test_columns(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_class_weights_are_balanced(tmp_path: Path) -> None:
     weight = trainer.learner.criterion.module.weight
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
-    for (inputs,), target in batches(trainer):
+    for (inputs,), (target,) in batches(trainer):
         optimizer.zero_grad()
         torch.autograd.backward(nn.functional.cross_entropy(module(inputs), target, weight))
         optimizer.step()

@@ -55,7 +55,7 @@ def test_what_is_read_is_split_alike(tmp_path: Path) -> None:
     sections["data"] |= {"in_memory": False}
     read_ = prepared(tmp_path, "train.workers=0", **sections)
     targets = [
-        torch.cat([target for _, target in trainer.held_out.in_order(99)])
+        torch.cat([target for _, (target,) in trainer.held_out.in_order(99)])
         for trainer in (held, read_)
     ]
     assert targets[0].bincount().tolist() == [5, 1]

@@ -111,7 +111,7 @@ def test_steps_are_those_by_hand(tmp_path: Path) -> None:
     each_epoch = torch.optim.lr_scheduler.ExponentialLR(muon, 0.5)
     each_step = torch.optim.lr_scheduler.StepLR(adam, 2, 0.1)
     steps = list(batches(trainer))
-    for number, ((x,), target) in enumerate(steps, start=1):
+    for number, ((x,), (target,)) in enumerate(steps, start=1):
         module.zero_grad()
         torch.autograd.backward(nn.functional.cross_entropy(module(x), target))
         muon.step()

@@ -57,7 +57,7 @@ def test_precision(tmp_path: Path, precision: str) -> None:
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
     scaler = torch.amp.GradScaler("cpu", enabled=precision == "fp16")
-    for (x,), target in batches(trainer):
+    for (x,), (target,) in batches(trainer):
         optimizer.zero_grad()
         with torch.autocast("cpu", dtype=dtype) if dtype else nullcontext():
             loss = nn.functional.cross_entropy(module(x), target)

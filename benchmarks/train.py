@@ -109,7 +109,7 @@ def trainer_of(setting: Setting, folder: Path) -> Trainer:
         f"optimizer={{Adam: {{lr: {RATE}}}}}",
         f"data={{Random: {{{drawn}}}, validation: {validation}}}",
         f"train={{epochs: 1000, batch_size: {setting.batch}, device: {setting.device}}}",
-        "metrics=[accuracy]",
+        "metrics=[Accuracy]",
     )
     loaded = config.load(ROOT / network.file, settings)
     trainer = training.prepare(tracer.trainable(loaded), folder)

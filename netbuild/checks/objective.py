@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netbuild.checks import data as fitting
+from netbuild.checks import metrics
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
-from netbuild.components.metrics import OF_VALUES
-from netbuild.components.target import Classes, Nothing, Values
+from netbuild.components.target import Nothing, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
 from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
@@ -139,37 +139,17 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
         found += augmented.check(config)
         for name, target in needed.targets.items():
             found += augmented.check_target(config, given.targets[name] or target)
-    found += _check_metrics(config, outputs)
-    for term in config.losses:
+    targets = {}
+    for number, term in enumerate(config.losses):
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
         target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
+        targets[number] = target
         try:
             term.loss.check(own, target)
         except ShapeError as error:
             found.append(_loss_fault(config, term, error, outputs))
-    return found
-
-
-def _check_metrics(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
-    """Return the fault of a metric that cannot use the target of the loss."""
-    if not config.losses:
-        return []
-    first = config.losses[0]
-    target = of_loss(first, outputs)
-    of_values = any(name in OF_VALUES for name in config.metrics)
-    label, unfit = "", ""
-    if of_values and not isinstance(target, Values) and not first.loss.binary:
-        label = f"it needs values, but {type(first.loss).__name__} compares with {target}"
-        unfit = ", ".join(name for name in config.metrics if name in OF_VALUES)
-    if "top_5_accuracy" in config.metrics and isinstance(target, Classes) and target.classes <= 5:
-        count = f"{target.classes} class{'es' * (target.classes != 1)}"
-        label = f"with {count}, every class is among the five best"
-        unfit = "top_5_accuracy"
-    title = "a metric that does not fit the loss"
-    help_ = f"leave {unfit} out"
-    span = config.span("metrics")
-    return [Diagnostic("NB409", title, span, label, help=help_)] if label else []
+    return [*found, *metrics.check(config, outputs, targets)]
 
 
 def _check_inputs(

@@ -36,7 +36,7 @@ COMMANDS = {
     "new": "new",
     **dict.fromkeys(
         (
-            *("layers", "losses", "optimizers", "schedulers", "initializers"),
+            *("layers", "losses", "metrics", "optimizers", "schedulers", "initializers"),
             *("datasets", "augmentations"),
         ),
         "catalogue",

@@ -38,6 +38,16 @@ def losses(name: Annotated[str | None, _name("losses")] = None) -> None:
     _show("losses", "loss", name)
 
 
+def metrics(name: Annotated[str | None, _name("metrics")] = None) -> None:
+    """List the metrics, or describe one.
+
+    \b
+    netbuild metrics
+    netbuild metrics F1Score
+    """
+    _show("metrics", "metric", name)
+
+
 def optimizers(name: Annotated[str | None, _name("optimizers")] = None) -> None:
     """List the optimizers, or describe one.
 

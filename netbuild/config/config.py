@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netbuild.config.budget import Budget
     from netbuild.config.init import Rule
     from netbuild.config.losses import LossTerm
+    from netbuild.config.metrics import MetricTerm
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.preparation import Preparation
     from netbuild.config.pretrained import Given, Pretrained
@@ -43,7 +44,8 @@ class Config(NamedTuple):
     pretrained: tuple[Given, ...]
     #: The losses. Training minimises their weighted sum.
     losses: tuple[LossTerm, ...]
-    metrics: tuple[str, ...]
+    #: The metrics, each with the output and the target that it compares.
+    metrics: tuple[MetricTerm, ...]
     #: The optimizers, each for weights of its own.
     optimizers: tuple[Optimizing, ...]
     #: The schedule of the only optimizer. In a list, the optimizers have their own.

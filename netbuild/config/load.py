@@ -106,7 +106,7 @@ def _read(
     train = take(sections.fields("train", Train, "epochs: 10"))
     optimizers, schedule = take(_schedules(sections, optimizers, data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
-    loss = losses[0].loss if losses else None
+    targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
         document=source.document,
         root=root,
@@ -119,7 +119,9 @@ def _read(
         pretrained=take(sections.read("pretrained", read_pretrained, ())),
         losses=losses,
         metrics=take(
-            sections.read("metrics", lambda node: read_metrics(node, loss), measured(loss))
+            sections.read(
+                "metrics", lambda node: read_metrics(node, losses, targets), measured(losses)
+            )
         ),
         optimizers=optimizers,
         scheduler=schedule,

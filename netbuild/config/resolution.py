@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netbuild.config.blocks import Definition, Foreign
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
+    from netbuild.config.metrics import MetricTerm
     from netbuild.config.optimizer import Optimizing
     from netbuild.config.pretrained import Pretrained
     from netbuild.config.scheduler import Schedule
@@ -67,7 +68,7 @@ def resolved_values(config: Config) -> dict[str, Any]:
         optimizers = [_optimizer(one) for one in config.optimizers]
         values["optimizer"] = optimizers if config.optimizers[0].listed else optimizers[0]
     if config.metrics:
-        values["metrics"] = list(config.metrics)
+        values["metrics"] = [_metric(term) for term in config.metrics]
     if config.scheduler is not None:
         values["scheduler"] = _schedule(config.scheduler)
     if config.data is not None:
@@ -138,6 +139,15 @@ def _loss(term: LossTerm) -> dict[str, Any]:
     reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
     weight = {"weight": term.weight} if term.weight != 1 else {}
     return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
+
+
+def _metric(term: MetricTerm) -> Any:
+    """Return a metric with its modifiers; a run of an earlier release keeps its former name."""
+    if term.former:
+        return term.former
+    reads = {"inputs": term.reads[0].outside} if term.reads else {}
+    names = {n: v for n, v in (("target", term.target), ("name", term.name)) if v is not None}
+    return {type(term.metric).__name__: _explicit(term.metric)} | reads | names
 
 
 def _optimizer(one: Optimizing) -> dict[str, Any]:

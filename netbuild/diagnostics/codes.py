@@ -89,6 +89,7 @@ CODES = {
     # Training sections.
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
+    "NB332": "a metric that is the accuracy by another name",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
     "NB403": "a scheduler that does not fit the optimizer or the training",
@@ -103,6 +104,8 @@ CODES = {
     "NB412": "a component or a field that the installed torch does not have",
     "NB413": "a loss without a target with which it can be compared",
     "NB414": "two losses of one name",
+    "NB416": "two metrics of one name",
+    "NB417": "an argument of a metric that the loss decides",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

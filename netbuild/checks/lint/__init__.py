@@ -20,6 +20,7 @@ from netbuild.checks.lint.losses import (
     too_many_outputs,
 )
 from netbuild.checks.lint.masks import padded_places, two_meanings
+from netbuild.checks.lint.metrics import other_accuracies
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
 from netbuild.checks.lint.receptive_field import (
     checkerboards,
@@ -79,6 +80,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     untrained_weights,
     idle_schedulers,
     unread_variables,
+    other_accuracies,
 )
 
 

@@ -41,7 +41,7 @@ def set_field(item: Item | None, field: str, text: str, bare: str | None = None)
     elif isinstance(arguments, Map) and field in arguments.entries:
         value = arguments.entries[field].value
         edit = Edit(value.span, text) if isinstance(value, Scalar) and _literal(value) else None
-    elif isinstance(arguments, Map):
+    elif isinstance(arguments, Map) and arguments.entries:
         first = next(iter(arguments.entries.values())).key.span
         line = first.document.lines[first.line - 1] if first.line else ""
         flow = arguments.span[1:3] != first[1:3]  # a brace stands before the first key

@@ -89,6 +89,8 @@ class Loss(Component):
     of_applied: ClassVar[str | None] = None
     #: torch's number of the class axis, for a loss that `classifies` or takes logarithms.
     class_axis: ClassVar[int] = 1
+    #: The axis of several yes or no, for a loss that is `binary`.
+    labels_axis: ClassVar[int] = 1
     #: The field with the number of classes that the loss's own weights score.
     classes_field: ClassVar[str | None] = None
 
@@ -151,6 +153,11 @@ class Loss(Component):
     def nonnegative(self) -> dict[str, str]:
         """Return the inputs whose values must not be below 0, each with the noun of its values."""
         return {}
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the first output holds logarithms of what it predicts."""
+        return self.takes == "logarithms"
 
     def weights(self, *y: Shape) -> dict[str, Shape]:
         """Return the shapes of the loss's own parameters, by name."""

@@ -119,6 +119,10 @@ class PoissonNLLLoss(_ValueLoss):
     eps: Float = 1e-8
     """Added to a rate before its logarithm, because log 0 is infinite."""
 
+    @property
+    def logarithmic(self) -> bool:
+        return self.log_input
+
     def nonnegative(self) -> dict[str, str]:
         return {} if self.log_input else {"input": "rate"}
 
@@ -231,6 +235,7 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
     """
 
     binary = True
+    labels_axis = -1
     takes = "scores"
     applies = "sigmoid"
 

@@ -13,6 +13,7 @@ from netbuild.components.component import FromInput, Nested, field_notes
 from netbuild.components.fields import Wants
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.operation import Operation
+from netbuild.components.metrics.metric import Metric
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import Document
 from netbuild.diagnostics.wording import article
@@ -51,6 +52,7 @@ class Example(NamedTuple):
 _CATALOGUES = {
     "layers": "netbuild.components.layers",
     "losses": "netbuild.components.losses",
+    "metrics": "netbuild.components.metrics",
     "optimizers": "netbuild.components.optimizers",
     "schedulers": "netbuild.components.schedulers",
     "initializers": "netbuild.components.initializers",
@@ -132,6 +134,8 @@ def _torch_name(component: type[Component]) -> str | None:
             return None
         package = "torchvision.ops" if name == "StochasticDepth" else "torch.nn"
         return f"{package}.{component.__name__}"
+    if issubclass(component, Metric):
+        return f"torchmetrics.{component.package}.{component.__name__}"
     module = component.__module__.split(".")[2]
     if module in {"augmentations", "datasets"}:
         return None

@@ -15,6 +15,7 @@ from netbuild.components.schedulers import SCHEDULERS
 from netbuild.config.budget import Budget
 from netbuild.config.inputs import Input
 from netbuild.config.losses import Weighing
+from netbuild.config.metrics import Naming
 from netbuild.config.preparation import Preparation
 from netbuild.config.scheduler import Stepping
 from netbuild.config.sections import LIBRARY, NAME, SECTIONS
@@ -30,7 +31,7 @@ from netbuild.reports.schema.stacks import (
     variable,
     wires,
 )
-from netbuild.reports.schema.values import text, words
+from netbuild.reports.schema.values import text
 
 if TYPE_CHECKING:
     from netbuild.components.component import Component
@@ -118,9 +119,9 @@ def _losses(*, complete: bool) -> Schema:
 
 
 def _metrics() -> Schema:
-    named: list[Schema] = [{"const": name, "description": said} for name, said in METRICS.items()]
-    one = text(words(METRICS)) | {"anyOf": [*named, {}]}
-    return {"type": ["array", "string"], "items": one, "anyOf": [*named, {}]}
+    """Return the schema of a metric or a list of metrics."""
+    one = choice(METRICS, {"inputs": wires(), **_beside(Naming)})
+    return one | {"type": [*one["type"], "array"], "items": one}
 
 
 def _optimizers() -> Schema:

@@ -34,7 +34,7 @@ class Criterion:
     """The loss of a graph: modules of torch, and their sum. Some modules have learned weights.
 
     `losses` has the value of each loss, in the order of the config, and `total` weighs and adds
-    them. Metrics use the output and the target of the first loss.
+    them.
     """
 
     def __init__(
@@ -124,42 +124,6 @@ class Criterion:
         learned = {name: state[name] for name, _ in self.module.named_parameters()}
         self.module.load_state_dict(learned, strict=False)
 
-    def compared(self, x: Inputs, y: Any, targets: Targets) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the output and the target of the first loss, without their gradients."""
-        return self.first.output(y), self.first.against(x, y, targets).detach()
-
-    def values(
-        self, output: torch.Tensor, target: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return predictions and targets for metrics of values, given the first loss's output.
-
-        The prediction is the output, or the probability of class 1 for a binary loss.
-        """
-        if output.device.type != "mps":  # Apple's GPUs have no double precision
-            output = output.double()
-        return self.first.values(output), target
-
-    def classes(
-        self, output: torch.Tensor, target: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores, (n, classes), and true classes, (n), for metrics of classes.
-
-        The `output` is the one of the first loss, for a batch or for several. Each place of a
-        sample counts as a sample. Places whose class the loss ignores are removed. Where targets
-        are probabilities, the class is the most probable one.
-        """
-        part = self.first
-        scores = part.scores(output).movedim(1, -1).flatten(0, -2)
-        if part.term.loss.binary:
-            target = target > (0 if part.term.loss.signed else 0.5)
-        elif target.is_floating_point():
-            target = target.argmax(1)
-        classes = target.flatten()
-        if part.ignores:
-            told = classes != part.ignored
-            scores, classes = scores[told], classes[told]
-        return scores, classes
-
 
 class LossModule:
     """One loss of the sum, as a module of torch."""
@@ -191,6 +155,8 @@ class LossModule:
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
         #: Whether the loss of a batch is the sum over its samples, and not the mean.
         self.summed = getattr(term.loss, "reduction", "mean") == "sum"
+        #: Whether it has weights of its own.
+        self.learns = any(True for _ in self.module.parameters())
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True
         self.can_ignore = term.loss.classifies and hasattr(self.module, "ignore_index")
@@ -262,11 +228,6 @@ class LossModule:
         """
         output = _read(y, self.reads)[0].detach()
         return output.float() if output.dtype in _HALF else output
-
-    def values(self, y: torch.Tensor) -> torch.Tensor:
-        """Return predicted values: the output, or the probability of class 1 of a binary loss."""
-        loss = self.term.loss
-        return y.sigmoid() if loss.binary and loss.takes == "scores" else y
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.

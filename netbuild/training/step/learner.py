@@ -83,7 +83,7 @@ class Learner:
             # torch compiles again for a batch of another size, such as the last batch.
             self.forward = torch.compile(self.forward)
             self.validation = torch.compile(self.validation)
-        self.names = config.metrics
+        self.metrics = config.metrics
         self.measures = self.new_measures()
         #: The loss of the last step; NaN if no label of the step counts.
         self.value = math.nan
@@ -95,9 +95,9 @@ class Learner:
         networks = (self.module, self.validated)
         return Parts(self.graph, networks, self.criterion, self.optimizers).called(error)
 
-    def new_measures(self) -> Measures:
-        """Return empty sums."""
-        return Measures(self.criterion, self.names, self.world.device)
+    def new_measures(self, *, keeping: bool = False) -> Measures:
+        """Return empty sums; `keeping` also measures what needs every prediction."""
+        return Measures(self.criterion, self.metrics, self.world.device, keeping=keeping)
 
     def step(self, batches: Sequence[Batch], where: str) -> None:
         """Take one step with the gradients of some batches together.
@@ -233,7 +233,7 @@ class Learner:
         """
         self.validated.eval()
         self.world.share_buffers(self.validated)
-        measures = self.new_measures()
+        measures = self.new_measures(keeping=True)
         with refused("the validation", self._called):
             for x, targets in batches:
                 with self._cast():

@@ -168,7 +168,7 @@ def test_sums_are_the_same_whenever_they_are_read(tmp_path: Path, loss: Any) -> 
     found = []
     for often in (True, False):
         (tmp_path / str(often)).mkdir()
-        trainer = prepared(tmp_path / str(often), loss, metrics=["accuracy"])
+        trainer = prepared(tmp_path / str(often), loss, metrics=["Accuracy"])
         learner = trainer.learner
         for number, batch in enumerate(trainer.training.shuffled(5, 0)):
             learner.step([batch], f"step {number}")

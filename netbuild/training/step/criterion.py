@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -150,7 +151,7 @@ class LossModule:
         for name in _TENSORS:
             if arguments.get(name) is not None:
                 arguments[name] = torch.tensor(arguments[name])
-        kind = getattr(nn, term.loss.torch_name())
+        kind = getattr(import_module(term.loss.home), term.loss.torch_name())
         self.module: Any = kind(**differing(kind, term.loss, arguments)).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
         #: Whether the loss of a batch is the sum over its samples, and not the mean.
@@ -188,14 +189,17 @@ class LossModule:
 
     def counts(self, target: torch.Tensor) -> bool:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
-        if not (self.ignores or self.has_zero) or self.summed or not self.has_classes(target):
+        if not self.term.loss.divides_by_labels or self.summed or not self.has_classes(target):
+            return True
+        if not (self.ignores or self.has_zero):
             return True
         return bool(self.weight(target) if self.has_zero else (target != self.ignored).any())
 
     def divisor(self, x: Inputs, targets: Targets) -> torch.Tensor | float:
         """Return the divisor of torch's mean over a batch, before the network has run."""
         samples = targets[0].shape[0]
-        if not (self.can_ignore and self.has_labels and samples):
+        divides = self.can_ignore and self.term.loss.divides_by_labels
+        if not (divides and self.has_labels and samples):
             return samples
         return self.weight(self.against(x, (), targets))
 
@@ -203,7 +207,7 @@ class LossModule:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""
         if not self.has_classes(target):
             return len(target)
-        weights = self.module.weight
+        weights = getattr(self.module, "weight", None)
         if weights is None and not self.ignores:
             return target.numel()
         classes = target.flatten()
@@ -235,6 +239,8 @@ class LossModule:
         If the loss has a notion of probability, their softmax is the probability of each class.
         """
         match self.term.loss:
+            case loss if loss.classifies and loss.takes == "probabilities":
+                return y.log()
             case BCELoss():
                 return torch.stack((torch.log1p(-y), y.log()), 1)
             case loss if loss.binary:

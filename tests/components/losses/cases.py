@@ -3,9 +3,11 @@
 import math
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
+from kornia.core.exceptions import BaseError
 from pydantic import ValidationError
 from torch import nn
 
@@ -24,6 +26,12 @@ class Case(NamedTuple):
     fields: dict[str, Any]
     outputs: tuple[Tensor, ...]
     target: Target
+
+
+def torchs(kind: str) -> Any:
+    """Return the class of torch or of kornia that a loss names."""
+    loss = LOSSES[kind]
+    return getattr(import_module(loss.home), loss.torch_name())
 
 
 def accepted(case: Case) -> bool:
@@ -47,13 +55,17 @@ def computed(case: Case) -> bool:
             fields = {name: _argument(name, value) for name, value in case.fields.items()}
             if "in_features" in loss.model_fields and "in_features" not in fields:
                 fields["in_features"] = y[0].shape[-1]
-            module = getattr(nn, case.kind)(**fields)
+            if "reduction" in loss.model_fields:
+                fields.setdefault("reduction", "mean")  # kornia's default is none
+            module = torchs(case.kind)(**fields)
             target = _target(case.target, generator)
             value = loss.model_construct().run(module, y, target)
             if value.ndim:
                 return False  # a training needs one number
+            if not value.isfinite() and loss.home == "kornia.losses":
+                return False  # a mean over nothing
             value.backward()
-        except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError):
+        except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, BaseError):
             return False
     return all(tensor.requires_grad for tensor in y)
 
@@ -195,4 +207,10 @@ def agree(case: Case) -> None:
 REQUIRED: dict[str, dict[str, Any]] = {
     "LinearCrossEntropyLoss": {"num_classes": 3},
     "AdaptiveLogSoftmaxWithLoss": {"n_classes": 9, "cutoffs": [2, 5], "div_value": 2.0},
+    "TverskyLoss": {"alpha": 0.3, "beta": 0.7},
+    "FocalLoss": {"alpha": 0.25},
+    "BinaryFocalLossWithLogits": {"alpha": 0.25},
+    "SSIMLoss": {"window_size": 3},
+    "SSIM3DLoss": {"window_size": 3},
+    "PSNRLoss": {"max_val": 1.0},
 }

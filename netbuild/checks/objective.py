@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netbuild.checks import data as fitting
 from netbuild.checks import metrics
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
-from netbuild.components.target import Nothing, Values
+from netbuild.components.target import Classes, Nothing, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
 from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note

@@ -13,6 +13,7 @@ from netbuild.checks import (
     lint,
     objective,
     optimizers,
+    over_batch,
     parametrized,
     pretrained,
     recomputing,
@@ -133,6 +134,7 @@ def _checked(config: Config) -> Graph:
             faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
+        faults += over_batch.check(config)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.block is not None and not network_faults:  # lints need a network without faults

@@ -104,8 +104,9 @@ def _read(
     data = take(read_data(sections))
     optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
-    optimizers, schedule = take(_schedules(sections, optimizers, data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
+    whole = any(term.loss.over_batch for term in losses)
+    optimizers, schedule = take(_schedules(sections, optimizers, data, train, whole=whole))
     targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
         document=source.document,
@@ -137,11 +138,11 @@ def _read(
 
 
 def _schedules(
-    sections: Sections, optimizers: tuple[Optimizing, ...], data: Data, train: Train
+    sections: Sections, optimizers: tuple[Optimizing, ...], data: Data, train: Train, *, whole: bool
 ) -> Found[tuple[tuple[Optimizing, ...], Schedule | None]]:
     """Read the schedules beside the optimizers, and that of the section `scheduler:`.
 
-    They are compared with the length of the training.
+    They are compared with the length of the training; `whole` leaves out a smaller last batch.
     """
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
@@ -150,7 +151,9 @@ def _schedules(
     from netbuild.config.schedules import read_beside, read_section
 
     samples = data.source.size if data.source else None
-    steps = train.steps(samples - data.preparation.held_out(samples)) if samples else None
+    steps = None
+    if samples:
+        steps = train.steps(samples - data.preparation.held_out(samples), whole=whole)
     trainings = [Training(o.optimizer, train.epochs, steps, o.grouped) for o in optimizers]
     several, faults = collect(map(read_beside, optimizers, trainings))
     first = trainings[0] if trainings else Training(None, train.epochs, steps)

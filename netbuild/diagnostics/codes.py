@@ -90,6 +90,7 @@ CODES = {
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
     "NB332": "a metric that is the accuracy by another name",
+    "NB334": "a compiled network on a CPU",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
     "NB403": "a scheduler that does not fit the optimizer or the training",
@@ -106,6 +107,7 @@ CODES = {
     "NB414": "two losses of one name",
     "NB416": "two metrics of one name",
     "NB417": "an argument of a metric that the loss decides",
+    "NB421": "accumulated gradients of a loss over the whole batch",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

@@ -60,6 +60,8 @@ class Trainer:
         self.train = graph.config.train
         self.limits = Limits(*(getattr(self.train, name) for name in Limits._fields))
         self.training, self.held_out = training, held_out
+        #: Whether a smaller last batch is left out: a loss is over the whole batch.
+        self.whole = graph.config.over_batch is not None
         self.position = Position()
         self.events = Events(run.folder, wanted=self.train.tensorboard and world.writes)
         self.stopping = False
@@ -78,7 +80,7 @@ class Trainer:
     @property
     def steps(self) -> int | None:
         """The number of steps of an epoch; None for a stream, whose length is unknown."""
-        return steps(self.training, self.train)
+        return steps(self.training, self.train, whole=self.whole)
 
     @property
     def finished(self) -> bool:
@@ -146,8 +148,17 @@ class Trainer:
             skip=position.step * train.accumulate,
             most=train.limit_batches,
         )
+        if self.whole:
+            batches = self._of_one_size(batches)
         while together := list(islice(batches, train.accumulate)):
             yield together
+
+    def _of_one_size(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches without a smaller last one, unless it is the only one."""
+        for number, batch in enumerate(batches, start=self.position.step):
+            if number and batch[1][0].shape[0] < self.train.batch_size:
+                return
+            yield batch
 
     def _at_limit(self) -> bool:
         """Whether a limit of steps or time ends the epoch early."""

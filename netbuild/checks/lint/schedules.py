@@ -89,7 +89,7 @@ def _steps(config: Config, schedule: Schedule) -> int | None:
     of_epoch = None
     if samples is not None:
         training = samples - config.preparation.held_out(samples)
-        of_epoch = config.train.steps(training)
+        of_epoch = config.train.steps(training, whole=config.over_batch is not None)
     return schedule.total(Training(None, config.train.epochs, of_epoch))
 
 

@@ -256,12 +256,15 @@ IndexedSplit: TypeAlias = Batches | ReadBatches
 Split: TypeAlias = Batches | ReadBatches | StreamedBatches
 
 
-def steps(data: Split, train: Train) -> int | None:
-    """Return the number of steps of an epoch; None for a stream, whose length is unknown."""
+def steps(data: Split, train: Train, *, whole: bool = False) -> int | None:
+    """Return the number of steps of an epoch; None for a stream, whose length is unknown.
+
+    `whole` leaves out a smaller last batch.
+    """
     if isinstance(data, StreamedBatches):
         limit = train.limit_batches
         return None if limit is None else -(-limit // train.accumulate)
-    return train.steps(len(data))
+    return train.steps(len(data), whole=whole)
 
 
 def _transformed(batch: Batch, transform: Transform | None) -> Batch:

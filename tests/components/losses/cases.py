@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 from kornia.core.exceptions import BaseError
 from pydantic import ValidationError
-from torch import nn
 
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
 from netbuild.components.tensor import Shape, ShapeError, Tensor
+from tests.torch_release import there
 
 #: Sizes are drawn below it, so that no size is taken for the batch.
 BATCH = 7
@@ -26,6 +26,10 @@ class Case(NamedTuple):
     fields: dict[str, Any]
     outputs: tuple[Tensor, ...]
     target: Target
+
+
+#: The losses of the installed torch. Mean is netbuild's own.
+TORCHS = [n for n in there(LOSSES) if LOSSES[n].home == "torch.nn" and n != "Mean"]
 
 
 def torchs(kind: str) -> Any:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from netbuild.components.losses import LOSSES
-from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
-from netbuild.components.tensor import Shape, ShapeError, Tensor
+from netbuild.components.target import Classes, Labels, Nothing, Signs, Values
+from netbuild.components.tensor import Shape, Tensor
 from tests.components.losses.cases import (
-    REQUIRED,
     Case,
     Strictness,
     accepted,

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 import netbuild
 from netbuild import training
@@ -18,7 +17,7 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
-from tests.components.losses.cases import REQUIRED
+from tests.components.losses.cases import REQUIRED, torchs
 from tests.training_configs import outcome, text, write
 
 
@@ -37,7 +36,7 @@ def test_the_weights_are_those_of_torch(kind: str, fields: dict[str, Any]) -> No
     """The weights of a loss have torch's names and shapes, also where a cluster has no feature."""
     loss = LOSSES[kind].model_validate(fields)
     y = ((10,),) * len(loss.inputs)
-    module = getattr(nn, loss.torch_name())(**loss.arguments(*y))
+    module = torchs(kind)(**loss.arguments(*y))
     assert loss.weights(*y) == {n: tuple(p.shape) for n, p in module.named_parameters()}
 
 

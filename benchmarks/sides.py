@@ -156,7 +156,7 @@ def with_keras(task: Task, turns: Turns) -> None:
     network.compile(
         optimizer=keras.optimizers.Adam(RATE, epsilon=1e-8),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        metrics=["Accuracy"],
     )
     network.fit(
         x.cpu().numpy(),

@@ -8,22 +8,20 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from netbuild.components.datasets.dataset import Dataset, Sample
-    from netbuild.components.losses.loss import Loss
     from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
 
 
-def check(config: Config, wanted: Sample) -> Iterator[DataError]:
+def check(config: Config, wanted: Sample, outputs: Collection[str]) -> Iterator[DataError]:
     """Yield errors of the split, of `normalize` and of `class_weights`, without loading data."""
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)
     yield from _of_normalize(config.data, config.preparation, wanted)
-    losses = [term.loss for term in config.losses]
-    if losses:
-        yield from _of_class_weights(config.data, config.preparation, wanted, losses)
+    if config.losses and config.preparation.class_weights is not None:
+        yield from _of_class_weights(config, config.data, wanted, weighed(config, outputs))
 
 
 def _of_split(source: Dataset, preparation: Preparation) -> Iterator[DataError]:
@@ -57,16 +55,28 @@ def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> 
         yield DataError(message, "normalize", "give the numbers: [[0.5], [0.25]]")
 
 
+def weighed(config: Config, outputs: Collection[str]) -> list[str]:
+    """Return the targets of classes that losses with weights of classes compare with."""
+    found = [
+        config.against(term, outputs)
+        for term in config.losses
+        if term.loss.classifies and "weight" in type(term.loss).model_fields
+    ]
+    names = [against.name for against in found if against and against.kind == "target"]
+    return list(dict.fromkeys(names))
+
+
 def _of_class_weights(
-    source: Dataset, preparation: Preparation, wanted: Sample, losses: list[Loss]
+    config: Config, source: Dataset, wanted: Sample, names: list[str]
 ) -> Iterator[DataError]:
-    given, target = preparation.class_weights, wanted.target
-    message = ""
-    if given is None:
-        return
-    taken = any("weight" in type(loss).model_fields for loss in losses)
-    if not taken or not isinstance(target, Classes):
-        message = f"{type(losses[0]).__name__} takes no class weights"
+    given = config.preparation.class_weights
+    message, help_ = "", None
+    target = wanted.targets[names[0]] if names else None
+    if not isinstance(target, Classes):
+        message = f"{type(config.loss).__name__} takes no class weights"
+    elif len(names) > 1:
+        message = f"losses compare with classes of several targets: {', '.join(names)}"
+        help_ = "write the weights in each loss, such as {CrossEntropyLoss: {weight: [1, 2]}}"
     elif given == "balanced" and source.streams:
         message = "the classes of a stream are not counted: give a number for each class"
     elif given != "balanced" and len(given) != target.classes:
@@ -74,4 +84,4 @@ def _of_class_weights(
     elif given != "balanced" and not any(given):
         message = "all class weights are 0"
     if message:
-        yield DataError(message, "class_weights")
+        yield DataError(message, "class_weights", help_)

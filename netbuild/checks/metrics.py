@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from netbuild.components.metrics.compared import Compared, compared, has_probabilities
 from netbuild.components.target import Values
 from netbuild.components.tensor import times
-from netbuild.config.metrics import loss_of
+from netbuild.config.against import targets_of
+from netbuild.config.metrics import alone, loss_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from netbuild.components.losses.loss import Loss
     from netbuild.components.metrics.metric import Metric
@@ -38,56 +39,77 @@ _ALL_TOGETHER = dict.fromkeys(
 
 
 def check(
-    config: Config, outputs: Mapping[str, Tensor], targets: Mapping[int, Target]
+    config: Config, outputs: Mapping[str, Tensor], target_of: Callable[[LossTerm], Target | None]
 ) -> list[Diagnostic]:
     """Return a fault for each metric that cannot be right.
 
-    `targets` are the targets of the data, by the number of the loss that compares with them.
+    `target_of` returns what a loss compares with; None if it is unknown.
     """
-    faults = []
-    for term in config.metrics:
-        loss = loss_of(term, config.losses)
-        if loss is None:
-            faults += _check_wires(config, term, outputs)
-            continue
-        own = tuple(loss.compared(outputs).values())
-        if term.metric.compares != "draws" and len(own) != len(loss.loss.inputs):
-            continue  # the loss has this fault
-        target = targets[config.losses.index(loss)]
-        label, field = misfit(term.metric, loss.loss, tuple(y.shape for y in own), target)
-        if label:
-            faults.append(_fault(config, term, label, field, _fitting(loss, own, target)))
-    return faults
+    return [fault for term in config.metrics for fault in _check(config, term, outputs, target_of)]
 
 
-def _check_wires(
-    config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]
-) -> Iterable[Diagnostic]:
-    """Return the fault of a metric whose output and target no loss compares."""
-    if not config.losses:
+def _check(
+    config: Config,
+    term: MetricTerm,
+    outputs: Mapping[str, Tensor],
+    target_of: Callable[[LossTerm], Target | None],
+) -> Iterator[Diagnostic]:
+    wire = next(iter(term.reads), None)
+    if wire is not None and wire.outside not in outputs:
+        help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
+        title = f"the network has no output {brief(wire.outside)}"
+        help_ = help_ or f"it gives {', '.join(outputs)}"
+        yield Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes)
         return
-    called = type(term.metric).__name__
-    for wire in term.reads:
-        if wire.outside not in outputs:
-            help_, fixes = did_you_mean(wire.outside, outputs, wire.span)
-            title = f"the network has no output {brief(wire.outside)}"
-            help_ = help_ or f"it gives {', '.join(outputs)}"
-            yield Diagnostic("NB213", title, wire.span, "unknown", help=help_, fixes=fixes)
-            return
-    pair = " with ".join(
-        [*(wire.outside for wire in term.reads), *([term.target] if term.target else [])]
-    )
-    label = f"{called} goes with a loss, and no loss compares {pair}"
-    names = ", ".join(
+    loss = loss_of(term, config.losses) or alone(term)
+    if loss is None or (wire and next(iter(loss.compared(outputs)), wire.outside) != wire.outside):
+        if config.losses:
+            yield _no_loss(config, term)
+        return
+    own = tuple(loss.compared(outputs).values())
+    if config.against(loss, outputs) is None and loss not in config.losses:
+        yield _no_target(config, term, outputs)
+        return
+    if len(own) != len(loss.loss.inputs) or config.against(loss, outputs) is None:
+        return  # the loss has a fault
+    known = target_of(loss)
+    if known is None and term.metric.compares == "draws":
+        return
+    target = known or loss.loss.target(own)
+    label, field = misfit(term.metric, loss.loss, tuple(y.shape for y in own), target)
+    if label:
+        help_ = f"leave {field} out" if field else _fitting(loss, own, target)
+        yield _fault(config, term, label, field, help_)
+
+
+def _no_target(config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]) -> Diagnostic:
+    """Return the fault of a metric that goes with no loss and does not say its target."""
+    assert term.item is not None
+    names = tuple(dict.fromkeys((*targets_of(config), *outputs, *config.inputs)))
+    if term.target is None:
+        label = f"it goes with no loss, and the data has several targets: {', '.join(names)}"
+        return _fault(config, term, label, None, "name its target")
+    span = term.item.modifiers["target"].value.span
+    help_, fixes = did_you_mean(term.target, names, span)
+    title = f"there is no target {brief(term.target)}"
+    help_ = help_ or f"there are {', '.join(names)}"
+    return Diagnostic("NB213", title, span, "unknown", help=help_, fixes=fixes)
+
+
+def _no_loss(config: Config, term: MetricTerm) -> Diagnostic:
+    """Return the fault of a metric of classes whose output and target no loss compares."""
+    pair = [*(wire.outside for wire in term.reads), *([term.target] if term.target else [])]
+    label = f"no loss compares {' with '.join(pair)}, so nothing says what it holds"
+    known = (
         " with ".join(filter(None, (*(w.outside for w in loss.reads[:1]), _target(loss))))
         for loss in config.losses
     )
-    yield _fault(config, term, label, None, f"the losses compare {names}" if names else None)
+    names = ", ".join(filter(None, known))
+    return _fault(config, term, label, None, f"the losses compare {names}" if names else None)
 
 
 def _target(loss: LossTerm) -> str | None:
-    target = getattr(loss, "target", None)
-    return None if target is None else str(target)
+    return None if loss.target is None else str(loss.target)
 
 
 def misfit(
@@ -159,6 +181,8 @@ def _misfit_of_values(
         if len(y) != len(target.shape) + 1:
             return f"it needs one more axis, of draws, than the target, which has {target}", None
         return "", None
+    if target.shape != y:
+        return f"it compares with {Values(y)}, and the target has {target}", None
     if loss.takes == "features" or (loss.classifies and metric.compares == "values"):
         return f"{called} measures values, and {against} does not compare values", None
     if metric.compares == "distributions" and len(y) != 1:

@@ -19,6 +19,7 @@ from netbuild.syntax.item import place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from netbuild.components.datasets.dataset import Dataset
     from netbuild.components.target import Target
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
@@ -57,7 +58,7 @@ def wanted(config: Config, outputs: Mapping[str, Tensor]) -> Sample:
         found = config.against(term, outputs)
         if found is not None and found.kind == "target":
             targets[found.name] = of_loss(term, outputs)
-    return Sample(inputs, targets, tuple(config.inputs))
+    return Sample(inputs, targets)
 
 
 def of_loss(term: LossTerm, outputs: Mapping[str, Tensor]) -> Target:
@@ -118,7 +119,9 @@ def _check_names(term: LossTerm, outputs: Mapping[str, Tensor]) -> Iterator[Diag
 def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
     if config.data is None or not all(config.inputs.values()):
-        return []
+        return metrics.check(config, outputs, lambda _: None)
+    if strange := _misnamed(config, config.data):
+        return strange
     try:
         given = sample(config, outputs)
     except DataError as error:
@@ -132,24 +135,39 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     else:
         found += _check_inputs(config, given.inputs, needed.inputs)
     if not found:
-        found += [unusable(config, error) for error in fitting.check(config, needed)]
+        found += [unusable(config, error) for error in fitting.check(config, needed, outputs)]
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
 
         found += augmented.check(config)
         for name, target in needed.targets.items():
             found += augmented.check_target(config, given.targets[name] or target)
-    targets = {}
-    for number, term in enumerate(config.losses):
+    for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
         target = compared_with(config, term, outputs, given) or of_loss(term, outputs)
-        targets[number] = target
         try:
             term.loss.check(own, target)
         except ShapeError as error:
             found.append(_loss_fault(config, term, error, outputs))
-    return [*found, *metrics.check(config, outputs, targets)]
+
+    def target_of(term: LossTerm) -> Target | None:
+        return compared_with(config, term, outputs, given)
+
+    return [*found, *metrics.check(config, outputs, target_of)]
+
+
+def _misnamed(config: Config, source: Dataset) -> list[Diagnostic]:
+    """Return the fault of a mapping that names other inputs than those of the network."""
+    named = source.named_inputs
+    if named is None or {*named} == {*config.inputs}:
+        return []
+    strange = next((name for name in named if name not in config.inputs), None)
+    lacking = next((name for name in config.inputs if name not in named), None)
+    label = f"it names no columns for the input {lacking}"
+    if strange is not None:
+        label = f"the network has no input {brief(strange)}; it reads {', '.join(config.inputs)}"
+    return [data_fault(config, label, None, "inputs")]
 
 
 def _check_inputs(
@@ -227,7 +245,8 @@ def _loss_fault(
     if found is not None and found.kind in {"output", "input"}:
         # The messages of losses speak of the data, where most targets are.
         title = f"{name} does not fit its target"
-        message = message.replace("the data has", f"{found.kind} {found.name} has")
+        called = "the input" if found.name == "input" else f"{found.kind} {found.name}"
+        message = message.replace("the data has", f"{called} has")
     else:
         data = f"{_named(config, 'data')[0]}, line {config.span('data').line}"
         notes.append(Note("data", data))

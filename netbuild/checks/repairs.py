@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netbuild.components.datasets.dataset import Declared
+    from netbuild.components.target import Target
     from netbuild.diagnostics.diagnostic import Diagnostic, Faults
     from netbuild.graph.graph import Graph
     from netbuild.syntax.edits import Edits
@@ -48,7 +49,10 @@ def _with_repairs(graph: Graph, fault: Diagnostic) -> Diagnostic:
         return fault
     if fault.code == "NB501":
         return with_fixes(fault, tuple(_of_inputs(graph, given)))
-    fixes = [*_of_classes(graph, given), *_of_flattens(graph), *_of_windows(graph, given)]
+    targets = [target for target in given.targets.values() if target is not None]
+    fixes = [fix for target in targets for fix in _of_classes(graph, target)]
+    fixes += _of_flattens(graph)
+    fixes += [fix for target in targets for fix in _of_windows(graph, target)]
     return with_fixes(fault, tuple(fixes))
 
 
@@ -62,9 +66,11 @@ def with_rules(graph: Graph, faults: Faults) -> Faults:
 def _with_rule(graph: Graph, fault: Diagnostic) -> Diagnostic:
     if fault.code != "NB401" or fault.fixes or fault.help:
         return fault
-    (y,), loss = graph.outputs.values(), graph.config.losses[0].loss
+    (y,), (term,) = graph.outputs.values(), graph.config.losses
+    loss = term.loss
     try:
-        target = objective.sample(graph.config, graph.outputs).target
+        given = objective.sample(graph.config, graph.outputs)
+        target = objective.compared_with(graph.config, term, graph.outputs, given)
     except DataError:
         return fault
     help_ = None
@@ -103,9 +109,8 @@ def _of_inputs(graph: Graph, given: Declared) -> Iterator[Fix]:
             yield from _fix(f"dtype: {came.dtype} for {where}", changed)
 
 
-def _of_classes(graph: Graph, given: Declared) -> Iterator[Fix]:
+def _of_classes(graph: Graph, target: Target) -> Iterator[Fix]:
     """Yield the number of classes for the last layer, or the number of scores for the data."""
-    target = given.target
     if not isinstance(target, Classes | Labels):
         return
     found = False
@@ -137,13 +142,13 @@ def _of_flattens(graph: Graph) -> Iterator[Fix]:
         yield from _fix(f"Flatten behind {graph.rows[-1].path}", changed, guess=True)
 
 
-def _of_windows(graph: Graph, given: Declared) -> Iterator[Fix]:
+def _of_windows(graph: Graph, target: Target) -> Iterator[Fix]:
     """Yield the usual windows with which the last layer gives values of the shape of the data."""
-    if not isinstance(given.target, Values):
+    if not isinstance(target, Values):
         return
     for row in graph.rows[: -LAST - 1 : -1]:
         for change in earlier.windows_of(row):
             tensors = replayed(graph.rows, graph.config.inputs, row.path, change.results)
             y = tensors.get(graph.rows[-1].passed_on)
-            if y is not None and y.shape == given.target.shape:
+            if y is not None and y.shape == target.shape:
                 yield from _fix(f"{change.title} {row.path}", change.edits, guess=True)

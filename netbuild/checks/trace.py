@@ -11,15 +11,18 @@ from netbuild.checks import (
     init,
     leaks,
     lint,
+    monitor,
     objective,
     optimizers,
     over_batch,
     parametrized,
+    players,
     pretrained,
     recomputing,
     sparse_gradients,
     targets,
     torch_release,
+    unfreezing,
 )
 from netbuild.checks.lint import spatial_axes
 from netbuild.config.load import load
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
+    from netbuild.graph.row import Row
 
 
 def trace(config: Config | str | Path) -> Graph:
@@ -85,10 +89,17 @@ def _untrained(graph: Graph) -> str:
     against = map(graph.against, losses)
     read += [values[found.name] for found in against if found.kind == "output"]
     reached = memory.reaching(graph.rows, read)
-    learning = any(row.learns and row.path in reached for row in graph.rows)
+    learning = [row for row in graph.rows if row.learns and row.path in reached]
+    if learning and all(row.unfreezes for row in learning):
+        return f"no gradient comes from the loss to a weight before epoch {_first(learning)}"
     if learning or any(optimizers.weights(graph.config, (), graph.outputs)):
         return ""
     return "no gradient comes from the loss to a weight"
+
+
+def _first(rows: Iterable[Row]) -> int:
+    """Return the first epoch in which one of some layers learns."""
+    return min(row.unfreezes or 1 for row in rows)
 
 
 def infer(config: Config) -> Graph:
@@ -124,6 +135,8 @@ def _checked(config: Config) -> Graph:
         faults += budget.check(graph)
         faults += init.check(graph.rows, init.rules_of(graph))
         faults += parametrized.check(graph)
+        faults += unfreezing.check(config, graph.rows)
+        faults += monitor.check(config)
         faults += recomputing.check(graph)
         faults += pretrained.check(graph)
     faults += torch_release.check(config, graph.rows)
@@ -134,6 +147,7 @@ def _checked(config: Config) -> Graph:
             faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
+                faults += players.check(graph)
         faults += over_batch.check(config)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)

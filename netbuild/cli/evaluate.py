@@ -24,7 +24,12 @@ from netbuild.cli.terminal import (
 from netbuild.diagnostics.escapes import of_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from netbuild.config.config import Config
+
+#: The most numbers of a list that are printed as text.
+_MOST_NUMBERS = 20
 
 _MEASURED = (
     "normalize: true has measured the training samples of {}; if the weights come from other "
@@ -112,7 +117,6 @@ def _names(place: str, config: Config | None) -> tuple[str, ...] | None:
 
 
 def _print(metrics: dict[str, Any], names: tuple[str, ...] | None) -> None:
-    from netbuild.reports.predictions import confusion
     from netbuild.reports.runs import value
 
     out = console()
@@ -122,6 +126,20 @@ def _print(metrics: dict[str, Any], names: tuple[str, ...] | None) -> None:
             out.print(f"{name:{width}} {value(name, measured)}")
     for name, measured in metrics.items():
         if isinstance(measured, list):
-            out.print(f"\n{name}: rows are true classes, columns are predicted classes\n")
+            out.print(f"\n{name}:{_listed(measured, names, out)}")
+
+
+def _listed(measured: list[Any], names: tuple[str, ...] | None, out: Console) -> str:
+    """Return the table of a matrix, or the numbers of another list."""
+    from netbuild.reports.predictions import confusion
+    from netbuild.reports.runs import number
+
+    size = len(measured)
+    if size > 1 and all(isinstance(row, list) and len(row) == size for row in measured):
+        if all(isinstance(cell, int | float) for row in measured for cell in row):
             made = confusion(measured, names, out.width if out.is_terminal else None)
-            out.print(made or " the table is wider than the terminal: use --format json")
+            made = made or " the table is wider than the terminal: use --format json"
+            return f" rows are true classes, columns are predicted classes\n\n{made}"
+    if size <= _MOST_NUMBERS and all(isinstance(one, int | float) for one in measured):
+        return " " + ", ".join(number(float(one)) for one in measured)
+    return " these lists are long: use --format json"

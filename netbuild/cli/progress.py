@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netbuild.components.metrics import OF_CLASSES
 from netbuild.reports.runs import number, value
 from netbuild.runs.records import shown_metric, shown_metrics
 
@@ -76,7 +75,7 @@ class ProgressBar:
     def epoch(self, metrics: dict[str, Any]) -> None:
         """Print the line of an epoch; above the first line print the header."""
         if not self.columns:
-            self.columns = _fitting(shown_metrics(metrics, "val"), self.width)
+            self.columns = _fitting(metrics, self.width)
             self._print([column.header for column in self.columns], style="bold")
         shown = metrics | {"epoch": f"{metrics['epoch']}/{self.epochs}"}
         self._print([_cell(column, shown[column.name]) for column in self.columns])
@@ -105,18 +104,21 @@ class _Column(NamedTuple):
 
     @property
     def width(self) -> int:
-        """The width with a gap. Losses and values may be long; shares and counts fit below."""
-        least = 9 if self.name == "epoch" else 0 if self.header in OF_CLASSES else 12
+        """The width with a gap. Losses and values may be long; a share in percent fits below."""
+        least = 9 if self.name == "epoch" else 0 if self.header.endswith("accuracy") else 12
         return max(len(self.header) + 2, least)
 
 
-def _fitting(names: Sequence[str], width: int) -> list[_Column]:
+def _fitting(metrics: dict[str, Any], width: int) -> list[_Column]:
     """Return the columns for some metrics: all of them, or the most that fit into a width.
 
     The metrics of the validation stay. The metrics of the samples that train are left out first.
     """
     ends = [_Column("epoch", "epoch"), _Column("samples_per_second", "samples/s")]
-    train, val = ([_Column(f"{s}_{n}", n) for n in names] for s in ("train", "val"))
+    train, val = (
+        [_Column(f"{split}_{name}", name) for name in shown_metrics(metrics, split)]
+        for split in ("train", "val")
+    )
     losses = [_Column(f"{s}_loss", f"{s} loss") for s in ("train", "val")]
     for kept in range(len(train), -1, -1):
         columns = [ends[0], losses[0], *train[:kept], losses[1], *val, ends[1]]

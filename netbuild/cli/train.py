@@ -277,7 +277,9 @@ def _print_result(trainer: Trainer, out: Console) -> None:
         out.print(f"ended after epoch {trainer.position.epoch}: {trainer.ending}")
     best = trainer.run.best
     if best is not None:
-        name = shown_metric(best, "val")
+        monitored = (trainer.train.monitor or "").removeprefix("val_")
+        known = monitored != "loss" and f"val_{monitored}" in best
+        name = monitored if known else shown_metric(best, "val")
         metric = f", {name} {value(name, best[f'val_{name}'])}" if name else ""
         out.print(f"best epoch {best['epoch']}: val loss {number(best['val_loss'])}{metric}")
     out.print(f"run {trainer.run.folder}")

@@ -11,6 +11,8 @@ from netbuild.config.preparation import Preparation
 from netbuild.syntax.item import place
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from netbuild.components.datasets.dataset import Dataset
     from netbuild.config.sections import Sections
     from netbuild.diagnostics.diagnostic import Found
@@ -25,8 +27,8 @@ class Data(NamedTuple):
     preparation: Preparation
 
 
-def read_data(sections: Sections) -> Found[Data]:
-    """Read the section."""
+def read_data(sections: Sections, inputs: Collection[str]) -> Found[Data]:
+    """Read the section; `inputs` are the inputs of the network, in their order."""
     item, faults = sections.item("data", "data source", DATASETS)
     if item is None:
         return Data(None, Preparation()), faults
@@ -34,7 +36,17 @@ def read_data(sections: Sections) -> Found[Data]:
     at = item.type.span
     preparation, unprepared = fill_fields(Preparation, item.modifiers, "data", at, sections.names)
     faults += (*wrong, *unprepared)
+    source = source and _in_order(source, inputs)
     return Data(source if preparation else None, preparation or Preparation()), faults
+
+
+def _in_order(source: Dataset, inputs: Collection[str]) -> Dataset:
+    """Return a source that names its inputs in the order of the network's inputs."""
+    named = source.named_inputs
+    if named is None or {*named} != {*inputs} or [*named] == [*inputs]:
+        return source
+    mapping = source.inputs  # type: ignore[attr-defined]  # `named_inputs` are its keys
+    return source.model_copy(update={"inputs": {name: mapping[name] for name in inputs}})
 
 
 def _source(item: Item, names: Names) -> Found[Dataset | None]:

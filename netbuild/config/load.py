@@ -101,7 +101,7 @@ def _read(
     sections = Sections(source.document, root, take(read_variables(root)), {})
     found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     inputs = take(found)
-    data = take(read_data(sections))
+    data = take(read_data(sections, inputs.tensors))
     optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
@@ -147,16 +147,15 @@ def _schedules(
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.scheduler import Training
     from netbuild.config.schedules import read_beside, read_section
+    from netbuild.config.training_length import training_of
 
-    samples = data.source.size if data.source else None
-    steps = None
-    if samples:
-        steps = train.steps(samples - data.preparation.held_out(samples), whole=whole)
-    trainings = [Training(o.optimizer, train.epochs, steps, o.grouped) for o in optimizers]
+    every = optimizers or (None,)
+    trainings = [
+        training_of(one, data.source, data.preparation, train, whole=whole) for one in every
+    ]
     several, faults = collect(map(read_beside, optimizers, trainings))
-    first = trainings[0] if trainings else Training(None, train.epochs, steps)
+    first = trainings[0]
     schedule, wrong = read_section(sections, several, first)
     return (tuple(several), schedule), (*faults, *wrong)
 

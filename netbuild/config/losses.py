@@ -10,12 +10,13 @@ them; without it, that is the only target of the data. Metrics depend on the fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from pydantic import field_validator
 from pydantic_core import core_schema
 
 from netbuild.components.component import Component
-from netbuild.components.fields import Wants, either, optional, real
+from netbuild.components.fields import Wants, either, optional, real, unwanted
 from netbuild.components.losses import LOSSES
 from netbuild.config.filling import check_modifiers, fill, fill_fields, find
 from netbuild.diagnostics.diagnostic import Diagnostic, Note, collect
@@ -54,11 +55,18 @@ class Weighing(Component):
     ] = None
     """What optimizers, metrics and the run call this loss; null means its type."""
 
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: Any) -> Any:
+        if name == "loss":
+            raise unwanted("another name than loss, which is the name of the sum of all losses")
+        return name
+
 
 class WeighingEitherWay(Weighing):
     """The modifiers of a loss whose weight may be negative."""
 
-    weight: Annotated[float, Wants("a number other than 0", either(real(gt=0), real(lt=0)))] = 1.0
+    weight: Annotated[float, Wants("a number other than 0", either(real(lt=0), real(gt=0)))] = 1.0
     """Factor of this loss in the sum of all losses; a negative one makes the output large."""
 
 

@@ -17,22 +17,25 @@ from pydantic_core import core_schema
 
 from netbuild.components.component import Component
 from netbuild.components.fields import OptionalText, Wants, optional
+from netbuild.components.losses import LOSSES
 from netbuild.components.metrics import METRICS
 from netbuild.components.metrics.metric import key_of
 from netbuild.config.filling import check_modifiers, fill, fill_fields, find
+from netbuild.config.losses import LossTerm
 from netbuild.diagnostics.diagnostic import Diagnostic, Edit, Fix, collect
 from netbuild.syntax.item import Item, read_item
-from netbuild.syntax.node import List, Map, Node, Scalar, plain
+from netbuild.syntax.node import List, Map, Node, Scalar
 from netbuild.syntax.wires import read_wires
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netbuild.components.metrics.metric import Metric, Task
-    from netbuild.config.losses import LossTerm
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.wires import Wire
 
+#: What metrics compare that need no loss to explain their output.
+_OF_VALUES = ("values", "distributions", "draws")
 #: The complete configs in the folder of a run. Earlier releases have written other names there.
 _OF_RUNS = r"resolved(-\d+)?\.yaml"
 
@@ -79,11 +82,28 @@ def loss_of(term: MetricTerm, losses: Iterable[LossTerm]) -> LossTerm | None:
     """Return the first loss that compares the same output with the same target as a metric."""
     for loss in losses:
         reads = [wire.outside for wire in loss.reads]
-        target = getattr(loss, "target", None)
+        target = loss.target
         same = not term.reads or not reads or term.reads[0].outside in reads[:1]
         if same and (term.target is None or target is None or str(target) == term.target):
             return loss
     return None
+
+
+def alone(term: MetricTerm) -> LossTerm | None:
+    """Return a loss that compares what a metric of values compares, though no loss does.
+
+    It stands for the metric where outputs and targets are looked up, and trains nothing. There is
+    none for a metric of classes, which only a loss explains, and for one that names no output.
+    """
+    if not term.reads or term.item is None or term.metric.compares not in _OF_VALUES:
+        return None
+    return LossTerm(LOSSES["MSELoss"](), term.reads, 1.0, term.item, term.key, term.target)
+
+
+def with_alone(losses: Sequence[LossTerm], metrics: Iterable[MetricTerm]) -> tuple[LossTerm, ...]:
+    """Return losses, and one for each metric of values that goes with none of them."""
+    more = [alone(term) for term in metrics if loss_of(term, losses) is None]
+    return (*losses, *(term for term in more if term is not None))
 
 
 def read_metrics(
@@ -98,7 +118,7 @@ def read_metrics(
     terms = tuple(
         term._replace(key=term.key or _key(term, losses, targets)) for term in read if term
     )
-    return terms, (*faults, *_check_keys(terms))
+    return terms, (*faults, *_check_keys(terms, losses))
 
 
 def _metric(node: Node, losses: Sequence[LossTerm]) -> Found[MetricTerm | None]:
@@ -180,13 +200,14 @@ def _key(term: MetricTerm, losses: Sequence[LossTerm], targets: Sequence[str]) -
         return term.name
     key = key_of(type(term.metric).__name__)
     loss = loss_of(term, losses)
-    target = term.target or (getattr(loss, "target", None) if loss else None)
+    target = term.target or (loss.target if loss else None)
     return f"{target}_{key}" if len(targets) > 1 and target is not None else key
 
 
-def _check_keys(terms: Sequence[MetricTerm]) -> tuple[Diagnostic, ...]:
+def _check_keys(terms: Sequence[MetricTerm], losses: Sequence[LossTerm]) -> tuple[Diagnostic, ...]:
     """Return a fault for each metric whose name the run has already."""
-    taken: dict[str, str] = {"loss": "the loss"}
+    taken = {"loss": "the loss"}
+    taken |= {loss.name: f"the loss {type(loss.loss).__name__}" for loss in losses if loss.named}
     faults = []
     for term in terms:
         if term.key in taken and term.item is not None:
@@ -220,9 +241,8 @@ def measured_keys(config: Measuring) -> dict[str, bool | None]:
     """
     found: dict[str, bool | None] = {"train_loss": False, "val_loss": False}
     for loss in config.losses:
-        if "name" in loss.item.modifiers:
-            name = plain(loss.item.modifiers["name"].value)
-            found |= {f"train_{name}": False, f"val_{name}": False}
+        if loss.named:
+            found |= {f"train_{loss.name}": False, f"val_{loss.name}": False}
     for term in config.metrics:
         parts = ("train", "val") if term.metric.adds_up else ("val",)
         found |= dict.fromkeys((f"{part}_{term.key}" for part in parts), _direction(term, config))

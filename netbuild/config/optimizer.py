@@ -9,16 +9,20 @@ made for weights of its kind: Muon is made for matrices.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from pydantic_core import core_schema
+
+from netbuild.components.component import Component
+from netbuild.components.fields import PositiveInt, Wants, many, optional
 from netbuild.components.layers import LAYERS
 from netbuild.components.optimizers import OPTIMIZERS
-from netbuild.config.filling import check_modifiers, fill, find
+from netbuild.config.filling import check_modifiers, fill, fill_fields, find
 from netbuild.config.init import condition
 from netbuild.config.parameter_groups import matches, read_groups
 from netbuild.diagnostics.diagnostic import Diagnostic, collect
 from netbuild.syntax.item import Item, read_item
-from netbuild.syntax.node import List, Node
+from netbuild.syntax.node import List, Node, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,8 +37,25 @@ if TYPE_CHECKING:
 _ELSEWHERE = {
     "match": "an optimizer in a list has match: write [{Muon: …, match: …}, AdamW], or groups",
     "type": "an optimizer in a list has type: write [{Muon: …, type: Linear}, AdamW]",
+    "losses": "an optimizer in a list has losses: write [{Adam: …, match: …, losses: […]}, …]",
+    "every": "an optimizer in a list has every: write [{Adam: …, match: …, every: 2}, Adam]",
     "scheduler": "scheduler is a section of its own: write it below the optimizer",
 }
+
+
+class Playing(Component):
+    """The modifiers of an optimizer in a list that takes steps of its own."""
+
+    losses: Annotated[
+        tuple[str, ...] | None,
+        Wants(
+            "the name of a loss, or a list of names",
+            optional(many(core_schema.str_schema(strict=True, min_length=1), at_least=1)),
+        ),
+    ] = None
+    """The names of the losses that it minimises; null: all losses."""
+    every: PositiveInt = 1
+    """It takes one of this many steps."""
 
 
 class Optimizing(NamedTuple):
@@ -47,6 +68,10 @@ class Optimizing(NamedTuple):
     match: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     schedule: Schedule | None = None
+    #: The names of the losses that it minimises; none stands for all losses.
+    losses: tuple[str, ...] = ()
+    #: It takes each step whose number has this divisor.
+    every: int = 1
     #: Whether it stands in a list, and leaves some weights to the others.
     listed: bool = False
 
@@ -64,6 +89,11 @@ class Optimizing(NamedTuple):
     def takes(self, weight: Weight) -> bool:
         """Whether a weight is for this optimizer, if none before it takes the weight."""
         return not self.listed or (self.names(weight) and self.optimizer.suits(weight))
+
+
+def has_players(optimizers: Iterable[Optimizing]) -> bool:
+    """Whether optimizers take steps of their own: with other losses, or not in every step."""
+    return any(one.losses or one.every > 1 for one in optimizers)
 
 
 def divided(
@@ -109,13 +139,25 @@ def _listed(node: Node, names: Mapping[str, Any]) -> Found[Optimizing | None]:
     item = read_item(node, "optimizer", OPTIMIZERS)
     if isinstance(item, Diagnostic):
         return None, (item,)
-    one, faults = _optimizing(item, ["match", "type", "groups", "scheduler"], names)
+    modifiers = ["match", "type", "losses", "every", "groups", "scheduler"]
+    one, faults = _optimizing(item, modifiers, names)
     match, wrong = _conditions(item, "match")
     types, misread = _conditions(item, "type")
-    faults = (*faults, *wrong, *misread)
-    if one is None or match is None or types is None:
+    playing, unread = _playing(item)
+    faults = (*faults, *wrong, *misread, *unread)
+    if one is None or match is None or types is None or playing is None:
         return None, faults
-    return one._replace(match=match, types=types, listed=True), faults
+    one = one._replace(match=match, types=types, listed=True)
+    return one._replace(losses=playing.losses or (), every=playing.every), faults
+
+
+def _playing(item: Item) -> Found[Playing | None]:
+    """Return the losses of an optimizer, and which steps it takes; None after a fault."""
+    entries = {name: e for name, e in item.modifiers.items() if name in Playing.model_fields}
+    losses = entries.get("losses")
+    if losses and isinstance(losses.value, Scalar) and isinstance(losses.value.value, str):
+        entries["losses"] = losses._replace(value=List((losses.value,), losses.value.span))
+    return fill_fields(Playing, entries, "optimizer", item.type.span)
 
 
 def _optimizing(

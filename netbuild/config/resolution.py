@@ -136,9 +136,14 @@ def _file(pretrained: Pretrained) -> dict[str, Any]:
 
 def _loss(term: LossTerm) -> dict[str, Any]:
     """Return a loss with its modifiers."""
-    reads = {"inputs": [wire.outside for wire in term.reads]} if term.reads else {}
-    weight = {"weight": term.weight} if term.weight != 1 else {}
-    return {type(term.loss).__name__: _explicit(term.loss)} | reads | weight
+    found = {type(term.loss).__name__: _explicit(term.loss)}
+    if term.reads:
+        found["inputs"] = [wire.outside for wire in term.reads]
+    if term.target is not None:
+        found["target"] = term.target
+    if term.named:
+        found["name"] = term.name
+    return found | ({"weight": term.weight} if term.weight != 1 else {})
 
 
 def _metric(term: MetricTerm) -> Any:
@@ -158,13 +163,16 @@ def _optimizer(one: Optimizing) -> dict[str, Any]:
             {"match": group.match} | {name: _plain(v) for name, v in group.options.items()}
             for group in one.groups
         ]
-    found |= {n: list(v) for n, v in (("match", one.match), ("type", one.types)) if v}
+    lists = (("match", one.match), ("type", one.types), ("losses", one.losses))
+    found |= {name: list(value) for name, value in lists if value}
+    found |= {"every": one.every} if one.every > 1 else {}
     return found | ({"scheduler": _schedule(one.schedule)} if one.schedule else {})
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:
-    """Return a scheduler with its modifier."""
-    return {**_plain(schedule.scheduler), "step": schedule.step}
+    """Return a scheduler with its modifiers."""
+    warmup = {} if schedule.warmup is None else {"warmup": schedule.warmup}
+    return {**_plain(schedule.scheduler), "step": schedule.step, **warmup}
 
 
 def _explicit(component: Component) -> dict[str, Any]:
@@ -175,4 +183,6 @@ def _explicit(component: Component) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Component):
         return {type(value).__name__: _explicit(value)}
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value

@@ -15,6 +15,7 @@ from netbuild.components.fields import (
     Bool,
     NaturalInt,
     OptionalCount,
+    OptionalText,
     PositiveInt,
     Wants,
     either,
@@ -61,6 +62,13 @@ _Workers = Annotated[
     int | None, Wants("a whole number of at least 0, or null for one per core", optional(whole(0)))
 ]
 
+_Epochs = Annotated[
+    dict[str, int] | None,
+    Wants(
+        "layers or stacks, each with an epoch of at least 2, such as {trunk: 3}",
+        optional(core_schema.dict_schema(core_schema.str_schema(min_length=1), whole(2))),
+    ),
+]
 _Layout = Annotated[bool | None, switch("true, false or null for the faster one")]
 
 
@@ -93,12 +101,16 @@ class Train(Component):
     """Largest absolute value of each gradient; null sets no limit."""
     ema: _Decay = None
     """Part of the averaged weights that a step keeps; validation uses them. null: no average."""
+    monitor: OptionalText = "val_loss"
+    """The measured value that decides which epoch is best, as val_f1_score; null: none is."""
     patience: OptionalCount = None
-    """Epochs without a lower validation loss after which training ends; null sets no limit."""
+    """Epochs without a better monitor after which training ends; null sets no limit."""
     max_steps: OptionalCount = None
     """Steps after which training ends; null sets no limit."""
     max_time: _Duration = None
     """Time after which training ends, in seconds or as 1h30m; null sets no limit."""
+    unfreeze: _Epochs = None
+    """Frozen layers or stacks, each with the epoch from which it learns; null: all stay frozen."""
     limit_batches: OptionalCount = None
     """The most batches of an epoch and of a validation, for a quick try; null takes all."""
     overfit_batches: OptionalCount = None
@@ -122,6 +134,8 @@ class Train(Component):
     def _whole_weights(cls, value: Any, info: Any) -> Any:
         if value == "fsdp" and info.data.get("ema") is not None:
             raise unwanted("ddp when ema is set")
+        if value == "fsdp" and info.data.get("unfreeze"):
+            raise unwanted("ddp when unfreeze is set")
         if value == "fsdp" and info.data.get("channels_last"):
             raise unwanted("ddp when channels_last is set")
         return value

@@ -86,6 +86,7 @@ CODES = {
     "NB327": "a variable that nothing reads",
     "NB330": "a formula that a layer stands for",
     "NB331": "a loss that compares a value with itself",
+    "NB333": "a layer that stays frozen to the end of the training",
     # Training sections.
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
@@ -107,6 +108,9 @@ CODES = {
     "NB414": "two losses of one name",
     "NB416": "two metrics of one name",
     "NB417": "an argument of a metric that the loss decides",
+    "NB418": "a monitor that nothing measures or that orders no epochs",
+    "NB419": "optimizers that do not minimise every loss",
+    "NB420": "layers to unfreeze that are not frozen",
     "NB421": "accumulated gradients of a loss over the whole batch",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",

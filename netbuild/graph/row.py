@@ -46,6 +46,9 @@ class Row(NamedTuple):
     init: Init | None = None
     #: Whether training leaves its weights unchanged.
     frozen: bool = False
+    #: The first epoch in which it learns, if `freeze` and `train.unfreeze` name it. It does not
+    #: count as frozen.
+    unfreezes: int | None = None
     #: Whether all samples share each of its inputs.
     shares: tuple[bool, ...] = ()
     #: The path of the first layer with the same weights, if this layer is a reuse of it.

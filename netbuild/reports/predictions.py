@@ -59,10 +59,12 @@ def _end(path: str, rows: list[dict[str, str]], over: int) -> str:
 
 def _rows(one: dict[str, Any]) -> list[dict[str, str]]:
     """Return the cells of a prediction beside its place."""
-    if "class" in one:
-        return [_class(part) for part in one.get("top") or [one]]
-    outputs = one["outputs"] if "outputs" in one else {"output": one["output"]}
-    return [{one_line(name): _numbers(output) for name, output in outputs.items()}]
+    outputs = one.get("outputs", {"output": one["output"]} if "output" in one else {})
+    cells = {one_line(name): _numbers(output) for name, output in outputs.items()}
+    if "class" not in one:
+        return [cells]
+    first, *others = (_class(part) for part in one.get("top") or [one])
+    return [first | cells, *others]
 
 
 def _class(part: dict[str, Any]) -> dict[str, str]:
@@ -81,7 +83,7 @@ def _numbers(output: Any) -> str:
 
 
 def confusion(
-    counts: Sequence[Sequence[int]], names: Sequence[str] | None, width: int | None
+    counts: Sequence[Sequence[float]], names: Sequence[str] | None, width: int | None
 ) -> str | None:
     """Return a confusion matrix with its classes; None if it is wider than a width.
 
@@ -89,7 +91,7 @@ def confusion(
     """
     numbers = [str(number) for number in range(len(counts))]
     known = [one_line(name) for name in names] if names and len(names) == len(counts) else None
-    cells = [[f"{count:,}" for count in row] for row in counts]
+    cells = [[f"{n:.4f}" if isinstance(n, float) else f"{n:,}" for n in row] for row in counts]
     both = [f"{n} {name}" for n, name in zip(numbers, known, strict=True)] if known else numbers
     for heads, labels in ((known or numbers, known or numbers), (numbers, both)):
         widths = [max(map(cell_len, column)) + 2 for column in zip(heads, *cells, strict=True)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.escapes import of_json, one_line
 from netbuild.reports.text_table import TextTable
+from netbuild.runs.records import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from netbuild.runs.records import Record
+
 
 #: The columns of the table of runs, and the columns that narrower tables leave out.
 _COLUMNS = ("name", "run", "state", "epochs", "best", "loss", "metric", "time")
@@ -167,9 +169,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
     """Return values for JSON, with null for numbers that are not finite."""
-    return {
-        n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()
-    }
+    return {name: finite(measured) for name, measured in values.items()}
 
 
 def _header(name: str) -> str:

@@ -121,6 +121,10 @@ def memory(graph: Graph) -> str:
     parts = [f"weights {_size(graph.weights_bytes)}"]
     if graph.trainable != graph.params:
         parts.insert(0, f"{graph.trainable:,} params learn")
+    if later := sum(row.trainable for row in graph.rows if row.unfreezes):
+        epochs = sorted({row.unfreezes for row in graph.rows if row.unfreezes})
+        at = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]} to {epochs[-1]}"
+        parts.insert(0, f"{later:,} params learn from {at} on")
     if constants := graph.constants_bytes:
         parts.append(f"constants {_size(constants)}")
     shared = f" and {_size(n)} a batch" if (n := graph.shared_activations_bytes) else ""

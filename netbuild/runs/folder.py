@@ -22,7 +22,7 @@ from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
-from netbuild.runs.records import best_of, read_metrics
+from netbuild.runs.records import best_of, finite, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The metrics of the epoch with the lowest validation loss."""
+        """The metrics of the best epoch: `train.monitor` has decided which one that is."""
         return best_of(self.metrics)
 
     @property
@@ -103,7 +103,7 @@ class Run:
     def append(self, epoch: dict[str, Any]) -> None:
         """Add the metrics of an epoch."""
         with (self.folder / layout.METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_finite(epoch), allow_nan=False) + "\n")
+            file.write(json.dumps({n: finite(v) for n, v in epoch.items()}, allow_nan=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -112,17 +112,6 @@ class Run:
         kept = [epoch for epoch in self.metrics if epoch["epoch"] <= epochs]
         text = "".join(json.dumps(epoch) + "\n" for epoch in kept)
         _replace(self.folder / layout.METRICS, text.encode())
-
-
-def _finite(epoch: dict[str, Any]) -> dict[str, Any]:
-    """Return metrics that JSON can hold: null replaces a number that is not finite.
-
-    One example is R² if all targets are equal.
-    """
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in epoch.items()
-    }
 
 
 def create(config: Config, runs: Path, device: torch.device) -> Run:
@@ -205,11 +194,15 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def class_names(config: Config) -> tuple[str, ...] | None:
-    """Return the names of the classes, if the targets are classes and the data has names."""
+    """Return the names of the classes, if the data has names for what the first loss tells."""
     loss = config.loss
-    if config.data is not None and loss is not None and (loss.classifies or loss.binary):
-        with suppress(DataError):  # the files have changed after loading, or are missing
-            return config.data.names(ignored=getattr(loss, "ignore_index", None))
+    if config.data is None or loss is None or not (loss.classifies or loss.binary):
+        return None
+    found = config.against(config.losses[0], ())
+    if found is None or found.kind != "target":
+        return None
+    with suppress(DataError):  # the files have changed after loading, or are missing
+        return config.data.names(found.name, getattr(loss, "ignore_index", None))
     return None
 
 

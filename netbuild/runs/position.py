@@ -14,7 +14,7 @@ class Limits(NamedTuple):
     """The limits of a training. None means no limit."""
 
     epochs: int
-    patience: int | None = None  # epochs without a lower validation loss
+    patience: int | None = None  # epochs without a better monitor
     max_steps: int | None = None
     max_time: float | None = None  # seconds
 
@@ -30,8 +30,8 @@ class Position:
     seconds: float = 0.0  # spent on the current epoch
     spent: float = 0.0  # spent on all finished epochs
     lr: float = 0.0  # of the last step
-    best: float = math.inf  # the lowest validation loss
-    waited: int = 0  # epochs since that loss
+    best: float = math.inf  # the best value of the monitor; its negative if it rises
+    waited: int = 0  # epochs since that value
 
     @classmethod
     def read(cls, saved: Any) -> Position:
@@ -58,15 +58,18 @@ class Position:
             raise ValueError(f"waited is {found.waited}, more than {found.epoch} epochs")
         return found
 
-    def after_epoch(self, loss: float) -> Position:
-        """Return the position at the end of the current epoch, with its validation loss."""
-        best = loss < self.best
+    def after_epoch(self, cost: float | None) -> Position:
+        """Return the position at the end of the current epoch.
+
+        A lower cost is better. Without costs, the newest epoch is the best.
+        """
+        best = cost is None or cost < self.best
         return Position(
             epoch=self.epoch + 1,
             total=self.total,
             spent=self.spent + self.seconds,
             lr=self.lr,
-            best=loss if best else self.best,
+            best=self.best if cost is None else min(cost, self.best),
             waited=0 if best else self.waited + 1,
         )
 

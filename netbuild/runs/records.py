@@ -85,6 +85,16 @@ def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
 
+def finite(measured: Any) -> Any:
+    """Return a measured value that JSON can hold: null replaces a number that is not finite.
+
+    One example is R² of a single sample.
+    """
+    if isinstance(measured, list):
+        return [finite(part) for part in measured]
+    return None if isinstance(measured, float) and not math.isfinite(measured) else measured
+
+
 def shown_metrics(metrics: dict[str, Any], prefix: str) -> list[str]:
     """Return the metrics that are single numbers and fit into a line, without the prefix."""
     names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(f"{prefix}_"))

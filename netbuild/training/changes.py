@@ -48,7 +48,18 @@ def _compared(config: Config) -> Any:
     ]
     preparation = config.preparation
     samples = (config.data, preparation.validation, config.train.seed)
-    return samples, terms, preparation.class_weights
+    minimised = [one.losses for one in config.optimizers if one.losses]
+    return samples, terms, preparation.class_weights, _monitored(config), minimised
+
+
+def _monitored(config: Config) -> Any:
+    """Return the value that orders the epochs: its name, and what it measures."""
+    measured = {
+        f"val_{t.key}": (t.metric, t.target, [wire.outside for wire in t.reads])
+        for t in config.metrics
+    }
+    key = config.train.monitor
+    return key, measured.get(str(key).replace("train_", "val_", 1))
 
 
 def _optimizer(config: Config) -> Any:
@@ -73,10 +84,11 @@ def _rates(config: Config) -> list[list[Any]]:
 
 
 def _steps(config: Config) -> Any:
-    train = config.train  # OneCycleLR needs the number of all steps
+    train = config.train  # a schedule may need the number of all steps
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
+    counts += (train.max_steps, _monitored(config))
     options = [
-        (one.optimizer, [(group.match, group.options) for group in one.groups])
+        (one.optimizer, one.every, [(group.match, group.options) for group in one.groups])
         for one in config.optimizers
     ]
     return options, config.schedules, train.epochs, counts

@@ -14,12 +14,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from netbuild.builder import module as builder
+from netbuild.config.monitor import rises
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs.checkpoint_folder import recover, whole
 from netbuild.runs.position import Limits, Position
 from netbuild.training import checkpoint, randomness
 from netbuild.training.data.batches import steps
 from netbuild.training.events import Events
+from netbuild.training.step.unfreezing import Unfreezing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,6 +67,9 @@ class Trainer:
         self.position = Position()
         self.events = Events(run.folder, wanted=self.train.tensorboard and world.writes)
         self.stopping = False
+        #: Whether a larger value of the monitor is better.
+        self.rises = rises(graph.config)
+        self.unfreezing = Unfreezing(learner.module, graph)
         #: Whether this is a dry run. Its one batch may be without a label that counts.
         self.trial = False
 
@@ -95,7 +100,9 @@ class Trainer:
         if whole and self.steps is not None and position.total >= train.epochs * self.steps:
             return ""
         if train.patience is not None and position.waited >= train.patience:
-            return f"the validation loss has not fallen for {train.patience} epochs: patience"
+            what = "the validation loss" if train.monitor == "val_loss" else train.monitor
+            way = "risen" if self.rises else "fallen"
+            return f"{what} has not {way} for {train.patience} epochs: patience"
         if train.max_steps is not None and position.total >= train.max_steps:
             return f"{position.total} steps are done: max_steps"
         return "the time is used up: max_time" if self._at_limit() else ""
@@ -118,6 +125,7 @@ class Trainer:
         """Finish the current epoch, validate, and save."""
         position, started = self.position, time.perf_counter() - self.position.seconds
         builder.train(self.learner.module, self.graph)
+        self.unfreezing.begin(position.epoch + 1)
         for batches in self._groups():
             if self._at_limit():
                 break
@@ -175,11 +183,12 @@ class Trainer:
         `last`, and repeats the epoch with the same result.
         """
         metrics = self._measured()
-        loss = metrics["val_loss"]
+        value = self._monitored(metrics)
         for one in self.learner.stepping:
-            one.scheduling.after_epoch(loss)
-        best = loss < self.position.best
-        self.position = self.position.after_epoch(loss)
+            one.scheduling.after_epoch(value)
+        cost = None if self.train.monitor is None else -value if self.rises else value
+        best = cost is None or cost < self.position.best
+        self.position = self.position.after_epoch(cost)
         if self.world.writes:
             self.run.append(metrics | {"best": best})
             self.events.epoch(self.position.total, metrics)
@@ -187,6 +196,12 @@ class Trainer:
             self.save("best")
         self.save("last")
         progress.epoch(metrics)
+
+    def _monitored(self, metrics: dict[str, Any]) -> float:
+        """Return the value of the monitor; the worst value if the epoch has none."""
+        value = metrics.get(self.train.monitor or "")
+        worst = -math.inf if self.rises else math.inf
+        return value if isinstance(value, float) and not math.isnan(value) else worst
 
     def _measured(self) -> dict[str, Any]:
         """Validate, and return the metrics of the epoch.

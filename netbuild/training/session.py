@@ -12,9 +12,11 @@ from netbuild.checks.trace import trainable
 from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
+from netbuild.config.monitor import rises
+from netbuild.config.optimizer import has_players
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
-from netbuild.config.scheduler import Training
+from netbuild.config.training_length import training_of
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
 from netbuild.runs.folder import Run, measured_with
@@ -38,7 +40,9 @@ from netbuild.training.step.stepping import Stepping
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netbuild.config.optimizer import Optimizing
     from netbuild.config.train import Train
+    from netbuild.config.training_length import Training
     from netbuild.graph.graph import Graph
     from netbuild.training.data.loading import Data
     from netbuild.training.parallel.distributed import World
@@ -253,16 +257,19 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     _look_at_labels(criterion, data, train)
     losses = [part.module for part in criterion.parts]
     steps = batches.steps(data.training, train, whole=config.over_batch is not None)
+    made = optimizers(graph, network.module, losses, world)
     stepping = [
-        Stepping(made, Scheduling(schedule, made, Training(one.optimizer, train.epochs, steps)))
-        for one, schedule, made in zip(
-            config.optimizers,
-            config.schedules,
-            optimizers(graph, network.module, losses, world),
-            strict=True,
-        )
+        Stepping(optimizer, Scheduling(schedule, optimizer, _training(config, one, steps)))
+        for one, schedule, optimizer in zip(config.optimizers, config.schedules, made, strict=True)
     ]
     return Learner(graph, network, criterion, stepping, world)
+
+
+def _training(config: Config, one: Optimizing, steps: int | None) -> Training:
+    """Return the training of an optimizer; `steps` are those of an epoch, None for a stream."""
+    known = training_of(one, config.data, config.preparation, config.train)
+    up = rises(config)
+    return known._replace(batches=steps, endless=steps is None, grouped=False, rises=up)
 
 
 def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
@@ -295,7 +302,9 @@ def _network(graph: Graph, world: World) -> Network:
     last = channels_last(graph, world)
     if last:
         lay_out(module)
-    return Network(module, world.distributed(module), last)
+    # DistributedDataParallel wants a gradient of each weight in each step.
+    partly = any(row.unfreezes for row in graph.rows) or has_players(graph.config.optimizers)
+    return Network(module, module if partly else world.distributed(module), last)
 
 
 def _expect_no_single_sample(graph: Graph, samples: int, processes: int) -> None:

@@ -51,7 +51,7 @@ loss: {CrossEntropyLoss: {label_smoothing: 0.1}}
 optimizer: {SGD: {lr: 0.1, momentum: 0.9, weight_decay: 5e-4}}
 scheduler: {StepLR: {step_size: 5, gamma: 0.5}}
 data: {Random: {classes: 10, samples: 640}, validation: 0.2}
-metrics: [accuracy, top_5_accuracy]
+metrics: [Accuracy, {Accuracy: {top_k: 5}, name: top_5_accuracy}]
 train: {epochs: 3, seed: 1, batch_size: 64}
 """,
     """\

@@ -34,7 +34,7 @@ SECTIONS = {
         "end the network with values of shape 1×3"
     ),
     "loss: {CrossEntropyLoss: {weight: [1, 2, 3]}}\ndata: Digits\n": None,
-    "loss: CrossEntropyLoss\nmetrics: [r2]\n": "the metrics for CrossEntropyLoss are ",
+    "loss: CrossEntropyLoss\nmetrics: [R2Score]\n": "metrics for CrossEntropyLoss are ",
     "optimizer: SGD, Adam\n": "write a list: [SGD, Adam]",
     "budget: {params: 10}\n": "give the largest layers fewer values, or raise the limit",
 }
@@ -84,9 +84,9 @@ def test_a_few_classes() -> None:
     """Accuracy among the five best is left out if there are no more classes."""
     text = (
         "input: [8]\nlayers: [Linear: 4]\nloss: CrossEntropyLoss\n"
-        "data: {Random: {classes: 4}}\nmetrics: [accuracy, top_5_accuracy]\n"
+        "data: {Random: {classes: 4}}\nmetrics: [Accuracy, {Accuracy: {top_k: 5}, name: top_5}]\n"
     )
-    assert help_of(text) == "leave top_5_accuracy out"
+    assert help_of(text) == "leave top_k out"
 
 
 def test_heads_and_reuses() -> None:

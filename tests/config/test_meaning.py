@@ -205,7 +205,7 @@ FILES = {
         "input: {shape: [4], dtype: int64}\nlayers: [Flatten]\n"
     ),
     "input: [4]\nlayers: [Linear: 3]\nloss: CrossEntropyLoss\nmetrics: [acc, F1]\n": (
-        "input: [4]\nlayers: [Linear: 3]\nloss: CrossEntropyLoss\nmetrics: [accuracy, macro_f1]\n"
+        "input: [4]\nlayers: [Linear: 3]\nloss: CrossEntropyLoss\nmetrics: [Accuracy, F1Score]\n"
     ),
 }
 

@@ -89,7 +89,7 @@ def test_diabetes_beats_the_mean(tmp_path: Path) -> None:
         input=[10],
         layers=[{"Linear": 16}, "ReLU", {"Linear": 1}],
         loss="MSELoss",
-        metrics=["r2", "rmse"],
+        metrics=["R2Score", {"MeanSquaredError": {"squared": False}, "name": "rmse"}],
         optimizer={"Adam": {"lr": 0.03}},
         data={"Diabetes": {}, "normalize": True},
         train={"epochs": 60, "batch_size": 32},

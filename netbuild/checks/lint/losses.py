@@ -158,7 +158,7 @@ def _no_probabilities(compared: Compared, last: Row, wrong: Row) -> Diagnostic:
 def _remedy(loss: Loss) -> str:
     """Return the layer that turns scores into the values that a loss takes."""
     if loss.takes == "probabilities":
-        return "Sigmoid"
+        return f"Softmax: {loss.class_axis}" if loss.classifies else "Sigmoid"
     return "LogSoftmax" if loss.class_axis == 1 else f"LogSoftmax: {loss.class_axis}"
 
 
@@ -199,7 +199,8 @@ def compared_with_itself(flow: Flow) -> Iterator[Diagnostic]:
             continue
         told = flow.outputs[found.name] if found.kind == "output" else Value("", found.name)
         if told in compared.values:
-            label = f"{compared.name} compares {found.kind} {found.name} with itself"
+            called = "the input" if found.name == "input" else f"{found.kind} {found.name}"
+            label = f"{compared.name} compares {called} with itself"
             help_ = "name another output in inputs, or another target"
             span = compared.term.item.modifiers["target"].value.span
             title = "a loss that compares a value with itself"

@@ -6,6 +6,8 @@ from math import cos, pi
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
+from netbuild.config.monitor import rises
+from netbuild.config.training_length import training_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import Item, place, read_item
 
@@ -43,19 +45,19 @@ def _idle_schedule(
     config: Config, one: Optimizing | None, schedule: Schedule, item: Item | None
 ) -> Iterator[Diagnostic]:
     """Yield the warning of one schedule; `item` is its item in the file."""
-    steps = _steps(config, schedule)
+    steps = _steps(config, one, schedule)
     if steps is None or steps < 2:
         return
     optimizer = one and one.optimizer
     scheduler = schedule.scheduler
     name = type(scheduler).__name__
     plural = "epochs" if schedule.step == "epoch" else "batches"
-    misread = scheduler.misread(rises=bool(getattr(optimizer, "maximize", False)))
+    misread = scheduler.misread(rises=rises(config))
     if misread is not None:
         yield _misread(config, item, name, *misread)
         return
     lr = None if one and one.grouped else getattr(optimizer, "lr", None)
-    found = _idle(scheduler, lr, steps - 1)
+    found = _idle(scheduler, lr, steps - 1, warms=schedule.warmup is not None)
     title = f"{name} has no effect"
     if found is None:
         found = _early(scheduler, steps - 1, plural)
@@ -81,26 +83,23 @@ def _place(config: Config, item: Item | None, field: str) -> Span:
     return place(item, field) if item else config.span("scheduler")
 
 
-def _steps(config: Config, schedule: Schedule) -> int | None:
+def _steps(config: Config, one: Optimizing | None, schedule: Schedule) -> int | None:
     """Return the number of steps of a scheduler, step 0 included; None if it is unknown."""
-    from netbuild.config.scheduler import Training  # only a config with a scheduler needs it
-
-    samples = config.data.size if config.data else None
-    of_epoch = None
-    if samples is not None:
-        training = samples - config.preparation.held_out(samples)
-        of_epoch = config.train.steps(training, whole=config.over_batch is not None)
-    return schedule.total(Training(None, config.train.epochs, of_epoch))
+    whole = config.over_batch is not None
+    training = training_of(one, config.data, config.preparation, config.train, whole=whole)
+    return schedule.total(training)
 
 
-def _idle(scheduler: Scheduler, lr: float | None, last: int) -> tuple[str, str, str | None] | None:
+def _idle(
+    scheduler: Scheduler, lr: float | None, last: int, *, warms: bool
+) -> tuple[str, str, str | None] | None:
     """Return the field that keeps the rate constant, the reason and the help; None if none does."""
     late = scheduler.unreached(last)
     if late is not None:
         label = f"the training ends at step {last}, before milestone {late}"
         return "milestones", f"{label}: the next scheduler never starts", None
     field = scheduler.constant(lr, last)
-    if field is None:
+    if field is None or warms:  # a warm-up changes the rate
         return None
     value = getattr(scheduler, field)
     shown = list(value) if isinstance(value, tuple) else value
@@ -121,7 +120,7 @@ def _early(scheduler: Scheduler, last: int, plural: str) -> tuple[str, str, str 
         label = f"the learning rate is 0 in the last {last + 1 - end:,} {plural}"
         remedy = "use a number above 0" if field == "gamma" else f"write {field}: {last + 1}"
         return field, label, remedy
-    half: int = getattr(scheduler, "T_max", 0)
+    half: int = getattr(scheduler, "T_max", None) or 0
     if last > half > 0 and cos(pi * last / half) > 0:
         label = f"from step {half:,} the learning rate rises again, until the end of the training"
         return "T_max", label, f"write T_max: {last + 1}"

@@ -22,12 +22,13 @@ def untrained_weights(flow: Flow) -> Iterator[Diagnostic]:
     graph = flow.graph
     held: Container[str] | None = None
     for row in graph.rows:
-        if not row.frozen or not row.weights or row.init is not None:
+        if not (row.frozen or row.unfreezes) or not row.weights or row.init is not None:
             continue
         if held is None:
             held = _from_files(graph)
         if any(state_key(row.path, name) not in held for name in row.parameters):
-            label = "this layer is frozen, and no file sets its weights"
+            frozen = f"frozen until epoch {row.unfreezes}" if row.unfreezes else "frozen"
+            label = f"this layer is {frozen}, and no file sets its weights"
             help_ = "name a file (pretrained: FILE), or remove freeze"
             title = "frozen weights that nothing has trained"
             yield Diagnostic("NB316", title, row.span, label, help=help_, layer=row.path)

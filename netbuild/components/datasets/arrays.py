@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-from pydantic_core import core_schema
+from pydantic import field_validator
 
 from netbuild.components.datasets.array_files import StoredArray, read_arrays, shift_between
 from netbuild.components.datasets.conversion import (
@@ -24,9 +24,17 @@ from netbuild.components.datasets.dataset import (
     Sample,
     Size,
 )
-from netbuild.components.datasets.fields import AnyPath, Name, by_name
+from netbuild.components.datasets.fields import (
+    AnyPath,
+    ClassCounts,
+    InputArrays,
+    TargetNames,
+    by_name,
+    count_of,
+    expect_counts,
+    flat,
+)
 from netbuild.components.datasets.paths import has_any
-from netbuild.components.fields import OptionalCount, Wants, many
 from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor
 
@@ -35,11 +43,12 @@ class Arrays(Dataset):
     """Arrays by name, from a .npz or .safetensors file or from a folder of .npy files.
 
     Axis 0 of each array counts the samples. `inputs` names one array for each input of the network,
-    in the network's order. uint8 becomes float32 from 0 to 1. Other numbers become float32, or stay
-    whole numbers if the network reads whole numbers. An axis of one channel is added if the network
-    reads one. A `target` of whole numbers is classes if the loss compares with classes; by default
-    `classes` are counted. All other targets are float32 values. If an array of uint8 is an input
-    and also such a target, both are 0 to 1.
+    in the network's order or by their names. uint8 becomes float32 from 0 to 1. Other numbers
+    become float32, or stay whole numbers if the network reads whole numbers. An axis of one channel
+    is added if the network reads one. A `target` of whole numbers is classes if the loss compares
+    with classes; by default `classes` are counted. All other targets are float32 values. If an
+    array of uint8 is an input and also such a target, both are 0 to 1. A mapping in `target` names
+    several targets.
 
     The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
 
@@ -50,18 +59,17 @@ class Arrays(Dataset):
 
     file: AnyPath
     """Path of a .npz or .safetensors file, or of a folder of .npy files."""
-    inputs: Annotated[
-        tuple[str, ...],
-        Wants(
-            "a list of names, one for each input of the network",
-            many(core_schema.str_schema(strict=True, min_length=1), at_least=1),
-        ),
-    ] = ("x",)
+    inputs: InputArrays = ("x",)
     """Names of the arrays that the network reads, one for each of its inputs."""
-    target: Name = "y"
-    """Name of the array that the network learns to predict."""
-    classes: OptionalCount = None
+    target: TargetNames = "y"
+    """Name of the array that the network learns to predict; a mapping names several targets."""
+    classes: ClassCounts = None
     """Number of classes of the target; null counts them."""
+
+    @field_validator("classes")
+    @classmethod
+    def _of_targets(cls, classes: Any, info: Any) -> Any:
+        return expect_counts(classes, info.data.get("target"))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -127,9 +135,10 @@ class Arrays(Dataset):
 
     def _classes(self, name: str, target: StoredArray, wanted: Target) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
-        if self.classes is None and target_of(target.tensor, wanted, None) is None:
+        written = count_of(self.classes, name)
+        if written is None and target_of(target.tensor, wanted, None) is None:
             return target.classes(ignored(wanted))
-        return self.classes
+        return written
 
     def _parts(self, split: str | None) -> tuple[tuple[StoredArray, ...], dict[str, StoredArray]]:
         """Return the arrays of the inputs, and those of the targets by name.
@@ -142,7 +151,7 @@ class Arrays(Dataset):
 
     def _names(self, split: str | None) -> tuple[str, ...]:
         """Return the names of the arrays of a split: the inputs, and behind them the targets."""
-        names = (*self.inputs, *by_name(self.target).values())
+        names = (*flat(self.inputs), *by_name(self.target).values())
         if split is None:
             return names
         return tuple(f"{re.sub('_train$', '', name)}_{split}" for name in names)

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 class Sample(NamedTuple):
     """What a network and its losses need of a sample.
 
-    `inputs` are in the order of the network's inputs, whose `names` may be unknown. `targets` has
-    each target of the source by its name; it is `Nothing` if no loss reads it.
+    `inputs` are in the order of the network's inputs. `targets` has each target of the source by
+    its name; it is `Nothing` if no loss reads it.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Mapping[str, Target]
-    names: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -166,6 +165,12 @@ class Dataset(Component):
     def targets(self) -> tuple[str, ...]:
         """The names of the targets. A single target without a name of its own is `target`."""
         return ONE_TARGET
+
+    @property
+    def named_inputs(self) -> tuple[str, ...] | None:
+        """The inputs of the network that a mapping names; None if the order tells them."""
+        inputs = getattr(self, "inputs", None)
+        return tuple(inputs) if isinstance(inputs, Mapping) else None
 
     @property
     def streams(self) -> bool:

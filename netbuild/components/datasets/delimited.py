@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from pydantic import field_validator
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.conversion import ignored, input_of, target_of
@@ -21,10 +22,21 @@ from netbuild.components.datasets.dataset import (
     Sample,
     Size,
 )
-from netbuild.components.datasets.fields import ColumnNames, FilePath, Name, by_name
+from netbuild.components.datasets.fields import (
+    ClassCounts,
+    FilePath,
+    Group,
+    InputColumns,
+    TargetNames,
+    by_name,
+    count_of,
+    expect_counts,
+    flat,
+    grouped,
+)
 from netbuild.components.datasets.lines import Rows
 from netbuild.components.datasets.paths import has_file
-from netbuild.components.fields import OptionalCount, Wants
+from netbuild.components.fields import Wants
 from netbuild.components.files import opened_text
 from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor
@@ -52,10 +64,11 @@ class Csv(Dataset):
     """A .csv file: columns of numbers are features (n), and one column is the target.
 
     The first line names the columns. The network reads the columns in `inputs`; by default it reads
-    all named columns except the target. The values of a `target` of text are classes, in
-    alphabetical order. If the loss compares with classes, whole numbers are classes too, in rising
-    order; with `classes` they are class numbers themselves. Any other target is a value. Inputs
-    must be numbers, and no value may be missing.
+    all named columns except the targets. A mapping in `inputs` names the network's inputs, and in
+    it a list of columns is one vector. A mapping in `target` names several targets. The values of a
+    target of text are classes, in alphabetical order. If the loss compares with classes, whole
+    numbers are classes too, in rising order; with `classes` they are class numbers themselves. Any
+    other target is a value. Inputs must be numbers, and no value may be missing.
 
     data: {Csv: {file: data/flowers.csv, target: species}}
     """
@@ -64,16 +77,21 @@ class Csv(Dataset):
 
     file: FilePath
     """Path of the .csv file; its first line names the columns."""
-    target: Name
-    """Name of the column that the network learns to predict."""
-    inputs: ColumnNames = None
-    """Names of the columns that the network reads; null takes all except the target."""
-    classes: OptionalCount = None
+    target: TargetNames
+    """Name of the column that the network learns to predict; a mapping names several targets."""
+    inputs: InputColumns = None
+    """Names of the columns that the network reads; null takes all except the targets."""
+    classes: ClassCounts = None
     """Number of classes, if the target holds class numbers; null reads classes from its values."""
     separator: Annotated[
         str, Wants("one character", core_schema.str_schema(strict=True, min_length=1, max_length=1))
     ] = ","
     """Character between two values, such as ; or a tab."""
+
+    @field_validator("classes")
+    @classmethod
+    def _of_targets(cls, classes: Any, info: Any) -> Any:
+        return expect_counts(classes, info.data.get("target"))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -92,12 +110,9 @@ class Csv(Dataset):
             self._check(scan, inputs)
             columns = by_name(self.target).items()
             told = {n: self._told(n, scan.columns[c], wanted.targets[n]) for n, c in columns}
-        dtypes = {scan.columns[name].dtype for name in inputs} if scan.columns else {"float64"}
-        stored = Tensor((), "float64" if "float64" in dtypes else "int64")
-        if len(wanted.inputs) == len(inputs):
-            return Declared(tuple(input_of(stored, x) for x in wanted.inputs), told)
-        read = wanted.inputs[0]
-        return Declared((Tensor((len(inputs),), input_of(stored, read).dtype),), told)
+        groups = grouped(self.inputs, inputs, len(wanted.inputs))
+        pairs = zip(groups, wanted.inputs, strict=False)
+        return Declared(tuple(_described(scan, group, x) for group, x in pairs), told)
 
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
@@ -105,14 +120,10 @@ class Csv(Dataset):
         columns = self._scan(_MAX_READ).columns if has_file(self.file) else None
         if columns is None:
             return (None,) * len(inputs)
-        names = self.inputs or self._others(columns)
-        found = [columns[name].bounds for name in names if name in columns]
-        if len(inputs) == len(found):
-            return tuple(found)
-        whole = [bounds for bounds in found if bounds is not None]
-        if not whole or len(whole) < len(found):
-            return (None,)
-        return ((min(least for least, _ in whole), max(most for _, most in whole)),)
+        names = flat(self.inputs) or self._others(columns)
+        groups = grouped(self.inputs, names, len(inputs))
+        there = [[columns[n] for n in flat((group,)) if n in columns] for group in groups]
+        return tuple(map(_bounds, there))
 
     def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         if not has_file(self.file):
@@ -121,7 +132,8 @@ class Csv(Dataset):
         self._inputs(scan)
         assert scan.columns is not None
         column = scan.columns[by_name(self.target)[target]]
-        if column.dtype == "float64" or (column.dtype != "string" and self.classes is not None):
+        counted = count_of(self.classes, target) is not None
+        if column.dtype == "float64" or (column.dtype != "string" and counted):
             return None
         return tuple(map(str, column.classes(ignored)))
 
@@ -129,8 +141,8 @@ class Csv(Dataset):
         self.without_splits(split)
         import datasets  # type: ignore[import-untyped]
 
+        from netbuild.components.datasets.columns import Columns
         from netbuild.components.datasets.tables import (
-            Columns,
             RowReader,
             quiet,
             reading,
@@ -155,22 +167,22 @@ class Csv(Dataset):
                 sep=self.separator,
                 usecols=[*features],
             )
-        columns = Columns(features, inputs, told)
+        columns = Columns(features, grouped(self.inputs, inputs, len(wanted.inputs)), told)
         labels = {n: self._labels(n, scan.columns[c], wanted.targets[n]) for n, c in told.items()}
-        classes = dict.fromkeys(told, self.classes)
+        classes = {name: count_of(self.classes, name) for name in told}
         reader = RowReader(columns, wanted, None, classes=classes, labels=labels)
         return whole_table(table, reader)
 
     def _told(self, name: str, column: "_Column", wanted: Target) -> Target | None:
         """Return the description of a target."""
         labels = self._labels(name, column, wanted)
-        classes = self.classes if labels is None else len(labels)
+        classes = count_of(self.classes, name) if labels is None else len(labels)
         return target_of(Tensor((), column.dtype if labels is None else "int64"), wanted, classes)
 
     def _labels(self, name: str, column: "_Column", wanted: Target) -> tuple[Any, ...] | None:
         """Return the names of the classes; None if the target's numbers are used directly."""
         numbers = target_of(Tensor((), column.dtype), wanted, None) is not None
-        if column.dtype != "string" and (numbers or self.classes is not None):
+        if column.dtype != "string" and (numbers or count_of(self.classes, name) is not None):
             return None
         return column.classes(ignored(wanted))
 
@@ -187,11 +199,11 @@ class Csv(Dataset):
         """
         help_ = quoted(self.file, f"its columns are {', '.join(scan.names[:_LISTED])}") or None
         told = by_name(self.target).values()
-        for field, names in (("target", told), ("inputs", self.inputs or ())):
+        for field, names in (("target", told), ("inputs", flat(self.inputs))):
             for name in names:
                 if name not in scan.names:
                     raise DataError(f"{self.file} has no column {name}", field, help_)
-        inputs = self.inputs or self._others(scan.names)
+        inputs = flat(self.inputs) or self._others(scan.names)
         if not inputs:
             raise DataError(f"{self.file} has no column except {', '.join(told)}", "file")
         return inputs
@@ -232,6 +244,23 @@ class Csv(Dataset):
             raise DataError(message, "file") from error
         except csv.Error as error:
             raise DataError(f"{self.file} is not a table of text: {error}", "file") from error
+
+
+def _described(scan: "_Scan", group: Group, wanted: Tensor) -> Tensor:
+    """Return an input of one column, or of several columns side by side."""
+    names = flat((group,))
+    dtypes = {scan.columns[name].dtype for name in names} if scan.columns else {"float64"}
+    read = input_of(Tensor((), "float64" if "float64" in dtypes else "int64"), wanted)
+    return read if isinstance(group, str) else Tensor((len(names),), read.dtype)
+
+
+def _bounds(columns: "list[_Column]") -> Bounds | None:
+    """Return the smallest and the largest number of some columns; None if one has fractions."""
+    found = [column.bounds for column in columns]
+    whole = [bounds for bounds in found if bounds is not None]
+    if not whole or len(whole) < len(found):
+        return None
+    return min(least for least, _ in whole), max(most for _, most in whole)
 
 
 def quoted(file: str, text: str) -> str:

@@ -17,14 +17,25 @@ from netbuild.components.datasets.dataset import (
     Size,
     Stream,
 )
-from netbuild.components.datasets.fields import ColumnNames, Name, OptionalPath
+from netbuild.components.datasets.fields import (
+    ClassCounts,
+    InputColumns,
+    Name,
+    OptionalPath,
+    OptionalTargetNames,
+    by_name,
+    count_of,
+    expect_counts,
+    flat,
+    grouped,
+)
 from netbuild.components.datasets.paths import has_any, has_file
-from netbuild.components.fields import Bool, OptionalCount, OptionalText, unwanted
+from netbuild.components.fields import Bool, OptionalText, unwanted
 from netbuild.components.files import expect_only_files
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.tables import Columns
+    from netbuild.components.datasets.columns import Columns
 
 #: The reader in `datasets` for each file extension.
 _FORMATS = {
@@ -48,7 +59,9 @@ class Hub(Dataset):
     features. By default, `inputs` is the only column of images, or all columns except the target.
     Images become grey, RGB or RGBA, C×H×W from 0 to 1. `target` names a column of classes, as
     numbers or names, or of values. By default it is the column label, or the only column of
-    classes. `classes` are counted if the data does not name them.
+    classes. `classes` are counted if the data does not name them. A mapping in `inputs` names the
+    network's inputs, and in it a list of columns is one vector. A mapping in `target` names several
+    targets.
 
     `split` holds the training samples. With `streaming`, samples are not kept: each epoch reads
     data that does not fit in memory again, in an order shuffled within 1,000 samples.
@@ -67,11 +80,11 @@ class Hub(Dataset):
     """Name of a configuration of the data set; null takes the only configuration."""
     split: Name = "train"
     """Name of the split with the training samples."""
-    inputs: ColumnNames = None
+    inputs: InputColumns = None
     """Columns that the network reads; null takes the only column of images, or all others."""
-    target: OptionalText = None
-    """Column that the network learns to predict; null takes label or the only classes."""
-    classes: OptionalCount = None
+    target: OptionalTargetNames = None
+    """Column to predict, or a mapping of several; null takes label or the only classes."""
+    classes: ClassCounts = None
     """Number of classes of the target; null takes it from the data, or counts the classes."""
     streaming: Bool = False
     """Whether samples are read one after the other and not kept, for data larger than the disk."""
@@ -83,11 +96,21 @@ class Hub(Dataset):
             raise unwanted("null together with name" if files else "a path if there is no name")
         return files
 
+    @field_validator("classes")
+    @classmethod
+    def _of_targets(cls, classes: Any, info: Any) -> Any:
+        return expect_counts(classes, info.data.get("target"))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(by_name(self.target)) or super().targets
+
     def sample(self, wanted: Sample) -> Declared:
         if self.files is not None:
             has_any(self.files, "files")
+        counts = {name: count_of(self.classes, name) for name in wanted.targets}
         told = {
-            name: target_of(Tensor((), "int64"), wants, self.classes) if self.classes else None
+            name: target_of(Tensor((), "int64"), wants, counts[name]) if counts[name] else None
             for name, wants in wanted.targets.items()
         }
         return Declared((None,) * len(wanted.inputs), told)
@@ -101,7 +124,7 @@ class Hub(Dataset):
 
     def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         table = self._table(None)
-        labels = self._labels(self._columns(table), target, table)
+        labels = self._labels(self._columns(table, None), target, table)
         return None if labels is None else tuple(map(str, labels))
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
@@ -121,27 +144,31 @@ class Hub(Dataset):
         from netbuild.components.datasets.tables import RowReader, Rows, RowStream
 
         table = self._table(split)
-        columns = self._columns(table)
+        columns = self._columns(table, len(wanted.inputs))
         counted = table if split is None else None
         labels = {name: self._labels(columns, name, counted) for name in columns.targets}
-        classes = dict.fromkeys(columns.targets, self.classes)
+        classes = {name: count_of(self.classes, name) for name in columns.targets}
         reader = RowReader(columns, wanted, size, classes=classes, labels=labels)
         return RowStream(table, reader) if self.streaming else Rows(table, reader)
 
-    def _columns(self, table: Any) -> "Columns":
-        """Return the columns that the network reads and the target.
+    def _columns(self, table: Any, read: int | None) -> "Columns":
+        """Return the columns of the inputs, if their number is given, and of the targets.
 
         Raises:
             DataError: as `choose` does.
         """
-        from netbuild.components.datasets.tables import choose
+        from netbuild.components.datasets.columns import choose
 
         features = table.features or table._resolve_features().features  # noqa: SLF001
-        return choose(features, self.inputs, {"target": self.target})
+        targets: dict[str, str | None] = {**by_name(self.target)} or {"target": None}
+        columns = choose(features, flat(self.inputs) or None, targets)
+        if read is None:
+            return columns
+        return columns._replace(groups=grouped(self.inputs, flat(columns.groups), read))
 
     def _labels(self, columns: "Columns", target: str, table: Any) -> Any:
         """Return the names of the classes in the training samples; None for class numbers."""
-        from netbuild.components.datasets.tables import labels_of
+        from netbuild.components.datasets.columns import labels_of
 
         named, column = columns.names(target), columns.targets[target]
         if named is not None or column not in columns.texts:

@@ -53,7 +53,8 @@ class ImageFolder(Dataset):
     def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
         import datasets  # type: ignore[import-untyped]
 
-        from netbuild.components.datasets.tables import Columns, RowReader, Rows
+        from netbuild.components.datasets.columns import Columns
+        from netbuild.components.datasets.tables import RowReader, Rows
 
         classes, files = self._listed(split)
         names = self._listed(None)[0]

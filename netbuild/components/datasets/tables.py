@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from netbuild.components.datasets.columns import Columns
 from netbuild.components.datasets.conversion import ignored, input_values, target_values
 from netbuild.components.datasets.dataset import DataError, Sample, Size
 from netbuild.components.datasets.decoding import pixels
+from netbuild.components.datasets.fields import Group
 from netbuild.components.tensor import Tensor, times
 
 if TYPE_CHECKING:
@@ -24,70 +26,6 @@ NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 _BUFFER = 1000
 #: The number of files of a stream that take turns in filling the buffer.
 _SHARDS = 10
-
-
-class Columns(NamedTuple):
-    """The columns to read from a table, with their features, and the column of each target."""
-
-    features: Mapping[str, Any]
-    inputs: tuple[str, ...]
-    targets: Mapping[str, str]
-
-    @property
-    def images(self) -> set[str]:
-        """The columns of pictures."""
-        return {name for name in self.features if _kind(self.features[name]) == "Image"}
-
-    def names(self, target: str) -> tuple[str, ...] | None:
-        """Return the names of the classes of a target, if the table has names."""
-        return getattr(self.features[self.targets[target]], "names", None)
-
-    @property
-    def texts(self) -> set[str]:
-        """The columns of text."""
-        return {n for n, f in self.features.items() if "string" in str(getattr(f, "dtype", ""))}
-
-
-def choose(
-    features: Mapping[str, Any], inputs: tuple[str, ...] | None, targets: Mapping[str, str | None]
-) -> Columns:
-    """Return the named columns, or the only possible columns.
-
-    Raises:
-        DataError: a column does not exist, or several columns are possible.
-    """
-    known = f"its columns are {', '.join(features)}"
-    for field, names in (("inputs", inputs or ()), ("target", filter(None, targets.values()))):
-        for name in names:
-            if name not in features:
-                raise DataError(f"there is no column {name}", field, known)
-    columns = Columns(features, (), {})
-    told = {name: column or _only_classes(features, known) for name, column in targets.items()}
-    if inputs is None:
-        others = [name for name in features if name not in told.values()]
-        pictures = [name for name in others if name in columns.images]
-        inputs = tuple(pictures[:1] or others)
-        if len(pictures) > 1 or not inputs:
-            raise DataError("inputs must name its columns", "inputs", known)
-    read = dict.fromkeys((*inputs, *told.values()))
-    return Columns({name: features[name] for name in read}, inputs, told)
-
-
-def _only_classes(features: Mapping[str, Any], known: str) -> str:
-    """Return the only column of classes, or the column `label`.
-
-    Raises:
-        DataError: there are several such columns, or none.
-    """
-    named = [name for name, feature in features.items() if _kind(feature) == "ClassLabel"]
-    found = named or [name for name in features if name == "label"]
-    if len(found) != 1:
-        raise DataError("target must name a column", "target", known)
-    return found[0]
-
-
-def _kind(feature: Any) -> str:
-    return type(feature).__name__
 
 
 class RowReader:
@@ -115,7 +53,7 @@ class RowReader:
         #: The name and the size of the first picture; all pictures must have this size.
         self.first: tuple[str, Size] | None = None
         read = len(wanted.inputs)
-        if read > 1 and len(columns.inputs) != read:
+        if len(columns.groups) != read:
             message = (
                 f"the network reads {read} inputs, and inputs has {len(columns.inputs)} columns"
             )
@@ -124,8 +62,9 @@ class RowReader:
             if name in columns.images:
                 message = f"{name} is a picture, and a target must be numbers"
                 raise DataError(message, "target")
+        beside = {name for group in columns.groups if not isinstance(group, str) for name in group}
         for name in columns.inputs:
-            if name in columns.images and read < len(columns.inputs):
+            if name in columns.images & beside:
                 raise DataError(
                     f"{name} is a picture, and shares its input with other columns", "inputs"
                 )
@@ -139,15 +78,8 @@ class RowReader:
         Raises:
             DataError: a value cannot be an input or a target.
         """
-        columns = [self._input(name, rows[name], start) for name in self.columns.inputs]
-        wanted = self.wanted.inputs
-        if len(wanted) == len(columns):
-            pairs = zip(columns, self.columns.inputs, wanted, strict=True)
-            inputs = tuple(
-                input_values(array, x, name, self._at(start)) for array, name, x in pairs
-            )
-        else:
-            inputs = (self._side_by_side(columns, start),)
+        pairs = zip(self.columns.groups, self.wanted.inputs, strict=True)
+        inputs = tuple(self._input(group, rows, wanted, start) for group, wanted in pairs)
         return inputs, self.targets(rows, start)
 
     def row(self, rows: Mapping[str, Sequence[Any]], index: int) -> Any:
@@ -166,12 +98,32 @@ class RowReader:
     def _at(self, start: int) -> Callable[[int], str]:
         return lambda index: f"in {self.place(start + index)}"
 
-    def _input(self, name: str, values: Sequence[Any], start: int) -> "np.ndarray[Any, Any]":
+    def _input(
+        self, group: Group, rows: Mapping[str, Sequence[Any]], wanted: Tensor, start: int
+    ) -> "np.ndarray[Any, Any]":
+        """Return an input of one column, or of several columns side by side."""
+        import numpy as np
+
+        if isinstance(group, str):
+            array = self._column(group, rows[group], wanted, start)
+            return input_values(array, wanted, group, self._at(start))
+        found = []
+        for name in group:
+            array = _array(name, rows[name], self._at(start))
+            if array.ndim > 1:
+                message = f"{name} must have one number per row to be one of several columns"
+                raise DataError(message, "inputs")
+            found.append(input_values(array, Tensor((), wanted.dtype), name, self._at(start)))
+        return np.stack(found, axis=1)
+
+    def _column(
+        self, name: str, values: Sequence[Any], wanted: Tensor, start: int
+    ) -> "np.ndarray[Any, Any]":
+        """Return the numbers of a column, or its pictures."""
         import numpy as np
 
         if name not in self.columns.images:
             return _array(name, values, self._at(start))
-        wanted = self.wanted.inputs[self.columns.inputs.index(name)]
         found = []
         for index, picture in enumerate(values, start):
             if picture is None:
@@ -186,20 +138,6 @@ class RowReader:
             found.append(pixels(picture, wanted, self.size))
             picture.close()  # a GIF stays open for its next picture
         return np.stack(found)
-
-    def _side_by_side(
-        self, columns: "list[np.ndarray[Any, Any]]", start: int
-    ) -> "np.ndarray[Any, Any]":
-        import numpy as np
-
-        (wanted,) = self.wanted.inputs
-        found = []
-        for name, array in zip(self.columns.inputs, columns, strict=True):
-            if array.ndim > 1:
-                message = f"{name} must have one number per row to be one of several columns"
-                raise DataError(message, "inputs")
-            found.append(input_values(array, Tensor((), wanted.dtype), name, self._at(start)))
-        return np.stack(found, axis=1)
 
     def targets(
         self, rows: Mapping[str, Sequence[Any]], start: int = 0
@@ -266,11 +204,6 @@ def _array(
     if missing:
         raise DataError(f"{name} has no value {place(missing[0])}")
     return array
-
-
-def labels_of(values: Sequence[Any]) -> list[Any]:
-    """Return the names of classes, in the order of their numbers."""
-    return sorted({value for value in values if value is not None})
 
 
 class Rows:

@@ -208,9 +208,7 @@ def expect_axes(y: Shape, axes: str, *, rank: int) -> None:
         raise mismatch(f"it needs {rank} {plural} ({axes}), and {given}")
 
 
-def expect_weights(
-    weight: tuple[float, ...] | None, classes: int, *, at: str = "weight"
-) -> None:
+def expect_weights(weight: tuple[float, ...] | None, classes: int, *, at: str = "weight") -> None:
     """Refuse a list of weights that lacks exactly one weight for each class.
 
     Raises:

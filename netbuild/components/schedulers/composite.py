@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from math import inf
+from operator import is_
 from typing import Annotated, Any
 
 from pydantic import field_validator
@@ -26,6 +27,11 @@ class _Composite(Scheduler):
         if use.restarted:
             message = f"{use.owner} can only begin with it: torch cannot start it at a milestone"
             raise ShapeError("NB403", message)
+
+    def decided(self, use: Use) -> Scheduler:
+        parts = tuple([part.decided(own) for part, own in self.parts(use)])
+        same = all(map(is_, parts, self.schedulers))
+        return self if same else self.model_copy(update={"schedulers": parts})
 
     def inner(self, use: Use) -> Use:
         """Return the use of a part, from the use of the whole."""
@@ -53,20 +59,25 @@ class SequentialLR(_Composite):
     def parts(self, use: Use) -> list[tuple[Scheduler, Use]]:
         inner = self.inner(use)
         return [
-            (part, inner._replace(steps=steps, restarted=restarted))
-            for part, (steps, restarted) in zip(self.schedulers, self._turns(use), strict=True)
+            (part, inner._replace(steps=steps, length=length, restarted=restarted))
+            for part, (steps, length, restarted) in zip(
+                self.schedulers, self._turns(use), strict=True
+            )
         ]
 
-    def _turns(self, use: Use) -> Iterator[tuple[int | None, bool]]:
-        """Yield the steps of each part, and whether torch starts the part at a milestone."""
+    def _turns(self, use: Use) -> Iterator[tuple[int | None, int | None, bool]]:
+        """Yield the steps and the rates of each part, and whether it starts at a milestone."""
         ordered = list(self.milestones) == sorted(self.milestones)
         turns = zip((0, *self.milestones), (*self.milestones, inf), strict=True)
         for index, (begin, end) in enumerate(turns):
-            steps = None
+            steps = length = None
             if use.steps is not None and ordered:
                 steps = int(max(0, min(use.steps, end - 1) - max(begin, 0)))
+                length = int(max(1, min(use.steps, end) - max(begin, 0)))
+            elif ordered and end < inf:
+                length = int(max(1, end - max(begin, 0)))
             # torch finds the active part in this way. At step 0 it constructs the part.
-            yield steps, begin >= 1 and bisect_right(self.milestones, begin) == index
+            yield steps, length, begin >= 1 and bisect_right(self.milestones, begin) == index
 
     def unreached(self, last: int) -> int | None:
         return next((milestone for milestone in self.milestones if milestone > last), None)

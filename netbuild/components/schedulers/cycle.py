@@ -31,6 +31,15 @@ _WholeDivisor = Annotated[
         either(whole(1), core_schema.int_schema(strict=True, ge=-LARGEST, le=-1)),
     ),
 ]
+_OptionalDivisor = Annotated[
+    int | None,
+    Wants(
+        "a whole number other than 0, or null for the length of the training",
+        optional(
+            either(whole(1), core_schema.int_schema(strict=True, ge=-LARGEST, le=-1)),
+        ),
+    ),
+]
 _OptionalInt = Annotated[int | None, Wants("a whole number or null", optional(whole()))]
 _Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
 _PerGroup = Annotated[
@@ -51,11 +60,21 @@ class _Cosine(Scheduler):
 class CosineAnnealingLR(_Cosine):
     """eta_min + (lr − eta_min) · (1 + cos(π · step / T_max)) / 2: falls to `eta_min`, then rises.
 
-    scheduler: {CosineAnnealingLR: {T_max: 10}}
+    Without `T_max`, the rate falls until the end of the training. torch alone cannot know the end.
+
+    scheduler: CosineAnnealingLR
     """
 
-    T_max: _WholeDivisor
-    """Number of steps down to eta_min; in a longer training the rate rises again."""
+    T_max: _OptionalDivisor = None
+    """Number of steps down to eta_min; null is the length of the training."""
+
+    def decided(self, use: Use) -> Scheduler:
+        if self.T_max is not None or use.length is None:
+            return self
+        return self.model_copy(update={"T_max": max(1, use.length)})
+
+    def open_field(self) -> str | None:
+        return "T_max" if self.T_max is None else None
 
     def constant(self, lr: float | None, last: int) -> str | None:
         return "eta_min" if self.eta_min == lr else None
@@ -211,6 +230,9 @@ class OneCycleLR(_Cycle):
         if self.epochs is not None and self.steps_per_epoch is not None:
             return self.epochs * self.steps_per_epoch
         return training
+
+    def open_field(self) -> str | None:
+        return "total_steps" if self.total(None) is None else None
 
     def check(self, use: Use) -> None:
         super().check(use)

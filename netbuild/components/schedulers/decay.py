@@ -13,6 +13,7 @@ from netbuild.components.fields import (
     either,
     many,
     one_of,
+    optional,
     real,
     unwanted,
     whole,
@@ -31,6 +32,10 @@ _Fraction = Annotated[float, Wants("a number from 0 to 1", real(ge=0, le=1))]
 _BelowOne = Annotated[float, Wants("a number below 1", real(lt=1))]
 _Start = Annotated[float, Wants("a number above 0 and at most 1", real(gt=0, le=1))]
 _Milestones = Annotated[tuple[int, ...], Wants("a list of whole numbers", many(whole()))]
+_Mode = Annotated[
+    str | None,
+    Wants("min or max, or null", optional(core_schema.literal_schema(["min", "max"]))),
+]
 _PerGroup = Annotated[
     float | tuple[float],
     Wants("a number, or a list of one number", either(real(), core_schema.tuple_schema([real()]))),
@@ -173,13 +178,13 @@ class PolynomialLR(Scheduler):
 
 
 class ReduceLROnPlateau(Scheduler):
-    """Multiplies lr by factor after more than `patience` epochs without a better validation loss.
+    """Multiplies lr by factor after more than `patience` epochs without a better `train.monitor`.
 
     scheduler: {ReduceLROnPlateau: {patience: 5}}
     """
 
-    mode: Annotated[str, one_of("min", "max")] = "min"
-    """Whether a smaller loss is better (min) or a larger one (max)."""
+    mode: _Mode = None
+    """Whether a smaller value is better (min) or a larger one (max); null: as the monitor says."""
     factor: _BelowOne = 0.1
     """Factor of the rate after too many epochs without improvement."""
     patience: Int = 10
@@ -197,8 +202,13 @@ class ReduceLROnPlateau(Scheduler):
 
     def check(self, use: Use) -> None:
         if use.owner:
-            message = f"it reads the validation loss, which {use.owner} does not pass on"
+            message = f"it reads train.monitor, which {use.owner} does not pass on"
             raise ShapeError("NB403", message)
+
+    def decided(self, use: Use) -> Scheduler:
+        if self.mode is not None:
+            return self
+        return self.model_copy(update={"mode": "max" if use.rises else "min"})
 
     def constant(self, lr: float | None, last: int) -> str | None:
         """The first epoch is the best so far; the rate can fall after patience + 1 more epochs.
@@ -213,11 +223,7 @@ class ReduceLROnPlateau(Scheduler):
         return "min_lr" if lr - least <= self.eps else "eps"
 
     def misread(self, *, rises: bool) -> tuple[str, str, str] | None:
-        better, way = ("max", "rises") if rises else ("min", "falls")
-        if self.mode != better:
-            reason = f"the loss {way}, and mode {self.mode} lowers the rate because of it"
-            return "mode", reason, better
-        if self.mode == "min" and self.threshold_mode == "rel" and self.threshold >= 1:
+        if not rises and self.threshold_mode == "rel" and self.threshold >= 1:
             return "threshold", "no loss above 0 counts as an improvement", "1e-4"
         if self.threshold < 0:
             return "threshold", "a worse loss counts as an improvement", "1e-4"

@@ -17,10 +17,12 @@ class Use(NamedTuple):
     optimizer: "Optimizer | None" = None
     total: int | None = None  # the steps of the outermost scheduler in the training
     steps: int | None = None  # the steps of this scheduler
+    length: int | None = None  # the rates that this scheduler gives: of steps 0 to length - 1
     owner: str = ""  # the type of the scheduler that contains this one
     restarted: bool = False  # SequentialLR starts it at a milestone
     undone: bool = False  # SequentialLR undoes its first step and repeats it
     grouped: bool = False  # some weights have their own learning rate
+    rises: bool = False  # a larger value of the monitor is better
 
 
 class Scheduler(Component):
@@ -36,6 +38,17 @@ class Scheduler(Component):
             ShapeError: the scheduler does not fit them.
         """
 
+    def decided(self, use: Use) -> "Scheduler":
+        """Return the scheduler with the fields that the length of its training decides.
+
+        They stay open as long as the length is unknown.
+        """
+        return self
+
+    def open_field(self) -> str | None:
+        """Return a field that the length of the training still has to decide; None if all have."""
+        return None
+
     def constant(self, lr: float | None, last: int) -> str | None:
         """Return the field that keeps the rate constant over the steps 0 to `last`.
 
@@ -44,9 +57,9 @@ class Scheduler(Component):
         return None
 
     def misread(self, *, rises: bool) -> tuple[str, str, str] | None:
-        """Return a field that misreads the loss, the reason, and a right value; None if all fit.
+        """Return a field that misreads the monitor, the reason, and a right value, or None.
 
-        `rises` tells whether training makes the loss larger.
+        `rises` tells whether a larger value is better.
         """
         return None
 

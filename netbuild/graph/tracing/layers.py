@@ -46,6 +46,8 @@ class LayerCall(NamedTuple):
     #: The names that its `inputs` can use.
     scope: Scope
     frozen: bool = False
+    #: The first epoch in which it learns, if it is frozen at first.
+    unfreezes: int | None = None
     #: The outermost stack around it that the backward pass computes again.
     recomputed: Recomputed | None = None
 
@@ -83,7 +85,7 @@ class Layers:
                 continue
             origin = self.by_path[origin.reuses] if origin.reuses else origin
             self.rows[number] = self.by_path[row.path] = row._replace(
-                reuses=origin.path, frozen=origin.frozen
+                reuses=origin.path, frozen=origin.frozen, unfreezes=origin.unfreezes
             )
 
     def _row(self, call: LayerCall, names: Names, signals: Signals | None) -> Found[Row | None]:
@@ -110,7 +112,8 @@ class Layers:
         sources = tuple([signal.value for _, signal in arranged])
         reach = reach_after(inferred, [signal.reach for _, signal in arranged])
         shares = tuple([signal.shared for _, signal in arranged])
-        row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen, shares)
+        row = Row(call.path, inferred, sources, reach, item, names, init, call.frozen)
+        row = row._replace(shares=shares, unfreezes=call.unfreezes)
         if call.recomputed is not None:
             row = row._replace(recomputed=call.recomputed)
         if modified:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.layers import LAYERS
 from netbuild.components.layers.named import known_inputs
+from netbuild.config.unfreezing import first_epoch
 from netbuild.graph.misfit import Repetition, around, of_layer
 from netbuild.graph.row import Block, Call, Calls, Row
 from netbuild.graph.tracing import files, pretrained, reuse
@@ -301,7 +302,9 @@ class Walk:
             inner = [inside or str(number) for number, (inside, _) in enumerate(signals)]
             self.limits.layers += 1
             component, around = LAYERS[part.type.text], level.context.recomputed
-            call = LayerCall(component, part, place, level.scope, use.frozen, around)
+            later = first_epoch(self.config.train.unfreeze, place) if use.frozen else None
+            frozen = use.frozen and later is None
+            call = LayerCall(component, part, place, level.scope, frozen, later, around)
             given = None if reads is None else signals
             (traced, results), faults = self.layers.trace(call, names, given)
         level.scope.add(name, results)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netbuild.graph.row import Row
     from netbuild.reports.explanation.origins import ValueOrigin
     from netbuild.reports.explanation.receptive_field import ReceptiveField
+    from netbuild.reports.explanation.schedule import ScheduleExplanation
     from netbuild.reports.explanation.step import Symbol
 
 
@@ -70,6 +71,8 @@ class StackExplanation(NamedTuple):
     macs: Count
     kept: Count
     weights_bytes: Count
+    #: The schedules of the training, for the whole network.
+    schedules: tuple[ScheduleExplanation, ...] = ()
 
 
 class Explanation(NamedTuple):
@@ -102,6 +105,10 @@ def explain(graph: Graph, path: str = "") -> Explanation:
             told.add(above)
         parts.append(_layer(row, origins, fields, memory[row.path]))
     total = None if path or graph.block is None else _stack("", "", sums.get("", {}))
+    if total and any(graph.config.schedules):
+        from netbuild.reports.explanation.schedule import schedules
+
+        total = total._replace(schedules=schedules(graph.config))
     return Explanation(graph, tuple(parts), total)
 
 
@@ -153,6 +160,8 @@ def _params(row: Row, weights: tuple[FormulaStep, ...]) -> Count:
     if row.reuses and row.inferred.weights:
         return Count(0, (), f"it reuses the weights of {row.reuses}, which counts them")
     note = "frozen: training does not change them" if row.params and row.frozen else ""
+    if row.params and row.unfreezes:
+        note = f"frozen at first: they learn from epoch {row.unfreezes} on"
     if row.tied:
         elsewhere = [f"{name} is {target}, which counts it" for name, target in row.tied.items()]
         note = "; ".join([*elsewhere, *([note] if note else [])])

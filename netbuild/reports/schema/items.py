@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.components.component import Component, Nested, bare_field
 from netbuild.components.fields import Wants
+from netbuild.components.layers import LAYERS
 from netbuild.reports.catalogue import entries as catalogue
 from netbuild.reports.schema.values import (
     WANTS,
@@ -36,6 +37,12 @@ def partial(name: str) -> str:
     return f"partial-{name}"
 
 
+def defined(name: str, component: type[Component]) -> str:
+    """Return the name of a component's definition: its own, unless a layer has this name too."""
+    kind = component.__module__.split(".")[2]
+    return name if kind == "layers" or name not in LAYERS else f"{kind}-{name}"
+
+
 def definitions(known: Mapping[str, type[Component]]) -> dict[str, Schema]:
     """Return the definitions of components: the arguments of each, by its name.
 
@@ -43,7 +50,8 @@ def definitions(known: Mapping[str, type[Component]]) -> dict[str, Schema]:
     required fields has a second definition without required fields. It refers to the same fields.
     """
     found = {}
-    for name, component in known.items():
+    for known_as, component in known.items():
+        name = defined(known_as, component)
         found[name] = arguments(component) | {"description": described(component)}
         if "required" in found[name]:
             loose = {key: value for key, value in found[name].items() if key != "required"}
@@ -98,10 +106,11 @@ def choice(
 
 def types(known: Mapping[str, type[Component]], *, complete: bool) -> Schema:
     """Return the properties of items: each type with a reference to its arguments."""
-    return {
-        name: reference(name if complete or not _required(component) else partial(name))
-        for name, component in known.items()
-    }
+    found = {}
+    for name, component in known.items():
+        whole = defined(name, component)
+        found[name] = reference(whole if complete or not _required(component) else partial(whole))
+    return found
 
 
 def alone(known: Mapping[str, type[Component]], *patterns: str) -> Schema:

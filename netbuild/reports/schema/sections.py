@@ -14,8 +14,9 @@ from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.config.budget import Budget
 from netbuild.config.inputs import Input
-from netbuild.config.losses import Weighing
+from netbuild.config.losses import WeighingEitherWay
 from netbuild.config.metrics import Naming
+from netbuild.config.optimizer import Playing
 from netbuild.config.preparation import Preparation
 from netbuild.config.scheduler import Stepping
 from netbuild.config.sections import LIBRARY, NAME, SECTIONS
@@ -114,7 +115,7 @@ def _always() -> dict[str, Schema]:
 
 def _losses(*, complete: bool) -> Schema:
     """Return the schema of a loss or a list of losses."""
-    one = choice(LOSSES, {"inputs": wires(), **_beside(Weighing)}, complete=complete)
+    one = choice(LOSSES, {"inputs": wires(), **_beside(WeighingEitherWay)}, complete=complete)
     return one | {"type": [*one["type"], "array"], "items": one, "minItems": 1}
 
 
@@ -133,6 +134,8 @@ def _optimizers() -> Schema:
         "type": named | {"description": "Types of layers: the weights of this optimizer."},
         "groups": _groups(),
         "scheduler": choice(SCHEDULERS, _beside(Stepping)),
+        **_beside(Playing),
+        "losses": named | {"description": "Names of the losses that this optimizer minimises."},
     }
     listed = choice(OPTIMIZERS, beside)
     return one | {"type": [*one["type"], "array"], "items": listed, "minItems": 1}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch.nn.functional import interpolate
 
+from netbuild.checks import data as fitting
 from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
@@ -27,8 +28,11 @@ from netbuild.training.data.batches import (
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from netbuild.components.datasets.dataset import Dataset, Declared, Sample
     from netbuild.components.target import Target
+    from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Targets, Transform
@@ -75,7 +79,7 @@ def _loaded(graph: Graph, world: World) -> Data:
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
-    weights = _class_weights(training, measured, wanted)
+    weights = _class_weights(config, training, wanted, graph.outputs)
     # The network shall memorise these samples, so they are not augmented.
     augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
     workers = _workers(train.workers)
@@ -256,16 +260,18 @@ def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[floa
     return first, second
 
 
-def _class_weights(data: Split, preparation: Preparation, wanted: Sample) -> torch.Tensor | None:
+def _class_weights(
+    config: Config, data: Split, wanted: Sample, outputs: Collection[str]
+) -> torch.Tensor | None:
     """Return the weight of each class: the config's number, or n / (classes · count)."""
-    given = preparation.class_weights
+    given = config.preparation.class_weights
     if given is None:
         return None
     if given != "balanced":
         return torch.tensor(given)
     # `checks.data` has checked that one target is classes, and that no stream is used.
-    (number,) = (n for n, t in enumerate(wanted.targets.values()) if isinstance(t, Classes))
-    target = tuple(wanted.targets.values())[number]
+    (name,) = fitting.weighed(config, outputs)
+    number, target = [*wanted.targets].index(name), wanted.targets[name]
     assert isinstance(target, Classes)
     assert not isinstance(data, StreamedBatches)
     classes, targets, ignored = target.classes, data.targets[number], target.ignored

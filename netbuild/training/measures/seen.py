@@ -67,7 +67,8 @@ class Seen:
     @cached_property
     def scores(self) -> Tensor:
         """The scores of the classes, along axis 1. Their softmax is the probability of each."""
-        return self.part.scores(self.output)
+        with torch.no_grad():  # some losses have weights of their own
+            return self.part.scores(self.output)
 
     @cached_property
     def classes(self) -> tuple[Tensor, Tensor]:

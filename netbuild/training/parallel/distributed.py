@@ -92,13 +92,14 @@ class World:
             dist.all_reduce(value)
         return value
 
-    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Average the gradients of parameters that are complete in every process."""
         if self.size == 1:
             return
         for parameter in parameters:
-            own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            parameter.grad = self.sum(own) / self.size
+            if parameter.requires_grad:
+                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = self.sum(own) / self.size
 
     def share_buffers(self, module: nn.Module) -> None:
         """Give all processes the buffers of the process that writes, such as the running means.

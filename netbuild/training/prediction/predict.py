@@ -122,6 +122,8 @@ class Predictor:
         shape = self.told.tensor.shape
         binary = config.loss is not None and config.loss.binary and product(shape) == 1
         classifies = binary or (config.loss is not None and config.loss.classifies)
+        #: The outputs that tell other targets than the first loss does.
+        self.beside = _beside(config, self.outputs)
         self.criterion = None
         if classifies and not raw:
             self.criterion = _criterion(Criterion(graph, self.device), learned)
@@ -193,7 +195,9 @@ class Predictor:
             if not all(np.isfinite(y[row]).all() for y in told):
                 yield InputError(f"{sample}: the output of the network is not finite")
             elif scores is not None:
-                yield sample.place | self._class(scores[row])
+                told = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
+                more = {"outputs": told} if told else {}
+                yield sample.place | self._class(scores[row]) | more
             elif len(outputs) == 1:
                 yield sample.place | {"output": outputs[0][row]}
             else:
@@ -216,10 +220,9 @@ class Predictor:
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
             scores = None
             if self.criterion is not None:
-                none = torch.zeros((len(samples), *self.places), dtype=torch.int64)
-                output = self.criterion.first.output(y)
-                flat, _ = self.criterion.classes(output, none.to(self.device))
-                shares = flat.float().softmax(1)  # (samples · places, classes)
+                shares = (
+                    self.criterion.first.all_scores(y).float().softmax(1)
+                )  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
             return tuple(output.float().cpu().numpy() for output in outputs), scores
 
@@ -239,6 +242,14 @@ class Predictor:
 def shortest(value: Any) -> float:
     """Return a float32 as the float with the shortest decimal form that rounds to it."""
     return float(str(np.float32(value)))
+
+
+def _beside(config: Config, outputs: Sequence[str]) -> tuple[str, ...]:
+    """Return the outputs that losses compare with other targets of the data than the first."""
+    compared = [(term, config.against(term, outputs)) for term in config.losses]
+    read = [term for term, a in compared if a and a.kind == "target" and a != compared[0][1]]
+    names = (wire.outside for term in read for wire in term.reads)
+    return tuple(dict.fromkeys(names))
 
 
 def _network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:

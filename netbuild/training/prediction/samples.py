@@ -18,7 +18,8 @@ from netbuild.components.datasets.conversion import input_values
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
-from netbuild.components.tensor import Tensor, times
+from netbuild.components.datasets.fields import flat
+from netbuild.components.tensor import Tensor, product, times
 from netbuild.diagnostics.exceptions import InputError, UnreadableError
 from netbuild.training.prediction.inputs import (
     Array,
@@ -145,8 +146,8 @@ class SampleReader:
         """
         if set(self.names) <= {*there}:
             return self.names
-        if isinstance(self.data, Arrays) and {*self.data.inputs} <= {*there}:
-            return self.data.inputs
+        if isinstance(self.data, Arrays) and {*flat(self.data.inputs)} <= {*there}:
+            return flat(self.data.inputs)
         if len(self.names) == len(there) == 1:
             return tuple(there)
         held = ", ".join(there) or "none"
@@ -219,28 +220,41 @@ class SampleReader:
         return np.asarray(made.numpy())
 
     def _of_table(self, place: dict[str, Any], path: Path) -> Iterator[InputSample]:
-        """Yield the rows of a table."""
-        (wanted, *others) = self.inputs
-        if others:
-            raise InputError(f"{path} is one table, but {self._reads_several()}")
-        if len(wanted.shape) > 1:
-            read = _described(wanted)
-            raise InputError(f"{path} holds rows of numbers, but the network reads {read}")
+        """Yield the rows of a table. The columns of several inputs stand side by side."""
         source = self.data if isinstance(self.data, Csv) else None
+        if len(self.inputs) > 1 and source is None:
+            raise InputError(f"{path} is one table, but {self._reads_several()}")
+        for wanted in self.inputs:
+            if len(wanted.shape) > 1:
+                read = _described(wanted)
+                raise InputError(f"{path} holds rows of numbers, but the network reads {read}")
+        widths = [product(wanted.shape) for wanted in self.inputs]
         try:
-            table = Table(path, source, wanted.shape[0] if wanted.shape else 1)
+            table = Table(path, source, sum(widths))
         except (OSError, ValueError, csv.Error) as error:
             raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
-        values = table.numbers.reshape(-1, *wanted.shape)
-        if not wanted.floating:
-            parts = (values % 1 != 0).reshape(len(values), -1)
-            if parts.any():
-                row, column = (int(axis[0]) for axis in parts.nonzero())
-                part = f"{values.reshape(parts.shape)[row, column]:g} in line {table.lines[row]}"
-                raise InputError(f"{path} has {part}, but the network reads whole numbers")
-            values = values.astype("int64")
-        (x,) = self._fitting((values,), str(path), lambda row: f"in line {table.lines[row]}")
-        return (InputSample(place | {"index": n}, (sample,)) for n, sample in enumerate(x))
+        columns = np.split(table.numbers.reshape(-1, sum(widths)), np.cumsum(widths)[:-1], axis=1)
+        pairs = zip(columns, self.inputs, strict=True)
+        values = tuple(_of_columns(numbers, wanted, path, table) for numbers, wanted in pairs)
+        x = self._fitting(values, str(path), lambda row: f"in line {table.lines[row]}")
+        rows = zip(*x, strict=True)
+        return (InputSample(place | {"index": n}, sample) for n, sample in enumerate(rows))
+
+
+def _of_columns(numbers: Array, wanted: Tensor, path: Path, table: Table) -> Array:
+    """Return an input, (rows, *input), from its columns in a table.
+
+    Raises:
+        InputError: a number has a fraction, and the network reads whole numbers.
+    """
+    if not wanted.floating:
+        parts = numbers % 1 != 0
+        if parts.any():
+            row, column = (int(axis[0]) for axis in parts.nonzero())
+            part = f"{numbers[row, column]:g} in line {table.lines[row]}"
+            raise InputError(f"{path} has {part}, but the network reads whole numbers")
+        numbers = numbers.astype("int64")
+    return numbers.reshape(-1, *wanted.shape)
 
 
 def _is_single(array: Array, wanted: Tensor) -> bool:

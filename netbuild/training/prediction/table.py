@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netbuild.components.datasets.fields import by_name
+from netbuild.components.datasets.fields import by_name, flat
 from netbuild.components.datasets.lines import Rows
 from netbuild.components.files import opened_text
 from netbuild.diagnostics.exceptions import InputError
@@ -92,7 +92,7 @@ def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
     if source is None:
         return None
     if source.inputs is not None:
-        return source.inputs
+        return flat(source.inputs)
     try:
         with opened_text(source.file, newline="") as file:
             header = next(Rows(file, source.separator), [])

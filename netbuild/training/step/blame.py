@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 #: What functions of a step do, by the name of the function.
-_STAGES = {"backward": "the backward pass", "_clip": "the clipping of the gradients"}
+_STAGES = {"backward": "the backward pass", "clip": "the clipping of the gradients"}
 
 
 class Parts(NamedTuple):

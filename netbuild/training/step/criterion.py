@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,12 @@ from netbuild.builder.arguments import differing
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
 from netbuild.config.against import targets_of
+from netbuild.config.metrics import with_alone
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.step.nonfinite import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from netbuild.config.against import Against
@@ -45,12 +47,34 @@ class Criterion:
             LossModule(term, graph, device, class_weights) for term in graph.config.losses
         ]
         self.first = self.parts[0]
+        losses, metrics = graph.config.losses, graph.config.metrics
+        #: The losses, and what metrics compare that go with none of them.
+        self.compared = [
+            *self.parts,
+            *(
+                LossModule(term, graph, device, None)
+                for term in with_alone(losses, metrics)[len(losses) :]
+            ),
+        ]
         #: The names of the losses.
         self.names = [part.term.name for part in self.parts]
         self._weights = [part.term.weight for part in self.parts]
         self._weighs = any(weight != 1 for weight in self._weights)
         modules = [part.module for part in self.parts]
         self.module: Any = modules[0] if len(modules) == 1 else nn.ModuleList(modules)
+
+    def of(self, numbers: Iterable[int]) -> Criterion:
+        """Return a criterion of some of the losses, with the same modules."""
+        found = copy.copy(self)
+        found.parts = [self.parts[number] for number in numbers]
+        found.names = [part.term.name for part in found.parts]
+        found._weights = [part.term.weight for part in found.parts]  # noqa: SLF001
+        return found
+
+    @property
+    def positions(self) -> set[int]:
+        """The positions of all outputs that the losses read."""
+        return {position for part in self.parts for position in part.positions}
 
     def losses(self, x: Inputs, y: Any, targets: Targets) -> list[Any]:
         """Return the value of each loss for a batch; None where no label of the batch counts.
@@ -138,6 +162,9 @@ class LossModule:
         #: The positions of the outputs that the loss reads.
         self.reads = [names.index(name) for name in compared]
         found = graph.against(term)
+        #: The positions of all outputs that it reads or compares them with.
+        compared_with = [found.name] if found.kind == "output" else []
+        self.positions = {*self.reads, *map(names.index, compared_with)}
         #: Whether the loss compares with a target of the data.
         self.reads_target = found.kind == "target"
         #: Whether it may compare with labels, which are then known before the network runs.
@@ -146,7 +173,8 @@ class LossModule:
         #: outputs, and the targets of the data.
         self.against = _getter(found, graph, self.reads[0], device)
         arguments = term.loss.arguments(*(y.shape for y in compared.values()))
-        if class_weights is not None and "weight" in type(term.loss).model_fields:
+        weighed = term.loss.classifies and found.kind == "target"
+        if class_weights is not None and weighed and "weight" in type(term.loss).model_fields:
             arguments["weight"] = class_weights.tolist()
         for name in _TENSORS:
             if arguments.get(name) is not None:
@@ -225,6 +253,11 @@ class LossModule:
         ignored = f", or is {self.ignored}, which it ignores" if self.ignores_some(targets) else ""
         return f"each has a class to which {called} gives the weight 0{ignored}"
 
+    def is_computed(self, y: Any) -> bool:
+        """Whether a part of the network has computed all that the loss reads."""
+        outputs = _outputs(y)
+        return all(outputs[position] is not None for position in self.positions)
+
     def output(self, y: Any) -> torch.Tensor:
         """Return the first output that the loss reads, without its gradient.
 
@@ -232,6 +265,10 @@ class LossModule:
         """
         output = _read(y, self.reads)[0].detach()
         return output.float() if output.dtype in _HALF else output
+
+    def all_scores(self, y: Any) -> torch.Tensor:
+        """Return the scores of the classes, (n, classes), for each sample and place."""
+        return self.scores(self.output(y)).movedim(1, -1).flatten(0, -2)
 
     def scores(self, y: torch.Tensor) -> torch.Tensor:
         """Return the score of each class, along axis 1, for each sample and place.

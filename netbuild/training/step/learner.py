@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from netbuild.config.optimizer import has_players
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.errors import refused
 from netbuild.training.step import nonfinite as guard
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from netbuild.training.data.batches import Batch
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
+    from netbuild.training.step.players import Players
     from netbuild.training.step.stepping import Stepping
 
 #: The types of 16 bits, by the precisions of a config.
@@ -74,8 +76,12 @@ class Learner:
         #: All weights that an optimizer steps.
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
-        self.averaged = Averaged(module, train.ema) if train.ema else None
+        owned = self.optimizers if has_players(config.optimizers) else ()
+        self.averaged = Averaged(module, train.ema, owned) if train.ema else None
         self.forward = network.forward
+        #: The modules whose gradients torch does not average over the processes.
+        alone = network.forward is module and not world.sharded
+        self.unshared = self.learning if alone else criterion.module
         #: The module that is validated and saved: the one that trains, or its average.
         self.validated = self.averaged.module if self.averaged else module
         self.validation: Any = self.validated  # the same module, or its compiled version
@@ -87,6 +93,11 @@ class Learner:
         self.measures = self.new_measures()
         #: The loss of the last step; NaN if no label of the step counts.
         self.value = math.nan
+        self.players: Players | None = None
+        if has_players(config.optimizers):
+            from netbuild.training.step.players import Players  # few trainings have players
+
+            self.players = Players(self, config.optimizers)
 
     def _called(self, error: BaseException) -> str:
         """Return the layer, the loss or the optimizer that raised an exception, with its line."""
@@ -113,7 +124,10 @@ class Learner:
             TrainingError: torch refused the step, or its loss is not finite.
         """
         with refused("the step", self._called):
-            shares = self._shares(batches)
+            if self.players:
+                self.players.step(batches, where)
+                return
+            shares = self.shares(batches, self.criterion)
             lbfgs = self.optimizers[0]  # it is the only one: it computes the loss itself
             if isinstance(lbfgs, torch.optim.LBFGS):
                 first = iter([True])
@@ -140,8 +154,8 @@ class Learner:
         counted = False
         for number, ((x, targets), share) in enumerate(zip(batches, shares, strict=True), start=1):
             with self.world.gradients_stay(self.forward, last=number == len(batches)):
-                with self._cast():
-                    y = self.forward(*self._laid_out(x))
+                with self.cast():
+                    y = self.forward(*self.laid_out(x))
                     own = self.criterion.losses(x, y, targets)
                     part = self.criterion.total(own, y, share)
                 losses.append(part.detach())
@@ -153,13 +167,13 @@ class Learner:
                 self.measures.add(own, x, y, targets)
         if measured:
             self.value = watched()
-            self._expect_finite(batches, where)
+            self.expect_finite(batches, where)
             self.value = self.value if counted else math.nan
-        self.world.average_gradients(self.criterion.module.parameters())
-        self._clip()
+        self.world.average_gradients(self.unshared.parameters())
+        self.clip(self.optimizers, self.scaler)
         return summed(losses)
 
-    def _shares(self, batches: Sequence[Batch]) -> list[list[Any] | None]:
+    def shares(self, batches: Sequence[Batch], criterion: Criterion) -> list[list[Any] | None]:
         """Return the weight of each loss of each batch in the loss of the step; None for 1.
 
         A mean is over the samples of all batches and of all processes. torch averages the gradients
@@ -168,7 +182,7 @@ class Learner:
         size = self.world.size
         if len(batches) == size == 1:
             return [None]
-        of_batches = [self.criterion.weights(x, targets) for x, targets in batches]
+        of_batches = [criterion.weights(x, targets) for x, targets in batches]
         found = []
         for weights in zip(*of_batches, strict=True):  # of each loss
             if weights[0] is None:
@@ -179,7 +193,7 @@ class Learner:
             found.append(list(each / torch.where(total > 0, total, 1) * size))
         return [list(shares) for shares in zip(*found, strict=True)]
 
-    def _cast(self) -> Any:
+    def cast(self) -> Any:
         """Return the context in which the network computes with the precision of the config."""
         dtype = HALVES.get(self.train.precision)
         if dtype is None:
@@ -189,16 +203,21 @@ class Learner:
         cached = not self.world.sharded
         return torch.autocast(self.world.device.type, dtype=dtype, cache_enabled=cached)
 
-    def _laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def laid_out(self, x: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return inputs in the memory format of the network."""
         return with_channels_last(x) if self.channels_last else x
 
-    def _expect_finite(self, batches: Sequence[Batch], where: str) -> None:
+    def expect_finite(self, batches: Sequence[Batch], where: str) -> None:
+        """Refuse a loss that is not finite, before it changes a weight.
+
+        Raises:
+            TrainingError: the message names the first layer whose output is not finite.
+        """
         finite = math.isfinite(self.value)
         if not self._in_any(not finite):
             return
-        with self._cast():
-            whys = [guard.culprit(self.module, self._laid_out(x)) for x, _ in batches]
+        with self.cast():
+            whys = [guard.culprit(self.module, self.laid_out(x)) for x, _ in batches]
         why = next(filter(None, whys), None)
         why = why or "the outputs of the network are finite, so the loss itself computes this value"
         message = f"the loss is {self.value} {where}: {why}; a lower learning rate often helps"
@@ -210,19 +229,23 @@ class Learner:
         """Return a flag. The processes of a sharded network agree on it, to go on together."""
         return self.world.any(found) if self.world.sharded else found
 
-    def _clip(self) -> None:
-        """Clip the gradients of a step to the limits of the config."""
+    def clip(
+        self, optimizers: Sequence[torch.optim.Optimizer], scaler: torch.amp.GradScaler
+    ) -> None:
+        """Clip the gradients of some optimizers together to the limits of the config."""
         norm, value = self.train.clip_grad_norm, self.train.clip_grad_value
         if norm is None and value is None:
             return
-        for optimizer in self.optimizers:
-            self.scaler.unscale_(optimizer)
+        for optimizer in optimizers:
+            scaler.unscale_(optimizer)
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        parameters = [p for group in groups for p in group["params"]]
         if norm is not None:
-            self.world.clip_norm(self.parameters, norm)
+            self.world.clip_norm(parameters, norm)
         if value is not None:
             # One after the other, if the weights of a loss are whole and those of the network not.
             one_by_one = self.world.sharded
-            torch.nn.utils.clip_grad_value_(self.parameters, value, foreach=not one_by_one and None)
+            torch.nn.utils.clip_grad_value_(parameters, value, foreach=not one_by_one and None)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:
@@ -236,8 +259,8 @@ class Learner:
         measures = self.new_measures(keeping=True)
         with refused("the validation", self._called):
             for x, targets in batches:
-                with self._cast():
-                    y = self.validation(*self._laid_out(x))
+                with self.cast():
+                    y = self.validation(*self.laid_out(x))
                     losses = self.criterion.losses(x, y, targets)
                 measures.add(losses, x, y, targets)
             measures.merge_all(self.world)
@@ -251,7 +274,7 @@ class Learner:
         return {
             "optimizer": None if self.world.sharded else _each(self.optimizers),
             "scheduler": _each([one.scheduling for one in self.stepping]),
-            "scaler": self.scaler.state_dict(),
+            "scaler": (self.players or self.scaler).state_dict(),
             "loss": self.criterion.module.state_dict(),
             "measures": self.measures.of_all(self.world),
             "averaged": self.averaged.state_dict() if self.averaged else {},
@@ -270,6 +293,13 @@ class Learner:
 
         shards.load(folder, self.learning, [] if anew.optimizer else self.optimizers)
 
+    def _load_scalers(self, state: Any, taken: int) -> None:
+        """Load the state of each scaler, after some steps of the training."""
+        if self.players:
+            self.players.load_state_dict(_list(state), taken)
+        elif isinstance(state, dict) and state:  # else the run had several
+            self.scaler.load_state_dict(state)
+
     def load_state_dict(self, state: dict[str, Any], position: Position, anew: Anew) -> None:
         """Load the state of a checkpoint. The validated weights have to be loaded before."""
         self.criterion.load_state_dict(state["loss"])
@@ -284,8 +314,7 @@ class Learner:
         lowered = anew.lowered or [() for _ in self.stepping]
         for one, schedule, stays in zip(self.stepping, schedules, lowered, strict=True):
             one.go_on(schedule, position, anew, stays)
-        if state["scaler"]:
-            self.scaler.load_state_dict(state["scaler"])
+        self._load_scalers(state["scaler"], position.total)
         if self.world.writes:  # the sums of all processes count once
             self.measures.load_state_dict(state["measures"])
         if state["model"]:  # the weights in training, if their average was validated

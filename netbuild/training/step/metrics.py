@@ -50,7 +50,7 @@ class Measures:
         keeping: bool = False,
     ) -> None:
         self.criterion, self.terms, self.keeping = criterion, tuple(terms), keeping
-        self.metrics = Metrics(self.terms, criterion.parts, keeping=keeping)
+        self.metrics = Metrics(self.terms, criterion.compared, keeping=keeping)
         # Double precision keeps counts and long sums exact. Apple's GPUs do not have it.
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
@@ -77,7 +77,9 @@ class Measures:
             self.losses[number].append((loss.detach(), weight))
         self.waiting[0] += 1
         for number in self.metrics.numbers:
-            part = self.criterion.parts[number]
+            part = self.criterion.compared[number]
+            if not part.is_computed(y):  # no optimizer has needed it in this step
+                continue
             output, target = part.output(y), part.against(x, y, targets).detach()
             if number in self.metrics.counting:
                 self.outputs.setdefault(number, []).append((output, target))

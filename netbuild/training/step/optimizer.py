@@ -38,11 +38,12 @@ def optimizers(
     learning = {n: p for n, p in network.named_parameters() if p.requires_grad}
     for term, loss in zip(config.losses, losses, strict=True):
         learning |= {f"{term.name}.{n}": p for n, p in loss.named_parameters()}
+    later = any(row.unfreezes for row in graph.rows)
     if len(config.optimizers) == 1:
-        return [_made(config.optimizers[0], learning, network, losses, world)]
+        return [_made(config.optimizers[0], learning, network, losses, world, later=later)]
     parts, _ = divided(weights(config, graph.rows, graph.outputs), config.optimizers)
     return [
-        _made(one, {w.name: learning[w.name] for w in own}, network, losses, world)
+        _made(one, {w.name: learning[w.name] for w in own}, network, losses, world, later=later)
         for one, own in zip(config.optimizers, parts, strict=True)
     ]
 
@@ -53,11 +54,14 @@ def _made(
     network: nn.Module,
     losses: Sequence[nn.Module],
     world: World,
+    *,
+    later: bool,
 ) -> torch.optim.Optimizer:
     """Make an optimizer for some parameters, in its groups.
 
     If the config sets neither `foreach` nor `fused`, a fused optimizer is used if torch has one: a
-    step then takes a quarter of the time.
+    step then takes a quarter of the time. torch's fused SGD refuses weights that begin to learn
+    `later`, because they have no momentum yet.
     """
     kind = type(one.optimizer).__name__
     *grouped, rest = assigned(learning, one.groups)
@@ -67,7 +71,8 @@ def _made(
     fields = one.optimizer.model_dump()
     if fields.get("foreach") is None and fields.get("fused", False) is None:
         sparse = any(getattr(layer, "sparse", False) for layer in network.modules())
-        fields["fused"] = (not sparse and _can_fuse(kind, world)) or None
+        waits = later and kind == "SGD"
+        fields["fused"] = (not sparse and not waits and _can_fuse(kind, world)) or None
     if world.sharded and "foreach" in fields and any(True for m in losses for _ in m.parameters()):
         # The weights of losses are whole, those of the network are in parts: torch refuses to step
         # both in one call.

@@ -26,6 +26,8 @@ class Stepping:
             {name: option for name, option in group.items() if name != "params"}
             for group in optimizer.param_groups
         ]
+        for options, rate in zip(self.options, scheduling.rates, strict=True):
+            options["lr"] = rate
 
     def go_on(
         self, schedule: dict[str, Any], position: Position, anew: Anew, lowered: Sequence[bool]
@@ -43,10 +45,13 @@ class Stepping:
         for group, options in zip(groups, self.options, strict=True):
             group.update({n: o for n, o in options.items() if anew.schedule or n in _KERNELS})
         if not anew.schedule:
-            self.scheduling.load_state_dict(schedule)
+            self.scheduling.load_state_dict(schedule, position)
             return
         # If all weights are in groups of the config, the optimizer has no group of its own.
-        stays = lowered[len(lowered) - len(groups) :] or [False] * len(groups)
+        # Within a warm-up, no loss has lowered the rates.
+        none_stays = [False] * len(groups)
+        stays = lowered[len(lowered) - len(groups) :] or none_stays
+        stays = none_stays if "warming" in schedule else stays
         for group, rate, stay in zip(groups, rates, stays, strict=True):
             group["lr"] = rate if stay else group["lr"]
         self.scheduling.replay(position, {} if anew.best else schedule)

@@ -218,9 +218,6 @@ BAD: dict[str, list[str]] = {
         scheduled(
             "{SequentialLR: {schedulers: [LinearLR, {ExponentialLR: 0.9}], milestones: [10]}}"
         ),
-        scheduled("{ReduceLROnPlateau: {mode: max, patience: 2}}"),
-        scheduled("{ReduceLROnPlateau: max}"),
-        scheduled("{ReduceLROnPlateau: {patience: 2}}").replace("SGD", "{SGD: {maximize: true}}"),
         scheduled("{ReduceLROnPlateau: {patience: 2, threshold: 1}}"),
         scheduled("{ReduceLROnPlateau: {patience: 2, threshold: -0.1, threshold_mode: abs}}"),
         scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 1e-3}}"),
@@ -359,6 +356,7 @@ GOOD: dict[str, list[str]] = {
         scheduled("{ReduceLROnPlateau: {mode: max, patience: 2}}").replace(
             "SGD", "{SGD: {maximize: true}}"
         ),
+        scheduled("{ReduceLROnPlateau: {patience: 2}}").replace("SGD", "{SGD: {maximize: true}}"),
         scheduled("{ReduceLROnPlateau: {patience: 2, threshold: 1, threshold_mode: abs}}"),
         scheduled("{ReduceLROnPlateau: {patience: 2, min_lr: 9e-4}}"),
         scheduled("{ReduceLROnPlateau: {patience: 2, eps: 8e-4}}"),

@@ -14,7 +14,7 @@ from torch import nn
 from netbuild.builder import module as builder
 from netbuild.checks.lint import receptive_field as windows
 from netbuild.components.losses import LOSSES
-from netbuild.components.schedulers import SCHEDULERS
+from netbuild.components.schedulers import SCHEDULERS, Use
 from netbuild.components.schedulers.scheduler import Scheduler
 from netbuild.diagnostics import rules
 from netbuild.diagnostics.diagnostic import errors
@@ -131,6 +131,7 @@ def test_a_plateau_of_a_falling_loss(text: str) -> None:
     assert graph.config.scheduler is not None
     scheduler: Any = graph.config.scheduler.scheduler
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1)
+    scheduler = scheduler.decided(Use(rises="maximize" in text))
     torchs = torch_scheduler(scheduler.model_copy(update={"patience": 0}), optimizer, 5)
     better = range(2, 11, 2) if "maximize" in text else range(10, 0, -2)
     for loss in better:

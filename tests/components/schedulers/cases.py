@@ -39,7 +39,9 @@ FIELDS: dict[str, Any] = {
     "LinearLR": some(start_factor=fractions, end_factor=fractions, total_iters=small),
     "ExponentialLR": with_(numbers, "gamma"),
     "PolynomialLR": some(total_iters=small, power=numbers),
-    "CosineAnnealingLR": with_(small, "T_max", eta_min=numbers),
+    "CosineAnnealingLR": st.builds(
+        lambda length, rest: {"T_max": length} | rest, small, some(eta_min=numbers)
+    ),
     "CosineAnnealingWarmRestarts": with_(small, "T_0", T_mult=small, eta_min=numbers),
     "CyclicLR": with_(
         per_group,

@@ -18,8 +18,9 @@ from netbuild.components.schedulers import SCHEDULERS
 from netbuild.config.load import load, read
 from netbuild.config.preparation import Preparation
 from netbuild.config.resolution import resolved
-from netbuild.config.scheduler import Schedule, Training, misfits
+from netbuild.config.scheduler import Schedule, misfits
 from netbuild.config.train import Train
+from netbuild.config.training_length import Training
 from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, TrainingError
 from netbuild.training.loop import Trainer
@@ -41,7 +42,7 @@ def test_when_it_steps(name: str) -> None:
         if (name, step) == ("ReduceLROnPlateau", "batch"):
             (fault,) = found.diagnostics
             assert fault.label == (
-                "ReduceLROnPlateau reads the validation loss, which exists once per epoch"
+                "ReduceLROnPlateau reads train.monitor, which is measured once per epoch"
             )
         else:
             assert found.scheduler.step == step

@@ -80,12 +80,13 @@ def measured(
     graph = infer(read(from_bytes("tiny.yaml", text(metrics=items, **hard.sections).encode())))
     assert [f.message for f in graph.diagnostics if f.severity == "error"] == []
     criterion = Criterion(graph, CPU)
-    criterion.look(hard.target)
+    criterion.look((hard.target,))
     found = []
     for rank in range(processes):
         own = Measures(criterion, graph.config.metrics, CPU, keeping=True)
         for y, target in batches(hard, size, rank, processes):
-            own.add(criterion.losses(y.float(), target), y, target)
+            losses = criterion.losses((), y.float(), (target,))
+            own.add(losses, (), y, (target,))
         found.append(own)
     found[0].merge_all(World(processes, found))  # type: ignore[arg-type]
     return criterion, found[0].means("val")

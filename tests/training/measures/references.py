@@ -29,6 +29,8 @@ def by_torchmetrics(
     """Return torchmetrics' value."""
     kind = getattr(import_module(f"torchmetrics.{package}"), name)
     more, compared = _compared(name, package, loss, y.double(), target)
+    if more.get("num_classes") == 1 and not arguments.get("include_background", True):
+        more = {"num_classes": 2}  # torchmetrics counts a single region without background as none
     with warnings.catch_warnings(), in_doubles():
         warnings.simplefilter("ignore")
         return plain(kind(**(arguments | more))(*compared))
@@ -78,8 +80,7 @@ def _of_answers(
     likely, true = (x if x.ndim > 1 else x[:, None] for x in (likely, true))
     labels = likely.shape[1]
     if package == "segmentation":
-        # Without its background, torchmetrics counts one region as none.
-        return {"num_classes": labels + (labels == 1)}, ((likely > 0.5).long(), true)
+        return {"num_classes": labels}, ((likely > 0.5).long(), true)
     if package == "retrieval":
         queries = torch.arange(len(y))[:, None].expand_as(likely)
         return {}, (likely.flatten(), true.flatten(), queries.flatten())

@@ -34,7 +34,12 @@ SECTIONS: dict[str, Any] = {
     "input": [1, 8, 8],
     "layers": ["Flatten", {"Linear": 16}, "Tanh", {"Linear": 10}],
     "loss": "CrossEntropyLoss",
-    "metrics": ["accuracy", "top_5_accuracy", "macro_f1"],
+    "metrics": [
+        "Accuracy",
+        {"Accuracy": {"top_k": 5}, "name": "top_5"},
+        "AUROC",
+        {"F1Score": {"average": "macro"}},
+    ],
     "optimizer": {"SGD": {"lr": 0.1, "momentum": 0.9}},
     "data": {"Digits": {}, "class_weights": "balanced"},
     "train": {"epochs": 2, "batch_size": 50, "device": "cpu"},
@@ -118,14 +123,19 @@ def test_two_processes_train_as_one(tmp_path: Path, alone: Path, strategy: str) 
 UNEVEN: dict[str, dict[str, Any]] = {
     "ignored": {
         "loss": {"CrossEntropyLoss": {"ignore_index": 3}},
-        "metrics": ["accuracy", "macro_f1", "confusion_matrix"],
+        "metrics": ["Accuracy", {"F1Score": {"average": "macro"}}, "ConfusionMatrix"],
         "data": {"Digits": {}, "class_weights": [1, 0, 0, 2, 0, 0, 1, 1, 0, 0]},
     },
     "values": {
         "input": [10],
         "layers": [{"Linear": 1}],
         "loss": "MSELoss",
-        "metrics": ["mae", "rmse", "r2"],
+        "metrics": [
+            "MeanAbsoluteError",
+            {"MeanSquaredError": {"squared": False}},
+            "R2Score",
+            "SpearmanCorrCoef",
+        ],
         "data": {"Diabetes": {}, "normalize": False},
         "optimizer": {"SGD": {"lr": 1e-7}},
     },
@@ -282,7 +292,7 @@ def test_a_loss_that_is_not_finite_in_one_process(tmp_path: Path) -> None:
         "input": [4],
         "layers": [{"Linear": 8}, {"layers": [{"Linear": 8}], "repeat": 2}, {"Linear": 3}],
         "data": {"Arrays": {"file": "data.npz"}},
-        "metrics": ["accuracy"],
+        "metrics": ["Accuracy"],
     }
     file = write(tmp_path, **sections, train={"strategy": "fsdp", "batch_size": 8})
     process = start(tmp_path, "train", file, "--processes", 2)

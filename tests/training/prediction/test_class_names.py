@@ -7,7 +7,7 @@ from netbuild.training import Run
 from tests.training.by_hand import command
 
 NAMES = ["setosa", "versicolor", "virginica"]
-METRICS = ("--set", "metrics=[accuracy, confusion_matrix]")
+METRICS = ("--set", "metrics=[Accuracy, ConfusionMatrix]")
 
 
 def test_the_matrix_of_a_run_has_names(iris: Path) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
+from netbuild.graph.graph import Graph
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.metrics import Measures
@@ -27,11 +28,21 @@ class Hard(NamedTuple):
     sections: dict[str, Any]
 
 
-def criterion_of(sections: dict[str, Any], metrics: list[str]) -> Criterion:
-    """Return the loss of a file that has no faults."""
-    graph = infer(read(from_bytes("tiny.yaml", text(metrics=metrics, **sections).encode())))
+#: The names of metrics in runs of earlier releases.
+OF_CLASSES = ("accuracy", "top_5_accuracy", "macro_f1", "confusion_matrix")
+OF_VALUES = ("mae", "rmse", "r2")
+
+
+def graph_of(sections: dict[str, Any], metrics: list[Any]) -> Graph:
+    """Return the network of a run's config that has no faults."""
+    graph = infer(read(from_bytes("resolved.yaml", text(metrics=metrics, **sections).encode())))
     assert [f for f in graph.diagnostics if f.severity == "error"] == []
-    return Criterion(graph, CPU)
+    return graph
+
+
+def criterion_of(sections: dict[str, Any], metrics: list[Any]) -> Criterion:
+    """Return the loss of a run's config that has no faults."""
+    return Criterion(graph_of(sections, metrics), CPU)
 
 
 def batches(hard: Hard, size: int, rank: int, processes: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -42,16 +53,18 @@ def batches(hard: Hard, size: int, rank: int, processes: int) -> Iterator[tuple[
         yield (own if len(own) else y[:1]), target[rank::processes]
 
 
-def measured(hard: Hard, metrics: list[str], size: int, processes: int = 1) -> Measures:
+def measured(hard: Hard, metrics: list[Any], size: int, processes: int = 1) -> Measures:
     """Return the measures of all batches of all processes."""
-    criterion = criterion_of(hard.sections, metrics)
+    graph = graph_of(hard.sections, metrics)
+    criterion, terms = Criterion(graph, CPU), graph.config.metrics
     criterion.look((hard.target,))
-    merged = Measures(criterion, metrics, CPU)
+    merged = Measures(criterion, terms, CPU)
     for rank in range(processes):
-        own = Measures(criterion, metrics, CPU)
+        own = Measures(criterion, terms, CPU)
         for y, target in batches(hard, size, rank, processes):
             # Within autocast torch computes losses in single precision.
-            own.add(criterion.losses((), y.float(), (target,)), (), y, (target,))
+            losses = criterion.losses((), y.float(), (target,))
+            own.add(losses, (), y, (target,))
         merged.merge(own.tensors())
     return merged
 

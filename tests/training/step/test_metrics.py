@@ -1,4 +1,4 @@
-"""Every metric, on data made to be hard, has the values of scikit-learn and of torchmetrics.
+"""The metrics of runs of earlier releases have the values of scikit-learn and of torchmetrics.
 
 The references see all outputs at once, in double precision. netbuild sees them in batches, the last
 one smaller, in one process or in several.
@@ -14,10 +14,11 @@ import torch
 from sklearn import metrics as sklearn
 from torch import Tensor, nn
 
-from netbuild.components.metrics import OF_CLASSES, OF_VALUES
 from netbuild.diagnostics.exceptions import TrainingError
 from tests.training.step.hard import (
     CUTS,
+    OF_CLASSES,
+    OF_VALUES,
     Hard,
     classifying,
     criterion_of,

@@ -133,7 +133,7 @@ class Trainer:
             # The rate of this step: the scheduler changes it at the end of the step.
             position.lr = float(self.learner.optimizers[0].param_groups[0]["lr"])
             self.learner.step(batches, at)
-            position.samples += sum(len(target) for _, target in batches)
+            position.samples += sum(targets[0].shape[0] for _, targets in batches)
             position.step += 1
             position.total += 1
             position.seconds = time.perf_counter() - started

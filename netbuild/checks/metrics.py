@@ -133,7 +133,8 @@ def misfit(
 
 def _misfit_of_places(metric: Metric, what: Compared) -> tuple[str, str | None] | None:
     """Return why a metric does not measure these places; None if it does."""
-    called, places = type(metric).__name__, times(what.places) or "one value"
+    called = type(metric).__name__
+    places = times(what.places) if what.places else "one place"
     if called == "ExactMatch" and what.task == "multiclass" and not what.places:
         return "a sample has one class, so this is the Accuracy", None
     if called == "HausdorffDistance" and len(what.places) != 2:

@@ -102,11 +102,10 @@ def _read(
     found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     inputs = take(found)
     data = take(read_data(sections, inputs.tensors))
-    optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
-    whole = any(term.loss.over_batch for term in losses)
-    optimizers, schedule = take(_schedules(sections, optimizers, data, train, whole=whole))
+    optimizers = take(read_optimizers(sections))
+    optimizers, schedule = take(_schedules(sections, optimizers, data, train, losses))
     targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
         document=source.document,
@@ -138,19 +137,24 @@ def _read(
 
 
 def _schedules(
-    sections: Sections, optimizers: tuple[Optimizing, ...], data: Data, train: Train, *, whole: bool
+    sections: Sections,
+    optimizers: tuple[Optimizing, ...],
+    data: Data,
+    train: Train,
+    losses: tuple[LossTerm, ...],
 ) -> Found[tuple[tuple[Optimizing, ...], Schedule | None]]:
     """Read the schedules beside the optimizers, and that of the section `scheduler:`.
 
-    They are compared with the length of the training; `whole` leaves out a smaller last batch.
+    They are compared with the length of the training. A loss over the whole batch leaves out a
+    smaller last batch.
     """
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.schedules import read_beside, read_section
-    from netbuild.config.training_length import training_of
+    from netbuild.config.schedules import read_beside, read_section, training_of
 
     every = optimizers or (None,)
+    whole = any(term.loss.over_batch for term in losses)
     trainings = [
         training_of(one, data.source, data.preparation, train, whole=whole) for one in every
     ]

@@ -86,7 +86,7 @@ def test_against_a_loop_by_hand(tmp_path: Path) -> None:
     batches = [list(trainer.training.shuffled(16, epoch)) for epoch in range(2)]
     for epoch, those in enumerate(batches):
         hand.trunk.requires_grad_(epoch > 0)
-        for (x,), target in those:
+        for (x,), (target,) in those:
             adam.zero_grad()
             nn.functional.cross_entropy(hand(x), target).backward()
             adam.step()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from netbuild.components.metrics.compared import Compared, compared, has_probabilities
 from netbuild.components.target import Values
 from netbuild.components.tensor import times
-from netbuild.config.against import targets_of
 from netbuild.config.metrics import alone, loss_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
@@ -85,7 +84,7 @@ def _check(
 def _no_target(config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]) -> Diagnostic:
     """Return the fault of a metric that goes with no loss and does not say its target."""
     assert term.item is not None
-    names = tuple(dict.fromkeys((*targets_of(config), *outputs, *config.inputs)))
+    names = tuple(dict.fromkeys((*config.targets, *outputs, *config.inputs)))
     if term.target is None:
         label = f"it goes with no loss, and the data has several targets: {', '.join(names)}"
         return _fault(config, term, label, None, "name its target")

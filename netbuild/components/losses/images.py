@@ -17,9 +17,8 @@ from netbuild.components.fields import (
     unwanted,
     whole,
 )
-from netbuild.components.losses.loss import Loss, Reduced, expect_axes, mismatch
+from netbuild.components.losses.loss import Loss, Reduced, ValueLoss, expect_axes, mismatch
 from netbuild.components.losses.masks import OfKornia
-from netbuild.components.losses.values import ValueLoss
 from netbuild.components.target import Nothing, Target, Values
 from netbuild.components.tensor import Shape, times
 

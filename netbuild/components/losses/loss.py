@@ -271,3 +271,19 @@ class Reduced(Loss):
 
     reduction: Reduction = "mean"
     """How the losses of all values become one: by their mean or their sum."""
+
+
+class ValueLoss(Reduced):
+    """Takes an output of any shape and a target of the same shape."""
+
+    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms", "features"]] = (
+        "values"
+    )
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        if target.tensor.shape != y[0] or not self._takes(target):
+            raise mismatch(f"it compares with {self.wanted(*y)}, and the data has {target}")
+
+    def _takes(self, target: Target) -> bool:
+        """Whether torch computes with values of this kind. By default it does."""
+        return True

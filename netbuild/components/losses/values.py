@@ -1,32 +1,18 @@
 """Losses that compare the output, value by value, with a target of the same shape."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
 from netbuild.components.losses.loss import (
-    Reduced,
     Repeated,
+    ValueLoss,
     Weights,
     expect_repeatable,
     mismatch,
 )
 from netbuild.components.target import Signs, Target
 from netbuild.components.tensor import Shape, times
-
-
-class ValueLoss(Reduced):
-    """Takes an output of any shape and a target of the same shape."""
-
-    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms"]] = "values"
-
-    def compare(self, target: Target, *y: Shape) -> None:
-        if target.tensor.shape != y[0] or not self._takes(target):
-            raise mismatch(f"it compares with {self.wanted(*y)}, and the data has {target}")
-
-    def _takes(self, target: Target) -> bool:
-        """Whether torch computes with values of this kind. By default it does."""
-        return True
 
 
 class _FloatLoss(ValueLoss):

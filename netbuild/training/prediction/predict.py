@@ -196,8 +196,8 @@ class Predictor:
             if not all(np.isfinite(y[row]).all() for y in told):
                 yield InputError(f"{sample}: the output of the network is not finite")
             elif scores is not None:
-                told = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
-                more = {"outputs": told} if told else {}
+                others = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
+                more = {"outputs": others} if others else {}
                 yield sample.place | self._class(scores[row]) | more
             elif len(outputs) == 1:
                 yield sample.place | {"output": outputs[0][row]}

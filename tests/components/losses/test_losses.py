@@ -314,3 +314,15 @@ def test_random_gives_whole_numbers(dtype: str, highest: int) -> None:
     )
     assert str(inputs.dtype) == dtype
     assert (inputs.min(), inputs.max()) == (0, highest)
+
+
+@pytest.mark.parametrize(("reduction", "expected"), [("mean", 2.5), ("sum", 10.0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_mean_is_that_of_an_output(reduction: str, expected: float, dtype: torch.dtype) -> None:
+    """It compares with nothing, and computes with single precision at least."""
+    loss = LOSSES["Mean"].model_validate({"reduction": reduction})
+    loss.check((Tensor((2, 2)),), Nothing())
+    assert (loss.compares, loss.target((Tensor((2, 2)),))) == (False, Nothing())
+    module = getattr(nn, loss.torch_name())(**loss.arguments((2, 2)))
+    value = loss.run(module, (torch.tensor([[1, 2], [3, 4]], dtype=dtype),), None)
+    assert (value.item(), value.dtype) == (expected, torch.float32)

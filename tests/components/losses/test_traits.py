@@ -10,7 +10,7 @@ from torch import nn
 
 from netbuild.components.losses import LOSSES
 from netbuild.components.losses.loss import Loss
-from tests.components.losses.cases import torchs
+from tests.components.losses.cases import TORCHS, torchs
 
 
 @pytest.mark.parametrize("kind", sorted(LOSSES))
@@ -37,7 +37,7 @@ def test_scores_instead() -> None:
             torch.testing.assert_close(one(applied[by], target[by]), two(y, target[by]))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LOSSES if LOSSES[kind].applies])
+@pytest.mark.parametrize("kind", [kind for kind in TORCHS if LOSSES[kind].applies])
 def test_applies(kind: str) -> None:
     """A loss that applies a softmax sees differences only; with a sigmoid none is beyond 0 or 1."""
     torch.manual_seed(0)

@@ -104,8 +104,7 @@ def _read(
     data = take(read_data(sections, inputs.tensors))
     train = take(sections.fields("train", Train, "epochs: 10"))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
-    optimizers = take(read_optimizers(sections))
-    optimizers, schedule = take(_schedules(sections, optimizers, data, train, losses))
+    optimizers, schedule = take(_optimizers(sections, data, train, losses))
     targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
         document=source.document,
@@ -136,21 +135,18 @@ def _read(
     )
 
 
-def _schedules(
-    sections: Sections,
-    optimizers: tuple[Optimizing, ...],
-    data: Data,
-    train: Train,
-    losses: tuple[LossTerm, ...],
+def _optimizers(
+    sections: Sections, data: Data, train: Train, losses: tuple[LossTerm, ...]
 ) -> Found[tuple[tuple[Optimizing, ...], Schedule | None]]:
-    """Read the schedules beside the optimizers, and that of the section `scheduler:`.
+    """Read the optimizers with the schedules beside them, and that of the section `scheduler:`.
 
-    They are compared with the length of the training. A loss over the whole batch leaves out a
+    Schedules are compared with the length of the training. A loss over the whole batch leaves out a
     smaller last batch.
     """
+    optimizers, wrong = read_optimizers(sections)
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
-        return (optimizers, None), ()  # most files have none, and do not import its modules
+        return (optimizers, None), wrong  # most files have none, and do not import its modules
     from netbuild.config.schedules import read_beside, read_section, training_of
 
     every = optimizers or (None,)
@@ -160,8 +156,8 @@ def _schedules(
     ]
     several, faults = collect(map(read_beside, optimizers, trainings))
     first = trainings[0]
-    schedule, wrong = read_section(sections, several, first)
-    return (tuple(several), schedule), (*faults, *wrong)
+    schedule, unfit = read_section(sections, several, first)
+    return (tuple(several), schedule), (*wrong, *faults, *unfit)
 
 
 def _root(

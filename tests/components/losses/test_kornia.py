@@ -15,6 +15,7 @@ from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes, Labels, Nothing, Signs, Values
 from netbuild.components.tensor import Shape, Tensor
 from tests.components.losses.cases import (
+    REQUIRED,
     Case,
     Strictness,
     accepted,
@@ -173,3 +174,17 @@ def test_each_strictness_is_one(rule: Strictness) -> None:
     assert rule.applies(rule.example)
     assert computed(rule.example)
     assert not accepted(rule.example)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KORNIAS if LOSSES[kind].applies])
+def test_applies(kind: str) -> None:
+    """A loss that applies a softmax sees differences only; with a sigmoid it is like BCE."""
+    torch.manual_seed(0)
+    y, target = torch.randn(8, 5, 4, 4), torch.randint(5, (8, 4, 4))
+    if LOSSES[kind].applies == "softmax":
+        loss = torchs(kind)(**REQUIRED.get(kind, {}))
+        torch.testing.assert_close(loss(y, target), loss(y + 7, target))
+    else:
+        yes = (y > 0.3).float()
+        loss = torchs(kind)(alpha=None, gamma=0.0, reduction="mean")
+        torch.testing.assert_close(loss(y, yes), torch.nn.BCEWithLogitsLoss()(y, yes))

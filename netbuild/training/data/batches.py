@@ -297,4 +297,5 @@ def shuffled_indices(samples: int, seed: int) -> torch.Tensor:
 def _parts(order: torch.Tensor, size: int, skip: int, most: int | None) -> Iterator[torch.Tensor]:
     """Yield the indices of each batch, without the first `skip` and up to `most`."""
     end = len(order) if most is None else min(len(order), most * size)
-    yield from order[skip * size : end].split(size) if skip * size < end else ()
+    if skip * size < end:
+        yield from torch.split(order[skip * size : end], size)

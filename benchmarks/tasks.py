@@ -52,6 +52,28 @@ class LeNet(nn.Module):
         return self.classifier(self.features(x))
 
 
+def perceptron() -> nn.Module:
+    """Return the network of benchmarks/perceptron.yaml, written by hand."""
+    return nn.Sequential(
+        nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, CLASSES)
+    )
+
+
+class Recurrent(nn.Module):
+    """The network of benchmarks/recurrent.yaml, written by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(1000, 64)
+        self.gru = nn.GRU(64, 64, batch_first=True)
+        self.head = nn.Linear(64, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 64) tokens to (N, 10)."""
+        y, _ = self.gru(self.table(x))
+        return self.head(y[:, -1])
+
+
 class InPlace(Residual):
     """A residual block that works in place where possible, as in torchvision."""
 
@@ -77,6 +99,8 @@ class Network(NamedTuple):
     file: str
     settings: tuple[str, ...]
     by_hand: Callable[[], nn.Module]
+    #: The numbers that whole random inputs lie below; None for random values.
+    below: int | None = None
 
 
 NETWORKS = {
@@ -86,6 +110,8 @@ NETWORKS = {
         ("input=[3, 32, 32]", "loss=CrossEntropyLoss"),
         resnet18,
     ),
+    "perceptron": Network("benchmarks/perceptron.yaml", (), perceptron),
+    "GRU": Network("benchmarks/recurrent.yaml", (), Recurrent, below=1000),
 }
 
 

@@ -4,7 +4,8 @@
 
 The benchmark needs the extra `bench`. LeNet learns 20,000 random pictures of 1×28×28 in batches of
 64 and of 256. ResNet-18 learns some hundreds of pictures of 3×32×32. They run on one thread, on all
-threads, and on a GPU if torch finds one. The other sides are
+threads, and on a GPU if torch finds one. Two small networks learn in batches of 32 on one thread: a
+perceptron of 64, 128, 64 and 10 features, and a GRU that reads 64 tokens. The other sides are
 
     loader         a loop by hand over a DataLoader of a TensorDataset
     in memory      the best loop by hand: each batch is an index selection of tensors on the device,
@@ -74,6 +75,8 @@ WANTED = {
     ("LeNet", "loader", 64): 1.35,
     ("LeNet", "Lightning", 64): 1.35,
     ("ResNet-18", "in memory", 32): 0.98,
+    ("perceptron", "in memory", 32): 0.98,
+    ("GRU", "in memory", 32): 0.98,
     ("ResNet-18", "channels last", 32): 0.98,
 }
 
@@ -99,10 +102,12 @@ def trainer_of(setting: Setting, folder: Path) -> Trainer:
     network = NETWORKS[setting.network]
     samples = round(setting.samples * (1 + HELD_OUT))
     validation = HELD_OUT / (1 + HELD_OUT)
+    below = f", below: {network.below}" if network.below else ""
+    drawn = f"samples: {samples}, classes: {CLASSES}{below}"
     settings = (
         *network.settings,
         f"optimizer={{Adam: {{lr: {RATE}}}}}",
-        f"data={{Random: {{samples: {samples}, classes: {CLASSES}}}, validation: {validation}}}",
+        f"data={{Random: {{{drawn}}}, validation: {validation}}}",
         f"train={{epochs: 1000, batch_size: {setting.batch}, device: {setting.device}}}",
         "metrics=[Accuracy]",
     )
@@ -198,6 +203,9 @@ def settings() -> Iterator[Setting]:
         samples = 12_800 if device == "cuda" else 320
         sides = ("netbuild", "in memory", "channels last")
         yield Setting("ResNet-18", samples, 32, device, threads, sides)
+        if threads == 1:
+            for network, samples in (("perceptron", 32_000), ("GRU", 1_600)):
+                yield Setting(network, samples, 32, device, threads, ("netbuild", "in memory"))
 
 
 def show_startup(runs: int) -> None:

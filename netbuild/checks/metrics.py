@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.components.datasets.dataset import ONE_TARGET
 from netbuild.components.metrics.compared import Compared, compared, has_probabilities
 from netbuild.components.target import Values
 from netbuild.components.tensor import times
@@ -85,8 +84,7 @@ def _check(
 def _no_target(config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]) -> Diagnostic:
     """Return the fault of a metric that goes with no loss and does not say its target."""
     assert term.item is not None
-    targets = config.data.targets if config.data is not None else ONE_TARGET
-    names = tuple(dict.fromkeys((*targets, *outputs, *config.inputs)))
+    names = tuple(dict.fromkeys((*config.targets, *outputs, *config.inputs)))
     if term.target is None:
         label = f"it goes with no loss, and the data has several targets: {', '.join(names)}"
         return _fault(config, term, label, None, "name its target")

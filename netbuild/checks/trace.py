@@ -14,6 +14,7 @@ from netbuild.checks import (
     monitor,
     objective,
     optimizers,
+    over_batch,
     parametrized,
     players,
     pretrained,
@@ -147,6 +148,7 @@ def _checked(config: Config) -> Graph:
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
                 faults += players.check(graph)
+        faults += over_batch.check(config)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
     if graph.block is not None and not network_faults:  # lints need a network without faults

@@ -90,6 +90,11 @@ class Config(NamedTuple):
         """The first loss; None without a loss."""
         return self.losses[0].loss if self.losses else None
 
+    @property
+    def over_batch(self) -> LossTerm | None:
+        """The first loss over a whole batch, which is no mean or sum over samples."""
+        return next((term for term in self.losses if term.loss.over_batch), None)
+
     def against(self, term: LossTerm, outputs: Collection[str]) -> Against | None:
         """Return what a loss compares with, given the network's outputs; None after a fault."""
         from netbuild.config.against import against

@@ -103,8 +103,8 @@ def _read(
     inputs = take(found)
     data = take(read_data(sections, inputs.tensors))
     train = take(sections.fields("train", Train, "epochs: 10"))
-    optimizers, schedule = take(_schedules(sections, take(read_optimizers(sections)), data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
+    optimizers, schedule = take(_optimizers(sections, data, train, losses))
     targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
         document=source.document,
@@ -133,24 +133,29 @@ def _read(
     )
 
 
-def _schedules(
-    sections: Sections, optimizers: tuple[Optimizing, ...], data: Data, train: Train
+def _optimizers(
+    sections: Sections, data: Data, train: Train, losses: tuple[LossTerm, ...]
 ) -> Found[tuple[tuple[Optimizing, ...], Schedule | None]]:
-    """Read the schedules beside the optimizers, and that of the section `scheduler:`.
+    """Read the optimizers with the schedules beside them, and that of the section `scheduler:`.
 
-    They are compared with the length of the training.
+    Schedules are compared with the length of the training. A loss over the whole batch leaves out a
+    smaller last batch.
     """
+    optimizers, wrong = read_optimizers(sections)
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
-        return (optimizers, None), ()  # most files have none, and do not import its modules
+        return (optimizers, None), wrong  # most files have none, and do not import its modules
     from netbuild.config.schedules import read_beside, read_section, training_of
 
     every = optimizers or (None,)
-    trainings = [training_of(one, data.source, data.preparation, train) for one in every]
+    whole = any(term.loss.over_batch for term in losses)
+    trainings = [
+        training_of(one, data.source, data.preparation, train, whole=whole) for one in every
+    ]
     several, faults = collect(map(read_beside, optimizers, trainings))
     first = trainings[0]
-    schedule, wrong = read_section(sections, several, first)
-    return (tuple(several), schedule), (*faults, *wrong)
+    schedule, unfit = read_section(sections, several, first)
+    return (tuple(several), schedule), (*wrong, *faults, *unfit)
 
 
 def _root(

@@ -57,11 +57,21 @@ def read_beside(one: Optimizing, training: Training) -> Found[Optimizing]:
 
 
 def training_of(
-    one: Optimizing | None, data: Dataset | None, preparation: Preparation, train: Train
+    one: Optimizing | None,
+    data: Dataset | None,
+    preparation: Preparation,
+    train: Train,
+    *,
+    whole: bool = False,
 ) -> Training:
-    """Return the training of an optimizer, as far as the config tells it."""
+    """Return the training of an optimizer, as far as the config tells it.
+
+    `whole` leaves out a smaller last batch.
+    """
     samples = data.size if data else None
-    batches = train.steps(samples - preparation.held_out(samples)) if samples else None
+    batches = None
+    if samples:
+        batches = train.steps(samples - preparation.held_out(samples), whole=whole)
     endless = data is not None and data.streams
     if endless and train.limit_batches is not None:
         batches = ceil(train.limit_batches / train.accumulate)

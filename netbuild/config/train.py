@@ -88,7 +88,7 @@ class Train(Component):
     precision: Annotated[Literal["fp32", "bf16", "fp16"], one_of("fp32", "bf16", "fp16")] = "fp32"
     """Type of the computed numbers; bf16 and fp16 are faster and less exact; weights stay fp32."""
     compile: Bool = False
-    """Whether torch compiles the network first. The start is slower, and the steps are faster."""
+    """Whether torch compiles the network first: for a GPU. On a CPU most steps are then slower."""
     channels_last: _Layout = None
     """Whether images lie in memory pixel by pixel; null lets netbuild choose the faster layout."""
     deterministic: Bool = False
@@ -140,11 +140,16 @@ class Train(Component):
             raise unwanted("ddp when channels_last is set")
         return value
 
-    def batches(self, samples: int) -> int:
-        """Return the number of batches of an epoch; the last batch may be smaller."""
+    def batches(self, samples: int, *, whole: bool = False) -> int:
+        """Return the number of batches of an epoch; the last batch may be smaller.
+
+        `whole` leaves out a smaller last batch, unless it is the only one.
+        """
         count = ceil(samples / self.batch_size)
+        if whole and count > 1:
+            count = samples // self.batch_size
         return min(count, self.limit_batches or self.overfit_batches or count)
 
-    def steps(self, samples: int) -> int:
+    def steps(self, samples: int, *, whole: bool = False) -> int:
         """Return the number of steps of an epoch; the last step may have fewer batches."""
-        return ceil(self.batches(samples) / self.accumulate)
+        return ceil(self.batches(samples, whole=whole) / self.accumulate)

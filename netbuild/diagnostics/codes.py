@@ -92,6 +92,7 @@ CODES = {
     "NB328": "a mask that hides the wrong places",
     "NB329": "a mean, a maximum or a norm over padded places",
     "NB332": "a metric that is the accuracy by another name",
+    "NB334": "a compiled network on a CPU",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
     "NB403": "a scheduler that does not fit the optimizer or the training",
@@ -111,6 +112,7 @@ CODES = {
     "NB418": "a monitor that nothing measures or that orders no epochs",
     "NB419": "optimizers that do not minimise every loss",
     "NB420": "layers to unfreeze that are not frozen",
+    "NB421": "accumulated gradients of a loss over the whole batch",
     # Data and files.
     "NB501": "data that does not fit the network or the loss",
     "NB502": "a file of weights that cannot be read",

@@ -60,7 +60,10 @@ class Trainer:
         self.lock = run.lock() if lock and world.writes else None
         self.run, self.graph, self.learner, self.world = run, graph, learner, world
         self.train = graph.config.train
+        self.limits = Limits(*(getattr(self.train, name) for name in Limits._fields))
         self.training, self.held_out = training, held_out
+        #: Whether a smaller last batch is left out: a loss is over the whole batch.
+        self.whole = graph.config.over_batch is not None
         self.position = Position()
         self.events = Events(run.folder, wanted=self.train.tensorboard and world.writes)
         self.stopping = False
@@ -82,12 +85,7 @@ class Trainer:
     @property
     def steps(self) -> int | None:
         """The number of steps of an epoch; None for a stream, whose length is unknown."""
-        return steps(self.training, self.train)
-
-    @property
-    def limits(self) -> Limits:
-        """The limits of the config: epochs, patience, steps and time."""
-        return Limits(*(getattr(self.train, name) for name in Limits._fields))
+        return steps(self.training, self.train, whole=self.whole)
 
     @property
     def finished(self) -> bool:
@@ -135,7 +133,7 @@ class Trainer:
             # The rate of this step: the scheduler changes it at the end of the step.
             position.lr = float(self.learner.optimizers[0].param_groups[0]["lr"])
             self.learner.step(batches, at)
-            position.samples += sum(len(target) for _, target in batches)
+            position.samples += sum(targets[0].shape[0] for _, targets in batches)
             position.step += 1
             position.total += 1
             position.seconds = time.perf_counter() - started
@@ -158,8 +156,17 @@ class Trainer:
             skip=position.step * train.accumulate,
             most=train.limit_batches,
         )
+        if self.whole:
+            batches = self._of_one_size(batches)
         while together := list(islice(batches, train.accumulate)):
             yield together
+
+    def _of_one_size(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield batches without a smaller last one, unless it is the only one."""
+        for number, batch in enumerate(batches, start=self.position.step):
+            if number and batch[1][0].shape[0] < self.train.batch_size:
+                return
+            yield batch
 
     def _at_limit(self) -> bool:
         """Whether a limit of steps or time ends the epoch early."""

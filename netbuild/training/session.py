@@ -246,13 +246,17 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
     config, train = graph.config, graph.config.train
     with refused("the network"):
         network = _network(graph, world)
+    if config.over_batch and world.size > 1:
+        called = config.over_batch.name
+        message = f"{called} is a loss over the whole batch, which {world.size} processes share out"
+        raise TrainingError(f"{message}: train in one process")
     with refused("the loss"):
         criterion = Criterion(graph, world.device, data.class_weights)
     if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
     _look_at_labels(criterion, data, train)
     losses = [part.module for part in criterion.parts]
-    steps = batches.steps(data.training, train)
+    steps = batches.steps(data.training, train, whole=config.over_batch is not None)
     made = optimizers(graph, network.module, losses, world)
     stepping = [
         Stepping(optimizer, Scheduling(schedule, optimizer, _training(config, one, steps)))

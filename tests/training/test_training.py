@@ -137,3 +137,13 @@ def test_settings_change_only_a_file(tmp_path: Path) -> None:
     config = netbuild.load("configs/lenet.yaml")
     with pytest.raises(TypeError, match=r"give it to netbuild\.load"):
         netbuild.train(config, set=["train.epochs=1"], runs=tmp_path)
+
+
+def test_the_samples_of_an_epoch_are_counted(tmp_path: Path) -> None:
+    """The speed of an epoch is that of its samples, not of its batches."""
+    trainer = training.prepare(trainable(load(write(tmp_path))), tmp_path / "runs")
+    seen: list[int] = []
+    progress = Silent()
+    progress.step = lambda position, _: seen.append(position.samples)  # type: ignore[method-assign]
+    trainer.epoch(progress)
+    assert seen == [16, 32, 48]

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.axes import misplaced_places
+from netbuild.checks.lint.compiling import compiled_on_a_cpu
 from netbuild.checks.lint.dropouts import harmful_dropouts, unfit_dropouts
 from netbuild.checks.lint.flow import Flow
 from netbuild.checks.lint.formulas import named_formulas
@@ -84,6 +85,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     idle_schedulers,
     unread_variables,
     other_accuracies,
+    compiled_on_a_cpu,
 )
 
 

@@ -158,7 +158,7 @@ def _no_probabilities(compared: Compared, last: Row, wrong: Row) -> Diagnostic:
 def _remedy(loss: Loss) -> str:
     """Return the layer that turns scores into the values that a loss takes."""
     if loss.takes == "probabilities":
-        return "Sigmoid"
+        return f"Softmax: {loss.class_axis}" if loss.classifies else "Sigmoid"
     return "LogSoftmax" if loss.class_axis == 1 else f"LogSoftmax: {loss.class_axis}"
 
 

@@ -86,7 +86,9 @@ def _steps(config: Config, one: Optimizing | None, schedule: Schedule) -> int | 
     """Return the number of steps of a scheduler, step 0 included; None if it is unknown."""
     from netbuild.config.schedules import training_of  # only a config with a scheduler needs it
 
-    return schedule.total(training_of(one, config.data, config.preparation, config.train))
+    whole = config.over_batch is not None
+    training = training_of(one, config.data, config.preparation, config.train, whole=whole)
+    return schedule.total(training)
 
 
 def _idle(

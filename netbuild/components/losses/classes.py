@@ -64,7 +64,7 @@ class _ClassLoss(_Weighed):
     def compare(self, target: Target, *y: Shape) -> None:
         (scores,) = y
         _expect_scores(scores)
-        _expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
+        expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
         expect_weights(self.weight, scores[0])
 
 
@@ -143,7 +143,7 @@ class MultiMarginLoss(_Weighed):
     def compare(self, target: Target, *y: Shape) -> None:
         (scores,) = y
         expect_axes(scores, "one value for each class", rank=1)
-        _expect_classes(target, scores[0], ())
+        expect_classes(target, scores[0], ())
         expect_weights(self.weight, scores[0])
 
 
@@ -200,7 +200,7 @@ class LinearCrossEntropyLoss(_Weighed):
                 message = f"ignore_index names a class, and the data has {target}"
                 raise mismatch(message, at="ignore_index")
             return
-        _expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
+        expect_classes(target, scores[0], scores[1:], ignored=self.ignore_index)
 
     def decide(self, *y: Shape) -> dict[str, Any]:
         return {"in_features": y[0][-1]}
@@ -255,7 +255,7 @@ class AdaptiveLogSoftmaxWithLoss(Loss):
     def compare(self, target: Target, *y: Shape) -> None:
         (features,) = y
         expect_axes(features, "in_features", rank=1)
-        _expect_classes(target, self.n_classes, ())
+        expect_classes(target, self.n_classes, ())
         widths = self._widths(features[0])
         if widths is None or max(widths) > LARGEST:
             message = f"{features[0]} features divided by powers of div_value exceed any memory"
@@ -298,7 +298,7 @@ def _expect_scores(y: Shape) -> None:
         raise mismatch("it needs one value for each class, and the network gives one value")
 
 
-def _expect_classes(
+def expect_classes(
     target: Target, classes: int, places: Shape, *, ignored: int | None = None
 ) -> None:
     """Refuse a target without class numbers, with other places, or with more classes than scores.

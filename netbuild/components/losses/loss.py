@@ -56,12 +56,14 @@ Repeated = Annotated[
 
 
 class Loss(Component):
-    """A loss of `torch.nn`. By default it compares one output with a target of the same shape.
+    """A loss of torch or of kornia. By default it compares one output with a target of its shape.
 
     It lacks torch's fields `size_average` and `reduce`: torch has deprecated them in favour of
     `reduction`.
     """
 
+    #: The package with the class that is built.
+    home: ClassVar[str] = "torch.nn"
     #: Names of the outputs that the loss reads, in the order of `forward`'s arguments.
     inputs: ClassVar[tuple[str, ...]] = ("input",)
     #: Whether it compares with a target. Otherwise it compares outputs with one another.
@@ -70,6 +72,12 @@ class Loss(Component):
     either_way: ClassVar[bool] = False
     #: Whether it compares with classes, so that an accuracy can be measured.
     classifies: ClassVar[bool] = False
+    #: Whether the mean of a loss that `classifies` is over the labels that count: without those
+    #: that it ignores, and with the weights of their classes. Otherwise it is over all samples.
+    divides_by_labels: ClassVar[bool] = True
+    #: Whether the loss of a batch is no mean and no sum over its samples. Then a step has one
+    #: batch, and all batches have one size.
+    over_batch: ClassVar[bool] = False
     #: Whether each value of an output decides yes or no: between two classes.
     binary: ClassVar[bool] = False
     #: Whether each value of its target is 1 or −1.
@@ -200,14 +208,14 @@ def expect_axes(y: Shape, axes: str, *, rank: int) -> None:
         raise mismatch(f"it needs {rank} {plural} ({axes}), and {given}")
 
 
-def expect_weights(weight: tuple[float, ...] | None, classes: int) -> None:
+def expect_weights(weight: tuple[float, ...] | None, classes: int, *, at: str = "weight") -> None:
     """Refuse a list of weights that lacks exactly one weight for each class.
 
     Raises:
         ShapeError: the list is longer or shorter than the number of classes.
     """
     if weight is not None and len(weight) != classes:
-        raise mismatch(f"weight has {len(weight)} numbers for {classes} classes", at="weight")
+        raise mismatch(f"{at} has {len(weight)} numbers for {classes} classes", at=at)
 
 
 def shape_of(values: tuple[Any, ...]) -> Shape:
@@ -263,3 +271,19 @@ class Reduced(Loss):
 
     reduction: Reduction = "mean"
     """How the losses of all values become one: by their mean or their sum."""
+
+
+class ValueLoss(Reduced):
+    """Takes an output of any shape and a target of the same shape."""
+
+    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms", "features"]] = (
+        "values"
+    )
+
+    def compare(self, target: Target, *y: Shape) -> None:
+        if target.tensor.shape != y[0] or not self._takes(target):
+            raise mismatch(f"it compares with {self.wanted(*y)}, and the data has {target}")
+
+    def _takes(self, target: Target) -> bool:
+        """Whether torch computes with values of this kind. By default it does."""
+        return True

@@ -1,12 +1,12 @@
 """Losses that compare the output, value by value, with a target of the same shape."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from netbuild.components.fields import Bool, Float, NaturalFloat, PositiveFloat, one_of
 from netbuild.components.losses.loss import (
-    Reduced,
     Repeated,
+    ValueLoss,
     Weights,
     expect_repeatable,
     mismatch,
@@ -15,35 +15,21 @@ from netbuild.components.target import Signs, Target
 from netbuild.components.tensor import Shape, times
 
 
-class _ValueLoss(Reduced):
-    """Takes an output of any shape and a target of the same shape."""
-
-    takes: ClassVar[Literal["values", "scores", "probabilities", "logarithms"]] = "values"
-
-    def compare(self, target: Target, *y: Shape) -> None:
-        if target.tensor.shape != y[0] or not self._takes(target):
-            raise mismatch(f"it compares with {self.wanted(*y)}, and the data has {target}")
-
-    def _takes(self, target: Target) -> bool:
-        """Whether torch computes with values of this kind. By default it does."""
-        return True
-
-
-class _FloatLoss(_ValueLoss):
+class _FloatLoss(ValueLoss):
     """Takes floating-point targets only: torch has no gradient for whole-number targets."""
 
     def _takes(self, target: Target) -> bool:
         return target.tensor.floating
 
 
-class L1Loss(_ValueLoss):
+class L1Loss(ValueLoss):
     """|y − t|, averaged. Takes values of any shape and a target of the same shape.
 
     loss: L1Loss
     """
 
 
-class MSELoss(_ValueLoss):
+class MSELoss(ValueLoss):
     """(y − t)², averaged. Takes values of any shape and a target of the same shape.
 
     loss: MSELoss
@@ -54,7 +40,7 @@ class MSELoss(_ValueLoss):
         return forward(*y, target if target.is_floating_point() else target.float())
 
 
-class SmoothL1Loss(_ValueLoss):
+class SmoothL1Loss(ValueLoss):
     """½ (y − t)² / beta where |y − t| < beta, and |y − t| − beta / 2 elsewhere, averaged.
 
     Takes values of any shape and a target of the same shape.
@@ -103,7 +89,7 @@ class KLDivLoss(_FloatLoss):
     """Whether the targets are log-probabilities, like the output."""
 
 
-class PoissonNLLLoss(_ValueLoss):
+class PoissonNLLLoss(ValueLoss):
     """exp(y) − t · y, averaged; with `log_input: false`, y − t · log(y + eps).
 
     Takes logarithms of rates of any shape, or the rates themselves, and counts of the same shape.
@@ -127,7 +113,7 @@ class PoissonNLLLoss(_ValueLoss):
         return {} if self.log_input else {"input": "rate"}
 
 
-class GaussianNLLLoss(_ValueLoss):
+class GaussianNLLLoss(ValueLoss):
     """½ (log v + (y − t)² / v), averaged, with the variance v of at least eps.
 
     Takes two outputs: means of any shape, and variances. The target has the shape of the means. The
@@ -225,7 +211,7 @@ class BCEWithLogitsLoss(_FloatLoss):
         expect_repeatable(self.pos_weight, y[0], at="pos_weight")
 
 
-class MultiLabelSoftMarginLoss(_ValueLoss):
+class MultiLabelSoftMarginLoss(ValueLoss):
     """BCELoss of sigmoid(y), averaged over the classes first and then over everything else.
 
     Takes raw scores (*, classes) and a target of the same shape: 1 for each present class, 0 for
@@ -251,7 +237,7 @@ class MultiLabelSoftMarginLoss(_ValueLoss):
             raise mismatch(message, at="weight")
 
 
-class _SignLoss(_ValueLoss):
+class _SignLoss(ValueLoss):
     """Takes an output of any shape and a target of the same shape, of 1 and −1."""
 
     signed = True

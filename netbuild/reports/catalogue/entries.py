@@ -13,6 +13,7 @@ from netbuild.components.component import FromInput, Nested, field_notes
 from netbuild.components.fields import Wants
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.operation import Operation
+from netbuild.components.losses.loss import Loss
 from netbuild.components.metrics.metric import Metric
 from netbuild.config.load import read
 from netbuild.diagnostics.diagnostic import Document
@@ -136,11 +137,12 @@ def _torch_name(component: type[Component]) -> str | None:
         return f"{package}.{component.__name__}"
     if issubclass(component, Metric):
         return f"torchmetrics.{component.package}.{component.__name__}"
+    if issubclass(component, Loss):
+        return f"{component.home}.{name}"
     module = component.__module__.split(".")[2]
     if module in {"augmentations", "datasets"}:
         return None
     return {
-        "losses": f"torch.nn.{name}",
         "optimizers": f"torch.optim.{name}",
         "schedulers": f"torch.optim.lr_scheduler.{name}",
         "initializers": f"torch.nn.init.{name}",

@@ -31,7 +31,8 @@ def schedules(config: Config) -> tuple[ScheduleExplanation, ...]:
     found = []
     for one, schedule in zip(config.optimizers, config.schedules, strict=True):
         if schedule is not None:
-            training = training_of(one, config.data, config.preparation, config.train)
+            whole = config.over_batch is not None
+            training = training_of(one, config.data, config.preparation, config.train, whole=whole)
             steps = tuple(_steps(schedule, training))
             names = type(one.optimizer).__name__, type(schedule.scheduler).__name__
             found.append(ScheduleExplanation(*names, schedule.step, steps))

@@ -256,12 +256,15 @@ IndexedSplit: TypeAlias = Batches | ReadBatches
 Split: TypeAlias = Batches | ReadBatches | StreamedBatches
 
 
-def steps(data: Split, train: Train) -> int | None:
-    """Return the number of steps of an epoch; None for a stream, whose length is unknown."""
+def steps(data: Split, train: Train, *, whole: bool = False) -> int | None:
+    """Return the number of steps of an epoch; None for a stream, whose length is unknown.
+
+    `whole` leaves out a smaller last batch.
+    """
     if isinstance(data, StreamedBatches):
         limit = train.limit_batches
         return None if limit is None else -(-limit // train.accumulate)
-    return train.steps(len(data))
+    return train.steps(len(data), whole=whole)
 
 
 def _transformed(batch: Batch, transform: Transform | None) -> Batch:
@@ -294,5 +297,5 @@ def shuffled_indices(samples: int, seed: int) -> torch.Tensor:
 def _parts(order: torch.Tensor, size: int, skip: int, most: int | None) -> Iterator[torch.Tensor]:
     """Yield the indices of each batch, without the first `skip` and up to `most`."""
     end = len(order) if most is None else min(len(order), most * size)
-    for start in range(skip * size, end, size):
-        yield order[start : min(start + size, end)]
+    if skip * size < end:
+        yield from torch.split(order[skip * size : end], size)

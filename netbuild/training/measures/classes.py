@@ -31,7 +31,7 @@ def _hits_of(k: int) -> Kind:
         among = seen.among(k)
         return {f"told_of_{k}": len(among), f"among_{k}": among.sum()}
 
-    return Kind(f"hits of {k}", sums)
+    return Kind(f"hits of {k}", sums, counts=True)
 
 
 #: The most classes whose confusion is cheaper to count than true and predicted samples apart.
@@ -70,7 +70,7 @@ def _counts_of(k: int) -> Kind:
         told = torch.where(seen.among(k), seen.classes[1], seen.told)
         return {f"counts_of_{k}": _counted(seen, told)}
 
-    return Kind(f"counts of {k}", sums)
+    return Kind(f"counts of {k}", sums, counts=True)
 
 
 def _counted(seen: Seen, told: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def _answers_at(threshold: float) -> Kind:
         counts = torch.stack((truth.sum(0), told.sum(0), (told & truth).sum(0)))
         return {f"yes at {threshold}": counts, f"answers at {threshold}": len(told)}
 
-    return Kind(f"answers at {threshold}", sums)
+    return Kind(f"answers at {threshold}", sums, counts=True)
 
 
 def _exact(seen: Seen) -> Summands:
@@ -114,7 +114,7 @@ def _exact_at(threshold: float) -> Kind:
         exact = (told == truth).all(1).sum()
         return {f"samples at {threshold}": len(told), f"exact at {threshold}": exact}
 
-    return Kind(f"exact at {threshold}", sums)
+    return Kind(f"exact at {threshold}", sums, counts=True)
 
 
 def _surprise(seen: Seen) -> Summands:
@@ -133,13 +133,13 @@ def kind_of(metric: Any, *, binary: bool) -> Kind:
     if binary:
         return _exact_at(threshold) if name == "ExactMatch" else _answers_at(threshold)
     if name == "ExactMatch":
-        return Kind("exact", _exact)
+        return Kind("exact", _exact, counts=True)
     if name in {"ConfusionMatrix", "CohenKappa"}:
-        return Kind("confusion", _confusion)
+        return Kind("confusion", _confusion, counts=True)
     k = getattr(metric, "top_k", 1)
     if name == "Accuracy" and metric.average == "micro":
-        return Kind("hits", _hits) if k == 1 else _hits_of(k)
-    return Kind("counts", _counts) if k == 1 else _counts_of(k)
+        return Kind("hits", _hits, counts=True) if k == 1 else _hits_of(k)
+    return Kind("counts", _counts, counts=True) if k == 1 else _counts_of(k)
 
 
 # Values from sums.

@@ -20,3 +20,5 @@ class Kind(NamedTuple):
 
     name: str
     sums: Callable[[Seen], Summands]
+    #: Whether it adds whole numbers only. Several batches may then be counted as one.
+    counts: bool = False

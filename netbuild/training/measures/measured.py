@@ -54,10 +54,13 @@ class Metrics:
         }
         #: The losses whose predictions are kept.
         self.keeps = {one.number for one in self.all if one.kind is None}
-        self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
-
         #: The numbers of the losses with which metrics go, in rising order.
-        self.numbers = sorted({number for number, _ in self.kinds} | self.keeps)
+        self.numbers = sorted({one.number for one in self.all})
+        #: The losses whose metrics only count, so that several batches may count as one. A loss
+        #: whose own weights compute the scores is left out: each step changes these weights.
+        adding = {one.number for one in self.all if not (one.kind and one.kind.counts)}
+        self.counting = {n for n in self.numbers if n not in adding and not parts[n].learns}
+        self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
         self._own = {number: self._of(number) for number in self.numbers}
 
     def _of(self, number: int) -> tuple[str, list[Kind], bool]:

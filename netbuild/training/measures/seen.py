@@ -22,6 +22,8 @@ class Part(Protocol):
     term: LossTerm
     #: Whether targets may have the class that the loss ignores.
     ignores: bool
+    #: Whether it has weights of its own.
+    learns: bool
 
     @property
     def ignored(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -82,7 +83,7 @@ class Criterion:
             y: its output, or its outputs.
             targets: the targets of the data. Without samples, no loss counts.
         """
-        if not len(targets[0]):  # the share of this process is empty
+        if not targets[0].shape[0]:  # the share of this process is empty
             return [None] * len(self.parts)
         return [part(x, y, targets) for part in self.parts]
 
@@ -177,11 +178,13 @@ class LossModule:
         for name in _TENSORS:
             if arguments.get(name) is not None:
                 arguments[name] = torch.tensor(arguments[name])
-        kind = getattr(nn, term.loss.torch_name())
+        kind = getattr(import_module(term.loss.home), term.loss.torch_name())
         self.module: Any = kind(**differing(kind, term.loss, arguments)).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
         #: Whether the loss of a batch is the sum over its samples, and not the mean.
         self.summed = getattr(term.loss, "reduction", "mean") == "sum"
+        #: Whether it has weights of its own.
+        self.learns = any(True for _ in self.module.parameters())
         #: Whether targets may have the class that the loss ignores.
         self.ignores = True
         self.can_ignore = term.loss.classifies and hasattr(self.module, "ignore_index")
@@ -213,24 +216,30 @@ class LossModule:
 
     def counts(self, target: torch.Tensor) -> bool:
         """Whether a batch has a loss. torch's mean is NaN if its divisor is 0."""
-        if not (self.ignores or self.has_zero) or self.summed or not self.has_classes(target):
+        if not self.term.loss.divides_by_labels or self.summed or not self.has_classes(target):
+            return True
+        if not (self.ignores or self.has_zero):
             return True
         return bool(self.weight(target) if self.has_zero else (target != self.ignored).any())
 
     def divisor(self, x: Inputs, targets: Targets) -> torch.Tensor | float:
         """Return the divisor of torch's mean over a batch, before the network has run."""
-        if not (self.can_ignore and self.has_labels and len(targets[0])):
-            return len(targets[0])
+        samples = targets[0].shape[0]
+        divides = self.can_ignore and self.term.loss.divides_by_labels
+        if not (divides and self.has_labels and samples):
+            return samples
         return self.weight(self.against(x, (), targets))
 
     def weight(self, target: torch.Tensor) -> torch.Tensor | float:
         """Return the divisor of torch's mean: the number of samples, or their summed weights."""
         if not self.has_classes(target):
             return len(target)
+        weights = getattr(self.module, "weight", None)
+        if weights is None and not self.ignores:
+            return target.numel()
         classes = target.flatten()
         if self.ignores:
             classes = classes[classes != self.ignored]
-        weights = self.module.weight
         return classes.numel() if weights is None else weights[classes].sum()
 
     def without_labels(self, targets: torch.Tensor) -> str:
@@ -266,6 +275,8 @@ class LossModule:
         If the loss has a notion of probability, their softmax is the probability of each class.
         """
         match self.term.loss:
+            case loss if loss.classifies and loss.takes == "probabilities":
+                return y.log()
             case BCELoss():
                 return torch.stack((torch.log1p(-y), y.log()), 1)
             case loss if loss.binary:

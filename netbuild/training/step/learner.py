@@ -84,6 +84,9 @@ class Learner:
         self.learning = nn.ModuleDict({"network": module, "loss": criterion.module})
         self.stepping = stepping
         self.optimizers = [one.optimizer for one in stepping]
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        #: All weights that an optimizer steps.
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=train.precision == "fp16")
         owned = self.optimizers if has_players(config.optimizers) else ()
         self.averaged = Averaged(module, train.ema, owned) if train.ema else None
@@ -154,8 +157,8 @@ class Learner:
         self, batches: Sequence[Batch], shares: list[Any], where: str, *, measured: bool
     ) -> Any:
         """Compute the gradients of a step, and return its loss."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         losses: list[Tensor] = []
         counted = False
         for number, ((x, targets), share) in enumerate(zip(batches, shares, strict=True), start=1):

@@ -2,6 +2,10 @@
 
 The sums of parts of an epoch, or of several processes, merge into the sums of the whole. The
 program waits for the device only when it reads a value.
+
+Small batches wait, and are counted together: a call of torch takes longer than counting some
+hundred scores. Losses are added in the order of their batches, and only whole numbers are counted
+together. So the sums are the same, bit for bit, whenever they are read.
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 
+#: The most batches, and the most scores, that wait to be counted together.
+_BATCHES, _SCORES = 64, 1 << 16
 #: Why labels do not count.
 UNCOUNTED = "the loss ignores each of them, or gives its class the weight 0"
 
@@ -49,13 +55,18 @@ class Measures:
         self.dtype = torch.float32 if device.type == "mps" else torch.float64
         self.device = device
         self.sums: dict[str, Tensor | float] = {}
+        #: For each loss, the value and the weight of each batch that waits.
+        self.losses: list[list[tuple[Tensor, Tensor | float]]] = [[] for _ in criterion.parts]
+        #: By the number of a loss, the outputs and the targets of each batch that waits.
+        self.outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self.waiting = [0, 0]  # batches and scores
 
     def add(self, losses: Sequence[Tensor | None], x: Inputs, y: Any, targets: Targets) -> None:
         """Add a batch, given the value of each loss: a mean over samples, or a sum.
 
         A loss is None if no label of the batch counts for it.
         """
-        samples = len(targets[0])
+        samples = targets[0].shape[0]
         if not samples:  # the share of this process is empty
             return
         for number, (part, loss) in enumerate(zip(self.criterion.parts, losses, strict=True)):
@@ -63,23 +74,46 @@ class Measures:
                 self._add(f"weight{number}", 0)
                 continue
             weight = samples if part.summed else part.divisor(x, targets)
-            self._add(f"weight{number}", weight)
-            self._add(f"value{number}", loss.detach(), 1 if part.summed else weight)
+            self.losses[number].append((loss.detach(), weight))
+        self.waiting[0] += 1
         for number in self.metrics.numbers:
             part = self.criterion.compared[number]
             if not part.is_computed(y):  # no optimizer has needed it in this step
                 continue
             output, target = part.output(y), part.against(x, y, targets).detach()
-            for name, value in self.metrics.sums(number, output, target, self.sums):
-                if name.endswith("shift"):
-                    self.sums[name] = value.clone() if isinstance(value, torch.Tensor) else value
-                else:
-                    self._add(name, value)
+            if number in self.metrics.counting:
+                self.outputs.setdefault(number, []).append((output, target))
+                self.waiting[1] += output.numel()
+            else:
+                self._measure(number, output, target)
+        if self.waiting[0] >= _BATCHES or self.waiting[1] >= _SCORES:
+            self._count()
 
-    def _add(self, name: str, value: Tensor | float, times: Tensor | float = 1) -> None:
-        """Add a value times a factor, on the device of the value."""
-        if isinstance(times, torch.Tensor):
-            value, times = value * times.to(self.dtype), 1
+    def _count(self) -> None:
+        """Add the batches that wait to the sums."""
+        for number, (part, waiting) in enumerate(
+            zip(self.criterion.parts, self.losses, strict=True)
+        ):
+            values, weights = _numbers(v for v, _ in waiting), _numbers(w for _, w in waiting)
+            for value, weight in zip(values, weights, strict=True):
+                self._add(f"weight{number}", weight)
+                self._add(f"value{number}", value if part.summed else value * weight)
+            waiting.clear()
+        for number, batches in self.outputs.items():
+            output, target = map(torch.cat, zip(*batches, strict=True))
+            self._measure(number, output, target)
+        self.outputs, self.waiting = {}, [0, 0]
+
+    def _measure(self, number: int, output: Tensor, target: Tensor) -> None:
+        """Add what the metrics of a loss need of a batch, or of several batches in one."""
+        for name, value in self.metrics.sums(number, output, target, self.sums):
+            if name.endswith("shift"):
+                self.sums[name] = value.clone() if isinstance(value, torch.Tensor) else value
+            else:
+                self._add(name, value)
+
+    def _add(self, name: str, value: Tensor | float) -> None:
+        """Add a value, on the device of the value."""
         before = self.sums.get(name)
         if not isinstance(value, torch.Tensor):
             self.sums[name] = value if before is None else before + value
@@ -87,10 +121,11 @@ class Measures:
             if not isinstance(before, torch.Tensor):  # nothing yet, or 0 of a batch that is ignored
                 before = value.new_full(value.shape, before or 0, dtype=self.dtype)
                 self.sums[name] = before
-            before.add_(value, alpha=times)
+            before.add_(value)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the sums as tensors in the memory of the program."""
+        self._count()
         return {
             name: torch.as_tensor(value, dtype=self.dtype, device="cpu")
             for name, value in self.sums.items()
@@ -131,6 +166,7 @@ class Measures:
     @property
     def counted(self) -> bool:
         """Whether a label has counted for each loss, so that there is a mean loss."""
+        self._count()
         parts = range(len(self.criterion.parts))
         return all(float(self.sums.get(f"weight{part}", 0)) > 0 for part in parts)
 
@@ -142,9 +178,10 @@ class Measures:
         Raises:
             TrainingError: the message says what is missing in `what`.
         """
+        counted = self.counted
         if not self.sums:
             raise TrainingError(f"the data has no samples for {what}")
-        if not self.counted:
+        if not counted:
             if labels:
                 raise TrainingError(f"no label of {what} counts: {UNCOUNTED}")
             return
@@ -190,6 +227,15 @@ class Measures:
         self.sums = {name: value.to(self.device) for name, value in state.items()}
         if not self.keeping:
             self.means("")
+
+
+def _numbers(values: Iterable[Tensor | float]) -> list[float]:
+    """Return values as numbers of the program. It waits once for the device."""
+    values = list(values)
+    if values and isinstance(values[0], torch.Tensor):
+        found: list[float] = torch.stack(values).tolist()  # type: ignore[arg-type]
+        return found
+    return values  # type: ignore[return-value]
 
 
 def _ratio(sums: Mapping[str, Tensor], name: str, count: str) -> float:

@@ -96,11 +96,13 @@ def _untraced(kind: Any) -> Any:
     """Return an optimizer's class without the decorators that keep torch.compile from tracing it.
 
     They import the compiler, which takes 1.1 s in each process that trains. netbuild compiles
-    networks and no optimizer. The decorator `no_grad` of the step is kept.
+    networks and no optimizer. The decorator `no_grad` of the step is kept. `hooked` tells torch to
+    leave out the hooks around each step, and its note for the profiler: nothing here uses them.
     """
     if not hasattr(kind.step, "__wrapped__"):
         return kind
     guarded = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in guarded}
-    step = torch.no_grad()(inspect.unwrap(kind.step))
+    step: Any = torch.no_grad()(inspect.unwrap(kind.step))
+    step.hooked = True
     return type(kind.__name__, (kind,), {**methods, "step": step, "__module__": kind.__module__})

@@ -3,15 +3,17 @@
 import math
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
+from kornia.core.exceptions import BaseError
 from pydantic import ValidationError
-from torch import nn
 
 from netbuild.components.losses import LOSSES
 from netbuild.components.target import Classes, Labels, Nothing, Signs, Target, Values
 from netbuild.components.tensor import Shape, ShapeError, Tensor
+from tests.torch_release import there
 
 #: Sizes are drawn below it, so that no size is taken for the batch.
 BATCH = 7
@@ -24,6 +26,16 @@ class Case(NamedTuple):
     fields: dict[str, Any]
     outputs: tuple[Tensor, ...]
     target: Target
+
+
+#: The losses of the installed torch. Mean is netbuild's own.
+TORCHS = [n for n in there(LOSSES) if LOSSES[n].home == "torch.nn" and n != "Mean"]
+
+
+def torchs(kind: str) -> Any:
+    """Return the class of torch or of kornia that a loss names."""
+    loss = LOSSES[kind]
+    return getattr(import_module(loss.home), loss.torch_name())
 
 
 def accepted(case: Case) -> bool:
@@ -47,13 +59,17 @@ def computed(case: Case) -> bool:
             fields = {name: _argument(name, value) for name, value in case.fields.items()}
             if "in_features" in loss.model_fields and "in_features" not in fields:
                 fields["in_features"] = y[0].shape[-1]
-            module = getattr(nn, case.kind)(**fields)
+            if "reduction" in loss.model_fields:
+                fields.setdefault("reduction", "mean")  # kornia's default is none
+            module = torchs(case.kind)(**fields)
             target = _target(case.target, generator)
             value = loss.model_construct().run(module, y, target)
             if value.ndim:
                 return False  # a training needs one number
+            if not value.isfinite() and loss.home == "kornia.losses":
+                return False  # a mean over nothing
             value.backward()
-        except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError):
+        except (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, BaseError):
             return False
     return all(tensor.requires_grad for tensor in y)
 
@@ -195,4 +211,10 @@ def agree(case: Case) -> None:
 REQUIRED: dict[str, dict[str, Any]] = {
     "LinearCrossEntropyLoss": {"num_classes": 3},
     "AdaptiveLogSoftmaxWithLoss": {"n_classes": 9, "cutoffs": [2, 5], "div_value": 2.0},
+    "TverskyLoss": {"alpha": 0.3, "beta": 0.7},
+    "FocalLoss": {"alpha": 0.25},
+    "BinaryFocalLossWithLogits": {"alpha": 0.25},
+    "SSIMLoss": {"window_size": 3},
+    "SSIM3DLoss": {"window_size": 3},
+    "PSNRLoss": {"max_val": 1.0},
 }

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 import netbuild
 from netbuild import training
@@ -18,7 +17,7 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
-from tests.components.losses.cases import REQUIRED
+from tests.components.losses.cases import REQUIRED, TORCHS, torchs
 from tests.training_configs import outcome, text, write
 
 
@@ -37,7 +36,7 @@ def test_the_weights_are_those_of_torch(kind: str, fields: dict[str, Any]) -> No
     """The weights of a loss have torch's names and shapes, also where a cluster has no feature."""
     loss = LOSSES[kind].model_validate(fields)
     y = ((10,),) * len(loss.inputs)
-    module = getattr(nn, loss.torch_name())(**loss.arguments(*y))
+    module = torchs(kind)(**loss.arguments(*y))
     assert loss.weights(*y) == {n: tuple(p.shape) for n, p in module.named_parameters()}
 
 
@@ -56,7 +55,7 @@ LAYERS: dict[str, list[Any]] = {
     ],
 }
 
-SINGLE = [name for name, loss in LOSSES.items() if len(loss.inputs) == 1]
+SINGLE = [name for name in (*TORCHS, "Mean") if len(LOSSES[name].inputs) == 1]
 
 
 def prepared(folder: Path, loss: Any, *settings_: str, **sections: Any) -> Trainer:
@@ -102,7 +101,7 @@ def test_the_loss_does_not_depend_on_the_batches(tmp_path: Path, name: str, redu
     assert found[0] == pytest.approx(found[1])
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", sorted({*REQUIRED} & {*TORCHS}))
 def test_a_loss_with_weights_of_its_own_resumes(tmp_path: Path, name: str) -> None:
     """The weights of a loss are in the state of a checkpoint, and not in the network's weights."""
     sections = {"layers": [{"Linear": 6}, {"Dropout": 0.2}]}
@@ -151,9 +150,31 @@ def test_accuracy_leaves_out_what_does_not_count(tmp_path: Path) -> None:
     measures.add([torch.tensor(1.0)], x, y, (target,))
     counted = target != 1
     hits = (y.argmax(1) == target) & counted
-    assert measures.sums["told"] == counted.sum()
-    assert measures.sums["correct"] == hits.sum()
+    assert measures.tensors()["told"] == counted.sum()
+    assert measures.tensors()["correct"] == hits.sum()
     assert measures.means("val")["val_accuracy"] == float(hits.double().sum() / counted.sum())
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["CrossEntropyLoss", {"AdaptiveLogSoftmaxWithLoss": REQUIRED["AdaptiveLogSoftmaxWithLoss"]}],
+)
+def test_sums_are_the_same_whenever_they_are_read(tmp_path: Path, loss: Any) -> None:
+    """Batches that wait are counted as if each were counted at once, with the weights of its step.
+
+    A loss that has weights of its own changes them in each step.
+    """
+    found = []
+    for often in (True, False):
+        (tmp_path / str(often)).mkdir()
+        trainer = prepared(tmp_path / str(often), loss, metrics=["Accuracy"])
+        learner = trainer.learner
+        for number, batch in enumerate(trainer.training.shuffled(5, 0)):
+            learner.step([batch], f"step {number}")
+            if often:
+                learner.measures.means("train")
+        found.append(learner.measures.tensors())
+    assert {name: float(value) for name, value in found[0].items()} == found[1]
 
 
 def _faults(**sections: Any) -> list[str]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from netbuild.components.losses import LOSSES
 from netbuild.components.losses.loss import Loss
+from tests.components.losses.cases import TORCHS, torchs
 
 
 @pytest.mark.parametrize("kind", sorted(LOSSES))
@@ -30,13 +31,13 @@ def test_scores_instead() -> None:
             other = LOSSES[loss.of_scores]
             assert other.of_applied == loss.torch_name()
             assert (other.takes, other.applies is None) == ("scores", False)
-            one, two = (getattr(nn, kind.torch_name())() for kind in (loss, other))
+            one, two = (torchs(kind.__name__)() for kind in (loss, other))
             by = other.applies
             assert by is not None
             torch.testing.assert_close(one(applied[by], target[by]), two(y, target[by]))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LOSSES if LOSSES[kind].applies])
+@pytest.mark.parametrize("kind", [kind for kind in TORCHS if LOSSES[kind].applies])
 def test_applies(kind: str) -> None:
     """A loss that applies a softmax sees differences only; with a sigmoid none is beyond 0 or 1."""
     torch.manual_seed(0)

@@ -39,6 +39,13 @@ ACCUMULATED: dict[str, dict[str, Any]] = {
         "loss": {"CrossEntropyLoss": {"weight": [0.1, 1.0, 5.0], "ignore_index": 1}},
     },
     "values": {"loss": "MSELoss"},
+    "places of kornia": {
+        "layers": [*_PLACES, {"Conv2d": {"out_channels": 3, "kernel_size": 1}}],
+        "loss": [
+            {"FocalLoss": {"alpha": None, "weight": [0.1, 1.0, 5.0], "ignore_index": 1}},
+            {"DiceLoss": {"ignore_index": 1}},
+        ],
+    },
     "probabilities": {"data": {"Random": {"samples": 60, "target": [3]}}, "metrics": []},
     "weighted probabilities": {
         "metrics": [],

@@ -155,7 +155,12 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
             found.append(_loss_fault(config, term, error, outputs))
 
     def target_of(term: LossTerm) -> Target | None:
-        return compared_with(config, term, outputs, given)
+        found = compared_with(config, term, outputs, given)
+        against = config.against(term, outputs)
+        if found is None and term not in config.losses and against and against.kind == "target":
+            read = needed.targets[against.name]  # as the loss that reads it needs it
+            return None if isinstance(read, Nothing) else read
+        return found
 
     return [*found, *metrics.check(config, outputs, target_of)]
 

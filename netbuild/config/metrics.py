@@ -78,7 +78,9 @@ def _by_default(losses: Sequence[LossTerm], targets: Sequence[str]) -> tuple[Met
     """Return the metrics of a file without the section."""
     if not losses or not losses[0].loss.classifies:
         return ()
-    term = MetricTerm(METRICS["Accuracy"]())
+    from netbuild.components.metrics.accuracy import Accuracy
+
+    term = MetricTerm(Accuracy())
     return (term._replace(key=_key(term, losses, targets)),)
 
 

@@ -62,9 +62,7 @@ def check(config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]) ->
     return [_with_second(config, fault, learning) for fault in found]
 
 
-def _misfits(
-    one: Optimizing, own: Sequence[Weight], frozen: Sequence[str]
-) -> list[Diagnostic]:
+def _misfits(one: Optimizing, own: Sequence[Weight], frozen: Sequence[str]) -> list[Diagnostic]:
     """Return the faults of an optimizer with its weights, and those of its groups."""
     by_name = {weight.name: weight for weight in own}
     found = groups.check([*by_name], one.groups, frozen)

@@ -20,7 +20,7 @@ def check(config: Config, wanted: Sample, outputs: Collection[str]) -> Iterator[
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)
     yield from _of_normalize(config.data, config.preparation, wanted)
-    if config.losses and config.preparation.class_weights is not None:
+    if config.losses:
         yield from _of_class_weights(config, config.data, wanted, weighed(config, outputs))
 
 
@@ -69,8 +69,9 @@ def weighed(config: Config, outputs: Collection[str]) -> list[str]:
 def _of_class_weights(
     config: Config, source: Dataset, wanted: Sample, names: list[str]
 ) -> Iterator[DataError]:
-    given = config.preparation.class_weights
-    message, help_ = "", None
+    given, message, help_ = config.preparation.class_weights, "", None
+    if given is None:
+        return
     target = wanted.targets[names[0]] if names else None
     if not isinstance(target, Classes):
         message = f"{type(config.loss).__name__} takes no class weights"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netbuild.components.datasets.dataset import ONE_TARGET
 from netbuild.components.metrics.compared import Compared, compared, has_probabilities
 from netbuild.components.target import Values
 from netbuild.components.tensor import times
-from netbuild.config.against import targets_of
 from netbuild.config.metrics import alone, loss_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
@@ -85,7 +85,8 @@ def _check(
 def _no_target(config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]) -> Diagnostic:
     """Return the fault of a metric that goes with no loss and does not say its target."""
     assert term.item is not None
-    names = tuple(dict.fromkeys((*targets_of(config), *outputs, *config.inputs)))
+    targets = config.data.targets if config.data is not None else ONE_TARGET
+    names = tuple(dict.fromkeys((*targets, *outputs, *config.inputs)))
     if term.target is None:
         label = f"it goes with no loss, and the data has several targets: {', '.join(names)}"
         return _fault(config, term, label, None, "name its target")
@@ -112,7 +113,9 @@ def _target(loss: LossTerm) -> str | None:
     return None if loss.target is None else str(loss.target)
 
 
-def misfit(metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target) -> tuple[str, str | None]:
+def misfit(
+    metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target
+) -> tuple[str, str | None]:
     """Return why a metric cannot measure what a loss compares, and the field to blame."""
     called, against = type(metric).__name__, type(loss).__name__
     if metric.compares in {"values", "distributions", "draws"}:
@@ -131,7 +134,8 @@ def misfit(metric: Metric, loss: Loss, y: tuple[Shape, ...], target: Target) -> 
 
 def _misfit_of_places(metric: Metric, what: Compared) -> tuple[str, str | None] | None:
     """Return why a metric does not measure these places; None if it does."""
-    called, places = type(metric).__name__, times(what.places) or "one value"
+    called = type(metric).__name__
+    places = times(what.places) if what.places else "one place"
     if called == "ExactMatch" and what.task == "multiclass" and not what.places:
         return "a sample has one class, so this is the Accuracy", None
     if called == "HausdorffDistance" and len(what.places) != 2:
@@ -150,8 +154,15 @@ def _misfit_of_fields(metric: Metric, what: Compared) -> tuple[str, str | None]:
         count = f"{what.count} class{'es' * (what.count != 1)}"
         return f"with {count}, every class is among the first {top_k}", "top_k"
     if metric.compares == "classes" and top_k not in {None, 1} and what.task != "multiclass":
-        return f"top_k is for one of several classes, and this is {_TASKS[what.task or 'binary']}", "top_k"
-    if metric.compares == "probabilities" and getattr(metric, "max_fpr", None) and what.task != "binary":
+        return (
+            f"top_k is for one of several classes, and this is {_TASKS[what.task or 'binary']}",
+            "top_k",
+        )
+    if (
+        metric.compares == "probabilities"
+        and getattr(metric, "max_fpr", None)
+        and what.task != "binary"
+    ):
         return "max_fpr is for one yes or no", "max_fpr"
     spacing = getattr(metric, "spacing", None)
     if spacing is not None and len(spacing) != len(what.places):
@@ -159,7 +170,9 @@ def _misfit_of_fields(metric: Metric, what: Compared) -> tuple[str, str | None]:
     return "", None
 
 
-def _misfit_of_values(metric: Metric, loss: Loss, y: Shape, target: Target) -> tuple[str, str | None]:
+def _misfit_of_values(
+    metric: Metric, loss: Loss, y: Shape, target: Target
+) -> tuple[str, str | None]:
     """Return why a metric of values cannot compare an output with a target."""
     called, against = type(metric).__name__, type(loss).__name__
     if not isinstance(target, Values) or (loss.signed and loss.binary):

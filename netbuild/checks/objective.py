@@ -11,7 +11,6 @@ from netbuild.checks import metrics
 from netbuild.components.datasets.dataset import DataError, Declared, Sample
 from netbuild.components.target import Classes, Nothing, Values
 from netbuild.components.tensor import ShapeError, Tensor, times
-from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.diagnostics.wording import brief, did_you_mean, similar_path
 from netbuild.syntax.item import place
@@ -53,7 +52,7 @@ def wanted(config: Config, outputs: Mapping[str, Tensor]) -> Sample:
     """
     inputs = tuple(x for x in config.inputs.values() if x is not None)
     unread = Nothing() if config.losses else of_first(config, outputs)
-    targets: dict[str, Target] = dict.fromkeys(targets_of(config), unread)
+    targets: dict[str, Target] = dict.fromkeys(config.targets, unread)
     for term in reversed(config.losses):
         found = config.against(term, outputs)
         if found is not None and found.kind == "target":

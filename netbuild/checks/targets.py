@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from netbuild.checks.objective import of_loss
 from netbuild.components.target import Signs, Values
 from netbuild.components.tensor import times
-from netbuild.config.against import targets_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
 
@@ -41,17 +40,18 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> Iterator[Diagnostic]
 def _missing(config: Config, outputs: Mapping[str, Tensor], term: LossTerm) -> Diagnostic:
     """Return the fault of a loss whose target is missing, unknown or superfluous."""
     name, called = term.target, term.item.type.text
-    targets = targets_of(config)
+    targets = config.targets
     if not term.loss.compares:
         label = f"{called} reads outputs alone, and compares them with no target"
         return _fault(term, f"{called} takes no target", label, "remove target")
     if name is None:
         title = f"{called} does not say with which target it compares"
         label = f"the data has {len(targets)} targets: {', '.join(targets)}"
-        help_ = f"write {{{called}, target: {targets[0]}}}"
-        return Diagnostic("NB413", title, term.item.type.span, label, help=help_)
+        advice = f"write {{{called}, target: {targets[0]}}}"
+        return Diagnostic("NB413", title, term.item.type.span, label, help=advice)
     known = [*targets, *outputs, *config.inputs]
     span = term.item.modifiers["target"].value.span
+    help_: str | None
     help_, fixes = did_you_mean(str(name), known, span)
     title = f"there is no target, output or input {brief(str(name))}"
     if help_ is None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from netbuild.components.datasets.dataset import ONE_TARGET
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
 
 
@@ -30,30 +29,31 @@ class Against(NamedTuple):
     number: float = 0.0
 
 
-def against(config: Config, outputs: Collection[str], term: LossTerm) -> Against | None:
+def against(
+    term: LossTerm,
+    targets: Sequence[str] | None,
+    outputs: Collection[str],
+    inputs: Collection[str],
+) -> Against | None:
     """Return what a loss compares with; None if there is no such thing, or if it is not said.
 
-    `outputs` are the names of the network's outputs. A config without data has the one target that
-    most data has.
+    Args:
+        term: the loss.
+        targets: the targets of the data; None without data. Other names may then be targets.
+        outputs: the outputs of the network.
+        inputs: its inputs.
     """
-    name = term.target
+    name, known = term.target, targets or ONE_TARGET
     if not term.loss.compares:
         return Against("nothing") if name is None else None
     if isinstance(name, (int, float)):
         return Against("number", number=float(name))
-    targets = targets_of(config)
     if name is None:
-        return Against("target", targets[0]) if len(targets) == 1 else None
-    if name in targets:
+        return Against("target", known[0]) if len(known) == 1 else None
+    if name in known:
         return Against("target", name)
     if name in outputs:
         return Against("output", name)
-    if name in config.inputs:
+    if name in inputs:
         return Against("input", name)
-    # Without data, any other name may be one of its targets.
-    return Against("target", name) if config.data is None else None
-
-
-def targets_of(config: Config) -> tuple[str, ...]:
-    """Return the names of the targets of the data."""
-    return config.data.targets if config.data is not None else ONE_TARGET
+    return Against("target", name) if targets is None else None

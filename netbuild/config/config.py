@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.datasets.dataset import ONE_TARGET
 from netbuild.diagnostics.diagnostic import Diagnostic, Document, Span
 from netbuild.syntax.item import place
 from netbuild.syntax.node import Map, Node
@@ -93,7 +94,13 @@ class Config(NamedTuple):
         """Return what a loss compares with, given the network's outputs; None after a fault."""
         from netbuild.config.against import against
 
-        return against(self, outputs, term)
+        targets = self.data.targets if self.data is not None else None
+        return against(term, targets, outputs, self.inputs)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the targets of the data; without data, the one that most data has."""
+        return self.data.targets if self.data is not None else ONE_TARGET
 
     @property
     def optimizer(self) -> Optimizer | None:

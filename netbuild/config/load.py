@@ -102,9 +102,8 @@ def _read(
     found = read_inputs(sections, needed=needed) if shape is None else input_of(sections, shape)
     inputs = take(found)
     data = take(read_data(sections, inputs.tensors))
-    optimizers = take(read_optimizers(sections))
     train = take(sections.fields("train", Train, "epochs: 10"))
-    optimizers, schedule = take(_schedules(sections, optimizers, data, train))
+    optimizers, schedule = take(_schedules(sections, take(read_optimizers(sections)), data, train))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
     targets: tuple[str, ...] = getattr(data.source, "targets", ())
     return Config(
@@ -146,8 +145,7 @@ def _schedules(
     beside = any("scheduler" in one.item.modifiers for one in optimizers)
     if not beside and sections.root.get("scheduler") is None:
         return (optimizers, None), ()  # most files have none, and do not import its modules
-    from netbuild.config.schedules import read_beside, read_section
-    from netbuild.config.training_length import training_of
+    from netbuild.config.schedules import read_beside, read_section, training_of
 
     every = optimizers or (None,)
     trainings = [training_of(one, data.source, data.preparation, train) for one in every]

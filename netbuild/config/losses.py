@@ -124,7 +124,8 @@ def read_losses(node: Node) -> Found[tuple[LossTerm, ...]]:
 
 def _twice(losses: Sequence[LossTerm]) -> Faults:
     """Return a fault for each loss with the name of another one."""
-    faults, known = [], {}
+    faults: list[Diagnostic] = []
+    known: dict[str, LossTerm] = {}
     for term in losses:
         first = known.setdefault(term.name, term)
         if first is not term:

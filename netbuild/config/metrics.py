@@ -100,9 +100,7 @@ def alone(term: MetricTerm) -> LossTerm | None:
     return LossTerm(LOSSES["MSELoss"](), term.reads, 1.0, term.item, term.key, term.target)
 
 
-def with_alone(
-    losses: Sequence[LossTerm], metrics: Iterable[MetricTerm]
-) -> tuple[LossTerm, ...]:
+def with_alone(losses: Sequence[LossTerm], metrics: Iterable[MetricTerm]) -> tuple[LossTerm, ...]:
     """Return losses, and one for each metric of values that goes with none of them."""
     more = [alone(term) for term in metrics if loss_of(term, losses) is None]
     return (*losses, *(term for term in more if term is not None))
@@ -206,9 +204,7 @@ def _key(term: MetricTerm, losses: Sequence[LossTerm], targets: Sequence[str]) -
     return f"{target}_{key}" if len(targets) > 1 and target is not None else key
 
 
-def _check_keys(
-    terms: Sequence[MetricTerm], losses: Sequence[LossTerm]
-) -> tuple[Diagnostic, ...]:
+def _check_keys(terms: Sequence[MetricTerm], losses: Sequence[LossTerm]) -> tuple[Diagnostic, ...]:
     """Return a fault for each metric whose name the run has already."""
     taken = {"loss": "the loss"}
     taken |= {loss.name: f"the loss {type(loss.loss).__name__}" for loss in losses if loss.named}

@@ -136,7 +136,7 @@ def _file(pretrained: Pretrained) -> dict[str, Any]:
 
 def _loss(term: LossTerm) -> dict[str, Any]:
     """Return a loss with its modifiers."""
-    found = {type(term.loss).__name__: _explicit(term.loss)}
+    found: dict[str, Any] = {type(term.loss).__name__: _explicit(term.loss)}
     if term.reads:
         found["inputs"] = [wire.outside for wire in term.reads]
     if term.target is not None:

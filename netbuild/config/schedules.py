@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from netbuild.components.schedulers import SCHEDULERS
-from netbuild.config.scheduler import Schedule, Training, read_schedule
+from netbuild.config.scheduler import Schedule, read_schedule
+from netbuild.config.training_length import Training
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.syntax.item import read_item
 from netbuild.syntax.node import is_null, is_unknown
@@ -13,8 +15,11 @@ from netbuild.syntax.node import is_null, is_unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netbuild.components.datasets.dataset import Dataset
     from netbuild.config.optimizer import Optimizing
+    from netbuild.config.preparation import Preparation
     from netbuild.config.sections import Sections
+    from netbuild.config.train import Train
     from netbuild.diagnostics.diagnostic import Found
 
 
@@ -49,3 +54,23 @@ def read_beside(one: Optimizing, training: Training) -> Found[Optimizing]:
         return one, (item,)
     schedule, faults = read_schedule(item, training)
     return one._replace(schedule=schedule), faults
+
+
+def training_of(
+    one: Optimizing | None, data: Dataset | None, preparation: Preparation, train: Train
+) -> Training:
+    """Return the training of an optimizer, as far as the config tells it."""
+    samples = data.size if data else None
+    batches = train.steps(samples - preparation.held_out(samples)) if samples else None
+    endless = data is not None and data.streams
+    if endless and train.limit_batches is not None:
+        batches = ceil(train.limit_batches / train.accumulate)
+    return Training(
+        one and one.optimizer,
+        train.epochs,
+        batches,
+        grouped=bool(one and one.grouped),
+        max_steps=train.max_steps,
+        every=one.every if one else 1,
+        endless=endless,
+    )

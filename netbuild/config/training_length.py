@@ -6,11 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.dataset import Dataset
     from netbuild.components.optimizers.optimizer import Optimizer
-    from netbuild.config.optimizer import Optimizing
-    from netbuild.config.preparation import Preparation
-    from netbuild.config.train import Train
 
 
 class Training(NamedTuple):
@@ -43,26 +39,6 @@ class Training(NamedTuple):
     def epoch_ends(self, steps: int) -> int | None:
         """Return the number of epochs that end within the first steps of the optimizer."""
         return None if self.batches is None else steps * self.every // self.batches
-
-
-def training_of(
-    one: Optimizing | None, data: Dataset | None, preparation: Preparation, train: Train
-) -> Training:
-    """Return the training of an optimizer, as far as the config tells it."""
-    samples = data.size if data else None
-    batches = train.steps(samples - preparation.held_out(samples)) if samples else None
-    endless = data is not None and data.streams
-    if endless and train.limit_batches is not None:
-        batches = ceil(train.limit_batches / train.accumulate)
-    return Training(
-        one and one.optimizer,
-        train.epochs,
-        batches,
-        grouped=bool(one and one.grouped),
-        max_steps=train.max_steps,
-        every=one.every if one else 1,
-        endless=endless,
-    )
 
 
 def warmup_steps(warmup: int | str | None, training: Training) -> int | None:

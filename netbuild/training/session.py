@@ -16,7 +16,7 @@ from netbuild.config.monitor import rises
 from netbuild.config.optimizer import has_players
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
-from netbuild.config.training_length import training_of
+from netbuild.config.schedules import training_of
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
 from netbuild.runs.folder import Run, measured_with
@@ -258,7 +258,12 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         Stepping(optimizer, Scheduling(schedule, optimizer, _training(config, one, steps)))
         for one, schedule, optimizer in zip(config.optimizers, config.schedules, made, strict=True)
     ]
-    return Learner(graph, network, criterion, stepping, world)
+    learner = Learner(graph, network, criterion, stepping, world)
+    if has_players(config.optimizers):
+        from netbuild.training.step.players import Players  # few trainings have players
+
+        learner.players = Players(learner, config.optimizers)
+    return learner
 
 
 def _training(config: Config, one: Optimizing, steps: int | None) -> Training:

@@ -16,9 +16,7 @@ from netbuild.checks.trace import infer, trainable
 from netbuild.cli import app
 from netbuild.components.losses import LOSSES
 from netbuild.components.metrics import METRICS
-from netbuild.components.metrics.former import FORMER
 from netbuild.config.load import load, read
-from netbuild.config.metrics import measured_keys
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.loop import Trainer
 from netbuild.training.progress import Silent
@@ -219,7 +217,9 @@ def test_metrics_do_not_depend_on_batches(tmp_path: Path) -> None:
 def test_metrics_resume(tmp_path: Path) -> None:
     """What an epoch has added up before it was stopped counts when it goes on."""
     whole = trained(tmp_path, named(*OF_CLASSES), **SECTIONS["a class"])
-    file = write(tmp_path, metrics=named(*OF_CLASSES), optimizer={"SGD": 0.1}, **SECTIONS["a class"])
+    file = write(
+        tmp_path, metrics=named(*OF_CLASSES), optimizer={"SGD": 0.1}, **SECTIONS["a class"]
+    )
     settings_ = ["train.batch_size=5", "train.epochs=1"]
     first = training.prepare(trainable(load(file, settings_)), tmp_path / "runs")
     stopping = Silent()
@@ -274,92 +274,6 @@ def faults(**sections: Any) -> list[tuple[str, str, str | None]]:
     return [(f.code, f.title, f.help) for f in graph.diagnostics if f.severity == "error"]
 
 
-def test_what_is_no_metric_is_told() -> None:
-    """An unknown name, and what does not go with the loss, are faults of the file."""
-    ((code, title, help_),) = faults(metrics=["acuracy"])
-    assert (code, title) == ("NB103", "no metric is called acuracy")
-    assert help_ == "did you mean Accuracy?"
-    ((code, title, help_),) = faults(metrics=["MeanAbsoluteError"])
-    assert (code, title) == ("NB409", "a metric that does not fit the loss")
-    assert help_ == (
-        "metrics for CrossEntropyLoss are Accuracy, F1Score, ConfusionMatrix, AUROC, JaccardIndex "
-        "and others: netbuild metrics"
-    )
-    ((code, _, help_),) = faults(metrics=["Accuracy"], loss="MSELoss", data=None)
-    assert (code, help_) == (
-        "NB409",
-        "metrics for MSELoss are MeanAbsoluteError, MeanSquaredError, R2Score and others: "
-        "netbuild metrics",
-    )
-    ((code, *_),) = faults(metrics=[3])
-    assert code == "NB108"
-    ((code, *_),) = faults(
-        metrics=[{"Accuracy": 5}], layers=[{"Linear": 1}], loss="BCEWithLogitsLoss"
-    )
-    assert code == "NB106"  # the bare value is a threshold
-    ((code, *_),) = faults(metrics=[{"Accuracy": {"top_k": 5}}], layers=[{"Linear": 5}])
-    assert code == "NB409"
-
-
-@pytest.mark.parametrize("name", FORMER)
-def test_a_former_name_has_a_safe_fix(name: str) -> None:
-    """The fix gives the same numbers under the same name in the run."""
-    of_values = name in OF_VALUES
-    sections: dict[str, Any] = {"layers": [{"Linear": 1 if of_values else 9}]}
-    if of_values:
-        sections["loss"] = "MSELoss"
-    graph = infer(read(from_bytes("tiny.yaml", text(metrics=[name], **sections).encode())))
-    (fault,) = [f for f in graph.diagnostics if f.severity == "error"]
-    assert (fault.code, fault.help) == ("NB103", f"write {FORMER[name].item}")
-    (fix,) = fault.fixes
-    assert fix.safe
-    assert fix.edits[0].text == FORMER[name].item
-    new = text(metrics=None, **sections) + f"metrics: [{FORMER[name].item}]\n"
-    graph = infer(read(from_bytes("tiny.yaml", new.encode())))
-    assert graph.diagnostics == ()
-    (term,) = graph.config.metrics
-    assert (term.metric, term.key) == (FORMER[name].metric, name)
-
-
-def test_a_former_name_of_yes_or_no_has_an_unsafe_fix() -> None:
-    """The mean of F1 over yes and no has become F1 of yes."""
-    sections = text(metrics=["macro_f1"], layers=[{"Linear": 1}], loss="BCEWithLogitsLoss")
-    graph = infer(read(from_bytes("tiny.yaml", sections.encode())))
-    (fault,) = graph.diagnostics
-    assert [fix.safe for fix in fault.fixes] == [False]
-
-
-def test_names_in_the_run() -> None:
-    """A type gives its name; a written name replaces it; each is there once."""
-    items = ["Accuracy", {"F1Score": {"average": "macro"}}, {"AUROC": {}, "name": "area"}]
-    config = read(from_bytes("tiny.yaml", text(metrics=items).encode()))
-    assert [term.key for term in config.metrics] == ["accuracy", "f1_score", "area"]
-    assert measured_keys(config) == {
-        "train_loss": False,
-        "val_loss": False,
-        "train_accuracy": True,
-        "val_accuracy": True,
-        "train_f1_score": True,
-        "val_f1_score": True,
-        "val_area": True,
-    }
-    for twice in (["Accuracy", "Accuracy"], ["Accuracy", {"AUROC": {}, "name": "accuracy"}]):
-        assert [fault[:2] for fault in faults(metrics=twice)] == [
-            ("NB416", "two metrics of the name accuracy")
-        ]
-    ((code, *_),) = faults(metrics=[{"Accuracy": {}, "name": "loss"}])
-    assert code == "NB416"
-    named_loss = {"CrossEntropyLoss": {}, "name": "accuracy"}
-    assert [fault[0] for fault in faults(metrics=["Accuracy"], loss=named_loss)] == ["NB416"]
-
-
-def test_the_loss_decides_what_torchmetrics_asks_for() -> None:
-    """Each argument that the loss decides is a fault that says so."""
-    ((code, title, help_),) = faults(metrics=[{"Accuracy": {"num_classes": 3}}])
-    assert (code, title) == ("NB417", "Accuracy takes no num_classes")
-    assert help_ == "leave num_classes out"
-
-
 _LOG: list[Any] = [{"Linear": 6}, "LogSoftmax"]
 #: The layers that each loss of one output is trained with; the others take raw scores.
 LAYERS: dict[str, list[Any]] = {
@@ -386,7 +300,9 @@ def _quick_or_slow(loss: str) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-@pytest.mark.parametrize("loss", [_quick_or_slow(n) for n, k in LOSSES.items() if len(k.inputs) == 1])
+@pytest.mark.parametrize(
+    "loss", [_quick_or_slow(n) for n, k in LOSSES.items() if len(k.inputs) == 1]
+)
 def test_what_is_taken_is_measured(tmp_path: Path, loss: str) -> None:
     """With every loss, a metric is a fault of the file, or is measured."""
     layers = LAYERS.get(loss, [{"Linear": 6}])

@@ -11,6 +11,7 @@ from sklearn.datasets import load_wine
 from torch import nn
 
 import netbuild
+from netbuild import training
 from tests import ROOT
 from tests.networks import compare
 
@@ -56,6 +57,6 @@ def test_trained(tmp_path: Path) -> None:
     last = run.metrics[-1]
     assert last["val_accuracy"] >= 0.9
     assert last["val_colour_error"] <= 2.7
-    told = next(iter(netbuild.predict(run, tmp_path / "wine.csv")))
+    told = training.predict(run.folder, tmp_path / "wine.csv")[0]
     assert {"class", "probability", "outputs"} < set(told)
     assert told["outputs"]["colour"].shape == (1,)

@@ -105,7 +105,12 @@ def test_samples_without_a_label_that_counts_are_refused(tmp_path: Path, name: s
 def test_a_dry_run_whose_batch_does_not_count(tmp_path: Path, loss: Any) -> None:
     """The dry run tries one batch. It says that this batch has no loss, and succeeds."""
     data = split(tmp_path, SOME, np.repeat([0, 1], 16))
-    file = write(tmp_path, loss=loss, data=data, metrics=[{"F1Score": {"average": "macro"}, "name": "macro_f1"}] if loss is IGNORING else [])
+    file = write(
+        tmp_path,
+        loss=loss,
+        data=data,
+        metrics=[{"F1Score": {"average": "macro"}, "name": "macro_f1"}] if loss is IGNORING else [],
+    )
     code, printed = command("train", file, "--dry-run")
     assert code == 0
     assert "val_loss –" in printed
@@ -186,7 +191,11 @@ def test_labels_that_only_the_validation_ignores(tmp_path: Path) -> None:
 def test_evaluate_prints_no_nan(tmp_path: Path) -> None:
     """R² of one sample does not exist: it is a dash, and null in JSON."""
     data = arrays(tmp_path, _X, _X[:, :1]) | {"validation": 0.01}
-    sections = {"layers": [{"Linear": 1}], "loss": "MSELoss", "metrics": ["MeanAbsoluteError", "R2Score"]}
+    sections = {
+        "layers": [{"Linear": 1}],
+        "loss": "MSELoss",
+        "metrics": ["MeanAbsoluteError", "R2Score"],
+    }
     run = trained(tmp_path, data=data, **sections).run
     code, printed = command("evaluate", run.folder)
     assert (code, printed.splitlines()[-1].split()) == (0, ["val_r2", "–"])

@@ -49,7 +49,10 @@ POSITIONS: dict[str, tuple[dict[str, Any], str]] = {
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a run that was stopped behind the first step of its second epoch."""
     folder = tmp_path_factory.mktemp("stopped")
-    extra = {"scheduler": {"CosineAnnealingLR": {"T_max": 9}}, "metrics": ["Accuracy", {"F1Score": {"average": "macro"}}]}
+    extra = {
+        "scheduler": {"CosineAnnealingLR": {"T_max": 9}},
+        "metrics": ["Accuracy", {"F1Score": {"average": "macro"}}],
+    }
     options = {"train": SECTIONS["train"] | {"ema": 0.9, "epochs": 3}}
     trainer = training.prepare(trainable(load(write(folder, **extra, **options))), folder / "runs")
     with pytest.raises(Interrupted, match=r"^$"):

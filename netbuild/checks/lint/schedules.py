@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks.lint.places import set_field
 from netbuild.config.monitor import rises
-from netbuild.config.training_length import training_of
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import Item, place, read_item
 
@@ -85,6 +84,8 @@ def _place(config: Config, item: Item | None, field: str) -> Span:
 
 def _steps(config: Config, one: Optimizing | None, schedule: Schedule) -> int | None:
     """Return the number of steps of a scheduler, step 0 included; None if it is unknown."""
+    from netbuild.config.schedules import training_of  # only a config with a scheduler needs it
+
     return schedule.total(training_of(one, config.data, config.preparation, config.train))
 
 

@@ -101,17 +101,18 @@ class Arrays(Dataset):
 
         The places are axis 0, or axis 1 of a sample of two axes, such as channels and time.
         """
-        compared = {name for name, wants in wanted.targets.items() if wants.tensor.shape}
+        compared = [name for name, wants in wanted.targets.items() if wants.tensor.shape]
         if not has_any(self.file, "file") or not compared:
             return ()
         inputs, targets = self._parts(None)
-        shifts = [
-            (n, shift_between(stored, target, axis), axis, name)
-            for name, target in targets.items()
-            for n, stored in enumerate(inputs if name in compared else ())
-            for axis in range(2 if len(stored.shape) == 3 else 1)
-        ]
-        return tuple(Repeat(n, shift, *more) for n, shift, *more in shifts if shift is not None)
+        found = []
+        for name in compared:
+            for n, stored in enumerate(inputs):
+                for axis in range(2 if len(stored.shape) == 3 else 1):
+                    shift = shift_between(stored, targets[name], axis)
+                    if shift is not None:
+                        found.append(Repeat(n, shift, axis, name))
+        return tuple(found)
 
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None

@@ -93,7 +93,7 @@ def expect_counts(classes: Any, target: Any) -> Any:
     return classes
 
 
-def flat(inputs: tuple[str, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:
+def flat(inputs: tuple[Group, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:
     """Return the names of all columns or arrays of the inputs."""
     groups = inputs.values() if isinstance(inputs, Mapping) else inputs or ()
     columns = ((group,) if isinstance(group, str) else group for group in groups)

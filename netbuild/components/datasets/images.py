@@ -70,8 +70,8 @@ class ImageFolder(Dataset):
         table = datasets.Dataset.from_dict({"image": paths, "label": labels}, features)
         columns = Columns(features, ("image",), {"target": "label"})
         one = wanted._replace(inputs=wanted.inputs[:1])
-        classes = {"target": len(names)}
-        return Rows(table, RowReader(columns, one, size, classes=classes, files=paths))
+        counts = {"target": len(names)}
+        return Rows(table, RowReader(columns, one, size, classes=counts, files=paths))
 
     def _root(self, split: str | None = None) -> Path:
         """Return the folder that holds the classes of a split.

@@ -39,4 +39,6 @@ class Mean(Reduced):
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
         (value,) = y
+        if value.dtype.itemsize < 4:  # autocast leaves means in half precision
+            value = value.float()
         return value.sum() if self.reduction == "sum" else value.mean()

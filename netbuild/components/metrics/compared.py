@@ -48,8 +48,13 @@ def _binary(loss: Loss, y: Shape) -> Compared:
 
 def has_probabilities(loss: Loss) -> bool:
     """Whether a loss says the probability of each class. A margin loss knows scores only."""
-    return loss.binary or loss.applies is not None or loss.takes in {
-        "probabilities",
-        "logarithms",
-        "features",
-    }
+    return (
+        loss.binary
+        or loss.applies is not None
+        or loss.takes
+        in {
+            "probabilities",
+            "logarithms",
+            "features",
+        }
+    )

@@ -16,7 +16,6 @@ from netbuild.components.metrics.metric import (
 )
 
 
-
 class _OfProbabilities(Metric):
     """Compares the probabilities of classes with the true classes."""
 

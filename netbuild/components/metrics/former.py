@@ -16,9 +16,7 @@ class Former(NamedTuple):
 
 FORMER = {
     "accuracy": Former(Accuracy(), "Accuracy"),
-    "top_5_accuracy": Former(
-        Accuracy(top_k=5), "{Accuracy: {top_k: 5}, name: top_5_accuracy}"
-    ),
+    "top_5_accuracy": Former(Accuracy(top_k=5), "{Accuracy: {top_k: 5}, name: top_5_accuracy}"),
     "macro_f1": Former(F1Score(average="macro"), "{F1Score: {average: macro}, name: macro_f1}"),
     "confusion_matrix": Former(ConfusionMatrix(), "ConfusionMatrix"),
     "mae": Former(MeanAbsoluteError(), "{MeanAbsoluteError, name: mae}"),

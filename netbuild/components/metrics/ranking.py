@@ -14,9 +14,7 @@ from netbuild.components.metrics.metric import (
     Task,
 )
 
-_Empty = Annotated[
-    Literal["error", "skip", "neg", "pos"], one_of("error", "skip", "neg", "pos")
-]
+_Empty = Annotated[Literal["error", "skip", "neg", "pos"], one_of("error", "skip", "neg", "pos")]
 
 
 class _OfItems(Metric):

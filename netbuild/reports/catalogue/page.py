@@ -9,6 +9,7 @@ from rich.text import Text
 
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.named import known_inputs
+from netbuild.components.metrics.metric import Metric
 from netbuild.components.tensor import times
 from netbuild.reports.catalogue import entries as catalogue
 
@@ -53,13 +54,19 @@ def page(name: str, component: type[Component], width: int) -> Text:
     if issubclass(component, Layer):
         parts += _wires(component, width)
         parts += _modes(component.modes, width) if component.modes else []
+    if issubclass(component, Metric):
+        parts += _measuring(component, width)
     parts += [Text(), Text("fields", "bold")]
     fields = catalogue.fields(component)
     parts += _fields(fields, width) if fields else [Text("  none")]
     parts += [Text(), Text("example", "bold"), *_example(catalogue.example(component), width)]
     torchs = catalogue.page(component)
     if torchs is not None:
-        parts += [Text(), Text.assemble(("torch", "bold"), f"  {torchs}")]
+        library, _, rest = torchs.partition(".")
+        parts += [
+            Text(),
+            Text.assemble((library, "bold"), f"  {torchs if library == 'torch' else rest}"),
+        ]
     return Text("\n").join(parts)
 
 
@@ -94,6 +101,38 @@ def _modes(modes: Modes, width: int) -> list[Text]:
     """Return the lines about training and evaluation."""
     training = _hanging(Text("training  ", "bold"), modes.training, width)
     return [Text(), *training, *_hanging(Text("evaluation", "bold"), modes.evaluation, width)]
+
+
+_COMPARES = {
+    "classes": "predicted classes with the true ones",
+    "probabilities": "probabilities of classes with the true classes",
+    "values": "values",
+    "distributions": "vectors",
+    "draws": "several draws of a value with the value",
+    "regions": "the regions of images",
+    "items": "the order of a sample's items",
+}
+_TASKS = {
+    "binary": "one yes or no",
+    "multiclass": "one of several classes",
+    "multilabel": "several yes or no",
+}
+
+
+def _measuring(metric: type[Metric], width: int) -> list[Text]:
+    """Return the lines about what a metric compares, and when it is measured."""
+    compares = _COMPARES[metric.compares]
+    if metric.tasks:
+        compares += f": {', '.join(_TASKS[task] for task in metric.tasks)}"
+    measured = "in training and in validation, added up batch by batch"
+    if not metric.adds_up:
+        measured = "in validation, from every prediction, by torchmetrics"
+    better = {True: "larger", False: "smaller", None: "neither"}[metric.higher_is_better]
+    lines = (("compares", compares), ("measured", measured), ("better  ", better))
+    return [
+        Text(),
+        *(part for head, text in lines for part in _hanging(Text(head, "bold"), text, width)),
+    ]
 
 
 def _fields(fields: list[catalogue.Field], width: int) -> list[Text]:

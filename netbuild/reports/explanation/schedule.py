@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.config.training_length import training_of, warmup_steps
+from netbuild.config.schedules import training_of
+from netbuild.config.training_length import warmup_steps
 from netbuild.reports.explanation.step import FormulaStep
 
 if TYPE_CHECKING:

@@ -57,11 +57,16 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
         yield Section("weights", f"{exact} = {step.rule}{''.join(rest)}")
     if isinstance(part, LayerExplanation) and part.begins:
         yield Section("begins", deciders(part.begins), first_steps(part.begins))
-    if isinstance(part, StackExplanation):
-        for one in part.schedules:
-            result = f"{one.scheduler}, after each {one.every}"
-            result += f", for {one.optimizer}" if len(part.schedules) > 1 else ""
-            yield Section("rate", result, one.steps)
+    yield from _rates(part)
+
+
+def _rates(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
+    """Yield the schedule of each optimizer, which the totals have."""
+    schedules = part.schedules if isinstance(part, StackExplanation) else ()
+    for one in schedules:
+        result = f"{one.scheduler}, after each {one.every}"
+        result += f", for {one.optimizer}" if len(schedules) > 1 else ""
+        yield Section("rate", result, one.steps)
 
 
 def _shape(name: str, shape: Shape | None, steps: tuple[FormulaStep, ...], note: str) -> Section:

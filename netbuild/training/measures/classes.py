@@ -34,9 +34,33 @@ def _hits_of(k: int) -> Kind:
     return Kind(f"hits of {k}", sums)
 
 
+#: The most classes whose confusion is cheaper to count than true and predicted samples apart.
+_FEW = 64
+
+
 def _counts(seen: Seen) -> Summands:
-    """Count true, predicted and rightly predicted samples of each class, as (3, classes)."""
+    """Count true, predicted and rightly predicted samples of each class, as (3, classes).
+
+    Of few classes count each pair of classes: `completed` finds the three counts in it.
+    """
+    if seen.classes[0].shape[1] <= _FEW:
+        return _confusion(seen)
     return {"counts": _counted(seen, seen.told)}
+
+
+def completed(sums: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return sums, and those that follow from them: pairs of classes tell counts, and these hits."""
+    if "counts" not in sums and "confusion" in sums:
+        matrix = sums["confusion"]
+        counts = torch.stack((matrix.sum(1), matrix.sum(0), matrix.diagonal()))
+        sums = {**sums, "counts": counts}
+    if "told" not in sums and "counts" in sums:
+        sums = {**sums, "told": sums["counts"][0].sum(), "correct": sums["counts"][2].sum()}
+    return sums
+
+
+#: Kinds whose sums follow from those of other kinds.
+FOLLOWS = {"hits": ("counts", "confusion"), "counts": ("confusion",)}
 
 
 def _counts_of(k: int) -> Kind:

@@ -46,7 +46,12 @@ class Metrics:
         self.parts = parts
         self.all = [_measured(term, parts) for term in terms if keeping or term.metric.adds_up]
         #: The kinds of sums, by the number of a loss and the name of the kind.
-        self.kinds = {(one.number, one.kind.name): one for one in self.all if one.kind}
+        kinds = {(one.number, one.kind.name): one for one in self.all if one.kind}
+        self.kinds = {
+            (number, name): one
+            for (number, name), one in kinds.items()
+            if not any((number, more) in kinds for more in classes.FOLLOWS.get(name, ()))
+        }
         #: The losses whose predictions are kept.
         self.keeps = {one.number for one in self.all if one.kind is None}
         self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
@@ -102,14 +107,18 @@ class Metrics:
                 continue
             own = sums
             if one.prefix:
-                own = {n.removeprefix(one.prefix): v for n, v in sums.items() if n.startswith(one.prefix)}
+                own = {
+                    n.removeprefix(one.prefix): v
+                    for n, v in sums.items()
+                    if n.startswith(one.prefix)
+                }
             if metric.compares == "regions":
                 found[one.term.key] = regions.value(metric, own)
             elif metric.compares == "values":
                 found[one.term.key] = values.value(metric, own)
             else:
                 found[one.term.key] = classes.value(
-                    metric, own, binary=one.binary, ignored=part.ignored
+                    metric, classes.completed(own), binary=one.binary, ignored=part.ignored
                 )
         return found
 
@@ -148,10 +157,4 @@ def _measured(term: MetricTerm, parts: Sequence[Part]) -> Measured:
 def of_former(sums: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the sums of a checkpoint of an earlier release with the names of this one."""
     renamed = {"told_of_five": "told_of_5", "among_five": "among_5"}
-    found = {renamed.get(name, name): value for name, value in sums.items()}
-    if "confusion" in found and "counts" not in found:
-        import torch
-
-        matrix = found["confusion"]
-        found["counts"] = torch.stack((matrix.sum(1), matrix.sum(0), matrix.diagonal()))
-    return found
+    return {renamed.get(name, name): value for name, value in sums.items()}

@@ -96,7 +96,9 @@ def _deviances(y: Tensor, t: Tensor, power: float) -> Tensor:
         found = 2 * ((y / t).log() + t / y - 1)
     else:
         one, two = 1 - power, 2 - power
-        found = 2 * (t.clamp(min=0).pow(two) / (one * two) - t * y.pow(one) / one + y.pow(two) / two)
+        found = 2 * (
+            t.clamp(min=0).pow(two) / (one * two) - t * y.pow(one) / one + y.pow(two) / two
+        )
     return found.masked_fill(outside, math.nan)
 
 

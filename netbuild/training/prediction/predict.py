@@ -67,7 +67,8 @@ def predict(
     If the targets of the loss are classes, a sample has `class`, its `name` if the run knows it,
     and `probability`, the softmax of the scores. With `top` greater than 1 it also has `top`, a
     list of the most probable classes. A binary loss of one number, such as BCELoss, has the classes
-    0 and 1.
+    0 and 1. These are the classes of the first loss. If losses compare with several targets of the
+    data, `outputs` has the outputs that tell the others, by name.
 
     With another loss, or with `raw`, a sample has the output of the network: `output`, an array, or
     `outputs`, arrays by their names.
@@ -194,8 +195,8 @@ class Predictor:
             if not all(np.isfinite(y[row]).all() for y in told):
                 yield InputError(f"{sample}: the output of the network is not finite")
             elif scores is not None:
-                told = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
-                more = {"outputs": told} if told else {}
+                others = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
+                more = {"outputs": others} if others else {}
                 yield sample.place | self._class(scores[row]) | more
             elif len(outputs) == 1:
                 yield sample.place | {"output": outputs[0][row]}

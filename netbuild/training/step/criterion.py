@@ -13,7 +13,6 @@ from torch import nn
 from netbuild.builder.arguments import differing
 from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss
 from netbuild.components.losses.values import BCELoss, KLDivLoss
-from netbuild.config.against import targets_of
 from netbuild.config.metrics import with_alone
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.step.nonfinite import tensors
@@ -299,7 +298,7 @@ def _getter(
         case "number":
             number = torch.tensor(found.number, device=device)
             return lambda _x, y, _targets: number.expand(_outputs(y)[read].shape)
-    names = targets_of(config)
+    names = config.targets
     position = names.index(found.name) if found.name in names else 0
     return lambda _x, _y, targets: targets[position]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from netbuild.training.data.batches import Batch
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
-    from netbuild.training.step.players import Players
     from netbuild.training.step.stepping import Stepping
 
 #: The types of 16 bits, by the precisions of a config.
@@ -51,6 +50,19 @@ class Network(NamedTuple):
     forward: Any
     #: Whether images have their channels last in memory.
     channels_last: bool
+
+
+class Moving(Protocol):
+    """Takes each step of a training in place of its learner."""
+
+    def step(self, batches: Sequence[Batch], where: str) -> None:
+        """Take a step with the gradients of some batches together."""
+
+    def state_dict(self) -> Any:
+        """Return the state for a checkpoint."""
+
+    def load_state_dict(self, states: Sequence[Any], taken: int) -> None:
+        """Load the state of a checkpoint, after some steps of the training."""
 
 
 class Learner:
@@ -90,11 +102,8 @@ class Learner:
         self.measures = self.new_measures()
         #: The loss of the last step; NaN if no label of the step counts.
         self.value = math.nan
-        self.players: Players | None = None
-        if has_players(config.optimizers):
-            from netbuild.training.step.players import Players  # few trainings have players
-
-            self.players = Players(self, config.optimizers)
+        #: The players that take the steps, if optimizers have losses of their own.
+        self.players: Moving | None = None
 
     def _called(self, error: BaseException) -> str:
         """Return the layer, the loss or the optimizer that raised an exception, with its line."""

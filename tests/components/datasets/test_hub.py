@@ -62,7 +62,7 @@ def test_files(tmp_path: Path, kind: str, streaming: bool) -> None:  # noqa: FBT
         x, y = loaded(source, TWO)
         assert (x.tolist(), y.tolist()) == (expected, TABLE["label"])
         samples: Any = source.open(TWO)
-        (x,), y = pickle.loads(pickle.dumps(samples))[3]  # noqa: S301  as workers do
+        (x,), (y,) = pickle.loads(pickle.dumps(samples))[3]  # noqa: S301  as workers do
         assert (len(samples), x.tolist(), y, x.dtype, y.dtype) == (
             4,
             expected[3],

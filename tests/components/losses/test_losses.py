@@ -29,6 +29,9 @@ from tests.components.losses.cases import (
 from tests.examples import examples
 from tests.torch_release import there
 
+#: The losses of torch; `Mean` is netbuild's own.
+TORCHS = [name for name in there(LOSSES) if name != "Mean"]
+
 #: torch's fields that netbuild leaves out, and why.
 LEFT_OUT = {
     "size_average": "deprecated for reduction",
@@ -54,11 +57,11 @@ def signature(name: str) -> dict[str, Any]:
 def test_every_loss_is_declared() -> None:
     """Every loss of the installed torch is declared, and nothing else."""
     names = {n for n in nn.modules.__all__ if n.endswith("Loss") or n == "NLLLoss2d"}
-    assert {*there(LOSSES)} == names
-    assert len(LOSSES) == 24
+    assert {*TORCHS} == names
+    assert len(LOSSES) == 25
 
 
-@pytest.mark.parametrize("name", there(LOSSES))
+@pytest.mark.parametrize("name", TORCHS)
 def test_fields_are_those_of_torch(name: str) -> None:
     """The names, the order and the defaults of all fields are torch's."""
     fields = LOSSES[name].model_fields
@@ -72,7 +75,7 @@ def test_fields_are_those_of_torch(name: str) -> None:
             assert fields[field].default == default
 
 
-@pytest.mark.parametrize("name", there(LOSSES))
+@pytest.mark.parametrize("name", TORCHS)
 def test_inputs_are_named_as_by_torch(name: str) -> None:
     """The outputs that a loss reads have the names of `forward`'s arguments, but for the target."""
     forward = list(inspect.signature(getattr(nn, name).forward).parameters)[1:]
@@ -189,7 +192,7 @@ def cases(draw: st.DrawFn, kind: str) -> Case:
     return Case(kind, fields, outputs, target)
 
 
-@pytest.mark.parametrize("kind", there(LOSSES))
+@pytest.mark.parametrize("kind", TORCHS)
 def test_netbuild_takes_what_torch_computes(kind: str) -> None:
     """For any fields, outputs and targets, netbuild accepts exactly what torch computes."""
     seen: set[bool] = set()
@@ -262,7 +265,7 @@ def test_what_is_refused(case: Case) -> None:
     assert (accepted(case), computed(case)) == (False, False)
 
 
-@pytest.mark.parametrize("name", there(LOSSES))
+@pytest.mark.parametrize("name", TORCHS)
 def test_reduction_none_is_refused(name: str) -> None:
     """A training needs one number, so `reduction: none` is a fault."""
     if "reduction" in LOSSES[name].model_fields:
@@ -271,7 +274,7 @@ def test_reduction_none_is_refused(name: str) -> None:
 
 
 @examples(200)
-@given(case=st.sampled_from(there(LOSSES)).flatmap(cases))
+@given(case=st.sampled_from(TORCHS).flatmap(cases))
 @example(case_of("CTCLoss", (1, 1), target=Nothing()))
 def test_random_supplies_what_a_loss_wants(case: Case) -> None:
     """Where any target fits, the one that is made up fits, and holds what it says."""
@@ -314,3 +317,15 @@ def test_random_gives_whole_numbers(dtype: str, highest: int) -> None:
     )
     assert str(inputs.dtype) == dtype
     assert (inputs.min(), inputs.max()) == (0, highest)
+
+
+@pytest.mark.parametrize(("reduction", "expected"), [("mean", 2.5), ("sum", 10.0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_mean_is_that_of_an_output(reduction: str, expected: float, dtype: torch.dtype) -> None:
+    """It compares with nothing, and computes with single precision at least."""
+    loss = LOSSES["Mean"].model_validate({"reduction": reduction})
+    loss.check((Tensor((2, 2)),), Nothing())
+    assert (loss.compares, loss.target((Tensor((2, 2)),))) == (False, Nothing())
+    module = getattr(nn, loss.torch_name())(**loss.arguments((2, 2)))
+    value = loss.run(module, (torch.tensor([[1, 2], [3, 4]], dtype=dtype),), None)
+    assert (value.item(), value.dtype) == (expected, torch.float32)

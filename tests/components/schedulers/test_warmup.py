@@ -9,10 +9,12 @@ import torch
 from torch.optim import lr_scheduler
 
 from netbuild import training
-from netbuild.checks.trace import trainable
+from netbuild.checks.trace import infer, trainable
 from netbuild.components.schedulers.cycle import CosineAnnealingLR
 from netbuild.config.load import load
 from netbuild.config.training_length import Training
+from netbuild.reports import explanation
+from netbuild.reports.explanation import formats as render
 from netbuild.runs.position import Position
 from netbuild.training import Interrupted
 from netbuild.training.changes import Anew
@@ -64,7 +66,7 @@ def rates(one: Scheduling, losses: tuple[float, ...] = (1, 1, 1, 1)) -> list[flo
     ("warmup", "steps"), [(5, 5), ("2 epochs", 6), ("1 epoch", 3), ("25%", 3), ("1%", 1), (12, 12)]
 )
 def test_after_each_batch(warmup: int | str, steps: int) -> None:
-    """The rate rises on a line to its first value; then the cosine takes the steps that are left."""
+    """The rate rises on a line to its first value; the cosine takes the steps that are left."""
     found = rates(scheduling({"CosineAnnealingLR": None, "step": "batch", "warmup": warmup}))
     assert found[:steps] == [RATE * ((n + 1) / steps) for n in range(steps)]
     alone = sgd()
@@ -174,3 +176,22 @@ def test_longer_warmup_of_a_run(tmp_path: Path) -> None:
         assert trainer.learner.optimizers[0].param_groups[0]["lr"] == pytest.approx(expected)
         if trainer.lock:
             trainer.lock.release()
+
+
+def test_explained() -> None:
+    """`explain` shows the lengths of a schedule below the totals, each with its formula."""
+    item = {"CosineAnnealingLR": None, "step": "batch", "warmup": "10%"}
+    sections: dict[str, Any] = {"data": "Digits", "loss": "CrossEntropyLoss"}
+    graph = infer(config(item, train={"epochs": 10}, **sections))
+    assert graph.diagnostics == ()
+    lines = render.text(explanation.explain(graph), 80).plain.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("  rate"))
+    assert lines[start:] == [
+        "  rate      CosineAnnealingLR, after each batch",
+        "    training  epochs · steps of an epoch = 10 · 23 = 230",
+        "    warm-up   warmup · training = 10% · 230 = 23",
+        "              step n has (n + 1)/23 of the rate",
+        "    schedule  training − warm-up = 230 − 23 = 207",
+        "              steps, one after each batch",
+        "    T_max     schedule = 207",
+    ]

@@ -98,9 +98,7 @@ IMAGES: dict[str, Hard] = {
     "images with ignored places": Hard(
         drawn(9, 4, 4, 5), ignoring(labels(4, 9, 4, 5), 255, 0.3), _PLACES
     ),
-    "images without some classes": Hard(
-        drawn(9, 4, 4, 5), labels(2, 9, 4, 5, start=1), _PLACES
-    ),
+    "images without some classes": Hard(drawn(9, 4, 4, 5), labels(2, 9, 4, 5, start=1), _PLACES),
     "one image": Hard(drawn(1, 4, 4, 5), labels(4, 1, 4, 5), _PLACES),
 }
 

@@ -239,9 +239,7 @@ def _sklearn_of_values(name: str, arguments: Arguments, y: Tensor, target: Tenso
         return float((each if arguments.get("squared", True) else np.sqrt(each)).mean())
     if name == "ExplainedVariance":
         return plain_numpy(sklearn.explained_variance_score(true, told, multioutput=outputs))
-    if name == "TweedieDevianceScore" and (
-        not arguments or min(flat.min(), flat_true.min()) > 0
-    ):
+    if name == "TweedieDevianceScore" and (not arguments or min(flat.min(), flat_true.min()) > 0):
         return sklearn.mean_tweedie_deviance(flat_true, flat, power=arguments.get("power", 0))
     return None
 

@@ -19,6 +19,7 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted
 from netbuild.training.progress import Silent
+from netbuild.training.step.players import Players
 from tests.components.schedulers.test_training import Stopping
 from tests.training_configs import outcome, text, write
 
@@ -125,7 +126,7 @@ def test_against_a_loop_by_hand(tmp_path: Path, every: int, clip: float | None) 
 
 
 def test_accumulated(tmp_path: Path) -> None:
-    """Two batches of a step have the gradients of one: without norms and noise, the same weights."""
+    """Two batches of a step have the gradients of one, without norms and noise."""
     layers = {
         "generator": {"layers": [{"Linear": 4}], "inputs": "input"},
         "critic": {"layers": [{"Linear": 1}], "inputs": "input"},
@@ -181,7 +182,7 @@ def test_shared_backward(tmp_path: Path) -> None:
     first, second = GAN["optimizer"]
     bias = first | {"match": "critic.*.bias"}
     trainer = prepared(tmp_path, optimizer=[bias, first, second])
-    assert trainer.learner.players is not None
+    assert isinstance(trainer.learner.players, Players)
     assert [one.optimizers for one in trainer.learner.players.all] == [[0, 1], [2]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,7 +48,7 @@ class Watching(Silent):
     def _now(self) -> dict[str, torch.Tensor]:
         return {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
 
-    def epoch(self, metrics: dict[str, Any]) -> None:
+    def epoch(self, metrics: dict[str, Any]) -> None:  # noqa: ARG002  as progress calls it
         """Keep the tensors after an epoch."""
         self.found.append(self._now())
 
@@ -56,7 +57,7 @@ def changes(found: list[dict[str, torch.Tensor]]) -> list[set[str]]:
     """Return the names of the tensors that each epoch changes."""
     return [
         {name for name in new if not torch.equal(old[name], new[name])}
-        for old, new in zip(found, found[1:], strict=False)
+        for old, new in pairwise(found)
     ]
 
 
@@ -86,7 +87,7 @@ def test_against_a_loop_by_hand(tmp_path: Path) -> None:
     batches = [list(trainer.training.shuffled(16, epoch)) for epoch in range(2)]
     for epoch, those in enumerate(batches):
         hand.trunk.requires_grad_(epoch > 0)
-        for (x,), target in those:
+        for (x,), (target,) in those:
             adam.zero_grad()
             nn.functional.cross_entropy(hand(x), target).backward()
             adam.step()

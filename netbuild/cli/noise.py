@@ -70,7 +70,8 @@ def _save(made: dict[str, Array], part: Excerpt, output: Path, kind: str) -> Non
             np.save(file, made[part.only()])
         else:
             name = part.picture()
-            tiles = sheet(made[name], part.range(name))
+            scored = part.is_score(name)
+            tiles = sheet(made[name], part.range(name), scores=scored)
             tiles.write(file)
             said = f", black is {tiles.black:.4g} and white is {tiles.white:.4g}"
     count = len(next(iter(made.values())))

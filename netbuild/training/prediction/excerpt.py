@@ -75,6 +75,15 @@ class Excerpt(NamedTuple):
         """Return the range of a result, if its layers decide it, as Sigmoid and Tanh do."""
         return Flow(self.graph).ranges.get(self.values[name])
 
+    def is_score(self, name: str) -> bool:
+        """Whether a result holds scores: a loss of the network takes the sigmoid of them."""
+        whole = results(self.graph)
+        return any(
+            term.loss.applies == "sigmoid" and whole[output] == self.values[name]
+            for term in self.graph.config.losses
+            for output in term.compared(self.graph.outputs)
+        )
+
 
 def excerpt(graph: Graph, path: str = "") -> Excerpt:
     """Return the stack or the layer at a path, or the whole network without a path.

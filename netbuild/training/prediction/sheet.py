@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from netbuild.components.layers.ranges import PROBABILITIES
 from netbuild.diagnostics.exceptions import TrainingError
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ class Sheet(NamedTuple):
         Image.fromarray(self.pixels).save(file, format="PNG")
 
 
-def sheet(pictures: Array, bounds: Range | None) -> Sheet:
+def sheet(pictures: Array, bounds: Range | None, *, scores: bool = False) -> Sheet:
     """Return pictures, (samples, H, W) or (samples, C, H, W), side by side in rows.
 
     If `bounds` are finite, they become black and white; else the least and the greatest value of
-    all pictures.
+    all pictures. Of `scores`, the sigmoid is shown, from 0 to 1.
 
     Raises:
         TrainingError: the sheet is too large.
@@ -57,6 +58,8 @@ def sheet(pictures: Array, bounds: Range | None) -> Sheet:
             f"more than {_MOST:,} along an axis. Ask for fewer samples, or write a .npz file"
         )
         raise TrainingError(message)
+    if scores:
+        x, bounds = np.tanh(x / 2) / 2 + 0.5, PROBABILITIES  # the sigmoid, without overflow
     known = bounds is not None and math.isfinite(bounds.least) and math.isfinite(bounds.most)
     black, white = bounds if known and bounds is not None else (float(x.min()), float(x.max()))
     span = white - black or 1.0

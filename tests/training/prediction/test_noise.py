@@ -165,6 +165,25 @@ def test_files(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.npy", "a.npz", "a.png"]
 
 
+def test_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a loss takes the sigmoid of a picture, the sheet shows the sigmoid."""
+    monkeypatch.chdir(tmp_path)
+    text = """
+input: [8, 8]
+layers: {encoder: {Linear: 8}, decoder: [{Linear: 8}]}
+loss: {BCEWithLogitsLoss, target: input}
+"""
+    Path("net.yaml").write_text(text, encoding="utf-8")
+    save_file(netbuild.build("net.yaml").state_dict(), "x.safetensors")
+    asked = ("net.yaml", "--weights", "x.safetensors", "--noise", 1, "--stack", "decoder")
+    said = "a.png: 1 sample of decoder, black is 0 and white is 1\n"
+    assert command(*asked, "-o", "a.png") == (0, said, "")
+    (scores,) = sample("net.yaml", 1, stack="decoder", weights="x.safetensors").values()
+    with Image.open("a.png") as picture:
+        shown = np.asarray(picture)[2:66:8, 2:66:8]
+    np.testing.assert_allclose(shown, 255 / (1 + np.exp(-scores[0])), rtol=0, atol=0.6)
+
+
 UNFIT = {
     ("encoder", "x.png"): "encoder gives mean, logvar, but the file holds one result of each "
     "sample: name a part with one result, or write a .npz file",

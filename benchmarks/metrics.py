@@ -3,8 +3,8 @@
     python -m benchmarks.metrics               # the table of differences
     python -m benchmarks.metrics cost          # the time of a step of LeNet, with and without them
 
-The references see all samples at once and compute in doubles. netbuild sees them at once, one by one,
-and in ragged batches of two processes. Where the digits of torchmetrics are lost, scikit-learn
+The references see all samples at once and compute in doubles. netbuild sees them at once, one by
+one, and in ragged batches of two processes. Where the digits of torchmetrics are lost, scikit-learn
 decides: torchmetrics adds up the squares of the targets of R² and the like.
 """
 
@@ -78,7 +78,7 @@ def cost(rounds: int = 400) -> None:
     """Print the median time of a step with few and with many metrics, taken in turns."""
     with tempfile.TemporaryDirectory() as folder:
         pair = [trainer(m, Path(folder, n)) for n, m in (("few", "[Accuracy]"), ("many", METRICS))]
-        batches: list[Any] = [list(one._groups()) for one in pair]
+        batches: list[Any] = [list(one._groups()) for one in pair]  # noqa: SLF001
         times: list[list[float]] = [[], []]
         for number in range(rounds):
             for which in (number % 2, 1 - number % 2):
@@ -87,7 +87,9 @@ def cost(rounds: int = 400) -> None:
                 pair[which].learner.step(groups[number % (len(groups) - 1)], "")
                 times[which].append(time.process_time() - started)
         few, many = (statistics.median(of[20:]) for of in times)
-        apart = statistics.median(b / a - 1 for a, b in zip(*(of[20:] for of in times), strict=True))
+        apart = statistics.median(
+            b / a - 1 for a, b in zip(*(of[20:] for of in times), strict=True)
+        )
         print(f"a step: {few * 1e3:.3f} ms with Accuracy, {many * 1e3:.3f} ms with 8 metrics")
         print(f"median of {rounds - 20} pairs: {apart:+.1%}")
 

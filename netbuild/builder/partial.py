@@ -82,7 +82,7 @@ class _Part:
                 given = tuple(made[one] if one in kept else None for one in _all(returned))
                 graph.output(given if several else given[0])
             elif node.op == "placeholder" or node in self.live:
-                made[node] = graph.node_copy(node, made.get)  # type: ignore[arg-type]
+                made[node] = graph.node_copy(node, made.get)
                 if node.op in {"call_module", "get_attr"}:
                     name = str(node.target)
                     if node in self.inner:

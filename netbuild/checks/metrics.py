@@ -150,8 +150,8 @@ def _misfit_of_places(metric: Metric, what: Compared) -> tuple[str, str | None] 
 def _misfit_of_fields(metric: Metric, what: Compared) -> tuple[str, str | None]:
     """Return why a field of a metric has no meaning for a task."""
     top_k, written = getattr(metric, "top_k", None), metric.model_fields_set
-    if "top_k" in written and what.task == "multiclass" and top_k and what.count <= top_k:
-        count = f"{what.count} class{'es' * (what.count != 1)}"
+    if "top_k" in written and what.task == "multiclass" and top_k and what.size <= top_k:
+        count = f"{what.size} class{'es' * (what.size != 1)}"
         return f"with {count}, every class is among the first {top_k}", "top_k"
     if metric.compares == "classes" and top_k not in {None, 1} and what.task != "multiclass":
         return (
@@ -183,16 +183,21 @@ def _misfit_of_values(
         if len(y) != len(target.shape) + 1:
             return f"it needs one more axis, of draws, than the target, which has {target}", None
         return "", None
-    if target.shape != y:
-        return f"it compares with {Values(y)}, and the target has {target}", None
     if loss.takes == "features" or (loss.classifies and metric.compares == "values"):
         return f"{called} measures values, and {against} does not compare values", None
+    return _misfit_of_columns(metric, y, target)
+
+
+def _misfit_of_columns(metric: Metric, y: Shape, target: Values) -> tuple[str, str | None]:
+    """Return why a metric of values cannot compare these shapes."""
+    if target.shape != y:
+        return f"it compares with {Values(y)}, and the target has {target}", None
     if metric.compares == "distributions" and len(y) != 1:
         shown = times(y) or "one value"
         return f"it compares one vector for each sample, and the network gives {shown}", None
     columns = y[0] if y else 1
     outputs = getattr(metric, "num_outputs", None)
-    if outputs not in {None, columns, *_ALL_TOGETHER.get(called, ())}:
+    if outputs not in {None, columns, *_ALL_TOGETHER.get(type(metric).__name__, ())}:
         return f"num_outputs is {outputs}, and the network gives {columns}", "num_outputs"
     return "", None
 

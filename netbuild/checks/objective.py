@@ -119,7 +119,11 @@ def check(config: Config, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
     """Return the faults that keep the network, its losses and the data from fitting together."""
     if config.data is None or not all(config.inputs.values()):
         return metrics.check(config, outputs, lambda _: None)
-    if strange := _misnamed(config, config.data):
+    return _check_with(config, config.data, outputs)
+
+
+def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) -> list[Diagnostic]:
+    if strange := _misnamed(config, source):
         return strange
     try:
         given = sample(config, outputs)

@@ -135,11 +135,11 @@ def _listed(measured: list[Any], names: tuple[str, ...] | None, out: Console) ->
     from netbuild.reports.runs import number
 
     size = len(measured)
-    if size > 1 and all(isinstance(row, list) and len(row) == size for row in measured):
-        if all(isinstance(cell, int | float) for row in measured for cell in row):
-            made = confusion(measured, names, out.width if out.is_terminal else None)
-            made = made or " the table is wider than the terminal: use --format json"
-            return f" rows are true classes, columns are predicted classes\n\n{made}"
+    square = size > 1 and all(isinstance(row, list) and len(row) == size for row in measured)
+    if square and all(isinstance(cell, int | float) for row in measured for cell in row):
+        made = confusion(measured, names, out.width if out.is_terminal else None)
+        made = made or " the table is wider than the terminal: use --format json"
+        return f" rows are true classes, columns are predicted classes\n\n{made}"
     if size <= _MOST_NUMBERS and all(isinstance(one, int | float) for one in measured):
         return " " + ", ".join(number(float(one)) for one in measured)
     return " these lists are long: use --format json"

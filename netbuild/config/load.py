@@ -118,9 +118,7 @@ def _read(
         pretrained=take(sections.read("pretrained", read_pretrained, ())),
         losses=losses,
         metrics=take(
-            sections.read(
-                "metrics", lambda node: read_metrics(node, losses, targets), measured(losses)
-            )
+            sections.read("metrics", lambda n: read_metrics(n, losses, targets), measured(losses))
         ),
         optimizers=optimizers,
         scheduler=schedule,

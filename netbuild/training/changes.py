@@ -86,9 +86,9 @@ def _rates(config: Config) -> list[list[Any]]:
 def _steps(config: Config) -> Any:
     train = config.train  # a schedule may need the number of all steps
     counts = (train.batch_size, train.accumulate, train.limit_batches, train.overfit_batches)
-    counts += (train.max_steps, _monitored(config))
+    length = (*counts, train.max_steps)
     options = [
         (one.optimizer, one.every, [(group.match, group.options) for group in one.groups])
         for one in config.optimizers
     ]
-    return options, config.schedules, train.epochs, counts
+    return options, config.schedules, train.epochs, length, _monitored(config)

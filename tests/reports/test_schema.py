@@ -30,6 +30,7 @@ from netbuild.config.train import Train
 from netbuild.diagnostics.diagnostic import errors
 from netbuild.reports.catalogue.entries import catalogue, fields
 from netbuild.reports.schema import language, written
+from netbuild.reports.schema.items import defined as definition
 from netbuild.syntax.node import plain
 from netbuild.syntax.parser import from_bytes
 from tests import ROOT
@@ -48,7 +49,7 @@ FAULTS = sorted((ROOT / "tests/faults").glob("*.yaml"))
 LANGUAGE = (ROOT / "docs/language.md").read_text("utf-8")
 KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers")
 COMPONENTS = {
-    name: component
+    definition(name, component): component
     for known in (*map(catalogue, KINDS), DATASETS)
     for name, component in known.items()
 }

@@ -25,6 +25,8 @@ from netbuild.training import Interrupted, Run, Silent
 from tests import ROOT
 from tests.training_configs import SECTIONS, write
 
+METRICS = [{"F1Score": {"average": "macro"}, "name": "macro_f1"}, "Accuracy", "ConfusionMatrix"]
+
 TRAIN: dict[str, Any] = SECTIONS["train"]
 
 
@@ -81,23 +83,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     training.train(patient, runs=runs)
     training.train(write(folder, train=TRAIN | {"epochs": 9, "max_steps": 4}), runs=runs)
     training.train(write(folder, train=TRAIN | {"epochs": 9, "max_time": 1e-6}), runs=runs)
-    stopped = write(
-        folder,
-        name="stopped",
-        metrics=[
-            {"F1Score": {"average": "macro"}, "name": "macro_f1"},
-            "Accuracy",
-            "ConfusionMatrix",
-        ],
-    )
+    stopped = write(folder, name="stopped", metrics=METRICS)
     trainer = training.prepare(trainable(load(stopped)), runs)
     with pytest.raises(Interrupted, match=r"^$"):
         training.fit(trainer, Stopping(5))
-    values = {
-        "layers": [{"Linear": 2}],
-        "loss": "MSELoss",
-        "metrics": [{"MeanAbsoluteError": {}, "name": "mae"}],
-    }
+    mae = [{"MeanAbsoluteError": {}, "name": "mae"}]
+    values = {"layers": [{"Linear": 2}], "loss": "MSELoss", "metrics": mae}
     training.train(write(folder, name="values", **values), runs=runs)
     return runs
 

@@ -14,7 +14,7 @@ class Mean(Reduced):
     Takes an output of any shape, and no target. With a negative `weight` beside it, training makes
     the output large. It is a loss of netbuild; torch has no module for it.
 
-    loss: [MSELoss, {Mean, inputs: kl, weight: 1e-3}]
+    loss: {Mean, inputs: kl, weight: 1e-3}
     """
 
     takes = "values"

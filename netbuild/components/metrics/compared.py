@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 class Compared(NamedTuple):
     """What a metric compares for one sample.
 
-    `count` is the number of classes, of labels (several yes or no), or of columns of values.
+    `size` is the number of classes, of labels (several yes or no), or of columns of values.
     `places` are the axes of a sample at each of which it compares.
     """
 
     task: Task | None
-    count: int
+    size: int
     places: Shape
 
 

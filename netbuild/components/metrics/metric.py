@@ -1,4 +1,4 @@
-"""The contract of a metric: what it compares, and whether it adds up, known without computing it."""
+"""The contract of a metric: what it compares, and whether it adds up. Nothing is computed."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from netbuild.components.metrics.metric import Metric, Outputs, Reduced, Task
 class _OfValues(Metric):
     """Compares values with targets of the same shape."""
 
-    compares = "values"
+    compares: ClassVar[Literal["values", "distributions", "draws"]] = "values"
     higher_is_better = False
     adds_up = True
     package = "regression"

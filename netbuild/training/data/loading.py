@@ -28,11 +28,8 @@ from netbuild.training.data.batches import (
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from netbuild.components.datasets.dataset import Dataset, Declared, Sample
     from netbuild.components.target import Target
-    from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Targets, Transform
@@ -79,7 +76,8 @@ def _loaded(graph: Graph, world: World) -> Data:
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
-    weights = _class_weights(config, training, wanted, graph.outputs)
+    weighed = fitting.weighed(config, graph.outputs)
+    weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
     augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
     workers = _workers(train.workers)
@@ -261,16 +259,15 @@ def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[floa
 
 
 def _class_weights(
-    config: Config, data: Split, wanted: Sample, outputs: Collection[str]
+    data: Split, preparation: Preparation, wanted: Sample, name: str = ONE_TARGET[0]
 ) -> torch.Tensor | None:
-    """Return the weight of each class: the config's number, or n / (classes · count)."""
-    given = config.preparation.class_weights
+    """Return the weight of each class: the given number, or n / (classes · count)."""
+    given = preparation.class_weights
     if given is None:
         return None
     if given != "balanced":
         return torch.tensor(given)
     # `checks.data` has checked that one target is classes, and that no stream is used.
-    (name,) = fitting.weighed(config, outputs)
     number, target = [*wanted.targets].index(name), wanted.targets[name]
     assert isinstance(target, Classes)
     assert not isinstance(data, StreamedBatches)

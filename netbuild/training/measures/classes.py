@@ -49,7 +49,7 @@ def _counts(seen: Seen) -> Summands:
 
 
 def completed(sums: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Return sums, and those that follow from them: pairs of classes tell counts, and these hits."""
+    """Return sums with those that follow: pairs of classes tell counts, and counts tell hits."""
     if "counts" not in sums and "confusion" in sums:
         matrix = sums["confusion"]
         counts = torch.stack((matrix.sum(1), matrix.sum(0), matrix.diagonal()))
@@ -248,12 +248,13 @@ def _averaged(
 
     A class that is neither true nor predicted does not count in the mean over classes.
     """
-    if s.single:
-        return _divided(*by(s), zero)[0]
-    if metric.average == "micro":
-        together = _Stats(*(x.sum() for x in s[:4]), s.labels, s.ignored)
-        return _divided(*by(together), zero)
-    return _mean(metric, s, _divided(*by(s), zero), seen)
+    if metric.average == "micro" and not s.single:
+        tp, fp, tn, fn = (x.sum() for x in s[:4])
+        above, below = by(_Stats(tp, fp, tn, fn, s.labels, s.ignored))
+        return _divided(above, below, zero)
+    above, below = by(s)
+    score = _divided(above, below, zero)
+    return score[0] if s.single else _mean(metric, s, score, seen)
 
 
 def _mean(metric: Any, s: _Stats, score: Tensor, seen: Tensor | None = None) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-from netbuild.training.measures.seen import Seen
+    from torch import Tensor
+
+    from netbuild.training.measures.seen import Seen
 
 #: What a batch adds to the sums, by name.
 Summands: TypeAlias = "dict[str, Tensor | float]"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netbuild.config.metrics import MetricTerm
-    from netbuild.training.measures.kinds import Kind, Summands
+    from netbuild.training.measures.kinds import Kind
     from netbuild.training.measures.seen import Part
 
 
@@ -56,10 +56,15 @@ class Metrics:
         self.keeps = {one.number for one in self.all if one.kind is None}
         self.kept: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    @property
-    def numbers(self) -> list[int]:
-        """The numbers of the losses with which metrics go, in rising order."""
-        return sorted({number for number, _ in self.kinds} | self.keeps)
+        #: The numbers of the losses with which metrics go, in rising order.
+        self.numbers = sorted({number for number, _ in self.kinds} | self.keeps)
+        self._own = {number: self._of(number) for number in self.numbers}
+
+    def _of(self, number: int) -> tuple[str, list[Kind], bool]:
+        """Return the prefix and the kinds of a loss, and whether a former run names its metrics."""
+        own = [one for (of, _), one in self.kinds.items() if of == number]
+        kinds = [one.kind for one in own if one.kind is not None]
+        return f"{number}: " if number else "", kinds, any(one.term.former for one in own)
 
     def sums(
         self, number: int, output: Tensor, target: Tensor, before: Mapping[str, Any]
@@ -68,17 +73,13 @@ class Metrics:
 
         Keep the predictions of the batch, if a metric needs them.
         """
-        own = [one for (of, _), one in self.kinds.items() if of == number]
-        prefix = f"{number}: " if number else ""
-        former = any(one.term.former for one in own)
+        prefix, kinds, former = self._own[number]
         if prefix:
             before = {n.removeprefix(prefix): v for n, v in before.items() if n.startswith(prefix)}
         seen = Seen(self.parts[number], output, target, two_classes=former, before=before)
-        for one in own:
-            assert one.kind is not None
-            summands: Summands = one.kind.sums(seen)
-            for name, summand in summands.items():
-                yield f"{prefix}{name}", summand
+        for kind in kinds:
+            for name, summand in kind.sums(seen).items():
+                yield prefix + name, summand
         if number in self.keeps:
             loss = self.parts[number].term.loss
             of_batch = seen.scores if loss.classifies else seen.output

@@ -65,8 +65,8 @@ class Seen:
     @cached_property
     def scores(self) -> Tensor:
         """The scores of the classes, along axis 1. Their softmax is the probability of each."""
-        with torch.no_grad():  # some losses have weights of their own
-            return self.part.scores(self.output)
+        scores = self.part.scores(self.output)
+        return scores.detach() if scores.requires_grad else scores  # some losses have weights
 
     @cached_property
     def classes(self) -> tuple[Tensor, Tensor]:
@@ -74,10 +74,14 @@ class Seen:
 
         Places whose class the loss ignores are removed.
         """
-        scores = self.scores.movedim(1, -1).flatten(0, -2)
+        scores = self.scores
+        if scores.ndim > 2:
+            scores = scores.movedim(1, -1).flatten(0, -2)
         if self.loss.binary:
             return scores, self.truth.flatten().long()
-        classes = self.target.flatten()
+        classes = self.target
+        if classes.ndim > 1:
+            classes = classes.flatten()
         if self.part.ignores:
             told = classes != self.part.ignored
             scores, classes = scores[told], classes[told]

@@ -89,7 +89,7 @@ def _deviances(y: Tensor, t: Tensor, power: float) -> Tensor:
     """Return the deviance of each value; NaN where the distribution has no such value."""
     if power == 0:
         return (t - y).square()
-    outside = (y <= 0) | (t <= 0 if power >= 2 else t < 0 if power >= 1 else t != t)
+    outside = (y <= 0) | (t <= 0 if power >= 2 else t < 0 if power >= 1 else t.isnan())
     if power == 1:
         found = 2 * (torch.xlogy(t, t / y) + y - t)
     elif power == 2:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from netbuild.training.data.batches import Inputs, Targets
     from netbuild.config.metrics import MetricTerm
+    from netbuild.training.data.batches import Inputs, Targets
     from netbuild.training.parallel.distributed import World
     from netbuild.training.step.criterion import Criterion
 

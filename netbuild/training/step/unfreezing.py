@@ -63,7 +63,7 @@ def _restore(own: list[tuple[nn.Module, type[Any], float | None]]) -> None:
     for inside, kind, dropout in own:
         inside.__class__ = kind
         if isinstance(inside, nn.RNNBase):
-            inside.dropout = dropout
+            inside.dropout = dropout or 0.0
 
 
 def _still(part: nn.Module) -> None:

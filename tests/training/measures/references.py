@@ -112,7 +112,7 @@ _BY_AVERAGE: dict[str, Callable[..., Any]] = {
 }
 
 
-def _sklearn_of_classes(
+def _sklearn_of_classes(  # noqa: C901, PLR0911  one metric after the other
     name: str, arguments: Arguments, loss: Loss, y: Tensor, target: Tensor
 ) -> Any:
     scores = y.movedim(1, -1).reshape(-1, y.shape[1])
@@ -148,8 +148,6 @@ def _sklearn_of_classes(
         )
     if name == "MatthewsCorrCoef":
         return sklearn.matthews_corrcoef(true, told)
-    if name == "HammingDistance" and average == "micro":
-        return sklearn.hamming_loss(true, told)
     if name == "Perplexity":
         return math.exp(sklearn.log_loss(true, scores.softmax(1).numpy(), labels=numbers))
     if name == "AUROC" and len(np.unique(true)) == len(numbers) > 2:
@@ -166,7 +164,7 @@ def _sklearn_of_classes(
     return None
 
 
-def _sklearn_of_answers(
+def _sklearn_of_answers(  # noqa: C901, PLR0911, PLR0912  as above
     name: str, arguments: Arguments, loss: Loss, y: Tensor, target: Tensor
 ) -> Any:
     likely = (y if loss.takes == "probabilities" else y.sigmoid()).numpy()
@@ -211,7 +209,9 @@ def _sklearn_of_answers(
     return None
 
 
-def _sklearn_of_values(name: str, arguments: Arguments, y: Tensor, target: Tensor) -> Any:
+def _sklearn_of_values(  # noqa: PLR0911  as above
+    name: str, arguments: Arguments, y: Tensor, target: Tensor
+) -> Any:
     told, true = (
         (x.movedim(1, -1).reshape(-1, x.shape[1]) if x.ndim > 1 else x[:, None]).numpy()
         for x in (y, target)

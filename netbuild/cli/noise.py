@@ -27,7 +27,7 @@ class Noise(NamedTuple):
     #: The file of weights in place of the checkpoint.
     weights: Path | None
     stack: str
-    count: int
+    samples: int
     seed: int
 
 
@@ -49,7 +49,7 @@ def on_noise(asked: Noise, form: str | None, output: Path | None) -> None:
         from netbuild.training.prediction.noise import results
     with reported_faults(), reported_failures(asked.run):
         checkpoint = None if asked.weights else asked.checkpoint
-        made = results(part, run, checkpoint, asked.count, asked.seed)
+        made = results(part, run, checkpoint, asked.samples, asked.seed)
         if output is not None and kind in BINARY:
             _save(made, part, output, kind)
         else:

@@ -93,7 +93,7 @@ def excerpt(graph: Graph, path: str = "") -> Excerpt:
     """
     assert graph.block is not None
     inputs = graph.config.inputs
-    tensors = {Value("", name): tensor for name, tensor in inputs.items()}
+    tensors = {Value("", name): tensor for name, tensor in inputs.items() if tensor is not None}
     tensors |= {Value(r.path, port): x for r in graph.rows for port, x in r.outputs.items()}
     row = next((row for row in graph.rows if row.path == path), None)
     inner: InnerStack | None = None

@@ -72,7 +72,8 @@ def results(
         torch.manual_seed(seed)
         with refused("the noise"):
             noise = torch.randn(count, *part.input.shape)
-            parts = [forward(x.to(device)) for x in noise.split(config.train.batch_size)]
+            size = config.train.batch_size
+            parts = [forward(noise[n : n + size].to(device)) for n in range(0, count, size)]
     made: dict[str, Array] = {}
     for name in part.outputs:
         y = torch.cat([one[name] for one in parts])

@@ -166,3 +166,9 @@ def test_long_values_fit_the_terminal() -> None:
     told = console.file.getvalue()
     assert "loss.CrossEntropyLoss" in told
     assert max(map(len, told.splitlines())) <= 80
+
+
+def test_the_default_metric_has_the_name_of_its_target() -> None:
+    """Where the data has several targets, the accuracy of a file without metrics names its own."""
+    text = TWO.replace("metrics: [{Accuracy, inputs: churn}, {R2Score, inputs: spend}]\n", "")
+    assert [term.key for term in graph_of(text).config.metrics] == ["left_accuracy"]

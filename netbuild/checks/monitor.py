@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.components.schedulers.decay import ReduceLROnPlateau
 from netbuild.config.metrics import measured_keys
 from netbuild.config.monitor import rises
 from netbuild.diagnostics.diagnostic import Diagnostic, errors
@@ -15,6 +14,7 @@ from netbuild.syntax.node import Map
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netbuild.components.schedulers.scheduler import Scheduler
     from netbuild.config.config import Config
     from netbuild.config.optimizer import Optimizing
     from netbuild.diagnostics.diagnostic import Span
@@ -26,7 +26,7 @@ def check(config: Config) -> Iterator[Diagnostic]:
         yield from _check_key(config)
         yield from _check_written(config)
     for one, schedule in zip(config.optimizers, config.schedules, strict=True):
-        if schedule is not None and isinstance(schedule.scheduler, ReduceLROnPlateau):
+        if schedule is not None and schedule.scheduler.reads_monitor:
             yield from _check_mode(config, one, schedule.scheduler)
 
 
@@ -71,7 +71,7 @@ def _check_without(config: Config) -> Iterator[Diagnostic]:
         label = "patience counts the epochs without a better value"
         yield Diagnostic("NB418", title, config.place("train", "patience"), label, help=help_)
     for one, schedule in zip(config.optimizers, config.schedules, strict=True):
-        if schedule is not None and isinstance(schedule.scheduler, ReduceLROnPlateau):
+        if schedule is not None and schedule.scheduler.reads_monitor:
             item = scheduler_item(config, one)
             label = "ReduceLROnPlateau reads the monitor"
             there = item.type.span if item else span
@@ -94,17 +94,15 @@ def scheduler_item(config: Config, one: Optimizing | None) -> Item | None:
     return item if isinstance(item, Item) else None
 
 
-def _check_mode(
-    config: Config, one: Optimizing, scheduler: ReduceLROnPlateau
-) -> Iterator[Diagnostic]:
+def _check_mode(config: Config, one: Optimizing, scheduler: Scheduler) -> Iterator[Diagnostic]:
     """Yield the fault of a `mode` that contradicts the direction of the monitor."""
-    up = rises(config)
-    if config.train.monitor is None or scheduler.mode in {None, "max" if up else "min"}:
+    up, mode = rises(config), getattr(scheduler, "mode", None)
+    if config.train.monitor is None or mode in {None, "max" if up else "min"}:
         return
     item = scheduler_item(config, one)
     span = place(item, "mode") if item else config.span("scheduler")
     better = "a larger" if up else "a smaller"
-    label = f"{better} {config.train.monitor} is better, and mode {scheduler.mode} says otherwise"
+    label = f"{better} {config.train.monitor} is better, and mode {mode} says otherwise"
     help_ = f"leave mode out: the monitor decides it, here {'max' if up else 'min'}"
     title = "ReduceLROnPlateau does not fit the training"
     yield Diagnostic("NB403", title, span, label, help=help_)

@@ -16,16 +16,15 @@ from netbuild.checks import (
     optimizers,
     over_batch,
     parametrized,
-    players,
     pretrained,
     recomputing,
     sparse_gradients,
     targets,
     torch_release,
-    unfreezing,
 )
 from netbuild.checks.lint import spatial_axes
 from netbuild.config.load import load
+from netbuild.config.optimizer import has_players
 from netbuild.diagnostics import suppression
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, errors, with_fixes
 from netbuild.diagnostics.exceptions import ConfigError
@@ -35,7 +34,7 @@ from netbuild.graph.graph import Graph, results
 from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from netbuild.config.config import Config
     from netbuild.diagnostics.diagnostic import Span
@@ -135,7 +134,7 @@ def _checked(config: Config) -> Graph:
         faults += budget.check(graph)
         faults += init.check(graph.rows, init.rules_of(graph))
         faults += parametrized.check(graph)
-        faults += unfreezing.check(config, graph.rows)
+        faults += _check_unfreezing(graph)
         faults += monitor.check(config)
         faults += recomputing.check(graph)
         faults += pretrained.check(graph)
@@ -147,7 +146,7 @@ def _checked(config: Config) -> Graph:
             faults += unfit or objective.check(config, graph.outputs)
             if graph.block is not None:
                 faults += optimizers.check(config, graph.rows, graph.outputs)
-                faults += players.check(graph)
+                faults += _check_players(graph)
         faults += over_batch.check(config)
         faults += sparse_gradients.check(config, graph.rows)
         faults += indices.check(graph)
@@ -159,6 +158,22 @@ def _checked(config: Config) -> Graph:
     if config.replaced:
         ordered = tuple(_with_settings(fault, config.replaced) for fault in ordered)
     return graph._replace(diagnostics=ordered)
+
+
+def _check_unfreezing(graph: Graph) -> Iterator[Diagnostic]:
+    """Yield the faults of `train.unfreeze`, which few files have: its check is loaded for them."""
+    if graph.config.train.unfreeze:
+        from netbuild.checks import unfreezing
+
+        yield from unfreezing.check(graph.config, graph.rows)
+
+
+def _check_players(graph: Graph) -> Iterator[Diagnostic]:
+    """Yield the faults of optimizers with losses of their own, which few files have."""
+    if has_players(graph.config.optimizers):
+        from netbuild.checks import players
+
+        yield from players.check(graph)
 
 
 def _with_settings(fault: Diagnostic, replaced: Iterable[tuple[Span, str]]) -> Diagnostic:

@@ -74,8 +74,9 @@ def measured(losses: Sequence[LossTerm]) -> tuple[MetricTerm, ...]:
     """Return the metrics of a file without the section."""
     if not losses or not losses[0].loss.classifies:
         return ()
-    accuracy = METRICS["Accuracy"]()
-    return (MetricTerm(accuracy, key="accuracy"),)
+    from netbuild.components.metrics.accuracy import Accuracy
+
+    return (MetricTerm(Accuracy(), key="accuracy"),)
 
 
 def loss_of(term: MetricTerm, losses: Iterable[LossTerm]) -> LossTerm | None:

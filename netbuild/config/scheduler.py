@@ -15,7 +15,6 @@ from netbuild.components.component import Component
 from netbuild.components.fields import Wants, either, optional, unwanted, whole
 from netbuild.components.schedulers import SCHEDULERS
 from netbuild.components.schedulers.cycle import CyclicLR, OneCycleLR
-from netbuild.components.schedulers.decay import ReduceLROnPlateau
 from netbuild.components.schedulers.scheduler import Scheduler, Step, Use
 from netbuild.components.tensor import ShapeError
 from netbuild.config.filling import check_modifiers, fill, fill_fields, find
@@ -122,7 +121,7 @@ def read_schedule(item: Item, training: Training) -> Found[Schedule | None]:
 def _check(schedule: Schedule, item: Item, training: Training) -> Iterator[Diagnostic]:
     """Yield the faults of a schedule that does not fit the training."""
     scheduler = schedule.scheduler
-    if isinstance(scheduler, ReduceLROnPlateau) and schedule.step == "batch":
+    if scheduler.reads_monitor and schedule.step == "batch":
         label = "ReduceLROnPlateau reads train.monitor, which is measured once per epoch"
         span = item.modifiers["step"].value.span
         yield Diagnostic("NB403", _title(scheduler), span, label)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from netbuild.components.schedulers.decay import ReduceLROnPlateau
 from netbuild.graph.tracing.network import trace_network
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def _rates(config: Config) -> list[list[Any]]:
     for one, schedule in zip(config.optimizers, config.schedules, strict=True):
         own = getattr(one.optimizer, "lr", None)
         rates = [own, *(group.options.get("lr", own) for group in one.groups)]
-        lowers = schedule is not None and isinstance(schedule.scheduler, ReduceLROnPlateau)
+        lowers = schedule is not None and schedule.scheduler.reads_monitor
         found.append(rates if lowers else [None] * len(rates))
     return found
 

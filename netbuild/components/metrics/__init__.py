@@ -12,5 +12,5 @@ __all__ = ["METRICS", "Metric"]
 METRICS: Families[Metric] = Families(
     Metric,
     __name__,
-    ("classification", "curves", "regression", "segmentation", "ranking", "text"),
+    ("accuracy", "classification", "curves", "regression", "segmentation", "ranking", "text"),
 )

@@ -5,38 +5,12 @@ TP, FP, FN and TN are the true and false, positive and negative predictions of a
 
 from typing import Annotated, ClassVar, Literal
 
-from netbuild.components.fields import Bool, PositiveFloat, PositiveInt, one_of
+from netbuild.components.fields import Bool, PositiveFloat, one_of
+from netbuild.components.metrics._of_classes import Averaged, OfClasses
 from netbuild.components.metrics.metric import Average, Metric, Share, Task, optional_word
 
-_ALL: tuple[Task, ...] = ("binary", "multiclass", "multilabel")
 
-
-class _OfClasses(Metric):
-    """Compares predicted classes with the true ones."""
-
-    compares = "classes"
-    tasks: ClassVar[tuple[Task, ...]] = _ALL
-    adds_up = True
-    package = "classification"
-    decided: ClassVar[tuple[str, ...]] = ("task", "num_classes", "num_labels", "ignore_index")
-
-    threshold: Share = 0.5
-    """Probability above which a yes or no is a yes; without effect for one of several classes."""
-
-
-class _Averaged(_OfClasses):
-    """Is computed for each class, or for all classes together."""
-
-    last = "average top_k"
-
-    average: Average = "micro"
-    """micro counts all classes together; macro is the mean over classes; weighted weighs that mean
-    by the number of true samples; none gives a list with a value for each class."""
-    top_k: PositiveInt = 1
-    """How many classes with the highest scores count as predicted; for one of several classes."""
-
-
-class _Divided(_Averaged):
+class _Divided(Averaged):
     """Divides by a count that may be 0."""
 
     last = "average top_k zero_division"
@@ -45,19 +19,7 @@ class _Divided(_Averaged):
     """The value where there is nothing to divide by."""
 
 
-class Accuracy(_Averaged):
-    """The share of samples, or of places in them, whose class is predicted.
-
-    Of several yes or no it is the share of right answers. Without arguments it is the share of all
-    samples that are right. With `average: macro` it is the mean of the classes' shares.
-
-    metrics: [Accuracy, {Accuracy: {top_k: 5}, name: top_5_accuracy}]
-    """
-
-    higher_is_better = True
-
-
-class Precision(_Averaged):
+class Precision(Averaged):
     """TP / (TP + FP): the share of the predictions of a class that are right.
 
     For one of several classes, `average: micro` is the accuracy.
@@ -68,7 +30,7 @@ class Precision(_Averaged):
     higher_is_better = True
 
 
-class Recall(_Averaged):
+class Recall(Averaged):
     """TP / (TP + FN): the share of the samples of a class that are found.
 
     For one of several classes, `average: micro` is the accuracy.
@@ -104,7 +66,7 @@ class FBetaScore(_Divided):
     """Weight of the recall; above 1 it counts more than the precision."""
 
 
-class Specificity(_Averaged):
+class Specificity(Averaged):
     """TN / (TN + FP): the share of the samples of other classes that are not taken for a class.
 
     metrics: {Specificity: {average: macro}}
@@ -113,7 +75,7 @@ class Specificity(_Averaged):
     higher_is_better = True
 
 
-class NegativePredictiveValue(_Averaged):
+class NegativePredictiveValue(Averaged):
     """TN / (TN + FN): the share of the samples not taken for a class that are of other classes.
 
     metrics: {NegativePredictiveValue: {average: macro}}
@@ -122,7 +84,7 @@ class NegativePredictiveValue(_Averaged):
     higher_is_better = True
 
 
-class HammingDistance(_Averaged):
+class HammingDistance(Averaged):
     """1 − the accuracy: the share of wrong answers.
 
     metrics: HammingDistance
@@ -131,7 +93,7 @@ class HammingDistance(_Averaged):
     higher_is_better = False
 
 
-class StatScores(_Averaged):
+class StatScores(Averaged):
     """The counts TP, FP, TN, FN and TP + FN, as a list.
 
     `average: none` gives such a list for each class.
@@ -143,7 +105,7 @@ class StatScores(_Averaged):
         return False
 
 
-class JaccardIndex(_OfClasses):
+class JaccardIndex(OfClasses):
     """TP / (TP + FP + FN): the intersection over the union of the true and the predicted places.
 
     `average: macro` is the mean over the classes that are true or predicted.
@@ -158,7 +120,7 @@ class JaccardIndex(_OfClasses):
     by the number of true samples; none gives a list with a value for each class."""
 
 
-class ConfusionMatrix(_OfClasses):
+class ConfusionMatrix(OfClasses):
     """How many samples of each class (rows) are predicted as each class (columns).
 
     Of several yes or no there is a matrix for each.
@@ -175,7 +137,7 @@ class ConfusionMatrix(_OfClasses):
         return False
 
 
-class CohenKappa(_OfClasses):
+class CohenKappa(OfClasses):
     """(p − q) / (1 − q) for the accuracy p, and the accuracy q of guessing with the same counts.
 
     metrics: {CohenKappa: {weights: quadratic}}
@@ -192,7 +154,7 @@ class CohenKappa(_OfClasses):
     """How an error grows with the distance of two class numbers; null counts all errors alike."""
 
 
-class MatthewsCorrCoef(_OfClasses):
+class MatthewsCorrCoef(OfClasses):
     """The correlation of the true and the predicted classes, from −1 to 1.
 
     metrics: MatthewsCorrCoef
@@ -201,7 +163,7 @@ class MatthewsCorrCoef(_OfClasses):
     higher_is_better = True
 
 
-class ExactMatch(_OfClasses):
+class ExactMatch(OfClasses):
     """The share of samples of which all places, or all yes or no, are predicted.
 
     metrics: ExactMatch

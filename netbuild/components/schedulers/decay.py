@@ -183,6 +183,8 @@ class ReduceLROnPlateau(Scheduler):
     scheduler: {ReduceLROnPlateau: {patience: 5}}
     """
 
+    reads_monitor = True
+
     mode: _Mode = None
     """Whether a smaller value is better (min) or a larger one (max); null: as the monitor says."""
     factor: _BelowOne = 0.1

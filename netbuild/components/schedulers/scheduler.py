@@ -30,6 +30,8 @@ class Scheduler(Component):
 
     #: How often it steps, if the file does not say it.
     steps_every: ClassVar[Step] = "epoch"
+    #: Whether it reads the monitor of the training, and has a `mode`.
+    reads_monitor: ClassVar[bool] = False
 
     def check(self, use: Use) -> None:
         """Check the scheduler against the optimizer and the steps of the training.

@@ -46,7 +46,8 @@ PAGES = ("language", "commands", "settings", "python", "training")
 TEXTS = {name: (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES}
 LANGUAGE, REFERENCE = TEXTS["language"], TEXTS["commands"]
 #: The warnings of examples that are about something else.
-WARNED = {"repeat": {"NB301"}, "file two.yaml": {"NB301"}}
+WARNED = {"repeat": {"NB301"}, "file two.yaml": {"NB301"}, "distil": {"NB316"}}
+WARNED["fine-tune"] = {"NB316"}  # its file of weights comes with --set
 
 
 class Block(NamedTuple):

@@ -56,7 +56,7 @@ def layers(ctx: typer.Context, incomplete: str) -> list[str]:
     from netbuild.checks.trace import infer
     from netbuild.cli.terminal import config_of
     from netbuild.config.load import read
-    from netbuild.reports.explanation import paths
+    from netbuild.graph.paths import paths
     from netbuild.syntax.parser import from_file
 
     file = ctx.params.get("file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,11 +17,6 @@ from netbuild.cli.terminal import (
     read_source,
     say,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from netbuild.graph.graph import Graph
 
 
 def explain(
@@ -56,13 +51,13 @@ def explain(
     from netbuild.checks.trace import infer
     from netbuild.config.load import read
     from netbuild.diagnostics.diagnostic import errors
+    from netbuild.graph.paths import paths, unknown
     from netbuild.reports import explanation
     from netbuild.reports.explanation import formats as render
 
     graph = infer(read(read_source(config_of(file)), set or ()))
     faulty = bool(errors(graph.diagnostics))
-    known = explanation.paths(graph)
-    if layer in known or (graph.rows and not layer):
+    if layer in paths(graph) or (graph.rows and not layer):
         found = explanation.explain(graph, layer)
         out = console()
         if format == "json":
@@ -74,50 +69,8 @@ def explain(
         if format == "text" and graph.diagnostics:
             out.print()
     elif not faulty:
-        fail(_unknown(layer, known, graph))
+        fail(unknown(graph, layer))
     if graph.diagnostics:
         print_faults(graph.diagnostics, stderr=format != "text")
     if faulty:
         raise typer.Exit(FAULTS)
-
-
-def _unknown(layer: str, known: Collection[str], graph: Graph) -> str:
-    """Return the message for an unknown path: it lists the names at the first wrong part."""
-    from netbuild.diagnostics.wording import brief
-
-    names = layer.split(".")
-    right = 0
-    while ".".join(names[: right + 1]) in known:
-        right += 1
-    stack, (wrong, *rest) = ".".join(names[:right]), names[right:]
-    start = f"{stack}." if stack else ""
-    below = (row.path.removeprefix(start) for row in graph.rows if row.path.startswith(start))
-    there = [*dict.fromkeys(path.split(".")[0] for path in below)]
-    near = [f"{start}{name}" for name in _near(wrong, there)]
-    said = _listed(start, there) if there else f"{stack} is a layer and contains no other layers"
-    if near:
-        whole = [".".join([path, *rest]) for path in near]
-        *others, last = [path for path in whole if path in known] or near
-        said = f"did you mean {' or '.join([', '.join(others), last] if others else [last])}?"
-    return f"{graph.config.document.name} has no layer {brief(layer)}: {said}"
-
-
-def _listed(start: str, there: list[str]) -> str:
-    """Return the members of a stack. If all are numbers, return the first and the last."""
-    from netbuild.diagnostics.wording import brief
-
-    paths = [f"{start}{name}" for name in there]
-    if len(paths) == 1:
-        return f"there is {paths[0]}"
-    if all(name.isdecimal() for name in there):
-        return f"there are {paths[0]} to {paths[-1]}"
-    return f"there are {brief(', '.join(paths), 60)}"
-
-
-def _near(name: str, there: list[str]) -> list[str]:
-    """Return the few most similar names. Numbers are left out: they all look alike."""
-    from difflib import get_close_matches
-
-    folded = {each.lower(): each for each in there if not each.isdecimal()}
-    found = get_close_matches(name[:40].lower(), folded, n=3, cutoff=0.7)  # quadratic in the name
-    return [each for key, each in folded.items() if key in found]

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 
 class InnerStack(NamedTuple):
-    """A stack inside another stack: its member there, its block, and its results by name."""
+    """A stack inside another stack: its member there, its block, and its results by name.
+
+    `reads` are the values that it reads, by the names of its inputs.
+    """
 
     member: Member
     block: Block
     values: Mapping[str, Value]
+    reads: Mapping[str, Value]
 
     @property
     def first(self) -> Value:
@@ -63,7 +67,7 @@ def _results(
         else:
             read = {name: by_ref[ref] for name, ref in member.reads.items()}
             values = _results(part, read, f"{path}{member.name}.", inner)
-            inner[f"{path}{member.name}"] = InnerStack(member, part, values)
+            inner[f"{path}{member.name}"] = InnerStack(member, part, values, read)
         by_ref |= {Ref(member.name, port): value for port, value in values.items()}
     return {port: by_ref[ref] for port, ref in block.outputs.items()}
 

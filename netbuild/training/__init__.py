@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from netbuild.runs.folder import Run, find
     from netbuild.training.changes import anew
+    from netbuild.training.prediction.noise import sample
     from netbuild.training.prediction.predict import predict
     from netbuild.training.progress import Silent
     from netbuild.training.session import evaluate, evaluate_weights, fit, prepare, resume, train
@@ -35,6 +36,7 @@ __all__ = [
     "predict",
     "prepare",
     "resume",
+    "sample",
     "train",
 ]
 
@@ -54,6 +56,7 @@ _HOMES = {
     "predict": "training.prediction.predict",
     "prepare": "training.session",
     "resume": "training.session",
+    "sample": "training.prediction.noise",
     "train": "training.session",
 }
 

@@ -18,7 +18,8 @@ from rich.console import Console
 from netbuild.checks.trace import infer
 from netbuild.components.tensor import product
 from netbuild.config.load import read
-from netbuild.reports.explanation import LayerExplanation, explain, paths
+from netbuild.graph.paths import paths
+from netbuild.reports.explanation import LayerExplanation, explain
 from netbuild.reports.explanation import formats as render
 from netbuild.syntax.parser import from_bytes, from_file
 from tests import ROOT

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from netbuild.components.metrics.classification import Accuracy, ConfusionMatrix, F1Score
+from netbuild.components.metrics.accuracy import Accuracy
+from netbuild.components.metrics.classification import ConfusionMatrix, F1Score
 from netbuild.components.metrics.metric import Metric
 from netbuild.components.metrics.regression import MeanAbsoluteError, MeanSquaredError, R2Score
 

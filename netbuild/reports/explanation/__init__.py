@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.tensor import product
 from netbuild.graph.graph import stacks
+from netbuild.graph.paths import dots
 from netbuild.reports.explanation.first_values import Beginning, beginnings
 from netbuild.reports.explanation.memory import kept, weights_bytes
 from netbuild.reports.explanation.numbers import numbers
@@ -19,7 +20,7 @@ from netbuild.reports.explanation.receptive_field import ReceptiveFields
 from netbuild.reports.explanation.step import Count, FormulaStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from netbuild.components.layers.layer import Modes
     from netbuild.components.tensor import Tensor
@@ -83,12 +84,6 @@ class Explanation(NamedTuple):
     total: StackExplanation | None
 
 
-def paths(graph: Graph) -> list[str]:
-    """Return the paths that `explain` accepts: stacks first, then layers."""
-    above = (row.path[:end] for row in graph.rows for end in _dots(row.path))
-    return list(dict.fromkeys([*above, *(row.path for row in graph.rows)]))
-
-
 def explain(graph: Graph, path: str = "") -> Explanation:
     """Explain the layer or the stack at a path, or the whole network without a path."""
     origins, fields, memory = Origins(graph), ReceptiveFields(graph), kept(graph)
@@ -99,7 +94,7 @@ def explain(graph: Graph, path: str = "") -> Explanation:
     for row in graph.rows:
         if not is_within(row.path, path):
             continue
-        for above in (row.path[:end] for end in _dots(row.path)):
+        for above in (row.path[:end] for end in dots(row.path)):
             if above not in told and is_within(above, path):
                 parts.append(_stack(above, types.get(above, ""), sums[above]))
             told.add(above)
@@ -115,11 +110,6 @@ def explain(graph: Graph, path: str = "") -> Explanation:
 def is_within(path: str, stack: str) -> bool:
     """Whether a path is a stack or inside it. The empty path is the whole network."""
     return not stack or path == stack or path.startswith(f"{stack}.")
-
-
-def _dots(path: str) -> Iterator[int]:
-    """Yield the end of the path of each stack around a path, the outermost stack first."""
-    return (end for end, character in enumerate(path) if character == ".")
 
 
 def _layer(row: Row, origins: Origins, fields: ReceptiveFields, memory: Count) -> LayerExplanation:
@@ -195,7 +185,7 @@ def _sums(graph: Graph, memory: Mapping[str, Count]) -> dict[str, dict[str, _Sum
     for row in graph.rows:
         own = _Sums(1, row.params, row.macs, memory[row.path].total)
         start = 0
-        for end in (*_dots(row.path), len(row.path)):
+        for end in (*dots(row.path), len(row.path)):
             members = found.setdefault(row.path[: max(start - 1, 0)], {})
             name = row.path[start:end]
             before = members.get(name, _Sums())

@@ -18,24 +18,27 @@ from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
-from netbuild.config.load import load
-from netbuild.config.pretrained import Pretrained
 from netbuild.diagnostics.exceptions import InputError, TrainingError
-from netbuild.runs.folder import Run, class_names, find, is_run, measured_with
+from netbuild.runs.folder import class_names, is_run
 from netbuild.training import checkpoint as checkpoints
 from netbuild.training.data.batches import Batches
 from netbuild.training.data.loading import normalised
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
+from netbuild.training.prediction.network import network
 from netbuild.training.prediction.samples import SampleReader
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from torch import nn
+
     from netbuild.components.datasets.dataset import Sample
     from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
+    from netbuild.graph.graph import Graph
+    from netbuild.runs.folder import Run
     from netbuild.training.data.batches import Transform
     from netbuild.training.prediction.inputs import Array, Input, InputSample
 
@@ -100,7 +103,7 @@ class Predictor:
         top: int = 1,
         raw: bool = False,
     ) -> None:
-        config, run = _network(Path(folder), weights)
+        config, run = network(Path(folder), weights)
         self.place = run.folder
         self.batch_size = config.train.batch_size
         # A prediction does not need the training data, which may have moved or changed.
@@ -110,14 +113,10 @@ class Predictor:
             tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
         )
         self.outputs = tuple(graph.outputs)
-        self.device = _device(config.train.device)
-        with refused("the network"):
-            self.module = builder.module(graph).to(self.device)
-        learned = None
-        if weights is None:
-            place = run.checkpoint(checkpoint)
-            learned = checkpoints.load(place, self.module), place
-        self.module.eval()
+        self.device = fastest(config.train.device)
+        self.module, learned = learned_module(
+            graph, self.device, run, None if weights else checkpoint
+        )
         #: What the first loss compares with.
         self.told = objective.of_first(config, graph.outputs)
         shape = self.told.tensor.shape
@@ -253,26 +252,6 @@ def _beside(config: Config, outputs: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
-    """Return the config of a network and its run. For a config that has no run, a run of nothing.
-
-    Raises:
-        ConfigError: the config has faults.
-        RunNotFoundError: there is no run.
-    """
-    if weights is None:
-        run = find(place)
-        return run.config(), run
-    run = Run(place) if place.is_file() else find(place)
-    config = load(place) if place.is_file() else run.config()
-    preparation = config.preparation
-    if preparation.normalize is True and (numbers := measured_with(weights)):
-        preparation = preparation.model_copy(update={"normalize": numbers})
-    return config.starting_from(Pretrained(file=str(weights)))._replace(
-        preparation=preparation
-    ), run
-
-
 def _criterion(criterion: Criterion, learned: tuple[dict[str, Any], Path] | None) -> Criterion:
     """Load the learned weights of a loss from the state of a checkpoint, and return the loss."""
     if learned:
@@ -281,7 +260,24 @@ def _criterion(criterion: Criterion, learned: tuple[dict[str, Any], Path] | None
     return criterion
 
 
-def _device(name: str) -> torch.device:
+def learned_module(
+    graph: Graph, device: torch.device, run: Run, checkpoint: str | None
+) -> tuple[nn.Module, tuple[dict[str, Any], Path] | None]:
+    """Return a network in evaluation mode, with the weights of a checkpoint.
+
+    Without a checkpoint, its weights are those of the files that the graph names. With one, the
+    state and the folder of the checkpoint are returned too.
+    """
+    with refused("the network"):
+        module = builder.module(graph).to(device)
+    learned = None
+    if checkpoint is not None:
+        place = run.checkpoint(checkpoint)
+        learned = checkpoints.load(place, module), place
+    return module.eval(), learned
+
+
+def fastest(name: str) -> torch.device:
     """Return the device of the config; if the machine does not have it, the fastest device."""
     try:
         return device_of(name)

@@ -271,7 +271,7 @@ def test_sigmoids_take_the_gradient() -> None:
 def rates(scheduler: Any, steps: int, lr: float = 0.1) -> list[float]:
     """Return the learning rate of each step of a training."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
-    torchs = torch_scheduler(scheduler, optimizer, steps)
+    torchs = torch_scheduler(scheduler.decided(Use()), optimizer, steps)
     said = []
     for _ in range(steps):
         said.append(float(optimizer.param_groups[0]["lr"]))

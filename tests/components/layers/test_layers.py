@@ -1,7 +1,6 @@
 """Every declared layer against the tables of its family, and against torch itself."""
 
 import inspect
-import itertools
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,11 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from netbuild.builder.module import module as build
 from netbuild.components.layers import LAYERS
-from netbuild.components.layers._spatial import Spatial
-from netbuild.components.layers.layer import Layer, Window
+from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.layout import Placed
 from netbuild.components.layers.operation import Operation
-from netbuild.components.tensor import product
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import (
     BATCH,
@@ -35,7 +32,6 @@ ROWS = [row for kind, family in FAMILIES.items() for row in family.rows if row.t
 _BY_ID = {row.id: row for row in ROWS}
 #: What a chain can hold: one input of floats.
 CHAINED = [row for row in ROWS if not row.others and row.dtype == "float32"]
-SPATIAL = [row for row in CHAINED if issubclass(LAYERS[row.type], Spatial)]
 #: One row of each layer, the first.
 FIRST = list({row.type: row for row in reversed(CHAINED)}.values())[::-1]
 
@@ -350,68 +346,3 @@ def test_activation_memory_of_neighbours_counts_once(row: Row) -> None:
 
     more, less = (bytes_kept(module, run, tensors(family, row.case, batch)) for batch in (3, 2))
     assert graph.activations_bytes == more - less
-
-
-def influence(row: Row) -> torch.Tensor:
-    """Return which spatial input positions change which output positions: [inputs, outputs].
-
-    Each input position in turn is 1, in every channel, while all others are 0; with weights of 1
-    nothing cancels.
-    """
-    family = FAMILIES[row.type]
-    module = torch_layer(family, row.case)
-    for parameter in module.parameters():
-        nn.init.ones_(parameter)
-    channels, *spatial = row.input
-    count = product(tuple(spatial))
-    hot = torch.eye(count).reshape(count, 1, *spatial).expand(count, channels, *spatial)
-    inputs = torch.cat([torch.zeros(1, channels, *spatial), hot])
-    with torch.no_grad(), torch_may_warn():
-        y = results(family, row.type, module, [inputs])[0].flatten(2)
-    return (y[1:] != y[:1]).any(dim=1)
-
-
-def seen(window: Window, axis: int, position: int) -> list[int]:
-    """Return the input positions, inside and outside, that a window covers along an axis."""
-    kernel, stride, padding, dilation = (values[axis] for values in window)
-    return [position * stride - padding + dilation * step for step in range(kernel)]
-
-
-def is_irregular(row: Row) -> bool:
-    """Tell a layer whose windows are not all alike, or whose positions lose their places."""
-    layer = declared(row)
-    if row.type in {"Fold", "Unfold"} or "Fractional" in row.type:
-        return True  # blocks are no positions; the windows are drawn
-    if "Transpose" in row.type:  # positions between the strides see fewer
-        return any(s > 1 for s in layer.per_axis(layer.stride))
-    sizes = zip(row.input[1:], row.output[1:], strict=True)
-    return "Adaptive" in row.type and any(n % m for n, m in sizes)
-
-
-@each(SPATIAL)
-def test_window_is_what_influences_an_output(row: Row) -> None:
-    """Every output position depends on the input positions of its window, and on no others.
-
-    Where the padding repeats the input, only windows that lie inside are compared; pools to a
-    given size have windows of one size only where the sizes divide.
-    """
-    window = declared(row).window(row.input)
-    spatial, out = row.input[1:], row.output[1:]
-    if window is None:
-        assert is_irregular(row)
-        return
-    touched = influence(row)
-    compared = 0
-    for number, position in enumerate(itertools.product(*map(range, out))):
-        covered = [seen(window, axis, index) for axis, index in enumerate(position)]
-        inside = [
-            [i for i in places if 0 <= i < n] for places, n in zip(covered, spatial, strict=True)
-        ]
-        if row.fields.get("padding_mode", "zeros") != "zeros" and inside != covered:
-            continue
-        compared += 1
-        expected = torch.zeros(spatial, dtype=torch.bool)
-        for place in itertools.product(*inside):
-            expected[place] = True
-        assert torch.equal(touched[:, number].reshape(spatial), expected), position
-    assert compared > 0

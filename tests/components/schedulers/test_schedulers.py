@@ -10,7 +10,7 @@ from hypothesis import given
 from torch.optim import lr_scheduler
 
 from netbuild.components.optimizers import OPTIMIZERS
-from netbuild.components.schedulers import SCHEDULERS
+from netbuild.components.schedulers import SCHEDULERS, Use
 from netbuild.config.training_length import Training
 from netbuild.training.step.scheduler import torch_scheduler
 from tests.components.schedulers.cases import (
@@ -148,4 +148,4 @@ def test_rates(name: str) -> None:
     found = config(item, train={"epochs": 20}).scheduler.scheduler
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert rates(torch_scheduler(found, here, 20), here, 20) == expected
+        assert rates(torch_scheduler(found.decided(Use()), here, 20), here, 20) == expected

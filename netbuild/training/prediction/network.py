@@ -1,0 +1,34 @@
+"""The network that predicts: a run's, or a config's with a file of weights. Without torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netbuild.config.load import load
+from netbuild.config.pretrained import Pretrained
+from netbuild.runs.folder import Run, find, measured_with
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from netbuild.config.config import Config
+
+
+def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
+    """Return the config of a network and its run. For a config that has no run, a run of nothing.
+
+    Raises:
+        ConfigError: the config has faults.
+        RunNotFoundError: there is no run.
+    """
+    if weights is None:
+        run = find(place)
+        return run.config(), run
+    run = Run(place) if place.is_file() else find(place)
+    config = load(place) if place.is_file() else run.config()
+    preparation = config.preparation
+    if preparation.normalize is True and (numbers := measured_with(weights)):
+        preparation = preparation.model_copy(update={"normalize": numbers})
+    return config.starting_from(Pretrained(file=str(weights)))._replace(
+        preparation=preparation
+    ), run

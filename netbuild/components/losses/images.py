@@ -1,4 +1,4 @@
-"""Losses of kornia that compare an image with an image, or values with values robustly."""
+"""Losses of kornia that compare images, or compare values robustly."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal

@@ -62,10 +62,10 @@ def page(name: str, component: type[Component], width: int) -> Text:
     parts += [Text(), Text("example", "bold"), *_example(catalogue.example(component), width)]
     torchs = catalogue.page(component)
     if torchs is not None:
-        library, _, rest = torchs.partition(".")
+        library = torchs.partition(".")[0]
         parts += [
             Text(),
-            Text.assemble((library, "bold"), f"  {torchs if library == 'torch' else rest}"),
+            Text.assemble((library, "bold"), f"  {torchs}"),
         ]
     return Text("\n").join(parts)
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -178,6 +179,38 @@ def go_on_and_be_killed(run: Path, seconds: float) -> int | None:
 
 def _go_on(run: Path) -> None:
     training.fit(training.resume(run), Silent())
+
+
+class _Telling(Silent):
+    """Progress that tells another process of each step."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def step(self, *_: object, **__: object) -> None:
+        """Tell of the step."""
+        self.connection.send("stepped")
+
+
+def _go_on_and_tell(run: Path, connection: Any) -> None:
+    training.fit(training.resume(run), _Telling(connection))
+
+
+def step_and_be_killed(run: Path, steps: int, seconds: float) -> int | None:
+    """Resume a run in another process, and kill it a time after some steps; return its exit code.
+
+    A kill before the first step would leave the run as it was.
+    """
+    here, there = forkserver().Pipe(duplex=False)
+    process = forkserver().Process(target=_go_on_and_tell, args=(run, there))
+    process.start()
+    there.close()
+    for _ in range(steps):
+        here.recv()
+    time.sleep(seconds)
+    process.kill()
+    process.join(60)
+    return process.exitcode
 
 
 def train_and_die(config: Path, runs: Path, at: Moment) -> int | None:

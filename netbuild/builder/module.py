@@ -223,10 +223,13 @@ class _Writer:
         return self.graph.create_node("placeholder", port, name=name)
 
     def result(self, port: str) -> fx.Proxy:
-        """Return a result of the stack. A result of the network has a value for each sample."""
+        """Return a result of the stack. A result of the network has a value for each sample.
+
+        It is a copy: a parameter that is itself a result would change with the next step.
+        """
         ref = self.block.outputs[port]
         if port in self.outputs and port in self.block.shared:
-            return self.repeat(ref, self.outputs[port].shape)
+            return self.repeat(ref, self.outputs[port].shape).clone()
         return self.read(ref)
 
     def read(self, ref: Ref) -> fx.Proxy:

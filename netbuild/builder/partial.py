@@ -10,6 +10,9 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
+from torch.utils.checkpoint import checkpoint
+
+from netbuild.builder.recomputing import recomputed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -55,20 +58,28 @@ class _Part:
         if not all(user.target is operator.getitem for user in users):
             return node.all_input_nodes
         inner = partial(called, {user.args[1] for user in users})  # type: ignore[misc]
-        self.inner[node] = inner
         inputs = [one for one in inner.graph.nodes if one.op == "placeholder"]  # type: ignore[union-attr]
-        pairs = zip(node.args, inputs, strict=False)
-        return [one for one, given in pairs if given.users and isinstance(one, fx.Node)]
+        stack, x = self._stack_of(node), node.args
+        stack, x = (node, x) if stack is None else (stack, x[1:])
+        self.inner[stack] = inner
+        read = [one for one, given in zip(x, inputs, strict=False) if given.users]
+        return [one for one in (*read, stack) if isinstance(one, fx.Node) and one is not node]
 
     def _called(self, node: fx.Node) -> fx.GraphModule | None:
         """Return the inner stack with several outputs that a node calls, or None."""
-        if node.op != "call_module" or node.kwargs:
+        stack = self._stack_of(node)
+        if stack is None and (node.op != "call_module" or node.kwargs):
             return None
-        called = self.whole.get_submodule(str(node.target))
+        called = self.whole.get_submodule(str((stack or node).target))
         if not isinstance(called, fx.GraphModule):
             return None
         end = next(one for one in reversed(called.graph.nodes) if one.op == "output")
         return called if isinstance(end.args[0], tuple | list) else None
+
+    def _stack_of(self, node: fx.Node) -> fx.Node | None:
+        """Return the node of the stack whose activations are computed again; None for others."""
+        stack = node.args[0] if node.args and node.target in {recomputed, checkpoint} else None
+        return stack if isinstance(stack, fx.Node) else None
 
     def module(self) -> fx.GraphModule:
         """Return the module of the needed nodes, with the same arguments."""

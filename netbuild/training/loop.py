@@ -187,7 +187,8 @@ class Trainer:
         for one in self.learner.stepping:
             one.scheduling.after_epoch(value)
         cost = None if self.train.monitor is None else -value if self.rises else value
-        best = cost is None or cost < self.position.best
+        # As long as no epoch has had a value, the newest one is kept.
+        best = cost is None or cost < self.position.best or self.position.best == math.inf
         self.position = self.position.after_epoch(cost)
         if self.world.writes:
             self.run.append(metrics | {"best": best})

@@ -8,7 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from netbuild.builder import module as builder
 from netbuild.builder import modules
+from netbuild.checks.trace import infer
+from netbuild.config.load import read
+from netbuild.syntax.parser import from_bytes
+from tests.training_configs import text
 
 SHAPES = {1: (4, 3, 7), 2: (4, 3, 5, 6), 3: (4, 3, 3, 4, 5)}
 INSTANCE, LAYER, BATCH = range(3)
@@ -193,3 +198,13 @@ def test_prints_as_torchs_norms() -> None:
     """It is printed with its arguments."""
     shown = "SwitchableNorm2d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)"
     assert repr(switchable(2)) == shown
+
+
+def test_an_output_that_is_a_parameter() -> None:
+    """It is a copy: who keeps the output of a step keeps it as it was, whatever the next step."""
+    source = text(layers={"bias": {"Parameter": [3]}}, loss=None, data=None, optimizer=None)
+    module = builder.module(infer(read(from_bytes("tiny.yaml", source.encode()))))
+    y = module(torch.zeros(2, 4))
+    with torch.no_grad():
+        next(module.parameters()).fill_(1)
+    assert y.tolist() == [[0.0] * 3] * 2

@@ -12,6 +12,7 @@ from netbuild.config.load import load
 from netbuild.runs import folder as run
 from netbuild.training import Run, TrainingError
 from tests.training.runs import go_on, posix
+from tests.training.step.test_players import GAN, TRAIN, with_
 from tests.training_configs import (
     EPOCHS,
     FILES,
@@ -23,6 +24,7 @@ from tests.training_configs import (
     files,
     go_on_and_be_killed,
     outcome,
+    step_and_be_killed,
     train_and_die,
     write,
 )
@@ -97,6 +99,34 @@ def test_killed_at_fifty_random_moments(tmp_path: Path) -> None:
         code = go_on_and_be_killed(trainer.run.folder, chance.uniform(0.02, 0.2))
         killed += code == -signal.SIGKILL
     assert killed == 50
+    assert outcome(go_on(trainer.run.folder)) == outcome(straight)
+
+
+@pytest.mark.slow
+def test_players_killed_at_thirty_random_moments(tmp_path: Path) -> None:
+    """Two players that are killed 30 times after a new step end as two that nothing stopped.
+
+    Both have schedules, warm-ups among them. One moves in every second step. Their weights are
+    averaged, and their gradients are scaled.
+    """
+    epochs = 200
+    schedule = {"CosineAnnealingLR": None, "step": "batch"}
+    optimizers = with_(1, every=2, scheduler=schedule)
+    optimizers[0] = optimizers[0] | {"scheduler": {"ReduceLROnPlateau": None, "warmup": "5%"}}
+    options = {"epochs": epochs, "ema": 0.9, "precision": "fp16", "monitor": "val_fool"}
+    file = write(tmp_path, **GAN | {"optimizer": optimizers, "train": TRAIN | options})
+    straight = training.train(file, runs=tmp_path / "straight")
+    chance = random.Random(0)  # noqa: S311  no secret
+    trainer = training.prepare(trainable(load(file)), tmp_path / "runs")
+    trainer.save("last")
+    trainer.lock.release()
+    codes, reached = [], []
+    for _ in range(30):
+        code = step_and_be_killed(trainer.run.folder, chance.randint(1, 9), chance.uniform(0, 0.02))
+        codes.append(code)
+        reached.append(len(trainer.run.metrics))
+    assert codes == [-signal.SIGKILL] * 30
+    assert len(set(reached)) > 15  # most of them have finished an epoch
     assert outcome(go_on(trainer.run.folder)) == outcome(straight)
 
 

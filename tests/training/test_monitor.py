@@ -50,6 +50,16 @@ def test_patience_and_plateau(tmp_path: Path) -> None:
     assert trainer.ending == "val_accuracy has not risen for 2 epochs: patience"
 
 
+def test_a_monitor_without_a_value(tmp_path: Path) -> None:
+    """Until an epoch has a value, the newest one is kept as the best: one sample has no R²."""
+    train = TRAIN | {"monitor": "val_r2_score", "epochs": 2}
+    data = {"Random": {"samples": 60}, "validation": 0.01}
+    sections = {"layers": [{"Linear": 1}], "loss": "MSELoss", "metrics": ["R2Score"]}
+    run = training.train(write(tmp_path, **sections, data=data, train=train), runs=tmp_path)
+    assert [(epoch["val_r2_score"], epoch["best"]) for epoch in run.metrics] == [(None, True)] * 2
+    assert run.checkpoint("best").is_dir()
+
+
 def test_an_epoch_without_a_cost() -> None:
     """Without a monitor the newest epoch is the best; a worse cost waits."""
     position = Position().after_epoch(None)

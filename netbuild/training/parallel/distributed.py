@@ -93,11 +93,17 @@ class World:
         return value
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Average the gradients of parameters that are complete in every process."""
-        if self.size == 1:
+        """Average the gradients of parameters that are complete in every process.
+
+        A parameter without a gradient in any process stays without one, as in a single process:
+        an optimizer would step a weight whose gradient is 0.
+        """
+        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        if self.size == 1 or not learning:
             return
-        for parameter in parameters:
-            if parameter.requires_grad:
+        reached = self.sum(torch.tensor([float(p.grad is not None) for p in learning])).tolist()
+        for parameter, processes in zip(learning, reached, strict=True):
+            if processes:
                 own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                 parameter.grad = self.sum(own) / self.size
 

@@ -145,9 +145,7 @@ class Learner:
                 )
             else:
                 self._gradients(batches, shares, where, measured=True)
-                for optimizer in self.optimizers:
-                    self.scaler.step(optimizer)
-                self.scaler.update()
+                self.move(self.optimizers, self.scaler)
         if self.averaged:
             self.averaged.update()
         for one in self.stepping:
@@ -256,6 +254,18 @@ class Learner:
             one_by_one = self.world.sharded
             torch.nn.utils.clip_grad_value_(parameters, value, foreach=not one_by_one and None)
 
+    @staticmethod
+    def move(optimizers: Sequence[torch.optim.Optimizer], scaler: torch.amp.GradScaler) -> None:
+        """Step some optimizers, whose gradients are scaled.
+
+        A scaler refuses an optimizer without any gradient: its weights begin to learn later.
+        """
+        for optimizer in optimizers:
+            if not scaler.is_enabled() or _has_gradients(optimizer):
+                scaler.step(optimizer)
+        if not scaler.is_enabled() or any(map(_has_gradients, optimizers)):
+            scaler.update()
+
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> Measures:
         """Return the loss and the metrics of all samples, as sums, in evaluation mode.
@@ -332,6 +342,10 @@ class Learner:
             self.module.load_state_dict(self.averaged.module.state_dict())
         if self.averaged and state["averaged"]:
             self.averaged.load_state_dict(state["averaged"])
+
+
+def _has_gradients(optimizer: torch.optim.Optimizer) -> bool:
+    return any(p.grad is not None for group in optimizer.param_groups for p in group["params"])
 
 
 def _each(parts: Sequence[Any]) -> Any:

@@ -86,17 +86,17 @@ class Players:
                 own = player.criterion.losses(x, y, targets)
                 part = player.criterion.total(own, y, share)
             found.append((own, y, part.detach()))
-            scaler.scale(part).backward(inputs=weights)
+            if weights and part.requires_grad:  # else all of them begin to learn later
+                scaler.scale(part).backward(inputs=weights)
         learner.value = float(summed([part for _, _, part in found]))
         learner.expect_finite(batches, where)
         learner.world.average_gradients(weights)
         learner.clip([one.optimizer for one in stepping], scaler)
+        learner.move([one.optimizer for one in stepping], scaler)
         for number, one in zip(due, stepping, strict=True):
-            scaler.step(one.optimizer)
             if learner.averaged:
                 learner.averaged.update(number)
             one.scheduling.after_batch()
-        scaler.update()
         return found
 
     def _measure(self, moves: Sequence[tuple[Player, Any]], batches: Sequence[Batch]) -> None:

@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from netbuild.training import train
+from netbuild.training.parallel.distributed import World
 from tests.training.parallel.test_distributed import assert_same, trained, write
 
 if TYPE_CHECKING:
@@ -45,6 +47,19 @@ LATER: dict[str, Any] = {
     },
     "metrics": ["Accuracy", {"F1Score": {"average": "macro"}}],
 }
+
+
+def test_a_weight_without_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A weight that no process reaches keeps no gradient: its optimizer would let it decay."""
+    world = World(torch.device("cpu"))
+    world.size = 2
+    monkeypatch.setattr(World, "sum", lambda _, value: value * 2)
+    reached, other, frozen = (torch.ones(2, requires_grad=n < 2) for n in range(3))
+    reached.grad = torch.tensor([1.0, 2.0])
+    world.average_gradients([reached, other, frozen])
+    assert reached.grad.tolist() == [1.0, 2.0]
+    assert other.grad is None
+    assert frozen.grad is None
 
 
 @pytest.mark.slow

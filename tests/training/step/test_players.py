@@ -186,13 +186,18 @@ def test_shared_backward(tmp_path: Path) -> None:
     assert [one.optimizers for one in trainer.learner.players.all] == [[0, 1], [2]]
 
 
-def test_a_part_of_a_network() -> None:
-    """A part computes the outputs of the whole, and calls no module that they do not need."""
+@pytest.mark.parametrize("recomputed", [False, True])
+def test_a_part_of_a_network(*, recomputed: bool) -> None:
+    """A part computes the outputs of the whole, and calls no module that they do not need.
+
+    So it is in a stack whose activations are computed again.
+    """
     layers = {
         "two": {
             "layers": {"a": {"Linear": 3}, "b": {"Linear": 2, "inputs": "input"}},
             "outputs": ["a", "b"],
             "inputs": "input",
+            **({"checkpoint": True} if recomputed else {}),
         },
         "first": {"Linear": 3, "inputs": "two.a"},
         "norm": {"BatchNorm1d": None, "inputs": "two.b"},

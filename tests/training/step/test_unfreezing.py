@@ -20,6 +20,7 @@ from netbuild.training import Interrupted
 from netbuild.training.progress import Silent
 from netbuild.training.step.unfreezing import Unfreezing
 from tests.components.schedulers.test_training import Stopping
+from tests.training.step.test_players import GAN
 from tests.training_configs import outcome, text, write
 
 if TYPE_CHECKING:
@@ -154,3 +155,33 @@ def test_nothing_learns_at_first() -> None:
     assert [fault.label for fault in errors(graph.diagnostics)] == [
         "no weight learns before epoch 2"
     ]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_optimizer_that_waits(tmp_path: Path, precision: str) -> None:
+    """An optimizer whose weights all learn later takes no step before, also with a scaler."""
+    optimizer = [{"SGD": {"lr": 0.1}, "match": "trunk.*"}, {"Adam": {"lr": 0.01}}]
+    train = TRAIN | {"unfreeze": {"trunk": 2}, "epochs": 2, "precision": precision}
+    file = write(tmp_path, layers=LAYERS, optimizer=optimizer, train=train)
+    trainer = training.prepare(trainable(load(file)), tmp_path)
+    watching = Watching(trainer.learner.module)
+    training.fit(trainer, watching)
+    first, second = changes(watching.found)
+    assert first == {"head.weight", "head.bias"}
+    assert second >= {"trunk.0.weight", "head.weight"}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_player_that_waits(tmp_path: Path, precision: str) -> None:
+    """A player whose weights all learn later has losses, and takes no step before."""
+    generator = GAN["layers"]["generator"] | {"freeze": True}
+    layers = GAN["layers"] | {"generator": generator}
+    train = TRAIN | {"unfreeze": {"generator": 2}, "epochs": 2, "precision": precision}
+    file = write(tmp_path, **GAN | {"layers": layers, "train": train | {"monitor": None}})
+    trainer = training.prepare(trainable(load(file)), tmp_path)
+    watching = Watching(trainer.learner.module)
+    training.fit(trainer, watching)
+    first, second = changes(watching.found)
+    assert {name.split(".")[0] for name in first} == {"critic"}
+    assert "generator.0.weight" in second
+    assert all(epoch["train_fool"] > 0 for epoch in trainer.run.metrics)

@@ -38,9 +38,13 @@ OTHERS = {
         "outputs: [logs, probabilities]\n"
     ),
     "HausdorffERLoss3D": "input: [3, 9, 9, 9]\nlayers: [Softmax: 1]\n",
-    "Mean": "input: [8]\nlayers:\n  size: {Linear: 2}\n  kl: {Formula: x ** 2}\noutputs: {kl: kl}\n",
-    "TotalVariation": "input: [1, 9, 9]\nlayers:\n  picture: {Conv2d: {out_channels: 1, kernel_size: 1}}\n"
-    "outputs: {picture: picture}\n",
+    "Mean": (
+        "input: [8]\nlayers:\n  size: {Linear: 2}\n  kl: {Formula: x ** 2}\noutputs: {kl: kl}\n"
+    ),
+    "TotalVariation": (
+        "input: [1, 9, 9]\nlayers:\n  picture: {Conv2d: {out_channels: 1, kernel_size: 1}}\n"
+        "outputs: {picture: picture}\n"
+    ),
     "BCELoss": "input: [8]\nlayers: [Linear: 2, Sigmoid]\n",
     "SparseAdam": (
         "input: {shape: [3], dtype: int64}\nlayers:\n"

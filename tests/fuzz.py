@@ -53,8 +53,10 @@ INPUTS = st.one_of(
     ),
     st.sampled_from([(), (3,), (2, 3)]).map(lambda sizes: Tensor(sizes, "int64")),
 )
-#: What a layer computes depends on the values of these inputs: they are the zeros of the network's.
-BY_VALUE = ("Embedding", "EmbeddingBag", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d")
+#: Whether a layer runs depends on the values of its first input, or of the others: they are then
+#: the zeros of the network's input. netbuild does not know the numbers that a layer computes.
+BY_FIRST = ("Embedding", "EmbeddingBag", "OneHot")
+BY_OTHERS = ("MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Gather", "TakeAlongDim")
 #: Torch refuses what lies out of order in memory, as a permuted view; what is built puts it right.
 IN_ORDER = ("LocalResponseNorm",)
 
@@ -135,9 +137,9 @@ def _layer(draw: Any, network: Network) -> tuple[Case, list[str]]:
     if "lengths" in case.names:  # they are values from 1 on; `tests/whole` draws such values
         case = case._replace(others=case.others[:-1], names=case.names[:-1])
     names = list(network.values)
-    first = "input" if kind in BY_VALUE[:2] else names[-1]
+    first = "input" if kind in BY_FIRST else names[-1]
     others = [draw(st.sampled_from(names)) for _ in case.others]
-    if kind in BY_VALUE[2:]:
+    if kind in BY_OTHERS:
         others = ["input"] * len(others)
     reads = [first, *others]
     tensors = [_described(network.values[name]) for name in reads]

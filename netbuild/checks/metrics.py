@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.metrics.compared import Compared, compared, has_probabilities
 from netbuild.components.target import Values
-from netbuild.components.tensor import times
+from netbuild.components.tensor import ShapeError, times
 from netbuild.config.metrics import alone, loss_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
@@ -76,9 +76,23 @@ def _check(
         return
     target = known or loss.loss.target(own)
     label, field = misfit(term.metric, loss.loss, tuple(y.shape for y in own), target)
-    if label:
+    if loss in config.losses and _misfits(loss, own, target):
+        return  # the loss has a fault
+    if label and loss not in config.losses and not isinstance(target, Values):
+        label = f"it needs values, and target {term.target} has {target}"
+        yield _fault(config, term, label, None, "name a target of values")
+    elif label:
         help_ = f"leave {field} out" if field else _fitting(loss, own, target)
         yield _fault(config, term, label, field, help_)
+
+
+def _misfits(loss: LossTerm, own: tuple[Tensor, ...], target: Target) -> bool:
+    """Whether a loss does not go with its outputs and its target."""
+    try:
+        loss.loss.check(own, target)
+    except ShapeError:
+        return True
+    return False
 
 
 def _no_target(config: Config, term: MetricTerm, outputs: Mapping[str, Tensor]) -> Diagnostic:

@@ -12,7 +12,7 @@ from netbuild.syntax.item import Item, place, read_item
 from netbuild.syntax.node import Map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netbuild.components.schedulers.scheduler import Scheduler
     from netbuild.config.config import Config
@@ -37,7 +37,7 @@ def _check_key(config: Config) -> Iterator[Diagnostic]:
         yield from _check_without(config)
     elif key not in keys:
         help_, fixes = did_you_mean(key, keys, span)
-        help_ = help_ or f"it measures {', '.join(name for name in keys if name[:4] == 'val_')}"
+        help_ = help_ or f"it measures {', '.join(_ordering(keys))}"
         title = f"no value is called {brief(key)}"
         label = "the training does not measure it"
         yield Diagnostic("NB418", title, span, label, help=help_, fixes=fixes)
@@ -45,6 +45,11 @@ def _check_key(config: Config) -> Iterator[Diagnostic]:
         title = f"{key} orders no epochs"
         label = "it is not one number, or neither a larger nor a smaller value is better"
         yield Diagnostic("NB418", title, span, label)
+
+
+def _ordering(keys: Mapping[str, bool | None]) -> list[str]:
+    """Return the values of the validation that order epochs."""
+    return [name for name, up in keys.items() if name.startswith("val_") and up is not None]
 
 
 def _check_written(config: Config) -> Iterator[Diagnostic]:

@@ -155,9 +155,18 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
             found.append(_loss_fault(config, term, error, outputs))
 
     def target_of(term: LossTerm) -> Target | None:
-        return compared_with(config, term, outputs, given)
+        return compared_with(config, term, outputs, given) or _of_other(config, term, outputs)
 
     return [*found, *metrics.check(config, outputs, target_of)]
+
+
+def _of_other(config: Config, term: LossTerm, outputs: Mapping[str, Tensor]) -> Target | None:
+    """Return the target of a metric alone, as a loss that reads it needs it; None for others."""
+    found = config.against(term, outputs)
+    if term in config.losses or found is None or found.kind != "target":
+        return None
+    read = wanted(config, outputs).targets[found.name]
+    return None if isinstance(read, Nothing) else read
 
 
 def _misnamed(config: Config, source: Dataset) -> list[Diagnostic]:

@@ -51,18 +51,21 @@ def check(config: Config, rows: Iterable[Row], outputs: Mapping[str, Tensor]) ->
     learning = list(weights(config, rows, outputs))
     parts, rest = divided(learning, config.optimizers)
     found = [*_alone(config)]
+    frozen = [state_key(row.path, name) for row in rows if row.frozen for name in row.parameters]
     for one, own in zip(config.optimizers, parts, strict=True):
-        faults = [_without_weights(one, learning)] if one.listed and not own else _misfits(one, own)
-        found += faults
+        if one.listed and not own:
+            found.append(_without_weights(one, learning))
+        else:
+            found += _misfits(one, own, frozen)
     if rest and config.optimizers:
         found.append(_untaken(config, rest))
     return [_with_second(config, fault, learning) for fault in found]
 
 
-def _misfits(one: Optimizing, own: Sequence[Weight]) -> list[Diagnostic]:
+def _misfits(one: Optimizing, own: Sequence[Weight], frozen: Sequence[str]) -> list[Diagnostic]:
     """Return the faults of an optimizer with its weights, and those of its groups."""
     by_name = {weight.name: weight for weight in own}
-    found = groups.check([*by_name], one.groups)
+    found = groups.check([*by_name], one.groups, frozen)
     for number, names in enumerate(assigned(by_name, one.groups)):
         group = one.groups[number] if number < len(one.groups) else None
         options = group.options if group else {}

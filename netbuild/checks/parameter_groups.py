@@ -46,8 +46,13 @@ def described(one: Optimizing, own: Sequence[Weight]) -> list[Described]:
     return found
 
 
-def check(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
-    """Return a fault for each group without weights. `names` are the trainable weights."""
+def check(
+    names: Sequence[str], groups: Sequence[Group], frozen: Sequence[str] = ()
+) -> list[Diagnostic]:
+    """Return a fault for each group without weights.
+
+    `names` are the weights that learn, and `frozen` those that never do.
+    """
     found = []
     for group, own in zip(groups, assigned(names, groups), strict=False):
         if own:
@@ -57,6 +62,9 @@ def check(names: Sequence[str], groups: Sequence[Group]) -> list[Diagnostic]:
         if not early:
             label = f"no trainable weight is called {brief(group.match)}"
         help_, fixes = (None, ()) if early else similar_pattern(group.match, names, group.span)
+        if not early and any(group.matches(name) for name in frozen):
+            label, fixes = "all weights that it matches are frozen", ()
+            help_ = "remove the group, or let them learn: train: {unfreeze: …}"
         title = "a group without weights"
         found.append(Diagnostic("NB408", title, group.span, label, help=help_, fixes=fixes))
     return found

@@ -51,7 +51,7 @@ def _check_names(config: Config, one: Optimizing) -> Iterator[Diagnostic]:
         span = _place(one, number)
         if name not in known:
             help_, fixes = did_you_mean(name, known, span)
-            help_ = help_ or f"the losses are {', '.join(known)}"
+            help_ = help_ or f"the losses are {', '.join(dict.fromkeys(known))}"
             title = f"no loss is called {brief(name)}"
             yield Diagnostic("NB419", title, span, "unknown loss", help=help_, fixes=fixes)
         elif name in one.losses[:number]:
@@ -100,7 +100,8 @@ def _check_reach(graph: Graph) -> Iterator[Diagnostic]:
         of_losses = any(weight.name not in paths for weight in own)
         shared = {row.reuses for row in graph.rows if row.path in reached}
         if not of_losses and not held & {*reached, *shared}:
-            label = f"{' and '.join(one.losses)} depend on none of its weights"
+            verb = "depends" if len(one.losses) == 1 else "depend"
+            label = f"{' and '.join(one.losses)} {verb} on none of its weights"
             title = "an optimizer whose losses do not reach its weights"
             span = one.item.modifiers["losses"].value.span
             yield Diagnostic("NB419", title, span, label)

@@ -281,5 +281,6 @@ def _print_result(trainer: Trainer, out: Console) -> None:
         known = monitored != "loss" and f"val_{monitored}" in best
         name = monitored if known else shown_metric(best, "val")
         metric = f", {name} {value(name, best[f'val_{name}'])}" if name else ""
-        out.print(f"best epoch {best['epoch']}: val loss {number(best['val_loss'])}{metric}")
+        which = "best" if trainer.train.monitor else "newest"
+        out.print(f"{which} epoch {best['epoch']}: val loss {number(best['val_loss'])}{metric}")
     out.print(f"run {trainer.run.folder}")

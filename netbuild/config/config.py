@@ -100,6 +100,8 @@ class Config(NamedTuple):
         from netbuild.config.against import against
 
         targets = self.data.targets if self.data is not None else None
+        if targets is None and self.root.get("data") is not None:
+            outputs = ()  # the section has a fault: the name may be a target of the data
         return against(term, targets, outputs, self.inputs)
 
     @property

@@ -15,7 +15,7 @@ from netbuild.config.data import read_data
 from netbuild.config.init import read_rules
 from netbuild.config.inputs import input_of, read_inputs
 from netbuild.config.losses import read_losses
-from netbuild.config.metrics import measured, read_metrics
+from netbuild.config.metrics import read_metrics
 from netbuild.config.optimizer import read_optimizers
 from netbuild.config.pretrained import read_pretrained
 from netbuild.config.sections import (
@@ -117,9 +117,7 @@ def _read(
         init=take(sections.read("init", lambda node: read_rules(node, LAYERS), ())),
         pretrained=take(sections.read("pretrained", read_pretrained, ())),
         losses=losses,
-        metrics=take(
-            sections.read("metrics", lambda n: read_metrics(n, losses, targets), measured(losses))
-        ),
+        metrics=take(read_metrics(sections, losses, targets)),
         optimizers=optimizers,
         scheduler=schedule,
         data=data.source if shape is None else None,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 from pydantic_core import core_schema
 
 from netbuild.components.component import Component
-from netbuild.components.fields import OptionalText, Wants, optional
+from netbuild.components.fields import Wants, optional
 from netbuild.components.losses import LOSSES
 from netbuild.components.metrics import METRICS
 from netbuild.components.metrics.metric import key_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netbuild.components.metrics.metric import Metric, Task
+    from netbuild.config.sections import Sections
     from netbuild.diagnostics.diagnostic import Found
     from netbuild.syntax.wires import Wire
 
@@ -43,7 +44,10 @@ _OF_RUNS = r"resolved(-\d+)?\.yaml"
 class Naming(Component):
     """The modifiers of a metric except `inputs`."""
 
-    target: OptionalText = None
+    target: Annotated[
+        str | None,
+        Wants("the name of a target", optional(core_schema.str_schema(strict=True, min_length=1))),
+    ] = None
     """What the metric compares with: by default with the target of its loss."""
     name: Annotated[
         str | None,
@@ -70,13 +74,14 @@ class MetricTerm(NamedTuple):
     former: str = ""
 
 
-def measured(losses: Sequence[LossTerm]) -> tuple[MetricTerm, ...]:
+def _by_default(losses: Sequence[LossTerm], targets: Sequence[str]) -> tuple[MetricTerm, ...]:
     """Return the metrics of a file without the section."""
     if not losses or not losses[0].loss.classifies:
         return ()
     from netbuild.components.metrics.accuracy import Accuracy
 
-    return (MetricTerm(Accuracy(), key="accuracy"),)
+    term = MetricTerm(Accuracy())
+    return (term._replace(key=_key(term, losses, targets)),)
 
 
 def loss_of(term: MetricTerm, losses: Iterable[LossTerm]) -> LossTerm | None:
@@ -108,17 +113,22 @@ def with_alone(losses: Sequence[LossTerm], metrics: Iterable[MetricTerm]) -> tup
 
 
 def read_metrics(
-    node: Node, losses: Sequence[LossTerm], targets: Sequence[str] = ()
+    sections: Sections, losses: Sequence[LossTerm], targets: Sequence[str] = ()
 ) -> Found[tuple[MetricTerm, ...]]:
     """Read the section, without the metrics that have faults.
 
     `targets` are the names of the data's targets.
     """
-    nodes = node.items if isinstance(node, List) else (node,)
-    read, faults = collect(_metric(part, losses) for part in nodes)
-    terms = tuple(
-        term._replace(key=term.key or _key(term, losses, targets)) for term in read if term
-    )
+
+    def reader(node: Node) -> Found[tuple[MetricTerm, ...]]:
+        nodes = node.items if isinstance(node, List) else (node,)
+        read, faults = collect(_metric(part, losses) for part in nodes)
+        named = (
+            term._replace(key=term.key or _key(term, losses, targets)) for term in read if term
+        )
+        return tuple(named), faults
+
+    terms, faults = sections.read("metrics", reader, _by_default(losses, targets))
     return terms, (*faults, *_check_keys(terms, losses))
 
 
@@ -211,7 +221,11 @@ def _check_keys(terms: Sequence[MetricTerm], losses: Sequence[LossTerm]) -> tupl
     taken |= {loss.name: f"the loss {type(loss.loss).__name__}" for loss in losses if loss.named}
     faults = []
     for term in terms:
-        if term.key in taken and term.item is not None:
+        if term.key in taken and term.item is None and not term.former:
+            faults += [
+                _taken(loss, term) for loss in losses if loss.named and loss.name == term.key
+            ]
+        elif term.key in taken and term.item is not None:
             written = term.item.modifiers.get("name")
             span = written.value.span if written else term.item.type.span
             label = f"{taken[term.key]} is called val_{term.key} already"
@@ -220,6 +234,14 @@ def _check_keys(terms: Sequence[MetricTerm], losses: Sequence[LossTerm]) -> tupl
             faults.append(Diagnostic("NB416", title, span, label, help=help_))
         taken.setdefault(term.key, type(term.metric).__name__)
     return tuple(faults)
+
+
+def _taken(loss: LossTerm, term: MetricTerm) -> Diagnostic:
+    """Return the fault of a loss with the name of a metric that is measured by default."""
+    kind, span = type(term.metric).__name__, loss.item.modifiers["name"].value.span
+    label = f"{kind}, which is measured by default, is called val_{term.key} already"
+    help_ = f"give the loss another name, or write metrics: without {kind}"
+    return Diagnostic("NB416", f"a loss of the name {term.key}", span, label, help=help_)
 
 
 class Measuring(Protocol):

@@ -15,7 +15,6 @@ from netbuild.components.fields import (
     Bool,
     NaturalInt,
     OptionalCount,
-    OptionalText,
     PositiveInt,
     Wants,
     either,
@@ -69,6 +68,13 @@ _Epochs = Annotated[
         optional(core_schema.dict_schema(core_schema.str_schema(min_length=1), whole(2))),
     ),
 ]
+_Monitor = Annotated[
+    str | None,
+    Wants(
+        "the name of a measured value, such as val_loss, or null",
+        optional(core_schema.str_schema(strict=True, min_length=1)),
+    ),
+]
 _Layout = Annotated[bool | None, switch("true, false or null for the faster one")]
 
 
@@ -101,7 +107,7 @@ class Train(Component):
     """Largest absolute value of each gradient; null sets no limit."""
     ema: _Decay = None
     """Part of the averaged weights that a step keeps; validation uses them. null: no average."""
-    monitor: OptionalText = "val_loss"
+    monitor: _Monitor = "val_loss"
     """The measured value that decides which epoch is best, as val_f1_score; null: none is."""
     patience: OptionalCount = None
     """Epochs without a better monitor after which training ends; null sets no limit."""

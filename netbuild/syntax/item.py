@@ -217,7 +217,10 @@ def kind(node: Node) -> str:
 def shown(node: Node) -> str:
     """Return a value in the words of a message."""
     if isinstance(node, Map):
-        return "a mapping"
+        values = {name: entry.value for name, entry in node.entries.items()}
+        if len(values) > 3 or not all(isinstance(value, Scalar) for value in values.values()):
+            return "a mapping"
+        return brief(f"{{{', '.join(f'{name}: {_as_yaml(v)}' for name, v in values.items())}}}")
     if isinstance(node, List):
         return brief(f"[{', '.join(_as_yaml(item) for item in node.items)}]")
     if isinstance(node.value, str):

@@ -32,6 +32,15 @@ OTHERS = {
     ),
     "NLLLoss2d": "input: [3, 9, 9]\nlayers: [LogSoftmax: 1]\n",
     "CTCLoss": "input: [20, 8]\nlayers: [Linear: 5, LogSoftmax: -1]\n",
+    "HausdorffERLoss": (
+        "input: [3, 9, 9]\nlayers:\n"
+        "  logs: {LogSoftmax: 1}\n  probabilities: {Softmax: 1, inputs: input}\n"
+        "outputs: [logs, probabilities]\n"
+    ),
+    "HausdorffERLoss3D": "input: [3, 9, 9, 9]\nlayers: [Softmax: 1]\n",
+    "Mean": "input: [8]\nlayers:\n  size: {Linear: 2}\n  kl: {Formula: x ** 2}\noutputs: {kl: kl}\n",
+    "TotalVariation": "input: [1, 9, 9]\nlayers:\n  picture: {Conv2d: {out_channels: 1, kernel_size: 1}}\n"
+    "outputs: {picture: picture}\n",
     "BCELoss": "input: [8]\nlayers: [Linear: 2, Sigmoid]\n",
     "SparseAdam": (
         "input: {shape: [3], dtype: int64}\nlayers:\n"

@@ -164,7 +164,7 @@ class HausdorffERLoss(_Hausdorff):
     Takes probabilities (classes, height, width), such as a softmax over the classes gives, and a
     class at each place. Karimi et al. 2019.
 
-    loss: [NLLLoss, {HausdorffERLoss: {k: 5}, inputs: probabilities, weight: 0.1}]
+    loss: [{NLLLoss, inputs: logs}, {HausdorffERLoss: {k: 5}, inputs: probabilities}]
     """
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.graph.value import Value
+    from netbuild.reports.difference.settings import SettingChange
 
 #: The sections that define the network itself: its layers, shapes and names.
 _NETWORK = {"extends", "name", "vars", "blocks", "input", "inputs", "layers", "outputs"}
@@ -77,6 +78,8 @@ class NetworkChanges(NamedTuple):
     renamed: Mapping[str, str]
     #: The sections that differ and do not define the network.
     sections: tuple[str, ...]
+    #: The values that differ in these sections.
+    settings: tuple[SettingChange, ...] = ()
 
     @property
     def is_same_network(self) -> bool:
@@ -100,6 +103,7 @@ def diff(a: Graph, b: Graph) -> NetworkChanges:
         for i, j in _in_order(pairs, len(a.rows), len(b.rows))
     ]
     found = [change for change in changes if change]
+    sections, settings = _sections(a, b)
     renamed = [_renamed(a.rows[i], b.rows[j]) for i, j in pairs]
     return NetworkChanges(
         before=a,
@@ -109,19 +113,24 @@ def diff(a: Graph, b: Graph) -> NetworkChanges:
         rewired=wires.other_outputs(),
         checkpoint=compare(a.tensors, b.tensors, (), b.ties),
         renamed={old: new for names in renamed for old, new in names.items()},
-        sections=tuple(_sections(a, b)),
+        sections=sections,
+        settings=settings,
     )
 
 
-def _sections(a: Graph, b: Graph) -> Iterator[str]:
-    """Yield the sections outside the network whose resolved values differ."""
+def _sections(a: Graph, b: Graph) -> tuple[tuple[str, ...], tuple[SettingChange, ...]]:
+    """Return the sections outside the network that differ, and their values that do."""
     before, after = (resolved_values(graph.config) for graph in (a, b))
     for values, graph in ((before, a), (after, b)):
         if graph.files:  # also those beside stacks
             values["pretrained"] = _files(graph)
-    for name in SECTIONS:
-        if name not in _NETWORK and before.get(name) != after.get(name):
-            yield name
+    names = [n for n in SECTIONS if n not in _NETWORK and before.get(n) != after.get(n)]
+    if not names:
+        return (), ()
+    from netbuild.reports.difference.settings import changed
+
+    found = [change for n in names for change in changed(n, before, after, a.config, b.config)]
+    return tuple(names), tuple(found)
 
 
 def _files(graph: Graph) -> list[tuple[str, Pretrained]]:

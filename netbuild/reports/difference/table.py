@@ -66,6 +66,7 @@ _NARROWER = (
 )
 _TOTALS = ("", "A", "B", "difference")
 _TENSORS = ("tensor", "A", "B", "")
+_SETTINGS = ("setting", "in A", "in B")
 _NUMBERS = {"params", "MACs", "A", "B", "difference"}
 
 
@@ -150,8 +151,9 @@ def others(changes: NetworkChanges) -> str:
 
 def table(changes: NetworkChanges, console: Console) -> RenderableType:
     """Return the report for a terminal. In a narrow one, lines break at the arrows."""
+    settings = [_settings(changes, console.width)] if changes.settings else []
     if changes.is_same_network:
-        return Text(same(changes))
+        return Group(Text(same(changes)), *settings)
     layers, room = _layer_table(changes), console.options.update(max_width=10_000)
     for shape in _NARROWER:
         if console.measure(layers, options=room).maximum <= console.width:
@@ -170,7 +172,19 @@ def table(changes: NetworkChanges, console: Console) -> RenderableType:
         Text(fill(verdict(changes), console.width)),
     ]
     parts += [tensors] if tensors.row_count else []
-    return Group(*parts, *(Text(f"{a} is now {b}{note}") for a, b, note in moves(changes)))
+    moved = (Text(f"{a} is now {b}{note}") for a, b, note in moves(changes))
+    return Group(*parts, *moved, *settings)
+
+
+def _settings(changes: NetworkChanges, width: int) -> Table:
+    """Return the table of the values that differ outside the network. Long values are folded."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    path = min(max(len(change.path) for change in changes.settings), max(width // 3, 17))
+    for header, room in zip(_SETTINGS, (path, *[(width - path - 7) // 2] * 2), strict=True):
+        made.add_column(header, overflow="fold", max_width=max(room, 8))
+    for row in changes.settings:
+        made.add_row(_at_dots(row.path, path), Text(row.before), Text(row.after))
+    return made
 
 
 def _sums(changes: NetworkChanges, comma: str = ", ") -> Table:
@@ -204,10 +218,16 @@ def _layer_table(changes: NetworkChanges, shape: _Layout = _WIDEST) -> Table:
     return made
 
 
+def _piped(changes: NetworkChanges) -> list[tuple[str, ...]]:
+    """Return the values that differ, for cells of Markdown: a bar would end a cell."""
+    return [tuple(cell.replace("|", "\\|") for cell in change) for change in changes.settings]
+
+
 def markdown(changes: NetworkChanges) -> str:
     """Return the report as Markdown, for a comment on a pull request."""
     if changes.is_same_network:
-        return same(changes)
+        parts = [same(changes), _markdown(_SETTINGS, _piped(changes), coded=(0, 1, 2))]
+        return "\n\n".join(part for part in parts if part)
     parts = [
         f"**{_title(changes)}**",
         _markdown(_LAYERS, (line.cells() for line in lines(changes)), coded=(1, 3)),
@@ -216,6 +236,7 @@ def markdown(changes: NetworkChanges) -> str:
         verdict(changes),
         _markdown(_TENSORS, mismatches(changes), coded=(0,)),
         "\n".join(f"- `{a}` is now `{b}`{note}" for a, b, note in moves(changes)),
+        _markdown(_SETTINGS, _piped(changes), coded=(0, 1, 2)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -228,6 +249,10 @@ def as_json(changes: NetworkChanges) -> str:
         "layers": [_as_dict(change) for change in changes.layers],
         "same": changes.same,
         "sections": changes.sections,
+        "settings": [
+            {"path": one.path, "a": one.before or None, "b": one.after or None}
+            for one in changes.settings
+        ],
         "totals": _totals(changes),
         "checkpoint": {
             "fits": len(changes.checkpoint.fitting),

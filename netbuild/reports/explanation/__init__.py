@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.reports.explanation.objective import Objective
     from netbuild.reports.explanation.origins import ValueOrigin
     from netbuild.reports.explanation.receptive_field import ReceptiveField
     from netbuild.reports.explanation.schedule import ScheduleExplanation
@@ -74,6 +75,8 @@ class StackExplanation(NamedTuple):
     weights_bytes: Count
     #: The schedules of the training, for the whole network.
     schedules: tuple[ScheduleExplanation, ...] = ()
+    #: What the training minimises and measures, for the whole network.
+    objective: Objective | None = None
 
 
 class Explanation(NamedTuple):
@@ -100,6 +103,10 @@ def explain(graph: Graph, path: str = "") -> Explanation:
             told.add(above)
         parts.append(_layer(row, origins, fields, memory[row.path]))
     total = None if path or graph.block is None else _stack("", "", sums.get("", {}))
+    if total and graph.config.losses:
+        from netbuild.reports.explanation.objective import objective
+
+        total = total._replace(objective=objective(graph))
     if total and any(graph.config.schedules):
         from netbuild.reports.explanation.schedule import schedules
 

@@ -29,6 +29,8 @@ def as_json(explanation: Explanation) -> str:
     document: dict[str, Any] = {"name": name, "layers": layers, "stacks": stacks}
     if explanation.total:
         document["totals"] = _sums(explanation.total)
+        if explanation.total.objective:
+            document |= explanation.total.objective.as_json()
         if explanation.total.schedules:
             document["schedules"] = [one._asdict() for one in explanation.total.schedules]
     return _json(document)

@@ -10,6 +10,7 @@ from netbuild.components.tensor import times
 from netbuild.reports.explanation import LayerExplanation, StackExplanation
 from netbuild.reports.explanation.first_values import deciders, first_steps
 from netbuild.reports.explanation.origins import said
+from netbuild.reports.explanation.step import FormulaStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.reports.explanation import Explanation
     from netbuild.reports.explanation.origins import ValueOrigin
-    from netbuild.reports.explanation.step import Count, FormulaStep
+    from netbuild.reports.explanation.step import Count
 
 
 class Section(NamedTuple):
@@ -57,15 +58,49 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
         yield Section("weights", f"{exact} = {step.rule}{''.join(rest)}")
     if isinstance(part, LayerExplanation) and part.begins:
         yield Section("begins", deciders(part.begins), first_steps(part.begins))
-    yield from _rates(part)
+    yield from _training(part)
 
 
-def _rates(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
+def _training(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
+    """Yield what the totals say of the training."""
+    if isinstance(part, StackExplanation):
+        yield from _objective(part)
+        yield from _rates(part)
+
+
+def _objective(part: StackExplanation) -> Iterator[Section]:
+    """Yield the losses, the metrics and the monitor of the training, which the totals have."""
+    if part.objective is None:
+        return
+    from netbuild.reports.explanation.objective import compared
+
+    losses, metrics, monitor = part.objective
+    terms = [f"{one.weight:g} · {one.name}" if one.weight != 1 else one.name for one in losses]
+    steps = []
+    for one in losses:
+        kind = f"{one.type} of " if one.name != one.type else ""
+        told = f"{kind}{compared(one.inputs, one.target)}"
+        told += f": {one.holds}" if one.holds else ""
+        note = f"minimised by {' and '.join(one.minimised_by)}" if one.minimised_by else ""
+        steps.append(FormulaStep(one.name, told, "", None, note=note))
+    yield Section("losses", " + ".join(terms).replace("+ -", "− "), tuple(steps))
+    if metrics:
+        found = [
+            FormulaStep(one.value, f"{one.type} of {compared(one.inputs, one.target)}", "", None)
+            for one in metrics
+        ]
+        yield Section("metrics", f"{len(metrics)} in the validation", tuple(found))
+    best = "none: the newest epoch is kept as best"
+    yield Section(
+        "monitor", f"{monitor.value}, {monitor.better} is best" if monitor.value else best
+    )
+
+
+def _rates(part: StackExplanation) -> Iterator[Section]:
     """Yield the schedule of each optimizer, which the totals have."""
-    schedules = part.schedules if isinstance(part, StackExplanation) else ()
-    for one in schedules:
+    for one in part.schedules:
         result = f"{one.scheduler}, after each {one.every}"
-        result += f", for {one.optimizer}" if len(schedules) > 1 else ""
+        result += f", for {one.optimizer}" if len(part.schedules) > 1 else ""
         yield Section("rate", result, one.steps)
 
 

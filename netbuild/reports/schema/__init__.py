@@ -17,6 +17,7 @@ from netbuild.components.datasets import DATASETS
 from netbuild.components.initializers import INITIALIZERS
 from netbuild.components.layers import LAYERS
 from netbuild.components.losses import LOSSES
+from netbuild.components.metrics import METRICS
 from netbuild.components.optimizers import OPTIMIZERS
 from netbuild.components.parametrizations import PARAMETRIZATIONS
 from netbuild.components.schedulers import SCHEDULERS
@@ -34,6 +35,7 @@ LONGEST = 32
 _CATALOGUES = (
     LAYERS,
     LOSSES,
+    METRICS,
     OPTIMIZERS,
     SCHEDULERS,
     INITIALIZERS,

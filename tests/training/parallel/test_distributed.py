@@ -126,6 +126,22 @@ UNEVEN: dict[str, dict[str, Any]] = {
         "metrics": ["Accuracy", {"F1Score": {"average": "macro"}}, "ConfusionMatrix"],
         "data": {"Digits": {}, "class_weights": [1, 0, 0, 2, 0, 0, 1, 1, 0, 0]},
     },
+    "named": {
+        "layers": {
+            "flat": "Flatten",
+            "trunk": {"layers": [{"Linear": 8}, "Tanh"], "inputs": "flat"},
+            "told": {"Linear": 10, "inputs": "trunk"},
+            "copy": {"Linear": 64, "inputs": "trunk"},
+        },
+        "outputs": {"told": "told", "copy": "copy", "flat": "flat", "trunk": "trunk"},
+        "loss": [
+            {"CrossEntropyLoss": {"ignore_index": 3}, "inputs": "told", "name": "digit"},
+            {"MSELoss": None, "inputs": "copy", "target": "flat", "weight": 0.5},
+            {"L1Loss": None, "inputs": "trunk", "target": 1, "name": "one", "weight": 0.1},
+            {"Mean": None, "inputs": "trunk", "name": "small", "weight": -0.1},
+        ],
+        "metrics": ["Accuracy", "AUROC", {"R2Score": None, "inputs": "copy", "target": "flat"}],
+    },
     "values": {
         "input": [10],
         "layers": [{"Linear": 1}],

@@ -55,7 +55,7 @@ def sections(folder: Path) -> dict[str, Any]:
         "layers": {**LAYERS, "learned": {"Linear": 3, "inputs": "act"}},
         "outputs": {**outputs, "learned": "learned"},
         "loss": LOSSES,
-        "metrics": ["accuracy"],
+        "metrics": ["Accuracy"],
         "optimizer": SGD,
         "data": {"Arrays": {"file": str(folder / "two.npz"), "target": targets}},
     }

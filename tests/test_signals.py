@@ -35,13 +35,13 @@ class Broken:
     def __getitem__(self, index: int) -> Any:
         if index >= self.bad:
             raise netbuild.DataError("a sample is torn", None, "mend it")
-        return (np.zeros(4, "float32"),), np.int64(index % 3)
+        return (np.zeros(4, "float32"),), (np.int64(index % 3),)
 
     def targets(self) -> Any:
         """Return the targets of all samples."""
         if not self.labelled:
             raise netbuild.DataError("a label is torn")
-        return np.arange(60) % 3
+        return (np.arange(60) % 3,)
 
 
 class BrokenStream:

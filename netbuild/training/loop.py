@@ -60,7 +60,6 @@ class Trainer:
         self.lock = run.lock() if lock and world.writes else None
         self.run, self.graph, self.learner, self.world = run, graph, learner, world
         self.train = graph.config.train
-        self.limits = Limits(*(getattr(self.train, name) for name in Limits._fields))
         self.training, self.held_out = training, held_out
         #: Whether a smaller last batch is left out: a loss is over the whole batch.
         self.whole = graph.config.over_batch is not None
@@ -86,6 +85,11 @@ class Trainer:
     def steps(self) -> int | None:
         """The number of steps of an epoch; None for a stream, whose length is unknown."""
         return steps(self.training, self.train, whole=self.whole)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the config: epochs, patience, steps and time."""
+        return Limits(*(getattr(self.train, name) for name in Limits._fields))
 
     @property
     def finished(self) -> bool:

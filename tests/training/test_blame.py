@@ -72,7 +72,10 @@ layers:
   last: {Flatten, inputs: read.h_n}
   head: {Linear: 2}
 """
-    trainer = prepared(tmp_path, network)
+    arrays = {"x": np.zeros((40, 5, 3), "float32"), "y": np.arange(40) % 2}
+    np.savez(tmp_path / "a.npz", **arrays, lengths=np.arange(40) % 5 + 1)
+    data = "{Arrays: {file: a.npz, inputs: [x, lengths]}}"
+    trainer = prepared(tmp_path, network, data=data)
     lengths = torch.tensor([5, 1, 2, 3, 4, 5, 6, 1])
     assert said(trainer, torch.randn(8, 5, 3), lengths).startswith(
         "torch refused the step: lengths are from 1 to 6, and a sequence has 1 to 5 steps; "

@@ -116,7 +116,7 @@ def test_limit_batches(tmp_path: Path) -> None:
     module = copy.deepcopy(trainer.learner.module)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
     for epoch in range(EPOCHS):
-        for number, ((x,), target) in enumerate(trainer.training.shuffled(5, epoch)):
+        for number, ((x,), (target,)) in enumerate(trainer.training.shuffled(5, epoch)):
             if number < 2:
                 optimizer.zero_grad()
                 torch.autograd.backward(nn.functional.cross_entropy(module(x), target))

@@ -240,7 +240,7 @@ FAULTY = [
     ),
     (
         {"optimizer": [with_(0, losses=["fake", "fool"])[0], with_(1, losses="real")[1]]},
-        ["NB419: real depend on none of its weights"],
+        ["NB419: real depends on none of its weights"],
     ),
     ({"optimizer": with_(1, every=0)}, ["NB106: every wants a whole number of at least 1, not 0"]),
     (

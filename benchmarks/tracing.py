@@ -3,7 +3,7 @@
     python -m benchmarks.tracing --rounds 20
 
 Tracing ResNet-152 runs in turn with making the same modules in torch on the meta device. Chains of
-10 to 10,000 layers are traced in turn, written out one by one and as a repeated block: the time for
+10 to 5,000 layers are traced in turn, written out one by one and as a repeated block: the time for
 a layer must not depend on the number of layers. Times are processor times of this process. The
 garbage collector is off, as in the commands.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = Path(__file__).parent.parent / "configs" / "torchvision" / "resnet152.yaml"
-LENGTHS = (12, 100, 1_000, 10_000)
+LENGTHS = (12, 100, 1_000, 5_000)
 LINES = ("Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}", "BatchNorm2d", "ReLU")
 BLOCK = """
 input: [8, 16, 16]

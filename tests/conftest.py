@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Every example is the same on every run; `python -m tests.fuzz` draws other ones.
 _SAME = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("full", _SAME, max_examples=100)
+settings.register_profile("full", _SAME, max_examples=50)
 settings.register_profile("short", _SAME, max_examples=20)
 
 
@@ -37,9 +37,7 @@ class Netbuild(Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of these tests."""
-    parser.addoption(
-        "--full", action="store_true", help="slow tests too, and five times the examples"
-    )
+    parser.addoption("--full", action="store_true", help="slow tests too, and more examples")
     parser.addoption(
         "--overwrite",
         action="store_true",

@@ -4,7 +4,7 @@ from hypothesis import settings
 
 
 def examples(number: int, least: int = 1) -> settings:
-    """Return settings of as many examples with `--full`; else of a fifth, and of `least` at least.
+    """Return settings of half as many examples with `--full`; else of a fifth, but of `least`.
 
     The profile that `conftest.py` loads says how many there are in place of 100.
     """

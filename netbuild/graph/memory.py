@@ -243,7 +243,9 @@ class Step:
             found = self.outdated(value, f"{row.path} reads {value_name(value)}")
             if found is not None:
                 return found
-        if row.inferred.memory != "overwritten" or row.sources[0] not in self.values:
+        # An input of the network needs no gradient, and nothing but a checkpoint keeps its values.
+        is_input = row.sources and row.sources[0] not in self.values
+        if row.inferred.memory != "overwritten" or (is_input and row.recomputed is None):
             return None
         first = self._read(row, 0)
         if first.base in self.weights:

@@ -245,6 +245,15 @@ layers:
         ours(torch.randn(2, 8)).sum().backward()
 
 
+def test_an_input_that_a_stack_reads_is_not_overwritten() -> None:
+    """Computed again, the stack would read the overwritten input; torch refuses the backward."""
+    stack = "{layers: [{ELU: {inplace: true}}, {Linear: 4}], checkpoint: CHECKPOINT}"
+    text = f"input: [8]\nlayers: [{stack}]\n"
+    (fault,) = graph(text.replace("CHECKPOINT", "true")).diagnostics
+    assert (fault.code, fault.layer) == ("NB211", "0.0")
+    assert not graph(text.replace("CHECKPOINT", "false")).diagnostics
+
+
 def test_compile_with_statistics() -> None:
     """Torch compiles a checkpoint without statistics only."""
     text = (

@@ -249,9 +249,9 @@ def test_an_input_that_a_stack_reads_is_not_overwritten() -> None:
     """Computed again, the stack would read the overwritten input; torch refuses the backward."""
     stack = "{layers: [{ELU: {inplace: true}}, {Linear: 4}], checkpoint: CHECKPOINT}"
     text = f"input: [8]\nlayers: [{stack}]\n"
-    (fault,) = graph(text.replace("CHECKPOINT", "true")).diagnostics
+    (fault,) = infer(read(from_bytes("n.yaml", text.replace("CHECKPOINT", "true").encode())))[4]
     assert (fault.code, fault.layer) == ("NB211", "0.0")
-    assert not graph(text.replace("CHECKPOINT", "false")).diagnostics
+    assert not infer(read(from_bytes("n.yaml", text.replace("CHECKPOINT", "false").encode())))[4]
 
 
 def test_compile_with_statistics() -> None:

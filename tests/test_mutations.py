@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,6 @@ from tests import ROOT, mistakes, mutations
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    import pytest
-
     from netbuild.components.tensor import Shape
 
 CASES = 250
@@ -29,6 +28,7 @@ def test_nothing_breaks(data: st.DataObject) -> None:
     mutations.check(name, text, LONGEST)
 
 
+@pytest.mark.slow
 def test_every_file_as_it_is() -> None:
     """What the changes begin with keeps to all that is asked of them; many are wrong already."""
     assert len(mistakes.FILES) > 200

@@ -66,6 +66,7 @@ def test_no_torch(arguments: list[str]) -> None:
     assert output(arguments)[-1] == "LOADED"
 
 
+@pytest.mark.slow
 def test_no_torch_for_any_layer(tmp_path: Path) -> None:
     """The summary of a network with any layer does not load torch."""
     for family in FAMILIES.values():

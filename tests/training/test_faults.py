@@ -229,6 +229,7 @@ runpy.run_module("netbuild", run_name="__main__", alter_sys=True)
 
 
 @posix
+@pytest.mark.slow
 @pytest.mark.parametrize("wide", [200, 4], ids=[WEIGHTS, STATE])
 def test_a_full_disk_is_told(tmp_path: Path, wide: int) -> None:
     """A full disk gives a sentence, not a traceback."""

@@ -127,6 +127,8 @@ def _attention(q: Values, k: Values, v: Values, **fields: Any) -> Values:
         raise Refusal("is_causal beside a mask")
     if mask is not None and mask.dtype not in {torch.bool, torch.float32}:
         raise Refusal(f"a mask of {mask.dtype}")
+    if min(q.dim(), k.dim(), v.dim()) < 3:
+        raise Refusal("a sample has places and features; torch would take samples for places")
     return functional.scaled_dot_product_attention(q, k, v, **fields)
 
 

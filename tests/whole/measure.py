@@ -34,12 +34,18 @@ def samples(
 ) -> list[torch.Tensor]:
     """Return random samples; whole numbers are below `whole`."""
     generator = torch.Generator().manual_seed(batch)
-    return [
+    found = [
         torch.randn(batch, *shape, generator=generator)
         if dtype.is_floating_point
         else torch.randint(0, whole, (batch, *shape), generator=generator).to(dtype)
         for shape, dtype in inputs.values()
     ]
+    for x in found:
+        # Each row of a mask hides a place and shows one. Where it hides all, torch's shortcut in
+        # evaluation gives NaN, and its other ways 0.
+        if x.dtype == torch.bool and x.dim() > 1 and x.shape[-1] > 1:
+            x[..., 0], x[..., -1] = True, False
+    return found
 
 
 def tuple_of(y: Any) -> tuple[torch.Tensor, ...]:

@@ -191,7 +191,7 @@ class _Yes(OfKornia, Loss):
 
 
 class BinaryFocalLossWithLogits(Reduced, _Yes):
-    """BCEWithLogitsLoss times (1 − p)^gamma, with p the probability of what is true.
+    """BCEWithLogitsLoss times (1 − p)^gamma, where p is the probability of the true answer.
 
     Takes raw scores (labels, *) and a target of the same shape, from 0 to 1. `alpha` is the factor
     of a target of 1, and 1 − alpha the one of 0; null is 1 for both. Lin et al. 2017.

@@ -205,7 +205,7 @@ class Task(NamedTuple):
     @property
     def samples(self) -> tuple[Tensor, Tensor]:
         """Inputs and targets, on the device."""
-        (x,), y = self.trainer.training.inputs, self.trainer.training.targets
+        (x,), (y,) = self.trainer.training.inputs, self.trainer.training.targets
         return x, y
 
     def network(self) -> nn.Module:

@@ -113,8 +113,8 @@ def trainer_of(setting: Setting, folder: Path) -> Trainer:
     )
     loaded = config.load(ROOT / network.file, settings)
     trainer = training.prepare(tracer.trainable(loaded), folder)
-    if len(trainer.training.targets) != setting.samples:
-        message = f"{len(trainer.training.targets)} samples, and not {setting.samples}"
+    if len(trainer.training) != setting.samples:
+        message = f"{len(trainer.training)} samples, and not {setting.samples}"
         raise ValueError(message)
     return trainer
 

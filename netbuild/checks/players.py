@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.checks.optimizers import weights
 from netbuild.config.optimizer import divided, has_players
+from netbuild.config.schedules import training_of
 from netbuild.diagnostics.diagnostic import Diagnostic
 from netbuild.diagnostics.wording import brief, did_you_mean
 from netbuild.graph import memory
@@ -30,6 +31,7 @@ def check(graph: Graph) -> Iterator[Diagnostic]:
     unknown = [fault for one in config.optimizers for fault in _check_names(config, one)]
     yield from unknown
     yield from _check_training(config)
+    yield from _check_steps(config)
     if unknown:
         return
     read = {name for one in config.optimizers for name in one.losses}
@@ -81,6 +83,21 @@ def _check_training(config: Config) -> Iterator[Diagnostic]:
         elif config.train.strategy == "fsdp":
             label = "fsdp shares out whole networks, and this optimizer computes a part of one"
             yield Diagnostic("NB406", title, span, label, help="write train: {strategy: ddp}")
+
+
+def _check_steps(config: Config) -> Iterator[Diagnostic]:
+    """Yield a fault for each optimizer that takes its first step behind the end of the training."""
+    for one in config.optimizers:
+        training = training_of(one, config.data, config.preparation, config.train)
+        if one.every == 1 or training.steps != 0:
+            continue
+        steps = training._replace(every=1).steps
+        assert steps is not None
+        label = f"it takes every {one.every:,}th step, and the training has {steps:,}"
+        title = "an optimizer that never takes a step"
+        help_ = "its weights would stay as they are: write a smaller every"
+        span = one.item.modifiers["every"].value.span
+        yield Diagnostic("NB419", title, span, label, help=help_)
 
 
 def _check_reach(graph: Graph) -> Iterator[Diagnostic]:

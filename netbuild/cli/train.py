@@ -130,6 +130,7 @@ def _changed(
     resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
 ) -> Config | None:
     """Return the changed config of a run, or None. Exit if changes are not allowed."""
+    from netbuild.checks.trace import trainable
     from netbuild.config.resolution import differences
     from netbuild.runs.folder import find
     from netbuild.training.changes import anew
@@ -150,6 +151,8 @@ def _changed(
     if not allowed:
         differs = "the config differs from the config of the run"
         fail(f"{differs}; add --allow-changes to continue with{said}", FAULTS)
+    with reported_faults():
+        trainable(after)
     console().print(f"continuing with{said}")
     begins = anew(before, after)
     if begins.best:

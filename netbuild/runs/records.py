@@ -34,6 +34,7 @@ class Record(NamedTuple):
     metrics: tuple[dict[str, Any], ...] = ()  # only numbers
     best: dict[str, Any] | None = None  # the metrics of the best epoch
     seconds: float = 0.0
+    monitor: str = "val_loss"  # what decides which epoch is the best
     environment: dict[str, Any] = {}  # noqa: RUF012  never changed
 
     @property
@@ -49,8 +50,10 @@ class Record(NamedTuple):
 
     @property
     def metric(self) -> str | None:
-        """The first metric that is one number."""
-        return shown_metric(self.best or {}, "val")
+        """The metric that decides the best epoch; if the loss does, the first that is a number."""
+        name = self.monitor.removeprefix("val_")
+        shown = shown_metrics(self.best or {}, "val")
+        return name if name in shown else next(iter(shown), None)
 
 
 # Metrics.
@@ -167,7 +170,7 @@ def read(folder: Path) -> Record:
     if train is None:
         return record._replace(problem=f"{layout.RESOLVED} has no valid train.epochs")
     limits = _limits(train)
-    record = record._replace(of=limits.epochs)
+    record = record._replace(of=limits.epochs, monitor=str(train.get("monitor")))
     position = read_position(layout.checkpoint(folder, "last"))
     if position:
         spent = position.spent + position.seconds

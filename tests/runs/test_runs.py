@@ -20,6 +20,7 @@ from netbuild.checks.trace import trainable
 from netbuild.cli import app
 from netbuild.config.load import load
 from netbuild.config.load import read as read_config
+from netbuild.runs.records import Record
 from netbuild.syntax.parser import from_bytes
 from netbuild.training import Interrupted, Run, Silent
 from tests import ROOT
@@ -168,6 +169,16 @@ def test_one_metric_is_named_above(made: Path) -> None:
     lines = command(made / "tiny").out.splitlines()
     assert lines[2].split()[-2:] == ["accuracy", "time"]
     assert all(line.split()[-2].endswith("%") for line in lines[4:7])
+
+
+@pytest.mark.parametrize(
+    ("monitor", "metric"),
+    [("val_loss", "accuracy"), ("val_f1_score", "f1_score"), ("None", "accuracy")],
+)
+def test_the_metric_is_the_one_that_decides(monitor: str, metric: str) -> None:
+    """A table of runs shows the metric that chooses the best epoch."""
+    best = {"val_loss": 1.0, "val_accuracy": 0.5, "val_f1_score": 0.4}
+    assert Record(Path("x"), "finished", best=best, monitor=monitor).metric == metric
 
 
 def test_csv_and_markdown(made: Path) -> None:

@@ -83,6 +83,16 @@ def test_other_weights_learn(tmp_path: Path, before: str, after: str) -> None:
     assert not torch.equal(weights["2.weight"], later["2.weight"])
 
 
+def test_a_change_with_a_fault_is_only_a_fault(tmp_path: Path) -> None:
+    """A run does not say that it continues if the new config has a fault."""
+    first = stopped(prepared(tmp_path), 2)
+    change = ("--set", "train.monitor=val_nothing")
+    code, printed = command("train", "--resume", first.folder, *change, "--allow-changes")
+    assert code == 1
+    assert "no value is called val_nothing" in printed
+    assert "continuing" not in printed
+
+
 #: Changes with which a checkpoint cannot go on.
 CHANGES: dict[str, dict[str, Any]] = {
     "network": {"layers": [{"Linear": 9}, "Tanh", {"Linear": 3}]},

@@ -34,6 +34,7 @@ def test_the_reconstruction_and_the_divergence_fall(tmp_path: Path) -> None:
     first, *_, last = trainer.run.metrics
     assert (last["val_loss"] < 0.42, first["val_loss"] > 0.45) == (True, True)
     assert (last["val_reconstruction"] < 0.39, first["val_reconstruction"] > 0.45) == (True, True)
+    assert last["val_kl"] < 0.5 * first["val_kl"]
     weighed = last["val_reconstruction"] + 0.125 * last["val_kl"]
     assert last["val_loss"] == pytest.approx(weighed)
     free = trained(tmp_path, "0.001").run.metrics[-1]

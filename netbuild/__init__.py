@@ -4,7 +4,7 @@ The public surface: `load` and `trace` a config, `build` its module, `train` it.
 those that programs may catch: `netbuild.diagnostics.exceptions` shows their tree. Plug-ins derive
 from `Layer`, `Operation`, `Loss`, `Optimizer`, `Scheduler`, `Dataset` and `Augmentation`.
 
-Each name is imported when it is first used. Only `build` and `train` import torch.
+Each name is imported when it is first used. Only `build`, `export` and `train` import torch.
 """
 
 from importlib import import_module
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netbuild.diagnostics.diagnostic import Diagnostic
     from netbuild.diagnostics.exceptions import (
         ConfigError,
+        ExportError,
         InputError,
         Interrupted,
         NetbuildError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         UnreadableError,
         WeightsError,
     )
+    from netbuild.exchange.export import export
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
     from netbuild.runs.folder import Run
@@ -48,6 +50,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Diagnostic",
+    "ExportError",
     "Graph",
     "InputError",
     "Interrupted",
@@ -65,6 +68,7 @@ __all__ = [
     "UnreadableError",
     "WeightsError",
     "build",
+    "export",
     "load",
     "trace",
     "train",
@@ -78,6 +82,7 @@ _HOMES = {
     "DataError": "components.datasets.dataset",
     "Dataset": "components.datasets.dataset",
     "Diagnostic": "diagnostics.diagnostic",
+    "ExportError": "diagnostics.exceptions",
     "Graph": "graph.graph",
     "InputError": "diagnostics.exceptions",
     "Interrupted": "diagnostics.exceptions",
@@ -95,6 +100,7 @@ _HOMES = {
     "UnreadableError": "diagnostics.exceptions",
     "WeightsError": "diagnostics.exceptions",
     "build": "builder.module",
+    "export": "exchange.export",
     "load": "config.load",
     "trace": "checks.trace",
     "train": "training.session",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Lines of a function, and of a file.
 MOST_OF_A_FUNCTION, MOST_OF_A_FILE = 50, 400
 #: The largest number of rooms and files in the package.
-MOST_ENTRIES = 14
+MOST_ENTRIES = 15
 
 PACKAGE = sorted((ROOT / "netbuild").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -91,7 +91,7 @@ def test_files_are_short() -> None:
 
 
 def test_rooms_are_few() -> None:
-    """The folder of the package has 14 entries at most."""
+    """The folder of the package has 15 entries at most."""
     entries = [path.name for path in (ROOT / "netbuild").iterdir() if path.name != "__pycache__"]
     assert len(entries) <= MOST_ENTRIES, sorted(entries)
 

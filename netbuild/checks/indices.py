@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netbuild.graph.value import Value
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A layer that finds something by the numbers of a value, and these numbers."""
 
     row: Row
@@ -47,14 +47,14 @@ def check(graph: Graph) -> list[Diagnostic]:
     another shape. A part of an input may have other numbers than the whole, so its numbers are
     unknown.
     """
-    lookups = list(_lookups(graph))
-    by_path = {row.path: row for row in graph.rows} if lookups else {}
-    from_data = any(not one.value.path for one in lookups) and graph.config.data is not None
+    known = list(lookups(graph))
+    by_path = {row.path: row for row in graph.rows} if known else {}
+    from_data = any(not one.value.path for one in known) and graph.config.data is not None
     names = list(graph.config.inputs)
     bounds = _bounds(graph) if from_data and all(graph.config.inputs.values()) else []
     found: list[Diagnostic] = []
     seen: set[str] = set()
-    for one in lookups:
+    for one in known:
         constant = by_path.get(one.value.path)
         index = names.index(one.value.port) if constant is None else 0
         source = None
@@ -68,7 +68,7 @@ def check(graph: Graph) -> list[Diagnostic]:
     return found
 
 
-def _lookups(graph: Graph) -> Iterator[_Found]:
+def lookups(graph: Graph) -> Iterator[Found]:
     """Yield each layer that finds something by the numbers of an input or of a constant."""
     producer = Flow(graph).producer
     by_path = {row.path: row for row in graph.rows}
@@ -80,7 +80,7 @@ def _lookups(graph: Graph) -> Iterator[_Found]:
         while value in producer and _keeps_all(producer[value]):
             value = producer[value].sources[0]
         if value.path == "" or producer[value].layer.is_tensor:
-            yield _Found(by_path.get(row.reuses or "", row), lookup, value)
+            yield Found(by_path.get(row.reuses or "", row), lookup, value)
 
 
 def _keeps_all(row: Row) -> bool:

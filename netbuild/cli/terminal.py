@@ -182,7 +182,10 @@ def needs_torch(command: str) -> Iterator[None]:
 
 
 #: The modules of extras other than `train`.
-_EXTRAS = {"datasets": "data", "kornia": "data", "PIL": "data"}
+_EXTRAS = {
+    **dict.fromkeys(("datasets", "kornia", "PIL"), "data"),
+    **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "export"),
+}
 
 
 def _needs(what: str, error: ModuleNotFoundError) -> NoReturn:

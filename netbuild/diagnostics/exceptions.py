@@ -8,6 +8,7 @@ NetbuildError *
 │       └── UnreadableError *  an input is missing or cannot be read
 ├── Interrupted *           a training was asked to stop, and has saved its state
 ├── OutputError             standard output or standard error cannot be written
+├── ExportError *           a network cannot be exported, or its file differs from it
 ├── WeightsError *          a file holds no weights
 │   └── ForeignError        a pickle names what a file of weights does not have
 ├── SettingsError           a command has a setting that cannot be understood
@@ -74,6 +75,10 @@ class Interrupted(NetbuildError):  # noqa: N818  not an error: somebody asked fo
 
 class OutputError(NetbuildError, OSError):
     """Standard output or standard error cannot be written."""
+
+
+class ExportError(NetbuildError, RuntimeError):
+    """A network cannot be exported, or the exported file differs from it. One sentence."""
 
 
 class WeightsError(NetbuildError, ValueError):

@@ -1,0 +1,175 @@
+"""`netbuild export`: writes a network in another format, and compares the file with the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from netbuild.cli import completion
+from netbuild.cli.terminal import (
+    FAULTS,
+    fail,
+    needs_torch,
+    reported_failures,
+    reported_faults,
+    say,
+    shapes_of,
+)
+
+if TYPE_CHECKING:
+    from netbuild.exchange.export import Exported, Format
+
+#: The format of a file by the ending of its name.
+_ENDINGS: dict[str, Format] = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}
+#: What runs a file of each format.
+_RUNTIMES = {"onnx": "onnxruntime", "pt2": "torch"}
+
+
+def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names them
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|FILE",
+            help="The folder of a run, or a config.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PATH", help="Write this file.")
+    ],
+    to: Annotated[
+        Literal["onnx", "pt2", "safetensors"] | None,
+        typer.Option(help="The format.  [default: the ending of --output]", show_default=False),
+    ] = None,
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="best|last|FILE",
+            help="The checkpoint of a run, or a file of weights. A config without a file has its "
+            "first weights.",
+        ),
+    ] = "best",
+    include: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS",
+            help="Put what predict does around the network into the file: normalize, softmax, or "
+            "normalize,softmax.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_536,
+            metavar="N",
+            help="Let the file take batches of N samples only.  [default: any number]",
+            show_default=False,
+        ),
+    ] = None,
+    opset: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="N",
+            help="The version of ONNX's operators.  [default: torch's]",
+            show_default=False,
+        ),
+    ] = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Keep the file without comparing it.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let --output replace an existing file.")
+    ] = False,
+) -> None:
+    """Write a network as ONNX, as a program of torch, or as weights.
+
+    The file is run and compared with the network, and kept only if both agree.
+
+    \b
+    netbuild export runs/lenet5 -o lenet.onnx
+    netbuild export runs/lenet5 -o digits.onnx --include normalize,softmax
+    netbuild export runs/lenet5 -o lenet.pt2 --batch 1
+    netbuild export configs/lenet.yaml --weights lenet.safetensors -o lenet.onnx
+
+    .onnx is run by onnxruntime, and .pt2 by torch.export.load, for random batches of 1, 2 and 5
+    samples. An output may differ by 1e-4 of its largest value. A file of .onnx needs the extra
+    `export`. It tells the version of netbuild, the config and its hash.
+    """
+    format_ = _format(to, output)
+    if opset is not None and format_ != "onnx":
+        fail("--opset is for onnx only")
+    if not output.parent.is_dir():
+        fail(f"there is no folder {output.parent}")
+    if output.exists() and not overwrite:
+        fail(f"{output} already exists: --overwrite replaces it")
+    checkpoint, file = _weights(run, weights)
+    with needs_torch("export"):
+        if format_ == "onnx":
+            import onnxruntime  # noqa: F401  it is missed before the network is built
+            import onnxscript  # noqa: F401
+
+        from netbuild.exchange.export import export as write
+    from netbuild.diagnostics.exceptions import ExportError
+
+    with reported_faults(), reported_failures(output):
+        try:
+            made = write(
+                run,
+                format_,
+                output,
+                checkpoint=checkpoint,
+                weights=file,
+                batch=batch,
+                include=tuple(include.split(",")) if include else (),
+                opset=opset,
+                verify=not no_verify,
+            )
+        except ExportError as error:
+            fail(str(error), FAULTS)
+    say(_said(made, format_))
+
+
+def _format(to: Format | None, output: Path) -> Format:
+    """Return the format that is asked for."""
+    found = to or _ENDINGS.get(output.suffix.lower())
+    if found is None:
+        fail(f"{output} tells no format: end it with {', '.join(_ENDINGS)}, or write --to")
+    return found
+
+
+def _weights(run: Path, weights: str) -> tuple[str, Path | None]:
+    """Return the name of the checkpoint, and the file of weights in its place."""
+    if weights in {"best", "last"}:
+        if run.is_file() and weights == "last":
+            fail(f"{run} is a config, and has no checkpoints: --weights FILE")
+        return weights, None
+    if not Path(weights).is_file():
+        fail(f"{weights} is neither best nor last, nor a file of weights")
+    shapes_of(Path(weights))
+    return "best", Path(weights)
+
+
+def _said(made: Exported, format_: Format) -> str:
+    """Return the sentence about a file that was written."""
+    size = f"{made.parameters:,} parameters, {made.bytes:,} bytes"
+    if format_ == "safetensors":
+        how = "not compared" if made.difference is None else "each tensor as in the network"
+        return f"{made.path}: {size}; {how}"
+    if not made.sizes:
+        return f"{made.path}: {size}; not compared"
+    *some, last = map(str, made.sizes)
+    batches = f"{', '.join(some)} and {last}" if some else last
+    ran = f"run by {_RUNTIMES[format_]} for batches of {batches}"
+    if made.difference is None:
+        how = f"{ran}; {made.draws} draws noise, so only the shapes of the outputs are compared"
+    else:
+        how = f"{ran}; largest difference {made.difference:.1e}"
+        if made.draws:
+            how += f", in the outputs without the noise of {made.draws}"
+    return f"{made.path}: {size}; {how}"

@@ -1,0 +1,1 @@
+"""What leaves netbuild: a network as a file of another format, compared before it is kept."""

@@ -1,0 +1,152 @@
+"""ONNX files: torch's exporter writes them, and onnxruntime runs them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from netbuild.diagnostics.exceptions import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from netbuild.exchange.comparing import Loaded
+    from netbuild.exchange.program import Program
+
+#: The name of the batch axis in the file.
+_BATCH = "batch"
+
+
+def write(
+    program: Program, x: tuple[torch.Tensor, ...], path: Path, *, fixed: bool, opset: int | None
+) -> None:
+    """Write a network.
+
+    Args:
+        program: the network.
+        x: samples for which torch records it.
+        path: the file.
+        fixed: whether the file takes only batches of this size.
+        opset: the version of the operators; None for torch's default.
+
+    Raises:
+        ExportError: the format has no counterpart of an operation.
+    """
+    axes = None if fixed else program.axes(_BATCH)
+    try:
+        with quiet():
+            made = torch.onnx.export(
+                program.module,
+                x,
+                dynamo=True,
+                verbose=False,
+                input_names=[*program.inputs],
+                output_names=[*program.outputs],
+                dynamic_shapes=axes,
+                opset_version=opset,
+            )
+            assert made is not None
+            _expect_opset(made.model.opset_imports[""], opset)
+            _tidy(made.model, program.about)
+            made.save(str(path))
+    except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
+        raise ExportError(f"ONNX cannot hold the network: {reason(error)}") from error
+
+
+def _expect_opset(came: int, wanted: int | None) -> None:
+    """Refuse another version of the operators than the one that is asked for.
+
+    Raises:
+        ExportError: torch leaves its own version where it cannot convert the network.
+    """
+    if wanted is not None and came != wanted:
+        message = f"torch cannot write the network with opset {wanted}: it writes {came}"
+        raise ExportError(message)
+
+
+def _tidy(model: Any, about: dict[str, str]) -> None:
+    """Remove the lines of Python that made each node, and write what the file tells.
+
+    torch notes the paths of its own source files on this machine.
+    """
+    for graph in (model.graph, *model.functions.values()):
+        for node in graph.all_nodes() if hasattr(graph, "all_nodes") else graph:
+            node.metadata_props.clear()
+            node.doc_string = None
+    model.metadata_props.clear()
+    model.metadata_props.update(about)
+
+
+def load(path: Path) -> Loaded:
+    """Load a file with onnxruntime, on the processor."""
+    session = _session(path)
+    names = [one.name for one in session.get_inputs()]
+
+    def outputs(x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        given = {name: one.numpy() for name, one in zip(names, x, strict=True)}
+        return tuple(map(torch.from_numpy, session.run(None, given)))
+
+    return outputs
+
+
+def about(path: Path) -> dict[str, str]:
+    """Return what a file tells of its network.
+
+    Raises:
+        ExportError: onnxruntime does not take the file.
+    """
+    found: dict[str, str] = _session(path).get_modelmeta().custom_metadata_map
+    return found
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors are raised, too
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no public base
+        raise ExportError(f"onnxruntime cannot run the file: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep torch's exporter from printing its progress, and what it warns of its own parts."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    loud = [
+        one
+        for name, one in logging.root.manager.loggerDict.items()
+        if name.startswith("torch") and isinstance(one, logging.Logger)
+    ]
+    levels = [one.level for one in loud]
+    for one in loud:
+        one.setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+        for one, before in zip(loud, levels, strict=True):
+            one.setLevel(before)
+
+
+def reason(error: BaseException) -> str:
+    """Return the first sentence of the innermost error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,0 +1,190 @@
+"""The network that is exported: in evaluation, with the parts that are included around it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import nn
+
+from netbuild.checks import objective
+from netbuild.checks.trace import trace
+from netbuild.components.losses.classes import (
+    AdaptiveLogSoftmaxWithLoss,
+    LinearCrossEntropyLoss,
+)
+from netbuild.components.tensor import product
+from netbuild.config.load import load
+from netbuild.config.resolution import resolved
+from netbuild.diagnostics.exceptions import ExportError
+from netbuild.runs.folder import Run
+from netbuild.training.prediction.network import network
+from netbuild.training.prediction.predict import learned_module
+from netbuild.training.step.criterion import Criterion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netbuild.components.tensor import Tensor
+    from netbuild.config.config import Config
+    from netbuild.graph.graph import Graph
+
+#: The parts of a prediction that may stand around the network in a file.
+PARTS = ("normalize", "softmax")
+_CPU = torch.device("cpu")
+
+
+class Program(NamedTuple):
+    """A network in evaluation, on the CPU.
+
+    `about` are the texts that the file keeps about it. `included` are the parts around the network
+    that the module has, of `PARTS`.
+    """
+
+    graph: Graph
+    module: nn.Module
+    included: tuple[str, ...]
+    about: dict[str, str]
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """The inputs of the network by name."""
+        return {name: x for name, x in self.graph.config.inputs.items() if x is not None}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs in the file. An output with the name of an input is marked.
+
+        ONNX allows each name once.
+        """
+        return tuple(n if n not in self.inputs else f"{n}_output" for n in self.graph.outputs)
+
+    @property
+    def draws(self) -> str | None:
+        """The path of a layer that draws random numbers in evaluation; None without."""
+        drawing = (r for r in self.graph.rows if r.is_built and r.layer.draws)
+        return next((row.path for row in drawing if not row.layer.switches), None)
+
+    def axes(self, batch: Any) -> tuple[Any, ...]:
+        """Return a mark for axis 0 of each input, as `torch.export` wants them of the module."""
+        each = tuple({0: batch} for _ in self.inputs)
+        return (each,) if isinstance(self.module, Around) else each  # its `forward` takes `*x`
+
+    def __call__(self, x: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """Return the outputs of a batch."""
+        with torch.no_grad():
+            y = self.module(*x)
+        return (y,) if isinstance(y, torch.Tensor) else tuple(y)
+
+
+def program(
+    place: str | Path,
+    checkpoint: str = "best",
+    *,
+    weights: str | Path | None = None,
+    include: Sequence[str] = (),
+) -> Program:
+    """Return the network of a run, or of a config with a file of weights.
+
+    A config without a file of weights has torch's first weights, or those of its `pretrained`.
+
+    Raises:
+        ConfigError: the config has faults, or the weights do not fit it.
+        ExportError: a part cannot be included.
+        TrainingError: the folder is no run, or it has no such checkpoint.
+    """
+    place = Path(place)
+    bare = place.is_file() and weights is None
+    config, run = (load(place), Run(place)) if bare else network(place, weights)
+    graph = trace(config._replace(data=None))
+    stored = None if bare or weights else checkpoint
+    torch.manual_seed(config.train.seed)
+    module, learned = learned_module(graph, _CPU, run, stored)
+    if include:
+        module = Around(module, config, graph, include, learned)
+    return Program(graph, module.eval(), tuple(include), _about(config, run, include))
+
+
+def _about(config: Config, run: Run, include: Sequence[str]) -> dict[str, str]:
+    """Return what a file tells of its network. It has no path of this machine."""
+    text = resolved(config)
+    about = {
+        "netbuild": version("netbuild"),
+        "config": text,
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "included": ",".join(include),
+    }
+    if run.classes:
+        about["classes"] = json.dumps(run.classes, ensure_ascii=False)
+    return about
+
+
+class Around(nn.Module):
+    """A network with the normalisation before it, and the probabilities of its classes behind it.
+
+    The first output that the first loss reads becomes probabilities, (batch, classes, *places).
+
+    Raises:
+        ExportError: the config has no such part.
+    """
+
+    def __init__(
+        self,
+        inner: nn.Module,
+        config: Config,
+        graph: Graph,
+        include: Sequence[str],
+        learned: tuple[dict[str, Any], Path] | None,
+    ) -> None:
+        super().__init__()
+        self.network = inner
+        self.scale: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.criterion: Criterion | None = None
+        if "normalize" in include:
+            given = config.preparation.normalize
+            if not isinstance(given, tuple):
+                missing = "measures its numbers in a training" if given else "is not in the config"
+                raise ExportError(f"normalize {missing}, and cannot be included")
+            (x,) = (x for x in config.inputs.values() if x is not None)
+            shape = (1, len(given[0]), *(1 for _ in x.shape[1:]))
+            mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
+            self.scale = mean, deviation
+        if "softmax" in include:
+            self.criterion = self._scoring(config, graph, learned)
+
+    @staticmethod
+    def _scoring(
+        config: Config, graph: Graph, learned: tuple[dict[str, Any], Path] | None
+    ) -> Criterion:
+        loss = config.loss
+        told = objective.of_first(config, graph.outputs)
+        one = loss is not None and loss.binary and product(told.tensor.shape) == 1
+        if loss is None or not (loss.classifies or one):
+            message = "the loss does not compare with classes, so softmax cannot be included"
+            raise ExportError(message)
+        if isinstance(loss, (AdaptiveLogSoftmaxWithLoss, LinearCrossEntropyLoss)):
+            name = type(loss).__name__
+            message = f"{name} has weights of its own, so softmax cannot be included"
+            raise ExportError(message)
+        criterion = Criterion(graph, _CPU)
+        if learned:
+            criterion.load(*learned)
+        return criterion
+
+    def forward(self, *x: torch.Tensor) -> Any:
+        """Return the outputs for inputs as the data source gives them."""
+        if self.scale is not None:
+            mean, deviation = self.scale
+            x = tuple((one - mean) / deviation for one in x)
+        y = self.network(*x)
+        if self.criterion is None:
+            return y
+        outputs = [y] if isinstance(y, torch.Tensor) else list(y)
+        first = self.criterion.first
+        at = first.reads[0]
+        outputs[at] = first.scores(outputs[at]).softmax(1)
+        return outputs[0] if isinstance(y, torch.Tensor) else tuple(outputs)

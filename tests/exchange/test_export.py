@@ -1,0 +1,200 @@
+"""Exported files: what is written, what is compared, and what is not kept."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+import netbuild
+from netbuild import ExportError
+from netbuild.exchange import export as exporting
+from netbuild.exchange import onnx_file, torch_file
+from netbuild.exchange.program import program
+from netbuild.exchange.samples import samples
+from tests import ROOT
+
+CONFIGS = ROOT / "configs"
+LENET = CONFIGS / "lenet.yaml"
+#: A convolutional network, two recurrent ones, tokens, masks, indices, several inputs, and noise.
+EIGHT = ("lenet-bn", "lstm", "gpt", "bert", "segnet", "siamese", "vae", "mixture")
+
+
+def small(folder: Path) -> Path:
+    """Write a small network of digits."""
+    text = """
+input: [1, 8, 8]
+layers: [Flatten, {Linear: 4}, ReLU, {Linear: 10}]
+loss: CrossEntropyLoss
+optimizer: {SGD: {lr: 0.1}}
+data: {Digits, normalize: [[0.3], [0.5]]}
+train: {epochs: 1, batch_size: 32, limit_batches: 2}
+"""
+    path = folder / "small.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EIGHT)
+def test_onnx(tmp_path: Path, name: str) -> None:
+    """Onnxruntime gives the outputs of the network, at any size of a batch."""
+    made = netbuild.export(CONFIGS / f"{name}.yaml", "onnx", tmp_path / "x.onnx")
+    assert made.difference is not None
+    assert made.difference < 1e-4
+    assert made.sizes == (1, 2, 5)
+    assert (made.draws is not None) == (name == "vae")
+
+
+@pytest.mark.parametrize("name", ["lenet-bn", "bert", "mixture"])
+def test_program_of_torch(tmp_path: Path, name: str) -> None:
+    """Torch gives the outputs of the network from a program, without netbuild."""
+    path = tmp_path / "x.pt2"
+    made = netbuild.export(CONFIGS / f"{name}.yaml", "pt2", path)
+    assert made.difference is not None
+    assert made.difference < 1e-6
+    there = program(CONFIGS / f"{name}.yaml")
+    x = samples(there, 3)
+    came = torch_file.load(path)(x)
+    assert len(came) == len(there.outputs)
+    assert all(map(torch.allclose, came, there(x)))
+
+
+def test_weights(tmp_path: Path) -> None:
+    """A file of weights has every tensor, a tied one under both names, and what is told of it."""
+    path = tmp_path / "gpt.safetensors"
+    netbuild.export(CONFIGS / "gpt.yaml", "safetensors", path)
+    with safe_open(path, "pt") as file:
+        assert {*file.keys()} == {*netbuild.build(CONFIGS / "gpt.yaml").state_dict()}
+        assert file.metadata()["netbuild"] == netbuild.__version__
+
+
+@pytest.fixture(scope="module")
+def lenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return LeNet as an ONNX file."""
+    path = tmp_path_factory.mktemp("onnx") / "lenet.onnx"
+    netbuild.export(LENET, "onnx", path)
+    return path
+
+
+@pytest.mark.slow
+def test_what_a_file_tells(lenet: Path) -> None:
+    """A file has the names of the config, a batch of any size, the config, and no path."""
+    import onnx
+
+    model = onnx.load(lenet)
+    (x,), (y,) = model.graph.input, model.graph.output
+    assert (x.name, y.name) == ("input", "output")
+    assert x.type.tensor_type.shape.dim[0].dim_param == "batch"
+    told = onnx_file.about(lenet)
+    assert netbuild.load(LENET).name in told["config"]
+    assert len(told["config_sha256"]) == 64
+    data = lenet.read_bytes()
+    for part in (str(ROOT), "site-packages", ".py"):
+        assert part.encode() not in data
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["weight", "operator"])
+def test_a_damaged_file_is_not_kept(
+    tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A changed weight or operator is found, and the file that was there stays."""
+    import onnx
+    from onnx import numpy_helper
+
+    write = onnx_file.write
+
+    def damaged(made: Any, x: Any, path: Path, **options: Any) -> None:
+        write(made, x, path, **options)
+        model = onnx.load(path)
+        if damage == "weight":
+            held = next(t for t in model.graph.initializer if list(t.dims) == [10, 84])
+            values = numpy_helper.to_array(held).copy()
+            values[3, 7] += 1e-2
+            held.CopyFrom(numpy_helper.from_array(values, held.name))
+        else:
+            next(n for n in model.graph.node if n.op_type == "Relu").op_type = "Softplus"
+        onnx.save(model, path)
+
+    monkeypatch.setattr(onnx_file, "write", damaged)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"before")
+    with pytest.raises(ExportError, match=r"differs from the network by .* the file is not kept"):
+        netbuild.export(LENET, "onnx", path)
+    assert [file.name for file in tmp_path.iterdir()] == ["x.onnx"]
+    assert path.read_bytes() == b"before"
+
+
+def test_a_damaged_program_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program with another weight is found."""
+    write = torch_file.write
+
+    def damaged(made: Any, x: Any, path: Path, **options: Any) -> None:
+        weight = next(made.module.parameters())
+        with torch.no_grad():
+            weight[0, 0] += 1e-2
+            write(made, x, path, **options)
+            weight[0, 0] -= 1e-2
+
+    monkeypatch.setattr(torch_file, "write", damaged)
+    with pytest.raises(ExportError, match="differs from the network by"):
+        netbuild.export(small(tmp_path), "pt2", tmp_path / "x.pt2")
+    assert [file.name for file in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the export ends early, the file that was there is whole."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "largest_difference", interrupted)
+    path = tmp_path / "x.pt2"
+    path.write_bytes(b"before")
+    with pytest.raises(KeyboardInterrupt):
+        netbuild.export(small(tmp_path), "pt2", path)
+    assert path.read_bytes() == b"before"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["small.yaml", "x.pt2"]
+
+
+def test_included_parts(tmp_path: Path) -> None:
+    """With both parts, a file takes the values of the data, and gives probabilities."""
+    config, path = small(tmp_path), tmp_path / "x.pt2"
+    netbuild.export(config, "pt2", path, include=("normalize", "softmax"))
+    x = torch.rand(3, 1, 8, 8)
+    plain = program(config)
+    (scores,) = plain(((x - 0.3) / 0.5,))
+    told = torch.export.load(str(path)).module()(x)
+    assert torch.allclose(told, scores.softmax(1), atol=1e-6)
+
+
+def test_a_run_is_exported(tmp_path: Path) -> None:
+    """The best and the newest epoch of a run can be exported."""
+    config = small(tmp_path)
+    run = netbuild.train(config, runs=tmp_path / "runs")
+    path = tmp_path / "x.safetensors"
+    netbuild.export(run.folder, "safetensors", path, checkpoint="last")
+    with safe_open(path, "pt") as file:
+        weight = file.get_tensor("3.weight")
+    first = netbuild.build(config).state_dict()["3.weight"]
+    assert not torch.equal(weight, first)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("packed-lstm", {}, r"packed-lstm.yaml:11: read reads lengths, and torch.export"),
+        ("lenet", {"include": ("soft",)}, "the parts are normalize and softmax"),
+        ("lenet", {"include": ("normalize",)}, "normalize is not in the config"),
+        ("vae", {"include": ("softmax",)}, "the loss does not compare with classes"),
+    ],
+)
+def test_what_cannot_be_exported(
+    tmp_path: Path, name: str, options: dict[str, Any], message: str
+) -> None:
+    """Each is one sentence, before anything is written."""
+    with pytest.raises(ExportError, match=message):
+        netbuild.export(CONFIGS / f"{name}.yaml", "pt2", tmp_path / "x.pt2", **options)
+    assert [*tmp_path.iterdir()] == []

@@ -71,34 +71,57 @@ def export(  # noqa: PLR0913  the options of a command
         TrainingError: there is no run, or no such checkpoint.
         OSError: the file cannot be written.
     """
-    path = Path(path)
+    _expect_parts(include, format)
+    made = program(place, checkpoint, weights=weights, include=include)
+    return _kept(made, Path(path), _Wanted(format, batch, opset, verify=verify))
+
+
+class _Wanted(NamedTuple):
+    """What is asked of a file."""
+
+    format: Format
+    batch: int | None
+    opset: int | None
+    verify: bool
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The batches for which the file is compared."""
+        if not self.verify:
+            return ()
+        return (self.batch,) if self.batch else SIZES
+
+
+def _expect_parts(include: Sequence[str], format: Format) -> None:  # noqa: A002
+    """Refuse what cannot be included.
+
+    Raises:
+        ExportError: names the part.
+    """
     unknown = next((part for part in include if part not in PARTS), None)
     if unknown is not None:
         raise ExportError(f"{unknown} cannot be included: the parts are {' and '.join(PARTS)}")
     if include and format == "safetensors":
         raise ExportError("safetensors holds weights alone: nothing is included in it")
-    made = program(place, checkpoint, weights=weights, include=include)
-    if format != "safetensors":
+
+
+def _kept(made: Program, path: Path, wanted: _Wanted) -> Exported:
+    """Write a file beside its place, compare it, and put it there."""
+    programs = wanted.format != "safetensors"
+    if programs:
         _expect_recordable(made)
-    if not verify:
+    if not wanted.verify:
         made.about["verified"] = "no"
     beside = path.with_name(f".{path.name}.new")
-    sizes = (batch,) if batch else SIZES
     try:
-        difference = _written(made, format, beside, sizes, batch, opset, verify=verify)
+        difference = (_recorded if programs else _weights)(made, beside, wanted)
         size = beside.stat().st_size
         held.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    return Exported(
-        path,
-        size,
-        sum(p.numel() for p in made.module.parameters()),
-        sizes if verify else (),
-        difference,
-        made.draws if format != "safetensors" else None,
-        made.outputs,
-    )
+    parameters = sum(p.numel() for p in made.module.parameters())
+    draws = made.draws if programs else None
+    return Exported(path, size, parameters, wanted.sizes, difference, draws, made.outputs)
 
 
 def _expect_recordable(made: Program) -> None:
@@ -117,28 +140,24 @@ def _expect_recordable(made: Program) -> None:
             raise ExportError(message)
 
 
-def _written(
-    made: Program,
-    format: Format,  # noqa: A002
-    beside: Path,
-    sizes: tuple[int, ...],
-    batch: int | None,
-    opset: int | None,
-    *,
-    verify: bool,
-) -> float | None:
-    """Write a file, and return the largest difference; None if nothing is compared."""
-    if format == "safetensors":
-        torch_file.write_weights(made, beside)
-        if not verify:
-            return None
-        torch_file.compare_weights(made, beside)
-        return 0.0
-    x = samples(made, batch or 2)  # a batch of 1 would be recorded as a batch of any number of 1s
-    if format == "onnx":
-        onnx_file.write(made, x, beside, fixed=batch is not None, opset=opset)
+def _weights(made: Program, beside: Path, wanted: _Wanted) -> float | None:
+    """Write the weights alone, and return the largest difference; None if nothing is compared."""
+    torch_file.write_weights(made, beside)
+    if not wanted.verify:
+        return None
+    torch_file.compare_weights(made, beside)
+    return 0.0
+
+
+def _recorded(made: Program, beside: Path, wanted: _Wanted) -> float | None:
+    """Write a program, and return the largest difference; None if nothing is compared."""
+    # A batch of 1 would be recorded as an axis that is always 1.
+    x = samples(made, wanted.batch or 2)
+    fixed = wanted.batch is not None
+    if wanted.format == "onnx":
+        onnx_file.write(made, x, beside, fixed=fixed, opset=wanted.opset)
         read = onnx_file.load
     else:
-        torch_file.write(made, x, beside, fixed=batch is not None)
+        torch_file.write(made, x, beside, fixed=fixed)
         read = torch_file.load
-    return largest_difference(made, read(beside), sizes) if verify else None
+    return largest_difference(made, read(beside), wanted.sizes) if wanted.verify else None

@@ -29,6 +29,7 @@ from tests.training_configs import SECTIONS, write
 METRICS = [{"F1Score": {"average": "macro"}, "name": "macro_f1"}, "Accuracy", "ConfusionMatrix"]
 
 TRAIN: dict[str, Any] = SECTIONS["train"]
+MEASURED = {"val_loss": 1.0, "val_accuracy": 0.5, "val_f1": 0.4}
 
 
 class Printed(NamedTuple):
@@ -51,8 +52,7 @@ def listed(*arguments: object) -> list[dict[str, Any]]:
     """Return the JSON list of the command."""
     done = command(*arguments, "--format", "json")
     assert (done.code, done.err) == (0, "")
-    found: list[dict[str, Any]] = json.loads(done.out)
-    return found
+    return json.loads(done.out)  # type: ignore[no-any-return]
 
 
 def states(*arguments: object) -> list[str]:
@@ -173,9 +173,8 @@ def test_one_metric_is_named_above(made: Path) -> None:
 
 def test_the_metric_is_the_one_that_decides() -> None:
     """A table of runs shows the metric that chooses the best epoch."""
-    best = {"val_loss": 1.0, "val_accuracy": 0.5, "val_f1": 0.4}
     for monitor, metric in {"val_loss": "accuracy", "val_f1": "f1", "None": "accuracy"}.items():
-        assert Record(Path("x"), "", best=best, monitor=monitor).metric == metric
+        assert Record(Path(), "", best=MEASURED, monitor=monitor).metric == metric
 
 
 def test_csv_and_markdown(made: Path) -> None:

@@ -238,7 +238,7 @@ def test_names_shapes_and_number_of_parameters(name: str) -> None:
 
 #: More parameters than this take more time and memory than a test should. Smaller networks of the
 #: same family have the same layers, and names and shapes are compared of all.
-MANY = 60_000_000
+MANY = 31_000_000
 #: Larger networks whose scores are compared all the same.
 LARGER = {"vgg11_bn", "swin_b", "swin_v2_b"}
 #: The sizes of images for networks that take no other size.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEXT = (ROOT / "configs/lenet.yaml").read_text(encoding="utf-8")
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
-NEIGHBOURS = list(pairwise(CONFIGS))[::4]
+NEIGHBOURS = list(pairwise(CONFIGS))[::8]
 
 
 def graph_of(text: str) -> Graph:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
 from tests.broken.__main__ import cases, figures
 from tests.broken.breaks import BREAKS
 from tests.broken.judge import NEW, judge
 from tests.broken.right import MORE, right, written
+
+if TYPE_CHECKING:
+    import pytest
 
 FEW, MANY = 80, 400
 

@@ -18,9 +18,7 @@ from netbuild.components.layers.recurrent import LSTM
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_file
 from tests import ROOT
-from tests.quick import thinned
 from tests.saved import kept_bytes
-from tests.torchvision_networks import QUICK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,14 +77,7 @@ def test_all_networks_are_there() -> None:
     assert {path.stem for path in CONFIGS} >= PLAIN | BLOCKS | OTHERS
 
 
-@pytest.mark.parametrize(
-    "path",
-    thinned(
-        sorted((ROOT / "configs").rglob("*.yaml")),
-        [*CONFIGS, *(ROOT / "configs/torchvision" / f"{name}.yaml" for name in QUICK)],
-    ),
-    ids=lambda path: f"{path.parent.name}-{path.stem}",
-)
+@every_config
 def test_neither_fault_nor_warning(path: Path) -> None:
     """A worked network has neither a fault nor a warning."""
     assert infer(read(from_file(path))).diagnostics == ()

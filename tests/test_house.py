@@ -6,13 +6,13 @@ ruff checks the number of branches of a function: `max-complexity` in `pyproject
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.cli import COMMANDS
 from tests import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 #: Lines of a function, and of a file.
@@ -30,16 +30,41 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def tree(path: Path) -> ast.Module:
-    """Return the syntax tree of a file."""
-    return ast.parse(path.read_text(encoding="utf-8"))
+class Function(NamedTuple):
+    """What counts of a function."""
+
+    name: str
+    first: int
+    #: The first line after the docstring; None if there is no other statement.
+    behind: int | None
+    last: int
+    docstring: str | None
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Yield the functions of a file, methods and inner ones too."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+class Contents(NamedTuple):
+    """What counts of a file; its syntax tree is large."""
+
+    docstring: str | None
+    #: Its functions, methods and inner ones too.
+    functions: list[Function]
+
+
+@cache
+def contents(path: Path) -> Contents:
+    """Read a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [
+        Function(
+            node.name,
+            node.lineno,
+            node.body[1].lineno if len(node.body) > 1 else None,
+            node.end_lineno or node.lineno,
+            ast.get_docstring(node),
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return Contents(ast.get_docstring(tree), functions)
 
 
 def is_command(path: Path, function: str) -> bool:
@@ -47,16 +72,16 @@ def is_command(path: Path, function: str) -> bool:
     return path.parent.name == "cli" and COMMANDS.get(function) == path.stem
 
 
-def lines(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+def lines(path: Path, function: Function) -> int:
     """Return the number of lines of a function.
 
     For a command, only the lines after its docstring count: its parameters are its options, and its
     docstring is its help. Neither can be divided.
     """
-    first = function.lineno
+    first = function.first
     if is_command(path, function.name):
-        first = function.body[1].lineno
-    return (function.end_lineno or first) - first + 1
+        first = function.behind or first
+    return function.last - first + 1
 
 
 def test_functions_are_short() -> None:
@@ -64,7 +89,7 @@ def test_functions_are_short() -> None:
     found = {
         f"{name(path)}: {function.name}": lines(path, function)
         for path in PACKAGE
-        for function in functions(path)
+        for function in contents(path).functions
     }
     assert {where: n for where, n in found.items() if n > MOST_OF_A_FUNCTION} == {}
 
@@ -74,11 +99,11 @@ def test_a_command_is_measured_without_its_options() -> None:
     commands = [
         function
         for path in PACKAGE
-        for function in functions(path)
+        for function in contents(path).functions
         if is_command(path, function.name)
     ]
     assert {command.name for command in commands} == set(COMMANDS)
-    assert all(ast.get_docstring(command) and len(command.body) > 1 for command in commands)
+    assert all(command.docstring and command.behind for command in commands)
 
 
 def test_files_are_short() -> None:
@@ -98,7 +123,7 @@ def test_rooms_are_few() -> None:
 
 def test_every_module_of_tests_says_what_it_is() -> None:
     """Every module of the tests begins with a docstring."""
-    assert [name(path) for path in TESTS if not ast.get_docstring(tree(path))] == []
+    assert [name(path) for path in TESTS if not contents(path).docstring] == []
 
 
 def test_every_test_says_what_it_holds() -> None:
@@ -106,8 +131,8 @@ def test_every_test_says_what_it_holds() -> None:
     tests = [
         (name(path), function)
         for path in TESTS
-        for function in functions(path)
+        for function in contents(path).functions
         if function.name.startswith("test_")
     ]
     assert len(tests) > 500
-    assert [f"{where}: {test.name}" for where, test in tests if not ast.get_docstring(test)] == []
+    assert [f"{where}: {test.name}" for where, test in tests if not test.docstring] == []

@@ -21,6 +21,7 @@ from netbuild.diagnostics.diagnostic import errors
 from netbuild.reports import faults
 from netbuild.syntax.parser import from_bytes
 from netbuild.syntax.repair import Repair
+from tests.tables import hold
 from tests.test_faults import is_title
 from tests.torch_counterparts import joins, layers, masks
 
@@ -62,7 +63,15 @@ def is_of_shapes(path: Path) -> bool:
     return any(code.startswith("NB2") for code in codes)
 
 
-SHAPE_FAULTS = [path for path in FILES if is_of_shapes(path)]
+@cache
+def shape_faults() -> list[Path]:
+    """Return the files with a shape fault."""
+    return [path for path in FILES if is_of_shapes(path)]
+
+
+def stem(path: Path) -> str:
+    """Return the name of a file."""
+    return path.stem
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -87,10 +96,11 @@ def test_texts_have_their_files() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == {path.stem for path in FILES}
 
 
-@pytest.mark.parametrize("path", SHAPE_FAULTS, ids=lambda path: path.stem)
-def test_one_shape_fault(path: Path) -> None:
+def test_one_shape_fault() -> None:
     """A shape fault is one fault: what follows from it is not reported as others."""
-    assert len(found(path)) == 1
+    assert {stem(path): len(found(path)) for path in shape_faults()} == {
+        stem(path): 1 for path in shape_faults()
+    }
 
 
 def first_fix(diagnostic: Diagnostic) -> Fix | None:
@@ -98,11 +108,18 @@ def first_fix(diagnostic: Diagnostic) -> Fix | None:
     return diagnostic.fixes[0] if diagnostic.severity == "error" and diagnostic.fixes else None
 
 
-FIXED = [path for path in SHAPE_FAULTS if any(map(first_fix, found(path)))]
+@cache
+def fixed() -> list[Path]:
+    """Return the files whose shape fault comes with a fix."""
+    return [path for path in shape_faults() if any(map(first_fix, found(path)))]
 
 
-@pytest.mark.parametrize("path", FIXED, ids=lambda path: path.stem)
-def test_fix(path: Path) -> None:
+def test_fix() -> None:
+    """Each fix that is offered first repairs its file."""
+    hold(repaired, fixed(), stem)
+
+
+def repaired(path: Path) -> None:
     """With the fix that is offered first, a file validates, and runs in torch.
 
     Another fault that comes to light then has a fix of its own: behind a convolution of the wrong
@@ -135,12 +152,12 @@ UNFIXED = {
 
 def test_unfixed() -> None:
     """Those that come without a fix are known."""
-    assert {path.stem for path in SHAPE_FAULTS} - {path.stem for path in FIXED} == UNFIXED
+    assert set(map(stem, shape_faults())) - set(map(stem, fixed())) == UNFIXED
 
 
 def test_share_of_fixes() -> None:
     """Nine of ten shape faults come with a fix."""
-    assert len(FIXED) / len(SHAPE_FAULTS) >= 0.9
+    assert len(fixed()) / len(shape_faults()) >= 0.9
 
 
 #: By the name of a file, what is written of it in torch.
@@ -149,7 +166,7 @@ COUNTERPARTS: dict[str, Callable[[], None]] = {**vars(layers), **vars(joins), **
 
 @cache
 def torchs(name: str) -> str:
-    """Return the last line of the traceback of a counterpart in torch."""
+    """Return the last line of the traceback of a counterpart in torch, which raises as well."""
     counterpart = COUNTERPARTS[name.replace("-", "_")]
     with pytest.raises(Exception, match=r".") as raised:
         counterpart()
@@ -160,14 +177,8 @@ def torchs(name: str) -> str:
 
 def test_every_shape_fault_has_a_counterpart() -> None:
     """Each is written in torch as well, under its name."""
-    names = {path.stem.replace("-", "_") for path in SHAPE_FAULTS}
+    names = {path.stem.replace("-", "_") for path in shape_faults()}
     assert names <= set(COUNTERPARTS)
-
-
-@pytest.mark.parametrize("path", SHAPE_FAULTS, ids=lambda path: path.stem)
-def test_torch_refuses(path: Path) -> None:
-    """Torch raises for it too, when the network is made or runs; the table has its words."""
-    assert torchs(path.stem)
 
 
 INTRODUCTION = """\
@@ -186,7 +197,7 @@ only with a single sample. These networks are in `tests/torch_counterparts/`.
 def test_table(expect: Callable[[Path, str], None]) -> None:
     """`docs/faults.md` has netbuild's and torch's words for each shape fault."""
     by_code: dict[str, list[str]] = {}
-    for path in SHAPE_FAULTS:
+    for path in shape_faults():
         (fault,) = found(path)
         link = f"[{path.stem}](../tests/invalid/{path.name})"
         said = f"line {fault.span.line}: {fault.message}".replace("|", "\\|").replace("*", "\\*")

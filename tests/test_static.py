@@ -19,6 +19,8 @@ from tests.components.layers.contract import text_of_case
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: The networks that are no file of torchvision's; `.ci/run` validates all where there is no torch.
+EACH = sorted(str(path) for path in (ROOT / "configs").glob("*.yaml"))
 HEAVY = {"torch", "numpy", "sklearn", "safetensors"}
 
 PROBE = """
@@ -46,7 +48,7 @@ def output(*commands: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["validate", "configs"], marks=pytest.mark.slow),
+        pytest.param(["validate", *EACH], marks=pytest.mark.slow, id="validate each"),
         ["validate", "configs/lenet.yaml", "configs/transformer.yaml"],
         ["summary", "configs/lenet.yaml"],
         ["summary", "configs/lenet.yaml", "--format", "json"],

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from typing import ClassVar
 
-import pytest
-
 from netbuild.components.component import Component, bare_field, field_notes
 from netbuild.components.fields import Bool, Float, Int
 from netbuild.config.budget import Budget
@@ -20,6 +18,7 @@ from netbuild.config.scheduler import Stepping
 from netbuild.config.train import Train
 from netbuild.reports.catalogue import entries as catalogue
 from tests import ROOT
+from tests.tables import over
 
 KINDS = (
     "layers",
@@ -69,7 +68,7 @@ class Member(Base):
     """What b is here."""
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@over(COMPONENTS)
 def test_every_field_has_a_line(name: str) -> None:
     """Each field has one line, which is a sentence and more than its name."""
     component = COMPONENTS[name]

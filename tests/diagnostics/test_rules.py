@@ -26,6 +26,7 @@ from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.reports import rules as render
 from netbuild.syntax.parser import from_bytes
 from tests import ROOT
+from tests.tables import over
 from tests.test_static import output
 from tests.torch_release import pretend
 
@@ -156,7 +157,7 @@ def test_good(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert check(pages()[code], "good", monkeypatch) == ()
 
 
-@pytest.mark.parametrize("code", CODES)
+@over(CODES)
 def test_form(code: str) -> None:
     """A page begins with a paragraph, is short, and its examples fit a terminal."""
     page = pages()[code]
@@ -185,7 +186,7 @@ def test_every_code_given_is_in_the_table() -> None:
     assert [code for code in CODES if code not in checks()] == []
 
 
-@pytest.mark.parametrize("code", CODES)
+@over(CODES)
 def test_checks(code: str) -> None:
     """A page names all modules and functions that give its code, and no others."""
     here = Path(__file__).relative_to(ROOT)

@@ -16,6 +16,7 @@ from netbuild.config.load import read
 from netbuild.reports.catalogue import entries as catalogue
 from netbuild.reports.catalogue.page import does, listing, page
 from netbuild.syntax.parser import from_bytes
+from tests.tables import over
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,9 +44,10 @@ def test_every_name_is_listed(kind: str) -> None:
     assert titles == list(catalogue.families(known))
 
 
-@pytest.mark.parametrize(("kind", "name"), NAMED, ids=" ".join)
-def test_page(kind: str, name: str) -> None:
+@over(NAMED, " ".join)
+def test_page(named: tuple[str, str]) -> None:
     """A page has every part. Its example has the type, and torch has a page of its name."""
+    kind, name = named
     component = catalogue.catalogue(kind)[name]
     text = printed(page(name, component, 80))
     lines = text.splitlines()
@@ -67,7 +69,7 @@ def test_page(kind: str, name: str) -> None:
         found = getattr(found, part)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@over(LAYERS)
 def test_example_of_a_layer(name: str) -> None:
     """The docstring has the shapes of the input and the output of the example."""
     example = catalogue.example(LAYERS[name])
@@ -77,11 +79,10 @@ def test_example_of_a_layer(name: str) -> None:
     assert said.partition("# ")[2] == does(example.row)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [n for n in NAMED if n[0] not in {"layers", "initializers"}], ids=" ".join
-)
-def test_example_of_a_section(kind: str, name: str) -> None:
+@over([n for n in NAMED if n[0] not in {"layers", "initializers"}], " ".join)
+def test_example_of_a_section(named: tuple[str, str]) -> None:
     """The example of a loss, an optimizer or a scheduler is read without a fault."""
+    kind, name = named
     text = catalogue.example(catalogue.catalogue(kind)[name]).text
     config = read(from_bytes("example", f"input: [8]\nlayers: [Linear: 2]\n{text}".encode()))
     assert not config.diagnostics
@@ -94,7 +95,7 @@ def test_example_of_a_section(kind: str, name: str) -> None:
     assert name in {type(part).__name__ for part in found}
 
 
-@pytest.mark.parametrize("name", catalogue.catalogue("initializers"))
+@over(catalogue.catalogue("initializers"))
 def test_example_of_an_initializer(name: str) -> None:
     """The example of an initializer fits its layer."""
     text = catalogue.example(catalogue.catalogue("initializers")[name]).text

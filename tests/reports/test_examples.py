@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.reports.catalogue import entries as catalogue
 from netbuild.syntax.parser import from_bytes
+from tests.tables import over
 
 LINEAR = "input: [8]\nlayers: [Linear: 2]\n"
 AUGMENTED = (
@@ -66,9 +65,10 @@ OTHERS = {
 EXAMPLES = [(kind, name) for kind in NETWORKS for name in catalogue.catalogue(kind)]
 
 
-@pytest.mark.parametrize(("kind", "name"), EXAMPLES, ids=" ".join)
-def test_an_example_has_no_fault(kind: str, name: str) -> None:
+@over(EXAMPLES, " ".join)
+def test_an_example_has_no_fault(named: tuple[str, str]) -> None:
     """The example of a page can be copied into a file: no fault, and no warning."""
+    kind, name = named
     text = catalogue.example(catalogue.catalogue(kind)[name]).text
     assert name in text
     network = OTHERS.get(name, NETWORKS[kind])

@@ -25,6 +25,7 @@ from netbuild.syntax.parser import from_bytes, from_file
 from tests import ROOT
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import graph_of_case
+from tests.tables import over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ def value(numbers: str) -> float:
     return float(eval(text, names))  # noqa: S307  the texts are netbuild's own
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@over(ROWS, lambda row: row.id)
 def test_formulas_agree_with_the_rules(row: Row) -> None:
     """The numbers put into each formula give the sizes, parameters and MACs of the layer."""
     traced = graph_of_case(row.case).rows[-1]

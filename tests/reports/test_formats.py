@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from xml.etree import ElementTree as ET
@@ -26,7 +27,6 @@ from netbuild.reports.faults import github_format, junit_format
 from netbuild.reports.faults.report import CheckedFile, Report
 from netbuild.syntax.parser import from_bytes
 from tests import ROOT
-from tests.quick import thinned
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild
@@ -44,6 +44,12 @@ TEXTS = st.text(max_size=30) | st.text("%\r\n:,<>&\x00\x1b\ud800\ufffe]a", max_s
 def checked(name: str, data: bytes) -> CheckedFile:
     """Return what there is to say of a text."""
     return CheckedFile(name, infer(read(from_bytes(name, data))).diagnostics)
+
+
+@cache
+def every_fault() -> tuple[CheckedFile, ...]:
+    """Return what there is to say of each file of the folder."""
+    return tuple(checked(path.name, path.read_bytes()) for path in FILES)
 
 
 def sarif(report: Report) -> dict[str, Any]:
@@ -143,13 +149,17 @@ def unescaped(text: str, *, data: bool) -> str:
     return text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
 
 
-@pytest.mark.parametrize("path", thinned(FILES, FILES[::4]), ids=lambda path: path.stem)
-def test_sarif_of_every_fault(path: Path) -> None:
-    """What every file of the folder gives is valid SARIF, and all of it is in there."""
-    report = Report((checked(path.name, path.read_bytes()),))
+def test_sarif_of_every_fault() -> None:
+    """What the files of the folder give is valid SARIF, and all of it is in there."""
+    report = Report(every_fault())
     results = sarif(report)["results"]
     assert [result["ruleId"] for result in results] == [d.code for d in report.diagnostics]
-    prints = [result["partialFingerprints"]["fault/v1"] for result in results]
+    places = [result["locations"][0]["physicalLocation"]["artifactLocation"] for result in results]
+    assert {place["uri"] for place in places} == {f.name for f in every_fault() if f.diagnostics}
+    prints = [
+        (place["uri"], result["partialFingerprints"]["fault/v1"])
+        for place, result in zip(places, results, strict=True)
+    ]
     assert len(set(prints)) == len(prints)
 
 
@@ -238,13 +248,16 @@ def test_sarif_of_any_text(text: str) -> None:
     assert "{{0}}" in result["message"]["text"]
 
 
-@pytest.mark.parametrize("path", thinned(FILES, FILES[::4]), ids=lambda path: path.stem)
-def test_junit_of_every_fault(path: Path) -> None:
-    """What every file of the folder gives is valid, and no error is missing."""
-    found = checked(path.name, path.read_bytes())
-    root = junit(Report((found,)))
-    errors = [d.code for d in found.diagnostics or () if d.severity == "error"]
-    assert [failure.get("type") for failure in root.iter("failure")] == errors
+def test_junit_of_every_fault() -> None:
+    """What the files of the folder give is valid, and no error is missing."""
+    given = {
+        case.get("name"): [failure.get("type") for failure in case.iter("failure")]
+        for case in junit(Report(every_fault())).iter("testcase")
+    }
+    assert given == {
+        file.name: [d.code for d in file.diagnostics or () if d.severity == "error"]
+        for file in every_fault()
+    }
 
 
 def test_junit() -> None:

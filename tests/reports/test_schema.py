@@ -37,6 +37,7 @@ from tests import ROOT
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import Case, Row, text_of_case
 from tests.examples import examples
+from tests.tables import over
 
 if TYPE_CHECKING:
     from tests.conftest import Netbuild
@@ -99,7 +100,7 @@ def test_torch_is_not_imported() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@over(CONFIGS)
 def test_configs(path: Any) -> None:
     """No config of this repository is refused."""
     assert faults(path.read_text("utf-8")) == []
@@ -112,7 +113,7 @@ def test_language_page(name: str) -> None:
     assert faults(text) == []
 
 
-@pytest.mark.parametrize("path", FAULTS, ids=lambda path: path.stem)
+@over(FAULTS)
 def test_what_is_refused_is_wrong(path: Any) -> None:
     """Of the files with faults none is refused in which netbuild finds warnings only."""
     source = from_bytes(str(path), path.read_bytes())
@@ -121,7 +122,7 @@ def test_what_is_refused_is_wrong(path: Any) -> None:
     assert errors(infer(read(source)).diagnostics)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@over(ROWS, lambda row: row.id)
 def test_rows(row: Row) -> None:
     """Every row of the tables of the layers is accepted."""
     assert faults(text_of_case(row.case)) == []
@@ -136,7 +137,7 @@ def test_cases(case: Case) -> None:
         assert errors(infer(read(from_bytes("network.yaml", text.encode()))).diagnostics)
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@over(COMPONENTS)
 def test_every_component(name: str) -> None:
     """Every component is described, takes its fields and no other one, or a bare value."""
     defined, component = SCHEMA["$defs"][name], COMPONENTS[name]
@@ -147,7 +148,7 @@ def test_every_component(name: str) -> None:
         assert set(defined["type"]) <= {"object", "null", "string"}
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@over(COMPONENTS)
 def test_every_field(name: str) -> None:
     """Every field is there with its default, what it wants, and whether it is required."""
     component, defined = COMPONENTS[name], SCHEMA["$defs"][name]

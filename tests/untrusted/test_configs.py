@@ -12,7 +12,7 @@ from tests import ROOT
 from tests.untrusted import configs
 
 
-@pytest.mark.parametrize("cases", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_nothing_breaks(cases: int) -> None:
     """Each case gives its faults in little memory, without a traceback and without hanging."""
     arguments = ["-m", "tests.untrusted.configs", f"--cases={cases}", f"--seed={cases}", "--jobs=1"]

@@ -19,28 +19,39 @@ from tests.checks.lint.cases import VECTOR, found, traced
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import text_of_case
 from tests.examples import examples
+from tests.tables import over
 
 BAD = other_cases.BAD | axis_cases.BAD | score_cases.BAD | gradient_cases.BAD
 GOOD = other_cases.GOOD | axis_cases.GOOD | score_cases.GOOD | gradient_cases.GOOD
 
 
-def cases(table: dict[str, list[str]]) -> list[Any]:
-    """Return the rows of a table."""
-    return [pytest.param(c, text, id=f"{c}-{n}") for c in table for n, text in enumerate(table[c])]
+Case = tuple[str, int, str]
 
 
-@pytest.mark.parametrize(("code", "text"), cases(BAD))
-def test_warns(code: str, text: str) -> None:
+def cases(table: dict[str, list[str]]) -> list[Case]:
+    """Return the rows of a table: the code, the number of the text, and the text."""
+    return [(code, n, text) for code in table for n, text in enumerate(table[code])]
+
+
+def called(case: Case) -> str:
+    """Return the name of a row."""
+    return f"{case[0]}-{case[1]}"
+
+
+@over(cases(BAD), called)
+def test_warns(case: Case) -> None:
     """A bad network gets its warning, and each warning has a help or a note."""
+    code, _, text = case
     said = found(text)
     assert code in {diagnostic.code for diagnostic in said}, text
     assert all(d.severity == "warning" for d in said), [d.message for d in said]
     assert all(d.help or d.notes for d in said)
 
 
-@pytest.mark.parametrize(("code", "text"), cases(GOOD))
-def test_is_silent(code: str, text: str) -> None:
+@over(cases(GOOD), called)
+def test_is_silent(case: Case) -> None:
     """A good network, or a known practice, gets neither the warning nor an error."""
+    code, _, text = case
     said = found(text)
     assert code not in {diagnostic.code for diagnostic in said}, text
     assert all(d.severity == "warning" for d in said), [d.message for d in said]
@@ -51,9 +62,10 @@ def test_every_lint_has_both() -> None:
     assert set(BAD) == set(GOOD)
 
 
-@pytest.mark.parametrize(("code", "text"), cases(BAD))
-def test_fixes(code: str, text: str) -> None:
+@over(cases(BAD), called)
+def test_fixes(case: Case) -> None:
     """A fix removes the warning, and adds no error."""
+    code, _, text = case
     before = [d for d in found(text) if d.code == code and d.fixes]
     for diagnostic in before:
         for fix in diagnostic.fixes:
@@ -93,7 +105,7 @@ for _row in _ROWS:
     _BY_INPUT.setdefault(_row.input, []).append(_row)
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda f: f.rows[0].type)
+@over(FAMILIES.values(), lambda family: family.rows[0].type)
 def test_every_layer_alone(family: Any) -> None:
     """No lint raises an exception. A single layer gets only warnings about itself."""
     for row in family.rows:

@@ -17,6 +17,7 @@ from netbuild.components.tensor import Tensor
 from netbuild.reports.catalogue.entries import fields
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import Row, graph_of, graph_of_case
+from tests.tables import over
 
 CONTAINERS = {"Container", "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList"}
 #: What `torch.nn` exports beside its layers.
@@ -45,7 +46,7 @@ def test_every_layer_of_torch_is_declared() -> None:
     assert len(torchs) >= 129
 
 
-@pytest.mark.parametrize("kind", READERS)
+@over(READERS)
 def test_unknown_field(kind: str) -> None:
     """A field that a layer does not have is told from those it has."""
     (fault,) = faults(FIRST[kind], colour=1)
@@ -55,9 +56,10 @@ def test_unknown_field(kind: str) -> None:
         assert name in fault.help or fault.help.startswith("did you mean")
 
 
-@pytest.mark.parametrize(("kind", "field"), FIELDS, ids=".".join)
-def test_value_of_another_type(kind: str, field: str) -> None:
+@over(FIELDS, ".".join)
+def test_value_of_another_type(named: tuple[str, str]) -> None:
     """A mapping where no field takes one is named with the field and what it wants."""
+    kind, field = named
     found = faults(FIRST[kind], **{field: {"a": 1}})
     nested = {"encoder_layer", "decoder_layer", "norm"}
     (fault,) = [f for f in found if f.code == ("NB103" if field in nested else "NB106")]
@@ -67,7 +69,7 @@ def test_value_of_another_type(kind: str, field: str) -> None:
         assert fault.label == f"{field} wants {wanted}, not {{a: 1}}"
 
 
-@pytest.mark.parametrize("kind", [k for k, c in LAYERS.items() if issubclass(c, Spatial)])
+@over([k for k, c in LAYERS.items() if issubclass(c, Spatial)])
 def test_wrong_rank(kind: str) -> None:
     """An input with too few axes is refused with the axes that are needed, and what came."""
     row = FIRST[kind]
@@ -79,7 +81,7 @@ def test_wrong_rank(kind: str) -> None:
     assert "and the input has 1: 4" in fault.label
 
 
-@pytest.mark.parametrize("kind", READERS)
+@over(READERS)
 def test_wrong_dtype(kind: str) -> None:
     """An input of another dtype is taken, or refused with the dtype that came."""
     row = FIRST[kind]

@@ -1,7 +1,7 @@
 """Every declared layer against the tables of its family, and against torch itself."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.components.layers.contract import (
     torch_layer,
     torch_may_warn,
 )
+from tests.tables import over
 from tests.torch_release import IS_NEW, fields_there, of_new_torch
 
 ROWS = [row for kind, family in FAMILIES.items() for row in family.rows if row.type == kind]
@@ -44,16 +45,9 @@ NO_FIELDS = {
 }
 
 
-def each(rows: list[Row]) -> pytest.MarkDecorator:
-    """Run a test for every row."""
-    return pytest.mark.parametrize("row", rows, ids=lambda row: row.id)
-
-
-def each_layer(rows: list[Row]) -> pytest.MarkDecorator:
-    """Run a test for every layer, with all its rows: a test of its own for each takes longer."""
-    of = {kind: [row for row in rows if row.type == kind] for kind in READERS}
-    of = {kind: own for kind, own in of.items() if own}
-    return pytest.mark.parametrize("rows", of.values(), ids=of)
+def each(rows: list[Row]) -> Callable[[Callable[[Row], None]], Callable[[], None]]:
+    """Let a test try every row."""
+    return over(rows, lambda row: row.id)
 
 
 def declared(row: Row) -> Layer:
@@ -101,75 +95,68 @@ def test_every_layer_has_rows() -> None:
     assert len({row.id for row in ROWS}) == len(ROWS)
 
 
-@each_layer(ROWS)
-def test_output_is_the_one_expected(rows: list[Row]) -> None:
+@each(ROWS)
+def test_output_is_the_one_expected(row: Row) -> None:
     """The shape of the first result is the one worked out by hand."""
-    for row in rows:
-        outputs = declared(row).apply(*row.inputs)
-        assert next(iter(outputs.values())).shape == row.output, row.id
-        first = {"Chunk": "0", "Split": "0", "Topk": "values", "Sort": "values"}
-        assert next(iter(outputs)) == first.get(row.type, "output"), row.id
+    outputs = declared(row).apply(*row.inputs)
+    assert next(iter(outputs.values())).shape == row.output, row.id
+    first = {"Chunk": "0", "Split": "0", "Topk": "values", "Sort": "values"}
+    assert next(iter(outputs)) == first.get(row.type, "output"), row.id
 
 
-@each_layer(ROWS)
-def test_weights_are_the_ones_expected(rows: list[Row]) -> None:
+@each(ROWS)
+def test_weights_are_the_ones_expected(row: Row) -> None:
     """The learned parameters are the ones worked out by hand."""
-    for row in rows:
-        assert declared(row).weights(*row.shapes) == row.weights
+    assert declared(row).weights(*row.shapes) == row.weights
 
 
-@each_layer(ROWS)
-def test_macs_are_the_ones_expected(rows: list[Row]) -> None:
+@each(ROWS)
+def test_macs_are_the_ones_expected(row: Row) -> None:
     """The multiply-adds of a sample are the ones worked out by hand."""
-    for row in rows:
-        assert declared(row).macs(*row.shapes) == row.macs
+    assert declared(row).macs(*row.shapes) == row.macs
 
 
-@each_layer(ROWS)
-def test_results_are_those_of_torch(rows: list[Row]) -> None:
+@each(ROWS)
+def test_results_are_those_of_torch(row: Row) -> None:
     """Torch gives as many results, of the same shapes and dtypes, in the same order."""
-    for row in rows:
-        outputs = declared(row).apply(*row.inputs)
-        assert [((BATCH, *output.shape), output.dtype) for output in outputs.values()] == [
-            (tuple(result.shape), str(result.dtype).removeprefix("torch."))
-            for result in made_on_meta(row.id)[1]
-        ]
+    outputs = declared(row).apply(*row.inputs)
+    assert [((BATCH, *output.shape), output.dtype) for output in outputs.values()] == [
+        (tuple(result.shape), str(result.dtype).removeprefix("torch."))
+        for result in made_on_meta(row.id)[1]
+    ]
 
 
-@each_layer(ROWS)
-def test_parameters_are_those_of_torch(rows: list[Row]) -> None:
+@each(ROWS)
+def test_parameters_are_those_of_torch(row: Row) -> None:
     """`named_parameters()` of torch's layer has the declared names and shapes, in their order."""
-    for row in rows:
-        module, _ = made_on_meta(row.id)
-        named = module.named_parameters() if isinstance(module, nn.Module) else iter(())
-        assert list(declared(row).weights(*row.shapes).items()) == list(shapes(named).items())
+    module, _ = made_on_meta(row.id)
+    named = module.named_parameters() if isinstance(module, nn.Module) else iter(())
+    assert list(declared(row).weights(*row.shapes).items()) == list(shapes(named).items())
 
 
-@each_layer(ROWS)
-def test_buffers_are_those_of_torch(rows: list[Row]) -> None:
+@each(ROWS)
+def test_buffers_are_those_of_torch(row: Row) -> None:
     """`named_buffers()` of torch's layer has the declared names, shapes and dtypes."""
-    for row in rows:
-        module, _ = made_on_meta(row.id)
-        if not isinstance(module, nn.Module):
-            assert declared(row).buffers(*row.shapes) == {}
-            continue
-        buffers = declared(row).buffers(*row.shapes)
-        assert {name: buffer.shape for name, buffer in buffers.items()} == shapes(
-            module.named_buffers()
-        )
-        assert {name: f"torch.{buffer.dtype}" for name, buffer in buffers.items()} == {
-            name: str(buffer.dtype) for name, buffer in module.named_buffers()
-        }
-        assert set(module.state_dict()) == {*declared(row).weights(*row.shapes), *buffers}
+    module, _ = made_on_meta(row.id)
+    if not isinstance(module, nn.Module):
+        assert declared(row).buffers(*row.shapes) == {}
+        return
+    buffers = declared(row).buffers(*row.shapes)
+    assert {name: buffer.shape for name, buffer in buffers.items()} == shapes(
+        module.named_buffers()
+    )
+    assert {name: f"torch.{buffer.dtype}" for name, buffer in buffers.items()} == {
+        name: str(buffer.dtype) for name, buffer in module.named_buffers()
+    }
+    assert set(module.state_dict()) == {*declared(row).weights(*row.shapes), *buffers}
 
 
-@each_layer([row for row in ROWS if row.type not in FAMILIES[row.type].uncounted])
-def test_macs_are_half_of_torchs_flops(rows: list[Row]) -> None:
+@each([row for row in ROWS if row.type not in FAMILIES[row.type].uncounted])
+def test_macs_are_half_of_torchs_flops(row: Row) -> None:
     """Torch counts two operations for a multiply-add, and none for what is element by element."""
-    for row in rows:
-        with FlopCounterMode(display=False) as counter:
-            on_meta(row)
-        assert declared(row).macs(*row.shapes) * 2 * BATCH == counter.get_total_flops()
+    with FlopCounterMode(display=False) as counter:
+        on_meta(row)
+    assert declared(row).macs(*row.shapes) * 2 * BATCH == counter.get_total_flops()
 
 
 @each(ROWS)
@@ -188,7 +175,7 @@ def test_what_is_built_computes_the_same(row: Row) -> None:
         torch.testing.assert_close(module(*[t.clone() for t in x]), expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", READERS)
+@over(READERS)
 def test_fields_are_torchs_arguments(kind: str) -> None:
     """Names, order and defaults of the fields are those of torch's constructor."""
     family = FAMILIES[kind]
@@ -249,18 +236,17 @@ def test_whole_numbers_are_taken_where_torch_takes_them(row: Row) -> None:
             ]
 
 
-@each_layer(ROWS)
-def test_memory_is_shared_where_torch_shares_it(rows: list[Row]) -> None:
+@each(ROWS)
+def test_memory_is_shared_where_torch_shares_it(row: Row) -> None:
     """The output lies in the first input's memory for views and for layers with `inplace`."""
-    for row in rows:
-        family = FAMILIES[row.type]
-        x = tensors(family, row.case)
-        with torch_may_warn():
-            y = results(family, row.type, torch_layer(family, row.case), x)[0]
-        placed = [Placed(tensor.shape, dtype=tensor.dtype) for tensor in row.inputs]
-        shares = declared(row).memory(*placed) != "new"
-        alike = x[0].untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
-        assert shares == alike, row.id
+    family = FAMILIES[row.type]
+    x = tensors(family, row.case)
+    with torch_may_warn():
+        y = results(family, row.type, torch_layer(family, row.case), x)[0]
+    placed = [Placed(tensor.shape, dtype=tensor.dtype) for tensor in row.inputs]
+    shares = declared(row).memory(*placed) != "new"
+    alike = x[0].untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
+    assert shares == alike, row.id
 
 
 def bytes_kept(module: Any, run: Any, x: list[torch.Tensor]) -> int:

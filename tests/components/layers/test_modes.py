@@ -5,7 +5,6 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import torch
 from torch import nn
 
@@ -21,6 +20,7 @@ from tests.components.layers.contract import (
     torch_layer,
     torch_may_warn,
 )
+from tests.tables import over
 
 if TYPE_CHECKING:
     from netbuild.components.layers.layer import Layer
@@ -77,7 +77,7 @@ def inputs(case: Case) -> list[torch.Tensor]:
     return [4 * tensor - 2 if tensor.is_floating_point() else tensor for tensor in x]
 
 
-@pytest.mark.parametrize("case", CASES + SWITCHING, ids=lambda case: f"{case.kind}-{case.fields}")
+@over(CASES + SWITCHING, lambda case: f"{case.kind}-{case.fields}")
 def test_modes(case: Case) -> None:
     """Training and evaluation differ in torch where the layer says so, and only there."""
     torch.manual_seed(0)
@@ -93,7 +93,7 @@ def test_modes(case: Case) -> None:
     assert not differ(evaluated, other) or case.kind in RANDOM
 
 
-@pytest.mark.parametrize("name", [name for name, layer in LAYERS.items() if layer.modes])
+@over([name for name, layer in LAYERS.items() if layer.modes])
 def test_each_switches(name: str) -> None:
     """Each layer that declares two modes has them with some fields of the tables."""
     assert any(declared(case).switches for case in CASES + SWITCHING if case.kind == name)

@@ -17,6 +17,7 @@ from netbuild.components.tensor import Tensor
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import graph_of, torch_may_warn, wires
 from tests.graph.memory_fuzz import Drawn, torch_keeps
+from tests.tables import over
 
 if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
@@ -123,7 +124,7 @@ def compare(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@over(ROWS, lambda row: row.id)
 def test_layouts(row: Row) -> None:
     """Inputs in five layouts, with a layer that learns and with a frozen one."""
     every = (True,) * len(row.inputs)
@@ -133,7 +134,7 @@ def test_layouts(row: Row) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@over(ROWS, lambda row: row.id)
 def test_gradients(row: Row) -> None:
     """A gradient for no input, or for one of several."""
     count = len(row.inputs)
@@ -148,15 +149,13 @@ def test_gradients(row: Row) -> None:
             compare(row, "in order", freeze=freeze, gradients=one)
 
 
-SEVERAL = [row for row in ROWS if len(results(row)) > 1]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("row", SEVERAL, ids=lambda row: row.id)
+@over(ROWS, lambda row: row.id)
 def test_results(row: Row) -> None:
     """Only one of several results is read: what torch keeps for the others is free."""
     every = (True,) * len(row.inputs)
-    for read in results(row):
+    names = results(row)
+    for read in names if len(names) > 1 else ():
         for freeze in (False, True):
             compare(row, "in order", freeze=freeze, gradients=every, read=read)
 
@@ -199,7 +198,7 @@ def test_the_same_tensor(layer: dict[str, Any], expected: bool) -> None:  # noqa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@over(ROWS, lambda row: row.id)
 def test_no_other_layer_gives_the_same_tensor(row: Row) -> None:
     """Each row gives its input if netbuild says so, and only then."""
     if len(row.inputs) == 1:

@@ -10,6 +10,7 @@ from tests.components.layers import READERS
 from tests.components.layers.contract import Case, graph_of_case
 from tests.components.layers.test_traits import Case as Traced
 from tests.components.layers.test_traits import cases
+from tests.tables import over
 
 #: Layers over a single value, and torch's.
 CONSTANT = [
@@ -103,7 +104,7 @@ def moves(case: Traced) -> bool:
 _DRAWN = {"RandnLike", "RandLike", "Argmax"}
 
 
-@pytest.mark.parametrize("kind", sorted(set(READERS) - _DRAWN))
+@over(sorted(set(READERS) - _DRAWN))
 def test_all_others_depend_on_their_input(kind: str) -> None:
     """Of all rows of a layer of floats, some say nothing of a single value, and these move."""
     floats = [case for case in cases(kind) if case.floats]

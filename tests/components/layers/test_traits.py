@@ -26,6 +26,7 @@ from tests.components.layers.contract import (
     torch_layer,
     torch_may_warn,
 )
+from tests.tables import over
 
 if TYPE_CHECKING:
     from tests.components.layers.contract import Row
@@ -98,7 +99,7 @@ def alone(kind: str) -> list[Case]:
     return [case for case in cases(kind) if case.floats and len(case.row.inputs) == 1]
 
 
-@pytest.mark.parametrize("kind", sorted(LAYERS))
+@over(sorted(LAYERS))
 def test_declares_its_results(kind: str) -> None:
     """Each layer says what its results are: passed on, pooled, of a range, or of none known."""
     layer = LAYERS[kind]
@@ -115,7 +116,7 @@ _DRAWN = {
 }
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_results_lie_in_their_range(kind: str) -> None:
     """What a layer gives lies between the numbers that it says, for inputs of four ranges."""
     for case in cases(kind):
@@ -128,7 +129,7 @@ def test_results_lie_in_their_range(kind: str) -> None:
                     assert y.max() <= found.most + 1e-9, (case.row.id, port)
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_no_probabilities(kind: str) -> None:
     """What a layer says to be no probabilities, whatever it reads, goes beyond 0 and 1."""
     unlike = []
@@ -153,7 +154,7 @@ def is_affine(case: Case) -> bool:
     return True
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_affine_functions(kind: str) -> None:
     """A layer with weights says that it is affine if it is."""
     rows = [case for case in cases(kind) if case.layer.weights(*case.row.shapes)]
@@ -164,7 +165,7 @@ def test_affine_functions(kind: str) -> None:
         assert not LAYERS[kind].is_affine or kind in _ON_GPU
 
 
-@pytest.mark.parametrize("kind", [kind for kind in _KINDS if READERS[kind].is_affine])
+@over([kind for kind in _KINDS if READERS[kind].is_affine])
 def test_axis_of_features(kind: str) -> None:
     """What an affine layer adds to its products is one number for each place of its axis."""
     for case in cases(kind):
@@ -184,7 +185,7 @@ def keeps_values(case: Case) -> bool:
 _SOMETIMES = {"Upsample", "UpsamplingNearest2d", "Unfold"}
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_rearranging(kind: str) -> None:
     """A layer rearranges if all that it gives are values of its input, and none is chosen."""
     rows = alone(kind)
@@ -209,7 +210,7 @@ def product(shape: Any) -> int:
     return torch.Size(shape).numel()
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_regrouping(kind: str) -> None:
     """A layer regroups if it keeps all values in their order, and merges or splits axes."""
     kept = []
@@ -221,7 +222,7 @@ def test_regrouping(kind: str) -> None:
     assert READERS[kind].regroups == (bool(kept) and all(kept) and not dropout)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in _KINDS if READERS[kind].pools])
+@over([kind for kind in _KINDS if READERS[kind].pools])
 def test_pooling(kind: str) -> None:
     """Means and the largest of equal values are that value; around are zeros at the most."""
     for case in alone(kind):
@@ -245,7 +246,7 @@ def is_elementwise(case: Case) -> bool:
     return torch.allclose(y.flatten(1)[:, order], case.first(mixed, train=False).flatten(1))
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_activations(kind: str) -> None:
     """An activation is a function of each single value that is not affine."""
     rows = [case for case in alone(kind) if case.row.input]
@@ -257,7 +258,7 @@ def test_activations(kind: str) -> None:
     assert READERS[kind].activates == (bends and all(is_elementwise(case) for case in rows))
 
 
-@pytest.mark.parametrize("kind", _ACTIVATIONS)
+@over(_ACTIVATIONS)
 def test_saturation(kind: str) -> None:
     """An activation that flattens out on both sides says its steepest slope, unless it clips."""
     case = next(case for case in alone(kind) if case.row.input)
@@ -279,7 +280,7 @@ def test_saturation(kind: str) -> None:
         assert case.layer.saturates == pytest.approx(float(slopes.max()), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", _ACTIVATIONS)
+@over(_ACTIVATIONS)
 def test_self_normalising(kind: str) -> None:
     """SELU gives mean 0 and variance 1 of such values, and no other activation does."""
     module = getattr(nn, kind)(*([0.1, 20] if kind == "Threshold" else []))
@@ -290,7 +291,7 @@ def test_self_normalising(kind: str) -> None:
     assert READERS[kind].self_normalising == keeps
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_dropping(kind: str) -> None:
     """A dropout changes nothing in evaluation; in training it sets some values to something."""
     rows = alone(kind)
@@ -306,7 +307,7 @@ def test_dropping(kind: str) -> None:
     assert READERS[kind].drops == (changed[0] if is_dropout else None)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in _KINDS if READERS[kind].drops])
+@over([kind for kind in _KINDS if READERS[kind].drops])
 def test_counterparts(kind: str) -> None:
     """The counterpart of a dropout is of the other kind, and has the same fields."""
     layer: Any = READERS[kind]
@@ -316,7 +317,7 @@ def test_counterparts(kind: str) -> None:
         assert set(layer.model_fields) == set(other.model_fields)
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_statistics(kind: str) -> None:
     """What a layer gives of a sample depends on another one if it normalises over batches."""
     depends = False
@@ -330,7 +331,7 @@ def test_statistics(kind: str) -> None:
         assert depends == (READERS[kind].normalises not in {None, "sample"})
 
 
-@pytest.mark.parametrize("kind", [kind for kind in _KINDS if READERS[kind].normalises])
+@over([kind for kind in _KINDS if READERS[kind].normalises])
 def test_centring(kind: str) -> None:
     """A norm takes a constant of each channel away just where it says so."""
     for case in alone(kind):
@@ -341,7 +342,7 @@ def test_centring(kind: str) -> None:
             assert case.layer.centres(*case.row.shapes) == same, case.row.id
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_softmaxes(kind: str) -> None:
     """Over its axis a softmax adds up to 1, or the exponentials of what it gives do."""
     for case in alone(kind):
@@ -352,7 +353,7 @@ def test_softmaxes(kind: str) -> None:
             torch.testing.assert_close(shares.sum(at + 1), torch.ones_like(shares.sum(at + 1)))
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@over(_KINDS)
 def test_windows(kind: str) -> None:
     """Convolutions and pools slide a window; transposed convolutions spread each value."""
     for case in cases(kind):

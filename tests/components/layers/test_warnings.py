@@ -16,6 +16,7 @@ from netbuild.syntax.parser import from_bytes
 from tests.components.layers import FAMILIES, READERS
 from tests.components.layers.contract import Case, graph_of_case, tensors
 from tests.components.layers.test_traits import cases
+from tests.tables import over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def warned(case: Case, x: list[torch.Tensor]) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+@over(sorted(READERS))
 def test_layers_run_without_other_warnings(kind: str) -> None:
     """Torch warns of no layer but for the reasons that are known."""
     for case in cases(kind):

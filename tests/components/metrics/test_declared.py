@@ -18,6 +18,7 @@ from netbuild.syntax.parser import from_bytes
 from netbuild.training.measures.classes import kind_of as kind_of_classes
 from netbuild.training.measures.regions import kind_of as kind_of_regions
 from netbuild.training.measures.values import kind_of as kind_of_values
+from tests.tables import over
 from tests.training_configs import text
 
 #: Arguments that no file writes. `validate_args` and the rest of `kwargs` change no value;
@@ -54,7 +55,7 @@ def test_every_metric_of_torchmetrics_is_declared() -> None:
     assert set(METRICS) == {"Perplexity"}.union(*map(of_package, packages)) - WITHOUT
 
 
-@pytest.mark.parametrize("name", METRICS)
+@over(METRICS)
 def test_arguments(name: str) -> None:
     """The fields are torchmetrics' arguments, in its order, with its defaults."""
     metric = METRICS[name]
@@ -73,7 +74,7 @@ def test_arguments(name: str) -> None:
             assert info.default == default, field
 
 
-@pytest.mark.parametrize("name", METRICS)
+@over(METRICS)
 def test_which_is_better(name: str) -> None:
     """Where torchmetrics says which value is better, netbuild says the same."""
     package = getattr(torchmetrics, METRICS[name].package)
@@ -82,7 +83,7 @@ def test_which_is_better(name: str) -> None:
     assert theirs <= {METRICS[name].higher_is_better}
 
 
-@pytest.mark.parametrize("name", METRICS)
+@over(METRICS)
 def test_what_adds_up_has_sums(name: str) -> None:
     """A metric that adds up has a kind of sums, and torchmetrics computes any other."""
     metric = METRICS[name].model_construct(
@@ -116,7 +117,7 @@ NETWORKS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("name", METRICS)
+@over(METRICS)
 def test_example(name: str) -> None:
     """The example of each page is right in some network."""
     written = example(METRICS[name]).text

@@ -15,24 +15,22 @@ from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.data import splitting
 from netbuild.training.data.augmentation import augmenter
 from netbuild.training.data.batches import (
     Batches,
     ReadBatches,
     Share,
     StreamedBatches,
-    Subset,
-    shuffled_indices,
 )
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.dataset import Dataset, Declared, Sample
+    from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.components.target import Target
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
-    from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Targets, Transform
+    from netbuild.training.data.batches import Inputs, Split, Targets, Transform
     from netbuild.training.parallel.distributed import World
 
 #: The part of the machine's memory that samples may fill. Larger data is read sample by sample.
@@ -46,33 +44,32 @@ class Data(NamedTuple):
     held_out: Split
     preparation: Preparation
     class_weights: torch.Tensor | None
+    #: Sentences about the split, such as the size of a part that groups have made larger.
+    notes: tuple[str, ...] = ()
 
 
-def load(graph: Graph, world: World) -> Data:
+def load(graph: Graph, world: World, split: str = "validation") -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
+
+    Args:
+        graph: the network; its config names the data.
+        world: the processes that train.
+        split: the samples that validate: `validation`, `test`, `train` or a split of the source.
 
     Raises:
         ConfigError: a file is missing, or a sample or a label does not fit.
         TrainingError: there are too few samples to split.
     """
     with data_faults(graph.config):
-        return _loaded(graph, world)
+        return _loaded(graph, world, split)
 
 
-def _loaded(graph: Graph, world: World) -> Data:
+def _loaded(graph: Graph, world: World, split: str) -> Data:
     config = graph.config
     source, preparation, train = config.data, config.preparation, config.train
     assert source is not None
     wanted = objective.wanted(config, graph.outputs)
-    own = preparation.validation if isinstance(preparation.validation, str) else None
-    training = _opened(source, wanted, preparation, None)
-    held_out = _opened(source, wanted, preparation, own) if own else None
-    if held_out is None:
-        assert not isinstance(
-            training, StreamedBatches
-        )  # `checks.data` requires a split for a stream
-        by_class = _splitting(source.sample(wanted), wanted)
-        training, held_out = _split(training, preparation, train.seed, by_class)
+    training, held_out, notes = _parts(graph, wanted, split)
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
@@ -86,7 +83,31 @@ def _loaded(graph: Graph, world: World) -> Data:
         _placed(held_out, world, prepare, workers),
         measured,
         weights,
+        notes,
     )
+
+
+def _parts(graph: Graph, wanted: Sample, split: str) -> tuple[Split, Split, tuple[str, ...]]:
+    """Return the samples that train, those that validate, and sentences about the split."""
+    source, preparation = graph.config.data, graph.config.preparation
+    assert source is not None
+    every = training = _opened(source, wanted, preparation, None)
+    indices = None
+    if preparation.parts:
+        # `checks.data` refuses parts of a stream.
+        assert not isinstance(every, StreamedBatches)
+        seed = graph.config.train.seed
+        known = splitting.facts(source, every, wanted, preparation, seed)
+        indices = splitting.split(len(every), preparation, known)
+        training = splitting.chosen(every, indices.training)
+    if split == "train":
+        return training, training, ()
+    own = preparation.of_source(split)
+    if own is not None or indices is None:
+        return training, _opened(source, wanted, preparation, own or split), ()
+    assert not isinstance(every, StreamedBatches)
+    held_out = indices.test if split == "test" else indices.validation
+    return training, splitting.chosen(every, held_out), indices.notes
 
 
 def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
@@ -108,10 +129,6 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
     return Batches(inputs, targets)
 
 
-#: Larger numbers of classes are one class when samples are split by class.
-_MOST_CLASSES = 1 << 20
-
-
 def _fit(samples: Sized, wanted: Sample) -> bool:
     """Whether samples fit into the part of the memory that they may fill."""
     needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
@@ -120,12 +137,6 @@ def _fit(samples: Sized, wanted: Sample) -> bool:
     except (AttributeError, ValueError, OSError):  # the system does not tell its memory
         there = 8 << 30
     return needed <= _ROOM * there
-
-
-def _splitting(given: Declared, wanted: Sample) -> int | None:
-    """Return the number of the target by which samples are split: the first one of classes."""
-    kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
-    return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
 
 
 def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
@@ -165,61 +176,6 @@ def _check_labels(name: str, labels: torch.Tensor, wanted: Target) -> None:
         of = "" if name == ONE_TARGET[0] else f" of {name}"
         said = f"a label{of} is {int(wrong.max())}"
         raise DataError(f"{said}, and the network has scores for 0 to {classes - 1}")
-
-
-def _split(
-    data: IndexedSplit, preparation: Preparation, seed: int, by_class: int | None
-) -> tuple[IndexedSplit, IndexedSplit]:
-    """Split samples for training and validation, if possible with the same share of each class.
-
-    Raises:
-        TrainingError: one of the two splits would have no samples.
-    """
-    samples, held_out = len(data), preparation.held_out(len(data))
-    if message := preparation.leaves_none(samples):
-        raise TrainingError(message)
-    classes = None
-    # A sample with one target has a class. A picture with a class for each pixel has no class.
-    targets = torch.empty(0, 0) if by_class is None else data.targets[by_class]
-    if targets.ndim == 1:
-        known = targets.clamp(0, _MOST_CLASSES)  # a number that the loss ignores may be huge
-        counts = known.bincount()
-        counts = counts[counts > 0]
-        if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
-            classes = known
-    order = shuffled_indices(samples, seed)
-    chosen = torch.arange(samples) < held_out
-    if classes is not None:
-        chosen = _first_of_each(classes[order], held_out)
-    return _chosen(data, order[~chosen]), _chosen(data, order[chosen])
-
-
-def _first_of_each(classes: torch.Tensor, wanted: int) -> torch.Tensor:
-    """Return a mask of `wanted` samples: the first of each class, in proportion to its size.
-
-    Shares are rounded down. The classes with the largest remainders get one sample more.
-
-    Args:
-        classes: the class of each sample, (samples).
-        wanted: the number of samples that are chosen.
-    """
-    counts = classes.bincount()
-    exact = counts.double() * wanted / len(classes)
-    share = exact.long()
-    remainders = (exact - share).argsort(descending=True, stable=True)
-    share[remainders[: wanted - int(share.sum())]] += 1
-    by_class = classes.argsort(stable=True)
-    place = torch.empty_like(classes)  # the position of each sample within its class
-    begins = counts.cumsum(0) - counts
-    place[by_class] = torch.arange(len(classes)) - begins[classes[by_class]]
-    return place < share[classes]
-
-
-def _chosen(data: IndexedSplit, indices: torch.Tensor) -> IndexedSplit:
-    if isinstance(data, ReadBatches):
-        return replace(data, samples=Subset(data.samples, indices.tolist()))
-    inputs, targets = (tuple(x[indices] for x in part) for part in (data.inputs, data.targets))
-    return Batches(inputs, targets)
 
 
 def normalised(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sized
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn.functional import interpolate
@@ -26,11 +26,19 @@ from netbuild.training.data.batches import (
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.dataset import Dataset, Sample
+    from collections.abc import Mapping
+
+    from netbuild.components.datasets.dataset import Dataset, Loaded, Sample
     from netbuild.components.target import Target
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
-    from netbuild.training.data.batches import Inputs, Split, Targets, Transform
+    from netbuild.training.data.batches import (
+        Batch,
+        Inputs,
+        Split,
+        Targets,
+        Transform,
+    )
     from netbuild.training.parallel.distributed import World
 
 #: The part of the machine's memory that samples may fill. Larger data is read sample by sample.
@@ -38,22 +46,32 @@ _ROOM = 0.5
 
 
 class Data(NamedTuple):
-    """Both splits, the preparation with its measured numbers, and the weights of the classes."""
+    """Both splits, the preparation with its measured numbers, and the weights of the classes.
+
+    `kept` is what the run keeps of the data.
+    """
 
     training: Split
     held_out: Split
     preparation: Preparation
     class_weights: torch.Tensor | None
+    kept: dict[str, Any]
     #: Sentences about the split, such as the size of a part that groups have made larger.
     notes: tuple[str, ...] = ()
 
 
-def load(graph: Graph, world: World, split: str = "validation") -> Data:
+def load(
+    graph: Graph,
+    world: World,
+    kept: Mapping[str, Any] | None = None,
+    split: str = "validation",
+) -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
 
     Args:
-        graph: the network; its config names the data.
-        world: the processes that train.
+        graph: the network, and its config.
+        world: the processes that share the samples.
+        kept: what an existing run has kept of the data. None measures it.
         split: the samples that validate: `validation`, `test`, `train` or a split of the source.
 
     Raises:
@@ -61,15 +79,20 @@ def load(graph: Graph, world: World, split: str = "validation") -> Data:
         TrainingError: there are too few samples to split.
     """
     with data_faults(graph.config):
-        return _loaded(graph, world, split)
+        return _loaded(graph, world, kept, split)
 
 
-def _loaded(graph: Graph, world: World, split: str) -> Data:
+def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: str) -> Data:
     config = graph.config
     source, preparation, train = config.data, config.preparation, config.train
     assert source is not None
+    if kept and "source" in kept:
+        source = source.with_kept(kept["source"])
     wanted = objective.wanted(config, graph.outputs)
-    training, held_out, notes = _parts(graph, wanted, split)
+    training, held_out, notes = _parts(graph, source, wanted, split)
+    if kept is None and isinstance(training, Batches):
+        source = source.fitted(wanted, _arrays(training))
+    training, held_out = (_filled(part, source, wanted) for part in (training, held_out))
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
@@ -83,19 +106,20 @@ def _loaded(graph: Graph, world: World, split: str) -> Data:
         _placed(held_out, world, prepare, workers),
         measured,
         weights,
+        dict(kept) if kept is not None else _kept(source),
         notes,
     )
 
 
-def _parts(graph: Graph, wanted: Sample, split: str) -> tuple[Split, Split, tuple[str, ...]]:
+def _parts(
+    graph: Graph, source: Dataset, wanted: Sample, split: str
+) -> tuple[Split, Split, tuple[str, ...]]:
     """Return the samples that train, those that validate, and sentences about the split."""
-    source, preparation = graph.config.data, graph.config.preparation
-    assert source is not None
+    preparation = graph.config.preparation
     every = training = _opened(source, wanted, preparation, None)
     indices = None
     if preparation.parts:
-        # `checks.data` refuses parts of a stream.
-        assert not isinstance(every, StreamedBatches)
+        assert not isinstance(every, StreamedBatches)  # `checks.data` refuses parts of a stream
         seed = graph.config.train.seed
         known = splitting.facts(source, every, wanted, preparation, seed)
         indices = splitting.split(len(every), preparation, known)
@@ -108,6 +132,29 @@ def _parts(graph: Graph, wanted: Sample, split: str) -> tuple[Split, Split, tupl
     assert not isinstance(every, StreamedBatches)
     held_out = indices.test if split == "test" else indices.validation
     return training, splitting.chosen(every, held_out), indices.notes
+
+
+def _kept(source: Dataset) -> dict[str, Any]:
+    """Return what a new run keeps of its data."""
+    values = source.kept()
+    return {} if values is None else {"source": dict(values)}
+
+
+def _arrays(data: Batches) -> Loaded:
+    inputs, targets = (tuple(x.numpy() for x in part) for part in (data.inputs, data.targets))
+    return inputs, targets
+
+
+def _filled(data: Split, source: Dataset, wanted: Sample) -> Split:
+    """Return samples in which what the source has measured is used."""
+    if not isinstance(data, Batches):
+        return data
+    given = _arrays(data)
+    found = source.filled(wanted, given)
+    if found is given:
+        return data
+    inputs, targets = (tuple(map(torch.from_numpy, part)) for part in found)
+    return replace(data, inputs=inputs, targets=targets)
 
 
 def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
@@ -191,8 +238,9 @@ def normalised(
     shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
     mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
 
-    def prepare(inputs: Inputs) -> Inputs:
-        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs)
+    def prepare(batch: Batch) -> Batch:
+        inputs, targets = batch
+        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs), targets
 
     return preparation.model_copy(update={"normalize": given}), prepare
 
@@ -252,10 +300,10 @@ def _placed(
         return replace(data, device=world.device, prepare=prepare)
     if isinstance(data, ReadBatches):
         return replace(data, device=world.device, prepare=prepare, share=share, workers=workers)
-    inputs = data.inputs
+    batch = data.inputs, data.targets
     if prepare and not augment:  # once, for all epochs
-        inputs, prepare = prepare(inputs), None
-    inputs, targets = (tuple(x.to(world.device) for x in part) for part in (inputs, data.targets))
+        batch, prepare = prepare(batch), None
+    inputs, targets = (tuple(x.to(world.device) for x in part) for part in batch)
     return Batches(inputs, targets, augment, prepare, share)
 
 

@@ -232,6 +232,8 @@ def _fit(trainer: Trainer) -> None:
         out.print("the run is already finished")
     else:
         out.print(_headline(trainer, out))
+        for note in trainer.notes:
+            out.print(note)
         if trainer.train.compile and trainer.world.device.type == "cpu":
             out.print("compile: on a CPU, most networks train slower when they are compiled")
     if position.total and not trainer.finished:

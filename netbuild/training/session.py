@@ -73,8 +73,10 @@ def train(
     return trainer.run
 
 
-def prepare(graph: Graph, runs: Path) -> Trainer:
+def prepare(graph: Graph, runs: Path, folder: Callable[[], Path] | None = None) -> Trainer:
     """Build a training, and make the folder of its run. The graph has to be `trainable`.
+
+    `folder` gives the run's folder when the training can start; without it, a new one is made.
 
     Raises:
         ConfigError: the data cannot be read.
@@ -86,7 +88,7 @@ def prepare(graph: Graph, runs: Path) -> Trainer:
 
     def make(config: Config, kept: dict[str, Any]) -> Run:
         run.expect_room(runs, graph.weights_bytes)
-        return run.create(config, runs, world.device, kept)
+        return run.create(config, runs, world.device, kept, folder and folder())
 
     return _trainer(graph, world, make)
 

@@ -71,8 +71,9 @@ def test_another_split(folder: Path, trained: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def tested(folder: Path, trained: Path) -> Path:  # `trained` has written the arrays
+def tested(folder: Path, trained: Path) -> Path:
     """Give the folder of a run with a test part."""
+    assert trained.exists()  # this fixture has written the arrays
     data = {"Arrays": {"file": str(folder / "a.npz")}, "normalize": True, "test": 0.25}
     layers = [{"Linear": 8}, "ReLU", {"Linear": 3}]
     file = write(folder, data=data, layers=layers, name="tested")

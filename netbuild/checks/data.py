@@ -8,33 +8,71 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
-    from netbuild.components.datasets.dataset import Dataset, Sample
+    from netbuild.components.datasets.dataset import Dataset, Declared, Sample
+    from netbuild.components.target import Target
     from netbuild.config.config import Config
-    from netbuild.config.preparation import Preparation
+    from netbuild.config.preparation import Part, Preparation
 
 
-def check(config: Config, wanted: Sample, outputs: Collection[str]) -> Iterator[DataError]:
+def check(
+    config: Config, wanted: Sample, given: Declared, outputs: Collection[str]
+) -> Iterator[DataError]:
     """Yield errors of the split, of `normalize` and of `class_weights`, without loading data."""
     assert config.data is not None
-    yield from _of_split(config.data, config.preparation)
+    kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
+    yield from _of_split(config.data, config.preparation, kinds)
     yield from _of_normalize(config.data, config.preparation, wanted)
     if config.losses:
         yield from _of_class_weights(config, config.data, wanted, weighed(config, outputs))
 
 
-def _of_split(source: Dataset, preparation: Preparation) -> Iterator[DataError]:
-    if isinstance(preparation.validation, str):
-        try:
-            source.check_split(preparation.validation)
-        except DataError as error:
-            yield DataError(str(error), "validation", error.help)
+def _of_split(
+    source: Dataset, preparation: Preparation, kinds: Collection[Target]
+) -> Iterator[DataError]:
+    for at in ("validation", "test"):
+        split = getattr(preparation, at)
+        if isinstance(split, str):
+            try:
+                source.check_split(split)
+            except DataError as error:
+                help_ = (error.help or "").replace("validation:", f"{at}:")
+                yield DataError(str(error), at, help_ or None)
+    parts = preparation.parts
+    if not parts:
+        return
+    at = next(
+        (name for name in reversed(parts) if name in preparation.model_fields_set), "validation"
+    )
+    together = sum(part.part for part in parts.values())
+    if together >= 1:
+        message = f"the parts of validation and test are {together:g} of the samples together"
+        yield DataError(
+            message, at, "leave samples to train on: write parts that sum to less than 1"
+        )
     elif message := preparation.leaves_none(source.size):
-        yield DataError(message, "validation")
+        yield DataError(message, at)
     elif source.streams:
         message = "a stream has no known size, so no part of it can be held out"
-        yield DataError(message, "validation", "name a split: validation: test")
+        yield DataError(message, at, f"name a split: {at}: test")
+    else:
+        yield from _of_parts(source, parts, kinds)
+
+
+def _of_parts(
+    source: Dataset, parts: Mapping[str, Part], kinds: Collection[Target]
+) -> Iterator[DataError]:
+    """Yield errors of the columns that group samples, and of `by: class` without classes."""
+    for at, part in parts.items():
+        if part.group:
+            try:
+                source.check_group(part.group)
+            except DataError as error:
+                yield DataError(str(error), at, error.help)
+        if part.by == "class" and not any(isinstance(k, Classes) and not k.shape for k in kinds):
+            message = "by: class needs a target that is one class for each sample"
+            yield DataError(message, at, "write by: chance, or by: order")
 
 
 def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> Iterator[DataError]:

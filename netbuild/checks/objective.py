@@ -138,7 +138,9 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
     else:
         found += _check_inputs(config, given.inputs, needed.inputs)
     if not found:
-        found += [unusable(config, error) for error in fitting.check(config, needed, outputs)]
+        found += [
+            unusable(config, error) for error in fitting.check(config, needed, given, outputs)
+        ]
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
 

@@ -6,7 +6,7 @@ fraction of the time. The phrase replaces pydantic's messages, because a union g
 for every member. Numbers and booleans are strict: `true` is not a number, and `"3"` is text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic_core import PydanticCustomError, core_schema
@@ -74,6 +74,19 @@ def either(*schemas: CoreSchema) -> CoreSchema:
 def many(item: CoreSchema, *, at_least: int = 0) -> CoreSchema:
     """Return the schema of a list; pydantic turns the list into a tuple."""
     return core_schema.tuple_schema([item], variadic_item_index=0, min_length=at_least)
+
+
+def fields(required: Mapping[str, CoreSchema], others: Mapping[str, CoreSchema]) -> CoreSchema:
+    """Return the schema of a mapping with these fields. The others are null by default."""
+    filled = {n: core_schema.with_default_schema(one, default=None) for n, one in others.items()}
+    every = {**required, **filled}
+    return core_schema.typed_dict_schema(
+        {
+            name: core_schema.typed_dict_field(one, required=name in required)
+            for name, one in every.items()
+        },
+        extra_behavior="forbid",
+    )
 
 
 def one_of(*words: str) -> Wants:

@@ -69,9 +69,8 @@ def training_of(
     `whole` leaves out a smaller last batch.
     """
     samples = data.size if data else None
-    batches = None
-    if samples:
-        batches = train.steps(samples - preparation.held_out(samples), whole=whole)
+    training = preparation.training(samples) if samples else None
+    batches = None if training is None else train.steps(training, whole=whole)
     endless = data is not None and data.streams
     if endless and train.limit_batches is not None:
         batches = ceil(train.limit_batches / train.accumulate)

@@ -85,9 +85,9 @@ def single_samples(flow: Flow) -> Iterator[Diagnostic]:
         fixes: tuple[Fix, ...] = ()
     else:
         samples = config.data.size if config.data else None
-        if samples is None or not norms:
+        training = None if samples is None else config.preparation.training(samples)
+        if training is None or not norms:
             return
-        training = samples - config.preparation.held_out(samples)
         norms = [row for row in norms if product(row.x[1:]) == 1]
         if training % size != 1:
             return

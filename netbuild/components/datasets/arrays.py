@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import field_validator
 
@@ -34,9 +34,13 @@ from netbuild.components.datasets.fields import (
     expect_counts,
     flat,
 )
+from netbuild.components.datasets.grouping import expect_group
 from netbuild.components.datasets.paths import has_any
 from netbuild.components.target import Target
-from netbuild.components.tensor import Tensor
+from netbuild.components.tensor import Tensor, times
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Arrays(Dataset):
@@ -125,6 +129,22 @@ class Arrays(Dataset):
     def check_split(self, split: str) -> None:
         if has_any(self.file, "file"):
             self._stored(split)
+
+    def check_group(self, column: str) -> None:
+        if has_any(self.file, "file"):
+            stored = read_arrays(Path(self.file))
+            told = f"its arrays are {', '.join(stored)}"
+            expect_group(column, stored, flat(self.inputs), self.file, told)
+            if stored[column].shape != (samples := self._stored(None)[-1].shape)[:1]:
+                came = times(stored[column].shape)
+                message = (
+                    f"{column} is {came}, and needs one value for each of {samples[0]} samples"
+                )
+                raise DataError(message)
+
+    def groups(self, column: str, split: str | None = None) -> "np.ndarray[Any, Any]":
+        self.check_group(column)
+        return read_arrays(Path(self.file))[column].values()
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         values = tuple(stored.values() for stored in self._stored(split))

@@ -294,6 +294,49 @@ class Dataset(Component):
         """
         self.without_splits(split)
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether samples overlap with their neighbours, as windows of a series do.
+
+        Without `by`, the last samples are then held out.
+        """
+        return False
+
+    def series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
+        """Return the number of the series of each sample; None for a single one.
+
+        `by: order` holds out the last part of each series.
+        """
+        return None
+
+    @property
+    def gap(self) -> int:
+        """The number of samples that overlap with the one behind them.
+
+        `by: order` leaves them out before each held-out part.
+        """
+        return 0
+
+    def check_group(self, column: str) -> None:
+        """Refuse a column that cannot group the samples; by default a source has no columns.
+
+        Raises:
+            DataError: there is no such column, or the network reads it.
+        """
+        message = f"{type(self).__name__} has no columns that group its samples"
+        raise DataError(
+            message, help_="use Csv, Hub or Arrays, or split by: class, chance or order"
+        )
+
+    def groups(self, column: str, split: str | None = None) -> "np.ndarray[Any, Any]":
+        """Return the value of a column for each sample. Samples of one value are a group.
+
+        Raises:
+            DataError: as `check_group` does, or a file cannot be read.
+        """
+        self.check_group(column)
+        raise DataError(f"{type(self).__name__} does not tell its groups")
+
     def without_splits(self, split: str | None) -> None:
         """Refuse any split except the training samples.
 

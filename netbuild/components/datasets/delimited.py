@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -34,12 +34,16 @@ from netbuild.components.datasets.fields import (
     flat,
     grouped,
 )
+from netbuild.components.datasets.grouping import expect_group, texts
 from netbuild.components.datasets.lines import Rows
 from netbuild.components.datasets.paths import has_file
 from netbuild.components.fields import Wants
 from netbuild.components.files import opened_text
 from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: The largest file, in bytes, that a check reads; of larger files it reads the column names.
 _MAX_READ = 1 << 23
@@ -172,6 +176,16 @@ class Csv(Dataset):
         classes = {name: count_of(self.classes, name) for name in told}
         reader = RowReader(columns, wanted, None, classes=classes, labels=labels)
         return whole_table(table, reader)
+
+    def check_group(self, column: str) -> None:
+        if has_file(self.file):
+            scan = self._scan(_MAX_READ)
+            told = quoted(self.file, f"its columns are {', '.join(scan.names[:_LISTED])}")
+            expect_group(column, scan.names, self._inputs(scan), self.file, told or None)
+
+    def groups(self, column: str, split: str | None = None) -> "np.ndarray[Any, Any]":
+        self.check_group(column)
+        return texts(self.file, self.separator, column)
 
     def _told(self, name: str, column: "_Column", wanted: Target) -> Target | None:
         """Return the description of a target."""

@@ -29,12 +29,15 @@ from netbuild.components.datasets.fields import (
     flat,
     grouped,
 )
+from netbuild.components.datasets.grouping import expect_group
 from netbuild.components.datasets.paths import has_any, has_file
 from netbuild.components.fields import Bool, OptionalText, unwanted
 from netbuild.components.files import expect_only_files
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from netbuild.components.datasets.columns import Columns
 
 #: The reader in `datasets` for each file extension.
@@ -150,6 +153,23 @@ class Hub(Dataset):
         classes = {name: count_of(self.classes, name) for name in columns.targets}
         reader = RowReader(columns, wanted, size, classes=classes, labels=labels)
         return RowStream(table, reader) if self.streaming else Rows(table, reader)
+
+    def check_group(self, column: str) -> None:
+        """Accept any column: only opening the data set tells its columns."""
+
+    def groups(self, column: str, split: str | None = None) -> "np.ndarray[Any, Any]":
+        import numpy as np
+
+        from netbuild.components.datasets.columns import choose
+        from netbuild.components.datasets.tables import reading
+
+        table = self._table(split)
+        targets: dict[str, str | None] = {**by_name(self.target)} or {"target": None}
+        read = flat(choose(table.features, flat(self.inputs) or None, targets).groups)
+        told = f"its columns are {', '.join(table.features)}"
+        expect_group(column, [*table.features], read, str(self.name or self.files), told)
+        with reading(column):
+            return np.array([str(value) for value in table[column]])
 
     def _columns(self, table: Any, read: int | None) -> "Columns":
         """Return the columns of the inputs, if their number is given, and of the targets.

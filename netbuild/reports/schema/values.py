@@ -74,10 +74,9 @@ def value_schema(wants: Wants) -> Schema:
     then. If it saw the type, it would insert the default into every new layer, or a dash for a
     list.
     """
-    plain, named = _parted(wants.schema, wants.phrase)
-    if any(not alternative for alternative in plain):
+    if any(not alternative for alternative in _parted(wants.schema, wants.phrase)[0]):
         return {}
-    return {"anyOf": [*([{"enum": named}] if named else []), _flat(plain, wants.phrase)]}
+    return _value(wants.schema, wants.phrase)
 
 
 def bare_alternatives(wants: Wants) -> list[Schema]:
@@ -121,7 +120,7 @@ def _alternatives(schema: Any, phrase: str) -> list[Schema]:
             return [part for one in schema["choices"] for part in _alternatives(one, phrase)]
         case "literal":
             return [{"enum": schema["expected"]}]
-        case "tuple" | "dict":
+        case "tuple" | "dict" | "typed-dict":
             return [_collection(schema, phrase)]
         case "str" if "pattern" in schema:
             return [text(schema["pattern"])]
@@ -134,11 +133,30 @@ def _alternatives(schema: Any, phrase: str) -> list[Schema]:
 
 
 def _collection(schema: Any, phrase: str) -> Schema:
-    """Return the schema of a list, or of a mapping from texts."""
+    """Return the schema of a list, of a mapping from texts, or of one with known fields."""
+    if schema["type"] == "typed-dict":
+        return _mapping(schema, phrase)
     if schema["type"] == "tuple":
         return {"type": "array", **_items(schema, phrase)}
     values = _flat(_alternatives(schema["values_schema"], phrase), phrase)
     return {"type": "object", "additionalProperties": values}
+
+
+def _mapping(schema: Any, phrase: str) -> Schema:
+    """Return the schema of a mapping with known fields."""
+    fields = schema["fields"]
+    return {
+        "type": "object",
+        "properties": {n: _value(one["schema"], phrase) for n, one in fields.items()},
+        "required": [name for name, one in fields.items() if one["required"]],
+        "additionalProperties": False,
+    }
+
+
+def _value(schema: CoreSchema, phrase: str) -> Schema:
+    """Return the schema of the value of a field of a mapping."""
+    plain, named = _parted(schema, phrase)
+    return {"anyOf": [*([{"enum": named}] if named else []), _flat(plain, phrase)]}
 
 
 def _bounds(schema: Any) -> Schema:

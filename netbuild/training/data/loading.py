@@ -15,28 +15,27 @@ from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
-from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.data import distribution, splitting
 from netbuild.training.data.augmentation import augmenter
 from netbuild.training.data.batches import (
     Batches,
     ReadBatches,
     Share,
     StreamedBatches,
-    Subset,
     shuffled_indices,
 )
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from netbuild.components.datasets.dataset import Dataset, Declared, Loaded, Sample
+    from netbuild.components.datasets.dataset import Dataset, Loaded, Sample
     from netbuild.components.target import Target
+    from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import (
         Batch,
-        IndexedSplit,
         Inputs,
         Split,
         Targets,
@@ -59,45 +58,50 @@ class Data(NamedTuple):
     preparation: Preparation
     class_weights: torch.Tensor | None
     kept: dict[str, Any]
+    #: Sentences about a part that groups have made larger, or about samples far from the training.
+    notes: tuple[str, ...] = ()
 
 
-def load(graph: Graph, world: World, kept: Mapping[str, Any] | None = None) -> Data:
+def load(
+    graph: Graph,
+    world: World,
+    kept: Mapping[str, Any] | None = None,
+    split: str | None = None,
+) -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
 
     Args:
         graph: the network, and its config.
         world: the processes that share the samples.
         kept: what an existing run has kept of the data. None measures it.
+        split: the samples to evaluate: `validation`, `test`, `train` or a split of the source. None
+            for a training, which validates with `validation`.
 
     Raises:
         ConfigError: a file is missing, or a sample or a label does not fit.
         TrainingError: there are too few samples to split.
     """
     with data_faults(graph.config):
-        return _loaded(graph, world, kept)
+        return _loaded(graph, world, kept, split)
 
 
-def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None) -> Data:
+def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: str | None) -> Data:
     config = graph.config
     source, preparation, train = config.data, config.preparation, config.train
     assert source is not None
     if kept and "source" in kept:
         source = source.with_kept(kept["source"])
     wanted = objective.wanted(config, graph.outputs)
-    own = preparation.validation if isinstance(preparation.validation, str) else None
-    training = _opened(source, wanted, preparation, None)
-    held_out = _opened(source, wanted, preparation, own) if own else None
-    if held_out is None:
-        assert not isinstance(
-            training, StreamedBatches
-        )  # `checks.data` requires a split for a stream
-        by_class = _splitting(source.sample(wanted), wanted)
-        training, held_out = _split(training, preparation, train.seed, by_class)
+    training, held_out, notes = _parts(graph, source, wanted, split or "validation")
     if kept is None and isinstance(training, Batches):
         source = source.fitted(wanted, _arrays(training))
-    training, held_out = (_filled(split, source, wanted) for split in (training, held_out))
+    training, held_out = (_filled(part, source, wanted) for part in (training, held_out))
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
+    if split:
+        notes = _strange(kept or {}, config, held_out)
+    if kept is None:
+        kept = _kept(source, training, [*config.inputs])
     measured, prepare = normalised(training, preparation, wanted)
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
@@ -109,14 +113,75 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None) -> Data:
         _placed(held_out, world, prepare, workers),
         measured,
         weights,
-        dict(kept) if kept is not None else _kept(source),
+        dict(kept),
+        notes,
     )
 
 
-def _kept(source: Dataset) -> dict[str, Any]:
-    """Return what a new run keeps of its data."""
+def _parts(
+    graph: Graph, source: Dataset, wanted: Sample, split: str
+) -> tuple[Split, Split, tuple[str, ...]]:
+    """Return the samples that train, those that validate, and sentences about the split."""
+    preparation = graph.config.preparation
+    every = training = _opened(source, wanted, preparation, None)
+    indices = None
+    if preparation.parts:
+        assert not isinstance(every, StreamedBatches)  # `checks.data` refuses parts of a stream
+        seed = graph.config.train.seed
+        known = splitting.facts(source, every, wanted, preparation, seed)
+        indices = splitting.split(len(every), preparation, known)
+        training = splitting.chosen(every, indices.training)
+    if split == "train":
+        return training, training, ()
+    own = preparation.of_source(split)
+    if own is not None or indices is None:
+        try:
+            return training, _opened(source, wanted, preparation, own or split), ()
+        except DataError as error:
+            if split == "test" and preparation.test is None:
+                help_ = "hold out a test before the training: test: 0.2 beside the source"
+                raise DataError(str(error), "validation", help_) from error
+            raise
+    assert not isinstance(every, StreamedBatches)
+    held_out = indices.test if split == "test" else indices.validation
+    return training, splitting.chosen(every, held_out), indices.notes
+
+
+def _kept(source: Dataset, training: Split, names: Sequence[str]) -> dict[str, Any]:
+    """Return what a new run keeps of its data: of its source, and of the inputs that train."""
     values = source.kept()
-    return {} if values is None else {"source": dict(values)}
+    some = _some(training)
+    inputs = {} if some is None else distribution.measured(some, names)
+    found = {} if values is None else {"source": dict(values)}
+    return found | ({"inputs": inputs} if inputs else {})
+
+
+def _strange(kept: Mapping[str, Any], config: Config, data: Split) -> tuple[str, ...]:
+    """Return a sentence for each input whose samples lie far from those of the training."""
+    watch = distribution.Watch(kept.get("inputs"), [*config.inputs], distribution.columns(config))
+    some = _some(data) if watch.wants else None
+    if some is not None:
+        watch.add(some)
+    return tuple(watch.sentences())
+
+
+#: The most samples that are read from files to measure their distribution.
+_MOST_READ = 256
+
+
+def _some(data: Split) -> Inputs | None:
+    """Return the inputs of samples that are drawn at random; None for a stream."""
+    if isinstance(data, StreamedBatches):
+        return None
+    most = distribution.MOST_SAMPLES if isinstance(data, Batches) else _MOST_READ
+    if len(data) <= most and isinstance(data, Batches):
+        return data.inputs
+    drawn = splitting.chosen(data, shuffled_indices(len(data), 0)[:most])
+    try:
+        ((inputs, _),) = drawn.in_order(most)
+    except DataError:  # the training reads all samples, and names the broken ones
+        return None
+    return inputs
 
 
 def _arrays(data: Batches) -> Loaded:
@@ -155,10 +220,6 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
     return Batches(inputs, targets)
 
 
-#: Larger numbers of classes are one class when samples are split by class.
-_MOST_CLASSES = 1 << 20
-
-
 def _fit(samples: Sized, wanted: Sample) -> bool:
     """Whether samples fit into the part of the memory that they may fill."""
     needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
@@ -167,12 +228,6 @@ def _fit(samples: Sized, wanted: Sample) -> bool:
     except (AttributeError, ValueError, OSError):  # the system does not tell its memory
         there = 8 << 30
     return needed <= _ROOM * there
-
-
-def _splitting(given: Declared, wanted: Sample) -> int | None:
-    """Return the number of the target by which samples are split: the first one of classes."""
-    kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
-    return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
 
 
 def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
@@ -212,61 +267,6 @@ def _check_labels(name: str, labels: torch.Tensor, wanted: Target) -> None:
         of = "" if name == ONE_TARGET[0] else f" of {name}"
         said = f"a label{of} is {int(wrong.max())}"
         raise DataError(f"{said}, and the network has scores for 0 to {classes - 1}")
-
-
-def _split(
-    data: IndexedSplit, preparation: Preparation, seed: int, by_class: int | None
-) -> tuple[IndexedSplit, IndexedSplit]:
-    """Split samples for training and validation, if possible with the same share of each class.
-
-    Raises:
-        TrainingError: one of the two splits would have no samples.
-    """
-    samples, held_out = len(data), preparation.held_out(len(data))
-    if message := preparation.leaves_none(samples):
-        raise TrainingError(message)
-    classes = None
-    # A sample with one target has a class. A picture with a class for each pixel has no class.
-    targets = torch.empty(0, 0) if by_class is None else data.targets[by_class]
-    if targets.ndim == 1:
-        known = targets.clamp(0, _MOST_CLASSES)  # a number that the loss ignores may be huge
-        counts = known.bincount()
-        counts = counts[counts > 0]
-        if counts.min() >= 2 and len(counts) <= min(held_out, samples - held_out):
-            classes = known
-    order = shuffled_indices(samples, seed)
-    chosen = torch.arange(samples) < held_out
-    if classes is not None:
-        chosen = _first_of_each(classes[order], held_out)
-    return _chosen(data, order[~chosen]), _chosen(data, order[chosen])
-
-
-def _first_of_each(classes: torch.Tensor, wanted: int) -> torch.Tensor:
-    """Return a mask of `wanted` samples: the first of each class, in proportion to its size.
-
-    Shares are rounded down. The classes with the largest remainders get one sample more.
-
-    Args:
-        classes: the class of each sample, (samples).
-        wanted: the number of samples that are chosen.
-    """
-    counts = classes.bincount()
-    exact = counts.double() * wanted / len(classes)
-    share = exact.long()
-    remainders = (exact - share).argsort(descending=True, stable=True)
-    share[remainders[: wanted - int(share.sum())]] += 1
-    by_class = classes.argsort(stable=True)
-    place = torch.empty_like(classes)  # the position of each sample within its class
-    begins = counts.cumsum(0) - counts
-    place[by_class] = torch.arange(len(classes)) - begins[classes[by_class]]
-    return place < share[classes]
-
-
-def _chosen(data: IndexedSplit, indices: torch.Tensor) -> IndexedSplit:
-    if isinstance(data, ReadBatches):
-        return replace(data, samples=Subset(data.samples, indices.tolist()))
-    inputs, targets = (tuple(x[indices] for x in part) for part in (data.inputs, data.targets))
-    return Batches(inputs, targets)
 
 
 def normalised(

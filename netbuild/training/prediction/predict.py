@@ -22,6 +22,7 @@ from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import class_names, is_run
 from netbuild.training import checkpoint as checkpoints
 from netbuild.training.data.batches import Batches
+from netbuild.training.data.distribution import Watch, columns
 from netbuild.training.data.loading import normalised
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
@@ -131,6 +132,9 @@ class Predictor:
         self.top = top
         self._expect_one_class()
         self.prepare = self._normalisation(run, config.preparation)
+        kept = run.kept.get("inputs") if weights is None or is_run(run.folder) else None
+        #: Compares the samples with those that have trained.
+        self.watch = Watch(kept, tuple(config.inputs), columns(config))
         names = run.classes if weights is None or is_run(run.folder) else class_names(config)
         self.class_names = self._names(names)
 
@@ -174,10 +178,16 @@ class Predictor:
                 continue
             together.append(found)
             if len(together) == self.batch_size:
-                yield from self._predicted(together)
+                yield from self._watched(together)
                 together = []
         if together:
-            yield from self._predicted(together)
+            yield from self._watched(together)
+
+    def _watched(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
+        """Look at the samples of a batch, and yield their predictions."""
+        if self.watch.wants:
+            self.watch.add(_together(samples))
+        yield from self._predicted(samples)
 
     def _predicted(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
         """Yield the predictions for a batch. If torch refuses it, predict sample by sample."""
@@ -214,8 +224,7 @@ class Predictor:
             TrainingError: torch refuses the samples.
         """
         with refused("the samples"):
-            columns = zip(*(sample.inputs for sample in samples), strict=True)
-            x = tuple(torch.from_numpy(np.stack(column)).to(self.device) for column in columns)
+            x = tuple(column.to(self.device) for column in _together(samples))
             x, _ = self.prepare((x, ())) if self.prepare else (x, ())
             y = self.module(*x)
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
@@ -238,6 +247,12 @@ class Predictor:
     def _named(self, number: int, share: Any) -> dict[str, Any]:
         name = {"name": self.class_names[number]} if self.class_names else {}
         return {"class": number} | name | {"probability": shortest(share)}
+
+
+def _together(samples: list[InputSample]) -> tuple[torch.Tensor, ...]:
+    """Return each input of some samples, (samples, *input)."""
+    columns = zip(*(sample.inputs for sample in samples), strict=True)
+    return tuple(torch.from_numpy(np.stack(column)) for column in columns)
 
 
 def shortest(value: Any) -> float:

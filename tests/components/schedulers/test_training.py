@@ -115,7 +115,8 @@ def test_unknown_number_of_samples(tmp_path: Path) -> None:
 def test_batches(samples: int, validation: float, size: int) -> None:
     """An epoch has as many batches as the data is split into."""
     held_out = round(samples * Preparation(validation=validation).validation)
-    kept = samples - Preparation(validation=validation).held_out(samples)
+    kept = Preparation(validation=validation).training(samples)
+    assert kept is not None
     assert Train(batch_size=size).steps(kept) == len(range(0, samples - held_out, size))
 
 

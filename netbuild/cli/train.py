@@ -232,6 +232,8 @@ def _fit(trainer: Trainer) -> None:
         out.print("the run is already finished")
     else:
         out.print(_headline(trainer, out))
+        if why := getattr(trainer.training, "why", ""):
+            out.print(f"samples are read from disk: {why}")
         if trainer.train.compile and trainer.world.device.type == "cpu":
             out.print("compile: on a CPU, most networks train slower when they are compiled")
     if position.total and not trainer.finished:

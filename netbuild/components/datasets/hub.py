@@ -141,7 +141,7 @@ class Hub(Dataset):
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | Stream:
-        from netbuild.components.datasets.tables import RowReader, Rows, RowStream
+        from netbuild.components.datasets.tables import NumberRows, RowReader, Rows, RowStream
 
         table = self._table(split)
         columns = self._columns(table, len(wanted.inputs))
@@ -149,7 +149,9 @@ class Hub(Dataset):
         labels = {name: self._labels(columns, name, counted) for name in columns.targets}
         classes = {name: count_of(self.classes, name) for name in columns.targets}
         reader = RowReader(columns, wanted, size, classes=classes, labels=labels)
-        return RowStream(table, reader) if self.streaming else Rows(table, reader)
+        if self.streaming:
+            return RowStream(table, reader)
+        return Rows(table, reader) if columns.images else NumberRows(table, reader)
 
     def _columns(self, table: Any, read: int | None) -> "Columns":
         """Return the columns of the inputs, if their number is given, and of the targets.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: The part of the memory that samples may fill. The split and `normalize` copy them for a moment.
 ROOM = 1 / 3
+_UNITS = (("GB", 9), ("MB", 6))
 
 
 def opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
@@ -65,11 +66,12 @@ def too_large(samples: int, wanted: Sample) -> str:
     needed, there = samples * sum(tensor.nbytes for tensor in tensors), memory()
     if needed <= ROOM * there:
         return ""
-    return f"{_gigabytes(needed)} are more than a third of {_gigabytes(there)} of memory"
+    return f"{_bytes(needed)} are more than a third of {_bytes(there)} of memory"
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB"
+def _bytes(count: int) -> str:
+    unit, power = next(((u, p) for u, p in _UNITS if count >= 10**p), ("kB", 3))
+    return f"{count / 10**power:,.1f} {unit}"
 
 
 def _check_all(data: ReadBatches, wanted: Sample) -> None:

@@ -40,6 +40,7 @@ def numbers(column: "pa.ChunkedArray | pa.Array") -> "np.ndarray[Any, Any] | Non
 
     None for a column that holds anything else, or lacks a value.
     """
+    import numpy as np
     from pyarrow import ChunkedArray, compute, types
 
     kind = column.type
@@ -55,7 +56,10 @@ def numbers(column: "pa.ChunkedArray | pa.Array") -> "np.ndarray[Any, Any] | Non
     dtype = "int64" if types.is_integer(kind) else "float32" if types.is_floating(kind) else None
     if types.is_boolean(kind):
         dtype = "bool"
-    return None if dtype is None else _array(column).astype(dtype)
+    if dtype is None:
+        return None
+    with np.errstate(over="ignore"):  # an infinite input is a fault that names its row
+        return _array(column).astype(dtype)
 
 
 def _array(column: "pa.ChunkedArray | pa.Array") -> "np.ndarray[Any, Any]":

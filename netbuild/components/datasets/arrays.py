@@ -135,9 +135,9 @@ class Arrays(Dataset):
         self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | None:
         """Return the samples; None for compressed arrays, or arrays in Fortran's order."""
-        from netbuild.components.datasets.mapped import mapped
+        from netbuild.components.datasets.array_samples import samples_of
 
-        return mapped(self._stored(split), self._names(split), wanted, self._counted(wanted))
+        return samples_of(self._stored(split), self._names(split), wanted, self._counted(wanted))
 
     def _counted(self, wanted: Sample) -> dict[str, int | None]:
         """Return the number of classes of each target."""

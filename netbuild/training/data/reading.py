@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ class Reader:
     """Samples with the methods that torch's `DataLoader` calls."""
 
     def __init__(self, samples: Samples) -> None:
-        self.samples = samples
+        self.samples, self.quick = samples, is_quick(samples)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -54,21 +54,21 @@ class Reader:
     def __getitems__(self, indices: Sequence[int]) -> Batch | DataError:
         """Return the batch of some samples, or the first error among them."""
         try:
-            return read(self.samples, np.asarray(indices))
+            return read(self.samples, np.asarray(indices), quick=self.quick)
         except DataError as error:
             return error  # torch would put the traceback of a raised error into its message
 
 
-def read(samples: Samples, indices: np.ndarray[Any, Any]) -> Batch:
-    """Return the batch of some samples.
+def read(samples: Samples, indices: np.ndarray[Any, Any], *, quick: bool) -> Batch:
+    """Return the batch of some samples. `quick` is what `is_quick` says of them.
 
     Raises:
         DataError: a sample cannot be read.
     """
     if isinstance(samples, Subset):
-        return read(samples.samples, samples.indices[indices])
-    if isinstance(samples, Blocks):
-        inputs, targets = samples.block(indices)
+        samples, indices = samples.samples, samples.indices[indices]
+    if quick:
+        inputs, targets = cast("Blocks", samples).block(indices)
         return tuple(map(torch.from_numpy, inputs)), tuple(map(torch.from_numpy, targets))
     return stacked([samples[index] for index in indices.tolist()])
 

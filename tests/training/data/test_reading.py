@@ -1,6 +1,5 @@
 """Samples that stay in their files give the same training as samples in memory."""
 
-import mmap
 import os
 import pickle
 from pathlib import Path
@@ -13,7 +12,9 @@ from safetensors.numpy import save_file
 
 from netbuild.checks.trace import trainable
 from netbuild.components import machine
-from netbuild.components.datasets import mapped
+from netbuild.components.datasets import array_samples
+from netbuild.components.datasets.array_files import read_arrays
+from netbuild.components.datasets.dataset import DataError
 from netbuild.config.load import read
 from netbuild.diagnostics.exceptions import ConfigError
 from netbuild.syntax.parser import from_bytes
@@ -24,6 +25,13 @@ from netbuild.training.parallel.distributed import World
 from tests.training.by_hand import command, prepared, resumed, stopped, trained
 from tests.training.runs import CPU
 from tests.training_configs import outcome, text, write
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read also small arrays from their files."""
+    monkeypatch.setattr(array_samples, "_SMALL", 0)
+
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 GENERATOR = np.random.default_rng(0)
@@ -114,47 +122,42 @@ def test_images_are_resized_alike(tmp_path: Path) -> None:
 def test_few_samples_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No part of a training takes more than a few samples of a file at a time."""
     taken: dict[str, int] = {}
-    copied = mapped.MappedArray._copied
+    take = array_samples.ReadArray.take
 
-    def counted(self: Any, indices: Any, *rest: Any) -> Any:
+    def counted(self: Any, indices: Any) -> Any:
         name = self.stored.path.stem
         taken[name] = max(taken.get(name, 0), len(indices))
-        return copied(self, indices, *rest)
+        return take(self, indices)
 
-    monkeypatch.setattr(mapped.MappedArray, "_copied", counted)
-    monkeypatch.setattr(reading, "_AT_ONCE", 10 * 64)  # ten samples of 16 numbers
+    monkeypatch.setattr(array_samples.ReadArray, "take", counted)
+    monkeypatch.setattr(reading, "_AT_ONCE", 160)
     path = saved(tmp_path, "npy", arrays())
     config = sections(path, in_memory=False, normalize=True, class_weights="balanced")
     trained(tmp_path, "train.batch_size=12", **config)
-    assert taken == {"x": 12, "y": SAMPLES}  # ten at first, then batches; 480 bytes of labels
+    assert taken == {"x": 12, "y": 20}  # batches, and 160 bytes of labels
 
 
-def test_pages_are_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read from a file does not stay in the memory of the process."""
-    given = np.zeros((4000, 1024), "float32")
-    path = saved(tmp_path, "npy", {"x": given, "y": np.arange(4000)})
-    stored = mapped.MappedArray(mapped_of(path / "x.npy"), 128)
-    monkeypatch.setattr(mapped, "_HELD", 1 << 20)
-    monkeypatch.setattr(mapped, "_AROUND", 1 << 16)
-    before = mapped_bytes()
-    for indices in np.random.default_rng(0).permutation(4000).reshape(-1, 100):
-        assert not stored.take(indices).any()
-        if before is not None:
-            # A page of the cache may be as large as 2 MiB, and each sample may lie in another one.
-            assert (mapped_bytes() or 0) - before <= (16 + 1) << 21
-
-
-def mapped_of(path: Path) -> Any:
-    """Return the array of a file."""
-    from netbuild.components.datasets.array_files import read_arrays
-
-    return read_arrays(path)[path.stem]
-
-
-def mapped_bytes() -> int | None:
-    """Return the bytes of files that count as memory of this process; None off Linux."""
-    status = Path("/proc/self/statm")
-    return int(status.read_text().split()[2]) * mmap.PAGESIZE if status.exists() else None
+@pytest.mark.parametrize("read_at", ["preadv", "in turn", "in parts"])
+def test_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_at: str) -> None:
+    """Neighbours, samples in any order and the same sample twice are what the array holds."""
+    if read_at != "preadv":
+        half = lambda file, buffers, start: array_samples._in_turn(file, [buffers[0][:100]], start)  # noqa: E731
+        monkeypatch.setattr(
+            array_samples, "_read_at", half if read_at == "in parts" else array_samples._in_turn
+        )
+    monkeypatch.setattr(array_samples, "_AT_ONCE", 1000)
+    for shape in ((), (1,), (5, 3), (300,)):
+        folder = tmp_path / f"{shape}"
+        folder.mkdir()
+        values = GENERATOR.random((40, *shape))
+        np.save(folder / "x.npy", values)
+        stored = read_arrays(folder)["x"]
+        place = array_samples.place_of(stored)
+        assert place is not None
+        array = array_samples.ReadArray(stored, place)
+        for chosen in ([], [7], range(3, 9), range(40), [3, 5, 4, 3], [39, 0, 1, 39]):
+            indices = np.array([*chosen], int)
+            assert np.array_equal(array.take(indices), values[indices])
 
 
 def test_training_is_the_same(tmp_path: Path) -> None:
@@ -179,13 +182,13 @@ def test_workers_read_the_same(tmp_path: Path) -> None:
     assert outcome(one.run) == outcome(two.run)
 
 
-def test_a_copy_maps_the_file_again(tmp_path: Path) -> None:
+def test_a_copy_opens_the_file_again(tmp_path: Path) -> None:
     """A worker process that gets samples as bytes opens their files itself."""
     found = data(saved(tmp_path, "npy", arrays()), in_memory=False).training
     assert isinstance(found, ReadBatches)
     again = pickle.loads(pickle.dumps(found.samples))  # noqa: S301  its own bytes
     chosen = np.array([5, 0, 5])
-    assert same(*([*reading.read(x, chosen)[0]] for x in (found.samples, again)))
+    assert same(*([*reading.read(x, chosen, quick=True)[0]] for x in (found.samples, again)))
 
 
 @pytest.mark.parametrize("order", ["compressed", "fortran"])
@@ -228,7 +231,7 @@ def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
     path = saved(tmp_path, "npy", arrays())
     found = data(path, in_memory=False).training
     os.truncate(path / "x.npy", 2000)
-    with pytest.raises(Exception, match=r"x.npy is damaged: it ends after 1,872 of 3,840 bytes$"):
+    with pytest.raises(DataError, match=r"x.npy is damaged: it ends after 1,872 of 3,840 bytes$"):
         list(found.shuffled(8, 0))
 
 
@@ -238,7 +241,7 @@ def test_the_memory_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     options = ("train", path, "--runs", tmp_path / "runs", "--set", "train.epochs=1")
     assert "samples are read from disk" not in command(*options)[1]
     monkeypatch.setattr(machine, "_of_container", lambda: [10_000])
-    monkeypatch.setattr(mapped.MappedArray, "_ask_for", asked := Asked())
+    monkeypatch.setattr(array_samples.ReadArray, "_ask_for", asked := Asked())
     line = "samples are read from disk: 4.3 kB are more than a third of 10.0 kB of memory"
     assert line in command(*options)[1].splitlines()
     assert not asked.count  # 3,840 and 480 bytes fit into the half of 10,000
@@ -260,11 +263,11 @@ def test_larger_files_are_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyP
     held = batches_of(data(path, in_memory=True))
     monkeypatch.setattr(machine, "_of_container", lambda: [1000])
     asked = []
-    madvise = mapped.MappedArray._ask_for
+    ask_for = array_samples.ReadArray._ask_for
     monkeypatch.setattr(
-        mapped.MappedArray,
+        array_samples.ReadArray,
         "_ask_for",
-        lambda self, indices, file: (asked.append(len(indices)), madvise(self, indices, file)),
+        lambda self, indices: (asked.append(len(indices)), ask_for(self, indices)),
     )
     assert same(held, batches_of(data(path, in_memory=False)))
     assert 7 in asked

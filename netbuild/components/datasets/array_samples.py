@@ -1,17 +1,20 @@
-"""Samples of arrays that stay in their files: the system maps a file into memory, page by page.
+"""Samples of arrays that stay in their files: each one is read when it is needed.
 
-A page that was read counts as memory of the process until it is released. So pages are released
-after some samples; the system's cache keeps them as long as there is room.
+Files are read with `preadv` rather than mapped into memory. Pages of a map count as memory of the
+process until they are released, a random place brings up to 2 MiB of them, and a file that becomes
+shorter kills the process.
 """
 
-import mmap
+import os
 import zipfile
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from netbuild.components.datasets.array_files import StoredArray, readable, short
 from netbuild.components.datasets.conversion import input_of, input_values, target_values
-from netbuild.components.datasets.dataset import Loaded, Row, Sample
+from netbuild.components.datasets.dataset import DataError, Loaded, Row, Sample
 from netbuild.components.files import opened
 from netbuild.components.machine import memory
 from netbuild.components.tensor import product
@@ -23,14 +26,15 @@ if TYPE_CHECKING:
 
 #: The part of the memory that the system's cache of files has for sure.
 _CACHED = 0.5
-#: The most bytes of an array's file that count as memory of the process.
-_HELD = 1 << 26
-#: The most bytes that Linux maps around a page that is read: a large page of its cache.
-#: https://docs.kernel.org/admin-guide/mm/transhuge.html
-_AROUND = 1 << 21
+#: An array of at most so many bytes, such as the classes of samples, is held in memory.
+_SMALL = 1 << 25
+#: A part of a file of at most so many bytes is read at once, also if a few samples are not wanted.
+_AT_ONCE = 1 << 24
 #: The two bytes of each length in the header of a member, and the size of this header.
 #: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.7
 _NAME, _EXTRA, _MEMBER = slice(26, 28), slice(28, 30), 30
+#: Without `preadv` a file has one position, which threads take turns to use.
+_TURN = Lock()
 
 
 def place_of(stored: StoredArray) -> int | None:
@@ -56,90 +60,115 @@ def place_of(stored: StoredArray) -> int | None:
     return info.header_offset + _MEMBER + sum(lengths) + stored.start
 
 
-class MappedArray:
-    """An array whose samples are copied from its file when they are needed.
+class ReadArray:
+    """An array whose samples are read from its file when they are needed.
 
     `place` is where its first sample lies. If `ahead`, the file is larger than the system's cache,
-    and the system is asked for all samples of a block at once, before the first one is copied.
+    and the system is asked for all samples of a block before the first one is read.
     """
 
     def __init__(self, stored: StoredArray, place: int, *, ahead: bool = False) -> None:
         self.stored, self.place, self.ahead = stored, place, ahead
         self._bytes = product(stored.shape[1:]) * int(stored.descr[2:])
-        self._end = place + stored.nbytes
-        self._read = 0
-        self._open()
+        with readable(stored.path), opened(stored.path) as file:
+            self._file = os.dup(file.fileno())
+        finalize(self, os.close, self._file)
+        if os.fstat(self._file).st_size < place + stored.nbytes:
+            raise self._short()
 
-    def _open(self) -> None:
-        import numpy as np
-
-        if not self.stored.nbytes:  # an empty file cannot be mapped
-            self._map, self._array = None, np.empty(self.stored.shape, self.stored.descr)
-            return
-        with readable(self.stored.path), opened(self.stored.path) as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._expect_whole(self._map)
-            self._array = np.ndarray(self.stored.shape, self.stored.descr, self._map, self.place)
-
-    def __getstate__(self) -> tuple[StoredArray, int, bool]:
-        return self.stored, self.place, self.ahead
-
-    def __setstate__(self, state: tuple[StoredArray, int, bool]) -> None:
-        stored, place, ahead = state
-        self.__init__(stored, place, ahead=ahead)  # type: ignore[misc]  # a map is not pickled
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.stored, self.place, self.ahead)
 
     def take(self, indices: "Array") -> "Array":
-        """Return a copy of some samples.
+        """Return some samples.
 
         Raises:
-            DataError: the file has become shorter.
+            DataError: the file cannot be read, or has become shorter.
         """
         import numpy as np
 
-        if self._map is None:
-            return self._array[indices]
-        self._expect_whole(self._map)
-        if self.ahead:
-            self._ask_for(indices, self._map)
-        least, most = (int(end(indices)) for end in (np.min, np.max))
-        near = (most - least + 1) * self._bytes
-        if near <= _HELD:
-            return self._copied(indices, near, self._map)
-        each = max(self._bytes, _AROUND)
-        count = max(1, _HELD // each)
-        values = np.empty((len(indices), *self._array.shape[1:]), self._array.dtype)
-        for start in range(0, len(indices), count):
-            part = indices[start : start + count]
-            values[start : start + count] = self._copied(part, len(part) * each, self._map)
+        if not len(indices):
+            return self._empty(0)
+        first, last = int(np.min(indices)), int(np.max(indices))
+        near = last - first + 1
+        with readable(self.stored.path):
+            if near == 1 or (near * self._bytes <= _AT_ONCE and near <= 2 * len(indices)):
+                together = self._empty(near)
+                self._read(_bytes_of(together), first)
+                return together[indices - first]
+            numbers = indices.tolist()
+            if self.ahead:
+                self._ask_for(numbers)
+            values = self._empty(len(numbers))
+            buffer, size, file = _bytes_of(values), self._bytes, self._file
+            for n, index in enumerate(numbers):
+                part = buffer[n * size : (n + 1) * size]
+                if _read_at(file, [part], self.place + index * size) != size:
+                    self._read(part, index)
         return values
 
-    def _copied(self, indices: "Array", around: int, mapped: mmap.mmap) -> "Array":
-        """Return a copy of some samples, which are read with `around` bytes of the file."""
-        self._read += around
-        if self._read > _HELD < self.stored.nbytes and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)
-            self._read = around
-        values: Array = self._array[indices]
-        return values
+    def _empty(self, samples: int) -> "Array":
+        import numpy as np
 
-    def _expect_whole(self, mapped: mmap.mmap) -> None:
-        """Refuse a file that lacks its end: the system would kill a process that reads it.
+        return np.empty((samples, *self.stored.shape[1:]), self.stored.descr)
+
+    def _ask_for(self, indices: list[int]) -> None:
+        if not hasattr(os, "posix_fadvise"):  # Windows and macOS
+            return
+        file, advice = self._file, os.POSIX_FADV_WILLNEED
+        for index in indices:
+            os.posix_fadvise(file, self.place + index * self._bytes, self._bytes, advice)
+
+    def _read(self, buffer: memoryview, index: int) -> None:
+        """Fill a buffer with the bytes of samples, from the sample with this index.
 
         Raises:
-            DataError: the file is too short.
+            OSError: the file cannot be read.
+            DataError: it has become shorter.
         """
-        there = mapped.size()
-        if there < self._end:
-            stored = self.stored
-            raise short(stored.path, stored.member, max(0, there - self.place), stored.nbytes)
+        start, read = self.place + index * self._bytes, 0
+        while read < len(buffer):
+            got = _read_at(self._file, [buffer[read:]], start + read)
+            if not got:
+                raise self._short()
+            read += got
 
-    def _ask_for(self, indices: "Array", mapped: mmap.mmap) -> None:
-        if not hasattr(mmap, "MADV_WILLNEED"):  # Windows
-            return
-        for index in indices.tolist():
-            start = self.place + index * self._bytes
-            page = start - start % mmap.PAGESIZE
-            mapped.madvise(mmap.MADV_WILLNEED, page, start - page + self._bytes)
+    def _short(self) -> DataError:
+        there = max(0, os.fstat(self._file).st_size - self.place)
+        return short(self.stored.path, self.stored.member, there, self.stored.nbytes)
+
+
+def _in_turn(file: int, buffers: list[memoryview], start: int) -> int:
+    """Fill a buffer with the bytes at a place of a file, as `os.preadv` does."""
+    with _TURN:
+        os.lseek(file, start, os.SEEK_SET)
+        data = os.read(file, len(buffers[0]))
+    buffers[0][: len(data)] = data
+    return len(data)
+
+
+_read_at = getattr(os, "preadv", _in_turn)  # Windows has no `preadv`
+
+
+def _bytes_of(values: "Array") -> memoryview:
+    return memoryview(values.reshape(-1).view("B"))
+
+
+def _reopened(stored: StoredArray, place: int, ahead: bool) -> ReadArray:  # noqa: FBT001
+    """Return an array that a process has got as bytes. It opens the file itself."""
+    return ReadArray(stored, place, ahead=ahead)
+
+
+class HeldArray:
+    """An array with few bytes for each sample, in memory."""
+
+    def __init__(self, stored: StoredArray) -> None:
+        self.stored, self._values = stored, stored.values()
+
+    def take(self, indices: "Array") -> "Array":
+        """Return some samples."""
+        values: Array = self._values[indices]
+        return values
 
 
 class ArraySamples:
@@ -150,7 +179,7 @@ class ArraySamples:
 
     def __init__(
         self,
-        arrays: tuple[MappedArray, ...],
+        arrays: tuple[ReadArray | HeldArray, ...],
         names: tuple[str, ...],
         wanted: Sample,
         classes: Mapping[str, int | None],
@@ -212,13 +241,13 @@ class ArraySamples:
         return self.block_targets(np.arange(len(self)))
 
 
-def mapped(
+def samples_of(
     stored: tuple[StoredArray, ...],
     names: tuple[str, ...],
     wanted: Sample,
     classes: Mapping[str, int | None],
 ) -> ArraySamples | None:
-    """Return the samples of stored arrays; None if some can only be read as a whole.
+    """Return the samples of stored arrays; None if a large array can only be read as a whole.
 
     Args:
         stored: the arrays of the inputs, and behind them those of the targets.
@@ -229,14 +258,16 @@ def mapped(
     Raises:
         DataError: a file is damaged.
     """
-    places = [place_of(array) for array in stored]
     ahead = sum(array.nbytes for array in stored) > _CACHED * memory()
-    arrays = [
-        MappedArray(array, place, ahead=ahead)
-        for array, place in zip(stored, places, strict=True)
-        if place is not None
-    ]
-    return None if None in places else ArraySamples(tuple(arrays), names, wanted, classes)
+    arrays: list[ReadArray | HeldArray] = []
+    for array in stored:
+        if array.nbytes <= _SMALL:
+            arrays.append(HeldArray(array))
+        elif (place := place_of(array)) is None:
+            return None
+        else:
+            arrays.append(ReadArray(array, place, ahead=ahead))
+    return ArraySamples(tuple(arrays), names, wanted, classes)
 
 
 def _at(indices: "Array") -> Callable[[int], str]:

@@ -293,6 +293,8 @@ def _fit(trainer: Trainer, folder: Path | None = None) -> None:
         out.print(_headline(trainer, out))
         for note in trainer.notes:
             out.print(note)
+        if why := getattr(trainer.training, "why", ""):
+            out.print(f"samples are read from disk: {why}")
         if trainer.train.compile and trainer.world.device.type == "cpu":
             out.print("compile: on a CPU, most networks train slower when they are compiled")
     if position.total and not trainer.finished:

@@ -325,13 +325,13 @@ def _look_at_labels(criterion: Criterion, data: Data, train: Train, split: str) 
     """
     if isinstance(data.training, StreamedBatches) or isinstance(data.held_out, StreamedBatches):
         return
-    training, held_out = data.training.targets, data.held_out.targets
+    training, held_out = data.training, data.held_out
     criterion.look(training, held_out)
     criterion.expect_labels(training, "the training samples")
     what = f"the {split} samples"
     limit = None if train.limit_batches is None else train.limit_batches * train.batch_size
-    if limit is not None and limit < len(data.held_out):
-        held_out = tuple(targets[:limit] for targets in held_out)
+    if limit is not None and limit < len(held_out):
+        held_out = held_out.first(limit)
         what = f"the {limit} {split} samples within limit_batches"
     criterion.expect_labels(held_out, what)
 

@@ -167,7 +167,7 @@ class StoredArray(NamedTuple):
             while read < len(buffer):
                 got = file.readinto(buffer[read:])  # type: ignore[attr-defined]  # all opened files have it
                 if not got:
-                    raise _short(self.path, self.member, read, len(buffer))
+                    raise short(self.path, self.member, read, len(buffer))
                 read += got
 
 
@@ -293,7 +293,7 @@ def read_idx(path: Path) -> StoredArray:
             raise DataError(f"{path} is not an IDX file")
         sizes = file.read(4 * rank)
         if len(sizes) < 4 * rank:
-            raise _short(path, None, len(sizes), 4 * rank)
+            raise short(path, None, len(sizes), 4 * rank)
         shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
     stored = StoredArray(path, None, 4 + 4 * rank, f">{_IDX[code]}", shape)
     if path.suffix != ".gz":
@@ -356,13 +356,13 @@ def _expect_bytes(stored: StoredArray, size: int) -> None:
     """
     if stored.is_read and stored.start + stored.nbytes > size:
         there = max(0, size - stored.start)
-        raise _short(stored.path, stored.member, there, stored.nbytes)
+        raise short(stored.path, stored.member, there, stored.nbytes)
 
 
-def _short(path: Path, member: str | None, there: int, expected: int) -> DataError:
-    return DataError(
-        f"{_said(path, member)} is damaged: it ends after {there:,} of {expected:,} bytes"
-    )
+def short(path: Path, member: str | None, there: int, expected: int) -> DataError:
+    """Return the error of a file that lacks its end."""
+    said = f"{_said(path, member)} is damaged"
+    return DataError(f"{said}: it ends after {there:,} of {expected:,} bytes")
 
 
 def _said(path: Path, member: str | None) -> str:

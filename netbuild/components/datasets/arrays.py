@@ -22,6 +22,7 @@ from netbuild.components.datasets.dataset import (
     Loaded,
     Repeat,
     Sample,
+    Samples,
     Size,
 )
 from netbuild.components.datasets.fields import (
@@ -148,11 +149,20 @@ class Arrays(Dataset):
 
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         values = tuple(stored.values() for stored in self._stored(split))
-        classes = {
-            name: self._classes(name, stored, wanted.targets[name])
-            for name, stored in self._parts(None)[1].items()
-        }
-        return arrays_of(values, self._names(split), wanted, classes)
+        return arrays_of(values, self._names(split), wanted, self._counted(wanted))
+
+    def open(
+        self, wanted: Sample, split: str | None = None, size: Size | None = None
+    ) -> Samples | None:
+        """Return the samples; None for compressed arrays, or arrays in Fortran's order."""
+        from netbuild.components.datasets.array_samples import samples_of
+
+        return samples_of(self._stored(split), self._names(split), wanted, self._counted(wanted))
+
+    def _counted(self, wanted: Sample) -> dict[str, int | None]:
+        """Return the number of classes of each target."""
+        targets = self._parts(None)[1]
+        return {name: self._classes(name, x, wanted.targets[name]) for name, x in targets.items()}
 
     def _classes(self, name: str, target: StoredArray, wanted: Target) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""

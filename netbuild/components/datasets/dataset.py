@@ -2,7 +2,15 @@
 
 import time
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
 from netbuild.components.component import Component
 from netbuild.components.target import Target
@@ -135,6 +143,28 @@ class Samples(Protocol):
 
         Raises:
             DataError: a target cannot be read.
+        """
+
+
+@runtime_checkable
+class Blocks(Samples, Protocol):
+    """Samples that are read quickly, many at once.
+
+    `indices` are an array of their numbers, in any order.
+    """
+
+    def block(self, indices: "np.ndarray[Any, Any]") -> Loaded:
+        """Return some samples.
+
+        Raises:
+            DataError: a value cannot be an input or a target.
+        """
+
+    def block_targets(self, indices: "np.ndarray[Any, Any]") -> _Arrays:
+        """Return the targets of some samples, without reading their inputs.
+
+        Raises:
+            DataError: a value cannot be a target.
         """
 
 

@@ -144,7 +144,7 @@ class Hub(Dataset):
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | Stream:
-        from netbuild.components.datasets.tables import RowReader, Rows, RowStream
+        from netbuild.components.datasets.tables import NumberRows, RowReader, Rows, RowStream
 
         table = self._table(split)
         columns = self._columns(table, len(wanted.inputs))
@@ -152,7 +152,9 @@ class Hub(Dataset):
         labels = {name: self._labels(columns, name, counted) for name in columns.targets}
         classes = {name: count_of(self.classes, name) for name in columns.targets}
         reader = RowReader(columns, wanted, size, classes=classes, labels=labels)
-        return RowStream(table, reader) if self.streaming else Rows(table, reader)
+        if self.streaming:
+            return RowStream(table, reader)
+        return Rows(table, reader) if columns.images else NumberRows(table, reader)
 
     def check_group(self, column: str) -> None:
         """Accept any column: only opening the data set tells its columns."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from netbuild.components.datasets.arrow import ArrowColumns
 from netbuild.components.datasets.columns import Columns
 from netbuild.components.datasets.conversion import ignored, input_values, target_values
 from netbuild.components.datasets.dataset import DataError, Sample, Size
@@ -249,6 +250,51 @@ class Rows:
         return self.known
 
 
+class NumberRows(Rows):
+    """Rows without pictures, of which many are read at once."""
+
+    def __init__(self, table: "datasets.Dataset", reader: RowReader) -> None:
+        super().__init__(table, reader)
+        self.columns = ArrowColumns(self.table)
+        targets = dict.fromkeys(reader.columns.targets.values())
+        self.target_columns = ArrowColumns(self.table.select_columns([*targets]))
+
+    def block(self, indices: "np.ndarray[Any, Any]") -> "Loaded":
+        """Return some rows.
+
+        Raises:
+            DataError: a value is missing, or cannot be an input or a target.
+        """
+        with self._naming(indices):
+            return self.reader.batch(self.columns.rows(indices))
+
+    def block_targets(self, indices: "np.ndarray[Any, Any]") -> "tuple[np.ndarray[Any, Any], ...]":
+        """Return the targets of some rows.
+
+        Raises:
+            DataError: as `block`.
+        """
+        with self._naming(indices):
+            return self.reader.targets(self.target_columns.rows(indices))
+
+    @contextmanager
+    def _naming(self, indices: "np.ndarray[Any, Any]") -> Iterator[None]:
+        """Read the rows of a block one by one if it cannot be read: the error then names a row."""
+        try:
+            with reading("a row"):
+                yield
+        except DataError:
+            for index in indices.tolist():
+                self[index]
+            raise
+
+    def targets(self) -> "tuple[np.ndarray[Any, Any], ...]":
+        """Return each target of all rows."""
+        import numpy as np
+
+        return self.block_targets(np.arange(len(self)))
+
+
 class RowStream:
     """Rows that come one after the other."""
 
@@ -276,7 +322,7 @@ class RowStream:
 def whole_table(table: "datasets.Dataset", reader: RowReader) -> "Loaded":
     """Return all rows of a table without pictures."""
     chosen = table.select_columns([*reader.columns.features])
-    return reader.batch(chosen.with_format("numpy")[:])
+    return reader.batch(ArrowColumns(chosen).rows(slice(None)))
 
 
 @contextmanager

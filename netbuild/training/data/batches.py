@@ -13,17 +13,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from torch.nn.functional import interpolate
 
 from netbuild.components.datasets.dataset import DataError, together, unreadable
+from netbuild.training.data.reading import Reader, Subset, each_targets, stacked
 from netbuild.training.signals import leave_to_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    import numpy as np
-
-    from netbuild.components.datasets.dataset import Row, Samples, Stream
+    from netbuild.components.datasets.dataset import Samples, Size, Stream
     from netbuild.config.train import Train
 
 #: The inputs of the network, and the targets in the order of `Dataset.targets`.
@@ -61,6 +62,10 @@ class _IndexedBatches:
         """The number of samples."""
         raise NotImplementedError
 
+    def each_targets(self) -> Iterator[Targets]:
+        """Yield the targets of all samples, some at a time, in any order."""
+        raise NotImplementedError
+
     def in_order(self, size: int, most: int | None = None) -> Iterator[Batch]:
         """Yield batches in the order of the samples. They are copies: a layer may work in place."""
         for batch in self._chosen(torch.arange(len(self)), size, 0, most):
@@ -95,6 +100,10 @@ class Batches(_IndexedBatches):
         """The number of samples."""
         return len(self.targets[0])
 
+    def each_targets(self) -> Iterator[Targets]:
+        """Yield the targets of all samples, in their order."""
+        yield self.targets
+
     def first(self, samples: int) -> Batches:
         """Return a split of the first samples alone."""
         parts = (self.inputs, self.targets)
@@ -114,7 +123,10 @@ class Batches(_IndexedBatches):
 
 @dataclass(frozen=True)
 class ReadBatches(_IndexedBatches):
-    """Samples of one split that worker processes read while the network trains."""
+    """Samples of one split that are read while the network trains, by worker processes if any.
+
+    `why` says why they are not in memory. `resize` is the height and width that images get.
+    """
 
     samples: Samples
     device: torch.device
@@ -122,51 +134,87 @@ class ReadBatches(_IndexedBatches):
     augment: Transform | None = None
     prepare: Transform | None = None
     share: Share = ALONE
+    why: str = ""
+    resize: Size | None = None
 
     def __len__(self) -> int:
         """The number of samples."""
         return len(self.samples)
 
-    @property
-    def targets(self) -> Targets:
-        """The targets of all samples. Their inputs are not read for this."""
-        return tuple(map(torch.from_numpy, self.samples.targets()))
+    def each_targets(self) -> Iterator[Targets]:
+        """Yield the targets of all samples, some at a time; of a part of a source in any order."""
+        return each_targets(self.samples)
 
     def first(self, samples: int) -> ReadBatches:
         """Return a split of the first samples alone."""
-        return replace(self, samples=Subset(self.samples, range(min(samples, len(self)))))
+        chosen = np.arange(min(samples, len(self)))
+        return replace(self, samples=Subset(self.samples, chosen))
 
     def _chosen(
         self, order: torch.Tensor, size: int, skip: int, most: int | None
     ) -> Iterator[Batch]:
+        own = (self.share.of(part) for part in _parts(order, size, skip, most))
+        for count, batch in zip(map(len, own), self._read(order, size, skip, most), strict=True):
+            if isinstance(batch, DataError):
+                raise self._all_like(batch)
+            inputs, targets = batch
+            if self.resize:
+                inputs = resized(inputs, self.resize)
+            x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
+            yield x, tuple(t.to(self.device, non_blocking=True)[:count] for t in targets)
+
+    def _read(self, *order: Any) -> Iterator[Batch | DataError]:
+        """Yield the batches of an order: in this process, or from worker processes."""
+        reader, batches = Reader(self.samples), _OwnIndices(self.share, order)
+        if not self.workers:
+            return map(reader.__getitems__, batches)
         from torch.utils.data import DataLoader
 
-        shares = [(self.share.of(part), part) for part in _parts(order, size, skip, most)]
         loader: DataLoader[Batch | DataError] = DataLoader(
-            _TorchDataset(self.samples),  # type: ignore[arg-type]  # it has the methods of a Dataset
-            batch_sampler=[(own if len(own) else part[:1]).tolist() for own, part in shares],
+            reader,  # type: ignore[arg-type]  # it has the methods of a Dataset
+            batch_sampler=batches,
             num_workers=self.workers,
-            collate_fn=_collated,
+            collate_fn=_as_read,
             # By default the loader draws a seed from the global generator, as dropout does.
             generator=torch.Generator(),
             pin_memory=self.device.type == "cuda",
             worker_init_fn=leave_to_parent,
         )
-        for (own, _), batch in zip(shares, loader, strict=True):
-            if isinstance(batch, DataError):
-                raise self._all_like(batch)
-            inputs, targets = batch
-            x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
-            yield x, tuple(t.to(self.device, non_blocking=True)[: len(own)] for t in targets)
+        return iter(loader)
 
     def _all_like(self, error: DataError) -> DataError:
         """Return the error of a sample; if it cannot be read, with all others that cannot."""
         if not error.sample:
             return error
         samples = self.samples
-        while isinstance(samples, Subset):  # also those of the other split
+        if isinstance(samples, Subset):  # also those of the other split
             samples = samples.samples
         return together(unreadable(samples, _SEARCH) or [error])
+
+
+class _OwnIndices:
+    """The numbers of the samples that this process reads for each batch.
+
+    Without a sample of its own it reads the first one of the batch, which then does not count.
+    """
+
+    def __init__(self, share: Share, order: tuple[Any, ...]) -> None:
+        self.share, self.order = share, order
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for part in _parts(*self.order):
+            own = self.share.of(part)
+            yield (own if len(own) else part[:1]).tolist()
+
+
+def _as_read(batch: Batch | DataError) -> Batch | DataError:
+    """Return what `Reader` gives: a whole batch. Worker processes need a function with a name."""
+    return batch
+
+
+def resized(inputs: Inputs, size: Size) -> Inputs:
+    """Return images that are scaled to a height and width."""
+    return tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
 
 
 @dataclass(frozen=True)
@@ -199,55 +247,9 @@ class StreamedBatches:
     def _collected(self, size: int, seed: int | None) -> Iterator[Batch]:
         samples = iter(self.stream.samples(seed))
         while together := list(islice(samples, size)):
-            inputs, targets = _stacked([_tensors(sample) for sample in together])
+            inputs, targets = stacked(together)
             x, y = (tuple(t.to(self.device) for t in each) for each in (inputs, targets))
             yield x, y
-
-
-class Subset:
-    """Some samples of a source, in their own order."""
-
-    def __init__(self, samples: Samples, indices: Sequence[int]) -> None:
-        self.samples, self.indices = samples, indices
-
-    def __len__(self) -> int:
-        """The number of chosen samples."""
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Any:
-        """Return the inputs and the targets of a chosen sample."""
-        return self.samples[int(self.indices[index])]
-
-    def targets(self) -> tuple[np.ndarray[Any, Any], ...]:
-        """Return the targets of the chosen samples."""
-        indices = list(self.indices)
-        return tuple(targets[indices] for targets in self.samples.targets())
-
-
-class _TorchDataset:
-    """Samples with the methods that torch's `DataLoader` calls."""
-
-    def __init__(self, samples: Samples) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> Batch | DataError:
-        try:
-            return _tensors(self.samples[index])
-        except DataError as error:
-            return error  # torch would put the traceback of a raised error into its message
-
-
-def _collated(samples: list[Batch | DataError]) -> Batch | DataError:
-    """Return the batch of some samples, or the first error among them."""
-    read: list[Batch] = []
-    for sample in samples:
-        if isinstance(sample, DataError):
-            return sample
-        read.append(sample)
-    return _stacked(read)
 
 
 #: A split whose samples can be read in any order.
@@ -276,16 +278,6 @@ def _composed(first: Transform | None, second: Transform | None) -> Transform | 
     if first is None or second is None:
         return first or second
     return lambda batch: second(first(batch))
-
-
-def _tensors(sample: Row) -> Batch:
-    inputs, targets = sample
-    return tuple(map(torch.as_tensor, inputs)), tuple(map(torch.as_tensor, targets))
-
-
-def _stacked(samples: list[Batch]) -> Batch:
-    inputs, targets = (zip(*parts, strict=True) for parts in zip(*samples, strict=True))
-    return tuple(map(torch.stack, inputs)), tuple(map(torch.stack, targets))
 
 
 def shuffled_indices(samples: int, seed: int) -> torch.Tensor:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.nn.functional import interpolate
 
 from netbuild.checks import data as fitting
 from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
-from netbuild.components.tensor import Tensor, product, times
 from netbuild.training.data import distribution, splitting
 from netbuild.training.data.augmentation import augmenter
 from netbuild.training.data.batches import (
@@ -24,13 +21,14 @@ from netbuild.training.data.batches import (
     StreamedBatches,
     shuffled_indices,
 )
+from netbuild.training.data.opening import at_once_of, opened
+from netbuild.training.data.reading import is_quick
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netbuild.components.datasets.dataset import Dataset, Loaded, Sample
-    from netbuild.components.target import Target
     from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
@@ -38,13 +36,9 @@ if TYPE_CHECKING:
         Batch,
         Inputs,
         Split,
-        Targets,
         Transform,
     )
     from netbuild.training.parallel.distributed import World
-
-#: The part of the machine's memory that samples may fill. Larger data is read sample by sample.
-_ROOM = 0.5
 
 
 class Data(NamedTuple):
@@ -107,10 +101,9 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
     weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
     augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
-    workers = _workers(train.workers)
     return Data(
-        _placed(training, world, prepare, workers, augment),
-        _placed(held_out, world, prepare, workers),
+        _placed(training, world, prepare, train.workers, augment),
+        _placed(held_out, world, prepare, train.workers),
         measured,
         weights,
         dict(kept),
@@ -123,7 +116,7 @@ def _parts(
 ) -> tuple[Split, Split, tuple[str, ...]]:
     """Return the samples that train, those that validate, and sentences about the split."""
     preparation = graph.config.preparation
-    every = training = _opened(source, wanted, preparation, None)
+    every = training = opened(source, wanted, preparation, None)
     indices = None
     if preparation.parts:
         assert not isinstance(every, StreamedBatches)  # `checks.data` refuses parts of a stream
@@ -136,7 +129,7 @@ def _parts(
     own = preparation.of_source(split)
     if own is not None or indices is None:
         try:
-            return training, _opened(source, wanted, preparation, own or split), ()
+            return training, opened(source, wanted, preparation, own or split), ()
         except DataError as error:
             if split == "test" and preparation.test is None:
                 help_ = "hold out a test before the training: test: 0.2 beside the source"
@@ -201,74 +194,6 @@ def _filled(data: Split, source: Dataset, wanted: Sample) -> Split:
     return replace(data, inputs=inputs, targets=targets)
 
 
-def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
-    """Return the samples of a split: in memory if they fit, else read sample by sample."""
-    size = preparation.resize
-    samples = None
-    if preparation.in_memory is not True:
-        samples = source.open(wanted, split, size)
-    cpu = torch.device("cpu")
-    if samples is not None and not isinstance(samples, Sized):
-        return StreamedBatches(samples, cpu)
-    if samples is not None and (preparation.in_memory is False or not _fit(samples, wanted)):
-        return ReadBatches(samples, cpu, 0)
-    loaded = source.load(wanted, split, size)
-    inputs, targets = (tuple(map(torch.from_numpy, part)) for part in loaded)
-    if size and not source.resizes:
-        inputs = tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
-    _check(inputs, targets, wanted)
-    return Batches(inputs, targets)
-
-
-def _fit(samples: Sized, wanted: Sample) -> bool:
-    """Whether samples fit into the part of the memory that they may fill."""
-    needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
-    try:
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # the system does not tell its memory
-        there = 8 << 30
-    return needed <= _ROOM * there
-
-
-def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
-    """Check the shape and the dtype of samples, that values are finite, and that labels are known.
-
-    Raises:
-        DataError: the message names the first sample or label that does not fit.
-    """
-    if len(inputs) != len(wanted.inputs):
-        message = f"it gives {len(inputs)} inputs, and the network reads {len(wanted.inputs)}"
-        raise DataError(message)
-    for x, needed in zip(inputs, wanted.inputs, strict=True):
-        came = Tensor(tuple(x.shape[1:]), str(x.dtype).removeprefix("torch."))
-        if came != needed:
-            said = f"its samples are {times(came.shape)} of {came.dtype}"
-            message = f"{said}, and the network reads {times(needed.shape)} of {needed.dtype}"
-            raise DataError(message, help_=objective.resize(came, needed))
-        if x.is_floating_point() and not bool(x.isfinite().all()):
-            sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
-            raise DataError(f"sample {sample} (from 0) holds values that are not finite")
-    for name, labels in zip(wanted.targets, targets, strict=True):
-        _check_labels(name, labels, wanted.targets[name])
-
-
-def _check_labels(name: str, labels: torch.Tensor, wanted: Target) -> None:
-    """Check that the network has a score for each label.
-
-    Raises:
-        DataError: the message names the largest label without a score.
-    """
-    if not isinstance(wanted, Classes) or labels.is_floating_point() or not len(labels):
-        return
-    classes, ignored = wanted.classes, wanted.ignored
-    wrong = labels[(labels < 0) | (labels >= classes)]
-    wrong = wrong if ignored is None else wrong[wrong != ignored]
-    if len(wrong):
-        of = "" if name == ONE_TARGET[0] else f" of {name}"
-        said = f"a label{of} is {int(wrong.max())}"
-        raise DataError(f"{said}, and the network has scores for 0 to {classes - 1}")
-
-
 def normalised(
     data: Split, preparation: Preparation, wanted: Sample
 ) -> tuple[Preparation, Transform | None]:
@@ -278,7 +203,7 @@ def normalised(
         return preparation, None
     channels = wanted.inputs[0].shape[0]
     if given is True:
-        given = _measured(data, channels)
+        given = _measured(data, channels, min(1024, at_once_of(wanted)))
     shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
     mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
 
@@ -289,11 +214,14 @@ def normalised(
     return preparation.model_copy(update={"normalize": given}), prepare
 
 
-def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation of each channel, over samples and positions."""
+def _measured(data: Split, channels: int, size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the standard deviation of each channel, over samples and positions.
+
+    `size` is the number of samples that are looked at together.
+    """
     count = 0
     total, squares = torch.zeros(2, channels, dtype=torch.float64)
-    for (x,), _ in data.in_order(1024):
+    for (x,), _ in data.in_order(size):
         values = x.double().movedim(1, 0).flatten(1)
         count += values.shape[1]
         total += values.sum(1)
@@ -319,11 +247,14 @@ def _class_weights(
     number, target = [*wanted.targets].index(name), wanted.targets[name]
     assert isinstance(target, Classes)
     assert not isinstance(data, StreamedBatches)
-    classes, targets, ignored = target.classes, data.targets[number], target.ignored
-    counted = (targets >= 0) & (targets < classes)  # a loss may ignore other labels
-    if ignored is not None:
-        counted &= targets != ignored
-    counts = targets[counted].bincount(minlength=classes)
+    classes, ignored = target.classes, target.ignored
+    counts = torch.zeros(classes, dtype=torch.int64)
+    for each in data.each_targets():
+        targets = each[number]
+        counted = (targets >= 0) & (targets < classes)  # a loss may ignore other labels
+        if ignored is not None:
+            counted &= targets != ignored
+        counts += targets[counted].bincount(minlength=classes)
     of = classes - (ignored is not None and 0 <= ignored < classes)
     return counts.sum() / (of * counts.clamp(min=1))
 
@@ -332,7 +263,7 @@ def _placed(
     data: Split,
     world: World,
     prepare: Transform | None,
-    workers: int,
+    workers: int | None,
     augment: Transform | None = None,
 ) -> Split:
     """Return a split on the device of this process, with the process's share of each batch."""
@@ -343,7 +274,8 @@ def _placed(
             raise DataError("a stream is not divided among processes")
         return replace(data, device=world.device, prepare=prepare)
     if isinstance(data, ReadBatches):
-        return replace(data, device=world.device, prepare=prepare, share=share, workers=workers)
+        count = _workers(data, world.device) if workers is None else workers
+        return replace(data, device=world.device, prepare=prepare, share=share, workers=count)
     batch = data.inputs, data.targets
     if prepare and not augment:  # once, for all epochs
         batch, prepare = prepare(batch), None
@@ -351,5 +283,6 @@ def _placed(
     return Batches(inputs, targets, augment, prepare, share)
 
 
-def _workers(wanted: int | None) -> int:
-    return min(4, os.cpu_count() or 1) if wanted is None else wanted
+def _workers(data: ReadBatches, device: torch.device) -> int:
+    """Return the number of processes that read samples. Copies on a CPU are faster without."""
+    return 0 if is_quick(data.samples) and device.type == "cpu" else min(4, os.cpu_count() or 1)

@@ -13,7 +13,8 @@ import torch
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.training.data.batches import Batches, ReadBatches, Subset, shuffled_indices
+from netbuild.training.data.batches import Batches, ReadBatches, shuffled_indices
+from netbuild.training.data.reading import Subset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +62,7 @@ def facts(
         DataError: a column of groups is missing, or has not one value for each sample.
     """
     number = _by_class(source.sample(wanted), wanted)
-    # A sample with one target has a class. A picture with a class for each pixel has no class.
-    targets = torch.empty(0, 0) if number is None else data.targets[number]
-    classes = targets.clamp(0, _MOST_CLASSES) if targets.ndim == 1 else None
+    classes = None if number is None else _classes(data, number)
     groups = {}
     for name, part in preparation.parts.items():
         if part.group and part.group not in groups:
@@ -77,6 +76,17 @@ def _by_class(given: Declared, wanted: Sample) -> int | None:
     """Return the number of the target by which samples are split: the first one of classes."""
     kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
     return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
+
+
+def _classes(data: IndexedSplit, number: int) -> torch.Tensor | None:
+    """Return the class of each sample; None for a picture with a class for each pixel."""
+    found = []
+    for targets in data.each_targets():
+        if targets[number].ndim != 1:
+            return None
+        # A number that the loss ignores may be huge.
+        found.append(targets[number].clamp(0, _MOST_CLASSES))
+    return torch.cat(found)
 
 
 def _numbered(values: object, samples: int, at: str) -> torch.Tensor:
@@ -261,6 +271,6 @@ def _notes(
 def chosen(data: IndexedSplit, indices: torch.Tensor) -> IndexedSplit:
     """Return a split of the chosen samples alone, in the order of the indices."""
     if isinstance(data, ReadBatches):
-        return replace(data, samples=Subset(data.samples, indices.tolist()))
+        return replace(data, samples=Subset(data.samples, indices.numpy()))
     inputs, targets = (tuple(x[indices] for x in part) for part in (data.inputs, data.targets))
     return Batches(inputs, targets)

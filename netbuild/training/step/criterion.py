@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netbuild.config.against import Against
     from netbuild.config.losses import LossTerm
     from netbuild.graph.graph import Graph
-    from netbuild.training.data.batches import Inputs, Targets
+    from netbuild.training.data.batches import IndexedSplit, Inputs, Targets
 
 #: Fields that torch's modules take as tensors.
 _TENSORS = ("weight", "pos_weight")
@@ -105,21 +105,29 @@ class Criterion:
             parts += [_nothing(output) for output in tensors(y)]
         return summed(parts)
 
-    def look(self, *splits: Targets) -> None:
+    def look(self, *splits: IndexedSplit) -> None:
         """Record whether any target of some splits has the class that its loss ignores."""
         for part in self.parts:
             if part.reads_target:
-                part.ignores = any(part.ignores_some(part.against((), (), s)) for s in splits)
+                each = (targets for split in splits for targets in split.each_targets())
+                part.ignores = any(part.ignores_some(part.against((), (), y)) for y in each)
 
-    def expect_labels(self, targets: Targets, what: str) -> None:
+    def expect_labels(self, split: IndexedSplit, what: str) -> None:
         """Refuse targets without a label that counts: their mean loss does not exist.
 
         Raises:
             TrainingError: the message says why no label of `what` counts.
         """
         for part in self.parts:
-            if part.reads_target and (why := part.without_labels(part.against((), (), targets))):
-                raise TrainingError(f"no label of {what} counts: {why}")
+            if not part.reads_target:
+                continue
+            reasons = []
+            for targets in split.each_targets():
+                reasons.append(part.without_labels(part.against((), (), targets)))
+                if not reasons[-1]:
+                    break
+            if all(reasons):  # the longest one names both, weights of 0 and what is ignored
+                raise TrainingError(f"no label of {what} counts: {max(reasons, key=len)}")
 
     def weights(self, x: Inputs, targets: Targets) -> list[torch.Tensor | float | None]:
         """Return the divisor of each module's mean over a batch; None for a sum."""

@@ -10,6 +10,7 @@ from netbuild.checks.trace import infer
 from netbuild.components.metrics import METRICS
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
+from netbuild.training.data.batches import Batches
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.metrics import Measures
 from tests.training.measures.cases import ARGUMENTS, TOP
@@ -80,7 +81,7 @@ def measured(
     graph = infer(read(from_bytes("tiny.yaml", text(metrics=items, **hard.sections).encode())))
     assert [f.message for f in graph.diagnostics if f.severity == "error"] == []
     criterion = Criterion(graph, CPU)
-    criterion.look((hard.target,))
+    criterion.look(Batches((), (hard.target,)))
     found = []
     for rank in range(processes):
         own = Measures(criterion, graph.config.metrics, CPU, keeping=True)

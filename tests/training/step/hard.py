@@ -10,6 +10,7 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.graph.graph import Graph
 from netbuild.syntax.parser import from_bytes
+from netbuild.training.data.batches import Batches
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.metrics import Measures
 from tests.training_configs import text
@@ -57,7 +58,7 @@ def measured(hard: Hard, metrics: list[Any], size: int, processes: int = 1) -> M
     """Return the measures of all batches of all processes."""
     graph = graph_of(hard.sections, metrics)
     criterion, terms = Criterion(graph, CPU), graph.config.metrics
-    criterion.look((hard.target,))
+    criterion.look(Batches((), (hard.target,)))
     merged = Measures(criterion, terms, CPU)
     for rank in range(processes):
         own = Measures(criterion, terms, CPU)

@@ -57,7 +57,7 @@ class Declared(NamedTuple):
 
 _Arrays: TypeAlias = "tuple[np.ndarray[Any, Any], ...]"
 #: All samples: an array (samples, *input) for each input, and one (samples, *target) for each
-#: target, in the order of `Dataset.targets`.
+#: target, in the order of `Dataset.target_names`.
 Loaded: TypeAlias = "tuple[_Arrays, _Arrays]"
 #: The inputs and the targets of one sample.
 Row: TypeAlias = "tuple[tuple[Any, ...], tuple[Any, ...]]"
@@ -162,7 +162,7 @@ class Dataset(Component):
     resizes: ClassVar[bool] = False
 
     @property
-    def targets(self) -> tuple[str, ...]:
+    def target_names(self) -> tuple[str, ...]:
         """The names of the targets. A single target without a name of its own is `target`."""
         return ONE_TARGET
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from netbuild.components.component import Component
 from netbuild.components.target import Target
@@ -18,11 +18,12 @@ class Sample(NamedTuple):
     """What a network and its losses need of a sample.
 
     `inputs` are in the order of the network's inputs. `targets` has each target of the source by
-    its name; it is `Nothing` if no loss reads it.
+    its name; it is `Nothing` if no loss reads it. `size` is what `resize` brings pictures to.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Mapping[str, Target]
+    size: "Size | None" = None
 
     @property
     def target(self) -> Target:
@@ -145,6 +146,10 @@ class Stream(Protocol):
         """Yield all samples, shuffled by the seed, or in the order of the source for None."""
 
 
+#: How a target lies on the picture of its sample: a class at each of its pixels, another picture of
+#: the same scene, or numbers in pixels: corners of boxes (x1, y1, x2, y2), or points (x, y).
+Geometry: TypeAlias = Literal["mask", "picture", "boxes", "points"]
+
 #: The targets of a source that has one, by name.
 ONE_TARGET = ("target",)
 
@@ -165,6 +170,11 @@ class Dataset(Component):
     def target_names(self) -> tuple[str, ...]:
         """The names of the targets. A single target without a name of its own is `target`."""
         return ONE_TARGET
+
+    @property
+    def geometry(self) -> Mapping[str, Geometry]:
+        """The targets that lie on the picture, and move with it, by name."""
+        return {}
 
     @property
     def named_inputs(self) -> tuple[str, ...] | None:

@@ -25,7 +25,7 @@ from netbuild.runs.lock import Lock
 from netbuild.runs.records import best_of, finite, read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
 
@@ -61,6 +61,26 @@ class Run:
             return None
         known = isinstance(names, list) and all(isinstance(name, str) for name in names)
         return tuple(names) if known else None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the run keeps of its data: the values of its source, under `source`.
+
+        A run of an older release keeps nothing.
+
+        Raises:
+            TrainingError: the file was changed.
+        """
+        path = self.folder / layout.DATA
+        try:
+            values = json.loads(read(path, _MOST)) if path.exists() else {}
+        except (OSError, ValueError, RecursionError) as error:
+            reason = getattr(error, "strerror", None) or "it is not JSON"
+            raise TrainingError(f"{path} cannot be read: {reason}") from error
+        if not isinstance(values, dict):
+            message = f"{path} cannot be read: it is not an object"
+            raise TrainingError(message)
+        return values
 
     def longer(self, config: Config) -> str:
         """Return the words for a run with more epochs than a config says; else an empty text."""
@@ -114,10 +134,12 @@ class Run:
         _replace(self.folder / layout.METRICS, text.encode())
 
 
-def create(config: Config, runs: Path, device: torch.device) -> Run:
+def create(
+    config: Config, runs: Path, device: torch.device, kept: Mapping[str, Any] | None = None
+) -> Run:
     """Make the folder of a new run, and write its config and its environment into it.
 
-    The folder is always a new one.
+    The folder is always a new one. `kept` is what the run keeps of its data.
 
     Raises:
         OSError: the folder cannot be written.
@@ -130,6 +152,8 @@ def create(config: Config, runs: Path, device: torch.device) -> Run:
     environment = json.dumps(_environment(device), indent=2) + "\n"
     _replace(folder / layout.ENVIRONMENT, environment.encode())
     _write_classes(folder, config)
+    if kept:
+        _replace(folder / layout.DATA, (json.dumps(kept, ensure_ascii=False) + "\n").encode())
     return Run(folder)
 
 
@@ -163,9 +187,15 @@ def is_run(folder: Path) -> bool:
 
 def measured_with(weights: str | Path) -> Any:
     """Return the means and deviations of the run that a file of weights lies in; None without."""
-    inside = [folder for folder in Path(real(weights)).parents[:3] if is_run(folder)]
-    normalize = Run(inside[0]).config().preparation.normalize if inside else False
+    found = run_with(weights)
+    normalize = found.config().preparation.normalize if found else False
     return normalize if isinstance(normalize, tuple) else None
+
+
+def run_with(weights: str | Path) -> Run | None:
+    """Return the run that a file of weights lies in; None without."""
+    inside = [folder for folder in Path(real(weights)).parents[:3] if is_run(folder)]
+    return Run(inside[0]) if inside else None
 
 
 def find(path: Path) -> Run:

@@ -7,6 +7,7 @@ runs/NAME/TIME/
     environment.json    versions, device, threads
     classes.json        the names of the classes, in the order of their numbers: a list of strings;
                         only if the data has names
+    data.json           what the run keeps of its data; only if it keeps anything
     metrics.jsonl       one object for each finished epoch
     checkpoints/last/   the state from which the training continues
     checkpoints/best/   the weights with the lowest validation loss
@@ -26,6 +27,7 @@ CONFIG = "config.yaml"
 RESOLVED = "resolved.yaml"
 ENVIRONMENT = "environment.json"
 CLASSES = "classes.json"
+DATA = "data.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 

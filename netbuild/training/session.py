@@ -84,9 +84,9 @@ def prepare(graph: Graph, runs: Path) -> Trainer:
     events.expect_package(graph.config.train)
     world = join(graph.config.train)
 
-    def make(config: Config) -> Run:
+    def make(config: Config, kept: dict[str, Any]) -> Run:
         run.expect_room(runs, graph.weights_bytes)
-        return run.create(config, runs, world.device)
+        return run.create(config, runs, world.device, kept)
 
     return _trainer(graph, world, make)
 
@@ -107,7 +107,7 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     config = config or before
     events.expect_package(config.train)
     world = join(config.train)
-    trainer = _trainer(trainable(config.starting_from()), world, lambda _: stopped)
+    trainer = _trainer(trainable(config.starting_from()), world, stopped)
     trainer.resume(anew(before, config))
     if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
@@ -184,7 +184,7 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
-    trainer = _validating(graph, Run(Path(weights).parent))
+    trainer = _validating(graph, run.run_with(weights))
     return _validated(trainer)
 
 
@@ -210,29 +210,40 @@ def _validated(trainer: Trainer) -> dict[str, Any]:
     return measures.means("val")
 
 
-def _validating(graph: Graph, found: Run) -> Trainer:
-    """Return a trainer that only validates. It does not average weights."""
+def _validating(graph: Graph, found: Run | None) -> Trainer:
+    """Return a trainer that only validates. It does not average weights.
+
+    Args:
+        graph: the network, and its config.
+        found: the run of the weights, which has kept what its data told; None without.
+    """
     config = graph.config
     config = config._replace(train=config.train.model_copy(update={"ema": None}))
     graph = graph._replace(config=config)
-    return _trainer(graph, join(config.train), lambda _: found, lock=False)
+    return _trainer(graph, join(config.train), found or (lambda *_: Run(Path())), lock=False)
 
 
 def _trainer(
-    graph: Graph, world: World, make_run: Callable[[Config], Run], *, lock: bool = True
+    graph: Graph,
+    world: World,
+    made: Run | Callable[[Config, dict[str, Any]], Run],
+    *,
+    lock: bool = True,
 ) -> Trainer:
+    """Build the training of a run that is there, or of one that is made when all else is."""
     config, train = graph.config, graph.config.train
     randomness.seed(train.seed, deterministic=train.deterministic)
     with data_faults(config):
         with refused("the data"):
-            data = loading.load(graph, world)
+            data = loading.load(graph, world, made.kept if isinstance(made, Run) else None)
         learning = _learner(graph, data, world)
     if world.rank:  # each process drops other values
         torch.manual_seed(train.seed + world.rank)
     # The folder comes last: a training that cannot start leaves none.
-    made = make_run(config._replace(preparation=data.preparation)) if world.writes else None
+    if not isinstance(made, Run) and world.writes:
+        made = made(config._replace(preparation=data.preparation), data.kept)
     return Trainer(
-        world.share(made),
+        world.share(made if isinstance(made, Run) else None),
         graph,
         learning,
         world,

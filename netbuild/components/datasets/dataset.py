@@ -244,6 +244,35 @@ class Dataset(Component):
         """
         return None
 
+    def kept(self) -> Mapping[str, Any] | None:
+        """Return what a run keeps of the source, as values of JSON; None if there is nothing.
+
+        An evaluation or a prediction needs it, such as the numbers of categories or a vocabulary.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return None
+
+    def with_kept(self, kept: Mapping[str, Any]) -> "Dataset":
+        """Return the source with what a run has kept, instead of what its files hold now.
+
+        Raises:
+            DataError: these are not the values of such a source.
+        """
+        return self
+
+    def fitted(self, wanted: Sample, training: Loaded) -> "Dataset":
+        """Return the source with what only the training samples tell, such as means.
+
+        `kept` then has it too.
+        """
+        return self
+
+    def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
+        """Return samples of the source in which what `fitted` has measured is used."""
+        return loaded
+
     def load(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Loaded:
         """Return all inputs and all targets of the training samples, or of another split.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netbuild.components.augmentations.augmentation import Augmentation
-    from netbuild.training.data.batches import Inputs, Transform
+    from netbuild.training.data.batches import Batch, Transform
 
 
 def augmenter(
@@ -33,12 +33,12 @@ def augmenter(
         return None
 
     @torch.no_grad()  # some modules have probabilities as parameters
-    def augment(inputs: Inputs) -> Inputs:
-        (x,) = inputs
+    def augment(batch: Batch) -> Batch:
+        (x,), targets = batch
         for module in modules:
             with refused(f"the augmentation {type(module).__name__}"):
                 x = module(x)
-        return (x.contiguous(),)
+        return (x.contiguous(),), targets
 
     return augment
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
 Targets: TypeAlias = "tuple[torch.Tensor, ...]"
 Batch: TypeAlias = "tuple[Inputs, Targets]"
-#: An augmentation or a normalisation of the inputs of a batch.
-Transform: TypeAlias = "Callable[[Inputs], Inputs]"
+#: An augmentation or a normalisation of a batch.
+Transform: TypeAlias = "Callable[[Batch], Batch]"
 
 #: The most seconds of the search for further samples that cannot be read.
 _SEARCH = 60
@@ -268,15 +268,14 @@ def steps(data: Split, train: Train, *, whole: bool = False) -> int | None:
 
 
 def _transformed(batch: Batch, transform: Transform | None) -> Batch:
-    x, targets = batch
-    return (transform(x) if transform else x), targets
+    return transform(batch) if transform else batch
 
 
 def _composed(first: Transform | None, second: Transform | None) -> Transform | None:
     """Return the transform that applies both, one after the other."""
     if first is None or second is None:
         return first or second
-    return lambda inputs: second(first(inputs))
+    return lambda batch: second(first(batch))
 
 
 def _tensors(sample: Row) -> Batch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sized
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn.functional import interpolate
@@ -28,11 +28,20 @@ from netbuild.training.data.batches import (
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from netbuild.components.datasets.dataset import Dataset, Declared, Sample
+    from collections.abc import Mapping
+
+    from netbuild.components.datasets.dataset import Dataset, Declared, Loaded, Sample
     from netbuild.components.target import Target
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
-    from netbuild.training.data.batches import IndexedSplit, Inputs, Split, Targets, Transform
+    from netbuild.training.data.batches import (
+        Batch,
+        IndexedSplit,
+        Inputs,
+        Split,
+        Targets,
+        Transform,
+    )
     from netbuild.training.parallel.distributed import World
 
 #: The part of the machine's memory that samples may fill. Larger data is read sample by sample.
@@ -40,29 +49,40 @@ _ROOM = 0.5
 
 
 class Data(NamedTuple):
-    """Both splits, the preparation with its measured numbers, and the weights of the classes."""
+    """Both splits, the preparation with its measured numbers, and the weights of the classes.
+
+    `kept` is what the run keeps of the data.
+    """
 
     training: Split
     held_out: Split
     preparation: Preparation
     class_weights: torch.Tensor | None
+    kept: dict[str, Any]
 
 
-def load(graph: Graph, world: World) -> Data:
+def load(graph: Graph, world: World, kept: Mapping[str, Any] | None = None) -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
+
+    Args:
+        graph: the network, and its config.
+        world: the processes that share the samples.
+        kept: what an existing run has kept of the data. None measures it.
 
     Raises:
         ConfigError: a file is missing, or a sample or a label does not fit.
         TrainingError: there are too few samples to split.
     """
     with data_faults(graph.config):
-        return _loaded(graph, world)
+        return _loaded(graph, world, kept)
 
 
-def _loaded(graph: Graph, world: World) -> Data:
+def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None) -> Data:
     config = graph.config
     source, preparation, train = config.data, config.preparation, config.train
     assert source is not None
+    if kept and "source" in kept:
+        source = source.with_kept(kept["source"])
     wanted = objective.wanted(config, graph.outputs)
     own = preparation.validation if isinstance(preparation.validation, str) else None
     training = _opened(source, wanted, preparation, None)
@@ -73,6 +93,9 @@ def _loaded(graph: Graph, world: World) -> Data:
         )  # `checks.data` requires a split for a stream
         by_class = _splitting(source.sample(wanted), wanted)
         training, held_out = _split(training, preparation, train.seed, by_class)
+    if kept is None and isinstance(training, Batches):
+        source = source.fitted(wanted, _arrays(training))
+    training, held_out = (_filled(split, source, wanted) for split in (training, held_out))
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     measured, prepare = normalised(training, preparation, wanted)
@@ -86,7 +109,31 @@ def _loaded(graph: Graph, world: World) -> Data:
         _placed(held_out, world, prepare, workers),
         measured,
         weights,
+        dict(kept) if kept is not None else _kept(source),
     )
+
+
+def _kept(source: Dataset) -> dict[str, Any]:
+    """Return what a new run keeps of its data."""
+    values = source.kept()
+    return {} if values is None else {"source": dict(values)}
+
+
+def _arrays(data: Batches) -> Loaded:
+    inputs, targets = (tuple(x.numpy() for x in part) for part in (data.inputs, data.targets))
+    return inputs, targets
+
+
+def _filled(data: Split, source: Dataset, wanted: Sample) -> Split:
+    """Return samples in which what the source has measured is used."""
+    if not isinstance(data, Batches):
+        return data
+    given = _arrays(data)
+    found = source.filled(wanted, given)
+    if found is given:
+        return data
+    inputs, targets = (tuple(map(torch.from_numpy, part)) for part in found)
+    return replace(data, inputs=inputs, targets=targets)
 
 
 def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: str | None) -> Split:
@@ -240,8 +287,9 @@ def normalised(
     shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
     mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
 
-    def prepare(inputs: Inputs) -> Inputs:
-        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs)
+    def prepare(batch: Batch) -> Batch:
+        inputs, targets = batch
+        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs), targets
 
     return preparation.model_copy(update={"normalize": given}), prepare
 
@@ -301,10 +349,10 @@ def _placed(
         return replace(data, device=world.device, prepare=prepare)
     if isinstance(data, ReadBatches):
         return replace(data, device=world.device, prepare=prepare, share=share, workers=workers)
-    inputs = data.inputs
+    batch = data.inputs, data.targets
     if prepare and not augment:  # once, for all epochs
-        inputs, prepare = prepare(inputs), None
-    inputs, targets = (tuple(x.to(world.device) for x in part) for part in (inputs, data.targets))
+        batch, prepare = prepare(batch), None
+    inputs, targets = (tuple(x.to(world.device) for x in part) for part in batch)
     return Batches(inputs, targets, augment, prepare, share)
 
 

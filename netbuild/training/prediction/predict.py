@@ -216,7 +216,8 @@ class Predictor:
         with refused("the samples"):
             columns = zip(*(sample.inputs for sample in samples), strict=True)
             x = tuple(torch.from_numpy(np.stack(column)).to(self.device) for column in columns)
-            y = self.module(*(self.prepare(x) if self.prepare else x))
+            x, _ = self.prepare((x, ())) if self.prepare else (x, ())
+            y = self.module(*x)
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
             scores = None
             if self.criterion is not None:

@@ -210,7 +210,7 @@ def changed(case: Case, samples: int = 3) -> torch.Tensor:
     augmentation = AUGMENTATIONS[case.name].model_validate(case.fields)
     change = augmenter([augmentation], torch.device("cpu"))
     assert change is not None
-    (y,) = change((torch.rand(samples, *case.x),))
+    (y,), _ = change(((torch.rand(samples, *case.x),), ()))
     return y
 
 
@@ -249,7 +249,7 @@ def test_example(name: str) -> None:
     x = torch.rand(64, 3, 30, 34)
     change = augmenter([augmentation], torch.device("cpu"))
     assert change is not None
-    (augmented,) = change((x,))
+    (augmented,), _ = change(((x,), ()))
     assert tuple(augmented.shape[1:]) == y
     assert augmented.isfinite().all()
     assert y != (3, 30, 34) or not torch.equal(augmented, x)

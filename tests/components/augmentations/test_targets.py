@@ -66,7 +66,7 @@ def test_moves_as_kornia_does(augment: dict[str, Any], moves: bool) -> None:  # 
     transform = augmenter([augmentation], torch.device("cpu"))
     assert transform is not None
     torch.manual_seed(0)
-    (y,) = transform((x,))
+    (y,), _ = transform(((x,), ()))
     assert (x.shape == y.shape and torch.allclose(x, y, atol=1e-5)) != moves
 
 

@@ -125,7 +125,7 @@ def class_numbers(picture: "Image", file: str) -> "np.ndarray[Any, Any]":
     colours = np.unique((red << 16) | (green << 8) | blue).tolist()
     named = [f"({n >> 16}, {n >> 8 & 255}, {n & 255})" for n in colours[:_COLOURS]]
     left = len(colours) - len(named)
-    others = f" and {left:,} more colour{'s' * (left > 1)}" if left else ""
+    others = f" and {left:,} more colour{'s' * (left > 1)}" if left > 0 else ""
     message = f"{file} is a coloured picture, not a mask: it holds {', '.join(named)}{others}"
     help_ = "write the number of the class at each pixel, as a grey PNG or as a PNG with a palette"
     raise DataError(message, "masks", help_)

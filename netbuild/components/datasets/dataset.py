@@ -83,13 +83,19 @@ class DataError(Exception):
         self.at, self.help, self.sample = at, help_, sample
 
 
+#: The most samples that a message names.
+_MOST_NAMES = 10
+
+
 def together(errors: "Sequence[DataError]") -> DataError:
     """Return one error that names all samples that cannot be read."""
     first, *others = errors
     if not others:
         return first
-    *names, last = dict.fromkeys(error.sample for error in errors)
-    message = f"{len(errors)} samples cannot be read: {', '.join(names)} and {last}; {first}"
+    names = [*dict.fromkeys(error.sample for error in errors)]
+    left = len(names) - _MOST_NAMES
+    *most, last = [*names[:_MOST_NAMES], f"{left:,} more"] if left > 0 else names
+    message = f"{len(errors):,} samples cannot be read: {', '.join(most)} and {last}; {first}"
     return DataError(message)
 
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import field_validator
+from pydantic import PrivateAttr, field_validator
 
 from netbuild.components.datasets.array_files import readable
+from netbuild.components.datasets.broken import broken, expect_broken
 from netbuild.components.datasets.conversion import target_of
+from netbuild.components.datasets.coordinates import Coordinates, coordinates
 from netbuild.components.datasets.dataset import (
     ONE_TARGET,
     DataError,
@@ -21,55 +23,72 @@ from netbuild.components.datasets.dataset import (
     Size,
 )
 from netbuild.components.datasets.decoding import MAX_PIXELS, SUFFIXES, channels, listed, size_of
-from netbuild.components.datasets.fields import FolderPath, OptionalFolder
+from netbuild.components.datasets.fields import FolderPath, OptionalFile, OptionalFolder
 from netbuild.components.datasets.masks import Masks
-from netbuild.components.datasets.pairs import paired, pictures_by_name
-from netbuild.components.datasets.paths import has_folder
+from netbuild.components.datasets.pairs import Files, paired, pictures_by_name
+from netbuild.components.datasets.paths import has_file, has_folder
 from netbuild.components.datasets.pictures import OnPicture, Pictures
-from netbuild.components.fields import OptionalCount, unwanted
+from netbuild.components.datasets.target_pictures import TargetPictures
+from netbuild.components.fields import Bool, OptionalCount, unwanted
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
 
 #: The fields that name targets, and how these lie on the picture.
-_KINDS: Mapping[str, Geometry] = MappingProxyType({"masks": "mask"})
+_KINDS: Mapping[str, Geometry] = MappingProxyType(
+    {"masks": "mask", "targets": "picture", "boxes": "boxes", "points": "points"}
+)
+#: The fields that name folders of pictures.
+_FOLDERS = ("masks", "targets")
 #: The most pixels and the most files that a check reads to find wrong masks.
 _MOST_READ, _MOST_FILES = 1 << 22, 16
 
 
-class _Files(NamedTuple):
-    """The images of a split, and the files of their targets by the name of the field."""
-
-    images: tuple[str, ...]
-    targets: dict[str, tuple[str, ...]]
-
-
 class ImageFolder(Dataset):
-    """Images with classes, or with masks. Images are C×H×W, from 0 to 1.
+    """Images with classes, masks, pictures, boxes or points. Images are C×H×W, from 0 to 1.
 
-    Without other fields, the folder contains a folder of images for each class. Classes are
-    numbered in the order of their names. With `masks`, the folder contains the images themselves,
-    in subfolders too. An image and its mask have the same path in their folders, without the ending
-    of the name: images/a.jpg and masks/a.png.
+    By default, the folder contains a folder of images for each class. Classes are numbered in the
+    order of their names. With `masks`, `targets`, `boxes` or `points`, it contains the images
+    themselves, in subfolders too. Several of these fields are several targets with their names.
 
-    A mask is a picture of the size of its image. Its grey values, or the indices into its palette,
-    are the class numbers. With two classes, a mask of 0 and 255 is read as 0 and 1.
+    An image and its mask or target have the same path in their folders, without the ending of the
+    name: images/a.jpg and masks/a.png. A mask has the size of its image. Its grey values, or the
+    indices into its palette, are the class numbers. With two classes, a mask of 0 and 255 is read
+    as 0 and 1. A target is a picture from 0 to 1, and may have another size than its image.
+
+    The table of boxes has the columns file, x1, y1, x2, y2, and that of points file, x, y, in
+    pixels from the left and the top edge. More boxes of a picture follow in more columns, or in
+    more rows. Each picture has the same number of them.
 
     Images become grey, RGB or RGBA if the network reads 1, 3 or 4 channels. If they differ in size,
-    `resize` brings them to one size, and masks with them. If there is a folder train, it holds the
-    training samples. The folders next to train, such as test, are splits with the same classes.
+    `resize` brings them to one size, with masks, boxes and points. Targets get the size of the
+    network's output. If there is a folder train, it holds the training samples. The folders next to
+    train, such as test, are splits with the same classes.
 
     data: {ImageFolder: data/photos}
     """
 
-    paths = ("folder", "masks")
+    paths = ("folder", *_KINDS)
     resizes = True
 
     folder: FolderPath
     """Path of the folder that holds the folders of the classes, or the images."""
     masks: OptionalFolder = None
-    """Path of the folder of the masks; null reads classes from the names of folders."""
+    """Path of the folder of the masks, which have a class at each pixel."""
     classes: OptionalCount = None
     """Number of classes in the masks."""
+    targets: OptionalFolder = None
+    """Path of the folder of the pictures that the network learns to make of the images."""
+    boxes: OptionalFile = None
+    """Path of the CSV file of the boxes in each image."""
+    points: OptionalFile = None
+    """Path of the CSV file of the points in each image."""
+    skip_broken: Bool = False
+    """Whether images that cannot be read are left out; the run lists them in broken.txt."""
+
+    #: The broken images that `open` has left out, and those that a run has kept: for each split,
+    #: the reasons by the names of the images.
+    _broken: dict[str, dict[str, str]] = PrivateAttr(default_factory=dict)
+    _decided: dict[str, dict[str, str]] = PrivateAttr(default_factory=dict)
 
     @field_validator("classes")
     @classmethod
@@ -93,7 +112,7 @@ class ImageFolder(Dataset):
         return dict(zip(self.target_names, kinds, strict=False))
 
     def count(self) -> int | None:
-        if not self._is_there():
+        if self.skip_broken or not self._is_there():
             return None
         return len(self._paired(None).images if self._fields else self._listed(None)[1])
 
@@ -101,7 +120,7 @@ class ImageFolder(Dataset):
         if self.masks is not None and self.classes is None:
             message = "masks need classes, the number of classes"
             target = next(iter(wanted.targets.values()))
-            count = target.classes if isinstance(target, Classes) else 2
+            count = target.classes if isinstance(target, Classes) else 2  # as the network has
             raise DataError(message, "masks", f"add classes: {count}")
         if not self._is_there():
             return Declared((None,), dict.fromkeys(self.target_names))
@@ -136,11 +155,11 @@ class ImageFolder(Dataset):
         }
         return Declared((image,), targets)
 
-    def _look(self, files: _Files, on_picture: Mapping[str, OnPicture]) -> None:
-        """Refuse wrong masks among the first ones. Without pillow and numpy, none is read.
+    def _look(self, files: Files, on_picture: Mapping[str, OnPicture]) -> None:
+        """Refuse wrong targets among the first ones. Without pillow and numpy, none is read.
 
         Raises:
-            DataError: names the first wrong mask.
+            DataError: names the first wrong target.
         """
         if not (find_spec("PIL") and find_spec("numpy")):
             return
@@ -149,8 +168,12 @@ class ImageFolder(Dataset):
             size = size_of(Path(file))
             if size is None or (read := read + product(size)) > _MOST_READ:
                 return
-            for target in on_picture.values():
-                target.of(index, file, size)
+            try:
+                for target in on_picture.values():
+                    target.of(index, file, size)
+            except DataError as error:
+                if not (error.sample and self.skip_broken):
+                    raise
 
     def check_split(self, split: str) -> None:
         if self._is_there():
@@ -162,7 +185,10 @@ class ImageFolder(Dataset):
     def open(self, wanted: Sample, split: str | None = None, size: Size | None = None) -> Samples:
         if self._fields:
             found = self._paired(split)
-            return Pictures(found.images, self._on_picture(found, wanted, size), wanted, size)
+            if self.skip_broken:
+                found = found.chosen(self._whole(split, found.each()))
+            targets = self._on_picture(found, wanted, size, split)
+            return Pictures(found.images, targets, wanted, size)
         import datasets  # type: ignore[import-untyped]
 
         from netbuild.components.datasets.columns import Columns
@@ -177,6 +203,8 @@ class ImageFolder(Dataset):
         features = datasets.Features(
             image=datasets.Image(), label=datasets.ClassLabel(names=[*names])
         )
+        if self.skip_broken:
+            files = tuple(files[n] for n in self._whole(split, [(path,) for path, _ in files]))
         paths = [path for path, _ in files]
         labels = [names.index(classes[number]) for _, number in files]
         table = datasets.Dataset.from_dict({"image": paths, "label": labels}, features)
@@ -185,38 +213,90 @@ class ImageFolder(Dataset):
         counts = {"target": len(names)}
         return Rows(table, RowReader(columns, one, size, classes=counts, files=paths))
 
+    def kept(self) -> Mapping[str, Any] | None:
+        return {"broken": self._broken} if self.skip_broken else None
+
+    def with_kept(self, kept: Mapping[str, Any]) -> "ImageFolder":
+        found = self.model_copy()
+        found._broken = {}  # noqa: SLF001  its own
+        found._decided = expect_broken(kept) if self.skip_broken else {}  # noqa: SLF001
+        return found
+
+    def _whole(self, split: str | None, files: list[tuple[str, ...]]) -> list[int]:
+        """Return the numbers of the samples without broken pictures.
+
+        These are decided once: a run that continues leaves out the same ones.
+
+        Raises:
+            DataError: all are broken.
+        """
+        names = [Path(image).relative_to(self.folder).as_posix() for image, *_ in files]
+        left_out = self._decided.get(split or "")
+        if left_out is None:
+            left_out = {names[n]: reason for n, reason in broken(files).items()}
+        self._broken[split or ""] = left_out
+        whole = [n for n, name in enumerate(names) if name not in left_out]
+        if not whole:
+            message = f"all {len(files):,} images are broken: {left_out[names[0]]}"
+            raise DataError(message, "folder")
+        return whole
+
     def _is_there(self) -> bool:
-        """Whether all folders exist."""
-        there = [has_folder(getattr(self, name), name) for name in ("folder", *self._fields)]
+        """Whether all folders and files exist."""
+        there = [
+            has_folder(getattr(self, field), field)
+            if field in ("folder", *_FOLDERS)
+            else has_file(getattr(self, field), field)
+            for field in ("folder", *self._fields)
+        ]
         return all(there)
 
-    def _on_picture(self, files: _Files, wanted: Sample, size: Size | None) -> dict[str, OnPicture]:
-        """Return the targets of the images by their names."""
-        assert self.classes is not None
-        names = dict(zip(self._fields, self.target_names, strict=True))
-        target = wanted.targets[names["masks"]]
-        return {names["masks"]: Masks(files.targets["masks"], self.classes, target, size)}
+    def _on_picture(
+        self, files: Files, wanted: Sample, size: Size | None, split: str | None = None
+    ) -> dict[str, OnPicture]:
+        """Return the targets of the images by their names.
 
-    def _paired(self, split: str | None) -> _Files:
+        Raises:
+            DataError: a table of boxes or points cannot be read, or lacks an image.
+        """
+        found: dict[str, OnPicture] = {}
+        for field, name in zip(self._fields, self.target_names, strict=True):
+            target = wanted.targets[name]
+            if field == "masks":
+                assert self.classes is not None
+                found[name] = Masks(files.targets[field], self.classes, target, size)
+            elif field == "targets":
+                found[name] = TargetPictures(files.targets[field], target, resized=size is not None)
+            else:
+                folders = (self._root(split), Path(self.folder))
+                numbers = coordinates(getattr(self, field), field, files.images, folders)
+                found[name] = Coordinates(numbers, target, size)
+        return found
+
+    def _paired(self, split: str | None) -> Files:
         """Return the images of a split with the files of their targets.
 
         Raises:
-            DataError: a folder does not exist, or an image or its mask is alone.
+            DataError: a folder does not exist, or an image or its target is alone.
         """
-        for field in ("folder", *self._fields):
-            if not has_folder(getattr(self, field), field):
-                raise DataError(f"there is no folder {getattr(self, field)}", field)
+        if not self._is_there():
+            fields = ("folder", *self._fields)
+            field = next(name for name in fields if not Path(getattr(self, name)).exists())
+            kind = "file" if field in {"boxes", "points"} else "folder"
+            raise DataError(f"there is no {kind} {getattr(self, field)}", field)
         root = self._root(split)
         with readable(Path(self.folder)):
             images = pictures_by_name(root, "folder")
         found = {}
         for field in self._fields:
+            if field not in _FOLDERS:
+                continue
             folder = Path(getattr(self, field)) / root.relative_to(self.folder)
             if not has_folder(str(folder), field):
                 raise DataError(f"there is no folder {folder}, and there is {root}", field)
             with readable(folder):
                 found[field] = paired(images, pictures_by_name(folder, field), folder, field)
-        return _Files(tuple(images.values()), found)
+        return Files(tuple(images.values()), found)
 
     def _root(self, split: str | None = None) -> Path:
         """Return the folder that holds the images of a split.

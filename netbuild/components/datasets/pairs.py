@@ -2,9 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pictures_in
+
+
+class Files(NamedTuple):
+    """The images of a split, and the pictures that are their targets, by the source's field."""
+
+    images: tuple[str, ...]
+    targets: dict[str, tuple[str, ...]]
+
+    def each(self) -> list[tuple[str, ...]]:
+        """Return all pictures of each sample."""
+        return list(zip(self.images, *self.targets.values(), strict=True))
+
+    def chosen(self, indices: Sequence[int]) -> "Files":
+        """Return some of the samples."""
+        targets = {field: tuple(files[n] for n in indices) for field, files in self.targets.items()}
+        return Files(tuple(self.images[n] for n in indices), targets)
 
 
 def pictures_by_name(folder: Path, field: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def wanted(config: Config, outputs: Mapping[str, Tensor]) -> Sample:
         found = config.against(term, outputs)
         if found is not None and found.kind == "target":
             targets[found.name] = of_loss(term, outputs)
-    return Sample(inputs, targets)
+    return Sample(inputs, targets, config.preparation.resize)
 
 
 def of_loss(term: LossTerm, outputs: Mapping[str, Tensor]) -> Target:

@@ -72,7 +72,7 @@ class Arrays(Dataset):
         return expect_counts(classes, info.data.get("target"))
 
     @property
-    def targets(self) -> tuple[str, ...]:
+    def target_names(self) -> tuple[str, ...]:
         return tuple(by_name(self.target))
 
     def count(self) -> int | None:
@@ -82,7 +82,7 @@ class Arrays(Dataset):
 
     def sample(self, wanted: Sample) -> Declared:
         if not has_any(self.file, "file"):
-            return Declared((None,) * len(self.inputs), dict.fromkeys(self.targets))
+            return Declared((None,) * len(self.inputs), dict.fromkeys(self.target_names))
         inputs, targets = self._parts(None)
         told = {}
         for name, array in by_name(self.target).items():
@@ -148,7 +148,7 @@ class Arrays(Dataset):
             DataError: as `_stored` does.
         """
         stored, count = self._stored(split), len(self.inputs)
-        return stored[:count], dict(zip(self.targets, stored[count:], strict=True))
+        return stored[:count], dict(zip(self.target_names, stored[count:], strict=True))
 
     def _names(self, split: str | None) -> tuple[str, ...]:
         """Return the names of the arrays of a split: the inputs, and behind them the targets."""
@@ -168,7 +168,7 @@ class Arrays(Dataset):
             raise DataError(f"there is no {path}", "file")
         there = read_arrays(path)
         names = self._names(split)
-        fields = (*("inputs",) * len(self.inputs), *("target",) * len(self.targets))
+        fields = (*("inputs",) * len(self.inputs), *("target",) * len(self.target_names))
         for name, field in zip(names, fields, strict=True):
             if name not in there:
                 known = ", ".join(there) or "none"

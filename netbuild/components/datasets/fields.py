@@ -14,6 +14,8 @@ _text = core_schema.str_schema(strict=True, min_length=1)
 FilePath = Annotated[str, Wants("the path of a file", _text)]
 FolderPath = Annotated[str, Wants("the path of a folder", _text)]
 AnyPath = Annotated[str, Wants("the path of a file or a folder", _text)]
+OptionalFile = Annotated[str | None, Wants("the path of a file", optional(_text))]
+OptionalFolder = Annotated[str | None, Wants("the path of a folder", optional(_text))]
 OptionalPath = Annotated[
     str | None, Wants("the path of files, where * may stand for a part", optional(_text))
 ]

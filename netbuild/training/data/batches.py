@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netbuild.components.datasets.dataset import Row, Samples, Stream
     from netbuild.config.train import Train
 
-#: The inputs of the network, and the targets in the order of `Dataset.targets`.
+#: The inputs of the network, and the targets in the order of `Dataset.target_names`.
 Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
 Targets: TypeAlias = "tuple[torch.Tensor, ...]"
 Batch: TypeAlias = "tuple[Inputs, Targets]"

@@ -164,7 +164,8 @@ _MOST_CLASSES = 1 << 20
 
 def _fit(samples: Sized, wanted: Sample) -> bool:
     """Whether samples fit into the part of the memory that they may fill."""
-    needed = len(samples) * sum(4 * product(x.shape) for x in wanted.inputs)
+    tensors = (*wanted.inputs, *(target.tensor for target in wanted.targets.values()))
+    needed = len(samples) * sum(product(x.shape) * (4 if x.floating else 8) for x in tensors)
     try:
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # the system does not tell its memory
@@ -173,9 +174,14 @@ def _fit(samples: Sized, wanted: Sample) -> bool:
 
 
 def _splitting(given: Declared, wanted: Sample) -> int | None:
-    """Return the number of the target by which samples are split: the first one of classes."""
+    """Return the number of the target by which samples are split: the first one of classes.
+
+    A sample with one target has a class. A picture with a class for each pixel has no class, and
+    its masks are not read for this.
+    """
     kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
-    return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
+    one = (n for n, kind in enumerate(kinds) if isinstance(kind, Classes) and not kind.shape)
+    return next(one, None)
 
 
 def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
@@ -229,7 +235,6 @@ def _split(
     if message := preparation.leaves_none(samples):
         raise TrainingError(message)
     classes = None
-    # A sample with one target has a class. A picture with a class for each pixel has no class.
     targets = torch.empty(0, 0) if by_class is None else data.targets[by_class]
     if targets.ndim == 1:
         known = targets.clamp(0, _MOST_CLASSES)  # a number that the loss ignores may be huge

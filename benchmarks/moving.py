@@ -66,7 +66,7 @@ def draw(path: str) -> None:
 def _mark(cell: Image.Image, box: torch.Tensor, points: torch.Tensor) -> None:
     pen = ImageDraw.Draw(cell)
     pen.rectangle([v * SCALE for v in box.tolist()], outline="lime")
-    for x, y in (points.reshape(-1, 2) + 0.5).mul(SCALE).tolist():
+    for x, y in (points.reshape(-1, 2) * SCALE).tolist():
         pen.ellipse([x - 2, y - 2, x + 2, y + 2], fill="yellow")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netbuild.components.augmentations.augmentation import Augmentation
-    from netbuild.components.datasets.dataset import Marks
+    from netbuild.components.datasets.dataset import Geometry
     from netbuild.components.target import Target
     from netbuild.components.tensor import Shape
     from netbuild.config.config import Config
@@ -53,14 +53,14 @@ def check(config: Config) -> list[Diagnostic]:
     return [_fault(config, last, message, "size", _help(augment[last], needed))]
 
 
-def marks(config: Config, name: str, target: Target) -> Marks | None:
+def marks(config: Config, name: str, target: Target) -> Geometry | None:
     """Return what a target marks in the augmented images, so that it moves with them.
 
     A source may say it. Otherwise, class numbers in rows and columns are a mask. Values are a
     picture if the ratio of rows to columns is about the image's; convolutions without padding
     change the ratio a little.
     """
-    given = config.data.places(name) if config.data is not None else None
+    given = config.data.geometry.get(name) if config.data is not None else None
     x = next(iter(config.inputs.values()))
     shape = target.tensor.shape
     if given is not None or x is None or len(x.shape) != 3 or len(shape) < 2:
@@ -105,7 +105,7 @@ def check_target(
     return found
 
 
-def _stays(augmentation: Augmentation, marked: Marks, x: Shape, size: Shape) -> str:
+def _stays(augmentation: Augmentation, marked: Geometry, x: Shape, size: Shape) -> str:
     """Return why a target stays where it is when an augmentation moves its image."""
     if marked not in augmentation.carries:
         return augmentation.holds
@@ -114,7 +114,7 @@ def _stays(augmentation: Augmentation, marked: Marks, x: Shape, size: Shape) -> 
     return ""
 
 
-def _left_behind(config: Config, number: int, marked: Marks, reason: str) -> Diagnostic:
+def _left_behind(config: Config, number: int, marked: Geometry, reason: str) -> Diagnostic:
     assert config.preparation.augment is not None
     name = type(config.preparation.augment[number]).__name__
     title = f"{name} moves the image, and its {_NOUNS[marked]}"

@@ -21,7 +21,7 @@ class Augmentation(Component):
     last = "same_on_batch p keepdim"
     #: Whether it changes where the pixels of an image are, and not only their values.
     geometric: ClassVar[bool] = False
-    #: What of a target it moves with the image, as `Dataset.places` calls it.
+    #: What of a target it moves with the image, as `Dataset.geometry` calls it.
     carries: ClassVar[tuple[str, ...]] = ("mask", "picture", "boxes", "points")
     #: Why it cannot move the rest.
     holds: ClassVar[str] = ""

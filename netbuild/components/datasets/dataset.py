@@ -63,11 +63,6 @@ Loaded: TypeAlias = "tuple[_Arrays, _Arrays]"
 #: The inputs and the targets of one sample.
 Row: TypeAlias = "tuple[tuple[Any, ...], tuple[Any, ...]]"
 
-#: What a target marks in the image of its sample: a class for each pixel, values for each pixel,
-#: boxes (…, 4) as x1, y1, x2, y2, or points (…, 2) as x, y. Boxes and points count in pixels; the
-#: centre of the first pixel is (0, 0).
-Marks: TypeAlias = 'Literal["mask", "picture", "boxes", "points"]'
-
 #: The smallest and the largest of some whole numbers.
 Bounds: TypeAlias = tuple[int, int]
 
@@ -158,7 +153,8 @@ class Stream(Protocol):
 
 
 #: How a target lies on the picture of its sample: a class at each of its pixels, another picture of
-#: the same scene, or numbers in pixels: corners of boxes (x1, y1, x2, y2), or points (x, y).
+#: the same scene, or numbers in pixels: corners of boxes (x1, y1, x2, y2), or points (x, y). Pixels
+#: count from the left and the top edge: the centre of the first pixel is (0.5, 0.5).
 Geometry: TypeAlias = Literal["mask", "picture", "boxes", "points"]
 
 #: The targets of a source that has one, by name.
@@ -221,13 +217,6 @@ class Dataset(Component):
             DataError: a file exists, but holds no samples.
         """
         raise TypeError(f"{type(self).__name__} does not say what its samples are")
-
-    def places(self, target: str = "target") -> "Marks | None":
-        """Return what a target marks in the image of its sample; None if the source does not say.
-
-        Where the image is augmented, a target that marks places moves with it.
-        """
-        return None
 
     def repeats(self, wanted: Sample) -> tuple[Repeat, ...]:
         """Return the inputs that targets repeat, from a later place.

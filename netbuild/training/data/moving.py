@@ -11,14 +11,14 @@ from netbuild.checks.augmentations import marks
 
 if TYPE_CHECKING:
     from netbuild.components.augmentations.augmentation import Augmentation
-    from netbuild.components.datasets.dataset import Marks, Sample
+    from netbuild.components.datasets.dataset import Geometry, Sample
     from netbuild.config.config import Config
 
 
 class Marked(NamedTuple):
     """What a target marks in its image, and the number that its loss ignores."""
 
-    marks: Marks | None
+    marks: Geometry | None
     ignored: int | None = None
 
 
@@ -60,9 +60,7 @@ class Mover:
             case "boxes":
                 return self._boxes(y)
             case "points":
-                return _moved(y.reshape(len(y), -1, 2), self.module.transform_matrix).reshape(
-                    y.shape
-                )
+                return self._points(y).reshape(y.shape)
         return y
 
     def _mask(self, y: torch.Tensor, ignored: int | None) -> torch.Tensor:
@@ -96,22 +94,23 @@ class Mover:
             self._twins[marks] = kornia_module(self._fields.model_copy(update=own)).to(self._device)
         return self._twins[marks]
 
+    def _points(self, y: torch.Tensor) -> torch.Tensor:
+        """Return moved points, as many as there are, (samples, n, 2)."""
+        points, matrix = y.reshape(len(y), -1, 2), self.module.transform_matrix
+        if matrix is None:  # a policy drew only colours
+            return points
+        # kornia counts from the centre of the first pixel, and points count from its edge.
+        flat = torch.cat([points - 0.5, torch.ones_like(points[..., :1])], -1)
+        moved = flat @ matrix.to(points).transpose(1, 2)
+        found: torch.Tensor = moved[..., :2] / moved[..., 2:] + 0.5
+        return found
+
     def _boxes(self, y: torch.Tensor) -> torch.Tensor:
-        """Return the boxes around moved boxes. A box ends half a pixel behind its last pixel."""
-        x1, y1, x2, y2 = (y.reshape(len(y), -1, 4) - 0.5).unbind(-1)
+        """Return the boxes around the moved corners of boxes."""
+        x1, y1, x2, y2 = y.reshape(len(y), -1, 4).unbind(-1)
         corners = torch.stack([x1, y1, x2, y1, x2, y2, x1, y2], -1)
-        moved = _moved(corners.reshape(len(y), -1, 2), self.module.transform_matrix)
-        moved = moved.reshape(len(y), -1, 4, 2) + 0.5
+        moved = self._points(corners).reshape(len(y), -1, 4, 2)
         return torch.cat([moved.amin(2), moved.amax(2)], -1).reshape(y.shape)
-
-
-def _moved(points: torch.Tensor, matrix: torch.Tensor | None) -> torch.Tensor:
-    """Return points, (samples, n, 2), moved by the matrix of each sample's image, (3, 3)."""
-    if matrix is None:  # a policy drew only colours
-        return points
-    ones = torch.ones_like(points[..., :1])
-    moved = torch.cat([points, ones], -1) @ matrix.to(points).transpose(1, 2)
-    return moved[..., :2] / moved[..., 2:]
 
 
 def kornia_module(augmentation: Augmentation) -> Any:

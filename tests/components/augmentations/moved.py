@@ -58,7 +58,10 @@ def disks(samples: int) -> Disks:
     left, top = (c - RADIUS for c in CENTRE)
     box = torch.tensor([left, top, left + 2 * RADIUS + 1, top + 2 * RADIUS + 1.0])
     turns = torch.arange(8) * torch.pi / 4
-    around = [turns.cos() * (RADIUS - 2) + CENTRE[0], turns.sin() * (RADIUS - 2) + CENTRE[1]]
+    around = [
+        turns.cos() * (RADIUS - 2) + CENTRE[0] + 0.5,
+        turns.sin() * (RADIUS - 2) + CENTRE[1] + 0.5,
+    ]
     points = torch.stack(around, -1).flatten()
     return Disks(images, masks, images.clone(), box.repeat(samples, 1), points.repeat(samples, 1))
 
@@ -114,7 +117,7 @@ def misses(moved: Disks) -> int:
     for mask, points in zip(
         moved.masks == 2, moved.points.reshape(len(moved.points), -1, 2), strict=True
     ):
-        x, y = points.round().long().unbind(-1)
+        x, y = points.floor().long().unbind(-1)
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         missed += int((~mask[y[inside], x[inside]]).sum())
     return missed

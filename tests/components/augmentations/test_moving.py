@@ -88,16 +88,18 @@ def test_a_mask_by_hand() -> None:
 
 
 def test_boxes_and_points_by_hand() -> None:
-    """A flip of four columns takes x to 3 − x, and a box from x1 to x2 to 4 − x2 to 4 − x1."""
-    points, boxes = torch.tensor([[0.0, 1, 3, 2]]), torch.tensor([[[0.0, 1, 3, 2]]])
+    """A flip of four columns takes x to 4 − x; the right edge of a box becomes its left edge."""
+    points, boxes = torch.tensor([[0.5, 1, 3, 2]]), torch.tensor([[[0.0, 1, 3, 2]]])
     flip = {"RandomHorizontalFlip": {"p": 1.0}}
-    assert moved_by(flip, points, Marked("points")).tolist() == [[3, 1, 0, 2]]
+    assert moved_by(flip, points, Marked("points")).tolist() == [[3.5, 1, 1, 2]]
     assert moved_by(flip, boxes, Marked("boxes")).tolist() == [[[1, 1, 4, 2]]]
     right = {"RandomTranslate": {"translate_x": (0.5, 0.5), "p": 1.0}}
-    assert moved_by(right, points, Marked("points")).tolist() == [[2, 1, 5, 2]]  # outside: kept
-    pad = {"RandomCrop": {"size": (4, 4), "padding": (1, 0, 0, 0), "p": 1.0}}
-    x1 = moved_by(pad, boxes, Marked("boxes"))[0, 0, 0].item()
-    assert x1 in {0, 1}
+    assert moved_by(right, points, Marked("points")).tolist() == [[2.5, 1, 5, 2]]  # outside: kept
+    pad = {"PadTo": {"size": (6, 6)}}
+    assert torch.equal(moved_by(pad, boxes, Marked("boxes")), boxes)
+    turn = {"RandomRotation90": {"times": (1, 1), "p": 1.0}}
+    turned = moved_by(turn, boxes, Marked("boxes"))  # counter-clockwise: (x, y) to (y, 4 − x)
+    assert torch.allclose(turned, torch.tensor([[[1.0, 1, 2, 4]]]), atol=1e-5)
 
 
 def test_each_sample_moves_by_itself() -> None:

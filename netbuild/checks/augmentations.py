@@ -120,7 +120,7 @@ def _left_behind(config: Config, number: int, marked: Geometry, reason: str) -> 
     title = f"{name} moves the image, and its {_NOUNS[marked]}"
     title += " stays" if marked in {"mask", "picture"} else " stay"
     help_ = f"remove {name}, or store changed images with their changed targets"
-    return Diagnostic("NB504", title, _place(config, number, None), reason, help=help_)
+    return Diagnostic("NB504", title, place_of(config, number), reason, help=help_)
 
 
 def _check_outside(
@@ -143,7 +143,7 @@ def _check_outside(
     else:
         said = [f"{loss} ignores {value}" for loss, value in ignored.items()]
         label, help_ = " and ".join(said), "write the same ignore_index in these losses"
-    yield Diagnostic("NB508", title, _place(config, number, None), label, help=help_)
+    yield Diagnostic("NB508", title, place_of(config, number), label, help=help_)
 
 
 def _help(augmentation: Augmentation, needed: Shape) -> str:
@@ -159,12 +159,12 @@ def _fault(
     """Return the fault of an augmentation, at the field that causes it."""
     assert config.preparation.augment is not None
     title = f"{type(config.preparation.augment[number]).__name__} does not fit the network"
-    span = _place(config, number, at)
+    span = place_of(config, number, at)
     line = config.input_span(next(iter(config.inputs))).line
     return Diagnostic("NB501", title, span, message, (Note("input", f"line {line}"),), help=help_)
 
 
-def _place(config: Config, number: int, at: str | None) -> Span:
+def place_of(config: Config, number: int, at: str | None = None) -> Span:
     """Return the place of a field of an augmentation, or the nearest place in the file."""
     source = config.items.get("data")
     item = inner(source, "augment", number) if source else None

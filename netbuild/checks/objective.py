@@ -141,11 +141,14 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         found += [unusable(config, error) for error in fitting.check(config, needed, outputs)]
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
+        from netbuild.checks import mixing
 
         found += augmented.check(config)
         for name, target in needed.targets.items():
             ignored = _ignored(config, outputs, name)
             found += augmented.check_target(config, name, given.targets[name] or target, ignored)
+        known = {name: given.targets[name] or target for name, target in needed.targets.items()}
+        found += mixing.check(config, outputs, known)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.

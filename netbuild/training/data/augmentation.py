@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from netbuild.training.data.mixing import Mixer
 from netbuild.training.data.moving import Marked, Mover
 from netbuild.training.errors import refused
 
@@ -32,7 +33,7 @@ def augmenter(
     Raises:
         ModuleNotFoundError: kornia is not installed.
     """
-    movers = [Mover(augmentation, device) for augmentation in augmentations or ()]
+    movers = [(Mixer if one.mixes else Mover)(one, device) for one in augmentations or ()]
     if not movers:
         return None
 

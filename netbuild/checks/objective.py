@@ -144,7 +144,8 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
 
         found += augmented.check(config)
         for name, target in needed.targets.items():
-            found += augmented.check_target(config, given.targets[name] or target)
+            ignored = _ignored(config, outputs, name)
+            found += augmented.check_target(config, name, given.targets[name] or target, ignored)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
@@ -158,6 +159,17 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         return compared_with(config, term, outputs, given) or _of_other(config, term, outputs)
 
     return [*found, *metrics.check(config, outputs, target_of)]
+
+
+def _ignored(config: Config, outputs: Mapping[str, Tensor], name: str) -> dict[str, int | None]:
+    """Return the number that each loss ignores in a target, by the name of the loss."""
+    found = {}
+    for term in config.losses:
+        against = config.against(term, outputs)
+        if against is not None and (against.kind, against.name) == ("target", name):
+            target = of_loss(term, outputs)
+            found[term.item.type.text] = target.ignored if isinstance(target, Classes) else None
+    return found
 
 
 def _of_other(config: Config, term: LossTerm, outputs: Mapping[str, Tensor]) -> Target | None:

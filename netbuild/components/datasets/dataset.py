@@ -153,7 +153,8 @@ class Stream(Protocol):
 
 
 #: How a target lies on the picture of its sample: a class at each of its pixels, another picture of
-#: the same scene, or numbers in pixels: corners of boxes (x1, y1, x2, y2), or points (x, y).
+#: the same scene, or numbers in pixels: corners of boxes (x1, y1, x2, y2), or points (x, y). Pixels
+#: count from the left and the top edge: the centre of the first pixel is (0.5, 0.5).
 Geometry: TypeAlias = Literal["mask", "picture", "boxes", "points"]
 
 #: The targets of a source that has one, by name.

@@ -25,6 +25,7 @@ from netbuild.training.data.batches import (
     Subset,
     shuffled_indices,
 )
+from netbuild.training.data.moving import marked_targets
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None) -> Data:
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
-    augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
+    marked = marked_targets(config, wanted)
+    given = None if train.overfit_batches else preparation.augment
+    augment = augmenter(given, world.device, marked)
     workers = _workers(train.workers)
     return Data(
         _placed(training, world, prepare, workers, augment),

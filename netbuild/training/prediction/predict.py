@@ -112,7 +112,9 @@ class Predictor:
         self.reader = SampleReader(
             tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
         )
+        self.config, self.raw = config, raw
         self.outputs = tuple(graph.outputs)
+        self.shapes = {name: tensor.shape for name, tensor in graph.outputs.items()}
         self.device = fastest(config.train.device)
         self.module, learned = learned_module(
             graph, self.device, run, None if weights else checkpoint

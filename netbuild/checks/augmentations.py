@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.components.target import Classes, Signs
+from netbuild.components.target import Classes, Nothing, Signs
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import inner, place
@@ -34,6 +34,8 @@ def check(config: Config) -> list[Diagnostic]:
     inputs = [x for x in config.inputs.values() if x is not None]
     if not augment or config.data is None or len(inputs) != len(config.inputs):
         return []
+    if config.preparation.views:  # all inputs are views of one image
+        inputs = inputs[:1]
     if len(inputs) != 1 or inputs[0].dtype != "float32":
         read = ", ".join(config.inputs) if len(inputs) != 1 else inputs[0].dtype
         message = f"it augments float32 images, but the network reads {read}"
@@ -60,6 +62,8 @@ def marks(config: Config, name: str, target: Target) -> Geometry | None:
     picture if the ratio of rows to columns is about the image's; convolutions without padding
     change the ratio a little.
     """
+    if isinstance(target, Nothing):  # no loss reads it
+        return None
     given = config.data.geometry.get(name) if config.data is not None else None
     x = next(iter(config.inputs.values()))
     shape = target.tensor.shape
@@ -96,7 +100,10 @@ def check_target(
             changed = augmentation.apply(shape)
         except ShapeError:  # `check` reports it
             break
-        if moves and (reason := _stays(augmentation, marked, shape, size)):
+        reason = _stays(augmentation, marked, shape, size)
+        if config.preparation.views:
+            reason = "one target cannot move with several views of an image"
+        if moves and reason:
             found.append(_left_behind(config, number, marked, reason))
         elif moves and marked == "mask" and augmentation.fills(shape):
             found += _check_outside(config, number, ignored)

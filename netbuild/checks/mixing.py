@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.checks.augmentations import marks, place_of
-from netbuild.components.target import Classes, Nothing, Values
+from netbuild.components.target import Classes, Values
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic
 
@@ -59,8 +59,10 @@ def _fault(
 def _unmixed(config: Config, augmentation: Augmentation, name: str, target: Target) -> str:
     """Return why a target cannot be mixed with its image; "" if it can."""
     x, marked = next(iter(config.inputs.values())), marks(config, name, target)
-    if isinstance(target, Nothing) or x is None:
+    if x is None:
         return ""
+    if config.preparation.views:
+        return "one target cannot be mixed with several views of an image"
     if marked is not None:
         if marked not in augmentation.carries:
             return augmentation.holds

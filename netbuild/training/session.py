@@ -297,7 +297,7 @@ def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
     if isinstance(data.training, StreamedBatches) or isinstance(data.held_out, StreamedBatches):
         return
     training, held_out = data.training.targets, data.held_out.targets
-    criterion.look(training, held_out)
+    criterion.look(training, held_out, augmented=data.training.augment is not None)
     criterion.expect_labels(training, "the training samples")
     what = "the validation samples"
     limit = None if train.limit_batches is None else train.limit_batches * train.batch_size

@@ -105,11 +105,16 @@ class Criterion:
             parts += [_nothing(output) for output in tensors(y)]
         return summed(parts)
 
-    def look(self, *splits: Targets) -> None:
-        """Record whether any target of some splits has the class that its loss ignores."""
+    def look(self, *splits: Targets, augmented: bool = False) -> None:
+        """Record whether any target of some splits has the class that its loss ignores.
+
+        Masks that are augmented get this class where they come in from outside of the picture.
+        """
         for part in self.parts:
             if part.reads_target:
-                part.ignores = any(part.ignores_some(part.against((), (), s)) for s in splits)
+                targets = [part.against((), (), split) for split in splits]
+                moved = augmented and any(part.has_classes(t) and t.ndim > 2 for t in targets)
+                part.ignores = moved or any(map(part.ignores_some, targets))
 
     def expect_labels(self, targets: Targets, what: str) -> None:
         """Refuse targets without a label that counts: their mean loss does not exist.

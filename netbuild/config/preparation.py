@@ -47,8 +47,6 @@ _Switch = Annotated[bool | None, switch("true, false, or null for true if there 
 _Augment = Annotated[
     tuple[Augmentation, ...] | None, Nested("augmentation", AUGMENTATIONS, many=True)
 ]
-
-
 _Views = Annotated[int | None, Wants("a whole number of at least 2, or null", optional(whole(2)))]
 
 

@@ -44,12 +44,12 @@ OTHERS = {
     *("rnn", "lstm", "gru", "transformer", "text", "segnet", "unet", "autoencoder", "generator"),
     *("siamese", "bilinear", "superres", "selu", "selu-conv", "norms", "kan"),
     *("bert", "packed-lstm", "spectral", "deep", "film", "ode"),
-    *("rotary", "gpt", "seq2seq", "gan"),
+    *("rotary", "gpt", "seq2seq", "gan", "unet-masks"),
 }
 #: Those that take more memory, or time for an epoch, than a test should.
 LARGE = {"alexnet", "deep", "gan", *BLOCKS}
 #: Those whose data a test makes and trains on: `tests/test_mask_networks.py`, `tests/networks/`.
-MADE = {"bert", "packed-lstm", "film", "rotary", "gpt", "seq2seq"}
+MADE = {"bert", "packed-lstm", "film", "rotary", "gpt", "seq2seq", "unet-masks"}
 
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 

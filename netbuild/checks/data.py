@@ -24,6 +24,9 @@ def check(
     kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
     yield from _of_split(config.data, config.preparation, kinds)
     yield from _of_normalize(config.data, config.preparation, wanted)
+    if config.preparation.views and not config.preparation.augment:
+        message = "without augment, all views of an image are the same"
+        yield DataError(message, "views", "augment: [RandomHorizontalFlip]")
     if config.losses:
         yield from _of_class_weights(config, config.data, wanted, weighed(config, outputs))
 

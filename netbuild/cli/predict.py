@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from netbuild.cli import completion
+from netbuild.cli import completion, pictures
 from netbuild.cli.noise import BINARY, Noise, on_noise
 from netbuild.cli.predictions import ending, write
 from netbuild.cli.terminal import (
@@ -93,12 +93,13 @@ _Format = Annotated[
     ),
 ]
 _Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--output",
         "-o",
-        metavar="FILE",
-        help="Write into this file.  [default: standard output]",
+        metavar="FILE|FOLDER/",
+        help="Write into this file, or pictures into this folder.  [default: standard output]",
+        show_default=False,
     ),
 ]
 _Overwrite = Annotated[
@@ -130,12 +131,18 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     netbuild predict runs/iris flowers.csv --format csv --output told.csv
     netbuild predict runs/net/2026-01-31T12-00-00 x.npy --weights last
     netbuild predict configs/lenet.yaml digit.png --weights lenet.safetensors
+    netbuild predict runs/unet photo.jpg -o mask.png
+    netbuild predict runs/unet photos/ -o masks/
     netbuild predict runs/vae --stack decoder --noise 64 -o sheet.png
 
     Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one
     sample or several. An .npz or .safetensors file holds an array for each input of the network, by
     name. A .csv file holds one sample in each row. If the network was trained on data: Csv, the
     first line of the file chooses the columns. All inputs are normalised as in training.
+
+    A network that predicts masks or pictures writes them as .png: one into a file, or all into a
+    folder, beside predictions.json. A mask has a colour for each class, and the size of its input.
+    In a picture, 0 is black and 1 is white.
 
     With --noise, the network or one of its stacks reads random numbers, normally distributed, of
     the shape that it reads. The results become tiles of one picture (.png), arrays (.npz, .npy), or
@@ -146,24 +153,26 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     """
     if overwrite and output is None:
         fail("--overwrite needs --output")
-    if output is not None and output.is_file() and not overwrite:
+    path = None if output is None else Path(output)
+    if path is not None and path.is_file() and not overwrite:
         fail(f"{output} already exists: --overwrite replaces it")
     which, file = _weights(run, weights, checkpoint)
     if noise is not None:
         if inputs or top > 1 or raw:
             fail("--noise excludes INPUT, --top and --raw")
-        on_noise(Noise(run, which, file, stack, noise, seed or 0), format, output)
+        on_noise(Noise(run, which, file, stack, noise, seed or 0), format, path)
         return
-    _expect_files(inputs, stack, seed, None if format else output)
+    _expect_files(inputs, stack, seed, None if format else path)
     with needs_torch("predict"):
         from netbuild.training.prediction.predict import Predictor
     with reported_faults(), reported_failures(run):
         predictor = Predictor(run, which, weights=file, top=top, raw=raw)
         faults = _Faults()
         told = faults.reported(predictor.predictions(inputs or ()))
-        first = next(told, None)
-        if first is not None:
-            write(chain([first], told), predictor.place, output, format or ending(output))
+        if format is None and output is not None and pictures.is_meant(output):
+            pictures.write(told, predictor, output, overwrite=overwrite)
+        elif (first := next(told, None)) is not None:
+            write(chain([first], told), predictor.place, path, format or ending(path))
         for sentence in predictor.watch.sentences():
             warn_of_input(sentence)
     if faults.code:
@@ -178,8 +187,8 @@ def _expect_files(
         fail(f"{'--stack' if stack else '--seed'} needs --noise")
     if not inputs:
         fail("predict needs an INPUT, or --noise N")
-    if output is not None and output.suffix.lower() in BINARY:
-        fail(f"{output} needs --noise: predictions of files are written as .json or .csv")
+    if output is not None and output.suffix.lower() in BINARY - {".png"}:
+        fail(f"{output} needs --noise: predictions of files are written as .json, .csv or .png")
 
 
 def _weights(run: Path, weights: str, checkpoint: str | None) -> tuple[str, Path | None]:

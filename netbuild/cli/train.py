@@ -295,6 +295,11 @@ def _fit(trainer: Trainer, folder: Path | None = None) -> None:
             out.print(note)
         if why := getattr(trainer.training, "why", ""):
             out.print(f"samples are read from disk: {why}")
+        if left_out := trainer.run.left_out:
+            broken = "1 broken picture is" if left_out == 1 else f"{left_out:,} broken pictures are"
+            out.print(
+                f"{broken} left out; {trainer.run.folder / 'broken.txt'} says why", soft_wrap=True
+            )
         if trainer.train.compile and trainer.world.device.type == "cpu":
             out.print("compile: on a CPU, most networks train slower when they are compiled")
     if position.total and not trainer.finished:

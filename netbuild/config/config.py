@@ -99,7 +99,7 @@ class Config(NamedTuple):
         """Return what a loss compares with, given the network's outputs; None after a fault."""
         from netbuild.config.against import against
 
-        targets = self.data.targets if self.data is not None else None
+        targets = self.data.target_names if self.data is not None else None
         if targets is None and self.root.get("data") is not None:
             outputs = ()  # the section has a fault: the name may be a target of the data
         return against(term, targets, outputs, self.inputs)
@@ -107,7 +107,7 @@ class Config(NamedTuple):
     @property
     def targets(self) -> tuple[str, ...]:
         """The names of the targets of the data; without data, the one that most data has."""
-        return self.data.targets if self.data is not None else ONE_TARGET
+        return self.data.target_names if self.data is not None else ONE_TARGET
 
     @property
     def optimizer(self) -> Optimizer | None:

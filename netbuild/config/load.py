@@ -105,7 +105,7 @@ def _read(
     train = take(sections.fields("train", Train, "epochs: 10"))
     losses: tuple[LossTerm, ...] = take(sections.read("loss", read_losses, ()))
     optimizers, schedule = take(_optimizers(sections, data, train, losses))
-    targets: tuple[str, ...] = getattr(data.source, "targets", ())
+    targets: tuple[str, ...] = data.source.target_names if data.source else ()
     return Config(
         document=source.document,
         root=root,

@@ -19,6 +19,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.files import read, real
 from netbuild.config.load import load
 from netbuild.config.resolution import resolved
+from netbuild.diagnostics.escapes import one_line
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
@@ -82,6 +83,12 @@ class Run:
             message = f"{path} cannot be read: it is not an object"
             raise TrainingError(message)
         return values
+
+    @property
+    def left_out(self) -> int:
+        """How many pictures are left out, because they cannot be read."""
+        path = self.folder / layout.BROKEN
+        return path.read_text(encoding="utf-8").count("\n") if path.is_file() else 0
 
     def longer(self, config: Config) -> str:
         """Return the words for a run with more epochs than a config says; else an empty text."""
@@ -162,7 +169,16 @@ def create(
     _write_classes(folder, config)
     if kept:
         held.write(folder / layout.DATA, (json.dumps(kept, ensure_ascii=False) + "\n").encode())
+    left_out = _reasons(kept or {})
+    if left_out:
+        held.write(folder / layout.BROKEN, "".join(f"{line}\n" for line in left_out).encode())
     return Run(folder)
+
+
+def _reasons(kept: Mapping[str, Any]) -> list[str]:
+    """Return the reason for each picture that a source has left out, because it is broken."""
+    splits = kept.get("source", {}).get("broken", {})
+    return [one_line(reason) for found in splits.values() for reason in found.values()]
 
 
 def expect_room(runs: Path, weights: int) -> None:

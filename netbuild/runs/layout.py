@@ -8,6 +8,8 @@ runs/NAME/TIME/
     classes.json        the names of the classes, in the order of their numbers: a list of strings;
                         only if the data has names
     data.json           what the run keeps of its data; only if it keeps anything
+    broken.txt          the reason for each picture that is left out, because it cannot be read;
+                        only if there are such pictures
     metrics.jsonl       one object for each finished epoch
     checkpoints/last/   the state from which the training continues
     checkpoints/best/   the weights with the lowest validation loss
@@ -30,6 +32,7 @@ RESOLVED = "resolved.yaml"
 ENVIRONMENT = "environment.json"
 CLASSES = "classes.json"
 DATA = "data.json"
+BROKEN = "broken.txt"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 

@@ -326,7 +326,7 @@ def _look_at_labels(criterion: Criterion, data: Data, train: Train, split: str) 
     if isinstance(data.training, StreamedBatches) or isinstance(data.held_out, StreamedBatches):
         return
     training, held_out = data.training, data.held_out
-    criterion.look(training, held_out)
+    criterion.look(training, held_out, augmented=training.augment is not None)
     criterion.expect_labels(training, "the training samples")
     what = f"the {split} samples"
     limit = None if train.limit_batches is None else train.limit_batches * train.batch_size

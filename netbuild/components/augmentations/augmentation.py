@@ -21,10 +21,27 @@ class Augmentation(Component):
     last = "same_on_batch p keepdim"
     #: Whether it changes where the pixels of an image are, and not only their values.
     geometric: ClassVar[bool] = False
+    #: Whether it mixes the samples of a batch, and their targets.
+    mixes: ClassVar[bool] = False
+    #: What of a target it moves with the image, as `Dataset.geometry` calls it.
+    carries: ClassVar[tuple[str, ...]] = ("mask", "picture", "boxes", "points")
+    #: Why it cannot move the rest.
+    holds: ClassVar[str] = ""
 
     def moves(self, x: Shape) -> bool:  # noqa: ARG002  others ask for the shape
         """Whether pixels of an image of this shape may come to other places."""
         return self.geometric and getattr(self, "p", 1) > 0
+
+    def fills(self, x: Shape) -> bool:  # noqa: ARG002  others ask for the shape
+        """Whether a changed image of this shape may have places from outside of the image.
+
+        Their values are a number, and not the image's edge or its mirror image.
+        """
+        return False
+
+    def scales(self, x: Shape, target: Shape) -> bool:
+        """Whether it moves a target of other height and width alike: by default of the same."""
+        return x[-2:] == target[-2:]
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from netbuild.components.augmentations.ranges import (
     whole_interval,
 )
 from netbuild.components.fields import Bool, Probability, Wants, either, one_of, optional
+from netbuild.components.tensor import Shape
 
 
 class _Moving(Drawn):
@@ -39,11 +40,19 @@ class _Flip(_Moving):
     p_batch: Probability = 1.0
     """Probability that a batch is changed at all; then p decides for each image."""
 
+    def scales(self, x: Shape, target: Shape) -> bool:  # noqa: ARG002
+        """Whether it moves a target of other height and width alike: a mirror has no size."""
+        return True
+
 
 class _Warp(Sampled, _Moving):
     """Reads each pixel of the result at a moved place in the image."""
 
     last = "resample same_on_batch align_corners padding_mode fill_value p keepdim"
+
+    def fills(self, x: Shape) -> bool:
+        """Whether it reads places outside of the image, where kornia has 0."""
+        return self.moves(x) and getattr(self, "padding_mode", "zeros").lower() == "zeros"
 
 
 class _PaddedWarp(_Warp):
@@ -51,6 +60,21 @@ class _PaddedWarp(_Warp):
 
     padding_mode: SamplePadding = "ZEROS"
     """Values outside of the image: 0, its edge, or the mirrored image."""
+
+
+class _Turn(_Warp):
+    """Rotates around the centre."""
+
+    def scales(self, x: Shape, target: Shape) -> bool:
+        """Whether it moves a target of other height and width alike: with the same ratio."""
+        return x[-2] * target[-1] == x[-1] * target[-2]
+
+
+class _Bend(_Moving):
+    """Bends an image, and nothing else: kornia reads each pixel between its neighbours."""
+
+    carries = ()
+    holds = "kornia bends images only"
 
 
 class RandomHorizontalFlip(_Flip):
@@ -67,7 +91,7 @@ class RandomVerticalFlip(_Flip):
     """
 
 
-class RandomRotation(_Warp):
+class RandomRotation(_Turn):
     """Rotates around the centre, by an angle from −degrees to degrees or within a range.
 
     - RandomRotation: {degrees: 10}
@@ -78,7 +102,7 @@ class RandomRotation(_Warp):
     align_corners: Bool = True
 
 
-class RandomRotation90(_Warp):
+class RandomRotation90(_Turn):
     """Rotates around the centre by a number of quarter turns; the size stays.
 
     - RandomRotation90: {times: [0, 3]}
@@ -87,6 +111,10 @@ class RandomRotation90(_Warp):
     times: Annotated[tuple[int, int], whole_interval(-3, 3)]
     """Range of the number of quarter turns; negative ones turn the other way."""
     align_corners: Bool = True
+
+    def fills(self, x: Shape) -> bool:
+        """Whether a turned image leaves corners empty: where it is no square."""
+        return x[1] != x[2] and super().fills(x)
 
 
 class RandomAffine(_PaddedWarp):
@@ -160,7 +188,7 @@ class RandomPerspective(_Warp):
     """Direction of the moves: inwards (basic), or any, which keeps the area on average."""
 
 
-class RandomThinPlateSpline(_Moving):
+class RandomThinPlateSpline(_Bend):
     """Bends like a thin plate; its corners and centre move by up to `scale` of half the size.
 
     - RandomThinPlateSpline: {scale: 0.1}
@@ -181,6 +209,8 @@ class RandomElasticTransform(_PaddedWarp):
     """
 
     last = "align_corners resample padding_mode same_on_batch p keepdim"
+    carries = ("mask", "picture")
+    holds = "its noise tells where each pixel comes from, and not where a point goes"
 
     kernel_size: Kernel = (63, 63)
     """Height and width of the window that blurs the moves, odd."""
@@ -201,7 +231,7 @@ class RandomElasticTransform(_PaddedWarp):
     """Values outside of the image: 0, its edge, or the mirrored image."""
 
 
-class RandomFisheye(_Moving):
+class RandomFisheye(_Bend):
     """Bends like a fisheye lens, around a random centre, by a power `gamma`.
 
     - RandomFisheye: {center_x: [-0.3, 0.3], center_y: [-0.3, 0.3], gamma: [0.9, 1.1]}

@@ -73,6 +73,8 @@ class RandomJigsaw(Drawn):
 
     last = "p same_on_batch keepdim ensure_perm"
     geometric = True
+    carries = ("mask", "picture")
+    holds = "a box or a figure of points may lie on several pieces"
 
     grid: Size = (4, 4)
     """Numbers of pieces along height and width; they must divide height and width."""

@@ -19,6 +19,10 @@ class _Policy(Augmentation):
     home = "kornia.augmentation.auto"
     geometric = True  # each list has rotations or shears
 
+    def fills(self, x: Shape) -> bool:  # noqa: ARG002
+        """Whether places from outside of the image come in: the rotations and shears have 0."""
+        return True
+
     def shape(self, x: Shape) -> Shape:
         """Return the shape of the image."""
         self.expect_at_least(x, 3, 3)

@@ -134,6 +134,10 @@ class RandomCrop(_Crop, Drawn):
         """Whether it cuts an image of this shape, or pads it first."""
         return self.p > 0 and (self.shape(x) != x or any(self._paddings(x)))
 
+    def fills(self, x: Shape) -> bool:
+        """Whether it pads images with a number."""
+        return self.p > 0 and self.padding_mode == "constant" and any(self._paddings(x))
+
     def shape(self, x: Shape) -> Shape:
         """Return the size of the crop."""
         if isinstance(self.fill, tuple) and len(self.fill) != x[0]:
@@ -286,6 +290,11 @@ class PadTo(_OfSize, Shaped):
         if value != 0 and info.data.get("pad_mode") != "constant":
             raise unwanted("0 unless pad_mode is constant")
         return value
+
+    def fills(self, x: Shape) -> bool:
+        """Whether it pads images with a number."""
+        grows = any(size > n for n, size in zip(x[1:], self.size, strict=True))
+        return grows and self.pad_mode == "constant"
 
     def shape(self, x: Shape) -> Shape:
         """Return the size; larger images may keep theirs."""

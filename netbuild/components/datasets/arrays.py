@@ -1,6 +1,7 @@
 """Arrays in files."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,12 @@ from netbuild.components.datasets.conversion import (
     target_of,
 )
 from netbuild.components.datasets.dataset import (
+    ONE_TARGET,
     Bounds,
     DataError,
     Dataset,
     Declared,
+    Geometry,
     Loaded,
     Repeat,
     Sample,
@@ -29,16 +32,18 @@ from netbuild.components.datasets.fields import (
     AnyPath,
     ClassCounts,
     InputArrays,
+    Marks,
     TargetNames,
     by_name,
     count_of,
     expect_counts,
+    expect_marks,
     flat,
 )
 from netbuild.components.datasets.grouping import expect_group
 from netbuild.components.datasets.paths import has_any
 from netbuild.components.target import Target
-from netbuild.components.tensor import Tensor, times
+from netbuild.components.tensor import Tensor, product, times
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +58,7 @@ class Arrays(Dataset):
     is added if the network reads one. A `target` of whole numbers is classes if the loss compares
     with classes; by default `classes` are counted. All other targets are float32 values. If an
     array of uint8 is an input and also such a target, both are 0 to 1. A mapping in `target` names
-    several targets.
+    several targets. Boxes are x1, y1, x2, y2, and points x, y, from the left and the top edge.
 
     The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
 
@@ -70,15 +75,27 @@ class Arrays(Dataset):
     """Name of the array that the network learns to predict; a mapping names several targets."""
     classes: ClassCounts = None
     """Number of classes of the target; null counts them."""
+    marks: Marks = None
+    """Whether the target is boxes or points in pixels of the image, which `augment` moves."""
 
     @field_validator("classes")
     @classmethod
     def _of_targets(cls, classes: Any, info: Any) -> Any:
         return expect_counts(classes, info.data.get("target"))
 
+    @field_validator("marks")
+    @classmethod
+    def _of_these(cls, marks: Any, info: Any) -> Any:
+        return expect_marks(marks, info.data.get("target"))
+
     @property
-    def targets(self) -> tuple[str, ...]:
+    def target_names(self) -> tuple[str, ...]:
         return tuple(by_name(self.target))
+
+    @property
+    def geometry(self) -> Mapping[str, Geometry]:
+        named = {ONE_TARGET[0]: self.marks} if isinstance(self.marks, str) else self.marks or {}
+        return {name: "boxes" if kind == "boxes" else "points" for name, kind in named.items()}
 
     def count(self) -> int | None:
         if not has_any(self.file, "file"):
@@ -87,7 +104,7 @@ class Arrays(Dataset):
 
     def sample(self, wanted: Sample) -> Declared:
         if not has_any(self.file, "file"):
-            return Declared((None,) * len(self.inputs), dict.fromkeys(self.targets))
+            return Declared((None,) * len(self.inputs), dict.fromkeys(self.target_names))
         inputs, targets = self._parts(None)
         told = {}
         for name, array in by_name(self.target).items():
@@ -95,6 +112,7 @@ class Arrays(Dataset):
             classes = self._classes(name, stored, wants)
             expect_classes(stored, wants, classes, array)
             told[name] = target_of(stored.tensor, wants, classes)
+            self._expect_coordinates(name, stored, array)
         given = [
             input_of(stored.tensor, x) for stored, x in zip(inputs, wanted.inputs, strict=False)
         ]
@@ -164,6 +182,19 @@ class Arrays(Dataset):
         targets = self._parts(None)[1]
         return {name: self._classes(name, x, wanted.targets[name]) for name, x in targets.items()}
 
+    def _expect_coordinates(self, name: str, stored: StoredArray, array: str) -> None:
+        """Refuse boxes whose numbers are not four a box, and points that are not two.
+
+        Raises:
+            DataError: says the numbers that a sample has.
+        """
+        kind, numbers = self.geometry.get(name), product(stored.tensor.shape)
+        each = {"boxes": "x1, y1, x2, y2", "points": "x, y"}.get(kind or "", "")
+        if each and (not numbers or numbers % len(each.split(", "))):
+            plural = "" if numbers == 1 else "s"
+            message = f"{array} has {numbers} number{plural} a sample, and {kind} are {each}"
+            raise DataError(message, "marks")
+
     def _classes(self, name: str, target: StoredArray, wanted: Target) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""
         written = count_of(self.classes, name)
@@ -178,7 +209,7 @@ class Arrays(Dataset):
             DataError: as `_stored` does.
         """
         stored, count = self._stored(split), len(self.inputs)
-        return stored[:count], dict(zip(self.targets, stored[count:], strict=True))
+        return stored[:count], dict(zip(self.target_names, stored[count:], strict=True))
 
     def _names(self, split: str | None) -> tuple[str, ...]:
         """Return the names of the arrays of a split: the inputs, and behind them the targets."""
@@ -198,7 +229,7 @@ class Arrays(Dataset):
             raise DataError(f"there is no {path}", "file")
         there = read_arrays(path)
         names = self._names(split)
-        fields = (*("inputs",) * len(self.inputs), *("target",) * len(self.targets))
+        fields = (*("inputs",) * len(self.inputs), *("target",) * len(self.target_names))
         for name, field in zip(names, fields, strict=True):
             if name not in there:
                 known = ", ".join(there) or "none"

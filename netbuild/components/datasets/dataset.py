@@ -6,6 +6,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
+    Literal,
     NamedTuple,
     Protocol,
     TypeAlias,
@@ -26,11 +27,12 @@ class Sample(NamedTuple):
     """What a network and its losses need of a sample.
 
     `inputs` are in the order of the network's inputs. `targets` has each target of the source by
-    its name; it is `Nothing` if no loss reads it.
+    its name; it is `Nothing` if no loss reads it. `size` is what `resize` brings pictures to.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Mapping[str, Target]
+    size: "Size | None" = None
 
     @property
     def target(self) -> Target:
@@ -65,7 +67,7 @@ class Declared(NamedTuple):
 
 _Arrays: TypeAlias = "tuple[np.ndarray[Any, Any], ...]"
 #: All samples: an array (samples, *input) for each input, and one (samples, *target) for each
-#: target, in the order of `Dataset.targets`.
+#: target, in the order of `Dataset.target_names`.
 Loaded: TypeAlias = "tuple[_Arrays, _Arrays]"
 #: The inputs and the targets of one sample.
 Row: TypeAlias = "tuple[tuple[Any, ...], tuple[Any, ...]]"
@@ -90,13 +92,19 @@ class DataError(Exception):
         self.at, self.help, self.sample = at, help_, sample
 
 
+#: The most samples that a message names.
+_MOST_NAMES = 10
+
+
 def together(errors: "Sequence[DataError]") -> DataError:
     """Return one error that names all samples that cannot be read."""
     first, *others = errors
     if not others:
         return first
-    *names, last = dict.fromkeys(error.sample for error in errors)
-    message = f"{len(errors)} samples cannot be read: {', '.join(names)} and {last}; {first}"
+    names = [*dict.fromkeys(error.sample for error in errors)]
+    left = len(names) - _MOST_NAMES
+    *most, last = [*names[:_MOST_NAMES], f"{left:,} more"] if left > 0 else names
+    message = f"{len(errors):,} samples cannot be read: {', '.join(most)} and {last}; {first}"
     return DataError(message)
 
 
@@ -175,6 +183,11 @@ class Stream(Protocol):
         """Yield all samples, shuffled by the seed, or in the order of the source for None."""
 
 
+#: How a target lies on the picture of its sample: a class at each of its pixels, another picture of
+#: the same scene, or numbers in pixels: corners of boxes (x1, y1, x2, y2), or points (x, y). Pixels
+#: count from the left and the top edge: the centre of the first pixel is (0.5, 0.5).
+Geometry: TypeAlias = Literal["mask", "picture", "boxes", "points"]
+
 #: The targets of a source that has one, by name.
 ONE_TARGET = ("target",)
 
@@ -192,9 +205,14 @@ class Dataset(Component):
     resizes: ClassVar[bool] = False
 
     @property
-    def targets(self) -> tuple[str, ...]:
+    def target_names(self) -> tuple[str, ...]:
         """The names of the targets. A single target without a name of its own is `target`."""
         return ONE_TARGET
+
+    @property
+    def geometry(self) -> Mapping[str, Geometry]:
+        """The targets that lie on the picture, and move with it, by name."""
+        return {}
 
     @property
     def named_inputs(self) -> tuple[str, ...] | None:

@@ -1,12 +1,13 @@
 """Pictures: their sizes from their headers, and their pixels."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from netbuild.components.datasets.dataset import Size
+from netbuild.components.datasets.dataset import DataError, Size
 from netbuild.components.files import each_below, opened
 from netbuild.components.tensor import Tensor
 
@@ -48,6 +49,39 @@ def pixels(picture: "Image", wanted: Tensor, size: Size | None) -> "np.ndarray[A
     return values[None] if values.ndim == 2 else np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
+def decoded(file: str) -> "Image":
+    """Return a whole picture, as it is seen: turned if its Exif data says so.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings(), opened(file) as stored, Image.open(stored) as picture:
+            warnings.simplefilter("ignore")  # of a large picture, or of damaged Exif data
+            return ImageOps.exif_transpose(picture)
+    except UnidentifiedImageError:
+        said = "it is not a picture"
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        said = reason or type(error).__name__
+    raise DataError(f"{file} cannot be read: {said}", sample=file)
+
+
+def pictures_in(folder: Path) -> tuple[str, ...]:
+    """Return the pictures in a folder and its subfolders, in the order of their paths.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    status = folder.stat()
+    found = _listed((folder,), ((status.st_mtime_ns, status.st_ctime_ns),))
+    if isinstance(found, OSError):
+        raise found
+    return tuple(file for file, _ in found)
+
+
 def listed(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
     """Return the classes, which are folders, and each picture with its class number."""
     classes = tuple(
@@ -59,7 +93,7 @@ def listed(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
     return tuple(path.name for path in classes), found
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _listed(
     classes: tuple[Path, ...], _stamp: tuple[tuple[int, int], ...]
 ) -> tuple[tuple[str, int], ...] | OSError:

@@ -98,7 +98,7 @@ class Csv(Dataset):
         return expect_counts(classes, info.data.get("target"))
 
     @property
-    def targets(self) -> tuple[str, ...]:
+    def target_names(self) -> tuple[str, ...]:
         return tuple(by_name(self.target))
 
     def count(self) -> int | None:
@@ -106,10 +106,10 @@ class Csv(Dataset):
 
     def sample(self, wanted: Sample) -> Declared:
         if not has_file(self.file):
-            return Declared((None,) * len(wanted.inputs), dict.fromkeys(self.targets))
+            return Declared((None,) * len(wanted.inputs), dict.fromkeys(self.target_names))
         scan = self._scan(_MAX_READ)
         inputs = self._inputs(scan)
-        told: dict[str, Target | None] = dict.fromkeys(self.targets)
+        told: dict[str, Target | None] = dict.fromkeys(self.target_names)
         if scan.columns is not None:
             self._check(scan, inputs)
             columns = by_name(self.target).items()

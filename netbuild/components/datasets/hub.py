@@ -105,8 +105,8 @@ class Hub(Dataset):
         return expect_counts(classes, info.data.get("target"))
 
     @property
-    def targets(self) -> tuple[str, ...]:
-        return tuple(by_name(self.target)) or super().targets
+    def target_names(self) -> tuple[str, ...]:
+        return tuple(by_name(self.target)) or super().target_names
 
     def sample(self, wanted: Sample) -> Declared:
         if self.files is not None:

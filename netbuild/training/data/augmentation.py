@@ -6,52 +6,63 @@ is imported only if a config names an augmentation.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from netbuild.training.data.mixing import Mixer
+from netbuild.training.data.moving import Marked, Mover
 from netbuild.training.errors import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from netbuild.components.augmentations.augmentation import Augmentation
     from netbuild.training.data.batches import Batch, Transform
 
 
 def augmenter(
-    augmentations: Iterable[Augmentation] | None, device: torch.device
+    augmentations: Iterable[Augmentation] | None,
+    device: torch.device,
+    marked: Sequence[Marked] = (),
+    views: int | None = None,
 ) -> Transform | None:
     """Return the transform that augments a batch on a device; None without augmentations.
+
+    `marked` says for each target what it marks in its image; without it, targets stay. With
+    `views`, each image is augmented several times, once for each input of the network.
 
     Raises:
         ModuleNotFoundError: kornia is not installed.
     """
-    modules = [kornia_module(augmentation).to(device) for augmentation in augmentations or ()]
-    if not modules:
+    movers = [(Mixer if one.mixes else Mover)(one, device) for one in augmentations or ()]
+    if not movers:
         return None
 
     @torch.no_grad()  # some modules have probabilities as parameters
     def augment(batch: Batch) -> Batch:
         (x,), targets = batch
-        for module in modules:
-            with refused(f"the augmentation {type(module).__name__}"):
-                x = module(x)
+        kinds = marked or [Marked(None)] * len(targets)
+        for mover in movers:
+            with refused(f"the augmentation {type(mover.module).__name__}"):
+                x = mover.images(x)
+                pairs = zip(targets, kinds, strict=True)
+                targets = tuple([mover.target(y, kind) for y, kind in pairs])
         return (x.contiguous(),), targets
 
-    return augment
+    def several(batch: Batch) -> Batch:
+        (x,), targets = batch
+        seen = [augment(((x.clone(),), targets))[0][0] for _ in range(views or 1)]
+        return tuple(seen), targets
+
+    return several if views else augment
 
 
-def kornia_module(augmentation: Augmentation) -> Any:
-    """Return kornia's module for an augmentation.
+def spread(views: int | None) -> Transform | None:
+    """Return the transform that gives each input of a network the same image; None for one view."""
 
-    Raises:
-        ModuleNotFoundError: kornia is not installed.
-    """
-    given = augmentation.arguments()
-    for name in augmentation.tensors:
-        if given[name] is not None:
-            given[name] = torch.tensor(given[name])
-    kind = getattr(import_module(augmentation.home), type(augmentation).__name__)
-    return kind(**given)
+    def repeat(batch: Batch) -> Batch:
+        (x,), targets = batch
+        return tuple([x.clone() for _ in range(views or 1)]), targets  # a layer may work in place
+
+    return repeat if views else None

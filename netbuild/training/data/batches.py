@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netbuild.components.datasets.dataset import Samples, Size, Stream
     from netbuild.config.train import Train
 
-#: The inputs of the network, and the targets in the order of `Dataset.targets`.
+#: The inputs of the network, and the targets in the order of `Dataset.target_names`.
 Inputs: TypeAlias = "tuple[torch.Tensor, ...]"
 Targets: TypeAlias = "tuple[torch.Tensor, ...]"
 Batch: TypeAlias = "tuple[Inputs, Targets]"
@@ -75,7 +75,7 @@ class _IndexedBatches:
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """Yield batches in an order that only the seed decides, without the first `skip`."""
-        transform = _composed(self.augment, self.prepare)
+        transform = composed(self.augment, self.prepare)
         for batch in self._chosen(shuffled_indices(len(self), seed), size, skip, most):
             yield _transformed(batch, transform)
 
@@ -235,7 +235,7 @@ class StreamedBatches:
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """Yield batches in an order that the seed decides, without the first `skip`."""
-        transform = _composed(self.augment, self.prepare)
+        transform = composed(self.augment, self.prepare)
         for batch in islice(self._collected(size, seed), skip, most):
             yield _transformed(batch, transform)
 
@@ -273,7 +273,7 @@ def _transformed(batch: Batch, transform: Transform | None) -> Batch:
     return transform(batch) if transform else batch
 
 
-def _composed(first: Transform | None, second: Transform | None) -> Transform | None:
+def composed(first: Transform | None, second: Transform | None) -> Transform | None:
     """Return the transform that applies both, one after the other."""
     if first is None or second is None:
         return first or second

@@ -13,14 +13,16 @@ from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
 from netbuild.training.data import distribution, splitting
-from netbuild.training.data.augmentation import augmenter
+from netbuild.training.data.augmentation import augmenter, spread
 from netbuild.training.data.batches import (
     Batches,
     ReadBatches,
     Share,
     StreamedBatches,
+    composed,
     shuffled_indices,
 )
+from netbuild.training.data.moving import marked_targets
 from netbuild.training.data.opening import at_once_of, opened
 from netbuild.training.data.reading import is_quick
 from netbuild.training.errors import data_faults
@@ -100,10 +102,13 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
-    augment = None if train.overfit_batches else augmenter(preparation.augment, world.device)
+    marked = marked_targets(config, wanted)
+    given = None if train.overfit_batches else preparation.augment
+    augment = augmenter(given, world.device, marked, preparation.views)
+    views = spread(preparation.views)
     return Data(
-        _placed(training, world, prepare, train.workers, augment),
-        _placed(held_out, world, prepare, train.workers),
+        _placed(training, world, prepare, train.workers, augment, None if augment else views),
+        _placed(held_out, world, prepare, train.workers, views=views),
         measured,
         weights,
         dict(kept),
@@ -265,6 +270,7 @@ def _placed(
     prepare: Transform | None,
     workers: int | None,
     augment: Transform | None = None,
+    views: Transform | None = None,
 ) -> Split:
     """Return a split on the device of this process, with the process's share of each batch."""
     share = Share(world.rank, world.size)
@@ -272,15 +278,16 @@ def _placed(
     if isinstance(data, StreamedBatches):
         if world.size > 1:
             raise DataError("a stream is not divided among processes")
-        return replace(data, device=world.device, prepare=prepare)
+        return replace(data, device=world.device, prepare=composed(prepare, views))
     if isinstance(data, ReadBatches):
+        prepare = composed(prepare, views)
         count = _workers(data, world.device) if workers is None else workers
         return replace(data, device=world.device, prepare=prepare, share=share, workers=count)
     batch = data.inputs, data.targets
     if prepare and not augment:  # once, for all epochs
         batch, prepare = prepare(batch), None
     inputs, targets = (tuple(x.to(world.device) for x in part) for part in batch)
-    return Batches(inputs, targets, augment, prepare, share)
+    return Batches(inputs, targets, augment, composed(prepare, views), share)
 
 
 def _workers(data: ReadBatches, device: torch.device) -> int:

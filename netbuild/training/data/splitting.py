@@ -73,9 +73,14 @@ def facts(
 
 
 def _by_class(given: Declared, wanted: Sample) -> int | None:
-    """Return the number of the target by which samples are split: the first one of classes."""
+    """Return the number of the target by which samples are split: the first one of classes.
+
+    A sample with one target has a class. A picture with a class for each pixel has no class, and
+    its masks are not read for this.
+    """
     kinds = [given.targets[name] or target for name, target in wanted.targets.items()]
-    return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
+    one = (n for n, kind in enumerate(kinds) if isinstance(kind, Classes) and not kind.shape)
+    return next(one, None)
 
 
 def _classes(data: IndexedSplit, number: int) -> torch.Tensor | None:

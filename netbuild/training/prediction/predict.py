@@ -111,9 +111,14 @@ class Predictor:
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
         self.reader = SampleReader(
-            tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
+            tuple(config.inputs)[: len(self.sample.inputs)],
+            self.sample.inputs,
+            config.data,
+            config.preparation.resize,
         )
+        self.config, self.raw = config, raw
         self.outputs = tuple(graph.outputs)
+        self.shapes = {name: tensor.shape for name, tensor in graph.outputs.items()}
         self.device = fastest(config.train.device)
         self.module, learned = learned_module(
             graph, self.device, run, None if weights else checkpoint
@@ -226,6 +231,7 @@ class Predictor:
         with refused("the samples"):
             x = tuple(column.to(self.device) for column in _together(samples))
             x, _ = self.prepare((x, ())) if self.prepare else (x, ())
+            x *= self.config.preparation.views or 1
             y = self.module(*x)
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
             scores = None

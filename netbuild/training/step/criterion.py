@@ -105,12 +105,23 @@ class Criterion:
             parts += [_nothing(output) for output in tensors(y)]
         return summed(parts)
 
-    def look(self, *splits: IndexedSplit) -> None:
-        """Record whether any target of some splits has the class that its loss ignores."""
+    def look(self, *splits: IndexedSplit, augmented: bool = False) -> None:
+        """Record whether any target of some splits has the class that its loss ignores.
+
+        Masks that are augmented get this class where they come in from outside of the picture.
+        """
         for part in self.parts:
-            if part.reads_target:
-                each = (targets for split in splits for targets in split.each_targets())
-                part.ignores = any(part.ignores_some(part.against((), (), y)) for y in each)
+            if not part.reads_target:
+                continue
+            each = (
+                part.against((), (), targets)
+                for split in splits
+                for targets in split.each_targets()
+            )
+            part.ignores = any(
+                part.ignores_some(t) or (augmented and part.has_classes(t) and t.ndim > 2)
+                for t in each
+            )
 
     def expect_labels(self, split: IndexedSplit, what: str) -> None:
         """Refuse targets without a label that counts: their mean loss does not exist.

@@ -46,7 +46,7 @@ def test_tables(tmp_path: Path, kind: Any) -> None:
     path = str(table(tmp_path))
     named: dict[str, Any] = {"file": path} if kind is Csv else {"files": path}
     source = kind(**named, inputs=INPUTS, target=TARGETS)
-    assert source.targets == ("churn", "spend", "rank")
+    assert source.target_names == ("churn", "spend", "rank")
     assert source.named_inputs == ("city", "numbers")
     (city, numbers), (churn, spend, rank) = source.load(WANTED)
     assert (city.dtype, numbers.dtype, numbers.shape) == ("int64", "float32", (20, 2))

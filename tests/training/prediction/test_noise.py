@@ -219,8 +219,8 @@ def test_no_picture(
         (("a.npy", "--seed", 3), "--seed needs --noise"),
         ((), "predict needs an INPUT, or --noise N"),
         (
-            ("a.npy", "-o", "x.png"),
-            "x.png needs --noise: predictions of files are written as .json or .csv",
+            ("a.npy", "-o", "x.npz"),
+            "x.npz needs --noise: predictions of files are written as .json, .csv or .png",
         ),
     ],
 )

@@ -70,24 +70,26 @@ def coordinates(
         DataError: the table cannot be read, has wrong cells, or lacks an image.
     """
     table = _table(path, field)
-    known: list[tuple[float, ...]] = []
-    alone = []
+    starts = [len(str(folder / "x")) - 1 for folder in folders]
+    named: list[str | None] = []
     for image in images:
-        names = [os.path.relpath(image, folder).replace(os.sep, "/") for folder in folders]
-        row = next((table[name] for name in names if name in table), None)
-        if row is None:
-            alone.append(image)
-        else:
-            known.append(row)
+        names = (image[start:].replace(os.sep, "/") for start in starts)
+        named.append(next((name for name in names if name in table), None))
+    alone = [image for image, name in zip(images, named, strict=True) if name is None]
     if alone:
         name = Path(alone[0]).relative_to(folders[0]).as_posix()
         message = f"{alone[0]} has no row in {path}{more(alone, 'image')}"
         raise DataError(message, field, f"add a row that begins with {name}")
-    strange = [name for name in table if not any((folder / name).is_file() for folder in folders)]
+    others = table.keys() - {*named}  # such as those of other splits
+    strange = [
+        name
+        for name in table
+        if name in others and not any((folder / name).is_file() for folder in folders)
+    ]
     if strange:
         message = f"{path} has a row for {strange[0]}, which is not in {folders[0]}"
         raise DataError(message + more(strange, "row"), field)
-    return tuple(known)
+    return tuple(table[name] for name in named if name is not None)
 
 
 def _table(path: str, field: str) -> dict[str, tuple[float, ...]]:

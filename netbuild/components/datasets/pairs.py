@@ -1,5 +1,6 @@
 """Pictures and what belongs to them: pairs by the names of their files."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,8 +32,9 @@ def pictures_by_name(folder: Path, field: str) -> dict[str, str]:
         DataError: there are no pictures, or two have the same name.
     """
     found: dict[str, str] = {}
+    start = len(str(folder / "x")) - 1  # text is cut, because there may be a million of files
     for file in pictures_in(folder):
-        name = Path(file).relative_to(folder).with_suffix("").as_posix()
+        name = file[start : file.rindex(".")].replace(os.sep, "/")
         if name in found:
             message = f"{found[name]} and {file} have the same name"
             raise DataError(message, field, "pairs are found by the name without its ending")

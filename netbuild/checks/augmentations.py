@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netbuild.components.target import Classes, Signs
+from netbuild.components.target import Classes, Nothing, Signs
 from netbuild.components.tensor import ShapeError, times
 from netbuild.diagnostics.diagnostic import Diagnostic, Note
 from netbuild.syntax.item import inner, place
@@ -34,6 +34,8 @@ def check(config: Config) -> list[Diagnostic]:
     inputs = [x for x in config.inputs.values() if x is not None]
     if not augment or config.data is None or len(inputs) != len(config.inputs):
         return []
+    if config.preparation.views:  # all inputs are views of one image
+        inputs = inputs[:1]
     if len(inputs) != 1 or inputs[0].dtype != "float32":
         read = ", ".join(config.inputs) if len(inputs) != 1 else inputs[0].dtype
         message = f"it augments float32 images, but the network reads {read}"
@@ -60,6 +62,8 @@ def marks(config: Config, name: str, target: Target) -> Geometry | None:
     picture if the ratio of rows to columns is about the image's; convolutions without padding
     change the ratio a little.
     """
+    if isinstance(target, Nothing):  # no loss reads it
+        return None
     given = config.data.geometry.get(name) if config.data is not None else None
     x = next(iter(config.inputs.values()))
     shape = target.tensor.shape
@@ -96,7 +100,10 @@ def check_target(
             changed = augmentation.apply(shape)
         except ShapeError:  # `check` reports it
             break
-        if moves and (reason := _stays(augmentation, marked, shape, size)):
+        reason = _stays(augmentation, marked, shape, size)
+        if config.preparation.views:
+            reason = "one target cannot move with several views of an image"
+        if moves and reason:
             found.append(_left_behind(config, number, marked, reason))
         elif moves and marked == "mask" and augmentation.fills(shape):
             found += _check_outside(config, number, ignored)
@@ -120,7 +127,7 @@ def _left_behind(config: Config, number: int, marked: Geometry, reason: str) -> 
     title = f"{name} moves the image, and its {_NOUNS[marked]}"
     title += " stays" if marked in {"mask", "picture"} else " stay"
     help_ = f"remove {name}, or store changed images with their changed targets"
-    return Diagnostic("NB504", title, _place(config, number, None), reason, help=help_)
+    return Diagnostic("NB504", title, place_of(config, number), reason, help=help_)
 
 
 def _check_outside(
@@ -143,7 +150,7 @@ def _check_outside(
     else:
         said = [f"{loss} ignores {value}" for loss, value in ignored.items()]
         label, help_ = " and ".join(said), "write the same ignore_index in these losses"
-    yield Diagnostic("NB508", title, _place(config, number, None), label, help=help_)
+    yield Diagnostic("NB508", title, place_of(config, number), label, help=help_)
 
 
 def _help(augmentation: Augmentation, needed: Shape) -> str:
@@ -159,12 +166,12 @@ def _fault(
     """Return the fault of an augmentation, at the field that causes it."""
     assert config.preparation.augment is not None
     title = f"{type(config.preparation.augment[number]).__name__} does not fit the network"
-    span = _place(config, number, at)
+    span = place_of(config, number, at)
     line = config.input_span(next(iter(config.inputs))).line
     return Diagnostic("NB501", title, span, message, (Note("input", f"line {line}"),), help=help_)
 
 
-def _place(config: Config, number: int, at: str | None) -> Span:
+def place_of(config: Config, number: int, at: str | None = None) -> Span:
     """Return the place of a field of an augmentation, or the nearest place in the file."""
     source = config.items.get("data")
     item = inner(source, "augment", number) if source else None

@@ -20,6 +20,9 @@ def check(config: Config, wanted: Sample, outputs: Collection[str]) -> Iterator[
     assert config.data is not None
     yield from _of_split(config.data, config.preparation)
     yield from _of_normalize(config.data, config.preparation, wanted)
+    if config.preparation.views and not config.preparation.augment:
+        message = "without augment, all views of an image are the same"
+        yield DataError(message, "views", "augment: [RandomHorizontalFlip]")
     if config.losses:
         yield from _of_class_weights(config, config.data, wanted, weighed(config, outputs))
 

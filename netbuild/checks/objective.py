@@ -33,7 +33,9 @@ def sample(config: Config, outputs: Mapping[str, Tensor]) -> Declared:
     """
     assert config.data is not None
     given = config.data.sample(wanted(config, outputs))
-    resize = config.preparation.resize
+    resize, views = config.preparation.resize, config.preparation.views
+    if views and len(given.inputs) == 1:
+        given = given._replace(inputs=given.inputs * views)
     if resize is None:
         return given
     for x in given.inputs:
@@ -51,6 +53,8 @@ def wanted(config: Config, outputs: Mapping[str, Tensor]) -> Sample:
     The first loss that reads a target says what it must be. Without any loss, that is the output.
     """
     inputs = tuple(x for x in config.inputs.values() if x is not None)
+    if config.preparation.views:  # each is a view of the one image that the source gives
+        inputs = inputs[:1]
     unread = Nothing() if config.losses else of_first(config, outputs)
     targets: dict[str, Target] = dict.fromkeys(config.targets, unread)
     for term in reversed(config.losses):
@@ -134,18 +138,23 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
     if len(given.inputs) != len(config.inputs):
         count = "one input" if len(given.inputs) == 1 else f"{len(given.inputs)} inputs"
         message = f"it gives {count}, but the network reads {', '.join(config.inputs)}"
-        found.append(data_fault(config, message, None))
+        at = "views" if config.preparation.views else None
+        found.append(data_fault(config, message, None, at))
     else:
-        found += _check_inputs(config, given.inputs, needed.inputs)
+        found += _check_inputs(config, given.inputs, tuple(config.inputs.values()))
     if not found:
         found += [unusable(config, error) for error in fitting.check(config, needed, outputs)]
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
+        from netbuild.checks import mixing
 
         found += augmented.check(config)
-        for name, target in needed.targets.items():
+        read = {name: y for name, y in needed.targets.items() if not isinstance(y, Nothing)}
+        read = {name: given.targets[name] or target for name, target in read.items()}
+        for name, target in read.items():
             ignored = _ignored(config, outputs, name)
-            found += augmented.check_target(config, name, given.targets[name] or target, ignored)
+            found += augmented.check_target(config, name, target, ignored)
+        found += mixing.check(config, outputs, read)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.

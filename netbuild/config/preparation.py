@@ -47,6 +47,7 @@ _Switch = Annotated[bool | None, switch("true, false, or null for true if there 
 _Augment = Annotated[
     tuple[Augmentation, ...] | None, Nested("augmentation", AUGMENTATIONS, many=True)
 ]
+_Views = Annotated[int | None, Wants("a whole number of at least 2, or null", optional(whole(2)))]
 
 
 class Preparation(Component):
@@ -62,6 +63,8 @@ class Preparation(Component):
     """Part of the samples that is held out for validation, or the name of a split for it."""
     augment: _Augment = None
     """Augmentations of the training images, applied batch by batch; null changes no image."""
+    views: _Views = None
+    """Number of augmented views of each image, one for each input of the network; null is none."""
     normalize: _Normalize = False
     """Whether each channel gets mean 0 and deviation 1; a list gives means and deviations."""
     class_weights: _ClassWeights = None

@@ -119,6 +119,7 @@ CODES = {
     "NB503": "weights that do not fit the network",
     "NB504": "an augmentation that moves the image but not its target",
     "NB508": "an augmentation that brings places without a class into a mask",
+    "NB509": "an augmentation that mixes samples whose targets cannot be mixed",
 }
 
 

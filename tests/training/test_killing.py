@@ -3,6 +3,7 @@
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,41 @@ def test_killed_and_resumed(tmp_path: Path, whole: Run, moment: str) -> None:
     finished = go_on(stopped.folder)
     assert outcome(finished) == outcome(whole)
     assert files(finished.folder) == FILES
+
+
+CONV = {"Conv2d": {"out_channels": 3, "kernel_size": 1}}
+AFFINE = {"RandomAffine": {"degrees": 30, "scale": [0.8, 1.2]}}
+#: Augmentations that move masks, that mix samples, and that make two views of an image.
+AUGMENTED: dict[str, dict[str, Any]] = {
+    "masks": {
+        "layers": [CONV, {"Dropout2d": 0.2}],
+        "data": {"augment": ["RandomHorizontalFlip", AFFINE, {"RandomCutMixV2": {"p": 0.5}}]},
+    },
+    "mixing": {
+        "layers": ["Flatten", {"Linear": 3}],
+        "data": {"augment": [AFFINE, {"RandomMixUpV2": {"p": 0.5}}, "RandomCutMixV2"]},
+        "train": {"precision": "bf16", "accumulate": 2},
+    },
+    "views": {
+        "input": None,
+        "inputs": {"left": [1, 8, 8], "right": [1, 8, 8]},
+        "layers": [{"Concat": 1, "inputs": ["left", "right"]}, "Flatten", {"Linear": 3}],
+        "data": {"augment": [AFFINE, {"RandomGaussianNoise": {"std": 0.1}}], "views": 2},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", AUGMENTED)
+def test_augmented_killed_and_resumed(tmp_path: Path, kind: str) -> None:
+    """Augmentations draw the same numbers after a resumption, and targets move as before."""
+    given: dict[str, Any] = {"input": [1, 8, 8]} | AUGMENTED[kind]
+    given["data"] = SECTIONS["data"] | given["data"]
+    given["train"] = SECTIONS["train"] | given.get("train", {})
+    file = write(tmp_path, **given)
+    straight = training.train(file, runs=tmp_path / "straight")
+    with ending(Moment("step", 3)), pytest.raises(Killed, match=r"^$"):
+        training.train(file, runs=tmp_path / "runs")
+    assert outcome(go_on(tmp_path / "runs" / "tiny")) == outcome(straight)
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from netbuild.components.component import Families
 __all__ = ["AUGMENTATIONS", "Augmentation"]
 
 AUGMENTATIONS: Families[Augmentation] = Families(
-    Augmentation, __name__, ("geometric", "size", "colour", "filtering", "noise", "policy")
+    Augmentation,
+    __name__,
+    ("geometric", "size", "colour", "filtering", "noise", "policy", "mixing"),
 )
 """The augmentations by their type."""

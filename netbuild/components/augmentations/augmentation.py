@@ -21,6 +21,8 @@ class Augmentation(Component):
     last = "same_on_batch p keepdim"
     #: Whether it changes where the pixels of an image are, and not only their values.
     geometric: ClassVar[bool] = False
+    #: Whether it mixes the samples of a batch, and their targets.
+    mixes: ClassVar[bool] = False
     #: What of a target it moves with the image, as `Dataset.geometry` calls it.
     carries: ClassVar[tuple[str, ...]] = ("mask", "picture", "boxes", "points")
     #: Why it cannot move the rest.

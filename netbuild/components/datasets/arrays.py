@@ -1,6 +1,7 @@
 """Arrays in files."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from netbuild.components.datasets.conversion import (
     target_of,
 )
 from netbuild.components.datasets.dataset import (
+    ONE_TARGET,
     Bounds,
     DataError,
     Dataset,
     Declared,
+    Geometry,
     Loaded,
     Repeat,
     Sample,
@@ -28,15 +31,17 @@ from netbuild.components.datasets.fields import (
     AnyPath,
     ClassCounts,
     InputArrays,
+    Marks,
     TargetNames,
     by_name,
     count_of,
     expect_counts,
+    expect_marks,
     flat,
 )
 from netbuild.components.datasets.paths import has_any
 from netbuild.components.target import Target
-from netbuild.components.tensor import Tensor
+from netbuild.components.tensor import Tensor, product
 
 
 class Arrays(Dataset):
@@ -48,7 +53,7 @@ class Arrays(Dataset):
     is added if the network reads one. A `target` of whole numbers is classes if the loss compares
     with classes; by default `classes` are counted. All other targets are float32 values. If an
     array of uint8 is an input and also such a target, both are 0 to 1. A mapping in `target` names
-    several targets.
+    several targets. Boxes are x1, y1, x2, y2, and points x, y, from the left and the top edge.
 
     The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
 
@@ -65,15 +70,27 @@ class Arrays(Dataset):
     """Name of the array that the network learns to predict; a mapping names several targets."""
     classes: ClassCounts = None
     """Number of classes of the target; null counts them."""
+    marks: Marks = None
+    """Whether the target is boxes or points in pixels of the image, which `augment` moves."""
 
     @field_validator("classes")
     @classmethod
     def _of_targets(cls, classes: Any, info: Any) -> Any:
         return expect_counts(classes, info.data.get("target"))
 
+    @field_validator("marks")
+    @classmethod
+    def _of_these(cls, marks: Any, info: Any) -> Any:
+        return expect_marks(marks, info.data.get("target"))
+
     @property
     def target_names(self) -> tuple[str, ...]:
         return tuple(by_name(self.target))
+
+    @property
+    def geometry(self) -> Mapping[str, Geometry]:
+        named = {ONE_TARGET[0]: self.marks} if isinstance(self.marks, str) else self.marks or {}
+        return {name: "boxes" if kind == "boxes" else "points" for name, kind in named.items()}
 
     def count(self) -> int | None:
         if not has_any(self.file, "file"):
@@ -90,6 +107,7 @@ class Arrays(Dataset):
             classes = self._classes(name, stored, wants)
             expect_classes(stored, wants, classes, array)
             told[name] = target_of(stored.tensor, wants, classes)
+            self._expect_coordinates(name, stored, array)
         given = [
             input_of(stored.tensor, x) for stored, x in zip(inputs, wanted.inputs, strict=False)
         ]
@@ -133,6 +151,19 @@ class Arrays(Dataset):
             for name, stored in self._parts(None)[1].items()
         }
         return arrays_of(values, self._names(split), wanted, classes)
+
+    def _expect_coordinates(self, name: str, stored: StoredArray, array: str) -> None:
+        """Refuse boxes whose numbers are not four a box, and points that are not two.
+
+        Raises:
+            DataError: says the numbers that a sample has.
+        """
+        kind, numbers = self.geometry.get(name), product(stored.tensor.shape)
+        each = {"boxes": "x1, y1, x2, y2", "points": "x, y"}.get(kind or "", "")
+        if each and (not numbers or numbers % len(each.split(", "))):
+            plural = "" if numbers == 1 else "s"
+            message = f"{array} has {numbers} number{plural} a sample, and {kind} are {each}"
+            raise DataError(message, "marks")
 
     def _classes(self, name: str, target: StoredArray, wanted: Target) -> int | None:
         """Return the number of classes; if the loss needs it, count them in the training set."""

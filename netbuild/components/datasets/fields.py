@@ -1,7 +1,7 @@
 """Types of the fields of data sources: paths and names."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema
@@ -62,6 +62,15 @@ ClassCounts = Annotated[
         optional(either(whole(1), _named(whole(1)))),
     ),
 ]
+_MARKS = ("boxes", "points")
+#: What the only target marks in its image, or what some of several targets mark.
+Marks = Annotated[
+    Literal["boxes", "points"] | dict[str, str] | None,
+    Wants(
+        "boxes, points, or a mapping from targets to these; or null",
+        optional(either(core_schema.literal_schema([*_MARKS]), _named(_text))),
+    ),
+]
 #: The columns of one input: one column, or several side by side as a vector.
 Group: TypeAlias = str | tuple[str, ...]
 
@@ -93,6 +102,23 @@ def expect_counts(classes: Any, target: Any) -> Any:
     if not several and isinstance(classes, Mapping):
         raise unwanted("a whole number of at least 1, because there is one target")
     return classes
+
+
+def expect_marks(marks: Any, target: Any) -> Any:
+    """Return what targets mark, if they are those of the source.
+
+    Raises:
+        PydanticCustomError: a mapping names a target that does not exist, or one is needed.
+    """
+    if marks is None or target is None:
+        return marks
+    several = isinstance(target, Mapping)
+    fits = isinstance(marks, Mapping) and {*marks} <= {*target} and {*marks.values()} <= {*_MARKS}
+    if several and not fits:
+        raise unwanted(f"a mapping from targets, such as {{{next(iter(target))}: points}}")
+    if not several and isinstance(marks, Mapping):
+        raise unwanted("boxes or points, because there is one target")
+    return marks
 
 
 def flat(inputs: tuple[Group, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.graph.graph import Graph
     from netbuild.graph.row import Row
+    from netbuild.reports.explanation.augmenting import AugmentExplanation
     from netbuild.reports.explanation.objective import Objective
     from netbuild.reports.explanation.origins import ValueOrigin
     from netbuild.reports.explanation.receptive_field import ReceptiveField
@@ -77,6 +78,8 @@ class StackExplanation(NamedTuple):
     schedules: tuple[ScheduleExplanation, ...] = ()
     #: What the training minimises and measures, for the whole network.
     objective: Objective | None = None
+    #: What augmentations do to the images that train, for the whole network.
+    augmenting: tuple[AugmentExplanation, ...] = ()
 
 
 class Explanation(NamedTuple):
@@ -107,6 +110,10 @@ def explain(graph: Graph, path: str = "") -> Explanation:
         from netbuild.reports.explanation.objective import objective
 
         total = total._replace(objective=objective(graph))
+    if total and graph.config.preparation.augment:
+        from netbuild.reports.explanation.augmenting import augmenting
+
+        total = total._replace(augmenting=augmenting(graph))
     if total and any(graph.config.schedules):
         from netbuild.reports.explanation.schedule import schedules
 

@@ -31,6 +31,8 @@ def as_json(explanation: Explanation) -> str:
         document["totals"] = _sums(explanation.total)
         if explanation.total.objective:
             document |= explanation.total.objective.as_json()
+        if explanation.total.augmenting:
+            document["augment"] = [one._asdict() for one in explanation.total.augmenting]
         if explanation.total.schedules:
             document["schedules"] = [one._asdict() for one in explanation.total.schedules]
     return _json(document)

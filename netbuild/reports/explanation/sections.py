@@ -64,6 +64,14 @@ def sections(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
 def _training(part: LayerExplanation | StackExplanation) -> Iterator[Section]:
     """Yield what the totals say of the training."""
     if isinstance(part, StackExplanation):
+        if part.augmenting:
+            found = [
+                FormulaStep(one.type, one.does, "", None, note=one.outside)
+                for one in part.augmenting
+            ]
+            views = part.augmenting[0].views
+            of = f", {views} views of each" if views else ""
+            yield Section("augment", f"the images that train{of}", tuple(found))
         yield from _objective(part)
         yield from _rates(part)
 

@@ -70,7 +70,7 @@ class _IndexedBatches:
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """Yield batches in an order that only the seed decides, without the first `skip`."""
-        transform = _composed(self.augment, self.prepare)
+        transform = composed(self.augment, self.prepare)
         for batch in self._chosen(shuffled_indices(len(self), seed), size, skip, most):
             yield _transformed(batch, transform)
 
@@ -187,7 +187,7 @@ class StreamedBatches:
         self, size: int, seed: int, skip: int = 0, most: int | None = None
     ) -> Iterator[Batch]:
         """Yield batches in an order that the seed decides, without the first `skip`."""
-        transform = _composed(self.augment, self.prepare)
+        transform = composed(self.augment, self.prepare)
         for batch in islice(self._collected(size, seed), skip, most):
             yield _transformed(batch, transform)
 
@@ -271,7 +271,7 @@ def _transformed(batch: Batch, transform: Transform | None) -> Batch:
     return transform(batch) if transform else batch
 
 
-def _composed(first: Transform | None, second: Transform | None) -> Transform | None:
+def composed(first: Transform | None, second: Transform | None) -> Transform | None:
     """Return the transform that applies both, one after the other."""
     if first is None or second is None:
         return first or second

@@ -16,13 +16,14 @@ from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.training.data.augmentation import augmenter
+from netbuild.training.data.augmentation import augmenter, spread
 from netbuild.training.data.batches import (
     Batches,
     ReadBatches,
     Share,
     StreamedBatches,
     Subset,
+    composed,
     shuffled_indices,
 )
 from netbuild.training.data.moving import marked_targets
@@ -105,11 +106,12 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None) -> Data:
     # The network shall memorise these samples, so they are not augmented.
     marked = marked_targets(config, wanted)
     given = None if train.overfit_batches else preparation.augment
-    augment = augmenter(given, world.device, marked)
+    augment = augmenter(given, world.device, marked, preparation.views)
+    views = spread(preparation.views)
     workers = _workers(train.workers)
     return Data(
-        _placed(training, world, prepare, workers, augment),
-        _placed(held_out, world, prepare, workers),
+        _placed(training, world, prepare, workers, augment, None if augment else views),
+        _placed(held_out, world, prepare, workers, views=views),
         measured,
         weights,
         dict(kept) if kept is not None else _kept(source),
@@ -342,6 +344,7 @@ def _placed(
     prepare: Transform | None,
     workers: int,
     augment: Transform | None = None,
+    views: Transform | None = None,
 ) -> Split:
     """Return a split on the device of this process, with the process's share of each batch."""
     share = Share(world.rank, world.size)
@@ -349,14 +352,15 @@ def _placed(
     if isinstance(data, StreamedBatches):
         if world.size > 1:
             raise DataError("a stream is not divided among processes")
-        return replace(data, device=world.device, prepare=prepare)
+        return replace(data, device=world.device, prepare=composed(prepare, views))
     if isinstance(data, ReadBatches):
+        prepare = composed(prepare, views)
         return replace(data, device=world.device, prepare=prepare, share=share, workers=workers)
     batch = data.inputs, data.targets
     if prepare and not augment:  # once, for all epochs
         batch, prepare = prepare(batch), None
     inputs, targets = (tuple(x.to(world.device) for x in part) for part in batch)
-    return Batches(inputs, targets, augment, prepare, share)
+    return Batches(inputs, targets, augment, composed(prepare, views), share)
 
 
 def _workers(wanted: int | None) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from netbuild.checks.augmentations import marks
+from netbuild.components.target import Classes
 
 if TYPE_CHECKING:
     from netbuild.components.augmentations.augmentation import Augmentation
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
 
 
 class Marked(NamedTuple):
-    """What a target marks in its image, and the number that its loss ignores."""
+    """What a target marks in its image, the number that its loss ignores, and its classes."""
 
     marks: Geometry | None
     ignored: int | None = None
+    classes: int | None = None
 
 
 def marked_targets(config: Config, wanted: Sample) -> list[Marked]:
     """Return what each target marks in the augmented images."""
     return [
-        Marked(marks(config, name, target), getattr(target, "ignored", None))
+        Marked(marks(config, name, target), target.ignored, target.classes)
+        if isinstance(target, Classes)
+        else Marked(marks(config, name, target))
         for name, target in wanted.targets.items()
     ]
 

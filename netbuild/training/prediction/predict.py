@@ -110,7 +110,10 @@ class Predictor:
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
         self.reader = SampleReader(
-            tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
+            tuple(config.inputs)[: len(self.sample.inputs)],
+            self.sample.inputs,
+            config.data,
+            config.preparation.resize,
         )
         self.config, self.raw = config, raw
         self.outputs = tuple(graph.outputs)
@@ -219,6 +222,7 @@ class Predictor:
             columns = zip(*(sample.inputs for sample in samples), strict=True)
             x = tuple(torch.from_numpy(np.stack(column)).to(self.device) for column in columns)
             x, _ = self.prepare((x, ())) if self.prepare else (x, ())
+            x *= self.config.preparation.views or 1
             y = self.module(*x)
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
             scores = None

@@ -213,15 +213,16 @@ class Column:
         import numpy as np
 
         numbers = {value: n for n, value in enumerate(categories, 1) if value is not None}
-        known = next((value for value in categories if value is not None), "")
-        told = {cell: numbers.get(self._category(cell, known), 0) for cell in self.filled}
+        like = next((value for value in categories if value is not None), "")
+        told = {}
+        for cell in self.filled:
+            value = cell
+            if not isinstance(like, str):
+                value = BOOLEANS.get(cell.lower()) if isinstance(like, bool) else self.number(cell)
+            elif value not in numbers:
+                value = cell.strip()
+            told[cell] = numbers.get(value, 0)
         return np.array([told.get(cell, 0) for cell in self.cells], "int64")
-
-    def _category(self, cell: Any, like: Any) -> Any:
-        """Return the value of a cell as a category of the type of `like`."""
-        if isinstance(like, str):
-            return cell
-        return BOOLEANS.get(cell.lower()) if isinstance(like, bool) else self.number(cell)
 
     def chosen(self, rows: Sequence[int]) -> "Column":
         """Return the column of some rows."""

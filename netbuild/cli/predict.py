@@ -175,6 +175,8 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
             write(chain([first], told), predictor.place, path, format or ending(path))
         for sentence in predictor.watch.sentences():
             warn_of_input(sentence)
+    for notice in predictor.notices:
+        say(f"netbuild: {notice}", err=True)
     if faults.code:
         raise typer.Exit(faults.code)
 

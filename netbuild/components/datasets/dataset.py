@@ -271,6 +271,16 @@ class Dataset(Component):
         """
         return (None,) * len(inputs)
 
+    def counted(self, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, int] | None, ...]:
+        """Return the column of each input that is one of categories, and their number.
+
+        They count from 1, and 0 is a category that training has not seen. None for other inputs.
+
+        Raises:
+            DataError: as `sample` does.
+        """
+        return (None,) * len(inputs)
+
     def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         """Return the names of the classes of a target, in the order of their numbers.
 
@@ -306,6 +316,11 @@ class Dataset(Component):
         `kept` then has it too.
         """
         return self
+
+    @property
+    def leaves_gaps(self) -> bool:
+        """Whether a loaded input may hold NaN, where `filled` puts a number."""
+        return False
 
     def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
         """Return samples of the source in which what `fitted` has measured is used."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
+from netbuild.config import scaling
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -75,13 +76,15 @@ def _of_parts(
 
 def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> Iterator[DataError]:
     given = preparation.normalize
-    if given is False:
+    if given is False or isinstance(given, dict):  # `checks.scaling` reads a mapping
         return
     if len(wanted.inputs) != 1 or not wanted.inputs[0].floating or not wanted.inputs[0].shape:
         message = "it needs a network with one input of floating-point numbers"
-        yield DataError(message, "normalize")
+        several = any(x.floating for x in wanted.inputs[1:])
+        help_ = "write normalize: {inputs: true}, or name them: {inputs: {NAME: true}}"
+        yield DataError(message, "normalize", help_ if several else None)
     elif given is not True:
-        channels = wanted.inputs[0].shape[0]
+        channels = scaling.channels(wanted.inputs[0].shape, over_time=source.over_time)
         wrong = next((len(values) for values in given if len(values) != channels), None)
         if wrong is not None:
             message = f"the samples have {channels} channels, but it gives numbers for {wrong}"

@@ -141,6 +141,10 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         found += [
             unusable(config, error) for error in fitting.check(config, needed, given, outputs)
         ]
+    if isinstance(config.preparation.normalize, dict):
+        from netbuild.checks import scaling  # few files have such a mapping
+
+        found += scaling.check(config, needed, outputs)
     if config.preparation.augment:
         from netbuild.checks import augmentations as augmented
 

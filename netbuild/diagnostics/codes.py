@@ -118,6 +118,7 @@ CODES = {
     "NB502": "a file of weights that cannot be read",
     "NB503": "weights that do not fit the network",
     "NB504": "an augmentation that moves the image but not its target",
+    "NB512": "an input or a target that cannot be normalized",
 }
 
 

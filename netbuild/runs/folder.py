@@ -19,6 +19,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.files import read, real
 from netbuild.config.load import load
 from netbuild.config.resolution import resolved
+from netbuild.config.scaling import measures
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
@@ -189,7 +190,7 @@ def measured_with(weights: str | Path) -> Any:
     """Return the means and deviations of the run that a file of weights lies in; None without."""
     found = run_with(weights)
     normalize = found.config().preparation.normalize if found else False
-    return normalize if isinstance(normalize, tuple) else None
+    return None if normalize is False or measures(normalize) else normalize
 
 
 def run_with(weights: str | Path) -> Run | None:

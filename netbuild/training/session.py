@@ -16,6 +16,7 @@ from netbuild.config.monitor import rises
 from netbuild.config.optimizer import has_players
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
+from netbuild.config.scaling import measures, with_measured
 from netbuild.config.schedules import training_of
 from netbuild.diagnostics.exceptions import Interrupted, TrainingError
 from netbuild.runs import folder as run
@@ -180,7 +181,8 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
     preparation = config.preparation
-    if preparation.normalize is True and (numbers := measured_with(weights)):
+    if measures(preparation.normalize) and (numbers := measured_with(weights)):
+        numbers = with_measured(preparation.normalize, numbers)
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
@@ -254,6 +256,7 @@ def _trainer(
 
 
 def _learner(graph: Graph, data: Data, world: World) -> Learner:
+    graph = graph._replace(config=graph.config._replace(preparation=data.preparation))
     config, train = graph.config, graph.config.train
     with refused("the network"):
         network = _network(graph, world)

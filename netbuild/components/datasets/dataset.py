@@ -43,6 +43,17 @@ class Repeat(NamedTuple):
     target: str = "target"
 
 
+class Past(NamedTuple):
+    """A column of a target that is also in an input: the numbers of the column and of the input.
+
+    `place` is its number among the columns of the input.
+    """
+
+    column: int
+    input: int
+    place: int
+
+
 class Declared(NamedTuple):
     """The description of a sample before loading; None for facts that only loading tells."""
 
@@ -293,6 +304,22 @@ class Dataset(Component):
             DataError: the source has no such split.
         """
         self.without_splits(split)
+
+    @property
+    def over_time(self) -> bool:
+        """Whether the first axis of inputs and targets is time, as in windows of a series."""
+        return False
+
+    def past(self, inputs: int) -> "Mapping[str, tuple[Past, ...]]":
+        """Return the columns of each target that are also in the inputs.
+
+        Args:
+            inputs: the number of inputs of the network.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return {}
 
     @property
     def overlaps(self) -> bool:

@@ -23,6 +23,7 @@ from netbuild.training.data.batches import (
     Share,
     StreamedBatches,
 )
+from netbuild.training.data.scaling import normalised
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
     training, held_out = (_filled(part, source, wanted) for part in (training, held_out))
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
-    measured, prepare = normalised(training, preparation, wanted)
+    measured, prepare = normalised(training, config, graph.outputs)
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
@@ -223,43 +224,6 @@ def _check_labels(name: str, labels: torch.Tensor, wanted: Target) -> None:
         of = "" if name == ONE_TARGET[0] else f" of {name}"
         said = f"a label{of} is {int(wrong.max())}"
         raise DataError(f"{said}, and the network has scores for 0 to {classes - 1}")
-
-
-def normalised(
-    data: Split, preparation: Preparation, wanted: Sample
-) -> tuple[Preparation, Transform | None]:
-    """Return the preparation with the measured mean and deviation, and its transform."""
-    given = preparation.normalize
-    if given is False:
-        return preparation, None
-    channels = wanted.inputs[0].shape[0]
-    if given is True:
-        given = _measured(data, channels)
-    shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
-    mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
-
-    def prepare(batch: Batch) -> Batch:
-        inputs, targets = batch
-        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs), targets
-
-    return preparation.model_copy(update={"normalize": given}), prepare
-
-
-def _measured(data: Split, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation of each channel, over samples and positions."""
-    count = 0
-    total, squares = torch.zeros(2, channels, dtype=torch.float64)
-    for (x,), _ in data.in_order(1024):
-        values = x.double().movedim(1, 0).flatten(1)
-        count += values.shape[1]
-        total += values.sum(1)
-        squares += values.square().sum(1)
-    mean = total / count
-    deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-    deviation[deviation < 1e-7] = 1.0  # a constant channel
-    as_floats = (tuple(round(v, 7) for v in values.tolist()) for values in (mean, deviation))
-    first, second = as_floats
-    return first, second
 
 
 def _class_weights(

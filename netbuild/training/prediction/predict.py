@@ -18,11 +18,11 @@ from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
+from netbuild.config.scaling import measures
 from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import class_names, is_run
 from netbuild.training import checkpoint as checkpoints
-from netbuild.training.data.batches import Batches
-from netbuild.training.data.loading import normalised
+from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
 from netbuild.training.prediction.network import network
@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 
     from netbuild.components.datasets.dataset import Sample
     from netbuild.config.config import Config
-    from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
-    from netbuild.training.data.batches import Transform
     from netbuild.training.prediction.inputs import Array, Input, InputSample
 
 __all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
@@ -130,7 +128,10 @@ class Predictor:
         self.places = () if binary else getattr(self.told, "shape", ())
         self.top = top
         self._expect_one_class()
-        self.prepare = self._normalisation(run, config.preparation)
+        _expect_measured(run, config)
+        self.prepare = normalised(None, config, graph.outputs)[1]
+        #: How each output becomes values in the unit of its target.
+        self.units = scales_of_outputs(config, graph.outputs)
         names = run.classes if weights is None or is_run(run.folder) else class_names(config)
         self.class_names = self._names(names)
 
@@ -140,18 +141,6 @@ class Predictor:
             given = "a class at each place" if self.criterion else "no classes"
             message = f"top needs one class for each sample, but this network gives {given}"
             raise TrainingError(message)
-
-    def _normalisation(self, run: Run, preparation: Preparation) -> Transform | None:
-        """Return the transform that normalises samples as in training."""
-        if preparation.normalize is True:
-            message = (
-                f"{run.folder} does not hold the mean and the deviation of its samples: normalize "
-                "wants the numbers"
-            )
-            raise TrainingError(message)
-        nothing = Batches((), (torch.empty(0),))
-        _, transform = normalised(nothing, preparation, self.sample)
-        return transform
 
     def _names(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return the names of the classes; None if there is not a name for each."""
@@ -225,7 +214,9 @@ class Predictor:
                     self.criterion.first.all_scores(y).float().softmax(1)
                 )  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
-            return tuple(output.float().cpu().numpy() for output in outputs), scores
+            named = zip(self.outputs, outputs, strict=True)
+            told = [self.units[n].back(y) if n in self.units else y for n, y in named]
+            return tuple(output.float().cpu().numpy() for output in told), scores
 
     def _class(self, shares: Array) -> dict[str, Any]:
         """Return the class of a sample, or of each place, from the probabilities of all classes."""
@@ -238,6 +229,20 @@ class Predictor:
     def _named(self, number: int, share: Any) -> dict[str, Any]:
         name = {"name": self.class_names[number]} if self.class_names else {}
         return {"class": number} | name | {"probability": shortest(share)}
+
+
+def _expect_measured(run: Run, config: Config) -> None:
+    """Refuse a config whose numbers of `normalize` are not known.
+
+    Raises:
+        TrainingError: they are to be measured.
+    """
+    if measures(config.preparation.normalize):
+        message = (
+            f"{run.folder} does not hold the mean and the deviation of its samples: normalize "
+            "wants the numbers"
+        )
+        raise TrainingError(message)
 
 
 def shortest(value: Any) -> float:

@@ -43,7 +43,9 @@ def _of_split(
     parts = preparation.parts
     if not parts:
         return
-    at = next(reversed(parts))
+    at = next(
+        (name for name in reversed(parts) if name in preparation.model_fields_set), "validation"
+    )
     together = sum(part.part for part in parts.values())
     if together >= 1:
         message = f"the parts of validation and test are {together:g} of the samples together"

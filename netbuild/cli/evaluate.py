@@ -1,4 +1,4 @@
-"""`netbuild evaluate`: measures a checkpoint on the validation samples of its run."""
+"""`netbuild evaluate`: measures a checkpoint on the validation samples of its run, or on others."""
 
 from __future__ import annotations
 
@@ -54,17 +54,25 @@ def evaluate(
         Literal["best", "last"],
         typer.Option(help="The epoch with the lowest validation loss, or the newest one."),
     ] = "best",
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The samples that are measured: validation, test, train, or a split of the "
+            "source.",
+        ),
+    ] = "validation",
     format: Annotated[  # noqa: A002
         Literal["text", "json"], typer.Option(help="How the metrics are printed.")
     ] = "text",
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Print the validation loss and the metrics of a network.
+    """Print the loss and the metrics of a network on its validation samples, or on others.
 
     \b
     netbuild evaluate runs/lenet5
     netbuild evaluate runs/lenet5/2026-01-31T12-00-00 --checkpoint last
-    netbuild evaluate runs/lenet5 --set data.validation=test
+    netbuild evaluate runs/lenet5 --split test
     netbuild evaluate configs/lenet.yaml --weights lenet.safetensors
     """
     if weights is None and os.path.isfile(run):  # noqa: PTH113  it never raises
@@ -83,12 +91,12 @@ def evaluate(
         from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
-            metrics = session.evaluate_weights(config, weights)
+            metrics = session.evaluate_weights(config, weights, split=split)
             if measures(config.preparation.normalize) and not measured_with(weights):
                 say(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             _say_if_longer(run, set or ())
-            metrics = session.evaluate(run, checkpoint, set=set or ())
+            metrics = session.evaluate(run, checkpoint, split=split, set=set or ())
         matrix = any(isinstance(measured, list) for measured in metrics.values())
         names = _names(run, config) if matrix else None
     if format == "json":

@@ -45,13 +45,16 @@ def runs(
 
     A run is running, finished, stopped or damaged. A stopped run continues with netbuild train
     --resume. The table shows the validation loss and the metric of the best epoch, which has the
-    lowest loss. Times are of training alone.
+    lowest loss; for the folds of a training, their mean ± deviation. Times are of training alone.
     """
     from netbuild.reports import runs as render
-    from netbuild.runs.layout import is_run
+    from netbuild.runs.layout import is_folds, is_run
     from netbuild.runs.records import listed, read
 
     out, folder = console(), _found(place)
+    if is_folds(folder):
+        _print_folds(read(folder), format)
+        return
     if is_run(folder):
         _print_epochs(read(folder), format)
         return
@@ -78,6 +81,20 @@ def _found(place: Path | None) -> Path:
     except (OSError, ValueError):  # ValueError: a path with a NUL character
         found = None
     return found or fail(f"{place} is not a folder")
+
+
+def _print_folds(record: Record, format_: str) -> None:
+    from netbuild.reports import folds as render
+
+    out = console()
+    if record.folds is None:
+        out.print(f"{record.folder}: {record.problem}")
+    elif format_ != "table":
+        out.print(render.formatted(format_, record.folds))
+    elif record.folds.results:
+        out.print(render.table(record.folds, out.width), end="")
+    else:
+        out.print(f"{record.folder}: no fold has ended")
 
 
 def _print_epochs(record: Record, format_: str) -> None:

@@ -58,17 +58,27 @@ _DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Train and validate on one batch, and keep nothing."),
 ]
+_Folds = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        metavar="K",
+        help="Train K times: each time another K-th of the samples validates.",
+        show_default=False,
+    ),
+]
 _Processes = Annotated[
     int, typer.Option(min=1, metavar="N", help="Train with N processes together.")
 ]
 
 
-def train(
+def train(  # noqa: PLR0917  a parameter is an option, and typer names them
     file: _File = None,
     resume: _Resume = None,
     allow_changes: _AllowChanges = False,
     runs: _Runs = None,
     dry_run: _DryRun = False,
+    folds: _Folds = None,
     processes: _Processes = 1,
     set: Settings = None,  # noqa: A002
 ) -> None:
@@ -84,25 +94,31 @@ def train(
     netbuild train configs/lenet.yaml --dry-run
     netbuild train --resume runs/lenet5
     netbuild train --resume runs/lenet5 --set train.epochs=30 --allow-changes
+    netbuild train configs/lenet.yaml --folds 5
     netbuild train configs/lenet.yaml --processes 2
     """
     if file is None and resume is None:
         fail("name a config, or a run to continue: --resume RUN")
     if resume is not None and (runs or dry_run):
         fail("--runs and --dry-run cannot be used with --resume: a run keeps its folder")
+    if folds is not None and (resume or dry_run or processes > 1):
+        fail("--folds cannot be used with --resume, --dry-run or --processes")
     if file == "-" and processes > 1:
         fail("several processes cannot read standard input: name a file")
-    graph = _graph(file, set or [])
+    graph = _graph(file, set or [], folds)
     from netbuild.cli import launching
 
     with needs_torch("train"):
+        from netbuild.runs.folder import newest_folds
         from netbuild.training import session
     if processes > 1:
         raise typer.Exit(launching.launch(processes, sys.argv[1:]))
     gc.enable()
     place = resume or runs or Path("runs")
     with launching.one_of_several(), reported_faults(), reported_failures(place):
-        if resume is not None:
+        if folds is not None or (resume is not None and newest_folds(resume)):
+            _train_folds(graph, resume, folds, place, changes=bool(file or set))
+        elif resume is not None:
             config = _changed(resume, graph, set or [], allowed=allow_changes)
             trainer = session.resume(resume, config)
             _fit(trainer)
@@ -115,15 +131,52 @@ def train(
             _fit(trainer)
 
 
-def _graph(file: str | None, settings: list[str]) -> Graph | None:
-    """Return the network of a file, or None. Its faults are found before torch is loaded."""
+def _graph(file: str | None, settings: list[str], folds: int | None) -> Graph | None:
+    """Return the network of a file, or None. Its faults are found before torch is loaded.
+
+    With folds, the data has to divide into them.
+    """
     from netbuild.checks.trace import trainable
     from netbuild.config.load import read
 
     if file is None:
         return None
     with reported_faults():
-        return trainable(read(read_source(file), settings))
+        graph = trainable(read(read_source(file), settings))
+        if folds is not None:
+            from netbuild.runs.folds import of_fold
+
+            with reported_failures(Path(file)):
+                trainable(of_fold(graph.config, 1, folds))
+        return graph
+
+
+def _train_folds(
+    graph: Graph | None, resume: Path | None, of: int | None, runs: Path, *, changes: bool
+) -> None:
+    """Train the folds of a network, or those of a folder that have not ended."""
+    from netbuild.reports import folds as render
+    from netbuild.runs.folder import newest_folds
+    from netbuild.runs.folds import read
+    from netbuild.training import folds as training
+
+    out = console()
+    place = None if resume is None else newest_folds(resume)
+    if place is not None:
+        if changes:
+            fail(f"the folds in {place} continue as they began: leave out FILE and --set")
+        trainings = training.resumed(place)
+    else:
+        assert graph is not None
+        assert of is not None
+        trainings = training.trainings(graph.config, runs, of)
+    for number, folds, trainer in trainings:
+        place = folds.folder
+        out.print(f"fold {number} of {folds.of}")
+        _fit(trainer, place)
+        out.print()
+    assert place is not None
+    out.print(render.table(read(place), out.width), end="")
 
 
 def _changed(
@@ -220,8 +273,11 @@ def _print_groups(graph: Graph, out: Console) -> None:
     out.print()
 
 
-def _fit(trainer: Trainer) -> None:
-    """Train to the end, and print what a reader follows it with."""
+def _fit(trainer: Trainer, folder: Path | None = None) -> None:
+    """Train to the end, and print what a reader follows it with.
+
+    `folder` is the folder to continue from after a stop, if it is not that of the run.
+    """
     from netbuild.cli.output import Output
     from netbuild.cli.progress import ProgressBar
     from netbuild.diagnostics.exceptions import Interrupted
@@ -235,6 +291,8 @@ def _fit(trainer: Trainer) -> None:
     else:
         out.print(_headline(trainer, out))
         _print_units(trainer.graph, out)
+        for note in trainer.notes:
+            out.print(note)
         if trainer.train.compile and trainer.world.device.type == "cpu":
             out.print("compile: on a CPU, most networks train slower when they are compiled")
     if position.total and not trainer.finished:
@@ -245,7 +303,7 @@ def _fit(trainer: Trainer) -> None:
             session.fit(trainer, progress)
     except (Interrupted, KeyboardInterrupt) as error:
         now = " now, at the last checkpoint" if isinstance(error, KeyboardInterrupt) else ""
-        command = f"netbuild train --resume {shlex.quote(str(trainer.run.folder))}"
+        command = f"netbuild train --resume {shlex.quote(str(folder or trainer.run.folder))}"
         out.print(said := f"stopped{now}; continue with: {command}")
         output.expect_written(f"; {said}")
         raise typer.Exit(INTERRUPTED) from None

@@ -28,9 +28,11 @@ _HeightWidth = Annotated[
         optional(core_schema.tuple_schema([whole(1), whole(1)])),
     ),
 ]
+#: The ways in which samples are chosen for a part.
+BY = ("order", "class", "chance")
 _text = core_schema.str_schema(strict=True, min_length=1)
 _how = {
-    "by": optional(core_schema.literal_schema(["order", "class", "chance"])),
+    "by": optional(core_schema.literal_schema([*BY])),
     "group": optional(_text),
 }
 _part = fields({"part": real(gt=0, lt=1)}, _how)
@@ -38,15 +40,15 @@ _fold = fields({"fold": whole(1), "of": whole(2)}, _how)
 _Validation = Annotated[
     float | str | dict[str, Any],
     Wants(
-        "a number between 0 and 1, the part held out, the name of a split of the source, or a "
-        "mapping such as {part: 0.2, by: order} or {part: 0.2, group: COLUMN}",
+        "a number between 0 and 1, the part held out, the name of a split, or a mapping such as "
+        "{part: 0.2, by: order} or {part: 0.2, group: COLUMN}",
         either(real(gt=0, lt=1), _text, _part, _fold),
     ),
 ]
 _Test = Annotated[
     float | str | dict[str, Any] | None,
     Wants(
-        "null, a number between 0 and 1, the name of a split of the source, or a mapping such as "
+        "null, a number between 0 and 1, the name of a split, or a mapping such as "
         "{part: 0.2, by: order} or {part: 0.2, group: COLUMN}",
         optional(either(real(gt=0, lt=1), _text, _part)),
     ),
@@ -100,6 +102,21 @@ def _read(written: float | str | dict[str, Any] | None) -> Part | None:
     if written is None or isinstance(written, str):
         return None
     return Part(**written) if isinstance(written, dict) else Part(written)
+
+
+def _refused(written: dict[str, Any]) -> str | None:
+    """Return what a mapping wants that its schema does not say well; None for all others."""
+    by, group, of = (written.get(name) for name in ("by", "group", "of"))
+    strange = next((name for name in written if name not in Part._fields), None)
+    if strange is not None:
+        return "part, by and group in its mapping"
+    if by not in (None, *BY):
+        return f"by: {', '.join(BY[:-1])} or {BY[-1]}"
+    if group is not None and by == "order":
+        return "group with by: class or by: chance, because order divides groups"
+    if isinstance(of, int) and isinstance(fold := written.get("fold"), int) and fold > of:
+        return f"a fold from 1 to {of}"
+    return None
 
 
 class Preparation(Component):
@@ -169,6 +186,10 @@ class Preparation(Component):
         if samples is None or not self.parts:
             return ""
         counts = self.counts(samples)
+        own = self.validation_part
+        left = samples - counts.get("test", 0)
+        if own and own.of > left > 0:
+            return f"{left} sample{'' if left == 1 else 's'} cannot make {own.of} folds"
         uses = {"validation": "validate with", "test": "test with"}
         lacking = next((uses[name] for name, count in counts.items() if count < 1), None)
         if sum(counts.values()) >= samples:
@@ -179,14 +200,12 @@ class Preparation(Component):
         with_ = " and ".join(f"{name} {part}" for name, part in reversed(self.parts.items()))
         return f"{samples} sample{plural} with {with_} leave none to {lacking}"
 
-    @field_validator("validation", "test")
+    @field_validator("validation", "test", mode="before")
     @classmethod
     def _possible(cls, written: Any) -> Any:
-        part = _read(written)
-        if part and part.fold > part.of:
-            raise unwanted(f"a fold from 1 to {part.of}")
-        if part and part.group and part.by == "order":
-            raise unwanted("group with by: class or by: chance, because order divides groups")
+        phrase = _refused(written) if isinstance(written, dict) else None
+        if phrase:
+            raise unwanted(phrase)
         return written
 
     @field_validator("augment", mode="wrap")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.diagnostics.escapes import of_json, one_line
 from netbuild.reports.text_table import TextTable
-from netbuild.runs.records import finite
+from netbuild.runs.numbers import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from netbuild.runs.folds import Folds
     from netbuild.runs.records import Record
 
 
@@ -32,17 +33,17 @@ _NARROW = 10
 
 def table(folder: Path, records: Sequence[Record], width: int) -> Text:
     """Return the runs in a folder as the fullest table that fits into a width."""
-    return _fitting(_tables(folder, records), width)
+    return fitting(_tables(folder, records), width)
 
 
 def formatted(format_: str, records: Sequence[Record]) -> str:
     """Return runs as `json`, `csv` or `markdown`."""
-    return _rows_formatted(format_, [*map(_row, records)], [*map(_described, records)])
+    return rows_formatted(format_, [*map(_row, records)], [*map(_described, records)])
 
 
 def epochs_table(record: Record, width: int) -> Text:
     """Return the epochs of a run as the fullest table that fits into a width."""
-    return _fitting(_epoch_tables(record), width)
+    return fitting(_epoch_tables(record), width)
 
 
 def epochs_formatted(format_: str, record: Record) -> str:
@@ -52,7 +53,7 @@ def epochs_formatted(format_: str, record: Record) -> str:
         return of_json(json.dumps(values, indent=2, ensure_ascii=False))
     names = _names(record)
     rows = [{_header(n): _cell(n, epoch.get(n)) for n in names} for epoch in record.metrics]
-    return _rows_formatted(format_, rows, record.metrics)
+    return rows_formatted(format_, rows, record.metrics)
 
 
 def title(record: Record) -> str:
@@ -62,7 +63,7 @@ def title(record: Record) -> str:
     return f"{said} epochs in {duration(record.seconds)}"
 
 
-def _fitting(tables: Iterable[TextTable], width: int) -> Text:
+def fitting(tables: Iterable[TextTable], width: int) -> Text:
     """Return the first table that fits into the width, or else the last."""
     for made in tables:
         if made.width <= width:
@@ -78,11 +79,24 @@ def _row(record: Record) -> dict[str, str]:
         return row
     row["epochs"] = f"{record.epochs}/{record.of}"
     best, metric = record.best, record.metric
+    if record.folds is not None:
+        row["epochs"] += " folds"
+        names = ["loss", *([metric] if metric else [])] if best else []
+        loss, *others = [mean(record.folds, f"val_{name}") for name in names] or [""]
+        shown = " ".join(f"{metric} {other}" for other in others)
+        return row | {"loss": loss, "metric": shown, "time": duration(record.seconds)}
     if best is not None:
         shown = f"{metric} {_narrow(metric, best[f'val_{metric}'])}" if metric else ""
         loss = _narrow("loss", best["val_loss"])
         row |= {"best": str(best["epoch"]), "loss": loss, "metric": shown}
     return row | {"time": duration(record.seconds)}
+
+
+def mean(folds: Folds, name: str) -> str:
+    """Return the mean of a number over folds, with its deviation."""
+    deviation = folds.deviation[name]
+    more = "" if math.isnan(deviation) else f" ± {_narrow(name, deviation)}"
+    return f"{_narrow(name, folds.mean[name])}{more}"
 
 
 def _tables(folder: Path, records: Sequence[Record]) -> Iterator[TextTable]:
@@ -124,7 +138,7 @@ def _epoch_tables(record: Record) -> Iterator[TextTable]:
         yield TextTable(title(record), heads, lines, (f"best {best['epoch']}", *cells), words=0)
 
 
-def _rows_formatted(
+def rows_formatted(
     format_: str, cells: Sequence[dict[str, str]], values: Sequence[dict[str, Any]]
 ) -> str:
     """Return rows as JSON, as CSV of plain values, or as a Markdown table."""
@@ -145,7 +159,9 @@ def _rows_formatted(
 
 
 def _described(record: Record) -> dict[str, Any]:
-    """Return a run as an object of JSON."""
+    """Return a run, or the mean of its folds, as an object of JSON."""
+    folds = record.folds
+    more = {"folds": folds.of, "deviation": plain(folds.deviation)} if folds else {}
     return {
         "name": record.name,
         "run": str(record.folder),
@@ -157,6 +173,7 @@ def _described(record: Record) -> dict[str, Any]:
         "of": record.of,
         "seconds": round(record.seconds, 4),
         "best": plain(record.best) if record.best else None,
+        **more,
     }
 
 
@@ -164,7 +181,9 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     """Return a run, or an epoch, as the cells of a line. Cells of the best epoch have a prefix."""
     best = row.get("best") or {}
     named = {"best_epoch" if name == "epoch" else f"best_{name}": v for name, v in best.items()}
-    return {name: value for name, value in row.items() if name != "best"} | named
+    named |= {f"deviation_{name}": v for name, v in (row.get("deviation") or {}).items()}
+    rest = {name: value for name, value in row.items() if name not in {"best", "deviation"}}
+    return rest | named
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

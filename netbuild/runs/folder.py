@@ -23,7 +23,8 @@ from netbuild.config.scaling import measures
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
-from netbuild.runs.records import best_of, finite, read_metrics
+from netbuild.runs.numbers import finite
+from netbuild.runs.records import best_of, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,8 +106,8 @@ class Run:
         """Continue the run with another config. The former config is kept, with a number."""
         number = 1 + len(list(self.folder.glob(layout.numbered("*"))))
         before = read(self.folder / layout.RESOLVED, _MOST)
-        _replace(self.folder / layout.numbered(number), before)
-        _replace(self.folder / layout.RESOLVED, resolved(config).encode())
+        held.write(self.folder / layout.numbered(number), before)
+        held.write(self.folder / layout.RESOLVED, resolved(config).encode())
         _write_classes(self.folder, config)
 
     def checkpoint(self, which: str) -> Path:
@@ -132,29 +133,36 @@ class Run:
         """Drop the metrics of later epochs, which a resumed training repeats."""
         kept = [epoch for epoch in self.metrics if epoch["epoch"] <= epochs]
         text = "".join(json.dumps(epoch) + "\n" for epoch in kept)
-        _replace(self.folder / layout.METRICS, text.encode())
+        held.write(self.folder / layout.METRICS, text.encode())
 
 
 def create(
-    config: Config, runs: Path, device: torch.device, kept: Mapping[str, Any] | None = None
+    config: Config,
+    runs: Path,
+    device: torch.device,
+    kept: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> Run:
     """Make the folder of a new run, and write its config and its environment into it.
 
-    The folder is always a new one. `kept` is what the run keeps of its data.
+    The folder is always a new one, unless `folder` names it. `kept` is what the run keeps of its
+    data.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    parent = runs / config.name
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = layout.make_folder(parent)
-    _replace(folder / layout.CONFIG, config.document.data or config.document.text.encode())
-    _replace(folder / layout.RESOLVED, resolved(config).encode())
+    if folder is None:
+        parent = runs / config.name
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = layout.make_folder(parent)
+    folder.mkdir(exist_ok=True)
+    held.write(folder / layout.CONFIG, config.document.data or config.document.text.encode())
+    held.write(folder / layout.RESOLVED, resolved(config).encode())
     environment = json.dumps(_environment(device), indent=2) + "\n"
-    _replace(folder / layout.ENVIRONMENT, environment.encode())
+    held.write(folder / layout.ENVIRONMENT, environment.encode())
     _write_classes(folder, config)
     if kept:
-        _replace(folder / layout.DATA, (json.dumps(kept, ensure_ascii=False) + "\n").encode())
+        held.write(folder / layout.DATA, (json.dumps(kept, ensure_ascii=False) + "\n").encode())
     return Run(folder)
 
 
@@ -207,6 +215,10 @@ def find(path: Path) -> Run:
     """
     if is_run(path):
         return Run(path)
+    if folds := newest_folds(path):
+        one = folds / f"{layout.FOLD}1"
+        message = f"{folds} holds the runs of several folds: name one of them, such as {one}"
+        raise RunNotFoundError(message)
     inside = sorted(file.parent for file in path.glob(f"*/{layout.RESOLVED}"))
     if not inside:
         message = f"{path} is not a run: it has no {layout.RESOLVED}"
@@ -214,14 +226,13 @@ def find(path: Path) -> Run:
     return Run(inside[-1])
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file completely, or leave it unchanged."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    held.replace(beside, path)
+def newest_folds(path: Path) -> Path | None:
+    """Return a folder of folds: this one, or the newest in a network's folder; None for a run."""
+    if layout.is_folds(path):
+        return path
+    inside = [*path.glob(f"*/{layout.RESOLVED}"), *path.glob(f"*/{layout.FOLDS}")]
+    newest = max((file.parent for file in inside), default=None)
+    return newest if newest and layout.is_folds(newest) else None
 
 
 def class_names(config: Config) -> tuple[str, ...] | None:
@@ -242,7 +253,7 @@ def _write_classes(folder: Path, config: Config) -> None:
     if names is None:
         (folder / layout.CLASSES).unlink(missing_ok=True)
         return
-    _replace(folder / layout.CLASSES, (json.dumps(names, ensure_ascii=False) + "\n").encode())
+    held.write(folder / layout.CLASSES, (json.dumps(names, ensure_ascii=False) + "\n").encode())
 
 
 def _environment(device: torch.device) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Renaming and removing what another program may hold open for a moment.
+"""Writing, renaming and removing what another program may hold open for a moment.
 
 Windows refuses to rename or remove a file, or a folder with such a file in it, while a program
 holds it open: a search for viruses, an index, or a command that reads a checkpoint. Such programs
@@ -52,3 +52,13 @@ def _tried(do: Callable[[], object]) -> None:
             return
         time.sleep(pause)
     do()
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file completely, or leave it unchanged."""
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    replace(beside, path)

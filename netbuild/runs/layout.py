@@ -12,6 +12,8 @@ runs/NAME/TIME/
     checkpoints/last/   the state from which the training continues
     checkpoints/best/   the weights with the lowest validation loss
     .lock               only on Windows: locked by the process that trains
+
+`runs/folds.py` describes a folder of folds.
 """
 
 from __future__ import annotations
@@ -30,6 +32,11 @@ CLASSES = "classes.json"
 DATA = "data.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
+
+#: The files of a folder of folds, and the start of the name of each fold's folder.
+FOLDS = "folds.json"
+FOLDS_CONFIG = "folds.yaml"
+FOLD = "fold-"
 
 #: Files and folders that only the folder of a run has.
 _OWN = {RESOLVED, ENVIRONMENT, METRICS, CHECKPOINTS}
@@ -61,6 +68,11 @@ def numbered(number: int | str) -> str:
 def checkpoint(folder: Path, which: str) -> Path:
     """Return the place of the checkpoint `last` or `best` in the folder of a run."""
     return folder / CHECKPOINTS / which
+
+
+def is_folds(folder: Path) -> bool:
+    """Whether a folder holds the folds of a training."""
+    return (folder / FOLDS).is_file()
 
 
 def is_run(folder: Path) -> bool:

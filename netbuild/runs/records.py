@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.components.files import kind
 from netbuild.components.files import read as read_bytes
 from netbuild.runs import layout
+from netbuild.runs.numbers import is_number
 from netbuild.runs.position import Limits, Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from netbuild.runs.folds import Folds
 
 #: The most bytes of the files of a run: of its metrics, and of its environment.
 _MOST_METRICS, _MOST = 1 << 28, 1 << 20
@@ -35,6 +38,9 @@ class Record(NamedTuple):
     best: dict[str, Any] | None = None  # the metrics of the best epoch
     seconds: float = 0.0
     environment: dict[str, Any] = {}  # noqa: RUF012  never changed
+    #: The folds of a folder of folds. `best` is then the mean of their results, `epochs` the number
+    #: of folds that have ended, and `of` the number of all.
+    folds: Folds | None = None
 
     @property
     def name(self) -> str:
@@ -71,7 +77,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
             epoch = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(epoch, dict) and all(_is_number(epoch.get(n)) for n in ("epoch", "val_loss")):
+        if isinstance(epoch, dict) and all(is_number(epoch.get(n)) for n in ("epoch", "val_loss")):
             found.append(epoch)
     return found
 
@@ -85,29 +91,15 @@ def best_of(metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return marked[-1] if marked else min(metrics, key=lambda epoch: epoch["val_loss"], default=None)
 
 
-def finite(measured: Any) -> Any:
-    """Return a measured value that JSON can hold: null replaces a number that is not finite.
-
-    One example is R² of a single sample.
-    """
-    if isinstance(measured, list):
-        return [finite(part) for part in measured]
-    return None if isinstance(measured, float) and not math.isfinite(measured) else measured
-
-
 def shown_metrics(metrics: dict[str, Any], prefix: str) -> list[str]:
     """Return the metrics that are single numbers and fit into a line, without the prefix."""
     names = (name.removeprefix(f"{prefix}_") for name in metrics if name.startswith(f"{prefix}_"))
-    return [n for n in names if n != "loss" and _is_number(metrics[f"{prefix}_{n}"])]
+    return [n for n in names if n != "loss" and is_number(metrics[f"{prefix}_{n}"])]
 
 
 def shown_metric(metrics: dict[str, Any], prefix: str) -> str | None:
     """Return the first metric that is a single number and fits into a line."""
     return next(iter(shown_metrics(metrics, prefix)), None)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (type(value) is int and abs(value) < 1 << 63)
 
 
 # Folders.
@@ -155,6 +147,8 @@ _ORDERS: dict[str, Any] = {
 
 def read(folder: Path) -> Record:
     """Return the record of a run. A damaged folder is a `problem` of the record, no exception."""
+    if layout.is_folds(folder):
+        return _of_folds(folder)
     from netbuild.diagnostics.wording import reason
     from netbuild.runs.checkpoint_folder import read_position
     from netbuild.runs.lock import is_locked
@@ -179,6 +173,30 @@ def read(folder: Path) -> Record:
     if position is None:
         return record._replace(problem="the run has no checkpoint to continue from")
     return record._replace(state="stopped")
+
+
+def _of_folds(folder: Path) -> Record:
+    """Return the record of a folder of folds."""
+    from netbuild.diagnostics.exceptions import TrainingError
+    from netbuild.runs import folds
+
+    try:
+        found = folds.read(folder)
+    except TrainingError as error:
+        return Record(folder, "damaged", str(error))
+    every = [found.fold(number) for number in range(1, found.of + 1)]
+    each = [read(fold) for fold in every if layout.is_run(fold)]
+    running = any(record.state == "running" for record in each)
+    return Record(
+        folder,
+        "finished" if found.finished else "running" if running else "stopped",
+        epochs=len(found.results),
+        of=found.of,
+        best=found.mean or None,
+        seconds=sum(record.seconds for record in each),
+        environment=_environment(found.fold(1)),
+        folds=found,
+    )
 
 
 def _measured(folder: Path) -> Record:
@@ -234,7 +252,7 @@ def _epochs(folder: Path) -> list[dict[str, Any]]:
 
 def _numbers(epoch: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of an epoch that are single numbers."""
-    return {name: value for name, value in epoch.items() if _is_number(value)}
+    return {name: value for name, value in epoch.items() if is_number(value)}
 
 
 def _position(record: Record) -> Position:

@@ -24,7 +24,7 @@ from netbuild.training.events import Events
 from netbuild.training.step.unfreezing import Unfreezing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from netbuild.graph.graph import Graph
@@ -56,11 +56,14 @@ class Trainer:
         training: Split,
         held_out: Split,
         lock: bool = True,
+        notes: Sequence[str] = (),
     ) -> None:
         self.lock = run.lock() if lock and world.writes else None
         self.run, self.graph, self.learner, self.world = run, graph, learner, world
         self.train = graph.config.train
         self.training, self.held_out = training, held_out
+        #: Sentences about the split of the samples.
+        self.notes = notes
         #: Whether a smaller last batch is left out: a loss is over the whole batch.
         self.whole = graph.config.over_batch is not None
         self.position = Position()

@@ -74,8 +74,10 @@ def train(
     return trainer.run
 
 
-def prepare(graph: Graph, runs: Path) -> Trainer:
+def prepare(graph: Graph, runs: Path, folder: Callable[[], Path] | None = None) -> Trainer:
     """Build a training, and make the folder of its run. The graph has to be `trainable`.
+
+    `folder` gives the run's folder when the training can start; without it, a new one is made.
 
     Raises:
         ConfigError: the data cannot be read.
@@ -87,7 +89,7 @@ def prepare(graph: Graph, runs: Path) -> Trainer:
 
     def make(config: Config, kept: dict[str, Any]) -> Run:
         run.expect_room(runs, graph.weights_bytes)
-        return run.create(config, runs, world.device, kept)
+        return run.create(config, runs, world.device, kept, folder and folder())
 
     return _trainer(graph, world, make)
 
@@ -151,11 +153,14 @@ def evaluate(
     folder: str | Path,
     checkpoint: str = "best",
     *,
+    split: str = "validation",
     set: Sequence[str] = (),  # noqa: A002  the option's name
 ) -> dict[str, Any]:
-    """Return the validation loss, and the metrics, of a run's checkpoint `best` or `last`.
+    """Return the loss, and the metrics, of a run's checkpoint `best` or `last`.
 
-    `set` changes the config of the run: `data.validation=test` measures another split.
+    `split` is `validation`, `test`, `train` or another split of the source. The names of what is
+    measured begin with it: `test_loss`; those of the validation begin with `val`. `set` changes
+    the config of the run, such as `data.Csv.file=new.csv`.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
@@ -166,15 +171,19 @@ def evaluate(
     place = found.checkpoint(checkpoint)
     config = found.config(set)
     if set:
-        _expect_unseen(found.config(), config)
-    trainer = _validating(trainable(config), found)
+        _expect_unseen(found.config(), config, split)
+    trainer = _validating(trainable(config), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
-    return _validated(trainer)
+    return _validated(trainer, split)
 
 
-def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -> dict[str, Any]:
-    """Return the validation loss, and the metrics, of a config's network with a file's weights.
+def evaluate_weights(
+    path_or_config: str | Path | Config, weights: str | Path, *, split: str = "validation"
+) -> dict[str, Any]:
+    """Return the loss, and the metrics, of a config's network with a file's weights.
+
+    `split` is the same as in `evaluate`.
 
     Raises:
         ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
@@ -186,43 +195,50 @@ def evaluate_weights(path_or_config: str | Path | Config, weights: str | Path) -
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
-    trainer = _validating(graph, run.run_with(weights))
-    return _validated(trainer)
+    trainer = _validating(graph, run.run_with(weights), split)
+    return _validated(trainer, split)
 
 
-def _expect_unseen(before: Config, after: Config) -> None:
-    """Refuse to hold out another part of the run's own data: most of it has trained the network.
+def _expect_unseen(before: Config, after: Config, split: str) -> None:
+    """Refuse to measure another part of the run's own data: most of it has trained the network.
 
     Raises:
         TrainingError: the held-out part differs from the run's.
     """
-    parts = [(c.preparation.validation, c.train.seed) for c in (before, after)]
-    if before.data == after.data and parts[0] != parts[1] and not isinstance(parts[1][0], str):
+    cut = ("test",) if split == "test" else ("test", "validation")
+    parts = [
+        ([config.preparation.parts.get(name) for name in cut], config.train.seed)
+        for config in (before, after)
+    ]
+    measured = split in after.preparation.parts
+    if before.data == after.data and measured and parts[0] != parts[1]:
         message = (
             "this would measure samples that have trained the network: they come from the same "
-            "data, with another part held out; name a split, as in data.validation=test"
+            "data, with another part held out; name a split, as in --split test"
         )
         raise TrainingError(message)
 
 
-def _validated(trainer: Trainer) -> dict[str, Any]:
+def _validated(trainer: Trainer, split: str) -> dict[str, Any]:
     with data_faults(trainer.graph.config):
         measures = trainer.learner.validate(trainer.validation())
-    measures.expect_loss("the validation")
-    return measures.means("val")
+    measures.expect_loss("the evaluation" if split != "validation" else "the validation")
+    return measures.means("val" if split == "validation" else split)
 
 
-def _validating(graph: Graph, found: Run | None) -> Trainer:
+def _validating(graph: Graph, found: Run | None, split: str) -> Trainer:
     """Return a trainer that only validates. It does not average weights.
 
     Args:
         graph: the network, and its config.
         found: the run of the weights, which has kept what its data told; None without.
+        split: the samples that are measured.
     """
     config = graph.config
     config = config._replace(train=config.train.model_copy(update={"ema": None}))
     graph = graph._replace(config=config)
-    return _trainer(graph, join(config.train), found or (lambda *_: Run(Path())), lock=False)
+    made = found or (lambda *_: Run(Path()))
+    return _trainer(graph, join(config.train), made, lock=False, split=split)
 
 
 def _trainer(
@@ -231,14 +247,16 @@ def _trainer(
     made: Run | Callable[[Config, dict[str, Any]], Run],
     *,
     lock: bool = True,
+    split: str = "validation",
 ) -> Trainer:
     """Build the training of a run that is there, or of one that is made when all else is."""
     config, train = graph.config, graph.config.train
     randomness.seed(train.seed, deterministic=train.deterministic)
     with data_faults(config):
         with refused("the data"):
-            data = loading.load(graph, world, made.kept if isinstance(made, Run) else None)
-        learning = _learner(graph, data, world)
+            kept = made.kept if isinstance(made, Run) else None
+            data = loading.load(graph, world, kept, split)
+        learning = _learner(graph, data, world, split)
     if world.rank:  # each process drops other values
         torch.manual_seed(train.seed + world.rank)
     # The folder comes last: a training that cannot start leaves none.
@@ -252,10 +270,11 @@ def _trainer(
         training=data.training,
         held_out=data.held_out,
         lock=lock,
+        notes=data.notes,
     )
 
 
-def _learner(graph: Graph, data: Data, world: World) -> Learner:
+def _learner(graph: Graph, data: Data, world: World, split: str) -> Learner:
     graph = graph._replace(config=graph.config._replace(preparation=data.preparation))
     config, train = graph.config, graph.config.train
     with refused("the network"):
@@ -268,7 +287,7 @@ def _learner(graph: Graph, data: Data, world: World) -> Learner:
         criterion = Criterion(graph, world.device, data.class_weights)
     if not isinstance(data.training, StreamedBatches):
         _expect_no_single_sample(graph, len(data.training), world.size)
-    _look_at_labels(criterion, data, train)
+    _look_at_labels(criterion, data, train, split)
     losses = [part.module for part in criterion.parts]
     steps = batches.steps(data.training, train, whole=config.over_batch is not None)
     made = optimizers(graph, network.module, losses, world)
@@ -291,7 +310,7 @@ def _training(config: Config, one: Optimizing, steps: int | None) -> Training:
     return known._replace(batches=steps, endless=steps is None, grouped=False, rises=up)
 
 
-def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
+def _look_at_labels(criterion: Criterion, data: Data, train: Train, split: str) -> None:
     """Tell the loss whether it ignores any label. The labels of a stream are not known yet.
 
     Raises:
@@ -302,11 +321,11 @@ def _look_at_labels(criterion: Criterion, data: Data, train: Train) -> None:
     training, held_out = data.training.targets, data.held_out.targets
     criterion.look(training, held_out)
     criterion.expect_labels(training, "the training samples")
-    what = "the validation samples"
+    what = f"the {split} samples"
     limit = None if train.limit_batches is None else train.limit_batches * train.batch_size
     if limit is not None and limit < len(data.held_out):
         held_out = tuple(targets[:limit] for targets in held_out)
-        what = f"the {limit} validation samples within limit_batches"
+        what = f"the {limit} {split} samples within limit_batches"
     criterion.expect_labels(held_out, what)
 
 

@@ -33,6 +33,51 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "",
         "",
     ),
+    "a split for the test": (
+        {"data": {"Iris": {}, "test": "exam"}},
+        "Iris has no split exam of its own",
+        "test",
+    ),
+    "parts of everything": (
+        {"data": {"Iris": {}, "validation": {"part": 0.5}, "test": 0.5}},
+        "the parts of validation and test are 1 of the samples together",
+        "validation",
+    ),
+    "a test of nothing": (
+        {"data": {"Iris": {}, "test": 0.001}},
+        "150 samples with validation 0.2 and test 0.001 leave none to test with",
+        "test",
+    ),
+    "too many folds": (
+        {"data": {"Iris": {}, "validation": {"fold": 1, "of": 151}}},
+        "150 samples cannot make 151 folds",
+        "validation",
+    ),
+    "groups of none": (
+        {"data": {"Iris": {}, "validation": {"part": 0.2, "group": "garden"}}},
+        "Iris has no columns that group its samples",
+        "validation",
+    ),
+    "an absent group": (
+        {"data": {"Arrays": {"file": "x.npz"}, "test": {"part": 0.2, "group": "z"}}},
+        "x.npz has no z to group by",
+        "test",
+    ),
+    "a group that is read": (
+        {"data": {"Arrays": {"file": "x.npz"}, "validation": {"part": 0.2, "group": "x"}}},
+        "x groups the samples, and the network reads it too",
+        "validation",
+    ),
+    "classes of none": (
+        {
+            "data": {"Diabetes": {}, "validation": {"part": 0.2, "by": "class"}},
+            "input": [10],
+            "layers": [{"Linear": 1}],
+            "loss": "MSELoss",
+        },
+        "by: class needs a target that is one class for each sample",
+        "validation",
+    ),
     "a part of a stream": (
         {"data": {"Hub": {"name": "mnist", "streaming": True}}},
         "a stream has no known size, so no part of it can be held out",

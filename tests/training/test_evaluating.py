@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,55 @@ def test_another_split(folder: Path, trained: Path) -> None:
     loss, right = measured(trained, weights, stored["x_test"], stored["y_test"])
     assert found["val_loss"] == pytest.approx(loss, rel=1e-5)
     assert found["val_accuracy"] == pytest.approx(right)
+
+
+@pytest.fixture(scope="module")
+def tested(folder: Path, trained: Path) -> Path:
+    """Give the folder of a run with a test part."""
+    assert trained.exists()  # this fixture has written the arrays
+    data = {"Arrays": {"file": str(folder / "a.npz")}, "normalize": True, "test": 0.25}
+    layers = [{"Linear": 8}, "ReLU", {"Linear": 3}]
+    file = write(folder, data=data, layers=layers, name="tested")
+    return package.train(file, runs=folder / "runs").folder
+
+
+def test_the_test_part(folder: Path, tested: Path) -> None:
+    """`split` measures the test part, which has neither trained nor validated, by its own names."""
+    stored = np.load(folder / "a.npz")
+    every = training.find(tested).config()
+    assert every.preparation.counts(60) == {"test": 15, "validation": 12}
+    found = {
+        name: training.evaluate(tested, "last", split=name)
+        for name in ("validation", "test", "train")
+    }
+    assert [next(iter(one)) for one in found.values()] == ["val_loss", "test_loss", "train_loss"]
+    weights = tested / "checkpoints/last/model.safetensors"
+    loss, _ = measured(tested, weights, stored["x"], stored["y"])
+    sizes = {"validation": 12, "test": 15, "train": 33}
+    each = [next(iter(found[name].values())) * size for name, size in sizes.items()]
+    assert sum(each) / 60 == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_part_that_is_measured(tested: Path) -> None:
+    """The test can be measured with another validation, but another test has trained."""
+    again = training.evaluate(tested, split="test", set=["data.validation=0.3"])
+    assert again == training.evaluate(tested, split="test")
+    with pytest.raises(TrainingError, match="samples that have trained"):
+        training.evaluate(tested, split="test", set=["data.test=0.3"])
+    with pytest.raises(TrainingError, match="samples that have trained"):
+        training.evaluate(tested, set=["data.test=null"])
+
+
+def test_a_split_by_name(netbuild: Netbuild, trained: Path) -> None:
+    """Without a test part, `--split test` is the split of the source; an unknown one is a fault."""
+    done = netbuild("evaluate", str(trained), "--split", "test", "--format", "json")
+    found = training.evaluate(trained, set=["data.validation=test"])
+    assert json.loads(done.stdout) == {
+        name.replace("val_", "test_"): value for name, value in found.items()
+    }
+    done = netbuild("evaluate", str(trained), "--split", "exam")
+    assert done.returncode == 1
+    assert "has no array x_exam" in done.stdout
 
 
 def test_the_command(netbuild: Netbuild, trained: Path) -> None:

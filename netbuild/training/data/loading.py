@@ -129,7 +129,13 @@ def _parts(
         return training, training, ()
     own = preparation.of_source(split)
     if own is not None or indices is None:
-        return training, _opened(source, wanted, preparation, own or split), ()
+        try:
+            return training, _opened(source, wanted, preparation, own or split), ()
+        except DataError as error:
+            if split == "test" and preparation.test is None:
+                help_ = "hold out a test before the training: test: 0.2 beside the source"
+                raise DataError(str(error), "validation", help_) from error
+            raise
     assert not isinstance(every, StreamedBatches)
     held_out = indices.test if split == "test" else indices.validation
     return training, splitting.chosen(every, held_out), indices.notes

@@ -163,6 +163,8 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         first = next(told, None)
         if first is not None:
             write(chain([first], told), predictor.place, output, format or ending(output))
+    for notice in predictor.notices:
+        say(f"netbuild: {notice}", err=True)
     if faults.code:
         raise typer.Exit(faults.code)
 

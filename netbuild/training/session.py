@@ -172,6 +172,10 @@ def evaluate(
     config = found.config(set)
     if set:
         _expect_unseen(found.config(), config, split)
+    if config.data is not None and "source" in found.kept:
+        # Another file is measured with what the training samples told.
+        with data_faults(config):
+            config = config._replace(data=config.data.with_kept(found.kept["source"]))
     trainer = _validating(trainable(config), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)

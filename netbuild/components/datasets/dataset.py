@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from netbuild.components.component import Component
 from netbuild.components.target import Target
-from netbuild.components.tensor import Tensor, times
+from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,11 +116,11 @@ def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
             samples[index]
         except DataError as error:
             if error.sample:
-                found.append(_bare(error))
+                found.append(bare(error))
     return found
 
 
-def _bare(error: DataError) -> DataError:
+def bare(error: DataError) -> DataError:
     """Return the error of a sample without its traceback, whose frames hold the file open."""
     return DataError(str(error), sample=error.sample)
 
@@ -234,6 +234,16 @@ class Dataset(Component):
         """
         return (None,) * len(inputs)
 
+    def counted(self, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, int] | None, ...]:
+        """Return the column of each input that is one of categories, and their number.
+
+        They count from 1, and 0 is a category that training has not seen. None for other inputs.
+
+        Raises:
+            DataError: as `sample` does.
+        """
+        return (None,) * len(inputs)
+
     def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         """Return the names of the classes of a target, in the order of their numbers.
 
@@ -270,6 +280,11 @@ class Dataset(Component):
         """
         return self
 
+    @property
+    def leaves_gaps(self) -> bool:
+        """Whether a loaded input may hold NaN, where `filled` puts a number."""
+        return False
+
     def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
         """Return samples of the source in which what `fitted` has measured is used."""
         return loaded
@@ -285,7 +300,9 @@ class Dataset(Component):
         samples = self.open(wanted, split, size)
         if not isinstance(samples, Sized):
             raise DataError("streamed samples cannot be held in memory")
-        return _stacked(samples)
+        from netbuild.components.datasets.stacking import stacked
+
+        return stacked(samples)
 
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
@@ -373,37 +390,3 @@ class Dataset(Component):
         if split is not None:
             message = f"{type(self).__name__} has no split {split} of its own"
             raise DataError(message, help_="hold out a share of the samples: validation: 0.2")
-
-
-def _stacked(samples: Samples) -> Loaded:
-    """Read all samples into arrays.
-
-    Raises:
-        DataError: there are no samples, some cannot be read, or they differ in shape.
-    """
-    import numpy as np
-
-    if not len(samples):
-        raise DataError("it has no samples")
-    columns: list[np.ndarray[Any, Any]] = []
-    broken: list[DataError] = []
-    for index in range(len(samples)):
-        try:
-            inputs, targets = samples[index]
-        except DataError as error:
-            if not error.sample:
-                raise
-            broken.append(_bare(error))
-            continue
-        if not columns:
-            values = [np.asarray(value) for value in (*inputs, *targets)]
-            columns = [np.empty((len(samples), *value.shape), value.dtype) for value in values]
-        for column, value in zip(columns, (*inputs, *targets), strict=True):
-            if np.shape(value) != column.shape[1:]:
-                first, other = (times(x) for x in (column.shape[1:], np.shape(value)))
-                raise DataError(f"its samples differ in shape: {first} and {other}")
-            column[index] = value
-    if broken:
-        raise together(broken)
-    count = len(inputs)
-    return tuple(columns[:count]), tuple(columns[count:])

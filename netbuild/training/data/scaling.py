@@ -11,7 +11,7 @@ from netbuild.config.scaling import Scales
 from netbuild.training.data.batches import StreamedBatches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from torch import Tensor
 

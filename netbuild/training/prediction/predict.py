@@ -16,6 +16,7 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
+from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
 from netbuild.config.scaling import measures
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.components.datasets.dataset import Sample
+    from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.config.config import Config
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
@@ -107,8 +108,9 @@ class Predictor:
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
+        data = _with_kept(config.data, run)
         self.reader = SampleReader(
-            tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
+            tuple(config.inputs), self.sample.inputs, data, config.preparation.resize
         )
         self.outputs = tuple(graph.outputs)
         self.device = fastest(config.train.device)
@@ -149,6 +151,11 @@ class Predictor:
         target = self.told
         count = target.classes if isinstance(target, Classes) else 2
         return names if len(names) == count else None
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should know of the samples that were predicted, a sentence each."""
+        return self.reader.notices
 
     def predictions(self, inputs: Iterable[Input]) -> Iterator[Prediction | InputError]:
         """Yield a prediction for each sample, and an error for each input that does not fit.
@@ -243,6 +250,21 @@ def _expect_measured(run: Run, config: Config) -> None:
             "wants the numbers"
         )
         raise TrainingError(message)
+
+
+def _with_kept(source: Dataset | None, run: Run) -> Dataset | None:
+    """Return the source with what the run has kept of it.
+
+    Raises:
+        TrainingError: the file in the folder was changed.
+    """
+    kept = run.kept.get("source")
+    if source is None or not isinstance(kept, dict):
+        return source
+    try:
+        return source.with_kept(kept)
+    except DataError as error:
+        raise TrainingError(f"{run.folder}: {error}") from error
 
 
 def shortest(value: Any) -> float:

@@ -141,16 +141,7 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         found += [
             unusable(config, error) for error in fitting.check(config, needed, given, outputs)
         ]
-    if isinstance(config.preparation.normalize, dict):
-        from netbuild.checks import scaling  # few files have such a mapping
-
-        found += scaling.check(config, needed, outputs)
-    if config.preparation.augment:
-        from netbuild.checks import augmentations as augmented
-
-        found += augmented.check(config)
-        for name, target in needed.targets.items():
-            found += augmented.check_target(config, given.targets[name] or target)
+    found += _check_preparation(config, needed, given, outputs)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
@@ -164,6 +155,24 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         return compared_with(config, term, outputs, given) or _of_other(config, term, outputs)
 
     return [*found, *metrics.check(config, outputs, target_of)]
+
+
+def _check_preparation(
+    config: Config, needed: Sample, given: Declared, outputs: Mapping[str, Tensor]
+) -> list[Diagnostic]:
+    """Return the faults of scales and of augmentations, which are loaded for the files with some."""
+    found: list[Diagnostic] = []
+    if isinstance(config.preparation.normalize, dict):
+        from netbuild.checks import scaling  # few files have such a mapping
+
+        found += scaling.check(config, needed, outputs)
+    if config.preparation.augment:
+        from netbuild.checks import augmentations as augmented
+
+        found += augmented.check(config)
+        for name, target in needed.targets.items():
+            found += augmented.check_target(config, given.targets[name] or target)
+    return found
 
 
 def _of_other(config: Config, term: LossTerm, outputs: Mapping[str, Tensor]) -> Target | None:

@@ -174,7 +174,7 @@ def _unknown(case: _Case, side: str, name: str, known: list[str], lacks: str) ->
     return _fault(case, title, "unknown", side, name, help_=help_, fixes=fixes)
 
 
-def _fault(  # noqa: PLR0913  the parts of a fault
+def _fault(
     case: _Case,
     title: str,
     label: str,

@@ -86,7 +86,7 @@ def evaluate(
         config = read(read_source(run), set or ())
         shapes_of(weights)
     with needs_torch("evaluate"):
-        from netbuild.config.scaling import measures
+        from netbuild.config.normalize import measures
         from netbuild.runs.folder import measured_with
         from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):

@@ -183,8 +183,8 @@ def _changed(
     resume: Path, graph: Graph | None, settings: list[str], *, allowed: bool
 ) -> Config | None:
     """Return the changed config of a run, or None. Exit if changes are not allowed."""
+    from netbuild.config.normalize import measures, with_measured
     from netbuild.config.resolution import differences
-    from netbuild.config.scaling import measures, with_measured
     from netbuild.runs.folder import find
     from netbuild.training.changes import anew
 

@@ -19,7 +19,7 @@ from netbuild.components.fields import (
     unwanted,
     whole,
 )
-from netbuild.config.scaling import Normalize
+from netbuild.config.normalize import Normalize
 
 _HeightWidth = Annotated[
     tuple[int, int] | None,

@@ -9,12 +9,7 @@ the unit of the data, so the outputs that a loss compares with a scaled target a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
-
-from pydantic_core import core_schema
-
-from netbuild.components.datasets.fields import named
-from netbuild.components.fields import Wants, either, fields, many, optional, real
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,22 +17,7 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape, Tensor
     from netbuild.config.config import Config
     from netbuild.config.losses import LossTerm
-
-#: The mean and the deviation of each channel.
-Numbers: TypeAlias = "tuple[tuple[float, ...], tuple[float, ...]]"
-
-_switch = core_schema.bool_schema(strict=True)
-_numbers = core_schema.tuple_schema([many(real(), at_least=1), many(real(gt=0), at_least=1)])
-_scale = either(_switch, _numbers)
-_scales = optional(either(_switch, _numbers, named(_scale)))
-Normalize = Annotated[
-    bool | tuple[tuple[float, ...], tuple[float, ...]] | dict[str, Any],
-    Wants(
-        "true, false, a list of two lists, the means and the deviations of the channels, or a "
-        "mapping such as {inputs: true, targets: {price: true}}",
-        either(_switch, _numbers, fields({}, {"inputs": _scales, "targets": _scales})),
-    ),
-]
+    from netbuild.config.normalize import Numbers
 
 
 class Scales(NamedTuple):
@@ -55,23 +35,6 @@ class Back(NamedTuple):
 
     target: str
     power: int
-
-
-def measures(normalize: Any) -> bool:
-    """Whether any mean and deviation is to be measured."""
-    if isinstance(normalize, dict):
-        return any(map(measures, normalize.values()))
-    return normalize is True
-
-
-def with_measured(normalize: Any, before: Any) -> Any:
-    """Return the field with the numbers that a run has measured in place of each `true`."""
-    if normalize is True:
-        return before or True
-    if not isinstance(normalize, dict):
-        return normalize
-    known = before if isinstance(before, dict) else {}
-    return {name: with_measured(one, known.get(name)) for name, one in normalize.items()}
 
 
 def scales(config: Config, outputs: Mapping[str, Tensor]) -> Scales:

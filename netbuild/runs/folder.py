@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.files import read, real
 from netbuild.config.load import load
+from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
-from netbuild.config.scaling import measures
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
 from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock

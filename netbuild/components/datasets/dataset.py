@@ -5,13 +5,17 @@ from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from netbuild.components.component import Component
+from netbuild.components.datasets.errors import DataError, bare, together
 from netbuild.components.target import Target
-from netbuild.components.tensor import Tensor
+from netbuild.components.tensor import Tensor, times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import numpy as np
+
+#: Names of another module that others import from here.
+__all__ = ["DataError", "together"]
 
 
 class Sample(NamedTuple):
@@ -80,29 +84,6 @@ Bounds: TypeAlias = tuple[int, int]
 Size: TypeAlias = tuple[int, int]
 
 
-class DataError(Exception):
-    """A source cannot give its samples. The message is a sentence; `at` is the field at fault.
-
-    `sample` is the name of the only sample that cannot be read, such as a damaged image.
-    """
-
-    def __init__(
-        self, message: str, at: str | None = None, help_: str | None = None, *, sample: str = ""
-    ) -> None:
-        super().__init__(message)
-        self.at, self.help, self.sample = at, help_, sample
-
-
-def together(errors: "Sequence[DataError]") -> DataError:
-    """Return one error that names all samples that cannot be read."""
-    first, *others = errors
-    if not others:
-        return first
-    *names, last = dict.fromkeys(error.sample for error in errors)
-    message = f"{len(errors)} samples cannot be read: {', '.join(names)} and {last}; {first}"
-    return DataError(message)
-
-
 def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
     """Return the errors of all samples that cannot be read; the search takes some seconds at most.
 
@@ -118,11 +99,6 @@ def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
             if error.sample:
                 found.append(bare(error))
     return found
-
-
-def bare(error: DataError) -> DataError:
-    """Return the error of a sample without its traceback, whose frames hold the file open."""
-    return DataError(str(error), sample=error.sample)
 
 
 class Samples(Protocol):
@@ -300,9 +276,7 @@ class Dataset(Component):
         samples = self.open(wanted, split, size)
         if not isinstance(samples, Sized):
             raise DataError("streamed samples cannot be held in memory")
-        from netbuild.components.datasets.stacking import stacked
-
-        return stacked(samples)
+        return _stacked(samples)
 
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
@@ -390,3 +364,37 @@ class Dataset(Component):
         if split is not None:
             message = f"{type(self).__name__} has no split {split} of its own"
             raise DataError(message, help_="hold out a share of the samples: validation: 0.2")
+
+
+def _stacked(samples: Samples) -> Loaded:
+    """Read all samples into arrays.
+
+    Raises:
+        DataError: there are no samples, some cannot be read, or they differ in shape.
+    """
+    import numpy as np
+
+    if not len(samples):
+        raise DataError("it has no samples")
+    columns: list[np.ndarray[Any, Any]] = []
+    broken: list[DataError] = []
+    for index in range(len(samples)):
+        try:
+            inputs, targets = samples[index]
+        except DataError as error:
+            if not error.sample:
+                raise
+            broken.append(bare(error))
+            continue
+        if not columns:
+            values = [np.asarray(value) for value in (*inputs, *targets)]
+            columns = [np.empty((len(samples), *value.shape), value.dtype) for value in values]
+        for column, value in zip(columns, (*inputs, *targets), strict=True):
+            if np.shape(value) != column.shape[1:]:
+                first, other = (times(x) for x in (column.shape[1:], np.shape(value)))
+                raise DataError(f"its samples differ in shape: {first} and {other}")
+            column[index] = value
+    if broken:
+        raise together(broken)
+    count = len(inputs)
+    return tuple(columns[:count]), tuple(columns[count:])

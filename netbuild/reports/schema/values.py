@@ -138,7 +138,10 @@ def _collection(schema: Any, phrase: str) -> Schema:
         return _mapping(schema, phrase)
     if schema["type"] == "tuple":
         return {"type": "array", **_items(schema, phrase)}
-    values = _flat(_alternatives(schema["values_schema"], phrase), phrase)
+    plain, named = _parted(schema["values_schema"], phrase)
+    values = _flat(plain, phrase)
+    if named:
+        values = {"anyOf": [{"enum": named}, values]}
     return {"type": "object", "additionalProperties": values}
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
     from netbuild.components.tensor import Tensor as Described
     from netbuild.config.config import Config
+    from netbuild.config.normalize import Numbers
     from netbuild.config.preparation import Preparation
-    from netbuild.config.scaling import Numbers
     from netbuild.training.data.batches import Batch, Split, Transform
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.config.load import load
+from netbuild.config.normalize import measures, with_measured
 from netbuild.config.pretrained import Pretrained
-from netbuild.config.scaling import measures, with_measured
 from netbuild.runs.folder import Run, find, measured_with
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from netbuild.checks.trace import trace
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
-from netbuild.config.scaling import measures
+from netbuild.config.normalize import measures
 from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import class_names, is_run
 from netbuild.training import checkpoint as checkpoints

@@ -160,7 +160,7 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
 def _check_preparation(
     config: Config, needed: Sample, given: Declared, outputs: Mapping[str, Tensor]
 ) -> list[Diagnostic]:
-    """Return the faults of scales and of augmentations, which are loaded for the files with some."""
+    """Return the faults of scales and of augmentations. Few files have them."""
     found: list[Diagnostic] = []
     if isinstance(config.preparation.normalize, dict):
         from netbuild.checks import scaling  # few files have such a mapping

@@ -320,7 +320,7 @@ class Dataset(Component):
         """
         return False
 
-    def series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
+    def numbers_of_series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
         """Return the number of the series of each sample; None for a single one.
 
         `by: order` holds out the last part of each series.

@@ -226,14 +226,6 @@ class TableSource(Dataset):
             return None
         return column.classes(ignored(wanted))
 
-    def texts(self, columns: Mapping[str, Column], name: str) -> "np.ndarray[Any, Any]":
-        """Return a column as texts, one for each row that is read."""
-        import numpy as np
-
-        cells = columns[name].cells
-        rows = self.rows_left(columns, flat(self.groups_of(columns, 1)))
-        return np.array([str(cells[row]) for row in (range(len(cells)) if rows is None else rows)])
-
     def rows_of(self, plan: Plan, wanted: Sample) -> Loaded:
         """Return the samples of a table.
 
@@ -272,7 +264,7 @@ class TableSource(Dataset):
         missing: dict[str, float] = {}
         for features, array in zip(plan.features, training[0], strict=True):
             for number, feature in enumerate(features):
-                values = array.reshape(len(array), -1)[:, number]
+                values = array.reshape(-1, len(features))[:, number]
                 if feature.categories is not None:
                     there = {*np.unique(values).tolist()}
                     known = enumerate(feature.categories, 1)
@@ -356,7 +348,7 @@ def filled_input(
     """Return an input with its missing values filled, and with 0 for unknown categories."""
     import numpy as np
 
-    columns = array.reshape(len(array), -1)
+    columns = array.reshape(-1, len(names))  # the rows of windows count as rows
     for number, name in enumerate(names):
         if name in kept.categories:
             known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]

@@ -17,6 +17,7 @@ from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.windowed import WindowedSource
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
 from netbuild.config.normalize import measures
@@ -28,6 +29,7 @@ from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
 from netbuild.training.prediction.network import network
 from netbuild.training.prediction.samples import SampleReader
+from netbuild.training.prediction.series import by_step
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
@@ -131,7 +133,10 @@ class Predictor:
         self.top = top
         self._expect_one_class()
         _expect_measured(run, config)
+        config = config._replace(data=data)
         self.prepare = normalised(None, config, graph.outputs)[1]
+        #: The rows behind a window that a sample tells; None if samples are no windows.
+        self.horizon = data.horizon if isinstance(data, WindowedSource) and data.window else None
         #: How each output becomes values in the unit of its target.
         self.units = scales_of_outputs(config, graph.outputs)
         names = run.classes if weights is None or is_run(run.folder) else class_names(config)
@@ -190,15 +195,18 @@ class Predictor:
             told = outputs if scores is None else (scores,)
             if not all(np.isfinite(y[row]).all() for y in told):
                 yield InputError(f"{sample}: the output of the network is not finite")
-            elif scores is not None:
-                others = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
-                more = {"outputs": others} if others else {}
-                yield sample.place | self._class(scores[row]) | more
-            elif len(outputs) == 1:
-                yield sample.place | {"output": outputs[0][row]}
-            else:
-                named = zip(self.outputs, outputs, strict=True)
-                yield sample.place | {"outputs": {name: y[row] for name, y in named}}
+                continue
+            one = sample.place | self._told([y[row] for y in outputs], scores, row)
+            yield from [one] if not self.horizon else by_step(one, self.horizon, self.class_names)
+
+    def _told(self, outputs: list[Array], scores: Array | None, row: int) -> dict[str, Any]:
+        """Return what the outputs of a sample, and the scores of a batch, tell of the sample."""
+        if scores is not None:
+            others = {n: outputs[self.outputs.index(n)] for n in self.beside}
+            return self._class(scores[row]) | ({"outputs": others} if others else {})
+        if len(outputs) == 1:
+            return {"output": outputs[0]}
+        return {"outputs": dict(zip(self.outputs, outputs, strict=True))}
 
     @torch.inference_mode()
     def _computed(self, samples: list[InputSample]) -> tuple[tuple[Array, ...], Array | None]:

@@ -151,7 +151,7 @@ def test_evaluate_and_predict_speak_in_it_too(folder: Path, trainer: Trainer) ->
     np.testing.assert_array_equal(spend, (y * deviation + mean).astype("float32"))
 
 
-def test_a_resumed_training_has_the_same_numbers(folder: Path, trainer: Trainer) -> None:
+def test_a_resumed_training_has_the_same_numbers(folder: Path) -> None:
     """It equals the whole one, and `true` in the file stands for the numbers of the run."""
     section = data(folder)
     whole = trained(folder, **SECTIONS, data=section)

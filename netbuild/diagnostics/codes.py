@@ -93,6 +93,7 @@ CODES = {
     "NB329": "a mean, a maximum or a norm over padded places",
     "NB332": "a metric that is the accuracy by another name",
     "NB334": "a compiled network on a CPU",
+    "NB338": "windows that are held out although their neighbours train",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
     "NB403": "a scheduler that does not fit the optimizer or the training",

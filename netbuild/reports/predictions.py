@@ -32,7 +32,7 @@ def table(title: str, told: Iterable[dict[str, Any]], width: int) -> Text:
     rows: list[dict[str, str]] = []
     samples = 0
     for one in told:
-        samples += 1
+        samples += one.get("step", 1) == 1
         place = {name: one_line(str(one[name])) for name in _PLACE if name in one}
         for rank, row in enumerate(_rows(one)):
             rows.append((place if not rank else {}) | row)

@@ -34,7 +34,7 @@ from netbuild.components.datasets.paths import has_file
 from netbuild.components.datasets.table import LISTED
 from netbuild.components.datasets.text_table import Dialect, TextTable, quoted, read_table
 from netbuild.components.datasets.windowed import WindowedSource
-from netbuild.components.fields import Wants, optional, switch
+from netbuild.components.fields import NaturalInt, Wants, many, optional, switch
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _ENCODINGS = (
     *("utf-8", "utf-16", "cp1252", "latin-1", "cp1250", "cp1251", "iso-8859-15", "mac-roman"),
     *("shift_jis", "euc_kr", "big5", "gb18030"),
 )
+_name = core_schema.str_schema(strict=True)
 _character = core_schema.str_schema(strict=True, min_length=1, max_length=1)
 
 
@@ -64,7 +65,8 @@ class Csv(WindowedSource):
 
     No value may be missing unless `missing` says what stands for it; `na_values` are texts that
     mean a missing value. The file tells its separator; `encoding`, `decimal`, `thousands` and
-    `dayfirst` say how it is written.
+    `dayfirst` say how it is written. `header` names the columns of a file without names, behind
+    `skiprows` lines that are no part of the table.
 
     With `window`, the rows are moments of series, and a sample is a window: the network reads so
     many rows, and the target has the `horizon` rows behind them. By default it reads all columns of
@@ -86,6 +88,13 @@ class Csv(WindowedSource):
     """Number of classes, if the target holds class numbers; null reads classes from its values."""
     separator: Annotated[str | None, Wants("one character, or null", optional(_character))] = None
     """Character between two values; null finds out whether it is , or ; or a tab or |."""
+    header: Annotated[
+        tuple[str, ...] | None,
+        Wants("a list of names of columns, or null", optional(many(_name, at_least=1))),
+    ] = None
+    """Names of the columns of a file whose first line is no header; null reads that line."""
+    skiprows: NaturalInt = 0
+    """Number of lines before the table that are no part of it."""
     encoding: Annotated[
         str | None,
         Wants(
@@ -192,7 +201,8 @@ class Csv(WindowedSource):
 
     def _rows_left(self, columns: Mapping[str, Column]) -> Sequence[int] | None:
         """Return the rows that lack no value that they must have; None for all."""
-        return self.rows_left(columns, flat(self.inputs) or self.others(columns))
+        names = flat(self.inputs) or self.others(columns)
+        return self.rows_left(columns, (*names, *by_name(self.target).values()))
 
     def check_group(self, column: str) -> None:
         if has_file(self.file):
@@ -214,7 +224,7 @@ class Csv(WindowedSource):
         """How the file is written."""
         missing = MISSING.union(self.na_values) if self.na_values else MISSING
         how = Format(self.decimal, self.thousands, self.dayfirst, missing)
-        return Dialect(self.separator, self.encoding, how)
+        return Dialect(self.separator, self.encoding, how, self.skiprows, self.header)
 
     def _names(self, table: TextTable) -> tuple[str, ...]:
         """Return the names of what the network reads: of columns, or of parts of dates.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.target import Classes
+from netbuild.config import scaling
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -59,8 +61,30 @@ def _of_split(
     elif source.streams:
         message = "a stream has no known size, so no part of it can be held out"
         yield DataError(message, at, f"name a split: {at}: test")
+    elif message := _overlapping(source, parts):
+        yield DataError(message, at)
     else:
         yield from _of_parts(source, parts, kinds)
+
+
+def _overlapping(source: Dataset, parts: Mapping[str, Part]) -> str:
+    """Return a sentence if every window that could train overlaps with a held-out one."""
+    known = source.overlaps and source.size is not None
+    if not known or any(part.group or part.fold for part in parts.values()):
+        return ""
+    series = source.numbers_of_series()
+    left = 0
+    for windows in [] if series is None else Counter(series.tolist()).values():
+        own = windows
+        for part in parts.values():
+            own = max(0, own - part.count(windows, own) - source.gap)
+        left += own
+    if left or series is None:
+        return ""
+    return (
+        f"{len(series)} windows leave none to train on: {source.gap} windows before each held-out "
+        "part share rows with it"
+    )
 
 
 def _of_parts(
@@ -80,13 +104,15 @@ def _of_parts(
 
 def _of_normalize(source: Dataset, preparation: Preparation, wanted: Sample) -> Iterator[DataError]:
     given = preparation.normalize
-    if given is False:
+    if given is False or isinstance(given, dict):  # `checks.scaling` reads a mapping
         return
     if len(wanted.inputs) != 1 or not wanted.inputs[0].floating or not wanted.inputs[0].shape:
         message = "it needs a network with one input of floating-point numbers"
-        yield DataError(message, "normalize")
+        several = any(x.floating for x in wanted.inputs[1:])
+        help_ = "write normalize: {inputs: true}, or name them: {inputs: {NAME: true}}"
+        yield DataError(message, "normalize", help_ if several else None)
     elif given is not True:
-        channels = wanted.inputs[0].shape[0]
+        channels = scaling.channels(wanted.inputs[0].shape, over_time=source.over_time)
         wrong = next((len(values) for values in given if len(values) != channels), None)
         if wrong is not None:
             message = f"the samples have {channels} channels, but it gives numbers for {wrong}"

@@ -146,17 +146,7 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         found += [
             unusable(config, error) for error in fitting.check(config, needed, given, outputs)
         ]
-    if config.preparation.augment:
-        from netbuild.checks import augmentations as augmented
-        from netbuild.checks import mixing
-
-        found += augmented.check(config)
-        read = {name: y for name, y in needed.targets.items() if not isinstance(y, Nothing)}
-        read = {name: given.targets[name] or target for name, target in read.items()}
-        for name, target in read.items():
-            ignored = _ignored(config, outputs, name)
-            found += augmented.check_target(config, name, target, ignored)
-        found += mixing.check(config, outputs, read)
+    found += _check_preparation(config, needed, given, outputs)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
@@ -180,6 +170,29 @@ def _ignored(config: Config, outputs: Mapping[str, Tensor], name: str) -> dict[s
         if against is not None and (against.kind, against.name) == ("target", name):
             target = of_loss(term, outputs)
             found[term.item.type.text] = target.ignored if isinstance(target, Classes) else None
+    return found
+
+
+def _check_preparation(
+    config: Config, needed: Sample, given: Declared, outputs: Mapping[str, Tensor]
+) -> list[Diagnostic]:
+    """Return the faults of scales and of augmentations. Few files have them."""
+    found: list[Diagnostic] = []
+    if isinstance(config.preparation.normalize, dict):
+        from netbuild.checks import scaling  # few files have such a mapping
+
+        found += scaling.check(config, needed, outputs)
+    if config.preparation.augment:
+        from netbuild.checks import augmentations as augmented
+        from netbuild.checks import mixing
+
+        found += augmented.check(config)
+        read = {name: y for name, y in needed.targets.items() if not isinstance(y, Nothing)}
+        read = {name: given.targets[name] or target for name, target in read.items()}
+        for name, target in read.items():
+            ignored = _ignored(config, outputs, name)
+            found += augmented.check_target(config, name, target, ignored)
+        found += mixing.check(config, outputs, read)
     return found
 
 

@@ -87,12 +87,13 @@ def evaluate(
         config = read(read_source(run), set or ())
         shapes_of(weights)
     with needs_torch("evaluate"):
+        from netbuild.config.normalize import measures
         from netbuild.runs.folder import measured_with
         from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
             metrics = session.evaluate_weights(config, weights, split=split, warn=warn_of_input)
-            if config.preparation.normalize is True and not measured_with(weights):
+            if measures(config.preparation.normalize) and not measured_with(weights):
                 say(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             _say_if_longer(run, set or ())

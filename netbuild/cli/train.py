@@ -184,6 +184,7 @@ def _changed(
 ) -> Config | None:
     """Return the changed config of a run, or None. Exit if changes are not allowed."""
     from netbuild.checks.trace import trainable
+    from netbuild.config.normalize import measures, with_measured
     from netbuild.config.resolution import differences
     from netbuild.runs.folder import find
     from netbuild.training.changes import anew
@@ -191,9 +192,10 @@ def _changed(
     stopped = find(resume)
     before = stopped.config()
     after = graph.config if graph is not None else stopped.config(settings)
-    if after.preparation.normalize is True and before.preparation.normalize:
-        # `normalize: true` stands for the numbers that the run has measured.
-        measured = {"normalize": before.preparation.normalize}
+    if measures(after.preparation.normalize):
+        # `true` stands for the numbers that the run has measured.
+        numbers = with_measured(after.preparation.normalize, before.preparation.normalize)
+        measured = {"normalize": numbers}
         after = after._replace(preparation=after.preparation.model_copy(update=measured))
     changes = differences(before, after)
     if longer := stopped.longer(after):
@@ -291,6 +293,7 @@ def _fit(trainer: Trainer, folder: Path | None = None) -> None:
         out.print("the run is already finished")
     else:
         out.print(_headline(trainer, out))
+        _print_units(trainer.graph, out)
         for note in trainer.notes:
             out.print(note)
         if why := getattr(trainer.training, "why", ""):
@@ -334,6 +337,16 @@ def _headline(trainer: Trainer, out: Console) -> str:
     if not out.is_terminal:
         return said
     return fill(said, max(out.width, 1), break_long_words=False, break_on_hyphens=False)
+
+
+def _print_units(graph: Graph, out: Console) -> None:
+    """Say that losses and metrics differ in their units, if a target is scaled."""
+    from netbuild.config.scaling import scales
+
+    scaled = [*scales(graph.config, graph.outputs).targets]
+    if scaled:
+        of = "" if scaled == ["target"] else f" of {', '.join(scaled)}"
+        out.print(f"losses{of} are of normalized targets, metrics are in the unit of the data")
 
 
 def _print_result(trainer: Trainer, out: Console) -> None:

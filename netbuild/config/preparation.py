@@ -19,6 +19,7 @@ from netbuild.components.fields import (
     unwanted,
     whole,
 )
+from netbuild.config.normalize import Normalize
 
 _HeightWidth = Annotated[
     tuple[int, int] | None,
@@ -50,16 +51,6 @@ _Test = Annotated[
         "null, a number between 0 and 1, the name of a split, or a mapping such as "
         "{part: 0.2, by: order} or {part: 0.2, group: COLUMN}",
         optional(either(real(gt=0, lt=1), _text, _part)),
-    ),
-]
-_Normalize = Annotated[
-    bool | tuple[tuple[float, ...], tuple[float, ...]],
-    Wants(
-        "true, false, or a list of two lists: the means and the deviations of the channels",
-        either(
-            core_schema.bool_schema(strict=True),
-            core_schema.tuple_schema([many(real(), at_least=1), many(real(gt=0), at_least=1)]),
-        ),
     ),
 ]
 _ClassWeights = Annotated[
@@ -133,7 +124,7 @@ class Preparation(Component):
     """The preparation of a source's samples: `{Digits, resize: [28, 28], normalize: true}`.
 
     `normalize: true` measures mean and deviation on the training samples, and stores them in the
-    run.
+    run. `normalize: {inputs: true, targets: true}` also scales a target of values.
     """
 
     resize: _HeightWidth = None
@@ -146,8 +137,8 @@ class Preparation(Component):
     """Augmentations of the training images, applied batch by batch; null changes no image."""
     views: _Views = None
     """Number of augmented views of each image, one for each input of the network; null is none."""
-    normalize: _Normalize = False
-    """Whether each channel gets mean 0 and deviation 1; a list gives means and deviations."""
+    normalize: Normalize = False
+    """Whether each channel gets mean 0 and deviation 1; a mapping names inputs and targets."""
     class_weights: _ClassWeights = None
     """Factor of each class in the loss; balanced gives rare classes larger factors."""
     in_memory: _Switch = None

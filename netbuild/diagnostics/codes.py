@@ -93,6 +93,7 @@ CODES = {
     "NB329": "a mean, a maximum or a norm over padded places",
     "NB332": "a metric that is the accuracy by another name",
     "NB334": "a compiled network on a CPU",
+    "NB338": "windows that are held out although their neighbours train",
     "NB401": "a loss that does not fit the network or the data",
     "NB402": "a network without weights to train",
     "NB403": "a scheduler that does not fit the optimizer or the training",
@@ -120,6 +121,7 @@ CODES = {
     "NB504": "an augmentation that moves the image but not its target",
     "NB508": "an augmentation that brings places without a class into a mask",
     "NB509": "an augmentation that mixes samples whose targets cannot be mixed",
+    "NB512": "an input or a target that cannot be normalized",
 }
 
 

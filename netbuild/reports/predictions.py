@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The most numbers of an output that a table shows.
 _NUMBERS = 6
+#: What names a sample.
+_PLACE = ("input", "index", "series", "step")
 #: An input is not cut shorter than this.
 _LEAST = 12
 
@@ -30,12 +32,12 @@ def table(title: str, told: Iterable[dict[str, Any]], width: int) -> Text:
     rows: list[dict[str, str]] = []
     samples = 0
     for one in told:
-        samples += 1
-        place = {name: one_line(str(one[name])) for name in ("input", "index") if name in one}
+        samples += one.get("step", 1) == 1
+        place = {name: one_line(str(one[name])) for name in _PLACE if name in one}
         for rank, row in enumerate(_rows(one)):
             rows.append((place if not rank else {}) | row)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    names.sort(key=lambda name: ("input", "index").index(name) if name in {"input", "index"} else 2)
+    names.sort(key=lambda name: _PLACE.index(name) if name in _PLACE else len(_PLACE))
     footer = f"{samples:,} sample{'s' if samples > 1 else ''}"
     over = _table(title, names, rows, footer).width - width
     if over > 0:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.files import read, real
 from netbuild.config.load import load
+from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.escapes import one_line
 from netbuild.diagnostics.exceptions import RunNotFoundError, TrainingError
@@ -213,7 +214,7 @@ def measured_with(weights: str | Path) -> Any:
     """Return the means and deviations of the run that a file of weights lies in; None without."""
     found = run_with(weights)
     normalize = found.config().preparation.normalize if found else False
-    return normalize if isinstance(normalize, tuple) else None
+    return None if normalize is False or measures(normalize) else normalize
 
 
 def run_with(weights: str | Path) -> Run | None:

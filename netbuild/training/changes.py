@@ -48,7 +48,9 @@ def _compared(config: Config) -> Any:
     preparation = config.preparation
     samples = (config.data, preparation.validation, config.train.seed)
     minimised = [one.losses for one in config.optimizers if one.losses]
-    return samples, terms, preparation.class_weights, _monitored(config), minimised
+    normalize = preparation.normalize
+    units = normalize["targets"] if isinstance(normalize, dict) else None  # of the losses
+    return samples, terms, preparation.class_weights, _monitored(config), minimised, units
 
 
 def _monitored(config: Config) -> Any:

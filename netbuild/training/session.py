@@ -13,6 +13,7 @@ from netbuild.components.tensor import product
 from netbuild.config.config import Config
 from netbuild.config.load import load
 from netbuild.config.monitor import rises
+from netbuild.config.normalize import measures, with_measured
 from netbuild.config.optimizer import has_players
 from netbuild.config.pretrained import Pretrained
 from netbuild.config.resolution import differences
@@ -199,7 +200,8 @@ def evaluate_weights(
     """
     config = path_or_config if isinstance(path_or_config, Config) else load(path_or_config)
     preparation = config.preparation
-    if preparation.normalize is True and (numbers := measured_with(weights)):
+    if measures(preparation.normalize) and (numbers := measured_with(weights)):
+        numbers = with_measured(preparation.normalize, numbers)
         preparation = preparation.model_copy(update={"normalize": numbers})
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
@@ -287,6 +289,7 @@ def _trainer(
 
 
 def _learner(graph: Graph, data: Data, world: World, split: str) -> Learner:
+    graph = graph._replace(config=graph.config._replace(preparation=data.preparation))
     config, train = graph.config, graph.config.train
     with refused("the network"):
         network = _network(graph, world)

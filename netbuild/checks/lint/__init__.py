@@ -24,6 +24,7 @@ from netbuild.checks.lint.losses import (
 from netbuild.checks.lint.masks import padded_places, two_meanings
 from netbuild.checks.lint.metrics import other_accuracies
 from netbuild.checks.lint.normalisation import lost_biases, single_samples
+from netbuild.checks.lint.overlaps import seen_windows
 from netbuild.checks.lint.receptive_field import (
     checkerboards,
     skipping_strides,
@@ -86,6 +87,7 @@ LINTS: tuple[Callable[[Flow], Iterator[Diagnostic]], ...] = (
     unread_variables,
     other_accuracies,
     compiled_on_a_cpu,
+    seen_windows,
 )
 
 

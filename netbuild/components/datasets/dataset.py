@@ -14,13 +14,17 @@ from typing import (
 )
 
 from netbuild.components.component import Component
+from netbuild.components.datasets.errors import DataError, bare, together
 from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor, times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import numpy as np
+
+#: Names of another module that others import from here.
+__all__ = ["DataError", "together"]
 
 
 class Sample(NamedTuple):
@@ -53,6 +57,17 @@ class Repeat(NamedTuple):
     target: str = "target"
 
 
+class Past(NamedTuple):
+    """A column of a target that is also in an input: the numbers of the column and of the input.
+
+    `place` is its number among the columns of the input.
+    """
+
+    column: int
+    input: int
+    place: int
+
+
 class Declared(NamedTuple):
     """The description of a sample before loading; None for facts that only loading tells."""
 
@@ -79,35 +94,6 @@ Bounds: TypeAlias = tuple[int, int]
 Size: TypeAlias = tuple[int, int]
 
 
-class DataError(Exception):
-    """A source cannot give its samples. The message is a sentence; `at` is the field at fault.
-
-    `sample` is the name of the only sample that cannot be read, such as a damaged image.
-    """
-
-    def __init__(
-        self, message: str, at: str | None = None, help_: str | None = None, *, sample: str = ""
-    ) -> None:
-        super().__init__(message)
-        self.at, self.help, self.sample = at, help_, sample
-
-
-#: The most samples that a message names.
-_MOST_NAMES = 10
-
-
-def together(errors: "Sequence[DataError]") -> DataError:
-    """Return one error that names all samples that cannot be read."""
-    first, *others = errors
-    if not others:
-        return first
-    names = [*dict.fromkeys(error.sample for error in errors)]
-    left = len(names) - _MOST_NAMES
-    *most, last = [*names[:_MOST_NAMES], f"{left:,} more"] if left > 0 else names
-    message = f"{len(errors):,} samples cannot be read: {', '.join(most)} and {last}; {first}"
-    return DataError(message)
-
-
 def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
     """Return the errors of all samples that cannot be read; the search takes some seconds at most.
 
@@ -121,13 +107,8 @@ def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
             samples[index]
         except DataError as error:
             if error.sample:
-                found.append(_bare(error))
+                found.append(bare(error))
     return found
-
-
-def _bare(error: DataError) -> DataError:
-    """Return the error of a sample without its traceback, whose frames hold the file open."""
-    return DataError(str(error), sample=error.sample)
 
 
 class Samples(Protocol):
@@ -358,6 +339,22 @@ class Dataset(Component):
         self.without_splits(split)
 
     @property
+    def over_time(self) -> bool:
+        """Whether the first axis of inputs and targets is time, as in windows of a series."""
+        return False
+
+    def past(self, inputs: int) -> "Mapping[str, tuple[Past, ...]]":
+        """Return the columns of each target that are also in the inputs.
+
+        Args:
+            inputs: the number of inputs of the network.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        return {}
+
+    @property
     def overlaps(self) -> bool:
         """Whether samples overlap with their neighbours, as windows of a series do.
 
@@ -365,7 +362,7 @@ class Dataset(Component):
         """
         return False
 
-    def series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
+    def numbers_of_series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
         """Return the number of the series of each sample; None for a single one.
 
         `by: order` holds out the last part of each series.
@@ -429,7 +426,7 @@ def _stacked(samples: Samples) -> Loaded:
         except DataError as error:
             if not error.sample:
                 raise
-            broken.append(_bare(error))
+            broken.append(bare(error))
             continue
         if not columns:
             values = [np.asarray(value) for value in (*inputs, *targets)]

@@ -1,17 +1,20 @@
 """Tables in text files."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
 from pydantic_core import core_schema
 
 from netbuild.components.datasets.cells import MISSING, Format
+from netbuild.components.datasets.column import Column
 from netbuild.components.datasets.dataset import (
     Bounds,
     DataError,
     Dataset,
     Declared,
     Loaded,
+    Past,
     Sample,
     Size,
 )
@@ -28,8 +31,9 @@ from netbuild.components.datasets.fields import (
 )
 from netbuild.components.datasets.grouping import expect_group
 from netbuild.components.datasets.paths import has_file
-from netbuild.components.datasets.table import LISTED, TableSource
+from netbuild.components.datasets.table import LISTED
 from netbuild.components.datasets.text_table import Dialect, TextTable, quoted, read_table
+from netbuild.components.datasets.windowed import WindowedSource
 from netbuild.components.fields import NaturalInt, Wants, many, optional, switch
 from netbuild.components.tensor import Tensor
 
@@ -46,7 +50,7 @@ _name = core_schema.str_schema(strict=True)
 _character = core_schema.str_schema(strict=True, min_length=1, max_length=1)
 
 
-class Csv(TableSource):
+class Csv(WindowedSource):
     """A .csv file: columns of numbers are features (n), and one column is the target.
 
     The first line names the columns. The network reads the columns in `inputs`; by default it reads
@@ -63,6 +67,11 @@ class Csv(TableSource):
     mean a missing value. The file tells its separator; `encoding`, `decimal`, `thousands` and
     `dayfirst` say how it is written. `header` names the columns of a file without names, behind
     `skiprows` lines that are no part of the table.
+
+    With `window`, the rows are moments of series, and a sample is a window: the network reads so
+    many rows, and the target has the `horizon` rows behind them. By default it reads all columns of
+    numbers, the past of the target among them. `series` names the column that tells several series
+    apart: no window reaches from one into another. The last windows of each series validate.
 
     data: {Csv: {file: data/flowers.csv, target: species}}
     """
@@ -116,9 +125,13 @@ class Csv(TableSource):
         if not has_file(self.file):
             return None
         table = self._table(_MAX_READ)
+        if table.columns is not None and self.windows:
+            self._names(table)
+            self.check_series(table.columns)
+            return len(self.cut(table.columns, self._rows_left(table.columns)).starts)
         if table.columns is None or self.missing is None:
-            return table.rows
-        rows = self.rows_left(table.columns, self._read(table))
+            return None if self.windows else table.rows
+        rows = self._rows_left(table.columns)
         return table.rows if rows is None else len(rows)
 
     def sample(self, wanted: Sample) -> Declared:
@@ -127,10 +140,12 @@ class Csv(TableSource):
             return unknown
         table = self._table(_MAX_READ)
         names = self._names(table)
+        rows = self.of_rows(wanted)
         if table.columns is None:
-            read = self.widths(names, wanted)
-            return Declared(read, unknown.targets)
-        return self.declared(self.plan(table.columns, wanted), wanted)
+            read = self.widths(names, rows)
+            return self.of_windows(Declared(read, unknown.targets), wanted)
+        self.check_series(table.columns)
+        return self.of_windows(self.declared(self.plan(table.columns, rows), rows), wanted)
 
     def bounds(
         self, inputs: tuple[Tensor, ...], split: str | None = None
@@ -161,12 +176,33 @@ class Csv(TableSource):
         table = self._table(None)
         self._names(table)
         assert table.columns is not None
-        return self.rows_of(self.plan(table.columns, wanted), wanted)
+        self.check_series(table.columns)
+        rows = self.of_rows(wanted)
+        plan = self.plan(table.columns, rows)
+        return self.in_windows(self.rows_of(plan, rows), table.columns, plan, wanted)
 
     def fitted(self, wanted: Sample, training: Loaded) -> Dataset:
         columns = self._table(None).columns
         assert columns is not None
-        return self.knowing(self.learned(self.plan(columns, wanted), wanted, training))
+        rows = self.of_rows(wanted)
+        return self.knowing(self.learned(self.plan(columns, rows), rows, training))
+
+    def numbers_of_series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
+        columns = self._table(None).columns
+        if self.window is None or columns is None:
+            return None
+        return self.cut(columns, self._rows_left(columns)).series
+
+    def past(self, inputs: int) -> Mapping[str, tuple[Past, ...]]:
+        if self.inputs is None and self.known is None and not has_file(self.file):
+            return {}
+        names = () if self.inputs or self.known else self._table(_MAX_READ).names
+        return self.past_of(names, inputs)
+
+    def _rows_left(self, columns: Mapping[str, Column]) -> Sequence[int] | None:
+        """Return the rows that lack no value that they must have; None for all."""
+        names = flat(self.inputs) or self.others(columns)
+        return self.rows_left(columns, (*names, *by_name(self.target).values()))
 
     def check_group(self, column: str) -> None:
         if has_file(self.file):
@@ -175,19 +211,13 @@ class Csv(TableSource):
             expect_group(column, table.names, self._names(table), self.file, told or None)
 
     def groups(self, column: str, split: str | None = None) -> "np.ndarray[Any, Any]":
+        self.check_group(column)
         import numpy as np
 
-        self.check_group(column)
-        table = self._table(None)
-        assert table.columns is not None
-        cells = table.columns[column].cells
-        rows = self.rows_left(table.columns, self._read(table))
-        return np.array(cells if rows is None else [cells[row] for row in rows])
-
-    def _read(self, table: TextTable) -> tuple[str, ...]:
-        """Return the names of the columns of inputs and targets."""
-        names = flat(self.inputs) or self.others(table.names)
-        return (*names, *by_name(self.target).values())
+        columns = self._table(None).columns
+        assert columns is not None
+        texts = np.array([str(cell) for cell in columns[column].cells])
+        return self.by_sample(texts, columns, self._rows_left(columns))
 
     @property
     def dialect(self) -> Dialect:
@@ -206,6 +236,7 @@ class Csv(TableSource):
         told = by_name(self.target).values()
         rules = () if self.missing is None or isinstance(self.missing, str) else self.missing
         named = {"target": told, "inputs": flat(self.inputs), "categories": self.categories}
+        named |= {"series": filter(None, [self.series]), "order": filter(None, [self.order])}
         for field, names in {**named, "missing": rules}.items():
             for name in names:
                 if name not in table.names and not self.is_part(name, table.names):
@@ -213,6 +244,7 @@ class Csv(TableSource):
         inputs = flat(self.inputs) or self.others(table.names)
         if not inputs:
             raise DataError(f"{self.file} has no column except {', '.join(told)}", "file")
+        self.check_windows(table.names, inputs)
         return inputs
 
     def _table(self, limit: int | None) -> TextTable:

@@ -22,20 +22,20 @@ OptionalPath = Annotated[
 Name = Annotated[str, Wants("a name", _text)]
 
 
-def _named(values: CoreSchema) -> CoreSchema:
+def named(values: CoreSchema) -> CoreSchema:
     """Return the schema of a mapping from names to values."""
     return core_schema.dict_schema(_text, values, min_length=1, strict=True)
 
 
 _columns = many(_text, at_least=1)
-_targets = either(_text, _named(_text))
+_targets = either(_text, named(_text))
 #: The columns of the inputs: those of one vector, or what each input of the network reads. There a
 #: list is one vector.
 InputColumns = Annotated[
     tuple[str, ...] | dict[str, str | tuple[str, ...]] | None,
     Wants(
         "a list of names of columns, or a mapping from the network's inputs to columns",
-        optional(either(_columns, _named(either(_text, _columns)))),
+        optional(either(_columns, named(either(_text, _columns)))),
     ),
 ]
 #: The arrays of the inputs, in the order of the network's inputs or by their names.
@@ -43,7 +43,7 @@ InputArrays = Annotated[
     tuple[str, ...] | dict[str, str],
     Wants(
         "a list of names, one for each input of the network, or a mapping from inputs to names",
-        either(_columns, _named(_text)),
+        either(_columns, named(_text)),
     ),
 ]
 #: What holds the target, or what holds each of several targets.
@@ -59,7 +59,7 @@ ClassCounts = Annotated[
     int | dict[str, int] | None,
     Wants(
         "a whole number of at least 1, or a mapping from targets to such numbers",
-        optional(either(whole(1), _named(whole(1)))),
+        optional(either(whole(1), named(whole(1)))),
     ),
 ]
 _MARKS = ("boxes", "points")
@@ -68,7 +68,7 @@ Marks = Annotated[
     Literal["boxes", "points"] | dict[str, str] | None,
     Wants(
         "boxes, points, or a mapping from targets to these; or null",
-        optional(either(core_schema.literal_schema([*_MARKS]), _named(_text))),
+        optional(either(core_schema.literal_schema([*_MARKS]), named(_text))),
     ),
 ]
 #: What stands for missing values, by column, or `drop` for all columns.
@@ -79,7 +79,7 @@ Missing = Annotated[
         optional(
             either(
                 core_schema.literal_schema(["drop"]),
-                _named(
+                named(
                     either(
                         real(), core_schema.literal_schema(["mean", "median", "unknown", "drop"])
                     )

@@ -274,7 +274,7 @@ class TableSource(Dataset):
         missing: dict[str, float] = {}
         for features, array in zip(plan.features, training[0], strict=True):
             for number, feature in enumerate(features):
-                values = array.reshape(len(array), -1)[:, number]
+                values = array.reshape(-1, len(features))[:, number]
                 if feature.categories is not None:
                     there = {*np.unique(values).tolist()}
                     known = enumerate(feature.categories, 1)
@@ -365,7 +365,7 @@ def filled_input(
     """Return an input with its missing values filled, and with 0 for unknown categories."""
     import numpy as np
 
-    columns = array.reshape(len(array), -1)
+    columns = array.reshape(-1, len(names))  # the rows of windows count as rows
     for number, name in enumerate(names):
         if name in kept.categories:
             known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]

@@ -82,6 +82,9 @@ class Loss(Component):
     binary: ClassVar[bool] = False
     #: Whether each value of its target is 1 or −1.
     signed: ClassVar[bool] = False
+    #: Whether targets may be scaled: for each output, the power of the deviation by which it is
+    #: scaled back. Empty for a loss whose targets have a meaning of their own, such as counts.
+    scales: ClassVar[tuple[int, ...]] = ()
 
     # Traits that lints ask for. A test asks every loss.
 

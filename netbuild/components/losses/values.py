@@ -28,12 +28,16 @@ class L1Loss(ValueLoss):
     loss: L1Loss
     """
 
+    scales = (1,)
+
 
 class MSELoss(ValueLoss):
     """(y − t)², averaged. Takes values of any shape and a target of the same shape.
 
     loss: MSELoss
     """
+
+    scales = (1,)
 
     def run(self, forward: Callable[..., Any], y: tuple[Any, ...], target: Any) -> Any:
         # Before 2.10, torch does not turn whole numbers into floats here.
@@ -49,6 +53,7 @@ class SmoothL1Loss(ValueLoss):
     """
 
     last = "beta"
+    scales = (1,)
 
     beta: NaturalFloat = 1.0
     """Error at which the loss turns from a square into a line; 0 makes it L1Loss."""
@@ -63,6 +68,7 @@ class HuberLoss(_FloatLoss):
     """
 
     last = "delta"
+    scales = (1,)
 
     delta: PositiveFloat = 1.0
     """Error at which the loss turns from a square into a line of slope delta."""
@@ -124,6 +130,7 @@ class GaussianNLLLoss(ValueLoss):
     """
 
     inputs = ("input", "var")
+    scales = (1, 2)
 
     full: Bool = False
     """Whether the constant ½ log 2π is added; it changes no gradient."""

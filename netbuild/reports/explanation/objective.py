@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netbuild.checks.objective import of_loss
 from netbuild.config.metrics import alone, loss_of
 from netbuild.config.monitor import rises
+from netbuild.config.scaling import scales
 from netbuild.diagnostics.diagnostic import errors
 
 if TYPE_CHECKING:
@@ -92,12 +93,15 @@ def objective(graph: Graph) -> Objective | None:
 def _loss(graph: Graph, term: LossTerm) -> LossExplanation:
     config, outputs = graph.config, graph.outputs
     found = _against(graph, term)
+    holds = str(of_loss(term, outputs)) if found and found.kind != "number" else ""
+    if found and found.kind == "target" and found.name in scales(config, outputs).targets:
+        holds += ", normalized"
     return LossExplanation(
         name=term.name,
         type=type(term.loss).__name__,
         inputs=tuple(term.compared(outputs)),
         target=found,
-        holds=str(of_loss(term, outputs)) if found and found.kind != "number" else "",
+        holds=holds,
         weight=term.weight,
         minimised_by=tuple(
             called(one) for one in config.optimizers if not one.losses or term.name in one.losses

@@ -25,6 +25,7 @@ from netbuild.training.data.batches import (
 from netbuild.training.data.moving import marked_targets
 from netbuild.training.data.opening import at_once_of, opened
 from netbuild.training.data.reading import is_quick
+from netbuild.training.data.scaling import normalised
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import (
-        Batch,
         Inputs,
         Split,
         Transform,
@@ -98,7 +98,7 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
         notes = _strange(kept or {}, config, held_out)
     if kept is None:
         kept = _kept(source, training, [*config.inputs])
-    measured, prepare = normalised(training, preparation, wanted)
+    measured, prepare = normalised(training, config, graph.outputs, at_once_of(wanted))
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
@@ -197,46 +197,6 @@ def _filled(data: Split, source: Dataset, wanted: Sample) -> Split:
         return data
     inputs, targets = (tuple(map(torch.from_numpy, part)) for part in found)
     return replace(data, inputs=inputs, targets=targets)
-
-
-def normalised(
-    data: Split, preparation: Preparation, wanted: Sample
-) -> tuple[Preparation, Transform | None]:
-    """Return the preparation with the measured mean and deviation, and its transform."""
-    given = preparation.normalize
-    if given is False:
-        return preparation, None
-    channels = wanted.inputs[0].shape[0]
-    if given is True:
-        given = _measured(data, channels, min(1024, at_once_of(wanted)))
-    shape = (1, channels, *(1 for _ in wanted.inputs[0].shape[1:]))
-    mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
-
-    def prepare(batch: Batch) -> Batch:
-        inputs, targets = batch
-        return tuple((x - mean.to(x.device)) / deviation.to(x.device) for x in inputs), targets
-
-    return preparation.model_copy(update={"normalize": given}), prepare
-
-
-def _measured(data: Split, channels: int, size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation of each channel, over samples and positions.
-
-    `size` is the number of samples that are looked at together.
-    """
-    count = 0
-    total, squares = torch.zeros(2, channels, dtype=torch.float64)
-    for (x,), _ in data.in_order(size):
-        values = x.double().movedim(1, 0).flatten(1)
-        count += values.shape[1]
-        total += values.sum(1)
-        squares += values.square().sum(1)
-    mean = total / count
-    deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-    deviation[deviation < 1e-7] = 1.0  # a constant channel
-    as_floats = (tuple(round(v, 7) for v in values.tolist()) for values in (mean, deviation))
-    first, second = as_floats
-    return first, second
 
 
 def _class_weights(

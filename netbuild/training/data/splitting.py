@@ -67,7 +67,7 @@ def facts(
     for name, part in preparation.parts.items():
         if part.group and part.group not in groups:
             groups[part.group] = _numbered(source.groups(part.group), len(data), name)
-    series = source.series() if source.overlaps else None
+    series = source.numbers_of_series() if source.overlaps else None
     numbers = None if series is None else _numbered(series, len(data), "validation")
     return Facts(seed, classes, groups, numbers, source.gap, source.overlaps)
 

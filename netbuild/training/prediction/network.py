@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netbuild.config.load import load
+from netbuild.config.normalize import measures, with_measured
 from netbuild.config.pretrained import Pretrained
 from netbuild.runs.folder import Run, find, measured_with
 
@@ -27,7 +28,8 @@ def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
     run = Run(place) if place.is_file() else find(place)
     config = load(place) if place.is_file() else run.config()
     preparation = config.preparation
-    if preparation.normalize is True and (numbers := measured_with(weights)):
+    if measures(preparation.normalize) and (numbers := measured_with(weights)):
+        numbers = with_measured(preparation.normalize, numbers)
         preparation = preparation.model_copy(update={"normalize": numbers})
     return config.starting_from(Pretrained(file=str(weights)))._replace(
         preparation=preparation

@@ -17,18 +17,20 @@ from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
 from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.windowed import WindowedSource
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
+from netbuild.config.normalize import measures
 from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import class_names, is_run
 from netbuild.training import checkpoint as checkpoints
-from netbuild.training.data.batches import Batches
 from netbuild.training.data.distribution import Watch, columns
-from netbuild.training.data.loading import normalised
+from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
 from netbuild.training.prediction.network import network
 from netbuild.training.prediction.samples import SampleReader
+from netbuild.training.prediction.series import by_step
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
@@ -38,10 +40,8 @@ if TYPE_CHECKING:
 
     from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.config.config import Config
-    from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
-    from netbuild.training.data.batches import Transform
     from netbuild.training.prediction.inputs import Array, Input, InputSample
 
 __all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
@@ -138,10 +138,16 @@ class Predictor:
         self.places = () if binary else getattr(self.told, "shape", ())
         self.top = top
         self._expect_one_class()
-        self.prepare = self._normalisation(run, config.preparation)
         kept = run.kept.get("inputs") if weights is None or is_run(run.folder) else None
         #: Compares the samples with those that have trained.
         self.watch = Watch(kept, tuple(config.inputs), columns(config))
+        _expect_measured(run, config)
+        config = config._replace(data=data)
+        self.prepare = normalised(None, config, graph.outputs)[1]
+        #: The rows behind a window that a sample tells; None if samples are no windows.
+        self.horizon = data.horizon if isinstance(data, WindowedSource) and data.window else None
+        #: How each output becomes values in the unit of its target.
+        self.units = scales_of_outputs(config, graph.outputs)
         names = run.classes if weights is None or is_run(run.folder) else class_names(config)
         self.class_names = self._names(names)
 
@@ -151,18 +157,6 @@ class Predictor:
             given = "a class at each place" if self.criterion else "no classes"
             message = f"top needs one class for each sample, but this network gives {given}"
             raise TrainingError(message)
-
-    def _normalisation(self, run: Run, preparation: Preparation) -> Transform | None:
-        """Return the transform that normalises samples as in training."""
-        if preparation.normalize is True:
-            message = (
-                f"{run.folder} does not hold the mean and the deviation of its samples: normalize "
-                "wants the numbers"
-            )
-            raise TrainingError(message)
-        nothing = Batches((), (torch.empty(0),))
-        _, transform = normalised(nothing, preparation, self.sample)
-        return transform
 
     def _names(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return the names of the classes; None if there is not a name for each."""
@@ -216,15 +210,18 @@ class Predictor:
             told = outputs if scores is None else (scores,)
             if not all(np.isfinite(y[row]).all() for y in told):
                 yield InputError(f"{sample}: the output of the network is not finite")
-            elif scores is not None:
-                others = {n: outputs[self.outputs.index(n)][row] for n in self.beside}
-                more = {"outputs": others} if others else {}
-                yield sample.place | self._class(scores[row]) | more
-            elif len(outputs) == 1:
-                yield sample.place | {"output": outputs[0][row]}
-            else:
-                named = zip(self.outputs, outputs, strict=True)
-                yield sample.place | {"outputs": {name: y[row] for name, y in named}}
+                continue
+            one = sample.place | self._told([y[row] for y in outputs], scores, row)
+            yield from [one] if not self.horizon else by_step(one, self.horizon, self.class_names)
+
+    def _told(self, outputs: list[Array], scores: Array | None, row: int) -> dict[str, Any]:
+        """Return what the outputs of a sample, and the scores of a batch, tell of the sample."""
+        if scores is not None:
+            others = {n: outputs[self.outputs.index(n)] for n in self.beside}
+            return self._class(scores[row]) | ({"outputs": others} if others else {})
+        if len(outputs) == 1:
+            return {"output": outputs[0]}
+        return {"outputs": dict(zip(self.outputs, outputs, strict=True))}
 
     @torch.inference_mode()
     def _computed(self, samples: list[InputSample]) -> tuple[tuple[Array, ...], Array | None]:
@@ -247,7 +244,9 @@ class Predictor:
                     self.criterion.first.all_scores(y).float().softmax(1)
                 )  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
-            return tuple(output.float().cpu().numpy() for output in outputs), scores
+            named = zip(self.outputs, outputs, strict=True)
+            told = [self.units[n].back(y) if n in self.units else y for n, y in named]
+            return tuple(output.float().cpu().numpy() for output in told), scores
 
     def _class(self, shares: Array) -> dict[str, Any]:
         """Return the class of a sample, or of each place, from the probabilities of all classes."""
@@ -266,6 +265,20 @@ def _together(samples: list[InputSample]) -> tuple[torch.Tensor, ...]:
     """Return each input of some samples, (samples, *input)."""
     columns = zip(*(sample.inputs for sample in samples), strict=True)
     return tuple(torch.from_numpy(np.stack(column)) for column in columns)
+
+
+def _expect_measured(run: Run, config: Config) -> None:
+    """Refuse a config whose numbers of `normalize` are not known.
+
+    Raises:
+        TrainingError: they are to be measured.
+    """
+    if measures(config.preparation.normalize):
+        message = (
+            f"{run.folder} does not hold the mean and the deviation of its samples: normalize "
+            "wants the numbers"
+        )
+        raise TrainingError(message)
 
 
 def _with_kept(source: Dataset | None, run: Run) -> Dataset | None:

@@ -21,6 +21,7 @@ from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.fields import flat
 from netbuild.components.datasets.table import TableSource
+from netbuild.components.datasets.windows import over_rows
 from netbuild.components.tensor import Tensor, product, times
 from netbuild.diagnostics.exceptions import InputError, UnreadableError
 from netbuild.training.prediction.inputs import (
@@ -30,6 +31,7 @@ from netbuild.training.prediction.inputs import (
     reason,
     spread,
 )
+from netbuild.training.prediction.series import last_windows
 from netbuild.training.prediction.table import SEPARATORS, Table
 from netbuild.training.prediction.trained_table import TrainedTable, is_trained
 
@@ -252,14 +254,17 @@ class SampleReader:
         self, place: dict[str, Any], path: Path, source: TableSource, kept: Kept
     ) -> Iterator[InputSample | InputError]:
         """Yield the rows of a table with the columns that the network was trained with."""
+        windowed = source if isinstance(source, Csv) and source.window else None
+        wanted = tuple(map(over_rows, self.inputs)) if windowed else self.inputs
         try:
-            table = TrainedTable(path, source, kept, self.inputs)
+            table = TrainedTable(path, source, kept, wanted)
+            windows = last_windows(table, windowed, place) if windowed else None
         except DataError as error:
             raise InputError(f"{path}: {error}") from error
         for column, count in table.unknown.items():
             values = f"{count:,} value" + ("" if count == 1 else "s")
             self.notices.append(f"{path}: {column} has {values} that training has not seen")
-        return table.samples(place)
+        return table.samples(place) if windows is None else windows
 
 
 @contextmanager

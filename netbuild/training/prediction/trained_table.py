@@ -95,19 +95,24 @@ class TrainedTable:
 
     def _columns(self) -> dict[str, Column]:
         """Return the columns that the network reads."""
-        found = {}
-        for name in needed(self.kept, self.header):
-            if self.header.count(name) != 1:
-                said = "two columns" if name in self.header else "no column"
-                known = ", ".join(self.header)
-                raise InputError(f"{self.path} has {said} {name}: its columns are {known}")
-            number = self.header.index(name)
-            cells = [row[number] for row in self.cells]
-            how = self.dialect.format
-            kind = kind_of(frozenset(cells) - how.missing, how) if cells else Kind("string")
-            shown = is_shown(str(self.path))
-            found[name] = Column(name, kind, cells, how, self._place, shown=shown)
-        return found
+        return {name: self.column(name) for name in needed(self.kept, self.header)}
+
+    def column(self, name: str) -> Column:
+        """Return a column.
+
+        Raises:
+            InputError: there is no such column, or there are two.
+        """
+        if self.header.count(name) != 1:
+            said = "two columns" if name in self.header else "no column"
+            known = ", ".join(self.header)
+            raise InputError(f"{self.path} has {said} {name}: its columns are {known}")
+        number = self.header.index(name)
+        cells = [row[number] for row in self.cells]
+        how = self.dialect.format
+        kind = kind_of(frozenset(cells) - how.missing, how) if cells else Kind("string")
+        shown = is_shown(str(self.path))
+        return Column(name, kind, cells, how, self._place, shown=shown)
 
     def _place(self, row: int) -> str:
         return f"line {self.lines[row]}"

@@ -16,6 +16,7 @@ from netbuild.components.losses.classes import AdaptiveLogSoftmaxWithLoss, Linea
 from netbuild.components.losses.values import BCELoss, KLDivLoss
 from netbuild.config.metrics import with_alone
 from netbuild.diagnostics.exceptions import TrainingError
+from netbuild.training.data import scaling
 from netbuild.training.step.nonfinite import tensors
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from netbuild.config.losses import LossTerm
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import IndexedSplit, Inputs, Targets
+    from netbuild.training.data.scaling import Scale
 
 #: Fields that torch's modules take as tensors.
 _TENSORS = ("weight", "pos_weight")
@@ -200,6 +202,11 @@ class LossModule:
         kind = getattr(import_module(term.loss.home), term.loss.torch_name())
         self.module: Any = kind(**differing(kind, term.loss, arguments)).to(device)
         self.quiet = _quietly if isinstance(term.loss, KLDivLoss) else contextlib.nullcontext
+        scaled_by = _target_scale(graph, found)
+        #: The scale of its target on the device; None for a target in its own unit.
+        self.scale = scaled_by and scaled_by.on(device, torch.float32)
+        #: How its first output becomes a value in the unit of the target.
+        self.unit = _unit(graph, next(iter(compared)))
         #: Whether the loss of a batch is the sum over its samples, and not the mean.
         self.summed = getattr(term.loss, "reduction", "mean") == "sum"
         #: Whether it has weights of its own.
@@ -216,6 +223,8 @@ class LossModule:
         target = self.against(x, y, targets)
         if not self.counts(target):
             return None
+        if self.scale is not None:
+            target = self.scale.scaled(target.float())
         with self.quiet():
             return self.term.loss.run(self.module, _read(y, self.reads), target)
 
@@ -279,9 +288,12 @@ class LossModule:
     def output(self, y: Any) -> torch.Tensor:
         """Return the first output that the loss reads, without its gradient.
 
-        Half precision becomes single, so that functions of the output are not rounded again.
+        It is in the unit of the target. Half precision becomes single, so that functions of the
+        output are not rounded again.
         """
         output = _read(y, self.reads)[0].detach()
+        if self.unit is not None:
+            return self.unit.back(output)
         return output.float() if output.dtype in _HALF else output
 
     def all_scores(self, y: Any) -> torch.Tensor:
@@ -331,6 +343,20 @@ def _getter(
     names = config.targets
     position = names.index(found.name) if found.name in names else 0
     return lambda _x, _y, targets: targets[position]
+
+
+def _target_scale(graph: Graph, found: Against) -> Scale | None:
+    """Return the scale of the target of a loss; None for a target in its own unit."""
+    if not graph.config.preparation.normalize or found.kind != "target":
+        return None
+    return scaling.target_scale(graph.config, graph.outputs, found.name)
+
+
+def _unit(graph: Graph, output: str) -> Scale | None:
+    """Return how an output becomes a value in the unit of its target; None if it is one."""
+    if not graph.config.preparation.normalize:
+        return None
+    return scaling.scales_of_outputs(graph.config, graph.outputs).get(output)
 
 
 def summed(losses: list[Any]) -> Any:

@@ -1,0 +1,37 @@
+"""The errors of sources that cannot give their samples."""
+
+from collections.abc import Sequence
+
+
+class DataError(Exception):
+    """A source cannot give its samples. The message is a sentence; `at` is the field at fault.
+
+    `sample` is the name of the only sample that cannot be read, such as a damaged image.
+    """
+
+    def __init__(
+        self, message: str, at: str | None = None, help_: str | None = None, *, sample: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.at, self.help, self.sample = at, help_, sample
+
+
+#: The most samples that a message names.
+_MOST_NAMES = 10
+
+
+def together(errors: Sequence[DataError]) -> DataError:
+    """Return one error that names all samples that cannot be read."""
+    first, *others = errors
+    if not others:
+        return first
+    names = [*dict.fromkeys(error.sample for error in errors)]
+    left = len(names) - _MOST_NAMES
+    *most, last = [*names[:_MOST_NAMES], f"{left:,} more"] if left > 0 else names
+    message = f"{len(errors):,} samples cannot be read: {', '.join(most)} and {last}; {first}"
+    return DataError(message)
+
+
+def bare(error: DataError) -> DataError:
+    """Return the error of a sample without its traceback, whose frames hold the file open."""
+    return DataError(str(error), sample=error.sample)

@@ -82,6 +82,22 @@ class Run:
             raise TrainingError(message)
         return values
 
+    def with_kept(self, config: Config) -> Config:
+        """Return a config whose source knows what this run has kept of its data.
+
+        Raises:
+            TrainingError: what the run has kept was changed, or belongs to another source.
+        """
+        kept = self.kept.get("source")
+        if kept is None or config.data is None:
+            return config
+        try:
+            source = config.data.with_kept(kept)
+        except DataError as error:
+            message = f"{self.folder / layout.DATA} does not fit the data: {error}"
+            raise TrainingError(message) from error
+        return config._replace(data=source)
+
     def longer(self, config: Config) -> str:
         """Return the words for a run with more epochs than a config says; else an empty text."""
         metrics = self.metrics

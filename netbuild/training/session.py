@@ -107,7 +107,8 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     config = config or before
     events.expect_package(config.train)
     world = join(config.train)
-    trainer = _trainer(trainable(config.starting_from()), world, stopped)
+    graph = trainable(stopped.with_kept(config).starting_from())
+    trainer = _trainer(graph, world, stopped)
     trainer.resume(anew(before, config))
     if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
@@ -166,7 +167,7 @@ def evaluate(
     config = found.config(set)
     if set:
         _expect_unseen(found.config(), config)
-    trainer = _validating(trainable(config), found)
+    trainer = _validating(trainable(found.with_kept(config)), found)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer)

@@ -23,7 +23,7 @@ def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
     """
     if weights is None:
         run = find(place)
-        return run.config(), run
+        return run.with_kept(run.config()), run
     run = Run(place) if place.is_file() else find(place)
     config = load(place) if place.is_file() else run.config()
     preparation = config.preparation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +12,7 @@ import typer
 from netbuild.cli import completion
 from netbuild.cli.noise import BINARY, Noise, on_noise
 from netbuild.cli.predictions import ending, write
+from netbuild.cli.prompt import LENGTH, Prompt, on_prompt
 from netbuild.cli.terminal import (
     FAULTS,
     UNUSABLE,
@@ -81,7 +83,43 @@ _Stack = Annotated[
 _Seed = Annotated[
     int | None,
     typer.Option(
-        min=0, metavar="N", help="With --noise: which noise.  [default: 0]", show_default=False
+        min=0,
+        metavar="N",
+        help="With --noise or --prompt: which random numbers.  [default: 0]",
+        show_default=False,
+    ),
+]
+_Prompt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="Let a language model continue this text.", show_default=False
+    ),
+]
+_Length = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help=f"With --prompt: how many tokens it writes.  [default: {LENGTH}]",
+        show_default=False,
+    ),
+]
+_Temperature = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T",
+        help="With --prompt: below 1, likely tokens become likelier; 0 always takes the "
+        "likeliest.  [default: 1]",
+        show_default=False,
+    ),
+]
+_TopK = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="K",
+        help="With --prompt: choose from the K likeliest tokens.  [default: from all]",
+        show_default=False,
     ),
 ]
 _Format = Annotated[
@@ -115,6 +153,10 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     noise: _Noise = None,
     stack: _Stack = "",
     seed: _Seed = None,
+    prompt: _Prompt = None,
+    length: _Length = None,
+    temperature: _Temperature = None,
+    top_k: _TopK = None,
     format: _Format = None,  # noqa: A002
     output: _Output = None,
     overwrite: _Overwrite = False,
@@ -130,6 +172,7 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     netbuild predict runs/net/2026-01-31T12-00-00 x.npy --weights last
     netbuild predict configs/lenet.yaml digit.png --weights lenet.safetensors
     netbuild predict runs/vae --stack decoder --noise 64 -o sheet.png
+    netbuild predict runs/gpt --prompt "To be" --length 200 --temperature 0.8
 
     Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one
     sample or several. An .npz or .safetensors file holds an array for each input of the network, by
@@ -140,6 +183,9 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     the shape that it reads. The results become tiles of one picture (.png), arrays (.npz, .npy), or
     are written as predictions are.
 
+    With --prompt, a network whose data is Text writes the next tokens, one by one. Its tokens are
+    those of the training. --format json adds the log-probability of each.
+
     An input that cannot be used is reported on standard error, and the others are predicted. The
     exit code is then 2 if a file cannot be read, and 1 if it does not fit.
     """
@@ -148,6 +194,17 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     if output is not None and output.is_file() and not overwrite:
         fail(f"{output} already exists: --overwrite replaces it")
     which, file = _weights(run, weights, checkpoint)
+    if prompt is not None:
+        if inputs or top > 1 or raw or stack or noise is not None:
+            fail("--prompt excludes INPUT, --top, --raw, --noise and --stack")
+        form = _form_of_text(format, output)
+        warm = 1.0 if temperature is None else temperature
+        if not 0 <= warm < math.inf:
+            fail(f"--temperature {warm:g} is not a number from 0 on")
+        asked = Prompt(run, which, file, prompt, length or LENGTH, warm, top_k, seed or 0)
+        on_prompt(asked, form, output)
+        return
+    _expect_no_prompt(length, temperature, top_k)
     if noise is not None:
         if inputs or top > 1 or raw:
             fail("--noise excludes INPUT, --top and --raw")
@@ -167,14 +224,29 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         raise typer.Exit(faults.code)
 
 
+def _form_of_text(form: str | None, output: Path | None) -> str | None:
+    """Return `json`, or None for a text."""
+    if form in {"table", "csv"}:
+        fail(f"--prompt writes a text, or json: it has no {form}")
+    return form or ("json" if output is not None and output.suffix == ".json" else None)
+
+
+def _expect_no_prompt(length: int | None, temperature: float | None, top_k: int | None) -> None:
+    """Refuse options of a prompt without one."""
+    given = {"--length": length, "--temperature": temperature, "--top-k": top_k}
+    first = next((name for name, value in given.items() if value is not None), None)
+    if first is not None:
+        fail(f"{first} needs --prompt")
+
+
 def _expect_files(
     inputs: list[str] | None, stack: str, seed: int | None, output: Path | None
 ) -> None:
     """Check the options of a prediction for files."""
     if stack or seed is not None:
-        fail(f"{'--stack' if stack else '--seed'} needs --noise")
+        fail("--stack needs --noise" if stack else "--seed needs --noise or --prompt")
     if not inputs:
-        fail("predict needs an INPUT, or --noise N")
+        fail("predict needs an INPUT, --noise N or --prompt TEXT")
     if output is not None and output.suffix.lower() in BINARY:
         fail(f"{output} needs --noise: predictions of files are written as .json or .csv")
 

@@ -75,7 +75,8 @@ class Text(Dataset):
 
     def with_kept(self, kept: Mapping[str, Any]) -> "Text":
         source = self.model_copy()
-        source._own = read_vocabulary(kept, self.level, self.vocabulary)
+        own = read_vocabulary(kept, self.level, self.vocabulary)
+        source._own = own  # noqa: SLF001  a copy of this very class
         return source
 
     def known(self) -> Vocabulary:
@@ -192,10 +193,8 @@ def _contents(file: str, level: Level, vocabulary: int | None, _stamp: Any) -> _
     if not counts:
         raise DataError(f"{file} has no {level}s", "file")
     known: list[str | None]
-    if vocabulary is None and level == "character":
-        known = [*sorted(counts)]
-    else:
-        known = [*ranked(counts)]
+    by_code_point = vocabulary is None and level == "character"
+    known = [*(sorted(counts) if by_code_point else ranked(counts))]
     if vocabulary is not None:
         known = [None, *known[: vocabulary - 1]]
     return _Contents(tuple(known), counts.total())

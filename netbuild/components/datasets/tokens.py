@@ -16,6 +16,8 @@ _WORDS = re.compile(r"\w+|[^\w\s]")
 #: Marks without a space before them, and marks without a space behind them.
 _CLOSING = frozenset(".,;:!?%)]}'’”»…-/")
 _OPENING = frozenset("([{'’‘“«-/$#@")
+#: A mark that opens, and closes the next time.
+_QUOTE = '"'
 
 
 def parts(text: str, level: Level) -> Sequence[str]:
@@ -48,9 +50,9 @@ class Joiner:
             return token
         if self.level == "line":
             return token if last is None else f"\n{token}"
-        opens = last is None or last in _OPENING or (last == '"' and self._quoted)
-        closes = token in _CLOSING or (token == '"' and self._quoted)
-        if token == '"':
+        opens = last is None or last in _OPENING or (last == _QUOTE and self._quoted)
+        closes = token in _CLOSING or (token == _QUOTE and self._quoted)
+        if token == _QUOTE:
             self._quoted = not self._quoted
         return token if opens or closes else f" {token}"
 

@@ -21,8 +21,6 @@ from netbuild.graph.graph import results
 from netbuild.graph.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from netbuild.components.datasets.dataset import Dataset
     from netbuild.components.datasets.tokens import Vocabulary
     from netbuild.components.layers.sight import Sight
@@ -147,5 +145,3 @@ def _full(graph: Graph, term: LossTerm, length: int) -> str:
 def _is_past(sight: Sight) -> bool:
     """Whether each place surely sees no later place."""
     return not sight.loose and sight.stride == 1 and sight.seen(0)[1] <= 0
-
-

@@ -8,7 +8,7 @@ from netbuild.components.target import Classes, Labels, Signs, Target, Values
 from netbuild.components.tensor import Shape, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
@@ -164,6 +164,33 @@ def target_values(
             _refuse(wrong, values, name, "the loss compares with 1 and −1", place, "target")
     shape = target.tensor.shape
     return np.require(values.reshape(len(array), *shape), requirements=["C", "W"])
+
+
+def numbered(
+    values: "Sequence[Any]",
+    labels: "Sequence[Any]",
+    none: int | None,
+    name: str,
+    place: "Callable[[int], str]" = _at_index,
+) -> "np.ndarray[Any, Any]":
+    """Return the class numbers of classes with names, or with other numbers.
+
+    The number `none`, which the loss ignores, stays.
+
+    Raises:
+        DataError: names the first value that is no class.
+    """
+    import numpy as np
+
+    numbers = {none: none} | {label: number for number, label in enumerate(labels)}
+    found = [numbers.get(value) for value in values]
+    if None in found:
+        row = found.index(None)
+        known = ", ".join(map(str, labels))
+        raise DataError(
+            f"{name} is {values[row]} {place(row)}, and the classes are {known}", "target"
+        )
+    return np.array(found, "int64")
 
 
 def arrays_of(

@@ -259,6 +259,11 @@ class Dataset(Component):
         """
         return self
 
+    @property
+    def leaves_gaps(self) -> bool:
+        """Whether a loaded input may hold NaN, where `filled` puts a number."""
+        return False
+
     def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
         """Return samples of the source in which what `fitted` has measured is used."""
         return loaded

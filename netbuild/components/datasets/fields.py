@@ -7,7 +7,7 @@ from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema
 
 from netbuild.components.datasets.dataset import ONE_TARGET
-from netbuild.components.fields import Wants, either, many, optional, unwanted, whole
+from netbuild.components.fields import Wants, either, many, optional, real, unwanted, whole
 
 _text = core_schema.str_schema(strict=True, min_length=1)
 
@@ -59,6 +59,29 @@ ClassCounts = Annotated[
         "a whole number of at least 1, or a mapping from targets to such numbers",
         optional(either(whole(1), _named(whole(1)))),
     ),
+]
+#: What stands for missing values, by column, or `drop` for all columns.
+Missing = Annotated[
+    str | dict[str, str | float] | None,
+    Wants(
+        "drop, or a mapping from columns to mean, median, unknown, drop or a number",
+        optional(
+            either(
+                core_schema.literal_schema(["drop"]),
+                _named(
+                    either(
+                        real(), core_schema.literal_schema(["mean", "median", "unknown", "drop"])
+                    )
+                ),
+            )
+        ),
+    ),
+]
+#: The names of some columns.
+ColumnNames = Annotated[tuple[str, ...], Wants("a list of names of columns", many(_text))]
+#: Some texts.
+Texts = Annotated[
+    tuple[str, ...], Wants("a list of texts", many(core_schema.str_schema(strict=True)))
 ]
 #: The columns of one input: one column, or several side by side as a vector.
 Group: TypeAlias = str | tuple[str, ...]

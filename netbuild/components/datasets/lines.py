@@ -19,15 +19,19 @@ class Rows:
     """
 
     def __init__(self, file: TextIO, separator: str) -> None:
-        self._file, self._left = file, MAX_ROW
-        self._reader = csv.reader(self._lines(), delimiter=separator)
+        self._file, self._left, self.separator = file, MAX_ROW, separator
+        self._reader = csv.reader(self._lines(), delimiter=separator, strict=True)
 
     def __iter__(self) -> Iterator[list[str]]:
         return self
 
     def __next__(self) -> list[str]:
         self._left = MAX_ROW
-        return next(self._reader)
+        begun = self.line + 1
+        try:
+            return next(self._reader)
+        except csv.Error as error:
+            raise csv.Error(_plainly(str(error), begun, self.line)) from error
 
     @property
     def line(self) -> int:
@@ -42,3 +46,18 @@ class Rows:
                 number = self._reader.line_num + 1
                 raise csv.Error(f"the row in line {number} has more than {MAX_ROW:,} characters")
             yield line
+
+
+def _plainly(said: str, begun: int, line: int) -> str:
+    """Return what Python says of a row, in plain words.
+
+    Args:
+        said: the words of Python.
+        begun: the first line of the row.
+        line: its last line.
+    """
+    if said == "unexpected end of data":
+        return f"the row in line {begun} opens a quote that is never closed"
+    if "expected after" in said:
+        return f"line {line} has text behind a closing quote"
+    return "it holds NUL characters" if said == "line contains NUL" else said

@@ -8,7 +8,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.columns import Columns
-from netbuild.components.datasets.conversion import ignored, input_values, target_values
+from netbuild.components.datasets.conversion import (
+    ignored,
+    input_values,
+    numbered,
+    target_values,
+)
 from netbuild.components.datasets.dataset import DataError, Sample, Size
 from netbuild.components.datasets.decoding import pixels
 from netbuild.components.datasets.fields import Group
@@ -155,30 +160,10 @@ class RowReader:
         array = _array(name, values, self._at(start))
         labels = self.labels.get(target)
         if labels is not None and self.columns.names(target) is None:
-            array = self._numbered(name, array, labels, ignored(wanted), start)
+            array = numbered(array.tolist(), labels, ignored(wanted), name, self._at(start))
         elif name in self.columns.texts:
             raise DataError(f"{name} is text, and must be numbers", "target")
         return target_values(array, wanted, self.classes.get(target), name, self._at(start))
-
-    def _numbered(
-        self,
-        name: str,
-        array: "np.ndarray[Any, Any]",
-        labels: Sequence[Any],
-        none: int | None,
-        start: int,
-    ) -> "np.ndarray[Any, Any]":
-        """Return the class numbers of classes with names, or with other numbers."""
-        import numpy as np
-
-        numbers = {none: none} | {label: number for number, label in enumerate(labels)}
-        found = [numbers.get(value) for value in array.tolist()]
-        if None in found:
-            row = found.index(None)
-            known = ", ".join(map(str, labels))
-            said = f"{name} is {array[row]} in {self.place(start + row)}"
-            raise DataError(f"{said}, and the classes are {known}", "target")
-        return np.array(found, "int64")
 
 
 def _array(

@@ -151,7 +151,7 @@ def _opened(source: Dataset, wanted: Sample, preparation: Preparation, split: st
     inputs, targets = (tuple(map(torch.from_numpy, part)) for part in loaded)
     if size and not source.resizes:
         inputs = tuple(interpolate(x, size, mode="bilinear", antialias=True) for x in inputs)
-    _check(inputs, targets, wanted)
+    _check(inputs, targets, wanted, gaps=source.leaves_gaps)
     return Batches(inputs, targets)
 
 
@@ -175,8 +175,10 @@ def _splitting(given: Declared, wanted: Sample) -> int | None:
     return next((n for n, kind in enumerate(kinds) if isinstance(kind, Classes)), None)
 
 
-def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
+def _check(inputs: Inputs, targets: Targets, wanted: Sample, *, gaps: bool = False) -> None:
     """Check the shape and the dtype of samples, that values are finite, and that labels are known.
+
+    With `gaps`, a value may be missing.
 
     Raises:
         DataError: the message names the first sample or label that does not fit.
@@ -190,8 +192,9 @@ def _check(inputs: Inputs, targets: Targets, wanted: Sample) -> None:
             said = f"its samples are {times(came.shape)} of {came.dtype}"
             message = f"{said}, and the network reads {times(needed.shape)} of {needed.dtype}"
             raise DataError(message, help_=objective.resize(came, needed))
-        if x.is_floating_point() and not bool(x.isfinite().all()):
-            sample = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
+        finite = x.isfinite() | x.isnan() if gaps else x.isfinite()
+        if x.is_floating_point() and not bool(finite.all()):
+            sample = int((~finite).flatten(1).any(1).nonzero()[0])
             raise DataError(f"sample {sample} (from 0) holds values that are not finite")
     for name, labels in zip(wanted.targets, targets, strict=True):
         _check_labels(name, labels, wanted.targets[name])

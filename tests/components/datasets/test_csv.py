@@ -115,6 +115,9 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
     assert (x[-1].tolist(), y[0], y[-1]) == ([0.5, 1], 0, 1)
 
 
+_MISSING = "write missing: {{{}}}, or missing: drop to leave such rows out"
+
+
 @pytest.mark.parametrize(
     ("text", "fields", "refused"),
     [
@@ -134,12 +137,19 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
             (
                 "species is text, such as iris, and must be numbers",
                 "inputs",
-                "remove it from inputs, or turn it into numbers",
+                "give it an input of its own, species: {shape: [], dtype: int64}, which an "
+                "Embedding with num_embeddings: 4 reads; or leave it out of inputs",
             ),
         ),
-        ("a,species\n1,x\n,y\n", {}, ("a has no value in row 2", "file", None)),
-        ("a,species\n1,x\n2,NA\n", {}, ("species has no value in row 2", "file", None)),
-        ("a,species\n1,x\n2\n", {}, ("species has no value in row 2", "file", None)),
+        (
+            "a,species\n1,x\n,y\n\n,x\n4,y\n,y\n",
+            {},
+            ("a has no value in line 3, and in 2 more rows", "file", _MISSING.format("a: mean")),
+        ),
+        *(
+            (text, {}, ("species has no value in line 3", "file", _MISSING.format("species: drop")))
+            for text in ("a,species\n1,x\n2,NA\n", "a,species\n1,x\n2\n")
+        ),
         (
             "a,species\n1,x\n2,3,y\n",
             {},
@@ -156,12 +166,12 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
         (
             "a,species\n1,0\n2,3\n",
             {"classes": 3},
-            ("species is 3 in row 2, and there are 3 classes, 0 to 2", "target", None),
+            ("species is 3 in line 3, and there are 3 classes, 0 to 2", "target", None),
         ),
         (
             "a,species\ninf,0\n",
             {},
-            ("a is inf in row 1, and a network cannot compute with it", "inputs", None),
+            ("a is inf in line 2, and a network cannot compute with it", "inputs", None),
         ),
     ],
 )
@@ -178,5 +188,8 @@ def test_csv_that_is_none(tmp_path: Path) -> None:
     assert refusal(source, TWO) == (f"there is no {tmp_path}/x.csv", "file", None)
     (tmp_path / "x.csv").write_bytes(b"a,y\n\xff,1\n")
     message, at, _ = refusal(source, TWO)
-    assert message == f"{tmp_path}/x.csv is not UTF-8 text: byte 4 is invalid"
+    assert (
+        message
+        == f"{tmp_path}/x.csv is not UTF-8 text: line 2 has the byte 0xFF as its character 1"
+    )
     assert at == "file"

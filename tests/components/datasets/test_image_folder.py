@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from netbuild import ConfigError, train
-from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.hub import Hub
 from netbuild.components.datasets.images import ImageFolder
 from netbuild.components.target import Classes
@@ -131,7 +130,7 @@ def test_damaged_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [Hub(name="x"), Csv(file="x.csv", target="y"), ImageFolder(folder="images")],
+    [Hub(name="x"), ImageFolder(folder="images")],
     ids=lambda source: type(source).__name__,
 )
 def test_without_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Dataset) -> None:

@@ -1,0 +1,331 @@
+"""Tables as data: their columns become inputs and targets, and what they told is kept."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from pydantic import PrivateAttr
+
+from netbuild.components.datasets.column import PARTS, Column
+from netbuild.components.datasets.conversion import (
+    ignored,
+    input_of,
+    numbered,
+    target_of,
+    target_values,
+)
+from netbuild.components.datasets.dataset import (
+    Bounds,
+    DataError,
+    Dataset,
+    Declared,
+    Loaded,
+    Sample,
+)
+from netbuild.components.datasets.feature import MEASURED, Feature, feature_of, input_array, lacking
+from netbuild.components.datasets.fields import (
+    ColumnNames,
+    Group,
+    Missing,
+    by_name,
+    count_of,
+    flat,
+    grouped,
+)
+from netbuild.components.datasets.kept import Kept, read_kept
+from netbuild.components.target import Target, Values
+from netbuild.components.tensor import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: The most columns in a message.
+LISTED = 100
+
+
+class Plan(NamedTuple):
+    """How the columns of a table become samples.
+
+    `groups` are the columns of each input, and `features` the same as features. `targets` has the
+    column of each target. `rows` are the rows that are read; None for all.
+    """
+
+    groups: tuple[Group, ...]
+    features: tuple[tuple[Feature, ...], ...]
+    targets: Mapping[str, Column]
+    rows: Sequence[int] | None
+
+
+class TableSource(Dataset):
+    """A source whose samples are the rows of a table."""
+
+    last: ClassVar[str] = "missing categories"
+
+    missing: Missing = None
+    """What stands for a missing value, by column: mean, median, unknown, a number, or drop."""
+    categories: ColumnNames = ()
+    """Columns of numbers that are categories, as columns of text are."""
+
+    _kept: Kept | None = PrivateAttr(None)
+
+    def plan(self, columns: Mapping[str, Column], wanted: Sample) -> Plan:
+        """Return how the columns of a table become the samples that a network wants.
+
+        Raises:
+            DataError: a column cannot be what it shall be.
+        """
+        groups = self.groups_of(columns, len(wanted.inputs))
+        told = by_name(getattr(self, "target", None))
+        targets = {name: columns[column] for name, column in told.items()}
+        features = tuple(
+            tuple(self._feature(name, columns, group, tensor) for name in flat((group,)))
+            for group, tensor in zip(groups, wanted.inputs, strict=False)
+        )
+        read = [feature for of_input in features for feature in of_input]
+        for feature in read:
+            feature.check()
+        for target, column in targets.items():
+            self._check_target(column, wanted.targets[target])
+        return Plan(groups, features, targets, self.rows_left(columns, flat(groups)))
+
+    def groups_of(self, names: Iterable[str], read: int) -> tuple[Group, ...]:
+        """Return the columns of each input of a network that reads so many."""
+        inputs: Any = getattr(self, "inputs", None)
+        if self._kept is not None and not isinstance(inputs, Mapping):
+            return self._kept.inputs
+        return grouped(inputs, flat(inputs) or self.others(names), read)
+
+    def _feature(
+        self, name: str, columns: Mapping[str, Column], group: Group, wanted: Tensor
+    ) -> Feature:
+        return feature_of(
+            name,
+            columns,
+            own=isinstance(group, str),
+            wanted=wanted,
+            chosen=self.categories,
+            known=self._kept.categories if self._kept else {},
+            rule=self.rule(name),
+        )
+
+    def rows_left(
+        self, columns: Mapping[str, Column], inputs: Iterable[str]
+    ) -> Sequence[int] | None:
+        """Return the rows that `missing: drop` leaves; None for all.
+
+        Raises:
+            DataError: no row is left.
+        """
+        told = by_name(getattr(self, "target", None)).values()
+        left_out: set[int] = set()
+        count = 0
+        for name in (*inputs, *told):
+            base = name if name in columns else name.rpartition(".")[0]
+            if base in columns and self.rule(name) == "drop":
+                count = len(columns[base].cells)
+                left_out.update(columns[base].gaps)
+        if not left_out:
+            return None
+        if len(left_out) == count:
+            raise DataError("every row lacks a value that it must have", "missing")
+        return [row for row in range(count) if row not in left_out]
+
+    def rule(self, name: str) -> str | float | None:
+        """Return what stands for a missing value of a column, or of a part of its dates."""
+        if self.missing is None or isinstance(self.missing, str):
+            return self.missing
+        found = self.missing.get(name, self.missing.get(name.rpartition(".")[0]))
+        return float(found) if isinstance(found, int | float) else found
+
+    def _check_target(self, column: Column, wanted: Target) -> None:
+        """Refuse missing values of a target, and texts among its numbers.
+
+        Raises:
+            DataError: names the row.
+        """
+        rule = self.rule(column.name)
+        if rule not in {None, "drop"}:
+            message = f"{column.name} is a target, and a row without it can only be dropped"
+            raise DataError(message, "missing", f"write missing: {{{column.name}: drop}}")
+        if column.gaps and rule is None:
+            raise lacking(column.name, column, f"missing: {{{column.name}: drop}}")
+        if column.wrong and isinstance(wanted, Values):
+            raise column.not_numbers(column.wrong)
+
+    def others(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the named columns that are no target."""
+        told = by_name(getattr(self, "target", None)).values()
+        return tuple(name for name in names if name and name not in told)
+
+    def is_part(self, name: str, columns: Iterable[str]) -> bool:
+        """Whether a name is that of a part of a column of dates."""
+        base, _, part = name.rpartition(".")
+        return part in PARTS and base in columns
+
+    def bounds_of(
+        self, columns: Mapping[str, Column] | None, inputs: tuple[Tensor, ...]
+    ) -> tuple[Bounds | None, ...]:
+        """Return the smallest and the largest number of each input; None for fractions."""
+        if columns is None:
+            return (None,) * len(inputs)
+        found = []
+        for group, wanted in zip(self.groups_of(columns, len(inputs)), inputs, strict=False):
+            names = [n for n in flat((group,)) if n in columns or self.is_part(n, columns)]
+            features = [self._feature(name, columns, group, wanted) for name in names]
+            found.append(_bounds([feature.bounds for feature in features]))
+        return tuple(found)
+
+    def widths(self, names: Iterable[str], wanted: Sample) -> tuple[Tensor, ...]:
+        """Return the inputs of a table of which only the names of the columns are known."""
+        groups = self.groups_of(names, len(wanted.inputs))
+        pairs = zip(groups, wanted.inputs, strict=False)
+        return tuple(x if isinstance(g, str) else Tensor((len(g),), x.dtype) for g, x in pairs)
+
+    def declared(self, plan: Plan, wanted: Sample) -> Declared:
+        """Return the description of the samples."""
+        inputs = tuple(
+            _described(features, x, own=isinstance(group, str))
+            for group, features, x in zip(plan.groups, plan.features, wanted.inputs, strict=False)
+        )
+        told = {n: self._told(n, column, wanted.targets[n]) for n, column in plan.targets.items()}
+        return Declared(inputs, told)
+
+    def _told(self, name: str, column: Column, wanted: Target) -> Target | None:
+        """Return the description of a target."""
+        labels = self.labels(name, column, wanted)
+        classes = self._count(name) if labels is None else len(labels)
+        return target_of(Tensor((), column.dtype if labels is None else "int64"), wanted, classes)
+
+    def _count(self, target: str) -> int | None:
+        return count_of(getattr(self, "classes", None), target)
+
+    def labels(self, name: str, column: Column, wanted: Target) -> Sequence[Any] | None:
+        """Return the names of the classes; None if the target's numbers are used directly."""
+        if self._kept and name in self._kept.classes:
+            return self._kept.classes[name]
+        numbers = target_of(Tensor((), column.dtype), wanted, None) is not None
+        if column.dtype != "string" and (numbers or self._count(name) is not None):
+            return None
+        return column.classes(ignored(wanted))
+
+    def rows_of(self, plan: Plan, wanted: Sample) -> Loaded:
+        """Return the samples of a table.
+
+        Raises:
+            DataError: a value cannot be what it shall be.
+        """
+        inputs = tuple(
+            input_array(features, x, plan.rows, own=isinstance(group, str))
+            for group, features, x in zip(plan.groups, plan.features, wanted.inputs, strict=True)
+        )
+        targets = (self._target(n, column, plan, wanted) for n, column in plan.targets.items())
+        return inputs, tuple(targets)
+
+    def _target(
+        self, name: str, column: Column, plan: Plan, wanted: Sample
+    ) -> "np.ndarray[Any, Any]":
+        rows, target = plan.rows, wanted.targets[name]
+
+        def place(row: int) -> str:
+            return f"in {column.place(row if rows is None else rows[row])}"
+
+        labels = self.labels(name, column, target)
+        if labels is None:
+            array = column.numbers() if rows is None else column.chosen(rows).numbers()
+        else:
+            values = column.read() if rows is None else column.chosen(rows).read()
+            array = numbered(values, labels, ignored(target), column.name, place)
+        counted = self._count(name) if labels is None else len(labels)
+        return target_values(array, target, counted, column.name, place)
+
+    def learned(self, plan: Plan, wanted: Sample, training: Loaded) -> Kept:
+        """Return what the training samples tell of a table."""
+        import numpy as np
+
+        seen: dict[str, Sequence[Any]] = {}
+        missing: dict[str, float] = {}
+        for features, array in zip(plan.features, training[0], strict=True):
+            for number, feature in enumerate(features):
+                values = array.reshape(len(array), -1)[:, number]
+                if feature.categories is not None:
+                    there = {*np.unique(values).tolist()}
+                    known = enumerate(feature.categories, 1)
+                    seen[feature.name] = [v if code in there else None for code, v in known]
+                elif feature.rule in MEASURED:
+                    missing[feature.name] = _measured(feature, values)
+        told = (
+            (n, self.labels(n, column, wanted.targets[n])) for n, column in plan.targets.items()
+        )
+        classes = {name: labels for name, labels in told if labels is not None}
+        return Kept(plan.groups, seen, missing, classes)
+
+    def kept(self) -> dict[str, Any] | None:
+        return None if self._kept is None else self._kept.as_json()
+
+    def with_kept(self, kept: Mapping[str, Any]) -> Dataset:
+        return self.knowing(read_kept(kept))
+
+    def knowing(self, kept: Kept) -> Dataset:
+        """Return the source with what it has told before."""
+        copy = self.model_copy()
+        copy._kept = kept  # noqa: SLF001  a copy of this source
+        return copy
+
+    @property
+    def leaves_gaps(self) -> bool:
+        return isinstance(self.missing, Mapping) and not MEASURED.isdisjoint(self.missing.values())
+
+    def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
+        if self._kept is None:
+            return loaded
+        arrays = [
+            _filled(array, flat((group,)), self._kept)
+            for array, group in zip(loaded[0], self._kept.inputs, strict=True)
+        ]
+        return tuple(arrays), loaded[1]
+
+
+def _bounds(found: "list[Bounds | None]") -> Bounds | None:
+    """Return the bounds of several columns; None if one of them has fractions."""
+    whole = [bounds for bounds in found if bounds is not None]
+    if not whole or len(whole) < len(found):
+        return None
+    return min(least for least, _ in whole), max(most for _, most in whole)
+
+
+def _described(features: Sequence[Feature], wanted: Tensor, *, own: bool) -> Tensor:
+    """Return an input of one feature, or of several side by side."""
+    floats = any(feature.dtype == "float64" for feature in features)
+    read = input_of(Tensor((), "float64" if floats else "int64"), wanted)
+    return read if own else Tensor((len(features),), read.dtype)
+
+
+def _measured(feature: Feature, values: "np.ndarray[Any, Any]") -> float:
+    """Return the number that stands for a missing value.
+
+    Raises:
+        DataError: no training sample has a value.
+    """
+    import numpy as np
+
+    there = values[~np.isnan(values)].astype("float64")
+    if not len(there):
+        raise DataError(f"{feature.name} has no value in any training sample", "missing")
+    return float(np.mean(there) if feature.rule == "mean" else np.median(there))
+
+
+def _filled(
+    array: "np.ndarray[Any, Any]", names: Sequence[str], kept: Kept
+) -> "np.ndarray[Any, Any]":
+    """Return an input with its missing values filled, and with 0 for unknown categories."""
+    import numpy as np
+
+    columns = array.reshape(len(array), -1)
+    for number, name in enumerate(names):
+        if name in kept.categories:
+            known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]
+            columns = np.array(known, "int64")[columns]
+        elif name in kept.missing:
+            gaps = np.isnan(columns[:, number])
+            columns = columns.copy() if gaps.any() else columns
+            columns[gaps, number] = kept.missing[name]
+    return np.require(columns.reshape(array.shape), requirements=["C", "W"])

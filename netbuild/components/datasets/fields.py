@@ -1,7 +1,7 @@
 """Types of the fields of data sources: paths and names."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema
@@ -26,14 +26,17 @@ def _named(values: CoreSchema) -> CoreSchema:
 
 
 _columns = many(_text, at_least=1)
+#: A column of text as tokens; `Tokens.read` checks its keys and its values.
+_tokens = _named(either(_text, whole(1)))
 _targets = either(_text, _named(_text))
 #: The columns of the inputs: those of one vector, or what each input of the network reads. There a
 #: list is one vector.
 InputColumns = Annotated[
-    tuple[str, ...] | dict[str, str | tuple[str, ...]] | None,
+    tuple[str, ...] | dict[str, str | tuple[str, ...] | dict[str, Any]] | None,
     Wants(
-        "a list of names of columns, or a mapping from the network's inputs to columns",
-        optional(either(_columns, _named(either(_text, _columns)))),
+        "a list of names of columns, or a mapping from the network's inputs to columns or to "
+        "{tokens: COLUMN}",
+        optional(either(_columns, _named(either(_text, _columns, _tokens)))),
     ),
 ]
 #: The arrays of the inputs, in the order of the network's inputs or by their names.
@@ -83,8 +86,51 @@ ColumnNames = Annotated[tuple[str, ...], Wants("a list of names of columns", man
 Texts = Annotated[
     tuple[str, ...], Wants("a list of texts", many(core_schema.str_schema(strict=True)))
 ]
-#: The columns of one input: one column, or several side by side as a vector.
-Group: TypeAlias = str | tuple[str, ...]
+
+
+class Tokens(NamedTuple):
+    """A column of text that is read as tokens: `{tokens: review, level: word, length: 200}`."""
+
+    column: str
+    level: Literal["character", "word"] = "word"
+    length: int = 64
+    #: The number of different tokens, padding and unknown among them; None for all.
+    vocabulary: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which a run keeps the vocabulary."""
+        return f"{self.level}s of {self.column}, {self.vocabulary or 'all'}"
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> "Tokens":
+        """Return the tokens that an entry of `inputs` describes.
+
+        Raises:
+            PydanticCustomError: a key or a value is wrong.
+        """
+        known = {"tokens": "column", **{n: n for n in ("level", "length", "vocabulary")}}
+        fields = {known.get(name, ""): value for name, value in written.items()}
+        level, length = fields.get("level", "word"), fields.get("length", 64)
+        most = fields.get("vocabulary")
+        if "" in fields or not isinstance(fields.get("column"), str):
+            raise unwanted("tokens, level, length and vocabulary in a column of tokens")
+        if level not in {"character", "word"}:
+            raise unwanted("level: character or level: word in a column of tokens")
+        if not isinstance(length, int):
+            raise unwanted("a whole number as the length of a column of tokens")
+        if most is not None and (not isinstance(most, int) or most < 3):
+            raise unwanted("a vocabulary of at least 3, because 0 is padding and 1 is unknown")
+        return cls(**fields)
+
+
+#: The columns of one input: one column, several side by side as a vector, or tokens.
+Group: TypeAlias = str | tuple[str, ...] | Tokens
+
+
+def is_vector(group: Group) -> bool:
+    """Whether an input reads several columns side by side."""
+    return isinstance(group, tuple) and not isinstance(group, Tokens)
 
 
 def by_name(target: str | Mapping[str, str] | None) -> dict[str, str]:
@@ -119,8 +165,16 @@ def expect_counts(classes: Any, target: Any) -> Any:
 def flat(inputs: tuple[Group, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:
     """Return the names of all columns or arrays of the inputs."""
     groups = inputs.values() if isinstance(inputs, Mapping) else inputs or ()
-    columns = ((group,) if isinstance(group, str) else group for group in groups)
-    return tuple(name for group in columns for name in group)
+    return tuple(name for group in groups for name in _columns_of(group))
+
+
+def _columns_of(group: Group | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns of an input."""
+    if isinstance(group, Mapping):
+        return (group["tokens"],)
+    if isinstance(group, Tokens):
+        return (group.column,)
+    return (group,) if isinstance(group, str) else group
 
 
 def grouped(inputs: Any, columns: tuple[str, ...], read: int) -> tuple[Group, ...]:
@@ -132,5 +186,5 @@ def grouped(inputs: Any, columns: tuple[str, ...], read: int) -> tuple[Group, ..
         read: the number of inputs of the network.
     """
     if isinstance(inputs, Mapping):
-        return tuple(inputs.values())
+        return tuple(Tokens.read(x) if isinstance(x, Mapping) else x for x in inputs.values())
     return columns if len(columns) == read else (columns,)

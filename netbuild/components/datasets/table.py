@@ -1,9 +1,9 @@
 """Tables as data: their columns become inputs and targets, and what they told is kept."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, field_validator
 
 from netbuild.components.datasets.column import PARTS, Column
 from netbuild.components.datasets.conversion import (
@@ -26,12 +26,22 @@ from netbuild.components.datasets.fields import (
     ColumnNames,
     Group,
     Missing,
+    Tokens,
     by_name,
     count_of,
     flat,
     grouped,
+    is_vector,
 )
 from netbuild.components.datasets.kept import Kept, read_kept
+from netbuild.components.datasets.token_column import (
+    LENGTH,
+    LengthFeature,
+    TokenFeature,
+    seen,
+    token_feature,
+    without_unseen,
+)
 from netbuild.components.target import Target, Values
 from netbuild.components.tensor import Tensor
 
@@ -42,6 +52,10 @@ if TYPE_CHECKING:
 LISTED = 100
 
 
+#: What an input reads of a row.
+AnyFeature: TypeAlias = Feature | TokenFeature | LengthFeature
+
+
 class Plan(NamedTuple):
     """How the columns of a table become samples.
 
@@ -50,7 +64,7 @@ class Plan(NamedTuple):
     """
 
     groups: tuple[Group, ...]
-    features: tuple[tuple[Feature, ...], ...]
+    features: tuple[tuple[AnyFeature, ...], ...]
     targets: Mapping[str, Column]
     rows: Sequence[int] | None
 
@@ -66,6 +80,21 @@ class TableSource(Dataset):
     """Columns of numbers that are categories, as columns of text are."""
 
     _kept: Kept | None = PrivateAttr(None)
+
+    @field_validator("inputs", check_fields=False)
+    @classmethod
+    def _tokens_of(cls, inputs: Any) -> Any:
+        for group in inputs.values() if isinstance(inputs, Mapping) else ():
+            if isinstance(group, Mapping):
+                Tokens.read(group)
+        return inputs
+
+    @property
+    def tokens(self) -> tuple[Tokens, ...]:
+        """The columns that are read as tokens."""
+        inputs: Any = getattr(self, "inputs", None)
+        groups = grouped(inputs, (), 0) if isinstance(inputs, Mapping) else ()
+        return tuple(group for group in groups if isinstance(group, Tokens))
 
     def plan(self, columns: Mapping[str, Column], wanted: Sample) -> Plan:
         """Return how the columns of a table become the samples that a network wants.
@@ -96,15 +125,19 @@ class TableSource(Dataset):
 
     def _feature(
         self, name: str, columns: Mapping[str, Column], group: Group, wanted: Tensor
-    ) -> Feature:
+    ) -> AnyFeature:
+        vocabularies = self._kept.tokens if self._kept else {}
+        rule = self.rule(name)
+        if found := token_feature(name, columns, self.tokens, group, rule, vocabularies):
+            return found
         return feature_of(
             name,
             columns,
-            own=isinstance(group, str),
+            own=not is_vector(group),
             wanted=wanted,
             chosen=self.categories,
             known=self._kept.categories if self._kept else {},
-            rule=self.rule(name),
+            rule=rule,
         )
 
     def rows_left(
@@ -157,9 +190,10 @@ class TableSource(Dataset):
         return tuple(name for name in names if name and name not in told)
 
     def is_part(self, name: str, columns: Iterable[str]) -> bool:
-        """Whether a name is that of a part of a column of dates."""
+        """Whether a name is that of a part of a column of dates, or of tokens."""
         base, _, part = name.rpartition(".")
-        return part in PARTS and base in columns
+        has_length = part == LENGTH and any(base == one.column for one in self.tokens)
+        return (part in PARTS or has_length) and base in columns
 
     def bounds_of(
         self, columns: Mapping[str, Column] | None, inputs: tuple[Tensor, ...]
@@ -178,12 +212,12 @@ class TableSource(Dataset):
         """Return the inputs of a table of which only the names of the columns are known."""
         groups = self.groups_of(names, len(wanted.inputs))
         pairs = zip(groups, wanted.inputs, strict=False)
-        return tuple(x if isinstance(g, str) else Tensor((len(g),), x.dtype) for g, x in pairs)
+        return tuple(Tensor((len(flat((g,))),), x.dtype) if is_vector(g) else x for g, x in pairs)
 
     def declared(self, plan: Plan, wanted: Sample) -> Declared:
         """Return the description of the samples."""
         inputs = tuple(
-            _described(features, x, own=isinstance(group, str))
+            _described(features, x, own=not is_vector(group))
             for group, features, x in zip(plan.groups, plan.features, wanted.inputs, strict=False)
         )
         told = {n: self._told(n, column, wanted.targets[n]) for n, column in plan.targets.items()}
@@ -214,7 +248,7 @@ class TableSource(Dataset):
             DataError: a value cannot be what it shall be.
         """
         inputs = tuple(
-            input_array(features, x, plan.rows, own=isinstance(group, str))
+            input_array(features, x, plan.rows, own=not is_vector(group))
             for group, features, x in zip(plan.groups, plan.features, wanted.inputs, strict=True)
         )
         targets = (self._target(n, column, plan, wanted) for n, column in plan.targets.items())
@@ -241,22 +275,26 @@ class TableSource(Dataset):
         """Return what the training samples tell of a table."""
         import numpy as np
 
-        seen: dict[str, Sequence[Any]] = {}
+        present: dict[str, Sequence[Any]] = {}
         missing: dict[str, float] = {}
+        tokens: dict[str, Sequence[str | None]] = {}
         for features, array in zip(plan.features, training[0], strict=True):
             for number, feature in enumerate(features):
+                if isinstance(feature, TokenFeature):
+                    tokens[feature.tokens.key] = seen(feature, array)
+                    continue
                 values = array.reshape(len(array), -1)[:, number]
                 if feature.categories is not None:
                     there = {*np.unique(values).tolist()}
                     known = enumerate(feature.categories, 1)
-                    seen[feature.name] = [v if code in there else None for code, v in known]
+                    present[feature.name] = [v if code in there else None for code, v in known]
                 elif feature.rule in MEASURED:
                     missing[feature.name] = _measured(feature, values)
         told = (
             (n, self.labels(n, column, wanted.targets[n])) for n, column in plan.targets.items()
         )
         classes = {name: labels for name, labels in told if labels is not None}
-        return Kept(plan.groups, seen, missing, classes)
+        return Kept(plan.groups, present, missing, classes, tokens)
 
     def kept(self) -> dict[str, Any] | None:
         return None if self._kept is None else self._kept.as_json()
@@ -278,7 +316,7 @@ class TableSource(Dataset):
         if self._kept is None:
             return loaded
         arrays = [
-            _filled(array, flat((group,)), self._kept)
+            _filled(array, group, self._kept)
             for array, group in zip(loaded[0], self._kept.inputs, strict=True)
         ]
         return tuple(arrays), loaded[1]
@@ -292,8 +330,10 @@ def _bounds(found: "list[Bounds | None]") -> Bounds | None:
     return min(least for least, _ in whole), max(most for _, most in whole)
 
 
-def _described(features: Sequence[Feature], wanted: Tensor, *, own: bool) -> Tensor:
+def _described(features: Sequence[AnyFeature], wanted: Tensor, *, own: bool) -> Tensor:
     """Return an input of one feature, or of several side by side."""
+    if own and isinstance(features[0], TokenFeature):
+        return Tensor(features[0].shape, "int64" if wanted.floating else wanted.dtype)
     floats = any(feature.dtype == "float64" for feature in features)
     read = input_of(Tensor((), "float64" if floats else "int64"), wanted)
     return read if own else Tensor((len(features),), read.dtype)
@@ -313,14 +353,14 @@ def _measured(feature: Feature, values: "np.ndarray[Any, Any]") -> float:
     return float(np.mean(there) if feature.rule == "mean" else np.median(there))
 
 
-def _filled(
-    array: "np.ndarray[Any, Any]", names: Sequence[str], kept: Kept
-) -> "np.ndarray[Any, Any]":
+def _filled(array: "np.ndarray[Any, Any]", group: Group, kept: Kept) -> "np.ndarray[Any, Any]":
     """Return an input with its missing values filled, and with 0 for unknown categories."""
     import numpy as np
 
+    if isinstance(group, Tokens):
+        return without_unseen(array, kept.tokens[group.key])
     columns = array.reshape(len(array), -1)
-    for number, name in enumerate(names):
+    for number, name in enumerate(flat((group,))):
         if name in kept.categories:
             known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]
             columns = np.array(known, "int64")[columns]

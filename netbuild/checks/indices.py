@@ -32,12 +32,16 @@ class _Found(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """What holds the numbers: its name in a sentence, and its place for a note."""
+    """What holds the numbers: its name in a sentence, and its place for a note.
+
+    `categories` is the number of categories in the column of that name, if they are that.
+    """
 
     name: str
     title: str
     place: str
     held: Bounds
+    categories: int | None = None
 
 
 def check(graph: Graph) -> list[Diagnostic]:
@@ -61,7 +65,7 @@ def check(graph: Graph) -> list[Diagnostic]:
         if constant is not None:
             source = _constant(constant)
         elif index < len(bounds):
-            source = _data(graph, bounds[index])
+            source = _data(graph, bounds[index], index)
         if source is not None and one.row.path not in seen:
             found += _misfits(one.row, one.lookup, source)
             seen.add(one.row.path)
@@ -117,12 +121,18 @@ def _constant(row: Row) -> _Source | None:
     return _Source(row.path, row.path, note, (int(held.least), int(held.most)))
 
 
-def _data(graph: Graph, held: Bounds | None) -> _Source | None:
+def _data(graph: Graph, held: Bounds | None, index: int) -> _Source | None:
     """Return the numbers of an input of the data."""
-    if held is None:
+    source = graph.config.data
+    if held is None or source is None:
         return None
     item = graph.config.items.get("data")
     note = f"{item.type.text if item else 'data'}, line {graph.config.place('data').line}"
+    inputs = tuple(x for x in graph.config.inputs.values() if x is not None)
+    column = source.counted(inputs)[index]
+    if column is not None:
+        name, count = column
+        return _Source(name, "data", note, held, count)
     return _Source("the data", "data", note, held)
 
 
@@ -137,10 +147,14 @@ def _misfits(row: Row, lookup: Lookup, source: _Source) -> Iterator[Diagnostic]:
     else:
         label = f"{lookup.has}, and {source.name} has numbers up to {most}"
         help_ = f"use numbers up to {lookup.most} in {source.name}"
+        if source.categories is not None:
+            label = f"{lookup.has}, and {source.name} has {_categories(source.categories)}"
     fixes: tuple[Fix, ...] = ()
     counts = lookup.field not in {"dim", "inputs"}
     if least >= lookup.least and counts:
         help_ = f"write {lookup.field}: {most + 1}"
+        if source.categories is not None:
+            help_ += ": row 0 is for a category that training has not seen"
         fixes = set_field(row.item, lookup.field, str(most + 1), lookup.field)
     yield Diagnostic(
         "NB411",
@@ -152,3 +166,8 @@ def _misfits(row: Row, lookup: Lookup, source: _Source) -> Iterator[Diagnostic]:
         layer=row.path,
         fixes=fixes,
     )
+
+
+def _categories(count: int) -> str:
+    """Return how many categories there are, with their numbers."""
+    return f"{count} categories, 1 to {count}" if count > 1 else "1 category, which is 1"

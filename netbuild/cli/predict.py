@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -195,14 +194,9 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         fail(f"{output} already exists: --overwrite replaces it")
     which, file = _weights(run, weights, checkpoint)
     if prompt is not None:
-        if inputs or top > 1 or raw or stack or noise is not None:
-            fail("--prompt excludes INPUT, --top, --raw, --noise and --stack")
-        form = _form_of_text(format, output)
-        warm = 1.0 if temperature is None else temperature
-        if not 0 <= warm < math.inf:
-            fail(f"--temperature {warm:g} is not a number from 0 on")
-        asked = Prompt(run, which, file, prompt, length or LENGTH, warm, top_k, seed or 0)
-        on_prompt(asked, form, output)
+        _expect_only_prompt(inputs, top, noise, stack, raw=raw)
+        how = (length or LENGTH, 1.0 if temperature is None else temperature, top_k)
+        on_prompt(Prompt(run, which, file, prompt, *how, seed or 0), format, output)
         return
     _expect_no_prompt(length, temperature, top_k)
     if noise is not None:
@@ -220,15 +214,15 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         first = next(told, None)
         if first is not None:
             write(chain([first], told), predictor.place, output, format or ending(output))
-    if faults.code:
-        raise typer.Exit(faults.code)
+    faults.leave(predictor.notices)
 
 
-def _form_of_text(form: str | None, output: Path | None) -> str | None:
-    """Return `json`, or None for a text."""
-    if form in {"table", "csv"}:
-        fail(f"--prompt writes a text, or json: it has no {form}")
-    return form or ("json" if output is not None and output.suffix == ".json" else None)
+def _expect_only_prompt(
+    inputs: list[str] | None, top: int, noise: int | None, stack: str, *, raw: bool
+) -> None:
+    """Refuse options of other predictions beside a prompt."""
+    if inputs or top > 1 or raw or stack or noise is not None:
+        fail("--prompt excludes INPUT, --top, --raw, --noise and --stack")
 
 
 def _expect_no_prompt(length: int | None, temperature: float | None, top_k: int | None) -> None:
@@ -281,3 +275,10 @@ class _Faults:
                 self.code = max(self.code, UNUSABLE if isinstance(one, UnreadableError) else FAULTS)
             else:
                 yield one
+
+    def leave(self, notices: Iterable[str]) -> None:
+        """Print what else is to be known, and exit if an input could not be predicted."""
+        for notice in notices:
+            say(f"netbuild: {notice}", err=True)
+        if self.code:
+            raise typer.Exit(self.code)

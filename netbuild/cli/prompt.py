@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.cli.predictions import opened
-from netbuild.cli.terminal import needs_torch, reported_failures, reported_faults
+from netbuild.cli.terminal import fail, needs_torch, reported_failures, reported_faults
 from netbuild.diagnostics.escapes import of_json
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from netbuild.training.prediction.speak import Token
 
 #: The number of tokens that are written by default.
 LENGTH = 200
@@ -33,6 +36,12 @@ class Prompt(NamedTuple):
 
 def on_prompt(asked: Prompt, form: str | None, output: Path | None) -> None:
     """Write how a network continues a text. Faults are found before torch is loaded."""
+    if form in {"table", "csv"}:
+        fail(f"--prompt writes a text, or json: it has no {form}")
+    if not 0 <= asked.temperature < math.inf:
+        fail(f"--temperature {asked.temperature:g} is not a number from 0 on")
+    is_json = form == "json" or (output is not None and output.suffix == ".json")
+
     from netbuild.checks.trace import trace
     from netbuild.training.prediction.network import network
     from netbuild.training.prediction.speech import speech
@@ -50,14 +59,8 @@ def on_prompt(asked: Prompt, form: str | None, output: Path | None) -> None:
         choice = Choice(asked.temperature, asked.top_k, asked.seed)
         written = speaker.tokens(asked.text, asked.length, choice)
         with opened(output) as file:
-            if form == "json":
-                told = [*written]
-                tokens = [
-                    {"token": t.token, "log_probability": round(t.log_probability, 6)} for t in told
-                ]
-                text = "".join(token.text for token in told)
-                values = {"prompt": asked.text, "text": text, "tokens": tokens}
-                file.write(of_json(json.dumps(values, ensure_ascii=False)) + "\n")
+            if is_json:
+                file.write(_as_json(asked.text, [*written]))
                 return
             file.write(asked.text)
             for token in written:  # a terminal shows each as soon as it is written
@@ -65,3 +68,12 @@ def on_prompt(asked: Prompt, form: str | None, output: Path | None) -> None:
                 if output is None:
                     sys.stdout.flush()
             file.write("\n")
+
+
+def _as_json(prompt: str, written: list[Token]) -> str:
+    """Return a text and its tokens as JSON."""
+    tokens = [
+        {"token": one.token, "log_probability": round(one.log_probability, 6)} for one in written
+    ]
+    values = {"prompt": prompt, "text": "".join(one.text for one in written), "tokens": tokens}
+    return of_json(json.dumps(values, ensure_ascii=False)) + "\n"

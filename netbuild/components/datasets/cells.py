@@ -77,7 +77,7 @@ def kind_of(texts: Collection[str], how: Format) -> Kind:
 
 def _unit(text: str) -> str:
     """Return the unit before or behind a number."""
-    text = text.strip()
+    text = text.strip().lstrip("+-")
     return next((c for c in (text[:1], text[-1:]) if c and c in _UNITS), "")
 
 
@@ -100,7 +100,8 @@ def field_for(text: str) -> str | None:
     unit = _unit(text)
     found = []
     for decimal, thousands in _WRITTEN:
-        if number_in(text, Format(decimal, thousands), unit) is not None:
+        how = Format(decimal, thousands)
+        if (thousands or "") in text and number_in(text, how, unit) is not None:
             fields = {"decimal": decimal} if decimal != "." else {}
             fields |= {"thousands": thousands} if thousands else {}
             found.append(" and ".join(f'{name}: "{value}"' for name, value in fields.items()))

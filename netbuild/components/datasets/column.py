@@ -12,6 +12,7 @@ from netbuild.components.datasets.cells import (
     Kind,
     date_in,
     field_for,
+    is_date,
     number_in,
     order_of,
     value_in,
@@ -160,11 +161,15 @@ class Column:
         found = [told.get(cell, np.nan) for cell in self.cells]
         return np.array(found, "int64" if whole or self.kind.name == "bool" else "float64")
 
-    def not_numbers(self, rows: Sequence[int]) -> DataError:
-        """Return the fault of rows whose cells are no numbers."""
+    def not_numbers(self, rows: Sequence[int], *, category: bool = False) -> DataError:
+        """Return the fault of rows whose cells are no numbers, but might be a `category`."""
         cell = self.cells[rows[0]]
-        help_ = f"correct it, or write na_values: [{quoted_cell(cell)}] if no value is meant"
-        if fields := field_for(cell):
+        known = f"write na_values: [{quoted_cell(cell)}] if no value is meant"
+        help_ = f"correct it, or {known}"
+        if category:
+            help_ = f"correct it, {known}, or categories: [{self.name}]"
+        fields = field_for(cell)
+        if fields:
             help_ = f"write {fields}"
         return DataError(
             f"{self._cell(rows)}, and must be a number", "file", help_ if self.shown else None
@@ -188,12 +193,21 @@ class Column:
             first = next(row for row, cell in enumerate(self.cells) if cell in self.filled)
             message = self._cell([first])
             help_ = "write dayfirst: true if the day comes first, or dayfirst: false for the month"
-            raise DataError(f"{message}, which may be two dates", "inputs", help_)
+            raise DataError(f"{message}, and may be two dates", "inputs", help_)
         told = {cell: date_in(cell, dayfirst=dayfirst) for cell in self.filled}
         wrong = [row for row, cell in enumerate(self.cells) if cell in told and told[cell] is None]
         if wrong:
             raise DataError(f"{self._cell(wrong)}, and must be a date", "file")
         return [told.get(cell) for cell in self.cells]
+
+    def not_dates(self, part: str) -> DataError:
+        """Return the fault of a column that holds something else, of which a part is wanted."""
+        wrong = [row for row, cell in enumerate(self.cells) if _is_no_date(cell, self)]
+        if not wrong:
+            return DataError(
+                f"{self.name} holds no dates, and {part} is a part of a date", "inputs"
+            )
+        return DataError(f"{self._cell(wrong)}, and must be a date", "file")
 
     def part(self, part: str) -> "np.ndarray[Any, Any]":
         """Return a part of the date of each row, int64 or float64; NaN in a gap.
@@ -213,15 +227,16 @@ class Column:
         import numpy as np
 
         numbers = {value: n for n, value in enumerate(categories, 1) if value is not None}
-        known = next((value for value in categories if value is not None), "")
-        told = {cell: numbers.get(self._category(cell, known), 0) for cell in self.filled}
+        like = next((value for value in categories if value is not None), "")
+        told = {}
+        for cell in self.filled:
+            value = cell
+            if not isinstance(like, str):
+                value = BOOLEANS.get(cell.lower()) if isinstance(like, bool) else self.number(cell)
+            elif value not in numbers:
+                value = cell.strip()
+            told[cell] = numbers.get(value, 0)
         return np.array([told.get(cell, 0) for cell in self.cells], "int64")
-
-    def _category(self, cell: Any, like: Any) -> Any:
-        """Return the value of a cell as a category of the type of `like`."""
-        if isinstance(like, str):
-            return cell
-        return BOOLEANS.get(cell.lower()) if isinstance(like, bool) else self.number(cell)
 
     def chosen(self, rows: Sequence[int]) -> "Column":
         """Return the column of some rows."""
@@ -234,6 +249,10 @@ class Column:
             lambda row: place(rows[row]),
             shown=self.shown,
         )
+
+
+def _is_no_date(cell: str, column: Column) -> bool:
+    return cell in column.filled and not is_date(cell)
 
 
 def brief(text: str) -> str:

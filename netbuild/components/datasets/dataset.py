@@ -223,6 +223,16 @@ class Dataset(Component):
         """
         return (None,) * len(inputs)
 
+    def counted(self, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, int] | None, ...]:
+        """Return the column of each input that is one of categories, and their number.
+
+        They count from 1, and 0 is a category that training has not seen. None for other inputs.
+
+        Raises:
+            DataError: as `sample` does.
+        """
+        return (None,) * len(inputs)
+
     def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         """Return the names of the classes of a target, in the order of their numbers.
 

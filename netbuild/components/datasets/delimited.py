@@ -126,6 +126,10 @@ class Csv(TableSource):
         columns = self._table(_MAX_READ).columns if has_file(self.file) else None
         return self.bounds_of(columns, inputs)
 
+    def counted(self, inputs: tuple[Tensor, ...]) -> tuple[tuple[str, int] | None, ...]:
+        columns = self._table(_MAX_READ).columns if has_file(self.file) else None
+        return self.counts_of(columns, inputs)
+
     def names(self, target: str = "target", ignored: int | None = None) -> tuple[str, ...] | None:
         if not has_file(self.file):
             return None

@@ -69,15 +69,15 @@ class Feature(NamedTuple):
         Raises:
             DataError: names the first row, and how many more there are.
         """
-        words = {"unknown", "drop"} if self.categories is not None else {*MEASURED, "drop"}
-        number = isinstance(self.rule, float) and self.categories is None
+        of_category = self.categories is not None
+        words = ("unknown", "drop") if of_category else ("mean", "median", "drop")
+        number = isinstance(self.rule, float) and not of_category
         if self.rule is not None and self.rule not in words and not number:
-            kind = "a category" if self.categories is not None else "a number"
-            takes = ", ".join(sorted(words)) + (
-                "" if self.categories is not None else " or a number"
-            )
-            message = f"{self.name} is {kind}, and takes {takes}"
-            raise DataError(message, "missing")
+            takes = "unknown or drop" if of_category else "mean, median, drop or a number"
+            holds = "categories" if of_category else "numbers"
+            raise DataError(f"{self.name} holds {holds}, and takes {takes}", "missing")
+        if self.part is not None:
+            self.column.dates()
         if self.rule is None and self.gaps:
             rule = "unknown" if self.categories is not None else "mean"
             raise lacking(self.name, self.column, f"missing: {{{self.name}: {rule}}}")
@@ -99,7 +99,7 @@ class Feature(NamedTuple):
         if isinstance(self.rule, float) and self.gaps:
             found = np.where(np.isnan(found), self.rule, found)
         found = found if rows is None else found[rows]
-        if self.dtype == "int64" and found.dtype != "int64" and not np.isnan(found).any():
+        if self.dtype == "int64" and found.dtype.kind == "f" and not np.isnan(found).any():
             found = found.astype("int64")
         return found
 
@@ -152,7 +152,7 @@ def feature_of(
     column = columns[base]
     if part:
         if column.kind.name != "date" and column.filled:
-            raise DataError(f"{base} holds no dates, and {part} is a part of a date", "inputs")
+            raise column.not_dates(part)
         return Feature(name, column, part, None, rule)
     picked = base in chosen
     is_text = (
@@ -166,8 +166,8 @@ def feature_of(
         parts = ", ".join(f"{name}.{part}" for part in ("month", "weekday"))
         help_ = f"name parts of it, such as {parts}; there are {', '.join(PARTS)}"
         raise DataError(f"{name} holds dates, and an input holds numbers", "inputs", help_)
-    if column.wrong and not picked and (not own or wanted.floating):
-        raise column.not_numbers(column.wrong)
+    if column.wrong and not picked and base not in known:
+        raise column.not_numbers(column.wrong, category=own and not wanted.floating)
     if not own or wanted.floating:
         raise _no_number(column, picked=picked)
     return Feature(name, column, None, known.get(base, column.values), rule)
@@ -214,9 +214,8 @@ def input_array(
             raise DataError(message, "missing", help_)
         column = feature.column
         place = _placed(column, rows)
-        given = input_values(
-            np.where(gaps, 0, values).astype(values.dtype), to, feature.name, place
-        )
+        there = np.where(gaps, 0, values) if gaps.any() else values
+        given = input_values(there.astype(values.dtype, copy=False), to, feature.name, place)
         if gaps.any():
             given[gaps] = np.nan
         found.append(given)

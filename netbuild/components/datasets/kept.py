@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.datasets.fields import Group, Tokens
+from netbuild.components.datasets.fields import Group, Tokens, flat
+from netbuild.components.datasets.token_column import without_unseen
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Kept(NamedTuple):
@@ -86,3 +90,21 @@ def _group(read: str | list[str] | dict[str, Any]) -> Group:
 
 def _is_list(value: Any, of: Any) -> bool:
     return isinstance(value, list) and all(isinstance(x, of) for x in value)
+
+
+def filled_input(array: "np.ndarray[Any, Any]", group: Group, kept: Kept) -> "np.ndarray[Any, Any]":
+    """Return an input with its missing values filled, and with 0 for unknown categories."""
+    import numpy as np
+
+    if isinstance(group, Tokens):
+        return without_unseen(array, kept.tokens[group.key])
+    columns = array.reshape(len(array), -1)
+    for number, name in enumerate(flat((group,))):
+        if name in kept.categories:
+            known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]
+            columns = np.array(known, "int64")[columns]
+        elif name in kept.missing:
+            gaps = np.isnan(columns[:, number])
+            columns = columns.copy() if gaps.any() else columns
+            columns[gaps, number] = kept.missing[name]
+    return np.require(columns.reshape(array.shape), requirements=["C", "W"])

@@ -33,14 +33,14 @@ from netbuild.components.datasets.fields import (
     grouped,
     is_vector,
 )
-from netbuild.components.datasets.kept import Kept, read_kept
+from netbuild.components.datasets.kept import Kept, filled_input, read_kept
+from netbuild.components.datasets.text_table import Dialect
 from netbuild.components.datasets.token_column import (
     LENGTH,
     LengthFeature,
     TokenFeature,
     seen,
     token_feature,
-    without_unseen,
 )
 from netbuild.components.target import Target, Values
 from netbuild.components.tensor import Tensor
@@ -201,12 +201,30 @@ class TableSource(Dataset):
         """Return the smallest and the largest number of each input; None for fractions."""
         if columns is None:
             return (None,) * len(inputs)
+        features = self._there(columns, inputs)
+        return tuple(_bounds([feature.bounds for feature in some]) for some in features)
+
+    def counts_of(
+        self, columns: Mapping[str, Column] | None, inputs: tuple[Tensor, ...]
+    ) -> tuple[tuple[str, int] | None, ...]:
+        """Return the column of each input that is one of categories, and their number."""
+        if columns is None:
+            return (None,) * len(inputs)
+        first = (some[0] if some else None for some in self._there(columns, inputs))
+        return tuple(
+            None if one is None or one.categories is None else (one.name, len(one.categories))
+            for one in first
+        )
+
+    def _there(
+        self, columns: Mapping[str, Column], inputs: tuple[Tensor, ...]
+    ) -> list[list[Feature]]:
+        """Return the features of each input whose columns exist."""
         found = []
         for group, wanted in zip(self.groups_of(columns, len(inputs)), inputs, strict=False):
             names = [n for n in flat((group,)) if n in columns or self.is_part(n, columns)]
-            features = [self._feature(name, columns, group, wanted) for name in names]
-            found.append(_bounds([feature.bounds for feature in features]))
-        return tuple(found)
+            found.append([self._feature(name, columns, group, wanted) for name in names])
+        return found
 
     def widths(self, names: Iterable[str], wanted: Sample) -> tuple[Tensor, ...]:
         """Return the inputs of a table of which only the names of the columns are known."""
@@ -309,6 +327,16 @@ class TableSource(Dataset):
         return copy
 
     @property
+    def dialect(self) -> Dialect:
+        """How tables of text are written that belong to this source."""
+        return Dialect()
+
+    @property
+    def known(self) -> Kept | None:
+        """What the source has told before."""
+        return self._kept
+
+    @property
     def leaves_gaps(self) -> bool:
         return isinstance(self.missing, Mapping) and not MEASURED.isdisjoint(self.missing.values())
 
@@ -316,7 +344,7 @@ class TableSource(Dataset):
         if self._kept is None:
             return loaded
         arrays = [
-            _filled(array, group, self._kept)
+            filled_input(array, group, self._kept)
             for array, group in zip(loaded[0], self._kept.inputs, strict=True)
         ]
         return tuple(arrays), loaded[1]
@@ -351,21 +379,3 @@ def _measured(feature: Feature, values: "np.ndarray[Any, Any]") -> float:
     if not len(there):
         raise DataError(f"{feature.name} has no value in any training sample", "missing")
     return float(np.mean(there) if feature.rule == "mean" else np.median(there))
-
-
-def _filled(array: "np.ndarray[Any, Any]", group: Group, kept: Kept) -> "np.ndarray[Any, Any]":
-    """Return an input with its missing values filled, and with 0 for unknown categories."""
-    import numpy as np
-
-    if isinstance(group, Tokens):
-        return without_unseen(array, kept.tokens[group.key])
-    columns = array.reshape(len(array), -1)
-    for number, name in enumerate(flat((group,))):
-        if name in kept.categories:
-            known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]
-            columns = np.array(known, "int64")[columns]
-        elif name in kept.missing:
-            gaps = np.isnan(columns[:, number])
-            columns = columns.copy() if gaps.any() else columns
-            columns[gaps, number] = kept.missing[name]
-    return np.require(columns.reshape(array.shape), requirements=["C", "W"])

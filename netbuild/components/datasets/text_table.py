@@ -91,11 +91,10 @@ def _not_text(file: str, dialect: Dialect, error: UnicodeDecodeError) -> DataErr
     name = "UTF-8" if encoding == "utf-8" else encoding
     help_ = "write encoding: cp1252 if a program on Windows wrote it, or encoding: latin-1"
     with opened(file) as raw:
-        before = 0
-        for line in raw:
-            before += 1
-            if (at := _undecodable(line, encoding)) is not None:
-                message = f"line {before} has the byte 0x{line[at]:02X} as its character {at + 1}"
+        for number, line in enumerate(raw, 1):
+            at = _undecodable(line, encoding)
+            if at is not None:
+                message = f"line {number} has the byte 0x{line[at]:02X} as its character {at + 1}"
                 return DataError(f"{file} is not {name} text: {message}", "file", help_)
     return DataError(f"{file} is not {name} text: {error.reason}", "file", help_)
 

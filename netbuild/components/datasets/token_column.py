@@ -34,7 +34,7 @@ class TokenFeature(NamedTuple):
     tokens: Tokens
     rule: str | float | None = None
     #: The tokens that a run has kept, in the order of their numbers; None for those of the column.
-    known: Vocabulary | None = None
+    known: Sequence[str | None] | None = None
     categories: None = None
     dtype: str = "int64"
 
@@ -44,11 +44,16 @@ class TokenFeature(NamedTuple):
         return (self.tokens.length,)
 
     @property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> Sequence[str | None]:
         """The token of each number from 2 on. One that the training rows lack is None."""
         if self.known is not None:
             return self.known
         return _vocabulary(self.column, self.tokens.level, self.tokens.vocabulary)
+
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """The rows that lack a text."""
+        return self.column.gaps
 
     @property
     def bounds(self) -> Bounds:
@@ -91,6 +96,11 @@ class LengthFeature(NamedTuple):
     shape: tuple[int, ...] = ()
 
     @property
+    def gaps(self) -> tuple[int, ...]:
+        """The rows that lack a text."""
+        return self.column.gaps
+
+    @property
     def bounds(self) -> Bounds:
         """The smallest and the largest number."""
         return 1, self.tokens.length
@@ -118,7 +128,7 @@ def token_feature(
     tokens: Sequence[Tokens],
     group: Any,
     rule: str | float | None,
-    kept: Mapping[str, Vocabulary],
+    kept: Mapping[str, Sequence[str | None]],
 ) -> TokenFeature | LengthFeature | None:
     """Return the feature of a name in `inputs`; None for another kind of feature.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netbuild.config.load import load
 from netbuild.config.pretrained import Pretrained
-from netbuild.runs.folder import Run, find, measured_with
+from netbuild.runs.folder import Run, find, measured_with, run_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,7 @@ def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
     Raises:
         ConfigError: the config has faults.
         RunNotFoundError: there is no run.
+        TrainingError: what the run has kept of its data was changed.
     """
     if weights is None:
         run = find(place)
@@ -29,6 +30,5 @@ def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
     preparation = config.preparation
     if preparation.normalize is True and (numbers := measured_with(weights)):
         preparation = preparation.model_copy(update={"normalize": numbers})
-    return config.starting_from(Pretrained(file=str(weights)))._replace(
-        preparation=preparation
-    ), run
+    config = config.starting_from(Pretrained(file=str(weights)))._replace(preparation=preparation)
+    return (run_with(weights) or run).with_kept(config), run

@@ -109,8 +109,9 @@ class Predictor:
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
+        data = config.data
         self.reader = SampleReader(
-            tuple(config.inputs), self.sample.inputs, config.data, config.preparation.resize
+            tuple(config.inputs), self.sample.inputs, data, config.preparation.resize
         )
         self.outputs = tuple(graph.outputs)
         self.device = fastest(config.train.device)
@@ -160,6 +161,11 @@ class Predictor:
         target = self.told
         count = target.classes if isinstance(target, Classes) else 2
         return names if len(names) == count else None
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should know of the samples that were predicted, a sentence each."""
+        return self.reader.notices
 
     def predictions(self, inputs: Iterable[Input]) -> Iterator[Prediction | InputError]:
         """Yield a prediction for each sample, and an error for each input that does not fit.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.fields import flat
+from netbuild.components.datasets.table import TableSource
 from netbuild.components.tensor import Tensor, product, times
 from netbuild.diagnostics.exceptions import InputError, UnreadableError
 from netbuild.training.prediction.inputs import (
@@ -29,11 +31,13 @@ from netbuild.training.prediction.inputs import (
     spread,
 )
 from netbuild.training.prediction.table import SEPARATORS, Table
+from netbuild.training.prediction.trained_table import TrainedTable, is_trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from netbuild.components.datasets.dataset import Dataset, Size
+    from netbuild.components.datasets.kept import Kept
 
 _ARRAYS = (".npy", ".npz", ".safetensors")
 _IMAGES = {1: "grey", 3: "RGB", 4: "RGBA"}
@@ -59,6 +63,8 @@ class SampleReader:
         size: Size | None,
     ) -> None:
         self.names, self.inputs, self.data, self.size = names, inputs, data, size
+        #: What the user should know of the samples that were read, a sentence each.
+        self.notices: list[str] = []
 
     def samples(self, inputs: Iterable[Input]) -> Iterator[InputSample | InputError]:
         """Yield the samples of all inputs, and an error for each input that cannot be read."""
@@ -71,7 +77,7 @@ class SampleReader:
         except InputError as error:
             return [error]
 
-    def _read(self, given: Input) -> Iterator[InputSample]:
+    def _read(self, given: Input) -> Iterator[InputSample | InputError]:
         """Yield the samples of a file or an array. All of them are checked before the first.
 
         Raises:
@@ -219,8 +225,12 @@ class SampleReader:
         made = interpolate(torch.from_numpy(x), to, mode="bilinear", antialias=True)
         return np.asarray(made.numpy())
 
-    def _of_table(self, place: dict[str, Any], path: Path) -> Iterator[InputSample]:
+    def _of_table(self, place: dict[str, Any], path: Path) -> Iterator[InputSample | InputError]:
         """Yield the rows of a table. The columns of several inputs stand side by side."""
+        if isinstance(self.data, TableSource) and self.data.known is not None:
+            with _unreadable(path):
+                if is_trained(path, self.data, self.data.known):
+                    return self._of_trained(place, path, self.data, self.data.known)
         source = self.data if isinstance(self.data, Csv) else None
         if len(self.inputs) > 1 and source is None:
             raise InputError(f"{path} is one table, but {self._reads_several()}")
@@ -229,16 +239,36 @@ class SampleReader:
                 read = _described(wanted)
                 raise InputError(f"{path} holds rows of numbers, but the network reads {read}")
         widths = [product(wanted.shape) for wanted in self.inputs]
-        try:
+        with _unreadable(path):
             table = Table(path, source, sum(widths))
-        except (OSError, ValueError, csv.Error) as error:
-            raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
         columns = np.split(table.numbers.reshape(-1, sum(widths)), np.cumsum(widths)[:-1], axis=1)
         pairs = zip(columns, self.inputs, strict=True)
         values = tuple(_of_columns(numbers, wanted, path, table) for numbers, wanted in pairs)
         x = self._fitting(values, str(path), lambda row: f"in line {table.lines[row]}")
         rows = zip(*x, strict=True)
         return (InputSample(place | {"index": n}, sample) for n, sample in enumerate(rows))
+
+    def _of_trained(
+        self, place: dict[str, Any], path: Path, source: TableSource, kept: Kept
+    ) -> Iterator[InputSample | InputError]:
+        """Yield the rows of a table with the columns that the network was trained with."""
+        try:
+            table = TrainedTable(path, source, kept, self.inputs)
+        except DataError as error:
+            raise InputError(f"{path}: {error}") from error
+        for column, count in table.unknown.items():
+            values = f"{count:,} value" + ("" if count == 1 else "s")
+            self.notices.append(f"{path}: {column} has {values} that training has not seen")
+        return table.samples(place)
+
+
+@contextmanager
+def _unreadable(path: Path) -> Iterator[None]:
+    """Turn what reading a table raises into the error of an input."""
+    try:
+        yield
+    except (OSError, ValueError, csv.Error) as error:
+        raise UnreadableError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def _of_columns(numbers: Array, wanted: Tensor, path: Path, table: Table) -> Array:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netbuild.components.datasets.cells import number_in
 from netbuild.components.datasets.fields import by_name, flat
-from netbuild.components.datasets.lines import Rows
-from netbuild.components.files import opened_text
+from netbuild.components.datasets.text_table import Dialect, rows_of
 from netbuild.diagnostics.exceptions import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from netbuild.components.datasets.delimited import Csv
+    from netbuild.components.datasets.table import TableSource
 
 #: The separator of the columns, by the suffix of the file.
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -33,11 +34,10 @@ class Table:
     def __init__(self, path: Path, source: Csv | None, wanted: int) -> None:
         self.path, self.lines = path, array("Q")
         numbers = array("d")
-        separator = SEPARATORS[path.suffix.lower()]
-        if source is not None and separator == ",":
-            separator = source.separator
-        with opened_text(path, newline="") as file:
-            rows = Rows(file, separator)
+        dialect = dialect_of(path, source)
+        self.how = dialect.format
+        file, rows = rows_of(str(path), dialect)
+        with file:
             first = [cell.strip() for cell in next((row for row in rows if row), [])]
             if not first:
                 raise InputError(f"{path} is empty")
@@ -81,10 +81,21 @@ class Table:
     def _number(self, cell: str, line: int) -> float:
         if cell.lower() in _BOOLEANS:
             return _BOOLEANS[cell.lower()]
-        if not _is_number(cell):
+        found = number_in(cell, self.how)
+        if found is None and _is_number(cell):  # NaN
+            found = float(cell)
+        if found is None:
             said = f"{cell[:20]!r} is not a number" if cell else "a value is missing"
             raise InputError(f"{self.path}: {said} in line {line}")
-        return float(cell)
+        return float(found)
+
+
+def dialect_of(path: Path, source: TableSource | None) -> Dialect:
+    """Return how a file is written: as the file that trained, but for the separator of a .tsv."""
+    separator = SEPARATORS[path.suffix.lower()]
+    if source is None:
+        return Dialect(separator)
+    return source.dialect if separator == "," else source.dialect._replace(separator=separator)
 
 
 def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
@@ -94,8 +105,9 @@ def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
     if source.inputs is not None:
         return flat(source.inputs)
     try:
-        with opened_text(source.file, newline="") as file:
-            header = next(Rows(file, source.separator), [])
+        file, rows = rows_of(source.file, source.dialect)
+        with file:
+            header = next(rows, [])
     except (OSError, ValueError, csv.Error):
         return None
     told = by_name(source.target).values()

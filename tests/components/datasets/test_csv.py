@@ -115,6 +115,10 @@ def test_csv_of_late_numbers(tmp_path: Path) -> None:
     assert (x[-1].tolist(), y[0], y[-1]) == ([0.5, 1], 0, 1)
 
 
+_OWN = (
+    "give it an input of its own, species: {shape: [], dtype: int64}, which an Embedding with "
+    "num_embeddings: 4 reads; or leave it out of inputs"
+)
 _MISSING = "write missing: {{{}}}, or missing: drop to leave such rows out"
 
 
@@ -137,8 +141,7 @@ _MISSING = "write missing: {{{}}}, or missing: drop to leave such rows out"
             (
                 "species is text, such as iris, and must be numbers",
                 "inputs",
-                "give it an input of its own, species: {shape: [], dtype: int64}, which an "
-                "Embedding with num_embeddings: 4 reads; or leave it out of inputs",
+                _OWN,
             ),
         ),
         (

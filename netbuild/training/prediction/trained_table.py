@@ -1,0 +1,173 @@
+"""A table of text as inputs of a network that a table has trained: names tell the columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netbuild.components.datasets.cells import Kind, kind_of
+from netbuild.components.datasets.column import PARTS, Column
+from netbuild.components.datasets.feature import Feature, input_array
+from netbuild.components.datasets.fields import Tokens, flat, is_vector
+from netbuild.components.datasets.kept import filled_input
+from netbuild.components.datasets.text_table import is_shown, rows_of
+from netbuild.components.datasets.token_column import LENGTH, token_feature
+from netbuild.diagnostics.exceptions import InputError
+from netbuild.training.prediction.inputs import InputSample
+from netbuild.training.prediction.table import dialect_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from netbuild.components.datasets.fields import Group
+    from netbuild.components.datasets.kept import Kept
+    from netbuild.components.datasets.lines import Rows
+    from netbuild.components.datasets.table import AnyFeature, TableSource
+    from netbuild.components.tensor import Tensor
+    from netbuild.training.prediction.inputs import Array
+
+
+class TrainedTable:
+    """The rows of a file as inputs of a network.
+
+    `inputs` has an array for each input of the network. `rows` are the numbers of their rows in the
+    file, and `lines` the line of every row. `left_out` has the reason why a row lacks a value that
+    it must have, by its number. `unknown` counts values of categories that training has not seen,
+    by column.
+    """
+
+    def __init__(
+        self, path: Path, source: TableSource, kept: Kept, wanted: Sequence[Tensor]
+    ) -> None:
+        self.path, self.source, self.kept = path, source, kept
+        self.dialect = dialect_of(path, source)
+        self.lines: list[int] = []
+        self.header, self.cells = self._read()
+        columns = self._columns()
+        features = [
+            tuple(self._feature(name, columns, group) for name in flat((group,)))
+            for group in kept.inputs
+        ]
+        self.left_out = self._left_out([one for some in features for one in some])
+        self.rows = [row for row in range(len(self.lines)) if row not in self.left_out]
+        self.unknown: dict[str, int] = {}
+        chosen = self.rows if self.left_out else None
+        self.inputs: tuple[Array, ...] = ()
+        for group, some, x in zip(kept.inputs, features, wanted, strict=True):
+            own = not is_vector(group)
+            array = input_array(some, x, chosen, own=own)
+            if own and some[0].categories is not None:
+                self._count(some[0], array, chosen)
+            self.inputs += (filled_input(array, group, kept),)
+
+    def samples(self, place: dict[str, Any]) -> Iterator[InputSample | InputError]:
+        """Yield the sample of each row, or the reason why it has none."""
+        numbers = {row: number for number, row in enumerate(self.rows)}
+        for row in range(len(self.lines)):
+            if row in numbers:
+                sample = tuple(x[numbers[row]] for x in self.inputs)
+                yield InputSample(place | {"index": row}, sample)
+            else:
+                yield InputError(f"{self.path}: {self.left_out[row]}")
+
+    def _read(self) -> tuple[list[str], list[list[str]]]:
+        """Return the names of the columns, and the cells of each row."""
+        text, rows = rows_of(str(self.path), self.dialect)
+        with text:
+            header = [cell.strip() for cell in next((row for row in rows if row), [])]
+            found = []
+            line = rows.line
+            for row in rows:
+                if row and len(row) != len(header):
+                    here = f"{len(row)} column{'s'[: len(row) != 1]} in line {rows.line}"
+                    raise InputError(f"{self.path} has {here}, but its header has {len(header)}")
+                if row:
+                    found.append(row)
+                    self.lines.append(line + 1)
+                line = rows.line
+        if not found:
+            raise InputError(f"{self.path} has no rows below its header")
+        return header, found
+
+    def _columns(self) -> dict[str, Column]:
+        """Return the columns that the network reads."""
+        found = {}
+        for name in needed(self.kept, self.header):
+            if self.header.count(name) != 1:
+                said = "two columns" if name in self.header else "no column"
+                known = ", ".join(self.header)
+                raise InputError(f"{self.path} has {said} {name}: its columns are {known}")
+            number = self.header.index(name)
+            cells = [row[number] for row in self.cells]
+            how = self.dialect.format
+            kind = kind_of(frozenset(cells) - how.missing, how) if cells else Kind("string")
+            shown = is_shown(str(self.path))
+            found[name] = Column(name, kind, cells, how, self._place, shown=shown)
+        return found
+
+    def _place(self, row: int) -> str:
+        return f"line {self.lines[row]}"
+
+    def _feature(self, name: str, columns: dict[str, Column], group: Group) -> AnyFeature:
+        rule = self.source.rule(name)
+        tokens = [one for one in self.kept.inputs if isinstance(one, Tokens)]
+        if found := token_feature(name, columns, tokens, group, rule, self.kept.tokens):
+            return found
+        base, _, part = name.rpartition(".")
+        if name in columns:
+            base, part = name, ""
+        known = self.kept.categories.get(name)
+        return Feature(name, columns[base], part or None, known, rule)
+
+    def _left_out(self, features: list[AnyFeature]) -> dict[int, str]:
+        """Return why rows cannot be read.
+
+        Raises:
+            DataError: a value is missing, and nothing stands for it.
+        """
+        found: dict[int, str] = {}
+        for one in features:
+            one.check()
+            if one.rule == "drop":
+                said = f"{one.name} has no value in"
+                found |= {row: f"{said} {self._place(row)}" for row in one.gaps if row not in found}
+        return found
+
+    def _count(self, feature: AnyFeature, codes: Array, chosen: Sequence[int] | None) -> None:
+        """Count the values of a column that are unknown categories."""
+        rows = range(len(self.lines)) if chosen is None else chosen
+        gaps = {*feature.gaps}
+        there = np.array([row not in gaps for row in rows], bool)
+        count = int(((codes.ravel() == 0) & there).sum())
+        if count:
+            self.unknown[feature.name] = count
+
+
+def needed(kept: Kept, header: Sequence[str]) -> list[str]:
+    """Return the columns that the network reads: a part of a date needs the column of the date."""
+    found = []
+    for name in flat(kept.inputs):
+        base, _, part = name.rpartition(".")
+        is_part = part in {*PARTS, LENGTH} and name not in header and base in header
+        found.append(base if is_part else name)
+    return list(dict.fromkeys(found))
+
+
+def is_trained(path: Path, source: TableSource, kept: Kept) -> bool:
+    """Whether the header of a file has the columns that the network was trained with.
+
+    Raises:
+        InputError: the file is empty.
+    """
+    text, rows = rows_of(str(path), dialect_of(path, source))
+    with text:
+        header = [cell.strip() for cell in _first(rows)]
+    if not header:
+        raise InputError(f"{path} is empty")
+    return {*needed(kept, header)} <= {*header} or bool(kept.categories or kept.tokens)
+
+
+def _first(rows: Rows) -> list[str]:
+    return next((row for row in rows if row), [])

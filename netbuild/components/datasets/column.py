@@ -48,6 +48,9 @@ class Column:
     `line 18`.
     """
 
+    #: The number of classes that the table itself names.
+    class_count: int | None = None
+
     def __init__(
         self,
         name: str,

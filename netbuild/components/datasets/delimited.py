@@ -106,7 +106,7 @@ class Csv(TableSource):
         if table.columns is None or self.missing is None:
             return table.rows
         names = flat(self.inputs) or self.others(table.names)
-        rows = self.rows_left(table.columns, names)
+        rows = self.rows_left(table.columns, (*names, *by_name(self.target).values()))
         return table.rows if rows is None else len(rows)
 
     def sample(self, wanted: Sample) -> Declared:

@@ -1,11 +1,13 @@
 """Data that the package `datasets` reads: from the Hugging Face hub or from files."""
 
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator
 
+from netbuild.components.datasets.column import Column
 from netbuild.components.datasets.conversion import target_of
 from netbuild.components.datasets.dataset import (
     DataError,
@@ -27,11 +29,13 @@ from netbuild.components.datasets.fields import (
     count_of,
     expect_counts,
     flat,
-    grouped,
 )
 from netbuild.components.datasets.paths import has_any, has_file
+from netbuild.components.datasets.stored_column import kind_of
+from netbuild.components.datasets.table import Plan, TableSource
 from netbuild.components.fields import Bool, OptionalText, unwanted
 from netbuild.components.files import expect_only_files
+from netbuild.components.target import Target
 from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ _FORMATS = {
 _SAVED = ("state.json", "dataset_dict.json")
 
 
-class Hub(Dataset):
+class Hub(TableSource):
     """A data set from the Hugging Face hub or from local files, read by the package `datasets`.
 
     `name` is the name on the hub. `files` are .parquet, .csv, .tsv, .json, .jsonl or .arrow files,
@@ -62,6 +66,11 @@ class Hub(Dataset):
     classes. `classes` are counted if the data does not name them. A mapping in `inputs` names the
     network's inputs, and in it a list of columns is one vector. A mapping in `target` names several
     targets.
+
+    In a table without pictures, a column of text, or of numbers that `categories` names, is read as
+    an input of its own: its categories are numbered from 1, and 0 is a category that training has
+    not seen. A column of dates gives its parts: `when.month`. No value may be missing unless
+    `missing` says what stands for it.
 
     `split` holds the training samples. With `streaming`, samples are not kept: each epoch reads
     data that does not fit in memory again, in an order shuffled within 1,000 samples.
@@ -132,7 +141,11 @@ class Hub(Dataset):
             return super().load(wanted, split, size)
         from netbuild.components.datasets.tables import Rows, whole_table
 
-        rows = self.open(wanted, split, size)
+        found = self._planned(wanted, split)
+        if found is not None:
+            source, plan = found
+            return source.rows_of(plan, wanted)
+        rows = self._rows(wanted, split, size)
         assert isinstance(rows, Rows)
         if rows.reader.columns.images:
             return super().load(wanted, split, size)
@@ -140,7 +153,78 @@ class Hub(Dataset):
 
     def open(
         self, wanted: Sample, split: str | None = None, size: Size | None = None
+    ) -> Samples | Stream | None:
+        return None if self._planned(wanted, split) else self._rows(wanted, split, size)
+
+    def fitted(self, wanted: Sample, training: Loaded) -> Dataset:
+        found = self._planned(wanted, None)
+        if found is None:
+            return self
+        source, plan = found
+        return source.knowing(source.learned(plan, wanted, training))
+
+    def labels(self, name: str, column: Column, wanted: Target) -> Sequence[Any] | None:
+        return super().labels(name, column, wanted) if column.dtype == "string" else None
+
+    def class_count(self, name: str, column: Column) -> int | None:
+        return column.class_count or super().class_count(name, column)
+
+    def _planned(self, wanted: Sample, split: str | None) -> "tuple[Hub, Plan] | None":
+        """Return how a table becomes samples, if it has categories, dates or missing values.
+
+        Other tables may be too large for the memory, and are read by rows.
+
+        Raises:
+            DataError: as `plan` does.
+        """
+        if self.streaming:
+            if self.missing is not None or self.categories:
+                message = "a stream tells neither its categories nor its missing values"
+                raise DataError(message, "missing" if self.missing else "categories")
+            return None
+        table = self._table(split)
+        columns = self._columns(table, len(wanted.inputs))
+        there = columns.features
+        bases = {self.column_of(name, there) for name in columns.inputs}
+        kinds = {name: kind_of(there[name]) for name in bases}
+        whole = {"int64", "bool"} if any(not x.floating for x in wanted.inputs) else set()
+        special = {"string", "date"} | (whole if self.categories else whole - {"int64"})
+        named = self.missing is not None or self.categories or {*columns.inputs} != {*kinds}
+        lacks = any(table.data.column(name).null_count for name in columns.features)
+        if None in kinds.values() or not (named or lacks or special & {*kinds.values()}):
+            return None
+        return self._whole(table, columns, wanted, split)
+
+    def _whole(
+        self, table: Any, columns: "Columns", wanted: Sample, split: str | None
+    ) -> "tuple[Hub, Plan]":
+        """Return how a whole table becomes samples.
+
+        Raises:
+            DataError: as `plan` does.
+        """
+        from netbuild.components.datasets.stored_column import stored_columns
+
+        source: Hub = self
+        if split is not None and self._kept is None:
+            training = stored_columns(self._table(None), columns.features)
+            plan = self.plan(training, wanted, columns.targets)
+            source = self.knowing(self.first_seen(plan, wanted))
+        found = stored_columns(table, columns.features)
+        try:
+            return source, source.plan(found, wanted, columns.targets)
+        except DataError as error:
+            at = None if error.at == "file" else error.at
+            raise DataError(str(error), at, error.help) from error
+
+    def _rows(
+        self, wanted: Sample, split: str | None = None, size: Size | None = None
     ) -> Samples | Stream:
+        """Return the samples, to be read one by one.
+
+        Raises:
+            DataError: as `load` does.
+        """
         from netbuild.components.datasets.tables import RowReader, Rows, RowStream
 
         table = self._table(split)
@@ -161,10 +245,15 @@ class Hub(Dataset):
 
         features = table.features or table._resolve_features().features  # noqa: SLF001
         targets: dict[str, str | None] = {**by_name(self.target)} or {"target": None}
-        columns = choose(features, flat(self.inputs) or None, targets)
+        named = flat(self.inputs)
+        known = self._kept
+        if not named and known is not None:
+            named = flat(known.inputs)
+        bases = dict.fromkeys(self.column_of(name, features) for name in named)
+        columns = choose(features, tuple(bases) or None, targets)
         if read is None:
             return columns
-        return columns._replace(groups=grouped(self.inputs, flat(columns.groups), read))
+        return columns._replace(groups=self.groups_of(named or flat(columns.groups), read))
 
     def _labels(self, columns: "Columns", target: str, table: Any) -> Any:
         """Return the names of the classes in the training samples; None for class numbers."""

@@ -47,6 +47,7 @@ from netbuild.components.tensor import Tensor
 
 if TYPE_CHECKING:
     import numpy as np
+    from typing_extensions import Self
 
 #: The most columns in a message.
 LISTED = 100
@@ -96,14 +97,18 @@ class TableSource(Dataset):
         groups = grouped(inputs, (), 0) if isinstance(inputs, Mapping) else ()
         return tuple(group for group in groups if isinstance(group, Tokens))
 
-    def plan(self, columns: Mapping[str, Column], wanted: Sample) -> Plan:
+    def plan(
+        self, columns: Mapping[str, Column], wanted: Sample, told: Mapping[str, str] | None = None
+    ) -> Plan:
         """Return how the columns of a table become the samples that a network wants.
+
+        `told` has the column of each target, if the field does not name it.
 
         Raises:
             DataError: a column cannot be what it shall be.
         """
         groups = self.groups_of(columns, len(wanted.inputs))
-        told = by_name(getattr(self, "target", None))
+        told = by_name(getattr(self, "target", None)) if told is None else told
         targets = {name: columns[column] for name, column in told.items()}
         features = tuple(
             tuple(self._feature(name, columns, group, tensor) for name in flat((group,)))
@@ -114,7 +119,8 @@ class TableSource(Dataset):
             feature.check()
         for target, column in targets.items():
             self._check_target(column, wanted.targets[target])
-        return Plan(groups, features, targets, self.rows_left(columns, flat(groups)))
+        names = (*flat(groups), *told.values())
+        return Plan(groups, features, targets, self.rows_left(columns, names))
 
     def groups_of(self, names: Iterable[str], read: int) -> tuple[Group, ...]:
         """Return the columns of each input of a network that reads so many."""
@@ -141,17 +147,16 @@ class TableSource(Dataset):
         )
 
     def rows_left(
-        self, columns: Mapping[str, Column], inputs: Iterable[str]
+        self, columns: Mapping[str, Column], names: Iterable[str]
     ) -> Sequence[int] | None:
-        """Return the rows that `missing: drop` leaves; None for all.
+        """Return the rows that `missing: drop` leaves; None for all. `names` are what is read.
 
         Raises:
             DataError: no row is left.
         """
-        told = by_name(getattr(self, "target", None)).values()
         left_out: set[int] = set()
         count = 0
-        for name in (*inputs, *told):
+        for name in names:
             base = name if name in columns else name.rpartition(".")[0]
             if base in columns and self.rule(name) == "drop":
                 count = len(columns[base].cells)
@@ -189,11 +194,15 @@ class TableSource(Dataset):
         told = by_name(getattr(self, "target", None)).values()
         return tuple(name for name in names if name and name not in told)
 
+    def column_of(self, name: str, columns: Iterable[str]) -> str:
+        """Return the column that a name means: a part of a date is in the column of the date."""
+        return name.rpartition(".")[0] if self.is_part(name, columns) else name
+
     def is_part(self, name: str, columns: Iterable[str]) -> bool:
         """Whether a name is that of a part of a column of dates, or of tokens."""
         base, _, part = name.rpartition(".")
         has_length = part == LENGTH and any(base == one.column for one in self.tokens)
-        return (part in PARTS or has_length) and base in columns
+        return (part in PARTS or has_length) and base in columns and name not in columns
 
     def bounds_of(
         self, columns: Mapping[str, Column] | None, inputs: tuple[Tensor, ...]
@@ -244,18 +253,19 @@ class TableSource(Dataset):
     def _told(self, name: str, column: Column, wanted: Target) -> Target | None:
         """Return the description of a target."""
         labels = self.labels(name, column, wanted)
-        classes = self._count(name) if labels is None else len(labels)
+        classes = self.class_count(name, column) if labels is None else len(labels)
         return target_of(Tensor((), column.dtype if labels is None else "int64"), wanted, classes)
 
-    def _count(self, target: str) -> int | None:
-        return count_of(getattr(self, "classes", None), target)
+    def class_count(self, name: str, column: Column) -> int | None:
+        """Return the number of classes of a target whose numbers are used directly, if known."""
+        return count_of(getattr(self, "classes", None), name)
 
     def labels(self, name: str, column: Column, wanted: Target) -> Sequence[Any] | None:
         """Return the names of the classes; None if the target's numbers are used directly."""
         if self._kept and name in self._kept.classes:
             return self._kept.classes[name]
         numbers = target_of(Tensor((), column.dtype), wanted, None) is not None
-        if column.dtype != "string" and (numbers or self._count(name) is not None):
+        if column.dtype != "string" and (numbers or self.class_count(name, column) is not None):
             return None
         return column.classes(ignored(wanted))
 
@@ -286,7 +296,7 @@ class TableSource(Dataset):
         else:
             values = column.read() if rows is None else column.chosen(rows).read()
             array = numbered(values, labels, ignored(target), column.name, place)
-        counted = self._count(name) if labels is None else len(labels)
+        counted = self.class_count(name, column) if labels is None else len(labels)
         return target_values(array, target, counted, column.name, place)
 
     def learned(self, plan: Plan, wanted: Sample, training: Loaded) -> Kept:
@@ -308,11 +318,19 @@ class TableSource(Dataset):
                     present[feature.name] = [v if code in there else None for code, v in known]
                 elif feature.rule in MEASURED:
                     missing[feature.name] = _measured(feature, values)
-        told = (
-            (n, self.labels(n, column, wanted.targets[n])) for n, column in plan.targets.items()
-        )
-        classes = {name: labels for name, labels in told if labels is not None}
-        return Kept(plan.groups, present, missing, classes, tokens)
+        return Kept(plan.groups, present, missing, self._classes(plan, wanted), tokens)
+
+    def first_seen(self, plan: Plan, wanted: Sample) -> Kept:
+        """Return what the training samples tell of another split."""
+        read = [feature for of_input in plan.features for feature in of_input]
+        categories = {f.name: f.categories for f in read if f.categories is not None}
+        tokens = {f.tokens.key: f.vocabulary for f in read if isinstance(f, TokenFeature)}
+        return Kept(plan.groups, categories, {}, self._classes(plan, wanted), tokens)
+
+    def _classes(self, plan: Plan, wanted: Sample) -> dict[str, Sequence[Any]]:
+        pairs = plan.targets.items()
+        told = ((name, self.labels(name, column, wanted.targets[name])) for name, column in pairs)
+        return {name: labels for name, labels in told if labels is not None}
 
     def kept(self) -> dict[str, Any] | None:
         return None if self._kept is None else self._kept.as_json()
@@ -320,7 +338,7 @@ class TableSource(Dataset):
     def with_kept(self, kept: Mapping[str, Any]) -> Dataset:
         return self.knowing(read_kept(kept))
 
-    def knowing(self, kept: Kept) -> Dataset:
+    def knowing(self, kept: Kept) -> "Self":
         """Return the source with what it has told before."""
         copy = self.model_copy()
         copy._kept = kept  # noqa: SLF001  a copy of this source

@@ -137,7 +137,10 @@ def _collection(schema: Any, phrase: str) -> Schema:
     """Return the schema of a list, or of a mapping from texts."""
     if schema["type"] == "tuple":
         return {"type": "array", **_items(schema, phrase)}
-    values = _flat(_alternatives(schema["values_schema"], phrase), phrase)
+    plain, named = _parted(schema["values_schema"], phrase)
+    values = _flat(plain, phrase)
+    if named:
+        values = {"anyOf": [{"enum": named}, values]}
     return {"type": "object", "additionalProperties": values}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
 import pytest
 
-from netbuild.components.datasets.dataset import Sample
+from netbuild.components.datasets.dataset import DataError, Sample
 from netbuild.components.datasets.hub import Hub
 from netbuild.components.datasets.tables import quiet
 from netbuild.components.target import Classes, Values
@@ -130,7 +131,10 @@ def test_own_splits(tmp_path: Path) -> None:
     assert refusal(source, reads, "dev") == refused
 
 
-_TEXT = "remove it from inputs, or turn it into numbers"
+_TEXT = (
+    "give it an input of its own, kind: {shape: [], dtype: int64}, which an Embedding with "
+    "num_embeddings: 4 reads; or leave it out of inputs"
+)
 _KNOWN = "its columns are a, b, label, kind, pair"
 
 
@@ -139,7 +143,10 @@ _KNOWN = "its columns are a, b, label, kind, pair"
     [
         ({"inputs": ("c",)}, ("there is no column c", "inputs", _KNOWN)),
         ({"target": "c"}, ("there is no column c", "target", _KNOWN)),
-        ({"inputs": ("a", "kind")}, ("kind is text, and must be numbers", "inputs", _TEXT)),
+        (
+            {"inputs": ("a", "kind")},
+            ("kind is text, such as x, and must be numbers", "inputs", _TEXT),
+        ),
         (
             {"inputs": ("a", "pair")},
             ("pair must have one number per row to be one of several columns", "inputs", None),
@@ -177,12 +184,14 @@ def test_missing_values(tmp_path: Path) -> None:
     with quiet():
         datasets.Dataset.from_dict(made).to_parquet(tmp_path / "x.parquet")
     source = Hub(files=str(tmp_path / "x.parquet"), inputs=("a",))
-    assert refusal(source, TWO) == ("a has no value in row 2", None, None)
-    samples: Any = source.open(TWO)
-    with pytest.raises(Exception, match="a has no value in row 2"):
-        samples[1]
+    help_ = "write missing: {{{}}}, or missing: drop to leave such rows out"
+    refused = ("a has no value in row 2", None, help_.format("a: mean"))
+    assert refusal(source, wanted(1, target=Classes(2))) == refused
+    with pytest.raises(DataError, match="a has no value in row 2"):
+        source.open(TWO)
     source = Hub(files=source.files, inputs=("label",), target="kind")
-    assert refusal(source, TWO) == ("kind has no value in row 2", None, None)
+    refused = ("kind has no value in row 2", None, help_.format("kind: drop"))
+    assert refusal(source, wanted(1, target=Classes(2))) == refused
     source = Hub(files=source.files, inputs=("list",))
     assert refusal(source, TWO) == ("the samples of list differ in shape", None, None)
 
@@ -264,3 +273,46 @@ def test_which_columns(tmp_path: Path) -> None:
     message = "the network reads 2 inputs, and inputs has 1 columns"
     help_ = "name a column for each input, in their order"
     assert refusal(source, reads) == (message, "inputs", help_)
+
+
+def test_tables_of_typed_values(tmp_path: Path) -> None:
+    """Texts are categories, None is missing, and times are dates; another split has the same."""
+    times = [datetime(2024, 2, 29, 8, 30), datetime(2023, 12, 31), None, datetime(2024, 1, 1)]  # noqa: DTZ001  as stored
+    made = {
+        "age": [1, None, 3, 5],
+        "city": ["Rome", None, "Bonn", "Oslo"],
+        "zip": [9, 7, 9, 8],
+        "when": times,
+        "day": ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"],
+        "label": [0.5, 1, 1.5, 2],
+    }
+    other = {n: values[:2] for n, values in made.items()} | {"city": ["Lima", "Bonn"]}
+    with quiet():
+        both = {
+            name: datasets.Dataset.from_dict(x) for name, x in (("train", made), ("test", other))
+        }
+        datasets.DatasetDict(both).save_to_disk(tmp_path / "x")
+    inputs = {"numbers": ("age", "when.month", "day.weekday"), "city": "city", "zip": "zip"}
+    missing = {"age": "mean", "city": "unknown", "when": "drop"}
+    fields: Any = {"inputs": inputs, "missing": missing, "categories": ("zip",)}
+    source = Hub(files=str(tmp_path / "x"), **fields)
+    code = Tensor((), "int64")
+    reads = Sample((Tensor((3,)), code, code), {"target": Values((1,))})
+    (numbers, city, zips), (labels,) = source.load(reads)
+    assert str(numbers.tolist()) == "[[1.0, 2.0, 1.0], [nan, 12.0, 2.0], [5.0, 1.0, 4.0]]"
+    assert (city.tolist(), zips.tolist()) == ([3, 0, 2], [3, 1, 2])
+    assert labels.ravel().tolist() == [0.5, 1, 2]
+    fitted = source.fitted(reads, ((numbers[:2], city[:2], zips[:2]), (labels[:2],)))
+    assert fitted.kept() == {
+        "inputs": [[*inputs["numbers"]], "city", "zip"],
+        "categories": {"city": [None, None, "Rome"], "zip": [7, None, 9]},
+        "missing": {"age": 1},
+        "classes": {},
+    }
+    assert fitted.filled(reads, source.load(reads))[0][1].tolist() == [3, 0, 0]
+    assert source.open(reads) is None
+    (_, city, zips), _ = source.load(reads, "test")
+    assert (city.tolist(), zips.tolist()) == ([0, 1], [3, 1])
+    stream = Hub(files=source.files, streaming=True, **fields)
+    said = "a stream tells neither its categories nor its missing values"
+    assert refusal(stream, reads)[:2] == (said, "missing")

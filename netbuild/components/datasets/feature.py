@@ -188,6 +188,8 @@ def _no_number(column: Column, *, picked: bool) -> DataError:
         f"give it an input of its own, {name}: {{shape: [], dtype: int64}}, which an "
         f"Embedding with num_embeddings: {count + 1} reads; or leave it out of inputs"
     )
+    if sum(" " in str(cell) for cell in column.filled) * 2 > len(column.filled):
+        help_ = f"read it as tokens, as in inputs: {{words: {{tokens: {name}, length: 64}}}}"
     return DataError(message, "inputs", help_)
 
 

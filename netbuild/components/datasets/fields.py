@@ -1,13 +1,24 @@
 """Types of the fields of data sources: paths and names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema
 
+from netbuild.components.component import LARGEST
 from netbuild.components.datasets.dataset import ONE_TARGET
-from netbuild.components.fields import Wants, either, many, optional, real, unwanted, whole
+from netbuild.components.fields import (
+    Wants,
+    either,
+    many,
+    optional,
+    real,
+    unwanted,
+    whole,
+    wrong_name,
+    wrong_value,
+)
 
 _text = core_schema.str_schema(strict=True, min_length=1)
 
@@ -27,7 +38,7 @@ def _named(values: CoreSchema) -> CoreSchema:
 
 _columns = many(_text, at_least=1)
 #: A column of text as tokens; `Tokens.read` checks its keys and its values.
-_tokens = _named(either(_text, whole(1)))
+_tokens = _named(optional(either(_text, whole())))
 _targets = either(_text, _named(_text))
 #: The columns of the inputs: those of one vector, or what each input of the network reads. There a
 #: list is one vector.
@@ -103,25 +114,37 @@ class Tokens(NamedTuple):
         return f"{self.level}s of {self.column}, {self.vocabulary or 'all'}"
 
     @classmethod
-    def read(cls, written: Mapping[str, Any]) -> "Tokens":
-        """Return the tokens that an entry of `inputs` describes.
+    def read(cls, written: Mapping[str, Any], name: str = "inputs") -> "Tokens":
+        """Return the tokens that an entry of `inputs` describes; `name` is its input.
 
         Raises:
-            PydanticCustomError: a key or a value is wrong.
+            PydanticCustomError: a name or a value is wrong.
         """
-        known = {"tokens": "column", **{n: n for n in ("level", "length", "vocabulary")}}
-        fields = {known.get(name, ""): value for name, value in written.items()}
-        level, length = fields.get("level", "word"), fields.get("length", 64)
-        most = fields.get("vocabulary")
-        if "" in fields or not isinstance(fields.get("column"), str):
-            raise unwanted("tokens, level, length and vocabulary in a column of tokens")
-        if level not in {"character", "word"}:
-            raise unwanted("level: character or level: word in a column of tokens")
-        if not isinstance(length, int):
-            raise unwanted("a whole number as the length of a column of tokens")
-        if most is not None and (not isinstance(most, int) or most < 3):
-            raise unwanted("a vocabulary of at least 3, because 0 is padding and 1 is unknown")
-        return cls(**fields)
+        for field, value in written.items():
+            if field not in _TOKENS:
+                raise wrong_name((name, field), [*_TOKENS])
+            phrase, fits = _TOKENS[field]
+            if not fits(value):
+                raise wrong_value((name, field), phrase)
+        if "tokens" not in written:
+            raise wrong_value((name,), "tokens, the column of text")
+        return cls(written["tokens"], **{n: v for n, v in written.items() if n != "tokens"})
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return type(value) is int and least <= value <= LARGEST
+
+
+#: What each field of a column of tokens takes.
+_TOKENS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "tokens": ("the name of a column", lambda value: isinstance(value, str)),
+    "level": ("character or word", lambda value: value in {"character", "word"}),
+    "length": ("a whole number of at least 1", lambda value: _is_whole(value, 1)),
+    "vocabulary": (
+        "a whole number of at least 3, because 0 is padding and 1 is unknown, or null",
+        lambda value: value is None or _is_whole(value, 3),
+    ),
+}
 
 
 #: The columns of one input: one column, several side by side as a vector, or tokens.

@@ -83,7 +83,7 @@ def _group(read: str | list[str] | dict[str, Any]) -> Group:
     if not isinstance(read, dict):
         return read if isinstance(read, str) else tuple(read)
     try:
-        return Tokens.read({name: value for name, value in read.items() if value is not None})
+        return Tokens.read(read)
     except ValueError as error:
         raise DataError("what the run has kept of its table was changed") from error
 

@@ -85,9 +85,9 @@ class TableSource(Dataset):
     @field_validator("inputs", check_fields=False)
     @classmethod
     def _tokens_of(cls, inputs: Any) -> Any:
-        for group in inputs.values() if isinstance(inputs, Mapping) else ():
+        for name, group in inputs.items() if isinstance(inputs, Mapping) else ():
             if isinstance(group, Mapping):
-                Tokens.read(group)
+                Tokens.read(group, name)
         return inputs
 
     @property

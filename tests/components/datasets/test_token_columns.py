@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import ValidationError
 
+import netbuild
 from netbuild.components.datasets.dataset import DataError, Sample
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.target import Classes
@@ -98,18 +98,37 @@ def test_missing_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "said"),
+    ("tokens", "code", "said", "help_"),
     [
-        ({"level": "line"}, "level: character or level: word in a column of tokens"),
-        ({"length": "long"}, "a whole number as the length of a column of tokens"),
-        ({"size": 3}, "tokens, level, length and vocabulary in a column of tokens"),
-        ({"vocabulary": 2}, "a vocabulary of at least 3, because 0 is padding and 1 is unknown"),
+        ("level: line", "NB106", "level wants character or word, not line", None),
+        ("length: 0", "NB106", "length wants a whole number of at least 1, not 0", None),
+        ("length: long", "NB106", "length wants a whole number of at least 1, not long", None),
+        ("lenght: 3", "NB104", "unknown field", "did you mean length?"),
+        ("size: 3", "NB104", "unknown field", "the fields are tokens, level, length, vocabulary"),
+        ("vocabulary: 2", "NB106", "vocabulary wants a whole number of at least 3, because", None),
     ],
 )
-def test_wrong_entries(tmp_path: Path, tokens: Any, said: str) -> None:
-    """What a column of tokens takes is said."""
-    with pytest.raises(ValidationError, match=said):
-        reviews(tmp_path, tokens=tokens)
+def test_wrong_entries(tmp_path: Path, tokens: str, code: str, said: str, help_: str) -> None:
+    """The very value is marked."""
+    file = tmp_path / "net.yaml"
+    data = f"Csv: {{file: x.csv, target: mood, inputs: {{input: {{tokens: review, {tokens}}}}}}}"
+    file.write_text(f"input: {{shape: [3], dtype: int64}}\nlayers: [Flatten]\ndata:\n  {data}\n")
+    with pytest.raises(netbuild.ConfigError) as caught:
+        netbuild.load(file)
+    (fault,) = caught.value.diagnostics
+    assert (fault.code, fault.help) == (code, help_)
+    assert fault.label.startswith(said)
+    name, _, value = tokens.partition(": ")
+    assert fault.span.column == 3 + data.index(name if code == "NB104" else value, 50)
+
+
+def test_a_column_of_texts_is_pointed_out(tmp_path: Path) -> None:
+    """A column of text that is read as numbers: the fault says how to read it as tokens."""
+    source = reviews(tmp_path, ("a film", "no film"), inputs=None)
+    with pytest.raises(DataError) as caught:
+        source.sample(Sample((Tensor((1,)),), WANTED.targets))
+    help_ = "read it as tokens, as in inputs: {words: {tokens: review, length: 64}}"
+    assert caught.value.help == help_
 
 
 def test_names_that_do_not_exist(tmp_path: Path) -> None:

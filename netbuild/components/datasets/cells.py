@@ -20,6 +20,13 @@ _ISO = re.compile(
     flags=re.ASCII,
 )
 _ORDERED = re.compile(r"(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})([T ]+\d\d?:\d\d(:\d\d)?)?")
+_NAMED = re.compile(
+    r"([A-Z][a-z]{2})[a-z]*\.? (\d{1,2}),? (\d{4})|(\d{1,2})\.? ([A-Z][a-z]{2})[a-z]* (\d{4})"
+)
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
+#: A date as a whole number, such as 20240229.
+_DIGITS = re.compile(r"(1[5-9]|20)\d\d[01]\d[0-3]\d")
 _UNITS = "%$€£¥"
 
 
@@ -115,7 +122,15 @@ _WRITTEN = ((",", None), (".", ","), (",", "."), (".", " "), (",", " "), (".", "
 def is_date(text: str) -> bool:
     """Whether a cell holds a date, perhaps with a time."""
     text = text.strip()
-    return bool(_ISO.fullmatch(text) or _ORDERED.fullmatch(text))
+    if _ISO.fullmatch(text) or _ORDERED.fullmatch(text):
+        return True
+    match = _NAMED.fullmatch(text)
+    return match is not None and (match[1] or match[5]) in _MONTHS
+
+
+def are_digits_of_dates(texts: Collection[str]) -> bool:
+    """Whether whole numbers may be dates, such as 20240229. They are numbers unless asked."""
+    return bool(texts) and all(_DIGITS.fullmatch(text.strip()) for text in texts)
 
 
 def order_of(texts: Collection[str]) -> bool | None:
@@ -136,6 +151,11 @@ def date_in(text: str, *, dayfirst: bool) -> datetime | None:
     try:
         if match := _ISO.fullmatch(text):
             return datetime.fromisoformat(_iso(match))
+        if match := _NAMED.fullmatch(text):
+            month, day, year = match[1] or match[5], match[2] or match[4], match[3] or match[6]
+            return datetime(int(year), _MONTHS[month], int(day))  # noqa: DTZ001  as it is written
+        if _DIGITS.fullmatch(text):
+            return datetime(int(text[:4]), int(text[4:6]), int(text[6:]))  # noqa: DTZ001
         match = _ORDERED.fullmatch(text)
         if match is None:
             return None

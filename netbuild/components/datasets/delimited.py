@@ -29,7 +29,7 @@ from netbuild.components.datasets.fields import (
 from netbuild.components.datasets.paths import has_file
 from netbuild.components.datasets.table import LISTED, TableSource
 from netbuild.components.datasets.text_table import Dialect, TextTable, quoted, read_table
-from netbuild.components.fields import Wants, optional, switch
+from netbuild.components.fields import NaturalInt, Wants, many, optional, switch
 from netbuild.components.tensor import Tensor
 
 #: The largest file, in bytes, that a check reads; of larger files it reads the column names.
@@ -38,6 +38,7 @@ _ENCODINGS = (
     *("utf-8", "utf-16", "cp1252", "latin-1", "cp1250", "cp1251", "iso-8859-15", "mac-roman"),
     *("shift_jis", "euc_kr", "big5", "gb18030"),
 )
+_name = core_schema.str_schema(strict=True)
 _character = core_schema.str_schema(strict=True, min_length=1, max_length=1)
 
 
@@ -56,7 +57,8 @@ class Csv(TableSource):
 
     No value may be missing unless `missing` says what stands for it; `na_values` are texts that
     mean a missing value. The file tells its separator; `encoding`, `decimal`, `thousands` and
-    `dayfirst` say how it is written.
+    `dayfirst` say how it is written. `header` names the columns of a file without names, behind
+    `skiprows` lines that are no part of the table.
 
     data: {Csv: {file: data/flowers.csv, target: species}}
     """
@@ -73,6 +75,13 @@ class Csv(TableSource):
     """Number of classes, if the target holds class numbers; null reads classes from its values."""
     separator: Annotated[str | None, Wants("one character, or null", optional(_character))] = None
     """Character between two values; null finds out whether it is , or ; or a tab or |."""
+    header: Annotated[
+        tuple[str, ...] | None,
+        Wants("a list of names of columns, or null", optional(many(_name, at_least=1))),
+    ] = None
+    """Names of the columns of a file whose first line is no header; null reads that line."""
+    skiprows: NaturalInt = 0
+    """Number of lines before the table that are no part of it."""
     encoding: Annotated[
         str | None,
         Wants(
@@ -161,7 +170,7 @@ class Csv(TableSource):
         """How the file is written."""
         missing = MISSING.union(self.na_values) if self.na_values else MISSING
         how = Format(self.decimal, self.thousands, self.dayfirst, missing)
-        return Dialect(self.separator, self.encoding, how)
+        return Dialect(self.separator, self.encoding, how, self.skiprows, self.header)
 
     def _names(self, table: TextTable) -> tuple[str, ...]:
         """Return the names of what the network reads: of columns, or of parts of dates.

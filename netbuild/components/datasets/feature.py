@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netbuild.components.datasets.cells import are_digits_of_dates
 from netbuild.components.datasets.column import PARTS, Column, and_more, brief
 from netbuild.components.datasets.conversion import input_values
 from netbuild.components.datasets.dataset import Bounds, DataError
@@ -151,7 +152,8 @@ def feature_of(
         base, part = name, ""
     column = columns[base]
     if part:
-        if column.kind.name != "date" and column.filled:
+        digits = column.kind.name == "int64" and are_digits_of_dates(column.filled)
+        if column.kind.name != "date" and column.filled and not digits:
             raise column.not_dates(part)
         return Feature(name, column, part, None, rule)
     picked = base in chosen

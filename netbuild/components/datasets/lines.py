@@ -18,9 +18,10 @@ class Rows:
         UnicodeDecodeError: the file is not UTF-8 text.
     """
 
-    def __init__(self, file: TextIO, separator: str) -> None:
+    def __init__(self, file: TextIO, separator: str, quote: str = '"', *, skipped: int = 0) -> None:
         self._file, self._left, self.separator = file, MAX_ROW, separator
-        self._reader = csv.reader(self._lines(), delimiter=separator, strict=True)
+        self._skipped = skipped
+        self._reader = csv.reader(self._lines(), delimiter=separator, quotechar=quote, strict=True)
 
     def __iter__(self) -> Iterator[list[str]]:
         return self
@@ -36,14 +37,14 @@ class Rows:
     @property
     def line(self) -> int:
         """The number of the last line of the current row."""
-        return self._reader.line_num
+        return self._reader.line_num + self._skipped
 
     def _lines(self) -> Iterator[str]:
         """Yield the lines. A row with quotes may have several."""
         while line := self._file.readline(self._left + 1):
             self._left -= len(line)
             if self._left < 0:
-                number = self._reader.line_num + 1
+                number = self.line + 1
                 raise csv.Error(f"the row in line {number} has more than {MAX_ROW:,} characters")
             yield line
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, TextIO
 from netbuild.components.datasets.cells import PLAIN, Format, kind_of
 from netbuild.components.datasets.column import Column, brief
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.datasets.lines import Rows
+from netbuild.components.datasets.lines import MAX_ROW, Rows
 from netbuild.components.files import opened, opened_text
 
 #: Names of files whose contents a message may show.
@@ -26,11 +26,16 @@ _BEGIN = 1 << 16
 
 
 class Dialect(NamedTuple):
-    """How a table is written as text; None for what its file tells."""
+    """How a table is written as text; None for what its file tells.
+
+    `skipped` lines stand before the table. `header` names the columns of a table without names.
+    """
 
     separator: str | None = None
     encoding: str | None = None
     format: Format = PLAIN
+    skipped: int = 0
+    header: tuple[str, ...] | None = None
 
 
 class TextTable(NamedTuple):
@@ -119,7 +124,7 @@ def _open(file: str, encoding: str | None) -> TextIO:
 
 
 def rows_of(file: str, dialect: Dialect) -> "tuple[TextIO, Rows]":
-    """Open a file, and return it with its rows, the header among them.
+    """Open a file, and return it with its rows, the header among them if the file has one.
 
     Raises:
         OSError: the file cannot be read.
@@ -128,20 +133,30 @@ def rows_of(file: str, dialect: Dialect) -> "tuple[TextIO, Rows]":
     """
     text = _open(file, dialect.encoding)
     try:
-        separator = dialect.separator or _separator(text)
+        begin = text.read(_BEGIN).split("\n", dialect.skipped)[-1]
+        separator = dialect.separator or _separator(begin)
         text.seek(0)
+        for _ in range(dialect.skipped):
+            text.readline(MAX_ROW)
     except BaseException:
         text.close()
         raise
-    return text, Rows(text, separator)
+    quote = "'" if _has_single_quotes(begin, separator) else '"'
+    return text, Rows(text, separator, quote, skipped=dialect.skipped)
 
 
-def _separator(text: TextIO) -> str:
-    """Return the character that separates the columns.
+def _has_single_quotes(begin: str, separator: str) -> bool:
+    """Whether each name of the header stands in single quotes."""
+    first = begin.split("\n", 1)[0].strip()
+    names = first.split(separator)
+    return all(len(name) > 1 and name[0] == name[-1] == "'" for name in names)
+
+
+def _separator(begin: str) -> str:
+    """Return the character that separates the columns, from the beginning of a file.
 
     It separates the header and the first row into as many cells, and into the most.
     """
-    begin = text.read(_BEGIN)
     best, most = ",", 1
     for separator in SEPARATORS:
         try:
@@ -159,7 +174,8 @@ def line_of(file: str, dialect: Dialect, row: int) -> str:
     try:
         text, rows = rows_of(file, dialect)
         with text:
-            next(rows, None)
+            if dialect.header is None:
+                next(rows, None)
             line, number = rows.line, -1
             for cells in rows:
                 number += bool(cells)
@@ -175,7 +191,7 @@ def _read(file: str, dialect: Dialect, whole: bool, *_stamp: int) -> TextTable: 
     """Return the contents of a file."""
     text, rows = rows_of(file, dialect)
     with text:
-        names = tuple(next(rows, ()))
+        names = dialect.header or tuple(next(rows, ()))
         _check_header(file, names)
         if not whole:
             return TextTable(names, None, None)
@@ -184,6 +200,8 @@ def _read(file: str, dialect: Dialect, whole: bool, *_stamp: int) -> TextTable: 
             if len(row) > len(names):
                 message = f"line {rows.line} has {len(row)} values for {len(names)} columns"
                 help_ = f"write a value with {_called(rows.separator)} in quotes"
+                if dialect.header is not None:
+                    help_ = "name each column in header"
                 raise DataError(message, "file", help_)
             if row:
                 cells.append([*row, *("",) * (len(names) - len(row))])

@@ -76,7 +76,7 @@ class TrainedTable:
         """Return the names of the columns, and the cells of each row."""
         text, rows = rows_of(str(self.path), self.dialect)
         with text:
-            header = [cell.strip() for cell in next((row for row in rows if row), [])]
+            header = self._header(rows)
             found = []
             line = rows.line
             for row in rows:
@@ -90,6 +90,11 @@ class TrainedTable:
         if not found:
             raise InputError(f"{self.path} has no rows below its header")
         return header, found
+
+    def _header(self, rows: Rows) -> list[str]:
+        """Return the names of the columns: those that the config names, or those of the file."""
+        named = self.dialect.header
+        return [*named] if named is not None else [cell.strip() for cell in _first(rows)]
 
     def _columns(self) -> dict[str, Column]:
         """Return the columns that the network reads."""
@@ -161,7 +166,10 @@ def is_trained(path: Path, source: TableSource, kept: Kept) -> bool:
     Raises:
         InputError: the file is empty.
     """
-    text, rows = rows_of(str(path), dialect_of(path, source))
+    dialect = dialect_of(path, source)
+    if dialect.header is not None:
+        return True
+    text, rows = rows_of(str(path), dialect)
     with text:
         header = [cell.strip() for cell in _first(rows)]
     if not header:

@@ -113,10 +113,14 @@ class Leak:
             place(row.item, next(iter(fields), None)),
             label,
             (Note("layer", described(row)), Note("data", data)),
-            help=_help(row, fields),
+            help=self.help(row),
             layer=row.path,
             fixes=_fixes(row, fields),
         )
+
+    def help(self, row: Row) -> str:
+        """Return the causal form of a layer in words."""
+        return _help(row, self._causal_fields(row))
 
     def _causal_fields(self, row: Row) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -137,7 +141,6 @@ def _written(fields: dict[str, Any]) -> str:
 
 
 def _help(row: Row, fields: dict[str, Any]) -> str:
-    """Return the causal form of a layer in words."""
     if fields:
         return f"write {_written(fields)}"
     window = row.layer.window(*row.shapes) if row.layer.slides else None

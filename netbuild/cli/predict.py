@@ -11,6 +11,7 @@ import typer
 from netbuild.cli import completion, pictures
 from netbuild.cli.noise import BINARY, Noise, on_noise
 from netbuild.cli.predictions import ending, write
+from netbuild.cli.prompt import LENGTH, Prompt, on_prompt
 from netbuild.cli.terminal import (
     FAULTS,
     UNUSABLE,
@@ -82,7 +83,43 @@ _Stack = Annotated[
 _Seed = Annotated[
     int | None,
     typer.Option(
-        min=0, metavar="N", help="With --noise: which noise.  [default: 0]", show_default=False
+        min=0,
+        metavar="N",
+        help="With --noise or --prompt: which random numbers.  [default: 0]",
+        show_default=False,
+    ),
+]
+_Prompt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="Let a language model continue this text.", show_default=False
+    ),
+]
+_Length = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help=f"With --prompt: how many tokens it writes.  [default: {LENGTH}]",
+        show_default=False,
+    ),
+]
+_Temperature = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T",
+        help="With --prompt: below 1, likely tokens become likelier; 0 always takes the "
+        "likeliest.  [default: 1]",
+        show_default=False,
+    ),
+]
+_TopK = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="K",
+        help="With --prompt: choose from the K likeliest tokens.  [default: from all]",
+        show_default=False,
     ),
 ]
 _Format = Annotated[
@@ -117,6 +154,10 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     noise: _Noise = None,
     stack: _Stack = "",
     seed: _Seed = None,
+    prompt: _Prompt = None,
+    length: _Length = None,
+    temperature: _Temperature = None,
+    top_k: _TopK = None,
     format: _Format = None,  # noqa: A002
     output: _Output = None,
     overwrite: _Overwrite = False,
@@ -134,6 +175,7 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     netbuild predict runs/unet photo.jpg -o mask.png
     netbuild predict runs/unet photos/ -o masks/
     netbuild predict runs/vae --stack decoder --noise 64 -o sheet.png
+    netbuild predict runs/gpt --prompt "To be" --length 200 --temperature 0.8
 
     Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one
     sample or several. An .npz or .safetensors file holds an array for each input of the network, by
@@ -148,6 +190,9 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     the shape that it reads. The results become tiles of one picture (.png), arrays (.npz, .npy), or
     are written as predictions are.
 
+    With --prompt, a network whose data is Text writes the next tokens, one by one. Its tokens are
+    those of the training. --format json adds the log-probability of each.
+
     An input that cannot be used is reported on standard error, and the others are predicted. The
     exit code is then 2 if a file cannot be read, and 1 if it does not fit.
     """
@@ -157,6 +202,12 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     if path is not None and path.is_file() and not overwrite:
         fail(f"{output} already exists: --overwrite replaces it")
     which, file = _weights(run, weights, checkpoint)
+    if prompt is not None:
+        _expect_only_prompt(inputs, top, noise, stack, raw=raw)
+        how = (length or LENGTH, 1.0 if temperature is None else temperature, top_k)
+        on_prompt(Prompt(run, which, file, prompt, *how, seed or 0), format, path)
+        return
+    _expect_no_prompt(length, temperature, top_k)
     if noise is not None:
         if inputs or top > 1 or raw:
             fail("--noise excludes INPUT, --top and --raw")
@@ -175,10 +226,23 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
             write(chain([first], told), predictor.place, path, format or ending(path))
         for sentence in predictor.watch.sentences():
             warn_of_input(sentence)
-    for notice in predictor.notices:
-        say(f"netbuild: {notice}", err=True)
-    if faults.code:
-        raise typer.Exit(faults.code)
+    faults.leave(predictor.notices)
+
+
+def _expect_only_prompt(
+    inputs: list[str] | None, top: int, noise: int | None, stack: str, *, raw: bool
+) -> None:
+    """Refuse options of other predictions beside a prompt."""
+    if inputs or top > 1 or raw or stack or noise is not None:
+        fail("--prompt excludes INPUT, --top, --raw, --noise and --stack")
+
+
+def _expect_no_prompt(length: int | None, temperature: float | None, top_k: int | None) -> None:
+    """Refuse options of a prompt without one."""
+    given = {"--length": length, "--temperature": temperature, "--top-k": top_k}
+    first = next((name for name, value in given.items() if value is not None), None)
+    if first is not None:
+        fail(f"{first} needs --prompt")
 
 
 def _expect_files(
@@ -186,9 +250,9 @@ def _expect_files(
 ) -> None:
     """Check the options of a prediction for files."""
     if stack or seed is not None:
-        fail(f"{'--stack' if stack else '--seed'} needs --noise")
+        fail("--stack needs --noise" if stack else "--seed needs --noise or --prompt")
     if not inputs:
-        fail("predict needs an INPUT, or --noise N")
+        fail("predict needs an INPUT, --noise N or --prompt TEXT")
     if output is not None and output.suffix.lower() in BINARY - {".png"}:
         fail(f"{output} needs --noise: predictions of files are written as .json, .csv or .png")
 
@@ -223,3 +287,10 @@ class _Faults:
                 self.code = max(self.code, UNUSABLE if isinstance(one, UnreadableError) else FAULTS)
             else:
                 yield one
+
+    def leave(self, notices: Iterable[str]) -> None:
+        """Print what else is to be known, and exit if an input could not be predicted."""
+        for notice in notices:
+            say(f"netbuild: {notice}", err=True)
+        if self.code:
+            raise typer.Exit(self.code)

@@ -6,7 +6,7 @@ fraction of the time. The phrase replaces pydantic's messages, because a union g
 for every member. Numbers and booleans are strict: `true` is not a number, and `"3"` is text.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic_core import PydanticCustomError, core_schema
@@ -48,6 +48,16 @@ MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 def unwanted(phrase: str) -> PydanticCustomError:
     """Return the error of a validator; `phrase` describes the values that the field takes."""
     return PydanticCustomError("wants", "{phrase}", {"phrase": phrase})
+
+
+def wrong_value(at: Sequence[str], phrase: str) -> PydanticCustomError:
+    """Return the error of a value inside a mapping; the names in `at` lead to it."""
+    return PydanticCustomError("inside", "{phrase}", {"phrase": phrase, "at": [*at]})
+
+
+def wrong_name(at: Sequence[str], fields: Sequence[str]) -> PydanticCustomError:
+    """Return the error of a name inside a mapping that has other fields."""
+    return PydanticCustomError("inside", "", {"at": [*at], "fields": [*fields]})
 
 
 def whole(at_least: int | None = None) -> CoreSchema:

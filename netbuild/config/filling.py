@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from netbuild.components.component import LARGEST, C, Nested, bare_field, field_notes
 from netbuild.diagnostics.diagnostic import MAX_FAULTS, Diagnostic, Note, collect, with_fixes
-from netbuild.diagnostics.wording import article, brief
+from netbuild.diagnostics.wording import article, brief, did_you_mean
 from netbuild.syntax.item import Item, read_item, shown
 from netbuild.syntax.node import (
     UNKNOWN,
@@ -215,6 +215,8 @@ def _fault(
     if node is None:  # a default that does not fit the value of another field
         label = f"{field} wants {details['msg']}, so its default does not fit"
         return Diagnostic("NB106", f"a value that {owner} does not take", at, label)
+    if details["type"] == "inside":
+        return _inside(node, **details["ctx"])
     phrase = details["msg"]
     if (
         isinstance(node, Scalar)
@@ -234,6 +236,24 @@ def _fault(
         return fault
     hint = advice(component, node, field, is_fixed=bool(fixes))
     return with_fixes(fault._replace(help=hint), fixes)
+
+
+def _inside(
+    node: Node, at: Sequence[str], phrase: str = "", fields: Sequence[str] = ()
+) -> Diagnostic:
+    """Return the fault of a value or of a name inside a mapping; `at` leads to it."""
+    span, name = node.span, at[-1]
+    for step in at:
+        if isinstance(node, Map) and step in node.entries:
+            entry = node.entries[step]
+            node, span = entry.value, entry.key.span if fields else entry.value.span
+    if not fields:
+        label = f"{name} wants {phrase}, not {shown(node)}"
+        return Diagnostic("NB106", f"a value that {name} does not take", span, label)
+    help_, fixes = did_you_mean(name, fields, span)
+    help_ = help_ or f"the fields are {', '.join(fields)}"
+    title = f"{at[-2]} has no field {brief(name)}"
+    return Diagnostic("NB104", title, span, "unknown field", help=help_, fixes=fixes)
 
 
 def _how_to_write(

@@ -91,6 +91,22 @@ class Run:
         path = self.folder / layout.BROKEN
         return path.read_text(encoding="utf-8").count("\n") if path.is_file() else 0
 
+    def with_kept(self, config: Config) -> Config:
+        """Return a config whose source knows what this run has kept of its data.
+
+        Raises:
+            TrainingError: what the run has kept was changed, or belongs to another source.
+        """
+        kept = self.kept.get("source")
+        if kept is None or config.data is None:
+            return config
+        try:
+            source = config.data.with_kept(kept)
+        except DataError as error:
+            message = f"{self.folder / layout.DATA} does not fit the data: {error}"
+            raise TrainingError(message) from error
+        return config._replace(data=source)
+
     def longer(self, config: Config) -> str:
         """Return the words for a run with more epochs than a config says; else an empty text."""
         metrics = self.metrics

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netbuild.training.changes import anew
     from netbuild.training.prediction.noise import sample
     from netbuild.training.prediction.predict import predict
+    from netbuild.training.prediction.speak import speak
     from netbuild.training.progress import Silent
     from netbuild.training.session import evaluate, evaluate_weights, fit, prepare, resume, train
 
@@ -37,6 +38,7 @@ __all__ = [
     "prepare",
     "resume",
     "sample",
+    "speak",
     "train",
 ]
 
@@ -57,6 +59,7 @@ _HOMES = {
     "prepare": "training.session",
     "resume": "training.session",
     "sample": "training.prediction.noise",
+    "speak": "training.prediction.speak",
     "train": "training.session",
 }
 

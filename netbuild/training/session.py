@@ -110,7 +110,8 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     config = config or before
     events.expect_package(config.train)
     world = join(config.train)
-    trainer = _trainer(trainable(config.starting_from()), world, stopped)
+    graph = trainable(stopped.with_kept(config).starting_from())
+    trainer = _trainer(graph, world, stopped)
     trainer.resume(anew(before, config))
     if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
@@ -174,11 +175,7 @@ def evaluate(
     config = found.config(set)
     if set:
         _expect_unseen(found.config(), config, split)
-    if config.data is not None and "source" in found.kept:
-        # Another file is measured with what the training samples told.
-        with data_faults(config):
-            config = config._replace(data=config.data.with_kept(found.kept["source"]))
-    trainer = _validating(trainable(config), found, split)
+    trainer = _validating(trainable(found.with_kept(config)), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
     return _validated(trainer, split, warn)

@@ -12,6 +12,8 @@ from netbuild.components.tensor import Tensor
 if TYPE_CHECKING:
     import numpy as np
 
+    from netbuild.components.datasets.table import AnyFeature
+
 #: Rules of missing values that the training samples measure.
 MEASURED = frozenset({"mean", "median"})
 
@@ -188,11 +190,13 @@ def _no_number(column: Column, *, picked: bool) -> DataError:
         f"give it an input of its own, {name}: {{shape: [], dtype: int64}}, which an "
         f"Embedding with num_embeddings: {count + 1} reads; or leave it out of inputs"
     )
+    if sum(" " in str(cell) for cell in column.filled) * 2 > len(column.filled):
+        help_ = f"read it as tokens, as in inputs: {{words: {{tokens: {name}, length: 64}}}}"
     return DataError(message, "inputs", help_)
 
 
 def input_array(
-    features: Sequence[Feature], wanted: Tensor, rows: Sequence[int] | None, *, own: bool
+    features: "Sequence[AnyFeature]", wanted: Tensor, rows: Sequence[int] | None, *, own: bool
 ) -> "np.ndarray[Any, Any]":
     """Return an input of one feature, or of several side by side, (rows, *input).
 
@@ -207,7 +211,7 @@ def input_array(
     found = []
     for feature in features:
         values = feature.values(rows)
-        gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+        gaps = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
         if gaps.any() and not wanted.floating:
             message = f"{feature.name} lacks values, and the network reads {wanted.dtype}"
             help_ = f"write a whole number, missing: {{{feature.name}: 0}}, or drop"

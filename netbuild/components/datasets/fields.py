@@ -1,13 +1,24 @@
 """Types of the fields of data sources: paths and names."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic_core import core_schema
 from pydantic_core.core_schema import CoreSchema
 
+from netbuild.components.component import LARGEST
 from netbuild.components.datasets.dataset import ONE_TARGET
-from netbuild.components.fields import Wants, either, many, optional, real, unwanted, whole
+from netbuild.components.fields import (
+    Wants,
+    either,
+    many,
+    optional,
+    real,
+    unwanted,
+    whole,
+    wrong_name,
+    wrong_value,
+)
 
 _text = core_schema.str_schema(strict=True, min_length=1)
 
@@ -28,14 +39,17 @@ def named(values: CoreSchema) -> CoreSchema:
 
 
 _columns = many(_text, at_least=1)
+#: A column of text as tokens; `Tokens.read` checks its keys and its values.
+_tokens = named(optional(either(_text, whole())))
 _targets = either(_text, named(_text))
 #: The columns of the inputs: those of one vector, or what each input of the network reads. There a
 #: list is one vector.
 InputColumns = Annotated[
-    tuple[str, ...] | dict[str, str | tuple[str, ...]] | None,
+    tuple[str, ...] | dict[str, str | tuple[str, ...] | dict[str, Any]] | None,
     Wants(
-        "a list of names of columns, or a mapping from the network's inputs to columns",
-        optional(either(_columns, named(either(_text, _columns)))),
+        "a list of names of columns, or a mapping from the network's inputs to columns or to "
+        "{tokens: COLUMN}",
+        optional(either(_columns, named(either(_text, _columns, _tokens)))),
     ),
 ]
 #: The arrays of the inputs, in the order of the network's inputs or by their names.
@@ -94,8 +108,63 @@ ColumnNames = Annotated[tuple[str, ...], Wants("a list of names of columns", man
 Texts = Annotated[
     tuple[str, ...], Wants("a list of texts", many(core_schema.str_schema(strict=True)))
 ]
-#: The columns of one input: one column, or several side by side as a vector.
-Group: TypeAlias = str | tuple[str, ...]
+
+
+class Tokens(NamedTuple):
+    """A column of text that is read as tokens: `{tokens: review, level: word, length: 200}`."""
+
+    column: str
+    level: Literal["character", "word"] = "word"
+    length: int = 64
+    #: The number of different tokens, padding and unknown among them; None for all.
+    vocabulary: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which a run keeps the vocabulary."""
+        return f"{self.level}s of {self.column}, {self.vocabulary or 'all'}"
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any], name: str = "inputs") -> "Tokens":
+        """Return the tokens that an entry of `inputs` describes; `name` is its input.
+
+        Raises:
+            PydanticCustomError: a name or a value is wrong.
+        """
+        for field, value in written.items():
+            if field not in _TOKENS:
+                raise wrong_name((name, field), [*_TOKENS])
+            phrase, fits = _TOKENS[field]
+            if not fits(value):
+                raise wrong_value((name, field), phrase)
+        if "tokens" not in written:
+            raise wrong_value((name,), "tokens, the column of text")
+        return cls(written["tokens"], **{n: v for n, v in written.items() if n != "tokens"})
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return type(value) is int and least <= value <= LARGEST
+
+
+#: What each field of a column of tokens takes.
+_TOKENS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "tokens": ("the name of a column", lambda value: isinstance(value, str)),
+    "level": ("character or word", lambda value: value in {"character", "word"}),
+    "length": ("a whole number of at least 1", lambda value: _is_whole(value, 1)),
+    "vocabulary": (
+        "a whole number of at least 3, because 0 is padding and 1 is unknown, or null",
+        lambda value: value is None or _is_whole(value, 3),
+    ),
+}
+
+
+#: The columns of one input: one column, several side by side as a vector, or tokens.
+Group: TypeAlias = str | tuple[str, ...] | Tokens
+
+
+def is_vector(group: Group) -> bool:
+    """Whether an input reads several columns side by side."""
+    return isinstance(group, tuple) and not isinstance(group, Tokens)
 
 
 def by_name(target: str | Mapping[str, str] | None) -> dict[str, str]:
@@ -147,8 +216,16 @@ def expect_marks(marks: Any, target: Any) -> Any:
 def flat(inputs: tuple[Group, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:
     """Return the names of all columns or arrays of the inputs."""
     groups = inputs.values() if isinstance(inputs, Mapping) else inputs or ()
-    columns = ((group,) if isinstance(group, str) else group for group in groups)
-    return tuple(name for group in columns for name in group)
+    return tuple(name for group in groups for name in _columns_of(group))
+
+
+def _columns_of(group: Group | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns of an input."""
+    if isinstance(group, Mapping):
+        return (group["tokens"],)
+    if isinstance(group, Tokens):
+        return (group.column,)
+    return (group,) if isinstance(group, str) else group
 
 
 def grouped(inputs: Any, columns: tuple[str, ...], read: int) -> tuple[Group, ...]:
@@ -160,5 +237,5 @@ def grouped(inputs: Any, columns: tuple[str, ...], read: int) -> tuple[Group, ..
         read: the number of inputs of the network.
     """
     if isinstance(inputs, Mapping):
-        return tuple(inputs.values())
+        return tuple(Tokens.read(x) if isinstance(x, Mapping) else x for x in inputs.values())
     return columns if len(columns) == read else (columns,)

@@ -184,6 +184,9 @@ class Hub(TableSource):
             if self.missing is not None or self.categories:
                 message = "a stream tells neither its categories nor its missing values"
                 raise DataError(message, "missing" if self.missing else "categories")
+            if self.tokens:
+                message = "a stream does not tell the tokens of its texts"
+                raise DataError(message, "inputs", "remove streaming")
             return None
         table = self._table(split)
         columns = self._columns(table, len(wanted.inputs))

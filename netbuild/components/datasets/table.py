@@ -1,9 +1,9 @@
 """Tables as data: their columns become inputs and targets, and what they told is kept."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, field_validator
 
 from netbuild.components.datasets.column import PARTS, Column
 from netbuild.components.datasets.conversion import (
@@ -26,13 +26,22 @@ from netbuild.components.datasets.fields import (
     ColumnNames,
     Group,
     Missing,
+    Tokens,
     by_name,
     count_of,
     flat,
     grouped,
+    is_vector,
 )
-from netbuild.components.datasets.kept import Kept, read_kept
+from netbuild.components.datasets.kept import Kept, filled_input, read_kept
 from netbuild.components.datasets.text_table import Dialect
+from netbuild.components.datasets.token_column import (
+    LENGTH,
+    LengthFeature,
+    TokenFeature,
+    seen,
+    token_feature,
+)
 from netbuild.components.target import Target, Values
 from netbuild.components.tensor import Tensor
 
@@ -44,6 +53,10 @@ if TYPE_CHECKING:
 LISTED = 100
 
 
+#: What an input reads of a row.
+AnyFeature: TypeAlias = Feature | TokenFeature | LengthFeature
+
+
 class Plan(NamedTuple):
     """How the columns of a table become samples.
 
@@ -52,7 +65,7 @@ class Plan(NamedTuple):
     """
 
     groups: tuple[Group, ...]
-    features: tuple[tuple[Feature, ...], ...]
+    features: tuple[tuple[AnyFeature, ...], ...]
     targets: Mapping[str, Column]
     rows: Sequence[int] | None
 
@@ -68,6 +81,21 @@ class TableSource(Dataset):
     """Columns of numbers that are categories, as columns of text are."""
 
     _kept: Kept | None = PrivateAttr(None)
+
+    @field_validator("inputs", check_fields=False)
+    @classmethod
+    def _tokens_of(cls, inputs: Any) -> Any:
+        for name, group in inputs.items() if isinstance(inputs, Mapping) else ():
+            if isinstance(group, Mapping):
+                Tokens.read(group, name)
+        return inputs
+
+    @property
+    def tokens(self) -> tuple[Tokens, ...]:
+        """The columns that are read as tokens."""
+        inputs: Any = getattr(self, "inputs", None)
+        groups = grouped(inputs, (), 0) if isinstance(inputs, Mapping) else ()
+        return tuple(group for group in groups if isinstance(group, Tokens))
 
     def plan(
         self, columns: Mapping[str, Column], wanted: Sample, told: Mapping[str, str] | None = None
@@ -103,15 +131,19 @@ class TableSource(Dataset):
 
     def _feature(
         self, name: str, columns: Mapping[str, Column], group: Group, wanted: Tensor
-    ) -> Feature:
+    ) -> AnyFeature:
+        vocabularies = self._kept.tokens if self._kept else {}
+        rule = self.rule(name)
+        if found := token_feature(name, columns, self.tokens, group, rule, vocabularies):
+            return found
         return feature_of(
             name,
             columns,
-            own=isinstance(group, str),
+            own=not is_vector(group),
             wanted=wanted,
             chosen=self.categories,
             known=self._kept.categories if self._kept else {},
-            rule=self.rule(name),
+            rule=rule,
         )
 
     def rows_left(
@@ -167,9 +199,10 @@ class TableSource(Dataset):
         return name.rpartition(".")[0] if self.is_part(name, columns) else name
 
     def is_part(self, name: str, columns: Iterable[str]) -> bool:
-        """Whether a name is that of a part of a column of dates."""
+        """Whether a name is that of a part of a column of dates, or of tokens."""
         base, _, part = name.rpartition(".")
-        return part in PARTS and base in columns and name not in columns
+        has_length = part == LENGTH and any(base == one.column for one in self.tokens)
+        return (part in PARTS or has_length) and base in columns and name not in columns
 
     def bounds_of(
         self, columns: Mapping[str, Column] | None, inputs: tuple[Tensor, ...]
@@ -206,12 +239,12 @@ class TableSource(Dataset):
         """Return the inputs of a table of which only the names of the columns are known."""
         groups = self.groups_of(names, len(wanted.inputs))
         pairs = zip(groups, wanted.inputs, strict=False)
-        return tuple(x if isinstance(g, str) else Tensor((len(g),), x.dtype) for g, x in pairs)
+        return tuple(Tensor((len(flat((g,))),), x.dtype) if is_vector(g) else x for g, x in pairs)
 
     def declared(self, plan: Plan, wanted: Sample) -> Declared:
         """Return the description of the samples."""
         inputs = tuple(
-            _described(features, x, own=isinstance(group, str))
+            _described(features, x, own=not is_vector(group))
             for group, features, x in zip(plan.groups, plan.features, wanted.inputs, strict=False)
         )
         told = {n: self._told(n, column, wanted.targets[n]) for n, column in plan.targets.items()}
@@ -243,7 +276,7 @@ class TableSource(Dataset):
             DataError: a value cannot be what it shall be.
         """
         inputs = tuple(
-            input_array(features, x, plan.rows, own=isinstance(group, str))
+            input_array(features, x, plan.rows, own=not is_vector(group))
             for group, features, x in zip(plan.groups, plan.features, wanted.inputs, strict=True)
         )
         targets = (self._target(n, column, plan, wanted) for n, column in plan.targets.items())
@@ -270,24 +303,29 @@ class TableSource(Dataset):
         """Return what the training samples tell of a table."""
         import numpy as np
 
-        seen: dict[str, Sequence[Any]] = {}
+        present: dict[str, Sequence[Any]] = {}
         missing: dict[str, float] = {}
+        tokens: dict[str, Sequence[str | None]] = {}
         for features, array in zip(plan.features, training[0], strict=True):
             for number, feature in enumerate(features):
+                if isinstance(feature, TokenFeature):
+                    tokens[feature.tokens.key] = seen(feature, array)
+                    continue
                 values = array.reshape(-1, len(features))[:, number]
                 if feature.categories is not None:
                     there = {*np.unique(values).tolist()}
                     known = enumerate(feature.categories, 1)
-                    seen[feature.name] = [v if code in there else None for code, v in known]
+                    present[feature.name] = [v if code in there else None for code, v in known]
                 elif feature.rule in MEASURED:
                     missing[feature.name] = _measured(feature, values)
-        return Kept(plan.groups, seen, missing, self._classes(plan, wanted))
+        return Kept(plan.groups, present, missing, self._classes(plan, wanted), tokens)
 
     def first_seen(self, plan: Plan, wanted: Sample) -> Kept:
         """Return what the training samples tell of another split."""
         read = [feature for of_input in plan.features for feature in of_input]
         categories = {f.name: f.categories for f in read if f.categories is not None}
-        return Kept(plan.groups, categories, {}, self._classes(plan, wanted))
+        tokens = {f.tokens.key: f.vocabulary for f in read if isinstance(f, TokenFeature)}
+        return Kept(plan.groups, categories, {}, self._classes(plan, wanted), tokens)
 
     def _classes(self, plan: Plan, wanted: Sample) -> dict[str, Sequence[Any]]:
         pairs = plan.targets.items()
@@ -324,7 +362,7 @@ class TableSource(Dataset):
         if self._kept is None:
             return loaded
         arrays = [
-            filled_input(array, flat((group,)), self._kept)
+            filled_input(array, group, self._kept)
             for array, group in zip(loaded[0], self._kept.inputs, strict=True)
         ]
         return tuple(arrays), loaded[1]
@@ -338,8 +376,10 @@ def _bounds(found: "list[Bounds | None]") -> Bounds | None:
     return min(least for least, _ in whole), max(most for _, most in whole)
 
 
-def _described(features: Sequence[Feature], wanted: Tensor, *, own: bool) -> Tensor:
+def _described(features: Sequence[AnyFeature], wanted: Tensor, *, own: bool) -> Tensor:
     """Return an input of one feature, or of several side by side."""
+    if own and isinstance(features[0], TokenFeature):
+        return Tensor(features[0].shape, "int64" if wanted.floating else wanted.dtype)
     floats = any(feature.dtype == "float64" for feature in features)
     read = input_of(Tensor((), "float64" if floats else "int64"), wanted)
     return read if own else Tensor((len(features),), read.dtype)
@@ -357,21 +397,3 @@ def _measured(feature: Feature, values: "np.ndarray[Any, Any]") -> float:
     if not len(there):
         raise DataError(f"{feature.name} has no value in any training sample", "missing")
     return float(np.mean(there) if feature.rule == "mean" else np.median(there))
-
-
-def filled_input(
-    array: "np.ndarray[Any, Any]", names: Sequence[str], kept: Kept
-) -> "np.ndarray[Any, Any]":
-    """Return an input with its missing values filled, and with 0 for unknown categories."""
-    import numpy as np
-
-    columns = array.reshape(-1, len(names))  # the rows of windows count as rows
-    for number, name in enumerate(names):
-        if name in kept.categories:
-            known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]
-            columns = np.array(known, "int64")[columns]
-        elif name in kept.missing:
-            gaps = np.isnan(columns[:, number])
-            columns = columns.copy() if gaps.any() else columns
-            columns[gaps, number] = kept.missing[name]
-    return np.require(columns.reshape(array.shape), requirements=["C", "W"])

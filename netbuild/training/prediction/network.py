@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from netbuild.config.load import load
 from netbuild.config.normalize import measures, with_measured
 from netbuild.config.pretrained import Pretrained
-from netbuild.runs.folder import Run, find, measured_with
+from netbuild.runs.folder import Run, find, measured_with, run_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,16 +21,16 @@ def network(place: Path, weights: str | Path | None) -> tuple[Config, Run]:
     Raises:
         ConfigError: the config has faults.
         RunNotFoundError: there is no run.
+        TrainingError: what the run has kept of its data was changed.
     """
     if weights is None:
         run = find(place)
-        return run.config(), run
+        return run.with_kept(run.config()), run
     run = Run(place) if place.is_file() else find(place)
     config = load(place) if place.is_file() else run.config()
     preparation = config.preparation
     if measures(preparation.normalize) and (numbers := measured_with(weights)):
         numbers = with_measured(preparation.normalize, numbers)
         preparation = preparation.model_copy(update={"normalize": numbers})
-    return config.starting_from(Pretrained(file=str(weights)))._replace(
-        preparation=preparation
-    ), run
+    config = config.starting_from(Pretrained(file=str(weights)))._replace(preparation=preparation)
+    return (run_with(weights) or run).with_kept(config), run

@@ -16,7 +16,6 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
-from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.windowed import WindowedSource
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.components.datasets.dataset import Dataset, Sample
+    from netbuild.components.datasets.dataset import Sample
     from netbuild.config.config import Config
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
@@ -111,7 +110,7 @@ class Predictor:
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
-        data = _with_kept(config.data, run)
+        data = config.data
         self.reader = SampleReader(
             tuple(config.inputs)[: len(self.sample.inputs)],
             self.sample.inputs,
@@ -279,21 +278,6 @@ def _expect_measured(run: Run, config: Config) -> None:
             "wants the numbers"
         )
         raise TrainingError(message)
-
-
-def _with_kept(source: Dataset | None, run: Run) -> Dataset | None:
-    """Return the source with what the run has kept of it.
-
-    Raises:
-        TrainingError: the file in the folder was changed.
-    """
-    kept = run.kept.get("source")
-    if source is None or not isinstance(kept, dict):
-        return source
-    try:
-        return source.with_kept(kept)
-    except DataError as error:
-        raise TrainingError(f"{run.folder}: {error}") from error
 
 
 def shortest(value: Any) -> float:

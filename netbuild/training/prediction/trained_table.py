@@ -8,10 +8,11 @@ import numpy as np
 
 from netbuild.components.datasets.cells import Kind, kind_of
 from netbuild.components.datasets.column import PARTS, Column
-from netbuild.components.datasets.feature import Feature, input_array, lacking
-from netbuild.components.datasets.fields import flat
-from netbuild.components.datasets.table import filled_input
+from netbuild.components.datasets.feature import Feature, input_array
+from netbuild.components.datasets.fields import Tokens, flat, is_vector
+from netbuild.components.datasets.kept import filled_input
 from netbuild.components.datasets.text_table import is_shown, rows_of
+from netbuild.components.datasets.token_column import LENGTH, token_feature
 from netbuild.diagnostics.exceptions import InputError
 from netbuild.training.prediction.inputs import InputSample
 from netbuild.training.prediction.table import dialect_of
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from netbuild.components.datasets.fields import Group
     from netbuild.components.datasets.kept import Kept
     from netbuild.components.datasets.lines import Rows
-    from netbuild.components.datasets.table import TableSource
+    from netbuild.components.datasets.table import AnyFeature, TableSource
     from netbuild.components.tensor import Tensor
     from netbuild.training.prediction.inputs import Array
 
@@ -45,7 +47,8 @@ class TrainedTable:
         self.header, self.cells = self._read()
         columns = self._columns()
         features = [
-            tuple(self._feature(name, columns) for name in flat((group,))) for group in kept.inputs
+            tuple(self._feature(name, columns, group) for name in flat((group,)))
+            for group in kept.inputs
         ]
         self.left_out = self._left_out([one for some in features for one in some])
         self.rows = [row for row in range(len(self.lines)) if row not in self.left_out]
@@ -53,11 +56,11 @@ class TrainedTable:
         chosen = self.rows if self.left_out else None
         self.inputs: tuple[Array, ...] = ()
         for group, some, x in zip(kept.inputs, features, wanted, strict=True):
-            own = isinstance(group, str)
+            own = not is_vector(group)
             array = input_array(some, x, chosen, own=own)
             if own and some[0].categories is not None:
                 self._count(some[0], array, chosen)
-            self.inputs += (filled_input(array, flat((group,)), kept),)
+            self.inputs += (filled_input(array, group, kept),)
 
     def samples(self, place: dict[str, Any]) -> Iterator[InputSample | InputError]:
         """Yield the sample of each row, or the reason why it has none."""
@@ -117,14 +120,18 @@ class TrainedTable:
     def _place(self, row: int) -> str:
         return f"line {self.lines[row]}"
 
-    def _feature(self, name: str, columns: dict[str, Column]) -> Feature:
+    def _feature(self, name: str, columns: dict[str, Column], group: Group) -> AnyFeature:
+        rule = self.source.rule(name)
+        tokens = [one for one in self.kept.inputs if isinstance(one, Tokens)]
+        if found := token_feature(name, columns, tokens, group, rule, self.kept.tokens):
+            return found
         base, _, part = name.rpartition(".")
         if name in columns:
             base, part = name, ""
         known = self.kept.categories.get(name)
-        return Feature(name, columns[base], part or None, known, self.source.rule(name))
+        return Feature(name, columns[base], part or None, known, rule)
 
-    def _left_out(self, features: list[Feature]) -> dict[int, str]:
+    def _left_out(self, features: list[AnyFeature]) -> dict[int, str]:
         """Return why rows cannot be read.
 
         Raises:
@@ -132,14 +139,13 @@ class TrainedTable:
         """
         found: dict[int, str] = {}
         for one in features:
-            if one.gaps and one.rule is None:
-                raise lacking(one.name, one.column, f"missing: {{{one.name}: mean}}")
+            one.check()
             if one.rule == "drop":
                 said = f"{one.name} has no value in"
                 found |= {row: f"{said} {self._place(row)}" for row in one.gaps if row not in found}
         return found
 
-    def _count(self, feature: Feature, codes: Array, chosen: Sequence[int] | None) -> None:
+    def _count(self, feature: AnyFeature, codes: Array, chosen: Sequence[int] | None) -> None:
         """Count the values of a column that are unknown categories."""
         rows = range(len(self.lines)) if chosen is None else chosen
         gaps = {*feature.gaps}
@@ -154,7 +160,8 @@ def needed(kept: Kept, header: Sequence[str]) -> list[str]:
     found = []
     for name in flat(kept.inputs):
         base, _, part = name.rpartition(".")
-        found.append(base if part in PARTS and name not in header and base in header else name)
+        is_part = part in {*PARTS, LENGTH} and name not in header and base in header
+        found.append(base if is_part else name)
     return list(dict.fromkeys(found))
 
 
@@ -172,7 +179,7 @@ def is_trained(path: Path, source: TableSource, kept: Kept) -> bool:
         header = [cell.strip() for cell in _first(rows)]
     if not header:
         raise InputError(f"{path} is empty")
-    return {*needed(kept, header)} <= {*header} or bool(kept.categories)
+    return {*needed(kept, header)} <= {*header} or bool(kept.categories or kept.tokens)
 
 
 def _first(rows: Rows) -> list[str]:

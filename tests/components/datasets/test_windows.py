@@ -187,8 +187,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, Any], str, str]] = {
         {},
         {},
         (
-            "the series shop2 has 5 rows, and a window of 4 and a horizon of 3 need 7; 1 more series "
-            "are too short"
+            "the series shop2 has 5 rows, and a window of 4 and a horizon of 3 need 7; "
+            "1 more series are too short"
         ),
         "window",
     ),

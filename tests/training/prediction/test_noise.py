@@ -216,8 +216,8 @@ def test_no_picture(
         (("--noise", 3, "--top", 2), "--noise excludes INPUT, --top and --raw"),
         (("a.npy", "--noise", 3), "--noise excludes INPUT, --top and --raw"),
         (("a.npy", "--stack", "decoder"), "--stack needs --noise"),
-        (("a.npy", "--seed", 3), "--seed needs --noise"),
-        ((), "predict needs an INPUT, or --noise N"),
+        (("a.npy", "--seed", 3), "--seed needs --noise or --prompt"),
+        ((), "predict needs an INPUT, --noise N or --prompt TEXT"),
         (
             ("a.npy", "-o", "x.npz"),
             "x.npz needs --noise: predictions of files are written as .json, .csv or .png",

@@ -15,7 +15,7 @@ from tests import ROOT, processes
 from tests.torch_release import needed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 # Tests run in a process for each core, so each process has one thread. Torch reads this when it is
 # imported, and so do the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,6 +24,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 _SAME = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("full", _SAME, max_examples=50)
 settings.register_profile("short", _SAME, max_examples=20)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_disk() -> Iterator[None]:
+    """Wait for no disk: a training does so twenty times and more, and no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        processes.wait_for_no_disk(patch.setattr)
+        yield
 
 
 class Netbuild(Protocol):

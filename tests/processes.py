@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import netbuild
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 STREAMS = ("stdin", "stdout", "stderr")
 #: Seconds that a command may take.
@@ -53,6 +53,11 @@ def run(
     return subprocess.CompletedProcess(arguments, work.exitcode, out, err)
 
 
+def wait_for_no_disk(replace: Callable[[Any, str, Any], None]) -> None:
+    """Replace `os.fsync` by a look at the file, so that a wrong handle still raises."""
+    replace(os, "fsync", lambda handle: os.fstat(handle) and None)
+
+
 def _main(arguments: list[str], folder: str, cwd: Path, environment: dict[str, str]) -> None:
     for number, name in enumerate(STREAMS):
         mode = os.O_RDONLY if name == "stdin" else os.O_WRONLY
@@ -62,6 +67,7 @@ def _main(arguments: list[str], folder: str, cwd: Path, environment: dict[str, s
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    wait_for_no_disk(setattr)
     warnings.simplefilter("error")
     sys.argv = ["netbuild", *arguments]
     runpy.run_module("netbuild", run_name="__main__")

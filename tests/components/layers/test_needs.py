@@ -17,7 +17,7 @@ from netbuild.components.tensor import Tensor
 from tests.components.layers import FAMILIES
 from tests.components.layers.contract import graph_of, torch_may_warn, wires
 from tests.graph.memory_fuzz import Drawn, torch_keeps
-from tests.tables import over
+from tests.tables import hold, over
 
 if TYPE_CHECKING:
     from netbuild.components.tensor import Shape
@@ -124,13 +124,15 @@ def compare(
 
 
 @pytest.mark.slow
-@over(ROWS, lambda row: row.id)
-def test_layouts(row: Row) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout: str) -> None:
     """Inputs in five layouts, with a layer that learns and with a frozen one."""
-    every = (True,) * len(row.inputs)
-    for layout in LAYOUTS:
+
+    def compared(row: Row) -> None:
         for freeze in (False, True):
-            compare(row, layout, freeze=freeze, gradients=every)
+            compare(row, layout, freeze=freeze, gradients=(True,) * len(row.inputs))
+
+    hold(compared, ROWS, lambda row: row.id)
 
 
 @pytest.mark.slow

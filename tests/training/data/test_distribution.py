@@ -112,7 +112,7 @@ def test_a_single_inverted_digit() -> None:
     assert all(found)
     assert sum(one.endswith(": inverted, such as black for white?") for one in found) == 358
     assert said(kept, 1 - others) == (
-        "x has values from 0 to 1, and in training from 0 to 1 (mean 0.695, in training 0.305): "
+        "x has values from 0 to 1, and in training from 0 to 1 (mean 0.693, in training 0.305): "
         "inverted, such as black for white?"
     )
 

@@ -232,8 +232,8 @@ def _fit(trainer: Trainer) -> None:
         out.print("the run is already finished")
     else:
         out.print(_headline(trainer, out))
-        if why := getattr(trainer.training, "why", ""):
-            out.print(f"samples are read from disk: {why}")
+        if line := _place(trainer):
+            out.print(line)
         if trainer.train.compile and trainer.world.device.type == "cpu":
             out.print("compile: on a CPU, most networks train slower when they are compiled")
     if position.total and not trainer.finished:
@@ -268,6 +268,20 @@ def _headline(trainer: Trainer, out: Console) -> str:
     if not out.is_terminal:
         return said
     return fill(said, max(out.width, 1), break_long_words=False, break_on_hyphens=False)
+
+
+def _place(trainer: Trainer) -> str:
+    """Return a line that says where the samples are; "" if they are in memory, as most are."""
+    from netbuild.training.data.batches import Batches, ReadBatches
+
+    data, config = trainer.training, trainer.graph.config
+    if isinstance(data, ReadBatches):
+        return f"samples are read from disk: {data.why}"
+    if isinstance(data, Batches) and config.preparation.in_memory is False:
+        source = type(config.data).__name__
+        said = "samples are in memory, although in_memory is false"
+        return f"{said}: {source} gives them as a whole"
+    return ""
 
 
 def _print_result(trainer: Trainer, out: Console) -> None:

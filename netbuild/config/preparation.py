@@ -67,7 +67,7 @@ class Preparation(Component):
     class_weights: _ClassWeights = None
     """Factor of each class in the loss; balanced gives rare classes larger factors."""
     in_memory: _Switch = None
-    """Whether all samples stay in memory; null keeps them if there is room."""
+    """Whether all samples stay in memory; null keeps them if they fit into a third of it."""
 
     def held_out(self, samples: int) -> int:
         """Return the number of samples that are held out for validation."""

@@ -296,8 +296,8 @@ def _fit(trainer: Trainer, folder: Path | None = None) -> None:
         _print_units(trainer.graph, out)
         for note in trainer.notes:
             out.print(note)
-        if why := getattr(trainer.training, "why", ""):
-            out.print(f"samples are read from disk: {why}")
+        if line := _place(trainer):
+            out.print(line)
         if left_out := trainer.run.left_out:
             broken = "1 broken picture is" if left_out == 1 else f"{left_out:,} broken pictures are"
             out.print(
@@ -347,6 +347,20 @@ def _print_units(graph: Graph, out: Console) -> None:
     if scaled:
         of = "" if scaled == ["target"] else f" of {', '.join(scaled)}"
         out.print(f"losses{of} are of normalized targets, metrics are in the unit of the data")
+
+
+def _place(trainer: Trainer) -> str:
+    """Return a line that says where the samples are; "" if they are in memory, as most are."""
+    from netbuild.training.data.batches import Batches, ReadBatches
+
+    data, config = trainer.training, trainer.graph.config
+    if isinstance(data, ReadBatches):
+        return f"samples are read from disk: {data.why}"
+    if isinstance(data, Batches) and config.preparation.in_memory is False:
+        source = type(config.data).__name__
+        said = "samples are in memory, although in_memory is false"
+        return f"{said}: {source} gives them as a whole"
+    return ""
 
 
 def _print_result(trainer: Trainer, out: Console) -> None:

@@ -142,7 +142,7 @@ class Preparation(Component):
     class_weights: _ClassWeights = None
     """Factor of each class in the loss; balanced gives rare classes larger factors."""
     in_memory: _Switch = None
-    """Whether all samples stay in memory; null keeps them if there is room."""
+    """Whether all samples stay in memory; null keeps them if they fit into a third of it."""
 
     @property
     def validation_part(self) -> Part | None:

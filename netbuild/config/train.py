@@ -122,7 +122,7 @@ class Train(Component):
     overfit_batches: OptionalCount = None
     """Number of batches for both training and validation, to see if they are learned; null: all."""
     workers: _Workers = None
-    """Processes that read samples; 0 is the main process, null is one per core, at most 4."""
+    """Processes that read samples; 0 is the main one; null: 0 for numbers on a CPU, else 1 to 4."""
     tensorboard: Bool = False
     """Whether training writes events for TensorBoard into the run's folder."""
     strategy: Annotated[Literal["ddp", "fsdp"], one_of("ddp", "fsdp")] = "ddp"

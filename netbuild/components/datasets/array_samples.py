@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 #: The part of the memory that the system's cache of files has for sure.
 _CACHED = 0.5
-#: An array of at most so many bytes, such as the classes of samples, is held in memory.
-_SMALL = 1 << 25
+#: An array of at most so many bytes, and of at most this part of the largest array, is held in
+#: memory, such as the classes of images.
+_SMALL, _SMALL_PART = 1 << 25, 1 / 16
 #: A part of a file of at most so many bytes is read at once, also if a few samples are not wanted.
 _AT_ONCE = 1 << 24
 #: The two bytes of each length in the header of a member, and the size of this header.
@@ -259,9 +260,10 @@ def samples_of(
         DataError: a file is damaged.
     """
     ahead = sum(array.nbytes for array in stored) > _CACHED * memory()
+    small = min(_SMALL, _SMALL_PART * max(array.nbytes for array in stored))
     arrays: list[ReadArray | HeldArray] = []
     for array in stored:
-        if array.nbytes <= _SMALL:
+        if array.nbytes <= small:
             arrays.append(HeldArray(array))
         elif (place := place_of(array)) is None:
             return None

@@ -14,6 +14,9 @@ from netbuild.components.datasets.hub import Hub
 from netbuild.components.datasets.tables import NumberRows, quiet
 from netbuild.components.target import Values
 from netbuild.components.tensor import Tensor
+from netbuild.training.data.batches import ReadBatches
+from tests.training.by_hand import prepared, resumed, stopped, trained
+from tests.training_configs import outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +74,19 @@ def test_a_missing_value_names_its_row(tmp_path: Path) -> None:
     assert [each.tolist() for each in rows.targets()] == [[[0.0], [1.0], [2.0], [3.0]]]
     with pytest.raises(DataError, match=r"^a has no value in row 3$"):
         rows.block(np.array([3, 2, 0]))
+
+
+def test_rows_train_alike(tmp_path: Path) -> None:
+    """Rows that stay on disk give the training of rows in memory, also if it is stopped."""
+    generator = np.random.default_rng(0)
+    columns = {name: generator.random(60).tolist() for name in "abcd"}
+    with quiet():
+        made = datasets.Dataset.from_dict(columns | {"label": [n % 3 for n in range(60)]})
+        made.to_parquet(f"{tmp_path}/x.parquet")
+    hub = {"Hub": {"files": f"{tmp_path}/x.parquet", "classes": 3}, "normalize": True}
+    whole = trained(tmp_path, data=hub)
+    kept = {"data": hub | {"in_memory": False}}
+    again = resumed(stopped(prepared(tmp_path, **kept), 2))
+    assert isinstance(again.training, ReadBatches)
+    assert again.training.workers == 0
+    assert outcome(again.run) == outcome(whole.run)

@@ -26,13 +26,6 @@ from tests.training.by_hand import command, prepared, resumed, stopped, trained
 from tests.training.runs import CPU
 from tests.training_configs import outcome, text, write
 
-
-@pytest.fixture(autouse=True)
-def _nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read also small arrays from their files."""
-    monkeypatch.setattr(array_samples, "_SMALL", 0)
-
-
 Arrays = dict[str, np.ndarray[Any, Any]]
 GENERATOR = np.random.default_rng(0)
 SAMPLES = 60
@@ -137,6 +130,15 @@ def test_few_samples_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert taken == {"x": 12, "y": 20}  # batches, and 160 bytes of labels
 
 
+def test_few_numbers_are_held(tmp_path: Path) -> None:
+    """Arrays with few bytes beside the others are held in memory, also if they are compressed."""
+    given = arrays() | {"x": GENERATOR.random((SAMPLES, 1, 9, 9))}
+    found = data(saved(tmp_path, "npy", given), in_memory=False, resize=[4, 4]).held_out
+    assert isinstance(found, ReadBatches)
+    kinds = [type(array).__name__ for array in found.samples.samples.arrays]  # type: ignore[attr-defined]  # a part of arrays
+    assert kinds == ["ReadArray", "HeldArray"]
+
+
 @pytest.mark.parametrize("read_at", ["preadv", "in turn", "in parts"])
 def test_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_at: str) -> None:
     """Neighbours, samples in any order and the same sample twice are what the array holds."""
@@ -200,6 +202,10 @@ def test_arrays_that_are_read_as_a_whole(tmp_path: Path, order: str) -> None:
     else:
         np.savez(path, x=np.asfortranarray(given["x"]), y=given["y"])
     assert isinstance(data(path, in_memory=False).training, Batches)
+    file = write(tmp_path, **sections(path, in_memory=False))
+    said = command("train", file, "--runs", tmp_path / "runs", "--set", "train.epochs=1")[1]
+    line = "samples are in memory, although in_memory is false: Arrays gives them as a whole"
+    assert line in said.splitlines()
 
 
 WRONG: dict[str, tuple[str, int, Any]] = {

@@ -141,20 +141,12 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         at = "views" if config.preparation.views else None
         found.append(data_fault(config, message, None, at))
     else:
-        found += _check_inputs(config, given.inputs, tuple(config.inputs.values()))
+        read = tuple(x for x in config.inputs.values() if x is not None)
+        found += _check_inputs(config, given.inputs, read)
     if not found:
         found += [unusable(config, error) for error in fitting.check(config, needed, outputs)]
     if config.preparation.augment:
-        from netbuild.checks import augmentations as augmented
-        from netbuild.checks import mixing
-
-        found += augmented.check(config)
-        read = {name: y for name, y in needed.targets.items() if not isinstance(y, Nothing)}
-        read = {name: given.targets[name] or target for name, target in read.items()}
-        for name, target in read.items():
-            ignored = _ignored(config, outputs, name)
-            found += augmented.check_target(config, name, target, ignored)
-        found += mixing.check(config, outputs, read)
+        found += _check_augmented(config, outputs, given, needed)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
@@ -168,6 +160,24 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         return compared_with(config, term, outputs, given) or _of_other(config, term, outputs)
 
     return [*found, *metrics.check(config, outputs, target_of)]
+
+
+def _check_augmented(
+    config: Config, outputs: Mapping[str, Tensor], given: Declared, needed: Sample
+) -> Iterator[Diagnostic]:
+    """Yield the faults of augmentations: of their images, and of what moves or is mixed."""
+    from netbuild.checks import augmentations, mixing
+
+    yield from augmentations.check(config)
+    compared: dict[str, Target] = {
+        name: given.targets[name] or target
+        for name, target in needed.targets.items()
+        if not isinstance(target, Nothing)
+    }
+    for name, target in compared.items():
+        ignored = _ignored(config, outputs, name)
+        yield from augmentations.check_target(config, name, target, ignored)
+    yield from mixing.check(config, outputs, compared)
 
 
 def _ignored(config: Config, outputs: Mapping[str, Tensor], name: str) -> dict[str, int | None]:

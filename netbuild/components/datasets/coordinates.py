@@ -70,24 +70,27 @@ def coordinates(
         DataError: the table cannot be read, has wrong cells, or lacks an image.
     """
     table = _table(path, field)
-    known: list[tuple[float, ...]] = []
-    alone = []
+    starts = [len(str(folder / "x")) - 1 for folder in folders]
+    named: list[str | None] = []
     for image in images:
-        names = [os.path.relpath(image, folder).replace(os.sep, "/") for folder in folders]
-        row = next((table[name] for name in names if name in table), None)
-        if row is None:
-            alone.append(image)
-        else:
-            known.append(row)
+        names = (image[start:].replace(os.sep, "/") for start in starts)
+        named.append(next((name for name in names if name in table), None))
+    alone = [image for image, name in zip(images, named, strict=True) if name is None]
     if alone:
         name = Path(alone[0]).relative_to(folders[0]).as_posix()
-        message = f"{alone[0]} has no row in {path}{more(alone, 'image')}"
+        have = "have" if len(alone) > 1 else "has"
+        message = f"{alone[0]}{more(alone, 'image')} {have} no row in {path}"
         raise DataError(message, field, f"add a row that begins with {name}")
-    strange = [name for name in table if not any((folder / name).is_file() for folder in folders)]
+    others = table.keys() - {*named}  # such as those of other splits
+    strange = [
+        name
+        for name in table
+        if name in others and not any((folder / name).is_file() for folder in folders)
+    ]
     if strange:
-        message = f"{path} has a row for {strange[0]}, which is not in {folders[0]}"
-        raise DataError(message + more(strange, "row"), field)
-    return tuple(known)
+        names = f"{strange[0]}{more(strange, 'file')}"
+        raise DataError(f"{path} names {names} that {folders[0]} does not have", field)
+    return tuple(table[name] for name in named if name is not None)
 
 
 def _table(path: str, field: str) -> dict[str, tuple[float, ...]]:
@@ -137,7 +140,8 @@ def _numbers(path: str, field: str, rows: Rows) -> dict[str, tuple[float, ...]]:
             found[name] = found.get(name, ()) + tuple(v for v in values if v is not None)
     if wrong:
         message, advice = wrong[0]
-        raise DataError(message + more(wrong, "row"), field, advice)
+        also = f"; there is a fault in{more(wrong, 'row').removeprefix(' and')}"
+        raise DataError(message + also * (len(wrong) > 1), field, advice)
     _expect_equal(path, field, found)
     return found
 

@@ -119,8 +119,8 @@ class ImageFolder(Dataset):
     def sample(self, wanted: Sample) -> Declared:
         if self.masks is not None and self.classes is None:
             message = "masks need classes, the number of classes"
-            target = next(iter(wanted.targets.values()))
-            count = target.classes if isinstance(target, Classes) else 2  # as the network has
+            reads = next(iter(wanted.targets.values()))
+            count = reads.classes if isinstance(reads, Classes) else 2  # as the network has
             raise DataError(message, "masks", f"add classes: {count}")
         if not self._is_there():
             return Declared((None,), dict.fromkeys(self.target_names))

@@ -98,7 +98,8 @@ def nearest(numbers: "np.ndarray[Any, Any]", size: Size) -> "np.ndarray[Any, Any
         ((np.arange(new) + 0.5) * old / new).astype("int64")
         for new, old in zip(size, numbers.shape, strict=True)
     )
-    return numbers[rows[:, None], columns]
+    found: np.ndarray[Any, Any] = numbers[rows[:, None], columns]
+    return found
 
 
 def class_numbers(picture: "Image", file: str) -> "np.ndarray[Any, Any]":
@@ -121,7 +122,7 @@ def class_numbers(picture: "Image", file: str) -> "np.ndarray[Any, Any]":
         return numbers
     red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype("int64"), -1, 0)
     if bool(((red == green) & (green == blue)).all()):
-        return red
+        return np.asarray(red)
     colours = np.unique((red << 16) | (green << 8) | blue).tolist()
     named = [f"({n >> 16}, {n >> 8 & 255}, {n & 255})" for n in colours[:_COLOURS]]
     left = len(colours) - len(named)

@@ -1,5 +1,6 @@
 """Pictures and what belongs to them: pairs by the names of their files."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,8 +32,9 @@ def pictures_by_name(folder: Path, field: str) -> dict[str, str]:
         DataError: there are no pictures, or two have the same name.
     """
     found: dict[str, str] = {}
+    start = len(str(folder / "x")) - 1  # text is cut, because there may be a million of files
     for file in pictures_in(folder):
-        name = Path(file).relative_to(folder).with_suffix("").as_posix()
+        name = file[start : file.rindex(".")].replace(os.sep, "/")
         if name in found:
             message = f"{found[name]} and {file} have the same name"
             raise DataError(message, field, "pairs are found by the name without its ending")
@@ -62,20 +64,21 @@ def paired(
     if alone:
         example = next(iter(images))
         help_ = f"the {noun} of {images[example]} is {folder / example}.png: it has the same name"
-        message = f"{alone[0]} has no {noun} in {folder}{more(alone, 'image')}"
+        have = "have" if len(alone) > 1 else "has"
+        message = f"{alone[0]}{more(alone, 'image')} {have} no {noun} in {folder}"
         raise DataError(message, field, help_)
     alone = [file for name, file in others.items() if name not in images]
     if alone:
-        message = f"{alone[0]} is the {noun} of no image{more(alone, noun)}"
-        raise DataError(message, field, "remove it, or add the image with the same name")
+        message = f"there is no image for {alone[0]}{more(alone, noun)}"
+        raise DataError(message, field, f"remove the {noun}, or add an image with the same name")
     return tuple(others[name] for name in images)
 
 
 def more(found: Sequence[object], noun: str) -> str:
-    """Return how many there are besides the first that a message names.
+    """Return how many there are besides the first one, which a message names.
 
     >>> more(["a", "b", "c"], "image")
-    ', and so it is with 2 more images'
+    ' and 2 more images'
     """
     count = len(found) - 1
-    return f", and so it is with {count:,} more {noun}{'s' * (count > 1)}" if count else ""
+    return f" and {count:,} more {noun}{'s' * (count > 1)}" if count else ""

@@ -1,6 +1,6 @@
 """Pictures with targets that lie on them, read one by one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,11 +63,20 @@ class Pictures:
         return (image,), self._targets(index, came)
 
     def targets(self) -> "tuple[np.ndarray[Any, Any], ...]":
-        """Return each target of all samples. Of the images, the headers are read with them."""
+        """Return each target of all samples."""
+        return self.block_targets(range(len(self)))
+
+    def block_targets(self, indices: Iterable[int]) -> "tuple[np.ndarray[Any, Any], ...]":
+        """Return the targets of some samples. Of the images, only the headers are read.
+
+        Raises:
+            DataError: a target cannot be read, or does not fit its image.
+        """
         import numpy as np
 
         rows = []
-        for index, file in enumerate(self.files):
+        for index in indices:
+            file = self.files[index]
             size = size_of(Path(file))
             if size is None:
                 picture = decoded(file)

@@ -126,9 +126,9 @@ class Painter:
         if loss is not None and loss.applies == "sigmoid":
             x = np.tanh(x / 2) / 2 + 0.5  # the sigmoid, without overflow
         shades = np.clip(x * 255, 0, 255).round().astype("uint8")
-        if shades.ndim == 3 and len(shades) == 1:
-            return shades[0]
-        return np.ascontiguousarray(np.moveaxis(shades, 0, -1)) if shades.ndim == 3 else shades
+        if shades.ndim == 3:
+            shades = np.moveaxis(shades, 0, -1) if len(shades) > 1 else shades[0]
+        return np.ascontiguousarray(shades)
 
 
 def summary(told: Prediction, painted: dict[str, Painted]) -> dict[str, Any]:

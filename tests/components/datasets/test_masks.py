@@ -182,12 +182,12 @@ def test_wrong_pairs(tmp_path: Path) -> None:
     (masks / "1.png").unlink()
     (masks / "2.png").rename(masks / "5.png")
     help_ = f"the mask of {images}/0.png is {masks}/0.png: it has the same name"
-    message = f"{images}/1.png has no mask in {masks}, and so it is with 1 more image"
+    message = f"{images}/1.png and 1 more image have no mask in {masks}"
     assert statically(source, RGB) == (message, "masks", help_)
     (images / "1.png").unlink()
     (images / "2.png").unlink()
-    help_ = "remove it, or add the image with the same name"
-    assert statically(source, RGB) == (f"{masks}/5.png is the mask of no image", "masks", help_)
+    help_ = "remove the mask, or add an image with the same name"
+    assert statically(source, RGB) == (f"there is no image for {masks}/5.png", "masks", help_)
     write(masks / "0.bmp", MASK)
     message = f"{masks}/0.bmp and {masks}/0.png have the same name"
     help_ = "pairs are found by the name without its ending"

@@ -113,12 +113,12 @@ def test_several_boxes(tmp_path: Path) -> None:
         ),
         (
             BOXES + "7.png,0,0,1,1\n8.png,0,0,1,1\n",
-            "{file} has a row for 7.png, which is not in {images}, and so it is with 1 more row",
+            "{file} names 7.png and 1 more file that {images} does not have",
             None,
         ),
         (
             BOXES.replace("2,4", "2,four").replace("3,5", "3,"),
-            "line 2 of {file}: y2 is four, and must be a number, and so it is with 1 more row",
+            "line 2 of {file}: y2 is four, and must be a number; there is a fault in 1 more row",
             None,
         ),
         (BOXES.replace("2,4", "2,nan"), "line 2 of {file}: y2 is nan, and must be a number", None),

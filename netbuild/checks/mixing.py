@@ -48,7 +48,7 @@ def _fault(
     if reason := _unmixed(config, augmentation, name, target):
         title = f"{called} cannot mix this target: {target}"
         return Diagnostic("NB509", title, at, reason, help=f"remove {called}")
-    for term in _readers(config, outputs, name):
+    for term in readers(config, outputs, name):
         if reason := _refuses_shares(term, outputs, target, config, name):
             title = f"{called} makes shares of classes, which {term.item.type.text} does not take"
             help_ = f"remove {called}, or compare with CrossEntropyLoss, which takes shares"
@@ -75,7 +75,7 @@ def _unmixed(config: Config, augmentation: Augmentation, name: str, target: Targ
     return "it mixes one class or values of each sample"
 
 
-def _readers(config: Config, outputs: Mapping[str, Tensor], name: str) -> list[LossTerm]:
+def readers(config: Config, outputs: Mapping[str, Tensor], name: str) -> list[LossTerm]:
     """Return the losses that compare with a target."""
     found = [(term, config.against(term, outputs)) for term in config.losses]
     return [term for term, at in found if at and (at.kind, at.name) == ("target", name)]

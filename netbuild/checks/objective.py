@@ -141,12 +141,18 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
         at = "views" if config.preparation.views else None
         found.append(data_fault(config, message, None, at))
     else:
-        found += _check_inputs(config, given.inputs, tuple(config.inputs.values()))
+        read = tuple(x for x in config.inputs.values() if x is not None)
+        found += _check_inputs(config, given.inputs, read)
     if not found:
         found += [
             unusable(config, error) for error in fitting.check(config, needed, given, outputs)
         ]
-    found += _check_preparation(config, needed, given, outputs)
+    if isinstance(config.preparation.normalize, dict):
+        from netbuild.checks import scaling  # few files have such a mapping
+
+        found += scaling.check(config, needed, outputs)
+    if config.preparation.augment:
+        found += _check_augmented(config, outputs, given, needed)
     for term in config.losses:
         own = tuple(term.compared(outputs).values())
         # An unknown target may fit.
@@ -162,6 +168,24 @@ def _check_with(config: Config, source: Dataset, outputs: Mapping[str, Tensor]) 
     return [*found, *metrics.check(config, outputs, target_of)]
 
 
+def _check_augmented(
+    config: Config, outputs: Mapping[str, Tensor], given: Declared, needed: Sample
+) -> Iterator[Diagnostic]:
+    """Yield the faults of augmentations: of their images, and of what moves or is mixed."""
+    from netbuild.checks import augmentations, mixing
+
+    yield from augmentations.check(config)
+    compared: dict[str, Target] = {
+        name: given.targets[name] or target
+        for name, target in needed.targets.items()
+        if not isinstance(target, Nothing)
+    }
+    for name, target in compared.items():
+        ignored = _ignored(config, outputs, name)
+        yield from augmentations.check_target(config, name, target, ignored)
+    yield from mixing.check(config, outputs, compared)
+
+
 def _ignored(config: Config, outputs: Mapping[str, Tensor], name: str) -> dict[str, int | None]:
     """Return the number that each loss ignores in a target, by the name of the loss."""
     found = {}
@@ -170,29 +194,6 @@ def _ignored(config: Config, outputs: Mapping[str, Tensor], name: str) -> dict[s
         if against is not None and (against.kind, against.name) == ("target", name):
             target = of_loss(term, outputs)
             found[term.item.type.text] = target.ignored if isinstance(target, Classes) else None
-    return found
-
-
-def _check_preparation(
-    config: Config, needed: Sample, given: Declared, outputs: Mapping[str, Tensor]
-) -> list[Diagnostic]:
-    """Return the faults of scales and of augmentations. Few files have them."""
-    found: list[Diagnostic] = []
-    if isinstance(config.preparation.normalize, dict):
-        from netbuild.checks import scaling  # few files have such a mapping
-
-        found += scaling.check(config, needed, outputs)
-    if config.preparation.augment:
-        from netbuild.checks import augmentations as augmented
-        from netbuild.checks import mixing
-
-        found += augmented.check(config)
-        read = {name: y for name, y in needed.targets.items() if not isinstance(y, Nothing)}
-        read = {name: given.targets[name] or target for name, target in read.items()}
-        for name, target in read.items():
-            ignored = _ignored(config, outputs, name)
-            found += augmented.check_target(config, name, target, ignored)
-        found += mixing.check(config, outputs, read)
     return found
 
 

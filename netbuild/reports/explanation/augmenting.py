@@ -37,8 +37,8 @@ def augmenting(graph: Graph) -> tuple[AugmentExplanation, ...]:
     if errors(graph.diagnostics):
         return ()
     read = wanted(config, graph.outputs).targets
-    targets = {name: y for name, y in read.items() if not isinstance(y, Nothing)}
-    kinds = [kind for name, y in targets.items() if (kind := marks(config, name, y))]
+    targets: dict[str, Target] = {n: y for n, y in read.items() if not isinstance(y, Nothing)}
+    kinds: list[str] = [kind for name, y in targets.items() if (kind := marks(config, name, y))]
     ignored = [y.ignored for y in targets.values() if isinstance(y, Classes) and y.shape]
     found, shape = [], x.shape
     for one in config.preparation.augment:

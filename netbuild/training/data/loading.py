@@ -102,7 +102,7 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
     # The network shall memorise these samples, so they are not augmented.
-    marked = marked_targets(config, wanted)
+    marked = marked_targets(config, graph.outputs, wanted)
     given = None if train.overfit_batches else preparation.augment
     augment = augmenter(given, world.device, marked, preparation.views)
     views = spread(preparation.views)

@@ -49,7 +49,8 @@ class Mixer(Mover):
             y = (y[:, None] == torch.arange(marked.classes, device=y.device)).float()
         if not y.is_floating_point() or not len(y):  # nothing reads it, or no samples are here
             return y
-        return torch.tensordot(self.shares.to(y.dtype), y, 1)
+        found: torch.Tensor = torch.tensordot(self.shares.to(y.dtype), y, 1)
+        return found
 
     def _pasted(self, y: torch.Tensor, marked: Marked) -> torch.Tensor:
         """Return masks or pictures whose places come from the same samples."""

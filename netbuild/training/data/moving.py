@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from netbuild.checks.augmentations import marks
+from netbuild.checks.mixing import readers
 from netbuild.components.target import Classes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netbuild.components.augmentations.augmentation import Augmentation
     from netbuild.components.datasets.dataset import Geometry, Sample
+    from netbuild.components.target import Target
+    from netbuild.components.tensor import Tensor
     from netbuild.config.config import Config
 
 
@@ -24,14 +29,21 @@ class Marked(NamedTuple):
     classes: int | None = None
 
 
-def marked_targets(config: Config, wanted: Sample) -> list[Marked]:
+def marked_targets(config: Config, outputs: Mapping[str, Tensor], wanted: Sample) -> list[Marked]:
     """Return what each target marks in the augmented images."""
     return [
-        Marked(marks(config, name, target), target.ignored, target.classes)
-        if isinstance(target, Classes)
-        else Marked(marks(config, name, target))
+        _marked(config, outputs, name, target) if config.preparation.augment else Marked(None)
         for name, target in wanted.targets.items()
     ]
+
+
+def _marked(config: Config, outputs: Mapping[str, Tensor], name: str, target: Target) -> Marked:
+    found = marks(config, name, target)
+    if isinstance(target, Classes):
+        return Marked(found, target.ignored, target.classes)
+    if found == "picture" and any(term.loss.binary for term in readers(config, outputs, name)):
+        return Marked("mask")  # yes or no at each place, and no outside of the image
+    return Marked(found)
 
 
 class Mover:
@@ -69,7 +81,7 @@ class Mover:
 
     def _mask(self, y: torch.Tensor, ignored: int | None) -> torch.Tensor:
         """Move classes by the nearest pixel. kornia fills with 0, so 0 stands for `ignored`."""
-        if ignored is None:  # nothing comes in from outside: `checks.augmentations`
+        if ignored is None:  # of yes or no, or nothing comes in from outside
             return self._spread(y.float(), "mask").to(y.dtype)
         known = torch.where(y == ignored, 0, y + (y >= 0)).float()
         moved = self._spread(known, "mask").to(y.dtype)
@@ -82,7 +94,9 @@ class Mover:
         if isinstance(params, list):  # a policy
             kornia = import_module("kornia.constants")
             resample = kornia.Resample.NEAREST if marks == "mask" else kornia.Resample.BILINEAR
-            moved = self.module.transform_masks(flat, params, extra_args={"resample": resample})
+            moved: torch.Tensor = self.module.transform_masks(
+                flat, params, extra_args={"resample": resample}
+            )
         else:
             moved = self._twin(marks)(flat, params=params)
         return moved.reshape(*y.shape[:-2], *moved.shape[-2:])
@@ -93,6 +107,8 @@ class Mover:
             changed: dict[str, Any] = {"fill": 0, "pad_value": 0}
             if marks == "mask":
                 changed |= {"resample": "nearest", "antialias": False}
+            elif getattr(self._fields, "resample", "").lower() == "bicubic":
+                changed["resample"] = "bilinear"  # bicubic overshoots: values may leave their range
             known = type(self._fields).model_fields
             own = {name: value for name, value in changed.items() if name in known}
             self._twins[marks] = kornia_module(self._fields.model_copy(update=own)).to(self._device)

@@ -8,12 +8,13 @@ import pytest
 import torch
 import yaml
 
+from netbuild.checks import objective
 from netbuild.checks.trace import infer
 from netbuild.components.augmentations import AUGMENTATIONS
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.data.augmentation import augmenter
-from netbuild.training.data.moving import Marked
+from netbuild.training.data.moving import Marked, marked_targets
 from tests.components.augmentations.cases import network
 from tests.components.augmentations.moved import (
     GEOMETRIC,
@@ -100,6 +101,33 @@ def test_boxes_and_points_by_hand() -> None:
     turn = {"RandomRotation90": {"times": (1, 1), "p": 1.0}}
     turned = moved_by(turn, boxes, Marked("boxes"))  # counter-clockwise: (x, y) to (y, 4 − x)
     assert torch.allclose(turned, torch.tensor([[[1.0, 1, 2, 4]]]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "marked"),
+    [
+        ("BCEWithLogitsLoss", Marked("mask")),  # yes and no stay yes and no
+        ("MSELoss", Marked("picture")),
+        ("CrossEntropyLoss", Marked("mask", -100, 3)),
+        ({"DiceLoss": {"ignore_index": 2}}, Marked("mask", 2, 3)),
+        ("LovaszSoftmaxLoss", Marked("mask", None, 3)),
+    ],
+)
+def test_the_loss_says_how_targets_move(loss: Any, marked: Marked) -> None:
+    """A loss of classes, or of yes and no, has a mask; the ignored number is the loss's."""
+    conv = [{"Conv2d": {"out_channels": 3, "kernel_size": 1}}]
+    text = network(["RandomHorizontalFlip"], [3, 8, 8], layers=conv, loss=loss)
+    graph = infer(read(from_bytes("a.yaml", text.encode())))
+    wanted = objective.wanted(graph.config, graph.outputs)
+    assert marked_targets(graph.config, graph.outputs, wanted) == [marked]
+
+
+def test_values_keep_their_range() -> None:
+    """A smooth image overshoots with bicubic; its values at each place stay from 0 to 1."""
+    moved = augmented("RandomRotation", disks(4), resample="bicubic")
+    assert moved.images.max() > 1.01
+    assert 0 <= moved.pictures.min() <= moved.pictures.max() <= 1 + 1e-5
+    assert (overlaps(moved) > 0.97).all()
 
 
 def test_each_sample_moves_by_itself() -> None:

@@ -45,6 +45,7 @@ FILES = {
     "config.yaml",
     "resolved.yaml",
     "environment.json",
+    "data.json",
     "metrics.jsonl",
     *(f"checkpoints/{which}/{file}" for which in ("last", "best") for file in (WEIGHTS, STATE)),
 }

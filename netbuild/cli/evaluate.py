@@ -20,6 +20,7 @@ from netbuild.cli.terminal import (
     reported_faults,
     say,
     shapes_of,
+    warn_of_input,
 )
 from netbuild.diagnostics.escapes import of_json
 
@@ -91,12 +92,14 @@ def evaluate(
         from netbuild.training import session
     with reported_faults(), reported_failures(Path(run)):
         if config is not None and weights is not None:
-            metrics = session.evaluate_weights(config, weights, split=split)
+            metrics = session.evaluate_weights(config, weights, split=split, warn=warn_of_input)
             if measures(config.preparation.normalize) and not measured_with(weights):
                 say(f"netbuild: {_MEASURED.format(run)}", err=True)
         else:
             _say_if_longer(run, set or ())
-            metrics = session.evaluate(run, checkpoint, split=split, set=set or ())
+            metrics = session.evaluate(
+                run, checkpoint, split=split, set=set or (), warn=warn_of_input
+            )
         matrix = any(isinstance(measured, list) for measured in metrics.values())
         names = _names(run, config) if matrix else None
     if format == "json":

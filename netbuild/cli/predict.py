@@ -20,6 +20,7 @@ from netbuild.cli.terminal import (
     reported_faults,
     say,
     shapes_of,
+    warn_of_input,
 )
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         first = next(told, None)
         if first is not None:
             write(chain([first], told), predictor.place, output, format or ending(output))
+        for sentence in predictor.watch.sentences():
+            warn_of_input(sentence)
     for notice in predictor.notices:
         say(f"netbuild: {notice}", err=True)
     if faults.code:

@@ -43,6 +43,12 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(visible(text), err=err, nl=nl)
 
 
+def warn_of_input(sentence: str) -> None:
+    """Say on standard error that samples lie far from those of the training."""
+    said = "these samples lie far from those that have trained the network"
+    say(f"netbuild: warning: {said}: {sentence}", err=True)
+
+
 def console(*, stderr: bool = False, file: io.TextIOBase | None = None) -> Console:
     """Return a console that prints text without wrapping or decorating it.
 

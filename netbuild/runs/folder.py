@@ -66,7 +66,7 @@ class Run:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What the run keeps of its data: the values of its source, under `source`.
+        """What the run keeps of its data: the values of its `source`, what its `inputs` were like.
 
         A run of an older release keeps nothing.
 
@@ -155,7 +155,8 @@ def create(
         parent = runs / config.name
         parent.mkdir(parents=True, exist_ok=True)
         folder = layout.make_folder(parent)
-    folder.mkdir(exist_ok=True)
+    else:
+        folder.mkdir(exist_ok=True)
     held.write(folder / layout.CONFIG, config.document.data or config.document.text.encode())
     held.write(folder / layout.RESOLVED, resolved(config).encode())
     environment = json.dumps(_environment(device), indent=2) + "\n"

@@ -155,12 +155,14 @@ def evaluate(
     *,
     split: str = "validation",
     set: Sequence[str] = (),  # noqa: A002  the option's name
+    warn: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
     """Return the loss, and the metrics, of a run's checkpoint `best` or `last`.
 
     `split` is `validation`, `test`, `train` or another split of the source. The names of what is
     measured begin with it: `test_loss`; those of the validation begin with `val`. `set` changes
-    the config of the run, such as `data.Csv.file=new.csv`.
+    the config of the run, such as `data.Csv.file=new.csv`. `warn` gets a sentence for each input
+    whose samples lie far from those that have trained.
 
     Raises:
         ConfigError: the config in the run's folder was changed, or its data cannot be read.
@@ -179,15 +181,19 @@ def evaluate(
     trainer = _validating(trainable(config), found, split)
     state = load_checkpoint(place, trainer.learner.module, divided=trainer.world.sharded)
     trainer.learner.criterion.load(state, place)
-    return _validated(trainer, split)
+    return _validated(trainer, split, warn)
 
 
 def evaluate_weights(
-    path_or_config: str | Path | Config, weights: str | Path, *, split: str = "validation"
+    path_or_config: str | Path | Config,
+    weights: str | Path,
+    *,
+    split: str = "validation",
+    warn: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
     """Return the loss, and the metrics, of a config's network with a file's weights.
 
-    `split` is the same as in `evaluate`.
+    `split` and `warn` are the same as in `evaluate`.
 
     Raises:
         ConfigError: the config has faults, its data cannot be read, or the file has other tensors.
@@ -200,7 +206,7 @@ def evaluate_weights(
     given = Pretrained(file=str(weights))
     graph = trainable(config.starting_from(given)._replace(preparation=preparation))
     trainer = _validating(graph, run.run_with(weights), split)
-    return _validated(trainer, split)
+    return _validated(trainer, split, warn)
 
 
 def _expect_unseen(before: Config, after: Config, split: str) -> None:
@@ -223,7 +229,11 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
         raise TrainingError(message)
 
 
-def _validated(trainer: Trainer, split: str) -> dict[str, Any]:
+def _validated(
+    trainer: Trainer, split: str, warn: Callable[[str], object] | None
+) -> dict[str, Any]:
+    for note in trainer.notes if warn else ():
+        warn(note)
     with data_faults(trainer.graph.config):
         measures = trainer.learner.validate(trainer.validation())
     measures.expect_loss("the evaluation" if split != "validation" else "the validation")
@@ -251,7 +261,7 @@ def _trainer(
     made: Run | Callable[[Config, dict[str, Any]], Run],
     *,
     lock: bool = True,
-    split: str = "validation",
+    split: str | None = None,
 ) -> Trainer:
     """Build the training of a run that is there, or of one that is made when all else is."""
     config, train = graph.config, graph.config.train
@@ -260,7 +270,7 @@ def _trainer(
         with refused("the data"):
             kept = made.kept if isinstance(made, Run) else None
             data = loading.load(graph, world, kept, split)
-        learning = _learner(graph, data, world, split)
+        learning = _learner(graph, data, world, split or "validation")
     if world.rank:  # each process drops other values
         torch.manual_seed(train.seed + world.rank)
     # The folder comes last: a training that cannot start leaves none.

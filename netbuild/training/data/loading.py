@@ -15,22 +15,24 @@ from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor, product, times
-from netbuild.training.data import splitting
+from netbuild.training.data import distribution, splitting
 from netbuild.training.data.augmentation import augmenter
 from netbuild.training.data.batches import (
     Batches,
     ReadBatches,
     Share,
     StreamedBatches,
+    shuffled_indices,
 )
 from netbuild.training.data.scaling import normalised
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from netbuild.components.datasets.dataset import Dataset, Loaded, Sample
     from netbuild.components.target import Target
+    from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
     from netbuild.training.data.batches import (
@@ -56,7 +58,7 @@ class Data(NamedTuple):
     preparation: Preparation
     class_weights: torch.Tensor | None
     kept: dict[str, Any]
-    #: Sentences about the split, such as the size of a part that groups have made larger.
+    #: Sentences about a part that groups have made larger, or about samples far from the training.
     notes: tuple[str, ...] = ()
 
 
@@ -64,7 +66,7 @@ def load(
     graph: Graph,
     world: World,
     kept: Mapping[str, Any] | None = None,
-    split: str = "validation",
+    split: str | None = None,
 ) -> Data:
     """Load a config's data, prepare it, and split it for training and validation.
 
@@ -72,7 +74,8 @@ def load(
         graph: the network, and its config.
         world: the processes that share the samples.
         kept: what an existing run has kept of the data. None measures it.
-        split: the samples that validate: `validation`, `test`, `train` or a split of the source.
+        split: the samples to evaluate: `validation`, `test`, `train` or a split of the source. None
+            for a training, which validates with `validation`.
 
     Raises:
         ConfigError: a file is missing, or a sample or a label does not fit.
@@ -82,19 +85,23 @@ def load(
         return _loaded(graph, world, kept, split)
 
 
-def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: str) -> Data:
+def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: str | None) -> Data:
     config = graph.config
     source, preparation, train = config.data, config.preparation, config.train
     assert source is not None
     if kept and "source" in kept:
         source = source.with_kept(kept["source"])
     wanted = objective.wanted(config, graph.outputs)
-    training, held_out, notes = _parts(graph, source, wanted, split)
+    training, held_out, notes = _parts(graph, source, wanted, split or "validation")
     if kept is None and isinstance(training, Batches):
         source = source.fitted(wanted, _arrays(training))
     training, held_out = (_filled(part, source, wanted) for part in (training, held_out))
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
+    if split:
+        notes = _strange(kept or {}, config, held_out)
+    if kept is None:
+        kept = _kept(source, training, [*config.inputs])
     measured, prepare = normalised(training, config, graph.outputs)
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
@@ -106,7 +113,7 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
         _placed(held_out, world, prepare, workers),
         measured,
         weights,
-        dict(kept) if kept is not None else _kept(source),
+        dict(kept),
         notes,
     )
 
@@ -140,10 +147,41 @@ def _parts(
     return training, splitting.chosen(every, held_out), indices.notes
 
 
-def _kept(source: Dataset) -> dict[str, Any]:
-    """Return what a new run keeps of its data."""
+def _kept(source: Dataset, training: Split, names: Sequence[str]) -> dict[str, Any]:
+    """Return what a new run keeps of its data: of its source, and of the inputs that train."""
     values = source.kept()
-    return {} if values is None else {"source": dict(values)}
+    some = _some(training)
+    inputs = {} if some is None else distribution.measured(some, names)
+    found = {} if values is None else {"source": dict(values)}
+    return found | ({"inputs": inputs} if inputs else {})
+
+
+def _strange(kept: Mapping[str, Any], config: Config, data: Split) -> tuple[str, ...]:
+    """Return a sentence for each input whose samples lie far from those of the training."""
+    watch = distribution.Watch(kept.get("inputs"), [*config.inputs], distribution.columns(config))
+    some = _some(data) if watch.wants else None
+    if some is not None:
+        watch.add(some)
+    return tuple(watch.sentences())
+
+
+#: The most samples that are read from files to measure their distribution.
+_MOST_READ = 256
+
+
+def _some(data: Split) -> Inputs | None:
+    """Return the inputs of samples that are drawn at random; None for a stream."""
+    if isinstance(data, StreamedBatches):
+        return None
+    most = distribution.MOST_SAMPLES if isinstance(data, Batches) else _MOST_READ
+    if len(data) <= most and isinstance(data, Batches):
+        return data.inputs
+    drawn = splitting.chosen(data, shuffled_indices(len(data), 0)[:most])
+    try:
+        ((inputs, _),) = drawn.in_order(most)
+    except DataError:  # the training reads all samples, and names the broken ones
+        return None
+    return inputs
 
 
 def _arrays(data: Batches) -> Loaded:

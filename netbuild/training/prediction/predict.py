@@ -24,6 +24,7 @@ from netbuild.config.normalize import measures
 from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.runs.folder import class_names, is_run
 from netbuild.training import checkpoint as checkpoints
+from netbuild.training.data.distribution import Watch, columns
 from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.errors import refused
 from netbuild.training.parallel.distributed import device_of
@@ -132,6 +133,9 @@ class Predictor:
         self.places = () if binary else getattr(self.told, "shape", ())
         self.top = top
         self._expect_one_class()
+        kept = run.kept.get("inputs") if weights is None or is_run(run.folder) else None
+        #: Compares the samples with those that have trained.
+        self.watch = Watch(kept, tuple(config.inputs), columns(config))
         _expect_measured(run, config)
         config = config._replace(data=data)
         self.prepare = normalised(None, config, graph.outputs)[1]
@@ -175,10 +179,16 @@ class Predictor:
                 continue
             together.append(found)
             if len(together) == self.batch_size:
-                yield from self._predicted(together)
+                yield from self._watched(together)
                 together = []
         if together:
-            yield from self._predicted(together)
+            yield from self._watched(together)
+
+    def _watched(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
+        """Look at the samples of a batch, and yield their predictions."""
+        if self.watch.wants:
+            self.watch.add(_together(samples))
+        yield from self._predicted(samples)
 
     def _predicted(self, samples: list[InputSample]) -> Iterator[Prediction | InputError]:
         """Yield the predictions for a batch. If torch refuses it, predict sample by sample."""
@@ -218,8 +228,7 @@ class Predictor:
             TrainingError: torch refuses the samples.
         """
         with refused("the samples"):
-            columns = zip(*(sample.inputs for sample in samples), strict=True)
-            x = tuple(torch.from_numpy(np.stack(column)).to(self.device) for column in columns)
+            x = tuple(column.to(self.device) for column in _together(samples))
             x, _ = self.prepare((x, ())) if self.prepare else (x, ())
             y = self.module(*x)
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
@@ -273,6 +282,12 @@ def _with_kept(source: Dataset | None, run: Run) -> Dataset | None:
         return source.with_kept(kept)
     except DataError as error:
         raise TrainingError(f"{run.folder}: {error}") from error
+
+
+def _together(samples: list[InputSample]) -> tuple[torch.Tensor, ...]:
+    """Return each input of some samples, (samples, *input)."""
+    columns = zip(*(sample.inputs for sample in samples), strict=True)
+    return tuple(torch.from_numpy(np.stack(column)) for column in columns)
 
 
 def shortest(value: Any) -> float:

@@ -186,8 +186,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, Any], str, str]] = {
         (30, 6, 5),
         {},
         {},
-        "the series shop2 has 5 rows, and a window of 4 and a horizon of 3 need 7; 1 more series "
-        "are too short",
+        "the series shop2 has 5 rows, and a window of 4 and a horizon of 3 need 7; 1 more too",
         "window",
     ),
     "no series": (

@@ -109,7 +109,7 @@ def test_classes_of_each_step(tmp_path: Path) -> None:
     assert [one["step"] for one in found] == [1, 2, 3]
     assert {one["name"] for one in found} <= {"up", "down"}
     assert all(0.5 <= one["probability"] <= 1 for one in found)
-    path.write_text("\n".join(["day,x", "3,1", "4,1", "4,2", "5,1", "6,1"]), encoding="utf-8")
+    path.write_text("day,x\n3,1\n4,1\n4,2\n5,1\n6,1", encoding="utf-8")
     code, printed = command("predict", run.folder, path)
     assert code == 1
     assert "day 4 in line 4 does not come after 4 in line 3" in printed

@@ -85,7 +85,7 @@ class Part(NamedTuple):
     fold: int = 0
     of: int = 0
 
-    def count(self, samples: int, left: int) -> int:
+    def size(self, samples: int, left: int) -> int:
         """Return the number of samples that are held out.
 
         Args:
@@ -175,7 +175,7 @@ class Preparation(Component):
         """Return the number of samples in each held-out part. Groups may change these numbers."""
         left, found = samples, {}
         for name, part in self.parts.items():
-            found[name] = part.count(samples, left)
+            found[name] = part.size(samples, left)
             left -= found[name]
         return found
 

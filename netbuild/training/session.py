@@ -232,8 +232,9 @@ def _expect_unseen(before: Config, after: Config, split: str) -> None:
 def _validated(
     trainer: Trainer, split: str, warn: Callable[[str], object] | None
 ) -> dict[str, Any]:
-    for note in trainer.notes if warn else ():
-        warn(note)
+    if warn:
+        for note in trainer.notes:
+            warn(note)
     with data_faults(trainer.graph.config):
         measures = trainer.learner.validate(trainer.validation())
     measures.expect_loss("the evaluation" if split != "validation" else "the validation")

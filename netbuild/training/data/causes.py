@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import torch
 
     from netbuild.training.data.distribution import Known
 
@@ -84,7 +84,7 @@ def _fits(given: Candidate, factor: float | torch.Tensor, added: float | torch.T
     numbers, strange = given.numbers.clone(), given.strange
     numbers[:, :count] = numbers[:, :count] * factor + added
     if known.kind == "channels":
-        numbers[:, count:] *= abs(factor)
+        numbers[:, count:] = numbers[:, count:] * torch.as_tensor(factor).abs()
         strange = strange.repeat(2)
     inside = (numbers >= given.low) & (numbers <= given.high)
     if not bool((inside[:, strange].sum(0) > len(numbers) // 2).all()):

@@ -185,7 +185,7 @@ def _extended(points: torch.Tensor, steps: float, least: float) -> torch.Tensor:
     outer, inner, _ = points.T
     step = outer - inner
     if steps <= 0:
-        return outer + steps * step
+        return torch.add(outer, step, alpha=steps)
     growth = (step / (inner - points[:, 2])).clamp(min=least)  # of equal values: NaN or infinity
     powers = growth**steps
     total = torch.where(growth == 1, steps, growth * (powers - 1) / (growth - 1))

@@ -105,7 +105,7 @@ def split(samples: int, preparation: Preparation, known: Facts) -> Indices:
         raise TrainingError(message)
     training = torch.arange(samples)
     held = dict.fromkeys(("validation", "test"), training[:0])
-    notes = []
+    notes: list[str] = []
     counts = preparation.counts(samples)
     for name, part in preparation.parts.items():
         training, held[name] = _cut(training, name, part, counts[name], samples, known)
@@ -174,15 +174,21 @@ def _by_order(
     """Hold out the last part of each series, or one of several successive blocks of it."""
     series = torch.zeros(samples, dtype=torch.long) if known.series is None else known.series
     training, held = [], []
-    for number in series.unique().tolist():
+    for number in _distinct(series).tolist():
         own = left[series[left] == number]
-        size = part.count(int((series == number).sum()), len(own))
-        sizes = [part._replace(fold=n).count(0, len(own)) for n in range(1, part.fold)]
+        size = part.size(int((series == number).sum()), len(own))
+        sizes = [part._replace(fold=n).size(0, len(own)) for n in range(1, part.fold)]
         begin = sum(sizes) if part.fold else len(own) - size
         end = begin + size
         held.append(own[begin:end])
         training += [own[: max(begin - known.gap, 0)], own[end + known.gap :]]
     return torch.cat(training), torch.cat(held)
+
+
+def _distinct(numbers: torch.Tensor) -> torch.Tensor:
+    """Return the different numbers, in rising order."""
+    found: torch.Tensor = numbers.unique()  # type: ignore[no-untyped-call]
+    return found
 
 
 def _by_group(
@@ -204,7 +210,7 @@ def _by_group(
         if part.fold
         else torch.tensor([part.part, 1 - part.part])
     )
-    present = groups.unique()
+    present = _distinct(groups)
     if len(present) < len(shares):
         is_one = len(present) == 1
         has = f"{part.group} has {len(present)} group{'' if is_one else 's'}"
@@ -213,7 +219,7 @@ def _by_group(
     table = torch.zeros(int(groups.max()) + 1, 1, dtype=torch.double)
     table[:, 0] = groups.bincount()
     if known.classes is not None and part.by != "chance":
-        _, classes = known.classes[left].unique(return_inverse=True)
+        classes = torch.searchsorted(_distinct(known.classes), known.classes[left])
         each = torch.zeros(len(table), int(classes.max()) + 1, dtype=torch.double)
         each.index_put_(
             (groups, classes), torch.ones(len(left), dtype=torch.double), accumulate=True
@@ -254,7 +260,7 @@ def _notes(
     groups = known.groups[part.group]
     yield (
         f"{name} {part} holds {len(held):,} of {samples:,} samples, {len(held) / samples:.0%}: "
-        f"{len(groups[held].unique())} of {len(groups.unique())} groups of {part.group}"
+        f"{len(_distinct(groups[held]))} of {len(_distinct(groups))} groups of {part.group}"
     )
 
 

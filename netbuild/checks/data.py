@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from netbuild.components.datasets.dataset import DataError
@@ -61,28 +60,18 @@ def _of_split(
     elif source.streams:
         message = "a stream has no known size, so no part of it can be held out"
         yield DataError(message, at, f"name a split: {at}: test")
-    elif message := _overlapping(source, parts):
+    elif message := _overlapping(source, preparation):
         yield DataError(message, at)
     else:
         yield from _of_parts(source, parts, kinds)
 
 
-def _overlapping(source: Dataset, parts: Mapping[str, Part]) -> str:
+def _overlapping(source: Dataset, preparation: Preparation) -> str:
     """Return a sentence if every window that could train overlaps with a held-out one."""
-    known = source.overlaps and source.size is not None
-    if not known or any(part.group or part.fold for part in parts.values()):
-        return ""
-    series = source.numbers_of_series()
-    left = 0
-    for windows in [] if series is None else Counter(series.tolist()).values():
-        own = windows
-        for part in parts.values():
-            own = max(0, own - part.count(windows, own) - source.gap)
-        left += own
-    if left or series is None:
+    if not source.overlaps or preparation.trained(source) != 0:
         return ""
     return (
-        f"{len(series)} windows leave none to train on: {source.gap} windows before each held-out "
+        f"{source.size} windows leave none to train on: {source.gap} windows before each held-out "
         "part share rows with it"
     )
 

@@ -1,6 +1,7 @@
 """The modifiers of a data source: how its samples are split and prepared."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import field_validator
 from pydantic_core import core_schema
@@ -20,6 +21,9 @@ from netbuild.components.fields import (
     whole,
 )
 from netbuild.config.normalize import Normalize
+
+if TYPE_CHECKING:
+    from netbuild.components.datasets.dataset import Dataset
 
 _HeightWidth = Annotated[
     tuple[int, int] | None,
@@ -183,6 +187,24 @@ class Preparation(Component):
         if any(part.group for part in self.parts.values()):
             return None
         return samples - sum(self.counts(samples).values())
+
+    def trained(self, source: "Dataset") -> int | None:
+        """Return the number of samples of a source that train; None if it is not known before.
+
+        Windows that overlap with a held-out part do not train.
+        """
+        samples, parts = source.size, self.parts.values()
+        if samples is None or not source.overlaps:
+            return None if samples is None else self.training(samples)
+        if any(part.group or part.fold or part.by not in {None, "order"} for part in parts):
+            return None
+        series = source.numbers_of_series()
+        sizes = [samples] if series is None else Counter(series.tolist()).values()
+        left = list(sizes)
+        for part in parts:
+            pairs = zip(sizes, left, strict=True)
+            left = [max(0, own - part.count(size, own) - source.gap) for size, own in pairs]
+        return sum(left)
 
     def leaves_none(self, samples: int | None) -> str:
         """Return a sentence if a part or the training would have no sample; else an empty text."""

@@ -68,8 +68,7 @@ def training_of(
 
     `whole` leaves out a smaller last batch.
     """
-    samples = data.size if data else None
-    training = preparation.training(samples) if samples else None
+    training = preparation.trained(data) if data and data.size else None
     batches = None if training is None else train.steps(training, whole=whole)
     endless = data is not None and data.streams
     if endless and train.limit_batches is not None:

@@ -173,3 +173,32 @@ def _started(runs: Path) -> bool:
     with pytest.raises(TrainingError, match=r"is not a run|no checkpoint was saved there"):
         training.resume(runs / "tiny")
     return False
+
+
+@pytest.mark.slow
+def test_windows_killed_at_three_random_moments(tmp_path: Path) -> None:
+    """Windows of two series, scaled as inputs and as targets, end as if nothing had happened."""
+    rows = [f"{n % 2},{n % 7 + n % 2},{n % 5}" for n in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["shop,sales,sun", *rows]), encoding="utf-8")
+    fields = {"window": 6, "horizon": 3, "series": "shop", "target": "sales"}
+    data = {"Csv": {"file": str(tmp_path / "t.csv"), **fields}}
+    sections = {
+        "input": [6, 2],
+        "layers": ["Flatten", {"Linear": 8}, "ReLU", {"Dropout": 0.3}, {"Linear": 3}],
+        "loss": "HuberLoss",
+        "metrics": ["R2Score", "SpearmanCorrCoef"],
+        "data": data | {"normalize": {"inputs": True, "targets": True}},
+        "train": SECTIONS["train"] | {"epochs": 150},
+    }
+    file = write(tmp_path, **sections)
+    straight = training.train(file, runs=tmp_path / "straight")
+    chance = random.Random(0)  # noqa: S311  no secret
+    trainer = training.prepare(trainable(load(file)), tmp_path / "runs")
+    trainer.save("last")
+    trainer.lock.release()
+    codes = [
+        step_and_be_killed(trainer.run.folder, chance.randint(1, 9), chance.uniform(0, 0.02))
+        for _ in range(3)
+    ]
+    assert codes == [-signal.SIGKILL] * 3
+    assert outcome(go_on(trainer.run.folder)) == outcome(straight)

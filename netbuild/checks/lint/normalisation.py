@@ -84,8 +84,7 @@ def single_samples(flow: Flow) -> Iterator[Diagnostic]:
         help_ = "use larger batches, or GroupNorm, which normalises each sample separately"
         fixes: tuple[Fix, ...] = ()
     else:
-        samples = config.data.size if config.data else None
-        training = None if samples is None else config.preparation.training(samples)
+        training = config.preparation.trained(config.data) if config.data else None
         if training is None or not norms:
             return
         norms = [row for row in norms if product(row.x[1:]) == 1]

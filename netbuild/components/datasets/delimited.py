@@ -1,6 +1,6 @@
 """Tables in text files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import field_validator
@@ -235,8 +235,9 @@ class Csv(WindowedSource):
         help_ = quoted(self.file, f"its columns are {', '.join(table.names[:LISTED])}") or None
         told = by_name(self.target).values()
         rules = () if self.missing is None or isinstance(self.missing, str) else self.missing
+        named: dict[str, Iterable[str]]
         named = {"target": told, "inputs": flat(self.inputs), "categories": self.categories}
-        named |= {"series": filter(None, [self.series]), "order": filter(None, [self.order])}
+        named |= {n: [c] for n, c in (("series", self.series), ("order", self.order)) if c}
         for field, names in {**named, "missing": rules}.items():
             for name in names:
                 if name not in table.names and not self.is_part(name, table.names):

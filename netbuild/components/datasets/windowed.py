@@ -124,7 +124,7 @@ class WindowedSource(TableSource):
             named = "the series" if self.series is None else f"the series {names[first]}"
             needs = f"a window of {how.window} and a horizon of {how.horizon} need {how.length}"
             rows = f"{lengths[first]} row{'s'[: lengths[first] != 1]}"
-            more = f"; {len(short) - 1} more series are too short" if len(short) > 1 else ""
+            more = f"; {len(short) - 1:,} more too" if len(short) > 1 else ""
             raise DataError(f"{named} has {rows}, and {needs}{more}", "window")
 
     def check_order(self, column: Column, numbers: list[int], names: list[str]) -> None:

@@ -54,7 +54,7 @@ def by_step(
 ) -> Iterator[dict[str, Any]]:
     """Yield a prediction for each row behind a window, numbered from 1, given that for all rows."""
     for step in range(horizon):
-        found = {"step": step + 1}
+        found: dict[str, Any] = {"step": step + 1}
         for name, value in told.items():
             if name == "outputs":
                 found[name] = {n: _at(y, step, horizon) for n, y in value.items()}

@@ -13,7 +13,7 @@ from netbuild.checks.trace import infer
 from netbuild.config.load import read
 from netbuild.syntax.dump import dump
 from netbuild.syntax.parser import from_bytes
-from tests.checks.lint import axis_cases, gradient_cases, score_cases
+from tests.checks.lint import axis_cases, gradient_cases, score_cases, window_cases
 from tests.checks.lint import cases as other_cases
 from tests.checks.lint.cases import VECTOR, found, traced
 from tests.components.layers import FAMILIES
@@ -21,8 +21,10 @@ from tests.components.layers.contract import text_of_case
 from tests.examples import examples
 from tests.tables import over
 
-BAD = other_cases.BAD | axis_cases.BAD | score_cases.BAD | gradient_cases.BAD
-GOOD = other_cases.GOOD | axis_cases.GOOD | score_cases.GOOD | gradient_cases.GOOD
+BAD = other_cases.BAD | axis_cases.BAD | score_cases.BAD | gradient_cases.BAD | window_cases.BAD
+GOOD = (
+    other_cases.GOOD | axis_cases.GOOD | score_cases.GOOD | gradient_cases.GOOD | window_cases.GOOD
+)
 
 
 Case = tuple[str, int, str]

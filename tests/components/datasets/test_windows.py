@@ -186,10 +186,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], dict[str, Any], str, str]] = {
         (30, 6, 5),
         {},
         {},
-        (
-            "the series shop2 has 5 rows, and a window of 4 and a horizon of 3 need 7; "
-            "1 more series are too short"
-        ),
+        "the series shop2 has 5 rows, and a window of 4 and a horizon of 3 need 7; 1 more too",
         "window",
     ),
     "no series": (
@@ -255,6 +252,36 @@ def test_what_cannot_be_cut(tmp_path: Path, name: str) -> None:
     assert said in str(fault.label)
     line = file.read_text("utf-8").splitlines()[fault.span.line - 1]
     assert line[fault.span.column - 1 :].startswith(at)
+
+
+def test_inputs_by_name(tmp_path: Path) -> None:
+    """A column alone is (window), and several are (window, columns): each has its scale."""
+    data = source(table(tmp_path, 40, 30), inputs={"past": "sales", "all": ["sun", "sales"]})
+    network: dict[str, Any] = {
+        "input": None,
+        "inputs": {"past": [4], "all": [4, 2]},
+        "layers": {
+            "flat": {"Flatten": None, "inputs": "all"},
+            "join": {"Concat": {"dim": 1}, "inputs": ["past", "flat"]},
+            "told": {"Linear": 3},
+        },
+    }
+    normalize = {"inputs": {"all": True}, "targets": True}
+    trained, _ = parts(tmp_path, data | {"normalize": normalize}, **network)
+    past, both = trained.inputs
+    assert past.equal(both[:, :, 1])  # the column of the target is scaled alike in both
+    assert abs(float(both[:, :, 0].mean())) < 1e-5
+
+
+def test_the_training_is_counted_before_it_begins(tmp_path: Path) -> None:
+    """The samples that train, on which schedules depend, are those that are left."""
+    data = source(table(tmp_path, 60, 45), stride=2) | {"test": 0.1}
+    file = write(tmp_path, **NETWORK | {"data": data})
+    config = load(file)
+    assert config.data is not None
+    trained, held_out = parts(tmp_path, data)
+    assert config.preparation.trained(config.data) == len(trained)
+    assert len(held_out) == 5 + 4
 
 
 def test_shapes_are_known_and_counted(tmp_path: Path) -> None:

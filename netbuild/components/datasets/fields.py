@@ -185,7 +185,9 @@ def expect_counts(classes: Any, target: Any) -> Any:
     return classes
 
 
-def flat(inputs: tuple[Group, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:
+def flat(
+    inputs: tuple[Group, ...] | Mapping[str, Group | dict[str, Any]] | None,
+) -> tuple[str, ...]:
     """Return the names of all columns or arrays of the inputs."""
     groups = inputs.values() if isinstance(inputs, Mapping) else inputs or ()
     return tuple(name for group in groups for name in _columns_of(group))

@@ -16,6 +16,8 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
+from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.delimited import Csv
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
 from netbuild.diagnostics.exceptions import InputError, TrainingError
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.components.datasets.dataset import Sample
+    from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.config.config import Config
     from netbuild.config.preparation import Preparation
     from netbuild.graph.graph import Graph
@@ -109,7 +111,7 @@ class Predictor:
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
-        data = config.data
+        data = _of_its_file(config.data, self.sample)
         self.reader = SampleReader(
             tuple(config.inputs), self.sample.inputs, data, config.preparation.resize
         )
@@ -249,6 +251,20 @@ class Predictor:
 def shortest(value: Any) -> float:
     """Return a float32 as the float with the shortest decimal form that rounds to it."""
     return float(str(np.float32(value)))
+
+
+def _of_its_file(source: Dataset | None, wanted: Sample) -> Dataset | None:
+    """Return a source that numbers its tokens by its own file, if no run has kept them.
+
+    Raises:
+        TrainingError: the file cannot be read.
+    """
+    if not isinstance(source, Csv) or source.known is not None or not source.tokens:
+        return source
+    try:
+        return source.of_its_file(wanted)
+    except DataError as error:
+        raise TrainingError(f"no run has kept the tokens of the texts, and {error}") from error
 
 
 def _beside(config: Config, outputs: Sequence[str]) -> tuple[str, ...]:

@@ -167,15 +167,16 @@ def trained(table: Table, epochs: int, seed: int) -> tuple[str, float, float, in
         file = Path(folder) / "net.yaml"
         file.write_text(table.config(table.path, epochs))
         run = netbuild.train(load(file, [f"train.seed={seed}"]), runs=Path(folder) / "runs")
-        assert run.best is not None
+        best = run.best
         data = loaded(trace(load(file, [f"train.seed={seed}"])), World(torch.device("cpu")))
+    assert best is not None
     (known,), (held_out,) = data.training.targets, data.held_out.targets
     count = len(known) + len(held_out)
     if table.classes:
         most = known.bincount().argmax()
-        return "accuracy", run.best["val_accuracy"], float((held_out == most).float().mean()), count
+        return "accuracy", best["val_accuracy"], float((held_out == most).float().mean()), count
     error = float((held_out - known.mean()).square().mean())
-    return "squared error", run.best["val_loss"], error, count
+    return "squared error", best["val_loss"], error, count
 
 
 def main() -> None:

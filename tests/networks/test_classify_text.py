@@ -7,13 +7,20 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import netbuild
 from netbuild import training
+from netbuild.components.datasets.dataset import Sample
+from netbuild.components.datasets.delimited import Csv
+from netbuild.components.target import Classes
+from netbuild.components.tensor import Tensor
+from netbuild.diagnostics.exceptions import InputError
 from tests import ROOT
 
 if TYPE_CHECKING:
@@ -53,6 +60,32 @@ def test_classify() -> None:
     torch.testing.assert_close(built(words, count), by_hand(words, count))
     words[2, 7:] = 5  # what stands behind the last word changes nothing
     torch.testing.assert_close(built(words, count), by_hand(words, count))
+
+
+@torch.no_grad()
+def test_predicted(tmp_path: Path) -> None:
+    """Weights without a run number the tokens of a table by the file of the config."""
+    built = netbuild.build(CLASSIFY).eval()
+    save_file(built.state_dict(), tmp_path / "x.safetensors")
+    table = tmp_path / "x.csv"
+    table.write_text("other,review\n1,the camera\n2,\n3,zyzzyva the\n")
+    given = {"weights": tmp_path / "x.safetensors", "raw": True}
+    with pytest.raises(InputError, match="review has no value in line 3"):
+        training.predict(CLASSIFY, table, **given)
+    table.write_text(table.read_text().replace("2,", "2,!"))
+    told = [one["output"] for one in training.predict(CLASSIFY, table, **given)]
+    data = netbuild.load(CLASSIFY).data
+    assert isinstance(data, Csv)
+    wanted = Sample((Tensor((32,), "int64"), Tensor((), "int64")), {"target": Classes(2)})
+    known = data.of_its_file(wanted).kept()["tokens"]["words of review, 2000"]
+    words = torch.zeros(3, 32, dtype=torch.int64)
+    the, camera, mark = (known.index(part) + 2 for part in ("the", "camera", "!"))
+    words[0, :2] = torch.tensor([the, camera])
+    words[1, 0] = mark
+    words[2, :2] = torch.tensor([1, the])
+    torch.testing.assert_close(
+        torch.from_numpy(np.stack(told)), built(words, torch.tensor([2, 1, 2]))
+    )
 
 
 @pytest.mark.slow

@@ -181,6 +181,18 @@ class Csv(WindowedSource):
         plan = self.plan(table.columns, rows)
         return self.in_windows(self.rows_of(plan, rows), table.columns, plan, wanted)
 
+    def of_its_file(self, wanted: Sample) -> Dataset:
+        """Return the source with what all rows of its file tell.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        if not has_file(self.file):
+            raise DataError(f"there is no {self.file}", "file")
+        columns = self._table(None).columns
+        assert columns is not None
+        return self.knowing(self.first_seen(self.plan(columns, wanted), wanted))
+
     def fitted(self, wanted: Sample, training: Loaded) -> Dataset:
         columns = self._table(None).columns
         assert columns is not None

@@ -1,7 +1,7 @@
 """A feature: the number that a row of a table gives to an input, from a column of the table."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from netbuild.components.datasets.cells import are_digits_of_dates
 from netbuild.components.datasets.column import PARTS, Column, and_more, brief
@@ -12,10 +12,23 @@ from netbuild.components.tensor import Tensor
 if TYPE_CHECKING:
     import numpy as np
 
-    from netbuild.components.datasets.table import AnyFeature
-
 #: Rules of missing values that the training samples measure.
 MEASURED = frozenset({"mean", "median"})
+
+
+class Readable(Protocol):
+    """What an input reads of a row: a feature, or the tokens of a text."""
+
+    @property
+    def name(self) -> str:
+        """The name in the file."""
+
+    @property
+    def column(self) -> Column:
+        """The column that holds it."""
+
+    def values(self, rows: Sequence[int] | None) -> "np.ndarray[Any, Any]":
+        """Return the number, or the numbers, of each row."""
 
 
 class Feature(NamedTuple):
@@ -196,7 +209,7 @@ def _no_number(column: Column, *, picked: bool) -> DataError:
 
 
 def input_array(
-    features: "Sequence[AnyFeature]", wanted: Tensor, rows: Sequence[int] | None, *, own: bool
+    features: Sequence[Readable], wanted: Tensor, rows: Sequence[int] | None, *, own: bool
 ) -> "np.ndarray[Any, Any]":
     """Return an input of one feature, or of several side by side, (rows, *input).
 

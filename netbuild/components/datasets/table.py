@@ -227,7 +227,7 @@ class TableSource(Dataset):
 
     def _there(
         self, columns: Mapping[str, Column], inputs: tuple[Tensor, ...]
-    ) -> list[list[Feature]]:
+    ) -> list[list[AnyFeature]]:
         """Return the features of each input whose columns exist."""
         found = []
         for group, wanted in zip(self.groups_of(columns, len(inputs)), inputs, strict=False):
@@ -385,7 +385,7 @@ def _described(features: Sequence[AnyFeature], wanted: Tensor, *, own: bool) -> 
     return read if own else Tensor((len(features),), read.dtype)
 
 
-def _measured(feature: Feature, values: "np.ndarray[Any, Any]") -> float:
+def _measured(feature: AnyFeature, values: "np.ndarray[Any, Any]") -> float:
     """Return the number that stands for a missing value.
 
     Raises:

@@ -17,7 +17,7 @@ from netbuild.components.datasets.conversion import (
 )
 from netbuild.components.datasets.dataset import DataError, Sample, Size
 from netbuild.components.datasets.decoding import pixels
-from netbuild.components.datasets.fields import Group
+from netbuild.components.datasets.fields import Group, flat
 from netbuild.components.tensor import Tensor, times
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class RowReader:
             array = self._column(group, rows[group], wanted, start)
             return input_values(array, wanted, group, self._at(start))
         found = []
-        for name in group:
+        for name in flat((group,)):
             array = _array(name, rows[name], self._at(start))
             if array.ndim > 1:
                 message = f"{name} must have one number per row to be one of several columns"

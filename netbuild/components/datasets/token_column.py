@@ -119,7 +119,7 @@ class LengthFeature(NamedTuple):
 
         chosen = range(len(self.column.cells)) if rows is None else rows
         counts = [len(_read(self.column, index, self.tokens.level)) for index in chosen]
-        return np.clip(np.array(counts, "int64"), 1, self.tokens.length)
+        return np.array(counts, "int64").clip(1, self.tokens.length)
 
 
 def token_feature(

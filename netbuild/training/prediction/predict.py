@@ -16,7 +16,12 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
+<<<<<<< HEAD
 from netbuild.components.datasets.windowed import WindowedSource
+=======
+from netbuild.components.datasets.dataset import DataError
+from netbuild.components.datasets.delimited import Csv
+>>>>>>> xx
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
 from netbuild.config.normalize import measures
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from netbuild.components.datasets.dataset import Sample
+    from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.config.config import Config
     from netbuild.graph.graph import Graph
     from netbuild.runs.folder import Run
@@ -110,7 +115,7 @@ class Predictor:
         # A prediction does not need the training data, which may have moved or changed.
         graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
-        data = config.data
+        data = _of_its_file(config.data, self.sample)
         self.reader = SampleReader(
             tuple(config.inputs)[: len(self.sample.inputs)],
             self.sample.inputs,
@@ -283,6 +288,20 @@ def _expect_measured(run: Run, config: Config) -> None:
 def shortest(value: Any) -> float:
     """Return a float32 as the float with the shortest decimal form that rounds to it."""
     return float(str(np.float32(value)))
+
+
+def _of_its_file(source: Dataset | None, wanted: Sample) -> Dataset | None:
+    """Return a source that numbers its tokens by its own file, if no run has kept them.
+
+    Raises:
+        TrainingError: the file cannot be read.
+    """
+    if not isinstance(source, Csv) or source.known is not None or not source.tokens:
+        return source
+    try:
+        return source.of_its_file(wanted)
+    except DataError as error:
+        raise TrainingError(f"no run has kept the tokens of the texts, and {error}") from error
 
 
 def _beside(config: Config, outputs: Sequence[str]) -> tuple[str, ...]:

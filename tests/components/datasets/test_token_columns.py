@@ -100,9 +100,14 @@ def test_missing_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tokens", "code", "said", "help_"),
     [
-        ("level: line", "NB106", "level wants character or word, not line", None),
+        ("level: line", "NB106", "level wants character or word, not the text 'line'", None),
         ("length: 0", "NB106", "length wants a whole number of at least 1, not 0", None),
-        ("length: long", "NB106", "length wants a whole number of at least 1, not long", None),
+        (
+            "length: long",
+            "NB106",
+            "length wants a whole number of at least 1, not the text 'long'",
+            None,
+        ),
         ("lenght: 3", "NB104", "unknown field", "did you mean length?"),
         ("size: 3", "NB104", "unknown field", "the fields are tokens, level, length, vocabulary"),
         ("vocabulary: 2", "NB106", "vocabulary wants a whole number of at least 3, because", None),

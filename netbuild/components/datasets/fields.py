@@ -196,7 +196,6 @@ def expect_counts(classes: Any, target: Any) -> Any:
     return classes
 
 
-<<<<<<< HEAD
 def expect_marks(marks: Any, target: Any) -> Any:
     """Return what targets mark, if they are those of the source.
 
@@ -214,12 +213,9 @@ def expect_marks(marks: Any, target: Any) -> Any:
     return marks
 
 
-def flat(inputs: tuple[Group, ...] | Mapping[str, Group] | None) -> tuple[str, ...]:
-=======
 def flat(
     inputs: tuple[Group, ...] | Mapping[str, Group | dict[str, Any]] | None,
 ) -> tuple[str, ...]:
->>>>>>> xx
     """Return the names of all columns or arrays of the inputs."""
     groups = inputs.values() if isinstance(inputs, Mapping) else inputs or ()
     return tuple(name for group in groups for name in _columns_of(group))

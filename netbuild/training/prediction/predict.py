@@ -16,12 +16,9 @@ import torch
 from netbuild.builder import module as builder
 from netbuild.checks import objective
 from netbuild.checks.trace import trace
-<<<<<<< HEAD
-from netbuild.components.datasets.windowed import WindowedSource
-=======
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.delimited import Csv
->>>>>>> xx
+from netbuild.components.datasets.windowed import WindowedSource
 from netbuild.components.target import Classes
 from netbuild.components.tensor import product
 from netbuild.config.normalize import measures

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from netbuild.diagnostics.exceptions import InputError
     from netbuild.training.prediction.predict import Prediction
+    from netbuild.training.prediction.trained import Trained
 
 
 _Run = Annotated[
@@ -217,7 +218,7 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     with needs_torch("predict"):
         from netbuild.training.prediction.predict import Predictor
     with reported_faults(), reported_failures(run):
-        predictor = Predictor(run, which, weights=file, top=top, raw=raw)
+        predictor = Predictor(_trained(run, which, file), top=top, raw=raw)
         faults = _Faults()
         told = faults.reported(predictor.predictions(inputs or ()))
         if format is None and output is not None and pictures.is_meant(output):
@@ -227,6 +228,21 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
         for sentence in predictor.watch.sentences():
             warn_of_input(sentence)
     faults.leave(predictor.notices)
+
+
+def _trained(run: Path, checkpoint: str, weights: Path | None) -> Trained:
+    """Return the network of a run, of a config, or of an exported file."""
+    if run.suffix.lower() == ".onnx":
+        from netbuild.diagnostics.exceptions import ExportError
+        from netbuild.exchange.predicting import exported
+
+        try:
+            return exported(run)
+        except ExportError as error:
+            fail(str(error))
+    from netbuild.training.prediction.trained import trained
+
+    return trained(run, checkpoint, weights)
 
 
 def _expect_only_prompt(
@@ -260,6 +276,12 @@ def _expect_files(
 def _weights(run: Path, weights: str, checkpoint: str | None) -> tuple[str, Path | None]:
     """Return the name of the checkpoint, and the file of weights in its place."""
     named = weights in {"best", "last"}
+    if run.suffix.lower() == ".onnx":
+        if not run.is_file():
+            fail(f"there is no {run}")
+        if checkpoint or weights != "best":
+            fail(f"{run} has its own weights: leave out --weights and --checkpoint")
+        return "best", None
     if checkpoint and weights not in {"best", checkpoint}:
         fail(f"--checkpoint {checkpoint} and --weights {weights} exclude each other")
     if named and run.is_file():

@@ -19,11 +19,13 @@ from netbuild.components.losses.classes import (
 )
 from netbuild.components.tensor import product
 from netbuild.config.load import load
+from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.exceptions import ExportError
 from netbuild.runs.folder import Run
+from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.prediction.network import network
-from netbuild.training.prediction.predict import learned_module
+from netbuild.training.prediction.trained import learned_module
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from netbuild.components.tensor import Tensor
     from netbuild.config.config import Config
     from netbuild.graph.graph import Graph
+    from netbuild.training.data.batches import Transform
+    from netbuild.training.data.scaling import Scale
 
 #: The parts of a prediction that may stand around the network in a file.
 PARTS = ("normalize", "softmax")
@@ -120,13 +124,17 @@ def _about(config: Config, run: Run, include: Sequence[str]) -> dict[str, str]:
     }
     if run.classes:
         about["classes"] = json.dumps(run.classes, ensure_ascii=False)
+    if run.kept:
+        about["data"] = json.dumps(run.kept, ensure_ascii=False)
     return about
 
 
 class Around(nn.Module):
-    """A network with the normalisation before it, and the probabilities of its classes behind it.
+    """A network with the normalisation around it, and the probabilities of its classes behind it.
 
-    The first output that the first loss reads becomes probabilities, (batch, classes, *places).
+    With `normalize`, it takes samples as the data source gives them, and outputs that predict a
+    normalised target are in the target's unit. With `softmax`, the first output that the first loss
+    reads becomes probabilities, (batch, classes, *places).
 
     Raises:
         ExportError: the config has no such part.
@@ -142,17 +150,17 @@ class Around(nn.Module):
     ) -> None:
         super().__init__()
         self.network = inner
-        self.scale: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.names = tuple(graph.outputs)
+        self.prepare: Transform | None = None
+        self.units: dict[str, Scale] = {}
         self.criterion: Criterion | None = None
         if "normalize" in include:
             given = config.preparation.normalize
-            if not isinstance(given, tuple):
+            if given is False or measures(given):
                 missing = "measures its numbers in a training" if given else "is not in the config"
                 raise ExportError(f"normalize {missing}, and cannot be included")
-            (x,) = (x for x in config.inputs.values() if x is not None)
-            shape = (1, len(given[0]), *(1 for _ in x.shape[1:]))
-            mean, deviation = (torch.tensor(values).reshape(shape) for values in given)
-            self.scale = mean, deviation
+            self.prepare = normalised(None, config, graph.outputs)[1]
+            self.units = scales_of_outputs(config, graph.outputs)
         if "softmax" in include:
             self.criterion = self._scoring(config, graph, learned)
 
@@ -177,14 +185,13 @@ class Around(nn.Module):
 
     def forward(self, *x: torch.Tensor) -> Any:
         """Return the outputs for inputs as the data source gives them."""
-        if self.scale is not None:
-            mean, deviation = self.scale
-            x = tuple((one - mean) / deviation for one in x)
+        x = self.prepare((x, ()))[0] if self.prepare else x
         y = self.network(*x)
-        if self.criterion is None:
-            return y
         outputs = [y] if isinstance(y, torch.Tensor) else list(y)
-        first = self.criterion.first
-        at = first.reads[0]
-        outputs[at] = first.scores(outputs[at]).softmax(1)
+        named = zip(self.names, outputs, strict=True)
+        outputs = [self.units[n].back(y).float() if n in self.units else y for n, y in named]
+        if self.criterion is not None:
+            first = self.criterion.first
+            at = first.reads[0]
+            outputs[at] = first.scores(outputs[at]).softmax(1)
         return outputs[0] if isinstance(y, torch.Tensor) else tuple(outputs)

@@ -14,7 +14,7 @@ from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.errors import refused
 from netbuild.training.prediction.excerpt import excerpt
 from netbuild.training.prediction.network import network
-from netbuild.training.prediction.predict import fastest, learned_module
+from netbuild.training.prediction.trained import fastest, learned_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -78,12 +78,12 @@ class Painter:
         self.kinds: dict[str, _Kind] = {}
         shapes = predictor.shapes
         read = predictor.beside
-        if predictor.criterion is None:
+        if predictor.scores is None:
             read = predictor.outputs
             self.losses |= {"": self.losses.get(read[0])}
         elif len(predictor.places) == 2:
             self.kinds[""] = "classes"
-        alone = predictor.criterion is None and len(read) == 1
+        alone = predictor.scores is None and len(read) == 1
         for name in read:
             if _is_picture(shapes[name]):
                 self.kinds["" if alone else name] = self._kind(predictor, name)

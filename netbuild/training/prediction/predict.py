@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
-from netbuild.builder import module as builder
 from netbuild.checks import objective
-from netbuild.checks.trace import trace
 from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.windowed import WindowedSource
@@ -23,26 +21,19 @@ from netbuild.components.target import Classes
 from netbuild.components.tensor import product
 from netbuild.config.normalize import measures
 from netbuild.diagnostics.exceptions import InputError, TrainingError
-from netbuild.runs.folder import class_names, is_run
-from netbuild.training import checkpoint as checkpoints
 from netbuild.training.data.distribution import Watch, columns
 from netbuild.training.data.scaling import normalised, scales_of_outputs
 from netbuild.training.errors import refused
-from netbuild.training.parallel.distributed import device_of
-from netbuild.training.prediction.network import network
 from netbuild.training.prediction.samples import SampleReader
 from netbuild.training.prediction.series import by_step
+from netbuild.training.prediction.trained import Trained, trained
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from torch import nn
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netbuild.components.datasets.dataset import Dataset, Sample
     from netbuild.config.config import Config
-    from netbuild.graph.graph import Graph
-    from netbuild.runs.folder import Run
     from netbuild.training.prediction.inputs import Array, Input, InputSample
 
 __all__ = ["InputError", "Prediction", "Predictor", "predict", "shortest"]
@@ -86,7 +77,7 @@ def predict(
     """
     given = [inputs] if isinstance(inputs, str | Path | np.ndarray) else inputs
     predicted = []
-    predictor = Predictor(folder, checkpoint, weights=weights, top=top, raw=raw)
+    predictor = Predictor(trained(folder, checkpoint, weights), top=top, raw=raw)
     for found in predictor.predictions(given):
         if isinstance(found, InputError):
             raise found
@@ -95,22 +86,13 @@ def predict(
 
 
 class Predictor:
-    """The network of a run with the weights of one of its checkpoints, or of another file."""
+    """Predicts with a trained network."""
 
-    def __init__(
-        self,
-        folder: str | Path,
-        checkpoint: str = "best",
-        *,
-        weights: str | Path | None = None,
-        top: int = 1,
-        raw: bool = False,
-    ) -> None:
-        config, run = network(Path(folder), weights)
-        self.place = run.folder
+    def __init__(self, known: Trained, *, top: int = 1, raw: bool = False) -> None:
+        config, graph = known.config, known.graph
+        self.place, self.device, self.module = known.place, known.device, known.forward
+        _expect_measured(known)
         self.batch_size = config.train.batch_size
-        # A prediction does not need the training data, which may have moved or changed.
-        graph = trace(config._replace(data=None))
         self.sample: Sample = objective.wanted(config, graph.outputs)
         data = _of_its_file(config.data, self.sample)
         self.reader = SampleReader(
@@ -122,10 +104,6 @@ class Predictor:
         self.config, self.raw = config, raw
         self.outputs = tuple(graph.outputs)
         self.shapes = {name: tensor.shape for name, tensor in graph.outputs.items()}
-        self.device = fastest(config.train.device)
-        self.module, learned = learned_module(
-            graph, self.device, run, None if weights else checkpoint
-        )
         #: What the first loss compares with.
         self.told = objective.of_first(config, graph.outputs)
         shape = self.told.tensor.shape
@@ -133,35 +111,30 @@ class Predictor:
         classifies = binary or (config.loss is not None and config.loss.classifies)
         #: The outputs that tell other targets than the first loss does.
         self.beside = _beside(config, self.outputs)
-        self.criterion = None
-        if classifies and not raw:
-            self.criterion = _criterion(Criterion(graph, self.device), learned)
+        #: The function from outputs to scores of classes, (n, classes); None without classes.
+        self.scores = (known.scores or _scores(known)) if classifies and not raw else None
         self.places = () if binary else getattr(self.told, "shape", ())
         self.top = top
         self._expect_one_class()
-        kept = run.kept.get("inputs") if weights is None or is_run(run.folder) else None
         #: Compares the samples with those that have trained.
-        self.watch = Watch(kept, tuple(config.inputs), columns(config))
-        _expect_measured(run, config)
-        config = config._replace(data=data)
-        self.prepare = normalised(None, config, graph.outputs)[1]
+        self.watch = Watch(known.inputs, tuple(config.inputs), columns(config))
+        self.prepare = normalised(None, config._replace(data=data), graph.outputs)[1]
         #: The rows behind a window that a sample tells; None if samples are no windows.
         self.horizon = data.horizon if isinstance(data, WindowedSource) and data.window else None
         #: How each output becomes values in the unit of its target.
         self.units = scales_of_outputs(config, graph.outputs)
-        names = run.classes if weights is None or is_run(run.folder) else class_names(config)
-        self.class_names = self._names(names)
+        self.class_names = self._names(known.classes)
 
     def _expect_one_class(self) -> None:
         """Refuse `top` for a network that does not give one class for each sample."""
-        if self.top > 1 and (self.criterion is None or self.places):
-            given = "a class at each place" if self.criterion else "no classes"
+        if self.top > 1 and (self.scores is None or self.places):
+            given = "a class at each place" if self.scores else "no classes"
             message = f"top needs one class for each sample, but this network gives {given}"
             raise TrainingError(message)
 
     def _names(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return the names of the classes; None if there is not a name for each."""
-        if self.criterion is None or names is None:
+        if self.scores is None or names is None:
             return None
         target = self.told
         count = target.classes if isinstance(target, Classes) else 2
@@ -240,10 +213,8 @@ class Predictor:
             y = self.module(*x)
             outputs = (y,) if isinstance(y, torch.Tensor) else tuple(y)
             scores = None
-            if self.criterion is not None:
-                shares = (
-                    self.criterion.first.all_scores(y).float().softmax(1)
-                )  # (samples · places, classes)
+            if self.scores is not None:
+                shares = self.scores(y).float().softmax(1)  # (samples · places, classes)
                 scores = shares.reshape(len(samples), *self.places, -1).cpu().numpy()
             named = zip(self.outputs, outputs, strict=True)
             told = [self.units[n].back(y) if n in self.units else y for n, y in named]
@@ -268,15 +239,15 @@ def _together(samples: list[InputSample]) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(np.stack(column)) for column in columns)
 
 
-def _expect_measured(run: Run, config: Config) -> None:
+def _expect_measured(known: Trained) -> None:
     """Refuse a config whose numbers of `normalize` are not known.
 
     Raises:
         TrainingError: they are to be measured.
     """
-    if measures(config.preparation.normalize):
+    if measures(known.config.preparation.normalize):
         message = (
-            f"{run.folder} does not hold the mean and the deviation of its samples: normalize "
+            f"{known.place} does not hold the mean and the deviation of its samples: normalize "
             "wants the numbers"
         )
         raise TrainingError(message)
@@ -309,34 +280,10 @@ def _beside(config: Config, outputs: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _criterion(criterion: Criterion, learned: tuple[dict[str, Any], Path] | None) -> Criterion:
-    """Load the learned weights of a loss from the state of a checkpoint, and return the loss."""
-    if learned:
-        criterion.load(*learned)
+def _scores(known: Trained) -> Callable[[Any], torch.Tensor]:
+    """Return the function from outputs to the scores of classes that the first loss has."""
+    criterion = Criterion(known.graph, known.device)
+    if known.learned:  # the loss may have weights, too
+        criterion.load(*known.learned)
     criterion.first.ignores = False  # every sample counts
-    return criterion
-
-
-def learned_module(
-    graph: Graph, device: torch.device, run: Run, checkpoint: str | None
-) -> tuple[nn.Module, tuple[dict[str, Any], Path] | None]:
-    """Return a network in evaluation mode, with the weights of a checkpoint.
-
-    Without a checkpoint, its weights are those of the files that the graph names. With one, the
-    state and the folder of the checkpoint are returned too.
-    """
-    with refused("the network"):
-        module = builder.module(graph).to(device)
-    learned = None
-    if checkpoint is not None:
-        place = run.checkpoint(checkpoint)
-        learned = checkpoints.load(place, module), place
-    return module.eval(), learned
-
-
-def fastest(name: str) -> torch.device:
-    """Return the device of the config; if the machine does not have it, the fastest device."""
-    try:
-        return device_of(name)
-    except TrainingError:
-        return device_of("auto")
+    return criterion.first.all_scores

@@ -12,8 +12,8 @@ from netbuild.components.datasets.tokens import Joiner
 from netbuild.diagnostics.exceptions import TrainingError
 from netbuild.training.errors import refused
 from netbuild.training.prediction.network import network
-from netbuild.training.prediction.predict import fastest, learned_module
 from netbuild.training.prediction.speech import speech
+from netbuild.training.prediction.trained import fastest, learned_module
 from netbuild.training.step.criterion import Criterion
 
 if TYPE_CHECKING:

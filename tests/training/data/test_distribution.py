@@ -14,6 +14,7 @@ import netbuild as package
 from netbuild import training
 from netbuild.training.data.distribution import Watch, measured, read
 from netbuild.training.prediction.predict import Predictor
+from netbuild.training.prediction.trained import trained
 from tests.training_configs import write
 
 if TYPE_CHECKING:
@@ -243,4 +244,4 @@ def test_large_data_is_measured_in_part(tmp_path: Path) -> None:
     run = package.train(write(tmp_path, data=data, train={"epochs": 1}), runs=tmp_path / "runs")
     assert run.kept["inputs"]["input"]["samples"] == 4096
     assert training.resume(run.folder).run.kept == run.kept
-    assert Predictor(run.folder).watch.wants == 4096
+    assert Predictor(trained(run.folder)).watch.wants == 4096

@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 
 from netbuild.training import Run, predict
 from netbuild.training.prediction.predict import Predictor
+from netbuild.training.prediction.trained import trained
 from tests.training.prediction.conftest import PIXELS
 
 
@@ -128,7 +129,7 @@ def test_checkpoints_differ(digits: Path, tmp_path: Path) -> None:
 
 def test_batches(digits: Path) -> None:
     """Samples of all inputs go through the network in batches of the config's size."""
-    predictor = Predictor(digits)
+    predictor = Predictor(trained(digits))
     sizes: list[int] = []
     predictor.module.register_forward_hook(lambda _, x, __: sizes.append(len(x[0])))
     found = [*predictor.predictions([PIXELS[:100], PIXELS[0], PIXELS[:50]])]

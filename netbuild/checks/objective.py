@@ -250,8 +250,10 @@ def unusable(config: Config, error: DataError) -> Diagnostic:
     """Return the fault of data that cannot be used as written."""
     name, span = _named(config, "data", error.at)
     title = f"{name} cannot be used as written"
-    help_ = error.help or _similar_file(config)
-    return Diagnostic("NB501", title, span, str(error), help=help_)
+    help_ = error.help
+    if error.sample and getattr(config.data, "skip_broken", None) is False:
+        help_ = "skip_broken: true, among the fields of the source, leaves out what cannot be read"
+    return Diagnostic("NB501", title, span, str(error), help=help_ or _similar_file(config))
 
 
 def _similar_file(config: Config) -> str | None:

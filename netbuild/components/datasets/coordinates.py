@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.array_files import readable
 from netbuild.components.datasets.dataset import DataError, Size
-from netbuild.components.datasets.lines import Rows
+from netbuild.components.datasets.lines import MAX_ROW, Rows
 from netbuild.components.datasets.pairs import more
 from netbuild.components.files import opened_text
 from netbuild.components.target import Target, Values
@@ -110,7 +110,10 @@ def _read(
     """Read a table, or say why it is not possible; an unchanged table is read once."""
     with readable(Path(path)), opened_text(path, newline="") as file:
         try:
-            return _numbers(path, field, Rows(file, ","))
+            first = file.readline(MAX_ROW)
+            file.seek(0)
+            separator = max(",;\t", key=first.count)
+            return _numbers(path, field, Rows(file, separator))
         except csv.Error as error:
             return DataError(f"{path} cannot be read: {error}", field)
         except DataError as error:

@@ -73,7 +73,7 @@ Size: TypeAlias = tuple[int, int]
 class DataError(Exception):
     """A source cannot give its samples. The message is a sentence; `at` is the field at fault.
 
-    `sample` is the name of the only sample that cannot be read, such as a damaged image.
+    `sample` is the name of a sample that cannot be read, such as a damaged image.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ def together(errors: "Sequence[DataError]") -> DataError:
     left = len(names) - _MOST_NAMES
     *most, last = [*names[:_MOST_NAMES], f"{left:,} more"] if left > 0 else names
     message = f"{len(errors):,} samples cannot be read: {', '.join(most)} and {last}; {first}"
-    return DataError(message)
+    return DataError(message, sample=first.sample)
 
 
 def unreadable(samples: "Samples", seconds: float) -> list[DataError]:

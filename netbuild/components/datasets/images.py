@@ -52,8 +52,9 @@ class ImageFolder(Dataset):
 
     An image and its mask or target have the same path in their folders, without the ending of the
     name: images/a.jpg and masks/a.png. A mask has the size of its image. Its grey values, or the
-    indices into its palette, are the class numbers. With two classes, a mask of 0 and 255 is read
-    as 0 and 1. A target is a picture from 0 to 1, and may have another size than its image.
+    indices into its palette, are the class numbers, below `classes`. With two classes, a mask of 0
+    and 255 is read as 0 and 1. A target is a picture from 0 to 1, and may have another size than
+    its image.
 
     The table of boxes has the columns file, x1, y1, x2, y2, and that of points file, x, y, in
     pixels from the left and the top edge. More boxes of a picture follow in more columns, or in
@@ -62,7 +63,8 @@ class ImageFolder(Dataset):
     Images become grey, RGB or RGBA if the network reads 1, 3 or 4 channels. If they differ in size,
     `resize` brings them to one size, with masks, boxes and points. Targets get the size of the
     network's output. If there is a folder train, it holds the training samples. The folders next to
-    train, such as test, are splits with the same classes.
+    train, such as test, are splits with the same classes. `skip_broken` leaves out what cannot be
+    read.
 
     data: {ImageFolder: data/photos}
     """

@@ -77,14 +77,16 @@ class Painter:
         self.losses = _losses(predictor)
         self.kinds: dict[str, _Kind] = {}
         shapes = predictor.shapes
+        read = predictor.beside
         if predictor.criterion is None:
-            named = "" if len(shapes) == 1 else None
-            for name, shape in shapes.items():
-                if _is_picture(shape):
-                    self.kinds[name if named is None else named] = self._kind(predictor, name)
-            self.losses |= {"": self.losses.get(next(iter(shapes)))}
+            read = predictor.outputs
+            self.losses |= {"": self.losses.get(read[0])}
         elif len(predictor.places) == 2:
             self.kinds[""] = "classes"
+        alone = predictor.criterion is None and len(read) == 1
+        for name in read:
+            if _is_picture(shapes[name]):
+                self.kinds["" if alone else name] = self._kind(predictor, name)
         if not self.kinds:
             sizes = (times(shape) if shape else "one number" for shape in shapes.values())
             given = " and ".join(sizes)
@@ -132,15 +134,21 @@ class Painter:
 
 
 def summary(told: Prediction, painted: dict[str, Painted]) -> dict[str, Any]:
-    """Return a prediction without its pictures: the names of their files, and shares of classes.
+    """Return a prediction with the names of files instead of its pictures, and shares of classes.
 
     Args:
         told: the prediction.
         painted: its pictures by the names of their files.
     """
-    known = {name: value for name, value in told.items() if name in {"input", "index"}}
+    known = {name: value for name, value in told.items() if not hasattr(value, "ndim")}
+    rest = {
+        name: values.astype("float64").round(6).tolist()
+        for name, values in known.pop("outputs", {}).items()
+        if name not in {one.output for one in painted.values()}
+    }
     files = {one.output: file for file, one in painted.items()}
-    found = {"picture": files[""]} if "" in files else {"pictures": files}
+    found: dict[str, Any] = {"picture": files.pop("")} if "" in files else {}
+    found |= ({"pictures": files} if files else {}) | ({"outputs": rest} if rest else {})
     shares = {}
     for one in painted.values():
         if one.is_mask:

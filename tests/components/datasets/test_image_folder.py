@@ -184,5 +184,7 @@ def test_damaged_images_in_training(tmp_path: Path, normalize: bool) -> None:  #
         train(file, runs=tmp_path / "runs")
     (fault,) = refused.value.diagnostics
     assert fault.message.startswith(f"ImageFolder cannot be used as written: {said}")
+    advice = "skip_broken: true, among the fields of the source, leaves out what cannot be read"
+    assert fault.help == advice
     del refused, fault
     gc.collect()

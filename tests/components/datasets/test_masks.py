@@ -170,6 +170,18 @@ def test_wrong_masks(tmp_path: Path) -> None:
     )
 
 
+def test_a_turned_picture(tmp_path: Path) -> None:
+    """A picture that its Exif data turns has the mask of what is seen."""
+    source = folders(tmp_path, MASK)
+    (tmp_path / "images/0.png").unlink()
+    exif = Image.Exif()
+    exif[Image.ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (5, 4)).save(tmp_path / "images/0.jpg", exif=exif)
+    assert source.sample(RGB).inputs == (None,)
+    x, y = loaded(source, RGB)
+    assert (x.shape, y.shape) == ((1, 3, 5, 4), (1, 5, 4))
+
+
 def test_wrong_pairs(tmp_path: Path) -> None:
     """An image without a mask, a mask without an image, two files of one name, no classes."""
     source = folders(tmp_path, MASK, MASK, MASK)

@@ -83,6 +83,13 @@ def test_boxes_and_points(tmp_path: Path, shape: tuple[int, ...]) -> None:
     assert loaded(source, reads)[1].reshape(2, 4).tolist() == [[0, 1, 2, 4], [1, 1.5, 3, 5]]
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators(tmp_path: Path, separator: str) -> None:
+    """The line of names tells what stands between the cells; a byte order mark does not count."""
+    source = table(tmp_path, "\ufeff" + BOXES.replace(",", separator))
+    assert loaded(source, FOUR)[1].tolist() == [[0, 1, 2, 4], [1, 1, 3, 5]]
+
+
 def test_coordinates_are_resized(tmp_path: Path) -> None:
     """`resize` scales x with the width and y with the height of each picture."""
     source = table(tmp_path, BOXES)

@@ -104,6 +104,29 @@ def test_samples_of_an_array_and_several_outputs(tmp_path: Path) -> None:
     assert told == {"input": "x.npy", "index": 1, "pictures": pictures}
 
 
+def test_what_else_is_predicted(tmp_path: Path) -> None:
+    """Beside a mask, predictions.json holds the numbers of outputs for other targets."""
+    layers = {"out": {"Conv2d": {"out_channels": 2, "kernel_size": 1}}}
+    layers["flat"] = {"Flatten": {}, "inputs": "input"}
+    losses = [
+        {"CrossEntropyLoss": {}, "inputs": "out", "target": "masks"},
+        {"MSELoss": {}, "inputs": "flat", "target": "boxes"},
+    ]
+    fields = MASKS["ImageFolder"] | {"boxes": "z.csv"}
+    sections: Any = {"layers": layers, "outputs": ["out", "flat"], "loss": losses}
+    net = network([-1.0, 1.0], [0.5, -0.5], data={"ImageFolder": fields}, **sections)
+    done = command(*net, "photos/a.png", "-o", "out/")
+    assert (done.code, done.err) == (0, "")
+    (told,) = json.loads((tmp_path / "out/predictions.json").read_text("utf-8"))
+    boxes = (GREY / 255).ravel().tolist()
+    assert told == {
+        "input": "photos/a.png",
+        "picture": "a.png",
+        "outputs": {"flat": boxes},
+        "shares": {"0": 0.5, "1": 0.5},
+    }
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     """Several pictures and one file, a network without pictures, files that exist."""
     net = network([1.0], [0.0], loss="MSELoss")

@@ -58,7 +58,8 @@ class Arrays(Dataset):
     is added if the network reads one. A `target` of whole numbers is classes if the loss compares
     with classes; by default `classes` are counted. All other targets are float32 values. If an
     array of uint8 is an input and also such a target, both are 0 to 1. A mapping in `target` names
-    several targets. Boxes are x1, y1, x2, y2, and points x, y, from the left and the top edge.
+    several targets. `marks` says that a target is boxes, x1, y1, x2, y2, or points, x, y, in pixels
+    from the left and the top edge of the image.
 
     The split test is the arrays x_test and y_test, next to x and y or to x_train and y_train.
 

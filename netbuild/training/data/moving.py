@@ -81,7 +81,8 @@ class Mover:
 
     def _mask(self, y: torch.Tensor, ignored: int | None) -> torch.Tensor:
         """Move classes by the nearest pixel. kornia fills with 0, so 0 stands for `ignored`."""
-        if ignored is None:  # of yes or no, or nothing comes in from outside
+        # Yes or no, and shares of classes, are 0 outside. Otherwise nothing comes in from there.
+        if ignored is None or y.is_floating_point():
             return self._spread(y.float(), "mask").to(y.dtype)
         known = torch.where(y == ignored, 0, y + (y >= 0)).float()
         moved = self._spread(known, "mask").to(y.dtype)

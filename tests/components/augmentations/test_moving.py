@@ -86,6 +86,9 @@ def test_a_mask_by_hand() -> None:
     assert torch.equal(moved_by(border, mask, Marked("mask", 7)), again)
     turn = {"RandomRotation90": {"times": (1, 1), "p": 1.0}}
     assert torch.equal(moved_by(turn, mask, Marked("mask", 9)), mask.rot90(1, (1, 2)))
+    shares = torch.full((1, 2, 4, 4), 0.5)  # of two classes at each place; outside has no class
+    outside = torch.cat([torch.zeros(1, 2, 4, 1), shares[..., :-1]], -1)
+    assert torch.equal(moved_by(right, shares, Marked("mask", -100, 2)), outside)
 
 
 def test_boxes_and_points_by_hand() -> None:

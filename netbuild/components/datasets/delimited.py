@@ -58,6 +58,9 @@ class Csv(WindowedSource):
     it a list of columns is one vector. A column of text, or of numbers that `categories` names, is
     read as an input of its own: its categories are numbered from 1, in alphabetical order, and 0 is
     a category that training has not seen. A column of dates gives its parts: `when.month`.
+    `{tokens: review, level: word, length: 200}` reads a column of text as tokens: the number of
+    each word, the most frequent one 2, 1 for an unknown one, and 0 behind the last; vocabulary: n
+    keeps the most frequent. `review.length` is the number of tokens.
 
     A mapping in `target` names several targets. The values of a target of text are classes, in
     alphabetical order. If the loss compares with classes, whole numbers are classes too, in rising

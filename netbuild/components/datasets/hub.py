@@ -72,8 +72,9 @@ class Hub(TableSource):
 
     In a table without pictures, a column of text, or of numbers that `categories` names, is read as
     an input of its own: its categories are numbered from 1, and 0 is a category that training has
-    not seen. A column of dates gives its parts: `when.month`. No value may be missing unless
-    `missing` says what stands for it.
+    not seen. A column of dates gives its parts: `when.month`. A column of text is tokens where
+    `inputs` has `{tokens: review, length: 200}`, and `review.length` is their number. No value may
+    be missing unless `missing` says what stands for it.
 
     `split` holds the training samples. With `streaming`, samples are not kept: each epoch reads
     data that does not fit in memory again, in an order shuffled within 1,000 samples.

@@ -52,6 +52,10 @@ class Speech(NamedTuple):
         Raises:
             InputError: the prompt is too short, or has a token that is not known.
         """
+        try:
+            prompt.encode()
+        except UnicodeEncodeError as error:  # bytes of the command line that are no text
+            raise InputError("the prompt is not UTF-8 text") from error
         tokens = self.source.parts(prompt)
         unit = self.source.level
         if not tokens:

@@ -136,6 +136,8 @@ def test_the_token_of_all_others_is_never_written(tmp_path: Path) -> None:
         speak(file, "ZU", weights=weights)
     with pytest.raises(InputError, match="the prompt is empty: give at least one character"):
         speak(file, "", weights=weights)
+    with pytest.raises(InputError, match="the prompt is not UTF-8 text"):
+        speak(file, "to\udcff", weights=weights)
 
 
 @pytest.mark.parametrize("level", ["word", "line"])

@@ -95,7 +95,7 @@ Size: TypeAlias = tuple[int, int]
 
 
 def unreadable(samples: "Samples", seconds: float) -> list[DataError]:
-    """Return the errors of all samples that cannot be read; the search takes some seconds at most.
+    """Return the errors of all samples with names; the search takes some seconds at most.
 
     Other faults of samples are not collected.
     """

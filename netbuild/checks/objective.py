@@ -251,7 +251,7 @@ def unusable(config: Config, error: DataError) -> Diagnostic:
     name, span = _named(config, "data", error.at)
     title = f"{name} cannot be used as written"
     help_ = error.help
-    if error.sample and getattr(config.data, "skip_broken", None) is False:
+    if error.unreadable and getattr(config.data, "skip_broken", None) is False:
         help_ = "skip_broken: true, among the fields of the source, leaves out what cannot be read"
     return Diagnostic("NB501", title, span, str(error), help=help_ or _similar_file(config))
 

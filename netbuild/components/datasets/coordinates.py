@@ -88,8 +88,8 @@ def coordinates(
         if name in others and not any((folder / name).is_file() for folder in folders)
     ]
     if strange:
-        names = f"{strange[0]}{more(strange, 'file')}"
-        raise DataError(f"{path} names {names} that {folders[0]} does not have", field)
+        files = f"{strange[0]}{more(strange, 'file')}"
+        raise DataError(f"{path} names {files} that {folders[0]} does not have", field)
     return tuple(table[name] for name in named if name is not None)
 
 

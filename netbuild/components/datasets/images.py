@@ -174,7 +174,7 @@ class ImageFolder(Dataset):
                 for target in on_picture.values():
                     target.of(index, file, size)
             except DataError as error:
-                if not (error.sample and self.skip_broken):
+                if not (error.unreadable and self.skip_broken):
                     raise
 
     def check_split(self, split: str) -> None:

@@ -50,7 +50,7 @@ class Masks:
         if numbers.shape != size:
             came = f"{file} has {times(numbers.shape)} pixels"
             message = f"{came}, and its image {image} has {times(size)}"
-            raise DataError(message, "masks", "a mask has the size of its image")
+            raise _unfit(file, message, "a mask has the size of its image")
         if self.size is not None:
             numbers = nearest(numbers, self.size)
         array = numbers.reshape(1, *self._shape(numbers.shape))
@@ -59,7 +59,7 @@ class Masks:
                 array, self.wanted, self.classes, "the mask", lambda _: f"in {file}"
             )
         except DataError as error:
-            raise DataError(str(error), "masks", self._help(file, numbers)) from error
+            raise _unfit(file, str(error), self._help(file, numbers)) from error
         one: np.ndarray[Any, Any] = target[0]
         return one
 
@@ -118,7 +118,7 @@ def class_numbers(picture: "Image", file: str) -> "np.ndarray[Any, Any]":
         values = np.asarray(picture)
         numbers = values.astype("int64")
         if picture.mode == "F" and not bool((numbers == values).all()):
-            raise DataError(f"{file} holds fractions, and a class is a whole number", "masks")
+            raise _unfit(file, f"{file} holds fractions, and a class is a whole number")
         return numbers
     red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype("int64"), -1, 0)
     if bool(((red == green) & (green == blue)).all()):
@@ -129,4 +129,9 @@ def class_numbers(picture: "Image", file: str) -> "np.ndarray[Any, Any]":
     others = f" and {left:,} more colour{'s' * (left > 1)}" if left > 0 else ""
     message = f"{file} is a coloured picture, not a mask: it holds {', '.join(named)}{others}"
     help_ = "write the number of the class at each pixel, as a grey PNG or as a PNG with a palette"
-    raise DataError(message, "masks", help_)
+    raise _unfit(file, message, help_)
+
+
+def _unfit(file: str, message: str, help_: str | None = None) -> DataError:
+    """Return the error of a mask that can be read, and not be used."""
+    return DataError(message, "masks", help_, sample=file, unfit=True)

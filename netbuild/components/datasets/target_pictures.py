@@ -30,12 +30,15 @@ class TargetPictures:
         self.size: Size | None = None
         if resized and len(self.tensor.shape) == 3:
             self.size = self.tensor.shape[1], self.tensor.shape[2]
-        #: The name and the size of the first target that was read. All have this size.
+        #: The name and the size of the first target; if its header does not tell the size, of the
+        #: first one that was read. All have this size.
         self.first: tuple[str, Size] | None = None
+        if self.size is None and (told := size_of(Path(files[0]))):
+            self.first = files[0], told
 
     def declared(self, size: Size) -> Target | None:
         """Return what a target is; None if its size is unknown before it is read."""
-        found = self.size or size_of(Path(self.files[0]))
+        found = self.size or (self.first and self.first[1])
         return Values((channels(self.tensor), *found)) if found else None
 
     def of(self, index: int, image: str, size: Size) -> "np.ndarray[Any, Any]":

@@ -170,6 +170,18 @@ def test_wrong_masks(tmp_path: Path) -> None:
     )
 
 
+def test_all_wrong_masks_are_named(tmp_path: Path) -> None:
+    """Training names all masks that cannot be used, and `skip_broken` leaves out none of them."""
+    source = folders(tmp_path, MASK, MASK * np.uint8(4), MASK[:4], MASK, skip_broken=True)
+    masks = tmp_path / "masks"
+    message, at, _ = refusal(source, RGB)
+    assert at == "masks"
+    assert message == (
+        f"2 samples cannot be used: {masks}/1.png and {masks}/2.png; the mask is 4 in "
+        f"{masks}/1.png, and there are 3 classes, 0 to 2"
+    )
+
+
 def test_a_turned_picture(tmp_path: Path) -> None:
     """A picture that its Exif data turns has the mask of what is seen."""
     source = folders(tmp_path, MASK)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from netbuild.components.augmentations.augmentation import Augmentation
 from netbuild.components.layers.layer import Layer
 from netbuild.components.layers.named import known_inputs
 from netbuild.components.metrics.metric import Metric
@@ -56,6 +57,8 @@ def page(name: str, component: type[Component], width: int) -> Text:
         parts += _modes(component.modes, width) if component.modes else []
     if issubclass(component, Metric):
         parts += _measuring(component, width)
+    if issubclass(component, Augmentation):
+        parts += _carrying(component, width)
     parts += [Text(), Text("fields", "bold")]
     fields = catalogue.fields(component)
     parts += _fields(fields, width) if fields else [Text("  none")]
@@ -68,6 +71,28 @@ def page(name: str, component: type[Component], width: int) -> Text:
             Text.assemble((library, "bold"), f"  {torchs}"),
         ]
     return Text("\n").join(parts)
+
+
+def _carrying(augmentation: type[Augmentation], width: int) -> list[Text]:
+    """Return the lines about what happens to the target of an image."""
+    if augmentation.geometric or augmentation.mixes:
+        nouns = {"mask": "masks", "picture": "pictures", "boxes": "boxes", "points": "points"}
+        carried = [noun for kind, noun in nouns.items() if kind in augmentation.carries]
+        stay = [noun for noun in nouns.values() if noun not in carried]
+        verb = "are mixed" if augmentation.mixes else "move"
+        said = [f"{_listed(carried)} {verb} with the image"] if carried else []
+        if augmentation.mixes:
+            said.insert(0, "classes become shares of classes, and values are weighed")
+        cannot = "cannot be mixed" if augmentation.mixes else "cannot move"
+        said += [f"{_listed(stay)} {cannot}: {augmentation.holds}"] if stay else []
+    else:
+        said = ["stays as it is"]
+    return [Text(), *_hanging(Text("target", "bold"), "; ".join(said), width)]
+
+
+def _listed(nouns: list[str]) -> str:
+    *others, last = nouns
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _paragraph(text: str, width: int, indent: int = 0, style: str = "") -> list[Text]:

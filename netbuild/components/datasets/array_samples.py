@@ -52,7 +52,7 @@ def place_of(stored: StoredArray) -> int | None:
     if stored.member is None:
         return stored.start
     with readable(stored.path), opened(stored.path) as file:
-        info = zipfile.ZipFile(file).getinfo(stored.member)  # type: ignore[arg-type]  # a file of bytes
+        info = zipfile.ZipFile(file).getinfo(stored.member)
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:  # 1: with a password
             return None
         file.seek(info.header_offset)
@@ -96,7 +96,8 @@ class ReadArray:
             if near == 1 or (near * self._bytes <= _AT_ONCE and near <= 2 * len(indices)):
                 together = self._empty(near)
                 self._read(_bytes_of(together), first)
-                return together[indices - first]
+                chosen: Array = together[indices - first]
+                return chosen
             numbers = indices.tolist()
             if self.ahead:
                 self._ask_for(numbers)
@@ -152,7 +153,7 @@ _read_at = getattr(os, "preadv", _in_turn)  # Windows has no `preadv`
 
 
 def _bytes_of(values: "Array") -> memoryview:
-    return memoryview(values.reshape(-1).view("B"))
+    return values.reshape(-1).view("B").data
 
 
 def _reopened(stored: StoredArray, place: int, ahead: bool) -> ReadArray:  # noqa: FBT001

@@ -207,7 +207,7 @@ class _OwnIndices:
             yield (own if len(own) else part[:1]).tolist()
 
 
-def _as_read(batch: Batch | DataError) -> Batch | DataError:
+def _as_read(batch: Any) -> Any:
     """Return what `Reader` gives: a whole batch. Worker processes need a function with a name."""
     return batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netbuild.components.datasets.dataset import Row, Samples
-    from netbuild.training.data.batches import Batch, Targets
+
+#: The inputs or the targets of some samples.
+Tensors: TypeAlias = "tuple[torch.Tensor, ...]"
+_Batch: TypeAlias = "tuple[Tensors, Tensors]"
 
 #: The bytes that are read at once when all samples are looked at. One sample may be larger.
 _AT_ONCE = 1 << 24
@@ -23,9 +26,11 @@ class Subset:
     """Some samples of a source, in their own order: 8 bytes for each."""
 
     def __init__(self, samples: Samples, indices: np.ndarray[Any, Any]) -> None:
+        #: The whole source, which is no `Subset` itself.
+        self.samples: Samples = samples.samples if isinstance(samples, Subset) else samples
+        self.indices: np.ndarray[Any, Any] = indices
         if isinstance(samples, Subset):
-            samples, indices = samples.samples, samples.indices[indices]
-        self.samples, self.indices = samples, indices
+            self.indices = samples.indices[indices]
 
     def __len__(self) -> int:
         """The number of chosen samples."""
@@ -51,7 +56,7 @@ class Reader:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch | DataError:
+    def __getitems__(self, indices: Sequence[int]) -> _Batch | DataError:
         """Return the batch of some samples, or the first error among them."""
         try:
             return read(self.samples, np.asarray(indices), quick=self.quick)
@@ -59,21 +64,21 @@ class Reader:
             return error  # torch would put the traceback of a raised error into its message
 
 
-def read(samples: Samples, indices: np.ndarray[Any, Any], *, quick: bool) -> Batch:
+def read(samples: Samples, indices: np.ndarray[Any, Any], *, quick: bool) -> _Batch:
     """Return the batch of some samples. `quick` is what `is_quick` says of them.
 
     Raises:
         DataError: a sample cannot be read.
     """
     if isinstance(samples, Subset):
-        samples, indices = samples.samples, samples.indices[indices]
+        indices, samples = samples.indices[indices], samples.samples
     if quick:
         inputs, targets = cast("Blocks", samples).block(indices)
         return tuple(map(torch.from_numpy, inputs)), tuple(map(torch.from_numpy, targets))
     return stacked([samples[index] for index in indices.tolist()])
 
 
-def stacked(rows: list[Row]) -> Batch:
+def stacked(rows: list[Row]) -> _Batch:
     """Return the batch of some samples."""
     columns = (zip(*parts, strict=True) for parts in zip(*rows, strict=True))
     inputs, targets = (
@@ -82,11 +87,11 @@ def stacked(rows: list[Row]) -> Batch:
     return inputs, targets
 
 
-def each_targets(samples: Samples) -> Iterator[Targets]:
+def each_targets(samples: Samples) -> Iterator[Tensors]:
     """Yield the targets of all samples, some at a time; those of a `Subset` in any order."""
     indices = np.arange(len(samples))
     if isinstance(samples, Subset):
-        samples, indices = samples.samples, np.sort(samples.indices)  # read from start to end
+        indices, samples = np.sort(samples.indices), samples.samples  # read from start to end
     if not isinstance(samples, Blocks):
         yield tuple(torch.from_numpy(targets[indices]) for targets in samples.targets())
         return

@@ -48,6 +48,8 @@ def test_categories(tmp_path: Path) -> None:
     assert (vip.tolist(), zips.tolist()) == ([2, 1, 2, 1], [1, 3, 1, 2])
     # A boolean that a network reads as a float is 0 or 1.
     assert source(tmp_path, ("vip",)).load(wanted(NUMBER))[0][0].tolist() == [[1], [0], [1], [0]]
+    beside = source(tmp_path, ("vip", "zip")).load(wanted(Tensor((2,), "int64")))[0][0]
+    assert beside.tolist() == [[1, 7], [0, 9], [1, 7], [0, 8]]
 
 
 def test_categories_that_training_lacks(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def needed(kept: Kept, header: Sequence[str]) -> list[str]:
     found = []
     for name in flat(kept.inputs):
         base, _, part = name.rpartition(".")
-        is_part = part in {*PARTS, LENGTH} and name not in header and base in header
+        is_part = part in {*PARTS, LENGTH} and name not in header
         found.append(base if is_part else name)
     return list(dict.fromkeys(found))
 

@@ -200,7 +200,7 @@ class Preparation(Component):
         left = list(sizes)
         for part in parts:
             pairs = zip(sizes, left, strict=True)
-            left = [max(0, own - part.count(size, own) - source.gap) for size, own in pairs]
+            left = [max(0, own - part.size(size, own) - source.gap) for size, own in pairs]
         return sum(left)
 
     def leaves_none(self, samples: int | None) -> str:

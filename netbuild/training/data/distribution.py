@@ -22,7 +22,7 @@ tells nothing of what lies beyond, so it is not extended.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -30,6 +30,7 @@ from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.fields import flat
 from netbuild.components.tensor import product
 from netbuild.training.data.causes import Candidate, cause
+from netbuild.training.data.known import Known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,33 +52,6 @@ _MARGIN = 1 / 8
 _POINTS = (0, 1 / 3, 2 / 3)
 #: The least shape of tails by the kind of an input; the tail of a share has an end.
 _SHAPE = {"features": 0.5, "channels": 0.0, "numbers": 0.5}
-
-
-class Known(NamedTuple):
-    """The distribution of an input, as a run keeps it."""
-
-    samples: int
-    kind: str
-    #: One number for each feature or channel, or one for all numbers.
-    least: torch.Tensor
-    most: torch.Tensor
-    mean: torch.Tensor
-    deviation: torch.Tensor
-    zeros: torch.Tensor
-    #: The points of the lower and of the upper tail of what each sample gives, (numbers, 3).
-    low: torch.Tensor
-    high: torch.Tensor
-
-    def values(self) -> dict[str, Any]:
-        """Return the distribution as values of JSON, with seven digits."""
-        return {
-            name: _rounded(part.tolist()) if isinstance(part, torch.Tensor) else part
-            for name, part in self._asdict().items()
-        }
-
-
-def _rounded(value: Any) -> Any:
-    return [_rounded(one) for one in value] if isinstance(value, list) else float(f"{value:.7g}")
 
 
 def read(values: Any) -> Known | None:

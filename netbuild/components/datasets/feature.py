@@ -167,10 +167,7 @@ def feature_of(
         raise DataError(f"there is no column {name}", "inputs")
     column = columns[base]
     if part:
-        digits = column.kind.name == "int64" and are_digits_of_dates(column.filled)
-        if column.kind.name != "date" and column.filled and not digits:
-            raise column.not_dates(part)
-        return Feature(name, column, part, None, rule)
+        return _part(name, column, part, rule)
     picked = base in chosen
     is_text = (
         base in known
@@ -188,6 +185,18 @@ def feature_of(
     if not own or wanted.floating:
         raise _no_number(column, picked=picked)
     return Feature(name, column, None, known.get(base, column.values), rule)
+
+
+def _part(name: str, column: Column, part: str, rule: str | float | None) -> Feature:
+    """Return a part of a column of dates.
+
+    Raises:
+        DataError: the column holds something else.
+    """
+    digits = column.kind.name == "int64" and are_digits_of_dates(column.filled)
+    if column.kind.name != "date" and column.filled and not digits:
+        raise column.not_dates(part)
+    return Feature(name, column, part, None, rule)
 
 
 def _no_number(column: Column, *, picked: bool) -> DataError:
@@ -243,3 +252,11 @@ def input_array(
 
 def _placed(column: Column, rows: Sequence[int] | None) -> Any:
     return lambda row: f"in {column.place(row if rows is None else rows[row])}"
+
+
+def bounds_of_all(found: "list[Bounds | None]") -> Bounds | None:
+    """Return the bounds of several columns; None if one of them has fractions."""
+    whole = [bounds for bounds in found if bounds is not None]
+    if not whole or len(whole) < len(found):
+        return None
+    return min(least for least, _ in whole), max(most for _, most in whole)

@@ -22,7 +22,14 @@ from netbuild.components.datasets.dataset import (
     Loaded,
     Sample,
 )
-from netbuild.components.datasets.feature import MEASURED, Feature, feature_of, input_array, lacking
+from netbuild.components.datasets.feature import (
+    MEASURED,
+    Feature,
+    bounds_of_all,
+    feature_of,
+    input_array,
+    lacking,
+)
 from netbuild.components.datasets.fields import (
     ColumnNames,
     Group,
@@ -115,8 +122,7 @@ class TableSource(Dataset):
             tuple(self._feature(name, columns, group, tensor) for name in flat((group,)))
             for group, tensor in zip(groups, wanted.inputs, strict=False)
         )
-        read = [feature for of_input in features for feature in of_input]
-        for feature in read:
+        for feature in (feature for of_input in features for feature in of_input):
             feature.check()
         for target, column in targets.items():
             self._check_target(column, wanted.targets[target])
@@ -212,7 +218,7 @@ class TableSource(Dataset):
         if columns is None:
             return (None,) * len(inputs)
         features = self._there(columns, inputs)
-        return tuple(_bounds([feature.bounds for feature in some]) for some in features)
+        return tuple(bounds_of_all([feature.bounds for feature in some]) for some in features)
 
     def counts_of(
         self, columns: Mapping[str, Column] | None, inputs: tuple[Tensor, ...]
@@ -370,14 +376,6 @@ class TableSource(Dataset):
             for array, group in zip(loaded[0], self._kept.inputs, strict=True)
         ]
         return tuple(arrays), loaded[1]
-
-
-def _bounds(found: "list[Bounds | None]") -> Bounds | None:
-    """Return the bounds of several columns; None if one of them has fractions."""
-    whole = [bounds for bounds in found if bounds is not None]
-    if not whole or len(whole) < len(found):
-        return None
-    return min(least for least, _ in whole), max(most for _, most in whole)
 
 
 def _described(features: Sequence[AnyFeature], wanted: Tensor, *, own: bool) -> Tensor:

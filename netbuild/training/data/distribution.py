@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.training.data.batches import Inputs
 
-#: The most samples that are measured, in training and of what is given.
-MOST_SAMPLES = 4096
+#: The most samples that are measured, in training and of what is given; fewer if they are large,
+#: but not fewer than the last number.
+MOST_SAMPLES, _MOST_VALUES, _ENOUGH = 4096, 1 << 22, 128
 #: The most features that are watched one by one; a longer vector is watched as one channel.
 _MOST_FEATURES = 40
 #: The fewest samples that tell a distribution, and the fewest whose tails are extended.
@@ -74,6 +75,11 @@ def read(values: Any) -> Known | None:
     )
 
 
+def enough(values: int) -> int:
+    """Return the number of samples that are measured if each has so many values."""
+    return max(_ENOUGH, min(MOST_SAMPLES, _MOST_VALUES // max(values, 1)))
+
+
 def measured(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
     """Return the distributions of the inputs of training samples, by name, as values of JSON.
 
@@ -88,16 +94,22 @@ def measured(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
 
 def _known(x: torch.Tensor) -> Known:
     kind, parts = _parted(x)
-    flat = parts.movedim(1, 0).flatten(1).double()  # (parts, samples · places)
-    least, most = flat.amin(1), flat.amax(1)
-    numbers = _numbers(kind, parts, least, most).sort(0).values
+    least, most = parts.amin((0, 2)).double(), parts.amax((0, 2)).double()
+    numbers = _numbers(kind, parts, least, most)
+    if kind == "channels":  # the values are many: they stay as they are
+        means, deviations = numbers.split(len(least), 1)
+        mean = means.mean(0)
+        deviation = (deviations.square().mean(0) + means.var(0, correction=0)).sqrt()
+    else:
+        flat = parts.movedim(1, 0).flatten(1).double()  # (parts, samples · places)
+        mean, deviation = flat.mean(1), flat.std(1, correction=0)
+    zeros = (parts == 0).sum((0, 2)).double() / (parts.shape[0] * parts.shape[2])
+    numbers = numbers.sort(0).values
     ranks = [max(round(len(x) ** power) - 1, 0) for power in _POINTS]
     ranks = [min(rank, len(x) - 1) for rank in ranks]
     last = [len(x) - 1 - rank for rank in ranks]
-    deviation = flat.std(1, correction=0)
-    zeros = (flat == 0).double().mean(1)
     low, high = numbers[ranks].T, numbers[last].T
-    return Known(len(x), kind, least, most, flat.mean(1), deviation, zeros, low, high)
+    return Known(len(x), kind, least, most, mean, deviation, zeros, low, high)
 
 
 def _parted(x: torch.Tensor) -> tuple[str, torch.Tensor]:
@@ -120,8 +132,8 @@ def _numbers(
     if kind == "numbers":
         outside = (parts < least[:, None]) | (parts > most[:, None])
         return torch.cat([part.double().mean(2) for part in (parts == 0, outside)], 1)
-    values = parts.double()
-    return torch.cat([values.mean(2), values.std(2, correction=0)], 1)
+    deviation, mean = torch.std_mean(parts, 2, correction=0)
+    return torch.cat([mean, deviation], 1).double()
 
 
 def _bounds(known: Known, given: int, tests: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -209,9 +221,8 @@ class Watch:
             kind, parts = _parted(x.detach().cpu())
             if known is None or kind != known.kind or parts.shape[1] != len(known.least):
                 continue
-            flat = parts.movedim(1, 0).flatten(1).double()
             numbers = _numbers(kind, parts, known.least, known.most)
-            seen.append((numbers, flat.amin(1), flat.amax(1)))
+            seen.append((numbers, parts.amin((0, 2)).double(), parts.amax((0, 2)).double()))
         self.count += len(inputs[0])
 
     def sentences(self) -> list[str]:

@@ -22,6 +22,8 @@ _NAMES = (
 )
 #: The most files below folders, besides those that are looked for, and one for each of these.
 MOST_OTHERS = 20_000
+#: The bytes that are read at once from a file of unknown size.
+_AT_ONCE = 1 << 20
 #: Without waiting, should a pipe take the place of the file in between. Windows has none of these.
 _FLAGS = os.O_RDONLY | sum(getattr(os, f"O_{n}", 0) for n in ("NONBLOCK", "CLOEXEC", "BINARY"))
 
@@ -57,11 +59,15 @@ def read(path: str | Path, most: int) -> bytes:
     Raises:
         OSError: as `opened`, or the file is larger.
     """
+    parts, size = [], 0
     with opened(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
+        # Python takes the memory for all bytes that a call may read, so it reads some at a time.
+        while size <= most and (part := file.read(min(_AT_ONCE, most + 1 - size))):
+            parts.append(part)
+            size += len(part)
+    if size > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
-    return data
+    return b"".join(parts)
 
 
 def kind(path: str | Path) -> Literal["file", "folder"] | None:

@@ -1,5 +1,6 @@
 """What a run keeps of a table: the categories, the numbers for missing values, and the classes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,6 +91,11 @@ def _group(read: str | list[str] | dict[str, Any]) -> Group:
 
 def _is_list(value: Any, of: Any) -> bool:
     return isinstance(value, list) and all(isinstance(x, of) for x in value)
+
+
+def fits(array: "np.ndarray[Any, Any]", group: Group) -> bool:
+    """Whether an input has the columns of a group, in each row of its windows."""
+    return isinstance(group, Tokens) or math.prod(array.shape[1:]) % len(flat((group,))) == 0
 
 
 def filled_input(array: "np.ndarray[Any, Any]", group: Group, kept: Kept) -> "np.ndarray[Any, Any]":

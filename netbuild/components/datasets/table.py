@@ -1,6 +1,5 @@
 """Tables as data: their columns become inputs and targets, and what they told is kept."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
@@ -41,7 +40,7 @@ from netbuild.components.datasets.fields import (
     grouped,
     is_vector,
 )
-from netbuild.components.datasets.kept import Kept, filled_input, read_kept
+from netbuild.components.datasets.kept import Kept, filled_input, fits, read_kept
 from netbuild.components.datasets.text_table import Dialect
 from netbuild.components.datasets.token_column import (
     LENGTH,
@@ -368,8 +367,7 @@ class TableSource(Dataset):
     def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
         if self._kept is None:
             return loaded
-        widths = [len(flat((group,))) for group in self._kept.inputs]
-        if widths != [math.prod(array.shape[1:]) for array in loaded[0]]:
+        if not all(map(fits, loaded[0], self._kept.inputs)):
             raise DataError("what the run has kept of its table was changed")
         arrays = [
             filled_input(array, group, self._kept)

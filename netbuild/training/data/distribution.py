@@ -22,7 +22,7 @@ tells nothing of what lies beyond, so it is not extended.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -30,6 +30,7 @@ from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.fields import flat
 from netbuild.components.tensor import product
 from netbuild.training.data.causes import Candidate, cause
+from netbuild.training.data.known import SHAPES, Known, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,55 +51,6 @@ _ALPHA = 1e-6
 _MARGIN = 1 / 8
 #: The points of the tails, as powers of the number of samples.
 _POINTS = (0, 1 / 3, 2 / 3)
-#: The least shape of tails by the kind of an input; the tail of a share has an end.
-_SHAPE = {"features": 0.5, "channels": 0.0, "numbers": 0.5}
-
-
-class Known(NamedTuple):
-    """The distribution of an input, as a run keeps it."""
-
-    samples: int
-    kind: str
-    #: One number for each feature or channel, or one for all numbers.
-    least: torch.Tensor
-    most: torch.Tensor
-    mean: torch.Tensor
-    deviation: torch.Tensor
-    zeros: torch.Tensor
-    #: The points of the lower and of the upper tail of what each sample gives, (numbers, 3).
-    low: torch.Tensor
-    high: torch.Tensor
-
-    def values(self) -> dict[str, Any]:
-        """Return the distribution as values of JSON, with seven digits."""
-        return {
-            name: _rounded(part.tolist()) if isinstance(part, torch.Tensor) else part
-            for name, part in self._asdict().items()
-        }
-
-
-def _rounded(value: Any) -> Any:
-    return [_rounded(one) for one in value] if isinstance(value, list) else float(f"{value:.7g}")
-
-
-def read(values: Any) -> Known | None:
-    """Return the distribution that a run keeps; None for values that are no distribution."""
-    try:
-        samples, kind, *parts = (values[name] for name in Known._fields)
-        tensors = [torch.tensor(part, dtype=torch.float64) for part in parts]
-    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, OverflowError):
-        return None
-    known = Known(samples, kind, *tensors)
-    one = known.least.shape
-    numbers = (2 * one[0] if kind != "features" else one[0], 3) if one else ()
-    shapes = [part.shape for part in tensors]
-    right = shapes == [one] * 5 + [torch.Size(numbers)] * 2
-    finite = all(bool(part.isfinite().all()) for part in tensors)
-    return (
-        known
-        if kind in _SHAPE and type(samples) is int and samples > 1 and right and finite
-        else None
-    )
 
 
 def enough(values: int) -> int:
@@ -178,7 +130,7 @@ def _bounds(known: Known, given: int, tests: int) -> tuple[torch.Tensor, torch.T
     steps = max((-math.log(n) - p) / factor, -1.0)
     if steps > 0 and n < _FEWEST_EXTENDED:
         steps = math.inf
-    least = math.exp(factor * _SHAPE[known.kind])
+    least = math.exp(factor * SHAPES[known.kind])
     margin = (known.high[:, 1] - known.low[:, 1]) * _MARGIN
     # Numbers of JSON are rounded, and a mean differs by its rounding from one batch to the next.
     margin = margin + 1e-5 * torch.maximum(known.low.abs().amax(1), known.high.abs().amax(1))

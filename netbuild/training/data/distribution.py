@@ -75,7 +75,7 @@ def _known(x: torch.Tensor) -> Known:
     least, most = parts.amin((0, 2)).double(), parts.amax((0, 2)).double()
     numbers = _numbers(kind, parts, least, most)
     if kind == "channels":  # the values are many: they stay as they are
-        means, deviations = numbers.split(len(least), 1)
+        means, deviations = numbers[:, : len(least)], numbers[:, len(least) :]
         mean = means.mean(0)
         deviation = (deviations.square().mean(0) + means.var(0, correction=0)).sqrt()
     else:

@@ -30,7 +30,11 @@ from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.fields import flat
 from netbuild.components.tensor import product
 from netbuild.training.data.causes import Candidate, cause
+<<<<<<< HEAD
 from netbuild.training.data.known import Known
+=======
+from netbuild.training.data.known import SHAPES, Known, read
+>>>>>>> aa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +55,7 @@ _ALPHA = 1e-6
 _MARGIN = 1 / 8
 #: The points of the tails, as powers of the number of samples.
 _POINTS = (0, 1 / 3, 2 / 3)
+<<<<<<< HEAD
 #: The least shape of tails by the kind of an input; the tail of a share has an end.
 _SHAPE = {"features": 0.5, "channels": 0.0, "numbers": 0.5}
 
@@ -73,6 +78,8 @@ def read(values: Any) -> Known | None:
         if kind in _SHAPE and type(samples) is int and samples > 1 and right and finite
         else None
     )
+=======
+>>>>>>> aa
 
 
 def enough(values: int) -> int:
@@ -97,7 +104,7 @@ def _known(x: torch.Tensor) -> Known:
     least, most = parts.amin((0, 2)).double(), parts.amax((0, 2)).double()
     numbers = _numbers(kind, parts, least, most)
     if kind == "channels":  # the values are many: they stay as they are
-        means, deviations = numbers.split(len(least), 1)
+        means, deviations = numbers[:, : len(least)], numbers[:, len(least) :]
         mean = means.mean(0)
         deviation = (deviations.square().mean(0) + means.var(0, correction=0)).sqrt()
     else:
@@ -152,7 +159,7 @@ def _bounds(known: Known, given: int, tests: int) -> tuple[torch.Tensor, torch.T
     steps = max((-math.log(n) - p) / factor, -1.0)
     if steps > 0 and n < _FEWEST_EXTENDED:
         steps = math.inf
-    least = math.exp(factor * _SHAPE[known.kind])
+    least = math.exp(factor * SHAPES[known.kind])
     margin = (known.high[:, 1] - known.low[:, 1]) * _MARGIN
     # Numbers of JSON are rounded, and a mean differs by its rounding from one batch to the next.
     margin = margin + 1e-5 * torch.maximum(known.low.abs().amax(1), known.high.abs().amax(1))

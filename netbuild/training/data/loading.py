@@ -12,6 +12,7 @@ from netbuild.checks import data as fitting
 from netbuild.checks import objective
 from netbuild.components.datasets.dataset import ONE_TARGET, DataError
 from netbuild.components.target import Classes
+from netbuild.components.tensor import product
 from netbuild.training.data import distribution, splitting
 from netbuild.training.data.augmentation import augmenter, spread
 from netbuild.training.data.batches import (

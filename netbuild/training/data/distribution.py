@@ -30,11 +30,7 @@ from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.fields import flat
 from netbuild.components.tensor import product
 from netbuild.training.data.causes import Candidate, cause
-<<<<<<< HEAD
-from netbuild.training.data.known import Known
-=======
 from netbuild.training.data.known import SHAPES, Known, read
->>>>>>> aa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,31 +51,6 @@ _ALPHA = 1e-6
 _MARGIN = 1 / 8
 #: The points of the tails, as powers of the number of samples.
 _POINTS = (0, 1 / 3, 2 / 3)
-<<<<<<< HEAD
-#: The least shape of tails by the kind of an input; the tail of a share has an end.
-_SHAPE = {"features": 0.5, "channels": 0.0, "numbers": 0.5}
-
-
-def read(values: Any) -> Known | None:
-    """Return the distribution that a run keeps; None for values that are no distribution."""
-    try:
-        samples, kind, *parts = (values[name] for name in Known._fields)
-        tensors = [torch.tensor(part, dtype=torch.float64) for part in parts]
-    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, OverflowError):
-        return None
-    known = Known(samples, kind, *tensors)
-    one = known.least.shape
-    numbers = (2 * one[0] if kind != "features" else one[0], 3) if one else ()
-    shapes = [part.shape for part in tensors]
-    right = shapes == [one] * 5 + [torch.Size(numbers)] * 2
-    finite = all(bool(part.isfinite().all()) for part in tensors)
-    return (
-        known
-        if kind in _SHAPE and type(samples) is int and samples > 1 and right and finite
-        else None
-    )
-=======
->>>>>>> aa
 
 
 def enough(values: int) -> int:

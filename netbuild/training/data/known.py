@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The distribution of an input, as a run keeps it."""
-=======
 """The distribution of an input in training, as a run keeps it."""
->>>>>>> aa
 
 from __future__ import annotations
 
@@ -10,12 +6,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-<<<<<<< HEAD
-=======
 #: The least shape of tails by the kind of an input; the tail of a share has an end.
 SHAPES = {"features": 0.5, "channels": 0.0, "numbers": 0.5}
 
->>>>>>> aa
 
 class Known(NamedTuple):
     """The distribution of an input, as a run keeps it."""
@@ -42,8 +35,6 @@ class Known(NamedTuple):
 
 def _rounded(value: Any) -> Any:
     return [_rounded(one) for one in value] if isinstance(value, list) else float(f"{value:.7g}")
-<<<<<<< HEAD
-=======
 
 
 def read(values: Any) -> Known | None:
@@ -64,4 +55,3 @@ def read(values: Any) -> Known | None:
         if kind in SHAPES and type(samples) is int and samples > 1 and right and finite
         else None
     )
->>>>>>> aa

@@ -112,7 +112,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str, str, str]] = {
         },
         {"targets": {"spend": True}},
         "an output of a scaled target that is compared with kind too",
-        "output predicts spend with mean 0 and deviation 1, and kind is not so",
+        "output is spend with mean 0 and deviation 1, and kind has another unit",
         "spend",
     ),
     "a variance for two channels": (

@@ -152,7 +152,7 @@ def _of_outputs(case: _Case, asked: scaling.Scales) -> Iterator[Diagnostic]:
         scaled = {output for term in mine for output in term.compared(outputs)}
         for term in config.losses:
             against = config.against(term, outputs)
-            if term in mine or against is None:
+            if term in mine or against is None or against.kind == "nothing":
                 continue
             read = {*term.compared(outputs)}
             read |= {against.name} if against.kind == "output" else set()

@@ -154,7 +154,7 @@ def needed(kept: Kept, header: Sequence[str]) -> list[str]:
     found = []
     for name in flat(kept.inputs):
         base, _, part = name.rpartition(".")
-        found.append(base if part in PARTS and name not in header and base in header else name)
+        found.append(base if part in PARTS and name not in header else name)
     return list(dict.fromkeys(found))
 
 

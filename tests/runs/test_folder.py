@@ -98,14 +98,17 @@ def test_no_position(tmp_path: Path, missing: str) -> None:
 
 
 def test_the_files_are_those_of_the_layout(tmp_path: Path) -> None:
-    """A run has the files of the layout, and each of them identifies a folder as a run."""
+    """A run has the files of the layout. Those without common names identify a folder as a run."""
     run = training.train(write(tmp_path), runs=tmp_path / "runs")
-    names = {layout.CONFIG, layout.RESOLVED, layout.ENVIRONMENT, layout.METRICS, layout.CHECKPOINTS}
+    texts = {layout.CONFIG, layout.RESOLVED, layout.ENVIRONMENT, layout.DATA, layout.METRICS}
+    names = {*texts, layout.CHECKPOINTS}
     assert {path.name for path in run.folder.iterdir()} == names
     for name in names:
         (tmp_path / name / "other").mkdir(parents=True)
         (tmp_path / name / "other" / name).touch()
-        assert layout.is_run(tmp_path / name / "other") is (name != layout.CONFIG)
+        assert layout.is_run(tmp_path / name / "other") is (
+            name not in {layout.CONFIG, layout.DATA}
+        )
     assert layout.is_run(run.folder)
     assert not layout.is_run(tmp_path / "nowhere")
 

@@ -76,8 +76,9 @@ def tested(folder: Path, trained: Path) -> Path:
     assert trained.exists()  # this fixture has written the arrays
     data = {"Arrays": {"file": str(folder / "a.npz")}, "normalize": True, "test": 0.25}
     layers = [{"Linear": 8}, "ReLU", {"Linear": 3}]
-    file = write(folder, data=data, layers=layers, name="tested")
-    return package.train(file, runs=folder / "runs").folder
+    (folder / "tested").mkdir()
+    file = write(folder / "tested", data=data, layers=layers)
+    return package.train(file, runs=folder / "tested").folder
 
 
 def test_the_test_part(folder: Path, tested: Path) -> None:
@@ -142,7 +143,7 @@ def test_weights_of_a_run_have_its_numbers(
     netbuild: Netbuild, tmp_path: Path, folder: Path, trained: Path
 ) -> None:
     """Other data is normalised with the run's numbers; of other weights, a message says so."""
-    x, y = arrays(50, 40)
+    x, y = arrays(50, 8)
     np.savez(tmp_path / "b.npz", x=x, y=y, x_all=x, y_all=y)
     weights = trained / "checkpoints/best/model.safetensors"
     file = folder / "tiny.yaml"

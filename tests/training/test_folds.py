@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import statistics
 from pathlib import Path
@@ -132,6 +133,16 @@ def test_a_fold_without_a_checkpoint_begins_anew(file: Path, whole: Path, tmp_pa
             path.unlink()
     trained(trainings.resumed(folder))
     assert results(folder) == results(whole)
+
+
+def test_a_result_that_was_not_written(whole: Path, tmp_path: Path) -> None:
+    """A fold that has ended is not trained again if only its result is missing."""
+    folder = tmp_path / whole.name
+    shutil.copytree(whole, folder)
+    every = folders.read(folder)
+    every._replace(results={1: every.results[1]}).write()
+    assert list(trainings.resumed(folder)) == []
+    assert folders.read(folder).results == every.results
 
 
 def test_the_commands(netbuild: Netbuild, whole: Path) -> None:

@@ -22,7 +22,7 @@ tells nothing of what lies beyond, so it is not extended.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -30,6 +30,7 @@ from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.fields import flat
 from netbuild.components.tensor import product
 from netbuild.training.data.causes import Candidate, cause
+from netbuild.training.data.known import SHAPES, Known, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.training.data.batches import Inputs
 
-#: The most samples that are measured, in training and of what is given.
-MOST_SAMPLES = 4096
+#: The most samples that are measured, in training and of what is given; fewer if they are large,
+#: but not fewer than the last number.
+MOST_SAMPLES, _MOST_VALUES, _ENOUGH = 4096, 1 << 22, 128
 #: The most features that are watched one by one; a longer vector is watched as one channel.
 _MOST_FEATURES = 40
 #: The fewest samples that tell a distribution, and the fewest whose tails are extended.
@@ -49,55 +51,11 @@ _ALPHA = 1e-6
 _MARGIN = 1 / 8
 #: The points of the tails, as powers of the number of samples.
 _POINTS = (0, 1 / 3, 2 / 3)
-#: The least shape of tails by the kind of an input; the tail of a share has an end.
-_SHAPE = {"features": 0.5, "channels": 0.0, "numbers": 0.5}
 
 
-class Known(NamedTuple):
-    """The distribution of an input, as a run keeps it."""
-
-    samples: int
-    kind: str
-    #: One number for each feature or channel, or one for all numbers.
-    least: torch.Tensor
-    most: torch.Tensor
-    mean: torch.Tensor
-    deviation: torch.Tensor
-    zeros: torch.Tensor
-    #: The points of the lower and of the upper tail of what each sample gives, (numbers, 3).
-    low: torch.Tensor
-    high: torch.Tensor
-
-    def values(self) -> dict[str, Any]:
-        """Return the distribution as values of JSON, with seven digits."""
-        return {
-            name: _rounded(part.tolist()) if isinstance(part, torch.Tensor) else part
-            for name, part in self._asdict().items()
-        }
-
-
-def _rounded(value: Any) -> Any:
-    return [_rounded(one) for one in value] if isinstance(value, list) else float(f"{value:.7g}")
-
-
-def read(values: Any) -> Known | None:
-    """Return the distribution that a run keeps; None for values that are no distribution."""
-    try:
-        samples, kind, *parts = (values[name] for name in Known._fields)
-        tensors = [torch.tensor(part, dtype=torch.float64) for part in parts]
-    except (KeyError, TypeError, ValueError, IndexError, RuntimeError, OverflowError):
-        return None
-    known = Known(samples, kind, *tensors)
-    one = known.least.shape
-    numbers = (2 * one[0] if kind != "features" else one[0], 3) if one else ()
-    shapes = [part.shape for part in tensors]
-    right = shapes == [one] * 5 + [torch.Size(numbers)] * 2
-    finite = all(bool(part.isfinite().all()) for part in tensors)
-    return (
-        known
-        if kind in _SHAPE and type(samples) is int and samples > 1 and right and finite
-        else None
-    )
+def enough(values: int) -> int:
+    """Return the number of samples that are measured if each has so many values."""
+    return max(_ENOUGH, min(MOST_SAMPLES, _MOST_VALUES // max(values, 1)))
 
 
 def measured(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
@@ -114,16 +72,22 @@ def measured(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
 
 def _known(x: torch.Tensor) -> Known:
     kind, parts = _parted(x)
-    flat = parts.movedim(1, 0).flatten(1).double()  # (parts, samples · places)
-    least, most = flat.amin(1), flat.amax(1)
-    numbers = _numbers(kind, parts, least, most).sort(0).values
+    least, most = parts.amin((0, 2)).double(), parts.amax((0, 2)).double()
+    numbers = _numbers(kind, parts, least, most)
+    if kind == "channels":  # the values are many: they stay as they are
+        means, deviations = numbers[:, : len(least)], numbers[:, len(least) :]
+        mean = means.mean(0)
+        deviation = (deviations.square().mean(0) + means.var(0, correction=0)).sqrt()
+    else:
+        flat = parts.movedim(1, 0).flatten(1).double()  # (parts, samples · places)
+        mean, deviation = flat.mean(1), flat.std(1, correction=0)
+    zeros = (parts == 0).sum((0, 2)).double() / (parts.shape[0] * parts.shape[2])
+    numbers = numbers.sort(0).values
     ranks = [max(round(len(x) ** power) - 1, 0) for power in _POINTS]
     ranks = [min(rank, len(x) - 1) for rank in ranks]
     last = [len(x) - 1 - rank for rank in ranks]
-    deviation = flat.std(1, correction=0)
-    zeros = (flat == 0).double().mean(1)
     low, high = numbers[ranks].T, numbers[last].T
-    return Known(len(x), kind, least, most, flat.mean(1), deviation, zeros, low, high)
+    return Known(len(x), kind, least, most, mean, deviation, zeros, low, high)
 
 
 def _parted(x: torch.Tensor) -> tuple[str, torch.Tensor]:
@@ -146,8 +110,8 @@ def _numbers(
     if kind == "numbers":
         outside = (parts < least[:, None]) | (parts > most[:, None])
         return torch.cat([part.double().mean(2) for part in (parts == 0, outside)], 1)
-    values = parts.double()
-    return torch.cat([values.mean(2), values.std(2, correction=0)], 1)
+    deviation, mean = torch.std_mean(parts, 2, correction=0)
+    return torch.cat([mean, deviation], 1).double()
 
 
 def _bounds(known: Known, given: int, tests: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,7 +130,7 @@ def _bounds(known: Known, given: int, tests: int) -> tuple[torch.Tensor, torch.T
     steps = max((-math.log(n) - p) / factor, -1.0)
     if steps > 0 and n < _FEWEST_EXTENDED:
         steps = math.inf
-    least = math.exp(factor * _SHAPE[known.kind])
+    least = math.exp(factor * SHAPES[known.kind])
     margin = (known.high[:, 1] - known.low[:, 1]) * _MARGIN
     # Numbers of JSON are rounded, and a mean differs by its rounding from one batch to the next.
     margin = margin + 1e-5 * torch.maximum(known.low.abs().amax(1), known.high.abs().amax(1))
@@ -235,9 +199,8 @@ class Watch:
             kind, parts = _parted(x.detach().cpu())
             if known is None or kind != known.kind or parts.shape[1] != len(known.least):
                 continue
-            flat = parts.movedim(1, 0).flatten(1).double()
             numbers = _numbers(kind, parts, known.least, known.most)
-            seen.append((numbers, flat.amin(1), flat.amax(1)))
+            seen.append((numbers, parts.amin((0, 2)).double(), parts.amax((0, 2)).double()))
         self.count += len(inputs[0])
 
     def sentences(self) -> list[str]:

@@ -99,9 +99,9 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
     if train.overfit_batches:
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     if split:
-        notes = _strange(kept or {}, config, held_out)
+        notes = _strange(kept or {}, config, held_out, wanted)
     if kept is None:
-        kept = _kept(source, training, [*config.inputs])
+        kept = _kept(source, training, wanted, [*config.inputs])
     measured, prepare = normalised(training, config, graph.outputs)
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
@@ -147,19 +147,21 @@ def _parts(
     return training, splitting.chosen(every, held_out), indices.notes
 
 
-def _kept(source: Dataset, training: Split, names: Sequence[str]) -> dict[str, Any]:
+def _kept(source: Dataset, training: Split, wanted: Sample, names: Sequence[str]) -> dict[str, Any]:
     """Return what a new run keeps of its data: of its source, and of the inputs that train."""
     values = source.kept()
-    some = _some(training)
+    some = _some(training, wanted)
     inputs = {} if some is None else distribution.measured(some, names)
     found = {} if values is None else {"source": dict(values)}
     return found | ({"inputs": inputs} if inputs else {})
 
 
-def _strange(kept: Mapping[str, Any], config: Config, data: Split) -> tuple[str, ...]:
+def _strange(
+    kept: Mapping[str, Any], config: Config, data: Split, wanted: Sample
+) -> tuple[str, ...]:
     """Return a sentence for each input whose samples lie far from those of the training."""
     watch = distribution.Watch(kept.get("inputs"), [*config.inputs], distribution.columns(config))
-    some = _some(data) if watch.wants else None
+    some = _some(data, wanted) if watch.wants else None
     if some is not None:
         watch.add(some)
     return tuple(watch.sentences())
@@ -169,11 +171,12 @@ def _strange(kept: Mapping[str, Any], config: Config, data: Split) -> tuple[str,
 _MOST_READ = 256
 
 
-def _some(data: Split) -> Inputs | None:
+def _some(data: Split, wanted: Sample) -> Inputs | None:
     """Return the inputs of samples that are drawn at random; None for a stream."""
     if isinstance(data, StreamedBatches):
         return None
-    most = distribution.MOST_SAMPLES if isinstance(data, Batches) else _MOST_READ
+    most = distribution.enough(sum(product(x.shape) for x in wanted.inputs))
+    most = most if isinstance(data, Batches) else min(most, _MOST_READ)
     if len(data) <= most and isinstance(data, Batches):
         return data.inputs
     drawn = splitting.chosen(data, shuffled_indices(len(data), 0)[:most])

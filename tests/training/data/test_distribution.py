@@ -12,7 +12,8 @@ from sklearn import datasets
 
 import netbuild as package
 from netbuild import training
-from netbuild.training.data.distribution import Watch, measured, read
+from netbuild.training.data.distribution import Watch, measured
+from netbuild.training.data.known import read
 from netbuild.training.prediction.predict import Predictor
 from tests.training_configs import write
 

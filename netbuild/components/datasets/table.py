@@ -325,7 +325,8 @@ class TableSource(Dataset):
         if self._kept is None:
             return loaded
         widths = [len(flat((group,))) for group in self._kept.inputs]
-        if widths != [math.prod(array.shape[1:]) for array in loaded[0]]:
+        first = 2 if self.over_time else 1  # behind the samples, and behind the rows of windows
+        if widths != [math.prod(array.shape[first:]) for array in loaded[0]]:
             raise DataError("what the run has kept of its table was changed")
         arrays = [
             filled_input(array, flat((group,)), self._kept)

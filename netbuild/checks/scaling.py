@@ -152,7 +152,7 @@ def _of_outputs(case: _Case, asked: scaling.Scales) -> Iterator[Diagnostic]:
         scaled = {output for term in mine for output in term.compared(outputs)}
         for term in config.losses:
             against = config.against(term, outputs)
-            if term in mine or against is None:
+            if term in mine or against is None or against.kind == "nothing":
                 continue
             read = {*term.compared(outputs)}
             read |= {against.name} if against.kind == "output" else set()
@@ -160,9 +160,9 @@ def _of_outputs(case: _Case, asked: scaling.Scales) -> Iterator[Diagnostic]:
                 what = against.name or f"{against.number:g}"
                 title = f"an output of a scaled target that is compared with {brief(what)} too"
                 label = (
-                    f"{output} predicts {name} with mean 0 and deviation 1, and {what} is not so"
+                    f"{output} is {name} with mean 0 and deviation 1, and {what} has another unit"
                 )
-                help_ = f"leave {name} out, or give {what} an output of its own"
+                help_ = f"leave {name} out, or compare {what} with another output"
                 yield _fault(case, title, label, "targets", name, help_=help_, term=term)
 
 

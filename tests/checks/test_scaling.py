@@ -112,7 +112,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, str, str, str]] = {
         },
         {"targets": {"spend": True}},
         "an output of a scaled target that is compared with kind too",
-        "output predicts spend with mean 0 and deviation 1, and kind is not so",
+        "output is spend with mean 0 and deviation 1, and kind has another unit",
         "spend",
     ),
     "a variance for two channels": (
@@ -153,4 +153,12 @@ def test_what_cannot_be_scaled(tmp_path: Path, name: str) -> None:
 def test_what_can_be_scaled(tmp_path: Path, normalize: Any) -> None:
     """`targets: true` leaves out the targets of classes."""
     file = write(tmp_path, **HEADS | {"data": TABLE | {"normalize": normalize}})
+    assert [f for f in infer(load(file)).diagnostics if f.severity == "error"] == []
+
+
+def test_a_penalty_of_a_scaled_output(tmp_path: Path) -> None:
+    """A loss that compares with nothing may read the output, too."""
+    losses = [*HEADS["loss"], {"Mean": {}, "inputs": "a", "weight": 0.01}]
+    data = TABLE | {"normalize": {"targets": {"spend": True}}}
+    file = write(tmp_path, **HEADS | {"loss": losses, "data": data})
     assert [f for f in infer(load(file)).diagnostics if f.severity == "error"] == []

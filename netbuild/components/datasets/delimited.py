@@ -72,10 +72,10 @@ class Csv(WindowedSource):
     `skiprows` lines that are no part of the table.
 
     With `window`, the rows are moments of series, and a sample is a window: the network reads so
-    many rows, and the target has the `horizon` rows behind them. By default it reads all columns of
-    numbers, the past of the target among them. A window begins every `stride` rows. `series` names
-    the column that tells several series apart: no window reaches from one into another. `order`
-    names a column that must rise within each series. The last windows of each series validate.
+    many rows, and the target has the `horizon` rows behind them. A window begins every `stride`
+    rows. `series` names the column that tells several series apart: no window reaches from one into
+    another. `order` names a column that must rise within each series. By default the network reads
+    all other columns, the past of the target among them. The last windows of each series validate.
 
     data: {Csv: {file: data/flowers.csv, target: species}}
     """

@@ -163,6 +163,8 @@ def feature_of(
     base, _, part = name.rpartition(".")
     if name in columns:
         base, part = name, ""
+    if base not in columns:
+        raise DataError(f"there is no column {name}", "inputs")
     column = columns[base]
     if part:
         digits = column.kind.name == "int64" and are_digits_of_dates(column.filled)
@@ -173,7 +175,7 @@ def feature_of(
     is_text = (
         base in known
         or column.dtype == "string"
-        or (column.dtype == "bool" and not wanted.floating)
+        or (column.dtype == "bool" and own and not wanted.floating)
     )
     if not (picked or is_text):
         return Feature(name, column, None, None, rule)

@@ -1,5 +1,6 @@
 """Tables as data: their columns become inputs and targets, and what they told is kept."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
@@ -361,6 +362,9 @@ class TableSource(Dataset):
     def filled(self, wanted: Sample, loaded: Loaded) -> Loaded:
         if self._kept is None:
             return loaded
+        widths = [len(flat((group,))) for group in self._kept.inputs]
+        if widths != [math.prod(array.shape[1:]) for array in loaded[0]]:
+            raise DataError("what the run has kept of its table was changed")
         arrays = [
             filled_input(array, group, self._kept)
             for array, group in zip(loaded[0], self._kept.inputs, strict=True)

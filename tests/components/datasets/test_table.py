@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netbuild.components.datasets.dataset import DataError, Sample
-from netbuild.components.target import Classes, Values
+from netbuild.components.target import Values
 from netbuild.components.tensor import Tensor
 from tests.components.datasets.tables import csv
 from tests.components.datasets.test_datasets import refusal
@@ -48,6 +48,8 @@ def test_categories(tmp_path: Path) -> None:
     assert (vip.tolist(), zips.tolist()) == ([2, 1, 2, 1], [1, 3, 1, 2])
     # A boolean that a network reads as a float is 0 or 1.
     assert source(tmp_path, ("vip",)).load(wanted(NUMBER))[0][0].tolist() == [[1], [0], [1], [0]]
+    beside = source(tmp_path, ("vip", "zip")).load(wanted(Tensor((2,), "int64")))[0][0]
+    assert beside.tolist() == [[1, 7], [0, 9], [1, 7], [0, 8]]
 
 
 def test_categories_that_training_lacks(tmp_path: Path) -> None:
@@ -377,30 +379,3 @@ def test_refused(tmp_path: Path, inputs: Any, reads: Tensor, fields: Any, refuse
     made = source(tmp_path, inputs, **fields)
     message, at, help_ = refused
     assert refusal(made, wanted(reads)) == (message.format(file=made.file), at, help_)
-
-
-def test_classes_are_kept(tmp_path: Path) -> None:
-    """The classes of a text target have the numbers of the training, in any file."""
-    made = csv(tmp_path)
-    reads = Sample((TWO,), {"target": Classes(3)})
-    kept = made.fitted(reads, made.load(reads)).kept()
-    assert kept["classes"] == {"target": ["iris", "rose", "tulip"]}
-    other = csv(tmp_path, "b,a,species\n2.5,1,tulip\n").with_kept(kept)
-    assert other.load(reads)[1][0].tolist() == [2]
-    assert other.load(reads)[0][0].tolist() == [[1, 2.5]]
-    other = csv(tmp_path, "a,b,species\n1,1,lily\n").with_kept(kept)
-    message = "species is lily in line 2, and the classes are iris, rose, tulip"
-    assert refusal(other, reads) == (message, "target", None)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{"inputs": 3}, {"categories": ["a"]}, {"missing": {"a": "b"}}, {"classes": {"a": {}}}],
-)
-def test_what_is_kept_and_was_changed(tmp_path: Path, changed: Any) -> None:
-    """A folder of a stranger may hold anything."""
-    made = csv(tmp_path)
-    reads = Sample((TWO,), {"target": Classes(3)})
-    kept = made.fitted(reads, made.load(reads)).kept()
-    with pytest.raises(DataError, match="what the run has kept of its table was changed"):
-        made.with_kept(kept | changed)

@@ -1,0 +1,129 @@
+"""A run of a table predicts other tables: by names of columns, with its categories and means."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from netbuild import training
+from netbuild.diagnostics.exceptions import InputError, TrainingError
+from netbuild.training.prediction.predict import Predictor, predict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Netbuild
+
+CITIES = ("Bonn", "Oslo", "Rome")
+ROWS = [
+    f"{20 + n},{n / 4},{CITIES[n % 3]},2024-{n % 12 + 1:02d}-01,{'yes' if n % 2 else 'no'}"
+    for n in range(24)
+]
+HEADER = "age,income,city,joined,churned"
+CONFIG = """
+inputs: {numbers: [3], city: {shape: [], dtype: int64}}
+layers:
+  where: {Embedding: {num_embeddings: 4, embedding_dim: 2}, inputs: city}
+  all: {Concat, inputs: [numbers, where]}
+  told: {Linear: 2}
+loss: CrossEntropyLoss
+optimizer: {SGD: {lr: 0}}
+data:
+  Csv:
+    file: customers.csv
+    inputs: {numbers: [age, income, joined.month], city: city}
+    target: churned
+    missing: {age: mean, income: drop, city: unknown}
+train: {epochs: 1, batch_size: 8}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run."""
+    folder = tmp_path_factory.mktemp("customers")
+    (folder / "customers.csv").write_text("\n".join([HEADER, *ROWS, ",5,Rome,2024-01-01,no"]))
+    (folder / "net.yaml").write_text(CONFIG)
+    return training.train(folder / "net.yaml", runs=folder / "runs").folder
+
+
+def told(run: Path, folder: Path, *lines: str, name: str = "x.csv") -> list[Any]:
+    """Return what the run says of the rows of a file: a probability, or an error."""
+    (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    found = Predictor(run).predictions([folder / name])
+    return [str(x) if isinstance(x, InputError) else (x["index"], x["probability"]) for x in found]
+
+
+def test_the_same_file(run: Path, tmp_path: Path) -> None:
+    """Columns may stand anywhere, others may stand beside them, and the target may be missing."""
+    whole = told(run, tmp_path, HEADER, *ROWS)
+    assert len(whole) == 24
+    bare = [row.rpartition(",")[0] for row in ROWS]
+    assert told(run, tmp_path, HEADER.rpartition(",")[0], *bare) == whole
+    parts = [row.split(",") for row in (HEADER, *ROWS)]
+    turned = [";".join(["more", *part[::-1]]) for part in parts]
+    assert told(run, tmp_path, *turned) == whole
+    assert told(run, tmp_path, *["\t".join(part) for part in parts], name="x.tsv") == whole
+
+
+def test_missing_values(run: Path, tmp_path: Path) -> None:
+    """The mean of the training stands for a missing number; a row to drop is an own error."""
+    kept = json.loads((run / "data.json").read_text())["source"]
+    mean = kept["missing"]["age"]
+    header = "age,income,city,joined"
+    given = told(run, tmp_path, header, f"{mean},1,Oslo,2024-05-01", "30,1,Lima,2024-05-01")
+    rows = (",1,Oslo,2024-05-01", "30,,Oslo,2024-05-01", "30,1,,2024-05-01")
+    found = told(run, tmp_path, header, *rows)
+    assert found[0] == f"{tmp_path}/x.csv: income has no value in line 3"  # at once
+    assert found[1] == (0, pytest.approx(given[0][1]))
+    assert found[2] == (2, given[1][1])  # a missing city is as an unknown one
+
+
+def test_unknown_categories(run: Path, tmp_path: Path, netbuild: Netbuild) -> None:
+    """Categories that training has not seen are counted on standard error."""
+    (tmp_path / "x.csv").write_text(
+        "age,income,city,joined\n30,1,Lima,2024-05-01\n30,1,,2024-05-01\n"
+    )
+    done = netbuild("predict", str(run), str(tmp_path / "x.csv"))
+    assert done.returncode == 0
+    message = f"netbuild: {tmp_path}/x.csv: city has 1 value that training has not seen\n"
+    assert done.stderr == message
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ("age,income,city", "1,2,Oslo"),
+            " has no column joined: its columns are age, income, city",
+        ),
+        ((HEADER,), " has no rows below its header"),
+        ((HEADER, "1,2,Oslo,2024-01-01"), " has 4 columns in line 2, but its header has 5"),
+        (
+            (HEADER, "1,2,Oslo,2024-01-01,no", "x,2,Oslo,2024-01-01,no", "y,2,Oslo,2024-01-01,no"),
+            ": age is 'x' in line 3, and in 1 more row, and must be a number",
+        ),
+        ((HEADER, "1,2,Oslo,soon,no"), ": joined is 'soon' in line 2, and must be a date"),
+        ((HEADER, "1,2,Oslo,,no"), ": joined.month has no value in line 2"),
+        (
+            (HEADER, "inf,2,Oslo,2024-01-01,no"),
+            ": age is inf in line 2, and a network cannot compute with it",
+        ),
+    ],
+)
+def test_refused(run: Path, tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    """What is wrong with a file is said with its line."""
+    assert told(run, tmp_path, *lines) == [f"{tmp_path}/x.csv{message}"]
+
+
+def test_a_changed_run(run: Path, tmp_path: Path) -> None:
+    """What a run keeps may come from a stranger."""
+    kept = (run / "data.json").read_text()
+    (run / "data.json").write_text(
+        kept.replace('"missing": {"age":', '"missing": {"age": []}, "x": {"age":')
+    )
+    with pytest.raises(TrainingError, match="what the run has kept of its table was changed"):
+        predict(run, tmp_path / "x.csv")
+    (run / "data.json").write_text(kept)

@@ -158,10 +158,11 @@ class TrainedTable:
 def needed(kept: Kept, header: Sequence[str]) -> list[str]:
     """Return the columns that the network reads: a part of a date needs the column of the date."""
     found = []
+    texts = {one.column for one in kept.inputs if isinstance(one, Tokens)}
     for name in flat(kept.inputs):
         base, _, part = name.rpartition(".")
-        is_part = part in {*PARTS, LENGTH} and name not in header
-        found.append(base if is_part else name)
+        is_part = part in PARTS or (part == LENGTH and base in texts)
+        found.append(base if is_part and name not in header else name)
     return list(dict.fromkeys(found))
 
 

@@ -60,9 +60,16 @@ class Seen:
 
     @property
     def target(self) -> Tensor:
-        """The targets as they are. Where they are probabilities of classes, the most probable."""
-        soft = self.loss.classifies and self._target.is_floating_point()
-        return self._target.argmax(1) if soft else self._target
+        """The targets as they are. Where they are probabilities of classes, the most probable.
+
+        A mixed sample whose labels are ignored has no probabilities.
+        """
+        if not self.loss.classifies or not self._target.is_floating_point():
+            return self._target
+        found = self._target.argmax(1)
+        if self.part.ignores:
+            found = torch.where(self._target.any(1), found, self.part.ignored)
+        return found
 
     @cached_property
     def scores(self) -> Tensor:

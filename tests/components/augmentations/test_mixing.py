@@ -110,6 +110,21 @@ def test_loss_and_accuracy_by_hand() -> None:
     assert measures.loss == pytest.approx(loss.item())
 
 
+def test_ignored_labels_do_not_count() -> None:
+    """A sample that is mixed of ignored ones has the loss 0, and no part in the accuracy."""
+    graph = graph_of("CrossEntropyLoss")
+    labels = torch.tensor([0, -100, 2, -100, 1, 0])
+    x, (y,) = mixed("RandomMixUpV2", labels, marked=CLASSES, p=0.0)
+    scores = 5 - 10 * y  # each is wrong, and the ignored ones tell class 0
+    scores[labels == -100, 0] = 9
+    criterion = Criterion(graph, CPU)
+    criterion.look((labels,))
+    measures = Measures(criterion, graph.config.metrics, CPU)
+    measures.add(criterion.losses((x,), scores, (y,)), (x,), scores, (y,))
+    assert measures.means("train")["train_accuracy"] == 0
+    assert cross_entropy(scores, y, reduction="none")[1] == 0
+
+
 IMAGE = [{"Conv2d": {"out_channels": 3, "kernel_size": 1}}]
 
 

@@ -98,7 +98,7 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
     if split:
         notes = _strange(kept or {}, config, held_out, wanted)
     if kept is None:
-        kept = _kept(source, training, wanted, [*config.inputs])
+        kept = _kept(source, training, wanted, _names(config, wanted))
     measured, prepare = normalised(training, config, graph.outputs, at_once_of(wanted))
     weighed = fitting.weighed(config, graph.outputs)
     weights = _class_weights(training, measured, wanted, *weighed[:1])
@@ -146,6 +146,11 @@ def _parts(
     return training, splitting.chosen(every, held_out), indices.notes
 
 
+def _names(config: Config, wanted: Sample) -> list[str]:
+    """Return the names of the inputs that the source gives: of several views it gives one."""
+    return [*config.inputs][: len(wanted.inputs)]
+
+
 def _kept(source: Dataset, training: Split, wanted: Sample, names: Sequence[str]) -> dict[str, Any]:
     """Return what a new run keeps of its data: of its source, and of the inputs that train."""
     values = source.kept()
@@ -159,7 +164,8 @@ def _strange(
     kept: Mapping[str, Any], config: Config, data: Split, wanted: Sample
 ) -> tuple[str, ...]:
     """Return a sentence for each input whose samples lie far from those of the training."""
-    watch = distribution.Watch(kept.get("inputs"), [*config.inputs], distribution.columns(config))
+    names = _names(config, wanted)
+    watch = distribution.Watch(kept.get("inputs"), names, distribution.columns(config))
     some = _some(data, wanted) if watch.wants else None
     if some is not None:
         watch.add(some)

@@ -117,7 +117,8 @@ class Predictor:
         self.top = top
         self._expect_one_class()
         #: Compares the samples with those that have trained.
-        self.watch = Watch(known.inputs, tuple(config.inputs), columns(config))
+        names = tuple(config.inputs)[: len(self.sample.inputs)]
+        self.watch = Watch(known.inputs, names, columns(config))
         self.prepare = normalised(None, config._replace(data=data), graph.outputs)[1]
         #: The rows behind a window that a sample tells; None if samples are no windows.
         self.horizon = data.horizon if isinstance(data, WindowedSource) and data.window else None

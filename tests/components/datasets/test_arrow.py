@@ -61,19 +61,23 @@ def test_values_are_those_of_datasets(rows: Any) -> None:
 
 
 def test_a_missing_value_names_its_row(tmp_path: Path) -> None:
-    """If a block has a missing value, the fault names its row of the table."""
+    """Blocks are rows in any order. A missing value is a fault that names its row."""
+    values = {"y": [0.0, 1.0, 2.0, 3.0]}
     with quiet():
-        made = datasets.Dataset.from_dict({"a": [1.0, 2.0, None, 4.0], "y": [0.0, 1.0, 2.0, 3.0]})
-        made.to_parquet(f"{tmp_path}/x.parquet")
+        for name, third in {"x": 3.0, "gap": None}.items():
+            made = datasets.Dataset.from_dict({"a": [1.0, 2.0, third, 4.0]} | values)
+            made.to_parquet(f"{tmp_path}/{name}.parquet")
+    sample = Sample((Tensor((1,)),), {"target": Values((1,))})
     source = Hub(files=f"{tmp_path}/x.parquet", inputs=("a",), target="y")
-    rows = source.open(Sample((Tensor((1,)),), {"target": Values((1,))}))
+    rows = source.open(sample)
     assert isinstance(rows, NumberRows)
     ((x,), (y,)) = rows.block(np.array([3, 0]))
     assert x.tolist() == [[4.0], [1.0]]
     assert y.tolist() == [[3.0], [0.0]]
     assert [each.tolist() for each in rows.targets()] == [[[0.0], [1.0], [2.0], [3.0]]]
+    gap = Hub(files=f"{tmp_path}/gap.parquet", inputs=("a",), target="y")
     with pytest.raises(DataError, match=r"^a has no value in row 3$"):
-        rows.block(np.array([3, 2, 0]))
+        gap.open(sample)
 
 
 def test_rows_train_alike(tmp_path: Path) -> None:

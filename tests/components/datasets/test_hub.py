@@ -308,6 +308,7 @@ def test_tables_of_typed_values(tmp_path: Path) -> None:
         "categories": {"city": [None, None, "Rome"], "zip": [7, None, 9]},
         "missing": {"age": 1},
         "classes": {},
+        "tokens": {},
     }
     assert fitted.filled(reads, source.load(reads))[0][1].tolist() == [3, 0, 0]
     assert source.open(reads) is None

@@ -124,6 +124,7 @@ def test_few_samples_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(array_samples.ReadArray, "take", counted)
     monkeypatch.setattr(reading, "_AT_ONCE", 160)
+    monkeypatch.setattr(loading, "_MOST_READ", 12)
     path = saved(tmp_path, "npy", arrays())
     config = sections(path, in_memory=False, normalize=True, class_weights="balanced")
     trained(tmp_path, "train.batch_size=12", **config)

@@ -107,6 +107,9 @@ def normalised(
         assert not isinstance(numbers, bool)
         found[names.index(name)] = scale(numbers, x.shape, over_time=over_time)
 
+    if preparation.views and 0 in found:  # all views are of the first input's image
+        found = dict.fromkeys(range(len(names)), found[0])
+
     def prepare(batch: Batch) -> Batch:
         inputs, targets = batch
         return tuple(found[n].scaled(x) if n in found else x for n, x in enumerate(inputs)), targets

@@ -9,6 +9,7 @@ one sample without a target, and this sample does not count.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -158,6 +159,14 @@ class ReadBatches(_IndexedBatches):
             inputs, targets = batch
             x = tuple(t.to(self.device, non_blocking=True) for t in inputs)
             yield x, tuple(t.to(self.device, non_blocking=True)[: len(own)] for t in targets)
+
+    def readable(self, indices: torch.Tensor) -> Inputs | None:
+        """Return the inputs of those samples that can be read; None if none can."""
+        read = []
+        for index in indices.tolist():
+            with suppress(DataError):
+                read.append(_tensors(self.samples[index]))
+        return _stacked(read)[0] if read else None
 
     def _all_like(self, error: DataError) -> DataError:
         """Return the error of a sample; if it cannot be read, with all others that cannot."""

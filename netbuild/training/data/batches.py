@@ -9,6 +9,7 @@ one sample without a target, and this sample does not count.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -181,6 +182,14 @@ class ReadBatches(_IndexedBatches):
             worker_init_fn=leave_to_parent,
         )
         return iter(loader)
+
+    def readable(self, indices: torch.Tensor) -> Inputs | None:
+        """Return the inputs of those samples that can be read; None if none can."""
+        read = []
+        for index in indices.tolist():
+            with suppress(DataError):
+                read.append(_tensors(self.samples[index]))
+        return _stacked(read)[0] if read else None
 
     def _all_like(self, error: DataError) -> DataError:
         """Return the error of a sample; if it cannot be read, with all others that cannot."""

@@ -177,19 +177,20 @@ _MOST_READ = 256
 
 
 def _some(data: Split, wanted: Sample) -> Inputs | None:
-    """Return the inputs of samples that are drawn at random; None for a stream."""
+    """Return the inputs of samples that are drawn at random; None for a stream.
+
+    Samples that cannot be read are left out. The training reads all, and names those.
+    """
     if isinstance(data, StreamedBatches):
         return None
     most = distribution.enough(sum(product(x.shape) for x in wanted.inputs))
     most = most if isinstance(data, Batches) else min(most, _MOST_READ)
     if len(data) <= most and isinstance(data, Batches):
         return data.inputs
-    drawn = splitting.chosen(data, shuffled_indices(len(data), 0)[:most])
-    try:
-        ((inputs, _),) = drawn.in_order(most)
-    except DataError:  # the training reads all samples, and names the broken ones
-        return None
-    return inputs
+    indices = shuffled_indices(len(data), 0)[:most]
+    if isinstance(data, Batches):
+        return tuple(x[indices] for x in data.inputs)
+    return data.readable(indices)
 
 
 def _arrays(data: Batches) -> Loaded:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 
+#: The most rows here and there that are read at once: `datasets` needs some kilobytes for each.
+_MOST = 1024
+
+
 class ArrowColumns:
     """The columns of a table of `datasets`, read for many rows at once.
 
@@ -25,14 +29,33 @@ class ArrowColumns:
         Whole numbers are int64, and fractions float32, as in the format numpy of `datasets`. A
         column with anything else is what this format gives.
         """
-        if not isinstance(rows, slice) and len(rows) and (rows[1:] - rows[:-1] == 1).all():
-            rows = slice(int(rows[0]), int(rows[-1]) + 1)  # neighbours are read together
-        read = self._arrow[rows]
-        found = {name: numbers(read[name]) for name in read.column_names}
+        found = self._numbers(rows)
         others = [name for name, values in found.items() if values is None]
         if others:
             found |= self.table.select_columns(others).with_format("numpy")[rows]
         return found
+
+    def _numbers(self, rows: "slice | np.ndarray[Any, Any]") -> dict[str, Any]:
+        """Return each column of some rows; None for a column with anything but numbers."""
+        if isinstance(rows, slice) or not len(rows):
+            return self._read(rows)
+        first, last = int(rows.min()), int(rows.max())
+        if last - first < 2 * len(rows):  # neighbours are read together
+            found = self._read(slice(first, last + 1))
+            return {n: None if x is None else x[rows - first] for n, x in found.items()}
+        parts = [self._read(rows[start : start + _MOST]) for start in range(0, len(rows), _MOST)]
+        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+    def _read(self, rows: "slice | np.ndarray[Any, Any]") -> dict[str, Any]:
+        read = self._arrow[rows]
+        return {name: numbers(read[name]) for name in read.column_names}
+
+
+def _joined(parts: "list[np.ndarray[Any, Any] | None]") -> "np.ndarray[Any, Any] | None":
+    import numpy as np
+
+    known = [part for part in parts if part is not None]
+    return None if len(known) < len(parts) else np.concatenate(known)
 
 
 def numbers(column: "pa.ChunkedArray | pa.Array") -> "np.ndarray[Any, Any] | None":

@@ -351,5 +351,10 @@ class Hub(TableSource):
         if suffix is None:
             help_ = f"it reads files that end in {', '.join(_FORMATS)}"
             raise DataError(f"{found[0]} has an unknown format", "files", help_)
-        more = {"sep": "\t"} if suffix == ".tsv" else {}
+        more: dict[str, Any] = {"sep": "\t"} if suffix == ".tsv" else {}
+        if suffix == ".parquet":
+            from pyarrow.dataset import ParquetFragmentScanOptions  # type: ignore[import-untyped]
+
+            # Otherwise Arrow keeps all bytes of a file until its last row is read.
+            more = {"fragment_scan_options": ParquetFragmentScanOptions(pre_buffer=False)}
         return _FORMATS[suffix], {"data_files": [*map(glob.escape, found)], **more}

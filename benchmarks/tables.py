@@ -79,8 +79,8 @@ TABLES = [
     ),
     Table(
         *("palmerpenguins", "data/penguins-raw.csv"),
-        ("Culmen Length (mm)", "Culmen Depth (mm)", "Delta 15 N (o/oo)", "Date Egg.yearday"),
-        "Body Mass (g)",
+        ("Body Mass (g)", "Culmen Depth (mm)", "Delta 15 N (o/oo)", "Date Egg.yearday"),
+        "Culmen Length (mm)",
         words={"Species": 3, "Sex": 2, "Clutch Completion": 2},
         fields={"missing": "drop"},
     ),
@@ -136,9 +136,9 @@ TABLES = [
     Table(
         *("lifelines", "datasets/canadian_senators.csv"),
         ("start_date.year", "start_date.month"),
-        "diff_days",
-        words={"Province / Territory": 17, "reason": 30},
-        fields={"missing": {"reason": "unknown", "start_date": "drop", "diff_days": "drop"}},
+        "observed",
+        words={"Province / Territory": 17},
+        classes=2,
     ),
     Table(
         *("sklearn", "datasets/data/wine_data.csv", _WINE, "grower"),

@@ -59,12 +59,12 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.st
 def inputs(graph: Graph, batch: int) -> list[torch.Tensor]:
     """Return inputs for a network: random, or zeros where they are no floats; lengths are full."""
     found = [x for x in graph.config.inputs.values() if x is not None]
+    has_lengths = any(isinstance(row.layer, LSTM) for row in graph.rows)
+    length = found[0].shape[0] if has_lengths else 0
     return [
         torch.randn(batch, *x.shape)
         if x.floating
-        else torch.full((batch, *x.shape), 0 if x.shape else found[0].shape[0]).to(
-            getattr(torch, x.dtype)
-        )
+        else torch.full((batch, *x.shape), 0 if x.shape else length).to(getattr(torch, x.dtype))
         for x in found
     ]
 

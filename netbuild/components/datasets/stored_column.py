@@ -1,7 +1,7 @@
 """Columns of a table of `datasets`, such as a parquet file: their values have types already."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,17 @@ class StoredColumn(Column):
             return tuple(np.flatnonzero(wrong).tolist())
         return tuple(row for row, cell in enumerate(self.cells) if self.is_gap(cell))
 
+    @cached_property
+    def filled(self) -> frozenset[Any]:
+        """The different cells that hold a value."""
+        return frozenset(cell for cell in self.texts if not self.is_gap(cell))
+
     def value(self, cell: Any) -> Any:
         return cell
+
+    @property
+    def _reading(self) -> Callable[[Any], Any]:
+        return self.value
 
     def number(self, cell: Any) -> float | None:
         return None if isinstance(cell, str | datetime) else cell

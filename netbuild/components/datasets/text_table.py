@@ -234,8 +234,11 @@ def column(
     shown: bool,
 ) -> Column:
     """Return a column of texts; `shown` is whether messages may show them."""
-    kind = kind_of(frozenset(cells) - dialect.format.missing, dialect.format)
-    return Column(name, kind, cells, dialect.format, place, shown=shown)
+    texts = frozenset(cells)
+    kind = kind_of(texts - dialect.format.missing, dialect.format)
+    made = Column(name, kind, cells, dialect.format, place, shown=shown)
+    made.texts = texts  # known already
+    return made
 
 
 def _check_header(file: str, names: tuple[str, ...]) -> None:

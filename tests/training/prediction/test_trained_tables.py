@@ -127,3 +127,14 @@ def test_a_changed_run(run: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="what the run has kept of its table was changed"):
         predict(run, tmp_path / "x.csv")
     (run / "data.json").write_text(kept)
+
+
+def test_another_file_is_evaluated(run: Path, tmp_path: Path) -> None:
+    """Its categories and classes have the numbers of the training, whatever it lacks."""
+    rows = [row.replace("Oslo", "Lima") for row in ROWS if "Rome" not in row]
+    (tmp_path / "x.csv").write_text("\n".join([HEADER, *rows]))
+    setting = f"data.Csv.file={tmp_path}/x.csv"
+    measured = training.evaluate(run, set=[setting, "data.validation=0.9"])
+    told = predict(run, tmp_path / "x.csv")
+    right = [one["name"] == row.rpartition(",")[2] for one, row in zip(told, rows, strict=True)]
+    assert measured["val_accuracy"] == pytest.approx(sum(right) / len(right), abs=0.15)

@@ -160,9 +160,7 @@ def feature_of(
     Raises:
         DataError: the column cannot be the input.
     """
-    base, _, part = name.rpartition(".")
-    if name in columns:
-        base, part = name, ""
+    base, part = (name, "") if name in columns else name.rpartition(".")[::2]
     if base not in columns:
         raise DataError(f"there is no column {name}", "inputs")
     column = columns[base]
@@ -260,3 +258,17 @@ def bounds_of_all(found: "list[Bounds | None]") -> Bounds | None:
     if not whole or len(whole) < len(found):
         return None
     return min(least for least, _ in whole), max(most for _, most in whole)
+
+
+def measured(name: str, rule: object, values: "np.ndarray[Any, Any]") -> float:
+    """Return the number that stands for a missing value.
+
+    Raises:
+        DataError: no training sample has a value.
+    """
+    import numpy as np
+
+    there = values[~np.isnan(values)].astype("float64")
+    if not len(there):
+        raise DataError(f"{name} has no value in any training sample", "missing")
+    return float(np.mean(there) if rule == "mean" else np.median(there))

@@ -167,6 +167,13 @@ def is_vector(group: Group) -> bool:
     return isinstance(group, tuple) and not isinstance(group, Tokens)
 
 
+def width(group: Group) -> int:
+    """Return how many numbers an input has for each row."""
+    if isinstance(group, Tokens):
+        return group.length
+    return 1 if isinstance(group, str) else len(group)
+
+
 def by_name(target: str | Mapping[str, str] | None) -> dict[str, str]:
     """Return what holds each target, by the target's name; nothing for None."""
     if target is None:

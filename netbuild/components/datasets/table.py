@@ -28,6 +28,7 @@ from netbuild.components.datasets.feature import (
     feature_of,
     input_array,
     lacking,
+    measured,
 )
 from netbuild.components.datasets.fields import (
     ColumnNames,
@@ -323,7 +324,7 @@ class TableSource(Dataset):
                     known = enumerate(feature.categories, 1)
                     present[feature.name] = [v if code in there else None for code, v in known]
                 elif feature.rule in MEASURED:
-                    missing[feature.name] = _measured(feature, values)
+                    missing[feature.name] = measured(feature.name, feature.rule, values)
         return Kept(plan.groups, present, missing, self._classes(plan, wanted), tokens)
 
     def first_seen(self, plan: Plan, wanted: Sample) -> Kept:
@@ -383,17 +384,3 @@ def _described(features: Sequence[AnyFeature], wanted: Tensor, *, own: bool) -> 
     floats = any(feature.dtype == "float64" for feature in features)
     read = input_of(Tensor((), "float64" if floats else "int64"), wanted)
     return read if own else Tensor((len(features),), read.dtype)
-
-
-def _measured(feature: AnyFeature, values: "np.ndarray[Any, Any]") -> float:
-    """Return the number that stands for a missing value.
-
-    Raises:
-        DataError: no training sample has a value.
-    """
-    import numpy as np
-
-    there = values[~np.isnan(values)].astype("float64")
-    if not len(there):
-        raise DataError(f"{feature.name} has no value in any training sample", "missing")
-    return float(np.mean(there) if feature.rule == "mean" else np.median(there))

@@ -188,8 +188,8 @@ class ReadBatches(_IndexedBatches):
         read = []
         for index in indices.tolist():
             with suppress(DataError):
-                read.append(_tensors(self.samples[index]))
-        return _stacked(read)[0] if read else None
+                read.append(self.samples[index])
+        return stacked(read)[0] if read else None
 
     def _all_like(self, error: DataError) -> DataError:
         """Return the error of a sample; if it cannot be read, with all others that cannot."""

@@ -79,7 +79,7 @@ SAME: dict[str, tuple[Any, int]] = {
 }
 
 
-SLOW = {"few heavy tails", "pictures", "sounds", "categories"}
+SLOW = {"few heavy tails", "pictures", "sounds", "categories", "single numbers"}
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,8 @@ def test_a_single_inverted_digit() -> None:
     """White paper for black is named in every picture alone."""
     train, others = digits()
     kept = kept_of(train)
-    found = [said(kept, 1 - one[None]) for one in others]
-    assert all(found)
-    assert sum(one.endswith(": inverted, such as black for white?") for one in found) == 358
+    found = [said(kept, 1 - one[None]) for one in others[1::5]]
+    assert all(one.endswith(": inverted, such as black for white?") for one in found)
     assert said(kept, 1 - others) == (
         "x has values from 0 to 1, and in training from 0 to 1 (mean 0.693, in training 0.305): "
         "inverted, such as black for white?"

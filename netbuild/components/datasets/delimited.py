@@ -262,6 +262,10 @@ class Csv(WindowedSource):
         if not inputs:
             raise DataError(f"{self.file} has no column except {', '.join(told)}", "file")
         self.check_windows(table.names, inputs)
+        seen = next((name for name in inputs if name in told and not self.windows), None)
+        if seen is not None:
+            message = f"{seen} is a target, and the network reads it"
+            raise DataError(message, "inputs", f"leave {seen} out of inputs")
         return inputs
 
     def _table(self, limit: int | None) -> TextTable:

@@ -245,7 +245,7 @@ def said(value: Any) -> str:
         return f"[{', '.join(map(said, value))}]"
     if value is None:
         return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value).replace(",", '","')
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_data_sources() -> None:

@@ -170,22 +170,32 @@ def feature_of(
             raise column.not_dates(part)
         return Feature(name, column, part, None, rule)
     picked = base in chosen
-    is_text = (
-        base in known
-        or column.dtype == "string"
-        or (column.dtype == "bool" and own and not wanted.floating)
-    )
-    if not (picked or is_text):
-        return Feature(name, column, None, None, rule)
-    if column.kind.name == "date" and base not in known and not picked:
-        parts = ", ".join(f"{name}.{part}" for part in ("month", "weekday"))
+    if picked or base in known or _is_category(column, wanted, own=own):
+        if base not in known and not picked:
+            _expect_words(column, category=own and not wanted.floating)
+        if not own or wanted.floating:
+            raise _no_number(column, picked=picked)
+        return Feature(name, column, None, known.get(base, column.values), rule)
+    return Feature(name, column, None, None, rule)
+
+
+def _is_category(column: Column, wanted: Tensor, *, own: bool) -> bool:
+    """Whether a column holds texts, or is an input of whole numbers that holds true and false."""
+    return column.dtype == "string" or (column.dtype == "bool" and own and not wanted.floating)
+
+
+def _expect_words(column: Column, *, category: bool) -> None:
+    """Refuse texts that are dates, and a text among numbers.
+
+    Raises:
+        DataError: names the column, and the first such row.
+    """
+    if column.kind.name == "date":
+        parts = ", ".join(f"{column.name}.{part}" for part in ("month", "weekday"))
         help_ = f"name parts of it, such as {parts}; there are {', '.join(PARTS)}"
-        raise DataError(f"{name} holds dates, and an input holds numbers", "inputs", help_)
-    if column.wrong and not picked and base not in known:
-        raise column.not_numbers(column.wrong, category=own and not wanted.floating)
-    if not own or wanted.floating:
-        raise _no_number(column, picked=picked)
-    return Feature(name, column, None, known.get(base, column.values), rule)
+        raise DataError(f"{column.name} holds dates, and an input holds numbers", "inputs", help_)
+    if column.wrong:
+        raise column.not_numbers(column.wrong, category=category)
 
 
 def _no_number(column: Column, *, picked: bool) -> DataError:

@@ -14,7 +14,7 @@ import torch
 import netbuild as package
 from netbuild.builder import module as builder
 from netbuild.checks.trace import infer
-from netbuild.components.layers.recurrent import LSTM
+from netbuild.components.layers.recurrent import GRU, LSTM
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_file
 from tests import ROOT
@@ -44,12 +44,14 @@ OTHERS = {
     *("rnn", "lstm", "gru", "transformer", "text", "segnet", "unet", "autoencoder", "generator"),
     *("siamese", "bilinear", "superres", "selu", "selu-conv", "norms", "kan"),
     *("bert", "packed-lstm", "spectral", "deep", "film", "ode"),
-    *("rotary", "gpt", "seq2seq", "gan", "unet-masks"),
+    *("rotary", "gpt", "seq2seq", "gan", "unet-masks", "classify-text"),
 }
 #: Those that take more memory, or time for an epoch, than a test should.
 LARGE = {"alexnet", "deep", "gan", *BLOCKS}
 #: Those whose data a test makes and trains on: `tests/test_mask_networks.py`, `tests/networks/`.
-MADE = {"bert", "packed-lstm", "film", "rotary", "gpt", "seq2seq", "unet-masks"}
+MADE = {
+    *("bert", "packed-lstm", "film", "rotary", "gpt", "seq2seq", "unet-masks", "classify-text"),
+}
 
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 
@@ -57,7 +59,7 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.st
 def inputs(graph: Graph, batch: int) -> list[torch.Tensor]:
     """Return inputs for a network: random, or zeros where they are no floats; lengths are full."""
     found = [x for x in graph.config.inputs.values() if x is not None]
-    has_lengths = any(isinstance(row.layer, LSTM) for row in graph.rows)
+    has_lengths = any(isinstance(row.layer, GRU | LSTM) for row in graph.rows)
     length = found[0].shape[0] if has_lengths else 0
     return [
         torch.randn(batch, *x.shape)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from netbuild.builder.module import build
     from netbuild.checks.trace import trace
     from netbuild.components.augmentations.augmentation import Augmentation
-    from netbuild.components.datasets.dataset import DataError, Dataset
+    from netbuild.components.datasets.dataset import Dataset
+    from netbuild.components.datasets.errors import DataError
     from netbuild.components.layers.layer import Layer
     from netbuild.components.layers.operation import Operation
     from netbuild.components.losses.loss import Loss
@@ -79,7 +80,7 @@ _HOMES = {
     "Augmentation": "components.augmentations.augmentation",
     "Config": "config.config",
     "ConfigError": "diagnostics.exceptions",
-    "DataError": "components.datasets.dataset",
+    "DataError": "components.datasets.errors",
     "Dataset": "components.datasets.dataset",
     "Diagnostic": "diagnostics.diagnostic",
     "ExportError": "diagnostics.exceptions",

@@ -41,7 +41,7 @@ def proposed(line: str, cwd: Path = ROOT) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("netbuild ex", ["explain"]),
+        ("netbuild ex", ["explain", "export"]),
         ("netbuild validate --sta", ["--statistics"]),
         ("netbuild validate --format g", ["github", "gitlab"]),
         ("netbuild losses BCE", ["BCELoss", "BCEWithLogitsLoss"]),

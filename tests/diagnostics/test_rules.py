@@ -232,6 +232,7 @@ def test_listing(netbuild: Netbuild) -> None:
         "  NB504  an augmentation that moves the image but not its target\n"
         "  NB508  an augmentation that brings places without a class into a mask\n"
         "  NB509  an augmentation that mixes samples whose targets cannot be mixed\n"
+        "  NB512  an input or a target that cannot be normalized\n"
     )
 
 

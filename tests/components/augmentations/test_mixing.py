@@ -14,6 +14,7 @@ from netbuild.components.augmentations import AUGMENTATIONS
 from netbuild.config.load import read
 from netbuild.syntax.parser import from_bytes
 from netbuild.training.data.augmentation import augmenter
+from netbuild.training.data.batches import Batches
 from netbuild.training.data.moving import Marked
 from netbuild.training.step.criterion import Criterion
 from netbuild.training.step.metrics import Measures
@@ -118,7 +119,7 @@ def test_ignored_labels_do_not_count() -> None:
     scores = 5 - 10 * y  # each is wrong, and the ignored ones tell class 0
     scores[labels == -100, 0] = 9
     criterion = Criterion(graph, CPU)
-    criterion.look((labels,))
+    criterion.look(Batches((), (labels,)))
     measures = Measures(criterion, graph.config.metrics, CPU)
     measures.add(criterion.losses((x,), scores, (y,)), (x,), scores, (y,))
     assert measures.means("train")["train_accuracy"] == 0

@@ -10,6 +10,7 @@ import pytest
 from netbuild import training
 from netbuild.diagnostics.exceptions import InputError, TrainingError
 from netbuild.training.prediction.predict import Predictor, predict
+from netbuild.training.prediction.trained import trained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(run: Path, folder: Path, *lines: str, name: str = "x.csv") -> list[Any]:
     """Return what the run says of the rows of a file: a probability, or an error."""
     (folder / name).write_text("\n".join(lines), encoding="utf-8")
-    found = Predictor(run).predictions([folder / name])
+    found = Predictor(trained(run)).predictions([folder / name])
     return [str(x) if isinstance(x, InputError) else (x["index"], x["probability"]) for x in found]
 
 

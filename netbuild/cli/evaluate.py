@@ -68,7 +68,7 @@ def evaluate(
     ] = "text",
     set: Settings = None,  # noqa: A002
 ) -> None:
-    """Print the loss and the metrics of a network on its validation samples, or on others.
+    """Print the loss and the metrics of a network.
 
     \b
     netbuild evaluate runs/lenet5

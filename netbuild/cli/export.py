@@ -87,9 +87,10 @@ def export(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer names
         bool, typer.Option("--overwrite", help="Let --output replace an existing file.")
     ] = False,
 ) -> None:
-    """Write a network as ONNX, as a program of torch, or as weights.
+    """Write a network in another format.
 
-    The file is run and compared with the network, and kept only if both agree.
+    It writes ONNX, a program of torch, or weights. The file is run and compared with the network,
+    and kept only if both agree.
 
     \b
     netbuild export runs/lenet5 -o lenet.onnx

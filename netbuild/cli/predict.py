@@ -36,7 +36,7 @@ _Run = Annotated[
     Path,
     typer.Argument(
         metavar="RUN|FILE",
-        help="The folder of a run, or a config.",
+        help="The folder of a run, a config, or an exported .onnx file.",
         autocompletion=completion.runs,
     ),
 ]
@@ -176,6 +176,7 @@ def predict(  # noqa: PLR0913, PLR0917  a parameter is an option, and typer name
     netbuild predict runs/unet photo.jpg -o mask.png
     netbuild predict runs/unet photos/ -o masks/
     netbuild predict runs/vae --stack decoder --noise 64 -o sheet.png
+    netbuild predict lenet.onnx digit.png
     netbuild predict runs/gpt --prompt "To be" --length 200 --temperature 0.8
 
     Images become grey, RGB or RGBA, and get the size that the network reads. An .npy file holds one

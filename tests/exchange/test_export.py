@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -11,8 +12,11 @@ import netbuild
 from netbuild import ExportError
 from netbuild.exchange import export as exporting
 from netbuild.exchange import onnx_file, torch_file
+from netbuild.exchange.predicting import exported
 from netbuild.exchange.program import program
 from netbuild.exchange.samples import samples
+from netbuild.training.prediction.predict import Predictor
+from netbuild.training.prediction.trained import trained
 from tests import ROOT
 
 CONFIGS = ROOT / "configs"
@@ -198,3 +202,30 @@ def test_what_cannot_be_exported(
     with pytest.raises(ExportError, match=message):
         netbuild.export(CONFIGS / f"{name}.yaml", "pt2", tmp_path / "x.pt2", **options)
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.slow
+def test_an_exported_file_predicts(tmp_path: Path) -> None:
+    """`predict` gives the same classes for a file as for its run, also with included parts."""
+    config = small(tmp_path)
+    run = netbuild.train(config, runs=tmp_path / "runs")
+    x = np.random.default_rng(0).random((4, 1, 8, 8), "float32")
+    np.save(tmp_path / "x.npy", x)
+    predictors = [Predictor(trained(run.folder))]
+    for name, include in {"bare": (), "whole": ("normalize", "softmax")}.items():
+        path = tmp_path / f"{name}.onnx"
+        netbuild.export(run.folder, "onnx", path, include=include)
+        predictors.append(Predictor(exported(path)))
+    expected, *told = [[*one.predictions([tmp_path / "x.npy"])] for one in predictors]
+    for found in told:
+        for one, other in zip(expected, found, strict=True):
+            assert one["class"] == other["class"]
+            assert one["probability"] == pytest.approx(other["probability"], rel=1e-4)
+
+
+def test_a_foreign_file_does_not_predict(tmp_path: Path) -> None:
+    """A file that is no ONNX, or that another program has written, is one sentence."""
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(ExportError, match="onnxruntime cannot run the file"):
+        exported(path)

@@ -39,6 +39,8 @@ class Table(NamedTuple):
     @property
     def path(self) -> Path | None:
         """The path of the file; None if the package is not installed."""
+        if Path(self.file).is_absolute():
+            return Path(self.file)
         found = find_spec(self.package)
         places = (found and found.submodule_search_locations) or ()
         return next((Path(place) / self.file for place in places), None)

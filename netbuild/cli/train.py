@@ -207,7 +207,7 @@ def _changed(
         differs = "the config differs from the config of the run"
         fail(f"{differs}; add --allow-changes to continue with{said}", FAULTS)
     with reported_faults():
-        trainable(after)
+        trainable(stopped.with_kept(after))
     console().print(f"continuing with{said}")
     begins = anew(before, after)
     if begins.best:

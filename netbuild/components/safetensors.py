@@ -63,15 +63,8 @@ def read_header(file: BinaryIO) -> dict[str, Described]:
         ValueError: the header lies. The message says where, and does not name the file.
         OSError: the file cannot be read.
     """
-    size = file.seek(0, 2)
-    file.seek(0)
-    length = int.from_bytes(file.read(8), "little")
-    if length > size - 8:
-        raise ValueError(f"its header has {length:,} bytes, and the file only {size:,}")
-    if length > MAX_HEADER:
-        raise ValueError(f"its header has {length:,} bytes; at most {MAX_HEADER:,} are read")
-    pairs = _parsed(file.read(length))
-    data, found, places = 8 + length, {}, []
+    pairs, data, size = _read(file)
+    found, places = {}, []
     for name, written in pairs:
         if name == "__metadata__":
             _expect_text(written)
@@ -83,6 +76,32 @@ def read_header(file: BinaryIO) -> dict[str, Described]:
         places.append((start, end, name))
     _expect_one_after_another(places, size - data)
     return found
+
+
+def read_texts(file: BinaryIO) -> dict[str, str]:
+    """Return the texts that a file tells beside its tensors, by name.
+
+    Raises:
+        ValueError: the header lies.
+        OSError: the file cannot be read.
+    """
+    for name, written in _read(file)[0]:
+        if name == "__metadata__":
+            _expect_text(written)
+            return dict(written)
+    return {}
+
+
+def _read(file: BinaryIO) -> tuple[tuple[tuple[str, Any], ...], int, int]:
+    """Return the pairs of the header, the place behind it, and the size of the file."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > size - 8:
+        raise ValueError(f"its header has {length:,} bytes, and the file only {size:,}")
+    if length > MAX_HEADER:
+        raise ValueError(f"its header has {length:,} bytes; at most {MAX_HEADER:,} are read")
+    return _parsed(file.read(length)), 8 + length, size
 
 
 def _parsed(header: bytes) -> tuple[tuple[str, Any], ...]:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netbuild.components.datasets.dataset import DataError
-from netbuild.components.files import read, real
+from netbuild.components.files import opened, read, real
+from netbuild.components.safetensors import read_texts
 from netbuild.config.load import load
+from netbuild.config.load import read as read_config
 from netbuild.config.normalize import measures
 from netbuild.config.resolution import resolved
 from netbuild.diagnostics.escapes import one_line
@@ -26,6 +28,7 @@ from netbuild.runs import held, layout
 from netbuild.runs.lock import Lock
 from netbuild.runs.numbers import finite
 from netbuild.runs.records import best_of, read_metrics
+from netbuild.syntax.parser import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -235,9 +238,51 @@ def measured_with(weights: str | Path) -> Any:
 
 
 def run_with(weights: str | Path) -> Run | None:
-    """Return the run that a file of weights lies in; None without."""
+    """Return the run that a file of weights lies in, or that it was exported from; None without."""
     inside = [folder for folder in Path(real(weights)).parents[:3] if is_run(folder)]
-    return Run(inside[0]) if inside else None
+    if inside:
+        return Run(inside[0])
+    told = _told_by(weights)
+    return Exported(Path(weights), told) if "config" in told else None
+
+
+@dataclass(frozen=True)
+class Exported(Run):
+    """What a file of weights tells of the run that `netbuild export` has taken it from."""
+
+    told: Mapping[str, str]
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the run keeps of its data."""
+        try:
+            values = json.loads(self.told.get("data", "{}"))
+        except (ValueError, RecursionError) as error:
+            raise TrainingError(f"{self.folder} was changed: its data is not JSON") from error
+        return values if isinstance(values, dict) else {}
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of the classes; None if they have no names."""
+        try:
+            names = json.loads(self.told.get("classes", "null"))
+        except (ValueError, RecursionError):
+            return None
+        return tuple(map(str, names)) if isinstance(names, list) else None
+
+    def config(self, settings: Sequence[str] = ()) -> Config:
+        """Return the config of the run, changed by `settings`."""
+        source = from_bytes(f"{self.folder}: config", self.told["config"].encode())
+        return read_config(source, settings).starting_from()
+
+
+def _told_by(weights: str | Path) -> Mapping[str, str]:
+    """Return the texts in the header of a file of weights; nothing without."""
+    try:
+        with opened(weights) as file:
+            return read_texts(file)
+    except (OSError, ValueError):  # another check says what is wrong with the file
+        return {}
 
 
 def find(path: Path) -> Run:

@@ -15,6 +15,7 @@ from netbuild.exchange import onnx_file, torch_file
 from netbuild.exchange.predicting import exported
 from netbuild.exchange.program import program
 from netbuild.exchange.samples import samples
+from netbuild.training import session
 from netbuild.training.prediction.predict import Predictor
 from netbuild.training.prediction.trained import trained
 from tests import ROOT
@@ -25,15 +26,15 @@ LENET = CONFIGS / "lenet.yaml"
 EIGHT = ("lenet-bn", "lstm", "gpt", "bert", "segnet", "siamese", "vae", "mixture")
 
 
-def small(folder: Path) -> Path:
+def small(folder: Path, normalize: str = "[[0.3], [0.5]]") -> Path:
     """Write a small network of digits."""
-    text = """
+    text = f"""
 input: [1, 8, 8]
-layers: [Flatten, {Linear: 4}, ReLU, {Linear: 10}]
+layers: [Flatten, {{Linear: 4}}, ReLU, {{Linear: 10}}]
 loss: CrossEntropyLoss
-optimizer: {SGD: {lr: 0.1}}
-data: {Digits, normalize: [[0.3], [0.5]]}
-train: {epochs: 1, batch_size: 32, limit_batches: 2}
+optimizer: {{SGD: {{lr: 0.1}}}}
+data: {{Digits, normalize: {normalize}}}
+train: {{epochs: 1, batch_size: 32, limit_batches: 2}}
 """
     path = folder / "small.yaml"
     path.write_text(text, encoding="utf-8")
@@ -184,6 +185,15 @@ def test_a_run_is_exported(tmp_path: Path) -> None:
         weight = file.get_tensor("3.weight")
     first = netbuild.build(config).state_dict()["3.weight"]
     assert not torch.equal(weight, first)
+
+
+def test_exported_weights_tell_what_the_run_has_kept(tmp_path: Path) -> None:
+    """The weights alone measure as the run does: they tell its mean and its deviation."""
+    config = small(tmp_path, "true")
+    run = netbuild.train(config, runs=tmp_path / "runs")
+    netbuild.export(run.folder, "safetensors", tmp_path / "x.safetensors")
+    measured = session.evaluate_weights(config, tmp_path / "x.safetensors")
+    assert measured == session.evaluate(run.folder)
 
 
 @pytest.mark.parametrize(

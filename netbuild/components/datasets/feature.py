@@ -167,7 +167,7 @@ def feature_of(
     if part:
         return _part(name, column, part, rule)
     picked = base in chosen
-    if picked or base in known or _is_category(column, wanted, own=own):
+    if picked or (own and base in known) or _is_category(column, wanted, own=own):
         if base not in known and not picked:
             _expect_words(column, category=own and not wanted.floating)
         if not own or wanted.floating:

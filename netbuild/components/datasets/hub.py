@@ -31,6 +31,7 @@ from netbuild.components.datasets.fields import (
     flat,
 )
 from netbuild.components.datasets.grouping import expect_group
+from netbuild.components.datasets.kept import Kept
 from netbuild.components.datasets.paths import has_any, has_file
 from netbuild.components.datasets.stored_column import kind_of
 from netbuild.components.datasets.table import Plan, TableSource
@@ -163,7 +164,9 @@ class Hub(TableSource):
     def fitted(self, wanted: Sample, training: Loaded) -> Dataset:
         found = self._planned(wanted, None)
         if found is None:
-            return self
+            columns = self._columns(self._table(None), len(wanted.inputs))
+            # A prediction finds the columns of numbers by their names.
+            return self if columns.images else self.knowing(Kept(columns.groups, {}, {}, {}))
         source, plan = found
         return source.knowing(source.learned(plan, wanted, training))
 

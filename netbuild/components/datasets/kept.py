@@ -107,7 +107,7 @@ def filled_input(array: "np.ndarray[Any, Any]", group: Group, kept: Kept) -> "np
     names = flat((group,))
     columns = array.reshape(-1, len(names))  # the rows of windows count as rows
     for number, name in enumerate(names):
-        if name in kept.categories:
+        if name in kept.categories and isinstance(group, str):  # in a vector it is a number
             known = [0, *(0 if v is None else n for n, v in enumerate(kept.categories[name], 1))]
             columns = np.array(known, "int64")[columns]
         elif name in kept.missing:

@@ -20,6 +20,7 @@ from netbuild.components.datasets.dataset import DataError
 from netbuild.components.datasets.decoding import SUFFIXES, pixels
 from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.fields import flat
+from netbuild.components.datasets.hub import Hub
 from netbuild.components.datasets.table import TableSource
 from netbuild.components.datasets.windows import over_rows
 from netbuild.components.tensor import Tensor, product, times
@@ -233,7 +234,7 @@ class SampleReader:
             with _unreadable(path):
                 if is_trained(path, self.data, self.data.known):
                     return self._of_trained(place, path, self.data, self.data.known)
-        source = self.data if isinstance(self.data, Csv) else None
+        source = self.data if isinstance(self.data, (Csv, Hub)) else None
         if len(self.inputs) > 1 and source is None:
             raise InputError(f"{path} is one table, but {self._reads_several()}")
         for wanted in self.inputs:

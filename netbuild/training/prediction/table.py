@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netbuild.components.datasets.cells import number_in
+from netbuild.components.datasets.delimited import Csv
 from netbuild.components.datasets.fields import by_name, flat
 from netbuild.components.datasets.text_table import Dialect, rows_of
 from netbuild.diagnostics.exceptions import InputError
@@ -18,8 +19,9 @@ from netbuild.diagnostics.exceptions import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from netbuild.components.datasets.delimited import Csv
+    from netbuild.components.datasets.hub import Hub
     from netbuild.components.datasets.table import TableSource
+
 
 #: The separator of the columns, by the suffix of the file.
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -31,7 +33,7 @@ _BOOLEANS = {"true": 1.0, "false": 0.0}
 class Table:
     """The numbers in each row of a file, (rows, columns), and the line of each row."""
 
-    def __init__(self, path: Path, source: Csv | None, wanted: int) -> None:
+    def __init__(self, path: Path, source: Csv | Hub | None, wanted: int) -> None:
         self.path, self.lines = path, array("Q")
         numbers = array("d")
         dialect = dialect_of(path, source)
@@ -59,7 +61,7 @@ class Table:
             raise InputError(f"{path} has no rows of numbers")
         self.numbers = np.frombuffer(numbers)
 
-    def _header(self, first: list[str], source: Csv | None) -> list[int] | None:
+    def _header(self, first: list[str], source: Csv | Hub | None) -> list[int] | None:
         """Return the columns to read, in the order of training; None if there is no header.
 
         Raises:
@@ -98,12 +100,14 @@ def dialect_of(path: Path, source: TableSource | None) -> Dialect:
     return source.dialect if separator == "," else source.dialect._replace(separator=separator)
 
 
-def _trained_columns(source: Csv | None) -> tuple[str, ...] | None:
+def _trained_columns(source: Csv | Hub | None) -> tuple[str, ...] | None:
     """Return the names of the columns that the network was trained with; None if unknown."""
     if source is None:
         return None
     if source.inputs is not None:
         return flat(source.inputs)
+    if not isinstance(source, Csv):
+        return None
     try:
         file, rows = rows_of(source.file, source.dialect)
         with file:

@@ -180,7 +180,8 @@ def is_trained(path: Path, source: TableSource, kept: Kept) -> bool:
         header = [cell.strip() for cell in _first(rows)]
     if not header:
         raise InputError(f"{path} is empty")
-    return {*needed(kept, header)} <= {*header} or bool(kept.categories or kept.tokens)
+    named = {*needed(kept, header)} <= {*header}
+    return named or bool(kept.categories or kept.tokens or getattr(source, "window", None))
 
 
 def _first(rows: Rows) -> list[str]:

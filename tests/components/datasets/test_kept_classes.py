@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from netbuild.components.datasets.dataset import DataError, Sample
+from netbuild.components.datasets.kept import Kept, filled_input
 from netbuild.components.target import Classes
 from netbuild.components.tensor import Tensor
 from tests.components.datasets.tables import csv
@@ -43,3 +45,11 @@ def test_what_is_kept_and_was_changed(tmp_path: Path, changed: Any) -> None:
     kept = made.fitted(reads, made.load(reads)).kept()
     with pytest.raises(DataError, match="what the run has kept of its table was changed"):
         made.with_kept(kept | changed)
+
+
+def test_a_category_is_a_number_in_a_vector() -> None:
+    """The categories of an input of its own leave the vectors alone that hold the same column."""
+    kept = Kept((("flag", "n"), "flag"), {"flag": [None, True]}, {}, {})
+    vector, own = np.array([[1, 1], [1, 2]]), np.array([1, 2])
+    assert filled_input(vector, ("flag", "n"), kept).tolist() == [[1, 1], [1, 2]]
+    assert filled_input(own, "flag", kept).tolist() == [0, 2]

@@ -139,3 +139,25 @@ def test_another_file_is_evaluated(run: Path, tmp_path: Path) -> None:
     told = predict(run, tmp_path / "x.csv")
     right = [one["name"] == row.rpartition(",")[2] for one, row in zip(told, rows, strict=True)]
     assert measured["val_accuracy"] == pytest.approx(sum(right) / len(right), abs=0.15)
+
+
+def test_columns_of_a_data_set_by_name(tmp_path: Path) -> None:
+    """A network of `Hub` finds columns of numbers by their names, with or without the target."""
+    datasets = pytest.importorskip("datasets")
+    from netbuild.components.datasets.tables import quiet
+
+    columns = {"a": [float(n) for n in range(20)], "b": [n * 7.0 % 5 for n in range(20)]}
+    with quiet():
+        made = datasets.Dataset.from_dict(columns | {"y": [0.5] * 20})
+        made.to_parquet(f"{tmp_path}/x.parquet")
+    (tmp_path / "net.yaml").write_text(
+        "input: [2]\nlayers: [{Linear: 1}, {Squeeze: {dim: 1}}]\nloss: MSELoss\n"
+        "optimizer: {SGD: {lr: 1e-4}}\ntrain: {epochs: 1}\n"
+        "data: {Hub: {files: x.parquet, inputs: [b, a], target: y}}\n"
+    )
+    run = training.train(tmp_path / "net.yaml", runs=tmp_path / "runs").folder
+    (tmp_path / "x.csv").write_text("a,b,y\n3,1,0.5\n8,2,0.5\n")
+    (tmp_path / "y.csv").write_text("b,a\n1,3\n2,8\n")
+    whole, bare = (predict(run, tmp_path / f"{name}.csv") for name in "xy")
+    assert [one["output"] for one in whole] == [one["output"] for one in bare]
+    assert whole[0]["output"] != whole[1]["output"]

@@ -111,11 +111,18 @@ def resume(folder: Path, config: Config | None = None) -> Trainer:
     events.expect_package(config.train)
     world = join(config.train)
     graph = trainable(stopped.with_kept(config).starting_from())
-    trainer = _trainer(graph, world, stopped)
+    same = _samples(before) == _samples(config)
+    trainer = _trainer(graph, world, stopped, same=same)
     trainer.resume(anew(before, config))
     if world.writes and differences(before, config):  # only after the checkpoint was loaded
         stopped.change(config)
     return trainer
+
+
+def _samples(config: Config) -> Any:
+    """Return what decides which samples train."""
+    parts = config.preparation
+    return config.data, parts.validation, parts.test, parts.resize, config.train.seed
 
 
 def fit(trainer: Trainer, progress: Progress) -> None:
@@ -260,13 +267,19 @@ def _trainer(
     *,
     lock: bool = True,
     split: str | None = None,
+    same: bool = True,
 ) -> Trainer:
-    """Build the training of a run that is there, or of one that is made when all else is."""
+    """Build the training of a run that is there, or of one that is made when all else is.
+
+    `same` is whether the config of the run names the same samples as when the run began.
+    """
     config, train = graph.config, graph.config.train
     randomness.seed(train.seed, deterministic=train.deterministic)
     with data_faults(config):
         with refused("the data"):
             kept = made.kept if isinstance(made, Run) else None
+            if kept and not same:
+                kept.pop("samples", None)
             data = loading.load(graph, world, kept, split)
         learning = _learner(graph, data, world, split or "validation")
     if world.rank:  # each process drops other values

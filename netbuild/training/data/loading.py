@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
 import torch
 
@@ -30,7 +31,7 @@ from netbuild.training.data.scaling import normalised
 from netbuild.training.errors import data_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netbuild.components.datasets.dataset import Dataset, Loaded, Sample
     from netbuild.config.config import Config
@@ -97,6 +98,8 @@ def _loaded(graph: Graph, world: World, kept: Mapping[str, Any] | None, split: s
         training = held_out = training.first(train.overfit_batches * train.batch_size)
     if split:
         notes = _strange(kept or {}, config, held_out, wanted)
+    elif kept:
+        notes = (*notes, *_changed(kept, training, wanted))
     if kept is None:
         kept = _kept(source, training, wanted, _names(config, wanted))
     measured, prepare = normalised(training, config, graph.outputs, at_once_of(wanted))
@@ -157,7 +160,29 @@ def _kept(source: Dataset, training: Split, wanted: Sample, names: Sequence[str]
     some = _some(training, wanted)
     inputs = {} if some is None else distribution.measured(some, names)
     found = {} if values is None else {"source": dict(values)}
-    return found | ({"inputs": inputs} if inputs else {})
+    if some is None or not inputs:
+        return found
+    return found | {"inputs": inputs, "samples": _marks(training, some)}
+
+
+def _marks(training: Split, some: Inputs) -> dict[str, int]:
+    """Return what tells whether the samples that train are still the same: numbers of JSON."""
+    checksum = 0
+    for x in some:
+        checksum = crc32(x.contiguous().numpy().tobytes(), checksum)
+    samples = 0 if isinstance(training, StreamedBatches) else len(training)
+    return {"count": samples, "checksum": checksum}
+
+
+def _changed(kept: Mapping[str, Any], training: Split, wanted: Sample) -> Iterator[str]:
+    """Yield a sentence if other samples train than at the begin of the run."""
+    before = kept.get("samples")
+    some = None if before is None else _some(training, wanted)
+    if some is not None and _marks(training, some) != before:
+        yield (
+            "the data has changed since the run began: other samples train, and samples that have "
+            "trained may validate"
+        )
 
 
 def _strange(

@@ -11,7 +11,7 @@ import netbuild
 from netbuild.components.datasets.dataset import Loaded, Sample
 from netbuild.components.datasets.synthetic import Random
 from netbuild.diagnostics.exceptions import TrainingError
-from netbuild.training.session import evaluate
+from netbuild.training.session import evaluate, resume
 
 CONFIG = """
 input: {shape: [3]}
@@ -88,3 +88,25 @@ def test_a_source_that_keeps_nothing_writes_no_file(tmp_path: Path) -> None:
     path.write_text(CONFIG)
     run = netbuild.train(path, runs=tmp_path / "runs")
     assert not (run.folder / "data.json").exists()
+
+
+@pytest.mark.parametrize(("change", "said"), [("none", 0), ("order", 1), ("more", 1)])
+def test_a_resumed_run_notices_other_samples(tmp_path: Path, change: str, said: int) -> None:
+    """If the file of the samples was changed, a resumed training says so."""
+    rows = [f"{n},{n % 7},{n % 3}" for n in range(40)]
+    table = tmp_path / "x.csv"
+    table.write_text("\n".join(["a,b,y", *rows]))
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [2]\nlayers: [{Linear: 3}]\nloss: CrossEntropyLoss\noptimizer: {SGD: {lr: 0.01}}\n"
+        "data: {Csv: {file: x.csv, target: y, classes: 3}}\ntrain: {epochs: 1}\n"
+    )
+    run = netbuild.train(path, runs=tmp_path / "runs")
+    others = {"none": rows, "order": rows[::-1], "more": [*rows, "1,2,0"]}[change]
+    table.write_text("\n".join(["a,b,y", *others]))
+    trainer = resume(run.folder, run.config(["train.epochs=2"]))
+    assert sum("the data has changed" in note for note in trainer.notes) == said
+    assert trainer.lock is not None
+    trainer.lock.release()
+    split = resume(run.folder, run.config(["train.epochs=2", "data.validation=0.5"]))
+    assert split.notes == ()  # another split has other samples

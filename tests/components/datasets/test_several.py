@@ -65,9 +65,10 @@ def test_tables(tmp_path: Path, kind: Any) -> None:
 
 def test_classes_of_some_targets(tmp_path: Path) -> None:
     """`classes` is a mapping too; numbers of a target without an entry are numbered in order."""
-    wanted = WANTED._replace(targets={"city": Classes(9), "rank": Classes(2)})
+    wanted = Sample(WANTED.inputs[1:], {"city": Classes(9), "rank": Classes(2)})
     targets = {"city": "city", "rank": "rank"}
-    source = Csv(file=str(table(tmp_path)), inputs=INPUTS, target=targets, classes={"city": 9})
+    inputs = {name: columns for name, columns in INPUTS.items() if columns != "city"}
+    source = Csv(file=str(table(tmp_path)), inputs=inputs, target=targets, classes={"city": 9})
     assert source.sample(wanted).targets == {"city": Classes(9), "rank": Classes(2)}
     assert source.load(wanted)[1][1].tolist()[:3] == [0, 1, 0]
     assert (source.names("city"), source.names("rank")) == (None, ("5", "6"))

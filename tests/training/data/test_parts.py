@@ -135,7 +135,10 @@ def test_no_group_on_both_sides(
     known = Facts(seed, groups % 3 if classes else None, {"patient": groups})
     both = {**written, "group": "patient"}
     test = {"part": 0.2, "group": "patient"}
-    found = parts(len(groups), known, validation=both, test=test)
+    try:
+        found = parts(len(groups), known, validation=both, test=test)
+    except TrainingError:  # the test has taken all groups but one
+        return
     assert together(found) == list(range(len(groups)))
     assert all(len(part) for part in found[:3])
     held = [{*groups[part].tolist()} for part in found[:3]]

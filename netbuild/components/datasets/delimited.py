@@ -34,6 +34,7 @@ from netbuild.components.datasets.paths import has_file
 from netbuild.components.datasets.table import LISTED
 from netbuild.components.datasets.text_table import Dialect, TextTable, quoted, read_table
 from netbuild.components.datasets.windowed import WindowedSource
+from netbuild.components.datasets.windows import can_cut
 from netbuild.components.fields import NaturalInt, Wants, many, optional, switch
 from netbuild.components.tensor import Tensor
 
@@ -131,6 +132,8 @@ class Csv(WindowedSource):
         table = self._table(_MAX_READ)
         if table.columns is not None and self.windows:
             self._names(table)
+            if not can_cut():
+                return None
             self.check_series(table.columns)
             return len(self.cut(table.columns, self._rows_left(table.columns)).starts)
         if table.columns is None or self.missing is None:
@@ -205,7 +208,7 @@ class Csv(WindowedSource):
 
     def numbers_of_series(self, split: str | None = None) -> "np.ndarray[Any, Any] | None":
         columns = self._table(None).columns
-        if self.window is None or columns is None:
+        if self.window is None or columns is None or not can_cut():
             return None
         return self.cut(columns, self._rows_left(columns)).series
 

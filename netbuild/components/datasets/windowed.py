@@ -12,6 +12,7 @@ from netbuild.components.datasets.table import Plan, TableSource
 from netbuild.components.datasets.windows import (
     Cut,
     Windows,
+    can_cut,
     cut,
     numbered,
     of_rows,
@@ -109,7 +110,7 @@ class WindowedSource(TableSource):
             DataError: names the series, or the row.
         """
         how = self.windows
-        if how is None:
+        if how is None or not can_cut():
             return
         of_rows = self._series_of(columns)
         numbers, names = numbered(of_rows)

@@ -1,5 +1,7 @@
 """Windows of series: some rows are the input, and the rows right behind them are the target."""
 
+from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from netbuild.components.target import Classes, Signs, Target, Values
@@ -78,6 +80,12 @@ def cut(series: "Sequence[str]", left: "Sequence[int] | None", how: Windows) -> 
         fits &= before[behind] == before[starts]
     starts = np.flatnonzero(fits)
     return Cut(order, starts, own[starts])
+
+
+@cache
+def can_cut() -> bool:
+    """Whether numpy is there. Without it, a check knows neither windows nor their number."""
+    return find_spec("numpy") is not None
 
 
 def numbered(

@@ -85,6 +85,15 @@ def _tidy(model: Any, about: dict[str, str]) -> None:
 
 def load(path: Path) -> Loaded:
     """Load a file with onnxruntime, on the processor."""
+    return load_with_texts(path)[0]
+
+
+def load_with_texts(path: Path) -> tuple[Loaded, dict[str, str]]:
+    """Load a file, and return what it tells of its network, too.
+
+    Raises:
+        ExportError: onnxruntime does not take the file.
+    """
     session = _session(path)
     names = [one.name for one in session.get_inputs()]
 
@@ -92,17 +101,7 @@ def load(path: Path) -> Loaded:
         given = {name: one.numpy() for name, one in zip(names, x, strict=True)}
         return tuple(map(torch.from_numpy, session.run(None, given)))
 
-    return outputs
-
-
-def about(path: Path) -> dict[str, str]:
-    """Return what a file tells of its network.
-
-    Raises:
-        ExportError: onnxruntime does not take the file.
-    """
-    found: dict[str, str] = _session(path).get_modelmeta().custom_metadata_map
-    return found
+    return outputs, session.get_modelmeta().custom_metadata_map
 
 
 def _session(path: Path) -> Any:
@@ -119,12 +118,10 @@ def _session(path: Path) -> Any:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep torch's exporter from printing its progress, and what it warns of its own parts."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = {"torch": logging.getLogger("torch")} | logging.root.manager.loggerDict
     loud = [
         one
-        for name, one in logging.root.manager.loggerDict.items()
+        for name, one in loggers.items()
         if name.startswith("torch") and isinstance(one, logging.Logger)
     ]
     levels = [one.level for one in loud]
@@ -139,7 +136,6 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
         for one, before in zip(loud, levels, strict=True):
             one.setLevel(before)
 

@@ -32,7 +32,7 @@ def exported(path: str | Path) -> Trained:
         ExportError: onnxruntime does not take the file, or another program has written it.
     """
     path = Path(path)
-    about = onnx_file.about(path)
+    run, about = onnx_file.load_with_texts(path)
     if "config" not in about:
         message = f"{path} has no config of netbuild: only files of netbuild export can predict"
         raise ExportError(message)
@@ -41,7 +41,6 @@ def exported(path: str | Path) -> Trained:
     config = _with_kept(path, config, kept.get("source"))
     graph = trace(config._replace(data=None))
     included = about.get("included", "").split(",")
-    run = onnx_file.load(path)
 
     def forward(*x: torch.Tensor) -> Any:
         y = run(x)

@@ -92,7 +92,7 @@ def test_what_a_file_tells(lenet: Path) -> None:
     (x,), (y,) = model.graph.input, model.graph.output
     assert (x.name, y.name) == ("input", "output")
     assert x.type.tensor_type.shape.dim[0].dim_param == "batch"
-    told = onnx_file.about(lenet)
+    _, told = onnx_file.load_with_texts(lenet)
     assert netbuild.load(LENET).name in told["config"]
     assert len(told["config_sha256"]) == 64
     data = lenet.read_bytes()

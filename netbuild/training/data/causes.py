@@ -9,7 +9,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netbuild.training.data.known import Known
+    from netbuild.training.data.input_statistics import Known
 
 
 class Candidate(NamedTuple):

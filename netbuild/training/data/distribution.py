@@ -30,7 +30,7 @@ from netbuild.components.datasets.arrays import Arrays
 from netbuild.components.datasets.fields import flat
 from netbuild.components.tensor import product
 from netbuild.training.data.causes import Candidate, cause
-from netbuild.training.data.known import SHAPES, Known, read
+from netbuild.training.data.input_statistics import SHAPES, Known, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from netbuild.config.config import Config
     from netbuild.training.data.batches import Inputs
 
-#: The most samples that are measured, in training and of what is given; fewer if they are large,
-#: but not fewer than the last number.
+#: The most samples that are measured, and the most values in them. Of large samples fewer are
+#: measured, and at least the last number.
 MOST_SAMPLES, _MOST_VALUES, _ENOUGH = 4096, 1 << 22, 128
 #: The most features that are watched one by one; a longer vector is watched as one channel.
 _MOST_FEATURES = 40

@@ -13,7 +13,7 @@ from sklearn import datasets
 import netbuild as package
 from netbuild import training
 from netbuild.training.data.distribution import Watch, measured
-from netbuild.training.data.known import read
+from netbuild.training.data.input_statistics import read
 from netbuild.training.prediction.predict import Predictor
 from netbuild.training.prediction.trained import trained
 from tests.training_configs import write

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -61,6 +62,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = ""
 
 
+def pytest_collection_finish() -> None:
+    """Leave what is there out of all collections: torch, and thousands of tests."""
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the tests of what the installed torch does not have."""
     for item in items:
@@ -75,6 +81,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """
     files = all(Path(argument.partition("::")[0]).is_file() for argument in config.args)
     return 0 if files and config.option.numprocesses == "logical" else None
+
+
+#: The files of tests whose first test has started processes that import all they need.
+_ALONE: set[Path] = set()
 
 
 def _in_a_new_process(
@@ -95,10 +105,11 @@ def _in_a_new_process(
 def netbuild(request: pytest.FixtureRequest) -> Netbuild:
     """Return the command line, in forked processes.
 
-    With `--full` it is in new ones, which import what they need themselves. The rows of a table
-    are still forked: their imports are alike.
+    With `--full`, the first test of each file starts new ones, which import what they need
+    themselves. The imports of the other tests of a file are alike.
     """
-    alone = request.config.getoption("--full") and not hasattr(request.node, "callspec")
+    alone = request.config.getoption("--full") and request.path not in _ALONE
+    _ALONE.add(request.path)
     start = _in_a_new_process if alone else processes.run
 
     def run(

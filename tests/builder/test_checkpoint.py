@@ -88,6 +88,7 @@ def alive_bytes(module: nn.Module, x: torch.Tensor) -> int:
     """
     own = {t.untyped_storage().data_ptr() for t in module.state_dict().values()}
     boxes: list[weakref.ref[Box]] = []
+    gc.freeze()  # only what the forward pass makes is searched for circles
 
     def keep(tensor: torch.Tensor) -> Box:
         box = Box(tensor)

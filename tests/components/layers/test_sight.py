@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -21,26 +22,33 @@ _COPYING = ("Circular", "Reflection", "Replication", "Roll", "Pad")
 _UNCLEAR = {"Fold", "Unfold", "Reshape", "Flatten", "Unflatten"}
 #: Random windows, and values that only a large one moves, show less than all that they may see.
 _HIDING = {"FractionalMaxPool2d", "FractionalMaxPool3d", "Upsample", "UpsamplingBilinear2d"}
+#: What is added to the values of a position, times a random number: much either way, and little.
+_BY = (100.0, -100.0, 0.37)
 
 
 def changes(case: Case, source: int, axis: int) -> Iterator[tuple[int, list[torch.Tensor]]]:
-    """Yield each position of an axis, and for each result which values change with it."""
+    """Yield each position of an axis, and for each result which values change with it.
+
+    Each change is a sample of one batch: no layer here computes from several samples.
+    """
     train = case.layer.normalises == "sample"  # without statistics of a batch, and nothing drops
-    x = case.inputs(batch=1)
-    before = case.run(*x, train=train)
-    for position in range(x[source].shape[axis + 1]):
-        changed = [torch.zeros(y.shape[1:], dtype=torch.bool) for y in before]
-        for by in (100.0, -100.0, 0.37):
-            other = [one.clone() for one in x]
-            place = other[source].select(axis + 1, position)
-            draw = torch.rand(place.shape, dtype=torch.float64) * by
-            place.copy_(place + draw if place.is_floating_point() else 1 - place.clamp(0, 1))
-            after = case.run(*other, train=train)
-            changed = [
-                c | ~y.isclose(z, 0, 0, equal_nan=True)[0]
-                for c, y, z in zip(changed, before, after, strict=True)
-            ]
-        yield position, changed
+    alone = case.inputs(batch=1)
+    size = alone[source].shape[axis + 1]
+    batch = [torch.cat([one] * (size * len(_BY) + 1)) for one in alone]
+    for number, (position, by) in enumerate(product(range(size), _BY)):
+        place = batch[source][number].select(axis, position)
+        draw = torch.rand(place.shape, dtype=torch.float64) * by
+        place.copy_(place + draw if place.is_floating_point() else 1 - place.clamp(0, 1))
+    if case.layer.draws:  # each sample has random numbers of its own in a batch
+        parts = [case.run(*(x[n : n + 1] for x in batch), train=train) for n in range(len(batch[0]))]
+        after = [torch.cat(one) for one in zip(*parts, strict=True)]
+    else:
+        after = list(case.run(*batch, train=train))
+    # The last sample is unchanged. A sum over a larger batch may round otherwise.
+    differ = [~y.isclose(y[-1:], 1e-12, 1e-14, equal_nan=True)[:-1] for y in after]
+    parted = [one.unflatten(0, (size, len(_BY))).any(1) for one in differ]
+    for position in range(size):
+        yield position, [one[position] for one in parted]
 
 
 def is_clear(case: Case) -> bool:
